@@ -1,0 +1,90 @@
+"""Every error of the toolkit, in one tree.
+
+::
+
+    RamanEdgeError
+    ├── ConfigError              a bad option, TOML file or recipe: where, got, expected
+    ├── SourceError              a place spectra come from
+    │   ├── SourceUnavailable    cannot be opened: not found, busy, denied
+    │   └── SourceLost           was open, is gone
+    ├── SpectrumError            an impossible axis or impossible counts
+    │   └── FormatError          a file that is no spectrum: which line or byte, and why
+    ├── ModelError               a model file that cannot be run as it is
+    │   ├── CardError            the card inside the model file is missing or wrong
+    │   └── ProbeMismatch        the model does not give here what it gave when it was made
+    ├── LibraryError             a reference library that cannot be used
+    ├── JournalError             cannot open, cannot write, chain broken
+    └── OutputError              standard output cannot be written
+
+Every message says what was got, what was expected and what to do about it. Only
+the command line catches :class:`RamanEdgeError`; recoverable faults (one unreadable
+file, one bad frame) travel as :class:`raman_edge.spectrum.Fault` values instead.
+"""
+
+
+class RamanEdgeError(Exception):
+    """Root of the tree; ``exit_code`` is what the command line ends with."""
+
+    exit_code = 70
+
+
+class ConfigError(RamanEdgeError):
+    """A bad option, configuration file or recipe."""
+
+    exit_code = 78
+
+
+class SourceError(RamanEdgeError):
+    """A place that spectra come from cannot be used."""
+
+    exit_code = 69
+
+
+class SourceUnavailable(SourceError):
+    """The source cannot be opened: it is not there, busy, or not ours to read."""
+
+
+class SourceLost(SourceError):
+    """The source was open and is gone."""
+
+
+class SpectrumError(RamanEdgeError):
+    """An axis or counts that no spectrometer can have produced."""
+
+    exit_code = 65
+
+
+class FormatError(SpectrumError):
+    """Bytes that are no spectrum in any format we read."""
+
+
+class ModelError(RamanEdgeError):
+    """A model file that cannot be run as it is."""
+
+    exit_code = 78
+
+
+class CardError(ModelError):
+    """The card inside a model file is missing, malformed or from another version."""
+
+
+class ProbeMismatch(ModelError):
+    """The model's own probe gave other numbers here than where it was exported."""
+
+
+class LibraryError(RamanEdgeError):
+    """A reference library that is damaged or belongs to another model."""
+
+    exit_code = 78
+
+
+class JournalError(RamanEdgeError):
+    """The journal cannot be opened or written, or its contents do not add up."""
+
+    exit_code = 73
+
+
+class OutputError(RamanEdgeError):
+    """Standard output cannot be written: the disk behind it is full, or it is gone."""
+
+    exit_code = 73

@@ -1,0 +1,163 @@
+"""A network that runs: the onnxruntime session, its card, and the proof that it works here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.resources
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge import card as cards
+from raman_edge.errors import CardError, ConfigError, ModelError, ProbeMismatch, SpectrumError
+from raman_edge.spectrum import Axis, Origin, Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import onnxruntime
+    from numpy.typing import NDArray
+
+    from raman_edge.card import ModelCard
+
+INPUT = "spectrum"
+OUTPUTS = ("logits", "embedding")
+MAX_MODEL_BYTES = 1024 * 2**20
+"""A larger file is refused before it is read."""
+PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+"""In order of preference; what the session really got is :attr:`Model.provider`."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Outputs:
+    """What the network says of a batch of spectra."""
+
+    logits: NDArray[np.float32]
+    """(batch, classes)."""
+    embedding: NDArray[np.float32]
+    """(batch, e), unit norm."""
+
+
+def default_path() -> Path:
+    """Return where the embedded default model lies."""
+    return Path(str(importlib.resources.files("raman_edge") / "assets" / "default.onnx"))
+
+
+class Model:
+    """An opened model; made by :meth:`open`, which refuses what it cannot honour."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard, sha256: str) -> None:
+        self._session = session
+        self.card = card
+        self.sha256 = sha256
+        """Digest of the model file, lower-case hex."""
+
+    @classmethod
+    def open(cls, path: Path, *, threads: int = 1) -> Model:
+        """Read, check and probe the model at ``path``.
+
+        ``threads`` are onnxruntime's intra-op threads; its own default spins on every core.
+        Raises :class:`ModelError` (unreadable, no ONNX model, wrong inputs or outputs),
+        :class:`CardError` or :class:`ProbeMismatch`.
+        """
+        data = _read(path)
+        session = _session(data, path, threads)
+        model = cls(session, cards.load(session.get_modelmeta().custom_metadata_map), hashlib.sha256(data).hexdigest())
+        model._check_shape()
+        model.replay_probe()
+        return model
+
+    @property
+    def provider(self) -> str:
+        """The execution provider the session really uses."""
+        return str(self._session.get_providers()[0])
+
+    def run(self, features: NDArray[np.float32]) -> Outputs:
+        """Run the network on ``features``, (batch, n) float32 as the recipe gives them."""
+        logits, embedding = self._session.run(OUTPUTS, {INPUT: features})
+        return Outputs(logits, embedding)
+
+    def replay_probe(self) -> None:
+        """Run the card's own spectrum through recipe and network; :class:`ProbeMismatch` where a number moved."""
+        probe, card = self.card.probe, self.card
+        spectrum = Spectrum(Axis(probe.shift.array()), probe.counts.array(), Origin("probe", ""))
+        try:
+            features = card.recipe.features(spectrum)
+        except SpectrumError as error:
+            msg = f"the model's probe is no spectrum its own recipe can prepare: {error}"
+            raise ProbeMismatch(msg) from error
+        moved = _largest_difference(features, probe.features.array(), "features")
+        _refuse_above(moved, probe.features_within, "the recipe's features")
+        outputs = self.run(features[np.newaxis])
+        moved = _largest_difference(outputs.logits[0], probe.logits.array(), "logits")
+        _refuse_above(moved, probe.logits_within, "the logits")
+        expected = probe.embedding.array()
+        _largest_difference(outputs.embedding[0], expected, "embedding")
+        apart = 1.0 - float(outputs.embedding[0] @ expected)
+        _refuse_above(apart, 1.0 - probe.embedding_cosine, "the embedding (1 - cosine)")
+
+    def _check_shape(self) -> None:
+        """Refuse a graph whose input or outputs are not what the card says."""
+        expected = {
+            INPUT: len(self.card.recipe.axis),
+            "logits": len(self.card.labels),
+            "embedding": self.card.embedding,
+        }
+        nodes = (*self._session.get_inputs(), *self._session.get_outputs())
+        got = {node.name: node.shape[-1] if len(node.shape) == 2 else node.shape for node in nodes}  # noqa: PLR2004 - (batch, n)
+        if got != expected:
+            msg = f"the graph and its card disagree: the graph has {got}, the card says {expected}. Export the model again"
+            raise CardError(msg)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_MODEL_BYTES:
+            msg = f"model {str(path)!r} is {size / 2**20:.0f} MiB; at most {MAX_MODEL_BYTES / 2**20:.0f} MiB are read"
+            raise ModelError(msg)
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"model {str(path)!r} cannot be read: {error.strerror}. Give a file made by `raman-train export --onnx`"
+        raise ModelError(msg) from error
+
+
+def _session(data: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Open an onnxruntime session that neither spins idle cores nor reads other files."""
+    try:
+        import onnxruntime as ort  # noqa: PLC0415 - commands that run no model do not pay for it
+    except ImportError as error:
+        msg = "onnxruntime is not installed: pip install 'raman-edge[cpu]' (or [gpu] for CUDA)"
+        raise ConfigError(msg) from error
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # int8 on processors without VNNI: exact products instead of saturating ones.
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    available = ort.get_available_providers()
+    providers: Sequence[str] = [name for name in PROVIDERS if name in available]
+    try:
+        return ort.InferenceSession(data, options, providers=providers)
+    except Exception as error:
+        msg = f"model {str(path)!r} is no ONNX model that onnxruntime {ort.__version__} can run: {str(error)[:300]}"
+        raise ModelError(msg) from error
+
+
+def _largest_difference(got: NDArray[np.float32], expected: NDArray[np.float32], name: str) -> float:
+    if got.shape != expected.shape:
+        msg = f"the probe holds {expected.shape[0]} {name}, the model gives {got.shape[0]}: the card belongs to another graph"
+        raise ProbeMismatch(msg)
+    return float(np.abs(got - expected).max())
+
+
+def _refuse_above(moved: float, limit: float, what: str) -> None:
+    if not moved <= limit:
+        msg = (
+            f"the model's self-test failed: {what} moved by {moved:.3g}, at most {limit:.3g} is accepted. "
+            "The file is damaged, or this processor or onnxruntime computes something else: export the model again or report it"
+        )
+        raise ProbeMismatch(msg)

@@ -1,0 +1,89 @@
+"""Is this spectrum good enough to be named? Signal, saturation, coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge import peaks
+
+if TYPE_CHECKING:
+    from raman_edge.spectrum import Axis, Spectrum
+
+MIN_SNR = 3.0
+"""Below three standard deviations a line cannot be told from noise (IUPAC's limit of detection)."""
+MIN_COVERAGE = 0.25
+"""Share of the model's axis that must have been measured."""
+FLAT_TOP = 4
+"""This many neighbouring points at exactly the highest count are a saturated detector."""
+MOST_SNR = 9999.0
+"""Shown instead of the quotient where the noise is too small to be measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What the spectrum itself says of how far to trust an answer."""
+
+    snr: float
+    """Highest line above its surroundings over the point-to-point noise."""
+    saturated: bool | None
+    """Whether the detector saturated; None is unknown."""
+    coverage: float
+    """Share of the model's axis that the spectrum covers, 0..1."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Reasons to reject the spectrum, in plain words; empty if it is good enough."""
+        found = []
+        if self.snr < MIN_SNR:
+            found.append(f"too noisy: the signal is {self.snr:.1f} times the noise, {MIN_SNR:g} is the least; expose longer")
+        if self.coverage < MIN_COVERAGE:
+            found.append(f"covers {self.coverage:.0%} of the model's range, {MIN_COVERAGE:.0%} is the least; check the axis")
+        return tuple(found)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Reasons to trust the answer less."""
+        return ("the detector is saturated: expose shorter",) if self.saturated else ()
+
+
+def assess(spectrum: Spectrum, axis: Axis) -> Quality:
+    """Judge ``spectrum`` for a model that works on ``axis``."""
+    covered = min(spectrum.axis.stop, axis.stop) - max(spectrum.axis.start, axis.start)
+    return Quality(
+        snr=round(_signal_to_noise(spectrum, axis), 1),
+        saturated=_saturated(spectrum),
+        coverage=round(max(0.0, covered) / (axis.stop - axis.start), 3),
+    )
+
+
+def _signal_to_noise(spectrum: Spectrum, axis: Axis) -> float:
+    """Return the tallest rise above a running background over the noise, where the model looks."""
+    inside = (spectrum.axis.shift >= axis.start) & (spectrum.axis.shift <= axis.stop)
+    counts = np.asarray(spectrum.counts[inside], dtype=np.float64)
+    if counts.size < 5:  # noqa: PLR2004 - a second difference and its median
+        return 0.0
+    largest = float(np.abs(counts).max())
+    if largest == 0 or counts.max() == counts.min():
+        return 0.0
+    counts = counts / largest
+    span = max(3, counts.size // 16)
+    blocks = counts[: counts.size // span * span].reshape(-1, span)
+    signal = float((blocks.max(axis=1) - np.median(blocks, axis=1)).max())
+    sigma = peaks.noise(counts)
+    return min(MOST_SNR, signal / sigma) if sigma > signal / MOST_SNR else MOST_SNR
+
+
+def _saturated(spectrum: Spectrum) -> bool | None:
+    """Return whether counts reach the detector's limit, or stand in a flat top; None if nothing tells."""
+    if spectrum.saturation is not None:
+        return bool((spectrum.counts >= spectrum.saturation).any())
+    at_top = np.flatnonzero(spectrum.counts == spectrum.counts.max())
+    return True if at_top.size >= FLAT_TOP and _has_run(at_top) else None
+
+
+def _has_run(indices: np.ndarray[tuple[int], np.dtype[np.intp]]) -> bool:
+    """Return whether ``FLAT_TOP`` of the increasing ``indices`` are neighbours."""
+    return bool((indices[FLAT_TOP - 1 :] - indices[: indices.size - FLAT_TOP + 1] == FLAT_TOP - 1).any())

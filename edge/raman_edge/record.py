@@ -1,0 +1,136 @@
+"""The one versioned record: the same line on a pipe, in the journal and at every sink.
+
+Numbers are JSON numbers, never NaN; text is data, whatever it contains. A record is a
+function of the reading and of the model: the same content gives the same ``id`` again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+
+from raman_edge.pipeline import TOP, Reading, Timing
+from raman_edge.quality import Quality
+from raman_edge.spectrum import Fault, Origin
+from raman_edge.verdict import Answer, Match
+
+if TYPE_CHECKING:
+    from raman_edge.model import Model
+
+SCHEMA: Literal[1] = 1
+"""``v`` of every record; a field that changes its meaning makes it 2."""
+ID_CHARACTERS = 32
+"""Hexadecimal characters of an id: 128 bits."""
+
+
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where it came from."""
+
+    kind: str
+    path: str
+    sha256: str | None = None
+    index: int = 0
+    """Which spectrum of a file that holds several; left out for the first."""
+
+
+class ModelRef(msgspec.Struct, frozen=True):
+    """What named it."""
+
+    id: str
+    """The network's name and digest."""
+    sha256: str
+    provider: str
+
+
+class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
+    """What was said of a spectrum."""
+
+    v: Literal[1] = SCHEMA
+    id: str
+    ts: str
+    source: Source
+    decision: Answer
+    why: tuple[str, ...]
+    matches: tuple[Match, ...]
+    quality: Quality
+    model: ModelRef
+    calibration: None = None
+    ms: Timing
+
+
+class FaultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="fault", kw_only=True):
+    """Why there is no spectrum to say anything of."""
+
+    v: Literal[1] = SCHEMA
+    id: str
+    ts: str
+    source: Source
+    why: str
+
+
+Record = Result | FaultRecord
+
+
+def config_id(model: Model) -> str:
+    """Digest of what, besides the model, decides what a record says."""
+    return hashlib.sha256(f"{model.card.network} top={TOP}".encode()).hexdigest()[:ID_CHARACTERS]
+
+
+def of(event: Reading | Fault, model: Model) -> Record:
+    """Make the record of ``event``, now."""
+    return _result(event, model) if isinstance(event, Reading) else _fault(event, model)
+
+
+def encode(record: Record) -> bytes:
+    """Return the record as one line of JSON without the newline."""
+    return msgspec.json.encode(record)
+
+
+def decode(line: bytes | str) -> Record:
+    """Read a line back."""
+    return msgspec.json.decode(line, type=Record)
+
+
+def _result(reading: Reading, model: Model) -> Result:
+    spectrum, verdict, timing = reading.spectrum, reading.verdict, reading.timing
+    content = spectrum.origin.sha256 or hashlib.sha256(spectrum.axis.shift.tobytes() + spectrum.counts.tobytes()).hexdigest()
+    return Result(
+        id=_digest(content, str(spectrum.origin.index), model.sha256, config_id(model)),
+        ts=_now(),
+        source=_source(spectrum.origin),
+        decision=verdict.decision,
+        why=verdict.doubts,
+        matches=verdict.ranked,
+        quality=reading.quality,
+        model=ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider),
+        ms=Timing(*(round(value, 3) for value in (timing.read, timing.prepare, timing.infer, timing.total))),
+    )
+
+
+def _fault(fault: Fault, model: Model) -> FaultRecord:
+    origin = fault.origin
+    content = origin.sha256 or f"{origin.path}\0{fault.why}"
+    return FaultRecord(
+        id=_digest("fault", content, str(origin.index), model.sha256, config_id(model)),
+        ts=_now(),
+        source=_source(origin),
+        why=fault.why,
+    )
+
+
+def _source(origin: Origin) -> Source:
+    # A file name that is not UTF-8 travels as its escapes: a record is always valid JSON.
+    path = origin.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return Source(origin.kind, path, origin.sha256, origin.index)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:ID_CHARACTERS]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

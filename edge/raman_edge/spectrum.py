@@ -1,0 +1,132 @@
+"""The values that travel: an axis, a spectrum on it, and a fault instead of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge.errors import SpectrumError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+def frozen(values: ArrayLike, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
+    """Return a read-only, contiguous copy of ``values``."""
+    array = np.array(values, dtype=dtype, order="C")
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Axis:
+    """The Raman shift of every point of a spectrum."""
+
+    shift: NDArray[np.floating]
+    """cm⁻¹, (n,), n ≥ 2, finite, strictly increasing."""
+
+    def __post_init__(self) -> None:
+        shift = frozen(self.shift)
+        if shift.ndim != 1 or shift.size < 2:  # noqa: PLR2004 - a spectrum has two points
+            msg = f"a Raman-shift axis has one dimension and at least 2 points; got shape {shift.shape}"
+            raise SpectrumError(msg)
+        if not np.isfinite(shift).all():
+            bad = int(np.flatnonzero(~np.isfinite(shift))[0])
+            msg = f"a Raman-shift axis is finite; point {bad + 1} of {shift.size} is {shift[bad]}"
+            raise SpectrumError(msg)
+        steps = np.diff(shift)
+        if (steps <= 0).any():
+            bad = int(np.flatnonzero(steps <= 0)[0])
+            msg = (
+                "a Raman-shift axis increases strictly; "
+                f"point {bad + 2} ({shift[bad + 1]:g} cm⁻¹) follows {shift[bad]:g} cm⁻¹: sort and merge the points first"
+            )
+            raise SpectrumError(msg)
+        object.__setattr__(self, "shift", shift)
+
+    @classmethod
+    def linear(cls, start: float, stop: float, step: float) -> Axis:
+        """Build the axis ``start, start + step, …`` up to and including ``stop`` (cm⁻¹)."""
+        count = round((stop - start) / step) + 1
+        return cls(start + step * np.arange(count))
+
+    def __len__(self) -> int:
+        return int(self.shift.size)
+
+    @property
+    def start(self) -> float:
+        """First Raman shift, cm⁻¹."""
+        return float(self.shift[0])
+
+    @property
+    def stop(self) -> float:
+        """Last Raman shift, cm⁻¹."""
+        return float(self.shift[-1])
+
+    def same_as(self, other: Axis) -> bool:
+        """Whether both axes hold the same Raman shifts."""
+        return self is other or (len(self) == len(other) and bool(np.array_equal(self.shift, other.shift)))
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a spectrum or a fault came from; becomes ``source`` in the records."""
+
+    kind: str
+    """``file``, ``serial``, ``demo`` …"""
+    path: str
+    """File path or port, as the user gave it; data, to be escaped before it is shown."""
+    sha256: str | None = None
+    """Digest of the bytes it was read from, lower-case hex; None where there were none."""
+    index: int = 0
+    """Which spectrum of the file, from 0."""
+    read_ms: float = 0.0
+    """Milliseconds from bytes to spectrum; 0 where nothing was read."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Spectrum:
+    """One exposure, as the detector or the file gave it: nothing is corrected here."""
+
+    axis: Axis
+    counts: NDArray[np.floating]
+    """Counts or arbitrary units, (n,), finite, as long as the axis; may be negative after a dark subtraction."""
+    origin: Origin
+    taken_at: datetime | None = None
+    """When it was taken, with a time zone; None is unknown."""
+    exposure_s: float | None = None
+    """Exposure, s; None is unknown, 0 never is."""
+    saturation: float | None = None
+    """Counts at which the detector saturates; None is unknown."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """What the header said, as text."""
+
+    def __post_init__(self) -> None:
+        counts = frozen(self.counts)
+        if counts.shape != self.axis.shift.shape:
+            msg = f"a spectrum has one count a point; got counts of shape {counts.shape} on an axis of {len(self.axis)} points"
+            raise SpectrumError(msg)
+        if not np.isfinite(counts).all():
+            bad = int(np.flatnonzero(~np.isfinite(counts))[0])
+            msg = f"counts are finite; at {self.axis.shift[bad]:g} cm⁻¹ the value is {counts[bad]}"
+            raise SpectrumError(msg)
+        object.__setattr__(self, "counts", counts)
+        object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
+
+    def __len__(self) -> int:
+        return len(self.axis)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One unreadable file or one bad frame: a value in the stream, never the end of it."""
+
+    origin: Origin
+    why: str
+    """One line: what was got, what was expected, what to do."""

@@ -1,0 +1,25 @@
+"""What every test shares: where real data lies, and one thread for torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+"""Tiny networks are slower on several threads, and tests run beside other work."""
+
+
+def data_folder() -> Path:
+    """Return the folder of real spectra: ``RAMAN_DATA``, or ``../shared/data`` beside the checkout."""
+    return Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real spectra; the test is skipped where there is none."""
+    folder = data_folder()
+    if not folder.is_dir():
+        pytest.skip(f"no real spectra at {folder}: set RAMAN_DATA")
+    return folder

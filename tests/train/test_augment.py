@@ -1,0 +1,87 @@
+"""Augmentation: in cm⁻¹, reproducible, and it leaves the spectrum recognisable."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+import torch
+from raman_train.augment import Augment
+from raman_train.config import AugmentConfig
+
+N = 400
+NOTHING = AugmentConfig(
+    shift=0, far_shift=0, stretch=0, broaden=0, broaden_share=0, response=0, line_response=0, baseline=0, baseline_share=0,
+    noise_low=1e-9, noise_high=1e-8, crop_share=0, spike_share=0, mix_share=0,
+)  # fmt: skip
+
+
+def line(place: float = 200.0, width: float = 4.0, count: int = 64) -> torch.Tensor:
+    """Return ``count`` copies of a spectrum with one line, 0..1."""
+    points = torch.arange(N, dtype=torch.float32)
+    return torch.exp(-(((points - place) / width) ** 2)).repeat(count, 1)
+
+
+def augment(seed: int = 0, step: float = 1.0, **changes: float) -> Augment:
+    """Return an augmentation that does nothing but ``changes``."""
+    return Augment(msgspec.structs.replace(NOTHING, **changes), step, torch.Generator().manual_seed(seed))
+
+
+def test_nothing_asked_nothing_done() -> None:
+    """With every strength at zero a spectrum comes back as it was."""
+    torch.testing.assert_close(augment()(line()), line(), atol=1e-4, rtol=0)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    """A seed gives the same run again, another seed another one."""
+    config = AugmentConfig()
+    first, again, other = (Augment(config, 1.0, torch.Generator().manual_seed(s))(line()) for s in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_everything_stays_between_zero_and_one() -> None:
+    """However strong, an augmented spectrum is finite and spans 0..1."""
+    made = Augment(AugmentConfig(), 1.0, torch.Generator().manual_seed(3))(line(count=500))
+    assert torch.isfinite(made).all()
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert (made.amax(1) > 0.999).all()
+
+
+@pytest.mark.parametrize("step", [1.0, 2.0])
+def test_shifts_are_in_wavenumbers(step: float) -> None:
+    """A standard deviation of 4 cm⁻¹ moves a line by 4 / step points."""
+    made = augment(step=step, shift=4.0)(line(count=2000))
+    moved = made.argmax(1).float() - 200
+    assert moved.std() == pytest.approx(4.0 / step, rel=0.1)
+
+
+def test_broadening_widens_by_what_it_says() -> None:
+    """The widest of many is near the largest broadening, in quadrature with the line's own width."""
+    made = augment(broaden=8.0, broaden_share=1.0)(line(width=2.0, count=500))
+    widest = (made > 0.5).sum(1).max()
+    own = 2.0 * 1.665
+    assert int(widest) == pytest.approx((own**2 + 8.0**2) ** 0.5, abs=1.5)
+
+
+def test_cropping_holds_the_last_value() -> None:
+    """Beyond a cut the spectrum goes on level: no edge that a derivative would see."""
+    ramp = torch.linspace(0, 1, N).repeat(200, 1)
+    made = augment(crop_share=1.0)(ramp)
+    steps = made.diff(dim=1)
+    assert (steps[:, -1] == 0).any()
+    assert (steps >= -1e-6).all()
+    assert steps.max() < 0.2
+
+
+def test_a_baseline_never_hides_the_line() -> None:
+    """At the strength asked for, the line is still the highest point in most spectra."""
+    made = augment(baseline=0.6, baseline_share=1.0)(line(count=300))
+    assert ((made.argmax(1) - 200).abs() < 8).float().mean() > 0.8
+
+
+def test_mixing_keeps_the_larger_share() -> None:
+    """A mix is at least half the spectrum itself."""
+    mixed = augment(mix_share=1.0).mix(line(100.0), line(300.0))
+    assert (mixed[:, 100] >= 0.5 - 1e-6).all()
+    assert (mixed[:, 300] > 0).any()

@@ -1,0 +1,162 @@
+"""A run, from configuration to checkpoint: reproducible, resumable, measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from raman_edge.errors import ConfigError
+from raman_train import checkpoint, config, loop, runs
+from raman_train.cli import main
+
+SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
+CPU = torch.device("cpu")
+
+
+def smoke(*replaced: str) -> config.Config:
+    """Return the smoke configuration, made even quicker, with keys replaced."""
+    return config.read(SMOKE, ["training.epochs=3", *replaced])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished smoke run."""
+    folder = tmp_path_factory.mktemp("smoke")
+    runs.fit(config.read(SMOKE), folder, CPU, lambda _: None)
+    return folder
+
+
+def test_a_run_leaves_what_it_promises(run: Path) -> None:
+    """Checkpoint, configuration, split, history and curve are there; the resume state is gone."""
+    assert {p.name for p in run.iterdir()} == {"checkpoint.safetensors", "config.json", "split.npz", "history.jsonl", "curve.png"}
+    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == list(range(6))
+    assert lines[-1]["loss"] < lines[0]["loss"] / 2
+    assert (run / "curve.png").read_bytes().startswith(b"\x89PNG")
+    with np.load(run / "split.npz") as split:
+        assert not set(split["test"].tolist()) & set(split["train"].tolist())
+
+
+def test_it_learns(run: Path) -> None:
+    """On specimens it never saw, the smoke network names nine in ten."""
+    made = checkpoint.load(run)
+    result, _ = runs.measure(made, runs.prepare(made.about.config))
+    library = next(f for f in result.figures if f.system == "drcnn-edge library")
+    assert library.top1 >= 0.9
+    assert library.top1 <= library.top3 <= library.top5
+    assert result.test + result.train + result.validation == 96
+
+
+def test_killed_and_resumed_is_as_if_it_never_stopped(tmp_path: Path) -> None:
+    """A run killed after any epoch ends with the very weights of a run that was not."""
+
+    class Killed(Exception):
+        pass
+
+    def kill(done: loop.Epoch) -> None:
+        if done.epoch == 1:
+            raise Killed
+
+    whole, torn = tmp_path / "whole", tmp_path / "torn"
+    runs.fit(smoke(), whole, CPU, lambda _: None)
+    with pytest.raises(Killed):
+        runs.fit(smoke(), torn, CPU, kill)
+    assert (torn / checkpoint.STATE).exists()
+    told: list[int] = []
+    runs.fit(smoke(), torn, CPU, lambda done: told.append(done.epoch))
+    assert told == [2]
+    assert checkpoint.load(torn).sha256 == checkpoint.load(whole).sha256
+
+
+def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
+    """With patience, training ends once validation no longer improves, and the best weights are kept."""
+    chosen = smoke("training.patience=2", "training.epochs=60", "training.optimiser=adam", "training.rate=0.005", "training.average=0")
+    seen: list[loop.Epoch] = []
+    runs.fit(chosen, tmp_path, CPU, seen.append)
+    accuracy = [done.validation for done in seen]
+    assert None not in accuracy
+    best = int(np.argmax(accuracy))
+    assert len(seen) < 60
+    assert len(seen) - 1 - best == 2
+    made = checkpoint.load(tmp_path)
+    material = runs.prepare(chosen)
+    held = material.split.validation
+    logits, _ = loop.outputs(made.network, torch.from_numpy(material.features[held]))
+    assert (logits.argmax(1) == material.classes[held]).mean() == pytest.approx(accuracy[best], abs=1e-4)
+
+
+def test_drcnn_trains_too(tmp_path: Path) -> None:
+    """The paper's network goes through the same loop, on short spectra."""
+    chosen = smoke(
+        "model={name='drcnn', recursions=2}", "training.epochs=1", "training.optimiser=adam",
+        "recipe.steps=[{type='resample@1', start=100, stop=1500, step=40}, {type='minmax@1'}]",
+    )  # fmt: skip
+    runs.fit(chosen, tmp_path, CPU, lambda _: None)
+    made = checkpoint.load(tmp_path)
+    result, _ = runs.measure(made, runs.prepare(chosen))
+    assert {f.system for f in result.figures} == {"drcnn class head", "root-derivative search"}
+
+
+def test_a_folder_of_another_run_is_refused(run: Path) -> None:
+    """A run never goes on with another configuration's state."""
+    with pytest.raises(ConfigError, match="another configuration"):
+        runs.fit(smoke("training.seed=9"), run, CPU, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("training.epochs=0", "training.epochs"),
+        ("training.epoch=3", "epoch"),
+        ("model.name=resnet", "model"),
+        ("data.protocol=random", "data.protocol"),
+        ("nonsense", "KEY=VALUE"),
+    ],
+)
+def test_a_mistake_in_the_configuration_names_its_place(text: str, says: str) -> None:
+    """A wrong key or value is refused with its path."""
+    with pytest.raises(ConfigError, match=says):
+        config.read(SMOKE, [text])
+
+
+def test_every_shipped_configuration_reads() -> None:
+    """The configurations that ship are valid."""
+    for path in SMOKE.parent.glob("*.toml"):
+        assert config.read(path).sha256
+
+
+def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
+    """Neither text nor another program's safetensors passes for a checkpoint."""
+    text = tmp_path / "checkpoint.safetensors"
+    text.write_text("not a checkpoint")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        checkpoint.load(text)
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.zeros(2)}, text)
+    with pytest.raises(ConfigError, match="not a checkpoint of raman-train"):
+        checkpoint.load(text)
+
+
+def test_the_command_line_fits_evaluates_and_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`raman-train evaluate` trains, prints the table and appends one line of JSON."""
+    record = tmp_path / "results.jsonl"
+    code = main(["evaluate", "--config", str(SMOKE), "--out", str(tmp_path / "run"), "--set", "training.epochs=2", "--record", str(record)])
+    assert code == 0
+    assert "root-derivative search" in capsys.readouterr().out
+    result = msgspec.json.decode(record.read_bytes(), type=runs.Result)
+    assert result.protocol == "sample"
+    assert result.epochs == 2
+
+
+def test_the_command_line_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A missing dataset is one line on stderr and exit code 78."""
+    code = main(["fit", "--config", str(SMOKE), "--out", str(tmp_path / "run"), "--set", "data.path=nowhere.npz"])
+    assert code == 78
+    said = capsys.readouterr().err
+    assert "nowhere.npz" in said
+    assert "raman-train import" in said

@@ -1,0 +1,1 @@
+"""Training: from a database of Raman spectra to a measured model."""

@@ -1,0 +1,1 @@
+"""Data: reading databases, splitting them honestly, making spectra of our own."""

@@ -1,0 +1,135 @@
+"""Reading the RRUFF database: original text files (zip or folder) and the paper's arrays.
+
+Cite Lafuente, Downs, Yang, Stone (2015), "The power of databases: the RRUFF project".
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+from raman_edge import formats
+from raman_edge.errors import ConfigError, SpectrumError
+from raman_edge.spectrum import Origin
+
+from raman_train.data.datasets import Dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from raman_edge.spectrum import Spectrum
+
+PAPER_ARRAYS = frozenset({"intensity_u16", "raman_shift_cm1", "mineral", "filename", "in_dataset_1"})
+FULL_SCALE = 65535
+ID = re.compile(r"[RX]\d{6}")
+"""An RRUFF id; what follows it in a file name (``-4``) tells crystals of one specimen apart."""
+
+
+def specimen_of(name: str) -> str:
+    """Return the specimen in an RRUFF file name (mineral__id__...); its second field where that is no id."""
+    field = (name.split("__") + [name])[1]
+    found = ID.match(field)
+    return found.group() if found else field
+
+
+def laser_of(name: str) -> int:
+    """Return the laser in an RRUFF file name, nm; 0 where there is none."""
+    found = re.search(r"__(?:Raman|Broad_Scan)__(\d{3,4})__", name)
+    return int(found.group(1)) if found else 0
+
+
+def paper_arrays(path: Path) -> Dataset:
+    """Read Dataset_1 and Dataset_2 of Sang 2022 and Zhou 2022.
+
+    They are 0..1 on 30..1599 cm⁻¹ and zero outside the measured range: the zeros at both
+    ends are cut off, so that "not measured" is not read as "dark".
+    """
+    with np.load(path, allow_pickle=False) as npz:
+        if not set(npz.files) >= PAPER_ARRAYS:
+            msg = f"{str(path)!r} lacks the arrays {sorted(PAPER_ARRAYS - set(npz.files))}: not the paper's datasets"
+            raise ConfigError(msg)
+        intensity, axis = npz["intensity_u16"], npz["raman_shift_cm1"]
+        minerals, names, in_first = npz["mineral"], npz["filename"], npz["in_dataset_1"]
+    first = (intensity > 0).argmax(axis=1)
+    last = intensity.shape[1] - (intensity > 0)[:, ::-1].argmax(axis=1)
+    return Dataset(
+        shift=np.concatenate([axis[a:b] for a, b in zip(first, last, strict=True)]).astype(np.float32),
+        counts=np.concatenate([row[a:b] for row, a, b in zip(intensity, first, last, strict=True)]).astype(np.float32) / FULL_SCALE,
+        start=np.concatenate([[0], np.cumsum(last - first)]),
+        labels=minerals,
+        specimens=np.array([specimen_of(name) for name in names.tolist()]),
+        lasers=np.array([laser_of(name) for name in names.tolist()], dtype=np.int32),
+        names=names,
+        subsets=(in_first.astype(np.uint8) | 2),
+    )
+
+
+def originals(path: Path) -> tuple[Dataset, list[str]]:
+    """Read a zip or a folder of RRUFF text files; the second value says what was left out and why."""
+    rows: list[tuple[Spectrum, str, str]] = []
+    left_out: list[str] = []
+    for name, data in _files(path):
+        if "__" not in name or "_RAW_" in name:
+            left_out.append(f"{name}: {'raw, its processed twin is read' if '_RAW_' in name else 'no RRUFF file name'}")
+            continue
+        try:
+            spectrum = formats.read(data, Origin("file", name))[0]
+        except SpectrumError as error:
+            left_out.append(f"{name}: {error}")
+            continue
+        rows.append((spectrum, name, _mineral(spectrum, name)))
+    if not rows:
+        msg = f"{str(path)!r} holds no RRUFF spectrum; {len(left_out)} files were left out, such as {left_out[:2]}"
+        raise ConfigError(msg)
+    return _dataset(rows), left_out
+
+
+def _mineral(spectrum: Spectrum, name: str) -> str:
+    """Return the mineral: the file's first name for it, spelt as in the file name where both agree.
+
+    The paper's arrays spell names as file names do (``FerrieriteK`` for ``Ferrierite-K``).
+    """
+    header = spectrum.meta.get("names", "").split(",")[0].strip()
+    spelt = name.split("__")[0]
+    plain = re.sub(r"[^A-Za-z]", "", header)
+    return spelt if not plain or plain.lower() == re.sub(r"[^A-Za-z]", "", spelt).lower() else plain
+
+
+def _dataset(rows: list[tuple[Spectrum, str, str]]) -> Dataset:
+    names = [name for _, name, _ in rows]
+    lengths = [len(spectrum) for spectrum, _, _ in rows]
+    return Dataset(
+        shift=np.concatenate([spectrum.axis.shift for spectrum, _, _ in rows]).astype(np.float32),
+        counts=np.concatenate([spectrum.counts for spectrum, _, _ in rows]).astype(np.float32),
+        start=np.concatenate([[0], np.cumsum(lengths)]),
+        labels=np.array([mineral for _, _, mineral in rows]),
+        specimens=np.array([specimen_of(name) for name in names]),
+        lasers=np.array([laser_of(name) for name in names], dtype=np.int32),
+        names=np.array(names),
+        subsets=np.zeros(len(rows), dtype=np.uint8),
+    )
+
+
+def _files(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, bytes) of the text files in a zip or a folder, sorted by name."""
+    if path.is_dir():
+        yield from ((file.name, file.read_bytes()) for file in sorted(path.rglob("*.txt")))
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members: Iterable[str] = sorted(name for name in archive.namelist() if name.endswith(".txt"))
+            for name in members:
+                yield name.rsplit("/", 1)[-1], archive.read(name)
+    except (OSError, zipfile.BadZipFile) as error:
+        msg = f"{str(path)!r} is neither a folder nor a zip of RRUFF files: {error}"
+        raise ConfigError(msg) from error
+
+
+def read(path: Path) -> tuple[Dataset, list[str]]:
+    """Read any of the forms RRUFF spectra come in."""
+    if path.suffix == ".npz":
+        return paper_arrays(path), []
+    return originals(path)

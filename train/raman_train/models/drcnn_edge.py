@@ -1,0 +1,123 @@
+"""drcnn-edge: the recursive idea of DRCNN as a small embedding network for an edge box.
+
+Against the paper's network: √ and Savitzky-Golay derivative as a fixed first layer (they
+travel with the ONNX file), a narrow recursion at half the resolution, a 1x1 squeeze in
+front of the flatten (which keeps position: the place of a line is the signal), and a
+cosine head with an additive margin (Wang et al., IEEE SPL 25 (2018) 926) instead of a
+softmax over classes with one example each.
+
+The embedding is two parts under one norm: the learned one, and the √-derivative spectrum
+projected onto its principal directions. The cosine of two embeddings is therefore the
+weighted sum of two similarities, and a library search needs to know nothing of it.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from scipy.signal import savgol_coeffs
+from torch import Tensor, nn
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from raman_train.config import DrcnnEdgeConfig
+
+WINDOW, ORDER = 11, 2
+"""Savitzky-Golay derivative, points and order of its polynomial."""
+DERIVATIVE_GAIN = 20.0
+"""Brings the unit-norm derivative of some 1600 points to the size of the √ spectrum."""
+IDENTITY_NOISE = 0.2
+"""The recursion starts as the identity plus this share of He noise: the signal survives it."""
+
+
+class DrcnnEdge(nn.Module):
+    """Outputs ``logits`` (scale times cosines) and the unit-norm ``embedding``."""
+
+    kernel: Tensor
+    directions: Tensor
+
+    def __init__(self, length: int, classes: int, config: DrcnnEdgeConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.width
+        kernel = savgol_coeffs(WINDOW, ORDER, deriv=1, use="dot")
+        self.register_buffer("kernel", torch.tensor(kernel, dtype=torch.float32)[None, None, None])
+        self.register_buffer("directions", torch.zeros(length, config.spectral))
+        self.embed_0 = nn.Conv2d(2, width, (1, 7), stride=(1, 2), padding=(0, 3))
+        self.embed_1 = _conv(width, width)
+        self.recur = _conv(width, width)
+        self.supervise = _conv(width, 2 * width)
+        self.level_weights = nn.Parameter(torch.full((config.recursions,), 1.0 / config.recursions))
+        self.reconstruct = _conv(2 * width, 4 * width)
+        self.squeeze = nn.Conv2d(4 * width, config.squeeze, 1)
+        self.dropout = nn.Dropout(config.dropout)
+        self.project = nn.Linear((math.ceil(length / 2) >> 3) * config.squeeze, config.embedding)
+        self.norm = nn.BatchNorm1d(config.embedding)
+        self.classes = nn.Parameter(functional.normalize(torch.randn(classes, config.embedding), dim=1))
+        self._initialise()
+        # One-row images with channels last are the fast form of these convolutions on a CPU.
+        self.to(memory_format=torch.channels_last)
+
+    def _initialise(self) -> None:
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # every convolution here has a bias
+        with torch.no_grad():
+            self.recur.weight.mul_(IDENTITY_NOISE)
+            self.recur.weight[:, :, 0, 1].add_(torch.eye(self.config.width))
+
+    def stem(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """Return √ and its derivative at unit norm, each (batch, 1, 1, n)."""
+        root = torch.sqrt(spectra.clamp_min(0) + 1e-6)[:, None, None]
+        half = WINDOW // 2
+        derivative = functional.conv2d(functional.pad(root, (half, half, 0, 0), mode="replicate"), self.kernel)
+        return root, functional.normalize(derivative, dim=3)
+
+    def prepare(self, spectra: Tensor) -> None:
+        """Take the principal directions of the √-derivative from the training spectra (count, n)."""
+        if not self.config.spectral:
+            return
+        _, derivative = self.stem(spectra)
+        rows = derivative[:, 0, 0].double()
+        _, vectors = torch.linalg.eigh(rows.T @ rows)  # eigenvalues increase
+        self.directions.copy_(vectors[:, -self.config.spectral :].to(self.directions))
+
+    def learned(self, root: Tensor, derivative: Tensor) -> Tensor:
+        """Return the learned embedding at unit norm, (batch, embedding)."""
+        level = torch.cat([root, DERIVATIVE_GAIN * derivative], dim=1).contiguous(memory_format=torch.channels_last)
+        level = functional.relu(self.embed_0(level))  # (batch, width, 1, n/2)
+        level = functional.relu(self.embed_1(level))  # L₀
+        weights = self.level_weights / self.level_weights.sum()
+        supervised = []
+        for weight in weights:
+            level = functional.relu(self.recur(level))
+            branch = functional.max_pool2d(level, (1, 2))
+            supervised.append(weight * functional.max_pool2d(functional.relu(self.supervise(branch)), (1, 2)))
+        together = torch.stack(supervised).sum(dim=0)  # (batch, 2 width, 1, n/8)
+        made = functional.max_pool2d(functional.relu(self.reconstruct(together)), (1, 2))
+        flat = self.dropout(self.squeeze(made).flatten(1))
+        return functional.normalize(self.norm(self.project(flat)), dim=1)
+
+    def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (batch, classes) and the two-part embedding at unit norm."""
+        root, derivative = self.stem(spectra)
+        learned = self.learned(root, derivative)
+        logits = self.config.scale * learned @ functional.normalize(self.classes, dim=1).T
+        if not self.config.spectral:
+            return logits, learned
+        spectral = functional.normalize(derivative[:, 0, 0] @ self.directions, dim=1)
+        share = self.config.spectral_weight
+        return logits, torch.cat([math.sqrt(1 - share) * learned, math.sqrt(share) * spectral], dim=1)
+
+    def loss(self, spectra: Tensor, labels: Tensor) -> Tensor:
+        """Return the cross-entropy with the additive margin on the true class's cosine."""
+        cosines = self.learned(*self.stem(spectra)) @ functional.normalize(self.classes, dim=1).T
+        margin = self.config.margin * functional.one_hot(labels, cosines.shape[1])
+        return functional.cross_entropy(self.config.scale * (cosines - margin), labels)
+
+
+def _conv(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, (1, 3), padding=(0, 1))
