@@ -41,7 +41,9 @@ def table(label: str) -> Peaks:
     return Peaks(np.array(shift), np.array(height), np.full(len(shift), 8.0))
 
 
-def spectrum(label: str = "Calcite", seed: int = 0, *, axis: Axis | None = None, origin: Origin | None = None, **conditions: float) -> Spectrum:
+def spectrum(
+    label: str = "Calcite", seed: int = 0, *, axis: Axis | None = None, origin: Origin | None = None, **conditions: float
+) -> Spectrum:
     """Return one exposure of a mineral, its own for each ``seed``."""
     rng = np.random.default_rng(seed)
     place = origin or Origin("test", f"{label}-{seed}")

@@ -25,10 +25,15 @@ if TYPE_CHECKING:
 
 KEY = "raman_edge.card"
 """Where the card stands in the ONNX file's ``metadata_props``."""
-SCHEMA = 1
+SCHEMA: Literal[1] = 1
 """Version of the card's fields; a newer one is refused, an older one migrated in :func:`load`."""
-MAX_CARD_BYTES = 8 * 2**20
+MAX_CARD_CHARACTERS = 8 * 2**20
 """A card larger than this is no card of ours."""
+
+MAX_DIGITS = 9
+"""Of one part of a version."""
+MAX_MESSAGE = 300
+"""Characters shown of what a damaged card makes the decoder say: it quotes the card."""
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -143,7 +148,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def version_tuple(version: str) -> tuple[int, ...]:
     """Return the numeric parts of ``major.minor.patch``; :class:`CardError` where it is none."""
     parts = version.split(".")
-    if not all(part.isascii() and part.isdigit() for part in parts):
+    if not all(part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
         msg = f"a version is numbers and dots; got {version[:40]!r}"
         raise CardError(msg)
     return tuple(int(part) for part in parts)
@@ -153,17 +158,20 @@ def load(metadata: Mapping[str, str]) -> ModelCard:
     """Read the card out of a model's metadata, or say why it cannot be honoured."""
     text = metadata.get(KEY)
     if text is None:
-        found = ", ".join(sorted(metadata)[:8]) or "no metadata at all"
+        found = ", ".join(key[:40] for key in sorted(metadata)[:8]) or "no metadata at all"
         msg = f"the model carries no card ({KEY}); found {found}. Export it with `raman-train export --onnx`"
         raise CardError(msg)
-    if len(text) > MAX_CARD_BYTES:
-        msg = f"the model's card is {len(text)} bytes; at most {MAX_CARD_BYTES} are read"
+    if len(text) > MAX_CARD_CHARACTERS:
+        msg = f"the model's card is {len(text)} characters; at most {MAX_CARD_CHARACTERS} are read"
         raise CardError(msg)
     _check_age(text)
     try:
         return msgspec.json.decode(text, type=ModelCard)
     except msgspec.MsgspecError as error:
-        msg = f"the model's card cannot be honoured: {error}. A step or field unknown here may need a newer raman-edge than {__version__}"
+        msg = (
+            f"the model's card cannot be honoured: {_brief(error)}. "
+            f"A step or field unknown here may need a newer raman-edge than {__version__}"
+        )
         raise CardError(msg) from error
 
 
@@ -178,8 +186,8 @@ def _check_age(text: str) -> None:
     """Refuse a card from the future before its fields are looked at."""
     try:
         age = msgspec.json.decode(text, type=_Age)
-    except msgspec.MsgspecError as error:
-        msg = f"the model's card is damaged: {error}"
+    except (msgspec.MsgspecError, RecursionError) as error:
+        msg = f"the model's card is damaged: {_brief(error)}"
         raise CardError(msg) from error
     if age.schema > SCHEMA or version_tuple(age.minimum_raman_edge) > version_tuple(__version__):
         msg = (
@@ -187,3 +195,7 @@ def _check_age(text: str) -> None:
             f"this is {__version__} (schema {SCHEMA}): update raman-edge"
         )
         raise CardError(msg)
+
+
+def _brief(error: Exception) -> str:
+    return str(error)[:MAX_MESSAGE]

@@ -124,7 +124,8 @@ class Journal:
     def records(self, limit: int | None = None) -> Iterator[str]:
         """Give the records as their lines of JSON, newest first; ``limit`` of them at most."""
         with _explained(self.path, "read"):
-            for (line,) in self._connection.execute("SELECT record FROM records ORDER BY seq DESC LIMIT ?", (-1 if limit is None else limit,)):
+            newest = "SELECT record FROM records ORDER BY seq DESC LIMIT ?"
+            for (line,) in self._connection.execute(newest, (-1 if limit is None else limit,)):
                 yield line
 
     def memory(self, model: str, config: str) -> JournalMemory:
@@ -211,7 +212,9 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         msg = f"{str(path)!r} is the database of another program; give another place with --journal"
         raise JournalError(msg)
     if version > SCHEMA:
-        msg = f"journal {str(path)!r} has schema {version}, this raman-edge writes {SCHEMA}: update raman-edge, or give another journal with --journal"
+        msg = (
+            f"journal {str(path)!r} has schema {version}, this raman-edge writes {SCHEMA}: update it, or give another place with --journal"
+        )
         raise JournalError(msg)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")

@@ -6,7 +6,7 @@ import hashlib
 import importlib.resources
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,11 @@ def default_path() -> Path:
     return Path(str(importlib.resources.files("raman_edge") / "assets" / "default.library.npz"))
 
 
+def path_beside(model: Path) -> Path:
+    """Return where the library of the model at ``model`` lies: beside it, under its name."""
+    return model.with_name(model.name.removesuffix(".onnx") + ".library.npz")
+
+
 @dataclass(frozen=True, eq=False)
 class Library:
     """Reference embeddings, sorted by label, and one peak table a label."""
@@ -51,18 +56,32 @@ class Library:
     """Peak table of each label, (k,)."""
     sha256: str = ""
     """Digest of the file it was read from, lower-case hex."""
+    _first: NDArray[np.intp] = field(init=False, repr=False)
+    """Place of each label's first reference, (k,)."""
 
     def __post_init__(self) -> None:
         n = len(self.specimens)
         shapes = (self.label_of.shape, self.embedding.shape[:1], (len(self.peaks),))
-        if shapes != ((n,), (n,), (len(self.labels),)):
-            msg = f"a library of {n} references and {len(self.labels)} labels has arrays of {shapes}: the file is damaged"
+        if shapes != ((n,), (n,), (len(self.labels),)) or self.embedding.ndim != 2:  # noqa: PLR2004 - (n, e)
+            msg = (
+                f"a library of {n} references and {len(self.labels)} labels has label_of of shape {self.label_of.shape}, "
+                f"embedding of shape {self.embedding.shape} and {len(self.peaks)} peak tables: the file is damaged"
+            )
+            raise LibraryError(msg)
+        if len(set(self.labels)) != len(self.labels) or not all(map(_is_text, self.labels)):
+            msg = f"a library's labels are text and differ; got {len(self.labels)}, {len(set(self.labels))} of them different: the file is damaged"
+            raise LibraryError(msg)
+        if not np.isfinite(self.embedding).all():
+            msg = "a library's embeddings are finite numbers: the network that made them, or the file, is damaged"
             raise LibraryError(msg)
         steps = np.diff(self.label_of, prepend=-1)
-        if n == 0 or (steps < 0).any() or (steps > 1).any() or self.label_of[-1] != len(self.labels) - 1:
+        if n == 0 or steps[0] != 1 or (steps < 0).any() or (steps > 1).any() or self.label_of[-1] != len(self.labels) - 1:
             msg = "a library's references are sorted by label and every label has one: the file is damaged"
             raise LibraryError(msg)
-        object.__setattr__(self, "_first", np.flatnonzero(steps))
+        for name, value in (("label_of", self.label_of), ("embedding", self.embedding), ("_first", np.flatnonzero(steps))):
+            array = value.copy()
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
 
     @classmethod
     def build(
@@ -89,28 +108,38 @@ class Library:
         if embedding.shape != self.embedding.shape[1:]:
             msg = f"the library holds embeddings of length {self.embedding.shape[1]}, got one of shape {embedding.shape}"
             raise LibraryError(msg)
-        first: NDArray[np.intp] = self._first  # type: ignore[attr-defined]  # set in __post_init__ of a frozen dataclass
-        best: NDArray[np.float32] = np.maximum.reduceat(self.embedding @ embedding, first)
+        best: NDArray[np.float32] = np.maximum.reduceat(self.embedding @ embedding, self._first)
         return best
 
     def save(self, path: Path) -> None:
-        """Write the library; embeddings are stored as int8, 0.4 % of full scale a component."""
-        peak = np.inf if not len(self) else np.abs(self.embedding).max(axis=1)
+        """Write the library, whole or not at all; embeddings are stored as int8, 0.4 % of the largest component.
+
+        Raises :class:`LibraryError` where the file cannot be written.
+        """
+        peak = np.maximum(np.abs(self.embedding).max(axis=1, keepdims=True), np.finfo(np.float32).tiny)
         counts = [len(table) for table in self.peaks]
         stacked = {name: np.concatenate([getattr(t, name) for t in self.peaks]).astype(np.float32) for name in ("shift", "height", "width")}
+        packed = io.BytesIO()
         np.savez_compressed(
-            path,
+            packed,
             schema=np.array(SCHEMA),
             network=np.array(self.network),
             labels=np.array(self.labels),
             label_of=self.label_of.astype(np.uint32),
             specimens=np.array(self.specimens),
-            embedding=np.rint(self.embedding / peak[:, None] * INT8).astype(np.int8),
+            embedding=np.rint(self.embedding / peak * INT8).astype(np.int8),
             peak_count=np.array(counts, dtype=np.uint16),
             peak_shift=stacked["shift"],
             peak_height=stacked["height"].astype(np.float16),
             peak_width=stacked["width"].astype(np.float16),
         )
+        part = path.with_name(f"{path.name}.part")
+        try:
+            part.write_bytes(packed.getbuffer())
+            part.replace(path)
+        except OSError as error:
+            msg = f"library {str(path)!r} cannot be written: {error.strerror}. Give a place that can be"
+            raise LibraryError(msg) from error
 
     @classmethod
     def open(cls, path: Path, *, network: str) -> Library:
@@ -119,9 +148,6 @@ class Library:
         Raises :class:`LibraryError`: unreadable, damaged, or made by another network.
         """
         arrays, sha256 = _arrays(path)
-        if int(arrays["schema"]) != SCHEMA:
-            msg = f"library {str(path)!r} has schema {int(arrays['schema'])}; this raman-edge reads {SCHEMA}: update it or export again"
-            raise LibraryError(msg)
         if str(arrays["network"]) != network:
             msg = (
                 f"library {str(path)!r} was made by network {str(arrays['network'])[:12]}, the model is {network[:12]}: "
@@ -132,52 +158,105 @@ class Library:
         embedding /= np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1.0)
         return cls(
             network,
-            tuple(str(name) for name in arrays["labels"]),
+            tuple(arrays["labels"].tolist()),
             arrays["label_of"].astype(np.intp),
             embedding,
-            tuple(str(name) for name in arrays["specimens"]),
+            tuple(arrays["specimens"].tolist()),
             _tables(arrays),
             sha256,
         )
 
 
-NAMES = frozenset(
-    {"schema", "network", "labels", "label_of", "specimens", "embedding", "peak_count", "peak_shift", "peak_height", "peak_width"}
-)
-"""The arrays in a library file."""
+ARRAYS = {
+    "schema": ("iu", 0),
+    "network": ("U", 0),
+    "labels": ("U", 1),
+    "label_of": ("u", 1),
+    "specimens": ("U", 1),
+    "embedding": ("i", 2),
+    "peak_count": ("u", 1),
+    "peak_shift": ("f", 1),
+    "peak_height": ("f", 1),
+    "peak_width": ("f", 1),
+}
+"""The arrays in a library file: kinds of type (numpy's letters) and number of dimensions."""
 
 
 def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
     """Return the arrays in the file and its digest, without ever unpickling."""
+    data = _read(path)
     try:
-        if path.stat().st_size > MAX_LIBRARY_BYTES:
-            msg = f"library {str(path)!r} is larger than {MAX_LIBRARY_BYTES / 2**20:.0f} MiB"
-            raise LibraryError(msg)
-        data = path.read_bytes()
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            unpacked = sum(item.file_size for item in packed.infolist())
-        if unpacked > MAX_LIBRARY_BYTES:
-            msg = f"library {str(path)!r} unpacks to {unpacked / 2**20:.0f} MiB; at most {MAX_LIBRARY_BYTES / 2**20:.0f} are read"
-            raise LibraryError(msg)
-        with np.load(io.BytesIO(data), allow_pickle=False) as npz:
-            arrays = {name: npz[name] for name in npz.files}
-    except OSError as error:
-        msg = f"library {str(path)!r} cannot be read: {error.strerror}. Give the .library.npz that was exported with the model"
+        arrays = _unpack(data)
+    except Exception as error:
+        # Damaged bytes make zipfile, zlib and numpy raise almost anything, also MemoryError and TokenError.
+        msg = f"library {str(path)!r} is damaged: {str(error)[:300]}. Give the .library.npz that was exported with the model"
         raise LibraryError(msg) from error
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
-        msg = f"library {str(path)!r} is damaged: {error}"
-        raise LibraryError(msg) from error
-    if arrays.keys() != NAMES:
-        msg = f"library {str(path)!r} lacks {sorted(NAMES - arrays.keys())} and has {sorted(arrays.keys() - NAMES)} too much"
-        raise LibraryError(msg)
+    _check(arrays, path)
     return arrays, hashlib.sha256(data).hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_LIBRARY_BYTES:
+            msg = f"library {str(path)!r} is {size / 2**20:.0f} MiB; at most {MAX_LIBRARY_BYTES / 2**20:.0f} MiB are read"
+            raise LibraryError(msg)
+        return path.read_bytes()
+    except OSError as error:
+        msg = f"library {str(path)!r} cannot be read: {error.strerror or error}. Give the .library.npz that was exported with the model"
+        raise LibraryError(msg) from error
+
+
+def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays in a zip archive that says it is not too large; zipfile reads no more than it says."""
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        unpacked = sum(item.file_size for item in packed.infolist())
+    if unpacked > MAX_LIBRARY_BYTES:
+        msg = f"it unpacks to {unpacked / 2**20:.0f} MiB; at most {MAX_LIBRARY_BYTES / 2**20:.0f} MiB are read"
+        raise ValueError(msg)
+    with np.load(io.BytesIO(data), allow_pickle=False) as npz:
+        return {name: npz[name] for name in npz.files}
+
+
+def _check(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:
+    """Refuse another schema, and arrays that are missing, too many, or of another type or dimension than :meth:`Library.save` writes."""
+    schema = np.asarray(arrays.get("schema", SCHEMA)).tolist()
+    if schema != SCHEMA:
+        msg = f"library {str(path)!r} has schema {str(schema)[:40]}; this raman-edge reads {SCHEMA}: update it or export the library again"
+        raise LibraryError(msg)
+    if arrays.keys() != ARRAYS.keys():
+        lacks, spare = sorted(ARRAYS.keys() - arrays.keys()), sorted(arrays.keys() - ARRAYS.keys())
+        msg = f"library {str(path)!r} lacks {lacks} and has {str(spare)[:200]} too much: is it a .library.npz?"
+        raise LibraryError(msg)
+    for name, (kinds, dimensions) in ARRAYS.items():
+        array = np.asarray(arrays[name])  # a member that is no array comes as bytes
+        if array.dtype.kind not in kinds or array.ndim != dimensions:
+            msg = (
+                f"library {str(path)!r} is damaged: {name} has {array.ndim} dimensions of type {str(array.dtype)[:40]}, "
+                f"{dimensions} of kind {' or '.join(kinds)} expected"
+            )
+            raise LibraryError(msg)
+
+
+def _is_text(name: str) -> bool:
+    """Whether ``name`` holds characters only: an array may hold surrogates and numbers beyond Unicode."""
+    try:
+        return name.encode().decode() == name
+    except UnicodeError:
+        return False
 
 
 def _tables(arrays: dict[str, NDArray[np.generic]]) -> tuple[Peaks, ...]:
     """Cut the stacked peak arrays into one table a label."""
-    ends = np.cumsum(arrays["peak_count"].astype(np.intp))
+    counts = arrays["peak_count"].astype(np.intp)
+    ends = np.cumsum(counts)
     stacked = [arrays[f"peak_{name}"].astype(np.float64) for name in ("shift", "height", "width")]
-    if any(column.shape != (int(ends[-1]) if ends.size else 0,) for column in stacked):
-        msg = f"the library's peak tables hold {[c.size for c in stacked]} values, {int(ends[-1])} expected: the file is damaged"
+    shift, height, width = stacked
+    if [column.size for column in stacked] != [int(counts.sum())] * 3:
+        msg = f"the library's peak tables hold {[c.size for c in stacked]} values, {int(counts.sum())} expected: the file is damaged"
         raise LibraryError(msg)
-    return tuple(Peaks(*(column[end - count : end] for column in stacked)) for end, count in zip(ends, arrays["peak_count"].tolist(), strict=True))
+    if not (np.isfinite(shift).all() and ((height >= 0) & (height <= 1)).all() and ((width >= 0) & (width < np.inf)).all()):
+        msg = "the library's peaks have positions that are finite, heights in 0..1 and widths from 0: the file is damaged"
+        raise LibraryError(msg)
+    starts = (ends - counts).tolist()
+    return tuple(Peaks(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.resources
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +18,7 @@ from raman_edge.errors import CardError, ConfigError, ModelError, ProbeMismatch,
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import onnxruntime
     from numpy.typing import NDArray
@@ -28,6 +31,10 @@ MAX_MODEL_BYTES = 1024 * 2**20
 """A larger file is refused before it is read."""
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 """In order of preference; what the session really got is :attr:`Model.provider`."""
+MAX_MESSAGE = 300
+"""Characters shown of what onnxruntime says."""
+NORM_WITHIN = 1e-3
+"""How far the length of an embedding may be from 1."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -64,7 +71,7 @@ class Model:
         """
         data = _read(path)
         session = _session(data, path, threads)
-        model = cls(session, cards.load(session.get_modelmeta().custom_metadata_map), hashlib.sha256(data).hexdigest())
+        model = cls(session, cards.load(_metadata(session)), hashlib.sha256(data).hexdigest())
         model._check_shape()
         model.replay_probe()
         return model
@@ -75,15 +82,22 @@ class Model:
         return str(self._session.get_providers()[0])
 
     def run(self, features: NDArray[np.float32]) -> Outputs:
-        """Run the network on ``features``, (batch, n) float32 as the recipe gives them."""
-        logits, embedding = self._session.run(OUTPUTS, {INPUT: features})
+        """Run the network on ``features``, (batch, n) float32 as the recipe gives them.
+
+        Raises :class:`ModelError` where onnxruntime gives up.
+        """
+        try:
+            logits, embedding = self._session.run(OUTPUTS, {INPUT: features})
+        except Exception as error:
+            msg = f"the network cannot be run on {features.dtype} numbers of shape {features.shape}; onnxruntime says: {_brief(error)}"
+            raise ModelError(msg) from error
         return Outputs(logits, embedding)
 
     def replay_probe(self) -> None:
         """Run the card's own spectrum through recipe and network; :class:`ProbeMismatch` where a number moved."""
         probe, card = self.card.probe, self.card
-        spectrum = Spectrum(Axis(probe.shift.array()), probe.counts.array(), Origin("probe", ""))
         try:
+            spectrum = Spectrum(Axis(probe.shift.array()), probe.counts.array(), Origin("probe", ""))
             features = card.recipe.features(spectrum)
         except SpectrumError as error:
             msg = f"the model's probe is no spectrum its own recipe can prepare: {error}"
@@ -93,9 +107,11 @@ class Model:
         outputs = self.run(features[np.newaxis])
         moved = _largest_difference(outputs.logits[0], probe.logits.array(), "logits")
         _refuse_above(moved, probe.logits_within, "the logits")
-        expected = probe.embedding.array()
-        _largest_difference(outputs.embedding[0], expected, "embedding")
-        apart = 1.0 - float(outputs.embedding[0] @ expected)
+        got, expected = outputs.embedding[0], probe.embedding.array()
+        _largest_difference(got, expected, "embedding")
+        lengths = float(np.linalg.norm(got)), float(np.linalg.norm(expected))
+        _refuse_above(max(abs(length - 1.0) for length in lengths), NORM_WITHIN, "the length of the embedding")
+        apart = 1.0 - float(got @ expected) / (lengths[0] * lengths[1])
         _refuse_above(apart, 1.0 - probe.embedding_cosine, "the embedding (1 - cosine)")
 
     def _check_shape(self) -> None:
@@ -106,8 +122,8 @@ class Model:
             "embedding": self.card.embedding,
         }
         nodes = (*self._session.get_inputs(), *self._session.get_outputs())
-        got = {node.name: node.shape[-1] if len(node.shape) == 2 else node.shape for node in nodes}  # noqa: PLR2004 - (batch, n)
-        if got != expected:
+        got = {node.name: _width(node) for node in nodes}
+        if got != expected or len(nodes) != len(expected):
             msg = f"the graph and its card disagree: the graph has {got}, the card says {expected}. Export the model again"
             raise CardError(msg)
 
@@ -120,7 +136,7 @@ def _read(path: Path) -> bytes:
             raise ModelError(msg)
         return path.read_bytes()
     except OSError as error:
-        msg = f"model {str(path)!r} cannot be read: {error.strerror}. Give a file made by `raman-train export --onnx`"
+        msg = f"model {str(path)!r} cannot be read: {error.strerror or error}. Give a file made by `raman-train export --onnx`"
         raise ModelError(msg) from error
 
 
@@ -138,13 +154,39 @@ def _session(data: bytes, path: Path, threads: int) -> onnxruntime.InferenceSess
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # int8 on processors without VNNI: exact products instead of saturating ones.
     options.add_session_config_entry("session.x64quantprecision", "1")
+    # Weights outside the file would be outside its digest too: they are looked for where nothing can be.
+    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     available = ort.get_available_providers()
     providers: Sequence[str] = [name for name in PROVIDERS if name in available]
     try:
-        return ort.InferenceSession(data, options, providers=providers)
+        # onnxruntime prints its fallbacks; standard output belongs to the records.
+        with contextlib.redirect_stdout(sys.stderr):
+            session = ort.InferenceSession(data, options, providers=providers)
     except Exception as error:
-        msg = f"model {str(path)!r} is no ONNX model that onnxruntime {ort.__version__} can run: {str(error)[:300]}"
+        msg = f"model {str(path)!r} is no ONNX model that onnxruntime {ort.__version__} can run; it says: {_brief(error)}"
         raise ModelError(msg) from error
+    session.disable_fallback()
+    return session
+
+
+def _metadata(session: onnxruntime.InferenceSession) -> Mapping[str, str]:
+    try:
+        metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        msg = f"the model's metadata is not UTF-8 text: {error}. Export the model again"
+        raise CardError(msg) from error
+    return metadata
+
+
+def _width(node: onnxruntime.NodeArg) -> object:
+    """Return n of a float tensor (batch, n); of anything else what it is instead."""
+    two = node.type == "tensor(float)" and len(node.shape) == 2  # noqa: PLR2004 - (batch, n)
+    return node.shape[-1] if two else f"{node.type} {node.shape}"
+
+
+def _brief(error: Exception) -> str:
+    """Return the start of what onnxruntime says, on one line."""
+    return " ".join(str(error).split())[:MAX_MESSAGE]
 
 
 def _largest_difference(got: NDArray[np.float32], expected: NDArray[np.float32], name: str) -> float:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.library import Library
-    from raman_edge.model import Model
+    from raman_edge.model import Model, Outputs
     from raman_edge.peaks import Peaks
     from raman_edge.quality import Quality
     from raman_edge.verdict import Match, Verdict
@@ -57,17 +57,18 @@ class Reading:
 
 
 def identify(spectrum: Spectrum, model: Model, library: Library) -> Reading:
-    """Name one spectrum; :class:`SpectrumError` where the model's recipe cannot prepare it."""
+    """Name one spectrum; :class:`SpectrumError` where the recipe cannot prepare it, or the network makes no numbers of it."""
     started = perf_counter()
     axis = model.card.recipe.axis
     features = model.card.recipe.features(spectrum)
     found = peaks.find(axis, features)
     judged = quality.assess(spectrum, axis)
     prepared = perf_counter()
-    outputs = model.run(features[np.newaxis])
+    outputs = _finite(model.run(features[np.newaxis]))
+    similarity = library.search(outputs.embedding[0])
     ranked = verdict.rank(
         library.labels,
-        library.search(outputs.embedding[0]),
+        similarity,
         outputs.logits[0],
         _class_of(library.labels, model.card.labels),
         model.card.decision,
@@ -75,7 +76,7 @@ def identify(spectrum: Spectrum, model: Model, library: Library) -> Reading:
     )
     covered = (max(axis.start, spectrum.axis.start), min(axis.stop, spectrum.axis.stop))
     ranked = tuple(_explained(match, found, library, covered) for match in ranked)
-    said = verdict.decide(ranked, judged, model.card.decision)
+    said = verdict.decide(ranked, verdict.nearest(library.labels, similarity), judged, model.card.decision)
     ended = perf_counter()
     read_ms = spectrum.origin.read_ms
     timing = Timing(read_ms, 1e3 * (prepared - started), 1e3 * (ended - prepared), read_ms + 1e3 * (ended - started))
@@ -92,6 +93,14 @@ def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library)
             yield identify(event, model, library)
         except SpectrumError as error:
             yield Fault(event.origin, str(error))
+
+
+def _finite(outputs: Outputs) -> Outputs:
+    """Refuse what would rank as anything: every comparison with NaN is false."""
+    if not (np.isfinite(outputs.logits).all() and np.isfinite(outputs.embedding).all()):
+        msg = "the network gives no finite numbers for this spectrum: is it damaged? `raman-edge model verify` tests the model"
+        raise SpectrumError(msg)
+    return outputs
 
 
 def _explained(match: Match, found: Peaks, library: Library, covered: tuple[float, float]) -> Match:

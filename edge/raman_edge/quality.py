@@ -12,12 +12,14 @@ from raman_edge import peaks
 if TYPE_CHECKING:
     from raman_edge.spectrum import Axis, Spectrum
 
-MIN_SNR = 3.0
-"""Below three standard deviations a line cannot be told from noise (IUPAC's limit of detection)."""
+MIN_SNR = 5.0
+"""Noise alone rises three to four and a half standard deviations above its median somewhere among a thousand points."""
 MIN_COVERAGE = 0.25
 """Share of the model's axis that must have been measured."""
 FLAT_TOP = 4
 """This many neighbouring points at exactly the highest count are a saturated detector."""
+APART = (1, 2)
+"""Points between which the noise is measured; 2, because a file may hold a point between any two measured ones."""
 MOST_SNR = 9999.0
 """Shown instead of the quotient where the noise is too small to be measured."""
 
@@ -72,8 +74,10 @@ def _signal_to_noise(spectrum: Spectrum, axis: Axis) -> float:
     span = max(3, counts.size // 16)
     blocks = counts[: counts.size // span * span].reshape(-1, span)
     signal = float((blocks.max(axis=1) - np.median(blocks, axis=1)).max())
-    sigma = peaks.noise(counts)
-    return min(MOST_SNR, signal / sigma) if sigma > signal / MOST_SNR else MOST_SNR
+    sigma = peaks.noise(counts, APART)
+    if signal == 0:
+        return 0.0
+    return signal / sigma if sigma > signal / MOST_SNR else MOST_SNR
 
 
 def _saturated(spectrum: Spectrum) -> bool | None:

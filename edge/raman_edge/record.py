@@ -12,19 +12,20 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-
 from raman_edge.pipeline import TOP, Reading, Timing
 from raman_edge.quality import Quality
-from raman_edge.spectrum import Fault, Origin
 from raman_edge.verdict import Answer, Match
 
 if TYPE_CHECKING:
     from raman_edge.model import Model
+    from raman_edge.spectrum import Fault, Origin
 
 SCHEMA: Literal[1] = 1
 """``v`` of every record; a field that changes its meaning makes it 2."""
 ID_CHARACTERS = 32
 """Hexadecimal characters of an id: 128 bits."""
+ESCAPED_BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
+"""How Python names a byte that is not UTF-8 (PEP 383), and how a record does."""
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -92,7 +93,8 @@ def encode(record: Record) -> bytes:
 
 def decode(line: bytes | str) -> Record:
     """Read a line back."""
-    return msgspec.json.decode(line, type=Record)
+    record: Record = msgspec.json.decode(line, type=Record)
+    return record
 
 
 def _result(reading: Reading, model: Model) -> Result:
@@ -118,18 +120,21 @@ def _fault(fault: Fault, model: Model) -> FaultRecord:
         id=_digest("fault", content, str(origin.index), model.sha256, config_id(model)),
         ts=_now(),
         source=_source(origin),
-        why=fault.why,
+        why=_text(fault.why),
     )
 
 
 def _source(origin: Origin) -> Source:
-    # A file name that is not UTF-8 travels as its escapes: a record is always valid JSON.
-    path = origin.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return Source(origin.kind, path, origin.sha256, origin.index)
+    return Source(origin.kind, _text(origin.path), origin.sha256, origin.index)
+
+
+def _text(data: str) -> str:
+    """Return ``data`` as JSON can carry it: what is not UTF-8 in a file name travels as escapes."""
+    return data.translate(ESCAPED_BYTES).encode("utf-8", "backslashreplace").decode()
 
 
 def _digest(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()[:ID_CHARACTERS]
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:ID_CHARACTERS]
 
 
 def _now() -> str:

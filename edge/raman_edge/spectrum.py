@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -40,9 +41,9 @@ class Axis:
             bad = int(np.flatnonzero(~np.isfinite(shift))[0])
             msg = f"a Raman-shift axis is finite; point {bad + 1} of {shift.size} is {shift[bad]}"
             raise SpectrumError(msg)
-        steps = np.diff(shift)
-        if (steps <= 0).any():
-            bad = int(np.flatnonzero(steps <= 0)[0])
+        backwards = shift[1:] <= shift[:-1]
+        if backwards.any():
+            bad = int(np.flatnonzero(backwards)[0])
             msg = (
                 "a Raman-shift axis increases strictly; "
                 f"point {bad + 2} ({shift[bad + 1]:g} cm⁻¹) follows {shift[bad]:g} cm⁻¹: sort and merge the points first"
@@ -115,6 +116,13 @@ class Spectrum:
         if not np.isfinite(counts).all():
             bad = int(np.flatnonzero(~np.isfinite(counts))[0])
             msg = f"counts are finite; at {self.axis.shift[bad]:g} cm⁻¹ the value is {counts[bad]}"
+            raise SpectrumError(msg)
+        for name, value in (("exposure", self.exposure_s), ("saturation", self.saturation)):
+            if value is not None and not 0 < value < math.inf:
+                msg = f"the {name} is above 0 and finite, or None where it is unknown; got {value}"
+                raise SpectrumError(msg)
+        if self.taken_at is not None and self.taken_at.tzinfo is None:
+            msg = f"the time of a spectrum has a time zone, or is None where it is unknown; got {self.taken_at}"
             raise SpectrumError(msg)
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))

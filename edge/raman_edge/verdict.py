@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -29,8 +29,17 @@ class Match:
     """Probability among the library's labels, 0..1."""
     similarity: float
     """Cosine to the label's best reference, -1..1."""
-    peaks: PeakMatch = PeakMatch()
+    peaks: PeakMatch = field(default_factory=PeakMatch)
     """The spectrum's peaks beside the label's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The library's label whose best reference is most like the spectrum; the class head has no say in it."""
+
+    label: str
+    similarity: float
+    """Cosine, -1..1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +72,25 @@ def rank(
     logit belongs to a label, -1 where the network was never taught it: such a label is
     scored by similarity alone and ranks like any other.
     """
-    heads = np.where(class_of >= 0, logits[class_of] / decision.logit_scale, similarity)
-    scores = (1 - decision.head_weight) * similarity + decision.head_weight * heads
+    cosine = similarity.astype(np.float64)  # a temperature from a card may be too small for float32
+    heads = np.where(class_of >= 0, logits.astype(np.float64)[class_of] / decision.logit_scale, cosine)
+    scores = (1 - decision.head_weight) * cosine + decision.head_weight * heads
     odds = np.exp((scores - scores.max()) / decision.temperature)
     odds /= odds.sum()
     order = np.argsort(-scores, kind="stable")[:top]
     return tuple(Match(labels[i], round(float(odds[i]), 4), round(float(similarity[i]), 4)) for i in order)
 
 
-def decide(ranked: tuple[Match, ...], quality: Quality, decision: Decision) -> Verdict:
-    """Turn a ranking into an answer."""
+def nearest(labels: Sequence[str], similarity: NDArray[np.float32]) -> Nearest:
+    """Return the label with the largest ``similarity``, (k,), one a label."""
+    best = int(similarity.argmax())
+    return Nearest(labels[best], round(float(similarity[best]), 4))
+
+
+def decide(ranked: tuple[Match, ...], nearest: Nearest, quality: Quality, decision: Decision) -> Verdict:
+    """Turn a ranking into an answer; ``nearest`` is of the whole library, and need not be among the ``ranked``."""
     doubts = list(quality.doubts)
     answer: Answer = "match"
-    nearest = max(ranked, key=lambda match: match.similarity)
     if quality.problems:
         answer = "rejected"
         doubts = [*quality.problems, *doubts]
@@ -84,7 +99,7 @@ def decide(ranked: tuple[Match, ...], quality: Quality, decision: Decision) -> V
         doubts.insert(
             0,
             f"nothing in the library is near enough: the nearest, {nearest.label}, has a similarity of "
-            f"{nearest.similarity:.2f}; {decision.unknown_below:.2f} is the least for a name",
+            f"{nearest.similarity:.3f}; {decision.unknown_below:.3f} is the least for a name",
         )
     elif ranked[0].score < decision.ambiguous_below:
         answer = "ambiguous"

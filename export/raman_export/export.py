@@ -12,13 +12,14 @@ import numpy as np
 from onnx import helper
 from raman_edge import __version__, card
 from raman_edge.errors import ConfigError
-from raman_edge.library import Library
+from raman_edge.library import Library, path_beside
 from raman_edge.model import Model
 from raman_train import checkpoint, evaluate, metrics, runs
 from raman_train.config import DrcnnEdgeConfig
 from raman_train.data import datasets
 
 from raman_export import graph, library, parity, quantise
+from raman_export.parity import Parity
 
 if TYPE_CHECKING:
     import onnx
@@ -36,10 +37,12 @@ CHECKED = 256
 """Spectra on which torch and onnxruntime are compared."""
 EXACT = ("directions", "kernel")
 """What stays fp32: the √-derivative and its projection are small, and exactness is their use."""
-RRUFF = "Lafuente B, Downs R T, Yang H, Stone N (2015) The power of databases: the RRUFF project. Highlights in Mineralogical Crystallography, 1-30"
+RRUFF = (
+    "Lafuente B, Downs R T, Yang H, Stone N (2015) The power of databases: the RRUFF project. "
+    "Highlights in Mineralogical Crystallography, 1-30"
+)
 DRCNN = "Zhou et al. (2022) RSC Adv. 12, 5053 (DRCNN)"
 SANG = "Sang et al. (2022) Neural Process. Lett. 54, 677 (the arrays of Dataset_1 and Dataset_2)"
-LIBRARY_SUFFIX = ".library.npz"
 INT8_LOGITS_WITHIN, INT8_EMBEDDING_COSINE = 1.0, 0.995
 """What the probe grants an int8 model: processors round its products differently."""
 
@@ -53,10 +56,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     library_bytes: int
     references: int
     labels: int
-    parity: parity.Parity
+    fidelity: Parity
     """torch against onnxruntime, both fp32."""
-    int8: parity.Parity | None
-    """fp32 against int8 on the calibration's neighbours; None for an fp32 export."""
+    int8: Parity | None
+    """fp32 against int8, on every training spectrum; None for an fp32 export."""
     measured: dict[str, float]
 
 
@@ -85,24 +88,19 @@ def run(source: Path, out: Path, precision: Precision, data: Path | None, measur
     helper.set_model_props(proto, {card.KEY: told.to_json()})
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(proto.SerializeToString())
-    beside = library_path(out)
+    beside = path_beside(out)
     references.save(beside)
     # The edge's own door: the card is read back, the probe replayed, the library matched to the network.
     opened = Model.open(out)
     Library.open(beside, network=opened.card.network)
     report = Report(
         model=str(out), library=str(beside), model_bytes=out.stat().st_size, library_bytes=beside.stat().st_size,
-        references=len(references), labels=len(references.labels), parity=fidelity, int8=int8, measured=told.provenance.measured,
+        references=len(references), labels=len(references.labels), fidelity=fidelity, int8=int8, measured=told.provenance.measured,
     )  # fmt: skip
     return msgspec.json.format(msgspec.json.encode(report)).decode()
 
 
-def library_path(model: Path) -> Path:
-    """Return where the library of ``model`` lies: beside it, under its name."""
-    return model.with_name(model.name.removesuffix(".onnx") + LIBRARY_SUFFIX)
-
-
-def _graph(made: Checkpoint, features: NDArray[np.float32], precision: Precision) -> tuple[onnx.ModelProto, parity.Parity | None, parity.Parity]:
+def _graph(made: Checkpoint, features: NDArray[np.float32], precision: Precision) -> tuple[onnx.ModelProto, Parity | None, Parity]:
     """Return the graph, its loss to fp32 if it is int8, and torch against onnxruntime."""
     proto = graph.convert(made.network, made.about.length)
     shown = features[_spread(len(features), CHECKED)]
@@ -144,7 +142,8 @@ def _measured(path: Path, precision: Precision) -> Held:
         f"{name}_top1_root_derivative_search": search_row.top1,
     } | {f"{name}_{key}": value for key, value in more.items()}
     how = (
-        f"{name}: {config.data.subset}, split seed {config.data.split_seed}, {split.library.size} spectra learned from and in the library, "
+        f"{name}: {config.data.subset}, split seed {config.data.split_seed}, "
+        f"{split.library.size} spectra learned from and in the library, "
         f"{truth.size} of {np.unique(truth).size} labels asked, trained apart from the weights in this file with the same configuration"
     )
     return Held(decision, figures, how)
@@ -161,7 +160,11 @@ def _scale(made: Checkpoint) -> float:
 def _card(made: Checkpoint, material: Material, answers: Outputs, precision: Precision, held: list[Held]) -> card.ModelCard:
     about = made.about
     untested = card.Decision(
-        logit_scale=_scale(made), head_weight=evaluate.HEAD_WEIGHT, temperature=0.05, unknown_below=0.5, ambiguous_below=evaluate.AMBIGUOUS_BELOW
+        logit_scale=_scale(made),
+        head_weight=evaluate.HEAD_WEIGHT,
+        temperature=0.05,
+        unknown_below=0.5,
+        ambiguous_below=evaluate.AMBIGUOUS_BELOW,
     )
     return card.ModelCard(
         name=runs.system(about.config),
@@ -172,7 +175,10 @@ def _card(made: Checkpoint, material: Material, answers: Outputs, precision: Pre
         recipe=about.config.recipe,
         decision=held[0].decision if held else untested,
         provenance=card.Provenance(
-            trained_on=f"{about.spectra} Raman spectra of {about.specimens} specimens, {len(about.labels)} labels ({about.config.data.path}, {about.config.data.subset})",
+            trained_on=(
+                f"{about.spectra} Raman spectra of {about.specimens} specimens, {len(about.labels)} labels "
+                f"({Path(about.config.data.path).name}, {about.config.data.subset})"
+            ),
             cite=(RRUFF, SANG, DRCNN),
             licence="made from RRUFF spectra, published without a licence; RRUFF asks to be cited. The weights: MIT",
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import tempfile
 import warnings
@@ -25,10 +24,9 @@ def convert(network: Network, length: int) -> onnx.ModelProto:
     """Return the graph of ``network`` for spectra of ``length`` points, batch free, without any metadata."""
     network.eval()
     # Channels last is a matter of CPU training; the graph has its own layout.
-    network.to(memory_format=torch.contiguous_format)
+    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's own types leave this form out
     example = torch.rand(2, length)
     batch = torch.export.Dim("batch", min=1, max=65_536)
-    buffer = io.BytesIO()
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # The exporter warns of its own deprecated parts; nothing there is ours to change.
@@ -40,8 +38,7 @@ def convert(network: Network, length: int) -> onnx.ModelProto:
         if program is None:
             msg = "torch.onnx.export gave no program"
             raise ModelError(msg)
-        program.save(buffer)
-    proto = _folded(_without_traces(onnx.load_from_string(buffer.getvalue())))
+    proto = _folded(_without_traces(program.model_proto))
     onnx.checker.check_model(proto, full_check=True)
     return proto
 

@@ -20,7 +20,12 @@ SAME = 0.9995
 
 
 def build(
-    network: str, labels: NDArray[np.str_], specimens: NDArray[np.str_], embedding: NDArray[np.float32], features: NDArray[np.float32], axis: Axis
+    network: str,
+    labels: NDArray[np.str_],
+    specimens: NDArray[np.str_],
+    embedding: NDArray[np.float32],
+    features: NDArray[np.float32],
+    axis: Axis,
 ) -> Library:
     """Return the library of these references, (n, …), without those that say nothing new."""
     kept = distinct(labels, embedding)

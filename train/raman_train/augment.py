@@ -70,7 +70,8 @@ class Augment:
         frequency = torch.fft.rfftfreq(2 * n, device=spectra.device)
         mirrored = torch.cat([spectra, spectra.flip(1)], dim=1)
         damped = torch.fft.rfft(mirrored) * torch.exp(-2 * (math.pi * sigma * frequency) ** 2)
-        return torch.fft.irfft(damped, n=2 * n)[:, :n]
+        broadened: Tensor = torch.fft.irfft(damped, n=2 * n)
+        return broadened[:, :n]
 
     def _respond(self, spectra: Tensor) -> Tensor:
         """Multiply with a smooth response (the instrument) and a rougher one (the crystal's orientation)."""

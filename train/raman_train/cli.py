@@ -54,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("out", type=Path, metavar="OUT.onnx")
     one.add_argument("--data", type=Path, metavar="FILE.npz", help="dataset the library is made from (default: the training's)")
     one.add_argument("--precision", choices=["int8", "fp32"], default="int8")
-    one.add_argument("--measured", type=Path, action="append", default=[], metavar="RUN", help="run whose held-out figures go into the card; the first one gives the thresholds")
+    one.add_argument(
+        "--measured", type=Path, action="append", default=[], metavar="RUN",
+        help="run whose held-out figures go into the card; the first one gives the thresholds",
+    )  # fmt: skip
     one.set_defaults(run=_export)
     return parser
 

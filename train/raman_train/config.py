@@ -153,8 +153,10 @@ def _replace(raw: dict[str, Any], text: str) -> None:
         raise ConfigError(msg)
     *path, last = key.strip().split(".")
     for part in path:
-        raw = raw.setdefault(part, {})
-        if not isinstance(raw, dict):
+        inner: object = raw.setdefault(part, {})
+        if isinstance(inner, dict):
+            raw = inner
+        else:
             msg = f"--set {key}: {part!r} is a value, not a table"
             raise ConfigError(msg)
     try:

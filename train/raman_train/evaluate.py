@@ -58,7 +58,9 @@ def figures(system: str, scores: NDArray[np.float32], truth: NDArray[np.intp]) -
     )
 
 
-def library_scores(answers: Answers, classes: NDArray[np.intp], split: Split, logit_scale: float, head_weight: float = HEAD_WEIGHT) -> NDArray[np.float32]:
+def library_scores(
+    answers: Answers, classes: NDArray[np.intp], split: Split, logit_scale: float, head_weight: float = HEAD_WEIGHT
+) -> NDArray[np.float32]:
     """Return the edge's own score, (test, classes): best cosine of the library and the class head.
 
     The very rule of :func:`raman_edge.verdict.rank`, over a whole test part at once.

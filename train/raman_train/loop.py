@@ -137,7 +137,7 @@ class _Run:
         with _precision(self._device):
             loss = self._network.loss(spectra, classes)
         self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own types
         self._optimiser.step()
         self._follow(step)
         return loss.detach()
@@ -233,7 +233,7 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 def outputs(network: Network, features: Tensor, batch: int = 256) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return logits (n, classes) and embeddings (n, e) of ``features`` (n, length), in evaluation mode."""
     network.eval()
-    made = [network(part) for part in features.split(batch)]
+    made = [network(part) for part in torch.split(features, batch)]
     logits, embeddings = (torch.cat(part).float().cpu().numpy() for part in zip(*made, strict=True))
     return logits, embeddings
 

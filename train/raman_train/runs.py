@@ -91,6 +91,7 @@ def fit(config: Config, folder: Path, device: torch.device, tell: Callable[[loop
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(folder, config)
+    code = revision()
     material = prepare(config)
     split = material.split
     nobody = split.validation[:0]
@@ -110,12 +111,13 @@ def fit(config: Config, folder: Path, device: torch.device, tell: Callable[[loop
         epochs=len(history),
         seconds=round(sum(done.seconds for done in history), 1),
         device=device_name(device),
-        revision=revision(),
+        revision=code,
     )
     made = folder / checkpoint.CHECKPOINT
     checkpoint.save(made, kept, about)
     (folder / "history.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(history))
-    np.savez_compressed(folder / "split.npz", **{side: material.dataset.names[getattr(split, side)] for side in ("train", "validation", "test")})
+    sides = {side: material.dataset.names[getattr(split, side)] for side in ("train", "validation", "test")}
+    np.savez_compressed(folder / "split.npz", **sides)
     figures.learning_curve(history, folder / "curve.png", f"{system(config)}, {len(train)} spectra, {len(material.labels)} labels")
     (folder / checkpoint.STATE).unlink(missing_ok=True)
     return made

@@ -55,12 +55,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         model's axis, a spectrum without any structure).
         """
         axis, counts = spectrum.axis, np.asarray(spectrum.counts, dtype=np.float64)
-        for step in self.steps:
-            axis, counts = step.apply(axis, counts)
-        features = counts.astype(np.float32)
-        if not np.isfinite(features).all():
-            msg = f"the recipe gave values that are not finite from counts between {spectrum.counts.min():g} and {spectrum.counts.max():g}"
-            raise SpectrumError(msg)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            for step in self.steps:
+                axis, counts = step.apply(axis, counts)
+                _refuse_infinite(counts, step.tag, spectrum)
+            features = counts.astype(np.float32)
+        _refuse_infinite(features, "float32", spectrum)
         return features
 
     @classmethod
@@ -75,3 +75,10 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     def to_json(self) -> bytes:
         """Write the recipe as JSON that :meth:`from_json` reads back."""
         return msgspec.json.encode(self)
+
+
+def _refuse_infinite(values: NDArray[np.floating], what: str, spectrum: Spectrum) -> None:
+    if not np.isfinite(values).all():
+        low, high = spectrum.counts.min(), spectrum.counts.max()
+        msg = f"{what} gives values that are not finite; the counts lie between {low:g} and {high:g}: is the spectrum damaged?"
+        raise SpectrumError(msg)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Literal
 
+from raman_edge.errors import SpectrumError
 from raman_edge.recipe.step import Points, StepBase, require
 
 if TYPE_CHECKING:
@@ -31,13 +33,25 @@ class Baseline(StepBase, frozen=True, tag="baseline@1"):
         require(0 <= self.poly_order <= 20, f"baseline wants a poly_order of 0..20; got {self.poly_order}")  # noqa: PLR2004
 
     def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
+        try:
+            with warnings.catch_warnings():
+                # A fit that stops early says so on standard error; what it had by then is used.
+                warnings.simplefilter("ignore")
+                fitted = self._fit(axis, counts)
+        except ValueError as error:
+            msg = f"no {self.method} baseline fits the {counts.size} points of the spectrum: {error}"
+            raise SpectrumError(msg) from error
+        return axis, counts - fitted
+
+    def _fit(self, axis: Axis, counts: Points) -> Points:
         from pybaselines import Baseline as Fitter  # noqa: PLC0415 - one second of import, for those who ask
 
-        fitter = Fitter(x_data=axis.shift, check_finite=False)
+        options: dict[str, float]
         if self.method == "snip":
-            fitted, _ = fitter.snip(counts, max_half_window=self.half_window)
+            options = {"max_half_window": self.half_window}
         elif self.method == "modpoly":
-            fitted, _ = fitter.modpoly(counts, poly_order=self.poly_order)
+            options = {"poly_order": self.poly_order}
         else:
-            fitted, _ = getattr(fitter, self.method)(counts, lam=self.lam)
-        return axis, counts - fitted
+            options = {"lam": self.lam}
+        fitted: Points = getattr(Fitter(x_data=axis.shift, check_finite=False), self.method)(counts, **options)[0]
+        return fitted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 NORMAL_MAD = 0.6745
 """Median absolute deviation of a standard normal variable; Whitaker & Hayes 2018, eq. 2."""
 GROW = 1
-"""Points beside a flagged one that are replaced with it: a spike leaks into its neighbours."""
+"""Points beside a spike that are replaced with it: it leaks into its neighbours."""
+SHOULDER = 0.5
+"""Share of the threshold above which a step still belongs to the rise or fall beside it: a line climbs over several points."""
 
 
 class Despike(StepBase, frozen=True, tag="despike@1"):
-    """Replace points whose first difference is an outlier by interpolating their neighbours.
+    """Replace what rises and falls within a few points by interpolating its neighbours.
 
     Whitaker & Hayes, Chemometr. Intell. Lab. Syst. 179 (2018) 82: modified z-scores of the
     differenced spectrum. Apply it before any resampling: a spike is one to three pixels wide,
@@ -28,7 +31,7 @@ class Despike(StepBase, frozen=True, tag="despike@1"):
     threshold: float = 8.0
     """Modified z-score above which a point is a spike, > 0; the paper's plots use 3.5 to 10."""
     width: int = 3
-    """A run of flagged points longer than this is a line, not a spike, and is left alone."""
+    """Points between the foot of the rise and the foot of the fall, at most, ≥ 1; what is wider is a line and is left alone."""
 
     def __post_init__(self) -> None:
         require(self.threshold > 0, f"despike wants a threshold above 0; got {self.threshold}")
@@ -42,7 +45,7 @@ class Despike(StepBase, frozen=True, tag="despike@1"):
         return axis, np.interp(axis.shift, axis.shift[good], counts[good])
 
     def _spikes(self, counts: Points) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Return which points belong to a spike: a steep rise and a steep fall within ``width`` points."""
+        """Return which points belong to a spike: a whole rise and a whole fall within ``width`` points."""
         steps = np.diff(counts)
         centred = steps - np.median(steps)
         mad = float(np.median(np.abs(centred)))
@@ -50,11 +53,19 @@ class Despike(StepBase, frozen=True, tag="despike@1"):
         if mad == 0:
             return spikes
         score = NORMAL_MAD * centred / mad
-        falls = np.flatnonzero(score < -self.threshold)
-        for rise in np.flatnonzero(score > self.threshold):
-            fall = falls[np.searchsorted(falls, rise) :][:1]
-            if fall.size and fall[0] - rise <= self.width:
-                spikes[max(0, rise + 1 - GROW) : fall[0] + 1 + GROW] = True
+        falls = _runs(-score, self.threshold)
+        for start, top in _runs(score, self.threshold):
+            following = falls[bisect_left(falls, (top, 0)) :][:1]
+            # Step i leads from point i to i + 1: the feet are the points start and stop.
+            if following and (stop := following[0][1]) - start - 1 <= self.width:
+                spikes[max(0, start + 1 - GROW) : stop + GROW] = True
         # The first and last points anchor the interpolation.
         spikes[[0, -1]] = False
         return spikes
+
+
+def _runs(score: Points, threshold: float) -> list[tuple[int, int]]:
+    """Return where neighbouring scores stay above the shoulder and reach ``threshold``, as [start, stop)."""
+    edges = np.flatnonzero(np.diff(score > SHOULDER * threshold, prepend=False, append=False)).tolist()
+    runs = zip(edges[::2], edges[1::2], strict=True)
+    return [(start, stop) for start, stop in runs if score[start:stop].max() > threshold]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_POINTS = 65_536
 """No model's axis is longer; a recipe from an untrusted file cannot ask for more memory."""
+OFF_GRID = 1e-6
+"""How far, in steps, the last point may be from a whole number of steps: rounding of decimal steps."""
 
 
 @lru_cache(maxsize=8)
@@ -42,11 +45,15 @@ class Resample(StepBase, frozen=True, tag="resample@1"):
     ``refuse`` raises."""
 
     def __post_init__(self) -> None:
-        require(np.isfinite([self.start, self.stop, self.step]).all(), "resample wants finite numbers")
+        given = (self.start, self.stop, self.step)
+        require(all(map(math.isfinite, given)), f"resample wants finite numbers; got start, stop, step = {given}")
         require(self.step > 0, f"resample wants a step above 0 cm⁻¹; got {self.step}")
         require(self.stop > self.start, f"resample wants stop above start; got {self.start}..{self.stop}")
         points = (self.stop - self.start) / self.step + 1
         require(points <= MAX_POINTS, f"resample gives at most {MAX_POINTS} points; got {points:.0f}")
+        require(abs(points - round(points)) < OFF_GRID, f"resample wants stop whole steps from start; got {points - 1:g} steps")
+        finest = max(math.ulp(self.start), math.ulp(self.stop))
+        require(self.step > 4 * finest, f"resample wants steps that numbers near {self.stop:g} can tell apart; got {self.step}")
 
     @property
     def axis(self) -> Axis:
@@ -68,12 +75,12 @@ class Resample(StepBase, frozen=True, tag="resample@1"):
         return target, _interpolate(target.shift, axis.shift, counts, self.step, left, right)
 
 
-def _interpolate(  # noqa: PLR0913, PLR0917 - the numbers of one interpolation
+def _interpolate(
     target: NDArray[np.floating], shift: NDArray[np.floating], counts: Points, step: float, left: float, right: float
 ) -> Points:
     """Interpolate, or average over each target cell where several measured points fall into it."""
     spacing = (shift[-1] - shift[0]) / (shift.size - 1)
-    plain = np.interp(target, shift, counts, left=left, right=right)
+    plain: Points = np.interp(target, shift, counts, left=left, right=right)
     if spacing * 1.5 > step:
         return plain
     area = np.concatenate([[0.0], np.cumsum(np.diff(shift) * (counts[1:] + counts[:-1]) / 2)])
@@ -82,4 +89,5 @@ def _interpolate(  # noqa: PLR0913, PLR0917 - the numbers of one interpolation
     width = high - low
     inside = width > step / 2
     mean = (np.interp(high, shift, area) - np.interp(low, shift, area)) / np.where(inside, width, 1.0)
-    return np.where(inside, mean, plain)
+    averaged: Points = np.where(inside, mean, plain)
+    return averaged

@@ -84,16 +84,18 @@ class Dataset:
         points = np.diff(self.start)
         lasers = ", ".join(f"{laser or 'unknown'} nm: {count}" for laser, count in sorted(Counter(self.lasers.tolist()).items()))
         ends = [self.shift[self.start[:-1]], self.shift[self.start[1:] - 1]]
-        return "\n".join([
-            f"spectra    {len(self)} of {len(classes)} labels and {len(set(self.specimens.tolist()))} specimens",
-            f"labels     {sum(n == 1 for n in per_class.values())} with one specimen, "
-            f"{sum(n == 1 for n in classes.values())} with one spectrum; largest: "
-            + ", ".join(f"{name} {n}" for name, n in classes.most_common(3)),
-            f"lasers     {lasers}",
-            f"points     {points.min()} to {points.max()}, median {int(np.median(points))}",
-            f"range      starts {ends[0].min():.0f} to {ends[0].max():.0f}, ends {ends[1].min():.0f} to {ends[1].max():.0f} cm-1",
-            f"paper      Dataset_1 {int((self.subsets & 1 > 0).sum())}, Dataset_2 {int((self.subsets & 2 > 0).sum())}",
-        ])
+        return "\n".join(
+            [
+                f"spectra    {len(self)} of {len(classes)} labels and {len(set(self.specimens.tolist()))} specimens",
+                f"labels     {sum(n == 1 for n in per_class.values())} with one specimen, "
+                f"{sum(n == 1 for n in classes.values())} with one spectrum; largest: "
+                + ", ".join(f"{name} {n}" for name, n in classes.most_common(3)),
+                f"lasers     {lasers}",
+                f"points     {points.min()} to {points.max()}, median {int(np.median(points))}",
+                f"range      starts {ends[0].min():.0f} to {ends[0].max():.0f}, ends {ends[1].min():.0f} to {ends[1].max():.0f} cm-1",
+                f"paper      Dataset_1 {int((self.subsets & 1 > 0).sum())}, Dataset_2 {int((self.subsets & 2 > 0).sum())}",
+            ]
+        )
 
     def save(self, path: Path) -> None:
         """Write the dataset."""

@@ -30,7 +30,7 @@ ID = re.compile(r"[RX]\d{6}")
 
 def specimen_of(name: str) -> str:
     """Return the specimen in an RRUFF file name (mineral__id__...); its second field where that is no id."""
-    field = (name.split("__") + [name])[1]
+    field = [*name.split("__", 2), name][1]
     found = ID.match(field)
     return found.group() if found else field
 
@@ -55,9 +55,10 @@ def paper_arrays(path: Path) -> Dataset:
         minerals, names, in_first = npz["mineral"], npz["filename"], npz["in_dataset_1"]
     first = (intensity > 0).argmax(axis=1)
     last = intensity.shape[1] - (intensity > 0)[:, ::-1].argmax(axis=1)
+    measured = np.concatenate([row[a:b] for row, a, b in zip(intensity, first, last, strict=True)])
     return Dataset(
         shift=np.concatenate([axis[a:b] for a, b in zip(first, last, strict=True)]).astype(np.float32),
-        counts=np.concatenate([row[a:b] for row, a, b in zip(intensity, first, last, strict=True)]).astype(np.float32) / FULL_SCALE,
+        counts=measured.astype(np.float32) / np.float32(FULL_SCALE),
         start=np.concatenate([[0], np.cumsum(last - first)]),
         labels=minerals,
         specimens=np.array([specimen_of(name) for name in names.tolist()]),
@@ -93,7 +94,7 @@ def _mineral(spectrum: Spectrum, name: str) -> str:
     The paper's arrays spell names as file names do (``FerrieriteK`` for ``Ferrierite-K``).
     """
     header = spectrum.meta.get("names", "").split(",")[0].strip()
-    spelt = name.split("__")[0]
+    spelt = name.split("__", 1)[0]
     plain = re.sub(r"[^A-Za-z]", "", header)
     return spelt if not plain or plain.lower() == re.sub(r"[^A-Za-z]", "", spelt).lower() else plain
 

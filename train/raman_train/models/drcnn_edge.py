@@ -58,7 +58,7 @@ class DrcnnEdge(nn.Module):
         self.classes = nn.Parameter(functional.normalize(torch.randn(classes, config.embedding), dim=1))
         self._initialise()
         # One-row images with channels last are the fast form of these convolutions on a CPU.
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own types leave this form out
 
     def _initialise(self) -> None:
         for layer in self.modules():

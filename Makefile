@@ -1,0 +1,62 @@
+# raman-edge. `make help` lists what there is; everything lives in .venv.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python of at least 3.11; say PYTHON=... to choose another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEFAULT := edge/raman_edge/assets/default.onnx
+DATA ?= ../shared/data
+CONFIG := train/raman_train/configs/drcnn-edge.toml
+
+.PHONY: help demo test check format bench figures default clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.edge  ## see it work: spectra land in a folder and are identified live (DEMO_SECONDS=30)
+	@$(BIN)/raman-edge demo
+
+test: $(VENV)/.dev  ## run every test (installs torch on the first run)
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev  ## ruff, mypy, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev  ## let ruff lay the code out
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## measure the edge on this machine: cold start, milliseconds, beside the bare network
+	$(BIN)/python tests/bench.py
+
+runs/rruff.npz: $(VENV)/.dev
+	$(BIN)/raman-train import $(DATA)/rruff/paper_datasets.npz $(DATA)/rruff/excellent_unoriented.zip --out $@
+
+figures: runs/rruff.npz  ## train and measure drcnn-edge on Dataset_2, both protocols (two runs of 15 minutes on two cores)
+	$(BIN)/raman-train evaluate --config $(CONFIG) --out runs/sample
+	$(BIN)/raman-train evaluate --config $(CONFIG) --set data.protocol=spectrum --out runs/spectrum
+
+default: figures  ## make the embedded default again: refit on everything, export int8 with its library
+	$(BIN)/raman-train fit --config $(CONFIG) --set data.protocol=none --set data.subset=all --out runs/default
+	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --measured runs/sample --measured runs/spectrum
+
+clean:  ## remove .venv, caches and build results (runs/ stays)
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find edge train export tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "raman-edge needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.edge: pyproject.toml | $(BIN)/python
+	$(PIP) install -e '.[cpu]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[cpu,train,dev]'
+	@touch $@ $(VENV)/.edge

@@ -1,0 +1,93 @@
+"""The command line: one command a file, loaded only when it is called for.
+
+Exit codes: 0 ok, 1 some inputs failed, 2 usage, 65 bad data, 69 source unavailable,
+70 internal, 73 cannot write, 75 busy, 78 configuration, 130/143 after a stop by signal,
+141 when the reader of a pipe has gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from raman_edge import __version__
+from raman_edge.cli.output import printable, say
+from raman_edge.errors import OutputError, RamanEdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "watch": "identify what lands in a folder, exactly once",
+    "identify": "identify files once, for scripts",
+    "demo": "the whole thing with a simulated spectrometer and the embedded model",
+    "journal": "what was said",
+    "model": "what runs here",
+}
+"""Command → what it does; each is the module of that name in this package."""
+
+INTERNAL = 70
+SIGNAL = 128
+"""A process that a signal ended reports this plus the signal's number."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with arguments shown as data: a file name may hold escape codes."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit with 2."""
+        super().error(printable(message))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        options = _parser(arguments).parse_args(arguments)
+        code: int = options.run(options)
+    except RamanEdgeError as error:
+        if isinstance(error, OutputError):
+            _forget_stdout()
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt as stop:
+        return SIGNAL + (stop.args[0] if stop.args else signal.SIGINT)
+    except BrokenPipeError:
+        _forget_stdout()
+        return SIGNAL + signal.SIGPIPE
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except Exception as error:  # noqa: BLE001 - the last place where a defect can be told from bad input
+        import traceback  # noqa: PLC0415 - only for defects
+
+        for line in traceback.format_exc().splitlines():
+            say(line)
+        say(f"internal error ({type(error).__name__}); please report it with the lines above")
+        return INTERNAL
+    return code
+
+
+def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser, with the arguments of the one command that was called."""
+    parser = Parser(prog="raman-edge", description="A Raman spectrum becomes a name, at the instrument.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"raman-edge {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    for name, what in COMMANDS.items():
+        command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False)
+        if name == called:
+            module = importlib.import_module(f"raman_edge.cli.{name}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+def _forget_stdout() -> None:
+    """Keep the interpreter from complaining once more when it flushes at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

@@ -1,0 +1,135 @@
+"""What the simulated instrument measures: exposures made from the library's own peak tables.
+
+Every exposure has its own noise, fluorescence background and error of the axis. Two materials
+are not in the library, one exposure is saturated and one file is no spectrum at all: the right
+answers are "unknown", a name with a doubt, and a fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from raman_edge import scene
+from raman_edge.peaks import Peaks
+from raman_edge.spectrum import Axis, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from raman_edge.library import Library
+    from raman_edge.spectrum import Spectrum
+
+SEED = 20260101
+"""Every run measures the same."""
+WELL_KNOWN = (
+    *("Quartz", "Calcite", "Gypsum", "Anatase", "Diamond", "Corundum", "Fluorapatite", "Aragonite"),
+    *("Rutile", "Dolomite", "Hematite", "Forsterite", "Barite", "Zircon"),
+)
+"""Minerals that are measured if the library has them, in this order."""
+MOST = 12
+"""Minerals that are measured of a library that has none of these."""
+POLYSTYRENE = Peaks(
+    np.array([620.9, 795.8, 1001.4, 1031.8, 1155.3, 1450.5, 1583.1, 1602.3]),
+    np.array([0.3, 0.2, 1.0, 0.3, 0.2, 0.2, 0.2, 0.5]),
+    np.full(8, 8.0),
+)
+"""Positions of ASTM E1840-96 (2014), the standard for Raman shift; heights as a common laser shows them."""
+SILICON = Peaks(np.array([520.5]), np.array([1.0]), np.array([5.0]))
+"""Itoh, Hasegawa (2012), J. Raman Spectrosc.; the usual check of an instrument."""
+ERROR_PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n<body><h1>502 Bad Gateway</h1><p>The instrument serv"
+"""What is saved where an instrument's web server answered with an error, cut short."""
+FULL_SCALE = 65_535.0
+"""Counts at which a 16-bit detector saturates."""
+
+Kind = Literal["mineral", "stranger", "saturated", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One file that the instrument will write."""
+
+    name: str
+    """File name."""
+    kind: Kind
+    label: str
+    """What was measured; in the library only where :attr:`kind` is ``mineral`` or ``saturated``."""
+    content: bytes
+
+
+def plan(model_axis: Axis, library: Library) -> tuple[Exposure, ...]:
+    """Return what is measured, in order: minerals of ``library``, and between them what is none."""
+    minerals = [label for label in WELL_KNOWN if label in library.labels] or _any(library)
+    subjects: list[tuple[Kind, str, Peaks]] = [("mineral", label, _table(library, label)) for label in minerals]
+    odd: list[tuple[Kind, str, Peaks]] = [
+        ("stranger", "Polystyrene", POLYSTYRENE),
+        ("broken", "a cut error page", SILICON),
+        ("saturated", minerals[0], _table(library, minerals[0])),
+        ("stranger", "Silicon", SILICON),
+    ]
+    every = max(1, len(subjects) // len(odd))
+    for i, subject in enumerate(odd):
+        subjects.insert(min(len(subjects) - 1, (i + 1) * every + i), subject)
+    rng = np.random.default_rng(SEED)
+    return tuple(_exposure(i, *subject, model_axis, rng) for i, subject in enumerate(subjects))
+
+
+def _any(library: Library) -> list[str]:
+    """Return minerals of a library that has none of the well-known ones, spread over it, those with the most peaks."""
+    rich = [label for label, table in zip(library.labels, library.peaks, strict=True) if len(table)]
+    return [rich[i] for i in np.unique(np.linspace(0, len(rich) - 1, min(MOST, len(rich)), dtype=int))] or [library.labels[0]]
+
+
+def _table(library: Library, label: str) -> Peaks:
+    return library.peaks[library.labels.index(label)]
+
+
+def _exposure(index: int, kind: Kind, label: str, table: Peaks, model_axis: Axis, rng: np.random.Generator) -> Exposure:
+    """Return one exposure as a file of one of the formats."""
+    if kind == "broken":
+        return Exposure(f"sample-{index + 1:02d}.txt", kind, label, ERROR_PAGE)
+    write, suffix, step = FORMATS[index % len(FORMATS)]
+    seen = scene.expose(_axis(model_axis, step, rng), table, _conditions(kind, rng), rng, Origin("demo", label))
+    return Exposure(f"sample-{index + 1:02d}{suffix}", kind, label, write(seen).encode())
+
+
+def _axis(model_axis: Axis, step: float, rng: np.random.Generator) -> Axis:
+    """Return the axis of an instrument that covers nearly what the model looks at."""
+    span = model_axis.stop - model_axis.start
+    return Axis.linear(round(model_axis.start + span * rng.uniform(0.0, 0.02)), round(model_axis.stop - span * rng.uniform(0.0, 0.1)), step)
+
+
+def _conditions(kind: Kind, rng: np.random.Generator) -> scene.Conditions:
+    if kind == "saturated":
+        return scene.Conditions(signal=4 * FULL_SCALE, background=0.1, saturation=FULL_SCALE)
+    return scene.Conditions(signal=10 ** rng.uniform(3.4, 4.5), background=rng.uniform(0.0, 0.6), shift_error=rng.normal(0.0, 1.0))
+
+
+def _comma(seen: Spectrum) -> str:
+    rows = "\n".join(f"{x:.2f},{y:.1f}" for x, y in zip(seen.axis.shift, seen.counts, strict=True))
+    return f"Raman shift (cm-1),Intensity (counts)\n{rows}\n"
+
+
+def _decimal_comma(seen: Spectrum) -> str:
+    rows = "\n".join(f"{x:.2f};{y:.1f}".replace(".", ",") for x, y in zip(seen.axis.shift, seen.counts, strict=True))
+    return f"Raman-Verschiebung (cm-1);Intensität\n{rows}\n"
+
+
+def _tab(seen: Spectrum) -> str:
+    return "".join(f"{x:.3f}\t{y:.3f}\n" for x, y in zip(seen.axis.shift, seen.counts, strict=True))
+
+
+def _rruff(seen: Spectrum) -> str:
+    rows = "\r\n".join(f"{x:.4f}, {y:.4f}" for x, y in zip(seen.axis.shift, seen.counts, strict=True))
+    return f"##NAMES=simulated\n##RRUFFID=none\n##DESCRIPTION=simulated by raman-edge demo\n{rows}\r\n##END=\n"
+
+
+FORMATS: tuple[tuple[Callable[[Spectrum], str], str, float], ...] = (
+    (_comma, ".csv", 1.0),
+    (_tab, ".txt", 0.5),
+    (_decimal_comma, ".dat", 2.0),
+    (_rruff, ".rruff", 0.8),
+)
+"""Writer, ending of the name, step of the axis (cm⁻¹) of four instruments."""

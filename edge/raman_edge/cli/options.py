@@ -1,0 +1,73 @@
+"""Options that several commands share, and what they open."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from raman_edge.journal import Journal
+    from raman_edge.library import Library
+    from raman_edge.model import Model
+
+JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
+DAY_S = 86_400.0
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model``, ``--library`` and ``--threads``."""
+    parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
+    parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
+    parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads for the network (default: 1)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="JSON lines, also on a terminal")
+
+
+def add_journal(parser: argparse.ArgumentParser) -> None:
+    """Add ``--journal``."""
+    parser.add_argument(
+        "--journal", type=Path, metavar="FILE", help=f"the journal; default: {JOURNAL_VARIABLE}, else one in the user's state folder"
+    )
+
+
+def at_least_one(text: str) -> int:
+    """Read a number of at least 1."""
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        msg = f"expected a whole number of at least 1, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a duration of more than 0 and at most a day, s."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= DAY_S:
+        msg = f"expected seconds, more than 0 and at most {DAY_S:g}, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return value
+
+
+def opened(options: argparse.Namespace) -> tuple[Model, Library]:
+    """Open the model and the library that the options name."""
+    from raman_edge import library, model  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
+
+    network = options.model or model.default_path()
+    beside = library.path_beside(options.model) if options.model else library.default_path()
+    loaded = model.Model.open(network, threads=options.threads)
+    return loaded, library.Library.open(options.library or beside, network=loaded.card.network)
+
+
+def opened_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:
+    """Open the journal that option or environment name, else the user's own."""
+    from raman_edge import journal  # noqa: PLC0415 - with sqlite
+
+    named = options.journal or os.environ.get(JOURNAL_VARIABLE)
+    return journal.Journal.open(Path(named) if named else journal.default_path(), create=create)

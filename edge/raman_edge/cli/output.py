@@ -1,0 +1,53 @@
+"""What the commands say: records on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from raman_edge.errors import OutputError
+
+UNDECODABLE = range(0xDC80, 0xDD00)
+"""How Python carries a byte of a file name that is not UTF-8 (PEP 383)."""
+
+
+def printable(text: str) -> str:
+    r"""Return ``text`` with everything a terminal might obey as a visible escape, such as ``\x1b`` or ``\u202e``."""
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code in UNDECODABLE:
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def say(text: str) -> None:
+    """Write one line to standard error; what is read from outside cannot act on the terminal."""
+    if sys.stderr is not None:
+        print(f"raman-edge: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def is_terminal() -> bool:
+    """Whether a person reads standard output."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def write(line: bytes) -> None:
+    """Write one line to standard output, at once; :class:`OutputError` where it cannot be written."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        msg = f"standard output cannot be written: {error.strerror}. What was said is in the journal if `watch` said it"
+        raise OutputError(msg) from error
+
+
+def write_text(line: str) -> None:
+    """Write one line for a person; what is not printable, or not in the terminal's encoding, is escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    write(printable(line).encode(encoding, "backslashreplace"))

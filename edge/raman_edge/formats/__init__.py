@@ -1,0 +1,59 @@
+"""File formats: bytes in, spectra out, no I/O; which format it is is told from the content.
+
+A reader is an object with a name, ``recognises`` and ``read`` (:class:`Reader`); a new format is a
+new file here and a place in :data:`READERS`. ``meta`` of every spectrum has the header as text
+under its keys in lower case, and of ours: ``format``, ``laser_nm``, ``counts_from`` (the column),
+``tidied`` (what was done to the rows).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.delimited import Delimited
+from raman_edge.formats.document import Document, Reader
+from raman_edge.formats.enlighten import Enlighten
+from raman_edge.formats.rruff import Rruff
+from raman_edge.formats.signature import markup_kind
+
+if TYPE_CHECKING:
+    from raman_edge.spectrum import Origin, Spectrum
+
+__all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "read", "sniff"]
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Larger files are refused; sources refuse them by size, before they read them."""
+
+READERS: tuple[Reader, ...] = (Rruff(), Enlighten(), Delimited())
+"""Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
+
+
+def read(data: bytes, origin: Origin) -> tuple[Spectrum, ...]:
+    """Return the spectra in a file's bytes, at least one, numbered by ``origin.index`` from 0.
+
+    Raises :class:`FormatError` with one line that says what the file looks like, what was
+    expected and what to do, and nothing else, whatever the bytes are.
+    """
+    if len(data) > MAX_BYTES:
+        msg = f"the file has {len(data)} bytes; expected at most {MAX_BYTES}: a spectrum is smaller, export one a file"
+        raise FormatError(msg)
+    document = Document(data)
+    reader = sniff(document)
+    try:
+        return reader.read(document, origin)
+    except FormatError as error:
+        msg = f"{reader.name}: {error}"
+        raise FormatError(msg) from error
+
+
+def sniff(document: Document) -> Reader:
+    """Return the reader of a file; raises :class:`FormatError` where none recognises it."""
+    for reader in READERS:
+        if reader.recognises(document):
+            return reader
+    if not document.text.strip():
+        msg = f"the file is empty ({len(document.data)} bytes, no text in them): was it still being written? copy or export it again"
+        raise FormatError(msg)
+    msg = f"the file is {markup_kind(document.head) or 'text of an unknown kind'}"
+    raise FormatError(msg)

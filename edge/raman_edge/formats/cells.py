@@ -1,0 +1,40 @@
+"""One cell of a text table: a number, a word for "no number here", or neither."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+_MISSING = frozenset({"", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "inf", "+inf", "-inf"})
+
+
+def is_missing(cell: str) -> bool:
+    """Whether a cell stands for "no number here"."""
+    return cell.strip().lower() in _MISSING
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number with a decimal point; infinity counts, NaN does not."""
+    return not math.isnan(_value(cell))
+
+
+def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
+    """Return the cells' numbers, (n,); NaN where there is none."""
+    try:
+        return np.array(list(map(float, cells)), dtype=np.float64)
+    except ValueError:
+        return np.array([_value(cell) for cell in cells], dtype=np.float64)
+
+
+def _value(cell: str) -> float:
+    try:
+        return float(cell) if "_" not in cell else math.nan  # Python reads 1_000
+    except ValueError:
+        return math.nan

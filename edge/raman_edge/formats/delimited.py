@@ -1,0 +1,109 @@
+"""Tables as people have them: any delimiter, decimal mark, header or none; the reader of last resort."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.header import facts, pairs
+from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names
+from raman_edge.formats.shift import to_shift
+from raman_edge.formats.signature import markup_kind
+from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.table import MAX_COLUMNS, Table, find_table
+from raman_edge.formats.text import safe
+from raman_edge.formats.tidy import MIN_POINTS, tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from raman_edge.formats.document import Document
+    from raman_edge.spectrum import Origin, Spectrum
+
+
+class Delimited:
+    """Reads a table of numbers in text: dialect from the numbers, columns from the names above them.
+
+    Without names, the first column is the axis if it looks like a Raman shift. Several
+    columns of counts, or the same axis several times below one another, are several spectra.
+    """
+
+    name = "delimited text"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the file is text that does not begin like another kind of file."""
+        return bool(document.head) and markup_kind(document.head) is None
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Read every spectrum of the table."""
+        table = find_table(document.lines)
+        named = find_names(table)
+        _refuse_ambiguous(table, named)
+        _refuse_sideways(table)
+        with table.placed():
+            return self._spectra(table, named, document.head, origin)
+
+    def _spectra(self, table: Table, named: Names, head: str, origin: Origin) -> tuple[Spectrum, ...]:
+        meta = pairs(named.header)
+        known = facts(meta, head)
+        axes, kind = find_axes(named)
+        shifts = {axis: to_shift(table.column(axis), kind or known.axis, known.laser_nm) for axis in axes}
+        meta["format"] = f"{self.name} ({table.dialect.name})"
+        found = []
+        for index, (shift, series, part) in enumerate(_parts(shifts, find_counts(table, named, axes))):
+            points = tidy(shift[part], series.values[part])
+            own = meta | {"counts_from": series.label} if series.label else meta
+            about = known if series.raw else replace(known, saturation=None)
+            found.append(spectrum(points, origin, own, about, index))
+        return tuple(found)
+
+
+def _refuse_ambiguous(table: Table, named: Names) -> None:
+    """Refuse ``1,5,2,7``: four columns, or 1.5 and 2.7 with decimal commas? Four names above it would tell."""
+    if not table.dialect.ambiguous or named.given:
+        return
+    row = ",".join(table.rows[0])
+    msg = (
+        f"line {table.first_line}: in {safe(row)} a comma may part columns or be the decimal mark; "
+        "expected one that tells: export with semicolons or tabs between the columns, or with column names above them"
+    )
+    raise FormatError(msg)
+
+
+def _refuse_sideways(table: Table) -> None:
+    """Refuse a table of a few long rows, which has a spectrum a row instead of a column."""
+    if len(table.rows) < MIN_POINTS <= table.dialect.columns:
+        msg = (
+            f"line {table.first_line}: {len(table.rows)} rows of {table.dialect.columns} numbers; expected a Raman shift and its "
+            f"counts in each of at least {MIN_POINTS} rows: turn the table (transpose) and export it again"
+        )
+        raise FormatError(msg)
+
+
+def _parts(shifts: dict[int, NDArray[np.float64]], counts: tuple[Series, ...]) -> Iterator[tuple[NDArray[np.float64], Series, slice]]:
+    """Pair every column of counts with the axis on its left, and with every repetition of the whole axis."""
+    first, *_ = shifts
+    length = _cycle(shifts[first]) if len(shifts) == 1 else shifts[first].size
+    spectra = shifts[first].size // length * len(counts)
+    if spectra > MAX_COLUMNS:
+        msg = f"the file holds {spectra} spectra; expected at most {MAX_COLUMNS}: export fewer a file"
+        raise FormatError(msg)
+    for start in range(0, shifts[first].size, length):
+        for series in counts:
+            axis = max((k for k in shifts if k < series.column), default=first)
+            yield shifts[axis], series, slice(start, start + length)
+
+
+def _cycle(shift: NDArray[np.float64]) -> int:
+    """Return after how many rows the axis begins again (a map, a series); all of them where it does not."""
+    again = np.flatnonzero(shift[MIN_POINTS:] == shift[0])
+    if again.size == 0:
+        return int(shift.size)
+    length = MIN_POINTS + int(again[0])
+    whole = shift.size % length == 0 and bool((shift.reshape(-1, length) == shift[:length]).all())
+    return length if whole else int(shift.size)

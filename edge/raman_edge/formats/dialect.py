@@ -1,0 +1,114 @@
+"""Which character parts the cells and which one is the decimal mark, decided from the numeric lines."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.cells import is_missing, is_number
+from raman_edge.formats.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SAMPLE = 64
+"""Rows that are looked at, spread over the table."""
+_NAMES = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas", None: "spaces"}
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FRACTION = re.compile(r"[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a table's lines are cut into numbers."""
+
+    delimiter: str | None
+    """None is any white space."""
+    decimal: str
+    """``.`` or ``,``."""
+    columns: int
+    """Cells a row."""
+    ambiguous: bool = False
+    """Whether ``1,5,2,7`` may as well be the two numbers 1.5 and 2.7."""
+
+    @property
+    def name(self) -> str:
+        """As in "semicolons, decimal comma"."""
+        return f"{_NAMES[self.delimiter]}, decimal {'comma' if self.decimal == ',' else 'point'}"
+
+    def cut(self, rows: Sequence[str]) -> list[list[str]]:
+        """Cut rows into cells with a decimal point.
+
+        A delimiter at the end of a row makes no cell; what lies beyond the last column
+        stays together in one more cell, so that a row's length tells whether it fits.
+        """
+        if self.decimal == ",":
+            rows = [row.replace(",", ".") for row in rows]
+        delimiter, columns = self.delimiter, self.columns
+        cut = [row.split(delimiter, columns) for row in rows]
+        for cells in cut:
+            if len(cells) > columns and not cells[-1].strip(" \t;,|"):
+                del cells[-1]
+        return cut
+
+
+def detect(rows: Sequence[str], first_line: int) -> Dialect:
+    """Decide the dialect of ``rows``, which begin at line ``first_line`` (from 1).
+
+    Raises :class:`FormatError` where they are one column, or nothing that can be cut into numbers.
+    """
+    sample = rows[:: max(1, len(rows) // _SAMPLE)]
+    text = "\n".join(rows)
+    single = False
+    for delimiter, decimal in _candidates(text):
+        cut = [_plain(row, decimal).split(delimiter) for row in sample]
+        if not _mostly_numbers(cut):
+            continue
+        columns = _usual_length(cut)
+        filled = sum(any(cells[k].strip() for cells in cut if k < len(cells)) for k in range(columns))
+        if filled > 1:
+            return Dialect(delimiter, decimal, columns, delimiter == "," and _may_be_decimal_commas(cut))
+        single = True
+    if single:
+        msg = f"line {first_line}: one column of numbers; expected two or more, the Raman shift (cm-1) and the counts"
+        raise FormatError(msg)
+    msg = (
+        f"line {first_line}: cannot cut {safe(rows[0])} into numbers; expected cells parted by tabs, semicolons, commas or "
+        "spaces, with one decimal mark: export the table again with tabs"
+    )
+    raise FormatError(msg)
+
+
+def _candidates(text: str) -> list[tuple[str | None, str]]:
+    """Delimiters and decimal marks worth a try, the surest first."""
+    marks = [mark for mark in (",", ".") if mark in text] or ["."]
+    found: list[tuple[str | None, str]] = [(sign, mark) for sign in ";\t|" if sign in text for mark in marks]
+    if "," in text:
+        found.append((",", "."))
+    return [*found, *((None, mark) for mark in marks)]
+
+
+def _plain(row: str, decimal: str) -> str:
+    return row.replace(",", ".") if decimal == "," else row
+
+
+def _mostly_numbers(cut: list[list[str]]) -> bool:
+    """Whether nearly all cells are numbers or empty, and nothing else; a damaged row may stand among them."""
+    good = sum(all(is_number(cell) or is_missing(cell) for cell in cells) for cells in cut)
+    return good >= 0.9 * len(cut)
+
+
+def _usual_length(cut: list[list[str]]) -> int:
+    lengths = [len(cells) for cells in cut]
+    return max(set(lengths), key=lengths.count)
+
+
+def _may_be_decimal_commas(cut: list[list[str]]) -> bool:
+    """Whether commas may be decimal marks too: whole numbers only, in pairs or with a fraction such as 05."""
+    cells = [[cell.strip() for cell in row] for row in cut]
+    if not all(_INTEGER.fullmatch(cell) for row in cells for cell in row):
+        return False
+    pairs = all(len(row) % 2 == 0 and len(row) > 2 and all(map(_FRACTION.fullmatch, row[1::2])) for row in cells)  # noqa: PLR2004 - two cells are an axis and its counts
+    return pairs or any(len(cell) > 1 and cell[0] == "0" for row in cells for cell in row[1:])

@@ -1,0 +1,60 @@
+"""A file's bytes, with the views that readers ask for made once; and what a reader is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.text import MAX_LINES, decode
+
+if TYPE_CHECKING:
+    from raman_edge.spectrum import Origin, Spectrum
+
+_HEAD = 8_192
+"""Characters that sniffing looks at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """One file, as bytes; text readers ask for :attr:`text` or :attr:`lines`, binary ones for :attr:`data`."""
+
+    data: bytes
+    """The whole file."""
+
+    @cached_property
+    def text(self) -> str:
+        """The decoded text, lines ended by newlines; raises :class:`FormatError` where the file is not text."""
+        return decode(self.data)
+
+    @cached_property
+    def head(self) -> str:
+        """The beginning of the text, without blanks before it; empty where the file is empty or not text."""
+        try:
+            return self.text[:_HEAD].lstrip() or self.text.lstrip()[:_HEAD]
+        except FormatError:
+            return ""
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The lines of the text; raises :class:`FormatError` where there are too many."""
+        count = self.text.count("\n") + 1
+        if count > MAX_LINES:
+            msg = f"the text has {count} lines; expected at most {MAX_LINES}: export one spectrum a file"
+            raise FormatError(msg)
+        return self.text.split("\n")
+
+
+class Reader(Protocol):
+    """One file format: pure functions of a document's bytes, no I/O."""
+
+    @property
+    def name(self) -> str:
+        """What people call the format; stands in messages and in ``meta["format"]``."""
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the content is this format's; never raises, looks at little."""
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Return the spectra, at least one; raises :class:`FormatError` with the place."""

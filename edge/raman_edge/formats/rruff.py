@@ -1,0 +1,104 @@
+"""RRUFF text files: a header of ``##KEY=value`` lines, then ``shift, counts`` rows, then ``##END=``.
+
+Lafuente, Downs, Yang, Stone (2015), "The power of databases: the RRUFF project". Lines of the
+header end in LF and those of the table in CRLF; header texts are UTF-8 or older encodings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.cells import numbers
+from raman_edge.formats.columns import Role
+from raman_edge.formats.shift import to_shift
+from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.tidy import tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raman_edge.formats.document import Document
+    from raman_edge.spectrum import Origin, Spectrum
+
+_LABEL = re.compile(r"^##([A-Z][A-Z /-]*)=", re.MULTILINE)
+_OURS = frozenset({"NAMES", "RRUFFID"})
+_JCAMP = frozenset({"TITLE", "JCAMP-DX", "XYDATA", "XUNITS", "DATA TYPE"})
+"""Labels of JCAMP-DX, which RRUFF's header is modelled on."""
+_OTHER_METHODS = {"Infrared": "infrared spectrum", "Powder": "X-ray powder diffraction pattern"}
+_ROW = tuple("0123456789+-.")
+_MAX_VALUE = 4_000
+"""Characters that are kept of a header's value."""
+_METHOD_PART, _LASER_PART = 2, 3
+"""Places of the method and the laser (nm) in ``name__id__Raman__532__0__unoriented__Raman_Data_Processed__123.txt``."""
+
+
+class Rruff:
+    """Reads RRUFF text; the header beats the file name where both say something.
+
+    ``meta`` has the header's keys in lower case (``names``, ``rruffid``, ``ideal chemistry`` …)
+    and, where the file still has its RRUFF name, ``laser_nm`` and ``processing`` (``raw`` or
+    ``processed``).
+    """
+
+    name = "RRUFF text"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the labels are RRUFF's and not JCAMP-DX's."""
+        labels = set(_LABEL.findall(document.head))
+        return bool(labels & _OURS) and not labels & _JCAMP
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Read the one spectrum of the file."""
+        lines = document.lines
+        _refuse_other_methods(origin.path)
+        end = next((k for k, line in enumerate(lines) if line.startswith("##END")), None)
+        if end is None:
+            msg = f"line {len(lines)}: the RRUFF file ends without ##END=: it is cut short or still being written; copy it again"
+            raise FormatError(msg)
+        label = next((k for k in range(end - 1, -1, -1) if lines[k].startswith("##")), -1)
+        start = next((k for k in range(label + 1, end) if lines[k].lstrip().startswith(_ROW)), end)
+        cells = [line.partition(",") for line in lines[start:end] if line and not line.isspace()]
+        shift = to_shift(numbers([row[0] for row in cells]), Role.SHIFT, None)
+        points = tidy(shift, numbers([row[2] for row in cells]))
+        meta = _from_file_name(origin.path) | _header(lines[:start])
+        return (spectrum(points, origin, meta | {"format": self.name}),)
+
+
+def _header(lines: Sequence[str]) -> dict[str, str]:
+    """Return the header by lower-case key; a line without a key continues the value above it."""
+    meta: dict[str, str] = {}
+    key = ""
+    for line in lines:
+        if line.startswith("##"):
+            key, _, value = line[2:].partition("=")
+            key = key.strip().lower()
+            meta[key] = value.strip()[:_MAX_VALUE]
+        elif key and line.strip() and len(meta[key]) < _MAX_VALUE:
+            meta[key] += " " + line.strip()[:_MAX_VALUE]
+    return meta
+
+
+def _parts(path: str) -> list[str]:
+    return path.replace("\\", "/").rpartition("/")[2].split("__")
+
+
+def _refuse_other_methods(path: str) -> None:
+    """Refuse infrared and X-ray files, which look the same inside; only their names say what they are."""
+    parts = _parts(path)
+    if len(parts) > _METHOD_PART and parts[_METHOD_PART] in _OTHER_METHODS:
+        kind = _OTHER_METHODS[parts[_METHOD_PART]]
+        msg = f"by its name the file is RRUFF's {kind}, not a Raman spectrum: take the Raman file of the sample"
+        raise FormatError(msg)
+
+
+def _from_file_name(path: str) -> dict[str, str]:
+    parts = _parts(path)
+    said: dict[str, str] = {}
+    if len(parts) > _LASER_PART and parts[_LASER_PART].isdecimal():
+        said["laser_nm"] = parts[_LASER_PART]
+    for part, processing in (("Raman_Data_RAW", "raw"), ("Raman_Data_Processed", "processed")):
+        if part in parts:
+            said["processing"] = processing
+    return said

@@ -1,0 +1,35 @@
+"""The last step of every reader: points, an origin and what the header said become a spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from raman_edge.formats.header import Facts
+from raman_edge.spectrum import Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from raman_edge.formats.tidy import Points
+    from raman_edge.spectrum import Origin
+
+_NOTHING = Facts()
+
+
+def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: Facts = _NOTHING, index: int = 0) -> Spectrum:
+    """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm`` and ``tidied`` where there is something to say."""
+    said = dict(meta)
+    if known.laser_nm is not None:
+        said["laser_nm"] = f"{known.laser_nm:g}"
+    if points.notes:
+        said["tidied"] = "; ".join(points.notes)
+    return Spectrum(
+        axis=points.axis,
+        counts=points.counts,
+        origin=replace(origin, index=index),
+        taken_at=known.taken_at,
+        exposure_s=known.exposure_s,
+        saturation=known.saturation,
+        meta=said,
+    )

@@ -1,0 +1,182 @@
+"""The table of numbers in a text: where it begins and ends, its dialect, its columns."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.cells import numbers
+from raman_edge.formats.dialect import Dialect, detect
+from raman_edge.formats.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+MAX_ROWS = 100_000
+"""No detector has more pixels."""
+MAX_COLUMNS = 4_096
+"""More spectra than this in one file are an archive, not an exposure."""
+MAX_CELLS = 4_000_000
+"""What is parsed within about a second."""
+_MAX_LINE = 65_536
+"""Characters; a longer line is no row of a table."""
+_MANY_ROWS = 16
+"""As many rows as a spectrum has at least: losing them in silence is losing a table."""
+_FEW_ROWS = 4
+_STRAY = 0.05
+"""Rows, and share of them on top, that may have another number of cells: totals, a cut last line."""
+
+# Possessive, so that no line takes more than one pass. A row has a digit, and else only signs,
+# delimiters, and words for "no number".
+_ROW = re.compile(r"(?=[^0-9]*+[0-9])(?:[-+0-9.,;|e \t]++|nan|inf|n/a|#n/a|na|null|none)*+", re.IGNORECASE)
+_DAMAGED = re.compile(r"[ \t]*+[-+]?[.,]?[0-9]")
+_COMMENTS = ("#", "%", "//", "!", "*")
+_BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of numbers, cut into cells, and the lines above them."""
+
+    above: list[str]
+    """The lines above the first row, without quotes."""
+    rows: list[list[str]]
+    """Cells with a decimal point; a row that did not fit has empty ones."""
+    dialect: Dialect
+    first_line: int
+    """Line number of the first row, from 1."""
+    last_line: int
+
+    def column(self, index: int) -> NDArray[np.float64]:
+        """Return one column, (rows,); NaN where the cell is empty or no number."""
+        return numbers([row[index] for row in self.rows])
+
+    @contextmanager
+    def placed(self) -> Iterator[None]:
+        """Put the table's lines before what is wrong with its columns."""
+        try:
+            yield
+        except FormatError as error:
+            msg = f"lines {self.first_line} to {self.last_line}: {error}"
+            raise FormatError(msg) from error
+
+
+def find_table(lines: Sequence[str]) -> Table:
+    """Find the largest block of rows of numbers; raises :class:`FormatError` where there is none, or more than one."""
+    lines = [_unquoted(line) if '"' in line and len(line) <= _MAX_LINE else line for line in lines]
+    runs = _runs(lines)
+    if not runs:
+        raise FormatError(_no_rows(lines))
+    longest = max(runs, key=len)
+    rows = [lines[k] for k in longest]
+    if max(map(len, rows)) > _MAX_LINE:
+        msg = f"a line of {max(map(len, rows))} characters; expected at most {_MAX_LINE}: put one Raman shift and its counts on a line"
+        raise FormatError(msg)
+    dialect = detect(rows, longest[0] + 1)
+    _check_size(len(rows), dialect)
+    table = _cut(lines, longest, dialect)
+    _refuse_second_table(lines, runs, longest, dialect)
+    return table
+
+
+def split_names(line: str, columns: int, delimiter: str | None) -> tuple[str, ...] | None:
+    """Cut a line of column names as the rows are cut, or in another usual way that gives ``columns`` names."""
+    line = line.strip(" ").lstrip("".join(_COMMENTS))
+    for sign in dict.fromkeys((delimiter, "\t", ";", ",", "  ", None)):
+        cells = [cell.strip(" \t#") for cell in line.split(sign)]
+        named = [cell for cell in cells if cell]
+        if len(cells) == columns and named:
+            return tuple(cells)
+        if len(named) == columns:
+            return tuple(named)
+    return None
+
+
+def _unquoted(line: str) -> str:
+    """Turn ``"400,5","12,3"`` into two cells parted by a tab."""
+    return _BETWEEN_QUOTES.sub("\t", line).replace('"', "")
+
+
+def _is_gap(line: str) -> bool:
+    """Whether a line may stand between two rows: nothing, a comment, or a row with a word in it."""
+    return not line or line.isspace() or line.startswith(_COMMENTS) or _DAMAGED.match(line) is not None
+
+
+def _runs(lines: Sequence[str]) -> list[list[int]]:
+    """Group the indices of the rows into unbroken tables; damaged rows between two rows belong to them."""
+    is_row = _ROW.fullmatch
+    rows = [k for k, line in enumerate(lines) if is_row(line)]
+    runs: list[list[int]] = []
+    start = 0
+    for stop in [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1] + [len(rows)] if rows else []:
+        after = runs[-1][-1] + 1 if runs else 0
+        gap = range(after, rows[start])
+        if runs and len(gap) < _MANY_ROWS and all(_is_gap(lines[k]) for k in gap):
+            runs[-1] += [k for k in gap if _DAMAGED.match(lines[k])] + rows[start:stop]
+        else:
+            runs.append(rows[start:stop])
+        start = stop
+    return runs
+
+
+def _no_rows(lines: Sequence[str]) -> str:
+    first = next((line.strip() for line in lines if line.strip()), "")
+    return (
+        f"no row of numbers in {len(lines)} lines of text (the first begins {safe(first[:60], 30)}); "
+        "expected a table of the Raman shift (cm-1) and the counts: export the spectrum as text or CSV"
+    )
+
+
+def _check_size(rows: int, dialect: Dialect) -> None:
+    if rows > MAX_ROWS or dialect.columns > MAX_COLUMNS or rows * dialect.columns > MAX_CELLS:
+        msg = (
+            f"a table of {rows} rows and {dialect.columns} columns; expected at most {MAX_ROWS} rows, {MAX_COLUMNS} columns "
+            f"and {MAX_CELLS} cells: export fewer spectra a file"
+        )
+        raise FormatError(msg)
+
+
+def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
+    """Cut the rows into cells; rows of another length are left out at the ends and empty inside."""
+    cut = dialect.cut([lines[k] for k in run])
+    misfits = [k for k, cells in enumerate(cut) if len(cells) != dialect.columns]
+    if len(misfits) > _STRAY * len(cut) + _FEW_ROWS:
+        odd = run[misfits[0]]
+        msg = (
+            f"line {odd + 1}: {safe(lines[odd])}, as {len(misfits)} of {len(cut)} rows, has not {dialect.columns} cells "
+            f"({dialect.name}); expected one table of equal rows: export it with tabs between the columns"
+        )
+        raise FormatError(msg)
+    odd_ones = set(misfits)
+    fitting = [k for k in range(len(cut)) if k not in odd_ones]
+    if len(fitting) > 1 and _are_column_numbers(cut[fitting[0]], cut[fitting[1]]):
+        del fitting[0]
+    start, stop = fitting[0], fitting[-1] + 1
+    for k in misfits:
+        cut[k] = [""] * dialect.columns
+    return Table(list(lines[: run[start]]), cut[start:stop], dialect, run[start] + 1, run[stop - 1] + 1)
+
+
+def _are_column_numbers(first: list[str], second: list[str]) -> bool:
+    """Whether the first row is ``0,1,2``: pandas writes the columns' numbers where they have no names."""
+    return second[0].strip() != "1" and [cell.strip() for cell in first] == [str(k) for k in range(len(first))]
+
+
+def _refuse_second_table(lines: Sequence[str], runs: list[list[int]], longest: list[int], dialect: Dialect) -> None:
+    """Refuse a text in which as many rows as a spectrum has would be lost beside the longest table."""
+    others = [run for run in runs if run is not longest and len(dialect.cut([lines[run[len(run) // 2]]])[0]) == dialect.columns]
+    lost = sum(map(len, others))
+    if lost < _MANY_ROWS:
+        return
+    later = next((run for run in others if run[0] > longest[-1]), longest)
+    msg = (
+        f"line {later[0]}: {safe(lines[later[0] - 1])} parts the table of lines {longest[0] + 1} to {longest[-1] + 1} from {lost} rows "
+        "of the same kind; expected one table: export one spectrum a file"
+    )
+    raise FormatError(msg)

@@ -1,0 +1,43 @@
+"""From a file's bytes to what a source gives: spectra, or one fault that says why not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from raman_edge import formats
+from raman_edge.errors import SpectrumError
+from raman_edge.spectrum import Fault, Spectrum
+
+if TYPE_CHECKING:
+    from raman_edge.spectrum import Origin
+
+MOST_WHY = 500
+"""Characters of a reason that are kept."""
+
+
+def parse(data: bytes, origin: Origin) -> tuple[Spectrum | Fault, ...]:
+    """Return the spectra in ``data``, each with its place and share of the time in its origin; never raises.
+
+    Whatever one file does to a reader, the run goes on: it is answered with a fault.
+    """
+    started = perf_counter()
+    try:
+        spectra = formats.read(data, origin)
+    except SpectrumError as error:
+        return (fault(origin, str(error)),)
+    except Exception as error:  # noqa: BLE001 - a defect in one reader must not stop the instrument
+        return (fault(origin, f"the reader failed on this file ({type(error).__name__}: {error}); please report it with the file"),)
+    if not spectra:
+        return (fault(origin, "no spectrum in this file; export one as two columns, Raman shift and intensity"),)
+    share_ms = 1e3 * (perf_counter() - started) / len(spectra)
+    return tuple(
+        replace(spectrum, origin=replace(spectrum.origin, index=index, read_ms=share_ms)) for index, spectrum in enumerate(spectra)
+    )
+
+
+def fault(origin: Origin, why: str) -> Fault:
+    """Return a fault whose reason is one line of valid Unicode, whatever the file put into it."""
+    line = " ".join(why.encode("utf-8", "backslashreplace").decode().split())
+    return Fault(origin, line if len(line) <= MOST_WHY else line[: MOST_WHY - 1] + "…")

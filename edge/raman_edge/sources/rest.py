@@ -1,0 +1,44 @@
+"""How long to rest between two scans: short enough to be prompt, long enough to cost nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Mapping
+
+SHARE_RESTING = 50
+"""A rest is at least this many times as long as the scan before it: 2 % of a core, however full the folder."""
+SHARE_HURRYING = 5
+"""The same where a new name was noticed or a file is known to be due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The rhythm of one folder, all in seconds."""
+
+    poll_s: float
+    """Rest between two scans of a small folder."""
+    glance_s: float
+    """Between two looks at the folders' modification times, which tell early of a new or renamed file."""
+
+    def rest(self, stop: threading.Event, folders: Mapping[str, int], cost_s: float, due_s: float | None) -> None:
+        """Wait for the next scan, after one that took ``cost_s``; ``due_s`` is when a waiting file may be complete."""
+        began = monotonic()
+        least = SHARE_HURRYING * cost_s
+        most = max(self.poll_s, SHARE_RESTING * cost_s) if due_s is None else max(least, min(due_s, self.poll_s))
+        while (left := began + most - monotonic()) > 0 and not stop.wait(min(self.glance_s, left)):
+            if monotonic() - began >= least and changed(folders):
+                return
+
+
+def changed(folders: Mapping[str, int]) -> bool:
+    """Whether a name came or went in any of ``folders`` (path → modification time, ns) since it was listed."""
+    try:
+        return any(Path(folder).stat().st_mtime_ns != before for folder, before in folders.items())
+    except OSError:
+        return True

@@ -1,0 +1,63 @@
+"""The folder itself: it may go away, come back as another one, or be closed to us, and watching goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import SourceUnavailable
+from raman_edge.sources.scan import Rules, Scan, scan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Root:
+    """A watched folder and what was last said of its state; ``note`` is told once of every change."""
+
+    def __init__(self, path: str, rules: Rules, note: Callable[[str], None]) -> None:
+        self.path = path
+        self._rules = rules
+        self._note = note
+        self._identity: tuple[int, int] | None = None
+        self._missing = ""
+        self._problems: dict[str, str] = {}
+
+    def open(self) -> None:
+        """Make sure that the folder can be read now; :class:`SourceUnavailable` where it cannot."""
+        try:
+            self._identity = _identity(self.path)
+            os.scandir(self.path).close()
+        except OSError as error:
+            msg = f"folder {self.path!r} cannot be watched: {error.strerror}. Give a folder that exists and that you may read"
+            raise SourceUnavailable(msg) from error
+
+    def look(self) -> Scan | None:
+        """Return what lies in the folder now, or None while it cannot be read."""
+        try:
+            identity = _identity(self.path)
+            found = scan(self.path, self._rules)
+        except OSError as error:
+            if self._missing != (why := error.strerror or type(error).__name__):
+                self._note(f"folder {self.path!r} cannot be read ({why}); waiting for it")
+                self._missing = why
+            return None
+        self._compare(identity, found.problems)
+        return found
+
+    def _compare(self, identity: tuple[int, int], problems: dict[str, str]) -> None:
+        """Tell what is different from the last look."""
+        if self._identity not in {identity, None}:
+            self._note(f"another folder stands at {self.path!r} now; watching that one")
+        elif self._missing:
+            self._note(f"folder {self.path!r} can be read again")
+        for folder, why in problems.items():
+            if self._problems.get(folder) != why:
+                self._note(f"folder {folder!r} {why}")
+        self._identity, self._missing, self._problems = identity, "", problems
+
+
+def _identity(path: str) -> tuple[int, int]:
+    status = Path(path).stat()
+    return status.st_dev, status.st_ino

@@ -1,0 +1,128 @@
+"""What the screen knows: a frozen value, and how one event makes the next one of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from raman_edge.pipeline import Reading
+
+if TYPE_CHECKING:
+    from raman_edge.library import Library
+    from raman_edge.model import Model
+    from raman_edge.spectrum import Fault, Origin
+    from raman_edge.verdict import Answer, Verdict
+
+RECENT = 10
+"""Outcomes that are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What names the spectra."""
+
+    name: str
+    """The system and the beginning of its network's digest."""
+    precision: str
+    provider: str
+    """Where it runs, such as ``CPU``."""
+    labels: int
+    """Names in the library."""
+    start: float
+    """Beginning of the model's axis, cm⁻¹."""
+    stop: float
+    """End of the model's axis, cm⁻¹."""
+
+    @classmethod
+    def of(cls, model: Model, library: Library) -> ModelFacts:
+        """Read the facts off an opened pair."""
+        card, axis = model.card, model.card.recipe.axis
+        name = f"{card.name}-{card.network[:12]}"
+        return cls(name, card.precision, model.provider.removesuffix("ExecutionProvider"), len(library.labels), axis.start, axis.stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One line of the list of last results."""
+
+    name: str
+    """Of the file or port; data, not yet safe to show."""
+    decision: Answer | Literal["fault"]
+    text: str
+    """The label, ``one of …``, ``unknown`` or the reason; data, not yet safe to show."""
+    score: float | None = None
+    """Probability of the label, 0..1; None where no label is the answer."""
+    ms: float | None = None
+    """From the bytes to the answer; None for a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many events ended how."""
+
+    match: int = 0
+    ambiguous: int = 0
+    unknown: int = 0
+    rejected: int = 0
+    fault: int = 0
+
+    def plus(self, decision: Answer | Literal["fault"]) -> Tally:
+        """Count one more."""
+        return replace(self, **{decision: getattr(self, decision) + 1})
+
+    @property
+    def done(self) -> int:
+        """Spectra that got an answer, whichever."""
+        return self.match + self.ambiguous + self.unknown + self.rejected
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ScreenState:
+    """Everything a frame shows."""
+
+    source: str
+    """Where spectra come from; data, not yet safe to show."""
+    model: ModelFacts
+    latest: Reading | Fault | None = None
+    """The last event; None before the first."""
+    recent: tuple[Outcome, ...] = ()
+    """The last ten outcomes, the newest first."""
+    tally: Tally = Tally()
+    note: str = ""
+    """What is to be known besides, such as a folder that is gone; empty for nothing."""
+
+
+def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:
+    """Return the state after ``event``."""
+    outcome = outcome_of(event)
+    recent = (outcome, *state.recent)[:RECENT]
+    return replace(state, latest=event, recent=recent, tally=state.tally.plus(outcome.decision))
+
+
+def outcome_of(event: Reading | Fault) -> Outcome:
+    """Return ``event`` as one line."""
+    if not isinstance(event, Reading):
+        return Outcome(name_of(event.origin), "fault", event.why)
+    verdict, origin = event.verdict, event.spectrum.origin
+    best = verdict.ranked[0].score if verdict.decision == "match" and verdict.ranked else None
+    return Outcome(name_of(origin), verdict.decision, answer(verdict), best, event.timing.total)
+
+
+def answer(verdict: Verdict) -> str:
+    """Return the answer in words: a label, ``one of …``, ``unknown``, or that the spectrum is rejected."""
+    if verdict.decision == "match" and verdict.ranked:
+        return verdict.ranked[0].label
+    if verdict.decision == "ambiguous" and verdict.doubts:
+        return verdict.doubts[0]
+    return verdict.decision
+
+
+def reasons(verdict: Verdict) -> tuple[str, ...]:
+    """Return the doubts that :func:`answer` has not said already."""
+    return verdict.doubts[1:] if verdict.decision == "ambiguous" else verdict.doubts
+
+
+def name_of(origin: Origin) -> str:
+    """Return the last part of a path, and which spectrum of the file where it is not the first."""
+    name = origin.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or origin.path or origin.kind
+    return f"{name} [{origin.index + 1}]" if origin.index else name

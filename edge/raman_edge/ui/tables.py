@@ -1,0 +1,92 @@
+"""The lower part of the screen: matches, peaks, quality and the last results, side by side or beneath each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.pipeline import Reading
+from raman_edge.ui import sections
+from raman_edge.ui.look import PLAIN, QUIET, STYLE
+from raman_edge.ui.rows import EMPTY, GAP, beside, block, title
+
+if TYPE_CHECKING:
+    from raman_edge.ui.look import Look
+    from raman_edge.ui.rows import Row
+    from raman_edge.ui.state import ScreenState
+
+WIDE = 150
+"""Columns from which the last results stand beside the tables."""
+THREE = 64
+"""Columns from which the peaks have a table."""
+INSET = 1
+"""Cells left free on either side."""
+QUALITY = 23
+"""Cells of the table of quality."""
+
+
+def tables(state: ScreenState, width: int, height: int, look: Look) -> list[Row]:
+    """Return the tables of the last reading, ``height`` rows with their titles."""
+    if height < 1:
+        return []
+    width -= 2 * INSET
+    reading = state.latest if isinstance(state.latest, Reading) else None
+    peaks = sections.PEAKS if width >= THREE else 0
+    results = (width - peaks - QUALITY) // 2 if width >= WIDE else 0
+    others = [size for size in (peaks, QUALITY, results) if size]
+    first = max(0, width - sum(others) - GAP * len(others))
+    columns = [_table("matches" if _named(reading) else "nearest", _matches(reading, first, height - 1, look), first, height, look)]
+    if peaks:
+        columns.append(_table(_against(reading), _peaks(reading, height - 1, look), peaks, height, look))
+    columns.append(_table("quality", _quality(reading, height - 1, look), QUALITY, height, look))
+    if results:
+        columns.append(_table("last results", sections.result_rows(state.recent, results, look), results, height, look))
+    return [_inset(row) for row in beside(columns)]
+
+
+def last_results(state: ScreenState, width: int, height: int, look: Look) -> list[Row]:
+    """Return the last results: a titled list, or one or two rows of them in short."""
+    if height > 2:  # noqa: PLR2004 - a title needs two rows beneath it
+        inner = width - 2 * INSET
+        return [_inset(row) for row in _table("last results", sections.result_rows(state.recent, inner, look), inner, height, look)]
+    lead = " last  "
+    rows: list[Row] = [((lead, QUIET), *sections.chips(state.recent, width - len(lead), look))] if state.recent else []
+    failed = next((outcome for outcome in state.recent if outcome.decision == "fault"), None)
+    if failed is not None:
+        sign = (f"{look.sign['fault']} ", STYLE["fault"])
+        rows.append(((" " * len(lead), PLAIN), sign, (look.safe(f"{failed.name}: {failed.text}", max(0, width - len(lead) - 3)), QUIET)))
+    return block(rows, width, height)
+
+
+def _inset(row: Row) -> Row:
+    margin: Row = ((" " * INSET, PLAIN),)
+    return (*margin, *row, *margin)
+
+
+def _table(name: str, rows: list[Row], width: int, height: int, look: Look) -> list[Row]:
+    return [title(name, width, look), *block(rows, width, height - 1)]
+
+
+def _named(reading: Reading | None) -> bool:
+    return reading is None or reading.verdict.best is not None
+
+
+def _against(reading: Reading | None) -> str:
+    """Return the title of the peaks: they are compared with the first candidate's."""
+    ranked = reading.verdict.ranked if reading else ()
+    return f"peaks, {ranked[0].label}" if ranked else "peaks"
+
+
+def _matches(reading: Reading | None, width: int, height: int, look: Look) -> list[Row]:
+    return sections.matches(reading.verdict, width, height, look) if reading else []
+
+
+def _peaks(reading: Reading | None, height: int, look: Look) -> list[Row]:
+    return sections.peak_rows(reading.verdict.ranked[0].peaks, height, look) if reading and reading.verdict.ranked else []
+
+
+def _quality(reading: Reading | None, height: int, look: Look) -> list[Row]:
+    """Return quality and, where there is room, the time of each stage."""
+    if reading is None:
+        return []
+    rows, times = sections.quality_rows(reading, look), sections.time_rows(reading.timing)
+    return [*rows, EMPTY, *times] if height > len(rows) + len(times) else rows

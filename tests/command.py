@@ -1,0 +1,70 @@
+"""The command line as its users run it: another process, with pipes or on a terminal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import IO
+
+import raman_edge
+
+PACKAGE_PARENT = str(Path(raman_edge.__file__).parent.parent)
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return an environment in which the package is found and nothing of the user's is."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG") if name in os.environ}
+    return {**kept, "PYTHONPATH": PACKAGE_PARENT, "TERM": "xterm-256color", **more}
+
+
+def start(*arguments: str | bytes | Path, stdout: int | IO[bytes] = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """Start ``raman-edge`` with pipes."""
+    called = [sys.executable, "-m", "raman_edge", *arguments]
+    return subprocess.Popen(called, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, env=environment())
+
+
+def run(*arguments: str | bytes | Path, given: bytes = b"", **more: str) -> subprocess.CompletedProcess[bytes]:
+    """Run ``raman-edge`` to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "raman_edge", *arguments], input=given, capture_output=True, timeout=60, check=False, env=environment(**more)
+    )
+
+
+def on_terminal(
+    *arguments: str | bytes | Path, columns: int = 100, rows: int = 30, signal_after: tuple[bytes, int] | None = None
+) -> tuple[int, bytes]:
+    """Run ``raman-edge`` with standard output and error on a terminal; return its exit code and all that it wrote.
+
+    ``signal_after`` is what to wait for on the terminal, and which signal to send then.
+    """
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "raman_edge", *arguments], stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environment()
+    )
+    os.close(theirs)
+    written = bytearray()
+    while part := _read(ours):
+        written += part
+        if signal_after and signal_after[0] in written:
+            process.send_signal(signal_after[1])
+            signal_after = None
+    os.close(ours)
+    return process.wait(timeout=60), bytes(written)
+
+
+def _read(fd: int) -> bytes:
+    """Return what comes within a minute, or nothing at the end."""
+    if not select.select([fd], [], [], 60.0)[0]:
+        return b""
+    try:
+        return os.read(fd, 65_536)
+    except OSError:  # Linux says EIO when the other end of a terminal is closed
+        return b""

@@ -1,0 +1,138 @@
+"""Files as RRUFF, instruments and their software write them; skipped where the data is not."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contracts.format_contract import answered
+from raman_edge.formats import read
+from raman_edge.spectrum import Origin, Spectrum
+
+DATA = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data"))
+INSTRUMENTS = DATA / "instrument_files"
+SAMPLE = 300
+
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no spectra in {DATA}; set RAMAN_DATA to their folder")
+
+
+def one(path: Path) -> Spectrum:
+    """Read a file with one spectrum."""
+    (found,) = read(path.read_bytes(), Origin("file", str(path)))
+    return found
+
+
+def strongest(spectrum: Spectrum, low: float, high: float) -> float:
+    """Return the Raman shift of the largest count between two shifts, cm⁻¹."""
+    inside = (spectrum.axis.shift >= low) & (spectrum.axis.shift <= high)
+    return float(spectrum.axis.shift[inside][spectrum.counts[inside].argmax()])
+
+
+def test_rruff_originals_are_all_read() -> None:
+    """A sample spread over the whole archive: every row, the names of the header, the laser of the file name."""
+    with zipfile.ZipFile(DATA / "rruff" / "excellent_unoriented.zip") as archive:
+        names = archive.namelist()
+        for name in names[:: len(names) // SAMPLE]:
+            data = archive.read(name)
+            (found,) = read(data, Origin("file", name))
+            rows = [line.split(b",") for line in data.splitlines() if line.strip() and not line.startswith(b"##")]
+            assert found.axis.shift.tolist() == [float(row[0]) for row in rows], name
+            assert found.counts.tolist() == [float(row[1]) for row in rows], name
+            assert data.startswith(f"##NAMES={found.meta['names']}\n".encode()), name
+            assert found.meta["laser_nm"] == name.split("__")[3], name
+            assert found.meta["format"] == "RRUFF text"
+
+
+def wasatch() -> list[Path]:
+    """Return the files of the Wasatch library."""
+    return sorted((DATA / "organics" / "wasatch_library").glob("*.csv"))
+
+
+def test_wasatch_library_is_complete() -> None:
+    """All compounds are there to be read."""
+    assert len(wasatch()) == 80
+
+
+@pytest.mark.parametrize("path", wasatch(), ids=lambda path: path.stem)
+def test_wasatch_files_are_read(path: Path) -> None:
+    """Every row of Wavenumber and Processed, the exposure in seconds, the laser."""
+    found = one(path)
+    table = path.read_text().split("\n\n")[1].splitlines()
+    assert table[0] == "Pixel,Wavenumber,Processed"
+    assert np.array_equal(np.stack([found.axis.shift, found.counts], axis=1), [[float(x) for x in row.split(",")[1:]] for row in table[1:]])
+    assert found.exposure_s == float(found.meta["integration time"]) / 1000
+    assert found.meta["laser_nm"] == "784.896"
+
+
+READ = {
+    "bwtek/Ne_785nm_x20_50ms.txt": (2048, 0.05),
+    "bwtek/PST02_iRPlus785_Z050_100_3200ms.txt": (1743, 3.2),
+    "bwtek/PST10_iR532_Probe_100_3000msx7.txt": (1801, 3.0),
+    "bwtek/S0N02_iRPlus785_Z050_100_3200ms.txt": (2048, 3.2),
+    "bwtek/nCAL02_iRPlus785_Z050_100_2100ms.txt": (1743, 2.1),
+    "bwtek/sCAL02_iRPlus785_Z020_100_2400ms.txt": (1743, 2.4),
+    "horiba/MacroRAM_polystyrene.txt": (2048, 10.0),
+    "horiba/PST10_iR785_OP01_8000msx8.txt": (1024, None),
+    "horiba/S0P10_iR785_OP01_6000msx4.txt": (1006, None),
+    "other/PST02_Zolix785_Probe_070_190ms.txt": (2095, None),
+    "other/PST_532_SEX139.txt": (2048, 9.0),
+    "other/polystyrene_aritficially_worsened.tsv": (2290, 0.111),
+    "renishaw/PST_Reflex532_Z050_010_10000msx2.txt": (2578, None),
+    "renishaw/nCal_Qontor785_z005H12_100_1x3s.txt": (1021, None),
+    "rruff/Anatase__R060277__Broad_Scan____0__unoriented__Raman_Data_RAW__21346.txt": (1753, None),
+    "wasatch/WP785_acetonitrile.csv": (2038, 3.0),
+    "witec/PST_WiICV532_Z050OP02_075_800msx10.txt": (1024, None),
+}
+"""Points and exposure (s) of the files that hold a Raman spectrum."""
+REFUSED = {
+    "galactic_spc": "Galactic SPC",
+    "jcamp": "JCAMP-DX",
+    "ocean": "the axis is a wavelength",
+    "openraman": "the axis is in pixels",
+    "opus": "Bruker OPUS",
+    "renishaw": "which is not supported yet",
+    "witec": "Galactic SPC",
+}
+"""What the one line says of the other files, by folder."""
+
+
+@pytest.mark.parametrize("name", READ)
+def test_instrument_files_are_read(name: str) -> None:
+    """Points and exposure are those of the file."""
+    found = one(INSTRUMENTS / name)
+    points, exposure = READ[name]
+    assert len(found) == points
+    assert found.exposure_s == (None if exposure is None else pytest.approx(exposure))
+
+
+def test_every_other_instrument_file_is_refused_in_one_line() -> None:
+    """The line says what is missing."""
+    others = [path for path in INSTRUMENTS.glob("*/*") if f"{path.parent.name}/{path.name}" not in READ]
+    assert len(others) == 21
+    for path in others:
+        assert REFUSED[path.parent.name] in str(answered(path.read_bytes())), path
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "line"),
+    [
+        ("bwtek/nCAL02_iRPlus785_Z050_100_2100ms.txt", 200, 1500, 1086),
+        ("bwtek/sCAL02_iRPlus785_Z020_100_2400ms.txt", 200, 1500, 1086),
+        ("renishaw/nCal_Qontor785_z005H12_100_1x3s.txt", 200, 1200, 1086),
+        ("bwtek/S0N02_iRPlus785_Z050_100_3200ms.txt", 200, 1500, 521),
+        ("horiba/S0P10_iR785_OP01_6000msx4.txt", 400, 700, 521),
+        ("bwtek/PST02_iRPlus785_Z050_100_3200ms.txt", 500, 1500, 1001),
+        ("bwtek/PST10_iR532_Probe_100_3000msx7.txt", 500, 1500, 1001),
+        ("horiba/MacroRAM_polystyrene.txt", 500, 1500, 1001),
+        ("other/PST_532_SEX139.txt", 500, 1500, 1001),
+        ("renishaw/PST_Reflex532_Z050_010_10000msx2.txt", 500, 1500, 1001),
+        ("witec/PST_WiICV532_Z050OP02_075_800msx10.txt", 500, 1500, 1001),
+        ("wasatch/WP785_acetonitrile.csv", 500, 1500, 918),
+    ],
+)
+def test_the_axis_is_the_raman_shift(name: str, low: float, high: float, line: float) -> None:
+    """Calcite, silicon, polystyrene and acetonitrile have their strongest line where the literature has it (ASTM E1840)."""
+    assert strongest(one(INSTRUMENTS / name), low, high) == pytest.approx(line, abs=8)

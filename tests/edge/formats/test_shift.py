@@ -1,0 +1,79 @@
+"""What an axis column may hold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from raman_edge.errors import FormatError
+from raman_edge.formats.columns import Role
+from raman_edge.formats.shift import to_shift
+
+RISING = np.linspace(100.0, 1800.0, 200)
+
+
+@pytest.mark.parametrize("kind", [Role.SHIFT, Role.WAVENUMBER, None])
+@pytest.mark.parametrize("values", [RISING, RISING[::-1], RISING - 300.0])
+def test_a_raman_shift_is_left_alone(values: np.ndarray, kind: Role | None) -> None:
+    """Rising, falling, from below 0: a Raman shift stays as it is."""
+    assert np.array_equal(to_shift(values, kind, None), values)
+
+
+def test_a_wavelength_is_converted() -> None:
+    """The shift is the difference of the wavenumbers of laser and light."""
+    shift = to_shift(np.linspace(785.0, 950.0, 50), Role.WAVELENGTH, 785.0)
+    assert shift[0] == 0
+    assert shift[-1] == pytest.approx(1e7 / 785 - 1e7 / 950)
+
+
+def test_an_absolute_wavenumber_is_converted() -> None:
+    """What lies too high for a shift is the light's own wavenumber."""
+    shift = to_shift(np.linspace(12_700.0, 10_500.0, 50), Role.WAVENUMBER, 785.0)
+    assert shift[0] == pytest.approx(1e7 / 785 - 12_700)
+    assert (np.diff(shift) > 0).all()
+
+
+def test_gaps_stay_gaps() -> None:
+    """A row without an axis value stays without one, whatever is converted."""
+    values = np.linspace(800.0, 900.0, 50)
+    values[3] = np.nan
+    assert np.isnan(to_shift(values, Role.WAVELENGTH, 785.0)).sum() == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "laser", "says"),
+    [
+        (np.linspace(800, 900, 50), Role.WAVELENGTH, None, r"a wavelength \(800 to 900 nm\) and the laser's is not in the file"),
+        (np.linspace(0, 900, 50), Role.WAVELENGTH, 785.0, "runs from 0 to 900; expected 100 to 20000 nm"),
+        (np.linspace(400, 700, 50), Role.WAVELENGTH, 785.0, "with a laser of 785 nm, runs from .* goes above 0"),
+        (np.linspace(12_700, 10_000, 50), Role.WAVENUMBER, None, "an absolute wavenumber .* the laser's wavelength is not in the file"),
+        (np.linspace(12_700, 10_000, 50), Role.WAVENUMBER, 400.0, "with a laser of 400 nm, runs from"),
+        (np.linspace(100, 9000, 50), Role.SHIFT, None, "runs from 100 to 9000 cm-1; expected a Raman shift within"),
+        (np.arange(1024.0), Role.PIXEL, 785.0, r"the axis is in pixels \(0 to 1023\); expected a Raman shift"),
+        (np.full(9, np.nan), Role.SHIFT, None, "no number in 9 rows"),
+        (np.linspace(12_700, 10_000, 50), None, None, "as an absolute wavenumber does"),
+        (np.linspace(-900, 10, 50), None, None, "runs from -900 to 10; expected a Raman shift of -600 to 5500"),
+        (np.arange(1024.0), None, None, "in steps of 1, as pixel numbers do"),
+        (np.arange(1.0, 1025.0), None, None, "in steps of 1, as pixel numbers do"),
+        (np.linspace(0.1, 0.9, 50), None, None, "covers 50 cm-1 or more"),
+        (np.full(50, 7.0), None, None, "covers 50 cm-1 or more"),
+        (np.tile([100.0, 900.0, 300.0], 20), None, None, "up and down"),
+        (np.linspace(785, 950, 1024), None, None, "in steps of 0.16, as a wavelength in nm does"),
+    ],
+)
+def test_what_is_no_raman_shift_is_refused(values: np.ndarray, kind: Role | None, laser: float | None, says: str) -> None:
+    """The message names the values, what was expected and what to do."""
+    with pytest.raises(FormatError, match=says) as caught:
+        to_shift(np.asarray(values, dtype=float), kind, laser)
+    assert any(advice in str(caught.value) for advice in ("if it is a Raman shift", "add a line such as", "calibrate", "check its unit"))
+
+
+@pytest.mark.parametrize("values", [np.arange(100.0, 1124.0), np.linspace(0, 3000, 500), np.linspace(350, 1100, 1024)])
+def test_unnamed_shifts_that_look_a_little_like_something_else_are_read(values: np.ndarray) -> None:
+    """Steps of 1 that do not begin at a pixel, and ranges that a wavelength may have, are no reason to refuse."""
+    assert to_shift(values, None, None).size == values.size
+
+
+def test_a_few_steps_back_are_no_reason_to_refuse() -> None:
+    """Scan windows that overlap step back a few times."""
+    stitched = np.concatenate([np.linspace(100, 800, 100), np.linspace(780, 1500, 100)])
+    assert to_shift(stitched, None, None).size == 200

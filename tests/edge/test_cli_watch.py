@@ -1,0 +1,263 @@
+"""``raman-edge watch`` as a process: killed, stopped, fed garbage, run twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import build
+import command
+import numpy as np
+import pytest
+from raman_edge.journal import Journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = 60
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, its library beside it."""
+    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder to watch."""
+    path = tmp_path / "in"
+    path.mkdir()
+    return path
+
+
+class Watch:
+    """A running ``raman-edge watch``; its lines are read as they come."""
+
+    def __init__(self, folder: Path, model: Path, *more: str | Path) -> None:
+        self.journal = folder.parent / "journal.sqlite3"
+        self.process = command.start("watch", folder, "--model", model, "--journal", self.journal, *more)
+        self.lines: list[dict[str, object]] = []
+        self.said = b""
+        self._readers = [threading.Thread(target=target) for target in (self._read_lines, self._read_errors)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_lines(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if line.endswith(b"\n"):  # the last one may be cut by a kill
+                self.lines.append(json.loads(line))
+
+    def _read_errors(self) -> None:
+        assert self.process.stderr is not None
+        self.said = self.process.stderr.read()
+
+    def wait_for(self, count: int, patience_s: float = 20.0) -> None:
+        """Wait until so many lines have come."""
+        deadline = time.monotonic() + patience_s
+        while len(self.lines) < count:
+            assert time.monotonic() < deadline, f"waited for {count} lines, got {len(self.lines)}"
+            assert self.process.poll() is None, f"ended with {self.process.returncode}"
+            time.sleep(0.01)
+
+    def end(self, number: int | None = None) -> int:
+        """Send a signal, if one is given, and return how the process ended."""
+        if number is not None:
+            self.process.send_signal(number)
+        code = self.process.wait(timeout=30)
+        for reader in self._readers:
+            reader.join()
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return code
+
+
+def journaled(path: Path) -> list[dict[str, object]]:
+    """Return the records in the journal, oldest first."""
+    with Journal.open(path, create=False) as journal:
+        return [json.loads(line) for line in journal.records()][::-1]
+
+
+def digests(records: list[dict[str, object]]) -> list[str]:
+    """Return the contents that records are about."""
+    return [record["source"]["sha256"] for record in records]  # type: ignore[index]  # a record's source
+
+
+def test_killed_again_and_again_nothing_is_lost_or_doubled(folder: Path, model: Path) -> None:
+    """Killed at random moments while files keep coming, after restarts every content stands exactly once in the journal."""
+    rng = np.random.default_rng(20261122)
+    texts = [build.text("Quartz", seed) for seed in range(FILES)]
+
+    def write() -> None:
+        for number, text in enumerate(texts):
+            temporary = folder / f"{number}.csv.tmp"
+            temporary.write_text(text)
+            temporary.rename(folder / f"{number}.csv")
+            if number % 4 == 0:
+                (folder / f"copy of {number}.csv").write_text(text)
+            time.sleep(0.03)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    shown: list[dict[str, object]] = []
+    for _ in range(3):
+        watch = Watch(folder, model, "--stable", "0.2")
+        watch.wait_for(int(rng.integers(1, 12)))
+        time.sleep(rng.uniform(0.0, 0.05))
+        assert watch.end(signal.SIGKILL) == -signal.SIGKILL
+        shown += watch.lines
+    writer.join()
+    last = Watch(folder, model, "--once")
+    assert last.end() == 0
+    shown += last.lines
+    records = journaled(last.journal)
+    assert len(digests(records)) == len(set(digests(records))) == FILES
+    assert {record["id"] for record in shown} == {record["id"] for record in records}
+    again = Watch(folder, model, "--once")
+    assert again.end() == 0
+    assert again.lines == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_cleanly(folder: Path, model: Path, number: int, code: int) -> None:
+    """Ctrl-C and SIGTERM end it soon with 130 and 143, a summary, and all that was shown in the journal."""
+    for seed in range(3):
+        (folder / f"{seed}.csv").write_text(build.text(seed=seed))
+    watch = Watch(folder, model, "--stable", "0.1")
+    watch.wait_for(3)
+    started = time.monotonic()
+    assert watch.end(number) == code
+    assert time.monotonic() - started < 3.0
+    assert b"3 match; 0 failed" in watch.said
+    assert b"Traceback" not in watch.said
+    assert [record["id"] for record in journaled(watch.journal)] == [line["id"] for line in watch.lines]
+
+
+def test_a_signal_in_a_backlog_finishes_the_current_spectrum(folder: Path, model: Path) -> None:
+    """Stopped in a backlog, what was shown is what is journaled, and the next run does the rest."""
+    for seed in range(60):
+        (folder / f"{seed}.csv").write_text(build.text(seed=seed))
+    watch = Watch(folder, model, "--stable", "0.1")
+    watch.wait_for(2)
+    assert watch.end(signal.SIGTERM) == 143
+    first = len(watch.lines)
+    assert first == len(journaled(watch.journal)) < 60
+    rest = Watch(folder, model, "--once")
+    assert rest.end() == 0
+    assert first + len(rest.lines) == 60
+
+
+def test_two_watchers_of_one_folder(folder: Path, model: Path) -> None:
+    """Two processes that watch one folder with one journal leave one record a content."""
+    for seed in range(15):
+        (folder / f"{seed}.csv").write_text(build.text(seed=seed))
+    both = [Watch(folder, model, "--once", "--stable", "0.1") for _ in range(2)]
+    assert [watch.end() for watch in both] == [0, 0]
+    assert len(digests(journaled(both[0].journal))) == 15
+
+
+def test_garbage_is_answered_and_never_fatal(folder: Path, model: Path) -> None:
+    """Whatever lies in the folder, every file is answered, the good ones with a name, and the run goes on."""
+    contents = {
+        b"empty.csv": b"",
+        b"binary.csv": os.urandom(50_000).replace(b"\n", b"\x00"),
+        b"truncated.csv": build.text(seed=1).encode()[:800],
+        b"page.html": b"<!DOCTYPE html><html><body><h1>404</h1></body></html>",
+        b"words.txt": b"lorem ipsum dolor sit amet\n" * 100,
+        b"long.txt": b"1" * 2_000_000,
+        b"nan.csv": b"x,y\n" + b"".join(b"%d,nan\n" % x for x in range(200)),
+        b"\x1b[31mred\x07.csv": build.text(seed=2).encode(),
+        b"und\xff\xe9.csv": build.text(seed=3).encode(),
+        b"new\nline.csv": build.text(seed=4).encode(),
+        b"[bold red]x[bold].csv": build.text(seed=5).encode(),
+        b"good.csv": build.text(seed=6).encode(),
+    }
+    for name, content in contents.items():
+        (folder / os.fsdecode(name)).write_bytes(content)
+    with (folder / "large.csv").open("wb") as file:
+        file.truncate(200 * 2**20)
+    watch = Watch(folder, model, "--once", "--stable", "0.2")
+    assert watch.end() == 1
+    answered = [line["source"]["path"] for line in watch.lines]  # type: ignore[index]  # a record's source
+    names = [name.replace(b"\xff\xe9", rb"\xff\xe9").decode() for name in (*contents, b"large.csv")]
+    assert sorted(answered) == sorted(f"{folder}/{name}" for name in names)
+    assert [line["decision"] for line in watch.lines if line["event"] == "result"].count("match") == 5
+    assert b"\x1b" not in watch.said
+    again = Watch(folder, model, "--once", "--stable", "0.2")
+    assert (again.end(), again.lines) == (0, [])
+
+
+def test_its_own_files_are_not_spectra(folder: Path, model: Path) -> None:
+    """A journal and an output that lie in the watched folder are not read."""
+    (folder / "good.csv").write_text(build.text())
+    with (folder / "out.jsonl").open("wb") as out:
+        process = command.start("watch", folder, "--once", "--stable", "0.1", "--model", model, "--journal", folder / "my.db", stdout=out)
+        assert process.communicate(timeout=30)[1].startswith(b"raman-edge: 1 match; 0 failed")
+    assert len((folder / "out.jsonl").read_text().splitlines()) == 1
+
+
+def test_what_lands_is_answered_while_it_runs(folder: Path, model: Path) -> None:
+    """A file written slowly is answered once it is complete, as a whole; a note on standard error tells of a folder that is away."""
+    watch = Watch(folder, model, "--stable", "0.3")
+    text = build.text("Zircon")
+    with (folder / "slow.csv").open("w") as file:
+        for start in range(0, len(text), len(text) // 4 + 1):
+            file.write(text[start : start + len(text) // 4 + 1])
+            file.flush()
+            time.sleep(0.2)
+    watch.wait_for(1)
+    folder.rename(folder.parent / "away")
+    time.sleep(0.8)
+    (folder.parent / "away").rename(folder)
+    (folder / "next.csv").write_text(build.text("Quartz"))
+    watch.wait_for(2)
+    assert watch.end(signal.SIGINT) == 130
+    assert [line["matches"][0]["label"] for line in watch.lines] == ["Zircon", "Quartz"]  # type: ignore[index]  # a record's matches
+    assert b"waiting for it" in watch.said
+    assert b"can be read again" in watch.said
+
+
+def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:
+    """While the first signal waits for something that does not come back, the second one ends the run."""
+    hanging = (
+        "import sys, time; from raman_edge import cli; import raman_edge.pipeline as p; "
+        "p.identify = lambda *a: (print('in', flush=True), time.sleep(60)); sys.exit(cli.main(sys.argv[1:]))"
+    )
+    (folder / "a.csv").write_text(build.text())
+    process = subprocess.Popen(
+        [sys.executable, "-c", hanging, "watch", folder, "--model", model, "--journal", folder.parent / "j", "--stable", "0.1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=command.environment(),
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=10)[1]
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+
+
+def test_the_screen_is_left_on_a_signal(folder: Path, model: Path) -> None:
+    """On a terminal the live screen shows the answer, and a signal gives the terminal back."""
+    (folder / "a.csv").write_text(build.text("Gypsum"))
+    code, written = command.on_terminal(
+        "watch", folder, "--model", model, "--journal", folder.parent / "j", "--stable", "0.1", signal_after=(b"Gypsum", signal.SIGINT)
+    )
+    assert code == 130
+    assert b"\x1b[?1049h" in written
+    assert written.rindex(b"\x1b[?1049l") > written.rindex(b"\x1b[?1049h")
+    assert written.rindex(b"\x1b[?25h") > written.rindex(b"\x1b[?25l")
+    assert b"1 match; 0 failed" in written

@@ -1,0 +1,250 @@
+"""``raman-edge demo`` without a terminal: what is measured, what is answered, what it comes to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import build
+import numpy as np
+import pytest
+import raman_edge
+from raman_edge import formats
+from raman_edge.cli.demo import exposures, summary
+from raman_edge.cli.demo.exposures import Exposure
+from raman_edge.cli.demo.instrument import Dropped, Instrument
+from raman_edge.errors import FormatError, SourceLost
+from raman_edge.library import Library
+from raman_edge.pipeline import Timing
+from raman_edge.quality import Quality
+from raman_edge.record import FaultRecord, ModelRef, Record, Result, Source
+from raman_edge.spectrum import Origin
+from raman_edge.ui.look import ASCII
+from raman_edge.ui.rows import width_of
+from raman_edge.verdict import Match
+
+PACKAGES = Path(raman_edge.__file__).parents[1]
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, with its library beside it."""
+    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo with its output in pipes."""
+    variables = {name: value for name, value in os.environ.items() if name != "DEMO_SECONDS"}
+    variables |= {"PYTHONPATH": str(PACKAGES)} | environment
+    return subprocess.run(
+        [sys.executable, "-m", "raman_edge", "demo", *arguments], capture_output=True, text=True, env=variables, timeout=120, check=False
+    )
+
+
+def plan() -> tuple[Exposure, ...]:
+    """What is measured with the tiny library."""
+    return exposures.plan(build.RECIPE.axis, build.make_library())
+
+
+def test_the_plan_has_every_kind_of_sample() -> None:
+    """Library minerals, two strangers, a broken file, a saturated exposure; names differ, the first and last are minerals."""
+    kinds = [exposure.kind for exposure in plan()]
+    assert [kinds.count(kind) for kind in ("mineral", "stranger", "broken", "saturated")] == [5, 2, 1, 1]
+    assert (kinds[0], kinds[-1]) == ("mineral", "mineral")
+    assert len({exposure.name for exposure in plan()}) == len(plan())
+    assert {exposure.label for exposure in plan() if exposure.kind == "stranger"}.isdisjoint(build.LINES)
+
+
+def test_every_run_measures_the_same() -> None:
+    """The plan is a function of model and library: a demo can be repeated."""
+    assert plan() == plan()
+
+
+@pytest.mark.parametrize("exposure", plan(), ids=lambda exposure: exposure.name)
+def test_every_file_is_what_it_claims(exposure: Exposure) -> None:
+    """Each format is read back with its strongest line where the material has it; the broken one is refused."""
+    origin = Origin("file", exposure.name)
+    if exposure.kind == "broken":
+        with pytest.raises(FormatError):
+            formats.read(exposure.content, origin)
+        return
+    (seen,) = formats.read(exposure.content, origin)
+    assert len(seen) > 500
+    if exposure.kind == "mineral":
+        top = float(seen.axis.shift[np.argmax(seen.counts)])
+        strongest = max(build.LINES[exposure.label], key=lambda line: line[1])[0]
+        assert abs(top - strongest) < 5
+    assert (int((seen.counts == seen.counts.max()).sum()) >= 4) == (exposure.kind == "saturated")
+
+
+def test_all_formats_are_measured() -> None:
+    """Comma, decimal comma, tab and a RRUFF header are all among the files."""
+    assert {Path(exposure.name).suffix for exposure in plan()} == {".csv", ".txt", ".dat", ".rruff"}
+
+
+def test_a_library_of_other_minerals_is_measured_too() -> None:
+    """Where none of the well-known minerals is in the library, its own are taken, spread over it."""
+    names = [f"Mineral {i:02d}" for i in range(40)]
+    filters = np.tile(build.templates()[:1], (40, 1))
+    library = Library.build(build.NETWORK, names, filters, names, dict.fromkeys(names, build.table("Quartz")))
+    measured = [exposure.label for exposure in exposures.plan(build.RECIPE.axis, library) if exposure.kind == "mineral"]
+    assert (len(measured), measured[0], measured[-1]) == (exposures.MOST, "Mineral 00", "Mineral 39")
+
+
+def test_the_instrument_stops_when_all_is_answered(tmp_path: Path) -> None:
+    """Files lie complete in the folder, none under a temporary name, and the last answer ends the run."""
+    done = threading.Event()
+    with Instrument(plan()[:3], tmp_path, 3.5, done) as instrument:
+        while not done.wait(0.02):
+            instrument.answered = sum(1 for path in tmp_path.iterdir() if path.suffix != ".tmp")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {e.name: e.content for e in plan()[:3]}
+    assert [drop.exposure for drop in instrument.dropped] == list(plan()[:3])
+
+
+def test_a_full_disk_is_told_and_not_swallowed(tmp_path: Path) -> None:
+    """If the instrument cannot write, the run ends with one clear error."""
+    done = threading.Event()
+    with pytest.raises(SourceLost, match="cannot write"), Instrument(plan()[:1], tmp_path / "gone", 1.0, done):
+        assert done.wait(5)
+
+
+def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, why: tuple[str, ...] = ()) -> Result:
+    """A record that says this."""
+    return Result(
+        id="1",
+        ts="2026-01-01T00:00:01.500Z",
+        source=Source("file", "/x/a.csv"),
+        decision=decision,  # type: ignore[arg-type]  # one of the four
+        why=why,
+        matches=(Match(label, 0.9, 0.9),),
+        quality=Quality(50.0, saturated, 1.0),
+        model=ModelRef("m", "", "CPU"),
+        ms=Timing(1.0, 1.0, 1.0, 3.0),
+    )
+
+
+FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=Source("file", "/x/a.csv"), why="it is empty")
+
+
+@pytest.mark.parametrize(
+    ("kind", "record", "right"),
+    [
+        ("mineral", said("match"), True),
+        ("mineral", said("match", "Calcite"), False),
+        ("mineral", said("ambiguous", "Calcite", why=("one of Calcite, Quartz: together 90%",)), True),
+        ("mineral", said("ambiguous", "Calcite", why=("one of Calcite, Gypsum: together 90%",)), False),
+        ("mineral", said("unknown"), False),
+        ("mineral", FAULT, False),
+        ("stranger", said("unknown"), True),
+        ("stranger", said("match"), False),
+        ("saturated", said("match", saturated=True), True),
+        ("saturated", said("match"), False),
+        ("broken", FAULT, True),
+        ("broken", said("unknown"), False),
+    ],
+)
+def test_what_is_right_is_strict(kind: str, record: Record, right: bool) -> None:  # noqa: FBT001 - a parameter
+    """A stranger must be unknown, a saturated exposure must say so, a broken file must be a fault."""
+    exposure = Exposure("a.csv", kind, "Quartz", b"")  # type: ignore[arg-type]  # one of the four
+    assert summary.is_right(exposure, record) is right
+
+
+def test_the_summary_counts_what_is_missing() -> None:
+    """A file without a record is open, and the totals say so; with all of them nothing is lost."""
+    exposure = Exposure("a.csv", "mineral", "Quartz", b"")
+    drops = [Dropped(exposure, AT), Dropped(replace(exposure, name="b.csv"), AT + timedelta(seconds=1))]
+    rows = summary.compare(drops, Records(said("match")))  # type: ignore[arg-type]  # a journal as far as it is asked
+    assert [(row.judgement, row.after_s) for row in rows] == [("right", 1.5), ("open", None)]
+    assert summary.unanswered(rows) == 1
+    assert "2 files dropped, 1 in the journal, 1 not answered" in summary.totals(rows)
+    assert "nothing lost; 1 right" in summary.totals(rows[:1])
+
+
+class Records:
+    """A journal with these records."""
+
+    def __init__(self, *held: Record) -> None:
+        self._held = held
+
+    def records(self) -> list[str]:
+        """Give the lines."""
+        from raman_edge.record import encode
+
+        return [encode(record).decode() for record in self._held]
+
+
+@pytest.mark.parametrize("width", [40, 80, 100, 110])
+def test_the_table_fits_its_terminal(width: int) -> None:
+    """Every row of the summary is as wide as it was asked to be."""
+    exposure = Exposure("a.csv", "stranger", "Polystyrene", b"")
+    rows = summary.compare([Dropped(exposure, AT)], Records(said("match")))  # type: ignore[arg-type]  # a journal as far as it is asked
+    assert {width_of(row) for row in summary.table(rows, width, ASCII)} == {width}
+
+
+def test_a_pipe_gets_one_line_of_json_a_file_and_the_summary_on_standard_error(pair: Path, tmp_path: Path) -> None:
+    """Every dropped file is one record, nothing is lost, the picture is written, the exit code is 0."""
+    picture = tmp_path / "screen.svg"
+    ended = run("--model", str(pair), "--seconds", "5", "--svg", str(picture))
+    assert ended.returncode == 0, ended.stderr
+    records = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert len(records) == len(plan())
+    assert f"{len(plan())} files dropped, {len(plan())} in the journal, nothing lost" in ended.stderr
+    assert {record["event"] for record in records} == {"result", "fault"}
+    assert "\x1b" not in ended.stderr
+    assert picture.read_text(encoding="utf-8").startswith("<svg")
+
+
+def test_the_time_may_come_from_the_environment(pair: Path) -> None:
+    """DEMO_SECONDS bounds the demo; there is time for a part of the plan only."""
+    began = time.monotonic()
+    ended = run("--model", str(pair), DEMO_SECONDS="1")
+    assert ended.returncode == 0, ended.stderr
+    assert 1 <= len(ended.stdout.splitlines()) <= len(plan())
+    assert time.monotonic() - began < 60
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "words"),
+    [
+        ((), {"DEMO_SECONDS": "soon"}, 78, "DEMO_SECONDS"),
+        (("--seconds", "0"), {}, 2, "more than 0"),
+        (("--model", "/nowhere.onnx"), {}, 78, "/nowhere.onnx"),
+        (("--seconds", "0.5", "--svg", "/nowhere/a.svg"), {}, 73, "/nowhere/a.svg"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(pair: Path, arguments: tuple[str, ...], environment: dict[str, str], code: int, words: str) -> None:
+    """A bad duration, model or picture ends with the right code and no traceback."""
+    ended = run("--model", str(pair), *arguments, **environment)
+    assert ended.returncode == code
+    assert words in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_stop_by_signal_still_sums_up(pair: Path) -> None:
+    """SIGINT ends the demo with 130 and the summary of what was dropped until then."""
+    command = [sys.executable, "-m", "raman_edge", "demo", "--model", str(pair), "--seconds", "60"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGES)}
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("{")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert "files dropped" in errors
+
+
+def test_help_says_that_it_is_simulated() -> None:
+    """Nobody takes the demo's exposures for measurements."""
+    ended = run("--help")
+    assert ended.returncode == 0
+    assert "simulated exposures of library minerals" in " ".join(ended.stdout.split())

@@ -1,0 +1,225 @@
+"""The parts of the watched folder: is a file complete, which file system is it, how long to rest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import command
+import pytest
+from raman_edge.sources import complete
+from raman_edge.sources.complete import OPEN_STABLE_S, Writer, is_complete, read_complete, writer_of
+from raman_edge.sources.mount import file_system, is_network
+from raman_edge.sources.rest import Pace, changed
+from raman_edge.sources.scan import Candidate, Rules, Signature, is_candidate_name, scan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whether a file is open elsewhere")
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("age_s", "size", "renamed", "writer", "unchanged_s", "expected"),
+    [
+        (0.0, 100, False, Writer.NONE, 0.0, False),
+        (0.0, 100, False, Writer.NONE, 1.0, True),
+        (2.0, 100, False, Writer.NONE, 0.0, True),
+        (0.0, 100, True, Writer.NONE, 0.0, True),
+        (0.0, 100, True, Writer.OPEN, 30.0, False),
+        (100.0, 100, False, Writer.OPEN, OPEN_STABLE_S, True),
+        (100.0, 100, True, Writer.UNKNOWN, 0.9, False),
+        (100.0, 100, True, Writer.UNKNOWN, 1.0, True),
+        (100.0, 0, True, Writer.NONE, 0.0, False),
+        (100.0, 0, False, Writer.NONE, 1.0, True),
+        (-3600.0, 100, False, Writer.NONE, 0.0, False),
+    ],
+)
+def test_complete(age_s: float, size: int, renamed: bool, writer: Writer, unchanged_s: float, expected: bool) -> None:  # noqa: FBT001 - columns of the table
+    """A file is complete when nobody writes it and it lay still, was renamed into place or is old; an empty one must lie still."""
+    changed_ns = time.time_ns() - round(age_s * SECOND)
+    state = Signature(1, 2, size, changed_ns - (1000 if renamed else 0), changed_ns)
+    assert is_complete(state, writer, unchanged_s, stable_s=1.0) is expected
+
+
+@needs_leases
+def test_writer_is_seen(tmp_path: Path) -> None:
+    """The kernel says whether somebody has a file open for writing; readers do not count."""
+    path = tmp_path / "a"
+    path.touch()
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        assert writer_of(fd) is Writer.NONE
+        with path.open("ab"):
+            assert writer_of(fd) is Writer.OPEN
+        with path.open("rb"):
+            assert writer_of(fd) is Writer.NONE
+    finally:
+        os.close(fd)
+
+
+HAMMER = """
+import os, sys, time
+end = time.monotonic() + 0.5
+while time.monotonic() < end:
+    os.close(os.open(sys.argv[1], os.O_WRONLY))
+"""
+ASK = """
+import os, subprocess, sys
+from raman_edge.sources.complete import writer_of
+writer = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]])
+fd = os.open(sys.argv[1], os.O_RDONLY)
+said = set()
+while writer.poll() is None:
+    said.add(writer_of(fd).value)
+print(sorted(said))
+"""
+
+
+@needs_leases
+def test_asking_is_safe_while_a_writer_comes(tmp_path: Path) -> None:
+    """A writer that opens the file just while it is asked about does not kill the process that asks (SIGIO would)."""
+    path = tmp_path / "a"
+    path.touch()
+    asked = subprocess.run(
+        [sys.executable, "-c", ASK, path, HAMMER], capture_output=True, text=True, check=False, timeout=30, env=command.environment()
+    )
+    assert (asked.returncode, asked.stdout.strip()) == (0, "['none', 'open']"), asked.stderr
+
+
+def candidate(path: Path) -> Candidate:
+    """Return a file as a scan gives it."""
+    return Candidate(str(path), Signature.of(path.stat()))
+
+
+def test_read_whole(tmp_path: Path) -> None:
+    """A complete file is read to the last byte, a larger one than a chunk too."""
+    path = tmp_path / "a"
+    path.write_bytes(data := os.urandom(complete.CHUNK + 7))
+    assert read_complete(candidate(path), len(data), lambda _: True, leases=True) == data
+
+
+def test_not_read_where_it_is_not_the_file_that_was_scanned(tmp_path: Path) -> None:
+    """A file that changed, was replaced or became a link since the scan is not read."""
+    path = tmp_path / "a"
+    path.write_text("before")
+    scanned = candidate(path)
+    path.write_text("after!")
+    assert read_complete(scanned, 6, lambda _: True, leases=True) is None
+    path.unlink()
+    path.symlink_to(tmp_path / "b")
+    (tmp_path / "b").write_text("before")
+    with pytest.raises(OSError, match="symbolic links"):
+        read_complete(scanned, 6, lambda _: True, leases=True)
+
+
+@needs_leases
+def test_not_taken_where_a_writer_comes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes read while somebody opened the file for writing are thrown away, even if nothing was written yet."""
+    path = tmp_path / "a"
+    path.write_text("before")
+    read, writers = os.read, []
+
+    def reading(fd: int, size: int) -> bytes:
+        writers.append(path.open("ab"))
+        return read(fd, size)
+
+    monkeypatch.setattr(os, "read", reading)
+    assert read_complete(candidate(path), 6, lambda _: True, leases=True) is None
+    assert len(writers) == 1
+    writers[0].close()
+
+
+MOUNTS = [
+    r"22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw",
+    r"23 22 0:40 / /mnt/lab\040share rw,relatime - cifs //nas/lab rw",
+    r"24 22 0:41 / /mnt/home rw - nfs4 nas:/home rw",
+    r"25 24 254:1 / /mnt/home/local rw - xfs /dev/vdb rw",
+    r"26 22 0:42 / /mnt/ssh rw - fuse.sshfs me@there: rw",
+    r"27 22 0:43 / /over rw - tmpfs tmpfs rw",
+    r"28 22 0:44 / /over rw - nfs nas:/over rw",
+    "nonsense",
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/data", "ext4"),
+        ("/mnt/lab share/in", "cifs"),
+        ("/mnt/home", "nfs4"),
+        ("/mnt/homes", "ext4"),
+        ("/mnt/home/local/x", "xfs"),
+        ("/mnt/ssh", "fuse.sshfs"),
+        ("/over/x", "nfs"),
+    ],
+)
+def test_file_system_of_a_path(path: str, kind: str, tmp_path: Path) -> None:
+    """The innermost, latest mount decides, and a network is told from a disk."""
+    assert file_system(path, MOUNTS) == kind
+    (tmp_path / "mountinfo").write_text("\n".join(MOUNTS))
+    assert is_network(path, tmp_path / "mountinfo") is (kind not in {"ext4", "xfs"})
+
+
+def test_unknown_mounts_are_local(tmp_path: Path) -> None:
+    """Where nothing tells what is mounted, a folder counts as local."""
+    assert is_network("/data", tmp_path / "none") is False
+
+
+def test_names() -> None:
+    """Spectra have any name but a hidden or temporary one, undecodable ones too."""
+    assert all(is_candidate_name(name) for name in ("a", "a.csv", "\udcff.txt", "new\nline", "tmp", "apart.csv"))
+    assert not any(is_candidate_name(name) for name in (".a", "a.tmp", "a.Part", "~$a.xls", "a~"))
+
+
+def test_scan_reports_what_it_cannot_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that cannot be listed is a problem with a name, and the others are listed."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.csv").touch()
+    listing = os.scandir
+
+    def denied(path: str) -> object:
+        if path.endswith("a"):
+            raise PermissionError(13, "Permission denied")
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", denied)
+    found = scan(str(tmp_path), Rules())
+    assert [path for path, _ in found.candidates] == [str(tmp_path / "b" / "x.csv")]
+    assert found.problems == {str(tmp_path / "a"): "cannot be listed: Permission denied"}
+
+
+def test_a_new_name_is_noticed_without_a_scan(tmp_path: Path) -> None:
+    """A folder's own modification time tells of a name that came or went, and a fresh one is not trusted."""
+    os.utime(tmp_path, ns=(0, time.time_ns() - SECOND))
+    found = scan(str(tmp_path), Rules())
+    assert not changed(found.folders)
+    (tmp_path / "a.csv").touch()
+    assert changed(found.folders)
+    assert changed(scan(str(tmp_path), Rules()).folders)
+    assert changed({str(tmp_path / "none"): 0})
+
+
+@pytest.mark.parametrize(
+    ("cost_s", "due_s", "least_s", "most_s"), [(0.0, None, 0.2, 0.6), (0.01, None, 0.5, 0.9), (0.0, 0.05, 0.05, 0.4), (0.0, 5.0, 0.2, 0.6)]
+)
+def test_rest(cost_s: float, due_s: float | None, least_s: float, most_s: float) -> None:
+    """A rest is as long as the poll, fifty times a costly scan, or until a waiting file is due."""
+    began = time.monotonic()
+    Pace(0.2, 0.02).rest(threading.Event(), {}, cost_s, due_s)
+    assert least_s <= time.monotonic() - began <= most_s
+
+
+def test_rest_ends_with_the_stop() -> None:
+    """A rest ends at once when the source is told to stop."""
+    stop = threading.Event()
+    stop.set()
+    began = time.monotonic()
+    Pace(30.0, 30.0).rest(stop, {}, 0.0, None)
+    assert time.monotonic() - began < 0.2

@@ -1,0 +1,171 @@
+"""Whatever a writer does, every content that lies still is given once, and never a part of one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.scan import Rules
+from raman_edge.spectrum import Fault
+
+NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"und\xff\xe9.csv", b"new\nline.csv", b"\x1b[31m.csv", b"[bold]x[bold].csv", b"sub/c.csv")
+RULES = Rules(poll_s=0.01, stable_s=0.12)
+PATIENCE_S = 8.0
+Signature = tuple[int, int, int, int, int]
+
+
+def content(number: int) -> bytes:
+    """Return the text of a spectrum that no other number gives; every beginning of it is another spectrum, or none."""
+    return (
+        b"Raman shift (cm-1),Counts\n"
+        + b"".join(b"%d,%d\n" % (100 + 10 * row, (number * 31 + row * row * 7) % 1000) for row in range(40))
+        + (b"%d,%d\n" % (600, number))
+    )
+
+
+@dataclass
+class Writer:
+    """Does to a folder what instruments, people and copying programs do; keeps what was ever complete."""
+
+    root: Path
+    complete: set[bytes] = field(default_factory=set)
+    """Contents that some file had when its writer closed it."""
+
+    def path(self, name: int) -> Path:
+        """Return the place of a file."""
+        return self.root / os.fsdecode(NAMES[name])
+
+    def whole(self, name: int, number: int) -> None:
+        """Write a file at once."""
+        self.complete.add(content(number))
+        self.path(name).write_bytes(content(number))
+
+    def chunked(self, name: int, number: int) -> None:
+        """Write a file in pieces, over another one if there is one, keeping it open."""
+        self.complete.add(content(number))
+        with self.path(name).open("wb", buffering=0) as file:
+            for start in range(0, 600, 150):
+                file.write(content(number)[start : start + 150 if start < 450 else None])
+                time.sleep(0.01)
+
+    def renamed(self, name: int, number: int) -> None:
+        """Write a file beside its place and rename it into place."""
+        temporary = self.root / "being written.tmp"
+        temporary.write_bytes(content(number))
+        self.complete.add(content(number))
+        temporary.rename(self.path(name))
+
+    def rewritten(self, name: int, number: int) -> None:
+        """Write another content of the same length over a file and set the clock of both to 0."""
+        self.whole(name, number)
+        os.utime(self.path(name), ns=(0, 0))
+
+    def linked(self, name: int, number: int) -> None:
+        """Give a file a second name."""
+        other = self.path(number % len(NAMES))
+        if other.exists() and not self.path(name).exists():
+            self.path(name).hardlink_to(other)
+
+    def removed(self, name: int, number: int) -> None:  # noqa: ARG002 - all operations are called alike
+        """Take a file away."""
+        self.path(name).unlink(missing_ok=True)
+
+    def emptied(self, name: int, number: int) -> None:  # noqa: ARG002 - all operations are called alike
+        """Leave a file of no bytes."""
+        self.path(name).write_bytes(b"")
+
+    def lying(self) -> dict[bytes, bytes]:
+        """Return the content of every file that is there."""
+        paths = [self.path(name) for name in range(len(NAMES))]
+        return {os.fsencode(path): path.read_bytes() for path in paths if path.exists()}
+
+
+@dataclass
+class Ledger:
+    """What a journal does, in memory: records once for each content, and the memory of a source."""
+
+    records: dict[object, int] = field(default_factory=dict)
+    files: dict[str, Signature] = field(default_factory=dict)
+    contents: set[str] = field(default_factory=set)
+
+    def seen(self, path: str, signature: Signature) -> bool:
+        """Compare the state."""
+        return self.files.get(path) == signature
+
+    def known(self, sha256: str) -> bool:
+        """Look the content up."""
+        return sha256 in self.contents
+
+    def mark(self, path: str, signature: Signature, sha256: str | None) -> None:
+        """Remember state and content."""
+        self.files[path] = signature
+        if sha256:
+            self.contents.add(sha256)
+
+    def flush(self) -> None:
+        """Nothing is durable here."""
+
+
+def read(root: str, ledger: Ledger, stop: threading.Event, crash_after: list[int]) -> None:
+    """Watch and write down what comes, dropping everything and starting again after the given numbers of values."""
+    while not stop.is_set():
+        left = crash_after.pop() if crash_after else -1
+        with FolderSource(root, ledger, RULES, stop=stop) as source:
+            for value in source:
+                key = os.fsencode(value.origin.path) if isinstance(value, Fault) else value.counts.tobytes()
+                ledger.records[key] = ledger.records.get(key, 0) + 1
+                left -= 1
+                if left == 0:
+                    break  # as a crash would: recorded, not marked
+
+
+operations = st.lists(
+    st.tuples(
+        st.sampled_from(["whole", "chunked", "renamed", "rewritten", "linked", "removed", "emptied"]),
+        st.integers(0, len(NAMES) - 1),
+        st.integers(0, 40),
+        st.sampled_from([0.0, 0.0, 0.005, 0.05, 0.2]),
+    ),
+    min_size=1,
+    max_size=14,
+)
+
+
+def expected_keys(contents: set[bytes]) -> set[bytes]:
+    """Return what the ledger calls these contents."""
+    return {np.array([float(line.split(b",")[1]) for line in text.splitlines()[1:]]).tobytes() for text in contents if text}
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(operations, st.lists(st.integers(1, 3), max_size=3))
+def test_results_are_the_contents(script: list[tuple[str, int, int, float]], crash_after: list[int]) -> None:
+    """All contents that lie in the folder at the end are given; nothing else is but what was complete before; without a crash once."""
+    crashes = len(crash_after)
+    with tempfile.TemporaryDirectory() as root:
+        writer, ledger, stop = Writer(Path(root)), Ledger(), threading.Event()
+        (writer.root / "sub").mkdir()
+        reader = threading.Thread(target=read, args=(root, ledger, stop, crash_after))
+        reader.start()
+        for operation, name, number, pause_s in script:
+            getattr(writer, operation)(name, number)
+            time.sleep(pause_s)
+        lying = writer.lying()
+        wanted = expected_keys(set(lying.values())) | {path for path, text in lying.items() if not text}
+        deadline = time.monotonic() + PATIENCE_S
+        while not wanted <= ledger.records.keys() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.05)
+        stop.set()
+        reader.join()
+    given_contents = {key for key in ledger.records if not (isinstance(key, bytes) and key.startswith(os.fsencode(writer.root)))}
+    assert wanted <= ledger.records.keys()
+    assert given_contents <= expected_keys(writer.complete)
+    assert sum(ledger.records.values()) - len(ledger.records) <= crashes

@@ -1,0 +1,338 @@
+"""The journal: exactly once, whatever happens to the process or the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import build
+import command
+import msgspec
+import pytest
+from raman_edge import journal as journals
+from raman_edge import record as records
+from raman_edge.errors import JournalError
+from raman_edge.journal import Journal
+from raman_edge.library import Library
+from raman_edge.model import Model
+from raman_edge.pipeline import identify
+from raman_edge.spectrum import Fault, Origin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raman_edge.record import Record
+
+RUN = {"model": "m" * 64, "config": "c" * 32}
+STATE = (1, 2, 3, 4, 5)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
+    """The tiny model and its library."""
+    model, library = build.write_pair(tmp_path_factory.mktemp("pair"))
+    opened = Model.open(model)
+    return opened, Library.open(library, network=opened.card.network)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """An empty journal."""
+    return Journal.open(tmp_path / "journal.sqlite3")
+
+
+def result(pair: tuple[Model, Library], sha256: str = "a" * 64, index: int = 0) -> Record:
+    """Return a record of a spectrum of this content."""
+    spectrum = build.spectrum(seed=index, origin=Origin("file", f"in/{sha256[:4]}.csv", sha256, index))
+    return records.of(identify(spectrum, *pair), pair[0])
+
+
+def fault(pair: tuple[Model, Library], path: str = "in/x.csv", sha256: str | None = None) -> Record:
+    """Return a record of a fault."""
+    return records.of(Fault(Origin("file", path, sha256), "it is no spectrum"), pair[0])
+
+
+def held(journal: Journal) -> list[str]:
+    """Return the ids in the journal, oldest first."""
+    return [json.loads(line)["id"] for line in journal.records()][::-1]
+
+
+def test_a_record_stands_once(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """Writing the same record again says that it was there and changes nothing."""
+    assert journal.record(result(pair), **RUN) is True
+    later = msgspec.structs.replace(result(pair), ts="2030-01-01T00:00:00Z")
+    assert journal.record(later, **RUN) is False
+    assert [line.encode() for line in journal.records()] != [records.encode(later)]
+    assert len(held(journal)) == 1
+
+
+def test_each_spectrum_of_a_file_and_each_model_has_its_own(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """The place in the file, the model and the configuration are part of what is recorded once."""
+    assert journal.record(result(pair, index=0), **RUN)
+    assert journal.record(result(pair, index=1), **RUN)
+    other = msgspec.structs.replace(result(pair), id="of another model")
+    assert journal.record(other, model="another", config=RUN["config"])
+    assert len(held(journal)) == 3
+
+
+def test_a_content_is_a_result_or_a_fault_but_not_both(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """One content has one answer, whoever wrote it first."""
+    assert journal.record(result(pair), **RUN)
+    assert not journal.record(fault(pair, sha256="a" * 64), **RUN)
+    assert len(held(journal)) == 1
+
+
+def test_faults_without_content_stand_by_path(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """Two empty files have two records, the same one again has none."""
+    assert journal.record(fault(pair, "in/a.csv"), **RUN)
+    assert journal.record(fault(pair, "in/b.csv"), **RUN)
+    assert not journal.record(fault(pair, "in/a.csv"), **RUN)
+
+
+def test_records_newest_first(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """Records come back as the lines that went out, the newest first, as many as asked for."""
+    written = [result(pair), fault(pair), result(pair, "b" * 64)]
+    for record in written:
+        journal.record(record, **RUN)
+    assert [records.decode(line) for line in journal.records()] == written[::-1]
+    assert [records.decode(line) for line in journal.records(2)] == written[:0:-1]
+
+
+def test_hostile_names_are_kept(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """Any file name can be recorded and marked, whatever its bytes."""
+    memory = journal.memory(**RUN)
+    for number, name in enumerate(("\x1b[31m", "new\nline", os.fsdecode(b"\xff\xfe"), "[bold]", "'; DROP TABLE seen; --", "\u202e")):
+        assert journal.record(fault(pair, name, sha256=str(number) * 64), **RUN)
+        memory.mark(name, STATE, str(number) * 64)
+        memory.flush()
+        assert memory.seen(name, STATE)
+    assert all(json.loads(line)["why"] for line in journal.records())
+    assert len(held(journal)) == 6
+
+
+def test_memory(journal: Journal) -> None:
+    """A file is seen in exactly the state, and a content is known under exactly the model, that were marked."""
+    memory = journal.memory(**RUN)
+    assert not memory.seen("/a", STATE)
+    memory.mark("/a", STATE, "a" * 64)
+    assert memory.known("a" * 64)
+    memory.flush()
+    assert memory.seen("/a", STATE)
+    assert memory.known("a" * 64)
+    for place in range(5):
+        other = tuple(value + (index == place) for index, value in enumerate(STATE))
+        assert not memory.seen("/a", other)  # type: ignore[arg-type]  # five numbers
+    assert not memory.seen("/b", STATE)
+    for elsewhere in (journal.memory("another", RUN["config"]), journal.memory(RUN["model"], "another")):
+        assert not elsewhere.seen("/a", STATE)
+        assert not elsewhere.known("a" * 64)
+
+
+def test_marks_outlive_the_process_with_the_next_record(tmp_path: Path, pair: tuple[Model, Library]) -> None:
+    """Marks are durable after a flush or with the next record; before that a crash loses them, which costs a second look."""
+    path = tmp_path / "journal.sqlite3"
+    first = Journal.open(path)
+    memory = first.memory(**RUN)
+    memory.mark("/a", STATE, "a" * 64)
+    with Journal.open(path) as second:
+        assert not second.memory(**RUN).seen("/a", STATE)
+        first.record(result(pair), **RUN)
+        assert second.memory(**RUN).seen("/a", STATE)
+    first.close()
+
+
+def test_numbers_beyond_sqlite(journal: Journal) -> None:
+    """Inodes of network file systems and times after the year 2262 are kept apart."""
+    memory = journal.memory(**RUN)
+    large = (2**64 - 1, 2**63, 2**62, 15 * 10**18, -(10**18))
+    memory.mark("/a", large, None)
+    memory.flush()
+    assert memory.seen("/a", large)
+    assert not memory.seen("/a", (2**64 - 1, 2**63 - 1, 2**62, 15 * 10**18, -(10**18)))
+
+
+def test_two_processes_share_it(tmp_path: Path, pair: tuple[Model, Library]) -> None:
+    """Of two that open a new journal and write the same records at once, each record is new to one of them."""
+    path = tmp_path / "journal.sqlite3"
+    new: list[bool] = []
+    written = [result(pair, f"{number:064x}") for number in range(40)]
+    ready = threading.Barrier(4)
+
+    def write() -> None:
+        ready.wait()
+        with Journal.open(path) as mine:
+            new.extend(mine.record(record, **RUN) for record in written)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(new), sum(new)) == (160, 40)
+    with Journal.open(path) as journal:
+        assert sorted(held(journal)) == sorted(record.id for record in written)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from raman_edge.journal import Journal
+from raman_edge.record import FaultRecord, Source
+with Journal.open(Path(sys.argv[1])) as journal:
+    for number in range(100_000):
+        journal.record(FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why="w"), model="m", config="c")
+        print(number, flush=True)
+"""
+
+
+def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
+    """Every record whose writing returned is there after SIGKILL."""
+    path = tmp_path / "journal.sqlite3"
+    writer = subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, text=True, env=command.environment())
+    assert writer.stdout is not None
+    last = [writer.stdout.readline() for _ in range(20)][-1]
+    writer.kill()
+    last = ([last, *writer.stdout.read().splitlines()])[-1]
+    writer.wait()
+    writer.stdout.close()
+    with Journal.open(path) as journal:
+        assert len(list(journal.records())) >= int(last) + 1 >= 20
+
+
+# What cannot be used
+
+
+def test_not_a_database(tmp_path: Path) -> None:
+    """A file that is no database is refused and left as it is."""
+    path = tmp_path / "notes.txt"
+    path.write_text("not a database at all, but longer than a header of one hundred bytes. " * 4)
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=r"notes\.txt.*not a database.*--journal"):
+        Journal.open(path)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database(tmp_path: Path) -> None:
+    """A database of another program is refused and gets no table of ours."""
+    path = tmp_path / "other.sqlite3"
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with pytest.raises(JournalError, match="another program"):
+        Journal.open(path)
+    with sqlite3.connect(path) as other:
+        assert other.execute("SELECT name FROM sqlite_master").fetchall() == [("theirs",)]
+    other.close()
+
+
+def test_newer_schema(tmp_path: Path) -> None:
+    """A journal from a newer raman-edge is refused with both numbers and what to do."""
+    path = tmp_path / "journal.sqlite3"
+    Journal.open(path).close()
+    with sqlite3.connect(path) as later:
+        later.execute(f"PRAGMA user_version = {journals.SCHEMA + 1}")
+    later.close()
+    with pytest.raises(JournalError, match=rf"schema {journals.SCHEMA + 1}, this raman-edge writes {journals.SCHEMA}: update"):
+        Journal.open(path)
+
+
+def test_older_schema_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Model, Library]) -> None:
+    """A journal from an older raman-edge keeps its records and gets what is new."""
+    path = tmp_path / "journal.sqlite3"
+    with Journal.open(path) as journal:
+        journal.record(result(pair), **RUN)
+    monkeypatch.setattr(
+        journals, "MIGRATIONS", (*journals.MIGRATIONS, "ALTER TABLE records ADD COLUMN chain TEXT;\nCREATE TABLE sinks (name TEXT);\n")
+    )
+    monkeypatch.setattr(journals, "SCHEMA", journals.SCHEMA + 1)
+    with Journal.open(path) as journal:
+        assert len(held(journal)) == 1
+        assert not journal.holds("SELECT 1 FROM sinks JOIN records WHERE chain = name", ())
+
+
+def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration that fails half-way leaves the journal as it was."""
+    path = tmp_path / "journal.sqlite3"
+    Journal.open(path).close()
+    with monkeypatch.context() as patched:
+        patched.setattr(journals, "MIGRATIONS", (*journals.MIGRATIONS, "CREATE TABLE sinks (name TEXT);\nNONSENSE;\n"))
+        patched.setattr(journals, "SCHEMA", journals.SCHEMA + 1)
+        with pytest.raises(JournalError, match="syntax error"):
+            Journal.open(path)
+    with Journal.open(path) as journal:
+        assert not journal.holds("SELECT 1 FROM sqlite_master WHERE name = 'sinks'", ())
+
+
+def test_cannot_be_opened(tmp_path: Path) -> None:
+    """A folder, or a place below a file, is refused with a reason and an advice."""
+    (tmp_path / "file").touch()
+    for path in (tmp_path, tmp_path / "file" / "journal.sqlite3"):
+        with pytest.raises(JournalError, match=r"cannot be opened: .*--journal"):
+            Journal.open(path)
+
+
+def test_not_made_for_reading(tmp_path: Path) -> None:
+    """Reading a journal that is not there says so and makes none."""
+    with pytest.raises(JournalError, match="there is no journal"):
+        Journal.open(tmp_path / "none.sqlite3", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_held_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Model, Library]) -> None:
+    """A journal that another program holds for too long is an error that says so, and works again afterwards."""
+    monkeypatch.setattr(journals, "BUSY_S", 0.1)
+    path = tmp_path / "journal.sqlite3"
+    with Journal.open(path) as journal:
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(JournalError, match="Another program holds it"):
+            journal.record(result(pair), **RUN)
+        other.execute("ROLLBACK")
+        other.close()
+        assert journal.record(result(pair), **RUN)
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from raman_edge.errors import JournalError
+from raman_edge.journal import Journal
+from raman_edge.record import FaultRecord, Source
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with Journal.open(Path(sys.argv[1])) as journal:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    written = 0
+    try:
+        for number in range(100):
+            said = FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why="w" * 5000)
+            journal.record(said, model="m", config="c")
+            written += 1
+    except JournalError as error:
+        print(written, error)
+"""
+
+
+def test_no_more_room(tmp_path: Path) -> None:
+    """Where a journal cannot grow, writing is an error with advice, and what was written before is whole."""
+    path = tmp_path / "journal.sqlite3"
+    full = subprocess.run(
+        [sys.executable, "-c", FULL, path], capture_output=True, text=True, check=False, timeout=30, env=command.environment()
+    )
+    assert full.returncode == 0, full.stderr
+    written, message = full.stdout.split(" ", 1)
+    assert "cannot be written" in message
+    assert "full" in message
+    assert "nothing is lost" in message
+    with Journal.open(path) as journal:
+        assert len(held(journal)) == int(written) > 5
+
+
+def test_durable(journal: Journal) -> None:
+    """The file is in write-ahead mode and every commit is synced."""
+    assert journal.holds("SELECT 1 FROM pragma_journal_mode WHERE journal_mode = 'wal'", ())
+    assert journal.holds("SELECT 1 FROM pragma_synchronous WHERE synchronous = 2", ())

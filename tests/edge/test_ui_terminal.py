@@ -1,0 +1,239 @@
+"""``raman-edge watch`` and ``demo`` in a real terminal: a pseudo-terminal read by a terminal emulator."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import build
+import pyte
+import pytest
+import raman_edge
+from rich.cells import cell_len
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PACKAGES = Path(raman_edge.__file__).parents[1]
+START = "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.executable, [sys.executable, '-m', 'raman_edge', *sys.argv[2:]])"
+"""Opening the terminal makes it the controlling one of the new session, so that Ctrl-C is a signal."""
+WITHIN_S = 30.0
+FRAME_ENDS = b"\x1b[?2026l"
+
+
+class Terminal:
+    """A terminal with a command in it."""
+
+    def __init__(self, columns: int, rows: int, *arguments: str, **environment: str) -> None:
+        self.master, slave = pty.openpty()
+        self.screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self.screen)
+        self.written = b""
+        self._unread = b""
+        self.resize(columns, rows)
+        self._before = termios.tcgetattr(slave)
+        variables = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS", "LINES", "LC_ALL"}}
+        variables |= {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(PACKAGES)} | environment
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, os.ttyname(slave), *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            env=variables,
+        )
+        self._slave = slave
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._slave)
+        os.close(self.master)
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size; the kernel sends SIGWINCH."""
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.screen.resize(rows, columns)
+
+    def read(self, seconds: float) -> bool:
+        """Take in what is written within ``seconds``; False where nothing was."""
+        if not select.select([self.master], [], [], seconds)[0]:
+            return False
+        data = os.read(self.master, 65_536)
+        self.written += data
+        self._unread += data
+        # As a terminal with synchronised output does: a frame is shown when it is whole.
+        whole, end, self._unread = self._unread.rpartition(FRAME_ENDS)
+        self._stream.feed(whole + end)
+        return True
+
+    def until(self, what: Callable[[list[str]], bool]) -> list[str]:
+        """Read until the screen's rows are as wanted, and return them."""
+        ends = time.monotonic() + WITHIN_S
+        while not what(self.rows):
+            assert time.monotonic() < ends, "\n".join(self.rows)
+            self.read(0.1)
+        return self.rows
+
+    def end(self) -> int:
+        """Read to the end of the process and return its exit code."""
+        ends = time.monotonic() + WITHIN_S
+        while self.process.poll() is None:
+            assert time.monotonic() < ends, "\n".join(self.rows)
+            self.read(0.05)
+        while self.read(0.1):
+            pass
+        self._stream.feed(self._unread)
+        return self.process.returncode
+
+    @property
+    def rows(self) -> list[str]:
+        """What is on the screen, each row to its last character."""
+        return [row.rstrip() for row in self.screen.display]
+
+    def assert_as_before(self) -> None:
+        """Everything that was switched on was switched off again, and the line discipline is the old one."""
+        for on, off in ((b"\x1b[?1049h", b"\x1b[?1049l"), (b"\x1b[?25l", b"\x1b[?25h"), (b"\x1b[?7l", b"\x1b[?7h")):
+            assert self.written.rindex(off) > self.written.rindex(on)
+        assert not self.screen.cursor.hidden
+        assert termios.tcgetattr(self._slave) == self._before
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The tiny model, with its library beside it."""
+    return str(build.write_pair(tmp_path_factory.mktemp("pair"))[0])
+
+
+def watch(folder: Path, model: str, columns: int = 80, rows: int = 24, **environment: str) -> Terminal:
+    """Start ``watch`` in a terminal."""
+    folder.mkdir(exist_ok=True)
+    arguments = ("watch", str(folder), "--model", model, "--journal", str(folder.parent / "journal.sqlite3"), "--stable", "0.1")
+    return Terminal(columns, rows, *arguments, **environment)
+
+
+def put(folder: Path, name: str, text: str) -> None:
+    """Write a file as careful software does."""
+    (folder / "new.tmp").write_text(text)
+    (folder / "new.tmp").rename(folder / name)
+
+
+def is_whole(rows: list[str]) -> bool:
+    """Whether header, footer and every rule of a frame are where they belong."""
+    return rows[0].startswith(" raman-edge ") and "matched-filter" in rows[-1] and sum("── matches ─" in row for row in rows) == 1
+
+
+def fills(columns: int) -> Callable[[list[str]], bool]:
+    """Whether a whole frame reaches both sides of a terminal: the counts stand one cell from the right."""
+    return lambda rows: is_whole(rows) and cell_len(rows[0]) == columns - 1
+
+
+def test_watch_shows_a_result_resizes_and_leaves_the_terminal_as_it_was(tmp_path: Path, model: str) -> None:
+    """A dropped file is named on the screen, at every size the terminal takes, and Ctrl-C gives the terminal back."""
+    folder = tmp_path / "in"
+    with watch(folder, model) as terminal:
+        terminal.until(lambda rows: "waiting for the first spectrum" in rows[1] and is_whole(rows))
+        put(folder, "石英.txt", build.text("Calcite"))
+        rows = terminal.until(lambda rows: "Calcite" in rows[1] and is_whole(rows))
+        assert "1 done" in rows[0]
+        assert any("1086" in row and "matched" in row for row in rows)
+        for columns, rows_ in ((100, 30), (200, 60), (80, 24)):
+            terminal.resize(columns, rows_)
+            rows = terminal.until(fills(columns))
+            assert len(rows) == rows_
+            assert "Calcite" in rows[1]
+        os.write(terminal.master, b"\x03")
+        assert terminal.end() == 128 + signal.SIGINT
+        terminal.assert_as_before()
+        assert b"Traceback" not in terminal.written
+
+
+def test_a_fault_is_on_the_screen(tmp_path: Path, model: str) -> None:
+    """A file that is no spectrum is answered on the screen with the reason."""
+    folder = tmp_path / "in"
+    with watch(folder, model) as terminal:
+        terminal.until(is_whole)
+        put(folder, "page.txt", "<!DOCTYPE html><html>")
+        rows = terminal.until(lambda rows: "no spectrum" in rows[1])
+        assert "1 failed" in rows[0]
+        assert "page.txt" in rows[1]
+
+
+def test_sigterm_restores_the_terminal_too(tmp_path: Path, model: str) -> None:
+    """A service manager's stop is as clean as Ctrl-C."""
+    with watch(tmp_path / "in", model) as terminal:
+        terminal.until(is_whole)
+        terminal.process.terminate()
+        assert terminal.end() == 128 + signal.SIGTERM
+        terminal.assert_as_before()
+
+
+def test_without_colour_there_is_none(tmp_path: Path, model: str) -> None:
+    """NO_COLOR leaves bold and dim, and no code for a colour."""
+    folder = tmp_path / "in"
+    with watch(folder, model, NO_COLOR="1") as terminal:
+        terminal.until(is_whole)
+        put(folder, "a.txt", build.text("Zircon"))
+        terminal.until(lambda rows: "Zircon" in rows[1])
+        assert not re.search(rb"\x1b\[[0-9;]*\b(3[0-8]|4[0-8]|9[0-7])\b[0-9;]*m", terminal.written)
+
+
+def test_without_utf8_every_byte_is_ascii(tmp_path: Path, model: str) -> None:
+    """With LC_ALL=C the plot is made of ASCII, and a Chinese file name of escapes."""
+    folder = tmp_path / "in"
+    with watch(folder, model, LC_ALL="C") as terminal:
+        terminal.until(lambda rows: "waiting" in rows[1])
+        put(folder, "石英.txt", build.text("Zircon"))
+        rows = terminal.until(lambda rows: "Zircon" in rows[1])
+        assert r"\u77f3\u82f1.txt" in rows[1] or r"\xe7\x9f\xb3" in rows[1]
+        assert terminal.written.isascii()
+
+
+def test_a_dumb_terminal_gets_lines(tmp_path: Path, model: str) -> None:
+    """TERM=dumb gets a description an event and no escape code at all."""
+    folder = tmp_path / "in"
+    with watch(folder, model, TERM="dumb") as terminal:
+        put(folder, "a.txt", build.text("Quartz"))
+        ends = time.monotonic() + WITHIN_S
+        while b"Quartz" not in terminal.written:
+            assert time.monotonic() < ends
+            terminal.read(0.1)
+        os.write(terminal.master, b"\x03")
+        terminal.end()
+        assert b"\x1b" not in terminal.written
+
+
+def test_the_demo_runs_to_its_end_and_sums_up(model: str) -> None:
+    """The demo shows the screen, ends by itself and prints what was dropped, with the terminal given back."""
+    with Terminal(100, 40, "demo", "--model", model, "--seconds", "4") as terminal:
+        terminal.until(lambda rows: "simulated exposures of library minerals" in rows[0] and is_whole(rows))
+        assert terminal.end() == 0
+        terminal.assert_as_before()
+        rows = terminal.rows
+        assert any("nothing lost" in row for row in rows)
+        assert any("Polystyrene, not in library" in row for row in rows)
+
+
+def test_ctrl_c_ends_the_demo_with_its_summary(model: str) -> None:
+    """Ctrl-C ends the demo early; the summary is printed all the same."""
+    with Terminal(90, 30, "demo", "--model", model, "--seconds", "60") as terminal:
+        terminal.until(lambda rows: "1 done" in rows[0])
+        os.write(terminal.master, b"\x03")
+        assert terminal.end() == 128 + signal.SIGINT
+        terminal.assert_as_before()
+        assert any("files dropped" in row for row in terminal.rows)

@@ -1,0 +1,145 @@
+"""Export: the graph computes what the network computes, and the edge opens what comes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from raman_edge import card
+from raman_edge.errors import ConfigError, ModelError
+from raman_edge.library import Library, path_beside
+from raman_edge.model import Model
+from raman_edge.pipeline import identify
+from raman_export import export, graph, library, parity, quantise
+from raman_train import checkpoint, config, runs
+from raman_train.cli import main
+from raman_train.data import synthetic
+
+SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished smoke run."""
+    folder = tmp_path_factory.mktemp("smoke")
+    runs.fit(config.read(SMOKE), folder, torch.device("cpu"), lambda _: None)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["int8", "fp32"])
+def exported(request: pytest.FixtureRequest, run: Path) -> Path:
+    """The smoke run as a model file with its library beside it."""
+    out = run / f"{request.param}.onnx"
+    export.run(run, out, request.param, None, [run])
+    return out
+
+
+def test_the_edge_opens_it_and_names_what_it_learned(exported: Path) -> None:
+    """Through the edge's own door: card, probe, library, and the right name for a new exposure."""
+    model = Model.open(exported)
+    opened = Library.open(path_beside(exported), network=model.card.network)
+    made = synthetic.make()
+    asked = range(0, len(made), 8)
+    named = [identify(made.spectrum(i), model, opened).verdict.ranked[0].label for i in asked]
+    assert np.mean([name == made.labels[i] for name, i in zip(named, asked, strict=True)]) >= 0.9
+
+
+def test_the_card_tells_what_was_measured_and_how(exported: Path) -> None:
+    """Held-out figures of the very precision, the revision, whom to cite; no path of this machine."""
+    told = Model.open(exported).card
+    assert told.precision == exported.stem
+    assert told.provenance.measured[f"sample_top1_{exported.stem}"] >= 0.9
+    assert "split seed 0" in told.provenance.measured_how
+    assert any("RRUFF" in line for line in told.provenance.cite)
+    assert told.recipe == config.read(SMOKE).recipe
+    assert str(Path(__file__).parents[2]) not in exported.read_bytes().decode("latin-1")
+
+
+def test_any_batch_gives_the_same_answers(exported: Path) -> None:
+    """The batch axis is free, and a spectrum's answer does not depend on its neighbours."""
+    model = Model.open(exported)
+    features = synthetic.make(4, 2, 1).features(model.card.recipe)
+    together = model.run(features)
+    for index, row in enumerate(features):
+        alone = model.run(row[None])
+        np.testing.assert_allclose(alone.logits[0], together.logits[index], atol=1e-4)
+    np.testing.assert_allclose(np.linalg.norm(together.embedding, axis=1), 1.0, atol=1e-5)
+
+
+def test_parity_is_refused_beyond_its_tolerance(run: Path) -> None:
+    """A graph with other weights than the network is not written."""
+    made = checkpoint.load(run)
+    proto = graph.convert(made.network, made.about.length)
+    features = synthetic.make(3, 1, 1).features(made.about.config.recipe)
+    assert parity.check(made.network, proto, features).agreement == 1.0
+    with torch.no_grad():
+        made.network.project.weight.mul_(1.05).add_(0.01)
+    with pytest.raises(ModelError, match="Nothing was written"):
+        parity.check(made.network, proto, features)
+
+
+def test_int8_is_smaller_and_nearly_the_same(run: Path) -> None:
+    """Convolutions and dense layers become int8; what is named exact stays as it was."""
+    made = checkpoint.load(run)
+    features = synthetic.make().features(made.about.config.recipe)
+    proto = graph.convert(made.network, made.about.length)
+    smaller = quantise.quantise(proto, features, export.EXACT)
+    kinds = {initializer.name: initializer.data_type for initializer in smaller.graph.initializer}
+    assert kinds["directions"] == onnx.TensorProto.FLOAT
+    assert kinds["project.weight_quantized"] == onnx.TensorProto.INT8
+    assert sum(node.op_type == "QuantizeLinear" for node in smaller.graph.node) >= 8
+    found = parity.compare(parity.run(proto, features), parity.run(smaller, features))
+    assert found.agreement >= 0.97
+    assert 0.98 < found.embedding < 1.0
+
+
+def test_metadata_survives_quantisation_and_optimisation(run: Path, tmp_path: Path) -> None:
+    """The card stays in the file when onnxruntime's own tools rewrite it."""
+    out = tmp_path / "m.onnx"
+    export.run(run, out, "fp32", None, [])
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    ort.InferenceSession(str(out), options, providers=["CPUExecutionProvider"])
+    assert card.KEY in {p.key for p in onnx.load(tmp_path / "optimised.onnx").metadata_props}
+
+
+def test_twin_references_are_kept_once() -> None:
+    """Of references of one label that say the same, one stays; the other labels keep theirs."""
+    rows = np.eye(4, dtype=np.float32)[[0, 0, 1, 0]]
+    labels = np.array(["a", "a", "a", "b"])
+    assert library.distinct(labels, rows).tolist() == [0, 2, 3]
+
+
+def test_export_prints_its_report(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`raman-train export --onnx` says sizes, parity and held-out figures as JSON."""
+    assert main(["export", "--onnx", str(run), str(tmp_path / "m.onnx"), "--measured", str(run)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["model_bytes"] == (tmp_path / "m.onnx").stat().st_size
+    assert report["fidelity"]["embedding"] > 0.99999
+    assert report["measured"]["sample_top1_int8"] >= 0.9
+
+
+def test_a_paper_network_is_no_embedding(tmp_path: Path) -> None:
+    """The edge ranks cosines: a plain classifier is refused with the reason."""
+    chosen = config.read(SMOKE, [
+        "model={name='drcnn', recursions=1}", "training.epochs=1",
+        "recipe.steps=[{type='resample@1', start=100, stop=1500, step=50}, {type='minmax@1'}]",
+    ])  # fmt: skip
+    runs.fit(chosen, tmp_path, torch.device("cpu"), lambda _: None)
+    with pytest.raises(ConfigError, match="drcnn-edge"):
+        export.run(tmp_path, tmp_path / "m.onnx", "fp32", None, [])
+
+
+def test_figures_need_something_kept_apart(tmp_path: Path) -> None:
+    """A refit on everything cannot be its own measurement."""
+    chosen = config.read(SMOKE, ["data.protocol=none", "training.epochs=1"])
+    runs.fit(chosen, tmp_path, torch.device("cpu"), lambda _: None)
+    with pytest.raises(ConfigError, match="kept nothing apart"):
+        export.run(tmp_path, tmp_path / "m.onnx", "fp32", None, [tmp_path])
