@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import command
 import pytest
 from raman_edge.sources import complete
+from raman_edge.sources.arrivals import Arrivals
 from raman_edge.sources.complete import OPEN_STABLE_S, Writer, is_complete, read_complete, writer_of
 from raman_edge.sources.mount import file_system, is_network
 from raman_edge.sources.rest import Pace, changed
@@ -25,26 +26,29 @@ SECOND = 10**9
 
 
 @pytest.mark.parametrize(
-    ("age_s", "size", "renamed", "writer", "unchanged_s", "expected"),
+    ("age_s", "size", "signs", "writer", "unchanged_s", "expected"),
     [
-        (0.0, 100, False, Writer.NONE, 0.0, False),
-        (0.0, 100, False, Writer.NONE, 1.0, True),
-        (2.0, 100, False, Writer.NONE, 0.0, True),
-        (0.0, 100, True, Writer.NONE, 0.0, True),
-        (0.0, 100, True, Writer.OPEN, 30.0, False),
-        (100.0, 100, False, Writer.OPEN, OPEN_STABLE_S, True),
-        (100.0, 100, True, Writer.UNKNOWN, 0.9, False),
-        (100.0, 100, True, Writer.UNKNOWN, 1.0, True),
-        (100.0, 0, True, Writer.NONE, 0.0, False),
-        (100.0, 0, False, Writer.NONE, 1.0, True),
-        (-3600.0, 100, False, Writer.NONE, 0.0, False),
+        (0.0, 100, "", Writer.NONE, 0.0, False),
+        (0.0, 100, "", Writer.NONE, 1.0, True),
+        (2.0, 100, "", Writer.NONE, 0.0, True),
+        (0.0, 100, "times", Writer.NONE, 0.0, True),
+        (0.0, 100, "moved", Writer.NONE, 0.0, True),
+        (0.0, 100, "moved", Writer.OPEN, 0.0, False),
+        (0.0, 0, "moved", Writer.NONE, 0.0, False),
+        (0.0, 100, "times", Writer.OPEN, 30.0, False),
+        (100.0, 100, "", Writer.OPEN, OPEN_STABLE_S, True),
+        (100.0, 100, "times", Writer.UNKNOWN, 0.9, False),
+        (100.0, 100, "times", Writer.UNKNOWN, 1.0, True),
+        (100.0, 0, "times", Writer.NONE, 0.0, False),
+        (100.0, 0, "", Writer.NONE, 1.0, True),
+        (-3600.0, 100, "", Writer.NONE, 0.0, False),
     ],
 )
-def test_complete(age_s: float, size: int, renamed: bool, writer: Writer, unchanged_s: float, expected: bool) -> None:  # noqa: FBT001 - columns of the table
+def test_complete(age_s: float, size: int, signs: str, writer: Writer, unchanged_s: float, expected: bool) -> None:  # noqa: FBT001 - columns of the table
     """A file is complete when nobody writes it and it lay still, was renamed into place or is old; an empty one must lie still."""
     changed_ns = time.time_ns() - round(age_s * SECOND)
-    state = Signature(1, 2, size, changed_ns - (1000 if renamed else 0), changed_ns)
-    assert is_complete(state, writer, unchanged_s, stable_s=1.0) is expected
+    state = Signature(1, 2, size, changed_ns - (1000 if "times" in signs else 0), changed_ns)
+    assert is_complete(state, writer, unchanged_s, stable_s=1.0, moved="moved" in signs) is expected
 
 
 @needs_leases
@@ -71,6 +75,7 @@ while time.monotonic() < end:
 """
 ASK = """
 import os, subprocess, sys
+from raman_edge.sources.arrivals import Arrivals
 from raman_edge.sources.complete import writer_of
 writer = subprocess.Popen([sys.executable, "-c", sys.argv[2], sys.argv[1]])
 fd = os.open(sys.argv[1], os.O_RDONLY)
@@ -214,6 +219,41 @@ def test_rest(cost_s: float, due_s: float | None, least_s: float, most_s: float)
     began = time.monotonic()
     Pace(0.2, 0.02).rest(threading.Event(), {}, cost_s, due_s)
     assert least_s <= time.monotonic() - began <= most_s
+
+
+@needs_leases
+def test_arrivals(tmp_path: Path) -> None:
+    """What was renamed into a followed folder is told once, whatever its name; what was written there is not."""
+    arrivals = Arrivals()
+    arrivals.open()
+    (tmp_path / "below").mkdir()
+    arrivals.follow([str(tmp_path), str(tmp_path / "below")])
+    (tmp_path / "written").write_text("1")
+    (tmp_path / "written").rename(tmp_path / os.fsdecode(b"und\xff.csv"))
+    (tmp_path / os.fsdecode(b"und\xff.csv")).rename(tmp_path / "below" / "b.csv")
+    assert arrivals.take() == {str(tmp_path / os.fsdecode(b"und\xff.csv")), str(tmp_path / "below" / "b.csv")}
+    assert arrivals.take() == set()
+    arrivals.close()
+    assert arrivals.take() == set()
+
+
+@needs_leases
+def test_arrivals_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
+    """A folder that was removed and made again is followed again, and one that is not there is nothing."""
+    root = tmp_path / "in"
+    root.mkdir()
+    arrivals = Arrivals()
+    arrivals.follow([str(root)])  # not open yet
+    arrivals.open()
+    arrivals.follow([str(root)])
+    root.rmdir()
+    arrivals.follow([str(root)])
+    root.mkdir()
+    arrivals.follow([str(root)])
+    (tmp_path / "a").touch()
+    (tmp_path / "a").rename(root / "a")
+    assert arrivals.take() == {str(root / "a")}
+    arrivals.close()
 
 
 def test_rest_ends_with_the_stop() -> None:

@@ -203,7 +203,8 @@ def test_resample_is_its_slow_definition(data: st.DataObject) -> None:
 @pytest.mark.parametrize(("outside", "left", "right"), [("hold", 7.0, 9.0), ("zero", 0.0, 0.0)])
 def test_resample_fills_what_was_not_measured(outside: Literal["hold", "zero"], left: float, right: float) -> None:
     """Outside the measured range stand the nearest measured count or 0, as the recipe says; inside, nothing changes."""
-    axis, counts = Resample(start=100.0, stop=500.0, step=1.0, outside=outside).apply(Axis([200.0, 300.0, 400.0]), np.array([7.0, 8.0, 9.0]))
+    resample = Resample(start=100.0, stop=500.0, step=1.0, outside=outside)
+    axis, counts = resample.apply(Axis(np.array([200.0, 300.0, 400.0])), np.array([7.0, 8.0, 9.0]))
     assert axis.same_as(Axis.linear(100.0, 500.0, 1.0))
     assert set(counts[:100]) == {left}
     assert set(counts[301:]) == {right}
@@ -215,8 +216,8 @@ def test_resample_refuses_a_part_where_the_recipe_wants_all(ends: tuple[float, f
     """With outside=refuse, a spectrum that does not cover the whole axis is refused with both ranges."""
     whole = Resample(start=100.0, stop=500.0, step=1.0, outside="refuse")
     with pytest.raises(SpectrumError, match=rf"covers {ends[0]:.0f}\.\.{ends[1]:.0f} cm⁻¹, the model wants 100\.\.500"):
-        whole.apply(Axis(list(ends)), np.array([1.0, 2.0]))
-    axis, counts = whole.apply(Axis([100.0, 500.0]), np.array([1.0, 2.0]))
+        whole.apply(Axis(np.array(ends)), np.array([1.0, 2.0]))
+    axis, counts = whole.apply(Axis(np.array([100.0, 500.0])), np.array([1.0, 2.0]))
     assert (len(axis), counts[0], counts[-1]) == (401, 1.0, 2.0)
 
 
@@ -224,7 +225,7 @@ def test_resample_refuses_a_part_where_the_recipe_wants_all(ends: tuple[float, f
 def test_resample_refuses_another_range(ends: tuple[float, float]) -> None:
     """A spectrum that shares no range with the model is refused, and asked for the laser."""
     with pytest.raises(SpectrumError, match=r"the model wants 100\.\.500 cm⁻¹.*laser"):
-        ON.apply(Axis(list(ends)), np.array([1.0, 2.0]))
+        ON.apply(Axis(np.array(ends)), np.array([1.0, 2.0]))
 
 
 def test_resample_leaves_its_own_axis_alone() -> None:
@@ -256,15 +257,16 @@ def test_resample_refuses_more_points_than_any_model_has() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(10, 280), st.integers(1, 2), st.floats(300, 1e5)), min_size=1, max_size=4, unique_by=lambda hit: hit[0] // 12),
+    st.dictionaries(st.integers(1, 23), st.tuples(st.integers(0, 5), st.integers(1, 2), st.floats(300, 1e5)), min_size=1, max_size=4),
     st.integers(0, 99),
 )
 @INHERITED
-def test_despike_takes_out_spikes(hits: list[tuple[int, int, float]], seed: int) -> None:
+def test_despike_takes_out_spikes(hits: dict[int, tuple[int, int, float]], seed: int) -> None:
     """Spikes of one or two points far above the noise, apart from each other, are gone; the rest is as before."""
     clean = np.random.default_rng(seed).normal(100.0, 1.0, len(AXIS))
     struck, touched = clean.copy(), np.zeros(len(AXIS), dtype=bool)
-    for at, width, height in hits:
+    for block, (offset, width, height) in hits.items():
+        at = 12 * block + offset
         struck[at : at + width] += height
         touched[at - 1 : at + width + 1] = True
     _, after = Despike().apply(AXIS, struck)
@@ -277,7 +279,7 @@ def test_despike_takes_out_spikes(hits: list[tuple[int, int, float]], seed: int)
 def test_despike_leaves_lines(fwhm: float, height: float) -> None:
     """A line four points wide or wider is left alone, however high it stands above the noise."""
     axis = Axis.linear(100.0, 1500.0, 1.0)
-    pure = height * scene.lines(axis, Peaks([400.3, 800.7, 1100.0], [1.0, 0.6, 0.3], [fwhm] * 3))
+    pure = height * scene.lines(axis, Peaks(np.array([400.3, 800.7, 1100.0]), np.array([1.0, 0.6, 0.3]), np.full(3, fwhm)))
     for seed in range(5):
         counts = pure + np.random.default_rng(seed).normal(0.0, 1.0, len(axis))
         assert np.array_equal(Despike().apply(axis, counts)[1], counts)
@@ -295,7 +297,7 @@ def test_despike_finds_the_spikes_beside_lines() -> None:
 
 def test_minmax_spans_0_to_1() -> None:
     """The lowest count becomes exactly 0 and the highest exactly 1, in that order."""
-    _, after = MinMax().apply(Axis([1.0, 2.0, 3.0]), np.array([-3.7, 11.1, 0.2]))
+    _, after = MinMax().apply(Axis(np.arange(3.0)), np.array([-3.7, 11.1, 0.2]))
     assert (after[0], after[1]) == (0.0, 1.0)
     assert after[2] == pytest.approx(3.9 / 14.8)
 
@@ -312,15 +314,17 @@ def test_minmax_never_overflows(counts: NDArray[np.float64]) -> None:
     assert (np.diff(after[np.argsort(counts, kind="stable")]) >= 0).all()
 
 
-def test_baseline_takes_out_a_background() -> None:
-    """A broad fluorescence background goes, and the line on it keeps its height."""
+@pytest.mark.parametrize("method", ["arpls", "asls", "airpls", "snip", "modpoly"])
+def test_baseline_takes_out_a_background(method: Literal["arpls", "asls", "airpls", "snip", "modpoly"]) -> None:
+    """A fluorescence background five times as high as the line on it goes, and the line stays."""
     axis = Axis.linear(100.0, 1500.0, 2.0)
-    line = 100.0 * scene.lines(axis, Peaks([800.0], [1.0], [10.0]))
-    glow = 5000.0 * np.exp(-(((axis.shift - 700) / 600) ** 2))
-    for method in ("arpls", "asls", "airpls", "snip"):
-        _, after = Baseline(method=method).apply(axis, line + glow)  # type: ignore[arg-type]  # a loop over its literals
-        assert after.max() == pytest.approx(100.0, rel=0.25), method
-        assert np.median(np.abs(after)) < 10.0, method
+    line = 100.0 * scene.lines(axis, Peaks(np.array([800.0]), np.array([1.0]), np.array([10.0])))
+    glow = 500.0 * np.exp(-(((axis.shift - 700) / 600) ** 2))
+    noise = np.random.default_rng(0).normal(0.0, 1.0, len(axis))
+    _, after = Baseline(method=method, half_window=10).apply(axis, line + glow + noise)
+    assert after.argmax() == 350
+    assert after[350] == pytest.approx(100.0, abs=10.0)
+    assert np.abs(after - line)[40:-40].max() < 15.0
 
 
 def test_smooth_needs_a_window_of_points() -> None:
@@ -335,7 +339,7 @@ def test_steps_are_applied_in_the_order_they_are_written() -> None:
     seen = Spectrum(AXIS, measured(), HERE)
     first, last = Recipe((MinMax(), part)), Recipe((part, MinMax()))
     assert first.steps == (MinMax(), part)
-    axis, scaled = MinMax().apply(seen.axis, seen.counts)
+    axis, scaled = MinMax().apply(AXIS, measured())
     assert np.array_equal(first.features(seen), part.apply(axis, scaled)[1].astype(np.float32))
     assert last.features(seen).max() == 1.0
     assert first.features(seen).max() < 1.0
@@ -398,7 +402,7 @@ def test_overflow_is_refused_with_the_step_and_the_counts() -> None:
     seen = Spectrum(AXIS, np.linspace(0.0, 1e300, len(AXIS)), HERE)
     with pytest.raises(SpectrumError, match=r"float32 gives values that are not finite.*between 0 and 1e\+300"):
         Recipe((Resample(start=100.0, stop=700.0, step=2.0),)).features(seen)
-    huge = Spectrum(AXIS, np.where(np.arange(301) % 2, 1.7e308, -1.7e308), HERE)
+    huge = Spectrum(AXIS, np.linspace(1.6e308, 1.7e308, len(AXIS)), HERE)
     with pytest.raises(SpectrumError, match=r"resample@1 gives values"):
         Recipe((Resample(start=100.0, stop=700.0, step=20.0), MinMax())).features(huge)
 

@@ -123,6 +123,11 @@ def test_wrapping_loses_no_word(text: str, width: int) -> None:
     assert all(cells(line) <= width for line in lines)
 
 
+def test_a_long_word_does_not_leave_a_line_nearly_empty() -> None:
+    """A word that is longer than a line is cut where the line ends, not pushed to the next one."""
+    assert wrapped("a " + 20 * "b", 12, 3, UNICODE) == ["a " + 10 * "b", 10 * "b"]
+
+
 def test_the_last_line_of_a_long_text_says_that_it_goes_on() -> None:
     """What does not fit ends in an ellipsis."""
     assert wrapped("one two three four", 8, 2, UNICODE) == ["one two", "three f…"]

@@ -87,7 +87,7 @@ class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the weights are found."""
 
-    epochs: Count = 20
+    epochs: Count = 12
     batch: Count = 64
     rate: Positive = 2e-3
     """Learning rate; the peak, under one-cycle."""

@@ -34,7 +34,8 @@ _STRAY = 0.05
 
 # Possessive, so that no line takes more than one pass. A row has a digit, and else only signs,
 # delimiters, and words for "no number".
-_ROW = re.compile(r"(?=[^0-9]*+[0-9])(?:[-+0-9.,;|e \t]++|nan|inf|n/a|#n/a|na|null|none)*+", re.IGNORECASE)
+_NOTHING = r"(?i:nan|inf|n/a|#n/a|na|null|none)"
+_ROW = re.compile(rf"(?:[-+.,;|eE \t]++|{_NOTHING})*+[0-9](?:[-+0-9.,;|eE \t]++|{_NOTHING})*+")
 _DAMAGED = re.compile(r"[ \t]*+[-+]?[.,]?[0-9]")
 _COMMENTS = ("#", "%", "//", "!", "*")
 _BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
@@ -74,12 +75,8 @@ def find_table(lines: Sequence[str]) -> Table:
     if not runs:
         raise FormatError(_no_rows(lines))
     longest = max(runs, key=len)
-    rows = [lines[k] for k in longest]
-    if max(map(len, rows)) > _MAX_LINE:
-        msg = f"a line of {max(map(len, rows))} characters; expected at most {_MAX_LINE}: put one Raman shift and its counts on a line"
-        raise FormatError(msg)
-    dialect = detect(rows, longest[0] + 1)
-    _check_size(len(rows), dialect)
+    dialect = detect([lines[k] for k in longest], longest[0] + 1)
+    _check_size(len(longest), dialect)
     table = _cut(lines, longest, dialect)
     _refuse_second_table(lines, runs, longest, dialect)
     return table
@@ -111,7 +108,7 @@ def _is_gap(line: str) -> bool:
 def _runs(lines: Sequence[str]) -> list[list[int]]:
     """Group the indices of the rows into unbroken tables; damaged rows between two rows belong to them."""
     is_row = _ROW.fullmatch
-    rows = [k for k, line in enumerate(lines) if is_row(line)]
+    rows = [k for k, line in enumerate(lines) if len(line) <= _MAX_LINE and is_row(line)]
     runs: list[list[int]] = []
     start = 0
     for stop in [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1] + [len(rows)] if rows else []:
@@ -126,6 +123,9 @@ def _runs(lines: Sequence[str]) -> list[list[int]]:
 
 
 def _no_rows(lines: Sequence[str]) -> str:
+    longest = max(map(len, lines))
+    if longest > _MAX_LINE:
+        return f"a line of {longest} characters; expected at most {_MAX_LINE}: put one Raman shift and its counts on a line"
     first = next((line.strip() for line in lines if line.strip()), "")
     return (
         f"no row of numbers in {len(lines)} lines of text (the first begins {safe(first[:60], 30)}); "

@@ -57,13 +57,13 @@ def writer_of(fd: int) -> Writer:
     return Writer.NONE
 
 
-def is_complete(signature: Signature, writer: Writer, unchanged_s: float, stable_s: float) -> bool:
+def is_complete(signature: Signature, writer: Writer, unchanged_s: float, stable_s: float, *, moved: bool) -> bool:
     """Whether a file in this state is finished.
 
     ``unchanged_s`` is how long it has been watched without a change, s. Where nobody is
-    writing, two more signs spare the wait: a change time later than the modification time
-    (it was renamed into place, or copied with its times), and a change time that lies long
-    enough in the past.
+    writing, three signs spare the wait: that it was seen being ``moved`` into place, a
+    change time later than the modification time (it was renamed some time after it was
+    written, or copied with its times), and a change time that lies long enough in the past.
     """
     if writer is Writer.OPEN:
         return unchanged_s >= OPEN_STABLE_S
@@ -72,7 +72,7 @@ def is_complete(signature: Signature, writer: Writer, unchanged_s: float, stable
     if writer is Writer.UNKNOWN or signature.size == 0:
         return False
     age_s = (time.time_ns() - signature.ctime_ns) / 1e9
-    return signature.ctime_ns > signature.mtime_ns or age_s >= stable_s
+    return moved or signature.ctime_ns > signature.mtime_ns or age_s >= stable_s
 
 
 def read_complete(candidate: Candidate, size: int, finished: Callable[[Writer], bool], *, leases: bool) -> bytes | None:

@@ -17,6 +17,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from raman_edge.errors import SourceLost
+from raman_edge.sources.arrivals import Arrivals
 from raman_edge.sources.complete import is_complete, read_complete
 from raman_edge.sources.mount import is_network
 from raman_edge.sources.parse import fault, parse
@@ -63,6 +64,8 @@ class Waiting:
     failures: int = 0
     next_try: float = 0.0
     """Monotonic, s."""
+    moved: bool = False
+    """Whether it was renamed into place in this state."""
 
 
 class FolderSource:
@@ -93,14 +96,20 @@ class FolderSource:
         poll_s = _given(self._rules.poll_s, NETWORK_POLL_S if network else POLL_S)
         self._pace = Pace(poll_s, poll_s if network else min(GLANCE_S, poll_s))
         self._stable_s = _given(self._rules.stable_s, NETWORK_STABLE_S if network else STABLE_S)
+        self._arrivals = Arrivals()
+        self._moved: set[str] = set()
         self._settled: dict[str, Signature] = {}
         self._waiting: dict[str, Waiting] = {}
 
     def __enter__(self) -> Self:
         self._root.open()
+        if self._leases:  # on a network neither leases nor events tell what others do
+            self._arrivals.open()
+            self._arrivals.follow([self._root.path])
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._arrivals.close()
         if not any(exc):
             self._memory.flush()
 
@@ -121,11 +130,14 @@ class FolderSource:
             self._pace.rest(self._stop, found.folders, cost_s, self._due_s())
 
     def _look(self) -> Scan:
+        self._moved = self._arrivals.take()
         found = self._root.look()
         if found is None and self._once:
             msg = f"folder {self._root.path!r} went away while it was read: run again when it is back"
             raise SourceLost(msg)
-        return found or Scan()
+        found = found or Scan()
+        self._arrivals.follow(found.folders)
+        return found
 
     def _fresh(self, found: Scan) -> list[Candidate]:
         """Return the files that are not in the state they were answered in, oldest first; forget those that are gone."""
@@ -150,11 +162,12 @@ class FolderSource:
             return
         state = self._waiting.setdefault(path, Waiting(signature, monotonic()))
         if state.signature != signature:
-            state.signature, state.since = signature, monotonic()
+            state.signature, state.since, state.moved = signature, monotonic(), False
+        state.moved |= path in self._moved
         if monotonic() < state.next_try:
             return
         size = signature.size if signature.size <= self._rules.max_bytes else 0
-        finished = partial(is_complete, signature, unchanged_s=monotonic() - state.since, stable_s=self._stable_s)
+        finished = partial(is_complete, signature, unchanged_s=monotonic() - state.since, stable_s=self._stable_s, moved=state.moved)
         try:
             data = read_complete(candidate, size, finished, leases=self._leases)
         except FileNotFoundError:

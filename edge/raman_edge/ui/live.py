@@ -113,7 +113,7 @@ class Screen:
                 if now != drawn or time.monotonic() - drawn_at > REPAINT_S:
                     self._draw(*now)
                     drawn, drawn_at = now, time.monotonic()
-                    pass
+                    self._stop.wait(REST_S)
                 self._news.wait(LOOK_S)
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to: show() raises it
             self._failure = error

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from raman_edge.ui.rows import Row
     from raman_edge.ui.state import ScreenState
 
+NARROW = 40
+"""Columns beneath which there are neither tables nor last results."""
 SMALLEST = 4
 """Rows beneath which only the answer is shown."""
 
@@ -48,9 +50,10 @@ def layout(width: int, height: int) -> Layout:
     left = height - 3  # header, answer, footer
     why = _least(left, (18, 2), (3, 1))
     left -= why
-    tables = _least(height, (52, 11), (40, 9), (34, 7), (21, 6)) if width >= 40 else 0  # noqa: PLR2004 - two columns of a table
+    tables = _least(height, (52, 11), (40, 9), (34, 7), (21, 6)) if width >= NARROW else 0
     left -= tables
-    results = 0 if width >= WIDE and tables else _least(height, (44, 11), (36, 8), (28, 5), (23, 2), (19, 1))
+    beneath = NARROW <= width < WIDE
+    results = _least(height, (44, 11), (36, 8), (28, 5), (23, 2), (19, 1)) if beneath else 0
     left -= results
     if left <= chart.FEET:
         return Layout(why + left, 0, 0, tables, results)
@@ -136,7 +139,7 @@ def _plots(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row
     rows = chart.chart(state.latest, inside, width, plan.plot, look)
     if plan.model_plot:
         shift = np.linspace(*inside, state.latest.features.size)
-        rows.append(((" ", PLAIN), *title("what the model sees", width - 2, look)))
+        rows.append(fit(((" ", PLAIN), *title("what the model sees", width - 2, look)), width))
         rows += chart.model_chart(state.latest, shift, width, plan.model_plot - 1, look)
     return rows
 
