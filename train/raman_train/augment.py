@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FWHM = 2.3548
 """Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2)."""
-FAR = 4.0
+FAR = 7.0
 """How much larger the shift of an uncalibrated instrument is."""
 MOST_CUT_LOW, MOST_CUT_HIGH = 0.16, 0.32
 """An instrument with a shorter range loses at most this share of the axis at either end."""

@@ -54,15 +54,15 @@ ModelConfig = DrcnnConfig | DrcnnEdgeConfig
 class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is done to a spectrum each time it is shown; see :mod:`raman_train.augment`."""
 
-    shift: NonNegative = 1.0
+    shift: NonNegative = 0.6
     """Standard deviation of the shift of the axis, cm⁻¹."""
-    far_shift: Fraction = 0.15
-    """Share of spectra whose shift is four times as large: uncalibrated instruments."""
-    stretch: NonNegative = 0.001
+    far_shift: Fraction = 0.1
+    """Share of spectra whose shift is seven times as large: uncalibrated instruments."""
+    stretch: NonNegative = 0.0006
     """Standard deviation of the relative stretch of the axis."""
     broaden: NonNegative = 8.0
     """Largest additional Gaussian broadening, full width at half maximum, cm⁻¹."""
-    broaden_share: Fraction = 0.4
+    broaden_share: Fraction = 0.35
     """Share of spectra that are broadened."""
     response: NonNegative = 0.35
     """Standard deviation of the logarithm of a smooth response curve over 6 knots."""
@@ -70,7 +70,7 @@ class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The same over 40 knots: what orientation does to single lines."""
     baseline: NonNegative = 0.6
     """Largest height of a polynomial background, relative to the highest line."""
-    baseline_share: Fraction = 0.4
+    baseline_share: Fraction = 0.3
     """Share of spectra that get one."""
     noise_low: Positive = 2.5e-4
     """Smallest standard deviation of the noise, relative to the highest line."""
@@ -78,7 +78,7 @@ class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Largest; the logarithm is uniform in between."""
     crop_share: Fraction = 0.3
     """Share of spectra cut at either end, as an instrument with a shorter range would."""
-    spike_share: Fraction = 0.05
+    spike_share: Fraction = 0.02
     """Share of spectra with a cosmic spike."""
     mix_share: Fraction = 0.3
     """Share of spectra mixed with another of the same label."""
@@ -87,7 +87,7 @@ class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the weights are found."""
 
-    epochs: Count = 12
+    epochs: Count = 16
     batch: Count = 64
     rate: Positive = 2e-3
     """Learning rate; the peak, under one-cycle."""
