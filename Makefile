@@ -42,7 +42,7 @@ figures: runs/rruff.npz  ## train and measure drcnn-edge on Dataset_2, both prot
 	$(BIN)/raman-train evaluate --config $(CONFIG) --set data.protocol=spectrum --out runs/spectrum
 
 default: figures  ## make the embedded default again: refit on everything, export int8 with its library
-	$(BIN)/raman-train fit --config $(CONFIG) --set data.protocol=none --set data.subset=all --out runs/default
+	$(BIN)/raman-train fit --config train/raman_train/configs/default.toml --out runs/default
 	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --measured runs/sample --measured runs/spectrum
 
 clean:  ## remove .venv, caches and build results (runs/ stays)

@@ -111,6 +111,8 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     protocol: Literal["spectrum", "sample", "none"] = "sample"
     """``none`` keeps nothing apart: the refit after the measurement."""
     split_seed: int = 0
+    leave_out: tuple[str, ...] = ()
+    """Specimens that are not what their label says; docs/decisions/0006 names those of RRUFF."""
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -67,7 +67,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def prepare(config: Config) -> Material:
     """Read, prepare and split the data a configuration names."""
     whole = synthetic.make() if config.data.path == SYNTHETIC else datasets.load(Path(config.data.path))
-    dataset = whole.subset(config.data.subset)
+    dataset = whole.subset(config.data.subset).without(config.data.leave_out)
     features = dataset.features(config.recipe)
     names, classes = np.unique(dataset.labels, return_inverse=True)
     return Material(dataset, features, tuple(names.tolist()), classes, _split(config, dataset, classes, features))

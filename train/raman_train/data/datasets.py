@@ -11,6 +11,7 @@ from raman_edge.errors import ConfigError
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -76,6 +77,14 @@ class Dataset:
             msg = f"the dataset holds no spectrum of {name}: import the paper's arrays (paper_datasets.npz)"
             raise ConfigError(msg)
         return self.select(which)
+
+    def without(self, specimens: Sequence[str]) -> Dataset:
+        """Return the dataset without these specimens; :class:`ConfigError` for one that is not there."""
+        missing = sorted(set(specimens) - set(self.specimens.tolist()))
+        if missing:
+            msg = f"leave_out names specimens that the dataset does not hold: {missing}"
+            raise ConfigError(msg)
+        return self.select(np.flatnonzero(~np.isin(self.specimens, list(specimens)))) if specimens else self
 
     def census(self) -> str:
         """Return what is in it, in lines for a person."""
