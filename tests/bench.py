@@ -43,7 +43,9 @@ def main() -> None:
     whole = times(lambda spectrum: identify(spectrum, network, references), asked)
     size = sum(path.stat().st_size for path in (model.default_path(), library.default_path())) / 1e6
     cold, python = cold_start("identify"), cold_start(None)
-    print(f"{network.card.name}, {network.card.precision}, {len(references)} references, {network.provider}, 1 thread, {os.cpu_count()} cores")
+    print(
+        f"{network.card.name}, {network.card.precision}, {len(references)} references, {network.provider}, 1 thread, {os.cpu_count()} cores"
+    )
     row("network alone", bare)
     row("spectrum to ranked matches", whole)
     print(f"{'overhead of the pipeline (ratio of medians)':48}{statistics.median(whole) / statistics.median(bare):8.2f} x")
@@ -60,7 +62,11 @@ def exposures(references: library.Library) -> list[Spectrum]:
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(references.labels), RUNS)
     axis = Axis.linear(150.0, 1450.0, 0.7)
-    return [scene.expose(axis, references.peaks[i], scene.Conditions(), rng, Origin("bench", str(i))) for i in chosen if len(references.peaks[i])]
+    return [
+        scene.expose(axis, references.peaks[i], scene.Conditions(), rng, Origin("bench", str(i)))
+        for i in chosen
+        if len(references.peaks[i])
+    ]
 
 
 def times(work: Callable[[Spectrum], object], spectra: Sequence[Spectrum]) -> list[float]:
@@ -85,7 +91,7 @@ def cold_start(command: str | None) -> float:
         taken = []
         for _ in range(COLD + 1):
             started = time.perf_counter()
-            subprocess.run(called, check=True, capture_output=True)  # noqa: S603 - our own command
+            subprocess.run(called, check=True, capture_output=True)
             taken.append(time.perf_counter() - started)
     return statistics.median(taken[1:])
 

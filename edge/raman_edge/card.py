@@ -37,6 +37,8 @@ MAX_MESSAGE = 300
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Divisor = Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
+"""No quotient of scores overflows."""
 
 
 class Floats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,11 +84,11 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How outputs become an answer; every number was chosen on held-out samples."""
 
-    logit_scale: Positive
+    logit_scale: Divisor
     """A logit is this times the cosine of the embedding and its class's direction."""
     head_weight: Fraction
     """Share of the class head in a label's score; the rest is the best library similarity."""
-    temperature: Positive
+    temperature: Divisor
     """Divides the scores before the softmax over labels; smaller is surer."""
     unknown_below: float
     """Best library similarity (cosine) below which the answer is "unknown"."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import io
+import sys
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,22 +61,22 @@ class Library:
     """Place of each label's first reference, (k,)."""
 
     def __post_init__(self) -> None:
-        n = len(self.specimens)
+        n, k = len(self.specimens), len(self.labels)
         shapes = (self.label_of.shape, self.embedding.shape[:1], (len(self.peaks),))
-        if shapes != ((n,), (n,), (len(self.labels),)) or self.embedding.ndim != 2:  # noqa: PLR2004 - (n, e)
+        if shapes != ((n,), (n,), (k,)) or self.embedding.ndim != 2:  # noqa: PLR2004 - (n, e)
             msg = (
-                f"a library of {n} references and {len(self.labels)} labels has label_of of shape {self.label_of.shape}, "
+                f"a library of {n} references and {k} labels has label_of of shape {self.label_of.shape}, "
                 f"embedding of shape {self.embedding.shape} and {len(self.peaks)} peak tables: the file is damaged"
             )
             raise LibraryError(msg)
-        if len(set(self.labels)) != len(self.labels) or not all(map(_is_text, self.labels)):
-            msg = f"a library's labels are text and differ; got {len(self.labels)}, {len(set(self.labels))} of them different: the file is damaged"
+        if len(set(self.labels)) != k or not all(map(_is_text, self.labels)):
+            msg = f"a library's labels are text and differ; got {k}, of which {len(set(self.labels))} differ: the file is damaged"
             raise LibraryError(msg)
         if not np.isfinite(self.embedding).all():
             msg = "a library's embeddings are finite numbers: the network that made them, or the file, is damaged"
             raise LibraryError(msg)
         steps = np.diff(self.label_of, prepend=-1)
-        if n == 0 or steps[0] != 1 or (steps < 0).any() or (steps > 1).any() or self.label_of[-1] != len(self.labels) - 1:
+        if n == 0 or steps[0] != 1 or (steps < 0).any() or (steps > 1).any() or self.label_of[-1] != k - 1:
             msg = "a library's references are sorted by label and every label has one: the file is damaged"
             raise LibraryError(msg)
         for name, value in (("label_of", self.label_of), ("embedding", self.embedding), ("_first", np.flatnonzero(steps))):
@@ -236,14 +237,23 @@ def _check(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:
                 f"{dimensions} of kind {' or '.join(kinds)} expected"
             )
             raise LibraryError(msg)
+        if kinds == "U" and _highest(array) > sys.maxunicode:
+            msg = f"library {str(path)!r} is damaged: {name} holds numbers that are no characters"
+            raise LibraryError(msg)
+
+
+def _highest(texts: NDArray[np.generic]) -> int:
+    """Return the highest code point in an array of text; numpy lets a file hold any 32 bits, Python cannot make a string of them."""
+    return int(np.frombuffer(texts.tobytes(), np.dtype(np.uint32).newbyteorder(texts.dtype.byteorder)).max(initial=0))
 
 
 def _is_text(name: str) -> bool:
-    """Whether ``name`` holds characters only: an array may hold surrogates and numbers beyond Unicode."""
+    """Whether ``name`` holds whole characters only: half a surrogate pair cannot be written as UTF-8."""
     try:
-        return name.encode().decode() == name
-    except UnicodeError:
+        name.encode()
+    except UnicodeEncodeError:
         return False
+    return True
 
 
 def _tables(arrays: dict[str, NDArray[np.generic]]) -> tuple[Peaks, ...]:

@@ -24,6 +24,8 @@ deepest to its highest point noise alone spans six among a thousand points."""
 APART = (3, 6)
 """Points between which the smoothed noise is measured: the smoothing, and interpolation onto a
 finer axis than the measured one, make nearer neighbours alike."""
+WIDEST = 150.0
+"""What rises over a wider range than this is fluorescence, not a line, cm⁻¹: the band of glassy carbon is 100 wide."""
 RELATIVE_PROMINENCE = 0.04
 """A peak's prominence is at least this share of the largest prominence."""
 MOST = 30
@@ -99,19 +101,21 @@ def noise(counts: Array, apart: tuple[int, ...] = (1,)) -> float:
 
 
 def find(axis: Axis, counts: Array, *, most: int = MOST) -> Peaks:
-    """Return the peaks of ``counts`` on ``axis`` (uniform steps), at most ``most``, by prominence."""
+    """Return the peaks of ``counts`` on ``axis`` (uniform steps) above the background, at most ``most``, by prominence."""
     if counts.size < SMOOTH.size:
         return Peaks(np.empty(0), np.empty(0), np.empty(0))
     smooth = np.convolve(np.concatenate([counts[:1].repeat(2), counts, counts[-1:].repeat(2)]), SMOOTH, mode="valid")
-    tops = _tops(smooth)
-    prominence = _prominences(smooth, tops)
     floor = NOISE_FACTOR * noise(_measured(smooth), APART)
+    step = (axis.stop - axis.start) / (len(axis) - 1)
+    lines = smooth - _background(smooth, max(1, round(WIDEST / 2 / step)))
+    tops = _tops(lines)
+    tops = tops[lines[tops] > floor]  # nothing is more prominent than it is high
+    prominence = _prominences(lines, tops)
     largest = float(prominence.max(initial=0.0))
-    keep = np.flatnonzero((prominence > floor) & (prominence >= RELATIVE_PROMINENCE * largest) & (prominence > 0))
+    keep = np.flatnonzero((prominence > floor) & (prominence >= RELATIVE_PROMINENCE * largest))
     keep = np.sort(keep[np.argsort(-prominence[keep], kind="stable")[:most]])
     tops, prominence = tops[keep], prominence[keep]
-    step = (axis.stop - axis.start) / (len(axis) - 1)
-    return Peaks(_refine(axis, smooth, tops, step), prominence / (largest or 1.0), _widths(smooth, tops, prominence) * step)
+    return Peaks(_refine(axis, lines, tops, step), prominence / (largest or 1.0), _widths(lines, tops, prominence) * step)
 
 
 def match(found: Peaks, reference: Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
@@ -159,6 +163,26 @@ def _measured(counts: Array) -> Array:
     """Return ``counts`` without the constant run at either end, which fills what was not measured."""
     changes = np.flatnonzero(np.diff(counts))
     return counts[changes[0] : changes[-1] + 2] if changes.size else counts[:0]
+
+
+def _background(counts: Array, half: int) -> Array:
+    """Return the lower envelope that follows nothing narrower than ``2 * half + 1`` points.
+
+    A morphological opening: Perez-Pueyo et al., Appl. Spectrosc. 64 (2010) 595.
+    """
+    beyond = np.full(half, np.inf)
+    eroded = _lowest(np.concatenate([beyond, counts, beyond]), 2 * half + 1)
+    return -_lowest(np.concatenate([beyond, -eroded, beyond]), 2 * half + 1)
+
+
+def _lowest(counts: Array, window: int) -> Array:
+    """Return the lowest value of every ``window`` neighbouring points, (n - window + 1,)."""
+    reach = 1
+    while reach < window:
+        more = min(reach, window - reach)
+        counts = np.minimum(counts[:-more], counts[more:])
+        reach += more
+    return counts
 
 
 def _tops(counts: Array) -> NDArray[np.intp]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parents[1] / "data" / "formats"
 """One small file a format, written for these tests."""
 ORIGIN = Origin("file", "nowhere/at/all.dat")
-INHERITED = settings(deadline=None, suppress_health_check=[HealthCheck.differing_executors])
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure; the time that reading takes has tests of its own."""
+INHERITED = settings(UNHURRIED, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow])
 """One test, run for every format: each has its own executor, and none shares examples with another."""
 
 

@@ -34,7 +34,7 @@ class SourceContract:
         """Make it impossible to open the source."""
         raise NotImplementedError
 
-    def collect(self, folder: Path, count: int, patience_s: float = 10.0) -> list[Spectrum | Fault]:
+    def collect(self, folder: Path, count: int, patience_s: float = 30.0) -> list[Spectrum | Fault]:
         """Read ``count`` values, then stop the source and read it to its end."""
         stop = threading.Event()
         watchdog = threading.Timer(patience_s, stop.set)
@@ -70,13 +70,13 @@ class SourceContract:
         assert isinstance(faults[0].origin, Origin)
 
     def test_stops_soon_when_idle(self, tmp_path: Path) -> None:
-        """A source with nothing to give ends within a second of being told to stop."""
+        """A source with nothing to give ends soon after it is told to stop."""
         stop = threading.Event()
         with self.source(tmp_path, stop) as source:
             threading.Timer(0.2, stop.set).start()
             started = time.monotonic()
             assert list(source) == []
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 5.0
 
     def test_stops_between_two_values(self, tmp_path: Path) -> None:
         """A source told to stop while a value is dealt with gives no further one."""

@@ -18,7 +18,7 @@ from raman_edge.spectrum import Fault
 
 NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"und\xff\xe9.csv", b"new\nline.csv", b"\x1b[31m.csv", b"[bold]x[bold].csv", b"sub/c.csv")
 RULES = Rules(poll_s=0.01, stable_s=0.12)
-PATIENCE_S = 8.0
+PATIENCE_S = 30.0
 Signature = tuple[int, int, int, int, int]
 
 

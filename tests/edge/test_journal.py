@@ -24,6 +24,7 @@ from raman_edge.pipeline import identify
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from raman_edge.record import Record
@@ -41,9 +42,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Journal:
+def journal(tmp_path: Path) -> Iterator[Journal]:
     """An empty journal."""
-    return Journal.open(tmp_path / "journal.sqlite3")
+    with Journal.open(tmp_path / "journal.sqlite3") as opened:
+        yield opened
 
 
 def result(pair: tuple[Model, Library], sha256: str = "a" * 64, index: int = 0) -> Record:
@@ -121,7 +123,9 @@ def test_memory(journal: Journal) -> None:
     assert not memory.seen("/a", STATE)
     memory.mark("/a", STATE, "a" * 64)
     assert memory.known("a" * 64)
+    assert journal.pending
     memory.flush()
+    assert not journal.pending
     assert memory.seen("/a", STATE)
     assert memory.known("a" * 64)
     for place in range(5):

@@ -58,8 +58,8 @@ def written(console: Console) -> str:
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    """Wait until ``what`` holds, five seconds at most."""
-    until = time.monotonic() + 5
+    """Wait until ``what`` holds, half a minute at most."""
+    until = time.monotonic() + 30
     while not what():
         assert time.monotonic() < until
         time.sleep(0.01)

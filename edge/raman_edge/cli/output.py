@@ -47,7 +47,13 @@ def write(line: bytes) -> None:
         raise OutputError(msg) from error
 
 
-def write_text(line: str) -> None:
-    """Write one line for a person; what is not printable, or not in the terminal's encoding, is escaped."""
+def write_text(line: str, width: int | None = None) -> None:
+    """Write one line for a person; what is not printable, or not in the terminal's encoding, is escaped.
+
+    A line of more than ``width`` characters is cut; None never cuts.
+    """
+    shown = printable(line)
+    if width is not None and len(shown) > width:
+        shown = shown[: width - 1] + "…"
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    write(printable(line).encode(encoding, "backslashreplace"))
+    write(shown.encode(encoding, "backslashreplace"))

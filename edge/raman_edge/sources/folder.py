@@ -11,9 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
 from functools import partial
-from time import monotonic
+from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Protocol
 
 from raman_edge.errors import SourceLost
@@ -24,6 +23,7 @@ from raman_edge.sources.parse import fault, parse
 from raman_edge.sources.rest import Pace
 from raman_edge.sources.root import Root
 from raman_edge.sources.scan import Candidate, Rules, Scan, Signature
+from raman_edge.sources.waiting import WaitingRoom
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
 NETWORK_POLL_S, NETWORK_STABLE_S = 2.0, 3.0
 DRAIN_S = 30.0
 """How long a single pass waits for files that are still being written, s."""
-RETRY_S = (0.5, 1.0, 2.0, 4.0, 30.0)
-"""Waits after a file could not be read, s; the last one repeats, and before it the file is answered with a fault."""
 
 
 class Memory(Protocol):
@@ -52,20 +50,6 @@ class Memory(Protocol):
 
     def flush(self) -> None:
         """Make every mark durable."""
-
-
-@dataclass(slots=True)
-class Waiting:
-    """A file that is not complete, or could not be read."""
-
-    signature: Signature
-    since: float
-    """When it was first found in this state; monotonic, s."""
-    failures: int = 0
-    next_try: float = 0.0
-    """Monotonic, s."""
-    moved: bool = False
-    """Whether it was renamed into place in this state."""
 
 
 class FolderSource:
@@ -99,7 +83,7 @@ class FolderSource:
         self._arrivals = Arrivals()
         self._moved: set[str] = set()
         self._settled: dict[str, Signature] = {}
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting = WaitingRoom()
 
     def __enter__(self) -> Self:
         self._root.open()
@@ -116,18 +100,19 @@ class FolderSource:
     def __iter__(self) -> Iterator[Spectrum | Fault]:
         patience = monotonic() + DRAIN_S
         while not self._stop.is_set():
-            started = monotonic()
+            started = thread_time()
             found = self._look()
-            cost_s = monotonic() - started
+            cost_s = thread_time() - started
             for candidate in self._fresh(found):
                 for value in self._answer(candidate):
                     yield value
                     patience = monotonic() + DRAIN_S
             self._memory.flush()
-            if self._once and not self._stop.is_set() and (not self._pending() or monotonic() > patience):
-                yield from self._given_up()
+            unfinished = list(self._waiting.unfinished())
+            if self._once and not self._stop.is_set() and (not unfinished or monotonic() > patience):
+                yield from map(_unfinished, unfinished)
                 return
-            self._pace.rest(self._stop, found.folders, cost_s, self._due_s())
+            self._pace.rest(self._stop, found.folders, cost_s, self._waiting.due_s(self._stable_s, self._pace.poll_s))
 
     def _look(self) -> Scan:
         self._moved = self._arrivals.take()
@@ -148,8 +133,7 @@ class FolderSource:
             else:
                 fresh.append(candidate)
         self._settled = settled
-        unsettled = {candidate.path for candidate in fresh}
-        self._waiting = {path: state for path, state in self._waiting.items() if path in unsettled}
+        self._waiting.keep(candidate.path for candidate in fresh)
         return sorted(fresh, key=lambda candidate: (candidate.signature.mtime_ns, candidate.path))
 
     def _answer(self, candidate: Candidate) -> Iterator[Spectrum | Fault]:
@@ -160,20 +144,18 @@ class FolderSource:
         if self._memory.seen(self._place(path), signature):
             self._settle(candidate)
             return
-        state = self._waiting.setdefault(path, Waiting(signature, monotonic()))
-        if state.signature != signature:
-            state.signature, state.since, state.moved = signature, monotonic(), False
-        state.moved |= path in self._moved
-        if monotonic() < state.next_try:
+        state = self._waiting.enter(candidate, moved=path in self._moved)
+        if not state.due:
             return
         size = signature.size if signature.size <= self._rules.max_bytes else 0
-        finished = partial(is_complete, signature, unchanged_s=monotonic() - state.since, stable_s=self._stable_s, moved=state.moved)
+        finished = partial(is_complete, signature, unchanged_s=state.unchanged_s, stable_s=self._stable_s, moved=state.moved)
         try:
             data = read_complete(candidate, size, finished, leases=self._leases)
         except FileNotFoundError:
             return
         except OSError as error:
-            yield from self._denied(path, state, error)
+            if state.fail():
+                yield fault(Origin("file", path), f"deferred: the file cannot be read ({error.strerror}); it is tried again until it can")
             return
         if data is not None:
             yield from self._values(candidate, data)
@@ -197,14 +179,6 @@ class FolderSource:
         self._memory.mark(self._place(candidate.path), candidate.signature, sha256)
         self._settle(candidate)
 
-    def _denied(self, path: str, state: Waiting, error: OSError) -> Iterator[Fault]:
-        """Try again later; at last say that it cannot be read, and try on all the same."""
-        state.failures += 1
-        state.next_try = monotonic() + RETRY_S[min(state.failures, len(RETRY_S)) - 1]
-        if state.failures == len(RETRY_S):
-            why = f"deferred: the file cannot be read ({error.strerror}); it is tried again until it can"
-            yield fault(Origin("file", path), why)
-
     @staticmethod
     def _place(path: str) -> str:
         """Return the absolute path under which a file is remembered; links in it may come to point elsewhere."""
@@ -212,26 +186,12 @@ class FolderSource:
 
     def _settle(self, candidate: Candidate) -> None:
         self._settled[candidate.path] = candidate.signature
-        self._waiting.pop(candidate.path, None)
+        self._waiting.leave(candidate.path)
 
-    def _pending(self) -> bool:
-        """Whether a single pass has something to wait for."""
-        return any(state.failures < len(RETRY_S) for state in self._waiting.values())
 
-    def _given_up(self) -> Iterator[Fault]:
-        """Answer what a single pass could not wait for."""
-        for path, state in self._waiting.items():
-            if state.failures < len(RETRY_S):
-                why = f"deferred: the file was still being written after {DRAIN_S:g} s; run again when it is done"
-                yield fault(Origin("file", path), why)
-
-    def _due_s(self) -> float | None:
-        """Return in how many seconds the first waiting file may be complete; None where none waits."""
-        if not self._waiting:
-            return None
-        now = monotonic()
-        left = (max(state.next_try, state.since + self._stable_s) - now for state in self._waiting.values())
-        return min((seconds for seconds in left if seconds > 0), default=self._pace.poll_s)
+def _unfinished(path: str) -> Fault:
+    """Return the answer to a file that a single pass could not wait for."""
+    return fault(Origin("file", path), f"deferred: the file was still being written after {DRAIN_S:g} s; run again when it is done")
 
 
 def _given(value: float | None, default: float) -> float:

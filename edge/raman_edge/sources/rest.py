@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 SHARE_RESTING = 50
 """A rest is at least this many times as long as the scan before it: 2 % of a core, however full the folder."""
-SHARE_HURRYING = 5
+SHARE_HURRYING = 2
 """The same where a new name was noticed or a file is known to be due."""
 
 
@@ -27,7 +27,7 @@ class Pace:
     """Between two looks at the folders' modification times, which tell early of a new or renamed file."""
 
     def rest(self, stop: threading.Event, folders: Mapping[str, int], cost_s: float, due_s: float | None) -> None:
-        """Wait for the next scan, after one that took ``cost_s``; ``due_s`` is when a waiting file may be complete."""
+        """Wait for the next scan, after one that took ``cost_s`` of the processor; ``due_s`` is when a waiting file may be complete."""
         began = monotonic()
         least = SHARE_HURRYING * cost_s
         most = max(self.poll_s, SHARE_RESTING * cost_s) if due_s is None else max(least, min(due_s, self.poll_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from contracts.format_contract import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats.columns import Role, axis_column, is_units, role
@@ -84,6 +85,7 @@ def test_names_tell_what_a_column_holds(name: str, wanted: Role) -> None:
 
 
 @given(st.text(max_size=300))
+@UNHURRIED
 def test_any_name_has_a_role(name: str) -> None:
     """No name is an error."""
     assert role(name) in Role

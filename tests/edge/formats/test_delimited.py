@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from contracts.format_contract import EXAMPLES, ORIGIN, FormatContract, answered
+from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContract, answered
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import read
@@ -298,6 +298,7 @@ def test_saturation_belongs_to_counts_as_measured() -> None:
     st.sampled_from(["", "Raman shift (cm-1){}Intensity\n", "# laser: 785 nm\n\n"]),
     st.booleans(),
 )
+@UNHURRIED
 def test_what_was_written_is_read(counts: list[float], dialect: tuple[str, str], above: str, falling: bool) -> None:  # noqa: FBT001 - drawn
     """A spectrum written in any dialect comes back to the last digit written."""
     shift = [100.25 + 7 * k for k in range(len(counts))]

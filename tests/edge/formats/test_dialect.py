@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from contracts.format_contract import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
@@ -85,6 +86,7 @@ def test_cells_beyond_the_last_column_make_the_row_longer() -> None:
     st.lists(st.tuples(*[st.floats(-1e6, 1e6)] * 3), min_size=20, max_size=40),
     st.sampled_from([(";", ","), ("\t", ","), (";", "."), ("\t", "."), (" ", ",")]),
 )
+@UNHURRIED
 def test_written_numbers_are_read_back(rows: list[tuple[float, ...]], dialect: tuple[str, str]) -> None:
     """Whatever the numbers are, the dialect they were written in is found."""
     delimiter, decimal = dialect

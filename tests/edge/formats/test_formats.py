@@ -8,7 +8,7 @@ import sys
 from time import process_time
 
 import pytest
-from contracts.format_contract import EXAMPLES, ORIGIN, answered, example_names
+from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, answered, example_names
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
@@ -88,12 +88,14 @@ def test_markup_and_escape_codes_in_column_names_are_shown_harmless() -> None:
 
 
 @given(st.binary(max_size=2000))
+@UNHURRIED
 def test_any_bytes_are_answered(data: bytes) -> None:
     """Spectra or one line, whatever the bytes."""
     answered(data)
 
 
 @given(st.text(max_size=1000))
+@UNHURRIED
 def test_any_text_is_answered(text: str) -> None:
     """Spectra or one line, whatever the text."""
     answered(text.encode("utf-8", "surrogatepass"))
@@ -103,6 +105,7 @@ def test_any_text_is_answered(text: str) -> None:
     st.lists(st.lists(st.sampled_from(["1", "2.5", "-3e2", "NaN", "", "400", "x", "1e999", "0,5"]), max_size=5), max_size=60),
     st.sampled_from(",;\t |"),
 )
+@UNHURRIED
 def test_any_table_is_answered(table: list[list[str]], delimiter: str) -> None:
     """Ragged tables of numbers and words give spectra or one line."""
     answered("\n".join(delimiter.join(row) for row in table).encode())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from contracts.format_contract import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats.columns import Role
@@ -122,6 +123,7 @@ def test_saturation_is_a_number_above_zero() -> None:
 
 
 @given(st.lists(st.text(max_size=80), max_size=20))
+@UNHURRIED
 def test_any_lines_have_facts(lines: list[str]) -> None:
     """No header is an error, and no fact is impossible."""
     known = facts(pairs(lines))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 import pytest
+from contracts.format_contract import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
@@ -91,6 +92,7 @@ def test_too_many_lines_are_not_decoded_one_by_one() -> None:
 
 
 @given(st.binary(max_size=300))
+@UNHURRIED
 def test_any_bytes_are_text_or_refused(data: bytes) -> None:
     """Decoding raises nothing but its own error."""
     try:
@@ -101,6 +103,7 @@ def test_any_bytes_are_text_or_refused(data: bytes) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
+@UNHURRIED
 def test_safe_text_is_one_printable_line_of_bounded_length(text: str) -> None:
     """Whatever a file says, a message shows it without control characters."""
     shown = safe(text)

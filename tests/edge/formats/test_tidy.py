@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from contracts.format_contract import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -97,6 +98,7 @@ NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 
 
 @given(arrays(np.float64, 24, elements=NUMBERS), arrays(np.float64, 24, elements=NUMBERS))
+@UNHURRIED
 def test_any_numbers_are_tidied_or_refused(shift: np.ndarray, counts: np.ndarray) -> None:
     """What comes out rises strictly and is finite."""
     try:
@@ -108,6 +110,7 @@ def test_any_numbers_are_tidied_or_refused(shift: np.ndarray, counts: np.ndarray
 
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(-9, 9)), min_size=16, max_size=60))
+@UNHURRIED
 def test_merging_agrees_with_a_slow_oracle(rows: list[tuple[int, int]]) -> None:
     """Sorting and averaging give what a dictionary gives."""
     groups: dict[int, list[int]] = {}

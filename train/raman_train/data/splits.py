@@ -54,8 +54,7 @@ def by_sample(labels: NDArray[np.intp], groups: NDArray[np.intp], seed: int) -> 
     """Whole groups (see :func:`near_duplicates`) go to one side.
 
     Of each label with at least two groups, 30 % of them (rounded up, never all) are asked;
-    labels with a single one stay in training as distractors. Rounding up is what gives
-    √-derivative search the figure the project was planned with; see docs/benchmarks.
+    labels with a single one stay in training as distractors.
     """
     rng = np.random.default_rng(seed)
     members: dict[int, set[int]] = {}

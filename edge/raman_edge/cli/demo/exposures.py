@@ -26,19 +26,25 @@ SEED = 20260101
 """Every run measures the same."""
 WELL_KNOWN = (
     *("Quartz", "Calcite", "Gypsum", "Anatase", "Diamond", "Corundum", "Fluorapatite", "Aragonite"),
-    *("Rutile", "Dolomite", "Hematite", "Forsterite", "Barite", "Zircon"),
+    *("Rutile", "Dolomite", "Hematite", "Forsterite", "Baryte", "Zircon"),
 )
 """Minerals that are measured if the library has them, in this order."""
 MOST = 12
 """Minerals that are measured of a library that has none of these."""
-POLYSTYRENE = Peaks(
-    np.array([620.9, 795.8, 1001.4, 1031.8, 1155.3, 1450.5, 1583.1, 1602.3]),
-    np.array([0.3, 0.2, 1.0, 0.3, 0.2, 0.2, 0.2, 0.5]),
-    np.full(8, 8.0),
-)
-"""Positions of ASTM E1840-96 (2014), the standard for Raman shift; heights as a common laser shows them."""
-SILICON = Peaks(np.array([520.5]), np.array([1.0]), np.array([5.0]))
-"""Itoh, Hasegawa (2012), J. Raman Spectrosc.; the usual check of an instrument."""
+STRANGERS = {
+    # Positions and heights as a common laser shows them: ASTM E1840-96 (2014), the standards for Raman shift.
+    "Polystyrene": Peaks(
+        np.array([620.9, 795.8, 1001.4, 1031.8, 1155.3, 1450.5, 1583.1, 1602.3]),
+        np.array([0.3, 0.2, 1.0, 0.3, 0.2, 0.2, 0.2, 0.5]),
+        np.full(8, 8.0),
+    ),
+    "Cyclohexane": Peaks(
+        np.array([384.1, 426.3, 801.3, 1028.3, 1157.6, 1266.4, 1444.4]), np.array([0.1, 0.1, 1.0, 0.4, 0.15, 0.4, 0.35]), np.full(7, 8.0)
+    ),
+    # The usual check of an instrument; some libraries have it.
+    "Silicon": Peaks(np.array([520.5]), np.array([1.0]), np.array([5.0])),
+}
+"""Materials that are no minerals; the first two that the library does not have are measured."""
 ERROR_PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n<body><h1>502 Bad Gateway</h1><p>The instrument serv"
 """What is saved where an instrument's web server answered with an error, cut short."""
 FULL_SCALE = 65_535.0
@@ -63,21 +69,24 @@ def plan(model_axis: Axis, library: Library) -> tuple[Exposure, ...]:
     """Return what is measured, in order: minerals of ``library``, and between them what is none."""
     minerals = [label for label in WELL_KNOWN if label in library.labels] or _any(library)
     subjects: list[tuple[Kind, str, Peaks]] = [("mineral", label, _table(library, label)) for label in minerals]
-    odd: list[tuple[Kind, str, Peaks]] = [
-        ("stranger", "Polystyrene", POLYSTYRENE),
-        ("broken", "a cut error page", SILICON),
-        ("saturated", minerals[0], _table(library, minerals[0])),
-        ("stranger", "Silicon", SILICON),
+    strangers: list[tuple[Kind, str, Peaks]] = [
+        ("stranger", label, table) for label, table in STRANGERS.items() if label not in library.labels
     ]
-    every = max(1, len(subjects) // len(odd))
-    for i, subject in enumerate(odd):
-        subjects.insert(min(len(subjects) - 1, (i + 1) * every + i), subject)
+    odd: list[tuple[Kind, str, Peaks]] = [
+        *strangers[:1],
+        ("saturated", minerals[0], _table(library, minerals[0])),
+        ("broken", "a cut error page", subjects[0][2]),
+        *strangers[1:2],
+    ]
+    many = len(subjects)
+    for place, subject in reversed(list(zip((many // 4, many // 2, many - 2, many - 1), odd, strict=False))):
+        subjects.insert(max(0, place), subject)
     rng = np.random.default_rng(SEED)
     return tuple(_exposure(i, *subject, model_axis, rng) for i, subject in enumerate(subjects))
 
 
 def _any(library: Library) -> list[str]:
-    """Return minerals of a library that has none of the well-known ones, spread over it, those with the most peaks."""
+    """Return minerals of a library that has none of the well-known ones, spread over it, of those with a peak table."""
     rich = [label for label, table in zip(library.labels, library.peaks, strict=True) if len(table)]
     return [rich[i] for i in np.unique(np.linspace(0, len(rich) - 1, min(MOST, len(rich)), dtype=int))] or [library.labels[0]]
 

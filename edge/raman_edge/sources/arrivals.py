@@ -1,0 +1,77 @@
+"""Which files were renamed into place, as Linux tells (inotify(7)): those need no waiting, they came whole.
+
+Only a hint. Events get lost without a word (a full queue, a folder that was replaced, no
+watches left), and a network file system has none for what others do; a file without its
+event is complete when it lies still, a second later.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MOVED_TO = 0x80
+IGNORED = 0x8000
+"""The kernel has dropped a watch, with its folder."""
+HEADER = struct.Struct("iIII")
+"""watch, mask, cookie, length of the name that follows, padded with zero bytes."""
+BUFFER = 1 << 16
+
+
+class Arrivals:
+    """An inotify queue over folders; empty for ever where there is no inotify."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+        self._folders: dict[int, str] = {}
+
+    def open(self) -> None:
+        """Start listening; silently not, where that cannot be done."""
+        if sys.platform.startswith("linux"):
+            self._libc = ctypes.CDLL(None)
+            if hasattr(self._libc, "inotify_init1"):
+                self._fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+
+    def follow(self, folders: Iterable[str]) -> None:
+        """Listen to ``folders``; one that is followed already costs a system call, and one that was replaced is found again."""
+        if self._fd < 0:
+            return
+        for folder in folders:
+            watch = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), MOVED_TO)
+            if watch < 0:
+                return  # no watches left, or the folder is gone
+            self._folders[watch] = folder
+
+    def take(self) -> set[str]:
+        """Return the paths that were renamed into place since the last call."""
+        moved = set()
+        for watch, mask, name in self._events():
+            if mask & IGNORED:
+                self._folders.pop(watch, None)
+            elif mask & MOVED_TO and watch in self._folders:
+                moved.add(os.path.join(self._folders[watch], os.fsdecode(name)))  # noqa: PTH118 - as the scan writes it
+        return moved
+
+    def _events(self) -> Iterator[tuple[int, int, bytes]]:
+        while self._fd >= 0:
+            try:
+                data = os.read(self._fd, BUFFER)
+            except OSError:  # nothing more
+                return
+            place = 0
+            while place < len(data):
+                watch, mask, _, length = HEADER.unpack_from(data, place)
+                place += HEADER.size + length
+                yield watch, mask, data[place - length : place].rstrip(b"\0")
