@@ -51,12 +51,15 @@ clean:  ## remove .venv, caches and build results (runs/ stays)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "raman-edge needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
+	@echo "making $(VENV) with $(PYTHON)" >&2
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.edge: pyproject.toml | $(BIN)/python
-	$(PIP) install -e '.[cpu]'
+	@echo 'installing the edge' >&2
+	@$(PIP) install -e '.[cpu]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[cpu,train,dev]'
+	@echo 'installing training and tests' >&2
+	@$(PIP) install -c constraints.txt -e '.[cpu,train,dev]'
 	@touch $@ $(VENV)/.edge

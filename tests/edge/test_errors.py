@@ -11,7 +11,7 @@ from raman_edge.errors import RamanEdgeError
 TREE: set[type[RamanEdgeError]] = {value for value in vars(errors).values() if isinstance(value, type)}
 
 
-@pytest.mark.parametrize("error", sorted(TREE, key=lambda error: error.__name__))
+@pytest.mark.parametrize("error", sorted(TREE, key=repr))
 def test_every_error_hangs_on_the_root(error: type[RamanEdgeError]) -> None:
     """One except clause in the command line catches all of them, and knows what to end with."""
     assert issubclass(error, RamanEdgeError)
