@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge import peaks, quality, verdict
-from raman_edge.errors import SpectrumError
+from raman_edge.errors import RamanEdgeError, SpectrumError
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:
@@ -93,6 +93,10 @@ def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library)
             yield identify(event, model, library)
         except SpectrumError as error:
             yield Fault(event.origin, str(error))
+        except RamanEdgeError:
+            raise  # the model or the library is at fault, not this spectrum
+        except Exception as error:  # noqa: BLE001 - one spectrum that meets a defect must not stop the instrument, now or at every restart
+            yield Fault(event.origin, f"identifying it failed ({type(error).__name__}: {error}); please report it with the file")
 
 
 def _finite(outputs: Outputs) -> Outputs:

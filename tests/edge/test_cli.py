@@ -286,6 +286,18 @@ def test_identify_imports_only_what_it_needs(model: Path, good: Path) -> None:
     assert "onnxruntime" in modules
 
 
+THREADS = "import os, sys; from raman_edge import cli; cli.main(sys.argv[1:]); print(len(os.listdir('/proc/self/task')))"
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path) -> None:
+    """As many threads run as with numpy limited to one by hand: more of them would spin and slow the rest down."""
+    called = [sys.executable, "-c", THREADS, "identify", str(good), "--model", str(model)]
+    limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
+    said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
+    assert said[0].splitlines()[-1] == said[1].splitlines()[-1]
+
+
 def test_help_imports_nothing_heavy() -> None:
     """Help comes without numpy, onnxruntime or msgspec."""
     done = subprocess.run(

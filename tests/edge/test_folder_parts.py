@@ -89,7 +89,7 @@ def test_asking_is_safe_while_a_writer_comes(tmp_path: Path) -> None:
     """A writer that opens the file just while it is asked about does not kill the process that asks (SIGIO would)."""
     path = tmp_path / "a"
     path.touch()
-    called = [sys.executable, "-c", INTERRUPTED, path]
+    called = [sys.executable, "-c", INTERRUPTED, str(path)]
     asked = subprocess.run(called, capture_output=True, text=True, check=False, timeout=60, env=command.environment())
     assert (asked.returncode, asked.stdout) == (0, "a writer came\nWriter.NONE\n"), asked.stderr
 
@@ -228,7 +228,7 @@ class Clock:
     ("cost_s", "due_s", "news", "rested_s"),
     [
         (0.0, None, False, 0.5),
-        (0.02, None, False, 1.0),
+        (0.01, None, False, 1.0),
         (0.0, None, True, 0.1),
         (0.2, None, True, 0.4),
         (0.0, 0.3, False, 0.3),
@@ -237,7 +237,7 @@ class Clock:
     ],
 )
 def test_rest(cost_s: float, due_s: float | None, news: bool, rested_s: float, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a column of the table
-    """A rest is the poll, or fifty times a costly scan; shorter where a name is new or a file due, but twice the scan at least."""
+    """A rest is the poll, or a hundred times a costly scan; shorter where a name is new or a file due, but twice the scan at least."""
     clock = Clock()
     monkeypatch.setattr(rest, "monotonic", clock)
     monkeypatch.setattr(rest, "changed", lambda _: news)

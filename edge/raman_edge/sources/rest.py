@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Mapping
 
-SHARE_RESTING = 50
-"""A rest is at least this many times as long as the scan before it: 2 % of a core, however full the folder."""
+SHARE_RESTING = 100
+"""A rest is at least this many times as long as the scan before it: 1 % of a core, however full the folder."""
 SHARE_HURRYING = 2
 """The same where a new name was noticed or a file is known to be due."""
 
