@@ -72,9 +72,8 @@ def rank(
     logit belongs to a label, -1 where the network was never taught it: such a label is
     scored by similarity alone and ranks like any other.
     """
-    cosine = similarity.astype(np.float64)  # float32 is too coarse for a small temperature
-    heads = np.where(class_of >= 0, logits.astype(np.float64)[class_of] / decision.logit_scale, cosine)
-    scores = (1 - decision.head_weight) * cosine + decision.head_weight * heads
+    heads = np.where(class_of >= 0, logits[class_of] / decision.logit_scale, similarity)
+    scores = (1 - decision.head_weight) * similarity + decision.head_weight * heads
     odds = np.exp((scores - scores.max()) / decision.temperature)
     odds /= odds.sum()
     order = np.argsort(-scores, kind="stable")[:top]

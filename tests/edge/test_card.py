@@ -9,7 +9,7 @@ import build
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 from raman_edge import __version__, card
@@ -172,6 +172,7 @@ def test_message_does_not_quote_a_whole_card() -> None:
 
 
 @given(st.data())
+@settings(deadline=None)
 def test_damaged_card_is_a_card_error(data: st.DataObject) -> None:
     """A card with characters taken out or put in is read, or refused as a card."""
     text = MADE.to_json()

@@ -197,6 +197,25 @@ def test_network_without_an_answer_is_a_fault(pair: Pair, name: str, monkeypatch
     assert "no finite numbers" in event.why
 
 
+def test_defect_that_one_spectrum_meets_is_a_fault(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that nobody foresaw is a fault that asks to be reported; the spectra after it are named."""
+    whole = peaks.find
+
+    def defective(axis: Axis, counts: NDArray[np.floating]) -> Peaks:
+        if counts[-1] == 1.0:
+            msg = "index 7 is out of bounds"
+            raise IndexError(msg)
+        return whole(axis, counts)
+
+    monkeypatch.setattr(peaks, "find", defective)
+    slope = Spectrum(Axis.linear(150.0, 1400.0, 1.0), np.arange(1251.0), HERE)
+    first, second = readings([slope, build.spectrum("Quartz")], *pair)
+    assert isinstance(first, Fault)
+    assert first.origin is HERE
+    assert "IndexError: index 7 is out of bounds" in first.why
+    assert isinstance(second, Reading)
+
+
 def test_model_that_fails_ends_the_stream(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that can no longer be run is no fault of the spectrum: it is raised."""
 

@@ -124,6 +124,7 @@ def test_scattered_highest_counts_are_no_flat_top() -> None:
     counts = white(2)
     counts[::50] = 1e4
     counts[611:614] = 1e4
+    counts[[621, 622, 624, 625]] = 1e4
     assert assess(seen(counts), MODEL).saturated is None
 
 

@@ -285,6 +285,15 @@ def test_despike_leaves_lines(fwhm: float, height: float) -> None:
         assert np.array_equal(Despike().apply(axis, counts)[1], counts)
 
 
+@pytest.mark.parametrize(("points", "allowed", "left"), [(1, 1, 0), (2, 1, 2), (3, 3, 0), (4, 3, 4), (4, 4, 0)])
+def test_despike_takes_no_more_points_than_its_width(points: int, allowed: int, left: int) -> None:
+    """A spike as wide as the step allows is taken out, one point wider it is left."""
+    counts = np.random.default_rng(0).normal(100.0, 1.0, len(AXIS))
+    counts[150 : 150 + points] += 1e4
+    _, after = Despike(width=allowed).apply(AXIS, counts)
+    assert int((after > 1000.0).sum()) == left
+
+
 def test_despike_finds_the_spikes_beside_lines() -> None:
     """Spikes between the lines of a spectrum are found, and nothing else."""
     clean = measured()
@@ -303,6 +312,7 @@ def test_minmax_spans_0_to_1() -> None:
 
 
 @given(arrays.arrays(np.float64, 30, elements=st.floats(allow_nan=False, allow_infinity=False)))
+@INHERITED
 def test_minmax_never_overflows(counts: NDArray[np.float64]) -> None:
     """Any two different counts give 0..1, the widest range that numbers have included."""
     if counts.min() == counts.max():

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from raman_edge.errors import SpectrumError
@@ -66,6 +66,7 @@ def test_axis_that_does_not_increase_is_refused(second: float) -> None:
 
 
 @given(arrays.arrays(np.float64, st.integers(0, 20), elements=st.floats()))
+@settings(deadline=None)
 def test_axis_is_made_or_refused(shift: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
     """Any numbers are an axis exactly if they are finite, increase strictly, and are two at least."""
     good = shift.size > 1 and all(np.isfinite(shift)) and all(a < b for a, b in pairwise(shift))

@@ -120,6 +120,7 @@ def test_equal_scores_keep_the_librarys_order() -> None:
 
 
 @given(st.lists(UNIT, min_size=1, max_size=6))
+@settings(deadline=None)
 def test_nearest_is_the_most_similar(similarity: list[float]) -> None:
     """The nearest label is the one with the largest similarity, the first of several, as plain numbers."""
     got = nearest(NAMES[: len(similarity)], np.array(similarity, dtype=np.float32))
