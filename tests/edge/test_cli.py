@@ -215,7 +215,7 @@ def test_errors(arguments: list[str], code: int, said: str, model: Path, good: P
 
 def test_a_defect_is_70(model: Path, good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """An error that nobody foresaw ends with 70 and the lines a report needs, never as "some inputs failed"."""
-    monkeypatch.setattr("raman_edge.pipeline.identify", lambda *_: 1 / 0)
+    monkeypatch.setattr("raman_edge.pipeline.readings", lambda *_: 1 / 0)
     assert cli.main(["identify", str(good), "--model", str(model)]) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
 
