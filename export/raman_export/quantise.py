@@ -1,7 +1,7 @@
 """Static int8: U8 activations, S8 weights per channel, calibrated on training spectra.
 
-Measured elsewhere in this project's design: S8S8 and U8U8 are 2 to 4 times slower on
-x86 with VNNI, and dynamic quantisation does nothing for convolutions.
+The pair that processors with VNNI multiply in one instruction. Dynamic quantisation does
+nothing for convolutions.
 """
 
 from __future__ import annotations
