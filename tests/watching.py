@@ -1,0 +1,89 @@
+"""A folder source to test with: a memory in a dictionary, one pass, or a thread that reads."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.scan import Rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Self
+
+    from raman_edge.spectrum import Fault, Spectrum
+
+QUICK = Rules(poll_s=0.02, stable_s=0.1)
+Signature = tuple[int, int, int, int, int]
+
+
+class Remembered:
+    """A memory in a dictionary."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[Signature, str | None]] = {}
+        self.contents: set[str] = set()
+
+    def seen(self, path: str, signature: Signature) -> bool:
+        """Compare the state."""
+        return path in self.files and self.files[path][0] == signature
+
+    def known(self, sha256: str) -> bool:
+        """Look the content up."""
+        return sha256 in self.contents
+
+    def mark(self, path: str, signature: Signature, sha256: str | None) -> None:
+        """Remember state and content."""
+        self.files[path] = signature, sha256
+        if sha256:
+            self.contents.add(sha256)
+
+    def flush(self) -> None:
+        """Nothing is durable here."""
+
+
+def once(root: Path, memory: Remembered | None = None, **rules: object) -> list[Spectrum | Fault]:
+    """Return what a single pass gives."""
+    settings: dict[str, object] = {"poll_s": 0.02, "stable_s": 0.1}
+    settings.update(rules)
+    with FolderSource(root, memory or Remembered(), Rules(**settings), once=True) as source:  # type: ignore[arg-type]  # fields of Rules
+        return list(source)
+
+
+def names(values: list[Spectrum | Fault], root: Path) -> list[str]:
+    """Return where the values came from, relative to ``root``."""
+    return [os.path.relpath(value.origin.path, root) for value in values]
+
+
+class Watched:
+    """A source that is read in a thread."""
+
+    def __init__(self, root: Path, memory: Remembered | None = None, rules: Rules = QUICK) -> None:
+        self.stop = threading.Event()
+        self.values: list[Spectrum | Fault] = []
+        self.notes: list[str] = []
+        self._source = FolderSource(root, memory or Remembered(), rules, stop=self.stop, note=self.notes.append)
+        self._thread = threading.Thread(target=self._read)
+
+    def _read(self) -> None:
+        self.values.extend(self._source)
+
+    def __enter__(self) -> Self:
+        self._source.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop.set()
+        self._thread.join()
+        self._source.__exit__(*exc)
+
+    def wait_for(self, values: int = 0, notes: int = 0, patience_s: float = 30.0) -> None:
+        """Wait until so many values and notes have come."""
+        deadline = time.monotonic() + patience_s
+        while len(self.values) < values or len(self.notes) < notes:
+            assert time.monotonic() < deadline, f"waited for {values} values and {notes} notes, got {self.values} and {self.notes}"
+            time.sleep(0.005)
