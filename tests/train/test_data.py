@@ -10,7 +10,7 @@ import pytest
 from raman_edge.errors import ConfigError
 from raman_edge.recipe import MinMax, Recipe, Resample
 from raman_train.cli import main
-from raman_train.data import datasets, rruff, synthetic
+from raman_train.data import datasets, readers, rruff, synthetic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,8 +63,8 @@ def test_a_folder_and_a_zip_of_rruff_files_read_alike(tmp_path: Path) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         for file in folder.iterdir():
             archive.write(file, f"inside/{file.name}")
-    read, left_out = rruff.read(folder)
-    zipped, also = rruff.read(packed)
+    read, left_out = readers.read(folder)
+    zipped, also = readers.read(packed)
     assert read.labels.tolist() == zipped.labels.tolist() == ["Calcite", "Quartz"]
     assert read.lasers.tolist() == [532, 785]
     assert np.array_equal(read.counts, zipped.counts)
@@ -79,13 +79,13 @@ def test_the_header_beats_the_file_name(tmp_path: Path) -> None:
         Calcite__R000001__Raman__532__0__unoriented__Raman_Data_Processed__1=rruff_text("Vaterite"),
         FerrieriteK__R000002__Raman__532__0__unoriented__Raman_Data_Processed__2=rruff_text("Ferrierite-K"),
     )
-    assert rruff.read(folder)[0].labels.tolist() == ["Vaterite", "FerrieriteK"]
+    assert readers.read(folder)[0].labels.tolist() == ["Vaterite", "FerrieriteK"]
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     """No spectrum, no dataset: the message says what was left out."""
-    with pytest.raises(ConfigError, match="holds no RRUFF spectrum"):
-        rruff.read(folder_of(tmp_path, notes="nothing"))
+    with pytest.raises(ConfigError, match="holds no spectrum"):
+        readers.read(folder_of(tmp_path, notes="nothing"))
 
 
 def test_the_papers_arrays_lose_what_was_not_measured(tmp_path: Path) -> None:
@@ -102,11 +102,41 @@ def test_the_papers_arrays_lose_what_was_not_measured(tmp_path: Path) -> None:
         filename=np.array(["A__R010101-2__Raman__514__0__ccw__x__1.txt", "B__R010102__Raman__780__0__x__2.txt"]),
         in_dataset_1=np.array([True, False]),
     )
-    read, _ = rruff.read(path)
+    read, _ = readers.read(path)
     assert np.diff(read.start).tolist() == [1100, 1495]
     assert (read.spectrum(0).axis.start, read.spectrum(1).axis.stop) == (130.0, 1529.0)
     assert read.spectrum(1).counts.max() == 1.0
     assert (len(read.subset("dataset_1")), len(read.subset("dataset_2"))) == (1, 2)
+
+
+def archive(tmp_path: Path, name: str, **spectra: int) -> Path:
+    """Write a zip as RRUFF packs them, with so many spectra a mineral."""
+    packed = tmp_path / name
+    with zipfile.ZipFile(packed, "w") as made:
+        for mineral, count in spectra.items():
+            for number in range(count):
+                file = f"{mineral}__R{number:06}__Raman__532__0__unoriented__Raman_Data_Processed__{number}.txt"
+                made.writestr(file, rruff_text(mineral))
+    return packed
+
+
+def test_dataset_3_is_the_originals_of_2_to_20_spectra(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Labels with one spectrum or with 21 are left out; the census says what is left."""
+    packed = archive(tmp_path, "excellent_unoriented.zip", Calcite=21, Quartz=20, Gypsum=2, Talc=1)
+    assert main(["import", str(packed), "--out", str(tmp_path / "d.npz")]) == 0
+    assert "Dataset_3 22 of 2 labels" in capsys.readouterr().out
+    third = datasets.load(tmp_path / "d.npz").subset("dataset_3")
+    assert {label: third.labels.tolist().count(label) for label in set(third.labels.tolist())} == {"Quartz": 20, "Gypsum": 2}
+
+
+def test_dataset_3_is_not_chosen_from_a_mixture(tmp_path: Path) -> None:
+    """Beside other spectra, or from an archive of another name, the labels would be of other sizes: refused."""
+    native, _ = readers.read(archive(tmp_path, "excellent_unoriented.zip", Quartz=3))
+    other, _ = readers.read(archive(tmp_path, "fair_oriented.zip", Calcite=3))
+    for dataset, strangers in ((other, "3 of these 3"), (datasets.merge(native, other), "3 of these 6"), (synthetic.make(2, 1, 1), "2 of")):
+        with pytest.raises(ConfigError, match=strangers):
+            dataset.subset("dataset_3")
+        assert "Dataset_3 0" in dataset.census()
 
 
 def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
@@ -163,7 +193,7 @@ def test_import_prints_a_census(tmp_path: Path, capsys: pytest.CaptureFixture[st
 
 def test_the_real_database(real_data: Path) -> None:
     """The paper's arrays hold Dataset_1 and Dataset_2 as published."""
-    read, _ = rruff.read(real_data / "rruff" / "paper_datasets.npz")
+    read, _ = readers.read(real_data / "rruff" / "paper_datasets.npz")
     assert (len(read), len(set(read.labels.tolist()))) == (8578, 1332)
     first = read.subset("dataset_1")
     assert (len(first), len(set(first.labels.tolist()))) == (5292, 192)

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from raman_edge.recipe import Recipe
 
 SCHEMA = 1
+NATIVE = 4
+"""Bit of :attr:`Dataset.subsets`: an original of RRUFF's archive ``excellent_unoriented``."""
+DATASET_3_SPECTRA = (2, 20)
+"""Fewest and most spectra of a label of Dataset_3 (Zhou et al. 2022)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -39,7 +43,7 @@ class Dataset:
     names: NDArray[np.str_]
     """The spectrum's own name, unique, (n,)."""
     subsets: NDArray[np.uint8]
-    """Bit 0: in Dataset_1 of the paper, bit 1: in Dataset_2, (n,)."""
+    """Bit 0: in Dataset_1 of the paper, bit 1: in Dataset_2, bit 2: an original that Dataset_3 is chosen from, (n,)."""
 
     def __len__(self) -> int:
         return int(self.labels.size)
@@ -68,15 +72,33 @@ class Dataset:
         )
 
     def subset(self, name: str) -> Dataset:
-        """Return Dataset_1 or Dataset_2 of the paper, or all of it."""
+        """Return Dataset_1, 2 or 3 of the paper, or all of it; :class:`ConfigError` where it is not there."""
         if name == "all":
             return self
+        if name == "dataset_3":
+            return self.select(self._dataset_3())
         bit = {"dataset_1": 1, "dataset_2": 2}[name]
         which = np.flatnonzero(self.subsets & bit)
         if not which.size:
             msg = f"the dataset holds no spectrum of {name}: import the paper's arrays (paper_datasets.npz)"
             raise ConfigError(msg)
         return self.select(which)
+
+    def _dataset_3(self) -> NDArray[np.intp]:
+        """Return which spectra are Dataset_3: RRUFF's originals of labels with 2 to 20 of them.
+
+        Counted among the originals alone, or labels would be larger than the archive has them: a merged dataset is refused.
+        """
+        native = self.subsets & NATIVE > 0
+        if not native.all():
+            msg = (
+                f"dataset_3 is made of RRUFF's excellent_unoriented alone, and {int((~native).sum())} of these {len(self)} spectra "
+                "are not of it: import excellent_unoriented.zip under that name and by itself"
+            )
+            raise ConfigError(msg)
+        _, label, spectra = np.unique(self.labels, return_inverse=True, return_counts=True)
+        low, high = DATASET_3_SPECTRA
+        return np.flatnonzero((spectra[label] >= low) & (spectra[label] <= high))
 
     def without(self, specimens: Sequence[str]) -> Dataset:
         """Return the dataset without these specimens; :class:`ConfigError` for one that is not there."""
@@ -102,9 +124,16 @@ class Dataset:
                 f"lasers     {lasers}",
                 f"points     {points.min()} to {points.max()}, median {int(np.median(points))}",
                 f"range      starts {ends[0].min():.0f} to {ends[0].max():.0f}, ends {ends[1].min():.0f} to {ends[1].max():.0f} cm-1",
-                f"paper      Dataset_1 {int((self.subsets & 1 > 0).sum())}, Dataset_2 {int((self.subsets & 2 > 0).sum())}",
+                f"paper      Dataset_1 {int((self.subsets & 1 > 0).sum())}, Dataset_2 {int((self.subsets & 2 > 0).sum())}, {self._third()}",
             ]
         )
+
+    def _third(self) -> str:
+        """Return what the census says of Dataset_3."""
+        if not (self.subsets & NATIVE > 0).all():
+            return "Dataset_3 0"
+        chosen = self.labels[self._dataset_3()]
+        return f"Dataset_3 {chosen.size} of {np.unique(chosen).size} labels"
 
     def save(self, path: Path) -> None:
         """Write the dataset."""

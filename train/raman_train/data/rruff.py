@@ -14,7 +14,8 @@ from raman_edge import formats
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.spectrum import Origin
 
-from raman_train.data.datasets import Dataset
+from raman_train.data.datasets import NATIVE, Dataset
+from raman_train.data.rows import Row, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 PAPER_ARRAYS = frozenset({"intensity_u16", "raman_shift_cm1", "mineral", "filename", "in_dataset_1"})
 FULL_SCALE = 65535
+EXCELLENT = "excellent_unoriented"
+"""RRUFF's own name for the archive that Dataset_3 is chosen from."""
+FILE_NAME = re.compile(r".+__.+__(?:Raman|Broad_Scan)__")
+"""What RRUFF calls a Raman spectrum: mineral, id, method, laser and so on."""
 ID = re.compile(r"[RX]\d{6}")
 """An RRUFF id; what follows it in a file name (``-4``) tells crystals of one specimen apart."""
 
@@ -69,8 +74,12 @@ def paper_arrays(path: Path) -> Dataset:
 
 
 def originals(path: Path) -> tuple[Dataset, list[str]]:
-    """Read a zip or a folder of RRUFF text files; the second value says what was left out and why."""
-    rows: list[tuple[Spectrum, str, str]] = []
+    """Read a zip or a folder of RRUFF text files; the second value says what was left out and why.
+
+    The files do not say how well they are rated, only the name of RRUFF's archive does: what comes from one called
+    ``excellent_unoriented`` is marked as such, and Dataset_3 is chosen from that.
+    """
+    rows: list[Row] = []
     left_out: list[str] = []
     for name, data in _files(path):
         if "__" not in name or "_RAW_" in name:
@@ -81,11 +90,17 @@ def originals(path: Path) -> tuple[Dataset, list[str]]:
         except SpectrumError as error:
             left_out.append(f"{name}: {error}")
             continue
-        rows.append((spectrum, name, _mineral(spectrum, name)))
+        rows.append(Row(spectrum, _mineral(spectrum, name), specimen_of(name), name, laser_of(name)))
     if not rows:
         msg = f"{str(path)!r} holds no RRUFF spectrum; {len(left_out)} files were left out, such as {left_out[:2]}"
         raise ConfigError(msg)
-    return _dataset(rows), left_out
+    return gather(rows, NATIVE if path.stem == EXCELLENT else 0), left_out
+
+
+def holds_originals(folder: Path) -> bool:
+    """Whether at least half of a folder's files are named as RRUFF names its Raman spectra."""
+    named = [bool(FILE_NAME.match(file.name)) for file in folder.rglob("*") if file.is_file()]
+    return 2 * sum(named) >= len(named) > 0
 
 
 def _mineral(spectrum: Spectrum, name: str) -> str:
@@ -99,38 +114,16 @@ def _mineral(spectrum: Spectrum, name: str) -> str:
     return spelt if not plain or plain.lower() == re.sub(r"[^A-Za-z]", "", spelt).lower() else plain
 
 
-def _dataset(rows: list[tuple[Spectrum, str, str]]) -> Dataset:
-    names = [name for _, name, _ in rows]
-    lengths = [len(spectrum) for spectrum, _, _ in rows]
-    return Dataset(
-        shift=np.concatenate([spectrum.axis.shift for spectrum, _, _ in rows]).astype(np.float32),
-        counts=np.concatenate([spectrum.counts for spectrum, _, _ in rows]).astype(np.float32),
-        start=np.concatenate([[0], np.cumsum(lengths)]),
-        labels=np.array([mineral for _, _, mineral in rows]),
-        specimens=np.array([specimen_of(name) for name in names]),
-        lasers=np.array([laser_of(name) for name in names], dtype=np.int32),
-        names=np.array(names),
-        subsets=np.zeros(len(rows), dtype=np.uint8),
-    )
-
-
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of the text files in a zip or a folder, sorted by name."""
+    """Yield (name, bytes) of the files in a zip or a folder, sorted by name."""
     if path.is_dir():
-        yield from ((file.name, file.read_bytes()) for file in sorted(path.rglob("*.txt")))
+        yield from ((file.name, file.read_bytes()) for file in sorted(path.rglob("*")) if file.is_file())
         return
     try:
         with zipfile.ZipFile(path) as archive:
-            members: Iterable[str] = sorted(name for name in archive.namelist() if name.endswith(".txt"))
+            members: Iterable[str] = sorted(name for name in archive.namelist() if not name.endswith("/"))
             for name in members:
                 yield name.rsplit("/", 1)[-1], archive.read(name)
     except (OSError, zipfile.BadZipFile) as error:
         msg = f"{str(path)!r} is neither a folder nor a zip of RRUFF files: {error}"
         raise ConfigError(msg) from error
-
-
-def read(path: Path) -> tuple[Dataset, list[str]]:
-    """Read any of the forms RRUFF spectra come in."""
-    if path.suffix == ".npz":
-        return paper_arrays(path), []
-    return originals(path)

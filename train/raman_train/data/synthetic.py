@@ -20,6 +20,8 @@ GAUSSIAN = (1.0, 3.0)
 """Standard deviation of a line's Gaussian part (instrument), cm⁻¹."""
 LORENTZIAN = (1.0, 5.0)
 """Half width of a line's Lorentzian part (lifetime), cm⁻¹."""
+LASERS = (532, 785)
+"""Excitation of a specimen's exposures in turn, nm."""
 
 
 def make(materials: int = 12, specimens: int = 4, exposures: int = 2, seed: int = 0) -> Dataset:
@@ -43,7 +45,7 @@ def make(materials: int = 12, specimens: int = 4, exposures: int = 2, seed: int 
         start=np.arange(count + 1) * shift.size,
         labels=np.array(labels),
         specimens=np.array(specimen_names),
-        lasers=np.full(count, 532, dtype=np.int32),
+        lasers=np.array([LASERS[row % exposures % len(LASERS)] for row in range(count)], dtype=np.int32),
         names=np.array(names),
         subsets=np.zeros(count, dtype=np.uint8),
     )

@@ -1,0 +1,59 @@
+"""Whatever ``raman-train import`` is given: which reader it is for is told from what lies there."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+from raman_edge.errors import ConfigError
+
+from raman_train.data import datasets, folder, organics, rruff
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raman_train.data.datasets import Dataset
+
+READERS = (
+    (rruff.PAPER_ARRAYS, rruff.paper_arrays),
+    (organics.ARRAYS, organics.read),
+    (frozenset(datasets.Dataset.__slots__), datasets.load),
+)
+"""The arrays that tell what an ``.npz`` is, and who reads it."""
+
+
+def read(path: Path) -> tuple[Dataset, list[str]]:
+    """Read one path into a dataset; the second value says which files were left out and why.
+
+    A folder holds RRUFF text files (at least half of its files are named so) or any instrument files, a zip RRUFF text
+    files, an ``.npz`` the paper's arrays, handheld organics, or a dataset of our own. Raises :class:`ConfigError` for
+    anything else.
+    """
+    if not path.exists():
+        msg = f"{str(path)!r} is not there: expected a folder, a zip or an .npz"
+        raise ConfigError(msg)
+    if path.is_dir():
+        return rruff.originals(path) if rruff.holds_originals(path) else folder.read(path)
+    if path.suffix == ".npz":
+        return _arrays(path), []
+    return rruff.originals(path)
+
+
+def _arrays(path: Path) -> Dataset:
+    """Read an ``.npz``; which it is, its arrays tell."""
+    try:
+        with np.load(path, allow_pickle=False) as npz:
+            found = set(npz.files)
+        for arrays, reader in READERS:
+            if found >= arrays:
+                return reader(path)
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        msg = f"{str(path)!r} cannot be read as .npz: {error}"
+        raise ConfigError(msg) from error
+    msg = (
+        f"{str(path)!r} holds the arrays {sorted(found)}; expected the paper's ({sorted(rruff.PAPER_ARRAYS)}), "
+        f"handheld organics ({sorted(organics.ARRAYS)}) or a dataset of `raman-train import`"
+    )
+    raise ConfigError(msg)
