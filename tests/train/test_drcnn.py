@@ -109,3 +109,11 @@ def test_stacked_branches_equal_single_ones() -> None:
     slow = sum(w * network.supervise(level) for w, level in zip(weights, network.levels(spectra), strict=True))
     expected = network.dense(network.reconstruct(slow))
     torch.testing.assert_close(network.hidden(spectra), expected)
+
+
+def test_there_is_nothing_to_take_from_the_training_spectra() -> None:
+    """Preparing changes no number of it: all are learned."""
+    network = small()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.prepare(torch.rand(4, 64), torch.tensor([0, 1, 2, 3]))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from raman_train import evaluate
 from raman_train.config import DrcnnEdgeConfig
 from raman_train.models.drcnn_edge import DrcnnEdge
+from raman_train.models.search import Search
 
 TINY = DrcnnEdgeConfig(width=8, recursions=3, squeeze=4, embedding=16, spectral=12, spectral_weight=0.25)
 
@@ -16,7 +16,7 @@ def tiny(length: int = 200, config: DrcnnEdgeConfig = TINY) -> DrcnnEdge:
     """Return a small network that has seen its training spectra."""
     torch.manual_seed(0)
     network = DrcnnEdge(length, 5, config)
-    network.prepare(spectra(40, length))
+    network.prepare(spectra(40, length), torch.arange(40) % 5)
     return network.eval()
 
 
@@ -47,10 +47,10 @@ def test_a_cosine_is_the_weighted_sum_of_two_similarities() -> None:
 
 
 def test_the_stem_is_the_root_derivative_of_the_literature() -> None:
-    """Away from the ends the fixed convolution gives what scipy's Savitzky-Golay filter gives."""
+    """Away from the ends the fixed convolution gives what the √-derivative search compares."""
     seen = spectra(4)
     _, derivative = tiny().stem(seen)
-    expected = evaluate.root_derivative(seen.numpy())
+    expected = Search(200, 1, "root-derivative").embed(seen).numpy()
     got = derivative[:, 0, 0].numpy()
     got, expected = got[:, 8:-8], expected[:, 8:-8]
     cosine = (got * expected).sum(1) / np.linalg.norm(got, axis=1) / np.linalg.norm(expected, axis=1)
@@ -61,7 +61,7 @@ def test_principal_directions_keep_the_similarities() -> None:
     """With as many directions as spectra, projecting changes no cosine."""
     seen = spectra(10)
     network = tiny(config=DrcnnEdgeConfig(width=8, recursions=1, squeeze=4, embedding=16, spectral=40, spectral_weight=1.0))
-    network.prepare(seen)
+    network.prepare(seen, torch.arange(10) % 5)
     _, embedding = network(seen)
     _, derivative = network.stem(seen)
     rows = derivative[:, 0, 0]

@@ -96,7 +96,11 @@ def load(path: Path) -> Checkpoint:
         msg = f"checkpoint {str(file)!r}: {error}"
         raise ConfigError(msg) from error
     network = build(about.config.model, about.length, len(about.labels))
-    network.load_state_dict(tensors)
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        msg = f"checkpoint {str(file)!r} does not fit {about.config.system} as it is now: {error}. Train it again"
+        raise ConfigError(msg) from error
     network.eval()
     return Checkpoint(network, about, digest(tensors))
 

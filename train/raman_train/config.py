@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
@@ -12,7 +13,6 @@ from raman_edge.recipe import MinMax, Recipe, Resample
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NonNegative = Annotated[float, msgspec.Meta(ge=0)]
@@ -48,7 +48,51 @@ class DrcnnEdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     """Share of the √-derivative similarity in the embedding's cosine."""
 
 
-ModelConfig = DrcnnConfig | DrcnnEdgeConfig
+class LiuConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="liu", tag_field="name"):
+    """The network of Liu et al. 2017, arXiv 1708.09022."""
+
+    class_weighted: bool = True
+    """Weigh the cross-entropy by one over the size of the class, as the paper does."""
+
+
+class FanConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="fan", tag_field="name"):
+    """DeepCID, Fan et al., Analyst 144 (2019) 1789, with one output a class."""
+
+
+class ZhangCnnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="zhang_cnn", tag_field="name"):
+    """The convolutional network of Zhang et al., J. Raman Spectrosc. 51 (2020) 176."""
+
+
+class ZhangDnnConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="zhang_dnn", tag_field="name"):
+    """The dense network of the same paper."""
+
+
+class SangConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sang", tag_field="name"):
+    """VGG-19 in one dimension, Sang et al., Neural Process. Lett. 54 (2022) 677."""
+
+
+class SearchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="search", tag_field="name"):
+    """Library search: the best similarity of each class over every reference. Nothing is trained."""
+
+    similarity: Literal["cosine", "pearson", "derivative", "root-derivative"] = "root-derivative"
+    """Cosine of the spectra, of the centred spectra (HQI), of their first derivatives, of the derivatives of their roots."""
+
+
+class NeighboursConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="knn", tag_field="name"):
+    """The k nearest references vote, each with its cosine."""
+
+    k: Count = 5
+
+
+class SvmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="svm", tag_field="name"):
+    """A linear support vector machine (scikit-learn)."""
+
+    c: Positive = 1.0
+    """Inverse strength of the regularisation."""
+
+
+NetworkConfig = DrcnnConfig | DrcnnEdgeConfig | LiuConfig | FanConfig | ZhangCnnConfig | ZhangDnnConfig | SangConfig
+ModelConfig = NetworkConfig | SearchConfig | NeighboursConfig | SvmConfig
 
 
 class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +136,10 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: Positive = 2e-3
     """Learning rate; the peak, under one-cycle."""
     optimiser: Literal["adam", "adamw-onecycle"] = "adamw-onecycle"
+    clip_norm: NonNegative = 0.0
+    """Largest norm of the gradient of each weight tensor, as Keras' ``clipnorm`` has it; 0 clips nothing."""
+    compiled: bool | None = None
+    """Let ``torch.compile`` fuse the step; None does so on CUDA alone."""
     weight_decay: NonNegative = 0.02
     average: Fraction = 0.998
     """Decay of the moving average of the weights a step; 0 keeps none."""
@@ -107,9 +155,12 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     path: str
     """A dataset written by ``raman-train import``, or ``synthetic``."""
-    subset: Literal["all", "dataset_1", "dataset_2"] = "all"
-    protocol: Literal["spectrum", "sample", "none"] = "sample"
-    """``none`` keeps nothing apart: the refit after the measurement."""
+    subset: Literal["all", "dataset_1", "dataset_2", "dataset_3"] = "all"
+    protocol: Literal["spectrum", "sample", "laser", "open", "few-shot", "none"] = "sample"
+    """Who learns and who is asked, see :mod:`raman_train.data.splits`; ``none`` keeps nothing apart: the refit after the measurement."""
+    copies: Literal["none", "before_split", "after_split"] = "none"
+    """Copy the spectra of small classes to about 20 a class. Before the split, as Zhou 2022 has it,
+    the same spectrum stands on both sides; after the split only what is learned from is copied."""
     split_seed: int = 0
     leave_out: tuple[str, ...] = ()
     """Specimens that are not what their label says; docs/decisions/0006 names those of RRUFF."""
@@ -124,9 +175,29 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipe: Recipe = Recipe((Resample(start=30.0, stop=1599.0, step=1.0, outside="hold"), MinMax()))
 
     @property
+    def system(self) -> str:
+        """What tables call it: the network, or the similarity of a library search."""
+        return self.model.similarity if isinstance(self.model, SearchConfig) else str(self.model.__struct_config__.tag)
+
+    @property
     def sha256(self) -> str:
         """Digest of the configuration, as records and cards carry it."""
         return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+
+    @property
+    def settings_sha256(self) -> str:
+        """Digest of all but the seeds and where the data lies: runs with the same one may be averaged."""
+        data, training = msgspec.structs.replace(self.data, path="", split_seed=0), msgspec.structs.replace(self.training, seed=0)
+        return msgspec.structs.replace(self, data=data, training=training).sha256
+
+
+def of_model(name: str) -> Path:
+    """Return the configuration that ships for a system: its paper's recipe; :class:`ConfigError` lists those there are."""
+    shipped = {path.stem: path for path in sorted((Path(__file__).parent / "configs").glob("*.toml"))}
+    if name not in shipped:
+        msg = f"no configuration ships for {name!r}; there are {', '.join(shipped)}. Write another one and name it with --config"
+        raise ConfigError(msg)
+    return shipped[name]
 
 
 def read(path: Path, replaced: Sequence[str] = ()) -> Config:
@@ -137,7 +208,7 @@ def read(path: Path, replaced: Sequence[str] = ()) -> Config:
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
         for text in replaced:
-            _replace(raw, text)
+            replace(raw, text)
         return msgspec.convert(raw, Config)
     except OSError as error:
         msg = f"configuration {str(path)!r} cannot be read: {error.strerror}"
@@ -147,7 +218,7 @@ def read(path: Path, replaced: Sequence[str] = ()) -> Config:
         raise ConfigError(msg) from error
 
 
-def _replace(raw: dict[str, Any], text: str) -> None:
+def replace(raw: dict[str, Any], text: str) -> None:
     """Put one ``key.path=value`` into a parsed configuration."""
     key, equals, value = text.partition("=")
     if not equals:

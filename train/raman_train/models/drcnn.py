@@ -52,7 +52,7 @@ class Drcnn(nn.Module):
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # every convolution here has a bias
 
-    def prepare(self, spectra: Tensor) -> None:
+    def prepare(self, spectra: Tensor, classes: Tensor) -> None:
         """Take nothing: every number of this network is learned."""
 
     def levels(self, spectra: Tensor) -> list[Tensor]:
@@ -67,10 +67,11 @@ class Drcnn(nn.Module):
     def hidden(self, spectra: Tensor) -> Tensor:
         """Return the last hidden layer, (batch, 512)."""
         levels = self.levels(spectra)
-        # The branches share their weights: stacked on the batch axis they are one call.
-        supervised = self.supervise(torch.cat(levels)).unflatten(0, (self.recursions, -1))  # (D, batch, 512, n/8)
+        # The branches share their weights: stacked on the batch axis they are one call. As rows they keep their memory layout.
+        stacked = torch.cat([level.unsqueeze(2) for level in levels]).squeeze(2)  # (D batch, 128, n)
+        supervised = self.supervise(stacked).unflatten(0, (self.recursions, -1))  # (D, batch, 512, n/8)
         weights = self.level_weights / self.level_weights.sum()
-        together = torch.einsum("d,dbcl->bcl", weights.to(supervised.dtype), supervised)
+        together = (weights[:, None, None, None] * supervised).sum(0)
         hidden: Tensor = self.dense(self.reconstruct(together))
         return hidden
 

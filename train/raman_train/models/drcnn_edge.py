@@ -76,7 +76,7 @@ class DrcnnEdge(nn.Module):
         derivative = functional.conv2d(functional.pad(root, (half, half, 0, 0), mode="replicate"), self.kernel)
         return root, functional.normalize(derivative, dim=3)
 
-    def prepare(self, spectra: Tensor) -> None:
+    def prepare(self, spectra: Tensor, classes: Tensor) -> None:  # noqa: ARG002 - the contract of every system
         """Take the principal directions of the √-derivative from the training spectra (count, n)."""
         if not self.config.spectral:
             return

@@ -1,0 +1,211 @@
+"""Systems that only remember, against slow and independent computations of the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from raman_edge.errors import ConfigError
+from raman_train import checkpoint, config, runs
+from raman_train.config import NeighboursConfig, SearchConfig, SvmConfig
+from raman_train.models import build, svm
+from raman_train.models.neighbours import Neighbours
+from raman_train.models.search import Search, Similarity
+from raman_train.models.svm import Svm
+from scipy.signal import savgol_filter
+from sklearn.decomposition import PCA
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+from sklearn.svm import LinearSVC
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from raman_train.config import ModelConfig
+
+POINTS, CLASSES = 40, 6
+ABSENT = 4
+"""A class without a reference."""
+SIMILARITIES: list[Similarity] = ["cosine", "pearson", "derivative", "root-derivative"]
+EVERY: dict[str, ModelConfig] = {
+    **{name: SearchConfig(name) for name in SIMILARITIES},
+    "knn": NeighboursConfig(3),
+    "svm": SvmConfig(1.0),
+}
+
+
+def spectra(count: int, seed: int, points: int = POINTS) -> torch.Tensor:
+    """Return rough spectra, 0..1."""
+    return torch.rand(count, points, generator=torch.Generator().manual_seed(seed))
+
+
+def references() -> tuple[torch.Tensor, torch.Tensor]:
+    """Return 15 spectra of five classes, in no order, and none of the class ABSENT."""
+    return spectra(15, 1), torch.tensor([5, 0, 2, 1, 3, 0, 2, 5, 1, 3, 3, 2, 0, 0, 5])
+
+
+def compared(row: NDArray[np.float64], similarity: str) -> NDArray[np.float64]:
+    """Return what a similarity compares of one spectrum, as SCIENCE and scipy define it."""
+    changed = {
+        "cosine": lambda y: y,
+        "pearson": lambda y: y - y.mean(),
+        "derivative": lambda y: savgol_filter(y, 11, 2, deriv=1),
+        "root-derivative": lambda y: savgol_filter(np.sqrt(y), 11, 2, deriv=1),
+    }[similarity](row)
+    unit: NDArray[np.float64] = changed / np.linalg.norm(changed)
+    return unit
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_search_gives_the_best_similarity_of_each_class(similarity: Similarity) -> None:
+    """As one by one in double precision, ends of the spectrum included; a class without a reference scores -1."""
+    held, classes = references()
+    asked = spectra(7, 2)
+    system = Search(POINTS, CLASSES, similarity)
+    system.prepare(held, classes)
+    scores, embedding = system(asked)
+    for query, row in enumerate(asked.double().numpy()):
+        mine = compared(row, similarity)
+        np.testing.assert_allclose(embedding[query], mine, atol=1e-6)
+        for name in range(CLASSES):
+            theirs = [float(mine @ compared(held[i].double().numpy(), similarity)) for i in np.flatnonzero(classes == name)]
+            assert scores[query, name].item() == pytest.approx(max(theirs, default=-1.0), abs=1e-6)
+
+
+def test_pearson_is_the_correlation_coefficient() -> None:
+    """The hit quality index is numpy's own correlation."""
+    held, _ = references()
+    system = Search(POINTS, 15, "pearson")
+    system.prepare(held, torch.arange(15))
+    scores, _ = system(spectra(1, 2))
+    np.testing.assert_allclose(scores[0], np.corrcoef(spectra(1, 2).numpy(), held.numpy())[0, 1:], atol=1e-5)
+
+
+def test_a_reference_is_found_again() -> None:
+    """Asked for a reference itself, every search answers 1 and its class."""
+    held, classes = references()
+    for similarity in SIMILARITIES:
+        system = Search(POINTS, CLASSES, similarity)
+        system.prepare(held, classes)
+        scores, _ = system(held)
+        assert torch.equal(scores.argmax(1), classes)
+        torch.testing.assert_close(scores.amax(1), torch.ones(15))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_flat_or_dark_spectrum_gives_numbers(name: str) -> None:
+    """No input makes the outputs anything but finite, not even below zero."""
+    system = build(EVERY[name], POINTS, CLASSES)
+    system.prepare(*references())
+    for asked in (torch.zeros(2, POINTS), torch.ones(2, POINTS), -torch.ones(2, POINTS)):
+        scores, embedding = system(asked)
+        assert torch.isfinite(scores).all()
+        assert torch.isfinite(embedding).all()
+
+
+def test_a_derivative_of_too_few_points_is_refused() -> None:
+    """The window of the derivative has 11 points."""
+    assert Search(11, 2, "derivative")
+    with pytest.raises(ConfigError, match="11 points, the spectra have 10"):
+        Search(10, 2, "root-derivative")
+
+
+def test_neighbours_vote_with_their_cosines() -> None:
+    """By hand: references at 0°, 10°, 30° and 60° from the query; three vote, and two near ones together beat the nearest."""
+    angles = torch.deg2rad(torch.tensor([0.0, 10.0, 30.0, 60.0]))
+    system = Neighbours(2, 4, k=3)
+    system.prepare(7 * torch.stack([angles.cos(), angles.sin()], dim=1), torch.tensor([2, 0, 0, 1]))
+    scores, embedding = system(torch.tensor([[3.0, 0.0]]))
+    # cos 10° + cos 30° = 0.98481 + 0.86603; cos 0° = 1; the fourth has no vote.
+    torch.testing.assert_close(scores, torch.tensor([[1.85083, 0.0, 1.0, 0.0]]), atol=1e-5, rtol=0)
+    torch.testing.assert_close(embedding, torch.tensor([[1.0, 0.0]]))
+
+
+def test_one_neighbour_is_cosine_search() -> None:
+    """With k = 1 the answer is that of the cosine search, and more neighbours than references are as many as there are."""
+    one, search, all_of_them = Neighbours(POINTS, CLASSES, 1), Search(POINTS, CLASSES, "cosine"), Neighbours(POINTS, CLASSES, 99)
+    for system in (one, search, all_of_them):
+        system.prepare(*references())
+    asked = spectra(9, 3)
+    assert torch.equal(one(asked)[0].argmax(1), search(asked)[0].argmax(1))
+    torch.testing.assert_close(one(asked)[0].amax(1), search(asked)[0].amax(1))
+    held, classes = references()
+    cosines = torch.nn.functional.normalize(asked) @ torch.nn.functional.normalize(held).T
+    torch.testing.assert_close(all_of_them(asked)[0][:, 2], cosines[:, classes == 2].sum(1))
+
+
+@pytest.mark.parametrize("components", [14, 5])
+def test_svm_gives_scikit_learns_decision(components: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the classes seen, the decision function of scikit-learn's own pipeline; -1 for the class that was not."""
+    monkeypatch.setattr(svm, "COMPONENTS", components)
+    held, classes = references()
+    system = Svm(POINTS, CLASSES, c=2.0)
+    system.prepare(held, classes)
+    asked = spectra(7, 2)
+    theirs = make_pipeline(Normalizer(), PCA(components, svd_solver="full"), LinearSVC(C=2.0, random_state=0, tol=1e-6, max_iter=100_000))
+    expected = theirs.fit(held.double().numpy(), classes.numpy()).decision_function(asked.double().numpy())
+    scores, embedding = system(asked)
+    present = [name for name in range(CLASSES) if name != ABSENT]
+    np.testing.assert_allclose(scores[:, present], expected, atol=2e-2)
+    assert (scores[:, ABSENT] == -1).all()
+    torch.testing.assert_close(embedding, asked / asked.norm(dim=1, keepdim=True))
+
+
+def test_svm_with_two_classes_decides_for_both() -> None:
+    """scikit-learn gives one plane for two classes; here each has its own, and the training spectra are named."""
+    held, _ = references()
+    classes = torch.tensor([3, 1] * 7 + [3])
+    system = Svm(POINTS, CLASSES, c=1000.0)
+    system.prepare(held, classes)
+    scores, _ = system(held)
+    assert torch.equal(scores.argmax(1), classes)
+    torch.testing.assert_close(scores[:, 1], -scores[:, 3])
+
+
+def test_svm_needs_two_classes() -> None:
+    """One class is a mistake in the data, said as such."""
+    with pytest.raises(ConfigError, match="of one class.*needs two"):
+        Svm(POINTS, CLASSES, 1.0).prepare(spectra(3, 1), torch.tensor([2, 2, 2]))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_system_without_weights_has_no_loss(name: str) -> None:
+    """There is nothing to train, and asking for it is a mistake of the caller."""
+    system = build(EVERY[name], POINTS, CLASSES)
+    assert list(system.parameters()) == []
+    with pytest.raises(NotImplementedError, match=r"no weights to train: prepare\(\)"):
+        system.loss(*references())
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_checkpoint_holds_the_references(name: str, tmp_path: Path) -> None:
+    """Saved and loaded again, with however many references, a system says the same; other references give another digest."""
+    system, path = build(EVERY[name], POINTS, CLASSES).eval(), tmp_path / checkpoint.CHECKPOINT
+    held, classes = references()
+    system.prepare(held, classes)
+    about = checkpoint.About(
+        config=config.Config(model=EVERY[name], data=config.DataConfig("synthetic")), length=POINTS, labels=tuple("abcdef"),
+        spectra=15, specimens=15, epochs=0, seconds=0.0, device="", revision="",
+    )  # fmt: skip
+    checkpoint.save(path, system, about)
+    made = checkpoint.load(path)
+    asked = spectra(7, 2)
+    torch.testing.assert_close(made.network(asked), system(asked), rtol=0, atol=0)
+    assert made.sha256 == checkpoint.digest(system.state_dict())
+    system.prepare(held[:9], classes[:9])
+    assert checkpoint.digest(system.state_dict()) != made.sha256
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_run_needs_no_epoch(name: str, tmp_path: Path) -> None:
+    """`fit` and `evaluate` treat it like any other system: a checkpoint, a split and figures, and no training."""
+    smoke = Path(config.__file__).parent / "configs" / "smoke.toml"
+    model = {"knn": "{name='knn', k=3}", "svm": "{name='svm', c=10}"}.get(name, f"{{name='search', similarity='{name}'}}")
+    chosen = config.read(smoke, [f"model={model}"])
+    runs.fit(chosen, tmp_path, torch.device("cpu"), lambda _: None)
+    made = checkpoint.load(tmp_path)
+    result, _ = runs.measure(made, runs.prepare(chosen))
+    assert (result.system, result.epochs) == (name, 0)
+    assert result.main.top1 > 0.8
