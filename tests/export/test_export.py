@@ -18,6 +18,7 @@ from raman_export import export, graph, library, parity, quantise
 from raman_train import checkpoint, config, runs
 from raman_train.cli import main
 from raman_train.data import synthetic
+from scipy.signal import savgol_filter
 
 SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 
@@ -137,9 +138,21 @@ def test_a_paper_network_is_no_embedding(tmp_path: Path) -> None:
         export.run(tmp_path, tmp_path / "m.onnx", "fp32", None, [])
 
 
-def test_figures_need_something_kept_apart(tmp_path: Path) -> None:
-    """A refit on everything cannot be its own measurement."""
-    chosen = config.read(SMOKE, ["data.protocol=none", "training.epochs=1"])
+@pytest.mark.parametrize(("protocol", "says"), [("none", "kept nothing apart"), ("few-shot", "kept new species apart")])
+def test_figures_need_known_species_kept_apart(tmp_path: Path, protocol: str, says: str) -> None:
+    """A refit on everything cannot be its own measurement, and species it was never taught say nothing of its head."""
+    chosen = config.read(SMOKE, [f"data.protocol={protocol}", "training.epochs=1"])
     runs.fit(chosen, tmp_path, torch.device("cpu"), lambda _: None)
-    with pytest.raises(ConfigError, match="kept nothing apart"):
+    with pytest.raises(ConfigError, match=says):
         export.run(tmp_path, tmp_path / "m.onnx", "fp32", None, [tmp_path])
+
+
+def test_the_card_says_what_a_library_search_gets_right(exported: Path) -> None:
+    """The √-derivative search of the same references, asked the same questions, stands beside the network's figures."""
+    material = runs.prepare(config.read(SMOKE))
+    rows = savgol_filter(np.sqrt(material.features), 11, 2, deriv=1, axis=1)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    library, asked = material.split.library, material.split.test
+    named = material.classes[library][(rows[asked] @ rows[library].T).argmax(axis=1)]
+    told = Model.open(exported).card.provenance.measured
+    assert told["sample_top1_root_derivative_search"] == pytest.approx((named == material.classes[asked]).mean(), abs=1e-4)

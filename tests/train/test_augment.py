@@ -85,3 +85,29 @@ def test_mixing_keeps_the_larger_share() -> None:
     mixed = augment(mix_share=1.0).mix(line(100.0), line(300.0))
     assert (mixed[:, 100] >= 0.5 - 1e-6).all()
     assert (mixed[:, 300] > 0).any()
+
+
+def test_a_seed_means_the_same_in_every_version() -> None:
+    """The order of the draws is part of what a seed means: runs of an earlier version can be repeated."""
+    drawn = augment(seed=7).draw(3, 5)
+    again = torch.Generator().manual_seed(7)
+    columns = {"response": 6, "line_response": 40, "noise": 5}
+    normal = {"shift", "stretch", "response", "line_response", "slope", "bend", "twist", "noise"}
+    order = (
+        "shift far stretch width broadened response line_response slope bend twist height lit level noise "
+        "spike spike_height spiked low low_again low_cut high high_cut"
+    )
+    for name in order.split():
+        draw = torch.randn if name in normal else torch.rand
+        assert torch.equal(getattr(drawn, name), draw(3, columns.get(name, 1), generator=again)), name
+
+
+def test_rows_of_a_batch_are_changed_as_in_the_batch() -> None:
+    """Several processes draw for the whole batch and use their own rows: together they show what one process shows."""
+    whole = Augment(AugmentConfig(), 1.0, torch.Generator().manual_seed(5))
+    spectra, partners = line(150.0, count=6), line(250.0, count=6)
+    mixing, drawn = whole.draw_mixing(6), whole.draw(6, N)
+    expected = whole.change(whole.blend(spectra, partners, mixing), drawn)
+    for own in (slice(0, 2), slice(2, 6)):
+        made = whole.change(whole.blend(spectra[own], partners[own], mixing.rows(own)), drawn.rows(own))
+        torch.testing.assert_close(made, expected[own])

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raman_train import evaluate, metrics
-from raman_train.data.splits import Split
+from raman_train import metrics
 
 
 @settings(max_examples=50, deadline=None)
@@ -61,17 +60,65 @@ def test_auroc_of_separate_equal_and_reversed_scores() -> None:
     assert metrics.auroc(low, high) == 0.0
 
 
-def test_unknown_is_played_without_the_querys_own_species() -> None:
-    """The threshold keeps what the library knows and rejects what it does not."""
-    rng = np.random.default_rng(1)
-    centres = rng.normal(size=(20, 32))
-    classes = np.repeat(np.arange(20), 10)
-    embedding = centres[classes] + 0.15 * rng.normal(size=(200, 32))
-    embedding = (embedding / np.linalg.norm(embedding, axis=1, keepdims=True)).astype(np.float32)
-    unit = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).astype(np.float32)
-    test = np.arange(200) % 10 < 3
-    split = Split(np.flatnonzero(~test), np.empty(0, dtype=np.intp), np.flatnonzero(test))
-    decision, measured = evaluate.decision(evaluate.Answers(20 * embedding @ unit.T, embedding), classes, split, 20.0)
-    assert 0 < decision.unknown_below < 1
-    assert measured["unknown_auroc_library_only"] > 0.95
-    assert measured["known_kept"] > 0.8
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6))
+def test_top_is_the_slow_loop(seed: int, k: int) -> None:
+    """The true class is among the k best where fewer than k others score as high; what is not finite is never named."""
+    rng = np.random.default_rng(seed)
+    scores = rng.choice(np.array([-np.inf, 0.0, 0.25, 0.5, 1.0], dtype=np.float32), (8, 5))
+    truth = rng.integers(0, 5, 8)
+    right = []
+    for row, label in zip(scores.tolist(), truth.tolist(), strict=True):
+        others = [score for place, score in enumerate(row) if place != label]
+        right.append(row[label] > -np.inf and sum(score >= row[label] for score in others) < k)
+    assert metrics.top(scores, truth, k) == pytest.approx(np.mean(right))
+
+
+def test_a_constant_table_recognises_nothing() -> None:
+    """Ties never count in favour, wherever the true class stands; nor in precision and recall."""
+    scores = np.full((6, 3), 0.5, dtype=np.float32)
+    truth = np.array([0, 1, 2, 0, 1, 2])
+    assert [metrics.top(scores, truth, k) for k in (1, 2)] == [0.0, 0.0]
+    assert metrics.macro_top1(scores, truth) == 0.0
+    assert metrics.weighted(metrics.answers(scores, truth), truth)[1] == 0.0
+
+
+def test_what_cannot_be_named_is_never_right() -> None:
+    """A true class of minus infinity or no number is wrong, even where every class is."""
+    scores = np.array([[-np.inf, 0.1], [np.nan, 0.1], [-np.inf, -np.inf]], dtype=np.float32)
+    assert metrics.top(scores, np.zeros(3, dtype=np.intp), 1) == 0.0
+    assert metrics.top(scores, np.zeros(3, dtype=np.intp), 5) == 0.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_recall_is_top_1(seed: int) -> None:
+    """Weighted recall is the share of right answers, ties and all."""
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 4, (20, 5)).astype(np.float32)
+    truth = rng.integers(0, 5, 20)
+    assert metrics.weighted(metrics.answers(scores, truth), truth)[1] == pytest.approx(metrics.top(scores, truth, 1))
+
+
+def test_a_class_never_answered_has_a_precision_of_one() -> None:
+    """Two of A right, one B called A: precision (2·2/3 + 1·1)/3, recall 2/3, F1 (2·0.8 + 0)/3, as published code has it."""
+    precision, recall, f1 = metrics.weighted(np.array([0, 0, 0]), np.array([0, 0, 1]))
+    assert (precision, recall, f1) == (pytest.approx(7 / 9), pytest.approx(2 / 3), pytest.approx(1.6 / 3))
+
+
+def test_fpr_at_tpr_of_tables_read_by_eye() -> None:
+    """With 95 % of 20 known kept, one may fall; unknown at the threshold are accepted."""
+    known = np.arange(1, 21) / 20
+    assert metrics.fpr_at_tpr(known, np.array([0.0, 0.05, 0.09]), 0.95) == 0.0
+    assert metrics.fpr_at_tpr(known, np.array([0.05, 0.1, 0.5, 0.0]), 0.95) == 0.5
+    assert metrics.fpr_at_tpr(known, np.array([0.05, 0.1, 0.5, 0.0]), 1.0) == 0.75
+    assert metrics.fpr_at_tpr(np.ones(3), np.ones(3), 0.95) == 1.0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.lists(st.integers(0, 9), min_size=1, max_size=40))
+def test_fpr_at_tpr_keeps_what_it_promises(known: list[int], unknown: list[int]) -> None:
+    """The threshold is the highest of the known scores that keeps the share."""
+    kept = max(value for value in known if np.mean([score >= value for score in known]) >= 0.95)
+    expected = np.mean([score >= kept for score in unknown])
+    assert metrics.fpr_at_tpr(np.array(known, dtype=float), np.array(unknown, dtype=float), 0.95) == pytest.approx(expected)

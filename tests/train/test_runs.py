@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -45,9 +46,10 @@ def test_it_learns(run: Path) -> None:
     """On specimens it never saw, the smoke network names nine in ten."""
     made = checkpoint.load(run)
     result, _ = runs.measure(made, runs.prepare(made.about.config))
-    library = next(f for f in result.figures if f.system == "drcnn-edge library")
-    assert library.top1 >= 0.9
-    assert library.top1 <= library.top3 <= library.top5
+    assert result.main.ranking == "library"
+    assert result.main.top1 >= 0.9
+    assert result.main.top1 <= result.main.top3 <= result.main.top5
+    assert result.main.recall == pytest.approx(result.main.top1)
     assert result.test + result.train + result.validation == 96
 
 
@@ -98,7 +100,52 @@ def test_drcnn_trains_too(tmp_path: Path) -> None:
     runs.fit(chosen, tmp_path, CPU, lambda _: None)
     made = checkpoint.load(tmp_path)
     result, _ = runs.measure(made, runs.prepare(chosen))
-    assert {f.system for f in result.figures} == {"drcnn class head", "root-derivative search"}
+    assert result.system == "drcnn"
+    assert [row.ranking for row in result.figures] == ["head", "embedding"]
+    assert result.main.ranking == "head"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rankings", "measured", "apart"),
+    [
+        ("laser", ["head", "embedding", "library"], "ece", "0 unknown, 0 enrolled"),
+        ("open", ["head", "embedding", "library"], "open_auroc_fused", "16 unknown, 0 enrolled"),
+        ("few-shot", ["embedding"], "all_top1_2_shot", "0 unknown, 4 enrolled"),
+    ],
+)
+def test_every_protocol_is_measured(tmp_path: Path, protocol: str, rankings: list[str], measured: str, apart: str) -> None:
+    """Each protocol trains, is asked what it stands for, says so in its table, and survives its line of JSON."""
+    runs.fit(smoke(f"data.protocol={protocol}", "training.epochs=1"), tmp_path, CPU, lambda _: None)
+    made = checkpoint.load(tmp_path)
+    result, _ = runs.measure(made, runs.prepare(made.about.config))
+    assert [row.ranking for row in result.figures] == rankings
+    assert measured in result.measured
+    assert f"{result.unknown} unknown, {result.enrolled} enrolled" == apart
+    assert measured in runs.table(result)
+    assert msgspec.json.decode(msgspec.json.encode(result), type=runs.Result) == result
+    with np.load(tmp_path / "split.npz") as split:
+        assert {side: split[side].size for side in ("train", "test", "enrolled", "unknown")} == {
+            "train": result.train, "test": result.test, "enrolled": result.enrolled, "unknown": result.unknown,
+        }  # fmt: skip
+
+
+def test_the_same_questions_have_the_same_digest() -> None:
+    """It is of the names on each side: seed, copies and the order of references change it, the network does not."""
+    first = runs.prepare(smoke("data.protocol=spectrum"))
+    digests = [
+        runs.split_sha256(runs.prepare(smoke(*keys)))
+        for keys in (
+            ("data.protocol=spectrum", "training.seed=5", "model.width=4"),
+            ("data.protocol=spectrum", "data.split_seed=1"),
+            ("data.protocol=spectrum", "data.copies=before_split"),
+            ("data.protocol=spectrum", "data.copies=after_split"),
+        )
+    ]
+    assert digests[0] == runs.split_sha256(first)
+    assert len(set(digests)) == 4
+    few = runs.prepare(smoke("data.protocol=few-shot"))
+    turned = dataclasses.replace(few, split=dataclasses.replace(few.split, enrolled=few.split.enrolled[::-1]))
+    assert runs.split_sha256(turned) != runs.split_sha256(few)
 
 
 def test_a_folder_of_another_run_is_refused(run: Path) -> None:
@@ -147,7 +194,7 @@ def test_the_command_line_fits_evaluates_and_records(tmp_path: Path, capsys: pyt
     record = tmp_path / "results.jsonl"
     code = main(["evaluate", "--config", str(SMOKE), "--out", str(tmp_path / "run"), "--set", "training.epochs=2", "--record", str(record)])
     assert code == 0
-    assert "root-derivative search" in capsys.readouterr().out
+    assert "\nlibrary " in capsys.readouterr().out
     result = msgspec.json.decode(record.read_bytes(), type=runs.Result)
     assert result.protocol == "sample"
     assert result.epochs == 2

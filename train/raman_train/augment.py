@@ -7,13 +7,16 @@ time a spectrum is shown. One point is ``step`` cm⁻¹ wide.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.nn import functional as nn_functional
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor
+    from collections.abc import Callable
+
+    from torch import Generator
 
     from raman_train.config import AugmentConfig
 
@@ -23,92 +26,181 @@ FAR = 7.0
 """How much larger the shift of an uncalibrated instrument is."""
 MOST_CUT_LOW, MOST_CUT_HIGH = 0.16, 0.32
 """An instrument with a shorter range loses at most this share of the axis at either end."""
+KNOTS = (6, 40)
+"""Of the instrument's smooth response, and of what orientation does to single lines."""
+
+
+class Draws(NamedTuple):
+    """The random numbers of a batch, one row a spectrum; (batch, 1) unless said. Uniform in 0..1, or normal where said."""
+
+    shift: Tensor
+    """Normal."""
+    far: Tensor
+    stretch: Tensor
+    """Normal."""
+    width: Tensor
+    broadened: Tensor
+    response: Tensor
+    """Normal, (batch, 6)."""
+    line_response: Tensor
+    """Normal, (batch, 40)."""
+    slope: Tensor
+    """Normal, as are the next two: the coefficients of a cubic."""
+    bend: Tensor
+    twist: Tensor
+    height: Tensor
+    lit: Tensor
+    level: Tensor
+    noise: Tensor
+    """Normal, (batch, n)."""
+    spike: Tensor
+    spike_height: Tensor
+    spiked: Tensor
+    low: Tensor
+    low_again: Tensor
+    low_cut: Tensor
+    high: Tensor
+    high_cut: Tensor
+
+    def rows(self, which: slice) -> Draws:
+        """Return the numbers of some spectra of the batch."""
+        return Draws(*(drawn[which] for drawn in self))
+
+
+class Mixing(NamedTuple):
+    """The random numbers that mix a batch with its partners, uniform, (batch, 1)."""
+
+    share: Tensor
+    mixed: Tensor
+
+    def rows(self, which: slice) -> Mixing:
+        """Return the numbers of some spectra of the batch."""
+        return Mixing(*(drawn[which] for drawn in self))
 
 
 class Augment:
-    """Draws from its own generator, so that a seed gives the same run again."""
+    """Draws from its own generator, so that a seed gives the same run again.
+
+    Drawing is apart from doing: what is done is a function of its arguments alone, which can be
+    compiled, and several processes can draw the same numbers and each use its own rows.
+    """
 
     def __init__(self, config: AugmentConfig, step: float, generator: Generator) -> None:
         self._config = config
         self._step = step
         self._generator = generator
+        self._blur = _blur
 
     def __call__(self, spectra: Tensor) -> Tensor:
         """Return ``spectra`` (batch, n), changed and scaled 0..1 again."""
-        spectra = self._displace(spectra)
-        spectra = self._broaden(spectra)
-        spectra = _scale(self._respond(spectra))
-        spectra = self._spike(self._noise(self._baseline(spectra)))
-        return _scale(self._crop(spectra))
+        return self.change(spectra, self.draw(*spectra.shape))
 
     def mix(self, spectra: Tensor, partners: Tensor) -> Tensor:
         """Return convex mixes with ``partners`` of the same label, the own share at least half."""
-        share = 0.5 * self._uniform(spectra) * self._chosen(spectra, self._config.mix_share)
+        return self.blend(spectra, partners, self.draw_mixing(spectra.shape[0]))
+
+    def draw_mixing(self, batch: int) -> Mixing:
+        """Draw what :meth:`blend` needs."""
+        return Mixing(self._uniform(batch), self._uniform(batch))
+
+    def draw(self, batch: int, n: int) -> Draws:
+        """Draw what :meth:`change` needs for ``batch`` spectra of ``n`` points; the order is part of what a seed means."""
+        return Draws(
+            shift=self._normal(batch), far=self._uniform(batch), stretch=self._normal(batch),
+            width=self._uniform(batch), broadened=self._uniform(batch),
+            response=self._normal(batch, KNOTS[0]), line_response=self._normal(batch, KNOTS[1]),
+            slope=self._normal(batch), bend=self._normal(batch), twist=self._normal(batch),
+            height=self._uniform(batch), lit=self._uniform(batch),
+            level=self._uniform(batch), noise=self._normal(batch, n),
+            spike=self._uniform(batch), spike_height=self._uniform(batch), spiked=self._uniform(batch),
+            low=self._uniform(batch), low_again=self._uniform(batch), low_cut=self._uniform(batch),
+            high=self._uniform(batch), high_cut=self._uniform(batch),
+        )  # fmt: skip
+
+    def blend(self, spectra: Tensor, partners: Tensor, drawn: Mixing) -> Tensor:
+        """Return the mixes that ``drawn`` says."""
+        share = 0.5 * drawn.share * (drawn.mixed < self._config.mix_share).float()
         return spectra * (1 - share) + partners * share
 
-    def _uniform(self, like: Tensor, columns: int = 1) -> Tensor:
-        return torch.rand(like.shape[0], columns, generator=self._generator, device=like.device)
+    def change(self, spectra: Tensor, drawn: Draws) -> Tensor:
+        """Return ``spectra`` (batch, n) with everything done to them that ``drawn`` says, scaled 0..1 again."""
+        spectra = self._displace(spectra, drawn)
+        spectra = self._broaden(spectra, drawn)
+        spectra = _scale(self._respond(spectra, drawn))
+        spectra = self._spike(self._noise(self._baseline(spectra, drawn), drawn), drawn)
+        return _scale(self._crop(spectra, drawn))
 
-    def _normal(self, like: Tensor, columns: int = 1) -> Tensor:
-        return torch.randn(like.shape[0], columns, generator=self._generator, device=like.device)
+    def compiled(self) -> Callable[[Tensor, Draws], Tensor]:
+        """Return :meth:`change` as ``torch.compile`` fuses it, for batches of one size."""
+        # Complex numbers gain nothing from being compiled, and it warns of them.
+        self._blur = torch.compiler.disable(_blur)  # type: ignore[no-untyped-call]  # torch's own types
+        return torch.compile(self.change, dynamic=False)
 
-    def _chosen(self, like: Tensor, share: float) -> Tensor:
-        return (self._uniform(like) < share).float()
+    def _uniform(self, batch: int, columns: int = 1) -> Tensor:
+        return torch.rand(batch, columns, generator=self._generator, device=self._generator.device)
 
-    def _displace(self, spectra: Tensor) -> Tensor:
+    def _normal(self, batch: int, columns: int = 1) -> Tensor:
+        return torch.randn(batch, columns, generator=self._generator, device=self._generator.device)
+
+    def _displace(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Shift and stretch the axis, by linear interpolation."""
         n = spectra.shape[1]
-        shift = self._config.shift / self._step * self._normal(spectra) * (1 + (FAR - 1) * self._chosen(spectra, self._config.far_shift))
-        stretch = 1 + self._config.stretch * self._normal(spectra)
+        far = (drawn.far < self._config.far_shift).float()
+        shift = self._config.shift / self._step * drawn.shift * (1 + (FAR - 1) * far)
+        stretch = 1 + self._config.stretch * drawn.stretch
         place = (torch.arange(n, device=spectra.device) - n / 2) * stretch + n / 2 + shift
         return _interpolate(spectra, place)
 
-    def _broaden(self, spectra: Tensor) -> Tensor:
-        """Convolve with a Gaussian, in the frequency domain of the mirrored spectrum."""
-        n = spectra.shape[1]
-        sigma = self._config.broaden / FWHM / self._step * self._uniform(spectra) * self._chosen(spectra, self._config.broaden_share)
-        frequency = torch.fft.rfftfreq(2 * n, device=spectra.device)
-        mirrored = torch.cat([spectra, spectra.flip(1)], dim=1)
-        damped = torch.fft.rfft(mirrored) * torch.exp(-2 * (math.pi * sigma * frequency) ** 2)
-        broadened: Tensor = torch.fft.irfft(damped, n=2 * n)
-        return broadened[:, :n]
+    def _broaden(self, spectra: Tensor, drawn: Draws) -> Tensor:
+        """Convolve with a Gaussian."""
+        chosen = (drawn.broadened < self._config.broaden_share).float()
+        return self._blur(spectra, self._config.broaden / FWHM / self._step * drawn.width * chosen)
 
-    def _respond(self, spectra: Tensor) -> Tensor:
+    def _respond(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Multiply with a smooth response (the instrument) and a rougher one (the crystal's orientation)."""
-        for knots, strength in ((6, self._config.response), (40, self._config.line_response)):
-            curve = torch.exp(strength * self._normal(spectra, knots))
+        for knots, strength in ((drawn.response, self._config.response), (drawn.line_response, self._config.line_response)):
+            curve = torch.exp(strength * knots)
             spectra = spectra * nn_functional.interpolate(curve[:, None], size=spectra.shape[1], mode="linear", align_corners=True)[:, 0]
         return spectra
 
-    def _baseline(self, spectra: Tensor) -> Tensor:
+    def _baseline(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Add a cubic background."""
         place = torch.linspace(-1, 1, spectra.shape[1], device=spectra.device)
-        curve = self._normal(spectra) * place + self._normal(spectra) * place**2 + 0.5 * self._normal(spectra) * place**3
-        height = self._config.baseline * self._uniform(spectra) * self._chosen(spectra, self._config.baseline_share)
+        curve = drawn.slope * place + drawn.bend * place**2 + 0.5 * drawn.twist * place**3
+        height = self._config.baseline * drawn.height * (drawn.lit < self._config.baseline_share).float()
         return spectra + height * _scale(curve)
 
-    def _noise(self, spectra: Tensor) -> Tensor:
+    def _noise(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Add noise that grows with the square root of the signal on top of a constant part."""
         low, high = math.log(self._config.noise_low), math.log(self._config.noise_high)
-        sigma = torch.exp(low + (high - low) * self._uniform(spectra))
-        return spectra + sigma * self._normal(spectra, spectra.shape[1]) * (0.5 + spectra.clamp_min(0).sqrt())
+        sigma = torch.exp(low + (high - low) * drawn.level)
+        return spectra + sigma * drawn.noise * (0.5 + spectra.clamp_min(0).sqrt())
 
-    def _spike(self, spectra: Tensor) -> Tensor:
+    def _spike(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Add a cosmic spike of two points."""
-        n = spectra.shape[1]
-        place = (self._uniform(spectra) * (n - 2)).long()
-        height = 0.8 * self._uniform(spectra) * self._chosen(spectra, self._config.spike_share)
+        place = (drawn.spike * (spectra.shape[1] - 2)).long()
+        height = 0.8 * drawn.spike_height * (drawn.spiked < self._config.spike_share).float()
         spectra = spectra.scatter_add(1, place, height)
         return spectra.scatter_add(1, place + 1, 0.4 * height)
 
-    def _crop(self, spectra: Tensor) -> Tensor:
+    def _crop(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Cut the range at either end and hold the last value, as the recipe does."""
         n = spectra.shape[1]
         share = self._config.crop_share
-        low = MOST_CUT_LOW * n * self._uniform(spectra) * self._uniform(spectra) * self._chosen(spectra, share)
-        high = n - 1 - MOST_CUT_HIGH * n * self._uniform(spectra) * self._chosen(spectra, share)
+        low = MOST_CUT_LOW * n * drawn.low * drawn.low_again * (drawn.low_cut < share).float()
+        high = n - 1 - MOST_CUT_HIGH * n * drawn.high * (drawn.high_cut < share).float()
         place = torch.arange(n, device=spectra.device).expand_as(spectra)
         return spectra.gather(1, torch.maximum(torch.minimum(place, high), low).long())
+
+
+def _blur(spectra: Tensor, sigma: Tensor) -> Tensor:
+    """Convolve with a Gaussian of ``sigma`` points (batch, 1), in the frequency domain of the mirrored spectrum."""
+    n = spectra.shape[1]
+    frequency = torch.fft.rfftfreq(2 * n, device=spectra.device)
+    mirrored = torch.cat([spectra, spectra.flip(1)], dim=1)
+    damped = torch.fft.rfft(mirrored) * torch.exp(-2 * (math.pi * sigma * frequency) ** 2)
+    broadened: Tensor = torch.fft.irfft(damped, n=2 * n)
+    return broadened[:, :n]
 
 
 def _interpolate(spectra: Tensor, place: Tensor) -> Tensor:

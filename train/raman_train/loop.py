@@ -1,35 +1,34 @@
-"""The training loop: data, augmentation and network on one device, resumable after a kill."""
+"""The training loop: data, augmentation and network on one device, resumable after a kill, on one process or several."""
 
 from __future__ import annotations
 
-import copy
-import math
+import itertools
+import os
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 import torch
+from torch import nn
 
-from raman_train import checkpoint
+from raman_train import checkpoint, layout, optimiser
 from raman_train.augment import Augment
+from raman_train.device import precision, tuned
+from raman_train.distributed import ALONE
+from raman_train.state import Moving, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from raman_train.config import TrainingConfig
+    from raman_train.distributed import World
     from raman_train.models import Network
-
-WARM_UP = 0.2
-"""Share of the steps in which one-cycle's rate rises."""
-ADAM_BETAS = (0.9, 0.999)
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -50,53 +49,63 @@ class Examples:
     """(n, length) float32."""
     classes: Tensor
     """(n,) int64."""
+    step: float = 1.0
+    """Width of a point of the features, cm⁻¹."""
 
     @classmethod
-    def of(cls, features: NDArray[np.float32], classes: NDArray[np.intp], device: torch.device) -> Examples:
+    def of(cls, features: NDArray[np.float32], classes: NDArray[np.intp], device: torch.device, step: float = 1.0) -> Examples:
         """Move arrays to ``device``."""
-        return cls(torch.from_numpy(features).to(device), torch.from_numpy(classes.astype(np.int64)).to(device))
+        return cls(torch.from_numpy(features).to(device), torch.from_numpy(classes.astype(np.int64)).to(device), step)
 
     def __len__(self) -> int:
         return self.classes.shape[0]
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """Return the device called ``name``; ``auto`` is CUDA where there is one."""
+    """Return the device called ``name``; ``auto`` is CUDA where there is one, under ``torchrun`` this process's own."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
+    return torch.device(name, int(os.environ["LOCAL_RANK"])) if name == "cuda" and "LOCAL_RANK" in os.environ else torch.device(name)
 
 
 def fit(
-    network: Network, train: Examples, validation: Examples, config: TrainingConfig, folder: Path, tell: Callable[[Epoch], None]
-) -> tuple[Network, list[Epoch]]:
+    network: Network, train: Examples, validation: Examples, config: TrainingConfig, folder: Path, tell: Callable[[Epoch], None],
+    world: World = ALONE,
+) -> tuple[Network, list[Epoch]]:  # fmt: skip
     """Train ``network`` and return the one to keep (averaged, or best on validation) with its history.
 
-    The state after every epoch lies in ``folder``; called again after a kill, it goes on from there.
+    The state lies in ``folder``, at most half a minute and an epoch old, and not old at all where
+    ``tell`` raised; called again after a kill, training goes on from there. On a CPU it ends with
+    the very weights of a run that was never killed. In a ``world`` of several processes each takes
+    its rows of every batch, and the first one alone writes, measures and tells.
     """
-    run = _Run(network, train, config, folder)
-    while run.epoch < config.epochs and not run.impatient:
-        done = run.one_epoch(validation)
-        tell(done)
+    with tuned(train.features.device):
+        run = _Run(network, train, config, world, Store(folder / checkpoint.STATE, world))
+        while run.epoch < config.epochs and not run.impatient:
+            run.report(run.one_epoch(validation), tell)
+        run.save()
     return run.kept, run.history
 
 
 class _Run:
-    """The moving parts of a training: network, average, best, optimiser, generator, history."""
+    """A training under way. Within an epoch nothing waits for the device."""
 
-    def __init__(self, network: Network, train: Examples, config: TrainingConfig, folder: Path) -> None:
-        self._config, self._train, self._state = config, train, folder / checkpoint.STATE
-        self._device = train.features.device
-        self._generator = torch.Generator(self._device).manual_seed(config.seed)
-        self._network = network.to(self._device)
-        self._average = copy.deepcopy(self._network) if config.average else self._network
-        self.kept: Network = self._average
-        self._optimiser = _optimiser(self._network, config)
-        self._batches = max(1, len(train) // config.batch)
-        self._augment = Augment(config.augment, 1.0, self._generator) if config.augment else None
+    def __init__(self, network: Network, train: Examples, config: TrainingConfig, world: World, store: Store) -> None:
+        self._config, self._train, self._world, self._store = config, train, world, store
+        self._batch = min(config.batch, len(train))
+        self._batches = len(train) // self._batch  # whole ones: shapes never change
+        self._rows = world.rows(self._batch)
+        layout.channels_last(network)
+        self._moving = Moving(network, config)
+        self.history: list[Epoch] = msgspec.json.decode(store.resume(self._moving) or "[]", type=list[Epoch])
+        if self._compiles:
+            torch.compiler.reset()  # a process may train many networks, and the compiler gives up on the ninth form of one piece of code
+        loss = world.join(network, _Loss(network))
+        self._loss: Callable[[Tensor, Tensor], Tensor] = torch.compile(loss, dynamic=False) if self._compiles else loss
+        self._augment = Augment(config.augment, train.step, self._moving.generator) if config.augment else None
+        if self._augment:
+            self._change = self._augment.compiled() if self._compiles else self._augment.change
         self._partners = _Partners(train.classes) if config.augment and config.augment.mix_share else None
-        self.history: list[Epoch] = []
-        self._resume()
 
     @property
     def epoch(self) -> int:
@@ -104,83 +113,97 @@ class _Run:
         return len(self.history)
 
     @property
+    def kept(self) -> Network:
+        """The network that the training is for."""
+        return self._moving.best or self._moving.average.network
+
+    @property
     def impatient(self) -> bool:
         """Whether validation has not improved for ``patience`` epochs."""
         seen = [done.validation for done in self.history if done.validation is not None]
         return bool(self._config.patience and seen and len(seen) - 1 - int(np.argmax(seen)) >= self._config.patience)
 
+    @property
+    def _compiles(self) -> bool:
+        return self._moving.device.type == "cuda" if self._config.compiled is None else self._config.compiled
+
     def one_epoch(self, validation: Examples) -> Epoch:
-        """Show every training spectrum once, save the state, return the line for the history."""
+        """Show every training spectrum once and return the line for the history."""
         started = time.perf_counter()
-        self._network.train()
-        order = torch.randperm(len(self._train), generator=self._generator, device=self._device)
-        total = torch.zeros((), device=self._device)
+        self._moving.network.train()
+        if not self._world.leads:  # its own dropout; that of the first process goes on from the state
+            torch.manual_seed(self._config.seed + self._world.rank + self._world.size * (self.epoch + 1))
+        order = torch.randperm(len(self._train), generator=self._moving.generator, device=self._moving.device)
+        total = torch.zeros((), device=self._moving.device)
         for number in range(self._batches):
-            total += self._step(order[number * self._config.batch : (number + 1) * self._config.batch], number)
-        accuracy = _top1(self._average, validation) if len(validation) else None
-        done = Epoch(self.epoch, float(total) / self._batches, round(time.perf_counter() - started, 2), accuracy)
+            total += self._step(order[number * self._batch : (number + 1) * self._batch], number)
+        loss, accuracy = self._look(total / self._batches, validation)
+        done = Epoch(self.epoch, loss, round(time.perf_counter() - started, 2), accuracy)
         self.history.append(done)
         if self._config.patience and accuracy is not None and accuracy >= max(e.validation or 0 for e in self.history):
-            self.kept = copy.deepcopy(self._average)
-        self._save()
+            self._moving.keep_best()
         return done
 
     def _step(self, chosen: Tensor, number: int) -> Tensor:
-        spectra, classes = self._train.features[chosen], self._train.classes[chosen]
-        if self._augment:
-            if self._partners:
-                spectra = self._augment.mix(spectra, self._train.features[self._partners.of(chosen, self._generator)])
-            spectra = self._augment(spectra)
-        step = self.epoch * self._batches + number
-        for group in self._optimiser.param_groups:
-            group["lr"] = rate(step / (self._config.epochs * self._batches), self._config)
-        with _precision(self._device):
-            loss = self._network.loss(spectra, classes)
-        self._optimiser.zero_grad(set_to_none=True)
+        """Learn from the training spectra with indices ``chosen``, (batch,), and return their loss."""
+        moving, step = self._moving, self.epoch * self._batches + number
+        spectra, classes = self._show(chosen), self._train.classes[chosen[self._rows]]
+        for group in moving.optimiser.param_groups:
+            group["lr"] = optimiser.rate(step / (self._config.epochs * self._batches), self._config)
+        with precision(moving.device):
+            loss = self._loss(spectra, classes)
+        moving.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own types
-        self._optimiser.step()
-        self._follow(step)
+        optimiser.clip(moving.network, self._config.clip_norm)
+        moving.optimiser.step()
+        moving.average.follow(step)
         return loss.detach()
 
-    @torch.no_grad()
-    def _follow(self, step: int) -> None:
-        """Move the averaged weights a little towards the present ones."""
-        if self._average is self._network:
-            return
-        keep = min(self._config.average, (step + 1) / (step + 21))
-        for slow, fast in zip(self._average.state_dict().values(), self._network.state_dict().values(), strict=True):
-            if slow.is_floating_point():
-                slow.lerp_(fast, 1 - keep)
-            else:
-                slow.copy_(fast)
+    def _show(self, chosen: Tensor) -> Tensor:
+        """Return this process's own rows of a batch as they are shown, (rows, n); random numbers are drawn for the whole batch."""
+        spectra, rows = self._train.features[chosen[self._rows]], self._rows
+        if not self._augment:
+            return spectra
+        if self._partners:
+            partners = self._train.features[self._partners.of(chosen, self._moving.generator)[rows]]
+            spectra = self._augment.blend(spectra, partners, self._augment.draw_mixing(len(chosen)).rows(rows))
+        return self._change(spectra, self._augment.draw(len(chosen), spectra.shape[1]).rows(rows))
 
-    def _save(self) -> None:
-        parts = {"network": self._network, "average": self._average, "kept": self.kept}
-        tensors = {f"{part}/{name}": value.clone() for part, module in parts.items() for name, value in module.state_dict().items()}
-        for index, entry in self._optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser/{index}/{name}": torch.as_tensor(value).clone() for name, value in entry.items()}
-        tensors |= {"generator": self._generator.get_state().clone(), "dropout": _dropout_state(self._device).clone()}
-        checkpoint.write(self._state, tensors, msgspec.json.encode(self.history).decode())
+    def _look(self, loss: Tensor, validation: Examples) -> tuple[float, float | None]:
+        """Return loss and validation accuracy as numbers: here, once an epoch, the device is waited for."""
+        measured = (
+            _share_right(self._moving.average.network, validation) if len(validation) and self._world.leads else torch.zeros_like(loss)
+        )
+        together = self._world.as_first(torch.stack([self._world.mean(loss), measured]))
+        known, accuracy = together.tolist()
+        return known, round(accuracy, 5) if len(validation) else None
 
-    def _resume(self) -> None:
-        if not self._state.exists():
-            return
-        tensors, text = checkpoint.read(self._state)
-        self.history = msgspec.json.decode(text, type=list[Epoch])
-        self._network.load_state_dict(_part(tensors, "network/"))
-        self._average.load_state_dict(_part(tensors, "average/"))
-        self.kept = copy.deepcopy(self._average) if self._config.patience else self._average
-        self.kept.load_state_dict(_part(tensors, "kept/"))
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in _part(tensors, "optimiser/").items():
-            index, field = name.split("/")
-            state.setdefault(int(index), {})[field] = value
-        self._optimiser.load_state_dict({"state": state, "param_groups": self._optimiser.state_dict()["param_groups"]})
-        self._generator.set_state(tensors["generator"])
-        if self._device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["dropout"], self._device)
-        else:
-            torch.set_rng_state(tensors["dropout"])
+    def report(self, done: Epoch, tell: Callable[[Epoch], None]) -> None:
+        """Save the state where that is due, and tell of an epoch; whatever stops the run there loses nothing."""
+        if self._store.due:
+            self.save()
+        try:
+            if self._world.leads:
+                tell(done)
+        except BaseException:
+            self.save()
+            raise
+
+    def save(self) -> None:
+        """Write the state, unless that is done."""
+        self._store.write(self._moving, msgspec.json.encode(self.history).decode())
+
+
+class _Loss(nn.Module):
+    """A network's loss as a module, which is what can be compiled and shared out."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, spectra: Tensor, classes: Tensor) -> Tensor:
+        """Return the mean loss of a batch."""
+        return self.network.loss(spectra, classes)
 
 
 class _Partners:
@@ -198,46 +221,21 @@ class _Partners:
         return self._order[self._start[chosen] + (drawn * self._count[chosen]).long().clamp_max(self._count[chosen] - 1)]
 
 
-def rate(progress: float, config: TrainingConfig) -> float:
-    """Return the learning rate at ``progress`` 0..1: constant, or one-cycle with cosine flanks."""
-    if config.optimiser == "adam":
-        return config.rate
-    if progress < WARM_UP:
-        return config.rate * (0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * progress / WARM_UP)))
-    return config.rate * 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
-
-
-def _optimiser(network: Network, config: TrainingConfig) -> torch.optim.Optimizer:
-    if config.optimiser == "adam":
-        return torch.optim.Adam(network.parameters(), lr=config.rate, betas=ADAM_BETAS)
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    vectors = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=config.rate, betas=ADAM_BETAS)
-
-
-def _dropout_state(device: torch.device) -> Tensor:
-    """Return the state of the generator that dropout draws from; torch has one a device."""
-    return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
-
-
-def _precision(device: torch.device) -> AbstractContextManager[object]:
-    return torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext()
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
 @torch.no_grad()
 def outputs(network: Network, features: Tensor, batch: int = 256) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return logits (n, classes) and embeddings (n, e) of ``features`` (n, length), in evaluation mode."""
+    """Return logits (n, classes) and embeddings (n, e) of ``features`` (n, length), in evaluation mode, where the network lies."""
     network.eval()
-    made = [network(part) for part in torch.split(features, batch)]
+    device = next(itertools.chain(network.parameters(), network.buffers()), features).device
+    made = [network(part.to(device)) for part in torch.split(features, batch)]
     logits, embeddings = (torch.cat(part).float().cpu().numpy() for part in zip(*made, strict=True))
     return logits, embeddings
 
 
-def _top1(network: Network, examples: Examples) -> float:
-    logits, _ = outputs(network, examples.features)
-    return round(float((logits.argmax(axis=1) == examples.classes.cpu().numpy()).mean()), 5)
+@torch.no_grad()
+def _share_right(network: Network, examples: Examples, batch: int = 256) -> Tensor:
+    """Return the share of ``examples`` whose class has the highest logit, a number that stays on the device."""
+    network.eval()
+    with precision(examples.features.device):
+        parts = zip(torch.split(examples.features, batch), torch.split(examples.classes, batch), strict=True)
+        right = [(network(spectra)[0].argmax(1) == classes).sum() for spectra, classes in parts]
+    return torch.stack(right).sum() / len(examples)

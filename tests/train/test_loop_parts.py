@@ -1,0 +1,134 @@
+"""The parts of a training step: rate, average, memory layout, settings of the device."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from raman_train import device, layout, optimiser
+from raman_train.config import DrcnnConfig, TrainingConfig
+from raman_train.models import build
+from torch import nn
+
+
+def test_the_rate_rises_for_a_fifth_and_falls_to_nothing() -> None:
+    """One-cycle begins at 4 % of its peak, peaks after 20 % of the steps and ends at 0; Adam's rate stays."""
+    cycle = TrainingConfig(rate=0.01)
+    rates = [optimiser.rate(progress / 100, cycle) for progress in range(101)]
+    assert rates[0] == pytest.approx(0.0004)
+    assert max(rates) == rates[20] == 0.01
+    assert rates[100] == pytest.approx(0)
+    assert rates[:21] == sorted(rates[:21])
+    assert rates[20:] == sorted(rates[20:], reverse=True)
+    adam = TrainingConfig(rate=0.01, optimiser="adam")
+    assert {optimiser.rate(progress, adam) for progress in (0.0, 0.1, 0.9)} == {0.01}
+
+
+def test_only_matrices_decay() -> None:
+    """Biases, norms and level weights are left out of the weight decay."""
+    network = build(DrcnnConfig(recursions=1), 16, 2)
+    groups = optimiser.make(network, TrainingConfig(weight_decay=0.1)).param_groups
+    assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
+    assert [{weight.ndim > 1 for weight in group["params"]} for group in groups] == [{True}, {False}]
+    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
+
+
+def test_the_average_is_the_one_written_down() -> None:
+    """After every step: keep times the old average plus the rest of the new weights, keep rising from 1/21; counts are copied."""
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    average = optimiser.Average(network, 0.5)  # type: ignore[arg-type]  # any network will do
+    expected = network[0].weight.detach().clone()
+    for step in range(40):
+        with torch.no_grad():
+            network[0].weight.add_(1.0)
+            network[1].num_batches_tracked.add_(1)
+        average.follow(step)
+        keep = min(0.5, (step + 1) / (step + 21))
+        expected = keep * expected + (1 - keep) * network[0].weight.detach()
+    torch.testing.assert_close(average.network.get_parameter("0.weight"), expected)
+    assert average.network.get_buffer("1.num_batches_tracked") == 40
+    assert not torch.equal(average.network.get_parameter("0.weight"), network[0].weight)
+
+
+def test_without_average_the_network_is_its_own() -> None:
+    """At 0 there is no second network, and following changes nothing."""
+    network = nn.Linear(2, 3)
+    before = network.weight.detach().clone()
+    average = optimiser.Average(network, 0)  # type: ignore[arg-type]  # any network will do
+    average.follow(0)
+    assert average.network is network
+    assert torch.equal(network.weight, before)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"padding": 2}, {"padding": "same"}, {"stride": 2}, {"padding": 2, "dilation": 2}, {"groups": 2}, {"bias": False}]
+)
+def test_rows_are_convolved_as_ever(options: dict[str, object]) -> None:
+    """With channels last a convolution gives the numbers and gradients that ``Conv1d`` gives."""
+    torch.manual_seed(0)
+    plain = nn.Conv1d(4, 6, 5, **options)  # type: ignore[arg-type]  # the options of a convolution
+    rows = nn.Sequential(copy.deepcopy(plain))
+    layout.channels_last(rows)
+    assert type(rows[0]) is layout.RowConv
+    assert list(rows[0].state_dict()) == list(plain.state_dict())
+    seen = torch.randn(3, 4, 31)
+    made, expected = rows(seen), plain(seen)
+    torch.testing.assert_close(made, expected)
+    made.square().sum().backward()
+    expected.square().sum().backward()
+    torch.testing.assert_close(rows[0].weight.grad, plain.weight.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_from_one_convolution_to_the_next_channels_stay_last() -> None:
+    """Through ReLU, pool and stacking of DRCNN's nine levels nothing is laid out anew; before and after it there is little to move."""
+    network = build(DrcnnConfig(recursions=2), 64, 2)
+    layout.channels_last(network)
+    strides: list[tuple[int, ...]] = []
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv1d):
+            layer.register_forward_pre_hook(lambda _, inputs: strides.append(inputs[0].stride()))
+    network(torch.rand(3, 64))
+    assert len(strides) == 7
+    assert all(stride[1] == 1 for stride in strides[2:6])
+
+
+def test_what_pads_with_something_else_is_left_alone() -> None:
+    """Only zero padding has a form for rows."""
+    circular = nn.Sequential(nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular"))
+    layout.channels_last(circular)
+    assert type(circular[0]) is nn.Conv1d
+
+
+def test_a_gpu_is_tuned_for_the_length_of_a_training() -> None:
+    """TF32 and the search for the fastest convolution are on inside and as before outside, also after an error."""
+
+    def settings() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+
+    before = settings()
+    with device.tuned(torch.device("cuda")):
+        assert settings() == ("high", True)
+    assert settings() == before
+    with pytest.raises(ZeroDivisionError), device.tuned(torch.device("cuda")):
+        _ = 1 / 0
+    assert settings() == before
+    with device.tuned(torch.device("cpu")):
+        assert settings() == before
+
+
+def test_a_cpu_computes_in_fp32_and_a_gpu_in_bf16() -> None:
+    """The arithmetic of a step follows the device."""
+    assert not torch.is_autocast_enabled("cpu")
+    with device.precision(torch.device("cpu")):
+        assert not torch.is_autocast_enabled("cpu")
+        assert not torch.is_autocast_enabled("cuda")
+
+
+def test_dropout_goes_on_where_it_stood() -> None:
+    """Putting the state back gives the same masks again."""
+    cpu = torch.device("cpu")
+    kept = device.dropout_state(cpu)
+    first = torch.rand(5)
+    device.set_dropout_state(kept, cpu)
+    assert torch.equal(torch.rand(5), first)
