@@ -1,0 +1,59 @@
+"""Means and differences over runs, and how surely they may be said.
+
+All intervals are two-sided, 95 %, from Student's t. Splits of one dataset share most of their spectra, so that
+they say how far a figure moves from split to split, not how it would on specimens nobody has measured yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean, or a difference of means."""
+
+    value: float
+    half: float | None
+    """Half width of its interval; None where a single run allows none."""
+    n: int
+    """Runs, or splits in common."""
+
+
+def mean(values: Sequence[float]) -> Estimate:
+    """Return the mean of one or more values; mean ± t(n - 1) s / √n."""
+    n = len(values)
+    half = _t(n - 1) * float(np.std(values, ddof=1)) / np.sqrt(n) if n > 1 else None
+    return Estimate(float(np.mean(values)), half, n)
+
+
+def paired(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Estimate | None:
+    """Return the mean of ours - theirs over the splits both have; None without one."""
+    common = sorted(ours.keys() & theirs.keys())
+    return mean([ours[split] - theirs[split] for split in common]) if common else None
+
+
+def unpaired(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
+    """Return the difference of two means of different splits (Welch 1947); n is the smaller number of runs."""
+    difference, n = float(np.mean(ours) - np.mean(theirs)), min(len(ours), len(theirs))
+    if n < 2:  # noqa: PLR2004 - a variance needs two
+        return Estimate(difference, None, n)
+    squares = [float(np.var(values, ddof=1)) / len(values) for values in (ours, theirs)]
+    if not sum(squares):
+        return Estimate(difference, 0.0, n)
+    freedom = sum(squares) ** 2 / sum(s**2 / (len(v) - 1) for s, v in zip(squares, (ours, theirs), strict=True))
+    return Estimate(difference, _t(freedom) * float(np.sqrt(sum(squares))), n)
+
+
+def _t(freedom: float) -> float:
+    """Return how many standard errors the interval reaches to either side."""
+    return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))

@@ -1,0 +1,37 @@
+"""``raman-train evaluate``: train, unless that is done, and measure on what was kept apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raman_train.cli import options as shared
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    one = commands.add_parser("evaluate", help="train (unless that is done) and measure on what was kept apart")
+    shared.add_run(one)
+    one.add_argument("--record", type=Path, metavar="FILE.jsonl", help="append the result as one line of JSON")
+    one.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print the table, append the line."""
+    import msgspec  # noqa: PLC0415 - only what the command needs
+
+    from raman_train import checkpoint, loop, runs  # noqa: PLC0415 - torch takes seconds to import
+
+    chosen = shared.configuration(options)
+    if not (options.out / checkpoint.CHECKPOINT).exists():
+        runs.fit(chosen, options.out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
+    made = checkpoint.load(options.out)
+    result, _ = runs.measure(made, runs.prepare(made.about.config))
+    print(runs.table(result))
+    if options.record:
+        with options.record.open("ab") as file:
+            file.write(msgspec.json.encode(result) + b"\n")
+    return 0

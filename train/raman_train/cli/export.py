@@ -1,0 +1,32 @@
+"""``raman-train export --onnx``: a checkpoint becomes what the edge runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    one = commands.add_parser("export", help="write a checkpoint as the model and library that the edge runs")
+    one.add_argument("--onnx", action="store_true", required=True, help="the format: ONNX, the only one there is")
+    one.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint or the run folder that holds it")
+    one.add_argument("out", type=Path, metavar="OUT.onnx")
+    one.add_argument("--data", type=Path, metavar="FILE.npz", help="dataset the library is made from (default: the training's)")
+    one.add_argument("--precision", choices=["int8", "fp32"], default="int8")
+    one.add_argument(
+        "--measured", type=Path, action="append", default=[], metavar="RUN",
+        help="run whose held-out figures go into the card; the first one gives the thresholds",
+    )  # fmt: skip
+    one.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Export and print the report."""
+    from raman_export import export  # noqa: PLC0415 - onnx and torch take seconds to import
+
+    print(export.run(options.checkpoint, options.out, options.precision, options.data, options.measured))
+    return 0

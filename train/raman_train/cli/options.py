@@ -1,0 +1,55 @@
+"""What several commands share: which run, on which device, and how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from raman_train.config import Config
+    from raman_train.loop import Epoch
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name a run."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--config", type=Path, metavar="FILE.toml", help="a configuration of your own")
+    which.add_argument("--model", metavar="NAME", help="a system as its paper trains it, such as drcnn, liu, root-derivative")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a key, such as data.protocol=spectrum")
+    add_device(parser)
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names the device."""
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+
+def configuration(options: argparse.Namespace) -> Config:
+    """Return the configuration that the options name."""
+    from raman_train import config  # noqa: PLC0415 - only what the command needs
+
+    return config.read(options.config or config.of_model(options.model), options.set)
+
+
+class Progress:
+    """Says on stderr how far a training is: a live bar on a terminal, a line an epoch elsewhere."""
+
+    def __init__(self, epochs: int) -> None:
+        from rich.console import Console  # noqa: PLC0415 - only what the command needs
+
+        self._console = Console(stderr=True)
+        self._epochs = epochs
+
+    def __call__(self, done: Epoch) -> None:
+        """Tell of one more epoch."""
+        left = done.seconds * (self._epochs - done.epoch - 1)
+        checked = "" if done.validation is None else f"  validation top-1 {done.validation:.4f}"
+        filled = round(30 * (done.epoch + 1) / self._epochs)
+        bar = "━" * filled + "╌" * (30 - filled)
+        self._console.print(
+            f"{bar} epoch {done.epoch + 1}/{self._epochs}  loss {done.loss:.4f}{checked}  {done.seconds:.1f} s, {left / 60:.1f} min left",
+            markup=False, highlight=False, end="\r" if self._console.is_terminal and left else "\n",
+        )  # fmt: skip

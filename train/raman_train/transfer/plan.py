@@ -1,0 +1,91 @@
+"""How each system is taught: as its own configuration says, with what ``systems.toml`` changes, changed key by key."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import msgspec
+from raman_edge.errors import ConfigError
+
+from raman_train import config
+from raman_train.benchmark.grid import CLASSICAL_SYSTEMS, SYSTEMS
+from raman_train.config import ModelConfig, TrainingConfig
+from raman_train.models.search import Similarity
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raman_edge.recipe import Recipe
+
+    from raman_train.transfer.lines import Start
+
+FILE = Path(__file__).with_name("systems.toml")
+SEARCH = "search"
+"""Short for every library search there is."""
+
+
+class System(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A system and its two trainings; neither for a system that only keeps its references."""
+
+    model: ModelConfig
+    pretraining: TrainingConfig | None = None
+    """On the source."""
+    retraining: TrainingConfig | None = None
+    """On the target, from the source's weights or from none; both as long."""
+
+    def sha256(self, start: Start, recipe: Recipe) -> str:
+        """Digest of the model, the preprocessing and those trainings that ``start`` has: all but data, seed and fold."""
+        trainings = {"references": [], "scratch": [self.retraining], "enrolled": [self.pretraining]}
+        return _digest([self.model, recipe, start, trainings.get(start, [self.pretraining, self.retraining])])
+
+    def pretrained_sha256(self, recipe: Recipe, source_sha256: str) -> str:
+        """Digest of all that the pretrained weights depend on."""
+        return _digest([self.model, recipe, self.pretraining, source_sha256])
+
+
+def read(names: Sequence[str], replaced: Sequence[str] = ()) -> dict[str, System]:
+    """Return the named systems in this order; :class:`ConfigError` for a name or key there is none of.
+
+    ``replaced`` are ``key.path=value`` texts. ``retraining.epochs=20`` means every network named,
+    ``zhang_dnn.retraining.epochs=20`` that one.
+    """
+    wanted = [one for name in names for one in (get_args(Similarity) if name == SEARCH else [name])]
+    unknown = [name for name in wanted if name not in SYSTEMS]
+    if unknown or not wanted:
+        msg = f"--systems: {', '.join(map(repr, unknown)) or 'nothing'} is none of {', '.join([*SYSTEMS, SEARCH])}"
+        raise ConfigError(msg)
+    networks = {name: _network(name) for name in wanted if name not in CLASSICAL_SYSTEMS}
+    for text in replaced:
+        own = text.split(".", 1)[0] in SYSTEMS
+        where, rest = text.split(".", 1) if own else ("", text)
+        for table in [networks[where]] if where in networks else [] if own else networks.values():
+            config.replace(table, rest)
+    return {name: _system(name, networks.get(name) or {"model": _packaged(name)["model"]}) for name in wanted}
+
+
+def _digest(of: object) -> str:
+    return hashlib.sha256(msgspec.json.encode(of)).hexdigest()
+
+
+def _packaged(name: str) -> dict[str, Any]:
+    return tomllib.loads(config.of_model(name).read_text("utf-8"))
+
+
+def _network(name: str) -> dict[str, Any]:
+    """Return model and trainings of a network, to be changed and then converted."""
+    packaged, changes = _packaged(name), tomllib.loads(FILE.read_text("utf-8"))
+    trainings = {
+        part: packaged["training"] | changes["all"][part] | changes.get(name, {}).get(part, {}) for part in ("pretraining", "retraining")
+    }
+    return {"model": packaged["model"], **trainings}
+
+
+def _system(name: str, raw: object) -> System:
+    try:
+        return msgspec.convert(raw, System)
+    except msgspec.ValidationError as error:
+        msg = f"transfer, system {name!r}: {error}"
+        raise ConfigError(msg) from error
