@@ -15,6 +15,8 @@ from raman_train.benchmark import grid, results, sweep, work
 from raman_train.benchmark.budget import Budget
 from raman_train.benchmark.pace import Pace
 from raman_train.cli import main
+from raman_train.cli.told import Told
+from raman_train.loop import Epoch
 from sweeping import Clock, Remembering, jobs, write_configs
 
 
@@ -215,6 +217,21 @@ def test_the_command_says_what_is_left_and_what_failed(capsys: pytest.CaptureFix
     said = capsys.readouterr().err
     assert "2 failed" in said
     assert "failed  cosine-everything-sample-0: ConfigError: dataset 'nowhere.npz'" in said
+
+
+def test_a_budget_in_which_no_epoch_ends_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """The same command again would come no further; after an epoch it would."""
+    (job,) = jobs(Path("runs"))
+    told = Told([job], Pace())
+    told.begins(job)
+    told.ended(work.Stopped(job.cell))
+    assert "give it a longer --budget" in capsys.readouterr().err
+    told.begins(job)
+    told.epoch(job, Epoch(0, 1.0, 2.0))
+    told.ended(work.Stopped(job.cell))
+    said = capsys.readouterr().err
+    assert "the time is up" in said
+    assert "longer" not in said
 
 
 def test_the_command_tells_of_a_torn_line(capsys: pytest.CaptureFixture[str]) -> None:

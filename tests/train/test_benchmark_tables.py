@@ -95,13 +95,19 @@ def test_a_protocol_shows_what_it_alone_measures(protocol: str) -> None:
     """Measured figures are columns with their intervals; a system without one has a dash, one that was not run nothing."""
     lines = three("cosine", protocol=protocol, measured={"auroc": 0.9}, unknown=40)
     lines[1] = line("cosine", 1, 0.92, protocol=protocol, measured={"auroc": 0.8}, unknown=40)
-    lines[2] = line("cosine", 2, 0.94, protocol=protocol, measured={"auroc": 0.7, "fpr95": 0.25}, unknown=40)
+    lines[2] = line("cosine", 2, 0.94, protocol=protocol, measured={"auroc": 0.7, "fpr_95": 0.25}, unknown=40)
     table = tables.render([*lines, line("svm", protocol=protocol)])[protocol]
-    assert "| system | top-1 | auroc | fpr95 | n |" in table
+    assert "| system | top-1 | auroc | fpr 95 | n |" in table
     assert row(table, "cosine") == ["cosine", "**0.9200** ± 0.0497", f"0.8000 ± {T2 * 0.1 / 3**0.5:.4f}", "0.2500 †", "3"]
     assert row(table, "svm")[2:4] == ["–", "–"]
     assert row(table, "liu")[1] == "not run"
     assert "40 unknown" in table
+
+
+def test_what_was_counted_is_a_range_and_no_mean() -> None:
+    """551 and 665 spectra were asked: that is no estimate of anything. A share of 1 is none of these."""
+    lines = [line(seed=seed, protocol="few-shot", measured={"asked": asked, "kept": 1.0}) for seed, asked in enumerate((665.0, 551.0))]
+    assert row(tables.render(lines)["few-shot"], "cosine")[2:4] == ["551 to 665", "1.0000 ± 0.0000"]
 
 
 def test_how_sure_a_system_is_has_a_table_of_those_that_say_so() -> None:

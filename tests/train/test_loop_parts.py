@@ -46,7 +46,7 @@ def test_the_average_is_the_one_written_down() -> None:
         average.follow(step)
         keep = min(0.5, (step + 1) / (step + 21))
         expected = keep * expected + (1 - keep) * network[0].weight.detach()
-    torch.testing.assert_close(average.network.get_parameter("0.weight"), expected)
+        torch.testing.assert_close(average.network.get_parameter("0.weight"), expected)
     assert average.network.get_buffer("1.num_batches_tracked") == 40
     assert not torch.equal(average.network.get_parameter("0.weight"), network[0].weight)
 

@@ -8,9 +8,13 @@
     sweep       cells one after the other, in this process
     cluster     the same cells as tasks of a Ray cluster
     results     the lines on disk
+    pace        how long cells took, to say how long others will
     intervals   means and differences, and how surely they may be said
     paper       what the paper reports
-    tables      Markdown
+    rows        results in the order of the tables
+    markdown    what stands in one place of a table
+    tables      one table each
+    comparisons paired differences, and what a random split is worth
     gaps        what was not run, and the commands that fill it in
     document    tables into a document, between its markers
 """

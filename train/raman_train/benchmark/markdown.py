@@ -45,10 +45,12 @@ def average(results: Sequence[Result], name: str) -> str:
 
 
 def measured(results: Sequence[Result], name: str) -> str:
-    """Return the mean of one of ``Result.measured`` with its interval, over the runs that have it."""
+    """Return the mean of one of ``Result.measured`` with its interval, over the runs that have it; of counts, their range."""
     values = [result.measured[name] for result in results if name in result.measured]
     if not values:
         return NOTHING if results else ""
+    if max(values) > 1 and all(value.is_integer() for value in values):
+        return span(int(value) for value in values)
     found = intervals.mean(values)
     return f"{found.value:.4f} {ONE_RUN}" if found.half is None else f"{found.value:.4f} ± {found.half:.4f}"
 

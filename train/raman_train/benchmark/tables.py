@@ -91,7 +91,7 @@ def _measured(_: str, rows: Rows) -> str:
         return ""
     names, best = _names(rows), markdown.best(rows.values())
     return markdown.table(
-        ["system", "top-1", *names, "n"],
+        ["system", "top-1", *_spoken(names), "n"],
         (
             [system, markdown.top1(done, best), *(markdown.measured(done, n) for n in names), str(len(done))]
             for system, done in rows.items()
@@ -106,12 +106,16 @@ def _only_measured(_: str, rows: Rows) -> str:
         return ""
     able = {system: done for system, done in rows.items() if any(result.measured for result in done)}
     made = ([system, *(markdown.measured(done, name) for name in names), str(len(done))] for system, done in able.items())
-    return markdown.table(["system", *names, "n"], made)
+    return markdown.table(["system", *_spoken(names), "n"], made)
 
 
 def _names(rows: Rows) -> list[str]:
     """Return what was measured, in the order the results have it."""
     return list(dict.fromkeys(name for results in rows.values() for result in results for name in result.measured))
+
+
+def _spoken(names: Sequence[str]) -> list[str]:
+    return [name.replace("_", " ") for name in names]
 
 
 def _runs(results: Sequence[Result]) -> str:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from raman_train.benchmark.pace import spoken
-from raman_train.benchmark.work import Busy, Failed, Finished
+from raman_train.benchmark.work import Busy, Failed, Finished, Stopped
 from raman_train.cli.options import Progress
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class Told:
         self._waiting = {job.cell: job.config.training.epochs for job in jobs}
         self._count, self._pace = len(jobs), pace
         self._progress: Progress | None = None
+        self._epochs: int | None = None
+        """Of the present cell, now; None where nobody tells of epochs."""
 
     def say(self, text: str) -> None:
         """Write one line."""
@@ -31,20 +33,26 @@ class Told:
 
     def begins(self, job: Job) -> None:
         """A cell is being worked off."""
-        self._progress = Progress(job.config.training.epochs)
+        self._progress, self._epochs = Progress(job.config.training.epochs), 0
         self.say(f"[{self._count - len(self._waiting) + 1}/{self._count}] {job.cell}")
 
     def epoch(self, _: Job, done: Epoch) -> None:
         """One more epoch of it is done."""
-        if self._progress:
+        if self._progress is not None and self._epochs is not None:
             self._progress(done)
+            self._epochs += 1
 
     def ended(self, outcome: Outcome) -> None:
         """A cell came to an end, one way or another."""
         self._waiting.pop(outcome.cell, None)
         if isinstance(outcome, Finished):
             self._pace.saw(outcome.cell, outcome.result, outcome.seconds)
-        self.say(f"        {_ended(outcome)}{self.left()}")
+        if isinstance(outcome, Stopped):
+            self.say(
+                f"        {outcome.cell}: the time is up{' before an epoch was: give it a longer --budget' if self._epochs == 0 else ''}"
+            )
+        else:
+            self.say(f"        {_ended(outcome)}{self.left()}")
 
     def left(self) -> str:
         """Return how long the cells that are left will take, as far as that is known."""
@@ -55,7 +63,7 @@ class Told:
         return f"; {len(waiting)} left, {' and '.join(parts)}" if waiting else ""
 
 
-def _ended(outcome: Outcome) -> str:
+def _ended(outcome: Finished | Failed | Busy) -> str:
     match outcome:
         case Finished(cell, result, seconds):
             return f"{cell}: top-1 {result.main.top1:.4f} ± {result.main.interval:.4f} in {spoken(seconds)}"
@@ -63,5 +71,3 @@ def _ended(outcome: Outcome) -> str:
             return f"{cell} failed: {why}"
         case Busy(cell):
             return f"{cell}: another process does it"
-        case _:
-            return f"{outcome.cell}: stopped, the time is up"
