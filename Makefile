@@ -9,8 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEFAULT := edge/raman_edge/assets/default.onnx
 DATA ?= ../shared/data
 CONFIG := train/raman_train/configs/drcnn-edge.toml
+# The embedded default has six levels and was measured after 16 epochs.
+EMBEDDED := --set model.recursions=6 --set training.epochs=16
+BENCHMARK := $(BIN)/raman-train benchmark
+ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo test check format bench figures default clean
+.PHONY: help demo test check format bench benchmark figures default clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -37,12 +41,21 @@ bench: $(VENV)/.dev  ## measure the edge on this machine: cold start, millisecon
 runs/rruff.npz: $(VENV)/.dev
 	$(BIN)/raman-train import $(DATA)/rruff/paper_datasets.npz $(DATA)/rruff/excellent_unoriented.zip --out $@
 
-figures: runs/rruff.npz  ## train and measure drcnn-edge on Dataset_2, both protocols (three runs of about 11 minutes on two cores)
-	$(BIN)/raman-train evaluate --config $(CONFIG) --out runs/sample
-	$(BIN)/raman-train evaluate --config $(CONFIG) --set data.protocol=spectrum --out runs/spectrum
-	$(BIN)/raman-train evaluate --config $(CONFIG) --set data.split_seed=1 --out runs/sample-1
+runs/rruff-native.npz: $(VENV)/.dev
+	$(BIN)/raman-train import $(DATA)/rruff/excellent_unoriented.zip --out $@
 
-default: figures  ## make the embedded default again: refit on everything, export int8 with its library
+benchmark: runs/rruff.npz runs/rruff-native.npz  ## measure what two cores can in hours; goes on where it stopped (BUDGET=30m stops it)
+	$(BENCHMARK) --systems drcnn-edge,cosine,pearson,derivative,root-derivative,knn --datasets dataset_1,dataset_2 --protocols spectrum,sample --seeds 0-4 $(if $(BUDGET),--budget $(BUDGET))
+	$(BENCHMARK) --systems root-derivative --datasets dataset_2 --protocols laser,open,few-shot --seeds 0-4 $(if $(BUDGET),--budget $(BUDGET))
+	$(BENCHMARK) --write $(ARTICLE)
+
+figures: benchmark  ## draw the pictures of docs/benchmarks from the benchmark's runs
+	$(BIN)/raman-train figures runs/benchmark/drcnn-edge-dataset_1-sample-0-* --out docs/benchmarks/figures
+
+default: runs/rruff.npz  ## make the embedded default again: measure, refit on everything, export int8 with its library
+	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --out runs/sample
+	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.protocol=spectrum --out runs/spectrum
+	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.split_seed=1 --out runs/sample-1
 	$(BIN)/raman-train fit --config train/raman_train/configs/default.toml --out runs/default
 	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --measured runs/sample --measured runs/spectrum
 
