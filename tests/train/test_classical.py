@@ -166,7 +166,7 @@ def test_svm_with_two_classes_decides_for_both() -> None:
 
 def test_svm_needs_two_classes() -> None:
     """One class is a mistake in the data, said as such."""
-    with pytest.raises(ConfigError, match="of one class.*needs two"):
+    with pytest.raises(ConfigError, match=r"of one class.*needs two"):
         Svm(POINTS, CLASSES, 1.0).prepare(spectra(3, 1), torch.tensor([2, 2, 2]))
 
 

@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 EDGE = ("training.epochs=3", "model.dropout=0")
 DRCNN = (
-    "training.epochs=2", "training.optimiser=adam", "training.rate=0.001", "model={name='drcnn', recursions=2}",
+    "training.epochs=1", "training.optimiser=adam", "training.rate=0.001", "model={name='drcnn', recursions=2}",
     "recipe.steps=[{type='resample@1', start=100, stop=1500, step=40}, {type='minmax@1'}]",
 )  # fmt: skip
 TWICE = """
@@ -160,7 +160,7 @@ def test_two_processes_train_what_one_trains(
     )  # fmt: skip
     assert made.returncode == 0, made.stderr
     assert made.stdout.split() == [str(folder / "two" / checkpoint.CHECKPOINT) for folder in (edge, large)]
-    assert [line.split()[2] for line in made.stderr.splitlines() if "epoch" in line] == ["2/3", "3/3", "1/2", "2/2"]
+    assert [line.split()[2] for line in made.stderr.splitlines() if "epoch" in line] == ["2/3", "3/3", "1/1"]
     compare(edge, 1e-6, only_matrices=True)
     compare(large, 1e-9, only_matrices=False)
 

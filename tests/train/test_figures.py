@@ -2,73 +2,28 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
-import msgspec
 import numpy as np
 import pytest
-import torch
-from matplotlib.collections import PolyCollection
-from matplotlib.colors import to_hex
 from matplotlib.container import ErrorbarContainer
 from matplotlib.image import imread
+from pictures import confused, history, mistakes, points, texts
 from raman_edge.errors import ConfigError
-from raman_train import checkpoint, config, evaluate, figures, metrics, runs
-from raman_train.cli import main
-from raman_train.figures import album, class_size, confusion, finished, learning, levels, pairs, reliability, style
+from raman_train import figures, metrics
+from raman_train.figures import class_size, confusion, learning, levels, pairs, reliability, style
 from raman_train.figures.intervals import wilson
-from raman_train.loop import Epoch
-from raman_train.models import build
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
-SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 HOSTILE = ["$x$", "_", r"\frac{1}{2}", "<b>&\n石 $"]
 """Names that a drawing library may take for something else."""
-
-
-def texts(figure: Figure) -> list[str]:
-    """Return every text of a figure."""
-    ticks = [label for axes in figure.axes for label in (*axes.get_xticklabels(), *axes.get_yticklabels())]
-    return [text.get_text() for text in (*figure.findobj(mpl.text.Text), *ticks) if text.get_text()]
-
-
-def points(axes: Axes) -> list[NDArray[np.float64]]:
-    """Return the (x, y) of each line of data, in drawing order."""
-    return [np.asarray(line.get_xydata()) for line in axes.lines]
-
-
-def history(*losses: float, validation: tuple[float | None, ...] = ()) -> list[Epoch]:
-    """Return the history of a training with these losses."""
-    checked = validation or (None,) * len(losses)
-    return [Epoch(i, loss, 1.0, seen) for i, (loss, seen) in enumerate(zip(losses, checked, strict=True))]
-
-
-def mistakes(*given: tuple[int, int, int], classes: int = 12, right: int = 5) -> NDArray[np.intp]:
-    """Return counts in which every class is ``right`` times right, and (true, answered, times) wrong."""
-    counts = right * np.eye(classes, dtype=np.intp)
-    for true, answered, times in given:
-        counts[true, answered] += times
-    return counts
-
-
-def confused(*labels: str) -> list[pairs.Confused]:
-    """Return confusions of each label with the next one."""
-    rng = np.random.default_rng(0)
-
-    def reference(label: str) -> pairs.Reference:
-        return pairs.Reference(label, label, rng.random(50, dtype=np.float32), 0.5)
-
-    return [
-        pairs.Confused(true, wrong, 2, 3, true, rng.random(50, dtype=np.float32), reference(true), reference(wrong))
-        for true, wrong in zip(labels, [*labels[1:], labels[0]], strict=True)
-    ]
 
 
 # --- every picture -------------------------------------------------------------------------
@@ -224,167 +179,6 @@ def test_ordinals(number: int, said: str) -> None:
     assert levels.ordinal(number) == said
 
 
-# --- confusion -----------------------------------------------------------------------------
-
-
-def test_confusions_are_counted_by_truth_and_answer() -> None:
-    """Rows are what it was, columns what was said."""
-    got = confusion.counted(np.array([0, 0, 1, 2]), np.array([0, 2, 1, 1]), 3)
-    assert got.tolist() == [[1, 0, 1], [0, 1, 0], [0, 1, 0]]
-
-
-def test_the_most_frequent_confusion_comes_first() -> None:
-    """Right answers are none; of equals the first class comes first."""
-    found = confusion.most_confused(mistakes((4, 2, 3), (1, 0, 9), (0, 7, 3)), 3)
-    assert found == [(1, 0, 9), (0, 7, 3), (4, 2, 3)]
-
-
-def test_confused_classes_are_neighbours() -> None:
-    """A block holds what is confused with each other, in either direction; the worst block is first, the never confused are in none."""
-    assert confusion.blocks(mistakes((0, 9, 2), (9, 3, 1), (5, 6, 8), (6, 5, 1))) in ([[5, 6], [0, 9, 3]], [[5, 6], [3, 9, 0]])
-
-
-def test_a_chain_of_single_mistakes_makes_no_giant_block() -> None:
-    """Blocks stay small enough for their names, and are cut where the fewest confusions are."""
-    chain = mistakes(*((i, i + 1, 1 if i == 3 else 4) for i in range(11)))
-    found = confusion.blocks(chain, most=4)
-    assert all(2 <= len(members) <= 4 for members in found)
-    assert sorted(found[0]) in ([0, 1, 2, 3], [4, 5, 6, 7])
-
-
-def cells(axes: Axes) -> dict[tuple[int, int], int]:
-    """Return count by (row, column) of the overview."""
-    (drawn,) = (artist for artist in axes.collections if isinstance(artist, PolyCollection) and artist.get_array() is not None)
-    corners = [path.vertices[:4].mean(axis=0) - 0.5 for path in drawn.get_paths()]
-    return {(round(float(y)), round(float(x))): int(n) for (x, y), n in zip(corners, drawn.get_array(), strict=True)}
-
-
-def test_the_overview_holds_every_cell() -> None:
-    """Every count is drawn once, at its place in the order that the blocks give."""
-    counts = mistakes((0, 9, 2), (9, 3, 1), (5, 6, 8))
-    order = [5, 6, *confusion.blocks(counts)[1], 1, 2, 4, 7, 8, 10, 11]
-    figure = confusion.draw(counts, [f"class {i}" for i in range(12)], "drcnn")
-    expected = {(order.index(row), order.index(column)): int(n) for (row, column), n in np.ndenumerate(counts) if n}
-    assert cells(figure.axes[0]) == expected
-
-
-def test_a_block_is_drawn_with_names_and_counts() -> None:
-    """Every count of the block, its names with how many were asked, and the answers outside of it."""
-    counts = mistakes(*((0, i, 10 - i) for i in range(1, 9)), classes=9)
-    figure = confusion.draw(counts, [f"class {i}" for i in range(9)], "drcnn")
-    (members,) = confusion.blocks(counts)
-    block = next(axes for axes in figure.axes if axes.get_title("left").startswith("A"))
-    drawn = {(round(t.get_position()[1] - 0.5), round(t.get_position()[0] - 0.5)): t.get_text() for t in block.texts}
-    expected = {(r, c): str(counts[true, said]) for r, true in enumerate(members) for c, said in enumerate(members) if counts[true, said]}
-    assert sorted(members) == list(range(8)), "class 8 is the least confused, and one too many"
-    assert drawn == expected | {(members.index(0), 8): "2"}
-    assert [tick.get_text() for tick in block.get_yticklabels()] == [f"class {i} ({49 if i == 0 else 5})" for i in members]
-    assert [tick.get_text() for tick in block.get_xticklabels()] == [*(f"class {i}" for i in members), "others"]
-    assert "44 of 89 spectra confused, 42 of them within the blocks below" in " ".join(texts(figure))
-
-
-def test_1332_classes_still_say_something() -> None:
-    """The worst blocks are drawn and framed, the rest is counted, and no cell is too small to see."""
-    rng = np.random.default_rng(0)
-    counts = mistakes(*((i, (i + 7) % 1332, n) for i, n in enumerate(rng.integers(0, 3, 1332).tolist())), (4, 900, 30), classes=1332)
-    figure = confusion.draw(counts, [f"mineral {i}" for i in range(1332)], "drcnn")
-    assert sum(axes.get_title("left")[1:3] == ": " for axes in figure.axes) == confusion.SHOWN
-    (drawn,) = (artist for artist in figure.axes[0].collections if isinstance(artist, PolyCollection) and artist.get_array() is not None)
-    assert np.ptp(drawn.get_paths()[0].vertices[:, 0]) > 1332 / 200
-    assert "A–H" in texts(figure)
-
-
-@pytest.mark.parametrize("classes", [1, 5])
-def test_no_confusion_is_said(classes: int) -> None:
-    """A perfect system, even of one class, gets its overview and the good news."""
-    figure = confusion.draw(mistakes(classes=classes), ["a"] * classes, "drcnn")
-    assert cells(figure.axes[0]) == {(i, i): 5 for i in range(classes)}
-    assert any("no confusion" in text for text in texts(figure))
-
-
-def test_nothing_asked_is_no_matrix() -> None:
-    """An empty test part is refused."""
-    with pytest.raises(ConfigError, match="test part is empty"):
-        confusion.draw(np.zeros((3, 3), dtype=np.intp), ["a", "b", "c"], "drcnn")
-
-
-# --- confused pairs ------------------------------------------------------------------------
-
-
-def toy_library() -> pairs.Library:
-    """Return six spectra of three classes: one reference each of 0 and 1, two of 2; the last two are asked."""
-    embedding = np.array([[1, 0], [0, 1], [0.6, 0.8], [0.8, 0.6], [0.96, 0.28], [0.6, 0.8]], dtype=np.float32)
-    return pairs.Library(
-        features=np.arange(24, dtype=np.float32).reshape(6, 4),
-        embedding=embedding,
-        classes=np.array([0, 1, 2, 2, 2, 2]),
-        labels=["zero", "one", "two"],
-        names=np.array([f"R{i}" for i in range(6)]),
-        references=np.arange(4),
-    )
-
-
-def test_a_confused_pair_holds_query_and_nearest_references() -> None:
-    """The query's own features, and of either class the reference most similar to it, with that similarity."""
-    scores = np.array([[0.9, 0.0, 0.5], [0.1, 0.2, 0.6]], dtype=np.float32)
-    (one,) = pairs.pick(toy_library(), np.array([4, 5]), scores)
-    assert (one.true, one.answered, one.count, one.asked, one.name) == ("two", "zero", 1, 2, "R4")
-    assert one.query.tolist() == [16, 17, 18, 19]
-    assert one.nearest_true is not None
-    assert one.nearest_answered is not None
-    assert (one.nearest_true.name, one.nearest_answered.name) == ("R3", "R0")
-    assert one.nearest_true.similarity == pytest.approx(0.8 * 0.96 + 0.6 * 0.28)
-    assert one.nearest_answered.similarity == pytest.approx(0.96)
-
-
-def test_the_query_shown_is_the_median_one() -> None:
-    """Neither the closest call nor the worst blunder stands for a confusion."""
-    library = pairs.Library(
-        features=np.arange(5, dtype=np.float32)[:, None], embedding=np.ones((5, 1), dtype=np.float32), classes=np.array([0, 1, 1, 1, 1]),
-        labels=["zero", "one"], names=np.array(list("abcde")), references=np.array([0]),
-    )  # fmt: skip
-    scores = np.array([[0.9, 0.1], [0.5, 0.4], [0.6, 0.3], [0.1, 0.3]], dtype=np.float32)
-    (one,) = pairs.pick(library, np.arange(1, 5), scores)
-    assert (one.name, one.count, one.asked) == ("d", 3, 4)
-    assert one.nearest_true is None, "the library holds none of class one"
-
-
-def test_pairs_are_drawn_over_each_other() -> None:
-    """Above the answered reference and the query, below the true one and the query, on the shift axis."""
-    shift, shown = np.linspace(100, 1700, 50), confused("Quartz", "Opal", "Calcite")
-    figure = pairs.draw(shift, shown, "drcnn")
-    assert [axes.axison for axes in figure.axes] == [True, True, True, False]
-    for axes, one in zip(figure.axes, shown, strict=False):
-        assert one.nearest_true is not None
-        assert one.nearest_answered is not None
-        above, query_above, below, query_below = points(axes)
-        assert np.allclose(above, np.stack([shift, one.nearest_answered.features + pairs.LIFT], axis=1))
-        assert np.allclose(query_above, np.stack([shift, one.query + pairs.LIFT], axis=1))
-        assert np.allclose(below, np.stack([shift, one.nearest_true.features], axis=1))
-        assert np.allclose(query_below, np.stack([shift, one.query], axis=1))
-        said = {text.get_text(): to_hex(text.get_color()) for text in axes.texts}
-        assert said[f"answered: {one.answered} ({one.answered}, 0.500)"] == axes.lines[0].get_color()
-        assert said[f"true: {one.true} ({one.true}, 0.500)"] == axes.lines[2].get_color()
-    assert {axes.get_xlabel() for axes in figure.axes[1:3]} == {"Raman shift / cm⁻¹"}
-    assert {axes.get_xlim() for axes in figure.axes} == {(100, 1700)}
-
-
-def test_a_class_without_a_reference_says_so() -> None:
-    """What the library does not hold is not drawn."""
-    one = pairs.Confused("Opal", "Quartz", 1, 1, "R1", np.zeros(50, dtype=np.float32), None, confused("Quartz", "Quartz")[0].nearest_true)
-    figure = pairs.draw(np.linspace(0, 1, 50), [one], "drcnn")
-    assert "true: Opal (no reference)" in texts(figure)
-    assert len(figure.axes[0].lines) == 3
-
-
-def test_no_confusion_is_no_pair() -> None:
-    """A perfect system has no pair to draw, and the reason is said."""
-    scores = np.eye(3, dtype=np.float32)[toy_library().classes[4:]]
-    shown = pairs.pick(toy_library(), np.array([4, 5]), scores)
-    with pytest.raises(ConfigError, match="no spectrum was confused"):
-        pairs.draw(np.arange(4.0), shown, "drcnn")
-
-
 # --- accuracy by class size ----------------------------------------------------------------
 
 
@@ -413,6 +207,17 @@ def test_accuracy_stands_in_the_bin_of_its_class_size() -> None:
     assert [share for share, _, _ in second] == [0, 0, 0, 0.5, 0, 0, 1]
     assert bars(specimens)[1] == [pytest.approx((3 / 11, *wilson(3, 11)))]
     assert [tick.get_text() for tick in specimens.get_xticklabels()] == ["1\n11 asked"]
+
+
+@pytest.mark.parametrize("wrong", [0, 2, 300, 2000])
+def test_every_interval_is_seen_on_a_labelled_axis(wrong: int) -> None:
+    """Near 100 % as well as near 0, no interval of either panel is cut and at least two numbers stand at the axis."""
+    right = np.arange(2000) >= wrong
+    figure = class_size.draw({"a": right}, np.full(2000, 7), np.arange(2000) // 50, "dataset_1")
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        assert all(low <= ends[1] <= ends[2] <= high for ends in bars(axes)[0])
+        assert 2 <= sum(low <= place <= high for place in axes.get_yticks()) <= 8
 
 
 def test_wilson_is_the_textbooks() -> None:
@@ -478,124 +283,3 @@ def test_three_spectra_calibrate_nothing() -> None:
     """Both numbers are in the refusal."""
     with pytest.raises(ConfigError, match=r"at least 4 asked .* got 3"):
         reliability.calibrated(np.eye(3, dtype=np.float32), np.arange(3))
-
-
-# --- runs ----------------------------------------------------------------------------------
-
-
-def leave(folder: Path, *replaced: str) -> Path:
-    """Leave an untrained run of the smoke configuration in ``folder``, as a finished one would lie there."""
-    chosen = config.read(SMOKE, replaced)
-    material = runs.prepare(chosen)
-    torch.manual_seed(0)
-    network = build(chosen.model, len(chosen.recipe.axis), len(material.labels))
-    about = checkpoint.About(
-        config=chosen, length=len(chosen.recipe.axis), labels=material.labels, spectra=1, specimens=1, epochs=2, seconds=0.0,
-        device="cpu", revision="unknown",
-    )  # fmt: skip
-    folder.mkdir(parents=True)
-    checkpoint.save(folder / checkpoint.CHECKPOINT, network, about)
-    (folder / finished.HISTORY).write_bytes(msgspec.json.Encoder().encode_lines(history(2.0, 1.0)))
-    np.savez(folder / finished.SPLIT, **runs.sides(material))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def two_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two systems that were asked the same."""
-    root = tmp_path_factory.mktemp("runs")
-    short = "recipe.steps=[{type='resample@1', start=100, stop=1500, step=40}, {type='minmax@1'}]"
-    return [leave(root / "edge"), leave(root / "paper", "model={name='drcnn', recursions=3}", short)]
-
-
-def test_the_command_draws_every_picture(
-    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`raman-train figures` writes both forms of every picture and prints where they lie."""
-    monkeypatch.setattr(style, "rendered", lambda _, form: form.encode())  # seconds; what it gives is tested above
-    assert main(["figures", str(two_runs[0]), "--out", str(tmp_path)]) == 0
-    stems = ["class-size-all-sample-0", "learning-curves", "level-weights", "confused-pairs-edge", "confusion-edge", "reliability-edge"]
-    expected = {f"{stem}.{form}" for stem in stems for form in ("png", "svg")}
-    assert {file.name for file in tmp_path.iterdir()} == expected
-    assert all(file.read_text() == file.suffix[1:] for file in tmp_path.iterdir())
-    assert {Path(line).name for line in capsys.readouterr().out.splitlines()} == expected
-
-
-def test_a_run_is_asked_as_its_measurement_asks_it(two_runs: list[Path]) -> None:
-    """The pictures show the answers of the ranking that the result stands for."""
-    (run,) = finished.read(two_runs[:1])
-    made = checkpoint.load(two_runs[0])
-    result, answers = runs.measure(made, runs.prepare(made.about.config))
-    assert run.ranking == "library"
-    assert float((run.answered == run.truth).mean()) == pytest.approx(result.main.top1, abs=1e-4)
-    calibrated = reliability.calibrated(run.scores, run.truth)
-    decision, measured = evaluate.decision(answers, run.material.classes, run.material.split)
-    assert calibrated.temperature == pytest.approx(decision.temperature, abs=1e-5)
-    assert metrics.calibration_error(calibrated.confidence, calibrated.right) == pytest.approx(measured["ece"], abs=1e-4)
-
-
-def test_runs_that_were_asked_something_else_are_not_compared(two_runs: list[Path], tmp_path: Path) -> None:
-    """Accuracy by class size is drawn a split; runs of one split share their picture."""
-    other = leave(tmp_path / "other", "data.split_seed=1")
-    groups = album.asked_the_same(finished.read([*two_runs, other]))
-    assert {stem: [run.folder for run in group] for stem, group in groups.items()} == {
-        "all-sample-0": ["edge", "paper"],
-        "all-sample-1": ["other"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("facts", "expected"),
-    [
-        ([["drcnn", "d1", "sample", "x"]], ["drcnn"]),
-        ([["drcnn", "d1", "sample", "x"], ["liu", "d1", "sample", "y"]], ["drcnn", "liu"]),
-        ([["drcnn", "d1", "sample", "x"], ["drcnn", "d2", "sample", "y"]], ["drcnn, d1", "drcnn, d2"]),
-        ([["drcnn", "d1", "sample", "x"], ["drcnn", "d1", "sample", "y"]], ["drcnn, x", "drcnn, y"]),
-    ],
-)
-def test_runs_are_called_by_what_tells_them_apart(facts: list[list[str]], expected: list[str]) -> None:
-    """The system, then whatever differs, the folder only where nothing else does."""
-    assert album.names(facts) == expected
-
-
-def test_what_cannot_be_drawn_is_left_out_with_its_reason(
-    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One picture that a run does not give costs no other picture; none at all is a failure."""
-
-    def refuse() -> Figure:
-        raise ConfigError("nothing to show")
-
-    drawn = [album.Picture("fine", lambda: levels.draw({"drcnn": np.ones(3)})), album.Picture("empty", refuse)]
-    for given, code in ((drawn, 0), (drawn[1:], 1)):
-        monkeypatch.setattr(album, "pictures", lambda _, given=given: given)
-        assert main(["figures", str(two_runs[0]), "--out", str(tmp_path)]) == code
-        assert capsys.readouterr().err == "left out empty: nothing to show\n"
-    assert {file.name for file in tmp_path.iterdir()} == {"fine.png", "fine.svg"}
-
-
-def test_a_run_whose_data_changed_is_refused(tmp_path: Path) -> None:
-    """Drawn on another split it would be asked what it learned."""
-    run = leave(tmp_path / "run")
-    with np.load(run / finished.SPLIT) as saved:
-        np.savez(run / finished.SPLIT, **{**saved, "test": saved["test"][1:]})
-    with pytest.raises(ConfigError, match=r"another split .* test differ"):
-        finished.read([run])
-
-
-def test_a_run_without_what_a_run_leaves_is_refused(tmp_path: Path) -> None:
-    """A folder that is none, one name twice, a history that is none and a split that is none are each named."""
-    run = leave(tmp_path / "run")
-    with pytest.raises(ConfigError, match=r"nowhere.*raman-train fit"):
-        finished.read([tmp_path / "nowhere"])
-    with pytest.raises(ConfigError, match=r"\['run'\]"):
-        finished.read([run, run])
-    (run / finished.HISTORY).write_text("not json")
-    with pytest.raises(ConfigError, match="no history of a run"):
-        finished.read([run])
-    (run / finished.HISTORY).unlink()
-    with pytest.raises(ConfigError, match=r"history\.jsonl.*raman-train fit"):
-        finished.read([run])
-    (run / finished.SPLIT).write_text("not a zip")
-    with pytest.raises(ConfigError, match=r"split\.npz"):
-        finished.read([run])

@@ -71,6 +71,13 @@ def test_days_on_a_cpu_are_refused() -> None:
         speed.run(CPU, Path("rruff.npz"))
 
 
+@pytest.mark.parametrize("batch", [0, 1, 68])
+def test_a_batch_that_cannot_be_timed_is_refused(batch: int) -> None:
+    """One spectrum has no variance, and there are 67 to learn from."""
+    with pytest.raises(ConfigError, match=f"a batch of {batch} spectra cannot be timed: expected 2 to 67"):
+        speed.run(CPU, batch=batch)
+
+
 def test_operations_are_counted_as_by_hand() -> None:
     """Forward is what Table 1 of the paper multiplies; backward is twice that, but for the spectra's own gradient."""
     n, labels, depth = 1024, 1322, 9
@@ -121,7 +128,7 @@ def test_the_naive_way_learns() -> None:
     assert network.loss(spectra, classes).item() < before / 2
 
 
-@pytest.mark.parametrize(("batch", "rate"), [(None, 1e-4), (128, 2e-4)])
+@pytest.mark.parametrize(("batch", "rate"), [(None, 1e-4), (64, 2**0.5 * 1e-4)])
 def test_a_larger_batch_has_a_larger_rate(batch: int | None, rate: float, report: speed.Report, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rate follows the root of the batch, unless another one is asked for."""
     asked: list[tuple[int, float]] = []

@@ -111,10 +111,8 @@ def _features(dataset: Dataset, recipe: Recipe) -> NDArray[np.float32]:
     return dataset.features(recipe)
 
 
-def fit(config: Config, folder: Path, device: torch.device, tell: Callable[[loop.Epoch], None], material: Material | None = None) -> Path:
+def fit(config: Config, folder: Path, device: torch.device, tell: Callable[[loop.Epoch], None]) -> Path:
     """Train what ``config`` says and leave the run in ``folder``; goes on where a killed run stopped.
-
-    ``material`` is what :func:`prepare` makes of ``config``, where the caller has it already.
 
     Without early stopping the validation part has no use of its own and is learned from too.
     A system without parameters is done when it has seen its references. Under ``torchrun`` all
@@ -125,7 +123,7 @@ def fit(config: Config, folder: Path, device: torch.device, tell: Callable[[loop
             folder.mkdir(parents=True, exist_ok=True)
             _claim(folder, config)
         code = revision()
-        material = material or prepare(config)
+        material = prepare(config)
         learned, checked = _sides_of_learning(config, material)
         train, held = (_examples(config, material, part, device) for part in (learned, checked))
         torch.manual_seed(config.training.seed)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import torch
+from raman_edge.errors import ConfigError
 
 from raman_train import hardware, race, runs
 from raman_train.config import DrcnnConfig
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 BATCH = 256
 """Fills a large GPU; the paper's 32 spectra do not."""
+SMALLEST = 2
+"""Spectra that BatchNorm can take a variance of."""
 TERA = 1e12
 
 
@@ -70,7 +73,10 @@ def run(device: torch.device, data: Path | None = None, batch: int | None = None
     gets a task that ends in a minute or two, and takes no ``data``.
     """
     task = race.task(device, data)
-    batch = batch or (BATCH if device.type == "cuda" else race.PAPER_BATCH)
+    batch = batch if batch is not None else (BATCH if device.type == "cuda" else race.PAPER_BATCH)
+    if not SMALLEST <= batch <= task.train.size:
+        msg = f"a batch of {batch} spectra cannot be timed: expected {SMALLEST} to {task.train.size}, as many as there are to learn from"
+        raise ConfigError(msg)
     peak, peak_of = hardware.peak(device)
     ours, memory = race.ours(task, device, batch, rate or race.PAPER_RATE * math.sqrt(batch / race.PAPER_BATCH))
     naive, tf32 = race.theirs(task, device)

@@ -95,6 +95,7 @@ def _measured(job: Job, folder: Path, budget: Budget, tell: Callable[[loop.Epoch
     if not (folder / checkpoint.CHECKPOINT).exists():
         runs.fit(job.config, folder, loop.pick_device(job.device), Watch(budget, job.config.training.epochs, tell))
     made = checkpoint.load(folder)
+    made.network.to(loop.pick_device(job.device))
     result, _ = runs.measure(made, runs.prepare(job.config))
     (folder / FAILURE).unlink(missing_ok=True)
     if not made.about.epochs:  # references alone: the dataset has them too, and forty searches would fill a gigabyte

@@ -36,6 +36,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument(
         "--speed", action="store_true", help="run nothing: measure how fast a training is on the device, of --data where that is there"
     )
+    one.add_argument("--speed-batch", type=int, metavar="N", help="with --speed: the batch of our training (default: 256 on a GPU)")
+    one.add_argument("--speed-out", type=Path, metavar="FILE.json", help="with --speed: write the report there too")
     shared.add_device(one)
     one.set_defaults(run=run)
 
@@ -125,7 +127,11 @@ def _speed(options: argparse.Namespace) -> int:
     from raman_train.loop import pick_device  # noqa: PLC0415 - same
 
     device, data = pick_device(options.device), Path(options.data)
-    print(speed.table(speed.run(device, data if device.type == "cuda" and data.exists() else None)))
+    report = speed.run(device, data if device.type == "cuda" and data.exists() else None, options.speed_batch)
+    print(speed.table(report))
+    if options.speed_out:
+        options.speed_out.parent.mkdir(parents=True, exist_ok=True)
+        options.speed_out.write_bytes(speed.encode(report))
     return 0
 
 

@@ -29,6 +29,7 @@ def run(options: argparse.Namespace) -> int:
     if not (options.out / checkpoint.CHECKPOINT).exists():
         runs.fit(chosen, options.out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
     made = checkpoint.load(options.out)
+    made.network.to(loop.pick_device(options.device))
     result, _ = runs.measure(made, runs.prepare(made.about.config))
     print(runs.table(result))
     if options.record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 FIRST = np.array([0, 1, 2, 3, 6, 11, 21])
 """Smallest class size of each bin."""
 NAMES = ("none", "1", "2", "3–5", "6–10", "11–20", "> 20")
+STEPS, MOST_STEPS = (0.01, 0.02, 0.05, 0.1, 0.2), 6
+"""The finest of these is labelled that leaves no more labels: at 99 % a tenth would be no scale at all."""
 GROUP = 0.5
 """Room for the systems side by side, in bins."""
 
@@ -48,6 +51,7 @@ def draw(right: Mapping[str, NDArray[np.bool_]], spectra: NDArray[np.intp], spec
     panels = figure.subplots(2, 1, sharey=True)
     points = _panel(panels[0], right, spectra, "spectra")
     _panel(panels[1], right, specimens, "specimens")
+    _scale(panels[0], min(axes.dataLim.ymin for axes in panels))
     style.legend(panels[0], points, list(right))
     style.caption(
         figure,
@@ -63,11 +67,18 @@ def _panel(axes: Axes, right: Mapping[str, NDArray[np.bool_]], sizes: NDArray[np
     drawn = [_points(axes, number, len(right), own, bins) for number, own in enumerate(right.values())]
     axes.set_xticks(np.arange(present.size), [f"{NAMES[i]}\n{np.count_nonzero(bins == i)} asked" for i in present])
     axes.set(xlabel=f"{what} of the asked class that could be learned from", ylabel="top-1", xlim=(-0.5, present.size - 0.5))
-    axes.yaxis.set_major_formatter(style.percent())
-    axes.yaxis.set_major_locator(MultipleLocator(0.1 if axes.get_ylim()[0] > 0.45 else 0.2))  # noqa: PLR2004 - half the range, twice the lines
-    axes.set_ylim(top=1.02)
     axes.grid(axis="y")
     return drawn
+
+
+def _scale(axes: Axes, lowest: float) -> None:
+    """Let the axis, which both panels share, reach from below the ``lowest`` end of an interval to 100 %."""
+    room = 1 - lowest
+    step = next(step for step in STEPS if room <= MOST_STEPS * step)
+    bottom = 1 - step * math.ceil(room / step)
+    axes.set_ylim(bottom - 0.03 * (1 - bottom), 1 + 0.03 * (1 - bottom))
+    axes.yaxis.set_major_locator(MultipleLocator(step))
+    axes.yaxis.set_major_formatter(style.percent())
 
 
 def _points(axes: Axes, number: int, systems: int, right: NDArray[np.bool_], bins: NDArray[np.intp]) -> ErrorbarContainer:

@@ -227,4 +227,5 @@ def _block(axes: Axes, counts: NDArray[np.intp], labels: Sequence[str], members:
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{name}: {confusions(counts, members)} confusions")
+    wrong = confusions(counts, members)
+    axes.set_title(f"{name}: {wrong} confusion{'s' if wrong > 1 else ''}")

@@ -1,0 +1,140 @@
+"""From finished runs to pictures: what is read, asked, compared, named and refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from pictures import history
+from raman_edge.errors import ConfigError
+from raman_train import checkpoint, config, evaluate, metrics, runs
+from raman_train.cli import main
+from raman_train.figures import album, finished, levels, reliability, style
+from raman_train.models import build
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
+
+
+def leave(folder: Path, *replaced: str) -> Path:
+    """Leave an untrained run of the smoke configuration in ``folder``, as a finished one would lie there."""
+    chosen = config.read(SMOKE, replaced)
+    material = runs.prepare(chosen)
+    torch.manual_seed(0)
+    network = build(chosen.model, len(chosen.recipe.axis), len(material.labels))
+    about = checkpoint.About(
+        config=chosen, length=len(chosen.recipe.axis), labels=material.labels, spectra=1, specimens=1, epochs=2, seconds=0.0,
+        device="cpu", revision="unknown",
+    )  # fmt: skip
+    folder.mkdir(parents=True)
+    checkpoint.save(folder / checkpoint.CHECKPOINT, network, about)
+    (folder / finished.HISTORY).write_bytes(msgspec.json.Encoder().encode_lines(history(2.0, 1.0)))
+    np.savez(folder / finished.SPLIT, **runs.sides(material))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two systems that were asked the same."""
+    root = tmp_path_factory.mktemp("runs")
+    short = "recipe.steps=[{type='resample@1', start=100, stop=1500, step=40}, {type='minmax@1'}]"
+    return [leave(root / "edge"), leave(root / "paper", "model={name='drcnn', recursions=3}", short)]
+
+
+def test_the_command_draws_every_picture(
+    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`raman-train figures` writes both forms of every picture and prints where they lie."""
+    monkeypatch.setattr(style, "rendered", lambda _, form: form.encode())  # seconds; what it gives is tested above
+    assert main(["figures", str(two_runs[0]), "--out", str(tmp_path)]) == 0
+    stems = ["class-size-all-sample-0", "learning-curves", "level-weights", "confused-pairs-edge", "confusion-edge", "reliability-edge"]
+    expected = {f"{stem}.{form}" for stem in stems for form in ("png", "svg")}
+    assert {file.name for file in tmp_path.iterdir()} == expected
+    assert all(file.read_text() == file.suffix[1:] for file in tmp_path.iterdir())
+    assert {Path(line).name for line in capsys.readouterr().out.splitlines()} == expected
+
+
+def test_a_run_is_asked_as_its_measurement_asks_it(two_runs: list[Path]) -> None:
+    """The pictures show the answers of the ranking that the result stands for."""
+    (run,) = finished.read(two_runs[:1])
+    made = checkpoint.load(two_runs[0])
+    result, answers = runs.measure(made, runs.prepare(made.about.config))
+    assert run.ranking == "library"
+    assert float((run.answered == run.truth).mean()) == pytest.approx(result.main.top1, abs=1e-4)
+    calibrated = reliability.calibrated(run.scores, run.truth)
+    decision, measured = evaluate.decision(answers, run.material.classes, run.material.split)
+    assert calibrated.temperature == pytest.approx(decision.temperature, abs=1e-5)
+    assert metrics.calibration_error(calibrated.confidence, calibrated.right) == pytest.approx(measured["ece"], abs=1e-4)
+
+
+def test_runs_that_were_asked_something_else_are_not_compared(two_runs: list[Path], tmp_path: Path) -> None:
+    """Accuracy by class size is drawn a split; runs of one split share their picture."""
+    other = leave(tmp_path / "other", "data.split_seed=1")
+    groups = album.asked_the_same(finished.read([*two_runs, other]))
+    assert {stem: [run.folder for run in group] for stem, group in groups.items()} == {
+        "all-sample-0": ["edge", "paper"],
+        "all-sample-1": ["other"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([["drcnn", "d1", "sample", "x"]], ["drcnn"]),
+        ([["drcnn", "d1", "sample", "x"], ["liu", "d1", "sample", "y"]], ["drcnn", "liu"]),
+        ([["drcnn", "d1", "sample", "x"], ["drcnn", "d2", "sample", "y"]], ["drcnn, d1", "drcnn, d2"]),
+        ([["drcnn", "d1", "sample", "x"], ["drcnn", "d1", "sample", "y"]], ["drcnn, x", "drcnn, y"]),
+    ],
+)
+def test_runs_are_called_by_what_tells_them_apart(facts: list[list[str]], expected: list[str]) -> None:
+    """The system, then whatever differs, the folder only where nothing else does."""
+    assert album.names(facts) == expected
+
+
+def test_what_cannot_be_drawn_is_left_out_with_its_reason(
+    two_runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One picture that a run does not give costs no other picture; none at all is a failure."""
+
+    def refuse() -> Figure:
+        raise ConfigError("nothing to show")
+
+    drawn = [album.Picture("fine", lambda: levels.draw({"drcnn": np.ones(3)})), album.Picture("empty", refuse)]
+    for given, code in ((drawn, 0), (drawn[1:], 1)):
+        monkeypatch.setattr(album, "pictures", lambda _, given=given: given)
+        assert main(["figures", str(two_runs[0]), "--out", str(tmp_path)]) == code
+        assert capsys.readouterr().err == "left out empty: nothing to show\n"
+    assert {file.name for file in tmp_path.iterdir()} == {"fine.png", "fine.svg"}
+
+
+def test_a_run_whose_data_changed_is_refused(tmp_path: Path) -> None:
+    """Drawn on another split it would be asked what it learned."""
+    run = leave(tmp_path / "run")
+    with np.load(run / finished.SPLIT) as saved:
+        np.savez(run / finished.SPLIT, **{**saved, "test": saved["test"][1:]})
+    with pytest.raises(ConfigError, match=r"another split .* test differ"):
+        finished.read([run])
+
+
+def test_a_run_without_what_a_run_leaves_is_refused(tmp_path: Path) -> None:
+    """A folder that is none, one name twice, a history that is none and a split that is none are each named."""
+    run = leave(tmp_path / "run")
+    with pytest.raises(ConfigError, match=r"nowhere.*raman-train fit"):
+        finished.read([tmp_path / "nowhere"])
+    with pytest.raises(ConfigError, match=r"\['run'\]"):
+        finished.read([run, run])
+    (run / finished.HISTORY).write_text("not json")
+    with pytest.raises(ConfigError, match="no history of a run"):
+        finished.read([run])
+    (run / finished.HISTORY).unlink()
+    with pytest.raises(ConfigError, match=r"history\.jsonl.*raman-train fit"):
+        finished.read([run])
+    (run / finished.SPLIT).write_text("not a zip")
+    with pytest.raises(ConfigError, match=r"split\.npz"):
+        finished.read([run])
