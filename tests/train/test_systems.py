@@ -245,7 +245,7 @@ def test_one_step_of_adam_lowers_the_loss_and_reaches_every_parameter(name: str)
 
 
 @pytest.mark.usefixtures("slim")
-@pytest.mark.parametrize("name", ["liu", "zhang_cnn", "zhang_dnn", "sang"])
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_weights_start_as_keras_starts_them(name: str) -> None:
     """Glorot uniform: within ±√(6 / (ins + outs)) and all over it; biases 0."""
     for layer in seen(name).modules():
@@ -255,16 +255,6 @@ def test_weights_start_as_keras_starts_them(name: str) -> None:
             assert 0.75 * limit < layer.weight.abs().max() <= limit
             assert layer.bias is not None
             assert not layer.bias.any()
-
-
-def test_fan_starts_as_its_authors_code_does() -> None:
-    """Normal weights of deviation 0.1, cut at 0.2; biases 0.1."""
-    for layer in seen("fan").modules():
-        if isinstance(layer, nn.Conv1d | nn.Linear):
-            assert layer.weight.abs().max() <= 0.2
-            assert layer.weight.std().item() == pytest.approx(0.088, abs=0.01)  # a normal cut at two deviations has 0.88 of its own
-            assert layer.bias is not None
-            assert torch.equal(layer.bias, torch.full_like(layer.bias, 0.1))
 
 
 def test_fan_standardises_every_point() -> None:

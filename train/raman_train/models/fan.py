@@ -3,6 +3,10 @@
 The original is one small network a compound, each saying whether that compound is in a
 mixture. One softmax over all classes is what a comparison on single minerals needs, and
 must have been what Zhou 2022 ran. The authors' pools round up, ours down, as everywhere here.
+
+The authors' code starts with normal weights of deviation 0.1, made for two outputs. With 157
+classes (those of Dataset_2 with 14 spectra and more) that start gives a top-1 of .13 after 8
+epochs, Glorot's .87: Glorot's stands.
 """
 
 from __future__ import annotations
@@ -14,8 +18,6 @@ from raman_train.models.layers import Classifier, flat
 
 LEAST_DEVIATION = 1e-3
 """A point that hardly ever changes (outside most spectra's range) is not magnified; spectra are scaled 0..1."""
-START = 0.1
-"""Standard deviation of the weights and value of the biases before training, authors' code."""
 
 
 class Fan(Classifier):
@@ -37,10 +39,6 @@ class Fan(Classifier):
         )  # fmt: skip
         self.register_buffer("mean", torch.zeros(length))
         self.register_buffer("deviation", torch.ones(length))
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv1d | nn.Linear):
-                nn.init.trunc_normal_(layer.weight, std=START, a=-2 * START, b=2 * START)  # TensorFlow cuts at two deviations
-                nn.init.constant_(layer.bias, START)  # type: ignore[arg-type]  # every layer here has a bias
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:  # noqa: ARG002 - the contract of every system
         """Take mean and standard deviation of every point from spectra (count, n)."""
