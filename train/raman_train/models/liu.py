@@ -53,5 +53,5 @@ class Liu(Classifier):
 
 
 def _stage(inputs: int, outputs: int, points: int) -> tuple[nn.Module, ...]:
-    conv = nn.Conv1d(inputs, outputs, points, padding="same")
+    conv = nn.Conv1d(inputs, outputs, points, padding=points // 2)
     return conv, nn.BatchNorm1d(outputs), nn.LeakyReLU(SLOPE), nn.MaxPool1d(2)

@@ -30,5 +30,5 @@ class ZhangCnn(Classifier):
 
 
 def _stage(inputs: int, outputs: int, points: int) -> tuple[nn.Module, ...]:
-    conv = nn.Conv1d(inputs, outputs, points, padding="same")
+    conv = nn.Conv1d(inputs, outputs, points, padding=points // 2)
     return conv, nn.LeakyReLU(SLOPE), nn.MaxPool1d(2), nn.Dropout(DROPOUT)
