@@ -50,7 +50,7 @@ benchmark: runs/rruff.npz runs/rruff-native.npz  ## measure what two cores can i
 	$(BENCHMARK) --write $(ARTICLE)
 
 figures: benchmark  ## draw the pictures of docs/benchmarks from the benchmark's runs
-	$(BIN)/raman-train figures runs/benchmark/drcnn-edge-dataset_1-sample-0-* --out docs/benchmarks/figures
+	$(BIN)/raman-train figures runs/benchmark/drcnn-edge-dataset_1-sample-0-* $(wildcard runs/sample) --out docs/benchmarks/figures
 
 default: runs/rruff.npz  ## make the embedded default again: measure, refit on everything, export int8 with its library
 	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --out runs/sample
