@@ -9,7 +9,7 @@ import sys
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -17,9 +17,11 @@ from raman_edge.errors import LibraryError
 from raman_edge.peaks import Peaks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+
+Number = TypeVar("Number", bound=np.generic)
 
 SCHEMA = 1
 """Version of the arrays in the file."""
@@ -27,6 +29,8 @@ MAX_LIBRARY_BYTES = 512 * 2**20
 """A library is refused above this, on disk or unpacked."""
 INT8 = 127.0
 """Full scale of a stored embedding component."""
+TABLE = 16
+"""Peaks in a label's table, the most prominent ones."""
 
 
 def default_path() -> Path:
@@ -39,9 +43,22 @@ def path_beside(model: Path) -> Path:
     return model.with_name(model.name.removesuffix(".onnx") + ".library.npz")
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Reference:
+    """One more reference, as :meth:`Library.joined` takes it."""
+
+    label: str
+    specimen: str
+    """What it is, such as the file it was read from."""
+    embedding: NDArray[np.float32]
+    """Unit norm, (e,)."""
+    peaks: Peaks
+    """Its peaks, at most :data:`TABLE`; they stand for the label where the library did not have it."""
+
+
 @dataclass(frozen=True, eq=False)
 class Library:
-    """Reference embeddings, sorted by label, and one peak table a label."""
+    """Reference embeddings, kept together by label, and one peak table a label."""
 
     network: str
     """Digest of the network that made the embeddings; they mean nothing to another."""
@@ -56,7 +73,7 @@ class Library:
     peaks: tuple[Peaks, ...]
     """Peak table of each label, (k,)."""
     sha256: str = ""
-    """Digest of the file it was read from, lower-case hex."""
+    """Digest of the file it was read from, lower-case hex; references joined later are not in it."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
 
@@ -80,9 +97,7 @@ class Library:
             msg = "a library's references are sorted by label and every label has one: the file is damaged"
             raise LibraryError(msg)
         for name, value in (("label_of", self.label_of), ("embedding", self.embedding), ("_first", np.flatnonzero(steps))):
-            array = value.copy()
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            object.__setattr__(self, name, _frozen(value))
 
     @classmethod
     def build(
@@ -104,13 +119,44 @@ class Library:
     def __len__(self) -> int:
         return len(self.specimens)
 
+    def joined(self, references: Iterable[Reference]) -> Library:
+        """Return this library with more references.
+
+        A label that is here gets another reference and keeps its peak table; new labels stand after the old ones, whose
+        order stays: among equal scores an old label goes first. Raises :class:`LibraryError` for an embedding of another length.
+        """
+        added = tuple(references)
+        labels = tuple(dict.fromkeys((*self.labels, *(one.label for one in added))))
+        place = {label: index for index, label in enumerate(labels)}
+        added = tuple(sorted(added, key=lambda one: place[one.label]))
+        if not added:
+            return self
+        for one in added:
+            self._check_length(one.embedding)
+        tables = {one.label: one.peaks for one in reversed(added)} | dict(zip(self.labels, self.peaks, strict=True))
+        label_of = np.array([place[one.label] for one in added], dtype=np.intp)
+        after = np.searchsorted(self.label_of, label_of, side="right")
+        specimens = np.insert(np.array(self.specimens, dtype=object), after, [one.specimen for one in added])
+        return Library(
+            self.network,
+            labels,
+            np.insert(self.label_of, after, label_of),
+            _sealed(np.insert(self.embedding, after, np.stack([one.embedding for one in added]), axis=0)),
+            tuple(specimens.tolist()),
+            tuple(tables[label] for label in labels),
+            self.sha256,
+        )
+
     def search(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the best cosine of each label, (k,), for one unit-norm ``embedding``, (e,)."""
+        self._check_length(embedding)
+        best: NDArray[np.float32] = np.maximum.reduceat(self.embedding @ embedding, self._first)
+        return best
+
+    def _check_length(self, embedding: NDArray[np.float32]) -> None:
         if embedding.shape != self.embedding.shape[1:]:
             msg = f"the library holds embeddings of length {self.embedding.shape[1]}, got one of shape {embedding.shape}"
             raise LibraryError(msg)
-        best: NDArray[np.float32] = np.maximum.reduceat(self.embedding @ embedding, self._first)
-        return best
 
     def save(self, path: Path) -> None:
         """Write the library, whole or not at all; embeddings are stored as int8, 0.4 % of the largest component.
@@ -161,11 +207,22 @@ class Library:
             network,
             tuple(arrays["labels"].tolist()),
             arrays["label_of"].astype(np.intp),
-            embedding,
+            _sealed(embedding),
             tuple(arrays["specimens"].tolist()),
             _tables(arrays),
             sha256,
         )
+
+
+def _frozen(array: NDArray[Number]) -> NDArray[Number]:
+    """Return ``array`` read-only: a copy of it, unless nobody can write to it anyway."""
+    return _sealed(array.copy()) if array.flags.writeable or not array.flags.owndata else array
+
+
+def _sealed(array: NDArray[Number]) -> NDArray[Number]:
+    """Return ``array`` itself, read-only from now on."""
+    array.setflags(write=False)
+    return array
 
 
 ARRAYS = {

@@ -1,0 +1,152 @@
+"""A library with more references: what was there answers as before, unless the new material is nearer."""
+
+from __future__ import annotations
+
+import build
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from raman_edge import verdict
+from raman_edge.card import Decision
+from raman_edge.errors import LibraryError
+from raman_edge.library import Library, Reference, default_path
+from raman_edge.model import Model
+from raman_edge.model import default_path as default_model
+from raman_edge.peaks import Peaks
+
+ORDINARY = settings(max_examples=60, deadline=None)
+LENGTH = 6
+OLD = ("b", "a b", "Quartz", "z", "é")
+NEW = ("A", "c", "Silicon", "zz")
+DECISION = Decision(logit_scale=20.0, head_weight=0.3, temperature=0.05, unknown_below=0.5, ambiguous_below=0.5)
+
+
+def unit(rng: np.random.Generator, *shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Return random rows of unit norm."""
+    rows = rng.normal(size=shape)
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def marked(position: float) -> Peaks:
+    """Return a peak table that can be told from others."""
+    return Peaks(np.array([position]), np.ones(1), np.ones(1))
+
+
+def base(labels: list[str], seed: int) -> Library:
+    """Return a library of random embeddings."""
+    rows = unit(np.random.default_rng(seed), len(labels), LENGTH)
+    return Library.build("n", labels, rows, [f"old {k}" for k in range(len(labels))], {name: marked(100.0) for name in labels})
+
+
+def more(labels: list[str], seed: int) -> list[Reference]:
+    """Return random references."""
+    rows = unit(np.random.default_rng(seed + 1000), len(labels), LENGTH)
+    return [Reference(name, f"new {k}", rows[k], marked(200.0 + k)) for k, name in enumerate(labels)]
+
+
+def ranked(library: Library, query: np.ndarray[tuple[int, ...], np.dtype[np.float32]], logits: dict[str, float]) -> list[tuple[str, float]]:
+    """Return every label in the order it is ranked, with what it is ranked by; the network knows the labels of ``logits``."""
+    classes = list(logits)
+    class_of = np.array([classes.index(label) if label in logits else -1 for label in library.labels])
+    similarity = library.search(query)
+    heads = np.array(list(logits.values()), dtype=np.float32)
+    answer = verdict.rank(library.labels, similarity, heads, class_of, DECISION, len(library.labels))
+    heads = np.where(class_of >= 0, heads[class_of] / DECISION.logit_scale, similarity)
+    scores = (1 - DECISION.head_weight) * similarity + DECISION.head_weight * heads
+    return [(one.label, float(scores[library.labels.index(one.label)])) for one in answer]
+
+
+old_labels = st.lists(st.sampled_from(OLD), min_size=1, max_size=12)
+
+
+@given(old_labels, st.lists(st.sampled_from(NEW), max_size=6), st.integers(0, 99))
+@ORDINARY
+def test_old_answers_stay_unless_the_new_material_is_nearer(old: list[str], new: list[str], seed: int) -> None:
+    """New labels leave the order and the scores of the old ones alone, and the best changes only to one with a higher score."""
+    library = base(old, seed)
+    joined = library.joined(more(new, seed))
+    rng = np.random.default_rng(seed + 2000)
+    logits = {name: float(20 * rng.uniform(-1, 1)) for name in library.labels}
+    for query in (*library.embedding, unit(rng, LENGTH)):
+        before, after = ranked(library, query, logits), ranked(joined, query, logits)
+        kept = [(label, score) for label, score in after if label in library.labels]
+        assert [label for label, _ in kept] == [label for label, _ in before]
+        assert [score for _, score in kept] == pytest.approx([score for _, score in before], abs=1e-6)
+        if after[0] != kept[0]:
+            assert after[0][1] > kept[0][1]
+
+
+@given(old_labels, st.lists(st.sampled_from(OLD + NEW), min_size=1, max_size=8), st.integers(0, 99))
+@ORDINARY
+def test_joined_is_a_loop_over_both(old: list[str], new: list[str], seed: int) -> None:
+    """Each label's best cosine is the largest over its old and new references, whatever order they came in."""
+    library, added = base(old, seed), more(new, seed)
+    joined = library.joined(added)
+    query = unit(np.random.default_rng(seed), LENGTH)
+    every = [(library.labels[k], row) for k, row in zip(library.label_of, library.embedding, strict=True)]
+    every += [(one.label, one.embedding) for one in added]
+    expected = [max(float(row @ query) for label, row in every if label == name) for name in joined.labels]
+    assert joined.search(query).tolist() == pytest.approx(expected, abs=1e-6)
+    assert len(joined) == len(every)
+    assert set(joined.labels) == {label for label, _ in every}
+
+
+def test_known_label_keeps_its_peaks_and_a_new_one_brings_its_own() -> None:
+    """A known label keeps its peak table; a new one has that of its first reference; specimens stand by their references."""
+    joined = base(["z", "b"], 0).joined(more(["b", "A", "A"], 0))
+    assert joined.labels == ("b", "z", "A")
+    assert joined.specimens == ("old 1", "new 0", "old 0", "new 1", "new 2")
+    assert joined.label_of.tolist() == [0, 0, 1, 2, 2]
+    assert [table.shift.tolist() for table in joined.peaks] == [[100.0], [100.0], [201.0]]
+
+
+def test_nothing_joined_is_the_same_library() -> None:
+    """Without a reference the very library comes back."""
+    library = base(["a"], 0)
+    assert library.joined([]) is library
+
+
+def test_joined_leaves_the_library_alone() -> None:
+    """Joining makes another library, read-only like the first, which stays what it was."""
+    library = base(["b", "a"], 0)
+    rows = library.embedding.copy()
+    joined = library.joined(more(["b", "c"], 0))
+    assert (library.labels, len(library)) == (("a", "b"), 2)
+    assert np.array_equal(library.embedding, rows)
+    with pytest.raises(ValueError, match="read-only"):
+        joined.embedding[0] = 0
+
+
+def test_another_length_is_refused() -> None:
+    """An embedding of another length is refused with both lengths."""
+    with pytest.raises(LibraryError, match=r"of length 6, got one of shape \(5,\)"):
+        base(["a"], 0).joined([Reference("x", "", np.ones(5, np.float32), marked(1.0))])
+
+
+def test_no_library_is_harmed_by_a_label_that_is_no_text() -> None:
+    """Half a surrogate pair is refused as a label, as it is in a file."""
+    with pytest.raises(LibraryError, match="labels are text"):
+        base(["a"], 0).joined([Reference("\ud800", "", np.ones(LENGTH, np.float32), marked(1.0))])
+
+
+def test_the_embedded_library_names_its_own_references_as_before() -> None:
+    """References of the embedded library, asked back with a stranger enrolled, are what they were unless the stranger is nearer."""
+    library = Library.open(default_path(), network=Model.open(default_model()).card.network)
+    stranger = unit(np.random.default_rng(0), library.embedding.shape[1])
+    joined = library.joined([Reference("stranger", "", stranger, marked(1.0))])
+    for query in library.embedding[:: len(library) // 50]:
+        before, after = library.search(query), joined.search(query)
+        assert np.array_equal(before.argmax(), after[:-1].argmax())
+        assert after[:-1] == pytest.approx(before, abs=1e-6)
+        assert joined.labels[int(after.argmax())] == library.labels[int(before.argmax())]
+    assert joined.labels[int(joined.search(stranger).argmax())] == "stranger"
+
+
+def test_a_joined_library_can_be_saved_and_opened(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What was joined comes back from a file with labels in their order."""
+    joined = build.make_library().joined([Reference("Ärger", "mine", build.templates()[0], marked(520.0))])
+    path = tmp_path_factory.mktemp("joined") / "x.library.npz"
+    joined.save(path)
+    opened = Library.open(path, network=build.NETWORK)
+    assert (opened.labels, opened.specimens) == (joined.labels, joined.specimens)

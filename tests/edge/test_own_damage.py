@@ -1,0 +1,162 @@
+"""A file that is not the user's own library, or no longer a whole one: a clear error, and the file stays as it is."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import struct
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import build
+import materials
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from raman_edge import reference
+from raman_edge.errors import LibraryError
+from raman_edge.model import Model
+from raman_edge.own import OwnLibrary, database
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raman_edge.library import Reference
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The matched filter."""
+    return Model.open(build.write_model(tmp_path_factory.mktemp("model") / "tiny.onnx"))
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
+    """A library of three references."""
+    path = tmp_path_factory.mktemp("own") / "own.sqlite3"
+    with OwnLibrary.open(path, create=True) as own:
+        for seed in range(3):
+            seen = materials.exposure(seed=seed)
+            own.learn("Silicon", [(seen, reference.make(seen, "", "", model))], model)
+    return path
+
+
+def copied(good: Path, place: Path, *statements: str) -> Path:
+    """Return a copy of the library, changed behind its back."""
+    path = place / "copy.sqlite3"
+    path.write_bytes(good.read_bytes())
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in statements:
+            connection.execute(statement)
+    return path
+
+
+def used(path: Path, model: Model) -> tuple[Reference, ...]:
+    """Open a library and take everything out of it."""
+    with OwnLibrary.open(path, create=False) as own:
+        own.entries()
+        return own.references(model)[0]
+
+
+def digest(path: Path) -> str:
+    """Return the digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("UPDATE entries SET name = x'41'", "Expected `str`, got `bytes`"),
+        ("UPDATE entries SET name = ''", "characters that print"),
+        ("UPDATE entries SET name = 'a' || char(27)", "characters that print"),
+        ("UPDATE entries SET path = x'ff'", "Expected `str`"),
+        ("UPDATE entries SET idx = 'first'", "Expected `int`"),
+        ("UPDATE entries SET name = CAST(x'ff' AS TEXT)", "decode"),
+        ("UPDATE embeddings SET embedding = x'00'", "cannot be read"),
+        ("UPDATE embeddings SET embedding = x'00000000'", "an embedding of 1 numbers, 701 expected"),
+        ("UPDATE embeddings SET embedding = x'0000c07f'", "not finite"),
+        ("UPDATE embeddings SET embedding = zeroblob(2804)", "of length 0, 1 expected"),
+        ("UPDATE embeddings SET embedding = 1.5", "Expected `bytes"),
+        ("UPDATE embeddings SET peaks = x'0000000000000000'", "cannot be read"),
+        ("DELETE FROM embeddings; ", None),
+        ("DROP TABLE embeddings", "no such table: embeddings"),
+        ("ALTER TABLE entries DROP COLUMN note", "no such column: note"),
+        ("PRAGMA user_version = 99", "has schema 99, this raman-edge knows 1"),
+        ("PRAGMA application_id = 1", "database of another program"),
+    ],
+)
+def test_damage_is_said_and_left_alone(statement: str, why: str | None, good: Path, model: Model, tmp_path: Path) -> None:
+    """Values of another type, length or meaning, missing tables and other programs' files are refused with a reason."""
+    path = copied(good, tmp_path, statement)
+    if why is None:
+        assert len(used(path, model)) == 3  # lost embeddings are made again
+        return
+    before = digest(path)
+    with pytest.raises(LibraryError, match=why):
+        used(path, model)
+    assert digest(path) == before
+
+
+@pytest.mark.parametrize("shift", ["x'00'", "x''", "zeroblob(10008)", f"x'{struct.pack('<d', float('nan')).hex()}'"])
+def test_a_damaged_spectrum_is_said(shift: str, good: Path, model: Model, tmp_path: Path) -> None:
+    """A kept spectrum that is none any more is damage of the library, not a spectrum that this model cannot use."""
+    path = copied(good, tmp_path, "DELETE FROM embeddings", f"UPDATE entries SET shift = {shift}")  # noqa: S608 - our own text
+    with pytest.raises(LibraryError, match="It is damaged: move it away, or put back a copy; --no-own does without it"):
+        used(path, model)
+
+
+@pytest.mark.parametrize("content", [b"words\n" * 1000, b"\x00" * 5000, b"SQLite format 3\x00" + b"\xff" * 5000])
+def test_what_is_no_database_is_refused(content: bytes, model: Model, tmp_path: Path) -> None:
+    """Any other file is refused, also by what would create one, and keeps its content."""
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    for create in (False, True):
+        with pytest.raises(LibraryError, match=r"notes\.txt' cannot be opened"), OwnLibrary.open(path, create=create):
+            used(path, model)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_not_filled(model: Model, tmp_path: Path) -> None:
+    """A database with other tables is refused, and gets none of ours."""
+    path = tmp_path / "journal.sqlite3"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE entries (mine)")
+    before = digest(path)
+    with pytest.raises(LibraryError, match="database of another program"):
+        used(path, model)
+    assert digest(path) == before
+
+
+def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
+    """More than the limit is refused with both sizes."""
+    path = tmp_path / "large.sqlite3"
+    with path.open("wb") as file:
+        file.truncate(database.MAX_BYTES + 1)
+    with pytest.raises(LibraryError, match="is 512 MiB; at most 512 MiB are read"):
+        OwnLibrary.open(path, create=True)
+
+
+def test_a_library_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
+    """Opening to read says that there is none, and leaves none behind."""
+    path = tmp_path / "none.sqlite3"
+    with pytest.raises(LibraryError, match="unable to open"):
+        OwnLibrary.open(path, create=False)
+    assert not path.exists()
+    with pytest.raises(LibraryError, match="cannot be opened: "):
+        OwnLibrary.open(tmp_path, create=True)
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_damage_is_a_library_error_or_none(good: Path, model: Model, tmp_path: Path, data: st.DataObject) -> None:
+    """Whatever bytes are overwritten or cut off, opening and reading end with an answer or a LibraryError."""
+    content = bytearray(good.read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        new = data.draw(st.binary(min_size=1, max_size=64))
+        content[at : at + len(new)] = new
+    path = tmp_path / "fuzzed.sqlite3"
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
+    with suppress(LibraryError):
+        assert all(np.linalg.norm(one.embedding) == pytest.approx(1.0, abs=1e-3) for one in used(path, model))
