@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 import torch
+from raman_train import raw
 from raman_train.augment import Augment
-from raman_train.config import AugmentConfig
+from raman_train.config import AugmentConfig, RawConfig
 
 N = 400
 NOTHING = AugmentConfig(
@@ -111,3 +112,45 @@ def test_rows_of_a_batch_are_changed_as_in_the_batch() -> None:
     for own in (slice(0, 2), slice(2, 6)):
         made = whole.change(whole.blend(spectra[own], partners[own], mixing.rows(own)), drawn.rows(own))
         torch.testing.assert_close(made, expected[own])
+
+
+def test_raw_backgrounds_reach_the_height_they_may_have() -> None:
+    """Fluorescence lies above what it is added to, as high as the configuration lets it, and where it says no share, nowhere."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = raw.draw(500, generator)
+    tall = raw.background(RawConfig(fluorescence=6.0, fluorescence_share=1.0, rayleigh_share=0.0), drawn, N, 1.0)
+    assert (tall >= 0).all()
+    assert 5.5 < tall.max() <= 6.0
+    assert tall.amax(1).min() >= raw.LOWEST * 0.999
+    assert not raw.background(RawConfig(fluorescence_share=0.0, rayleigh_share=0.0), drawn, N, 1.0).any()
+
+
+def test_the_rayleigh_foot_stands_at_the_start() -> None:
+    """The foot of the laser line is highest at the first point and gone 400 cm⁻¹ on, whatever the step."""
+    config = RawConfig(fluorescence_share=0.0, rayleigh_share=1.0)
+    for step in (0.5, 2.0):
+        made = raw.background(config, raw.draw(200, torch.Generator().manual_seed(1)), 900, step)
+        assert (made.argmax(1) == 0).all()
+        assert made[:, int(400 / step)].max() < 1e-3
+
+
+def test_raw_spectra_stay_recognisable_and_differ_from_processed_ones() -> None:
+    """Asking for raw spectra changes the batch, keeps it finite and 0..1, and draws the rest as before."""
+    plain = Augment(AugmentConfig(), 1.0, torch.Generator().manual_seed(3))
+    seen = Augment(AugmentConfig(raw=RawConfig(fluorescence_share=1.0)), 1.0, torch.Generator().manual_seed(3))
+    before, after = plain.draw(64, N), seen.draw(64, N)
+    assert torch.equal(before.high_cut, after.high_cut)
+    made = seen.change(line(), after)
+    assert torch.isfinite(made).all()
+    assert made.min() >= 0
+    assert made.max() <= 1
+    assert not torch.allclose(made, plain.change(line(), before))
+    rows = after.rows(slice(3, 9))
+    assert rows.raw is not None
+    assert rows.raw.height.shape == (6, 1)
+
+
+def test_unset_raw_leaves_no_trace_in_a_digest() -> None:
+    """A configuration without raw spectra encodes as it did before there were any."""
+    assert b"raw" not in msgspec.json.encode(AugmentConfig())
+    assert b"raw" in msgspec.json.encode(AugmentConfig(raw=RawConfig()))

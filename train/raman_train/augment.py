@@ -9,9 +9,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import torch
 from torch import Tensor
 from torch.nn import functional as nn_functional
+
+from raman_train import raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,13 +22,14 @@ if TYPE_CHECKING:
     from torch import Generator
 
     from raman_train.config import AugmentConfig
+    from raman_train.raw import RawDraws
 
 FWHM = 2.3548
 """Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2)."""
 FAR = 7.0
 """How much larger the shift of an uncalibrated instrument is."""
 MOST_CUT_LOW, MOST_CUT_HIGH = 0.16, 0.32
-"""An instrument with a shorter range loses at most this share of the axis at either end."""
+"""An instrument with a shorter range loses at most this share of the axis at either end, unless ``raw`` says more."""
 KNOTS = (6, 40)
 """Of the instrument's smooth response, and of what orientation does to single lines."""
 
@@ -61,10 +65,13 @@ class Draws(NamedTuple):
     low_cut: Tensor
     high: Tensor
     high_cut: Tensor
+    raw: RawDraws | None
+    """None shows processed spectra."""
 
     def rows(self, which: slice) -> Draws:
         """Return the numbers of some spectra of the batch."""
-        return Draws(*(drawn[which] for drawn in self))
+        *plain, raw_draws = self
+        return Draws(*(drawn[which] for drawn in plain), raw_draws.rows(which) if raw_draws else None)
 
 
 class Mixing(NamedTuple):
@@ -90,6 +97,7 @@ class Augment:
         self._step = step
         self._generator = generator
         self._blur = _blur
+        self._raw = None if config.raw is msgspec.UNSET else config.raw
 
     def __call__(self, spectra: Tensor) -> Tensor:
         """Return ``spectra`` (batch, n), changed and scaled 0..1 again."""
@@ -115,6 +123,7 @@ class Augment:
             spike=self._uniform(batch), spike_height=self._uniform(batch), spiked=self._uniform(batch),
             low=self._uniform(batch), low_again=self._uniform(batch), low_cut=self._uniform(batch),
             high=self._uniform(batch), high_cut=self._uniform(batch),
+            raw=raw.draw(batch, self._generator) if self._raw else None,
         )  # fmt: skip
 
     def blend(self, spectra: Tensor, partners: Tensor, drawn: Mixing) -> Tensor:
@@ -164,11 +173,14 @@ class Augment:
         return spectra
 
     def _baseline(self, spectra: Tensor, drawn: Draws) -> Tensor:
-        """Add a cubic background."""
+        """Add a cubic background, and what raw files have."""
         place = torch.linspace(-1, 1, spectra.shape[1], device=spectra.device)
         curve = drawn.slope * place + drawn.bend * place**2 + 0.5 * drawn.twist * place**3
         height = self._config.baseline * drawn.height * (drawn.lit < self._config.baseline_share).float()
-        return spectra + height * _scale(curve)
+        spectra = spectra + height * _scale(curve)
+        if self._raw and drawn.raw:
+            spectra = spectra + raw.background(self._raw, drawn.raw, spectra.shape[1], self._step)
+        return spectra
 
     def _noise(self, spectra: Tensor, drawn: Draws) -> Tensor:
         """Add noise that grows with the square root of the signal on top of a constant part."""
@@ -187,8 +199,9 @@ class Augment:
         """Cut the range at either end and hold the last value, as the recipe does."""
         n = spectra.shape[1]
         share = self._config.crop_share
-        low = MOST_CUT_LOW * n * drawn.low * drawn.low_again * (drawn.low_cut < share).float()
-        high = n - 1 - MOST_CUT_HIGH * n * drawn.high * (drawn.high_cut < share).float()
+        most_low, most_high = (self._raw.cut_low, self._raw.cut_high) if self._raw else (MOST_CUT_LOW, MOST_CUT_HIGH)
+        low = most_low * n * drawn.low * drawn.low_again * (drawn.low_cut < share).float()
+        high = n - 1 - most_high * n * drawn.high * (drawn.high_cut < share).float()
         place = torch.arange(n, device=spectra.device).expand_as(spectra)
         return spectra.gather(1, torch.maximum(torch.minimum(place, high), low).long())
 

@@ -95,6 +95,23 @@ NetworkConfig = DrcnnConfig | DrcnnEdgeConfig | LiuConfig | FanConfig | ZhangCnn
 ModelConfig = NetworkConfig | SearchConfig | NeighboursConfig | SvmConfig
 
 
+class RawConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What raw files have that processed spectra lack; see :mod:`raman_train.raw`."""
+
+    fluorescence: Positive = 6.0
+    """Largest height of a fluorescence background, relative to the highest line; the logarithm is uniform."""
+    fluorescence_share: Fraction = 0.25
+    """Share of spectra that get one."""
+    rayleigh: Positive = 6.0
+    """Largest height of the foot of the Rayleigh line at the start of the axis; the logarithm is uniform."""
+    rayleigh_share: Fraction = 0.15
+    """Share of spectra that get one."""
+    cut_low: Fraction = 0.25
+    """Largest share of the axis that a shorter range lacks at its start."""
+    cut_high: Fraction = 0.4
+    """Largest share that it lacks at its end."""
+
+
 class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What is done to a spectrum each time it is shown; see :mod:`raman_train.augment`."""
 
@@ -126,6 +143,8 @@ class AugmentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of spectra with a cosmic spike."""
     mix_share: Fraction = 0.3
     """Share of spectra mixed with another of the same label."""
+    raw: RawConfig | msgspec.UnsetType = msgspec.UNSET
+    """Unset shows processed spectra, and stands in no digest."""
 
 
 class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
