@@ -1,9 +1,11 @@
-"""``raman-train export --onnx``: a checkpoint becomes what the edge runs."""
+"""``raman-train export --onnx``: a checkpoint becomes what the edge runs; ``--library``: a lab's spectra become a library."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from raman_train.cli import library
 
 if TYPE_CHECKING:
     import argparse
@@ -12,7 +14,10 @@ if TYPE_CHECKING:
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     one = commands.add_parser("export", help="write a checkpoint as the model and library that the edge runs")
-    one.add_argument("--onnx", action="store_true", required=True, help="the format: ONNX, the only one there is")
+    what = one.add_mutually_exclusive_group(required=True)
+    what.add_argument("--onnx", action="store_true", help="the format: ONNX, the only one there is")
+    what.add_argument("--library", type=Path, metavar="FOLDER", help=library.HELP)
+    library.add_options(one)
     one.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="a checkpoint or the run folder that holds it")
     one.add_argument("out", type=Path, metavar="OUT.onnx")
     one.add_argument("--data", type=Path, metavar="FILE.npz", help="dataset the library is made from (default: the training's)")
@@ -26,6 +31,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export and print the report."""
+    if options.library is not None:
+        return library.run(options.library, options)
     from raman_export import export  # noqa: PLC0415 - onnx and torch take seconds to import
 
     print(export.run(options.checkpoint, options.out, options.precision, options.data, options.measured))
