@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SILICON = Peaks(np.array([303.0, 520.5, 960.0]), np.array([0.1, 1.0, 0.15]), np.array([8.0, 6.0, 20.0]))
-NEIGHBOUR = Peaks(np.array([303.0, 520.0, 960.0]), np.array([0.1, 1.0, 0.15]), np.array([8.0, 6.0, 20.0]))
-"""What nobody can tell from silicon."""
-BARE = Peaks(np.empty(0), np.empty(0), np.empty(0))
-"""Nothing but background and noise."""
 
 
 def exposure(table: Peaks = SILICON, seed: int = 0, name: str = "wafer") -> Spectrum:
@@ -26,9 +22,19 @@ def exposure(table: Peaks = SILICON, seed: int = 0, name: str = "wafer") -> Spec
     return scene.expose(Axis.linear(150.0, 1400.0, 1.0), table, scene.Conditions(), rng, Origin("test", f"{name}-{seed}"))
 
 
+def noise() -> Spectrum:
+    """Return an exposure of nothing."""
+    counts = np.random.default_rng(0).normal(300.0, 8.0, 1251)
+    return Spectrum(Axis.linear(150.0, 1400.0, 1.0), counts, Origin("test", "noise"))
+
+
 def write(path: Path, table: Peaks = SILICON, seed: int = 0) -> Path:
     """Write an exposure as the text file an instrument would write."""
-    made = exposure(table, seed)
+    return write_spectrum(path, exposure(table, seed))
+
+
+def write_spectrum(path: Path, made: Spectrum) -> Path:
+    """Write any spectrum as such a file."""
     rows = "\n".join(f"{x:.2f}, {y:.2f}" for x, y in zip(made.axis.shift, made.counts, strict=True))
     path.write_text(f"Raman shift (cm-1), Intensity (counts)\n{rows}\n")
     return path

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from raman_edge import peaks
-from raman_edge.library import Library
+from raman_edge.library import TABLE, Library
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from raman_edge.peaks import Peaks
     from raman_edge.spectrum import Axis
 
-PEAKS = 16
-"""Peaks in a label's table, the most prominent ones."""
 SAME = 0.9995
 """Of references of one label with a higher cosine, one is kept."""
 
@@ -29,7 +26,10 @@ def build(
 ) -> Library:
     """Return the library of these references, (n, …), without those that say nothing new."""
     kept = distinct(labels, embedding)
-    tables = {str(label): _table(np.flatnonzero(labels == label), embedding, features, axis) for label in np.unique(labels)}
+    tables = {}
+    for label in np.unique(labels):
+        pure = features[central(np.flatnonzero(labels == label), embedding)]
+        tables[str(label)] = peaks.find(axis, pure.astype(np.float64), most=TABLE)
     return Library.build(network, labels[kept].tolist(), embedding[kept], specimens[kept].tolist(), tables)
 
 
@@ -45,7 +45,6 @@ def distinct(labels: NDArray[np.str_], embedding: NDArray[np.float32]) -> NDArra
     return np.array(sorted(kept), dtype=np.intp)
 
 
-def _table(own: NDArray[np.intp], embedding: NDArray[np.float32], features: NDArray[np.float32], axis: Axis) -> Peaks:
-    """Return the peaks of a label's most central spectrum."""
-    central = own[int((embedding[own] @ embedding[own].T).mean(axis=1).argmax())]
-    return peaks.find(axis, features[central].astype(np.float64), most=PEAKS)
+def central(own: NDArray[np.intp], embedding: NDArray[np.float32]) -> int:
+    """Return which of the references ``own`` is most like all of them: its peaks stand for the label."""
+    return int(own[int((embedding[own] @ embedding[own].T).mean(axis=1).argmax())])

@@ -84,7 +84,7 @@ def test_a_known_label_gets_another_reference(model: Model, own: OwnLibrary) -> 
 
 def test_noise_is_refused_unless_forced(model: Model, own: OwnLibrary) -> None:
     """A spectrum without a line is no reference; ``force`` takes it all the same, and says what is wrong with it."""
-    noise = Spectrum(Axis.linear(150.0, 1400.0, 1.0), np.random.default_rng(0).normal(300.0, 8.0, 1251), Origin("test", "noise"))
+    noise = materials.noise()
     taught, (fault,) = teach("Noise", [noise], model, BASE, own)
     assert (taught, own.entries()) == ((), ())
     assert "not learned: too noisy" in fault.why
