@@ -180,17 +180,42 @@ for number in range(8):
     seen = materials.exposure(seed=100 * int(sys.argv[4]) + number)
     with OwnLibrary.open(Path(sys.argv[3]), create=True) as own:
         own.learn(f"writer {sys.argv[4]}", [(seen, reference.make(seen, "", "", model))], model)
+    print(number, flush=True)
 """
+
+
+def writer(path: Path, tmp_path: Path, number: int) -> subprocess.Popen[bytes]:
+    """Start a process that teaches eight references one by one, and says so after each."""
+    opened = tmp_path / "tiny.onnx"
+    if not opened.exists():
+        build.write_model(opened)
+    called = [sys.executable, "-c", WRITER, str(Path(__file__).parents[1]), str(opened), str(path), str(number)]
+    return subprocess.Popen(called, stdout=subprocess.PIPE, env=command.environment())
 
 
 def test_two_processes_that_learn_at_once_lose_nothing(path: Path, tmp_path: Path) -> None:
     """Both create the file and write to it at the same time; every reference of both is there."""
-    opened = build.write_model(tmp_path / "tiny.onnx")
-    called = [sys.executable, "-c", WRITER, str(Path(__file__).parents[1]), str(opened), str(path)]
-    writers = [subprocess.Popen([*called, str(number)], env=command.environment()) for number in range(2)]
-    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    writers = [writer(path, tmp_path, number) for number in range(2)]
+    said = [one.communicate(timeout=120)[0].split() for one in writers]
+    assert [len(lines) for lines in said] == [8, 8]
     names = [entry.name for entry in held(path)]
     assert {name: names.count(name) for name in names} == {"writer 0": 8, "writer 1": 8}
+
+
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_a_kill_loses_nothing_that_was_said_to_be_learned(after: int, path: Path, tmp_path: Path, model: Model) -> None:
+    """A process that ends without a chance to tidy up leaves a library that opens, with everything it had said."""
+    process = writer(path, tmp_path, 0)
+    assert process.stdout is not None
+    for _ in range(after):
+        process.stdout.readline()
+    process.kill()
+    said = after + len(process.stdout.read().split())
+    process.stdout.close()
+    process.wait(timeout=60)
+    with OwnLibrary.open(path, create=True) as library:
+        assert said <= len(library.entries()) <= said + 1
+        assert len(library.references(model)[0]) == len(library.entries())
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is write-protected for root")
