@@ -25,6 +25,7 @@ COMMANDS = {
     "watch": "identify what lands in a folder, exactly once",
     "identify": "identify files once, for scripts",
     "demo": "the whole thing with a simulated spectrometer and the embedded model",
+    "learn": "a new material from one spectrum, without training",
     "journal": "what was said",
     "model": "what runs here",
 }

@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="a file, a folder (the files in it, not below), or - for standard input")
     shared.add_model(parser)
+    shared.add_own(parser)
     shared.add_json(parser)
 
 

@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.cli.output import say
+
 if TYPE_CHECKING:
     from raman_edge.journal import Journal
     from raman_edge.library import Library
     from raman_edge.model import Model
+    from raman_edge.own import OwnLibrary
 
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
+OWN_VARIABLE = "RAMAN_EDGE_LIBRARY"
 DAY_S = 86_400.0
 
 
@@ -22,6 +26,18 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
+
+
+def add_own(parser: argparse.ArgumentParser, *, can_do_without: bool = True) -> None:
+    """Add ``--own`` and, where a command can do without it, ``--no-own``."""
+    parser.add_argument(
+        "--own",
+        type=Path,
+        metavar="FILE",
+        help=f"your own library, made by `raman-edge learn`; default: {OWN_VARIABLE}, else one in your data folder; read at the start",
+    )
+    if can_do_without:
+        parser.add_argument("--no-own", action="store_true", help="without your own library")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +73,18 @@ def seconds(text: str) -> float:
 
 
 def opened(options: argparse.Namespace) -> tuple[Model, Library]:
-    """Open the model and the library that the options name."""
+    """Open the model and the library that the options name, with the user's own where the command has :func:`add_own`."""
+    model, library = opened_base(options)
+    if not getattr(options, "no_own", True) and (path := own_path(options)) is not None:
+        from raman_edge.own import OwnLibrary  # noqa: PLC0415 - with sqlite
+
+        with OwnLibrary.open(path, create=False) as own:
+            library = with_own(library, own, model)
+    return model, library
+
+
+def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
+    """Open the model and the library that was exported with it."""
     _limit_threads(options.threads)
     from raman_edge import library, model  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
 
@@ -65,6 +92,31 @@ def opened(options: argparse.Namespace) -> tuple[Model, Library]:
     beside = library.path_beside(options.model) if options.model else library.default_path()
     loaded = model.Model.open(network, threads=options.threads)
     return loaded, library.Library.open(options.library or beside, network=loaded.card.network)
+
+
+def with_own(library: Library, own: OwnLibrary, model: Model) -> Library:
+    """Return ``library`` with what the user has taught; what this model cannot use is said."""
+    references, left_out = own.references(model)
+    for line in left_out:
+        say(line)
+    return library.joined(references)
+
+
+def own_path(options: argparse.Namespace) -> Path | None:
+    """Return where the user's own library lies; None where there is none yet and nobody has asked for one."""
+    if options.own:
+        return Path(options.own)
+    path = default_own_path()
+    return path if path.exists() else None
+
+
+def default_own_path() -> Path:
+    """Return where the user's own library lies unless an option says otherwise."""
+    if named := os.environ.get(OWN_VARIABLE):
+        return Path(named)
+    import platformdirs  # noqa: PLC0415 - not needed where a path is given
+
+    return Path(platformdirs.user_data_dir("raman-edge")) / "own.sqlite3"
 
 
 def _limit_threads(threads: int) -> None:

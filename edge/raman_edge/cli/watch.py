@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--poll", type=shared.seconds, metavar="S", help="look every S seconds (0.5; network: 2)")
     shared.add_journal(parser)
     shared.add_model(parser)
+    shared.add_own(parser)
     shared.add_json(parser)
 
 
