@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.resources
-import os
-import sys
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge import card as cards
-from raman_edge.errors import CardError, ConfigError, ModelError, ProbeMismatch, SpectrumError
+from raman_edge import untrusted
+from raman_edge.errors import CardError, ModelError, ProbeMismatch, SpectrumError
+from raman_edge.runtime import Opened, brief, open_session
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import onnxruntime
     from numpy.typing import NDArray
 
@@ -29,10 +27,6 @@ INPUT = "spectrum"
 OUTPUTS = ("logits", "embedding")
 MAX_MODEL_BYTES = 1024 * 2**20
 """A larger file is refused before it is read."""
-PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
-"""In order of preference; what the session really got is :attr:`Model.provider`."""
-MAX_MESSAGE = 300
-"""Characters shown of what onnxruntime says."""
 NORM_WITHIN = 1e-3
 """How far the length of an embedding may be from 1."""
 
@@ -55,23 +49,35 @@ def default_path() -> Path:
 class Model:
     """An opened model; made by :meth:`open`, which refuses what it cannot honour."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, card: ModelCard, sha256: str) -> None:
-        self._session = session
+    def __init__(self, opened: Opened, card: ModelCard, sha256: str) -> None:
+        self._session = opened.session
+        self.notes = opened.notes
+        """What a person should hear of the installed onnxruntime; empty where all is well."""
         self.card = card
         self.sha256 = sha256
         """Digest of the model file, lower-case hex."""
 
     @classmethod
-    def open(cls, path: Path, *, threads: int = 1) -> Model:
-        """Read, check and probe the model at ``path``.
+    def open(cls, path: Path, *, threads: int = 1, sha256: str | None = None) -> Model:
+        """Read, check and probe the model at ``path``; a ``sha256`` is the digest it must have, lower-case hex.
 
+        Nothing is loaded before :mod:`raman_edge.untrusted` has looked through it.
         ``threads`` are onnxruntime's intra-op threads; its own default spins on every core.
-        Raises :class:`ModelError` (unreadable, no ONNX model, wrong inputs or outputs),
+        Raises :class:`ModelError` (unreadable, no ONNX model, not to be trusted, wrong inputs or outputs),
         :class:`CardError` or :class:`ProbeMismatch`.
         """
-        data = _read(path)
-        session = _session(data, path, threads)
-        model = cls(session, cards.load(_metadata(session)), hashlib.sha256(data).hexdigest())
+        data = read(path)
+        digest = hashlib.sha256(data).hexdigest()
+        if sha256 is not None and digest != sha256:
+            msg = f"model {str(path)!r} has SHA-256 {digest}, {sha256} expected: it is another file, or was changed"
+            raise ModelError(msg)
+        card = look_through(data, path)
+        try:
+            opened = open_session(data, threads)
+        except ModelError as error:
+            msg = f"model {str(path)!r} passes as a network, but {error}"
+            raise ModelError(msg) from error
+        model = cls(opened, card, digest)
         model._check_shape()
         model.replay_probe()
         return model
@@ -89,7 +95,7 @@ class Model:
         try:
             logits, embedding = self._session.run(OUTPUTS, {INPUT: features})
         except Exception as error:
-            msg = f"the network cannot be run on {features.dtype} numbers of shape {features.shape}; onnxruntime says: {_brief(error)}"
+            msg = f"the network cannot be run on {features.dtype} numbers of shape {features.shape}; onnxruntime says: {brief(error)}"
             raise ModelError(msg) from error
         return Outputs(logits, embedding)
 
@@ -127,65 +133,41 @@ class Model:
             raise CardError(msg)
 
 
-def _read(path: Path) -> bytes:
+def look_through(data: bytes, path: Path) -> ModelCard:
+    """Return the card of the bytes of a model file, which may be loaded: it hides nothing, and is no larger than it says.
+
+    Raises :class:`CardError` or :class:`ModelError` with the reason.
+    """
     try:
-        size = path.stat().st_size
-        if size > MAX_MODEL_BYTES:
-            msg = f"model {str(path)!r} is {size / 2**20:.0f} MiB; at most {MAX_MODEL_BYTES / 2**20:.0f} MiB are read"
+        card = cards.load(untrusted.inspect(data).graph.metadata)
+        untrusted.check_card(card)
+    except ModelError as error:
+        msg = f"model {str(path)!r} is refused: {brief(error)}"
+        raise type(error)(msg) from error
+    return card
+
+
+def read(path: Path) -> bytes:
+    """Return the bytes of a model file; :class:`ModelError` where it is no file, or too large to be a model."""
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            msg = f"model {str(path)!r} is a pipe or a device: give a file made by `raman-train export --onnx`"
+            raise ModelError(msg)
+        if status.st_size > MAX_MODEL_BYTES:
+            msg = f"model {str(path)!r} is {status.st_size / 2**20:.0f} MiB; at most {MAX_MODEL_BYTES / 2**20:.0f} MiB are read"
             raise ModelError(msg)
         return path.read_bytes()
-    except OSError as error:
-        msg = f"model {str(path)!r} cannot be read: {error.strerror or error}. Give a file made by `raman-train export --onnx`"
+    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
+        why = getattr(error, "strerror", None) or error
+        msg = f"model {str(path)!r} cannot be read: {why}. Give a file made by `raman-train export --onnx`"
         raise ModelError(msg) from error
-
-
-def _session(data: bytes, path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Open an onnxruntime session that neither spins idle cores nor reads other files."""
-    try:
-        import onnxruntime as ort  # noqa: PLC0415 - commands that run no model do not pay for it
-    except ImportError as error:
-        msg = "onnxruntime is not installed: pip install 'raman-edge[cpu]' (or [gpu] for CUDA)"
-        raise ConfigError(msg) from error
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # int8 on processors without VNNI: exact products instead of saturating ones.
-    options.add_session_config_entry("session.x64quantprecision", "1")
-    # Weights outside the file would be outside its digest too: they are looked for where nothing can be.
-    options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    available = ort.get_available_providers()
-    providers: Sequence[str] = [name for name in PROVIDERS if name in available]
-    try:
-        # onnxruntime prints its fallbacks; standard output belongs to the records.
-        with contextlib.redirect_stdout(sys.stderr):
-            session = ort.InferenceSession(data, options, providers=providers)
-    except Exception as error:
-        msg = f"model {str(path)!r} is no ONNX model that onnxruntime {ort.__version__} can run; it says: {_brief(error)}"
-        raise ModelError(msg) from error
-    session.disable_fallback()
-    return session
-
-
-def _metadata(session: onnxruntime.InferenceSession) -> Mapping[str, str]:
-    try:
-        metadata: Mapping[str, str] = session.get_modelmeta().custom_metadata_map
-    except UnicodeDecodeError as error:
-        msg = f"the model's metadata is not UTF-8 text: {error}. Export the model again"
-        raise CardError(msg) from error
-    return metadata
 
 
 def _width(node: onnxruntime.NodeArg) -> object:
     """Return n of a float tensor (batch, n); of anything else what it is instead."""
     two = node.type == "tensor(float)" and len(node.shape) == 2  # noqa: PLR2004 - (batch, n)
     return node.shape[-1] if two else f"{node.type} {node.shape}"
-
-
-def _brief(error: Exception) -> str:
-    """Return the start of what onnxruntime says, on one line."""
-    return " ".join(str(error).split())[:MAX_MESSAGE]
 
 
 def _largest_difference(got: NDArray[np.float32], expected: NDArray[np.float32], name: str) -> float:

@@ -282,7 +282,7 @@ def test_weights_outside_the_file_are_refused(
     proto = onnx.load(good)
     change(proto)
     path.write_bytes(proto.SerializeToString())
-    with pytest.raises(ModelError, match="is no ONNX model that onnxruntime"):
+    with pytest.raises(ModelError, match=r"outside.onnx' is refused: a tensor: external_data is refused: weights outside the file"):
         Model.open(path)
 
 
@@ -291,7 +291,7 @@ def test_truncated_file_is_refused(good: Path, length: int) -> None:
     """A file that was cut anywhere, or is empty, is refused as a model, in one line that names it."""
     path = good.with_name("cut.onnx")
     path.write_bytes(good.read_bytes()[:length])
-    with pytest.raises(ModelError, match=r"cut\.onnx' is no ONNX model that onnxruntime .* can run; it says: ") as refused:
+    with pytest.raises(ModelError, match=r"cut\.onnx' is refused: (byte \d+: |it holds no graph)") as refused:
         Model.open(path)
     assert str(refused.value).isprintable()
     assert len(str(refused.value)) < 600
@@ -327,7 +327,7 @@ def test_metadata_that_is_no_text_is_refused(good: Path) -> None:
     """Metadata that is not UTF-8 is a CardError."""
     path = good.with_name("latin.onnx")
     path.write_bytes(good.read_bytes().replace(b'"name":"matched', b'"name":"m\xe4tched'))
-    with pytest.raises(CardError, match="metadata is not UTF-8"):
+    with pytest.raises(CardError, match="its metadata: value is not UTF-8 text"):
         Model.open(path)
 
 
