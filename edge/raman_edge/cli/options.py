@@ -22,10 +22,13 @@ DAY_S = 86_400.0
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--library`` and ``--threads``."""
+    """Add ``--model``, ``--library``, ``--threads`` and ``--key``."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
+    parser.add_argument(
+        "--key", type=Path, metavar="PUBLIC.pem", help="refuse a model and library that the owner of this key has not signed (MODEL.sig)"
+    )
 
 
 def add_own(parser: argparse.ArgumentParser, *, can_do_without: bool = True) -> None:
@@ -86,12 +89,29 @@ def opened(options: argparse.Namespace) -> tuple[Model, Library]:
 def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
     """Open the model and the library that was exported with it."""
     _limit_threads(options.threads)
-    from raman_edge import library, model  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
+    from raman_edge import signature  # noqa: PLC0415 - commands that run no model do not pay for it
+    from raman_edge.errors import LibraryError  # noqa: PLC0415
+    from raman_edge.library import Library  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
+    from raman_edge.model import Model  # noqa: PLC0415
 
-    network = options.model or model.default_path()
+    network, references = paths(options)
+    signed = signature.read(signature.path_beside(network), options.key) if options.key else None
+    model = Model.open(network, threads=options.threads, sha256=signed and signed.model)
+    for note in model.notes:
+        say(note)
+    library = Library.open(references, network=model.card.network)
+    if signed and library.sha256 != signed.library:
+        msg = f"library {str(references)!r} has SHA-256 {library.sha256}, {signed.library} is signed: it is another file, or was changed"
+        raise LibraryError(msg)
+    return model, library
+
+
+def paths(options: argparse.Namespace) -> tuple[Path, Path]:
+    """Return where the model and the library lie that the options name."""
+    from raman_edge import library, model  # noqa: PLC0415 - with numpy
+
     beside = library.path_beside(options.model) if options.model else library.default_path()
-    loaded = model.Model.open(network, threads=options.threads)
-    return loaded, library.Library.open(options.library or beside, network=loaded.card.network)
+    return options.model or model.default_path(), options.library or beside
 
 
 def with_own(library: Library, own: OwnLibrary, model: Model) -> Library:

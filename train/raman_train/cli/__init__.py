@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import RamanEdgeError
 
-from raman_train.cli import benchmark, evaluate, export, figures, fit, import_, transfer
+from raman_train.cli import benchmark, evaluate, export, figures, fit, import_, sign, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="raman-train", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (import_, fit, evaluate, benchmark, figures, export, transfer):
+    for command in (import_, fit, evaluate, benchmark, figures, export, sign, transfer):
         command.add(commands)
     return parser

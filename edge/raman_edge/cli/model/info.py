@@ -1,4 +1,4 @@
-"""``raman-edge model info | verify``: what runs here, what it was made from, how it was measured; whether it works."""
+"""``raman-edge model info``: what runs here, what it was made from, how it was measured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, write, write_text
+from raman_edge.runtime import installed
 
 if TYPE_CHECKING:
     import argparse
@@ -15,38 +16,17 @@ if TYPE_CHECKING:
     from raman_edge.model import Model
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, action, what in (
-        ("info", show_info, "what runs here, what it was made from, how it was measured"),
-        ("verify", verify, "whether the model gives here what it gave where it was exported"),
-    ):
-        command = actions.add_parser(name, help=what, allow_abbrev=False)
-        shared.add_model(command)
-        shared.add_json(command)
-        command.set_defaults(action=action)
+def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the action to the parser."""
+    one = actions.add_parser("info", help="what runs here, what it was made from, how it was measured", allow_abbrev=False)
+    shared.add_model(one)
+    shared.add_json(one)
+    one.set_defaults(action=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the action that was asked for."""
-    code: int = options.action(options)
-    return code
-
-
-def show_info(options: argparse.Namespace) -> int:
-    """Print all the facts."""
-    return _print(describe(*shared.opened(options)), options)
-
-
-def verify(options: argparse.Namespace) -> int:
-    """Print which model and library passed; opening them is the test, and says what is wrong where they do not."""
-    facts = describe(*shared.opened(options))
-    return _print({name: facts[name] for name in ("model", "sha256", "provider", "library", "self_test")}, options)
-
-
-def _print(facts: dict[str, object], options: argparse.Namespace) -> int:
     """Print facts as one object, or a line each for a person."""
+    facts = describe(*shared.opened(options))
     if options.json or not is_terminal():
         write(json.dumps(facts, ensure_ascii=False).encode("utf-8", "backslashreplace"))
         return 0
@@ -67,6 +47,8 @@ def describe(model: Model, library: Library) -> dict[str, object]:
         "sha256": model.sha256,
         "precision": card.precision,
         "provider": model.provider,
+        "onnxruntime": installed(),
+        "notes": list(model.notes),
         "self_test": "passed: the model's own probe gave here what it gave where it was exported",
         "axis": {"start": axis.start, "stop": axis.stop, "points": len(axis)},
         "recipe": [step.tag for step in card.recipe.steps],
