@@ -11,7 +11,6 @@ from raman_edge.errors import SpectrumError
 from raman_edge.pipeline import identify
 from raman_edge.sources.parse import fault
 from raman_edge.spectrum import Fault
-from raman_edge.verdict import Nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,6 +29,15 @@ MOST_ALIKE = 5
 """Labels that are named as indistinguishable, the nearest ones."""
 
 
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Another label that a spectrum cannot be told from."""
+
+    label: str
+    similarity: float
+    """Cosine to its best reference, -1..1."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Taught:
     """One spectrum that was learned."""
@@ -40,7 +48,7 @@ class Taught:
     """False where the library had this very spectrum under this name."""
     before: Verdict
     now: Verdict
-    alike: tuple[Nearest, ...]
+    alike: tuple[Alike, ...]
     """Other labels that it cannot be told from, the nearest first."""
     enrol_ms: float
     """Its share of the enrolment: embedding it, storing it, joining it to the library."""
@@ -101,9 +109,9 @@ def _stored(name: str, before: list[Reading], model: Model, library: Library, ow
     )
 
 
-def _alike(made: Reference, library: Library) -> tuple[Nearest, ...]:
+def _alike(made: Reference, library: Library) -> tuple[Alike, ...]:
     """Return the labels other than its own that a reference cannot be told from."""
     similarity = library.search(made.embedding)
     order = (-similarity).argsort(kind="stable")[: MOST_ALIKE + 1]
-    near = (Nearest(library.labels[k], round(float(similarity[k]), 4)) for k in order if similarity[k] > ALIKE)
+    near = (Alike(library.labels[k], round(float(similarity[k]), 4)) for k in order if similarity[k] > ALIKE)
     return tuple(one for one in near if one.label != made.label)[:MOST_ALIKE]

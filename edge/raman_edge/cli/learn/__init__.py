@@ -103,8 +103,8 @@ def _list(options: argparse.Namespace) -> int:
         for line in listed.words(entries):
             write_text(line)
     else:
-        for line in listed.encoded(entries):
-            write(line)
+        for encoded in listed.encoded(entries):
+            write(encoded)
     return 0
 
 
