@@ -155,7 +155,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         (b"\x3b\x3c", "wire type 3 is in no ONNX file"),
         (b"\x3a\x00\x3a\x00", "graph stands more than once"),
         (b"\x38\x01", "graph has wire type 0, 2 expected"),
-        (b"\xfa\x07\x00", "field 127 is unknown: was it written by a newer onnx"),
+        (b"\xfa\x07\x00", "field 127 is unknown: is it an ONNX file, or one of a newer onnx"),
         (b"", "it holds no graph"),
     ],
 )

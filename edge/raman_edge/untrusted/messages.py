@@ -95,7 +95,7 @@ class Message:
         """Return the name of a field that may stand here."""
         known = table.get(number)
         if known is None:
-            self._refuse(f"field {number} is unknown: was it written by a newer onnx?")
+            self._refuse(f"field {number} is unknown: is it an ONNX file, or one of a newer onnx?")
         if known.refused:
             self._refuse(f"{known.name} is refused: {known.refused}")
         if kind != known.wire and not (known.packed and kind == SPAN):
