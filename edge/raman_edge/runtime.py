@@ -94,6 +94,8 @@ def brief(error: Exception) -> str:
 
 
 def _onnxruntime() -> ModuleType:
+    """Import onnxruntime, which since 1.29 tells its maker of every session unless it is told not to before it starts."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime as ort  # noqa: PLC0415 - commands that run no model do not pay for it
     except ImportError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -158,9 +159,10 @@ def test_a_start_that_fails_is_said(tmp_path: Path) -> None:
 def test_nothing_of_the_users_is_touched(pair: tuple[Path, Path], tmp_path: Path) -> None:
     """The journal and the library of whoever measures stay as they are: there are none before, and none after."""
     home = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "XDG_DATA_HOME": str(tmp_path / "data")}
-    called = "from raman_edge import bench, cli; bench.QUICK = bench.Effort(5, 1, 1, 0.2); raise SystemExit(cli.main(['model', 'bench', '--quick', '--model', {!r}]))"
-    import subprocess
-
+    called = (
+        "import sys; from raman_edge import bench, cli; bench.QUICK = bench.Effort(5, 1, 1, 0.2); "
+        "sys.exit(cli.main(['model', 'bench', '--quick', '--model', {!r}]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", called.format(str(pair[0]))], capture_output=True, check=False, env=command.environment(**home)
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import build
+import command
 import onnxruntime
 import pytest
 from raman_edge import cli, runtime
@@ -101,3 +102,14 @@ def test_what_onnxruntime_refuses_is_told_with_its_words(tmp_path: Path) -> None
     assert isinstance(proto, onnx.ModelProto)
     with pytest.raises(ModelError, match=r"m.onnx' passes as a network, but onnxruntime .* cannot run it; it says: .*nonsense"):
         Model.open(tmp_path / "m.onnx")
+
+
+def test_an_instrument_tells_nobody(tmp_path: Path) -> None:
+    """Identifying starts no telemetry of onnxruntime's: its file of events would lie in the home folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    model, _ = build.write_pair(tmp_path)
+    (tmp_path / "one.csv").write_text(build.text())
+    done = command.run("identify", tmp_path / "one.csv", "--model", model, HOME=str(home), RAMAN_EDGE_LIBRARY=str(home / "none"))
+    assert done.returncode == 0, done.stderr
+    assert list(home.rglob("*")) == []
