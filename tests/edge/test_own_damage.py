@@ -160,3 +160,28 @@ def test_any_damage_is_a_library_error_or_none(good: Path, model: Model, tmp_pat
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
     with suppress(LibraryError):
         assert all(np.linalg.norm(one.embedding) == pytest.approx(1.0, abs=1e-3) for one in used(path, model))
+
+
+def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: Path) -> None:
+    """Where there is no room the reason is said, nothing half is written, and what was there is there."""
+    path = copied(good, tmp_path)
+    with OwnLibrary.open(path, create=True) as own:
+        (pages,) = own._connection.execute("PRAGMA page_count").fetchone()
+        own._connection.execute(f"PRAGMA max_page_count = {pages}")
+        seen = materials.exposure(seed=9)
+        with pytest.raises(LibraryError, match="The disk is full: make room; what was learned before is safe"):
+            own.learn("More", [(seen, reference.make(seen, "", "", model))], model)
+        assert len(own.entries()) == 3
+    assert len(used(path, model)) == 3
+
+
+def test_a_held_library_is_said(good: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another program that does not let go is named as the reason, after a wait."""
+    monkeypatch.setattr(database, "BUSY_S", 0.05)
+    path = copied(good, tmp_path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LibraryError, match="Another program holds it"):
+            used(path, model)
+        other.execute("ROLLBACK")
+    assert len(used(path, model)) == 3
