@@ -96,7 +96,7 @@ def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
 
     network, references = paths(options)
     signed = signature.read(signature.path_beside(network), options.key) if options.key else None
-    model = Model.open(network, threads=options.threads, sha256=signed and signed.model)
+    model = Model.open(network, threads=options.threads, sha256=signed.model if signed else None)
     for note in model.notes:
         say(note)
     library = Library.open(references, network=model.card.network)
