@@ -82,6 +82,14 @@ def test_a_known_label_gets_another_reference(model: Model, own: OwnLibrary) -> 
     assert one.now.ranked[0].similarity == pytest.approx(1.0, abs=1e-4)
 
 
+def test_the_class_head_may_disagree(model: Model, own: OwnLibrary) -> None:
+    """A spectrum that the network was taught to be another mineral keeps that name: one reference does not overrule it."""
+    (one,), _ = teach("Quartz", [build.spectrum("Calcite", 1)], model, BASE, own)
+    assert not one.is_named("Quartz")
+    assert [match.label for match in one.now.ranked[:2]] == ["Calcite", "Quartz"]
+    assert one.now.ranked[1].similarity == pytest.approx(1.0, abs=1e-4)
+
+
 def test_noise_is_refused_unless_forced(model: Model, own: OwnLibrary) -> None:
     """A spectrum without a line is no reference; ``force`` takes it all the same, and says what is wrong with it."""
     noise = materials.noise()
