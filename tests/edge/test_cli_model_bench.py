@@ -170,6 +170,32 @@ def test_nothing_of_the_users_is_touched(pair: tuple[Path, Path], tmp_path: Path
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+def test_a_measurement_that_is_ended_leaves_nothing_running(pair: tuple[Path, Path]) -> None:
+    """SIGTERM ends the process that is measured with the one that measures: 143, and no `watch` is left."""
+    called = (
+        "import sys; from raman_edge import bench, cli; bench.QUICK = bench.Effort(5, 1, 1, 60.0); "
+        "sys.exit(cli.main(['model', 'bench', '--quick', '--model', {!r}]))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", called.format(str(pair[0]))], stderr=subprocess.PIPE, env=command.environment())
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    watching: list[str] = []
+    while not watching:
+        assert process.poll() is None
+        watching = [pid for pid in children.read_text().split() if b"watch" in _command_line(pid)]
+    process.terminate()
+    assert process.wait(30) == 143
+    assert b"watch" not in _command_line(watching[0])
+
+
+def _command_line(pid: str) -> bytes:
+    """Return how a process was called; nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_the_machine_is_named(tmp_path: Path) -> None:
     """The processor by its own name where the system tells it, by its family elsewhere."""
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: A Processor @ 1 GHz\nprocessor\t: 1\nmodel name\t: B\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
@@ -10,6 +12,7 @@ from raman_edge.cli.output import is_terminal, say, write, write_text
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+    from types import FrameType
 
     from raman_edge.bench import Report
 
@@ -34,13 +37,28 @@ def run(options: argparse.Namespace) -> int:
 
     effort = bench.QUICK if options.quick else bench.THOROUGH
     say(f"measuring for about {10 if options.quick else 40} s; other work on this machine makes every time longer")
-    report = bench.measure(model, library, shared.paths(options), options.threads, effort)
+    with ending():
+        report = bench.measure(model, library, shared.paths(options), options.threads, effort)
     if options.json or not is_terminal():
         write(msgspec.json.encode(report))
         return 0
     for name, value in table(report):
         write_text(f"{name:42}{value}")
     return 0
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Let SIGTERM end the run as Ctrl-C does, so that the processes that are measured end with it."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def table(report: Report) -> Iterator[tuple[str, str]]:
