@@ -86,7 +86,7 @@ def _tell(
         else:
             write(shown.encoded(name, one, library))
         for line in shown.warnings(name, one, library):
-            say(line)
+            say(f"{shown.place(one)}: {line}")
     for fault in faults:
         if _for_a_person(options):
             say(f"{fault.origin.path}: {fault.why}")

@@ -33,12 +33,16 @@ def encoded(name: str, one: Taught, library: Library) -> bytes:
     )
 
 
+def place(one: Taught) -> str:
+    """Return where the spectrum was read, in words."""
+    origin = one.spectrum.origin
+    return f"{origin.path}#{origin.index + 1}" if origin.index else origin.path
+
+
 def words(name: str, one: Taught) -> str:
     """Return a line for a person."""
-    origin = one.spectrum.origin
-    place = f"{origin.path}#{origin.index + 1}" if origin.index else origin.path
     done = f"learned in {one.enrol_ms:.0f} ms" if one.new else "known already"
-    return f"{place}: {name} {done}; before {_said(one.before)}, now {_said(one.now)}"
+    return f"{place(one)}: {name} {done}; before {_said(one.before)}, now {_said(one.now)}"
 
 
 def warnings(name: str, one: Taught, library: Library) -> list[str]:
@@ -47,7 +51,9 @@ def warnings(name: str, one: Taught, library: Library) -> list[str]:
     if not one.new:
         said.append(f"{name} had this very spectrum already")
     if not one.is_named(name):
-        said.append(f"learned, but this very spectrum is still {_said(one.now)}; `raman-edge learn --forget` takes the name back")
+        said.append(
+            f"learned, but this very spectrum is still {_said(one.now)}; `raman-edge learn --forget` takes back all that was taught by that name"
+        )
     if one.alike:
         others = ", ".join(f"{other.label} ({other.similarity:.3f})" for other in one.alike)
         said.append(f"{name} is indistinguishable from {others}: a spectrum of one may be named the other")
