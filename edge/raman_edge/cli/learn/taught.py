@@ -52,7 +52,7 @@ def warnings(name: str, one: Taught, library: Library) -> list[str]:
         said.append(f"{name} had this very spectrum already")
     if not one.is_named(name):
         said.append(
-            f"learned, but this very spectrum is still {_said(one.now)}; `raman-edge learn --forget` takes back all that was taught by that name"
+            f"learned, but this very spectrum is still {_said(one.now)}; `raman-edge learn --forget` takes back all taught by that name"
         )
     if one.alike:
         others = ", ".join(f"{other.label} ({other.similarity:.3f})" for other in one.alike)
