@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from raman_edge.untrusted.graph import Node, Tensor
-from raman_edge.untrusted.sizes import broadcast, given, integer, ints, refuse
+from raman_edge.untrusted.sizes import broadcast, flag, given, integer, ints, refuse
 
 if TYPE_CHECKING:
     from raman_edge.untrusted.sizes import Inputs, Rule, Shape
@@ -54,8 +54,8 @@ def gemm(node: Node, inputs: Inputs) -> list[Tensor]:
     a, b = given(inputs, 0).shape, given(inputs, 1).shape
     if len(a) != 2 or len(b) != 2:  # noqa: PLR2004 - matrices
         raise refuse(f"two matrices expected, got {list(a)} and {list(b)}")
-    rows, inner = reversed(a) if integer(node, "transA", 0) else a
-    other, columns = reversed(b) if integer(node, "transB", 0) else b
+    rows, inner = reversed(a) if flag(node, "transA") else a
+    other, columns = reversed(b) if flag(node, "transB") else b
     if inner != other:
         raise refuse(f"{list(a)} cannot be multiplied by {list(b)}")
     return [Tensor((rows, columns))]
@@ -78,7 +78,7 @@ def multiplications(node: Node, inputs: Inputs, outputs: list[Tensor]) -> int:
     if node.operator in {"MatMul", "QLinearMatMul"}:
         return outputs[0].count * given(inputs, 0).shape[-1]
     if node.operator == "Gemm":
-        return outputs[0].count * given(inputs, 0).shape[0 if integer(node, "transA", 0) else 1]
+        return outputs[0].count * given(inputs, 0).shape[0 if flag(node, "transA") else 1]
     if node.operator in {"MaxPool", "AveragePool"}:
         return outputs[0].count * math.prod(ints(node, "kernel_shape") or ())
     return sum(one.count for one in outputs) + sum(one.count for one in inputs if one is not None)
@@ -102,6 +102,6 @@ def _windows(node: Node, x: Shape, kernel: Shape) -> Shape:
     free = [size + before + after - wide for size, before, after, wide in zip(spatial, around, around[len(spatial) :], reach, strict=False)]
     if min(free) < 0:
         raise refuse(f"a window of {reach} is wider than its input of {list(spatial)} with pads {list(around)}")
-    if integer(node, "ceil_mode", 0):
+    if flag(node, "ceil_mode"):
         return tuple(-(-room // stride) + 1 for room, stride in zip(free, strides, strict=True))
     return tuple(room // stride + 1 for room, stride in zip(free, strides, strict=True))

@@ -72,6 +72,14 @@ def integer(node: Node, name: str, default: int) -> int:
     return found
 
 
+def flag(node: Node, name: str, *, default: bool = False) -> bool:
+    """Return an attribute that is 0 or 1; readers differ in what another number means."""
+    found = integer(node, name, int(default))
+    if found not in {0, 1}:
+        raise refuse(f"attribute {name} is 0 or 1, got {found}")
+    return found == 1
+
+
 def axis_of(axis: int, rank: int) -> int:
     """Return an axis counted from the front."""
     if not -rank <= axis < rank:
@@ -115,6 +123,8 @@ def shape(node: Node, inputs: Inputs) -> list[Tensor]:
 
 def constant(node: Node, _: Inputs) -> list[Tensor]:
     """A tensor written in the graph."""
+    if len(node.attributes) != 1:
+        raise refuse(f"a constant says one thing, this one {len(node.attributes)}")
     if isinstance(value := node.attributes.get("value"), Tensor):
         return [value]
     if isinstance(listed := node.attributes.get("value_ints"), tuple):
@@ -190,7 +200,7 @@ def squeeze(node: Node, inputs: Inputs) -> list[Tensor]:
 def reshape(node: Node, inputs: Inputs) -> list[Tensor]:
     """The same numbers in another shape; 0 keeps a dimension, -1 takes what is left."""
     data, wanted = given(inputs, 0), list(values(inputs, 1))
-    if not integer(node, "allowzero", 0):
+    if not flag(node, "allowzero"):
         wanted = [data.shape[place] if dim == 0 and place < len(data.shape) else dim for place, dim in enumerate(wanted)]
     known = math.prod(dim for dim in wanted if dim != -1)
     if wanted.count(-1) == 1 and known > 0:
@@ -254,22 +264,28 @@ def cut(node: Node, inputs: Inputs) -> list[Tensor]:
     made, kept = list(data.shape), data.values if len(data.shape) == 1 else None
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         place = axis_of(axis, len(made))
-        # An end before the first number is written as a very negative one; Python's None means the same.
-        part = slice(start, None if step < 0 and end < -made[place] else end, step)
-        made[place] = len(range(*part.indices(made[place])))
-        kept = kept[part] if kept is not None else None
+        places = _places(made[place], start, end, step)
+        made[place] = len(places)
+        kept = tuple(kept[i] for i in places) if kept is not None else None
     return [Tensor(tuple(made), kept)]
+
+
+def _places(size: int, start: int, end: int, step: int) -> range:
+    """Return which of ``size`` numbers a slice takes; a start outside is moved to the nearest one, where numpy takes none."""
+    first, last = (0, size) if step > 0 else (-1, size - 1)
+    start, end = (place + size if place < 0 else place for place in (start, end))
+    return range(min(max(start, 0), last), min(max(end, first), last), step) if size else range(0)
 
 
 def reduce(node: Node, inputs: Inputs) -> list[Tensor]:
     """One number for each row of some dimensions."""
     data, axes = given(inputs, 0).shape, optional(node, inputs, "axes", 1)
     if not axes:
-        if integer(node, "noop_with_empty_axes", 0):
+        if flag(node, "noop_with_empty_axes"):
             return [Tensor(data)]
         axes = tuple(range(len(data)))
     places = {axis_of(axis, len(data)) for axis in axes}
-    if integer(node, "keepdims", 1):
+    if flag(node, "keepdims", default=True):
         return [Tensor(tuple(1 if place in places else dim for place, dim in enumerate(data)))]
     return [Tensor(tuple(dim for place, dim in enumerate(data) if place not in places))]
 
