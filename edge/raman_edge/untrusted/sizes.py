@@ -259,22 +259,16 @@ def cut(node: Node, inputs: Inputs) -> list[Tensor]:
     starts, ends = values(inputs, 1), values(inputs, 2)
     axes = optional(node, inputs, "axes", 3) or tuple(range(len(starts)))
     steps = optional(node, inputs, "steps", 4) or (1,) * len(starts)
-    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
-        raise refuse("as many starts as ends, axes and steps, and no step of 0 expected")
+    if not len(starts) == len(ends) == len(axes) == len(steps) or any(step < 1 for step in steps):
+        # onnxruntime has ends of its own for steps backwards, and no network of ours goes backwards.
+        raise refuse("as many starts as ends, axes and steps, and no step below 1 expected")
     made, kept = list(data.shape), data.values if len(data.shape) == 1 else None
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         place = axis_of(axis, len(made))
-        places = _places(made[place], start, end, step)
-        made[place] = len(places)
-        kept = tuple(kept[i] for i in places) if kept is not None else None
+        part = slice(start, end, step)
+        made[place] = len(range(*part.indices(made[place])))
+        kept = kept[part] if kept is not None else None
     return [Tensor(tuple(made), kept)]
-
-
-def _places(size: int, start: int, end: int, step: int) -> range:
-    """Return which of ``size`` numbers a slice takes; a start outside is moved to the nearest one, where numpy takes none."""
-    first, last = (0, size) if step > 0 else (-1, size - 1)
-    start, end = (place + size if place < 0 else place for place in (start, end))
-    return range(min(max(start, 0), last), min(max(end, first), last), step) if size else range(0)
 
 
 def reduce(node: Node, inputs: Inputs) -> list[Tensor]:
