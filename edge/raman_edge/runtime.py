@@ -48,6 +48,8 @@ def open_session(data: bytes, threads: int) -> Opened:
     options.add_session_config_entry("session.x64quantprecision", "1")
     # Weights outside the file would be outside its digest too: they are looked for where nothing can be.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
+    # What it would write on standard error, in colours, is in its exceptions, or said once by us.
+    ort.set_default_logger_severity(4)
     wanted = _providers(ort)
     try:
         # onnxruntime prints its fallbacks; standard output belongs to the records.
@@ -112,5 +114,4 @@ def _providers(ort: ModuleType) -> list[str | tuple[str, dict[str, str]]]:
     """
     if CUDA not in ort.get_available_providers():
         return [CPU]
-    ort.set_default_logger_severity(4)  # a driver that is missing is said once, by us
     return [(CUDA, {"use_tf32": "0"}), CPU]

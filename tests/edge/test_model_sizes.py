@@ -197,6 +197,7 @@ WRONG: list[tuple[str, list[NDArray[np.generic] | None], dict[str, object], str]
     ("Conv", [IMAGE, np.ones((4, 3, 3), np.float32)], {}, "does not fit an input"),
     ("Conv", [IMAGE, KERNEL], {"strides": [0]}, "1 or more"),
     ("Conv", [IMAGE, KERNEL], {"strides": [1, 1]}, "not for 1 dimensions"),
+    ("Conv", [IMAGE, KERNEL], {"auto_pad": "SAME_UPPER", "pads": [1, 1]}, "only one of them"),
     ("MaxPool", [IMAGE], {"kernel_shape": [1, 1]}, "does not fit an input"),
     ("MaxPool", [IMAGE], {}, "does not fit an input"),
     ("Concat", [X, IMAGE], {"axis": 0}, "do not fit together"),

@@ -95,6 +95,8 @@ def _windows(node: Node, x: Shape, kernel: Shape) -> Shape:
     if min(*strides, *dilations, *kernel) < 1 or min(pads) < 0:
         raise refuse(f"strides {strides}, dilations {dilations} and windows {kernel} are 1 or more, pads {pads} 0 or more")
     auto = node.attributes.get("auto_pad", b"NOTSET")
+    if auto != b"NOTSET" and any(pads):
+        raise refuse(f"pads {pads} beside auto_pad {auto!r}: only one of them can be meant")
     if auto in SAME:
         return tuple(-(-size // stride) for size, stride in zip(spatial, strides, strict=True))
     around = pads if auto == b"NOTSET" else (0,) * len(pads)
