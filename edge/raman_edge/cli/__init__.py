@@ -27,7 +27,7 @@ COMMANDS = {
     "demo": "the whole thing with a simulated spectrometer and the embedded model",
     "learn": "a new material from one spectrum, without training",
     "journal": "what was said",
-    "model": "what runs here",
+    "model": "what runs here, whether to trust it, how fast it is",
 }
 """Command → what it does; each is the module of that name in this package."""
 
