@@ -40,9 +40,9 @@ MAX_NODES = 4096
 MAX_WEIGHTS = 8192
 """Stored tensors."""
 MAX_RESULTS = 64 * 2**20
-"""Numbers in all results of one spectrum together; the largest published network, DRCNN, has 8 million for 500 points."""
+"""Numbers in all results of one spectrum together; the largest published network, DRCNN, has 16 million."""
 MAX_WORK = 20_000_000_000
-"""Multiplications of one spectrum: some seconds on one core; DRCNN has 1000 million for 500 points."""
+"""Multiplications of one spectrum: some seconds on one core; DRCNN has 2100 million."""
 MIN_OPSET = 13
 """Older operator sets write sizes where this module does not look for them."""
 
