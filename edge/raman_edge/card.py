@@ -125,7 +125,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """The system, such as ``drcnn-edge``."""
     network: str
     """Digest of the trained weights: a library belongs to the network whose digest it carries."""
-    precision: Literal["fp32", "int8"]
+    precision: Literal["fp32", "fp16", "int8"]
     labels: tuple[str, ...]
     """Name of each logit, unique."""
     embedding: Annotated[int, msgspec.Meta(ge=1, le=65_536)]

@@ -15,16 +15,18 @@ from raman_edge.errors import ModelError
 from raman_edge.model import INPUT, OUTPUTS
 
 if TYPE_CHECKING:
-    from raman_train.models import Network
+    from torch import nn
 
 OPSET = 18
+WEIGHTED = ("Conv", "Gemm", "MatMul")
+"""Operators with weights: the size and the time."""
+CARRYING = ("Relu", "MaxPool", "Concat", "Reshape")
+"""Operators that only hand on or clip what those made: in the same precision nothing is converted in between."""
 
 
-def convert(network: Network, length: int) -> onnx.ModelProto:
+def convert(network: nn.Module, length: int) -> onnx.ModelProto:
     """Return the graph of ``network`` for spectra of ``length`` points, batch free, without any metadata."""
     network.eval()
-    # Channels last is a matter of CPU training; the graph has its own layout.
-    network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's own types leave this form out
     example = torch.rand(2, length)
     batch = torch.export.Dim("batch", min=1, max=65_536)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
@@ -66,3 +68,25 @@ def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
     del proto.graph.metadata_props[:]
     del proto.metadata_props[:]
     return proto
+
+
+def kept_exact(proto: onnx.ModelProto, exact: tuple[str, ...]) -> list[str]:
+    """Return the names of the nodes that stay fp32 in every smaller precision.
+
+    Those that touch an initializer named in ``exact``, and all that are not between the weighted ones: square roots, norms,
+    the joining of the two parts of an embedding.
+    """
+    smaller: set[str] = set()
+    kept = []
+    for node in proto.graph.node:
+        weighted = node.op_type in WEIGHTED and not set(node.input) & set(exact)
+        if weighted or (node.op_type in CARRYING and _carried(node) <= smaller):
+            smaller |= set(node.output)
+        else:
+            kept.append(node.name)
+    return kept
+
+
+def _carried(node: onnx.NodeProto) -> set[str]:
+    """Return the inputs that are data: the second one of Reshape is a shape."""
+    return set(node.input[:1] if node.op_type == "Reshape" else node.input)

@@ -14,7 +14,7 @@ from raman_edge.model import INPUT, OUTPUTS, Outputs
 if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
-    from raman_train.models import Network
+    from torch import nn
 
 BATCH = 128
 MAX_DIFFERENCE = 2e-3
@@ -34,15 +34,21 @@ class Parity(msgspec.Struct, frozen=True):
     """Share of spectra with the same best class."""
 
 
-def run(proto: onnx.ModelProto | bytes, features: NDArray[np.float32], threads: int = 2) -> Outputs:
-    """Run a graph on ``features`` (n, length) in batches, on the CPU as the edge does."""
-    data = proto if isinstance(proto, bytes) else proto.SerializeToString()
+def session(data: bytes, threads: int) -> ort.InferenceSession:
+    """Open a graph on the CPU as the edge does."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.x64quantprecision", "1")
-    session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    made = [session.run(OUTPUTS, {INPUT: features[low : low + BATCH]}) for low in range(0, len(features), BATCH)]
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def run(proto: onnx.ModelProto, features: NDArray[np.float32], threads: int = 2) -> Outputs:
+    """Run a graph on ``features`` (n, length) in batches."""
+    opened = session(proto.SerializeToString(), threads)
+    made = [opened.run(OUTPUTS, {INPUT: features[low : low + BATCH]}) for low in range(0, len(features), BATCH)]
     return Outputs(*(np.concatenate(part) for part in zip(*made, strict=True)))
 
 
@@ -56,7 +62,7 @@ def compare(left: Outputs, right: Outputs) -> Parity:
 
 
 @torch.no_grad()
-def check(network: Network, proto: onnx.ModelProto, features: NDArray[np.float32]) -> Parity:
+def check(network: nn.Module, proto: onnx.ModelProto, features: NDArray[np.float32]) -> Parity:
     """Compare torch and onnxruntime on ``features``; :class:`ModelError` beyond the tolerance."""
     network.eval()
     logits, embedding = network(torch.from_numpy(features))

@@ -16,12 +16,12 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from raman_edge.model import INPUT
 
+from raman_export import graph
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-QUANTISED = ("Conv", "Gemm", "MatMul")
-"""Operators that become int8; the rest is cheap, or must stay exact."""
 CHUNK = 32
 
 
@@ -38,15 +38,18 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime ships
 
 
 def quantise(proto: onnx.ModelProto, calibration: NDArray[np.float32], exact: tuple[str, ...] = ()) -> onnx.ModelProto:
-    """Return ``proto`` in int8; nodes that touch an initializer or input named in ``exact`` stay fp32."""
-    kept = [node.name for node in proto.graph.node if set(node.input) & set(exact)]
+    """Return ``proto`` in int8 but for what :func:`graph.kept_exact` keeps.
+
+    ReLU vanishes into the range of the convolution before it, whose zero point is 0; pools and joins work on int8.
+    """
+    kept = graph.kept_exact(proto, exact)
     logging.getLogger().setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         source, cleaned, made = (Path(folder) / name for name in ("fp32.onnx", "clean.onnx", "int8.onnx"))
         onnx.save(_unshared(proto), source)
         quant_pre_process(str(source), str(cleaned), skip_symbolic_shape=True)
         quantize_static(
-            cleaned, made, _Reader(calibration), quant_format=QuantFormat.QDQ, op_types_to_quantize=list(QUANTISED),
+            cleaned, made, _Reader(calibration), quant_format=QuantFormat.QDQ, op_types_to_quantize=[*graph.WEIGHTED, *graph.CARRYING],
             per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_exclude=kept,
             calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip

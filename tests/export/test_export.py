@@ -14,7 +14,7 @@ from raman_edge.errors import ConfigError, ModelError
 from raman_edge.library import Library, path_beside
 from raman_edge.model import Model
 from raman_edge.pipeline import identify
-from raman_export import export, graph, library, parity, quantise
+from raman_export import export, library, parity, quantise, variant
 from raman_train import checkpoint, config, runs
 from raman_train.cli import main
 from raman_train.data import synthetic
@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module", params=["int8", "fp32"])
+@pytest.fixture(scope="module", params=["int8", "fp16", "fp32"])
 def exported(request: pytest.FixtureRequest, run: Path) -> Path:
     """The smoke run as a model file with its library beside it."""
     out = run / f"{request.param}.onnx"
@@ -74,7 +74,7 @@ def test_any_batch_gives_the_same_answers(exported: Path) -> None:
 def test_parity_is_refused_beyond_its_tolerance(run: Path) -> None:
     """A graph with other weights than the network is not written."""
     made = checkpoint.load(run)
-    proto = graph.convert(made.network, made.about.length)
+    proto = variant.convert(made.network, made.about.length)
     features = synthetic.make(3, 1, 1).features(made.about.config.recipe)
     assert parity.check(made.network, proto, features).agreement == 1.0
     with torch.no_grad():
@@ -87,8 +87,8 @@ def test_int8_is_smaller_and_nearly_the_same(run: Path) -> None:
     """Convolutions and dense layers become int8; what is named exact stays as it was."""
     made = checkpoint.load(run)
     features = synthetic.make().features(made.about.config.recipe)
-    proto = graph.convert(made.network, made.about.length)
-    smaller = quantise.quantise(proto, features, export.EXACT)
+    proto = variant.convert(made.network, made.about.length)
+    smaller = quantise.quantise(proto, features, variant.EXACT)
     kinds = {initializer.name: initializer.data_type for initializer in smaller.graph.initializer}
     assert kinds["directions"] == onnx.TensorProto.FLOAT
     assert kinds["project.weight_quantized"] == onnx.TensorProto.INT8
@@ -125,17 +125,6 @@ def test_export_prints_its_report(run: Path, tmp_path: Path, capsys: pytest.Capt
     assert report["model_bytes"] == (tmp_path / "m.onnx").stat().st_size
     assert report["fidelity"]["embedding"] > 0.99999
     assert report["measured"]["sample_top1_int8"] >= 0.9
-
-
-def test_a_paper_network_is_no_embedding(tmp_path: Path) -> None:
-    """The edge ranks cosines: a plain classifier is refused with the reason."""
-    chosen = config.read(SMOKE, [
-        "model={name='drcnn', recursions=1}", "training.epochs=1",
-        "recipe.steps=[{type='resample@1', start=100, stop=1500, step=50}, {type='minmax@1'}]",
-    ])  # fmt: skip
-    runs.fit(chosen, tmp_path, torch.device("cpu"), lambda _: None)
-    with pytest.raises(ConfigError, match="drcnn-edge"):
-        export.run(tmp_path, tmp_path / "m.onnx", "fp32", None, [])
 
 
 @pytest.mark.parametrize(("protocol", "says"), [("none", "kept nothing apart"), ("few-shot", "kept new species apart")])

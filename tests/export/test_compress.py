@@ -1,0 +1,124 @@
+"""Compression before the conversion: a low-rank first dense layer, fewer recursions, and a reason where neither is to be had."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from raman_edge.errors import ConfigError
+from raman_export import compress
+from raman_export.compress import Levels, Rank
+from raman_train import config
+from raman_train.models import Network, build
+from torch import nn
+
+LENGTH, CLASSES = 101, 5
+EDGE = config.DrcnnEdgeConfig(width=8, recursions=4, squeeze=4, embedding=16, spectral=6)
+
+
+def spectra(count: int) -> np.ndarray:
+    """Return smooth random rows, (count, LENGTH), 0..1."""
+    rows = np.cumsum(np.random.default_rng(2).normal(size=(count, LENGTH)), axis=1)
+    return ((rows - rows.min()) / np.ptp(rows)).astype(np.float32)
+
+
+def network(chosen: config.ModelConfig = EDGE) -> Network:
+    """Return an untrained system."""
+    torch.manual_seed(3)
+    made = build(chosen, LENGTH, CLASSES)
+    made.prepare(torch.from_numpy(spectra(20)), torch.arange(20) % CLASSES)
+    return made.eval()
+
+
+def outputs(of: nn.Module, rows: np.ndarray) -> np.ndarray:
+    """Return the logits of ``rows``."""
+    with torch.no_grad():
+        return of(torch.from_numpy(rows))[0].numpy()
+
+
+def test_steps_are_read_in_their_order() -> None:
+    """The command line's texts become frozen values that print as they were given."""
+    steps = compress.read(["rank=128", "levels=4"])
+    assert steps == (Rank(128), Levels(4))
+    assert [str(step) for step in steps] == ["rank=128", "levels=4"]
+
+
+@pytest.mark.parametrize("text", ["rank", "rank=", "rank=-3", "rank=1.5", "depth=4", "levels=four", "=4", "rank=²", "rank=" + "9" * 5000])
+def test_anything_else_is_refused_with_what_is_wanted(text: str) -> None:
+    """A misspelt step is an error that shows how one is written."""
+    with pytest.raises(ConfigError, match="rank=R or levels=K"):
+        compress.read([text])
+
+
+def test_a_kind_of_step_is_taken_once() -> None:
+    """The second rank would factor a factor."""
+    with pytest.raises(ConfigError, match="rank=3, rank=2"):
+        compress.read(["rank=3", "rank=2"])
+
+
+def test_more_rank_is_nearer() -> None:
+    """The factored layer's error falls with its rank."""
+    trained = network()
+    shown = spectra(60)
+    expected = outputs(trained, shown)
+    errors = [np.square(outputs(Rank(rank).apply(trained, shown), shown) - expected).mean() for rank in (1, 4, 8)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_calibration_beats_the_plain_decomposition_of_the_weights() -> None:
+    """At the same rank, what the layer makes of real inputs is kept better than by an SVD of the weights alone."""
+    torch.manual_seed(0)
+    dense = nn.Linear(40, 20)
+    inputs = torch.randn(500, 40) * torch.linspace(3.0, 0.05, 40) + 1.0
+    factored = compress._factored(dense, inputs, 6)
+    u, s, v = torch.linalg.svd(dense.weight.detach(), full_matrices=False)
+    plain = inputs @ (u[:, :6] * s[:6] @ v[:6]).T + dense.bias.detach()
+    with torch.no_grad():
+        exact = dense(inputs)
+        assert (factored(inputs) - exact).square().mean() < 0.7 * (plain - exact).square().mean()
+        torch.testing.assert_close(factored(inputs).mean(dim=0), exact.mean(dim=0), atol=1e-4, rtol=1e-4)
+
+
+def test_the_given_network_stays_as_it_was() -> None:
+    """A step returns a new network: the next variant starts from the trained one."""
+    trained = network()
+    before = copy.deepcopy(trained.state_dict())
+    Rank(3).apply(trained, spectra(10))
+    Levels(2).apply(trained, spectra(10))
+    assert before.keys() == trained.state_dict().keys()
+    assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
+
+
+@pytest.mark.parametrize("chosen", [EDGE, config.DrcnnConfig(recursions=4)])
+def test_dropped_recursions_without_weight_change_nothing(chosen: config.ModelConfig) -> None:
+    """Later levels whose weight is 0 have no say; the weights of those kept sum to 1 again."""
+    trained = network(chosen)
+    trained.level_weights.data = torch.tensor([0.6, 0.2, 0.0, 0.0])
+    smaller = Levels(2).apply(trained, spectra(1))
+    shown = spectra(4)
+    np.testing.assert_allclose(outputs(smaller, shown), outputs(trained, shown), atol=1e-4, rtol=1e-4)
+    assert len(smaller.level_weights) == 2
+
+
+def test_the_share_of_the_dropped_levels_is_told() -> None:
+    """Of the absolute weights, so that a negative one counts."""
+    trained = network()
+    trained.level_weights.data = torch.tensor([0.5, 0.3, -0.1, 0.1])
+    assert compress.level_share(trained, 2) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("step", [Rank(0), Rank(12_000), Levels(0), Levels(4), Levels(9)])
+def test_a_step_that_saves_nothing_is_refused_with_the_range(step: compress.Step) -> None:
+    """Rank and levels outside what the network has are errors that say what it has."""
+    with pytest.raises(ConfigError, match=r"1 to \d"):
+        step.apply(network(), spectra(2))
+
+
+def test_networks_without_the_layer_are_refused() -> None:
+    """A library search has no dense layer, a plain convolutional network no recursions."""
+    with pytest.raises(ConfigError, match="no dense layer"):
+        Rank(2).apply(network(config.SearchConfig()), spectra(2))
+    with pytest.raises(ConfigError, match="no recursions"):
+        Levels(2).apply(network(config.ZhangCnnConfig()), spectra(2))

@@ -1,0 +1,147 @@
+"""The table of variants, and a paper's network on the edge: what is measured, and what is said where nothing was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import untrained
+from raman_edge.errors import ConfigError
+from raman_edge.library import Library, path_beside
+from raman_edge.model import Model
+from raman_edge.pipeline import identify
+from raman_export import compress, export, held, latency, table, variant
+from raman_train import config, runs
+from raman_train.cli import main
+from raman_train.data import synthetic
+
+SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished smoke run."""
+    folder = tmp_path_factory.mktemp("smoke")
+    runs.fit(config.read(SMOKE), folder, torch.device("cpu"), lambda _: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def paper(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a small DRCNN, whose logits are no cosines."""
+    folder = tmp_path_factory.mktemp("drcnn")
+    chosen = config.read(SMOKE, [
+        "model={name='drcnn', recursions=2}", "training.epochs=8", "training.rate=1e-3", "training.optimiser=adam",
+        "recipe.steps=[{type='resample@1', start=100, stop=1500, step=25}, {type='minmax@1'}]",
+    ])  # fmt: skip
+    runs.fit(chosen, folder, torch.device("cpu"), lambda _: None)
+    return folder
+
+
+def test_variants_come_one_step_after_the_other() -> None:
+    """Precisions of the plain network first, then fp32 and int8 with one more step each time."""
+    steps = compress.read(["rank=8", "levels=1"])
+    assert [str(one) for one in table.variants(steps)] == [
+        "fp32", "fp16", "int8", "fp32 rank=8", "int8 rank=8", "fp32 rank=8 levels=1", "int8 rank=8 levels=1",
+    ]  # fmt: skip
+
+
+def test_the_table_measures_every_variant_on_what_was_kept_apart(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`raman-train export --onnx RUN --table FILE.json --compress …` prints a line a variant and writes the same as JSON."""
+    file = tmp_path / "table.json"
+    assert main(["export", "--onnx", str(run), "--table", str(file), "--compress", "rank=8", "--compress", "levels=1"]) == 0
+    told = json.loads(file.read_text())
+    lines = capsys.readouterr().out.splitlines()
+    assert [row["variant"] for row in told["rows"]] == [line[:20].rstrip() for line in lines[2:9]]
+    assert "dropped levels had" in lines[9]
+    plain = told["rows"][0]
+    assert plain["asked"]["agreement"] == 1.0
+    assert plain["asked"]["top1"] >= 0.9
+    for row in told["rows"]:
+        took = row["latency"]["1"]
+        assert took["p99"] >= took["p50"] >= took["least"] > 0
+        assert row["latency"]["2"]["p50"] > 0
+        assert row["asked"]["library_bytes"] > 1000
+        assert row["asked"]["top3"] >= row["asked"]["top1"]
+    assert told["asked"] == runs.prepare(config.read(SMOKE)).split.test.size
+    assert told["rows"][-1]["levels_dropped"] > 0
+
+
+def test_latency_is_measured_in_turn_and_one_a_model(run: Path) -> None:
+    """As many latencies as models, whatever their number."""
+    kept = held.Kept.open(run)
+    proto = kept.graph(variant.PLAIN).SerializeToString()
+    took = latency.race([proto, proto], kept.material.features[:1], threads=1, calls=5)
+    assert len(took) == 2
+
+
+def test_compressed_exports_open_at_the_edge(run: Path, tmp_path: Path) -> None:
+    """Card, probe and library of a network made smaller, with its steps in the report and in the card."""
+    out = tmp_path / "m.onnx"
+    report = json.loads(export.run(run, out, "int8", None, [run], ["rank=8", "levels=1"]))
+    told = Model.open(out).card.provenance
+    assert report["compress"] == ["rank=8", "levels=1"]
+    assert report["smaller"]["embedding"] < 1.0
+    assert told.measured_how.endswith("rank=8, levels=1")
+    assert told.measured["sample_top1_int8"] >= 0.8
+
+
+def test_a_paper_network_answers_by_its_class_head_at_the_edge(paper: Path, tmp_path: Path) -> None:
+    """DRCNN's logits are no cosines: they rank alone, and its library still says "unknown"."""
+    out = tmp_path / "m.onnx"
+    export.run(paper, out, "int8", None, [paper])
+    model = Model.open(out)
+    assert model.card.decision.head_weight == 1.0
+    opened = Library.open(path_beside(out), network=model.card.network)
+    made = synthetic.make()
+    features = made.features(model.card.recipe)
+    logits = model.run(features).logits
+    for asked in range(0, len(made), 16):
+        reading = identify(made.spectrum(asked), model, opened)
+        assert reading.verdict.ranked[0].label == model.card.labels[int(logits[asked].argmax())]
+    assert "sample_ece" in model.card.provenance.measured
+
+
+def test_an_unmeasured_paper_network_has_guesses(paper: Path, tmp_path: Path) -> None:
+    """Without a measurement the card says so, and the logits still rank alone."""
+    out = tmp_path / "m.onnx"
+    export.run(paper, out, "fp32", None, [], ["levels=1"])
+    told = Model.open(out).card
+    assert told.decision.head_weight == 1.0
+    assert "not measured" in told.provenance.measured_how
+
+
+def test_an_untrained_network_shows_size_and_speed_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing was kept apart, the table has no accuracy to show and says so."""
+    made = untrained.write("liu", tmp_path / "run", points=64, classes=3)
+    assert main(["export", "--onnx", str(made), "--table"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "nothing kept apart" in lines[0]
+    assert lines[-1].split()[-4:] == ["-"] * 4
+
+
+@pytest.mark.parametrize(("asked", "says"), [
+    ([], "only --onnx --table does without"),
+    (["out.onnx", "--compress", "rank=99999"], "Give 1 to"),
+    (["out.onnx", "--compress", "depth=3"], "rank=R or levels=K"),
+])  # fmt: skip
+def test_a_mistake_in_the_options_is_one_line(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], asked: list[str], says: str
+) -> None:
+    """No traceback: what was wrong and what is wanted, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "--onnx", str(run), *asked]) != 0
+    error = capsys.readouterr().err
+    assert says in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "out.onnx").exists()
+
+
+def test_few_shot_runs_have_no_table(tmp_path: Path) -> None:
+    """Species it was never taught say nothing of a head: the reason, not a table."""
+    chosen = config.read(SMOKE, ["data.protocol=few-shot", "training.epochs=1"])
+    runs.fit(chosen, tmp_path, torch.device("cpu"), lambda _: None)
+    with pytest.raises(ConfigError, match="kept new species apart"):
+        export.compare(tmp_path, [], None)
