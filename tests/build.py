@@ -57,6 +57,10 @@ def text(label: str = "Calcite", seed: int = 0) -> str:
     return f"Raman shift (cm-1), Intensity (counts)\n{rows}\n"
 
 
+FAMILIAR = card.Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.5)
+"""Known from a similarity of one half on."""
+
+
 def templates() -> NDArray[np.float32]:
     """Return what the matched filter looks for, (labels, n), centred and of unit norm."""
     pure = np.stack([scene.lines(RECIPE.axis, table(label)) for label in LINES])
@@ -102,7 +106,16 @@ def model_card(filters: NDArray[np.float32], **changes: object) -> card.ModelCar
         "labels": tuple(LINES),
         "embedding": filters.shape[1],
         "recipe": RECIPE,
-        "decision": card.Decision(logit_scale=SCALE, head_weight=0.2, temperature=0.05, unknown_below=0.5, ambiguous_below=0.5),
+        "decision": card.Decision(
+            logit_scale=SCALE,
+            head_weight=0.2,
+            temperature=0.05,
+            rank_prior=0.0,
+            least_90=0.1,
+            least_95=0.02,
+            ambiguous_below=0.5,
+            familiar=FAMILIAR,
+        ),
         "provenance": card.Provenance(
             trained_on="lines written down by hand",
             cite=("nobody",),

@@ -37,6 +37,7 @@ MAX_MESSAGE = 300
 
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 Fraction = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Finite = Annotated[float, msgspec.Meta(ge=-1e6, le=1e6)]
 Divisor = Annotated[float, msgspec.Meta(ge=1e-6, le=1e6)]
 """No quotient of scores overflows."""
 
@@ -81,6 +82,21 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Smallest accepted cosine of the two embeddings."""
 
 
+class Familiar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How probable it is that a material is in the library at all: a logistic function, fitted on species kept apart."""
+
+    similarity: Finite
+    """Weight of the best library similarity (cosine)."""
+    energy: Finite
+    """Weight of the scores' energy, see :class:`raman_edge.verdict.Ranking`."""
+    explained: Finite
+    """Weight of the share of the spectrum's peaks that the first candidate has too."""
+    bias: Finite
+    """Added to the weighted sum."""
+    least: Fraction
+    """Probability below which the answer is "unknown"."""
+
+
 class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How outputs become an answer; every number was chosen on held-out samples."""
 
@@ -90,10 +106,15 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Share of the class head in a label's score; the rest is the best library similarity."""
     temperature: Divisor
     """Divides the scores before the softmax over labels; smaller is surer."""
-    unknown_below: float
-    """Best library similarity (cosine) below which the answer is "unknown"."""
+    rank_prior: Annotated[float, msgspec.Meta(ge=0, le=100)]
+    """The r-th candidate counts ``r ** -rank_prior`` in the softmax."""
+    least_90: Fraction
+    """Probability of a member of the set that holds the truth in 90 of 100 cases."""
+    least_95: Fraction
+    """The same for 95 of 100."""
     ambiguous_below: Fraction
-    """Probability of the best label below which more than one name is possible."""
+    """Probability of the best label below which more than one name is possible, whatever the sets say."""
+    familiar: Familiar
 
 
 class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

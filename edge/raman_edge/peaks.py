@@ -67,6 +67,8 @@ class Matched:
     """``at - reference``, cm⁻¹."""
     height: float
     """In the spectrum, relative to its most prominent peak, 0..1."""
+    reference_height: float
+    """In the reference, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,16 @@ class PeakMatch:
     matched: tuple[Matched, ...] = ()
     missing: tuple[Lone, ...] = ()
     extra: tuple[Lone, ...] = ()
+
+    @property
+    def explained(self) -> float:
+        """Share of the spectrum's peaks, by height, that the reference has too, 0..1; 0 where there are none."""
+        return _share(sum(peak.height for peak in self.matched), self.extra)
+
+    @property
+    def found(self) -> float:
+        """Share of the reference's telling peaks, by height, that the spectrum has too, 0..1; 0 where there are none."""
+        return _share(sum(peak.reference_height for peak in self.matched), self.missing)
 
 
 def noise(counts: Array, apart: tuple[int, ...] = (1,)) -> float:
@@ -128,6 +140,7 @@ def match(found: Peaks, reference: Peaks, covered: tuple[float, float], toleranc
             reference=round(float(reference.shift[j]), 1),
             delta=round(float(found.shift[i] - reference.shift[j]), 1),
             height=round(float(found.height[i]), 3),
+            reference_height=round(float(reference.height[j]), 3),
         )
         for i, j in sorted(pairs)
     )
@@ -138,6 +151,11 @@ def match(found: Peaks, reference: Peaks, covered: tuple[float, float], toleranc
         if j not in right and reference.height[j] >= TELLING_HEIGHT and low <= reference.shift[j] <= high
     )
     return PeakMatch(matched, missing, tuple(_lone(found, i) for i in range(len(found)) if i not in left))
+
+
+def _share(shared: float, alone: tuple[Lone, ...]) -> float:
+    whole = shared + sum(peak.height for peak in alone)
+    return shared / whole if whole else 0.0
 
 
 def _lone(peaks: Peaks, index: int) -> Lone:

@@ -66,7 +66,7 @@ def identify(spectrum: Spectrum, model: Model, library: Library) -> Reading:
     prepared = perf_counter()
     outputs = _finite(model.run(features[np.newaxis]))
     similarity = library.search(outputs.embedding[0])
-    ranked = verdict.rank(
+    ranking = verdict.rank(
         library.labels,
         similarity,
         outputs.logits[0],
@@ -75,8 +75,8 @@ def identify(spectrum: Spectrum, model: Model, library: Library) -> Reading:
         TOP,
     )
     covered = (max(axis.start, spectrum.axis.start), min(axis.stop, spectrum.axis.stop))
-    ranked = tuple(_explained(match, found, library, covered) for match in ranked)
-    said = verdict.decide(ranked, verdict.nearest(library.labels, similarity), judged, model.card.decision)
+    explained = tuple(_explained(match, found, library, covered) for match in ranking.matches)
+    said = verdict.decide(replace(ranking, matches=explained), judged, model.card.decision)
     ended = perf_counter()
     read_ms = spectrum.origin.read_ms
     timing = Timing(read_ms, 1e3 * (prepared - started), 1e3 * (ended - prepared), read_ms + 1e3 * (ended - started))

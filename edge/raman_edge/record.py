@@ -14,7 +14,7 @@ import msgspec
 
 from raman_edge.pipeline import TOP, Reading, Timing
 from raman_edge.quality import Quality
-from raman_edge.verdict import Answer, Match
+from raman_edge.verdict import Answer, Match, Sets
 
 if TYPE_CHECKING:
     from raman_edge.model import Model
@@ -57,6 +57,10 @@ class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_on
     decision: Answer
     why: tuple[str, ...]
     matches: tuple[Match, ...]
+    one_of: Sets
+    """Names among which the truth is in 90 and in 95 of 100 cases."""
+    known: float
+    """How probable it is that the material is in the library at all."""
     quality: Quality
     model: ModelRef
     calibration: None = None
@@ -107,6 +111,8 @@ def _result(reading: Reading, model: Model) -> Result:
         decision=verdict.decision,
         why=verdict.doubts,
         matches=verdict.ranked,
+        one_of=verdict.sets,
+        known=verdict.known,
         quality=reading.quality,
         model=ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider),
         ms=Timing(*(round(value, 3) for value in (timing.read, timing.prepare, timing.infer, timing.total))),

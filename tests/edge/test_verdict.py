@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raman_edge.card import Decision
+from raman_edge.card import Decision, Familiar
+from raman_edge.peaks import Lone, Matched, PeakMatch
 from raman_edge.quality import Quality
-from raman_edge.verdict import Match, Nearest, Verdict, decide, nearest, rank
+from raman_edge.verdict import Match, Ranking, Sets, decide, known, odds, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GOOD = Quality(snr=50.0, saturated=None, coverage=1.0)
-RULE = Decision(logit_scale=20.0, head_weight=0.2, temperature=0.05, unknown_below=0.5, ambiguous_below=0.6)
+FAMILIAR = Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.5)
+RULE = Decision(
+    logit_scale=20.0, head_weight=0.2, temperature=0.05, rank_prior=0.0, least_90=0.2, least_95=0.05, ambiguous_below=0.6, familiar=FAMILIAR
+)
 NAMES = ("Anatase", "Calcite", "Gypsum", "Quartz", "Zircon", "Field sample 7")
 
 
@@ -26,9 +31,7 @@ def decision(**changes: float) -> Decision:
     return Decision(**({name: getattr(RULE, name) for name in RULE.__struct_fields__} | changes))
 
 
-def ranking(
-    similarity: Sequence[float], logits: Sequence[float], class_of: Sequence[int], rule: Decision = RULE, top: int = 5
-) -> tuple[Match, ...]:
+def ordered(similarity: Sequence[float], logits: Sequence[float], class_of: Sequence[int], rule: Decision = RULE, top: int = 5) -> Ranking:
     """Rank as many of the names as there are similarities."""
     return rank(
         NAMES[: len(similarity)],
@@ -40,9 +43,17 @@ def ranking(
     )
 
 
-def matches(*scores: float, similarity: float = 0.9) -> tuple[Match, ...]:
-    """Return candidates with these scores."""
-    return tuple(Match(name, score, similarity) for name, score in zip(NAMES, scores, strict=False))
+def ranking(
+    similarity: Sequence[float], logits: Sequence[float], class_of: Sequence[int], rule: Decision = RULE, top: int = 5
+) -> tuple[Match, ...]:
+    """Return the candidates alone."""
+    return ordered(similarity, logits, class_of, rule, top).matches
+
+
+def ranked(*scores: float, similarity: float = 0.9, energy: float = 0.9, nearest: str = "Anatase") -> Ranking:
+    """Return a ranking of candidates with these scores, each alone in its sets."""
+    matches = tuple(Match(name, score, similarity) for name, score in zip(NAMES, scores, strict=False))
+    return Ranking(matches, Sets((matches[0].label,), (matches[0].label,)), energy, nearest, similarity)
 
 
 def slow_rank(similarity: Sequence[float], logits: Sequence[float], class_of: Sequence[int], rule: Decision) -> list[tuple[str, float]]:
@@ -52,9 +63,9 @@ def slow_rank(similarity: Sequence[float], logits: Sequence[float], class_of: Se
         head = cosine if class_of[k] < 0 else logits[class_of[k]] / rule.logit_scale
         scores.append((1 - rule.head_weight) * cosine + rule.head_weight * head)
     highest = max(scores)
-    odds = [math.exp((score - highest) / rule.temperature) for score in scores]
     order = sorted(range(len(scores)), key=lambda k: -scores[k])
-    return [(NAMES[k], odds[k] / sum(odds)) for k in order]
+    shares = [math.exp((scores[k] - highest) / rule.temperature) * place**-rule.rank_prior for place, k in enumerate(order, 1)]
+    return [(NAMES[k], share / sum(shares)) for k, share in zip(order, shares, strict=True)]
 
 
 UNIT = st.floats(-1.0, 1.0, width=32)
@@ -62,18 +73,20 @@ UNIT = st.floats(-1.0, 1.0, width=32)
 
 @given(
     st.lists(st.tuples(UNIT, st.floats(-20, 20, width=32), st.booleans()), min_size=1, max_size=6),
-    st.floats(0.0, 1.0),
+    st.sampled_from([0.0, 0.25, 0.5, 1.0]),
     st.floats(0.01, 2.0),
+    st.floats(0.0, 2.0),
     st.integers(1, 8),
 )
 @settings(deadline=None)
-def test_rank_is_plain_python(labels: list[tuple[float, float, bool]], weight: float, temperature: float, top: int) -> None:
+def test_rank_is_plain_python(labels: list[tuple[float, float, bool]], weight: float, temperature: float, prior: float, top: int) -> None:
     """Order and probabilities are those of the sum over class head and library, written out."""
-    similarity, logits = [cosine for cosine, _, _ in labels], [logit for _, logit, _ in labels]
+    # On a grid, because single precision swaps scores that are nearly equal, and then the rank decides.
+    similarity, logits = [round(cosine, 2) for cosine, _, _ in labels], [round(logit) for _, logit, _ in labels]
     class_of = [k if taught else -1 for k, (_, _, taught) in enumerate(labels)]
-    rule = decision(head_weight=weight, temperature=temperature)
-    got = ranking(similarity, logits, class_of, rule, top)
+    rule = decision(head_weight=weight, temperature=temperature, rank_prior=prior)
     expected = slow_rank(similarity, logits, class_of, rule)
+    got = ranking(similarity, logits, class_of, rule, top)
     shares = dict(expected)
     assert len({match.label for match in got}) == min(top, len(labels))
     assert [match.score for match in got] == pytest.approx([shares[match.label] for match in got], abs=6e-5)
@@ -125,70 +138,132 @@ def test_equal_scores_keep_the_librarys_order() -> None:
 @settings(deadline=None)
 def test_nearest_is_the_most_similar(similarity: list[float]) -> None:
     """The nearest label is the one with the largest similarity, the first of several, as plain numbers."""
-    got = nearest(NAMES[: len(similarity)], np.array(similarity, dtype=np.float32))
-    assert got.label == NAMES[similarity.index(max(similarity))]
+    got = ordered(similarity, [0.0], [-1] * len(similarity))
+    assert got.nearest == NAMES[similarity.index(max(similarity))]
     assert got.similarity == pytest.approx(max(similarity), abs=6e-5)
     assert type(got.similarity) is float
+    assert type(got.energy) is float
+
+
+@given(st.lists(UNIT, min_size=2, max_size=6), st.floats(0.01, 1.0))
+@settings(deadline=None)
+def test_energy_is_the_soft_maximum(similarity: list[float], temperature: float) -> None:
+    """At least the best score, at most that plus the temperature times the logarithm of their number."""
+    rule = decision(temperature=temperature)
+    got = ordered(similarity, [0.0], [-1] * len(similarity), rule)
+    expected = temperature * math.log(sum(math.exp((s - max(similarity)) / temperature) for s in similarity)) + max(similarity)
+    assert got.energy == pytest.approx(expected, abs=1e-5)
+
+
+@given(st.lists(UNIT, min_size=1, max_size=6), st.floats(0.0, 3.0), st.floats(0.01, 1.0))
+@settings(deadline=None)
+def test_sets_hold_what_is_probable_enough(similarity: list[float], prior: float, temperature: float) -> None:
+    """A set is the first labels down to its level, never empty, and the stricter one holds the other."""
+    rule = decision(rank_prior=prior, temperature=temperature, least_90=0.3, least_95=0.1)
+    got = ordered(similarity, [0.0], [-1] * len(similarity), rule, top=6)
+    shares = {match.label: match.score for match in got.matches}
+    for members, least in ((got.sets.p90, 0.3), (got.sets.p95, 0.1)):
+        assert members == tuple(shares)[: len(members)]
+        assert all(shares[label] >= least - 1e-4 for label in members[1:])
+        assert all(share <= least + 1e-4 for label, share in shares.items() if label not in members)
+    assert got.sets.p90 == got.sets.p95[: len(got.sets.p90)]
+
+
+def test_labels_far_behind_say_less_than_their_number() -> None:
+    """Under a rank prior a crowd of equal scores far behind the first leaves it more of the probability."""
+    scores = np.array([0.9, *[0.5] * 500], dtype=np.float32)
+    assert odds(scores, 0.1, 1.0)[0] > 2 * odds(scores, 0.1, 0.0)[0]
+    assert odds(scores, 0.1, 1.0).sum() == pytest.approx(1.0)
+    assert (np.diff(odds(scores, 0.1, 1.0)) <= 0).all()
 
 
 def test_plain_match() -> None:
     """A good spectrum with one likely label is a match, with nothing to doubt."""
-    verdict = decide(matches(0.97, 0.02), Nearest("Anatase", 0.9), GOOD, RULE)
-    assert verdict == Verdict("match", matches(0.97, 0.02), ())
+    verdict = decide(ranked(0.97, 0.02), GOOD, RULE)
+    assert (verdict.decision, verdict.ranked, verdict.doubts) == ("match", ranked(0.97, 0.02).matches, ())
     assert verdict.best is not None
     assert verdict.best.label == "Anatase"
+    assert verdict.known > 0.99
 
 
 @pytest.mark.parametrize(("similarity", "answer"), [(0.5, "match"), (0.4999, "unknown"), (-0.2, "unknown")])
 def test_unknown_below_the_threshold(similarity: float, answer: str) -> None:
     """Where nothing in the library is near enough the answer is unknown: exactly from the card's threshold down."""
-    verdict = decide(matches(0.99, similarity=similarity), Nearest("Anatase", similarity), GOOD, RULE)
+    verdict = decide(ranked(0.99, similarity=similarity), GOOD, RULE)
     assert verdict.decision == answer
     assert (verdict.best is None) is (answer == "unknown")
     assert verdict.ranked[0].label == "Anatase"
 
 
-def test_unknown_says_what_was_nearest() -> None:
-    """Unknown names the nearest label, its similarity and the threshold."""
-    verdict = decide(matches(0.99), Nearest("Zircon", 0.3124), GOOD, RULE)
-    assert verdict.doubts == (
-        "nothing in the library is near enough: the nearest, Zircon, has a similarity of 0.312; 0.500 is the least for a name",
+@pytest.mark.parametrize("weight", ["similarity", "energy", "explained"])
+def test_everything_weighed_counts(weight: str) -> None:
+    """Similarity, energy and explained peaks each raise the probability of being known, by the weight the card gives them."""
+    nothing = {"similarity": 0.0, "energy": 0.0, "explained": 0.0}
+    rule = Familiar(**(nothing | {weight: 4.0}), bias=-2.0, least=0.5)
+    ranking = ranked(0.99, similarity=0.8, energy=0.7)
+    found = PeakMatch(
+        matched=(Matched(at=464, reference=464, delta=0, height=0.6, reference_height=1.0),), extra=(Lone(at=900, height=0.2),)
     )
+    value = {"similarity": 0.8, "energy": 0.7, "explained": 0.75}[weight]
+    assert known(ranking, found, rule) == pytest.approx(1 / (1 + math.exp(2 - 4 * value)))
+
+
+@pytest.mark.parametrize("bias", [-1e6, 1e6])
+def test_any_card_gives_a_probability(bias: float) -> None:
+    """However large the numbers of a card, being known has a probability."""
+    rule = Familiar(similarity=1e6, energy=-1e6, explained=1e6, bias=bias, least=0.5)
+    assert 0.0 <= known(ranked(0.9), PeakMatch(), rule) <= 1.0
+
+
+def test_unknown_says_what_speaks_against_it() -> None:
+    """Unknown names the nearest label, its similarity, and how much of the peaks do not fit."""
+    ranking = ranked(0.99, similarity=0.3124, nearest="Zircon")
+    assert decide(ranking, GOOD, RULE).doubts == ("nothing in the library is near enough: the nearest, Zircon, has a similarity of 0.312",)
+    found = PeakMatch(
+        matched=(Matched(at=464, reference=464, delta=0, height=0.5, reference_height=0.6),),
+        missing=(Lone(at=640, height=0.4),),
+        extra=(Lone(at=900, height=1.0), Lone(at=1000, height=0.5)),
+    )
+    seen = replace(ranking, matches=tuple(replace(match, peaks=found) for match in ranking.matches))
+    (said,) = decide(seen, GOOD, RULE).doubts
+    assert said.endswith("0.312; 75% of the peaks are none of Anatase; 40% of the peaks of Anatase are missing")
 
 
 def test_nearest_of_the_whole_library_decides() -> None:
     """A library label near enough keeps the answer from being unknown, also where the class head ranks others first."""
-    assert decide(matches(0.9, similarity=0.1), Nearest("Field sample 7", 0.8), GOOD, RULE).decision == "match"
+    ranking = replace(ranked(0.9, similarity=0.1), similarity=0.8, nearest="Field sample 7")
+    assert decide(ranking, GOOD, RULE).decision == "match"
 
 
 @pytest.mark.parametrize(("score", "answer"), [(0.6, "match"), (0.5999, "ambiguous")])
 def test_ambiguous_below_the_threshold(score: float, answer: str) -> None:
-    """A best label less probable than the card's threshold is one of several."""
-    verdict = decide(matches(score, 0.3, 0.05), Nearest("Anatase", 0.9), GOOD, RULE)
+    """A best label less probable than the card's threshold is one of several, whatever the sets say."""
+    verdict = decide(ranked(score, 0.3, 0.05), GOOD, RULE)
     assert verdict.decision == answer
     assert verdict.best is not None
 
 
 @pytest.mark.parametrize(
-    ("scores", "said"),
+    ("sets", "score", "said"),
     [
-        ((0.5, 0.4, 0.04, 0.01), "one of Anatase, Calcite: together 90%"),
-        ((0.5, 0.3, 0.05, 0.04), "one of Anatase, Calcite, Gypsum: together 85%"),
-        ((0.55, 0.01, 0.01), "one of Anatase, Calcite: together 56%"),
-        ((0.2, 0.2, 0.2, 0.2, 0.2), "one of Anatase, Calcite, Gypsum, Quartz, Zircon: together 100%"),
-        ((0.5,), "one of Anatase: together 50%"),
+        (Sets(("A", "B"), ("A", "B", "C")), 0.9, "one of A, B: right in 90 of 100 cases"),
+        (Sets(("A",), ("A", "B", "C")), 0.5, "one of A, B, C: right in 95 of 100 cases"),
+        (Sets(("A",), ("A",)), 0.5, "one of Anatase, Calcite, and neither surely"),
     ],
 )
-def test_ambiguous_names_the_likely_ones(scores: tuple[float, ...], said: str) -> None:
-    """Ambiguous names at least two labels, down to a tenth of the best, and how probable they are together."""
-    assert decide(matches(*scores), Nearest("Anatase", 0.9), GOOD, RULE).doubts == (said,)
+def test_one_of_names_those_among_which_the_truth_is(sets: Sets, score: float, said: str) -> None:
+    """Where one name would be dishonest the answer is a set, and how often such sets hold the truth."""
+    verdict = decide(replace(ranked(score, 0.3), sets=sets), GOOD, RULE)
+    assert verdict.decision == "ambiguous"
+    assert verdict.doubts == (said,)
+    assert verdict.sets == sets
 
 
 @pytest.mark.parametrize("quality", [Quality(snr=1.0, saturated=None, coverage=1.0), Quality(snr=50.0, saturated=None, coverage=0.1)])
 def test_bad_spectrum_is_rejected_first(quality: Quality) -> None:
     """A spectrum with a problem is rejected whatever it resembles; the candidates are still shown, none is the answer."""
     for similarity in (0.99, 0.1):
-        verdict = decide(matches(0.99), Nearest("Anatase", similarity), quality, RULE)
+        verdict = decide(ranked(0.99, similarity=similarity), quality, RULE)
         assert verdict.decision == "rejected"
         assert verdict.best is None
         assert verdict.doubts == quality.problems
@@ -198,9 +273,9 @@ def test_bad_spectrum_is_rejected_first(quality: Quality) -> None:
 def test_saturation_is_a_doubt_after_the_reason() -> None:
     """A saturated spectrum is named all the same, with the doubt last."""
     saturated = Quality(snr=50.0, saturated=True, coverage=1.0)
-    match = decide(matches(0.97), Nearest("Anatase", 0.9), saturated, RULE)
+    match = decide(ranked(0.97), saturated, RULE)
     assert (match.decision, match.doubts) == ("match", ("the detector is saturated: expose shorter",))
-    unknown = decide(matches(0.97), Nearest("Anatase", 0.1), saturated, RULE)
+    unknown = decide(ranked(0.97, similarity=0.1), saturated, RULE)
     assert unknown.doubts[0].startswith("nothing in the library")
     assert unknown.doubts[1:] == match.doubts
 
@@ -209,6 +284,6 @@ def test_every_reason_is_plain() -> None:
     """Reasons are one line of printable text without numpy's or Python's marks."""
     saturated = Quality(snr=0.0, saturated=True, coverage=0.0)
     for quality, similarity, scores in ((saturated, 0.9, (0.9,)), (GOOD, 0.1, (0.9,)), (GOOD, 0.9, (0.3, 0.3))):
-        for doubt in decide(matches(*scores), Nearest("Anatase", similarity), quality, RULE).doubts:
+        for doubt in decide(ranked(*scores, similarity=similarity), quality, RULE).doubts:
             assert doubt.isprintable()
             assert not any(mark in doubt for mark in ("np.", "float", "(", "{"))

@@ -13,6 +13,7 @@ from matplotlib.image import imread
 from pictures import confused, history, mistakes, points, texts
 from raman_edge.errors import ConfigError
 from raman_train import figures, metrics
+from raman_train.confidence import Asked
 from raman_train.figures import class_size, confusion, learning, levels, pairs, reliability, style
 from raman_train.figures.intervals import wilson
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 HOSTILE = ["$x$", "_", r"\frac{1}{2}", "<b>&\n石 $"]
 """Names that a drawing library may take for something else."""
@@ -29,10 +31,15 @@ HOSTILE = ["$x$", "_", r"\frac{1}{2}", "<b>&\n石 $"]
 # --- every picture -------------------------------------------------------------------------
 
 
+def asked(best: NDArray[np.float64], right: NDArray[np.bool_]) -> Asked:
+    """Return answers with these probabilities; their sets hold one name each."""
+    return Asked(best, np.where(right, 0, 1), np.stack([right, right]), np.ones((2, best.size), dtype=np.intp))
+
+
 def one_of_each(labels: list[str]) -> dict[str, Figure]:
     """Return every picture, drawn from small arrays with these labels."""
     rng = np.random.default_rng(1)
-    right, scores = rng.random(40) < 0.7, rng.random((40, len(labels)), dtype=np.float32)
+    right = rng.random(40) < 0.7
     counts = mistakes(*((i, i + 1, 2) for i in range(len(labels) - 1)), classes=len(labels))
     return {
         "learning": learning.draw(dict.fromkeys(labels, history(3.0, 1.0, 0.5, validation=(None, 0.5, 0.9)))),
@@ -40,7 +47,7 @@ def one_of_each(labels: list[str]) -> dict[str, Figure]:
         "confusion": confusion.draw(counts, labels, labels[0]),
         "pairs": pairs.draw(np.linspace(0, 1700, 50), confused(*labels)[:6], labels[0]),
         "class_size": class_size.draw(dict.fromkeys(labels, right), rng.integers(1, 30, 40), rng.integers(1, 5, 40), labels[0]),
-        "reliability": reliability.draw(reliability.calibrated(scores, scores.argmax(axis=1)), labels[0]),
+        "reliability": reliability.draw(asked(rng.random(40), right), labels[0]),
     }
 
 
@@ -248,38 +255,11 @@ def test_nobody_asked_has_no_accuracy() -> None:
 def test_a_reliability_diagram_is_the_bins() -> None:
     """Points are mean confidence and accuracy of each bin, bars how many stand in it, the title says the error."""
     confidence = np.array([0.05, 0.95, 0.97, 0.99, 1.0])
-    measured = reliability.Calibrated(confidence, np.array([True, True, True, False, True]), 0.07)
+    measured = asked(confidence, np.array([True, True, True, False, True]))
     figure = reliability.draw(measured, "drcnn")
     upper, lower = figure.axes
     (drawn,) = (container for container in upper.containers if isinstance(container, ErrorbarContainer))
     assert np.allclose(drawn.lines[0].get_xydata(), [[0.05, 1.0], [0.9775, 0.75]])
     assert [bar.get_height() for bar in lower.patches] == [1, *[0] * 13, 4]
-    error = metrics.calibration_error(*measured[:2])
-    assert any(f"ECE {error:.3f} at temperature 0.07" in text for text in texts(figure))
-
-
-@pytest.mark.parametrize("size", [0.3, 25.0])
-def test_the_temperature_is_fitted_on_the_other_half(size: float) -> None:
-    """Every other spectrum is drawn, the rest decides the temperature; logits of any size are calibrated like cosines."""
-    rng = np.random.default_rng(0)
-    scores = rng.uniform(0.0, size, (800, 5)).astype(np.float32)
-    odds = metrics.probabilities(scores, size / 8)
-    truth = (odds.cumsum(axis=1) > rng.random((800, 1))).argmax(axis=1)
-    truth[1::2] = (truth[1::2] + 1) % 5  # what the drawn half is like must not matter to the temperature
-    got = reliability.calibrated(scores, truth)
-    assert got.temperature == pytest.approx(size / 8, rel=0.25)
-    assert np.array_equal(got.right, scores[1::2].argmax(axis=1) == truth[1::2])
-    assert np.allclose(got.confidence, metrics.probabilities(scores[1::2], got.temperature).max(axis=1), atol=1e-6)
-
-
-def test_a_class_that_cannot_be_named_gets_no_confidence() -> None:
-    """Minus infinity, the score of a class that was never learned, does not spoil the others."""
-    scores = np.tile(np.array([30.0, 10.0, -np.inf], dtype=np.float32), (8, 1))
-    got = reliability.calibrated(scores, np.zeros(8, dtype=np.intp))
-    assert np.allclose(got.confidence, 1, atol=1e-3)
-
-
-def test_three_spectra_calibrate_nothing() -> None:
-    """Both numbers are in the refusal."""
-    with pytest.raises(ConfigError, match=r"at least 4 asked .* got 3"):
-        reliability.calibrated(np.eye(3, dtype=np.float32), np.arange(3))
+    error = metrics.calibration_error(measured.best, measured.right)
+    assert any(f"ECE {error:.3f}" in text for text in texts(figure))

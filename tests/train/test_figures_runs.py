@@ -11,9 +11,9 @@ import pytest
 import torch
 from pictures import history
 from raman_edge.errors import ConfigError
-from raman_train import checkpoint, config, evaluate, metrics, runs
+from raman_train import checkpoint, confidence, config, metrics, runs
 from raman_train.cli import main
-from raman_train.figures import album, finished, levels, reliability, style
+from raman_train.figures import album, finished, levels, style
 from raman_train.models import build
 
 if TYPE_CHECKING:
@@ -67,10 +67,9 @@ def test_a_run_is_asked_as_its_measurement_asks_it(two_runs: list[Path]) -> None
     result, answers = runs.measure(made, runs.prepare(made.about.config))
     assert run.ranking == "library"
     assert float((run.answered == run.truth).mean()) == pytest.approx(result.main.top1, abs=1e-4)
-    calibrated = reliability.calibrated(run.scores, run.truth)
-    decision, measured = evaluate.decision(answers, run.material.classes, run.material.split)
-    assert calibrated.temperature == pytest.approx(decision.temperature, abs=1e-5)
-    assert metrics.calibration_error(calibrated.confidence, calibrated.right) == pytest.approx(measured["ece"], abs=1e-4)
+    asked = confidence.Questions.of(answers, run.material.classes, run.material.split)
+    said = confidence.ask(asked, run.material.dataset.specimens[run.material.split.test])
+    assert metrics.calibration_error(said.best, said.right) == pytest.approx(result.measured["ece"], abs=1e-4)
 
 
 def test_runs_that_were_asked_something_else_are_not_compared(two_runs: list[Path], tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ class Draws(NamedTuple):
 
     def rows(self, which: slice) -> Draws:
         """Return the numbers of some spectra of the batch."""
-        *plain, raw_draws = self
-        return Draws(*(drawn[which] for drawn in plain), raw_draws.rows(which) if raw_draws else None)
+        plain: dict[str, Tensor] = {name: drawn[which] for name, drawn in zip(self._fields[:-1], self[:-1], strict=True)}
+        return Draws(**plain, raw=self.raw.rows(which) if self.raw else None)
 
 
 class Mixing(NamedTuple):

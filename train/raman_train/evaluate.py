@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
-from raman_edge.card import Decision
 from raman_edge.errors import ConfigError
 
 from raman_train import metrics
@@ -28,8 +27,6 @@ HEAD_WEIGHT = 0.3
 """Share of the class head in a score; chosen on another split than the reported one, see docs/benchmarks."""
 KNOWN_KEPT = 0.95
 """The "unknown" threshold keeps this share of known species."""
-AMBIGUOUS_BELOW = 0.5
-"""Below even odds one name would be dishonest."""
 SHOTS = (1, 2, 5)
 """References a new species is given under ``few-shot``."""
 
@@ -127,11 +124,10 @@ def library_scores(
 
 
 def more(answers: Answers, classes: NDArray[np.intp], split: Split) -> dict[str, float]:
-    """Return what only some splits or systems can be asked: few-shot, open-set and calibration figures."""
+    """Return what only some splits can be asked: few-shot and open-set figures."""
     if split.enrolled.size:
         return few_shot(answers, classes, split)
-    measured = open_set(answers, classes, split) if split.unknown.size else {}
-    return measured if answers.logit_scale is None else measured | decision(answers, classes, split)[1]
+    return open_set(answers, classes, split) if split.unknown.size else {}
 
 
 def given(split: Split, classes: NDArray[np.intp], references: int) -> Split:
@@ -187,40 +183,3 @@ def _familiarity(answers: Answers, classes: NDArray[np.intp], split: Split, aske
     if answers.logit_scale is None:
         return looks | {"head": metrics.probabilities(head, 1.0).max(axis=1)}
     return looks | {"head": head.max(axis=1), "fused": library_scores(answers, classes, split, asked=asked).max(axis=1)}
-
-
-def decision(answers: Answers, classes: NDArray[np.intp], split: Split) -> tuple[Decision, dict[str, float]]:
-    """Fit temperature and "unknown" threshold on one half of the test part and measure them on the other.
-
-    "Unknown" is played by searching a library without the query's own species. The network
-    was taught that species, so this flatters it; the honest protocol (species held out of
-    training) is ``open``.
-    """
-    scores = library_scores(answers, classes, split)
-    truth = classes[split.test]
-    fitted = np.arange(truth.size) % 2 == 0
-    asked = ~fitted
-    temperature = metrics.fit_temperature(scores[fitted], truth[fitted])
-    confidence = metrics.probabilities(scores[asked], temperature)
-    right = scores[asked].argmax(axis=1) == truth[asked]
-    similarity = answers.embedding[split.test] @ answers.embedding[split.library].T
-    same = classes[split.library][None, :] == truth[:, None]
-    known = similarity.max(axis=1)
-    unknown = np.where(same, -1.0, similarity).max(axis=1)
-    threshold = float(np.quantile(known[fitted], 1 - KNOWN_KEPT))
-    measured = {
-        "ece": round(metrics.calibration_error(confidence.max(axis=1), right), 4),
-        "unknown_auroc_library_only": round(metrics.auroc(known[asked], unknown[asked]), 4),
-        "unknown_rejected_library_only": round(float((unknown[asked] < threshold).mean()), 4),
-        "known_kept": round(float((known[asked] >= threshold).mean()), 4),
-    }
-    return (
-        Decision(
-            logit_scale=float(answers.logit_scale or 1.0),
-            head_weight=HEAD_WEIGHT,
-            temperature=round(temperature, 5),
-            unknown_below=round(threshold, 4),
-            ambiguous_below=AMBIGUOUS_BELOW,
-        ),
-        measured,
-    )

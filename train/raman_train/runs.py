@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from raman_edge.errors import ConfigError
 
-from raman_train import checkpoint, distributed, evaluate, figures, loop
+from raman_train import checkpoint, confidence, distributed, evaluate, figures, loop
 from raman_train.config import Config, DrcnnEdgeConfig
 from raman_train.data import datasets, splits, synthetic
 from raman_train.models import build
@@ -208,7 +208,7 @@ def measure(made: checkpoint.Checkpoint, material: Material) -> tuple[Result, ev
         classes=len(material.labels),
         classes_asked=int(np.unique(truth).size),
         figures=[evaluate.figures(name, scores, truth) for name, scores in evaluate.rankings(answers, material.classes, split).items()],
-        measured=evaluate.more(answers, material.classes, split),
+        measured=evaluate.more(answers, material.classes, split) | _confidence(answers, material),
         epochs=made.about.epochs,
         seconds=made.about.seconds,
         device=made.about.device,
@@ -219,6 +219,15 @@ def measure(made: checkpoint.Checkpoint, material: Material) -> tuple[Result, ev
         split_sha256=split_sha256(material),
     )
     return result, answers
+
+
+def _confidence(answers: evaluate.Answers, material: Material) -> dict[str, float]:
+    """Return how far the edge's probabilities are true; of systems that the edge does not rank, nothing."""
+    split = material.split
+    if answers.logit_scale is None or split.enrolled.size:
+        return {}
+    asked = confidence.Questions.of(answers, material.classes, split)
+    return confidence.measure(confidence.ask(asked, material.dataset.specimens[split.test]))
 
 
 def split_sha256(material: Material) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from raman_train import confidence
 from raman_train.figures import class_size, confusion, learning, levels, pairs, reliability
 from raman_train.models.drcnn import Drcnn
 from raman_train.models.drcnn_edge import DrcnnEdge
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from raman_train.confidence import Asked
     from raman_train.figures.finished import Finished
 
 
@@ -45,7 +47,8 @@ def _of_one(run: Finished) -> Iterator[Picture]:
     counts = confusion.counted(run.truth, run.answered, len(labels))
     yield Picture(f"confusion-{run.folder}", lambda: confusion.draw(counts, labels, heading))
     yield Picture(f"confused-pairs-{run.folder}", lambda: _pairs(run, heading))
-    yield Picture(f"reliability-{run.folder}", lambda: reliability.draw(reliability.calibrated(run.scores, run.truth), heading))
+    if not run.material.split.enrolled.size:
+        yield Picture(f"reliability-{run.folder}", lambda: reliability.draw(_confidence(run), heading))
 
 
 def names(facts: Sequence[Sequence[str]]) -> list[str]:
@@ -104,6 +107,12 @@ def _class_size(group: Sequence[Finished]) -> Figure:
     specimens = class_size.specimens_of(classes, material.dataset.specimens[learned], count)
     right = {name: run.answered == run.truth for name, run in zip(names([_facts(run) for run in group]), group, strict=True)}
     return class_size.draw(right, np.bincount(classes, minlength=count)[first.truth], specimens[first.truth], _spoken(first))
+
+
+def _confidence(run: Finished) -> Asked:
+    material = run.material
+    asked = confidence.Questions.of(run.answers, material.classes, material.split)
+    return confidence.ask(asked, material.dataset.specimens[material.split.test])
 
 
 def _pairs(run: Finished, heading: str) -> Figure:

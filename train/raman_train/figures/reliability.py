@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge.errors import ConfigError
 
 from raman_train import metrics
 from raman_train.figures import style
@@ -16,46 +15,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from raman_train.confidence import Asked
+
 BINS = 15
 """As many as :func:`raman_train.metrics.calibration_error` has by default."""
-FEWEST = 4
-"""Two spectra to fit the temperature on and two to draw are no measurement, but fewer are not even a picture."""
-
-
-class Calibrated(NamedTuple):
-    """Confidences of the half that the temperature was not fitted on."""
-
-    confidence: NDArray[np.float64]
-    """Of the answer, 0..1, (n,)."""
-    right: NDArray[np.bool_]
-    """Whether it was right, (n,)."""
-    temperature: float
-
-
-def calibrated(scores: NDArray[np.float32], truth: NDArray[np.intp]) -> Calibrated:
-    """Fit the temperature on every other spectrum, from the first, and return the confidences of the rest.
-
-    The very halves of :func:`raman_train.evaluate.decision`. Scores that are no cosines (logits) are
-    brought to their size first, because the temperatures that are tried are made for cosines.
-    """
-    if truth.size < FEWEST:
-        msg = f"a reliability diagram needs at least {FEWEST} asked spectra, half of them for the temperature; got {truth.size}"
-        raise ConfigError(msg)
-    size = np.abs(scores, where=np.isfinite(scores), out=np.zeros_like(scores)).max()
-    scores = scores / max(1.0, float(size))
-    fitted = np.arange(truth.size) % 2 == 0
-    temperature = metrics.fit_temperature(scores[fitted], truth[fitted])
-    odds = metrics.probabilities(scores[~fitted], temperature)
-    return Calibrated(odds.max(axis=1), odds.argmax(axis=1) == truth[~fitted], temperature * max(1.0, float(size)))
 
 
 @style.sheet()
-def draw(measured: Calibrated, heading: str) -> Figure:
+def draw(measured: Asked, heading: str) -> Figure:
     """Draw accuracy against confidence, and how often each confidence is given, in 15 bins of equal width."""
-    confidence, right, temperature = measured
+    confidence, right = measured.best, measured.right
     error = metrics.calibration_error(confidence, right, BINS)
     figure = style.blank(5.4)
-    style.title(figure, f"{heading}: ECE {error:.3f} at temperature {temperature:.3g}")
+    style.title(figure, f"{heading}: ECE {error:.3f}")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
     _accuracy(upper, confidence, right, bins)
@@ -66,7 +38,7 @@ def draw(measured: Calibrated, heading: str) -> Figure:
     lower.xaxis.set_major_formatter(style.percent())
     style.caption(
         figure,
-        f"Temperature fitted on one half of the test part, drawn are the {right.size} spectra of the other: "
+        f"Fitted on one half of the specimens kept apart, asked of the other, and the other way round; {right.size} spectra: "
         f"{100 * right.mean():.1f} % right, {100 * confidence.mean():.1f} % sure on average. Dashed: as right as sure. "
         "Bars: Wilson's 95 % interval.",
     )
