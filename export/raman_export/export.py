@@ -129,7 +129,7 @@ def _card(made: Checkpoint, material: Material, answers: Outputs, chosen: Varian
         labels=about.labels,
         embedding=answers.embedding.shape[1],
         recipe=about.config.recipe,
-        decision=measurements[0].decision if measurements else held.untested(made),
+        decision=held.together(measurements, held.logit_scale(made)),
         provenance=card.Provenance(
             trained_on=(
                 f"{about.spectra} Raman spectra of {about.specimens} specimens, {len(about.labels)} labels "

@@ -5,29 +5,33 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import torch
 from raman_edge.card import Decision
 from raman_edge.errors import ConfigError
-from raman_train import checkpoint, evaluate, loop, metrics, runs
+from raman_train import checkpoint, confidence, evaluate, loop, metrics, runs
+from raman_train.confidence import Fusion, Levels
 from raman_train.config import DrcnnEdgeConfig
 from raman_train.models.search import Search
 
-from raman_export import parity, variant
+from raman_export import parity, unknown, variant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import onnx
     from numpy.typing import NDArray
+    from raman_edge.card import Familiar
     from raman_train.checkpoint import Checkpoint
-    from raman_train.data.splits import Split
+    from raman_train.confidence import Questions
     from raman_train.runs import Material
 
     from raman_export.variant import Variant
 
-LOGIT_SPAN = 20.0
-"""Brings logits that are no cosines to the size for which temperatures are tried."""
+AMBIGUOUS_BELOW = 0.5
+"""Below even odds one name would be dishonest, whatever the sets say."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,6 +39,7 @@ class Held:
     """What a measurement gives the card."""
 
     decision: Decision
+    protocol: str
     measured: dict[str, float]
     how: str
 
@@ -56,7 +61,7 @@ class Kept:
             kept = "new species apart" if split.test.size else "nothing apart"
             msg = (
                 f"{str(path)!r} kept {kept} (protocol {made.about.config.data.protocol!r}): "
-                "--measured wants a run with protocol 'sample' or 'spectrum'"
+                "--measured wants a run with protocol 'sample', 'spectrum' or 'open'"
             )
             raise ConfigError(msg)
         return cls(made, material)
@@ -90,66 +95,63 @@ def logit_scale(made: Checkpoint) -> float | None:
 
 
 def measure(path: Path, chosen: Variant) -> Held:
-    """Measure a run on what it kept apart, as ``chosen``."""
+    """Measure a run on what it kept apart, as ``chosen``; what is fitted on one half of it is asked of the other."""
     kept = Kept.open(path)
     config, split, truth = kept.made.about.config, kept.material.split, kept.truth
     whole, _ = runs.measure(kept.made, kept.material)
     answers = kept.answers(kept.graph(chosen))
-    scores = kept.scores(answers)
-    decide = head_decision if answers.logit_scale is None else evaluate.decision
-    decision, more = decide(answers, kept.material.classes, split)
+    questions = confidence.Questions.of(answers, kept.material.classes, split)
+    asked = confidence.ask(questions, kept.material.dataset.specimens[split.test])
+    fusion = confidence.fit(questions)
+    familiar, strange = _familiar(kept, answers, questions, fusion)
     name = config.data.protocol
     figures = {
         f"{name}_top1_fp32": whole.main.top1,
-        f"{name}_top1_{chosen.precision}": round(metrics.top(scores, truth, 1), 4),
-        f"{name}_top3_{chosen.precision}": round(metrics.top(scores, truth, 3), 4),
+        f"{name}_top1_{chosen.precision}": round(float(asked.right.mean()), 4),
+        f"{name}_top3_{chosen.precision}": round(float((asked.place < 3).mean()), 4),  # noqa: PLR2004 - top 3
         f"{name}_top1_root_derivative_search": _search_top1(kept.material),
-    } | {f"{name}_{key}": value for key, value in more.items()}
+    } | {f"{name}_{key}": value for key, value in (confidence.measure(asked) | strange).items()}
     how = (
         f"{name}: {config.data.subset}, split seed {config.data.split_seed}, "
         f"{split.library.size} spectra learned from and in the library, "
         f"{truth.size} of {np.unique(truth).size} labels asked, "
         f"by the same network trained without them (configuration {config.sha256[:12]})"
     )
-    return Held(decision, figures, how + "".join(f", {step}" for step in chosen.steps))
+    told = decision(confidence.scale_of(answers), fusion, confidence.levels(questions, fusion), familiar)
+    return Held(told, name, figures, how + "".join(f", {step}" for step in chosen.steps))
 
 
-def head_decision(answers: evaluate.Answers, classes: NDArray[np.intp], split: Split) -> tuple[Decision, dict[str, float]]:
-    """Fit the decision of a system whose logits are no cosines: its class head ranks alone, its embedding tells "unknown".
-
-    Fitted on one half of the test part and measured on the other.
-    """
-    scores, truth = evaluate.head_scores(answers, classes, split), classes[split.test]
-    fitted = np.arange(truth.size) % 2 == 0
-    temperature = LOGIT_SPAN * metrics.fit_temperature(scores[fitted] / np.float32(LOGIT_SPAN), truth[fitted])
-    confidence = metrics.probabilities(scores[~fitted], temperature).max(axis=1)
-    right = metrics.among(scores[~fitted], truth[~fitted], 1)
-    known = evaluate.embedding_scores(answers, classes, split).max(axis=1)
-    threshold = float(np.quantile(known[fitted], 1 - evaluate.KNOWN_KEPT))
-    decision = head_alone(temperature=round(temperature, 5), unknown_below=round(threshold, 4))
-    return decision, {
-        "ece": round(metrics.calibration_error(confidence, right), 4),
-        "known_kept": round(float((known[~fitted] >= threshold).mean()), 4),
-    }
-
-
-def head_alone(temperature: float, unknown_below: float) -> Decision:
-    """Return the decision by the class head alone, logits as they are."""
+def decision(logit_scale: float, fusion: Fusion, levels: Levels, familiar: Familiar) -> Decision:
+    """Put together what goes into the card."""
     return Decision(
-        logit_scale=1.0, head_weight=1.0, temperature=temperature, unknown_below=unknown_below,
-        ambiguous_below=evaluate.AMBIGUOUS_BELOW,
+        logit_scale=logit_scale, head_weight=fusion.head_weight, temperature=fusion.temperature, rank_prior=fusion.rank_prior,
+        least_90=round(levels.of90, 6), least_95=round(levels.of95, 6), ambiguous_below=AMBIGUOUS_BELOW, familiar=familiar,
     )  # fmt: skip
 
 
-def untested(made: Checkpoint) -> Decision:
-    """Return guesses, for a network that nothing measured."""
-    scale = logit_scale(made)
-    if scale is None:
-        return head_alone(temperature=1.0, unknown_below=0.5)
-    return Decision(
-        logit_scale=scale, head_weight=evaluate.HEAD_WEIGHT, temperature=0.05, unknown_below=0.5,
-        ambiguous_below=evaluate.AMBIGUOUS_BELOW,
-    )  # fmt: skip
+def untested(logit_scale: float | None) -> Decision:
+    """Return the guesses of a model that nothing was kept apart for."""
+    fusion = Fusion(1.0 if logit_scale is None else 0.2, 0.09, 0.7)
+    familiar = unknown.by_similarity(np.array([0.5]))
+    return decision(confidence.LOGIT_SPAN if logit_scale is None else logit_scale, fusion, Levels(0.1, 0.02), familiar)
+
+
+def together(held: Sequence[Held], logit_scale: float | None) -> Decision:
+    """Take probabilities from the first run, and "unknown" from the first that kept species apart, if one did."""
+    if not held:
+        return untested(logit_scale)
+    strange = next((one for one in held if one.protocol == "open"), held[0])
+    return msgspec.structs.replace(held[0].decision, familiar=strange.decision.familiar)
+
+
+def _familiar(kept: Kept, answers: evaluate.Answers, questions: Questions, fusion: Fusion) -> tuple[Familiar, dict[str, float]]:
+    """Return when to say "unknown", and how well that was told; by similarity alone where no species were kept apart."""
+    split = kept.material.split
+    if not split.unknown.size:
+        return unknown.by_similarity(questions.similarity.max(axis=1)), {}
+    axis = kept.made.about.config.recipe.axis
+    known, strange = (unknown.look(kept.material, axis, answers, fusion, side) for side in (split.test, split.unknown))
+    return unknown.fit(known, strange), unknown.measure(kept.material, known, strange)
 
 
 def _search_top1(material: Material) -> float:
