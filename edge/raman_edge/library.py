@@ -8,6 +8,7 @@ import io
 import sys
 import zipfile
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -17,7 +18,7 @@ from raman_edge.errors import LibraryError
 from raman_edge.peaks import Peaks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -118,6 +119,11 @@ class Library:
 
     def __len__(self) -> int:
         return len(self.specimens)
+
+    @cached_property
+    def place(self) -> Mapping[str, int]:
+        """Where each label stands in ``labels``."""
+        return {label: index for index, label in enumerate(self.labels)}
 
     def joined(self, references: Iterable[Reference]) -> Library:
         """Return this library with more references.

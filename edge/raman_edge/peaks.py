@@ -132,34 +132,30 @@ def find(axis: Axis, counts: Array, *, most: int = MOST) -> Peaks:
 
 def match(found: Peaks, reference: Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
     """Pair the nearest peaks first; ``covered`` (cm⁻¹) is where a reference peak can be missed at all."""
-    pairs = _pairs(found.shift, reference.shift, tolerance)
-    left, right = {i for i, _ in pairs}, {j for _, j in pairs}
+    pairs = sorted(_pairs(found.shift, reference.shift, tolerance))
+    ours, theirs = _rounded(found), _rounded(reference)
     matched = tuple(
-        Matched(
-            at=round(float(found.shift[i]), 1),
-            reference=round(float(reference.shift[j]), 1),
-            delta=round(float(found.shift[i] - reference.shift[j]), 1),
-            height=round(float(found.height[i]), 3),
-            reference_height=round(float(reference.height[j]), 3),
-        )
-        for i, j in sorted(pairs)
-    )
+        Matched(at=ours[i].at, reference=theirs[j].at, delta=round(ours[i].at - theirs[j].at, 1), height=ours[i].height,
+                reference_height=theirs[j].height)
+        for i, j in pairs
+    )  # fmt: skip
     low, high = covered
+    left, right = {i for i, _ in pairs}, {j for _, j in pairs}
     missing = tuple(
-        _lone(reference, j)
-        for j in range(len(reference))
-        if j not in right and reference.height[j] >= TELLING_HEIGHT and low <= reference.shift[j] <= high
+        lone for j, lone in enumerate(theirs) if j not in right and lone.height >= TELLING_HEIGHT and low <= lone.at <= high
     )
-    return PeakMatch(matched, missing, tuple(_lone(found, i) for i in range(len(found)) if i not in left))
+    return PeakMatch(matched, missing, tuple(lone for i, lone in enumerate(ours) if i not in left))
+
+
+def _rounded(peaks: Peaks) -> list[Lone]:
+    """Return the peaks as records have them: a tenth of a cm⁻¹, a thousandth of the height."""
+    places, heights = peaks.shift.round(1).tolist(), peaks.height.round(3).tolist()
+    return [Lone(at, height) for at, height in zip(places, heights, strict=True)]
 
 
 def _share(shared: float, alone: tuple[Lone, ...]) -> float:
     whole = shared + sum(peak.height for peak in alone)
     return shared / whole if whole else 0.0
-
-
-def _lone(peaks: Peaks, index: int) -> Lone:
-    return Lone(at=round(float(peaks.shift[index]), 1), height=round(float(peaks.height[index]), 3))
 
 
 def _pairs(found: Array, reference: Array, tolerance: float) -> list[tuple[int, int]]:

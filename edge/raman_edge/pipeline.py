@@ -108,7 +108,7 @@ def _finite(outputs: Outputs) -> Outputs:
 
 
 def _explained(match: Match, found: Peaks, library: Library, covered: tuple[float, float]) -> Match:
-    table = library.peaks[library.labels.index(match.label)]
+    table = library.peaks[library.place[match.label]]
     return replace(match, peaks=peaks.match(found, table, covered))
 
 

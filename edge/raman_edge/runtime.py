@@ -7,8 +7,9 @@ import os
 import re
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from raman_edge.errors import ConfigError, ModelError
 
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 WHEEL = re.compile(r"(onnxruntime(?:[-_](?:gpu|directml|openvino|qnn|rocm|migraphx|training))?)-([^-]+)\.dist-info", re.IGNORECASE)
 """What a wheel leaves beside the package; all of them install the same package, each over the other."""
+VNNI = frozenset({b"avx512_vnni", b"avx_vnni"})
+"""Flags of processors that multiply and add int8 in one instruction, without saturating in between."""
+FIRST_PROCESSOR = 8192
+"""Bytes of /proc/cpuinfo that tell of one processor; all are alike."""
 MAX_MESSAGE = 300
 """Characters shown of what onnxruntime says."""
 
@@ -44,8 +49,7 @@ def open_session(data: bytes, threads: int) -> Opened:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # int8 on processors without VNNI: exact products instead of saturating ones.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    options.add_session_config_entry("session.x64quantprecision", exact_products())
     # Weights outside the file would be outside its digest too: they are looked for where nothing can be.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     # What it would write on standard error, in colours, is in its exceptions, or said once by us.
@@ -61,6 +65,22 @@ def open_session(data: bytes, threads: int) -> Opened:
         raise ModelError(msg) from error
     session.disable_fallback()
     return Opened(session, notes(installed(), offered=len(wanted) > 1, got=session.get_providers()[0]))
+
+
+@cache
+def exact_products(told: Path = Path("/proc/cpuinfo")) -> Literal["0", "1"]:
+    """Return whether onnxruntime has to be told to keep int8 products exact (its ``session.x64quantprecision``).
+
+    Processors with VNNI have one instruction that does, and with the setting onnxruntime does not use it: int8 then takes
+    twice as long. Without VNNI, and where nothing tells, products would saturate.
+    """
+    try:
+        with told.open("rb") as file:
+            first = file.read(FIRST_PROCESSOR)
+    except OSError:
+        return "1"
+    flags = next((line.split() for line in first.splitlines() if line.startswith(b"flags")), [])
+    return "0" if VNNI & set(flags) else "1"
 
 
 def installed(beside: Path | None = None) -> dict[str, str]:

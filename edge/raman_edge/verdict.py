@@ -93,8 +93,9 @@ def odds(scores: NDArray[np.floating], temperature: float, rank_prior: float) ->
     """
     place = np.arange(1, scores.shape[-1] + 1)
     weights = (scores - scores[..., :1]).astype(np.float64) / temperature - rank_prior * np.log(place)
-    shares: NDArray[np.float64] = np.exp(weights)
-    return shares / shares.sum(axis=-1, keepdims=True)
+    counted = np.exp(weights)
+    shares: NDArray[np.float64] = counted / counted.sum(axis=-1, keepdims=True)
+    return shares
 
 
 def rank(
@@ -113,7 +114,7 @@ def rank(
     """
     heads = np.where(class_of >= 0, logits[class_of] / decision.logit_scale, similarity)
     scores = (1 - decision.head_weight) * similarity + decision.head_weight * heads
-    order = np.argsort(-scores, kind="stable")[:CANDIDATES]
+    order = _leading(scores)
     leading = scores[order]
     shares = odds(leading, decision.temperature, decision.rank_prior)
     first = tuple(Match(labels[i], round(float(shares[k]), 4), round(float(similarity[i]), 4)) for k, i in enumerate(order[:top]))
@@ -126,6 +127,16 @@ def rank(
         labels[nearest],
         round(float(similarity[nearest]), 4),
     )
+
+
+def _leading(scores: NDArray[np.floating]) -> NDArray[np.intp]:
+    """Return the candidates, best first; of equal ones the library's order counts."""
+    if scores.size > CANDIDATES:
+        least = np.partition(scores, scores.size - CANDIDATES)[scores.size - CANDIDATES]
+        inside = np.flatnonzero(scores >= least)
+    else:
+        inside = np.arange(scores.size)
+    return inside[np.argsort(-scores[inside], kind="stable")][:CANDIDATES]
 
 
 def known(ranking: Ranking, explained: PeakMatch, familiar: Familiar) -> float:

@@ -7,7 +7,6 @@ the file once, int8 too; their weighted sum is one more convolution, a channel e
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from raman_train.models.drcnn import Drcnn
@@ -15,19 +14,19 @@ from raman_train.models.drcnn_edge import DERIVATIVE_GAIN, WINDOW, DrcnnEdge
 from torch import Tensor, nn
 from torch.nn import functional
 
-if TYPE_CHECKING:
-    from raman_train.models import Network
+from raman_export.compress import Narrowed
+from raman_export.rows import unit
 
 ROW_POOL = (1, 2)
-SMALLEST = 1e-12
-"""Norm below which a row is left as it is, as :func:`torch.nn.functional.normalize` has it."""
 
 
-def arrange(network: Network) -> nn.Module:
+def arrange(network: nn.Module) -> nn.Module:
     """Return ``network`` as it is converted: the recursive ones with their branches in rows, any other as it is."""
     # Channels last is a matter of CPU training; the graph has its own layout.
     network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # torch's own types leave this form out
     match network:
+        case Narrowed():
+            return Narrowed(arrange(network.inner), network.axes).eval()
         case DrcnnEdge():
             return EdgeInRows(network).eval()
         case Drcnn():
@@ -58,13 +57,13 @@ class EdgeInRows(nn.Module):
         """Return logits (batch, classes) and the embedding at unit norm, for spectra (batch, n)."""
         root = torch.sqrt(spectra.clamp_min(0) + 1e-6)[:, None, None]
         half = WINDOW // 2
-        derivative = _unit(functional.conv2d(functional.pad(root, (half, half, 0, 0), mode="replicate"), self.kernel), 3)
+        derivative = unit(functional.conv2d(functional.pad(root, (half, half, 0, 0), mode="replicate"), self.kernel), 3)
         learned = self._learned(torch.cat([root, DERIVATIVE_GAIN * derivative], dim=1))
         # A number of its own: what int8 makes of the head's input must not reach the embedding, whose norm is 1.
         logits = (self.scale * learned) @ self.head
         if not self.spectral_weight:
             return logits, learned
-        spectral = _unit(derivative.flatten(1) @ self.directions, 1)
+        spectral = unit(derivative.flatten(1) @ self.directions, 1)
         share = self.spectral_weight
         return logits, torch.cat([math.sqrt(1 - share) * learned, math.sqrt(share) * spectral], dim=1)
 
@@ -76,7 +75,7 @@ class EdgeInRows(nn.Module):
             rows.append(functional.max_pool2d(level, ROW_POOL))
         supervised = functional.max_pool2d(functional.relu(self.supervise(torch.cat(rows, dim=2))), ROW_POOL)  # (batch, 2 width, D, n/8)
         made = functional.max_pool2d(functional.relu(self.reconstruct(self.sum(supervised))), ROW_POOL)
-        return _unit(self.norm(self.project(self.squeeze(made).flatten(1))), 1)
+        return unit(self.norm(self.project(self.squeeze(made).flatten(1))), 1)
 
 
 class DrcnnInRows(nn.Module):
@@ -104,12 +103,7 @@ class DrcnnInRows(nn.Module):
         for layer in rest:
             supervised = layer(supervised)
         hidden: Tensor = self.dense(self.reconstruct(self.sum(supervised)))
-        return self.classify(hidden), _unit(hidden, 1)
-
-
-def _unit(rows: Tensor, dim: int) -> Tensor:
-    unit: Tensor = rows / torch.linalg.vector_norm(rows, dim=dim, keepdim=True).clamp_min(SMALLEST)
-    return unit
+        return self.classify(hidden), unit(hidden, 1)
 
 
 def _weighted_sum(weights: Tensor, channels: int) -> nn.Conv2d:

@@ -1,6 +1,7 @@
 """Make a trained network smaller before it is converted: each step is a network in, a network out.
 
-``rank=R`` factors the first dense layer, ``levels=K`` keeps the first K recursions. What a step costs in accuracy is
+``rank=R`` factors the first dense layer, ``levels=K`` keeps the first K recursions, ``embedding=E`` shortens what the
+library is searched with. What a step costs in accuracy is
 measured on held-out samples (``raman-train export --table``), not assumed.
 """
 
@@ -16,12 +17,13 @@ from raman_train.models.drcnn import Drcnn
 from raman_train.models.drcnn_edge import DrcnnEdge
 from torch import Tensor, nn
 
+from raman_export.rows import unit
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
-    from raman_train.models import Network
 
 MAX_DIGITS = 9
 CHUNK = 32
@@ -43,7 +45,7 @@ class Rank:
     def __str__(self) -> str:
         return f"rank={self.rank}"
 
-    def apply(self, network: Network, spectra: NDArray[np.float32]) -> Network:
+    def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> nn.Module:
         """Return the network with its first dense layer factored, by what ``spectra`` (n, length) make of it."""
         smaller = copy.deepcopy(network)
         name, dense = _first_dense(smaller)
@@ -67,7 +69,7 @@ class Levels:
     def __str__(self) -> str:
         return f"levels={self.levels}"
 
-    def apply(self, network: Network, spectra: NDArray[np.float32]) -> Network:  # noqa: ARG002 - what every step is given
+    def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> nn.Module:  # noqa: ARG002 - what every step is given
         """Return the network without its later recursions."""
         if not isinstance(network, Drcnn | DrcnnEdge):
             msg = f"--compress {self}: {type(network).__name__} has no recursions; drcnn and drcnn-edge have"
@@ -83,14 +85,59 @@ class Levels:
         return smaller
 
 
-Step = Rank | Levels
+class Narrowed(nn.Module):
+    """A network whose embedding is seen along fewer axes, and scaled to unit norm again."""
+
+    axes: Tensor
+    """(e, fewer), orthonormal columns."""
+
+    def __init__(self, inner: nn.Module, axes: Tensor) -> None:
+        super().__init__()
+        self.inner = inner
+        self.register_buffer("axes", axes)
+
+    def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits as they were, (batch, classes), and the shorter embedding, (batch, fewer)."""
+        logits, embedding = self.inner(spectra)
+        return logits, unit(embedding @ self.axes, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Embedding:
+    """The embedding along its principal axes (uncentred: cosines are kept as well as that many numbers can).
+
+    A search reads every reference, so that it costs as much less. The last step: nothing after it knows the network inside.
+    """
+
+    size: int
+
+    def __str__(self) -> str:
+        return f"embedding={self.size}"
+
+    @torch.no_grad()
+    def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> Narrowed:
+        """Return the network with the shorter embedding, by what ``spectra`` (n, length) have for one."""
+        network.eval()
+        made = torch.cat([network(torch.from_numpy(spectra[low : low + CHUNK]))[1] for low in range(0, len(spectra), CHUNK)])
+        most = min(made.shape)
+        if not 1 <= self.size < most:
+            msg = f"--compress {self}: {len(made)} spectra have an embedding of {made.shape[1]} numbers; give 1 to {most - 1}"
+            raise ConfigError(msg)
+        _, vectors = torch.linalg.eigh((made.T @ made).double())  # eigenvalues increase
+        return Narrowed(network, vectors[:, -self.size :].to(made).contiguous())
+
+
+Step = Rank | Levels | Embedding
 
 
 def read(texts: Sequence[str]) -> tuple[Step, ...]:
-    """Read ``rank=R`` and ``levels=K`` in their order; :class:`ConfigError` on anything else, and on the same step twice."""
+    """Read ``rank=R``, ``levels=K`` and ``embedding=E`` in their order; :class:`ConfigError` on anything else, and on a step twice."""
     steps = tuple(_step(text) for text in texts)
     if len({type(step) for step in steps}) < len(steps):
         msg = f"--compress: each kind of step is taken once; got {', '.join(texts)}"
+        raise ConfigError(msg)
+    if any(isinstance(step, Embedding) for step in steps[:-1]):
+        msg = f"--compress: embedding=E comes last; got {', '.join(texts)}"
         raise ConfigError(msg)
     return steps
 
@@ -103,17 +150,19 @@ def _step(text: str) -> Step:
                 return Rank(int(number))
             case "levels":
                 return Levels(int(number))
-    msg = f"--compress wants rank=R or levels=K with a whole number, such as rank=128; got {text!r}"
+            case "embedding":
+                return Embedding(int(number))
+    msg = f"--compress wants rank=R, levels=K or embedding=E with a whole number, such as rank=128; got {text!r}"
     raise ConfigError(msg)
 
 
-def level_share(network: Network, kept: int) -> float:
+def level_share(network: nn.Module, kept: int) -> float:
     """Return the share of the level weights' absolute sum that the recursions after the first ``kept`` have."""
     weights = network.level_weights.detach().abs() if isinstance(network, Drcnn | DrcnnEdge) else torch.ones(kept)
     return float(weights[kept:].sum() / weights.sum())
 
 
-def _first_dense(network: Network) -> tuple[str, nn.Linear]:
+def _first_dense(network: nn.Module) -> tuple[str, nn.Linear]:
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Linear):
             return name, layer
@@ -122,7 +171,7 @@ def _first_dense(network: Network) -> tuple[str, nn.Linear]:
 
 
 @torch.no_grad()
-def _inputs(network: Network, dense: nn.Linear, spectra: NDArray[np.float32]) -> Tensor:
+def _inputs(network: nn.Module, dense: nn.Linear, spectra: NDArray[np.float32]) -> Tensor:
     """Return what ``dense`` is given for ``spectra``, (n, inputs)."""
     seen: list[Tensor] = []
     hook = dense.register_forward_pre_hook(lambda _, given: seen.append(given[0]))

@@ -88,7 +88,8 @@ def run(source: Path, out: Path, precision: Precision, data: Path | None, measur
     features = dataset.features(made.about.config.recipe) if data else material.features
     embedding = parity.run(proto, features).embedding if data else answers.embedding
     axis = made.about.config.recipe.axis
-    references = library.build(made.sha256, dataset.labels, dataset.specimens, embedding, features, axis)
+    network = variant.network_digest(made.sha256, chosen.steps)
+    references = library.build(network, dataset.labels, dataset.specimens, embedding, features, axis)
     told = _card(made, material, answers, chosen, measurements)
     helper.set_model_props(proto, {card.KEY: told.to_json()})
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def _card(made: Checkpoint, material: Material, answers: Outputs, chosen: Varian
     about = made.about
     return card.ModelCard(
         name=about.config.system,
-        network=made.sha256,
+        network=variant.network_digest(made.sha256, chosen.steps),
         precision=chosen.precision,
         labels=about.labels,
         embedding=answers.embedding.shape[1],

@@ -73,13 +73,13 @@ def _without_traces(proto: onnx.ModelProto) -> onnx.ModelProto:
 def kept_exact(proto: onnx.ModelProto, exact: tuple[str, ...]) -> list[str]:
     """Return the names of the nodes that stay fp32 in every smaller precision.
 
-    Those that touch an initializer named in ``exact``, and all that are not between the weighted ones: square roots, norms,
-    the joining of the two parts of an embedding.
+    Those that touch an initializer named in ``exact``, in whichever module it stands, and all that are not between the
+    weighted ones: square roots, norms, the joining of the two parts of an embedding.
     """
     smaller: set[str] = set()
     kept = []
     for node in proto.graph.node:
-        weighted = node.op_type in WEIGHTED and not set(node.input) & set(exact)
+        weighted = node.op_type in WEIGHTED and not {name.rpartition(".")[2] for name in node.input} & set(exact)
         if weighted or (node.op_type in CARRYING and _carried(node) <= smaller):
             smaller |= set(node.output)
         else:

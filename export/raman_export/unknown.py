@@ -113,7 +113,7 @@ def measure(material: Material, known: Looks, strange: Looks) -> dict[str, float
         familiar = fit(known.rows(fitted[0]), strange.rows(fitted[1]))
         for values, side, asked in zip(sure, (known, strange), other, strict=True):
             values[asked] = probability(familiar, side.rows(asked))
-    told = {"auroc": metrics.auroc(*sure), "fpr95": metrics.fpr_at_tpr(*sure, evaluate.KNOWN_KEPT)}
+    told = {"auroc": metrics.auroc(sure[0], sure[1]), "fpr95": metrics.fpr_at_tpr(sure[0], sure[1], evaluate.KNOWN_KEPT)}
     told |= {f"auroc_{name}": metrics.auroc(getattr(known, name), getattr(strange, name)) for name in Looks._fields}
     apart = ~neighbours(material)
     told["spectra_apart"] = float(apart.mean())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,7 @@ from raman_export import arranged, graph, half, quantise
 if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
-    from raman_train.models import Network
+    from torch import nn
 
     from raman_export.compress import Step
 
@@ -20,8 +21,8 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 CALIBRATION = 512
 """Training spectra shown to the calibration of int8 and of the steps."""
-EXACT = ("directions", "kernel")
-"""What stays fp32: the √-derivative and its projection are small, and exactness is their use."""
+EXACT = ("directions", "kernel", "axes")
+"""What stays fp32: the √-derivative and the projections of the embedding are small, and exactness is their use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,11 @@ PLAIN = Variant("fp32")
 """What every other variant is compared with."""
 
 
+def network_digest(weights: str, steps: tuple[Step, ...]) -> str:
+    """Return what a library of this network carries: the digest of its ``weights``, and of the steps that changed what it gives."""
+    return hashlib.sha256(" ".join([weights, *map(str, steps)]).encode()).hexdigest() if steps else weights
+
+
 def shown(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the spectra, of those learned from (n, length), that calibrate."""
     return spectra[spread(len(spectra), CALIBRATION)]
@@ -49,14 +55,14 @@ def spread(count: int, wanted: int) -> NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).astype(np.intp))
 
 
-def compress(network: Network, steps: tuple[Step, ...], calibration: NDArray[np.float32]) -> Network:
+def compress(network: nn.Module, steps: tuple[Step, ...], calibration: NDArray[np.float32]) -> nn.Module:
     """Return the network after every step, in their order."""
     for step in steps:
         network = step.apply(network, calibration)
     return network
 
 
-def convert(network: Network, length: int) -> onnx.ModelProto:
+def convert(network: nn.Module, length: int) -> onnx.ModelProto:
     """Return the fp32 graph of ``network``."""
     return graph.convert(arranged.arrange(network), length)
 

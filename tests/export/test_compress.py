@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from raman_edge.errors import ConfigError
-from raman_export import compress
+from raman_export import compress, variant
 from raman_export.compress import Levels, Rank
 from raman_train import config
 from raman_train.models import Network, build
@@ -48,7 +48,7 @@ def test_steps_are_read_in_their_order() -> None:
 @pytest.mark.parametrize("text", ["rank", "rank=", "rank=-3", "rank=1.5", "depth=4", "levels=four", "=4", "rank=²", "rank=" + "9" * 5000])
 def test_anything_else_is_refused_with_what_is_wanted(text: str) -> None:
     """A misspelt step is an error that shows how one is written."""
-    with pytest.raises(ConfigError, match="rank=R or levels=K"):
+    with pytest.raises(ConfigError, match="rank=R, levels=K or embedding=E"):
         compress.read([text])
 
 
@@ -122,3 +122,42 @@ def test_networks_without_the_layer_are_refused() -> None:
         Rank(2).apply(network(config.SearchConfig()), spectra(2))
     with pytest.raises(ConfigError, match="no recursions"):
         Levels(2).apply(network(config.ZhangCnnConfig()), spectra(2))
+
+
+def test_a_shorter_embedding_keeps_what_it_can() -> None:
+    """Logits stay as they are, the embedding has the length asked for and unit norm, and cosines move little."""
+    whole, rows = network(), spectra(200)
+    (step,) = compress.read(["embedding=16"])
+    smaller = step.apply(whole, rows)
+    with torch.no_grad():
+        before, after = whole(torch.from_numpy(rows)), smaller(torch.from_numpy(rows))
+    assert torch.equal(before[0], after[0])
+    assert (before[1].shape, after[1].shape) == ((200, 22), (200, 16))
+    torch.testing.assert_close(after[1].norm(dim=1), torch.ones(200))
+    torch.testing.assert_close(after[1] @ after[1].T, before[1] @ before[1].T, atol=0.02, rtol=0)
+    plain = torch.from_numpy(np.linalg.svd(before[1].numpy(), full_matrices=False)[2][:16].T)
+    turned = before[1] @ plain
+    expected = (turned @ turned.T) / (turned.norm(dim=1)[:, None] * turned.norm(dim=1))
+    torch.testing.assert_close(after[1] @ after[1].T, expected, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        (["embedding=4", "levels=1"], "embedding=E comes last"),
+        (["embedding=0"], "give 1 to 21"),
+        (["embedding=400"], "an embedding of 22 numbers; give 1 to 21"),
+    ],
+)
+def test_an_embedding_that_cannot_be_is_refused(steps: list[str], why: str) -> None:
+    """Not last, none at all, or longer than it is."""
+    with pytest.raises(ConfigError, match=why):
+        variant.compress(network(), compress.read(steps), spectra(40))
+
+
+def test_a_library_belongs_to_the_network_as_it_was_made_smaller() -> None:
+    """Every list of steps has its own digest, and without steps it is the digest of the weights."""
+    digests = [variant.network_digest("ab", compress.read(steps)) for steps in ([], ["levels=2"], ["embedding=4"], ["embedding=5"])]
+    assert digests[0] == "ab"
+    assert len(set(digests)) == 4
+    assert all(len(digest) == 64 for digest in digests[1:])

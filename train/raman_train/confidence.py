@@ -90,7 +90,8 @@ class Asked(NamedTuple):
     @property
     def right(self) -> NDArray[np.bool_]:
         """Whether the best answer is the truth, (n,)."""
-        return self.place == 0
+        hits: NDArray[np.bool_] = self.place == 0
+        return hits
 
 
 def scale_of(answers: Answers) -> float:
@@ -102,7 +103,8 @@ def halves(names: NDArray[np.str_]) -> NDArray[np.bool_]:
     """Return who is in the first half, (n,): whole specimens, by a fixed drawing."""
     unique = np.unique(names)
     first = np.random.default_rng(0).permutation(unique)[: unique.size // 2]
-    return np.isin(names, first)
+    chosen: NDArray[np.bool_] = np.isin(names, first)
+    return chosen
 
 
 def fit(asked: Questions) -> Fusion:
