@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEFAULT := edge/raman_edge/assets/default.onnx
 DATA ?= ../shared/data
 CONFIG := train/raman_train/configs/drcnn-edge.toml
-# The embedded default has six levels and was measured after 16 epochs.
-EMBEDDED := --set model.recursions=6 --set training.epochs=16
+# The embedded default has seen raw spectra and was measured after 16 epochs.
+EMBEDDED := --set training.epochs=16 --set training.augment.far_shift=0.35 --set training.augment.raw={}
 BENCHMARK := $(BIN)/raman-train benchmark
 ARTICLE := docs/benchmarks/README.md
 
@@ -50,14 +50,15 @@ benchmark: runs/rruff.npz runs/rruff-native.npz  ## measure what two cores can i
 	$(BENCHMARK) --write $(ARTICLE)
 
 figures: benchmark  ## draw the pictures of docs/benchmarks from the benchmark's runs
-	$(BIN)/raman-train figures runs/benchmark/drcnn-edge-dataset_1-sample-0-* $(wildcard runs/sample) --out docs/benchmarks/figures
+	$(BIN)/raman-train figures runs/benchmark/drcnn-edge-dataset_1-sample-0-* $(wildcard runs/default-sample) --out docs/benchmarks/figures
 
 default: runs/rruff.npz  ## make the embedded default again: measure, refit on everything, export int8 with its library
-	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --out runs/sample
-	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.protocol=spectrum --out runs/spectrum
-	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.split_seed=1 --out runs/sample-1
+	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --out runs/default-sample
+	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.protocol=open --out runs/default-open
+	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.protocol=few-shot --out runs/default-few-shot
+	$(BIN)/raman-train evaluate --config $(CONFIG) --out runs/default-sample --harder
 	$(BIN)/raman-train fit --config train/raman_train/configs/default.toml --out runs/default
-	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --measured runs/sample --measured runs/spectrum
+	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --compress embedding=160 --measured runs/default-sample --measured runs/default-open
 
 clean:  ## remove .venv, caches and build results (runs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

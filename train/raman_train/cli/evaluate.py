@@ -16,6 +16,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one = commands.add_parser("evaluate", help="train (unless that is done) and measure on what was kept apart")
     shared.add_run(one)
     one.add_argument("--record", type=Path, metavar="FILE.jsonl", help="append the result as one line of JSON")
+    one.add_argument("--harder", action="store_true", help="ask again with backgrounds, spikes, shifted axes and shorter ranges")
     one.set_defaults(run=run)
 
 
@@ -23,14 +24,18 @@ def run(options: argparse.Namespace) -> int:
     """Measure, print the table, append the line."""
     import msgspec  # noqa: PLC0415 - only what the command needs
 
-    from raman_train import checkpoint, loop, runs  # noqa: PLC0415 - torch takes seconds to import
+    from raman_train import checkpoint, harder, loop, runs  # noqa: PLC0415 - torch takes seconds to import
 
     chosen = shared.configuration(options)
     if not (options.out / checkpoint.CHECKPOINT).exists():
         runs.fit(chosen, options.out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
     made = checkpoint.load(options.out)
     made.network.to(loop.pick_device(options.device))
-    result, _ = runs.measure(made, runs.prepare(made.about.config))
+    material = runs.prepare(made.about.config)
+    if options.harder:
+        print(harder.table(harder.ask(made, material)))
+        return 0
+    result, _ = runs.measure(made, material)
     print(runs.table(result))
     if options.record:
         with options.record.open("ab") as file:
