@@ -58,7 +58,7 @@ default: runs/rruff.npz  ## make the embedded default again: measure, refit on e
 	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.protocol=few-shot --out runs/default-few-shot
 	$(BIN)/raman-train evaluate --config $(CONFIG) --out runs/default-sample --harder
 	$(BIN)/raman-train fit --config train/raman_train/configs/default.toml --out runs/default
-	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --compress embedding=160 --measured runs/default-sample --measured runs/default-open
+	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --measured runs/default-sample --measured runs/default-open
 
 clean:  ## remove .venv, caches and build results (runs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -155,6 +155,8 @@ def known(ranking: Ranking, explained: PeakMatch, familiar: Familiar) -> float:
 
 LARGEST = 50.0
 """Log odds beyond this are as good as sure, and do not overflow."""
+EVEN = 0.5
+"""Below, a name comes with the doubt that the material may not be in the library."""
 
 
 def decide(ranking: Ranking, quality: Quality, decision: Decision) -> Verdict:
@@ -169,9 +171,12 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision) -> Verdict:
     elif sure < decision.familiar.least:
         answer = "unknown"
         doubts.insert(0, _strange(ranking))
-    elif len(sets.p90) > 1 or ranked[0].score < decision.ambiguous_below:
-        answer = "ambiguous"
-        doubts.insert(0, _one_of(ranked, sets))
+    else:
+        if sure < EVEN:
+            doubts.insert(0, f"perhaps nothing in the library: of spectra that are as near, {1 - sure:.0%} are of other materials")
+        if len(sets.p90) > 1 or ranked[0].score < decision.ambiguous_below:
+            answer = "ambiguous"
+            doubts.insert(0, _one_of(ranked, sets))
     return Verdict(answer, ranked, tuple(doubts), sets, round(sure, 4))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from raman_edge.card import Decision, Familiar
 from raman_edge.peaks import Lone, Matched, PeakMatch
 from raman_edge.quality import Quality
@@ -26,9 +27,9 @@ RULE = Decision(
 NAMES = ("Anatase", "Calcite", "Gypsum", "Quartz", "Zircon", "Field sample 7")
 
 
-def decision(**changes: float) -> Decision:
+def decision(**changes: object) -> Decision:
     """Return the usual rule with some numbers changed."""
-    return Decision(**({name: getattr(RULE, name) for name in RULE.__struct_fields__} | changes))
+    return structs.replace(RULE, **changes)
 
 
 def ordered(similarity: Sequence[float], logits: Sequence[float], class_of: Sequence[int], rule: Decision = RULE, top: int = 5) -> Ranking:
@@ -287,3 +288,16 @@ def test_every_reason_is_plain() -> None:
         for doubt in decide(ranked(*scores, similarity=similarity), quality, RULE).doubts:
             assert doubt.isprintable()
             assert not any(mark in doubt for mark in ("np.", "float", "(", "{"))
+
+
+@pytest.mark.parametrize(("similarity", "share"), [(0.45, "73%"), (0.5, None), (0.9, None)])
+def test_a_name_below_even_odds_comes_with_a_doubt(similarity: float, share: str | None) -> None:
+    """Between the threshold and even odds of being known the answer says that it may be none of the library's."""
+    rule = decision(familiar=Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.2))
+    verdict = decide(ranked(0.97, similarity=similarity), GOOD, rule)
+    assert verdict.decision == "match"
+    said = f"perhaps nothing in the library: of spectra that are as near, {share} are of other materials"
+    assert verdict.doubts == ((said,) if share else ())
+    ambiguous = decide(ranked(0.5, 0.4, similarity=similarity), GOOD, rule)
+    assert ambiguous.doubts[0].startswith("one of ")
+    assert ambiguous.doubts[1:] == verdict.doubts

@@ -1,0 +1,48 @@
+"""What the embedded default says of files that real instruments wrote."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from raman_edge import library, model
+from raman_edge.pipeline import Reading, readings
+from raman_edge.sources.given import GivenFiles
+
+DATA = Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[3] / "shared" / "data")
+FOLDER = DATA / "instrument_files"
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"real instrument files are not at {FOLDER}")
+
+
+def answers(pattern: str) -> dict[str, Reading]:
+    """Return what is said of the text files that match, by name; binary formats are not read yet."""
+    network = model.Model.open(model.default_path())
+    references = library.Library.open(library.default_path(), network=network.card.network)
+    files = sorted(path for path in FOLDER.rglob(pattern) if path.suffix in {".txt", ".tsv", ".csv"})
+    with GivenFiles([str(path) for path in files], None) as source:
+        said = [event for event in readings(source, network, references) if isinstance(event, Reading)]
+    return {_name(reading): reading for reading in said}
+
+
+def _name(reading: Reading) -> str:
+    return reading.spectrum.origin.path.rpartition("/")[2]
+
+
+@pytest.mark.parametrize(("pattern", "least"), [("PST*", 6), ("*olystyrene*", 2), ("Ne_*", 1)])
+def test_what_is_no_mineral_is_unknown(pattern: str, least: int) -> None:
+    """Polystyrene and a neon lamp are nothing in the library, whichever instrument saw them."""
+    said = answers(pattern)
+    assert len(said) >= least
+    assert {name: reading.verdict.decision for name, reading in said.items()} == dict.fromkeys(said, "unknown")
+
+
+def test_calcite_is_calcite_on_every_instrument() -> None:
+    """With one name in its set, and all of its lines found."""
+    said = answers("?C[Aa][Ll]*")
+    assert len(said) >= 3
+    for name, reading in said.items():
+        assert reading.verdict.decision == "match", name
+        assert reading.verdict.ranked[0].label == "Calcite", name
+        assert reading.verdict.sets.p90 == ("Calcite",), name
+        assert not reading.verdict.ranked[0].peaks.missing, name
