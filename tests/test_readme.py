@@ -26,7 +26,11 @@ def test_the_commands_run(block: str, tmp_path: Path) -> None:
         (tmp_path / name).write_text(build.text(label))
     shutil.copy(ROOT / "train" / "raman_train" / "configs" / "smoke.toml", tmp_path)
     scripts = str(Path(sys.executable).parent)
-    environment = os.environ | {"PATH": scripts + os.pathsep + os.environ["PATH"], "RAMAN_EDGE_JOURNAL": str(tmp_path / "journal.sqlite3")}
+    environment = os.environ | {
+        "PATH": scripts + os.pathsep + os.environ["PATH"],
+        "RAMAN_EDGE_JOURNAL": str(tmp_path / "journal.sqlite3"),
+        "RAMAN_EDGE_LIBRARY": str(tmp_path / "own.sqlite3"),
+    }
     done = subprocess.run(["sh", "-euc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -34,7 +38,7 @@ def test_the_commands_run(block: str, tmp_path: Path) -> None:
 def test_there_are_blocks_that_run() -> None:
     """Identifying, watching and training are each shown by commands that are tested."""
     told = " ".join(BLOCKS)
-    assert all(command in told for command in ("identify", "watch", "journal list", "fit", "export --onnx", "model info"))
+    assert all(command in told for command in ("identify", "learn", "watch", "journal list", "fit", "export --onnx", "model info"))
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))
