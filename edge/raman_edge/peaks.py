@@ -141,9 +141,7 @@ def match(found: Peaks, reference: Peaks, covered: tuple[float, float], toleranc
     )  # fmt: skip
     low, high = covered
     left, right = {i for i, _ in pairs}, {j for _, j in pairs}
-    missing = tuple(
-        lone for j, lone in enumerate(theirs) if j not in right and lone.height >= TELLING_HEIGHT and low <= lone.at <= high
-    )
+    missing = tuple(lone for j, lone in enumerate(theirs) if j not in right and lone.height >= TELLING_HEIGHT and low <= lone.at <= high)
     return PeakMatch(matched, missing, tuple(lone for i, lone in enumerate(ours) if i not in left))
 
 

@@ -29,7 +29,7 @@ from raman_edge.record import FaultRecord, ModelRef, Record, Result, Source
 from raman_edge.spectrum import Origin
 from raman_edge.ui.look import ASCII
 from raman_edge.ui.rows import width_of
-from raman_edge.verdict import Match
+from raman_edge.verdict import Match, Sets
 
 PACKAGES = Path(raman_edge.__file__).parents[1]
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -134,6 +134,8 @@ def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None,
         decision=decision,  # type: ignore[arg-type]  # one of the four
         why=why,
         matches=(Match(label, 0.9, 0.9),),
+        one_of=Sets((label,), (label,)),
+        known=0.9,
         quality=Quality(50.0, saturated, 1.0),
         model=ModelRef("m", "", "CPU"),
         ms=Timing(1.0, 1.0, 1.0, 3.0),

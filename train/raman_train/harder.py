@@ -82,7 +82,7 @@ def prepared(features: NDArray[np.float32], axis: Axis, disturb: Disturbance) ->
     baseline, scale = Baseline(), MinMax()
     plain, flat = [], []
     for row in features:
-        _, seen = scale.apply(axis, disturb(row.astype(np.float64), axis.shift, rng))
+        _, seen = scale.apply(axis, disturb(row.astype(np.float64), axis.shift.astype(np.float64), rng))
         plain.append(seen)
         flat.append(scale.apply(*baseline.apply(axis, seen))[1])
     return np.stack(plain).astype(np.float32), np.stack(flat).astype(np.float32)
@@ -113,7 +113,8 @@ def disturbances() -> dict[str, Disturbance]:
 
 def noisy(counts: Points, rng: Generator) -> Points:
     """Add noise that grows with the square root of the light."""
-    return counts + NOISE * rng.standard_normal(counts.size) * (0.5 + np.sqrt(counts.clip(min=0)))
+    seen: Points = counts + NOISE * rng.standard_normal(counts.size) * (0.5 + np.sqrt(counts.clip(min=0)))
+    return seen
 
 
 def fluorescence(shift: Points, height: float, rng: Generator) -> Points:
@@ -155,7 +156,8 @@ def broadened(counts: Points, shift: Points, fwhm: float) -> Points:
 
 def cut(counts: Points, shift: Points, low: float, high: float) -> Points:
     """Hold the value at ``low`` before it and that at ``high`` after it, as the recipe does outside the measured range."""
-    return np.interp(shift.clip(low, high), shift, counts)
+    held: Points = np.interp(shift.clip(low, high), shift, counts)
+    return held
 
 
 def table(rows: list[Row]) -> str:
