@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import io
+import stat
 import sys
 import zipfile
 from dataclasses import dataclass, field
@@ -261,7 +262,11 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
 
 def _read(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            msg = f"library {str(path)!r} is no file but a device or a pipe, which may never end. Give the .library.npz itself"
+            raise LibraryError(msg)
+        size = status.st_size
         if size > MAX_LIBRARY_BYTES:
             msg = f"library {str(path)!r} is {size / 2**20:.0f} MiB; at most {MAX_LIBRARY_BYTES / 2**20:.0f} MiB are read"
             raise LibraryError(msg)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import sys
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import build
@@ -19,7 +21,6 @@ from raman_edge.peaks import Peaks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -372,3 +373,10 @@ def test_label_that_no_record_can_carry_is_refused() -> None:
     """A name with half a character, as an undecodable command line gives it, is refused before it is stored."""
     with pytest.raises(LibraryError, match="labels are text"):
         make(["Quartz", "caf\udce9"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="devices have other names there")
+def test_what_never_ends_is_not_read() -> None:
+    """A device is refused before its first byte."""
+    with pytest.raises(LibraryError, match="device or a pipe"):
+        Library.open(Path("/dev/zero"), network="ab")

@@ -125,6 +125,7 @@ def test_an_untrained_network_shows_size_and_speed_alone(tmp_path: Path, capsys:
 @pytest.mark.parametrize(("asked", "says"), [
     ([], "only --onnx --table does without"),
     (["out.onnx", "--compress", "rank=99999"], "Give 1 to"),
+    (["out.onnx", "--with-base"], "goes with --library FOLDER"),
     (["out.onnx", "--compress", "depth=3"], "rank=R, levels=K or embedding=E"),
 ])  # fmt: skip
 def test_a_mistake_in_the_options_is_one_line(

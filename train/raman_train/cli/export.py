@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import argparse
 
 COMPRESS = (
-    "before the conversion, in the order given: rank=R factors the first dense layer, levels=K keeps the first K recursions; "
-    "may be given again"
+    "before the conversion, in the order given: rank=R factors the first dense layer, levels=K keeps the first K recursions, "
+    "embedding=E shortens what the library is searched with; may be given again"
 )
 TABLE = (
     "measure fp32, fp16, int8 and every step of --compress side by side on what the --measured run (default: CHECKPOINT) "
@@ -34,7 +34,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--compress", action="append", default=[], metavar="STEP", help=COMPRESS)
     one.add_argument(
         "--measured", type=Path, action="append", default=[], metavar="RUN",
-        help="run whose held-out figures go into the card; the first one gives the thresholds",
+        help="run whose held-out figures go into the card; the first gives the probabilities, the first under 'open' says what is unknown",
     )  # fmt: skip
     one.add_argument("--table", nargs="?", type=Path, const=Path(), metavar="FILE.json", help=TABLE)
     one.set_defaults(run=run)
@@ -46,6 +46,11 @@ def run(options: argparse.Namespace) -> int:
         from raman_edge.errors import ConfigError  # noqa: PLC0415 - only where it is said
 
         msg = "export wants OUT, the file to write; only --onnx --table does without"
+        raise ConfigError(msg)
+    if options.with_base and options.library is None:
+        from raman_edge.errors import ConfigError  # noqa: PLC0415 - only where it is said
+
+        msg = "--with-base goes with --library FOLDER: it adds the model's own library to that of the folder"
         raise ConfigError(msg)
     if options.library is not None:
         return library.run(options.library, options)
