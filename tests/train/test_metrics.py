@@ -36,17 +36,6 @@ def test_macro_counts_each_class_once() -> None:
     assert metrics.macro_top1(scores, np.array([0] * 9 + [1])) == pytest.approx(0.5)
 
 
-def test_the_temperature_that_made_the_odds_is_found() -> None:
-    """Labels drawn from a softmax of temperature 0.05 fit a temperature near it."""
-    rng = np.random.default_rng(0)
-    scores = rng.uniform(0.5, 1.0, (4000, 6)).astype(np.float32)
-    odds = metrics.probabilities(scores, 0.05)
-    truth = (odds.cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
-    assert metrics.fit_temperature(scores, truth) == pytest.approx(0.05, rel=0.2)
-    right = odds.argmax(axis=1) == truth
-    assert metrics.calibration_error(odds.max(axis=1), right) < 0.03
-
-
 def test_calibration_error_of_a_braggart() -> None:
     """Always sure and right half of the time is off by a half."""
     assert metrics.calibration_error(np.ones(10), np.arange(10) % 2 == 0) == pytest.approx(0.5)
@@ -122,3 +111,14 @@ def test_fpr_at_tpr_keeps_what_it_promises(known: list[int], unknown: list[int])
     kept = max(value for value in known if np.mean([score >= value for score in known]) >= 0.95)
     expected = np.mean([score >= kept for score in unknown])
     assert metrics.fpr_at_tpr(np.array(known, dtype=float), np.array(unknown, dtype=float), 0.95) == pytest.approx(expected)
+
+
+def test_odds_that_drew_the_truth_are_calibrated() -> None:
+    """Labels drawn from the very probabilities leave next to no calibration error; squared, the same odds are too sure."""
+    rng = np.random.default_rng(0)
+    odds = metrics.probabilities(rng.uniform(0.5, 1.0, (4000, 6)).astype(np.float32), 0.05)
+    truth = (odds.cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
+    right = odds.argmax(axis=1) == truth
+    assert metrics.calibration_error(odds.max(axis=1), right) < 0.03
+    sharper = odds**2 / (odds**2).sum(axis=1, keepdims=True)
+    assert metrics.calibration_error(sharper.max(axis=1), right) > 0.1

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from msgspec import structs
 from raman_edge.errors import ConfigError
 from raman_train import checkpoint, config, optimiser
 from raman_train.augment import Augment
 from raman_train.cli import main
 from raman_train.config import (
-    AugmentConfig,
     DrcnnConfig,
     DrcnnEdgeConfig,
     FanConfig,
@@ -377,8 +377,7 @@ def test_lius_augmentation_only_shifts_mixes_and_makes_noise() -> None:
     assert augment is not None
     spectra, _ = batch(count=16)
     spectra = (spectra - spectra.amin(1, keepdim=True)) / (spectra.amax(1, keepdim=True) - spectra.amin(1, keepdim=True))
-    fields = {name: getattr(augment, name) for name in augment.__struct_fields__}
-    off = AugmentConfig(**fields | {"shift": 0.0, "noise_low": 1e-9, "noise_high": 1e-9, "mix_share": 0.0})
+    off = structs.replace(augment, shift=0.0, noise_low=1e-9, noise_high=1e-9, mix_share=0.0)
     still = Augment(off, 1.0, torch.Generator().manual_seed(0))
     torch.testing.assert_close(still(still.mix(spectra, spectra.flip(0)))[:, :-1], spectra[:, :-1], atol=1e-4, rtol=0)
     assert (Augment(augment, 1.0, torch.Generator().manual_seed(0))(spectra) - spectra).abs().amax(1).min() > 0.01

@@ -14,8 +14,6 @@ from sklearn.metrics import precision_recall_fscore_support
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-TEMPERATURES = np.geomspace(0.002, 0.5, 60)
-"""Tried for the softmax over scores, which are cosines."""
 NOT_THERE = -1.0
 """The similarity of a class without references; cosines are higher."""
 
@@ -72,13 +70,6 @@ def probabilities(scores: NDArray[np.float32], temperature: float) -> NDArray[np
     odds = np.exp((scores - scores.max(axis=1, keepdims=True)).astype(np.float64) / temperature)
     shares: NDArray[np.float64] = odds / odds.sum(axis=1, keepdims=True)
     return shares
-
-
-def fit_temperature(scores: NDArray[np.float32], truth: NDArray[np.intp]) -> float:
-    """Return the temperature with the smallest negative log-likelihood of the truth."""
-    rows = np.arange(truth.size)
-    losses = [-np.log(np.maximum(probabilities(scores, float(t))[rows, truth], 1e-9)).mean() for t in TEMPERATURES]
-    return float(TEMPERATURES[int(np.argmin(losses))])
 
 
 def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 15) -> float:
