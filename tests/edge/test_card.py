@@ -91,7 +91,7 @@ def test_card_that_is_no_json_object_is_refused(text: str) -> None:
         ("labels", "Quartz", r"\$\.labels"),
         ("embedding", 0, r"\$\.embedding"),
         ("embedding", 65_537, r"\$\.embedding"),
-        ("precision", "fp16", r"\$\.precision"),
+        ("precision", "fp8", r"\$\.precision"),
         ("decision.temperature", 0, r"\$\.decision\.temperature"),
         ("decision.temperature", 1e-300, r">= 1e-06 - at `\$\.decision\.temperature"),
         ("decision.logit_scale", 1e300, r"<= 1000000\.0 - at `\$\.decision\.logit_scale"),

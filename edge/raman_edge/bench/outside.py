@@ -6,6 +6,7 @@ They keep a journal of their own in a temporary folder, and read no library of t
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Condition, Thread, current_thread, main_thread
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 FED_PER_S = 20.0
 """Spectra a second that a watched folder is given."""
+GRACE_S = 10.0
+"""s that a process has to end after it was told to."""
 ANSWER_S = 60.0
 """The longest that a process may take to answer."""
 MOST_SAID = 300
@@ -169,14 +172,43 @@ class _Answers:
 def _running(command: Sequence[str], place: Path) -> Iterator[_Answers]:
     """Run ``raman-edge watch`` and end it afterwards."""
     errors = place / "said.txt"
-    with (
-        errors.open("wb") as said,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=_environment(place)) as process,  # noqa: S603 - our own command
-    ):
-        try:
-            yield _Answers(process, errors)
-        finally:
-            process.terminate()
+    process = None
+    try:
+        with errors.open("wb") as said, _signals_held():
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=_environment(place))  # noqa: S603 - our own command
+        yield _Answers(process, errors)
+    finally:
+        if process:
+            _end(process)
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let SIGINT and SIGTERM come only after what is inside: between the start of a process and its name it could not be ended."""
+    came: list[int] = []
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for late in came:
+        signal.raise_signal(late)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a process and wait for it: leaving by Ctrl-C, :class:`subprocess.Popen` alone would wait a quarter of a second."""
+    process.terminate()
+    try:
+        process.wait(GRACE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
 
 
 def _environment(place: Path) -> dict[str, str]:
