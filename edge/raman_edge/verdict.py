@@ -24,6 +24,10 @@ CANDIDATES = 200
 """Labels that share the probability; those after them have none worth a name."""
 COVERED = (0.90, 0.95)
 """How often the two sets of a verdict hold the truth."""
+LARGEST = 50.0
+"""Log odds beyond this are as good as sure, and do not overflow."""
+EVEN = 0.5
+"""Below, a name comes with the doubt that the material may not be in the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +155,6 @@ def known(ranking: Ranking, explained: PeakMatch, familiar: Familiar) -> float:
         + familiar.explained * explained.explained
     )
     return 1.0 / (1.0 + math.exp(-min(max(odds_of_known, -LARGEST), LARGEST)))
-
-
-LARGEST = 50.0
-"""Log odds beyond this are as good as sure, and do not overflow."""
-EVEN = 0.5
-"""Below, a name comes with the doubt that the material may not be in the library."""
 
 
 def decide(ranking: Ranking, quality: Quality, decision: Decision) -> Verdict:

@@ -55,7 +55,7 @@ def describe(model: Model, library: Library) -> dict[str, object]:
         "classes": len(card.labels),
         "embedding": card.embedding,
         "library": {"labels": len(library.labels), "references": len(library), "sha256": library.sha256},
-        "unknown_below": card.decision.familiar.least,
+        "known_at_least": card.decision.familiar.least,
         "ambiguous_below": card.decision.ambiguous_below,
         "trained_on": made.trained_on,
         "measured": dict(made.measured),
