@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a file, a folder (the files in it, not below), or - for standard input")
     shared.add_model(parser)
     shared.add_own(parser)
+    shared.add_laser(parser)
     shared.add_json(parser)
 
 
@@ -33,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     model, library = shared.opened(options)
     show = _lines(model) if options.json or not is_terminal() else _report()
     answered = failed = 0
-    for event, good in _events(options.files, model, library):
+    for event, good in _events(options, model, library):
         show(event)
         answered, failed = answered + good, failed + (not good)
     if not failed:
@@ -41,13 +42,13 @@ def run(options: argparse.Namespace) -> int:
     return SOME_FAILED if answered else ALL_FAILED
 
 
-def _events(files: list[str], model: Model, library: Library) -> Iterator[tuple[Reading | Fault, bool]]:
+def _events(options: argparse.Namespace, model: Model, library: Library) -> Iterator[tuple[Reading | Fault, bool]]:
     """Give every answer, and whether it is one."""
     from raman_edge.pipeline import readings  # noqa: PLC0415 - after the arguments are known to be good
     from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
-    with GivenFiles(files, sys.stdin.buffer if sys.stdin else None) as source:
+    with GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser) as source:
         for event in readings(source, model, library):
             yield event, not isinstance(event, Fault)
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
 OWN_VARIABLE = "RAMAN_EDGE_LIBRARY"
 DAY_S = 86_400.0
+LASER_NM = (150.0, 2000.0)
+"""As in ``formats.header``, which imports numpy: too early for :func:`_limit_threads`."""
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +43,16 @@ def add_own(parser: argparse.ArgumentParser, *, can_do_without: bool = True) -> 
     )
     if can_do_without:
         parser.add_argument("--no-own", action="store_true", help="without your own library")
+
+
+def add_laser(parser: argparse.ArgumentParser) -> None:
+    """Add ``--laser``."""
+    parser.add_argument(
+        "--laser",
+        type=laser_nm,
+        metavar="NM",
+        help="the laser's wavelength, nm, for files that do not tell it and have a wavelength axis; what a file says itself wins",
+    )
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +83,19 @@ def seconds(text: str) -> float:
         value = 0.0
     if not 0 < value <= DAY_S:
         msg = f"expected seconds, more than 0 and at most {DAY_S:g}, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return value
+
+
+def laser_nm(text: str) -> float:
+    """Read a laser's wavelength, nm, within what Raman instruments have."""
+    low, high = LASER_NM
+    try:
+        value = float(text.lower().removesuffix("nm").replace(",", "."))
+    except ValueError:
+        value = 0.0
+    if not low <= value <= high:
+        msg = f"expected the laser's wavelength in nm, {low:g} to {high:g}, such as 785; got {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return value
 

@@ -2,18 +2,19 @@
 
 A reader is an object with a name, ``recognises`` and ``read`` (:class:`Reader`); a new format is a
 new file here and a place in :data:`READERS`. ``meta`` of every spectrum has the header as text
-under its keys in lower case, and of ours: ``format``, ``laser_nm``, ``counts_from`` (the column),
-``tidied`` (what was done to the rows).
+under its keys in lower case, and of ours: ``format``, ``laser_nm`` and ``laser_from`` (``file`` or
+``option``), ``counts_from`` (the column), ``tidied`` (what was done to the rows).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.errors import FormatError
+from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats.delimited import Delimited
 from raman_edge.formats.document import Document, Reader
 from raman_edge.formats.enlighten import Enlighten
+from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.signature import markup_kind
 
@@ -29,16 +30,21 @@ READERS: tuple[Reader, ...] = (Rruff(), Enlighten(), Delimited())
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
 
-def read(data: bytes, origin: Origin) -> tuple[Spectrum, ...]:
+def read(data: bytes, origin: Origin, *, laser_nm: float | None = None) -> tuple[Spectrum, ...]:
     """Return the spectra in a file's bytes, at least one, numbered by ``origin.index`` from 0.
 
-    Raises :class:`FormatError` with one line that says what the file looks like, what was
-    expected and what to do, and nothing else, whatever the bytes are.
+    ``laser_nm`` (nm, 150..2000) is for files that do not tell their laser's wavelength; what a file
+    says itself wins, and ``meta["laser_from"]`` says which it was. Raises :class:`FormatError` with
+    one line that says what the file looks like, what was expected and what to do, whatever the bytes
+    are, and :class:`ConfigError` for a laser that cannot be.
     """
     if len(data) > MAX_BYTES:
         msg = f"the file has {len(data)} bytes; expected at most {MAX_BYTES}: a spectrum is smaller, export one a file"
         raise FormatError(msg)
-    document = Document(data)
+    if laser_nm is not None and not LASER_NM[0] <= laser_nm <= LASER_NM[1]:
+        msg = f"a laser of {laser_nm:g} nm; expected {LASER_NM[0]:g} to {LASER_NM[1]:g} nm, the wavelength of the excitation"
+        raise ConfigError(msg)
+    document = Document(data, laser_nm)
     reader = sniff(document)
     try:
         return reader.read(document, origin)

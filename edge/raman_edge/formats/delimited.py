@@ -46,11 +46,11 @@ class Delimited:
         _refuse_ambiguous(table, named)
         _refuse_sideways(table)
         with table.placed():
-            return self._spectra(table, named, document.head, origin)
+            return self._spectra(table, named, document, origin)
 
-    def _spectra(self, table: Table, named: Names, head: str, origin: Origin) -> tuple[Spectrum, ...]:
+    def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         meta = pairs(named.header)
-        known = facts(meta, head)
+        known = facts(meta, document.head).or_laser(document.laser_nm)
         axes, kind = find_axes(named)
         shifts = {axis: to_shift(table.column(axis), kind or known.axis, known.laser_nm) for axis in axes}
         meta["format"] = f"{self.name} ({table.dialect.name})"

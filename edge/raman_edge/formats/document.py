@@ -22,6 +22,8 @@ class Document:
 
     data: bytes
     """The whole file."""
+    laser_nm: float | None = None
+    """The laser's wavelength for files that do not tell it, nm; None where nobody says."""
 
     @cached_property
     def text(self) -> str:

@@ -44,9 +44,9 @@ class Enlighten:
         table = find_table(document.lines)
         named = find_names(table)
         with table.placed():
-            return self._spectra(table, named, origin)
+            return self._spectra(table, named, document, origin)
 
-    def _spectra(self, table: Table, named: Names, origin: Origin) -> tuple[Spectrum, ...]:
+    def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         axes, kind = find_axes(named)
         if len(axes) > 1:
             msg = f"the export has the axes of {len(axes)} spectrometers; expected one: export each one's measurements by itself"
@@ -56,7 +56,7 @@ class Enlighten:
         found = []
         for index, series in enumerate(counts):
             meta = _meta(header, series.column if len(counts) > 1 else None)
-            known = _facts(meta)
+            known = _facts(meta).or_laser(document.laser_nm)
             points = tidy(to_shift(table.column(axes[0]), kind, known.laser_nm), series.values)
             meta |= {"format": self.name, "counts_from": series.label}
             found.append(spectrum(points, origin, meta, known, index))

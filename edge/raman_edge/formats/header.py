@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,8 +22,9 @@ _MAX_VALUE = 500
 _PAIR = re.compile(r"[=:\t;,]")
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_LASER_NM = (150.0, 2000.0)
+LASER_NM = (150.0, 2000.0)
 """Wavelengths of lasers that Raman instruments have, with room."""
+FROM_FILE, FROM_OPTION = "file", "option"
 _SECONDS = {
     **dict.fromkeys(("usec", "us", "µs", "μs", "microsec", "microseconds"), 1e-6),
     **dict.fromkeys(("ms", "msec", "millisec", "milliseconds"), 1e-3),
@@ -40,6 +41,8 @@ class Facts:
 
     laser_nm: float | None = None
     """Excitation, nm; None is unknown."""
+    laser_from: str = FROM_FILE
+    """Who says what the laser is: the file, or whoever had it read."""
     exposure_s: float | None = None
     """Exposure, s; None is unknown."""
     saturation: float | None = None
@@ -48,6 +51,12 @@ class Facts:
     """None is unknown, and so is a time without a time zone: it stays in the meta as text."""
     axis: Role | None = None
     """What the header says the first column is."""
+
+    def or_laser(self, laser_nm: float | None) -> Facts:
+        """Return these facts with ``laser_nm`` (nm) where the file names no laser: what a file says itself wins."""
+        if self.laser_nm is not None or laser_nm is None:
+            return self
+        return replace(self, laser_nm=laser_nm, laser_from=FROM_OPTION)
 
 
 def pairs(lines: Iterable[str]) -> dict[str, str]:
@@ -100,7 +109,7 @@ def _laser(key: str, value: str) -> float | None:
         return None
     says_so = "wave" in key or "nm" in words or value.lower().endswith("nm") or len(words) == 1
     nm = positive(value)
-    return nm if says_so and nm is not None and _LASER_NM[0] <= nm <= _LASER_NM[1] else None
+    return nm if says_so and nm is not None and LASER_NM[0] <= nm <= LASER_NM[1] else None
 
 
 def _exposure(key: str, value: str, meta: Mapping[str, str]) -> float | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.columns import Role
+from raman_edge.formats.header import Facts, positive
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.tidy import tidy
@@ -62,8 +63,9 @@ class Rruff:
         cells = [line.partition(",") for line in lines[start:end] if line and not line.isspace()]
         shift = to_shift(numbers([row[0] for row in cells]), Role.SHIFT, None)
         points = tidy(shift, numbers([row[2] for row in cells]))
-        meta = _from_file_name(origin.path) | _header(lines[:start])
-        return (spectrum(points, origin, meta | {"format": self.name}),)
+        meta = _from_file_name(origin.path) | _header(lines[:start]) | {"format": self.name}
+        known = Facts(laser_nm=positive(meta.get("laser_nm", ""))).or_laser(document.laser_nm)
+        return (spectrum(points, origin, meta, known),)
 
 
 def _header(lines: Sequence[str]) -> dict[str, str]:

@@ -25,7 +25,7 @@ _NM = (300.0, 1200.0, 450.0, 0.25)
 _WAVELENGTHS = (100.0, 20_000.0)
 """nm; nothing else is a wavelength."""
 _SAY_IT = "if it is a Raman shift, put a line with the column names above the table, such as 'Raman shift (cm-1)' and 'counts'"
-_SAY_LASER = "add a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
+_SAY_LASER = "give it as --laser NM, put a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
 
 
 def to_shift(values: NDArray[np.float64], kind: Role | None, laser_nm: float | None) -> NDArray[np.float64]:

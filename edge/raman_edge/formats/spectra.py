@@ -18,10 +18,10 @@ _NOTHING = Facts()
 
 
 def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: Facts = _NOTHING, index: int = 0) -> Spectrum:
-    """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm`` and ``tidied`` where there is something to say."""
+    """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm``, ``laser_from``, ``tidied`` where known."""
     said = dict(meta)
     if known.laser_nm is not None:
-        said["laser_nm"] = f"{known.laser_nm:g}"
+        said |= {"laser_nm": f"{known.laser_nm:g}", "laser_from": known.laser_from}
     if points.notes:
         said["tidied"] = "; ".join(points.notes)
     return Spectrum(

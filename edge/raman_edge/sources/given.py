@@ -21,10 +21,14 @@ STANDARD_INPUT = "-"
 
 
 class GivenFiles:
-    """Spectra from ``paths``: files, folders (the files in them, sorted, not below), ``-`` for ``standard_input``."""
+    """Spectra from ``paths``: files, folders (the files in them, sorted, not below), ``-`` for ``standard_input``.
 
-    def __init__(self, paths: Sequence[str], standard_input: BinaryIO | None = None) -> None:
+    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength.
+    """
+
+    def __init__(self, paths: Sequence[str], standard_input: BinaryIO | None = None, laser_nm: float | None = None) -> None:
         self._paths = paths
+        self._laser_nm = laser_nm
         self._standard_input = standard_input
 
     def __enter__(self) -> Self:
@@ -64,7 +68,7 @@ class GivenFiles:
             why = f"the file is larger than {MAX_BYTES / 2**20:g} MiB, the most that is read; export one spectrum a file"
             yield fault(Origin(kind, path), why)
             return
-        yield from parse(data, Origin(kind, path, hashlib.sha256(data).hexdigest()))
+        yield from parse(data, Origin(kind, path, hashlib.sha256(data).hexdigest()), self._laser_nm)
 
     def _read(self, path: str) -> bytes:
         """Return one byte more than is allowed at most."""

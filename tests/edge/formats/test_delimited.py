@@ -221,7 +221,7 @@ def test_a_wavelength_axis_needs_the_laser(names: str) -> None:
     """With a laser in the header it is converted, without one the message asks for it."""
     table = names + "\n" + rows([800.0 + k for k in range(40)], COUNTS)
     assert one("Laser: 785 nm\n" + table).axis.start == pytest.approx(1e7 / 785 - 1e7 / 800)
-    assert "the laser's is not in the file: add a line such as 'Laser wavelength (nm): 785'" in str(answered(table.encode()))
+    assert "the laser's is not in the file: give it as --laser NM, put a line" in str(answered(table.encode()))
 
 
 def test_spectrasuite_is_not_taken_for_a_raman_shift() -> None:

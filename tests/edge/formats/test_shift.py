@@ -64,7 +64,7 @@ def test_what_is_no_raman_shift_is_refused(values: np.ndarray, kind: Role | None
     """The message names the values, what was expected and what to do."""
     with pytest.raises(FormatError, match=says) as caught:
         to_shift(np.asarray(values, dtype=float), kind, laser)
-    assert any(advice in str(caught.value) for advice in ("if it is a Raman shift", "add a line such as", "calibrate", "check its unit"))
+    assert any(advice in str(caught.value) for advice in ("if it is a Raman shift", "give it as --laser NM", "calibrate", "check its unit"))
 
 
 @pytest.mark.parametrize("values", [np.arange(100.0, 1124.0), np.linspace(0, 3000, 500), np.linspace(350, 1100, 1024)])

@@ -37,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="also learn spectra too poor to be named")
     shared.add_own(parser, can_do_without=False)
     shared.add_model(parser)
+    shared.add_laser(parser)
     shared.add_json(parser)
     parser.set_defaults(usage_error=parser.error)
 
@@ -65,7 +66,7 @@ def _learn(options: argparse.Namespace) -> int:
         options.usage_error(str(error))
     with OwnLibrary.open(options.own or shared.default_own_path(), create=True) as own:
         library = shared.with_own(base, own, model)
-        given = GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None)
+        given = GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser)
         learned, faults = teach(name, given, model, library, own, note=options.note, force=options.force)
     _tell(options, name, learned, faults, model, library)
     if not learned:
