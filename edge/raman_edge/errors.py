@@ -13,7 +13,8 @@
     │   ├── CardError            the card inside the model file is missing or wrong
     │   └── ProbeMismatch        the model does not give here what it gave when it was made
     ├── LibraryError             a reference library that cannot be used
-    ├── JournalError             cannot open, cannot write, chain broken
+    ├── JournalError             damaged, another program's, from a newer version, chain broken
+    │   └── JournalUnavailable   cannot be opened, read or written now: disk full, busy, denied
     └── OutputError              standard output cannot be written
 
 Every message says what was got, what was expected and what to do about it. Only
@@ -82,6 +83,10 @@ class JournalError(RamanEdgeError):
     """The journal cannot be opened or written, or its contents do not add up."""
 
     exit_code = 73
+
+
+class JournalUnavailable(JournalError):
+    """The journal cannot be used now; another attempt may succeed, with the same open journal."""
 
 
 class OutputError(RamanEdgeError):
