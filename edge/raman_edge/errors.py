@@ -15,7 +15,8 @@
     ├── LibraryError             a reference library that cannot be used
     ├── JournalError             damaged, another program's, from a newer version, chain broken
     │   └── JournalUnavailable   cannot be opened, read or written now: disk full, busy, denied
-    └── OutputError              standard output cannot be written
+    ├── OutputError              standard output cannot be written
+    └── SinkError                an output cannot take records now; they wait in the journal
 
 Every message says what was got, what was expected and what to do about it. Only
 the command line catches :class:`RamanEdgeError`; recoverable faults (one unreadable
@@ -91,5 +92,11 @@ class JournalUnavailable(JournalError):
 
 class OutputError(RamanEdgeError):
     """Standard output cannot be written: the disk behind it is full, or it is gone."""
+
+    exit_code = 73
+
+
+class SinkError(RamanEdgeError):
+    """An output cannot take records now: what it has not confirmed is sent again later."""
 
     exit_code = 73

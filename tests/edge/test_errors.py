@@ -25,7 +25,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
     configuration = {"ConfigError", "ModelError", "CardError", "ProbeMismatch", "LibraryError"}
     assert {name for name, code in codes.items() if code == 65} == {"SpectrumError", "FormatError"}
     assert {name for name, code in codes.items() if code == 69} == {"SourceError", "SourceUnavailable", "SourceLost"}
-    assert {name for name, code in codes.items() if code == 73} == {"JournalError", "OutputError"}
+    assert {name for name, code in codes.items() if code == 73} == {"JournalError", "JournalUnavailable", "OutputError", "SinkError"}
     assert {name for name, code in codes.items() if code == 78} == configuration
 
 
