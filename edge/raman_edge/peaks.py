@@ -7,7 +7,9 @@ is longer than the whole budget of an identification.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +38,7 @@ TELLING_HEIGHT = 0.15
 """A reference peak lower than this share of the highest is not called missing."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Peaks:
     """Peaks in order of Raman shift."""
 
@@ -53,6 +55,12 @@ class Peaks:
 
     def __len__(self) -> int:
         return int(self.shift.size)
+
+    @cached_property
+    def rounded(self) -> tuple[Lone, ...]:
+        """The peaks as records have them: a tenth of a cm⁻¹, a thousandth of the height."""
+        places, heights = self.shift.round(1).tolist(), self.height.round(3).tolist()
+        return tuple(Lone(at, height) for at, height in zip(places, heights, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +141,7 @@ def find(axis: Axis, counts: Array, *, most: int = MOST) -> Peaks:
 def match(found: Peaks, reference: Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
     """Pair the nearest peaks first; ``covered`` (cm⁻¹) is where a reference peak can be missed at all."""
     pairs = sorted(_pairs(found.shift, reference.shift, tolerance))
-    ours, theirs = _rounded(found), _rounded(reference)
+    ours, theirs = found.rounded, reference.rounded
     matched = tuple(
         Matched(at=ours[i].at, reference=theirs[j].at, delta=round(ours[i].at - theirs[j].at, 1), height=ours[i].height,
                 reference_height=theirs[j].height)
@@ -145,12 +153,6 @@ def match(found: Peaks, reference: Peaks, covered: tuple[float, float], toleranc
     return PeakMatch(matched, missing, tuple(lone for i, lone in enumerate(ours) if i not in left))
 
 
-def _rounded(peaks: Peaks) -> list[Lone]:
-    """Return the peaks as records have them: a tenth of a cm⁻¹, a thousandth of the height."""
-    places, heights = peaks.shift.round(1).tolist(), peaks.height.round(3).tolist()
-    return [Lone(at, height) for at, height in zip(places, heights, strict=True)]
-
-
 def _share(shared: float, alone: tuple[Lone, ...]) -> float:
     whole = shared + sum(peak.height for peak in alone)
     return shared / whole if whole else 0.0
@@ -158,12 +160,16 @@ def _share(shared: float, alone: tuple[Lone, ...]) -> float:
 
 def _pairs(found: Array, reference: Array, tolerance: float) -> list[tuple[int, int]]:
     """Return index pairs within ``tolerance``, each peak used once, the closest pairs first."""
-    apart = np.abs(found[:, None] - reference[None, :])
-    near = np.argwhere(apart <= tolerance)
+    theirs = reference.tolist()
+    near = [
+        (abs(at - theirs[j]), i, j)
+        for i, at in enumerate(found.tolist())
+        for j in range(bisect_left(theirs, at - tolerance), bisect_right(theirs, at + tolerance))
+    ]
     pairs: list[tuple[int, int]] = []
     used_found: set[int] = set()
     used_reference: set[int] = set()
-    for i, j in near[np.argsort(apart[tuple(near.T)], kind="stable")].tolist():
+    for _, i, j in sorted(near):
         if i not in used_found and j not in used_reference:
             pairs.append((i, j))
             used_found.add(i)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -14,18 +14,21 @@ from raman_edge.errors import RamanEdgeError, SpectrumError
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from raman_edge.library import Library
-    from raman_edge.model import Model, Outputs
+    from raman_edge.model import Model
     from raman_edge.peaks import Peaks
     from raman_edge.quality import Quality
     from raman_edge.verdict import Match, Verdict
 
+Made = TypeVar("Made")
 TOP = 5
 """Candidates in a reading."""
+BATCH = 32
+"""Spectra that go through the network at once: more gain nothing, and each waits for the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,55 +59,107 @@ class Reading:
     timing: Timing
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class _Prepared:
+    """A spectrum as the network takes it."""
+
+    spectrum: Spectrum
+    features: NDArray[np.float32]
+    peaks: Peaks
+    quality: Quality
+    ms: float
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Compared:
+    """What network and library search say of a spectrum."""
+
+    prepared: _Prepared
+    logits: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    similarity: NDArray[np.float32]
+    """Best cosine of each label, (k,)."""
+    ms: float
+    """Its share of the run."""
+
+
 def identify(spectrum: Spectrum, model: Model, library: Library) -> Reading:
     """Name one spectrum; :class:`SpectrumError` where the recipe cannot prepare it, or the network makes no numbers of it."""
+    (compared,) = _compare([_prepare(spectrum, model)], model, library)
+    return _judge(compared, model, library)
+
+
+def identify_all(events: Sequence[Spectrum | Fault], model: Model, library: Library) -> list[Reading | Fault]:
+    """Name many spectra in one run of the network, each as :func:`identify` would.
+
+    What cannot be named, whatever the reason, is a fault in its place; only what is wrong with the model or the
+    library is raised. The similarities of a larger batch may differ in the seventh digit; records have four.
+    """
+    prepared = [event if isinstance(event, Fault) else _guarded(event, partial(_prepare, event, model)) for event in events]
+    compared = iter(_compare([one for one in prepared if isinstance(one, _Prepared)], model, library))
+    return [one if isinstance(one, Fault) else _guarded(one.spectrum, partial(_judge, next(compared), model, library)) for one in prepared]
+
+
+def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library) -> Iterator[Reading | Fault]:
+    """Name everything that ``source`` gives, one by one; what cannot be named is a fault in the stream."""
+    for event in source:
+        yield from identify_all([event], model, library)
+
+
+def _prepare(spectrum: Spectrum, model: Model) -> _Prepared:
     started = perf_counter()
     axis = model.card.recipe.axis
     features = model.card.recipe.features(spectrum)
     found = peaks.find(axis, features)
     judged = quality.assess(spectrum, axis)
-    prepared = perf_counter()
-    outputs = _finite(model.run(features[np.newaxis]))
-    similarity = library.search(outputs.embedding[0])
-    ranking = verdict.rank(
-        library.labels,
-        similarity,
-        outputs.logits[0],
-        _class_of(library.labels, model.card.labels),
-        model.card.decision,
-        TOP,
-    )
+    return _Prepared(spectrum, features, found, judged, 1e3 * (perf_counter() - started))
+
+
+def _compare(prepared: Sequence[_Prepared], model: Model, library: Library) -> list[_Compared]:
+    """Run network and library search once over all."""
+    if not prepared:
+        return []
+    started = perf_counter()
+    outputs = model.run(np.stack([one.features for one in prepared]))
+    similarity = library.search_all(outputs.embedding)
+    share_ms = 1e3 * (perf_counter() - started) / len(prepared)
+    rows = zip(prepared, outputs.logits, outputs.embedding, similarity, strict=True)
+    return [_Compared(one, logits, embedding, near, share_ms) for one, logits, embedding, near in rows]
+
+
+def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
+    """Rank, explain and decide."""
+    started = perf_counter()
+    one, decision, axis = compared.prepared, model.card.decision, model.card.recipe.axis
+    spectrum = one.spectrum
+    _refuse_infinite(compared)
+    class_of = _class_of(library.labels, model.card.labels)
+    ranking = verdict.rank(library.labels, compared.similarity, compared.logits, class_of, decision, TOP)
     covered = (max(axis.start, spectrum.axis.start), min(axis.stop, spectrum.axis.stop))
-    explained = tuple(_explained(match, found, library, covered) for match in ranking.matches)
-    said = verdict.decide(replace(ranking, matches=explained), judged, model.card.decision)
-    ended = perf_counter()
-    read_ms = spectrum.origin.read_ms
-    timing = Timing(read_ms, 1e3 * (prepared - started), 1e3 * (ended - prepared), read_ms + 1e3 * (ended - started))
-    return Reading(spectrum, features, found, judged, said, timing)
+    explained = tuple(_explained(match, one.peaks, library, covered) for match in ranking.matches)
+    said = verdict.decide(replace(ranking, matches=explained), one.quality, decision)
+    read_ms, infer_ms = spectrum.origin.read_ms, compared.ms + 1e3 * (perf_counter() - started)
+    timing = Timing(read_ms, one.ms, infer_ms, read_ms + one.ms + infer_ms)
+    return Reading(spectrum, one.features, one.peaks, one.quality, said, timing)
 
 
-def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library) -> Iterator[Reading | Fault]:
-    """Name everything that ``source`` gives; what cannot be named is a fault in the stream."""
-    for event in source:
-        if isinstance(event, Fault):
-            yield event
-            continue
-        try:
-            yield identify(event, model, library)
-        except SpectrumError as error:
-            yield Fault(event.origin, str(error))
-        except RamanEdgeError:
-            raise  # the model or the library is at fault, not this spectrum
-        except Exception as error:  # noqa: BLE001 - one spectrum that meets a defect must not stop the instrument, now or at every restart
-            yield Fault(event.origin, f"identifying it failed ({type(error).__name__}: {error}); please report it with the file")
+def _guarded(spectrum: Spectrum, step: Callable[[], Made]) -> Made | Fault:
+    """Return what ``step`` makes of a spectrum, or the fault it makes instead."""
+    try:
+        return step()
+    except SpectrumError as error:
+        return Fault(spectrum.origin, str(error))
+    except RamanEdgeError:
+        raise  # the model or the library is at fault, not this spectrum
+    except Exception as error:  # noqa: BLE001 - one spectrum that meets a defect must not stop the instrument, now or at every restart
+        return Fault(spectrum.origin, f"identifying it failed ({type(error).__name__}: {error}); please report it with the file")
 
 
-def _finite(outputs: Outputs) -> Outputs:
+def _refuse_infinite(compared: _Compared) -> None:
     """Refuse what would rank as anything: every comparison with NaN is false."""
-    if not (np.isfinite(outputs.logits).all() and np.isfinite(outputs.embedding).all()):
+    if not (np.isfinite(compared.logits).all() and np.isfinite(compared.embedding).all()):
         msg = "the network gives no finite numbers for this spectrum: is it damaged? `raman-edge model verify` tests the model"
         raise SpectrumError(msg)
-    return outputs
 
 
 def _explained(match: Match, found: Peaks, library: Library, covered: tuple[float, float]) -> Match:

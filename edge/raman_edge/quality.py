@@ -10,6 +10,8 @@ import numpy as np
 from raman_edge import peaks
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from raman_edge.spectrum import Axis, Spectrum
 
 MIN_SNR = 5.0
@@ -73,11 +75,19 @@ def _signal_to_noise(spectrum: Spectrum, axis: Axis) -> float:
     counts = counts / largest
     span = max(3, counts.size // 16)
     blocks = counts[: counts.size // span * span].reshape(-1, span)
-    signal = float((blocks.max(axis=1) - np.median(blocks, axis=1)).max())
+    signal = float((blocks.max(axis=1) - _medians(blocks)).max())
     sigma = peaks.noise(counts, APART)
     if signal == 0:
         return 0.0
     return signal / sigma if sigma > signal / MOST_SNR else MOST_SNR
+
+
+def _medians(rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the median of each row; np.median takes five times as long."""
+    high = rows.shape[1] // 2
+    low = (rows.shape[1] - 1) // 2
+    parted = np.partition(rows, (low, high), axis=1)
+    return (parted[:, low] + parted[:, high]) / 2
 
 
 def _saturated(spectrum: Spectrum) -> bool | None:
