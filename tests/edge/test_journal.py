@@ -14,10 +14,9 @@ import build
 import command
 import msgspec
 import pytest
-from raman_edge import journal as journals
 from raman_edge import record as records
-from raman_edge.errors import JournalError
-from raman_edge.journal import Journal
+from raman_edge.errors import JournalError, JournalUnavailable
+from raman_edge.journal import Entry, Journal, database, schema
 from raman_edge.library import Library
 from raman_edge.model import Model
 from raman_edge.pipeline import identify
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.record import Record
+    from raman_edge.spectrum import Spectrum
 
 RUN = {"model": "m" * 64, "config": "c" * 32}
 STATE = (1, 2, 3, 4, 5)
@@ -54,6 +54,11 @@ def result(pair: tuple[Model, Library], sha256: str = "a" * 64, index: int = 0) 
     return records.of(identify(spectrum, *pair), pair[0])
 
 
+def write(journal: Journal, record: Record, spectrum: Spectrum | None = None, **run: str) -> bool:
+    """Write one record."""
+    return journal.write([Entry(record, spectrum)], **(RUN | run))[0]
+
+
 def fault(pair: tuple[Model, Library], path: str = "in/x.csv", sha256: str | None = None) -> Record:
     """Return a record of a fault."""
     return records.of(Fault(Origin("file", path, sha256), "it is no spectrum"), pair[0])
@@ -61,7 +66,7 @@ def fault(pair: tuple[Model, Library], path: str = "in/x.csv", sha256: str | Non
 
 def waiting_marks(journal: Journal) -> bool:
     """Return whether marks wait to be written."""
-    return journal.pending
+    return journal._database.pending
 
 
 def held(journal: Journal) -> list[str]:
@@ -71,41 +76,46 @@ def held(journal: Journal) -> list[str]:
 
 def test_a_record_stands_once(journal: Journal, pair: tuple[Model, Library]) -> None:
     """Writing the same record again says that it was there and changes nothing."""
-    assert journal.record(result(pair), **RUN) is True
+    assert write(journal, result(pair)) is True
     later = msgspec.structs.replace(result(pair), ts="2030-01-01T00:00:00Z")
-    assert journal.record(later, **RUN) is False
+    assert write(journal, later) is False
     assert [line.encode() for line in journal.records()] != [records.encode(later)]
     assert len(held(journal)) == 1
 
 
 def test_each_spectrum_of_a_file_and_each_model_has_its_own(journal: Journal, pair: tuple[Model, Library]) -> None:
     """The place in the file, the model and the configuration are part of what is recorded once."""
-    assert journal.record(result(pair, index=0), **RUN)
-    assert journal.record(result(pair, index=1), **RUN)
+    assert write(journal, result(pair, index=0))
+    assert write(journal, result(pair, index=1))
     other = msgspec.structs.replace(result(pair), id="of another model")
-    assert journal.record(other, model="another", config=RUN["config"])
+    assert write(journal, other, model="another")
     assert len(held(journal)) == 3
 
 
-def test_a_content_is_a_result_or_a_fault_but_not_both(journal: Journal, pair: tuple[Model, Library]) -> None:
-    """One content has one answer, whoever wrote it first."""
-    assert journal.record(result(pair), **RUN)
-    assert not journal.record(fault(pair, sha256="a" * 64), **RUN)
-    assert len(held(journal)) == 1
+def test_a_later_version_answers_what_an_earlier_one_could_not(
+    journal: Journal, pair: tuple[Model, Library], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fault stands once for a version of raman-edge: the answer of a later one has its own row."""
+    assert write(journal, fault(pair, sha256="a" * 64))
+    assert not write(journal, fault(pair, sha256="a" * 64))
+    monkeypatch.setattr("raman_edge.__version__", "99.0")
+    assert write(journal, result(pair))
+    assert not write(journal, result(pair))
+    assert len(held(journal)) == 2
 
 
 def test_faults_without_content_stand_by_path(journal: Journal, pair: tuple[Model, Library]) -> None:
     """Two empty files have two records, the same one again has none."""
-    assert journal.record(fault(pair, "in/a.csv"), **RUN)
-    assert journal.record(fault(pair, "in/b.csv"), **RUN)
-    assert not journal.record(fault(pair, "in/a.csv"), **RUN)
+    assert write(journal, fault(pair, "in/a.csv"))
+    assert write(journal, fault(pair, "in/b.csv"))
+    assert not write(journal, fault(pair, "in/a.csv"))
 
 
 def test_records_newest_first(journal: Journal, pair: tuple[Model, Library]) -> None:
     """Records come back as the lines that went out, the newest first, as many as asked for."""
     written = [result(pair), fault(pair), result(pair, "b" * 64)]
     for record in written:
-        journal.record(record, **RUN)
+        write(journal, record)
     assert [records.decode(line) for line in journal.records()] == written[::-1]
     assert [records.decode(line) for line in journal.records(2)] == written[:0:-1]
 
@@ -114,7 +124,7 @@ def test_hostile_names_are_kept(journal: Journal, pair: tuple[Model, Library]) -
     """Any file name can be recorded and marked, whatever its bytes."""
     memory = journal.memory(**RUN)
     for number, name in enumerate(("\x1b[31m", "new\nline", os.fsdecode(b"\xff\xfe"), "[bold]", "'; DROP TABLE seen; --", "\u202e")):
-        assert journal.record(fault(pair, name, sha256=str(number) * 64), **RUN)
+        assert write(journal, fault(pair, name, sha256=str(number) * 64))
         memory.mark(name, STATE, str(number) * 64)
         memory.flush()
         assert memory.seen(name, STATE)
@@ -150,7 +160,7 @@ def test_marks_outlive_the_process_with_the_next_record(tmp_path: Path, pair: tu
     memory.mark("/a", STATE, "a" * 64)
     with Journal.open(path) as second:
         assert not second.memory(**RUN).seen("/a", STATE)
-        first.record(result(pair), **RUN)
+        write(first, result(pair))
         assert second.memory(**RUN).seen("/a", STATE)
     first.close()
 
@@ -172,12 +182,12 @@ def test_two_processes_share_it(tmp_path: Path, pair: tuple[Model, Library]) -> 
     written = [result(pair, f"{number:064x}") for number in range(40)]
     ready = threading.Barrier(4)
 
-    def write() -> None:
+    def work() -> None:
         ready.wait()
         with Journal.open(path) as mine:
-            new.extend(mine.record(record, **RUN) for record in written)
+            new.extend(write(mine, record) for record in written)
 
-    threads = [threading.Thread(target=write) for _ in range(4)]
+    threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -190,11 +200,12 @@ def test_two_processes_share_it(tmp_path: Path, pair: tuple[Model, Library]) -> 
 KILLED = """
 import sys
 from pathlib import Path
-from raman_edge.journal import Journal
+from raman_edge.journal import Entry, Journal
 from raman_edge.record import FaultRecord, Source
 with Journal.open(Path(sys.argv[1])) as journal:
     for number in range(100_000):
-        journal.record(FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why="w"), model="m", config="c")
+        said = FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why="w")
+        journal.write([Entry(said, None)], model="m", config="c")
         print(number, flush=True)
 """
 
@@ -244,37 +255,10 @@ def test_newer_schema(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     Journal.open(path).close()
     with sqlite3.connect(path) as later:
-        later.execute(f"PRAGMA user_version = {journals.SCHEMA + 1}")
+        later.execute(f"PRAGMA user_version = {schema.SCHEMA + 1}")
     later.close()
-    with pytest.raises(JournalError, match=rf"schema {journals.SCHEMA + 1}, this raman-edge writes {journals.SCHEMA}: update"):
+    with pytest.raises(JournalError, match=rf"schema {schema.SCHEMA + 1}, this raman-edge writes {schema.SCHEMA}: update"):
         Journal.open(path)
-
-
-def test_older_schema_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Model, Library]) -> None:
-    """A journal from an older raman-edge keeps its records and gets what is new."""
-    path = tmp_path / "journal.sqlite3"
-    with Journal.open(path) as journal:
-        journal.record(result(pair), **RUN)
-    monkeypatch.setattr(
-        journals, "MIGRATIONS", (*journals.MIGRATIONS, "ALTER TABLE records ADD COLUMN chain TEXT;\nCREATE TABLE sinks (name TEXT);\n")
-    )
-    monkeypatch.setattr(journals, "SCHEMA", journals.SCHEMA + 1)
-    with Journal.open(path) as journal:
-        assert len(held(journal)) == 1
-        assert not journal.holds("SELECT 1 FROM sinks JOIN records WHERE chain = name", ())
-
-
-def test_a_failed_migration_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A migration that fails half-way leaves the journal as it was."""
-    path = tmp_path / "journal.sqlite3"
-    Journal.open(path).close()
-    with monkeypatch.context() as patched:
-        patched.setattr(journals, "MIGRATIONS", (*journals.MIGRATIONS, "CREATE TABLE sinks (name TEXT);\nNONSENSE;\n"))
-        patched.setattr(journals, "SCHEMA", journals.SCHEMA + 1)
-        with pytest.raises(JournalError, match="syntax error"):
-            Journal.open(path)
-    with Journal.open(path) as journal:
-        assert not journal.holds("SELECT 1 FROM sqlite_master WHERE name = 'sinks'", ())
 
 
 def test_cannot_be_opened(tmp_path: Path) -> None:
@@ -294,32 +278,32 @@ def test_not_made_for_reading(tmp_path: Path) -> None:
 
 def test_held_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Model, Library]) -> None:
     """A journal that another program holds for too long is an error that says so, and works again afterwards."""
-    monkeypatch.setattr(journals, "BUSY_S", 0.1)
+    monkeypatch.setattr(database, "BUSY_S", 0.1)
     path = tmp_path / "journal.sqlite3"
     with Journal.open(path) as journal:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(JournalError, match="Another program holds it"):
-            journal.record(result(pair), **RUN)
+        with pytest.raises(JournalUnavailable, match="Another program holds it"):
+            write(journal, result(pair))
         other.execute("ROLLBACK")
         other.close()
-        assert journal.record(result(pair), **RUN)
+        assert write(journal, result(pair))
 
 
 FULL = """
-import resource, signal, sys
+import os, resource, signal, sys
 from pathlib import Path
-from raman_edge.errors import JournalError
-from raman_edge.journal import Journal
+from raman_edge.errors import JournalError, JournalUnavailable
+from raman_edge.journal import Entry, Journal, database, schema
 from raman_edge.record import FaultRecord, Source
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 with Journal.open(Path(sys.argv[1])) as journal:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
     written = 0
     try:
         for number in range(100):
-            said = FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why="w" * 5000)
-            journal.record(said, model="m", config="c")
+            said = FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why=os.urandom(2500).hex())
+            journal.write([Entry(said, None)], model="m", config="c")
             written += 1
     except JournalError as error:
         print(written, error)
@@ -343,5 +327,69 @@ def test_no_more_room(tmp_path: Path) -> None:
 
 def test_durable(journal: Journal) -> None:
     """The file is in write-ahead mode and every commit is synced."""
-    assert journal.holds("SELECT 1 FROM pragma_journal_mode WHERE journal_mode = 'wal'", ())
-    assert journal.holds("SELECT 1 FROM pragma_synchronous WHERE synchronous = 2", ())
+    with journal._database.using("read") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+# What it takes from the journal
+
+
+def test_rows_in_the_order_of_writing(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """Rows come after a place, oldest first, as many as asked for; the newest place is known."""
+    assert journal.newest() == 0
+    assert journal.after(0, 10) == ()
+    written = [result(pair, f"{number:064x}") for number in range(5)]
+    new = journal.write([Entry(record, None) for record in written], **RUN)
+    assert new == (True,) * 5
+    rows = journal.after(0, 10)
+    assert [row.seq for row in rows] == [1, 2, 3, 4, 5]
+    assert [row.id for row in rows] == [record.id for record in written]
+    assert [row.line.encode() for row in rows] == [records.encode(record) for record in written]
+    assert journal.after(2, 2) == rows[2:4]
+    assert journal.newest() == 5
+
+
+def test_a_batch_is_written_whole_or_not_at_all(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """Each entry of a batch says whether it is new, also where the batch holds it twice."""
+    first, second = result(pair), result(pair, "b" * 64)
+    assert write(journal, first)
+    new = journal.write([Entry(record, None) for record in (second, first, second)], **RUN)
+    assert new == (True, False, False)
+    assert held(journal) == [first.id, second.id]
+    assert journal.write([], **RUN) == ()
+
+
+def test_a_cursor_goes_forward_only(journal: Journal) -> None:
+    """Each sink has its own place, which is durable and never goes back."""
+    assert journal.cursor("mqtt") == 0
+    journal.advance("mqtt", 7)
+    journal.advance("mqtt", 3)
+    journal.advance("csv", 2)
+    with Journal.open(journal.path) as other:
+        assert (other.cursor("mqtt"), other.cursor("csv"), other.cursor("none")) == (7, 2, 0)
+
+
+def test_a_failure_is_tried_again_by_a_later_version(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What could not be answered is remembered for this version of raman-edge, what was answered for all."""
+    memory = journal.memory(**RUN)
+    memory.mark("/bad", STATE, "a" * 64, failed=True)
+    memory.mark("/good", STATE, "b" * 64)
+    memory.flush()
+    assert memory.seen("/bad", STATE)
+    assert memory.known("a" * 64)
+    with Journal.open(journal.path) as updated:
+        monkeypatch.setattr("raman_edge.__version__", "99.0")
+        memory = updated.memory(**RUN)
+        assert not memory.seen("/bad", STATE)
+        assert not memory.known("a" * 64)
+        assert memory.seen("/good", STATE)
+        assert memory.known("b" * 64)
+
+
+def test_a_writer_does_not_block_readers(journal: Journal, pair: tuple[Model, Library]) -> None:
+    """While a transaction is open, another process reads what was committed before."""
+    write(journal, result(pair))
+    with Journal.open(journal.path) as reader, journal._database.transaction() as connection:
+        connection.execute("DELETE FROM lines")
+        assert len(reader.after(0, 10)) == 1

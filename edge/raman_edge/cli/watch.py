@@ -68,13 +68,14 @@ def _watch(options: argparse.Namespace, model: Model, library: Library, journal:
 def follow(source: Source, model: Model, library: Library, journal: Journal, display: Display) -> Counter[str]:
     """Answer everything that an open ``source`` gives: into the journal first, then shown; return how many of each kind."""
     from raman_edge import record  # noqa: PLC0415 - numpy and msgspec
+    from raman_edge.journal import Entry  # noqa: PLC0415 - with them
     from raman_edge.pipeline import readings  # noqa: PLC0415
 
     tally: Counter[str] = Counter()
     config = record.config_id(model)
     for event in readings(source, model, library):
         said = record.of(event, model)
-        journal.record(said, model=model.sha256, config=config)
+        journal.write([Entry(said, getattr(event, "spectrum", None))], model=model.sha256, config=config)
         display.show(event, said)
         tally[said.decision if isinstance(said, record.Result) else "fault"] += 1
     return tally

@@ -1,0 +1,102 @@
+"""The open file: connected when it is needed, and again after a failure that passes."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import JournalError, JournalUnavailable
+from raman_edge.journal import schema
+from raman_edge.journal.explain import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_S = 10.0
+"""How long a write waits for another process's write, s."""
+
+
+class Database:
+    """A journal's file. One thread at a time; each process and thread has its own."""
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        self.path = path
+        self._create = create
+        self._connection: sqlite3.Connection | None = None
+        self._place = (0, 0)
+        self._pending: list[tuple[str, tuple[object, ...]]] = []
+
+    @property
+    def pending(self) -> bool:
+        """Whether statements wait to be written."""
+        return bool(self._pending)
+
+    def defer(self, statement: str, values: tuple[object, ...]) -> None:
+        """Have a statement written with the next transaction."""
+        self._pending.append((statement, values))
+
+    @contextmanager
+    def using(self, what: str) -> Iterator[sqlite3.Connection]:
+        """Give the connection; after :class:`JournalUnavailable` the next use connects anew."""
+        try:
+            with explained(self.path, what):
+                yield self._connected()
+        except JournalUnavailable:
+            self.close()
+            raise
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write the pending statements and what the block writes, all or nothing."""
+        with self.using("written") as connection:
+            self._check_place()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                for statement, values in self._pending:
+                    connection.execute(statement, values)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # what failed may have rolled back already; the reason for it is told
+                    connection.execute("ROLLBACK")
+                raise
+            self._pending.clear()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._connect()
+            self._place = _place(self.path)
+        return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        if self._create:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        elif not self.path.exists():
+            msg = f"there is no journal at {str(self.path)!r}: `raman-edge watch` makes one; --journal names another"
+            raise JournalError(msg)
+        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        try:
+            schema.prepare(connection, self.path)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _check_place(self) -> None:
+        """Refuse to write into a file that was moved or deleted: what is written there nobody finds again."""
+        if _place(self.path) != self._place:
+            msg = f"journal {str(self.path)!r} was moved or replaced while it was open; the next attempt uses what is there now"
+            raise JournalUnavailable(msg)
+
+
+def _place(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -1,0 +1,71 @@
+"""What the journal remembers of files: which states and contents were answered."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import raman_edge
+from raman_edge.journal.keys import packed, state
+
+if TYPE_CHECKING:
+    from raman_edge.journal.database import Database
+
+Signature = tuple[int, int, int, int, int]
+"""Device, inode, size, modification and change time (ns) of a file."""
+THIS_RUN = "run IN (SELECT run FROM runs WHERE model=? AND config IN (?,?))"
+ADD_RUN = "INSERT OR IGNORE INTO runs (model, config) VALUES (?,?)"
+ADD_CONTENT = "INSERT OR IGNORE INTO contents SELECT ?, run FROM runs WHERE model=? AND config=?"
+ADD_SEEN = "INSERT OR REPLACE INTO seen (path, state, run) SELECT ?, ?, run FROM runs WHERE model=? AND config=?"
+
+
+def failed_config(config: str) -> str:
+    """Return the configuration that failures are kept under: readers of a later version try them again."""
+    return f"{config}+{raman_edge.__version__}"
+
+
+@dataclass(slots=True)
+class JournalMemory:
+    """What the journal remembers, for one model and configuration."""
+
+    database: Database
+    model: str
+    config: str
+    _recent: set[str] = field(default_factory=set)
+    """Contents whose marks may not be written yet."""
+
+    def seen(self, path: str, signature: Signature) -> bool:
+        """Whether the file at the absolute ``path`` was answered in this very state."""
+        query = f"SELECT 1 FROM seen WHERE path=? AND state=? AND {THIS_RUN}"  # noqa: S608 - our own text
+        return self._holds(query, (os.fsencode(path), state(signature)))
+
+    def known(self, sha256: str) -> bool:
+        """Whether every spectrum of this content was answered, under whatever name."""
+        query = f"SELECT 1 FROM contents WHERE sha256=? AND {THIS_RUN}"  # noqa: S608 - our own text
+        return sha256 in self._recent or self._holds(query, (packed(sha256),))
+
+    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:
+        """Note that the file was answered, or could not be; None stands for a content that was not read.
+
+        What ``failed`` is tried again by a later version of raman-edge.
+        """
+        run = (self.model, failed_config(self.config) if failed else self.config)
+        if not self.database.pending:
+            self._recent.clear()
+        self.database.defer(ADD_RUN, run)
+        if sha256 is not None:
+            self._recent.add(sha256)
+            self.database.defer(ADD_CONTENT, (packed(sha256), *run))
+        self.database.defer(ADD_SEEN, (os.fsencode(path), state(signature), *run))
+
+    def flush(self) -> None:
+        """Make every mark durable."""
+        if self.database.pending:
+            with self.database.transaction():
+                pass
+
+    def _holds(self, query: str, values: tuple[object, ...]) -> bool:
+        with self.database.using("read") as connection:
+            runs = (self.model, self.config, failed_config(self.config))
+            return connection.execute(query, (*values, *runs)).fetchone() is not None

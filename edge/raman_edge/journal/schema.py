@@ -1,0 +1,63 @@
+"""The tables of a journal, and how an older one comes to have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import JournalError
+from raman_edge.journal import schema_1, schema_2
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+    from pathlib import Path
+
+APPLICATION = 0x52454A31
+"""``application_id`` of our files: "REJ1"; another program's database is refused, not filled."""
+PAGE_BYTES = 8192
+"""Page of a new journal: rows of 1 to 3 kB waste half of a smaller one, and every commit writes whole pages."""
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (schema_1.migrate, schema_2.migrate)
+"""``MIGRATIONS[n]`` takes a journal from schema n to n + 1; schema 0 is an empty file."""
+SCHEMA = len(MIGRATIONS)
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Set the connection up, refuse what is not ours, migrate what is older."""
+    version = check(connection, path)
+    if version == 0:
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    if version < SCHEMA:
+        _migrate(connection)
+
+
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema of a journal that can be used here, 0 for an empty file; :class:`JournalError` for anything else."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if tables and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
+        msg = f"{str(path)!r} is the database of another program; give another place with --journal"
+        raise JournalError(msg)
+    if version > SCHEMA:
+        msg = (
+            f"journal {str(path)!r} has schema {version}, this raman-edge writes {SCHEMA}: update it, or give another place with --journal"
+        )
+        raise JournalError(msg)
+    return version
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date in one transaction, also where two processes start at once."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        for migration in MIGRATIONS[version:]:
+            migration(connection)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
