@@ -29,6 +29,10 @@ class RamanEdgeError(Exception):
 
     exit_code = 70
 
+    def __str__(self) -> str:
+        """Return the message; of several mistakes, each an argument, a line for each."""
+        return "\n".join(map(str, self.args))
+
 
 class ConfigError(RamanEdgeError):
     """A bad option, configuration file or recipe."""

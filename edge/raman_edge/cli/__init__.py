@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RamanEdgeError as error:
         if isinstance(error, OutputError):
             _forget_stdout()
-        say(str(error))
+        for line in error.args:
+            say(str(line))
         return error.exit_code
     except KeyboardInterrupt as stop:
         return SIGNAL + (stop.args[0] if stop.args else signal.SIGINT)

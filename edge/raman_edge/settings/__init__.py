@@ -1,0 +1,1 @@
+"""Settings from TOML files: read into structs, every mistake told with its place."""
