@@ -15,6 +15,7 @@ from raman_edge.formats.delimited import Delimited
 from raman_edge.formats.document import Document, Reader
 from raman_edge.formats.enlighten import Enlighten
 from raman_edge.formats.header import LASER_NM
+from raman_edge.formats.jcamp import Jcamp
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.signature import markup_kind
 
@@ -26,7 +27,7 @@ __all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "read", "sniff"]
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; sources refuse them by size, before they read them."""
 
-READERS: tuple[Reader, ...] = (Rruff(), Enlighten(), Delimited())
+READERS: tuple[Reader, ...] = (Rruff(), Jcamp(), Enlighten(), Delimited())
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
 

@@ -38,8 +38,6 @@ _MARKUP: tuple[tuple[str, str], ...] = (
     ("[{", "a JSON document, not a text table"),
     ("[[", "a JSON document, not a text table"),
     ('["', "a JSON document, not a text table"),
-    ("##title", "a JCAMP-DX file, which is not supported yet: export the spectrum as text or CSV"),
-    ("##jcamp", "a JCAMP-DX file, which is not supported yet: export the spectrum as text or CSV"),
 )
 
 

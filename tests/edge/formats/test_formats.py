@@ -22,8 +22,7 @@ BIG = 60_000_000
 def test_the_name_of_the_file_tells_nothing() -> None:
     """The content decides, whatever the extension says."""
     for name in example_names():
-        (found,) = read((EXAMPLES / name).read_bytes(), Origin("file", "photo.PNG"))
-        assert len(found) >= 37
+        assert all(len(found) >= 37 for found in read((EXAMPLES / name).read_bytes(), Origin("file", "photo.PNG")))
 
 
 def test_readers_have_different_names() -> None:
@@ -53,7 +52,7 @@ def test_empty_files_are_said_to_be_empty(data: bytes) -> None:
         (b'{"shift": [1, 2, 3]}', "a JSON document"),
         (b"[[1, 2], [3, 4]]", "a JSON document"),
         (b"{\\rtf1\\ansi 1 2}", "a rich-text document"),
-        (b"##TITLE= x\n##JCAMP-DX= 5\n##XYDATA= (X++(Y..Y))\n1 2 3\n", "a JCAMP-DX file, which is not supported yet"),
+        (b"##TITLE= x\n##JCAMP-DX= 5\n##XYDATA= (X++(Y..Y))\n1 2 3\n", "the block of line 1 ends without ##END="),
         (b"name,colour,price\nquartz,white,cheap\nruby,red,dear\n", "no row of numbers in 4 lines"),
         (b"Lorem ipsum dolor sit amet, consectetur adipiscing elit.", "no row of numbers in 1 lines"),
         (b"100.5\n101.5\n102.5\n" * 20, "one column of numbers"),

@@ -1,0 +1,131 @@
+"""The numbers of a JCAMP-DX table: AFFN, PAC, SQZ, DIF and DUP forms, told apart by their characters.
+
+McDonald and Wilks (1988), "JCAMP-DX: A Standard Form for Exchange of Infrared Spectra in Computer
+Readable Form", Appl. Spectrosc. 42, 151, sections 4 and 5: a letter is a sign and a first digit at
+once, of a value (SQZ), of a difference to the value before (DIF), or of how often a value stands (DUP).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.table import MAX_ROWS
+from raman_edge.formats.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Row = tuple[int, str]
+"""A line's number, from 1, and its text."""
+
+_SQZ = {"@": "0", **{chr(64 + k): str(k) for k in range(1, 10)}, **{chr(96 + k): f"-{k}" for k in range(1, 10)}}
+_DIF = {"%": "0", **{chr(73 + k): str(k) for k in range(1, 10)}, **{chr(105 + k): f"-{k}" for k in range(1, 10)}}
+_DUP = {**{chr(82 + k): str(k) for k in range(1, 9)}, "s": "9"}
+_PLAIN = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
+_AFFN = re.compile(rf"{_PLAIN}(?:[Ee][-+]?[0-9]+)?|\?")
+_ASDF = re.compile(rf"{_PLAIN}|[@A-Ia-i%J-Rj-r][0-9]*\.?[0-9]*|[S-Zs][0-9]{{0,9}}|\?")
+_ONLY_IN_ASDF = re.compile(r"[@%A-DF-Za-df-s]")
+"""E and e alone may be exponents."""
+_SEPARATORS = " \t,;"
+_SHOWN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Ordinates:
+    """The values of a table in the form (X++(Y..Y)), before its factor."""
+
+    values: list[float]
+    """NaN where the file says ``?``."""
+    checks: list[tuple[int, float, int]]
+    """Of every line: the index of its first value, the abscissa it begins with, its number."""
+
+
+def ordinates(rows: Sequence[Row]) -> Ordinates:
+    """Read (X++(Y..Y)); raises :class:`FormatError` with the line, also where a check value is not the value it repeats."""
+    tokens = _ASDF if any(_ONLY_IN_ASDF.search(line) for _, line in rows) else _AFFN
+    values: list[float] = []
+    checks: list[tuple[int, float, int]] = []
+    differences = False
+    for number, line in rows:
+        abscissa, *cells = _cut(tokens, number, line) or [""]
+        if not abscissa:
+            continue
+        (begins,), _ = _expanded([abscissa], MAX_ROWS, number)
+        found, ends_in_difference = _expanded(cells, MAX_ROWS - len(values), number)
+        index = len(values)
+        if differences and found:
+            _check(values[-1], found.pop(0), number)
+            index -= 1
+        checks.append((index, begins, number))
+        values += found
+        differences = ends_in_difference
+    return Ordinates(values, checks)
+
+
+def pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
+    """Read (XY..XY): the abscissas and the ordinates; raises :class:`FormatError` with the line."""
+    cells: list[float] = []
+    for number, line in rows:
+        found = _cut(_AFFN, number, line)
+        if len(found) % 2:
+            msg = f"line {number}: {len(found)} numbers in {safe(line.strip(), _SHOWN)}; expected pairs of X and Y"
+            raise FormatError(msg)
+        cells += map(_number, found)
+        _refuse_more(len(cells) // 2, number)
+    return cells[::2], cells[1::2]
+
+
+def _cut(tokens: re.Pattern[str], number: int, line: str) -> list[str]:
+    """Cut a line into tokens; what is none of them is an error."""
+    rest = tokens.sub("", line).strip(_SEPARATORS)
+    if rest:
+        msg = f"line {number}: {safe(rest, 10)} in {safe(line.strip(), _SHOWN)} is no number in any form of JCAMP-DX; export it again"
+        raise FormatError(msg)
+    return tokens.findall(line)
+
+
+def _expanded(cells: Iterable[str], room: int, number: int) -> tuple[list[float], bool]:
+    """Return the values of a line, and whether the last one is a difference, which the next line repeats as a check."""
+    values: list[float] = []
+    step: float | None = None
+    for cell in cells:
+        sign = cell[0]
+        if (sign in _DUP or sign in _DIF) and not values:
+            msg = f"line {number}: begins with {safe(cell)}, which repeats or changes a value; expected a value there: is a line damaged?"
+            raise FormatError(msg)
+        if sign in _DUP:
+            times = int(_DUP[sign] + cell[1:]) - 1
+            _refuse_more(len(values) + times - room + MAX_ROWS, number)
+            values += [values[-1] + (step or 0.0) * k for k in range(1, times + 1)]
+        elif sign in _DIF:
+            step = float(_DIF[sign] + cell[1:])
+            values.append(values[-1] + step)
+        else:
+            step = None
+            values.append(_number(cell))
+    _refuse_more(len(values) - room + MAX_ROWS, number)
+    return values, step is not None
+
+
+def _number(cell: str) -> float:
+    if cell == "?":
+        return math.nan
+    sign = _SQZ.get(cell[0])
+    return float(cell if sign is None else sign + cell[1:])
+
+
+def _check(last: float, repeated: float, number: int) -> None:
+    """Differences add up line by line: a wrong one shows in the next line's first value."""
+    if not math.isclose(last, repeated, rel_tol=1e-9, abs_tol=1e-6):
+        msg = f"line {number}: begins with {repeated:g}, and the line before ends with {last:g}; expected the same: the file is damaged"
+        raise FormatError(msg)
+
+
+def _refuse_more(points: int, number: int) -> None:
+    if points > MAX_ROWS:
+        msg = f"line {number}: {points} points up to here; expected at most {MAX_ROWS}: no detector has more"
+        raise FormatError(msg)

@@ -1,0 +1,264 @@
+"""JCAMP-DX 4.24 and 5.01: labelled records, a table in one of several forms, blocks within blocks.
+
+McDonald and Wilks (1988), Appl. Spectrosc. 42, 151; JCAMP-DX 5.01 (IUPAC 1999). The forms of the
+numbers are in :mod:`raman_edge.formats.asdf`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.asdf import ordinates, pairs
+from raman_edge.formats.columns import Role, role
+from raman_edge.formats.header import facts
+from raman_edge.formats.shift import to_shift
+from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.table import MAX_COLUMNS
+from raman_edge.formats.text import safe
+from raman_edge.formats.tidy import tidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from raman_edge.formats.asdf import Ordinates, Row
+    from raman_edge.formats.document import Document
+    from raman_edge.spectrum import Origin, Spectrum
+
+_MARK = re.compile(r"^##\s*(?:TITLE|JCAMP-?DX|DATA ?TYPE|XYDATA|XYPOINTS|XUNITS)\s*=", re.MULTILINE | re.IGNORECASE)
+_FILLING = re.compile(r"[\s_/-]+")
+"""What labels are compared without."""
+_TABLES = frozenset({"XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "DATATABLE", "RADATA"})
+_CURVES = ("XYDATA", "XYPOINTS")
+_STEPPED, _PAIRED = "(X++(Y..Y)", "(XY..XY)"
+_LONGDATE = re.compile(r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)")
+_MICRO = re.compile(r"micro|µm|μm|\bum\b", re.IGNORECASE)
+_NM_IN_MICROMETRE = 1000.0
+_NOT_COUNTS = ("ABSORB", "TRANSM", "REFLECT", "KUBELKA", "EMISSION", "LOG(1/R)")
+_MAX_VALUE = 500
+"""Characters that are kept of a value."""
+_MAX_LABELS = 500
+_SHOWN = 60
+
+
+@dataclass(eq=False)
+class _Block:
+    """The records from ``##TITLE=`` to ``##END=``."""
+
+    line: int
+    meta: dict[str, str] = field(default_factory=dict)
+    """Values by label as written, in lower case."""
+    values: dict[str, str] = field(default_factory=dict)
+    """The same by label in capitals without what fills it."""
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+    closed: bool = False
+
+    def number(self, label: str) -> float | None:
+        """Return a record's number; None where it is absent or none."""
+        try:
+            value = float(self.values.get(label, "").replace(",", "."))
+        except ValueError:
+            return None
+        return value if np.isfinite(value) else None
+
+    @property
+    def kind(self) -> str:
+        """What was measured, in capitals; empty where the block does not tell."""
+        return self.values.get("DATATYPE", "").upper()
+
+
+class Jcamp:
+    """Reads the Raman spectra of a JCAMP-DX file; other kinds of spectra are refused by what they call themselves.
+
+    Blocks of a compound file that are no Raman spectra are named in ``meta["left_out"]``.
+    A file that declares more points than it has, or that ends before ``##END=``, was cut short.
+    """
+
+    name = "JCAMP-DX"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the text begins with labelled records of the standard's own."""
+        return document.head.startswith(("##", "$$")) and _MARK.search(document.head) is not None
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Read every Raman spectrum of the file."""
+        blocks = _blocks(document.lines)
+        for block in blocks:
+            _refuse_cut(block, len(document.lines))
+        filled = [block for block in blocks if block.tables or "NTUPLES" in block.values]
+        chosen = [block for block in filled if _refusal(block) is None]
+        if not chosen:
+            raise FormatError(_refusal(filled[0]) or "" if filled else f"{len(blocks)} blocks without a table; expected ##XYDATA=")
+        extra = {"format": self.name}
+        if others := [_called(block) for block in filled if block not in chosen]:
+            extra["left_out"] = ", ".join(others)[:_MAX_VALUE]
+        return tuple(_spectrum(block, extra, document.laser_nm, origin, index) for index, block in enumerate(chosen))
+
+
+def _blocks(lines: Sequence[str]) -> list[_Block]:
+    """Part the records into blocks; one that is linked to others is open while they are read."""
+    found: list[_Block] = []
+    opened: list[_Block] = []
+    label, rows = "", None
+    for number, text in enumerate(lines, 1):
+        line = text.partition("$$")[0].strip()
+        if not line.startswith("##"):
+            if rows is not None and line:
+                rows.append((number, line))
+            elif opened and line:
+                _add(opened[-1], label, line)
+            continue
+        label, _, value = line[2:].partition("=")
+        plain = _FILLING.sub("", label).upper()
+        if plain == "END" and opened:
+            opened.pop().closed = True
+        elif plain and plain != "END":
+            if not opened or (plain == "TITLE" and "TITLE" in opened[-1].values):
+                opened.append(_Block(number))
+                found.append(_counted(opened[-1], len(found)))
+            _add(opened[-1], label, value.strip())
+        rows = opened[-1].tables.setdefault(plain, []) if opened and plain in _TABLES else None
+    return found
+
+
+def _counted(block: _Block, before: int) -> _Block:
+    if before >= MAX_COLUMNS:
+        msg = f"line {block.line}: more than {MAX_COLUMNS} blocks; export fewer spectra a file"
+        raise FormatError(msg)
+    return block
+
+
+def _add(block: _Block, label: str, value: str) -> None:
+    """Keep a record, or one more line of it."""
+    name, plain = label.strip().lstrip(".$").strip().lower()[:_SHOWN], _FILLING.sub("", label).upper()[:_SHOWN]
+    if name and (plain in block.values or len(block.values) < _MAX_LABELS):
+        block.meta[name] = f"{block.meta.get(name, '')} {value}".strip()[:_MAX_VALUE]
+        block.values[plain] = f"{block.values.get(plain, '')} {value}".strip()[:_MAX_VALUE]
+
+
+def _refuse_cut(block: _Block, lines: int) -> None:
+    """Refuse a block that does not end, unless it says how many points it has: then those are counted."""
+    if not block.closed and (block.number("NPOINTS") is None or not block.tables):
+        msg = f"line {lines}: the block of line {block.line} ends without ##END=: it is cut short or still being written; copy it again"
+        raise FormatError(msg)
+
+
+def _refusal(block: _Block) -> str | None:
+    """Say why a block is no Raman spectrum; None where it is one."""
+    units = block.values.get("YUNITS", "").upper()
+    raman = "RAMAN" in block.kind or "RAMAN" in units
+    if block.kind and not raman:
+        return f"line {block.line}: ##DATA TYPE= says {safe(block.kind, _SHOWN)}; expected RAMAN SPECTRUM: take the sample's Raman file"
+    if not raman and any(word in units for word in _NOT_COUNTS):
+        return f"line {block.line}: ##YUNITS= says {safe(units, _SHOWN)}; expected the counts of a Raman spectrum"
+    if not any(block.tables.get(name) for name in _CURVES):
+        has = next(iter(block.tables), "NTUPLES")
+        return f"line {block.line}: the block has a ##{has}= and no curve; expected ##XYDATA= or ##XYPOINTS=: export the spectrum itself"
+    return None
+
+
+def _called(block: _Block) -> str:
+    return (block.kind or "a block without a data type") + (" (peaks)" if "PEAKTABLE" in block.tables else "")
+
+
+def _spectrum(block: _Block, extra: dict[str, str], laser_nm: float | None, origin: Origin, index: int) -> Spectrum:
+    meta = {key: value for key, value in block.meta.items() if value} | extra
+    if found := _LONGDATE.search(meta.get("longdate", "")):
+        meta["longdate"] = "{}-{}-{}T{}{}:{}".format(*found.groups())
+    known = facts(meta).or_laser(laser_nm)
+    units = block.values.get("XUNITS", "")
+    label = next(name for name in _CURVES if block.tables.get(name))
+    x, y = _curve(block, label)
+    axis = role(units)
+    if _MICRO.search(units):
+        x, axis = x * _NM_IN_MICROMETRE, Role.WAVELENGTH
+    if axis in {Role.UNKNOWN, Role.OTHER, Role.COUNTS} and units:
+        msg = f"line {block.line}: ##XUNITS= says {safe(units, _SHOWN)}; expected 1/CM or NANOMETERS"
+        raise FormatError(msg)
+    try:
+        points = tidy(to_shift(x, axis if units else None, known.laser_nm), y)
+    except FormatError as error:
+        msg = f"line {block.line}: {error}"
+        raise FormatError(msg) from error
+    return spectrum(points, origin, meta, known, index)
+
+
+def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the abscissas and ordinates of a table, with their factors."""
+    rows, form = _decimal_points(block, block.tables[label]), block.values.get(label, "").replace(" ", "").upper()
+    x_factor, y_factor = (block.number(name) or 1.0 for name in ("XFACTOR", "YFACTOR"))
+    if form.startswith(_STEPPED):
+        found = ordinates(rows)
+        _refuse_fewer(block, len(found.values), rows[-1][0])
+        return _axis(block, found, x_factor), np.array(found.values) * y_factor
+    if form.startswith(_PAIRED):
+        x, y = pairs(rows)
+        _refuse_fewer(block, len(x), rows[-1][0])
+        return np.array(x) * x_factor, np.array(y) * y_factor
+    msg = f"line {rows[0][0] - 1}: ##{label}= has the form {safe(form, _SHOWN)}; expected {_STEPPED}) or {_PAIRED}"
+    raise FormatError(msg)
+
+
+def _decimal_points(block: _Block, rows: list[Row]) -> list[Row]:
+    """Turn decimal commas into points where the header's numbers have them; else a comma parts two numbers."""
+    if any("," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY")):
+        return [(number, line.replace(",", ".")) for number, line in rows]
+    return rows
+
+
+def _refuse_fewer(block: _Block, points: int, line: int) -> None:
+    declared = block.number("NPOINTS")
+    if declared is not None and points < declared:
+        msg = (
+            f"line {line}: the table ends after {points} of the {declared:g} points that ##NPOINTS= declares: "
+            "it is cut short or still being written; copy it again"
+        )
+        raise FormatError(msg)
+
+
+def _axis(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64]:
+    """Return the abscissas that the header gives, where every line begins with the one that its place has.
+
+    Raises :class:`FormatError` with the first line that does not.
+    """
+    if not found.checks:
+        msg = f"line {block.line}: ##XYDATA= is empty; expected lines of an X and its Ys"
+        raise FormatError(msg)
+    wrong: tuple[int, float, float] | None = None
+    for x in _axes(block, found, factor):
+        step = abs(float(x[-1] - x[0])) / max(1, x.size - 1)
+        misses = (
+            (line, begins * factor, float(x[min(index, x.size - 1)]))
+            for index, begins, line in found.checks
+            if not abs(begins * factor - x[min(index, x.size - 1)]) <= 1.01 * max(step, abs(factor))
+        )
+        missed = next(misses, None)
+        if missed is None:
+            return x
+        wrong = wrong or missed
+    if wrong is None:
+        msg = f"line {block.line}: neither ##LASTX= nor ##DELTAX= says how far apart the points are; export the spectrum again"
+        raise FormatError(msg)
+    msg = f"line {wrong[0]}: begins at X = {wrong[1]:g}, expected {wrong[2]:g} from the header: a line is missing or damaged; copy it again"
+    raise FormatError(msg)
+
+
+def _axes(block: _Block, found: Ordinates, factor: float) -> Iterator[NDArray[np.float64]]:
+    """Give the axes that the header may mean, the surest first."""
+    first, last, delta = (block.number(name) for name in ("FIRSTX", "LASTX", "DELTAX"))
+    points = len(found.values)
+    start = found.checks[0][1] * factor if first is None else first
+    if last is not None:
+        yield np.linspace(start, last, points)
+    if delta:
+        yield start + delta * np.arange(points)
+        yield start - delta * np.arange(points)
+    if last is None and not delta and found.checks[-1][0] > 0:
+        index, begins, _ = found.checks[-1]
+        yield start + (begins * factor - start) / index * np.arange(points)

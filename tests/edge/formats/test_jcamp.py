@@ -1,0 +1,186 @@
+"""JCAMP-DX files: records, blocks, axes, and what is no Raman spectrum."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContract, answered
+from hypothesis import given
+from hypothesis import strategies as st
+from jcamp_forms import FORMS, file
+from raman_edge.formats import read
+from raman_edge.formats.jcamp import Jcamp
+
+if TYPE_CHECKING:
+    from raman_edge.spectrum import Spectrum
+
+VALUES = [(k * k) % 53 - 9 for k in range(60)]
+PAIRS = "\n".join(f"{100 + 3 * k + k % 2} {k % 7}" for k in range(40)) + "\n"
+
+
+def one(text: str) -> Spectrum:
+    """Read a text that holds one spectrum."""
+    (found,) = read(text.encode(), ORIGIN)
+    return found
+
+
+def said(text: str) -> str:
+    """Return the message of a file that is refused."""
+    return str(answered(text.encode()))
+
+
+class TestJcamp(FormatContract):
+    """The contract, on a compound file with a spectrum in DIFDUP form."""
+
+    reader = Jcamp()
+    example = "jcamp.jdx"
+
+
+def test_reads_the_example() -> None:
+    """Two of its three blocks are Raman spectra; the third is named, the laser and the exposure are from the records."""
+    first, second = read((EXAMPLES / "jcamp.jdx").read_bytes(), ORIGIN)
+    assert (len(first), first.axis.start, first.axis.stop) == (40, 150.5, 540.5)
+    assert np.array_equal(first.counts, second.counts)
+    assert (first.meta["laser_nm"], first.exposure_s, first.meta["title"]) == ("532", 0.25, "Quartz, made up for a test")
+    assert first.taken_at == datetime(2020, 1, 1, 11, 34, 56, tzinfo=UTC)
+    assert second.meta["left_out"] == "INFRARED SPECTRUM"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_gives_the_same_spectrum(form: str) -> None:
+    """The factor applies, and the axis is the header's."""
+    found = one(file(VALUES, form))
+    assert found.axis.shift.tolist() == [100 + 2 * k for k in range(60)]
+    assert found.counts.tolist() == [value / 2 for value in VALUES]
+
+
+@given(st.lists(st.integers(-(10**6), 10**6), min_size=16, max_size=90), st.sampled_from(FORMS), st.booleans())
+@UNHURRIED
+def test_what_was_written_is_read(values: list[int], form: str, falling: bool) -> None:  # noqa: FBT001 - drawn
+    """Rising or falling, in every form."""
+    text = file(values, form, factor=0.25)
+    if falling:
+        x = [100 + 2 * k for k in range(len(values))][::-1]
+        rows = "".join(f"{a} {b}\n" for a, b in zip(x, values, strict=True))
+        head = text[: text.index("##XYDATA=")].replace("##FIRSTX=100", f"##FIRSTX={x[0]}").replace(f"##LASTX={x[0]}", "##LASTX=100")
+        text = f"{head}##XYDATA=(X++(Y..Y))\n{rows}##END=\n"
+    found = one(text)
+    assert found.counts.tolist() == [value / 4 for value in values[:: -1 if falling else 1]]
+
+
+@pytest.mark.parametrize("label", ["DATA TYPE", "DATATYPE", "Data_Type", "data-type", " DATA TYPE "])
+def test_labels_are_compared_without_what_fills_them(label: str) -> None:
+    """Blanks, dashes, underscores and case make no difference."""
+    assert len(one(file(VALUES, "SQZ").replace("##DATA TYPE=", f"##{label}="))) == 60
+
+
+def test_pairs() -> None:
+    """XYPOINTS has an axis of its own."""
+    found = one("##TITLE=x\n##DATA TYPE=RAMAN SPECTRUM\n##XUNITS=1/CM\n##YFACTOR=2\n##XYPOINTS=(XY..XY)\n" + PAIRS + "##END=\n")
+    assert (len(found), found.axis.start, found.counts[3]) == (40, 100.0, 6.0)
+
+
+def test_decimal_commas_show_in_the_header() -> None:
+    """Where the records' numbers have them, the table's have them too."""
+    text = file(VALUES, "AFFN", FIRSTX="100,0", YFACTOR="0,5").replace(" 0 ", " 0,0 ")
+    assert one(text).counts.tolist() == [value / 2 for value in VALUES]
+
+
+def test_comments_and_continued_records() -> None:
+    """What follows $$ is no record; lines without a label belong to the one above."""
+    found = one("$$ a comment\n" + file(VALUES, "PAC").replace("##YUNITS", "##OWNER=somebody $$ else\nof somewhere\n##YUNITS"))
+    assert found.meta["owner"] == "somebody of somewhere"
+
+
+@pytest.mark.parametrize(
+    ("records", "start"),
+    [
+        ({"XUNITS": "NANOMETERS", "$LASER WAVELENGTH": "99.5 nm"}, None),
+        ({"XUNITS": "NANOMETERS", "FIRSTX": "800", "LASTX": "918"}, 1e7 / 785 - 1e7 / 800),
+        ({"XUNITS": "MICROMETERS", "FIRSTX": "0.8", "LASTX": "0.918", "XFACTOR": "0.001"}, 1e7 / 785 - 1e7 / 800),
+        ({"XUNITS": "1/CM", "FIRSTX": "12000", "LASTX": "12118"}, 1e7 / 785 - 12118),
+        ({"XUNITS": "Raman Shift (cm-1)"}, 100.0),
+        ({"XUNITS": ""}, 100.0),
+    ],
+)
+def test_units_of_the_axis(records: dict[str, str], start: float | None) -> None:
+    """Wavelengths and absolute wavenumbers need the laser, which a record or the caller gives."""
+    text = file(VALUES, "AFFN", **records)
+    if "FIRSTX" in records:  # the lines begin with other X values then
+        first, last, factor = (float(records.get(name, 1)) for name in ("FIRSTX", "LASTX", "XFACTOR"))
+        rows = "".join(f"{x / factor:.6f} {y}\n" for x, y in zip(np.linspace(first, last, 60), VALUES, strict=True))
+        text = text[: text.index("##XYDATA=")] + "##XYDATA=(X++(Y..Y))\n" + rows + "##END=\n"
+    if start is None:
+        assert "the laser's is not in the file: give it as --laser NM" in said(text)
+    else:
+        (found,) = read(text.encode(), ORIGIN, laser_nm=785.0)
+        assert found.axis.start == pytest.approx(start)
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ({"DATA TYPE": "INFRARED SPECTRUM"}, "line 1: ##DATA TYPE= says 'INFRARED SPECTRUM'; expected RAMAN SPECTRUM"),
+        ({"DATA TYPE": "NMR SPECTRUM"}, "says 'NMR SPECTRUM'"),
+        ({"DATA TYPE": "", "YUNITS": "ABSORBANCE"}, "##YUNITS= says 'ABSORBANCE'; expected the counts"),
+        ({"XUNITS": "HZ"}, "##XUNITS= says 'HZ'; expected 1/CM or NANOMETERS"),
+        ({"NPOINTS": "61"}, "line 16: the table ends after 60 of the 61 points that ##NPOINTS= declares: it is cut short"),
+        ({"NPOINTS": "1e15"}, "after 60 of the 1e+15 points"),
+        ({"LASTX": "", "NPOINTS": ""}, None),
+        ({"LASTX": "900"}, "begins at X = 124, expected 262.712 from the header: a line is missing or damaged"),
+        ({"FIRSTX": "nan"}, None),
+    ],
+)
+def test_what_the_records_say_counts(records: dict[str, str], says: str | None) -> None:
+    """Other methods, units, numbers of points and axes are refused by the record that says so; None is read."""
+    text = file(VALUES, "SQZ", **records)
+    if says is None:
+        assert one(text).axis.stop == 218
+    else:
+        assert says in said(text)
+
+
+def test_an_infrared_block_with_raman_units_is_raman() -> None:
+    """FT-Raman software calls every interferogram's spectrum infrared."""
+    assert len(one(file(VALUES, "DIF", **{"DATA TYPE": "INFRARED SPECTRUM", "YUNITS": "RAMAN INTENSITY"}))) == 60
+
+
+@pytest.mark.parametrize("delta", ["2", "-2"])
+def test_the_step_serves_where_the_last_abscissa_is_missing(delta: str) -> None:
+    """Of either sign: the lines say which way it goes."""
+    assert one(file(VALUES, "DIFDUP", LASTX="", DELTAX=delta)).axis.stop == 218
+
+
+def test_a_lost_line_is_noticed() -> None:
+    """The number of points, or where there is none the abscissas, tell."""
+    lines = file(VALUES, "AFFN").splitlines()
+    table = lines.index("##XYDATA=(X++(Y..Y))")
+    del lines[table + 2]
+    assert "of the 60 points" in said("\n".join(lines))
+    assert "a line is missing or damaged" in said("\n".join(line for line in lines if "NPOINTS" not in line))
+
+
+@pytest.mark.parametrize(("table", "has"), [("##PEAK TABLE=(XY..XY)\n100 5\n", "PEAKTABLE"), ("##NTUPLES=NMR FID\n", "NTUPLES")])
+def test_files_without_a_curve_are_refused(table: str, has: str) -> None:
+    """A list of peaks is no spectrum."""
+    message = said("##TITLE=x\n##DATA TYPE=RAMAN PEAK TABLE\n" + table + "##END=\n")
+    assert f"the block has a ##{has}= and no curve; expected ##XYDATA=" in message
+
+
+def test_without_its_end_a_file_is_cut_unless_its_points_are_counted() -> None:
+    """A block may still be growing; one that has all it declares is complete."""
+    assert len(one(file(VALUES, "AFFN").replace("##END=\n", ""))) == 60
+    assert "ends without ##END=: it is cut short" in said(file(VALUES, "AFFN", NPOINTS="").replace("##END=\n", ""))
+    linked = "##TITLE=all\n##DATA TYPE=LINK\n##BLOCKS=2\n" + file(VALUES, "AFFN")
+    assert "the block of line 1 ends without ##END=" in said(linked)
+    assert len(one(linked + "##END=\n")) == 60
+
+
+def test_blocks_below_one_another_are_several_spectra() -> None:
+    """Linked or just put together."""
+    found = read((file(VALUES, "DIF") + file(VALUES[::-1], "PAC")).encode(), ORIGIN)
+    assert [spectrum.counts.tolist() for spectrum in found] == [[value / 2 for value in order] for order in (VALUES, VALUES[::-1])]
+    assert [spectrum.origin.index for spectrum in found] == [0, 1]
