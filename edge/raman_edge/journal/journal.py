@@ -102,11 +102,11 @@ class Journal:
             newest: int = connection.execute("SELECT coalesce(max(seq), 0) FROM records").fetchone()[0]
             return newest
 
-    def cursor(self, sink: str) -> int:
-        """Return the ``seq`` up to which ``sink`` has taken the rows, 0 for none."""
+    def cursor(self, sink: str) -> int | None:
+        """Return the ``seq`` up to which ``sink`` has taken the rows; None for one that never had a place."""
         with self._database.using("read") as connection:
             found = connection.execute("SELECT seq FROM cursors WHERE sink=?", (sink,)).fetchone()
-            return int(found[0]) if found else 0
+            return int(found[0]) if found else None
 
     def advance(self, sink: str, seq: int) -> None:
         """Note that ``sink`` has taken the rows up to ``seq``; it never goes back."""
