@@ -27,7 +27,9 @@ COMMANDS = {
     "demo": "the whole thing with a simulated spectrometer and the embedded model",
     "learn": "a new material from one spectrum, without training",
     "journal": "what was said",
+    "deliver": "what was said, to files, a broker or a pipe",
     "model": "what runs here, whether to trust it, how fast it is",
+    "config": "what `watch` is told by files and environment",
 }
 """Command → what it does; each is the module of that name in this package."""
 
