@@ -16,6 +16,7 @@ from raman_edge import cli
 from raman_edge.cli import watch as command
 from raman_edge.errors import ConfigError
 from raman_edge.settings import watch
+from raman_edge.settings.layers import Setting, first
 
 COMMAND_ONLY = {"help", "once", "json", "config", "no_own"}
 """What a file does not say: how this one run goes, and how it is shown."""
@@ -59,7 +60,7 @@ def test_the_first_that_speaks_is_heard(tmp_path_factory: pytest.TempPathFactory
     environ = {"RAMAN_EDGE_POLL_S": "1"} if who[1] else {}
     layers = [watch._of_command(options(poll=0.5 if who[0] else None)), watch._of_environment(environ), *map(watch._of_file, files)]
     expected = next((value for value, speaks in zip((0.5, 1.0, 2.0, 3.0), who, strict=True) if speaks), None)
-    assert watch.first(["poll_s"], [*layers, {"poll_s": watch.Setting(None, "default")}])["poll_s"].value == expected
+    assert first(["poll_s"], [*layers, {"poll_s": Setting(None, "default")}])["poll_s"].value == expected
 
 
 def test_one_file_is_read_where_one_is_named_else_the_users_over_the_systems(tmp_path: Path) -> None:
