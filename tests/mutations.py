@@ -27,7 +27,7 @@ from raman_edge.model import Model
 from raman_edge.untrusted.wire import SPAN, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 LONG = 512
 """Bytes of a span that is taken for numbers, unless it is a message."""
@@ -129,14 +129,14 @@ def child(file: Path, numbers: range, out: int) -> None:
             os.write(out, json.dumps([number, said]).encode() + b"\n")
 
 
-def run(file: Path, numbers: range) -> collections.Counter[str]:
-    """Open mutations in children, and return how many ended how; a crash ends a child, and the next one goes on behind it."""
+def run(file: Path, numbers: range, work: Callable[[Path, range, int], None] = child) -> collections.Counter[str]:
+    """Do mutations in children, and return how many ended how; a crash ends a child, and the next one goes on behind it."""
     tally: collections.Counter[str] = collections.Counter()
     while numbers:
         ours, theirs = os.pipe()
         if (pid := os.fork()) == 0:
             os.close(ours)
-            child(file, numbers[:CHILD], theirs)
+            work(file, numbers[:CHILD], theirs)
             os._exit(0)
         os.close(theirs)
         last, hung = numbers[0], False

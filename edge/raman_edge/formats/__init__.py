@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats.delimited import Delimited
 from raman_edge.formats.document import Document, Reader
@@ -48,7 +50,8 @@ def read(data: bytes, origin: Origin, *, laser_nm: float | None = None) -> tuple
     document = Document(data, laser_nm)
     reader = sniff(document)
     try:
-        return reader.read(document, origin)
+        with np.errstate(all="ignore"):  # numbers that overflow are left out with those that were none
+            return reader.read(document, origin)
     except FormatError as error:
         msg = f"{reader.name}: {error}"
         raise FormatError(msg) from error
