@@ -1,0 +1,135 @@
+"""``mqtt://[USER@]HOST[:PORT]/TOPIC[?OPTIONS]``: which broker, which topic, how.
+
+Options: ``qos=0|1|2`` (1), ``retain=0|1`` (0), ``protocol=5|3.1.1`` (5), ``client=ID``, ``ca=FILE``
+(of the authority that signed the broker's certificate; mqtts, default: the system's) and
+``password_file=FILE``. The password is read from that file or from RAMAN_EDGE_MQTT_PASSWORD,
+never from the command line, where every user of the machine can see it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from raman_edge.errors import ConfigError
+
+PASSWORD_VARIABLE = "RAMAN_EDGE_MQTT_PASSWORD"  # noqa: S105 - the name of a variable
+PORTS = {"mqtt": 1883, "mqtts": 8883}
+OPTIONS = {"qos": ("0", "1", "2"), "retain": ("0", "1"), "protocol": ("5", "3.1.1"), "client": None, "ca": None, "password_file": None}
+"""Option → what it may be; None is any text."""
+CLIENT_CHARACTERS = 23
+"""The longest client identifier that every broker takes (MQTT 3.1.1, section 3.1.3.1)."""
+LONGEST_TOPIC = 65_535 - len("/state")
+"""Bytes (MQTT 3.1.1, section 1.5.3), with what is put behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where messages go."""
+
+    host: str
+    port: int
+    topic: str
+    tls: bool = False
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    qos: Literal[0, 1, 2] = 1
+    """0 is "sent once, confirmed by nobody": what is on its way when the line breaks is lost."""
+    retain: bool = False
+    protocol: Literal["5", "3.1.1"] = "5"
+    """A broker of version 5 says when it refuses a message; one of 3.1.1 drops it and confirms."""
+    client: str = ""
+    """Client identifier; empty is one made of this host's name and the topic."""
+    ca: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The sink's name: neither password nor options."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        user = f"{self.user}@" if self.user else ""
+        return f"{'mqtts' if self.tls else 'mqtt'}://{user}{host}:{self.port}/{self.topic}"
+
+    @property
+    def state_topic(self) -> str:
+        """Where ``online`` or ``offline`` is kept."""
+        return f"{self.topic}/state"
+
+    @property
+    def client_id(self) -> str:
+        """The same at every start, so that a broker's log and rules know the instrument again."""
+        made = hashlib.sha256(f"{socket.gethostname()}\0{self.name}".encode()).hexdigest()
+        return self.client or f"ramanedge{made}"[:CLIENT_CHARACTERS]
+
+
+def parse(spec: str) -> Broker:
+    """Read a specification; :class:`ConfigError` with what was got and what was expected."""
+    try:
+        parts = urlsplit(spec)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _mistake(spec, f"is no address: {error}") from error
+    if parts.password is not None:
+        shown = spec.replace(f":{parts.password}@", ":***@")
+        raise _mistake(
+            shown, f"holds a password, which others can see: put it in {PASSWORD_VARIABLE} or in a file with ?password_file=FILE"
+        )
+    if not host:
+        raise _mistake(spec, "names no host")
+    options = _options(spec, parts.query)
+    ca = options.get("ca")
+    if ca and parts.scheme != "mqtts":
+        raise _mistake(spec, "has ?ca= but no TLS: expected mqtts://")
+    if ca and not Path(ca).is_file():
+        raise _mistake(spec, f"has ?ca={ca}, which is no file")
+    return Broker(
+        host=host,
+        port=port or PORTS[parts.scheme],
+        topic=_topic(spec, unquote(parts.path[1:])),
+        tls=parts.scheme == "mqtts",
+        user=unquote(parts.username) if parts.username else None,
+        password=_password(spec, options.get("password_file")) if parts.username else None,
+        qos={"0": 0, "1": 1, "2": 2}[options.get("qos", "1")],  # type: ignore[arg-type]  # a literal of three
+        retain=options.get("retain") == "1",
+        protocol="3.1.1" if options.get("protocol") == "3.1.1" else "5",
+        client=options.get("client", ""),
+        ca=Path(ca) if ca else None,
+    )
+
+
+def _options(spec: str, query: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in OPTIONS:
+            raise _mistake(spec, f"has the option {name!r}: expected {', '.join(OPTIONS)}")
+        if name in found:
+            raise _mistake(spec, f"has the option {name!r} twice: expected it once")
+        allowed = OPTIONS[name]
+        if not value or (allowed is not None and value not in allowed):
+            raise _mistake(spec, f"has {name}={value}: expected {' or '.join(allowed) if allowed else 'some text'}")
+        found[name] = value
+    return found
+
+
+def _topic(spec: str, topic: str) -> str:
+    if not topic or "#" in spec or set(topic) & set("+#\0") or len(topic.encode("utf-8", "replace")) > LONGEST_TOPIC:
+        raise _mistake(spec, f"has the topic {topic[:60]!r}: expected a name such as lab/raman, without + and #")
+    return topic
+
+
+def _password(spec: str, file: str | None) -> str | None:
+    """Return the password; None where there is none."""
+    if file is None:
+        return os.environ.get(PASSWORD_VARIABLE)
+    try:
+        return Path(file).read_text().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _mistake(spec, f"has ?password_file={file}, which cannot be read: {error}") from error
+
+
+def _mistake(spec: str, what: str) -> ConfigError:
+    return ConfigError(f"an output {spec!r} {what}. Expected mqtt://[USER@]HOST[:PORT]/TOPIC[?qos=1&retain=0]")

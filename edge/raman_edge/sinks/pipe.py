@@ -1,0 +1,66 @@
+"""Lines of JSON on standard output."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from typing import TYPE_CHECKING, Self
+
+from raman_edge.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raman_edge.journal import Row
+
+LOOK_S = 1.0
+"""How often a pipe that somebody made non-blocking is tried again unasked, s."""
+
+
+class Pipe:
+    """A pipe, terminal or file that is open already; a reader that does not read makes :meth:`send` wait.
+
+    What a run has to say begins with that run: the place is not remembered. Written past
+    Python's own buffer, whose lock a thread that hangs would take with it to the end.
+    """
+
+    name = "standard output"
+    remembers = False
+
+    def __init__(self, fd: int | None) -> None:
+        """``fd`` is where to write; None is nowhere."""
+        self._fd = fd
+
+    @classmethod
+    def standard_output(cls) -> Pipe:
+        """Return the process's own; a process without one (``>&-``) writes nowhere."""
+        return cls(None if sys.stdout is None else sys.stdout.fileno())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """What is not ours stays open."""
+
+    def send(self, rows: Sequence[Row]) -> None:
+        """Write every line; BrokenPipeError where the reader has gone, OutputError where it cannot be written."""
+        if self._fd is None:
+            return
+        rest = memoryview("".join(f"{row.line}\n" for row in rows).encode())
+        try:
+            while rest:
+                rest = rest[_write(self._fd, rest) :]
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            msg = f"standard output cannot be written: {error.strerror}. Make room, or give another place; what was said is in the journal"
+            raise OutputError(msg) from error
+
+
+def _write(fd: int, data: memoryview) -> int:
+    try:
+        return os.write(fd, data)
+    except BlockingIOError:  # whoever shares the pipe has made it so
+        select.select([], [fd], [], LOOK_S)
+        return 0
