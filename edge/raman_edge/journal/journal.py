@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.journal import reading, writing
+from raman_edge.journal import reading, verification, writing
 from raman_edge.journal.database import Database
 from raman_edge.journal.memory import JournalMemory
+from raman_edge.journal.reading import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.journal.reading import Row
-    from raman_edge.record import Record
-    from raman_edge.spectrum import Spectrum
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is written of one answer."""
-
-    record: Record
-    spectrum: Spectrum | None
-    """None for a fault."""
+    from raman_edge.journal.reading import Filters, Held, Row
+    from raman_edge.journal.verification import Finding
+    from raman_edge.journal.writing import Entry
 
 
 def default_path() -> Path:
@@ -43,19 +34,22 @@ class Journal:
     written, the marks that wait still wait, and the file is opened anew.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, spectra: bool) -> None:
         self._database = database
+        self._spectra = spectra
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = True) -> Journal:
+    def open(cls, path: Path, *, create: bool = True, spectra: bool = True) -> Journal:
         """Open or create the journal at ``path``, bringing an older one up to date.
+
+        Without ``spectra`` it keeps their digests only, and cannot answer them again.
 
         Raises :class:`JournalUnavailable`: cannot be opened or written now. :class:`JournalError`:
         damaged, no journal, from a newer raman-edge.
         """
         database = Database(path, create=create)
         with database.using("opened"):
-            return cls(database)
+            return cls(database, spectra=spectra)
 
     @property
     def path(self) -> Path:
@@ -77,19 +71,45 @@ class Journal:
 
         ``model`` and ``config`` are what :meth:`memory` is given; faults are kept for this version of raman-edge only.
         """
-        rows = [writing.facts_of(entry.record, model, config) for entry in entries]
+        rows = [writing.prepare(entry, model, config) for entry in entries]
         with self._database.transaction() as connection:
-            writer = writing.Writer(connection)
+            writer = writing.Writer(connection, with_spectra=self._spectra)
             return tuple(writer.add(row) for row in rows)
 
     def memory(self, model: str, config: str) -> JournalMemory:
         """Return what is remembered of the files answered with this model (its digest) and configuration."""
         return JournalMemory(self._database, model, config)
 
-    def records(self, limit: int | None = None) -> Iterator[str]:
+    def records(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[str]:
         """Give the records as their lines of JSON, newest first; ``limit`` of them at most."""
         with self._database.using("read") as connection:
-            yield from reading.newest_first(connection, limit)
+            for row in reading.newest_first(connection, limit, filters):
+                yield row.line
+
+    def held(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[Held]:
+        """Give the records with model, chain and spectrum, newest first; ``limit`` of them at most."""
+        with self._database.using("read") as connection:
+            yield from reading.held(connection, limit, filters)
+
+    def verify(self, head: str | None = None) -> Finding:
+        """Read everything again and say whether it is what was written; ``head`` is a hash noted earlier."""
+        with self._database.using("read") as connection:
+            return verification.verify(connection, head)
+
+    def prune(self, before: str) -> int:
+        """Take the spectra of records before the time ``before`` (as in the records) away, and return how many those were.
+
+        The records, their digests and the chain stay. The file's room is used again, not given back.
+        """
+        with self._database.transaction() as connection:
+            taken = connection.execute("DELETE FROM spectra WHERE seq IN (SELECT seq FROM records WHERE ts < ?)", (before,)).rowcount
+            connection.execute("DELETE FROM axes WHERE axis NOT IN (SELECT axis FROM spectra)")
+            return taken
+
+    def count(self, filters: Filters = ALL) -> int:
+        """Return how many records there are."""
+        with self._database.using("read") as connection:
+            return reading.count(connection, filters)
 
     def after(self, seq: int, limit: int) -> tuple[Row, ...]:
         """Return the first ``limit`` rows written after the row ``seq``, oldest first; 0 is before the first."""

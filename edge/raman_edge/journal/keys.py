@@ -1,4 +1,4 @@
-"""How the columns of a row are written: digests as bytes, half as long as their text."""
+"""How a row is written into columns, and read back: digests as bytes, half as long as their text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ import hashlib
 import struct
 from typing import TYPE_CHECKING
 
+from raman_edge.journal import lines
+from raman_edge.journal.chain import Facts
+from raman_edge.record import ID_CHARACTERS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.journal.chain import Facts
-
 INSERT_RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 INSERT_LINE = "INSERT INTO lines VALUES (?,?)"
+COLUMNS = "seq, id, sha256, idx, model, config, path, ts, decision, best, line, records.spectrum"
+"""What :func:`facts` reads."""
+TABLES = "records LEFT JOIN runs USING (run) LEFT JOIN lines USING (seq)"
+"""Where from."""
+WITH_SPECTRA = f"{TABLES} LEFT JOIN spectra USING (seq) LEFT JOIN axes USING (axis)"
 STATE_BYTES = 16
+
+Stored = tuple[int, bytes | str, bytes | str | None, int, str, str, str, str, str, str | None, bytes | None, bytes | None]
+"""A row of :data:`COLUMNS`."""
 
 
 def columns(facts: Facts, run: int, head: bytes) -> tuple[object, ...]:
@@ -21,6 +31,21 @@ def columns(facts: Facts, run: int, head: bytes) -> tuple[object, ...]:
     sha256 = None if facts.sha256 is None else packed(facts.sha256)
     named = (facts.path, facts.ts, facts.decision, facts.best, facts.spectrum, head)
     return (facts.seq, packed(facts.id), sha256, facts.index, run, *named)
+
+
+def line(facts: Facts) -> tuple[int, bytes]:
+    """Return a row of the table ``lines``."""
+    return facts.seq, lines.pack(facts.line, (facts.model, facts.path, facts.sha256, facts.id, facts.ts, facts.best))
+
+
+def facts(row: Stored) -> Facts:
+    """Return what a row of the journal says; :class:`ValueError` where its line is gone or cannot be read."""
+    seq, name, sha256, index, model, config, path, ts, decision, best, squeezed, spectrum = row
+    if squeezed is None:
+        raise ValueError("its line of JSON is gone")
+    name, sha256 = unpacked(name), None if sha256 is None else unpacked(sha256)
+    said = lines.unpack(squeezed, (model, path, sha256, name, ts, best))
+    return Facts(seq, name, sha256, index, model, config, path, ts, decision, best, said, spectrum)
 
 
 def packed(text: str) -> bytes | str:
@@ -35,6 +60,14 @@ def packed(text: str) -> bytes | str:
 def unpacked(value: bytes | str) -> str:
     """Return what :func:`packed` was given."""
     return value.hex() if isinstance(value, bytes) else value
+
+
+def beginning(prefix: str) -> tuple[bytes | str, bytes | str]:
+    """Return the least and the largest id that begin with ``prefix``, as they are stored."""
+    least, most = prefix.lower().ljust(ID_CHARACTERS, "0"), prefix.lower().ljust(ID_CHARACTERS, "f")
+    if packed(least) == least or packed(most) == most:
+        return prefix, f"{prefix}\U0010ffff"
+    return packed(least), packed(most)
 
 
 def state(signature: Sequence[int]) -> bytes:

@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raman_edge.journal import keys, lines
+import msgspec
+
+from raman_edge import record as records
+from raman_edge.errors import JournalError, SpectrumError
+from raman_edge.journal import keys, spectra
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+
+    from raman_edge.journal.chain import Facts
+    from raman_edge.spectrum import Spectrum
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +30,116 @@ class Row:
     """The line of JSON as it went out."""
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which records are meant; None is all."""
+
+    since: str | None = None
+    """UTC, as in the records: at that time or later."""
+    until: str | None = None
+    """Before that time."""
+    decision: str | None = None
+    """``match``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``."""
+    label: str | None = None
+    """What was named, in upper or lower case."""
+    path: str | None = None
+    """Glob over the whole path."""
+    id: str | None = None
+    """How the record's id begins."""
+
+    def where(self) -> tuple[str, tuple[object, ...]]:
+        """Return the condition and its values."""
+        tests: dict[str, object] = {
+            "ts >= ?": self.since,
+            "ts < ?": self.until,
+            "decision = ?": self.decision,
+            "best = ?": self.label,
+            "path GLOB ?": self.path,
+        }
+        given = {test: value for test, value in tests.items() if value is not None}
+        if self.id is not None:
+            least, most = keys.beginning(self.id)
+            given |= {"id >= ?": least, "id <= ?": most}
+        return " AND ".join(given) or "1", tuple(given.values())
+
+
+ALL = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A record with all that the journal holds beside it."""
+
+    row: Row
+    model: str
+    """SHA-256 of the model that answered."""
+    config: str
+    chain: str
+    """The row's hash, hexadecimal."""
+    digest: str | None
+    """SHA-256 of the spectrum (:func:`raman_edge.journal.spectra.digest`); None for a fault."""
+    spectrum: Spectrum | None
+    """None for a fault, and where it is not kept."""
+
+
 def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ...]:
     """Return the first ``limit`` rows after ``seq``, oldest first."""
-    query = "SELECT seq, id, line FROM records JOIN lines USING (seq) WHERE seq > ? ORDER BY seq LIMIT ?"
-    found = connection.execute(query, (seq, limit))
-    return tuple(Row(place, keys.unpacked(name), lines.unpack(packed)) for place, name, packed in found)
+    query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own text
+    return tuple(_row(_facts(stored)) for stored in connection.execute(query, (seq, limit)))
 
 
-def newest_first(connection: sqlite3.Connection, limit: int | None) -> Iterator[str]:
-    """Give the lines, newest first."""
-    query = "SELECT line FROM records JOIN lines USING (seq) ORDER BY seq DESC LIMIT ?"
-    for (packed,) in connection.execute(query, (-1 if limit is None else limit,)):
-        yield lines.unpack(packed)
+def newest_first(connection: sqlite3.Connection, limit: int | None, filters: Filters) -> Iterator[Row]:
+    """Give the rows, newest first."""
+    chosen, values = _chosen(limit, filters)
+    query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE {chosen} ORDER BY seq DESC"  # noqa: S608 - our own text
+    for stored in connection.execute(query, values):
+        yield _row(_facts(stored))
+
+
+def held(connection: sqlite3.Connection, limit: int | None, filters: Filters) -> Iterator[Held]:
+    """Give the rows with all that belongs to them, newest first."""
+    chosen, values = _chosen(limit, filters)
+    query = f"SELECT {keys.COLUMNS}, chain, shift, spectra.spectrum FROM {keys.WITH_SPECTRA} WHERE {chosen} ORDER BY seq DESC"  # noqa: S608
+    for *stored, chain, shift, body in connection.execute(query, values):
+        yield _held(tuple(stored), chain, shift, body)
+
+
+def count(connection: sqlite3.Connection, filters: Filters) -> int:
+    """Return how many rows there are."""
+    where, values = filters.where()
+    number: int = connection.execute(f"SELECT count(*) FROM records WHERE {where}", values).fetchone()[0]  # noqa: S608 - our own text
+    return number
+
+
+def _chosen(limit: int | None, filters: Filters) -> tuple[str, tuple[object, ...]]:
+    """Return the condition that a row is one of the newest that are meant; only their numbers are sorted, not the rows."""
+    where, values = filters.where()
+    most = -1 if limit is None else limit
+    return f"seq IN (SELECT seq FROM records WHERE {where} ORDER BY seq DESC LIMIT ?)", (*values, most)  # noqa: S608 - our own text
+
+
+def _facts(stored: keys.Stored) -> Facts:
+    try:
+        return keys.facts(stored)
+    except ValueError as error:
+        raise _damaged(stored[0], error) from error
+
+
+def _row(facts: Facts) -> Row:
+    return Row(facts.seq, facts.id, facts.line)
+
+
+def _held(stored: keys.Stored, chain: bytes, shift: bytes | None, body: bytes | None) -> Held:
+    facts = _facts(stored)
+    spectrum = None
+    if shift is not None and body is not None:
+        try:
+            spectrum = spectra.restore(shift, body, records.decode(facts.line).source)
+        except (ValueError, SpectrumError, msgspec.MsgspecError) as error:
+            raise _damaged(facts.seq, error) from error
+    digest = facts.spectrum.hex() if facts.spectrum else None
+    return Held(_row(facts), facts.model, facts.config, chain.hex(), digest, spectrum)
+
+
+def _damaged(seq: int, error: Exception) -> JournalError:
+    return JournalError(f"row {seq} of the journal is damaged: {error}. `raman-edge journal verify` tests the whole of it")

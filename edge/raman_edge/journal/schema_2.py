@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.journal import chain, keys, lines
+from raman_edge.journal import chain, keys
 
 if TYPE_CHECKING:
     import sqlite3
@@ -96,7 +96,7 @@ def _move_records(connection: sqlite3.Connection) -> None:
         facts = chain.Facts(*row)
         head = chain.link(head, facts)
         connection.execute(keys.INSERT_RECORD, keys.columns(facts, runs[facts.model, facts.config], head))
-        connection.execute(keys.INSERT_LINE, (facts.seq, lines.pack(facts)))
+        connection.execute(keys.INSERT_LINE, keys.line(facts))
 
 
 def _move_memory(connection: sqlite3.Connection) -> None:

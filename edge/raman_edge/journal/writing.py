@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge import record as records
-from raman_edge.journal import chain, keys, lines
+from raman_edge.journal import chain, keys, packing, spectra
 from raman_edge.journal.memory import ADD_RUN, failed_config
 
 if TYPE_CHECKING:
     import sqlite3
 
     from raman_edge.record import Record
+    from raman_edge.spectrum import Spectrum
 
 
-def facts_of(record: Record, model: str, config: str) -> chain.Facts:
-    """Return what the row of ``record`` says; its place in the journal is given when it is written."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is written of one answer."""
+
+    record: Record
+    spectrum: Spectrum | None
+    """None for a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry as it will be written, but for its place in the journal."""
+
+    facts: chain.Facts
+    spectrum: spectra.Kept | None
+
+
+def prepare(entry: Entry, model: str, config: str) -> Prepared:
+    """Return what is written of ``entry``."""
+    record = entry.record
     result = record if isinstance(record, records.Result) else None
     named = result and result.matches and result.decision in {"match", "ambiguous"}
-    return chain.Facts(
+    kept = spectra.keep(entry.spectrum) if entry.spectrum else None
+    facts = chain.Facts(
         seq=0,
         id=record.id,
         sha256=record.source.sha256,
@@ -30,28 +51,32 @@ def facts_of(record: Record, model: str, config: str) -> chain.Facts:
         decision=result.decision if result else "fault",
         best=result.matches[0].label if result and named else None,
         line=records.encode(record).decode(),
-        spectrum=None,
+        spectrum=kept.digest if kept else None,
     )
+    return Prepared(facts, kept)
 
 
 class Writer:
     """Adds rows within one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, with_spectra: bool) -> None:
         self._connection = connection
+        self._with_spectra = with_spectra
         newest = connection.execute("SELECT seq, chain FROM records ORDER BY seq DESC LIMIT 1").fetchone()
         place: tuple[int, bytes] = newest or (0, chain.START)
         self._seq, self._head = place
         self._runs: dict[tuple[str, str], int] = {}
 
-    def add(self, facts: chain.Facts) -> bool:
+    def add(self, new: Prepared) -> bool:
         """Add a row; False where the journal held it."""
-        placed = chain.placed(facts, self._seq + 1)
+        placed = chain.placed(new.facts, self._seq + 1)
         head = chain.link(self._head, placed)
-        row = keys.columns(placed, self._run(facts.model, facts.config), head)
+        row = keys.columns(placed, self._run(placed.model, placed.config), head)
         if self._connection.execute(f"{keys.INSERT_RECORD} ON CONFLICT DO NOTHING", row).rowcount != 1:
             return False
-        self._connection.execute(keys.INSERT_LINE, (placed.seq, lines.pack(placed)))
+        self._connection.execute(keys.INSERT_LINE, keys.line(placed))
+        if new.spectrum and self._with_spectra:
+            self._connection.execute("INSERT INTO spectra VALUES (?,?,?)", (placed.seq, self._axis(new.spectrum), new.spectrum.body))
         self._seq, self._head = placed.seq, head
         return True
 
@@ -61,3 +86,11 @@ class Writer:
             self._connection.execute(ADD_RUN, run)
             self._runs[run] = self._connection.execute("SELECT run FROM runs WHERE model=? AND config=?", run).fetchone()[0]
         return self._runs[run]
+
+    def _axis(self, kept: spectra.Kept) -> int:
+        """Return the number of an axis, which is written once."""
+        found = self._connection.execute("SELECT axis FROM axes WHERE digest=?", (kept.axis,)).fetchone()
+        if found:
+            return int(found[0])
+        added = self._connection.execute("INSERT INTO axes (digest, shift) VALUES (?,?)", (kept.axis, packing.pack(kept.shift)))
+        return added.lastrowid or 0

@@ -1,0 +1,103 @@
+"""A spectrum as the journal keeps it: all that an answer needs, to be given again with the same numbers."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from raman_edge.journal import packing
+from raman_edge.spectrum import Axis, Origin, Spectrum
+
+if TYPE_CHECKING:
+    from raman_edge.record import Source
+
+KEPT = ("laser_nm", "laser_from", "format", "tidied")
+"""What is kept of a header; the rest stays in the file, whose digest the record names."""
+
+
+class Facts(msgspec.Struct, frozen=True, array_like=True):
+    """What is kept beside the numbers; None is unknown."""
+
+    taken_at: str | None
+    """ISO 8601 with a time zone."""
+    exposure_s: float | None
+    saturation: float | None
+    meta: dict[str, str]
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True):
+    """One row of the table ``spectra``, without its axis."""
+
+    facts: Facts
+    counts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A spectrum ready to be written."""
+
+    digest: bytes
+    axis: bytes
+    """Digest of the axis."""
+    shift: np.ndarray[tuple[int], np.dtype[np.float64]]
+    body: bytes
+
+
+def keep(spectrum: Spectrum) -> Kept:
+    """Return ``spectrum`` packed, with what the chain covers of it."""
+    shift, counts = (np.ascontiguousarray(values, dtype=np.float64) for values in (spectrum.axis.shift, spectrum.counts))
+    axis = axis_digest(shift)
+    taken_at = spectrum.taken_at.isoformat() if spectrum.taken_at else None
+    meta = {name: spectrum.meta[name] for name in KEPT if name in spectrum.meta}
+    facts = Facts(taken_at, spectrum.exposure_s, spectrum.saturation, meta)
+    return Kept(_digest(axis, counts, facts), axis, shift, msgspec.msgpack.encode(Body(facts, packing.pack(counts))))
+
+
+def axis_digest(shift: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bytes:
+    """Return SHA-256 of the Raman shifts as 64-bit floats, little-endian."""
+    return hashlib.sha256(shift.astype("<f8").tobytes()).digest()
+
+
+def digest(shift: bytes, body: bytes) -> bytes:
+    """Return the digest of a stored spectrum: SHA-256 of axis digest, counts (64-bit floats, little-endian) and facts (JSON)."""
+    read = _read(body)
+    return _digest(_axis(shift), packing.unpack(read.counts), read.facts)
+
+
+@lru_cache(maxsize=16)
+def _axis(shift: bytes) -> bytes:
+    """Return the digest of a packed axis; an instrument has the same one for months."""
+    return axis_digest(packing.unpack(shift))
+
+
+def restore(shift: bytes, body: bytes, source: Source) -> Spectrum:
+    """Return the spectrum as it was; :class:`ValueError` where the bytes are no stored spectrum."""
+    read = _read(body)
+    facts = read.facts
+    return Spectrum(
+        Axis(packing.unpack(shift)),
+        packing.unpack(read.counts),
+        Origin(source.kind, source.path, source.sha256, source.index),
+        taken_at=datetime.fromisoformat(facts.taken_at) if facts.taken_at else None,
+        exposure_s=facts.exposure_s,
+        saturation=facts.saturation,
+        meta=facts.meta,
+    )
+
+
+def _read(body: bytes) -> Body:
+    try:
+        read: Body = msgspec.msgpack.decode(body, type=Body)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"no stored spectrum: {error}") from error
+    return read
+
+
+def _digest(axis: bytes, counts: np.ndarray[tuple[int], np.dtype[np.float64]], facts: Facts) -> bytes:
+    return hashlib.sha256(axis + counts.astype("<f8").tobytes() + msgspec.json.encode(facts)).digest()
