@@ -39,8 +39,8 @@ _WORDS: tuple[tuple[Role, tuple[str, ...]], ...] = (
     (Role.PROCESSED, ("corrected", "korrigiert", "corrig", "corret", "net")),
     (Role.SHIFT, ("shift", "rel. cm", "rel cm", "rel. 1/cm", "relative wavenumber", "verschiebung", "verschuiving", "déplacement")),
     (Role.SHIFT, ("décalage", "desplazamiento", "spostamento", "deslocamento", "przesuni", "сдвиг", "位移", "シフト")),
-    (Role.WAVELENGTH, ("wavelength", "wave length", "wellenlänge", "wellenlaenge", "longueur d", "longitud de onda", "lunghezza d")),
-    (Role.WAVELENGTH, ("comprimento de onda", "golflengte", "długość fali", "длина волны", "波长", "波長", "lambda", "λ", "nanomet")),
+    (Role.WAVELENGTH, ("wavelength", "wave length", "wellenlänge", "wellenlaenge", "longueur", "longitud", "lunghezz")),
+    (Role.WAVELENGTH, ("comprimento", "golflengte", "długość fali", "длина волны", "波长", "波長", "lambda", "λ", "nanomet")),
     (Role.WAVENUMBER, ("wavenumber", "wave number", "wellenzahl", "nombre d", "número de onda", "numero de onda", "numero d")),
     (Role.WAVENUMBER, ("golfgetal", "liczba falowa", "волновое число", "波数", "波數")),
     (Role.PIXEL, ("pixel", "channel", "kanal", "index", "px", "nr", "no")),
@@ -56,7 +56,7 @@ _EXACT = {"wave": Role.WAVENUMBER, "#": Role.PIXEL, "y": Role.COUNTS, "raman": R
 _LETTERS = re.compile(r"[^\W\d_]+")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
 _UNITS = frozenset(
-    {"cm-1", "cm^-1", "1/cm", "rel. 1/cm", "nm", "px", "a.u.", "a. u.", "arb. u.", "arb. units", "counts", "cts", "cnt", "cps"}
+    {"cm-1", "cm^-1", "1/cm", "rel. 1/cm", "nm", "px", "a.u.", "a. u.", "arb. u.", "arb. units", "counts", "cts", "cnt", "cps", "ccd cts"}
 )
 _SHORT = 4
 

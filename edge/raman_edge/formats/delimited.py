@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.header import facts, pairs
+from raman_edge.formats.header import facts, pairs, refuse_cut
 from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.signature import markup_kind
@@ -50,7 +50,8 @@ class Delimited:
 
     def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         meta = pairs(named.header)
-        known = facts(meta, document.head).or_laser(document.laser_nm)
+        known = facts(meta, table.above).or_laser(document.laser_nm)
+        refuse_cut(known, len(table.rows))
         axes, kind = find_axes(named)
         shifts = {axis: to_shift(table.column(axis), kind or known.axis, known.laser_nm) for axis in axes}
         meta["format"] = f"{self.name} ({table.dialect.name})"
@@ -105,5 +106,12 @@ def _cycle(shift: NDArray[np.float64]) -> int:
     if again.size == 0:
         return int(shift.size)
     length = MIN_POINTS + int(again[0])
-    whole = shift.size % length == 0 and bool((shift.reshape(-1, length) == shift[:length]).all())
-    return length if whole else int(shift.size)
+    if shift.size < length + MIN_POINTS or (shift[length:] != np.resize(shift[:length], shift.size - length)).any():
+        return int(shift.size)
+    if shift.size % length:
+        msg = (
+            f"the same axis of {length} rows again and again, the last time {shift.size % length} of them: "
+            "the file is cut short or still being written; copy it again"
+        )
+        raise FormatError(msg)
+    return length

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import FormatError
-from raman_edge.formats.header import facts, positive
+from raman_edge.formats.header import facts, positive, refuse_cut
 from raman_edge.formats.layout import Names, find_axes, find_counts, find_names
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
@@ -19,10 +21,14 @@ from raman_edge.formats.table import Table, find_table
 from raman_edge.formats.tidy import tidy
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from raman_edge.formats.document import Document
     from raman_edge.formats.header import Facts
     from raman_edge.spectrum import Origin, Spectrum
 
+_EVEN = 0.02
+"""cm⁻¹; steps that differ by less are a grid's, rounded to two decimals. A detector's differ by ten times that."""
 _FIRST = ("enlighten version", "wpspeccal version")
 
 
@@ -53,10 +59,13 @@ class Enlighten:
             raise FormatError(msg)
         counts = find_counts(table, named, axes)
         header = [line.split(table.dialect.delimiter or ",") for line in named.header]
+        detector = _is_detector(table.column(axes[0]))
         found = []
         for index, series in enumerate(counts):
             meta = _meta(header, series.column if len(counts) > 1 else None)
             known = _facts(meta).or_laser(document.laser_nm)
+            if detector:
+                refuse_cut(known, len(table.rows))
             points = tidy(to_shift(table.column(axes[0]), kind, known.laser_nm), series.values)
             meta |= {"format": self.name, "counts_from": series.label}
             found.append(spectrum(points, origin, meta, known, index))
@@ -76,3 +85,9 @@ def _meta(header: list[list[str]], column: int | None) -> dict[str, str]:
 def _facts(meta: dict[str, str]) -> Facts:
     milliseconds = positive(meta.get("integration time", ""))
     return replace(facts(meta), exposure_s=None if milliseconds is None else milliseconds / 1000)
+
+
+def _is_detector(axis: NDArray[np.float64]) -> bool:
+    """Whether the rows are the detector's pixels, as ``Pixel Count`` counts them, and not an even grid."""
+    steps = np.diff(axis)
+    return bool(np.ptp(steps) > _EVEN) if steps.size else True

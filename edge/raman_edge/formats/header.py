@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AXES, Role, role
 
 if TYPE_CHECKING:
@@ -19,20 +21,35 @@ _MAX_LINES = 500
 _MAX_KEY = 80
 _MAX_VALUE = 500
 """Characters that are kept of a value."""
-_PAIR = re.compile(r"[=:\t;,]")
+_PAIR = re.compile(r"[=:：\t;,]")
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _LETTERS = re.compile(r"[^\W\d_]+")
 LASER_NM = (150.0, 2000.0)
 """Wavelengths of lasers that Raman instruments have, with room."""
 FROM_FILE, FROM_OPTION = "file", "option"
 _SECONDS = {
-    **dict.fromkeys(("usec", "us", "µs", "μs", "microsec", "microseconds"), 1e-6),
-    **dict.fromkeys(("ms", "msec", "millisec", "milliseconds"), 1e-3),
-    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), 1.0),
+    **dict.fromkeys(("usec", "us", "µs", "μs", "microsec", "microseconds", "мкс", "微秒"), 1e-6),
+    **dict.fromkeys(("ms", "msec", "millisec", "milliseconds", "мс", "毫秒", "ミリ秒"), 1e-3),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds", "sek", "seg", "с", "сек", "秒"), 1.0),
 }
-_NO_LASER_WAVELENGTH = ("power", "current", "temp", "enable", "level", "mode", "serial", "status")
-_SPECTRASUITE = "SpectraSuite Data File"
-"""First line of a format that never names its axis; the program writes wavelengths unless told otherwise."""
+_NO_LASER_WAVELENGTH = ("power", "current", "temp", "enable", "level", "mode", "serial", "status", "leistung", "strom")
+_LASER = ("laser", "excit", "anregung", "激光", "レーザー", "лазер")
+_WAVE = ("wave", "wellenl", "longueur d", "longitud de", "lunghezza d", "comprimento de", "длина волны", "波长", "波長", "nm")
+_NM = re.compile(rf"{_NUMBER.pattern}(?:[ ]?nm\b.*)?", re.IGNORECASE)
+_EXPOSED = ("integ", "intig", "exposure", "expos", "esposiz", "belicht", "интегр", "экспоз", "выдержк")
+"""How words for the exposure begin; "intigration" is how BWSpec spells it."""
+_EXPOSED_ANYWHERE = ("积分时间", "積分時間", "曝光时间", "露光時間")
+_AXIS = ("axis", "achse", "xunit", "x unit", "轴", "軸")
+_AXIS_WORDS = frozenset({"axe", "eje", "asse", "eixo", "ось"})
+_POINTS = re.compile(
+    r"(?:number of )?(?:pixels|data ?points)(?: in (?:the )?(?:processed )?spectrum)?|number of points|npoints|sizegraph"
+    r"|pixel (?:num|count|number)|anzahl (?:der )?(?:pixel|punkte)\b.*|nombre de (?:pixels|points)\b.*"
+    r"|numero (?:de|di) (?:pixel|punt).*|.*(?:像素数|画素数).*|.*число (?:пикселеи|точек).*"
+)
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_MOST_POINTS = 1e6
+_OCEAN = ("SpectraSuite", "OOIBase", ">>>>>")
+"""Programs of Ocean Optics, in any language, write wavelengths unless their header says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,8 @@ class Facts:
     """Counts at which the detector saturates; None is unknown."""
     taken_at: datetime | None = None
     """None is unknown, and so is a time without a time zone: it stays in the meta as text."""
+    points: int | None = None
+    """Rows that the table has by its own account; None is unknown."""
     axis: Role | None = None
     """What the header says the first column is."""
 
@@ -69,18 +88,29 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
     return meta
 
 
-def facts(meta: Mapping[str, str], first_line: str = "") -> Facts:
-    """Read the facts out of a header's pairs."""
+def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
+    """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
+    meta = {_folded(key): value for key, value in meta.items()}
     axis = _first(meta, _axis)
-    if axis is None and first_line.startswith(_SPECTRASUITE):
+    if axis is None and any(line.startswith(_OCEAN) for line in above):
         axis = Role.WAVELENGTH
     return Facts(
         laser_nm=_first(meta, _laser),
         exposure_s=_first(meta, lambda key, value: _exposure(key, value, meta)),
         saturation=_first(meta, lambda key, value: positive(value) if "saturation" in key else None),
         taken_at=_first(meta, _taken_at),
+        points=_first(meta, _declared),
         axis=axis,
     )
+
+
+def refuse_cut(known: Facts, rows: int) -> None:
+    """Refuse a table with fewer rows than its header declares."""
+    if known.points is not None and rows < known.points:
+        msg = (
+            f"the table has {rows} rows and its header declares {known.points}: the file is cut short or still being written; copy it again"
+        )
+        raise FormatError(msg)
 
 
 def positive(text: str) -> float | None:
@@ -103,19 +133,33 @@ def _first(meta: Mapping[str, str], find: Callable[[str, str], Found | None]) ->
     return next((found for key, value in meta.items() if (found := find(key, value)) is not None), None)
 
 
+def _folded(key: str) -> str:
+    """Fold case, the accents of letters, and underscores: ``Láser_Wavelength`` is found under ``laser``."""
+    if key.isascii():
+        return key.lower().replace("_", " ")
+    apart = unicodedata.normalize("NFKD", key.casefold().replace("_", " "))
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
+
+
 def _laser(key: str, value: str) -> float | None:
     words = _LETTERS.findall(key)
-    if any(word in key for word in _NO_LASER_WAVELENGTH) or not ("laser" in key or "excit" in key or words == ["wl"]):
+    if any(word in key for word in _NO_LASER_WAVELENGTH) or not (any(word in key for word in _LASER) or words == ["wl"]):
         return None
-    says_so = "wave" in key or "nm" in words or value.lower().endswith("nm") or len(words) == 1
+    says_so = any(word in key for word in _WAVE) or value.lower().endswith("nm") or (len(words) == 1 and _NM.fullmatch(value))
     nm = positive(value)
     return nm if says_so and nm is not None and LASER_NM[0] <= nm <= LASER_NM[1] else None
 
 
+def _declared(key: str, value: str) -> int | None:
+    if not _POINTS.fullmatch(key) or not value.isdecimal() or not 0 < int(value[:9]) <= _MOST_POINTS:
+        return None
+    return int(value[:9])
+
+
 def _exposure(key: str, value: str, meta: Mapping[str, str]) -> float | None:
     words = _LETTERS.findall(key)
-    # "intigration" is how BWSpec spells it.
-    known = any(word.startswith(("integ", "intig", "exposure")) for word in words) or {"acq", "time"} <= {*words}
+    begins = any(word.startswith(_EXPOSED) for word in words)
+    known = begins or {"acq", "time"} <= {*words} or any(word in key for word in _EXPOSED_ANYWHERE)
     duration = positive(value)
     if not known or "unit" in words or duration is None:
         return None
@@ -137,7 +181,7 @@ def _taken_at(key: str, value: str) -> datetime | None:
 
 
 def _axis(key: str, value: str) -> Role | None:
-    if key.startswith("y") or not any(word in key for word in ("axis", "xunit", "x unit")):
+    if key.startswith("y") or not (any(word in key for word in _AXIS) or _AXIS_WORDS & {*_LETTERS.findall(key)}):
         return None
     found = role(value)
     return found if found in AXES else None

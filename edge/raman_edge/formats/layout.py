@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from raman_edge.formats.table import Table
 
+_MARK = ">>>>>"
+"""What Ocean Optics writes where the data begin, with words that are no names of columns."""
 _NEAR = 6
 """Lines above the table in which its names are looked for."""
 _MEASURED = frozenset({Role.PROCESSED, Role.COUNTS, Role.RAW})
@@ -58,7 +60,11 @@ class Series:
 def find_names(table: Table) -> Names:
     """Find the names of the columns: in the line above the table, above a line of units, or a few lines further up."""
     columns, delimiter = table.dialect.columns, table.dialect.delimiter
-    near = [k for k in range(len(table.above) - 1, max(-1, len(table.above) - _NEAR), -1) if table.above[k].strip()]
+    near = [
+        k
+        for k in range(len(table.above) - 1, max(-1, len(table.above) - _NEAR), -1)
+        if table.above[k].strip() and not table.above[k].startswith(_MARK)
+    ]
     cut = [(place, split_names(table.above[place], columns, delimiter)) for place in near]
     lines = [(place, names) for place, names in cut if names is not None and not _is_setting(names)]
     found = [_named(table, *_with_units(lines[k:])) for k in range(len(lines))]

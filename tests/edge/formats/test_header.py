@@ -97,8 +97,8 @@ def test_the_axis_may_be_named_in_the_header(meta: dict[str, str], axis: Role | 
 
 def test_spectrasuite_writes_wavelengths() -> None:
     """A format that never names its axis is known by its first line."""
-    assert facts({}, "SpectraSuite Data File\n+++").axis is Role.WAVELENGTH
-    assert facts({"xaxis": "Raman shift"}, "SpectraSuite Data File\n+++").axis is Role.SHIFT
+    assert facts({}, ["SpectraSuite Data File", "+++"]).axis is Role.WAVELENGTH
+    assert facts({"xaxis": "Raman shift"}, ["SpectraSuite Data File", "+++"]).axis is Role.SHIFT
 
 
 @pytest.mark.parametrize(
