@@ -131,7 +131,7 @@ class FormatContract:
     @INHERITED
     def test_damaged_text_is_answered(self, draw: st.DataObject) -> None:
         """Signs that mean something in numbers and headers, put anywhere, give spectra or one line."""
-        data = self.data.decode()
+        data = self.data.decode() if self.text else ""
         for _ in range(draw.draw(st.integers(1, 6))):
             place = draw.draw(st.integers(0, len(data)))
             put = draw.draw(st.text("0123456789.,;\t -+eE\n\r#\"'=:nainf%/|_\x1b[]<>", max_size=12))

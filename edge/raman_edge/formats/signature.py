@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"WDF1", "a Renishaw WDF file, which is not supported yet"),
-    (b"\x0a\x0a\xfe\xfe", "a Bruker OPUS file, which is not supported yet"),
+    (b"WDF1", "a Renishaw WDF file with a damaged header, or without the rest of it"),
+    (b"\x0a\x0a\xfe\xfe", "a Bruker OPUS file with a damaged header, or without the rest of it"),
     (b"WIT_PR", "a WITec project, which is not supported"),
     (b"Andor Technology Multi-Channel File", "an Andor SIF file, which is not supported"),
     (b"%PDF", "a PDF document, not a spectrum"),
     (b"PK\x03\x04", "a ZIP archive (or an Excel, Word or NumPy file, which are one), not a spectrum"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel, Word or Origin file, not a text table"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE document (old Excel or Word, Shimadzu SPC), which is not supported"),
     (b"\x89PNG", "a PNG image, not a spectrum"),
     (b"\xff\xd8\xff", "a JPEG image, not a spectrum"),
     (b"GIF8", "a GIF image, not a spectrum"),
@@ -26,8 +26,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program, not a spectrum"),
     (b"MZ\x90", "a program, not a spectrum"),
 )
-_SPC_VERSIONS = (0x4B, 0x4C, 0x4D, 0xCF)
-"""Second byte of a Galactic SPC file: new little-endian, new big-endian, old, SHIMADZU (SPC.H, fversn)."""
+_SPC_VERSIONS = (0x4B, 0x4C, 0x4D)
+"""Second byte of a Galactic SPC file: new little-endian, new big-endian, old (SPC.H, fversn)."""
 _MARKUP: tuple[tuple[str, str], ...] = (
     ("<!doctype html", "a web page (HTML), not a spectrum: save the file behind the link, not the page"),
     ("<html", "a web page (HTML), not a spectrum: save the file behind the link, not the page"),
@@ -47,7 +47,7 @@ def binary_kind(data: bytes) -> str | None:
         if data.startswith(magic):
             return kind
     if len(data) > 1 and data[1] in _SPC_VERSIONS and 0 in data[:64]:
-        return "a Galactic SPC file, which is not supported yet"
+        return "a Galactic SPC file with a damaged header, or without the rest of it"
     return None
 
 

@@ -1,0 +1,68 @@
+"""Numbers and texts at places in a file's bytes, each checked against how many bytes there are."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge.errors import FormatError
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from numpy.typing import NDArray
+
+CUT_SHORT = "it is cut short or still being written: copy it again"
+"""How every message about missing bytes ends, so that a watcher can tell them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Binary:
+    """A file's bytes, read in one byte order."""
+
+    data: bytes
+    order: Literal["<", ">"] = "<"
+    """``<`` is little-endian, ``>`` big-endian."""
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes there are."""
+        return len(self.data)
+
+    def need(self, at: int, size: int, what: str) -> None:
+        """Raise :class:`FormatError` unless there are ``size`` bytes from byte ``at``, which are to hold ``what``."""
+        if at < 0 or size < 0 or at + size > self.size:
+            msg = f"byte {at}: {what} of {size} bytes; the file ends at byte {self.size}: {CUT_SHORT}"
+            raise FormatError(msg)
+
+    def integer(self, code: Literal["b", "B", "h", "H", "i", "I", "q", "Q"], at: int, what: str) -> int:
+        """Return the integer of a :mod:`struct` code at byte ``at``."""
+        self.need(at, struct.calcsize(code), what)
+        return int(struct.unpack_from(self.order + code, self.data, at)[0])
+
+    def real(self, code: Literal["f", "d"], at: int, what: str) -> float:
+        """Return the number of 4 or 8 bytes at byte ``at``; it may be infinite or NaN."""
+        self.need(at, struct.calcsize(code), what)
+        return float(struct.unpack_from(self.order + code, self.data, at)[0])
+
+    def array(self, dtype: Literal["f4", "i2", "i4", "u2"], at: int, count: int, what: str) -> NDArray[np.float64]:
+        """Return ``count`` numbers from byte ``at``, (count,), as float64; NaN where they are not finite."""
+        kind = np.dtype(self.order + dtype)
+        self.need(at, count * kind.itemsize, what)
+        with np.errstate(invalid="ignore"):  # a signalling NaN in a damaged file
+            values = np.frombuffer(self.data, kind, count, at).astype(np.float64)
+        if kind.kind == "f":
+            values[~np.isfinite(values)] = np.nan
+        return values
+
+    def text(self, at: int, size: int) -> str:
+        """Return the text in at most ``size`` bytes from byte ``at``, up to the first zero; shorter where the file ends."""
+        raw = self.data[max(at, 0) : at + size].split(b"\0", 1)[0]
+        try:
+            return raw.decode("utf-8").strip()
+        except UnicodeDecodeError:
+            return raw.decode("cp1252", "replace").strip()

@@ -1,0 +1,109 @@
+"""Galactic (Thermo) SPC: what GRAMS and most spectrometers' software can save.
+
+New files in both byte orders (versions 0x4B, 0x4C) and old ones (0x4D); an even axis, one axis for
+all subfiles or one each; counts in 16 or 32 bits or floating point; one subfile or a series.
+Galactic Universal Data Format Specification, SPC.H (1997).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.binary import Binary
+from raman_edge.formats.columns import AXES as AXIS_ROLES
+from raman_edge.formats.columns import Role, role
+from raman_edge.formats.header import LASER_NM, Facts, facts, pairs, positive
+from raman_edge.formats.shift import to_shift
+from raman_edge.formats.spc.codes import AXES, METHODS, METHODS_NOT_RAMAN, RAMAN_SHIFT, UNNAMED, X_UNITS, Y_RAMAN, Y_UNITS
+from raman_edge.formats.spc.header import CHROMATOGRAM, Header, described, header, log, order, recognises
+from raman_edge.formats.spc.traces import traces
+from raman_edge.formats.stack import Trace, stacked
+from raman_edge.formats.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from raman_edge.formats.document import Document
+    from raman_edge.spectrum import Origin, Spectrum
+
+
+class Spc:
+    """Reads every subfile whose x axis is a Raman shift, or can be made one.
+
+    ``meta`` has the log's ``key=value`` lines and of the header ``comment``, ``source``,
+    ``resolution``, ``method``, ``technique``, ``counts in`` (their unit), ``date`` (its time has no
+    zone, so ``taken_at`` stays None) and, in a series, ``z``.
+    """
+
+    name = "Galactic SPC"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the file begins with an SPC header."""
+        return recognises(document.data)
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Read every subfile."""
+        file = Binary(document.data, order(document.data[1]))
+        head = header(file)
+        kind, factor = _axis(head)
+        said = pairs(log(file, head))
+        meta = {**said, **described(file, head), "format": self.name, "counts in": Y_UNITS[head.y_unit]}
+        known = _facts(said).or_laser(document.laser_nm)
+        return stacked(_traces(file, head, kind, factor, known), origin, meta)
+
+
+def _traces(file: Binary, head: Header, kind: Role | None, factor: float, known: Facts) -> Iterator[Trace]:
+    """Give every subfile its Raman shift."""
+    for trace in traces(file, head):
+        own = {"z": f"{trace.z:g} ({X_UNITS.get(head.z_unit, 'unknown unit')})"} if head.many else {}
+        yield _shift(trace.x * factor, kind, known.laser_nm), trace.counts, own, known
+
+
+def _axis(head: Header) -> tuple[Role | None, float]:
+    """Return what the x axis is and the factor to nm or cm⁻¹; None where nothing says it.
+
+    Raises :class:`FormatError` where the file's own codes say that this is no Raman spectrum.
+    """
+    if head.x_unit == RAMAN_SHIFT:
+        return AXES[RAMAN_SHIFT]
+    label = role(head.x_label)
+    if label in AXIS_ROLES:
+        return label, 1.0
+    method = head.method or (2 if head.flags & CHROMATOGRAM else 0)
+    x, y = head.x_label or X_UNITS[head.x_unit], Y_UNITS[head.y_unit]
+    if method in METHODS_NOT_RAMAN or head.y_unit not in Y_RAMAN or head.x_unit not in UNNAMED.union(AXES) or label is Role.OTHER:
+        kind = f", of a {METHODS[method]}" if method in METHODS_NOT_RAMAN else ""
+        msg = (
+            f"byte 28: the axis is {safe(x)} and the values are {y}{kind}: no Raman spectrum; expected a Raman shift (cm-1), "
+            "a wavelength or a wavenumber, and counts: take the Raman file of the sample"
+        )
+        raise FormatError(msg)
+    return AXES.get(head.x_unit, (None, 1.0))
+
+
+def _shift(x: NDArray[np.float64], kind: Role | None, laser_nm: float | None) -> NDArray[np.float64]:
+    """Return the Raman shift, cm⁻¹; an axis without a unit has to look like one."""
+    try:
+        return to_shift(x, kind, laser_nm)
+    except FormatError as error:
+        if kind is not None:
+            raise
+        msg = (
+            f"byte 28: the axis has no unit and runs from {x[0]:g} to {x[-1]:g}, which does not look like a Raman shift (cm-1); "
+            "set its unit in the software that made the file, or export with a Raman-shift axis"
+        )
+        raise FormatError(msg) from error
+
+
+def _facts(said: Mapping[str, str]) -> Facts:
+    """Return what the log says; Nicolet writes the laser as a wavenumber."""
+    known = replace(facts(said), saturation=None)
+    wavenumber = positive(said.get("ramanfreq", ""))
+    if known.laser_nm is None and wavenumber and LASER_NM[0] <= 1e7 / wavenumber <= LASER_NM[1]:
+        return replace(known, laser_nm=1e7 / wavenumber)
+    return known

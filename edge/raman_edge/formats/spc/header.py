@@ -1,0 +1,193 @@
+"""The header of a Galactic SPC file, new (512 bytes, either byte order) or old (256 bytes): one value for all.
+
+Galactic Universal Data Format Specification, SPC.H (1997): SPCHDR, OSPCHDR, LOGSTC.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.spc.codes import METHODS, TEXT_LABELS, X_UNITS, Y_UNITS
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+NEW_LITTLE, NEW_BIG, OLD = 0x4B, 0x4C, 0x4D
+SHORT_Y, CHROMATOGRAM, MULTI, RANDOM_Z, ORDERED_Z, LABELS, OWN_X, SHARED_X = (1 << bit for bit in range(8))
+"""Bits of the flags: TSPREC, TCGRAM, TMULTI, TRANDM, TORDRD, TALABS, TXYXYS, TXVALS."""
+NEW_BYTES, OLD_BYTES = 512, 256
+FLOAT = -128
+"""The exponent of floating-point counts; the old format has it as a word, 0x0080."""
+LARGEST_X = 1e9
+"""No axis has larger numbers."""
+_FIRST_YEAR = 1980
+_SNIFFED = 32
+"""Bytes that tell an SPC file."""
+_MOST = 1 << 27
+"""Subfiles, points or bytes beyond which this is something else: four letters of text are more."""
+_MAX_LOG = 65_536
+"""Bytes of the log's text that are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What both headers say."""
+
+    version: int
+    flags: int
+    method: int
+    """Code of the instrument technique; 0 is general."""
+    exponent: int
+    """Of the counts, -128..127; :data:`FLOAT` are floating-point counts."""
+    points: int
+    """Points of every subfile; with an axis of its own each, the byte of their directory, 0 without one."""
+    first: float
+    last: float
+    """First and last x of an even axis."""
+    spectra: int
+    """Subfiles, at least 1; 0 where the header does not tell."""
+    x_unit: int
+    y_unit: int
+    z_unit: int
+    x_label: str
+    """Overrides the unit; empty where there is none."""
+    z_step: float
+    """Distance of evenly spaced subfiles; 0 where their own headers tell."""
+    log_at: int
+    """Byte of the log; 0 where there is none."""
+
+    @property
+    def many(self) -> bool:
+        """Whether there may be more than one subfile."""
+        return bool(self.flags & MULTI) or self.spectra > 1
+
+
+def order(version: int) -> Literal["<", ">"]:
+    """Return the byte order of a version."""
+    return ">" if version == NEW_BIG else "<"
+
+
+def recognises(data: bytes) -> bool:
+    """Whether the first bytes can be an SPC header: a version, and codes and counts that exist."""
+    if len(data) < _SNIFFED or data[1] not in {NEW_LITTLE, NEW_BIG, OLD}:
+        return False
+    file = Binary(data[:_SNIFFED], order(data[1]))
+    if data[1] == OLD:
+        points, first, last = (file.real("f", at, "header") for at in (4, 8, 12))
+        units, counts = (data[16], data[17]), (points,)
+    else:
+        first, last = (file.real("d", at, "header") for at in (8, 16))
+        units, counts = (data[28], data[29]), (file.integer("I", 4, "header"), file.integer("I", 24, "header"))
+    return (
+        data[0] & (OWN_X | SHARED_X) != OWN_X  # which no file may have, and every ZIP archive has
+        and units[0] in X_UNITS
+        and units[1] in Y_UNITS
+        and all(0 <= count <= _MOST for count in counts)
+        and all(math.isfinite(x) and abs(x) <= LARGEST_X for x in (first, last))
+    )
+
+
+def header(file: Binary) -> Header:
+    """Read the header of a file that is recognised."""
+    return _old(file) if file.data[1] == OLD else _new(file)
+
+
+def _new(file: Binary) -> Header:
+    file.need(0, NEW_BYTES, "header")
+    flags = file.data[0]
+    return Header(
+        version=file.data[1],
+        flags=flags,
+        method=file.data[2],
+        exponent=file.integer("b", 3, "exponent"),
+        points=file.integer("I", 4, "number of points"),
+        first=file.real("d", 8, "first x"),
+        last=file.real("d", 16, "last x"),
+        spectra=max(1, file.integer("I", 24, "number of subfiles")),
+        x_unit=file.data[28],
+        y_unit=file.data[29],
+        z_unit=file.data[30],
+        x_label=file.text(218, 20) if flags & LABELS else "",
+        z_step=file.real("f", 312, "z step"),
+        log_at=file.integer("I", 248, "place of the log"),
+    )
+
+
+def _old(file: Binary) -> Header:
+    file.need(0, OLD_BYTES, "header")
+    flags, year = file.data[0], file.integer("H", 18, "year")
+    labelled = flags & LABELS or TEXT_LABELS in {file.data[16], year >> 12}
+    exponent = file.integer("h", 2, "exponent")
+    return Header(
+        version=OLD,
+        flags=flags & ~(SHARED_X | OWN_X),  # x values came with the new format
+        method=0,
+        exponent=FLOAT if exponent == -FLOAT else exponent,
+        points=_whole(file.real("f", 4, "number of points")),
+        first=file.real("f", 8, "first x"),
+        last=file.real("f", 12, "last x"),
+        spectra=0 if flags & MULTI else 1,
+        x_unit=file.data[16],
+        y_unit=file.data[17],
+        z_unit=year >> 12,
+        x_label=file.text(194, 20) if labelled else "",
+        z_step=0.0,
+        log_at=0,
+    )
+
+
+def _whole(points: float) -> int:
+    if not 0 <= points <= _MOST:
+        msg = f"byte 4: {points:g} points; expected a number of points: is this an SPC file? export the spectrum as text"
+        raise FormatError(msg)
+    return int(points)
+
+
+def described(file: Binary, head: Header) -> dict[str, str]:
+    """Return the header's texts by name, without the empty ones."""
+    if head.version == OLD:
+        texts = {"comment": file.text(64, 130), "resolution": file.text(24, 8), "date": _old_date(file)}
+    else:
+        texts = {
+            "comment": file.text(88, 130),
+            "source": file.text(45, 9),
+            "resolution": file.text(36, 9),
+            "method": file.text(264, 48),
+            "date": _new_date(file.integer("I", 32, "date")),
+            "technique": METHODS.get(head.method, f"code {head.method}"),
+        }
+    return {key: value for key, value in texts.items() if value}
+
+
+def _new_date(packed: int) -> str:
+    return _date(packed >> 20, packed >> 16 & 15, packed >> 11 & 31, packed >> 6 & 31, packed & 63)
+
+
+def _old_date(file: Binary) -> str:
+    return _date(file.integer("H", 18, "year") & 0xFFF, *file.data[20:24])
+
+
+def _date(year: int, month: int, day: int, hour: int, minute: int) -> str:
+    """Write a time without a time zone as text; empty where it is none, or before there were such files."""
+    try:
+        return f"{datetime(year, month, day, hour, minute):%Y-%m-%d %H:%M}" if year >= _FIRST_YEAR else ""  # noqa: DTZ001 - it has none
+    except ValueError:
+        return ""
+
+
+def log(file: Binary, head: Header) -> list[str]:
+    """Return the lines of the log; none where there is none. Raises :class:`FormatError` where it is cut off."""
+    at = head.log_at
+    if at < NEW_BYTES:
+        return []
+    size = file.integer("I", at, "log")
+    text = file.integer("I", at + 8, "log")
+    if at + size > file.size:
+        msg = f"byte {at}: a log of {size} bytes; the file ends at byte {file.size}: {CUT_SHORT}"
+        raise FormatError(msg)
+    return file.text(at + text, min(max(size - text, 0), _MAX_LOG)).splitlines()

@@ -1,0 +1,215 @@
+"""Renishaw WDF: what WiRE saves, one spectrum or a map.
+
+A file is a run of blocks, each with a name, a number and its size: WDF1 (the header), DATA (counts
+of all spectra), XLST (the axis), ORGN (place and time of each spectrum), and more that is not needed.
+Little-endian. Names and units as in Renishaw's own header file, known through Gwyddion's renishaw.c
+and Henderson, Renishaw File Reader (2017), doi:10.5281/zenodo.495477.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.columns import Role
+from raman_edge.formats.header import LASER_NM, Facts
+from raman_edge.formats.shift import to_shift
+from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
+from raman_edge.formats.text import safe
+from raman_edge.formats.wdf_properties import integers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from raman_edge.formats.document import Document
+    from raman_edge.spectrum import Origin, Spectrum
+
+_MAGIC = b"WDF1"
+_HEADER, _BLOCK = 512, 16
+"""Bytes of the header and of a block's own header."""
+_OWN_AXES = 1
+"""Bit of the flags: every spectrum has its own axis (XYXY)."""
+_UNITS = (
+    *("arbitrary", "Raman shift (cm-1)", "wavenumber (cm-1)", "nm", "eV", "um", "counts", "electrons", "mm", "m", "K", "Pa"),
+    *("s", "ms", "hours", "days", "pixels", "intensity", "relative intensity", "degrees", "radians", "Celsius", "Fahrenheit"),
+    *("K/min", "time"),
+)
+"""Units, by code."""
+_AXES = {
+    1: (Role.SHIFT, 1.0),
+    2: (Role.WAVENUMBER, 1.0),
+    3: (Role.WAVELENGTH, 1.0),
+    4: (Role.WAVENUMBER, 8065.543937),
+    5: (Role.WAVELENGTH, 1e3),
+    16: (Role.PIXEL, 1.0),
+}
+"""The units that can be a Raman axis: what it is then, and the factor to nm or cm⁻¹ (eV: CODATA 2018)."""
+_PLACES = {3: "x", 4: "y", 5: "z", 9: "temperature", 10: "pressure"}
+"""What of the origins goes into the meta, by type."""
+_TIME, _LIST = 11, 24
+"""Type of the times among the origins; bytes before the values of each."""
+_EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
+"""Of a FILETIME, which counts 100 ns."""
+_LAST_TICK = 0x0300_0000_0000_0000
+"""A FILETIME of the year 2285."""
+_EXPOSURE = "Exposure Time"
+"""Its value is in ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    at: int
+    """Byte where its contents begin."""
+    size: int
+    """Bytes of the contents."""
+
+
+class Wdf:
+    """Reads the spectra that were collected, on the axis of the file.
+
+    ``meta`` has ``title``, ``user``, ``application``, ``accumulations``, ``comment``, ``counts in``
+    (their unit), ``collected`` where a map is not complete and, in a map, ``x``, ``y`` and ``z``.
+    """
+
+    name = "Renishaw WDF"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the file begins with a WDF header's name and size."""
+        return document.data.startswith(_MAGIC) and int.from_bytes(document.data[8:16], "little") == _HEADER
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Read every spectrum that was collected."""
+        file = Binary(document.data)
+        file.need(0, _HEADER, "header")
+        blocks = _blocks(file)
+        points, collected = _counted(file)
+        known = Facts(laser_nm=_laser(file), exposure_s=_exposure(file, blocks)).or_laser(document.laser_nm)
+        known = replace(known, taken_at=_moment(file.integer("Q", 0x88, "start time")))
+        return stacked(_traces(file, blocks, points, collected, known), origin, _described(file, blocks) | {"format": self.name})
+
+
+def _blocks(file: Binary) -> dict[str, _Block]:
+    """Return the blocks by name, the first of each; raises :class:`FormatError` where the file ends within one."""
+    found: dict[str, _Block] = {}
+    at = _HEADER
+    while at < file.size:
+        name, size = file.text(at, 4), file.integer("Q", at + 8, "block header")
+        if size < _BLOCK or not (name.isascii() and name.isprintable() and name):
+            msg = f"byte {at}: a block named {safe(name)} of {size} bytes; expected a block of a WDF file: {CUT_SHORT}"
+            raise FormatError(msg)
+        file.need(at, size, f"block {name}")
+        found.setdefault(name, _Block(at + _BLOCK, size - _BLOCK))
+        at += size
+    return found
+
+
+def _counted(file: Binary) -> tuple[int, int]:
+    """Return the points of a spectrum and how many spectra were collected."""
+    points, collected = file.integer("I", 0x3C, "points"), file.integer("Q", 0x48, "spectra")
+    if file.integer("Q", 0x10, "flags") & _OWN_AXES:
+        msg = "byte 16: every spectrum of the file has its own axis, which is not supported: export the spectra as text from WiRE"
+        raise FormatError(msg)
+    if collected == 0:
+        msg = f"byte 72: 0 of {file.integer('Q', 0x40, 'spectra')} spectra were collected: is it still being measured?"
+        raise FormatError(msg)
+    if file.integer("I", 0x58, "x list") != points or file.integer("I", 0x54, "y list") != 1:
+        msg = "byte 84: an image of the detector; expected spectra: save the measurement as spectra from WiRE"
+        raise FormatError(msg)
+    check_points(points)
+    check_spectra(collected, collected * points)
+    return points, collected
+
+
+def _traces(file: Binary, blocks: Mapping[str, _Block], points: int, collected: int, known: Facts) -> Iterator[Trace]:
+    """Give every spectrum the axis, its place and its time."""
+    data, axis = _wanted(file, blocks, "DATA", 4 * points * collected), _wanted(file, blocks, "XLST", 8 + 4 * points)
+    unit = file.integer("I", axis.at + 4, "unit of the axis")
+    if unit not in _AXES:
+        msg = f"byte {axis.at + 4}: the axis is in {_unit(unit)}; expected Raman shift, wavenumber or wavelength: save it so from WiRE"
+        raise FormatError(msg)
+    kind, factor = _AXES[unit]
+    shift = to_shift(file.array("f4", axis.at + 8, points, "axis") * factor, kind, known.laser_nm)
+    origins = _origins(file, blocks, collected)
+    for index in range(collected):
+        own, taken_at = _place(file, origins, index) if collected > 1 else ({}, None)
+        counts = file.array("f4", data.at + 4 * points * index, points, "counts")
+        yield shift, counts, own, replace(known, taken_at=taken_at or known.taken_at)
+
+
+def _wanted(file: Binary, blocks: Mapping[str, _Block], name: str, size: int) -> _Block:
+    """Return a block that is needed, with at least ``size`` bytes."""
+    block = blocks.get(name)
+    if block is None or block.size < size:
+        there = "is not there" if block is None else f"has {block.size} bytes"
+        msg = f"byte {file.size if block is None else block.at}: block {name} {there}; expected {size} bytes: {CUT_SHORT}"
+        raise FormatError(msg)
+    return block
+
+
+def _origins(file: Binary, blocks: Mapping[str, _Block], collected: int) -> dict[int, tuple[int, str]]:
+    """Return where the values of every kind of origin begin, and their unit; none where they do not fit."""
+    block = blocks.get("ORGN")
+    stride = _LIST + 8 * file.integer("Q", 0x40, "spectra")
+    if block is None or block.size < 4 or stride < _LIST + 8 * collected:  # noqa: PLR2004 - its count
+        return {}
+    count = min(file.integer("I", block.at, "origins"), (block.size - 4) // stride)
+    found: dict[int, tuple[int, str]] = {}
+    for at in range(block.at + 4, block.at + 4 + count * stride, stride):
+        kind, unit = file.integer("I", at, "origin") & 0x7FFF_FFFF, file.integer("I", at + 4, "origin")
+        found.setdefault(kind, (at + _LIST, _unit(unit)))
+    return found
+
+
+def _place(file: Binary, origins: Mapping[int, tuple[int, str]], index: int) -> tuple[dict[str, str], datetime | None]:
+    """Return where a spectrum of a map was taken, as text, and when."""
+    places = {
+        name: f"{file.real('d', origins[kind][0] + 8 * index, name):g} {origins[kind][1]}"
+        for kind, name in _PLACES.items()
+        if kind in origins
+    }
+    when = _moment(file.integer("Q", origins[_TIME][0] + 8 * index, "time")) if _TIME in origins else None
+    return places, when
+
+
+def _unit(code: int) -> str:
+    return _UNITS[code] if code < len(_UNITS) else f"unit {code}"
+
+
+def _moment(ticks: int) -> datetime | None:
+    """Return a FILETIME as a time; None where there is none."""
+    return _EPOCH + timedelta(microseconds=ticks // 10) if 0 < ticks < _LAST_TICK else None
+
+
+def _laser(file: Binary) -> float | None:
+    """Return the laser's wavelength, nm, from its wavenumber; None where there is none."""
+    wavenumber = file.real("f", 0x9C, "laser")
+    return 1e7 / wavenumber if 1e7 / LASER_NM[1] <= wavenumber <= 1e7 / LASER_NM[0] else None
+
+
+def _exposure(file: Binary, blocks: Mapping[str, _Block]) -> float | None:
+    """Return the exposure of the measurement, s; None where it is not found."""
+    block = blocks.get("WXDM")
+    if block is None:
+        return None
+    milliseconds = integers(file.data[block.at : block.at + block.size], frozenset({_EXPOSURE})).get(_EXPOSURE, 0)
+    return milliseconds / 1000 if milliseconds > 0 else None
+
+
+def _described(file: Binary, blocks: Mapping[str, _Block]) -> dict[str, str]:
+    """Return the header's texts by name, without the empty ones."""
+    version = ".".join(str(file.integer("H", 0x78 + 2 * k, "version")) for k in range(4))
+    collected, capacity = file.integer("Q", 0x48, "spectra"), file.integer("Q", 0x40, "spectra")
+    comment = blocks.get("TEXT")
+    texts = {
+        "title": file.text(0xF0, 160),
+        "user": file.text(0xD0, 32),
+        "application": f"{file.text(0x60, 24)} {version}",
+        "counts in": _unit(file.integer("I", 0x98, "unit of the counts")),
+        "collected": f"{collected} of {capacity}" if capacity != collected else "",
+        "accumulations": str(file.integer("I", 0x50, "accumulations")),
+        "comment": file.text(comment.at, min(comment.size, 500)) if comment else "",
+    }
+    return {key: value for key, value in texts.items() if value}

@@ -1,0 +1,273 @@
+"""Galactic SPC in every form that the specification has."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pytest
+from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContract, answered
+from hypothesis import given
+from hypothesis import strategies as st
+from raman_edge.formats import Document, read, sniff
+from raman_edge.formats.spc import Spc
+from raman_edge.formats.stack import MAX_SPECTRA
+from spc_files import BIG, LITTLE, MULTI, OLD, SpcFile
+
+if TYPE_CHECKING:
+    from raman_edge.spectrum import Spectrum
+
+SHIFT = 200.0 + 12.5 * np.arange(40)
+UNEVEN = SHIFT + np.linspace(0, 3, 40) ** 2
+COUNTS = 1000.0 + 37.25 * (np.arange(40) ** 2 % 41) - 500.0 * (np.arange(40) == 7)
+EXAMPLE = SpcFile([UNEVEN], [COUNTS], axis="shared", comment=b"written for the tests", log=b"LASER=785 nm\r\nEXPOSURE=0.5 s\r\n")
+Form = Literal["float", "int32", "int16"]
+
+
+def one(data: bytes) -> Spectrum:
+    """Read a file that holds one spectrum."""
+    (found,) = read(data, ORIGIN)
+    return found
+
+
+def message(data: bytes) -> str:
+    """Return the one line that is said of a file that cannot be read."""
+    said = answered(data)
+    assert isinstance(said, str)
+    return said
+
+
+class TestSpc(FormatContract):
+    """The contract, on a new file with an uneven axis and a log."""
+
+    reader = Spc()
+    example = "galactic.spc"
+    text = False
+
+
+def test_the_example_is_what_the_tests_write() -> None:
+    """The example comes from the writer of the tests, which follows the specification."""
+    assert (EXAMPLES / "galactic.spc").read_bytes() == EXAMPLE.made()
+
+
+def test_reads_axis_counts_and_what_header_and_log_say() -> None:
+    """The axis is the one that stands before the counts; laser and exposure come from the log."""
+    found = one(EXAMPLE.made())
+    assert found.axis.shift.tolist() == np.float32(UNEVEN).tolist()
+    assert found.counts.tolist() == COUNTS.tolist()
+    assert (found.exposure_s, found.meta["laser_nm"], found.taken_at) == (0.5, "785", None)
+    assert (found.meta["date"], found.meta["comment"], found.meta["source"]) == ("2021-11-18 11:30", "written for the tests", "a test")
+    assert (found.meta["counts in"], found.meta["technique"]) == ("counts", "general")
+
+
+@pytest.mark.parametrize("version", [LITTLE, BIG])
+@pytest.mark.parametrize("axis", ["even", "shared", "own"])
+@pytest.mark.parametrize("form", ["float", "int32", "int16"])
+@pytest.mark.parametrize("spectra", [1, 3])
+def test_every_form_of_the_new_format(version: int, axis: Literal["even", "shared", "own"], form: Form, spectra: int) -> None:
+    """Either byte order, three kinds of axis, three kinds of counts, one subfile or several."""
+    x = [SHIFT if axis == "even" else UNEVEN + k * (axis == "own") for k in range(spectra)]
+    rows = [COUNTS * 2**k for k in range(spectra)]
+    found = read(SpcFile(x, rows, version=version, axis=axis, form=form).made(), ORIGIN)
+    assert len(found) == spectra
+    for k, spectrum in enumerate(found):
+        assert np.allclose(spectrum.axis.shift, x[k], rtol=1e-6)
+        assert np.allclose(spectrum.counts, rows[k], atol=rows[k].max() * {"float": 0, "int32": 2**-30, "int16": 2**-14}[form])
+
+
+@pytest.mark.parametrize("form", ["float", "int32", "int16"])
+@pytest.mark.parametrize("spectra", [1, 3])
+def test_the_old_format(form: Form, spectra: int) -> None:
+    """256 bytes of header, the words of the counts swapped, as many subfiles as there are bytes for."""
+    rows = [(COUNTS - 900) * 2**k for k in range(spectra)]
+    found = read(SpcFile([SHIFT], rows, version=OLD, form=form).made(), ORIGIN)
+    assert len(found) == spectra
+    for k, spectrum in enumerate(found):
+        assert spectrum.axis.shift.tolist() == SHIFT.tolist()
+        assert np.allclose(spectrum.counts, rows[k], atol=np.abs(rows[k]).max() * {"float": 0, "int32": 2**-30, "int16": 2**-14}[form])
+        assert (spectrum.meta["date"], spectrum.meta["comment"]) == ("2021-11-18 11:30", "by hand")
+
+
+def test_an_old_file_may_be_padded_to_a_block_of_the_disk() -> None:
+    """Zeros at the end are no subfile."""
+    made = SpcFile([SHIFT], [COUNTS, COUNTS], version=OLD).made()
+    assert len(read(made + b"\0" * 50, ORIGIN)) == 2
+    assert "cut short" in message(made[:-8])
+
+
+def test_subfiles_with_an_axis_each_are_found_without_a_directory() -> None:
+    """They stand one behind another; with one, they stand where it says."""
+    x, rows = [SHIFT, UNEVEN[:30]], [COUNTS, 2 * COUNTS[:30]]
+    for directory in (True, False):
+        first, second = read(SpcFile(x, rows, axis="own", directory=directory).made(), ORIGIN)
+        assert (len(first), len(second), second.counts[-1]) == (40, 30, 2 * COUNTS[29])
+
+
+def test_spectra_on_one_axis_share_it() -> None:
+    """A series of thousands keeps one axis."""
+    first, second, third = read(SpcFile([SHIFT], [COUNTS] * 3).made(), ORIGIN)
+    assert first.axis is second.axis is third.axis
+
+
+def test_places_in_a_series_are_kept() -> None:
+    """Each subfile's own where the series is uneven, even steps where it is not."""
+    uneven = read(SpcFile([SHIFT], [COUNTS] * 3, z=(0.5, 2, 7)).made(), ORIGIN)
+    assert [spectrum.meta["z"] for spectrum in uneven] == ["0.5 (time (minutes))", "2 (time (minutes))", "7 (time (minutes))"]
+    even = read(SpcFile([SHIFT], [COUNTS] * 3, z_step=0.5).made(), ORIGIN)
+    assert [spectrum.meta["z"].split()[0] for spectrum in even] == ["0", "0.5", "1"]
+    assert "z" not in one(SpcFile([SHIFT], [COUNTS]).made()).meta
+
+
+def test_a_falling_axis_is_turned() -> None:
+    """Many instruments write from high to low."""
+    found = one(SpcFile([SHIFT[::-1]], [COUNTS[::-1]]).made())
+    assert found.axis.shift.tolist() == SHIFT.tolist()
+    assert found.counts.tolist() == COUNTS.tolist()
+
+
+@pytest.mark.parametrize(
+    ("unit", "x"),
+    [(3, 1e7 / (1e7 / 785 - SHIFT)), (2, 1e4 / (1e7 / 785 - SHIFT)), (1, 1e7 / 785 - SHIFT), (14, (1e7 / 785 - SHIFT) / 8065.543937)],
+    ids=["nm", "um", "cm-1", "eV"],
+)
+def test_other_units_are_converted_with_the_laser(unit: int, x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    """Of the log, or of whoever has the file read; without one the message asks for it."""
+    made = SpcFile([x], [COUNTS], axis="shared", x_unit=unit)
+    assert "laser" in message(made.made())
+    (given_it,) = read(made.made(), ORIGIN, laser_nm=785)
+    logged = one(replace(made, log=b"Excitation wavelength (nm)=785\r\n").made())
+    for found in (given_it, logged):
+        assert np.allclose(found.axis.shift, SHIFT, atol=0.01)
+    assert (given_it.meta["laser_from"], logged.meta["laser_from"]) == ("option", "file")
+
+
+def test_a_wavenumber_that_is_a_shift_needs_no_laser() -> None:
+    """Software writes Raman shifts under the code of wavenumbers."""
+    assert one(SpcFile([SHIFT], [COUNTS], x_unit=1).made()).axis.start == 200
+
+
+def test_the_laser_as_a_wavenumber() -> None:
+    """Nicolet's log has RAMANFREQ."""
+    assert one(SpcFile([SHIFT], [COUNTS], log=b"RAMANFREQ= 9395  \r\n").made()).meta["laser_nm"] == "1064.4"
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2), "'wavenumber (cm-1)' and the values are absorbance: no Raman spectrum"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=9), "'mass (m/z)'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=5), "'time (minutes)'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=0, method=10), "'arbitrary' and the values are counts, of a NMR spectrum"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=0, flags=2), "of a chromatogram"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=3, y_unit=128), "transmission"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=0, label=b"Voltage\x1b[31m\0\0\0"), r"'Voltage\x1b[31m'"),
+        (SpcFile([np.arange(40.0)], [COUNTS], x_unit=17), "the axis is in pixels"),
+        (SpcFile([np.arange(40.0)], [COUNTS], x_unit=0), "the axis has no unit and runs from 0 to 39"),
+        (SpcFile([SHIFT + 9000], [COUNTS]), "runs from 9200 to 9687.5 cm-1"),
+        (SpcFile([SHIFT[:9]], [COUNTS[:9]]), "9 points a spectrum; expected 16 to"),
+        (SpcFile([SHIFT], [np.full(40, np.nan)]), "0 of 40 rows"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_raman_spectrum_is_said_by_its_own_codes(made: SpcFile, says: str) -> None:
+    """Infrared, mass, chromatograms and pixels are refused in words."""
+    said = message(made.made())
+    assert said.startswith("Galactic SPC: ")
+    assert says in said
+
+
+def test_an_axis_without_a_unit_may_look_like_a_raman_shift() -> None:
+    """Or be named one."""
+    assert one(SpcFile([SHIFT], [COUNTS], x_unit=0).made()).axis.start == 200
+    named = SpcFile([np.arange(40.0)], [COUNTS], x_unit=0, label=b"Raman shift\0Counts\0\0")
+    assert one(named.made()).axis.stop == 39
+    old = SpcFile([SHIFT], [COUNTS], x_unit=15, label=b"Raman Shift (cm-1)\0\0\0", version=OLD, flags=0)
+    assert one(old.made()).axis.start == 200
+
+
+@pytest.mark.parametrize("version", [LITTLE, BIG, OLD])
+@pytest.mark.parametrize("spectra", [1, 3])
+def test_a_file_that_is_cut_short_says_so(version: int, spectra: int) -> None:
+    """At every byte from the header on, so that a watcher can wait for the rest."""
+    made = SpcFile([SHIFT], [COUNTS] * spectra, version=version, form="int32").made()
+    silent = {416, 417, 608, 609} if version == OLD else set()  # an old file does not say how many subfiles; their first byte is 0
+    for end in range(32, len(made)):
+        if end not in silent:
+            assert "cut short or still being written" in message(made[:end]), end
+
+
+def test_a_cut_log_and_a_cut_directory_are_cut_files() -> None:
+    """The counts are all there, and the file still is not."""
+    assert "byte 704: a log of 78 bytes; the file ends at byte 780" in message(
+        SpcFile([SHIFT], [COUNTS], log=b"LASER=532 nm\n").made()[:-2]
+    )
+    assert "directory of 2 subfiles" in message(SpcFile([SHIFT, SHIFT], [COUNTS, COUNTS], axis="own").made()[:-1])
+
+
+def test_impossible_dates_are_left_out() -> None:
+    """Newer WiRE puts something else there."""
+    assert "date" not in one(SpcFile([SHIFT], [COUNTS], date=(1359, 6, 11, 25, 8)).made()).meta
+    assert "date" not in one(SpcFile([SHIFT], [COUNTS], date=(2021, 2, 30, 0, 0)).made()).meta
+
+
+def changed(form: str, at: int, *values: float) -> bytes:
+    """Return a file with numbers put over its own."""
+    made = bytearray(SpcFile([SHIFT, SHIFT], [COUNTS, COUNTS], axis="own").made())
+    struct.pack_into(form, made, at, *values)
+    return bytes(made)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (changed("<I", 24, MAX_SPECTRA + 1), f"expected at most {MAX_SPECTRA} spectra"),
+        (changed("<I", 24, 9000), "directory of 9000 subfiles of 108000 bytes"),
+        (changed("<I", 4, 2**26), "cut short"),
+        (changed("<I", 512 + 16, 2**32 - 1), "4294967295 points a spectrum"),
+        (changed("<I", 512 + 16, 90_000), "x values of subfile 1 of 360000 bytes"),
+        (changed("<I", 1216, 2**31), "byte 2147483664: number of points of subfile 1"),
+    ],
+    ids=["subfiles", "directory", "place", "points", "bytes", "subfile"],
+)
+def test_counts_and_places_are_checked_before_anything_is_made(data: bytes, says: str) -> None:
+    """A number in a header is compared with the bytes there are."""
+    assert says in message(data)
+
+
+@pytest.mark.parametrize("data", [b"PK\x03\x04" + bytes(600), "Laser".encode("utf-16-be") * 99, b"OK" + b"\t1\n" * 400, b"\0M" * 300])
+def test_other_files_with_a_k_l_or_m_in_second_place_are_no_spc(data: bytes) -> None:
+    """ZIP archives and texts have versions by chance."""
+    assert not Spc().recognises(Document(data))
+
+
+def test_a_spc_file_is_sniffed_whatever_its_form() -> None:
+    """New, big-endian and old."""
+    for version in (LITTLE, BIG, OLD):
+        assert sniff(Document(SpcFile([SHIFT], [COUNTS], version=version).made())).name == "Galactic SPC"
+
+
+@given(st.data())
+@UNHURRIED
+def test_any_header_is_answered(draw: st.DataObject) -> None:
+    """Numbers of any size anywhere in the headers give spectra or one line."""
+    version = draw.draw(st.sampled_from([LITTLE, BIG, OLD]))
+    axis = "even" if version == OLD else draw.draw(st.sampled_from(["even", "shared", "own"]))
+    made = bytearray(SpcFile([SHIFT, SHIFT], [COUNTS, COUNTS], axis=axis, version=version, log=b"LASER=532\r\n").made())
+    for _ in range(draw.draw(st.integers(1, 4))):
+        at = draw.draw(st.sampled_from([0, 2, 3, 4, 8, 16, 24, 28, 29, 248, 312, 512, 513, 528, len(made) - 24, len(made) - 60]))
+        put = draw.draw(
+            st.sampled_from([b"\0", b"\xff", b"\x80", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\0\0\xf0\x7f", b"\x10\0\0\0"])
+        )
+        made[at : at + len(put)] = put
+    answered(bytes(made))
+
+
+def test_without_the_flag_the_exponent_of_the_file_counts() -> None:
+    """The one of the subfile is ignored unless there are several (SPC.H)."""
+    made = bytearray(SpcFile([SHIFT], [COUNTS], form="int32").made())
+    made[513] = 99
+    assert np.allclose(one(bytes(made)).counts, COUNTS, atol=1e-3)
+    made[0] |= MULTI
+    assert one(bytes(made)).counts.max() > 1e20
