@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.errors import ConfigError
+from raman_edge.errors import ConfigError, JournalError
 from raman_edge.sinks import Sink, Standing, opened
 from raman_edge.sinks.delivery import Delivery
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from raman_edge.sinks.delivery import FeedOpener
 
 STOPPED_S = 5.0
-"""How long a run that was told to stop waits for its sinks, s."""
+"""How long a run that was told to stop waits for a sink that works, s."""
 STUCK_S = 30.0
 """How long a run that came to its end waits for a sink that confirms nothing, s; one that moves is waited for."""
 LOOK_S = 0.1
@@ -35,6 +36,7 @@ class Deliveries:
         """``feed`` opens the journal; each thread opens its own. ``stop`` ends the run, and is set where a sink ends it."""
         self._feed, self._note, self._stop, self._from_start = feed, note, stop, from_start
         self._all: list[Delivery] = []
+        self._newest = 0
         self._backlog: int | None = None
 
     def add(self, *specs: str) -> Self:
@@ -79,8 +81,8 @@ class Deliveries:
         return {delivery.sink.name: delivery.delivered for delivery in self._all}
 
     def newest(self) -> int:
-        """Return the number of the newest record that any sink has heard of."""
-        return max((delivery.newest for delivery in self._all), default=0)
+        """Return the number of the newest record that was heard of."""
+        return max(self._newest, *(delivery.newest for delivery in self._all))
 
     def standings(self) -> Sequence[Standing]:
         """Return how the sinks stand that remember."""
@@ -104,17 +106,11 @@ class Deliveries:
             while not delivery.wait(LOOK_S) and patience.lasts(delivery):
                 pass
             delivery.give_up()
-        newest = self._newest_of_all()
+        with suppress(JournalError), self._feed() as feed:
+            self._newest = feed.newest()  # a thread that hangs or rests has not heard of it
         for delivery in self._all:
             if delivery.failure is None:
-                delivery.report(newest)
-
-    def _newest_of_all(self) -> int:
-        """Return the journal's newest record: a thread that hangs has not heard of it."""
-        if all(delivery.wait(0.0) for delivery in self._all):
-            return self.newest()
-        with self._feed() as feed:
-            return feed.newest()
+                delivery.report(self.newest())
 
 
 class _Patience:
@@ -130,5 +126,5 @@ class _Patience:
         now = time.monotonic()
         if self._stop.is_set():
             self._stopped = now if self._stopped is None else self._stopped
-            return now - self._stopped < STOPPED_S
+            return not delivery.failing and now - self._stopped < STOPPED_S
         return not delivery.sink.remembers or now - max(self._began, delivery.moved_at) < STUCK_S

@@ -114,8 +114,10 @@ class Delivery:
         """Deliver until told to end; whatever fails is opened anew."""
         while not self._given_up.is_set():
             try:
-                with self._feed() as feed, self.sink:
-                    self._follow(feed)
+                with self._feed() as feed:
+                    self.newest = feed.newest()
+                    with self.sink:
+                        self._follow(feed)
             except (BrokenPipeError, OutputError) as error:
                 self.failure = error
                 self._ended()
