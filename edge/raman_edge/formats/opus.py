@@ -43,8 +43,8 @@ _IMAGINARY, _REFERENCE = 2, 2
 _PLAIN, _SERIES, _COMPACT = 0, 2, 4
 """Forms of a block of numbers: one spectrum, many, one behind something else."""
 _DATA = (
-    *("", "spectrum", "interferogram", "phase", "absorbance", "transmittance", "Kubelka-Munk", "trace", "interferograms", "spectra"),
-    *("Raman", "emission", "reflectance", "directory", "power", "log reflectance", "ATR", "photoacoustic"),
+    *("", "single-channel spectrum", "interferogram", "phase", "absorbance", "transmittance", "Kubelka-Munk", "trace"),
+    *("interferograms", "spectra", "Raman", "emission", "reflectance", "directory", "power", "log reflectance", "ATR", "photoacoustic"),
 )
 """Kinds of data, by code."""
 _AXES = {"WN": (Role.WAVENUMBER, 1.0), "MI": (Role.WAVELENGTH, 1e3), "NM": (Role.WAVELENGTH, 1.0), "PNT": (Role.PIXEL, 1.0)}
@@ -99,7 +99,7 @@ def _is_raman(block: Block) -> bool:
 
 
 def _held(blocks: Iterable[Block]) -> str:
-    """Say what the blocks of numbers are, as in "absorbance, spectrum"."""
+    """Say what the blocks of numbers are, as in "interferogram, absorbance"."""
     kinds = sorted({block.data for block in blocks if block.parameters == 0} - {0, DIRECTORY})
     return ", ".join(_DATA[kind] if kind < len(_DATA) else f"data of kind {kind}" for kind in kinds) or "no data"
 
