@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.journal import reading, verification, writing
+from raman_edge.journal import keys, reading, verification, writing
 from raman_edge.journal.database import Database
 from raman_edge.journal.memory import JournalMemory
 from raman_edge.journal.reading import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from raman_edge.journal.reading import Filters, Held, Row
     from raman_edge.journal.verification import Finding
@@ -96,13 +97,15 @@ class Journal:
         with self._database.using("read") as connection:
             return verification.verify(connection, head)
 
-    def prune(self, before: str) -> int:
-        """Take the spectra of records before the time ``before`` (as in the records) away, and return how many those were.
+    def prune(self, before: datetime) -> int:
+        """Take the spectra of records before the time ``before`` away, and return how many those were.
 
         The records, their digests and the chain stay. The file's room is used again, not given back.
         """
         with self._database.transaction() as connection:
-            taken = connection.execute("DELETE FROM spectra WHERE seq IN (SELECT seq FROM records WHERE ts < ?)", (before,)).rowcount
+            taken = connection.execute(
+                "DELETE FROM spectra WHERE seq IN (SELECT seq FROM records WHERE ts < ?)", (keys.milliseconds(before),)
+            ).rowcount
             connection.execute("DELETE FROM axes WHERE axis NOT IN (SELECT axis FROM spectra)")
             return taken
 

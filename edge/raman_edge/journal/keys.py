@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from raman_edge.journal import lines
@@ -15,36 +16,39 @@ if TYPE_CHECKING:
 
 INSERT_RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 INSERT_LINE = "INSERT INTO lines VALUES (?,?)"
-COLUMNS = "seq, id, sha256, idx, model, config, path, ts, decision, best, line, records.spectrum"
+SET_FIRST = "UPDATE runs SET first=coalesce(first, ?) WHERE model=? AND config=? RETURNING run, first"
+COLUMNS = "seq, id, sha256, idx, model, config, path, ts, decision, best, line, records.spectrum, first"
 """What :func:`facts` reads."""
 TABLES = "records LEFT JOIN runs USING (run) LEFT JOIN lines USING (seq)"
 """Where from."""
 WITH_SPECTRA = f"{TABLES} LEFT JOIN spectra USING (seq) LEFT JOIN axes USING (axis)"
 STATE_BYTES = 16
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Stored = tuple[int, bytes | str, bytes | str | None, int, str, str, str, str, str, str | None, bytes | None, bytes | None]
+Stored = tuple[int, bytes | str, bytes | str | None, int, str, str, str, int | str, str, str | None, bytes | None, bytes | None, str | None]
 """A row of :data:`COLUMNS`."""
 
 
 def columns(facts: Facts, run: int, head: bytes) -> tuple[object, ...]:
     """Return a row of the table ``records``."""
     sha256 = None if facts.sha256 is None else packed(facts.sha256)
-    named = (facts.path, facts.ts, facts.decision, facts.best, facts.spectrum, head)
+    named = (facts.path, moment(facts.ts), facts.decision, facts.best, facts.spectrum, head)
     return (facts.seq, packed(facts.id), sha256, facts.index, run, *named)
 
 
-def line(facts: Facts) -> tuple[int, bytes]:
-    """Return a row of the table ``lines``."""
-    return facts.seq, lines.pack(facts.line, (facts.model, facts.path, facts.sha256, facts.id, facts.ts, facts.best))
+def line(facts: Facts, first: str) -> tuple[int, bytes]:
+    """Return a row of the table ``lines``; ``first`` is the first line of the same model and configuration."""
+    return facts.seq, lines.pack(facts.line, lines.before(first, (facts.path, facts.sha256, facts.id, facts.ts, facts.best)))
 
 
 def facts(row: Stored) -> Facts:
     """Return what a row of the journal says; :class:`ValueError` where its line is gone or cannot be read."""
-    seq, name, sha256, index, model, config, path, ts, decision, best, squeezed, spectrum = row
-    if squeezed is None:
-        raise ValueError("its line of JSON is gone")
+    seq, name, sha256, index, model, config, path, ts, decision, best, squeezed, spectrum, first = row
+    if squeezed is None or first is None:
+        raise ValueError("its line of JSON, or what it was packed with, is gone")
     name, sha256 = unpacked(name), None if sha256 is None else unpacked(sha256)
-    said = lines.unpack(squeezed, (model, path, sha256, name, ts, best))
+    ts = ts if isinstance(ts, str) else written(ts)
+    said = lines.unpack(squeezed, lines.before(first, (path, sha256, name, ts, best)))
     return Facts(seq, name, sha256, index, model, config, path, ts, decision, best, said, spectrum)
 
 
@@ -60,6 +64,25 @@ def packed(text: str) -> bytes | str:
 def unpacked(value: bytes | str) -> str:
     """Return what :func:`packed` was given."""
     return value.hex() if isinstance(value, bytes) else value
+
+
+def moment(ts: str) -> int | str:
+    """Return a time of a record as milliseconds since 1970; any other text as it is."""
+    try:
+        whole = milliseconds(datetime.fromisoformat(ts))
+    except (ValueError, TypeError):
+        return ts
+    return whole if written(whole) == ts else ts
+
+
+def milliseconds(when: datetime) -> int:
+    """Return a time, which has a time zone, as milliseconds since 1970."""
+    return (when - EPOCH) // timedelta(milliseconds=1)
+
+
+def written(moment: int) -> str:
+    """Return milliseconds since 1970 as records write a time: UTC, with milliseconds."""
+    return (EPOCH + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def beginning(prefix: str) -> tuple[bytes | str, bytes | str]:

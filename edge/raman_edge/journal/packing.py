@@ -129,7 +129,8 @@ def _split(folded: NDArray[np.uint64], bits: int) -> _Split:
     high = rest.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :planes].T.tobytes()
     places = np.arange(bits, dtype=np.uint64)
     low = np.packbits(((folded[:, None] >> places) & np.uint64(1)).astype(np.uint8).ravel()).tobytes()
-    squeezed = zlib.compressobj(LEVEL, zlib.DEFLATED, -15)
+    # Without the noise there is little to find again, and runs of zeros: matches would only cost bits.
+    squeezed = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, 9, zlib.Z_RLE if bits else zlib.Z_DEFAULT_STRATEGY)
     return _Split(bits, planes, low + squeezed.compress(high) + squeezed.flush())
 
 

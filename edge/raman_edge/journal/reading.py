@@ -14,6 +14,7 @@ from raman_edge.journal import keys, spectra
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from datetime import datetime
 
     from raman_edge.journal.chain import Facts
     from raman_edge.spectrum import Spectrum
@@ -34,9 +35,9 @@ class Row:
 class Filters:
     """Which records are meant; None is all."""
 
-    since: str | None = None
-    """UTC, as in the records: at that time or later."""
-    until: str | None = None
+    since: datetime | None = None
+    """At that time or later."""
+    until: datetime | None = None
     """Before that time."""
     decision: str | None = None
     """``match``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``."""
@@ -50,8 +51,8 @@ class Filters:
     def where(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition and its values."""
         tests: dict[str, object] = {
-            "ts >= ?": self.since,
-            "ts < ?": self.until,
+            "ts >= ?": self.since and keys.milliseconds(self.since),
+            "ts < ?": self.until and keys.milliseconds(self.until),
             "decision = ?": self.decision,
             "best = ?": self.label,
             "path GLOB ?": self.path,

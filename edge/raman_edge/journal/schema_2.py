@@ -14,6 +14,7 @@ CREATE TABLE runs (                -- what answered: said once, not in every row
     run INTEGER PRIMARY KEY,
     model TEXT NOT NULL,           -- sha256 of the model file
     config TEXT NOT NULL,
+    first TEXT,                    -- the first line written; the others are packed with it
     UNIQUE (model, config)
 );
 CREATE TABLE records (
@@ -23,7 +24,7 @@ CREATE TABLE records (
     idx INTEGER NOT NULL,          -- which spectrum of the file
     run INTEGER NOT NULL REFERENCES runs,
     path TEXT NOT NULL,
-    ts TEXT NOT NULL,
+    ts INTEGER NOT NULL,           -- ms since 1970; other text as it is
     decision TEXT NOT NULL,        -- 'fault' for a fault
     best TEXT COLLATE NOCASE,      -- NULL where nothing was named
     spectrum BLOB,                 -- digest of the spectrum; NULL for a fault
@@ -88,15 +89,18 @@ def _set_failures_apart(connection: sqlite3.Connection) -> None:
 
 def _move_records(connection: sqlite3.Connection) -> None:
     head = chain.START
-    runs = {(model, config): run for run, model, config in connection.execute("SELECT run, model, config FROM runs")}
+    runs: dict[tuple[str, str], tuple[int, str]] = {}
     query = (
         "SELECT seq, id, sha256, idx, model, config, path, ts, coalesce(decision, 'fault'), best, record, NULL FROM records_1 ORDER BY seq"
     )
     for row in connection.execute(query):
         facts = chain.Facts(*row)
         head = chain.link(head, facts)
-        connection.execute(keys.INSERT_RECORD, keys.columns(facts, runs[facts.model, facts.config], head))
-        connection.execute(keys.INSERT_LINE, keys.line(facts))
+        if (named := (facts.model, facts.config)) not in runs:
+            runs[named] = connection.execute(keys.SET_FIRST, (facts.line, *named)).fetchone()
+        run, first = runs[named]
+        connection.execute(keys.INSERT_RECORD, keys.columns(facts, run, head))
+        connection.execute(keys.INSERT_LINE, keys.line(facts, first))
 
 
 def _move_memory(connection: sqlite3.Connection) -> None:

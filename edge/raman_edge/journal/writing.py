@@ -65,26 +65,28 @@ class Writer:
         newest = connection.execute("SELECT seq, chain FROM records ORDER BY seq DESC LIMIT 1").fetchone()
         place: tuple[int, bytes] = newest or (0, chain.START)
         self._seq, self._head = place
-        self._runs: dict[tuple[str, str], int] = {}
+        self._runs: dict[tuple[str, str], tuple[int, str]] = {}
 
     def add(self, new: Prepared) -> bool:
         """Add a row; False where the journal held it."""
         placed = chain.placed(new.facts, self._seq + 1)
         head = chain.link(self._head, placed)
-        row = keys.columns(placed, self._run(placed.model, placed.config), head)
+        run, first = self._run(placed)
+        row = keys.columns(placed, run, head)
         if self._connection.execute(f"{keys.INSERT_RECORD} ON CONFLICT DO NOTHING", row).rowcount != 1:
             return False
-        self._connection.execute(keys.INSERT_LINE, keys.line(placed))
+        self._connection.execute(keys.INSERT_LINE, keys.line(placed, first))
         if new.spectrum and self._with_spectra:
             self._connection.execute("INSERT INTO spectra VALUES (?,?,?)", (placed.seq, self._axis(new.spectrum), new.spectrum.body))
         self._seq, self._head = placed.seq, head
         return True
 
-    def _run(self, model: str, config: str) -> int:
-        run = (model, config)
+    def _run(self, facts: chain.Facts) -> tuple[int, str]:
+        """Return the number of model and configuration, and their first line."""
+        run = (facts.model, facts.config)
         if run not in self._runs:
             self._connection.execute(ADD_RUN, run)
-            self._runs[run] = self._connection.execute("SELECT run FROM runs WHERE model=? AND config=?", run).fetchone()[0]
+            self._runs[run] = self._connection.execute(keys.SET_FIRST, (facts.line, *run)).fetchone()
         return self._runs[run]
 
     def _axis(self, kept: spectra.Kept) -> int:
