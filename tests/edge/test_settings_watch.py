@@ -122,6 +122,12 @@ def test_the_own_library_and_none_are_one_setting(tmp_path: Path, said: dict[str
     assert (merged.own, merged.no_own) == expected
 
 
+def test_the_variable_of_the_own_library_wins_over_a_file_and_may_name_what_is_not_there(tmp_path: Path) -> None:
+    """It is left to whoever opens the library, who asks the variable first."""
+    merged = watch.merge(options(config=written(tmp_path / "f.toml", "own = false")), {"RAMAN_EDGE_LIBRARY": "/none"})
+    assert (merged.own, merged.no_own) == (None, False)
+
+
 def test_merging_leaves_the_command_line_as_it_was(tmp_path: Path) -> None:
     """The same command line is merged again when the file has changed."""
     file = written(tmp_path / "f.toml", "poll_s = 1")

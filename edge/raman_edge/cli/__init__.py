@@ -30,6 +30,7 @@ COMMANDS = {
     "deliver": "what was said, to files, a broker or a pipe",
     "model": "what runs here, whether to trust it, how fast it is",
     "config": "what `watch` is told by files and environment",
+    "doctor": "what is wrong on this box, in plain words",
 }
 """Command → what it does; each is the module of that name in this package."""
 

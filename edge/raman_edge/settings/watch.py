@@ -102,12 +102,22 @@ def merge(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) 
 
     Reads the files anew each time. Raises :class:`ConfigError`, a line for every mistake.
     """
+    return _applied(options, gather(options, environ))
+
+
+def merge_nothing(options: argparse.Namespace) -> argparse.Namespace:
+    """Return the options of a command line with the defaults alone, where the files or the environment cannot be used."""
+    return _applied(options, first(KEYS, [_of_command(options), _defaults()]))
+
+
+def _applied(options: argparse.Namespace, settings: Mapping[str, Setting]) -> argparse.Namespace:
     merged = argparse.Namespace(**vars(options))
-    for key, setting in gather(options, environ).items():
+    for key, setting in settings.items():
         value = setting.value
         if key == "own":
             merged.no_own = value is False
-            value = None if isinstance(value, bool) else value
+            # The variable names a place where nothing need be yet: whoever opens the library looks there.
+            value = None if isinstance(value, bool) or setting.origin == VARIABLES["own"] else value
         if isinstance(value, tuple):
             value = list(value)
         setattr(merged, OPTIONS[key], Path(value) if key in PATHS - {"folder"} and isinstance(value, str) else value)
@@ -117,9 +127,7 @@ def merge(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) 
 def gather(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> dict[str, Setting]:
     """Return every key with its value and where that comes from, the default too."""
     named = getattr(options, "config", None)
-    layers = [_of_command(options), _of_environment(environ), *map(_of_file, files(named, environ))]
-    defaults = {key: Setting(value, DEFAULT) for key, value in msgspec.structs.asdict(Settings()).items()}
-    return first(KEYS, [*layers, defaults])
+    return first(KEYS, [_of_command(options), _of_environment(environ), *map(_of_file, files(named, environ)), _defaults()])
 
 
 def configured(key: str, environ: Mapping[str, str] = os.environ) -> Path | None:
@@ -152,6 +160,10 @@ def places() -> tuple[Path, Path]:
 
     system = "/etc/raman-edge" if sys.platform.startswith("linux") else platformdirs.site_config_dir("raman-edge")
     return Path(platformdirs.user_config_dir("raman-edge")) / FILE, Path(system) / FILE
+
+
+def _defaults() -> dict[str, Setting]:
+    return {key: Setting(value, DEFAULT) for key, value in msgspec.structs.asdict(Settings()).items()}
 
 
 def _of_command(options: argparse.Namespace) -> dict[str, Setting]:

@@ -1,0 +1,56 @@
+"""A look into an sqlite file that leaves no trace: nothing is created, migrated, checkpointed or waited for."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WRITE_AHEAD = 2
+"""Byte 18 of an sqlite file in write-ahead mode (file format, 1.3)."""
+HEADER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What stands in an sqlite file."""
+
+    application: int = 0
+    schema: int = 0
+    write_ahead: bool = False
+    rows: tuple[tuple[object, ...], ...] = ()
+    """What the query gave."""
+    why: str = ""
+    """Why nothing could be read; empty where all was well."""
+
+
+def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> Looked:
+    """Read the header of a file, and what ``query`` gives; ``why`` where that cannot be done."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(HEADER)
+        with closing(sqlite3.connect(_address(path), uri=True, timeout=1.0, isolation_level=None)) as connection:
+            application = connection.execute("PRAGMA application_id").fetchone()[0]
+            schema = connection.execute("PRAGMA user_version").fetchone()[0]
+            seen = Looked(application, schema, header[18:19] == bytes([WRITE_AHEAD]))
+            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+            rows = tuple(connection.execute(query, values)) if tables else ()
+    except (sqlite3.Error, OSError) as error:
+        return Looked(why=(error.strerror if isinstance(error, OSError) else None) or str(error))
+    return Looked(seen.application, seen.schema, seen.write_ahead, rows)
+
+
+def _address(path: Path) -> str:
+    """Return how to open the file: as one that nobody changes, unless its write-ahead log is there to be read too.
+
+    A read-only connection still makes the log and its index where they are missing; an immutable one does not.
+    """
+    beside = [path.with_name(f"{path.name}{end}") for end in ("-wal", "-shm")]
+    used = all(file.exists() for file in beside)
+    return f"file:{quote(os.fsencode(path.absolute()))}?{'mode=ro' if used else 'mode=ro&immutable=1'}"
