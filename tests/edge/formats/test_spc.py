@@ -148,9 +148,20 @@ def test_a_wavenumber_that_is_a_shift_needs_no_laser() -> None:
     assert one(SpcFile([SHIFT], [COUNTS], x_unit=1).made()).axis.start == 200
 
 
-def test_the_laser_as_a_wavenumber() -> None:
-    """Nicolet's log has RAMANFREQ."""
-    assert one(SpcFile([SHIFT], [COUNTS], log=b"RAMANFREQ= 9395  \r\n").made()).meta["laser_nm"] == "1064.4"
+@pytest.mark.parametrize(
+    ("log", "nm"),
+    [
+        (b"RAMANFREQ= 9395  ", "1064.4"),
+        (b"Laser=Laser: 785 nm edge", "785"),
+        (b"Laser=532.1nm", "532.1"),
+        (b"Laser=Laser: 12 nm", None),
+        (b"Laser_power=Laser power: 500 nm", None),
+        (b"RAMANFREQ= 0", None),
+    ],
+)
+def test_the_laser_of_the_log(log: bytes, nm: str | None) -> None:
+    """As WiRE and Nicolet's programs write it; what is no laser is none."""
+    assert one(SpcFile([SHIFT], [COUNTS], log=log + b"\r\n").made()).meta.get("laser_nm") == nm
 
 
 @pytest.mark.parametrize(

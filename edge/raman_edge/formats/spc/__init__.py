@@ -7,6 +7,7 @@ Galactic Universal Data Format Specification, SPC.H (1997).
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from raman_edge.formats.document import Document
     from raman_edge.spectrum import Origin, Spectrum
+
+_NM = re.compile(r"\b([0-9]{3,4}(?:\.[0-9]+)?) ?nm\b")
 
 
 class Spc:
@@ -101,9 +104,8 @@ def _shift(x: NDArray[np.float64], kind: Role | None, laser_nm: float | None) ->
 
 
 def _facts(said: Mapping[str, str]) -> Facts:
-    """Return what the log says; Nicolet writes the laser as a wavenumber."""
+    """Return what the log says: WiRE calls the laser "Laser: 785 nm edge", Nicolet gives its wavenumber."""
     known = replace(facts(said), saturation=None)
-    wavenumber = positive(said.get("ramanfreq", ""))
-    if known.laser_nm is None and wavenumber and LASER_NM[0] <= 1e7 / wavenumber <= LASER_NM[1]:
-        return replace(known, laser_nm=1e7 / wavenumber)
-    return known
+    named, wavenumber = _NM.search(said.get("laser", "")), positive(said.get("ramanfreq", ""))
+    nm = float(named[1]) if named else 1e7 / wavenumber if wavenumber else 0.0
+    return replace(known, laser_nm=nm) if known.laser_nm is None and LASER_NM[0] <= nm <= LASER_NM[1] else known
