@@ -51,7 +51,7 @@ def raman(x: NDArray[np.float64], counts: NDArray[np.float64], code: int = RAMAN
 
 def series(x: NDArray[np.float64], rows: Sequence[NDArray[np.float64]], stored: int | None = None) -> list[Block]:
     """Return a series of spectra and its status; ``stored`` spectra are announced."""
-    information = b"\0" * 96
+    information = bytes(152)
     head = struct.pack("<6I", 0, len(rows) if stored is None else stored, 32, 4 * len(x), len(information), 1) + struct.pack(
         "<2I", 0, len(rows)
     )

@@ -57,6 +57,7 @@ class WdfFile:
     measured: bytes = b""
     """Contents of the block on how it was measured."""
     title: bytes = b"by hand"
+    user: bytes = "Müller".encode("cp1252")
     leave_out: str = ""
     """Name of a block that is not written."""
 
@@ -86,7 +87,7 @@ class WdfFile:
         head = struct.pack("<4sIQQ16s20x", b"WDF1", 1, 512, self.flags, b"0123456789abcdef")
         head += struct.pack("<IQQIIII", points, self.room, len(self.counts), 2, self.y_list, points // self.y_list, len(self.origins))
         head += struct.pack("<24s4HIIQQIf48x", b"WiRE", 5, 5, 0, 21_066, 1, 1, self.started, self.started, 6, self.laser)
-        return (head + struct.pack("<32s160s", "Müller".encode("cp1252"), self.title)).ljust(512, b"\0")
+        return (head + struct.pack("<32s160s", self.user, self.title)).ljust(512, b"\0")
 
     def _origins(self) -> bytes:
         made = struct.pack("<I", len(self.origins))
