@@ -14,7 +14,8 @@
     │   └── ProbeMismatch        the model does not give here what it gave when it was made
     ├── LibraryError             a reference library that cannot be used
     ├── JournalError             damaged, another program's, from a newer version, chain broken
-    │   └── JournalUnavailable   cannot be opened, read or written now: disk full, busy, denied
+    │   ├── JournalUnavailable   cannot be opened, read or written now: disk full, busy, denied
+    │   └── NoSuchRecord         no record has that id, or several have
     ├── OutputError              standard output cannot be written
     └── SinkError                an output cannot take records now; they wait in the journal
 
@@ -92,6 +93,12 @@ class JournalError(RamanEdgeError):
 
 class JournalUnavailable(JournalError):
     """The journal cannot be used now; another attempt may succeed, with the same open journal."""
+
+
+class NoSuchRecord(JournalError):
+    """No record of the journal has the id that was asked for, or several have."""
+
+    exit_code = 65
 
 
 class OutputError(RamanEdgeError):
