@@ -30,6 +30,7 @@ _AFFN = re.compile(rf"{_PLAIN}(?:[Ee][-+]?[0-9]+)?|\?")
 _ASDF = re.compile(rf"{_PLAIN}|[@A-Ia-i%J-Rj-r][0-9]*\.?[0-9]*|[S-Zs][0-9]{{0,9}}|\?")
 _ONLY_IN_ASDF = re.compile(r"[@%A-DF-Za-df-s]")
 """E and e alone may be exponents."""
+_BLANKS = re.compile(r"[-+.0-9 \t,;]+")
 _SEPARATORS = " \t,;"
 _SHOWN = 40
 
@@ -51,11 +52,13 @@ def ordinates(rows: Sequence[Row]) -> Ordinates:
     checks: list[tuple[int, float, int]] = []
     differences = False
     for number, line in rows:
-        abscissa, *cells = _cut(tokens, number, line) or [""]
-        if not abscissa:
+        plain = _plain(line)
+        cells = [] if plain else _cut(tokens, number, line)
+        if not plain and not cells:
             continue
-        (begins,), _ = _expanded([abscissa], MAX_ROWS, number)
-        found, ends_in_difference = _expanded(cells, MAX_ROWS - len(values), number)
+        (begins,), _ = (plain[:1], False) if plain else _expanded(cells[:1], MAX_ROWS, number)
+        found, ends_in_difference = (plain[1:], False) if plain else _expanded(cells[1:], MAX_ROWS - len(values), number)
+        _refuse_more(len(values) + len(found), number)
         index = len(values)
         if differences and found:
             _check(values[-1], found.pop(0), number)
@@ -70,13 +73,23 @@ def pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
     """Read (XY..XY): the abscissas and the ordinates; raises :class:`FormatError` with the line."""
     cells: list[float] = []
     for number, line in rows:
-        found = _cut(_AFFN, number, line)
+        found = _plain(line) or [_number(cell) for cell in _cut(_AFFN, number, line)]
         if len(found) % 2:
             msg = f"line {number}: {len(found)} numbers in {safe(line.strip(), _SHOWN)}; expected pairs of X and Y"
             raise FormatError(msg)
-        cells += map(_number, found)
+        cells += found
         _refuse_more(len(cells) // 2, number)
     return cells[::2], cells[1::2]
+
+
+def _plain(line: str) -> list[float] | None:
+    """Return the numbers of a line that has nothing but numbers and blanks, several times as fast as token by token."""
+    if not _BLANKS.fullmatch(line):
+        return None
+    try:
+        return list(map(float, line.replace(",", " ").replace(";", " ").split()))
+    except ValueError:
+        return None  # PAC
 
 
 def _cut(tokens: re.Pattern[str], number: int, line: str) -> list[str]:
@@ -107,7 +120,6 @@ def _expanded(cells: Iterable[str], room: int, number: int) -> tuple[list[float]
         else:
             step = None
             values.append(_number(cell))
-    _refuse_more(len(values) - room + MAX_ROWS, number)
     return values, step is not None
 
 

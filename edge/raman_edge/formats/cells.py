@@ -30,6 +30,10 @@ def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
     try:
         return np.array(list(map(float, cells)), dtype=np.float64)
     except ValueError:
+        pass
+    try:
+        return np.array([math.nan if not cell or cell.isspace() else float(cell) for cell in cells], dtype=np.float64)
+    except ValueError:
         return np.array([_value(cell) for cell in cells], dtype=np.float64)
 
 

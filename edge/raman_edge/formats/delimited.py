@@ -41,7 +41,7 @@ class Delimited:
 
     def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every spectrum of the table."""
-        table = find_table(document.lines)
+        table = find_table(document)
         named = find_names(table)
         _refuse_ambiguous(table, named)
         _refuse_sideways(table)
@@ -51,7 +51,7 @@ class Delimited:
     def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         meta = pairs(named.header)
         known = facts(meta, table.above).or_laser(document.laser_nm)
-        refuse_cut(known, len(table.rows))
+        refuse_cut(known, table.size)
         axes, kind = find_axes(named)
         shifts = {axis: to_shift(table.column(axis), kind or known.axis, known.laser_nm) for axis in axes}
         meta["format"] = f"{self.name} ({table.dialect.name})"
@@ -68,7 +68,7 @@ def _refuse_ambiguous(table: Table, named: Names) -> None:
     """Refuse ``1,5,2,7``: four columns, or 1.5 and 2.7 with decimal commas? Four names above it would tell."""
     if not table.dialect.ambiguous or named.given:
         return
-    row = ",".join(table.rows[0])
+    row = ",".join(table.first_row)
     msg = (
         f"line {table.first_line}: in {safe(row)} a comma may part columns or be the decimal mark; "
         "expected one that tells: export with semicolons or tabs between the columns, or with column names above them"
@@ -78,9 +78,9 @@ def _refuse_ambiguous(table: Table, named: Names) -> None:
 
 def _refuse_sideways(table: Table) -> None:
     """Refuse a table of a few long rows, which has a spectrum a row instead of a column."""
-    if len(table.rows) < MIN_POINTS <= table.dialect.columns:
+    if table.size < MIN_POINTS <= table.dialect.columns:
         msg = (
-            f"line {table.first_line}: {len(table.rows)} rows of {table.dialect.columns} numbers; expected a Raman shift and its "
+            f"line {table.first_line}: {table.size} rows of {table.dialect.columns} numbers; expected a Raman shift and its "
             f"counts in each of at least {MIN_POINTS} rows: turn the table (transpose) and export it again"
         )
         raise FormatError(msg)

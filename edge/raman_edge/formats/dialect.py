@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
@@ -52,6 +53,18 @@ class Dialect:
             if len(cells) > columns and not cells[-1].strip(" \t;,|"):
                 del cells[-1]
         return cut
+
+    def cut_even(self, block: str, rows: Sequence[str]) -> list[str] | None:
+        """Cut ``rows``, which are the lines of ``block``, all at once; None where one has more or fewer cells than the others."""
+        delimiter, columns = self.delimiter, self.columns
+        if self.decimal == ",":
+            block = block.replace(",", ".")
+        if delimiter is None:
+            cells = block.split()
+            return cells if len(cells) == columns * len(rows) and all(len(row.split()) == columns for row in rows) else None
+        if {*map(str.count, rows, repeat(delimiter))} != {columns - 1}:
+            return None
+        return block[:-1].replace("\n", delimiter).split(delimiter)
 
 
 def detect(rows: Sequence[str], first_line: int) -> Dialect:

@@ -47,7 +47,7 @@ class Enlighten:
 
     def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every measurement of the file."""
-        table = find_table(document.lines)
+        table = find_table(document)
         named = find_names(table)
         with table.placed():
             return self._spectra(table, named, document, origin)
@@ -65,7 +65,7 @@ class Enlighten:
             meta = _meta(header, series.column if len(counts) > 1 else None)
             known = _facts(meta).or_laser(document.laser_nm)
             if detector:
-                refuse_cut(known, len(table.rows))
+                refuse_cut(known, table.size)
             points = tidy(to_shift(table.column(axes[0]), kind, known.laser_nm), series.values)
             meta |= {"format": self.name, "counts_from": series.label}
             found.append(spectrum(points, origin, meta, known, index))

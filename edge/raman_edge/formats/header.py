@@ -47,6 +47,11 @@ _POINTS = re.compile(
     r"|numero (?:de|di) (?:pixel|punt).*|.*(?:像素数|画素数).*|.*число (?:пикселеи|точек).*"
 )
 _ACCENTS = re.compile("[\u0300-\u036f]")
+_TELLING = re.compile(
+    "|".join((*_LASER, "wl", *_EXPOSED, *_EXPOSED_ANYWHERE, "acq", "unit", "saturation", "time", "date", *_AXIS, *_AXIS_WORDS))
+    + "|pixel|point|punkt|punt|画素数|像素数|число|sizegraph"
+)
+"""Keys without any of these tell no fact; headers have a hundred of them."""
 _MOST_POINTS = 1e6
 _OCEAN = ("SpectraSuite", "OOIBase", ">>>>>")
 """Programs of Ocean Optics, in any language, write wavelengths unless their header says otherwise."""
@@ -90,7 +95,8 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
 
 def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
     """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
-    meta = {_folded(key): value for key, value in meta.items()}
+    folded = ((_folded(key), value) for key, value in meta.items())
+    meta = {key: value for key, value in folded if _TELLING.search(key)}
     axis = _first(meta, _axis)
     if axis is None and any(line.startswith(_OCEAN) for line in above):
         axis = Role.WAVELENGTH

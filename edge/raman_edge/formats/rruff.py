@@ -20,10 +20,15 @@ from raman_edge.formats.tidy import tidy
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from raman_edge.formats.document import Document
     from raman_edge.spectrum import Origin, Spectrum
 
 _LABEL = re.compile(r"^##([A-Z][A-Z /-]*)=", re.MULTILINE)
+_END = re.compile(r"^##END", re.MULTILINE)
+_PAIRS = re.compile(r"(?:[^,\n]++,[^,\n]++\n)*+[^,\n]++,[^,\n]++")
 _OURS = frozenset({"NAMES", "RRUFFID"})
 _JCAMP = frozenset({"TITLE", "JCAMP-DX", "XYDATA", "XUNITS", "DATA TYPE"})
 """Labels of JCAMP-DX, which RRUFF's header is modelled on."""
@@ -54,18 +59,28 @@ class Rruff:
         """Read the one spectrum of the file."""
         lines = document.lines
         _refuse_other_methods(origin.path)
-        end = next((k for k, line in enumerate(lines) if line.startswith("##END")), None)
-        if end is None:
+        last = _END.search(document.text)
+        if last is None:
             msg = f"line {len(lines)}: the RRUFF file ends without ##END=: it is cut short or still being written; copy it again"
             raise FormatError(msg)
-        label = next((k for k in range(end - 1, -1, -1) if lines[k].startswith("##")), -1)
+        end = document.text.count("\n", 0, last.start())
+        label = document.text.count("\n", 0, document.text.rfind("\n##", 0, last.start()) + 1)
         start = next((k for k in range(label + 1, end) if lines[k].lstrip().startswith(_ROW)), end)
-        cells = [line.partition(",") for line in lines[start:end] if line and not line.isspace()]
-        shift = to_shift(numbers([row[0] for row in cells]), Role.SHIFT, None)
-        points = tidy(shift, numbers([row[2] for row in cells]))
+        shift, counts = _columns(lines[start:end])
+        points = tidy(to_shift(shift, Role.SHIFT, None), counts)
         meta = _from_file_name(origin.path) | _header(lines[:start]) | {"format": self.name}
         known = Facts(laser_nm=positive(meta.get("laser_nm", ""))).or_laser(document.laser_nm)
         return (spectrum(points, origin, meta, known),)
+
+
+def _columns(rows: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what stands before and after the first comma of every row."""
+    block = "\n".join(rows)
+    if _PAIRS.fullmatch(block):
+        cells = block.replace("\n", ",").split(",")
+        return numbers(cells[::2]), numbers(cells[1::2])
+    cut = [row.partition(",") for row in rows if row and not row.isspace()]
+    return numbers([row[0] for row in cut]), numbers([row[2] for row in cut])
 
 
 def _header(lines: Sequence[str]) -> dict[str, str]:

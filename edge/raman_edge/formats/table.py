@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from raman_edge.formats.document import Document
+
 MAX_ROWS = 100_000
 """No detector has more pixels."""
 MAX_COLUMNS = 4_096
@@ -26,7 +28,7 @@ MAX_CELLS = 4_000_000
 """What is parsed within about a second."""
 _MAX_LINE = 65_536
 """Characters; a longer line is no row of a table."""
-_MANY_ROWS = 16
+MANY_ROWS = 16
 """As many rows as a spectrum has at least: losing them in silence is losing a table."""
 _FEW_ROWS = 4
 _STRAY = 0.05
@@ -36,6 +38,10 @@ _STRAY = 0.05
 # delimiters, and words for "no number".
 _NOTHING = r"(?i:nan|inf|n/a|#n/a|na|null|none)"
 _ROW = re.compile(rf"(?:[-+.,;|eE \t]++|{_NOTHING})*+[0-9](?:[-+0-9.,;|eE \t]++|{_NOTHING})*+")
+_ROWS = re.compile(r"(?:[-+.,;|eE \t]*+[0-9][-+0-9.,;|eE \t]*+\n)*+")
+"""Rows without words, one after the other."""
+_MOST_ABOVE, _MOST_BELOW = 1000, 8192
+"""Lines above the table and characters below it up to which it is worth looking there for other rows."""
 _DAMAGED = re.compile(r"[ \t]*+[-+]?[.,]?[0-9]")
 _COMMENTS = ("#", "%", "//", "!", "*")
 _BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
@@ -47,8 +53,8 @@ class Table:
 
     above: list[str]
     """The lines above the first row, without quotes."""
-    rows: list[list[str]]
-    """Cells with a decimal point; a row that did not fit has empty ones."""
+    cells: list[str]
+    """Row by row, with a decimal point; a row that did not fit has empty ones."""
     dialect: Dialect
     first_line: int
     """Line number of the first row, from 1."""
@@ -56,7 +62,17 @@ class Table:
 
     def column(self, index: int) -> NDArray[np.float64]:
         """Return one column, (rows,); NaN where the cell is empty or no number."""
-        return numbers([row[index] for row in self.rows])
+        return numbers(self.cells[index :: self.dialect.columns])
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return len(self.cells) // self.dialect.columns
+
+    @property
+    def first_row(self) -> list[str]:
+        """The first row's cells."""
+        return self.cells[: self.dialect.columns]
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -68,8 +84,48 @@ class Table:
             raise FormatError(msg) from error
 
 
-def find_table(lines: Sequence[str]) -> Table:
+def find_table(document: Document) -> Table:
     """Find the largest block of rows of numbers; raises :class:`FormatError` where there is none, or more than one."""
+    return even_table(document.text) or any_table(document.lines)
+
+
+def even_table(text: str) -> Table | None:
+    """Find the table of a text that has nothing but numbers in one block of equal rows; None where it is not that simple.
+
+    Most files are; what is found is what :func:`any_table` finds, several times as fast.
+    """
+    text = text if text.endswith("\n") else text + "\n"
+    place = None if '"' in text else _only_block(text)
+    if place is None:
+        return None
+    block, above = text[place], text[: place.start].split("\n")[:-1]
+    rows = block.split("\n")[:-1]
+    if not MANY_ROWS <= len(rows) <= MAX_ROWS or max(map(len, rows)) > _MAX_LINE:
+        return None
+    dialect = detect(rows, len(above) + 1)
+    cells = dialect.cut_even(block, rows) if len(rows) * dialect.columns <= MAX_CELLS and dialect.columns <= MAX_COLUMNS else None
+    if cells is None or _are_column_numbers(cells[: dialect.columns], cells[dialect.columns : 2 * dialect.columns]):
+        return None
+    return Table(above, cells, dialect, len(above) + 1, len(above) + len(rows))
+
+
+def _only_block(text: str) -> slice | None:
+    """Find the one block of rows without words; None where other rows stand above or below it."""
+    place = 0
+    for _ in range(_MOST_ABOVE):
+        stop = _ROWS.match(text, place).end()  # type: ignore[union-attr] - it matches nothing, too
+        if stop > place:
+            below = text[stop : stop + _MOST_BELOW + 1]
+            return None if len(below) > _MOST_BELOW or any(map(_ROW.fullmatch, below.split("\n"))) else slice(place, stop)
+        end = text.find("\n", place)
+        if end < 0 or _ROW.fullmatch(text, place, end):
+            return None
+        place = end + 1
+    return None
+
+
+def any_table(lines: Sequence[str]) -> Table:
+    """Find the table of any text, line by line."""
     lines = [_unquoted(line) if '"' in line and len(line) <= _MAX_LINE else line for line in lines]
     runs = _runs(lines)
     if not runs:
@@ -114,7 +170,7 @@ def _runs(lines: Sequence[str]) -> list[list[int]]:
     for stop in [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1] + [len(rows)] if rows else []:
         after = runs[-1][-1] + 1 if runs else 0
         gap = range(after, rows[start])
-        if runs and len(gap) < _MANY_ROWS and all(_is_gap(lines[k]) for k in gap):
+        if runs and len(gap) < MANY_ROWS and all(_is_gap(lines[k]) for k in gap):
             runs[-1] += [k for k in gap if _DAMAGED.match(lines[k])] + rows[start:stop]
         else:
             runs.append(rows[start:stop])
@@ -160,7 +216,8 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
     start, stop = fitting[0], fitting[-1] + 1
     for k in misfits:
         cut[k] = [""] * dialect.columns
-    return Table(list(lines[: run[start]]), cut[start:stop], dialect, run[start] + 1, run[stop - 1] + 1)
+    cells = [cell for row in cut[start:stop] for cell in row]
+    return Table(list(lines[: run[start]]), cells, dialect, run[start] + 1, run[stop - 1] + 1)
 
 
 def _are_column_numbers(first: list[str], second: list[str]) -> bool:
@@ -172,7 +229,7 @@ def _refuse_second_table(lines: Sequence[str], runs: list[list[int]], longest: l
     """Refuse a text in which as many rows as a spectrum has would be lost beside the longest table."""
     others = [run for run in runs if run is not longest and len(dialect.cut([lines[run[len(run) // 2]]])[0]) == dialect.columns]
     lost = sum(map(len, others))
-    if lost < _MANY_ROWS:
+    if lost < MANY_ROWS:
         return
     later = next((run for run in others if run[0] > longest[-1]), longest)
     msg = (
