@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import Rules
+from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Self
 
-    from raman_edge.spectrum import Fault, Spectrum
+    from raman_edge.sources import Source
+    from raman_edge.spectrum import Spectrum
 
 QUICK = Rules(poll_s=0.02, stable_s=0.1)
 Signature = tuple[int, int, int, int, int]
@@ -35,7 +38,7 @@ class Remembered:
         """Look the content up."""
         return sha256 in self.contents
 
-    def mark(self, path: str, signature: Signature, sha256: str | None) -> None:
+    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:  # noqa: ARG002 - of one version
         """Remember state and content."""
         self.files[path] = signature, sha256
         if sha256:
@@ -50,7 +53,14 @@ def once(root: Path, memory: Remembered | None = None, **rules: object) -> list[
     settings: dict[str, object] = {"poll_s": 0.02, "stable_s": 0.1}
     settings.update(rules)
     with FolderSource(root, memory or Remembered(), Rules(**settings), once=True) as source:  # type: ignore[arg-type]  # fields of Rules
-        return list(source)
+        return list(dealt_with(source))
+
+
+def dealt_with(source: Source) -> Iterator[Spectrum | Fault]:
+    """Give the values of a source one by one; a batch is done when its last value was dealt with."""
+    for batch in source:
+        yield from batch.events
+        batch.done([place for place, value in enumerate(batch.events) if isinstance(value, Fault)])
 
 
 def names(values: list[Spectrum | Fault], root: Path) -> list[str]:
@@ -69,7 +79,7 @@ class Watched:
         self._thread = threading.Thread(target=self._read)
 
     def _read(self) -> None:
-        self.values.extend(self._source)
+        self.values.extend(dealt_with(self._source))
 
     def __enter__(self) -> Self:
         self._source.__enter__()

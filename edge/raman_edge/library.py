@@ -75,7 +75,7 @@ class Library:
     peaks: tuple[Peaks, ...]
     """Peak table of each label, (k,)."""
     sha256: str = ""
-    """Digest of the file it was read from, lower-case hex; references joined later are not in it."""
+    """Digest of the file it was read from, and of the references joined later, lower-case hex."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
 
@@ -151,7 +151,7 @@ class Library:
             _sealed(np.insert(self.embedding, after, np.stack([one.embedding for one in added]), axis=0)),
             tuple(specimens.tolist()),
             tuple(tables[label] for label in labels),
-            self.sha256,
+            _digest(self.sha256, added),
         )
 
     def search(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -226,6 +226,14 @@ class Library:
             _tables(arrays),
             sha256,
         )
+
+
+def _digest(before: str, added: Iterable[Reference]) -> str:
+    """Return the digest of a library with these references besides."""
+    said = hashlib.sha256(before.encode())
+    for one in added:
+        said.update(one.label.encode("utf-8", "surrogatepass") + b"\0" + np.ascontiguousarray(one.embedding, dtype=np.float32).tobytes())
+    return said.hexdigest()
 
 
 def _frozen(array: NDArray[Number]) -> NDArray[Number]:

@@ -17,6 +17,7 @@ from raman_edge.quality import Quality
 from raman_edge.verdict import Answer, Match, Sets
 
 if TYPE_CHECKING:
+    from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.spectrum import Fault, Origin
 
@@ -38,13 +39,15 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which spectrum of a file that holds several; left out for the first."""
 
 
-class ModelRef(msgspec.Struct, frozen=True):
+class ModelRef(msgspec.Struct, frozen=True, omit_defaults=True):
     """What named it."""
 
     id: str
     """The network's name and digest."""
     sha256: str
     provider: str
+    library: str = ""
+    """Digest of the references that it was compared with, the user's own among them."""
 
 
 class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
@@ -80,14 +83,27 @@ class FaultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="fault", k
 Record = Result | FaultRecord
 
 
-def config_id(model: Model) -> str:
-    """Digest of what, besides the model, decides what a record says."""
-    return hashlib.sha256(f"{model.card.network} top={TOP}".encode()).hexdigest()[:ID_CHARACTERS]
+class Means(msgspec.Struct, frozen=True):
+    """What decides an answer besides the content: made once a run, by :func:`means`."""
+
+    model: ModelRef
+    config: str
+    """Digest of what, besides the model file, belongs to the question; a content is answered once for each."""
 
 
-def of(event: Reading | Fault, model: Model) -> Record:
+def means(model: Model, library: Library, laser_nm: float | None = None) -> Means:
+    """Return what a run names spectra with; ``laser_nm`` (nm) is for files that do not tell.
+
+    The library is no part of ``config``: a lab that teaches one more material does not want its whole folder answered anew.
+    """
+    laser = "" if laser_nm is None else f" laser={laser_nm:g}"
+    config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}".encode()).hexdigest()[:ID_CHARACTERS]
+    return Means(ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider, library.sha256), config)
+
+
+def of(event: Reading | Fault, means: Means) -> Record:
     """Make the record of ``event``, now."""
-    return _result(event, model) if isinstance(event, Reading) else _fault(event, model)
+    return _result(event, means) if isinstance(event, Reading) else _fault(event, means)
 
 
 def encode(record: Record) -> bytes:
@@ -101,11 +117,11 @@ def decode(line: bytes | str) -> Record:
     return record
 
 
-def _result(reading: Reading, model: Model) -> Result:
+def _result(reading: Reading, means: Means) -> Result:
     spectrum, verdict, timing = reading.spectrum, reading.verdict, reading.timing
     content = spectrum.origin.sha256 or hashlib.sha256(spectrum.axis.shift.tobytes() + spectrum.counts.tobytes()).hexdigest()
     return Result(
-        id=_digest(content, str(spectrum.origin.index), model.sha256, config_id(model)),
+        id=_digest(content, str(spectrum.origin.index), means.model.sha256, means.config),
         ts=_now(),
         source=_source(spectrum.origin),
         decision=verdict.decision,
@@ -114,16 +130,16 @@ def _result(reading: Reading, model: Model) -> Result:
         one_of=verdict.sets,
         known=verdict.known,
         quality=reading.quality,
-        model=ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider),
+        model=means.model,
         ms=Timing(*(round(value, 3) for value in (timing.read, timing.prepare, timing.infer, timing.total))),
     )
 
 
-def _fault(fault: Fault, model: Model) -> FaultRecord:
+def _fault(fault: Fault, means: Means) -> FaultRecord:
     origin = fault.origin
     content = origin.sha256 or f"{origin.path}\0{fault.why}"
     return FaultRecord(
-        id=_digest("fault", content, str(origin.index), model.sha256, config_id(model)),
+        id=_digest("fault", content, str(origin.index), means.model.sha256, means.config),
         ts=_now(),
         source=_source(origin),
         why=_text(fault.why),

@@ -130,6 +130,10 @@ class Spectrum:
     def __len__(self) -> int:
         return len(self.axis)
 
+    def __reduce__(self) -> tuple[type[Spectrum], tuple[object, ...]]:
+        """Let a spectrum go to another process of ours, where it is checked and frozen anew."""
+        return type(self), (self.axis, self.counts, self.origin, self.taken_at, self.exposure_s, self.saturation, dict(self.meta))
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from raman_edge.errors import SourceUnavailable
 from raman_edge.spectrum import Fault, Origin, Spectrum
+from watching import dealt_with
 
 if TYPE_CHECKING:
     from raman_edge.sources import Source
@@ -41,7 +42,7 @@ class SourceContract:
         watchdog.start()
         values: list[Spectrum | Fault] = []
         with self.source(folder, stop) as source:
-            for value in source:
+            for value in dealt_with(source):
                 values.append(value)
                 if len(values) == count:
                     stop.set()
@@ -75,13 +76,27 @@ class SourceContract:
         with self.source(tmp_path, stop) as source:
             threading.Timer(0.2, stop.set).start()
             started = time.monotonic()
-            assert list(source) == []
+            assert list(dealt_with(source)) == []
         assert time.monotonic() - started < 5.0
 
-    def test_stops_between_two_values(self, tmp_path: Path) -> None:
-        """A source told to stop while a value is dealt with gives no further one."""
+    def test_stops_between_two_batches(self, tmp_path: Path) -> None:
+        """A source told to stop while a batch is dealt with gives no further one."""
         self.provide_spectra(tmp_path, 3)
-        assert len(self.collect(tmp_path, 1)) == 1
+        stop = threading.Event()
+        with self.source(tmp_path, stop) as source:
+            for batch in source:
+                if batch.events:
+                    stop.set()
+                    after = list(source)
+                    break
+        assert [one for one in after if one.events] == []
+
+    def test_lives_while_nothing_comes(self, tmp_path: Path) -> None:
+        """Where nothing comes, empty batches do."""
+        stop = threading.Event()
+        with self.source(tmp_path, stop) as source:
+            batches = iter(source)
+            assert [next(batches).events for _ in range(2)] == [(), ()]
 
     def test_unavailable_is_said_on_opening(self, tmp_path: Path) -> None:
         """A source that cannot be opened says so when it is entered, with what to do."""

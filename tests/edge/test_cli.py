@@ -172,7 +172,7 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
         (["identify", "{}/good.csv", "--model", "{}/good.csv"], 78, "good.csv' is refused: "),
         (["watch", "{}", "--once", "--model", "{model}", "--journal", "{}"], 73, "cannot be opened"),
         (["journal", "list"], 73, "there is no journal"),
-        (["watch"], 2, "DIR"),
+        (["watch"], 78, "DIR"),
         (["nonsense"], 2, "nonsense"),
         ([], 2, "COMMAND"),
         (["watch", "{}", "--poll", "0"], 2, "more than 0"),

@@ -248,8 +248,8 @@ def test_what_lands_is_answered_while_it_runs(folder: Path, watch: Callable[...,
 def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:
     """While the first signal waits for something that does not come back, the second one ends the run."""
     hanging = (
-        "import sys, time; from raman_edge import cli; import raman_edge.pipeline as p; "
-        "p.identify = lambda *a: (print('in', flush=True), time.sleep(60)); sys.exit(cli.main(sys.argv[1:]))"
+        "import sys, time; from raman_edge import cli; import raman_edge.quality as q; "
+        "q.assess = lambda *a: (print('in', flush=True), time.sleep(60)); sys.exit(cli.main(sys.argv[1:]))"
     )
     (folder / "a.csv").write_text(build.text())
     process = subprocess.Popen(

@@ -18,7 +18,7 @@ from raman_edge.sources import complete, waiting
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault, Spectrum
-from watching import QUICK, Remembered, Watched, names, once
+from watching import QUICK, Remembered, Watched, dealt_with, names, once
 
 needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a rename")
 
@@ -154,45 +154,46 @@ def test_same_name_new_content_is_new(tmp_path: Path) -> None:
     assert first[0].origin.sha256 != second[0].origin.sha256
 
 
-def test_marked_only_when_the_next_value_is_asked_for(tmp_path: Path) -> None:
+def test_marked_only_when_it_is_done(tmp_path: Path) -> None:
     """A value that was given but not dealt with is not remembered, and comes again."""
     (tmp_path / "a.csv").write_text(build.text())
     memory = Remembered()
     with FolderSource(tmp_path, memory, QUICK) as source:
-        values = iter(source)
-        next(values)
+        first = next(batch for batch in source if batch.events)
         assert not memory.files
-        values.close()  # type: ignore[attr-defined]  # it is a generator
     assert not memory.files
     assert len(once(tmp_path, memory)) == 1
+    first.done(())
+    assert len(memory.files) == 1
 
 
 def test_several_spectra_of_a_file_are_numbered_and_marked_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of several spectra gives all of them, numbered, and is remembered after the last one."""
-    made = [build.spectrum(seed=seed) for seed in range(3)]
-    monkeypatch.setattr(formats, "read", lambda data, origin: tuple(made))  # noqa: ARG005 - a reader's signature
+    made = [build.spectrum(seed=seed) for seed in range(70)]
+    monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm: tuple(made))  # noqa: ARG005 - a reader's signature
     (tmp_path / "map.csv").write_text("three spectra")
     memory = Remembered()
     with FolderSource(tmp_path, memory, QUICK, once=True) as source:
         indices = []
-        for value in source:
+        for value in dealt_with(source):
             assert not memory.files
             indices.append(value.origin.index)
-    assert indices == [0, 1, 2]
+    assert indices == list(range(70))
     assert len(memory.files) == 1
 
 
 def test_a_stop_in_the_middle_of_a_file_begins_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped between two spectra of one file, the file is not remembered and comes again as a whole."""
-    made = [build.spectrum(seed=seed) for seed in range(3)]
-    monkeypatch.setattr(formats, "read", lambda data, origin: tuple(made))  # noqa: ARG005 - a reader's signature
+    """Stopped between two batches of one file, the file is not remembered and comes again as a whole."""
+    made = [build.spectrum(seed=seed) for seed in range(70)]
+    monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm: tuple(made))  # noqa: ARG005 - a reader's signature
     (tmp_path / "map.csv").write_text("three spectra")
     memory, stop = Remembered(), threading.Event()
     with FolderSource(tmp_path, memory, QUICK, stop=stop) as source:
-        for _ in source:
+        for batch in source:
             stop.set()
+            batch.done(())
     assert not memory.files
-    assert len(once(tmp_path, memory)) == 3
+    assert len(once(tmp_path, memory)) == 70
 
 
 # What is wrong with a file
@@ -219,7 +220,7 @@ def test_too_large_is_a_fault_without_reading(tmp_path: Path, monkeypatch: pytes
 def test_a_defect_in_a_reader_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a reader raises, the file is answered and the next one is read."""
 
-    def broken(data: bytes, origin: object) -> tuple[Spectrum, ...]:  # noqa: ARG001 - a reader's signature
+    def broken(data: bytes, origin: object, laser_nm: object) -> tuple[Spectrum, ...]:  # noqa: ARG001 - a reader's signature
         raise ZeroDivisionError(data)
 
     monkeypatch.setattr(formats, "read", broken)

@@ -192,19 +192,20 @@ def test_scan_reports_what_it_cannot_list(tmp_path: Path, monkeypatch: pytest.Mo
         return listing(path)
 
     monkeypatch.setattr(os, "scandir", denied)
-    found = scan(str(tmp_path), Rules())
-    assert [path for path, _ in found.candidates] == [str(tmp_path / "b" / "x.csv")]
+    met: list[Candidate] = []
+    found = scan(str(tmp_path), Rules(), met.append)
+    assert [path for path, _ in met] == [str(tmp_path / "b" / "x.csv")]
     assert found.problems == {str(tmp_path / "a"): "cannot be listed: Permission denied"}
 
 
 def test_a_new_name_is_noticed_without_a_scan(tmp_path: Path) -> None:
     """A folder's own modification time tells of a name that came or went, and a fresh one is not trusted."""
     os.utime(tmp_path, ns=(0, time.time_ns() - SECOND))
-    found = scan(str(tmp_path), Rules())
+    found = scan(str(tmp_path), Rules(), lambda _: None)
     assert not changed(found.folders)
     (tmp_path / "a.csv").touch()
     assert changed(found.folders)
-    assert changed(scan(str(tmp_path), Rules()).folders)
+    assert changed(scan(str(tmp_path), Rules(), lambda _: None).folders)
     assert changed({str(tmp_path / "none"): 0})
 
 
@@ -240,8 +241,7 @@ def test_rest(cost_s: float, due_s: float | None, news: bool, rested_s: float, m
     """A rest is the poll, or a hundred times a costly scan; shorter where a name is new or a file due, but twice the scan at least."""
     clock = Clock()
     monkeypatch.setattr(rest, "monotonic", clock)
-    monkeypatch.setattr(rest, "changed", lambda _: news)
-    Pace(0.5, 0.1).rest(clock, {}, cost_s, due_s)  # type: ignore[arg-type]  # it waits like an event
+    list(Pace(0.5, 0.1).rest(clock, lambda: news, cost_s, due_s))  # type: ignore[arg-type]  # it waits like an event
     assert clock.now == pytest.approx(rested_s)
 
 
@@ -286,5 +286,5 @@ def test_rest_ends_with_the_stop() -> None:
     stop = threading.Event()
     stop.set()
     began = time.monotonic()
-    Pace(60.0, 60.0).rest(stop, {}, 0.0, None)
+    assert list(Pace(60.0, 60.0).rest(stop, lambda: False, 0.0, None)) == []
     assert time.monotonic() - began < 30

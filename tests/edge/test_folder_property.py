@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault
+from watching import dealt_with
 
 NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"und\xff\xe9.csv", b"new\nline.csv", b"\x1b[31m.csv", b"[bold]x[bold].csv", b"sub/c.csv")
 RULES = Rules(poll_s=0.01, stable_s=0.12)
@@ -104,7 +105,7 @@ class Ledger:
         """Look the content up."""
         return sha256 in self.contents
 
-    def mark(self, path: str, signature: Signature, sha256: str | None) -> None:
+    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:  # noqa: ARG002 - of one version
         """Remember state and content."""
         self.files[path] = signature
         if sha256:
@@ -119,7 +120,7 @@ def read(root: str, ledger: Ledger, stop: threading.Event, crash_after: list[int
     while not stop.is_set():
         left = crash_after.pop() if crash_after else -1
         with FolderSource(root, ledger, RULES, stop=stop) as source:
-            for value in source:
+            for value in dealt_with(source):
                 key = os.fsencode(value.origin.path) if isinstance(value, Fault) else value.counts.tobytes()
                 ledger.records[key] = ledger.records.get(key, 0) + 1
                 left -= 1

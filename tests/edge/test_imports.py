@@ -54,7 +54,7 @@ model = Model.open(Path(sys.argv[2]))
 library = Library.open(Path(sys.argv[3]), network=model.card.network)
 table = library.peaks[library.labels.index("Quartz")]
 seen = scene.expose(Axis.linear(150.0, 1400.0, 1.0), table, scene.Conditions(), np.random.default_rng(1), Origin("test", ""))
-said = json.loads(record.encode(record.of(identify(seen, model, library), model)))
+said = json.loads(record.encode(record.of(identify(seen, model, library), record.means(model, library))))
 print(json.dumps([said["matches"][0]["label"], sorted(sys.modules)]))
 """
 

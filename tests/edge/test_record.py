@@ -38,14 +38,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
 
 def result(pair: tuple[Model, Library], spectrum: Spectrum | None = None) -> record.Result:
     """Return the record of one exposure of calcite, or of ``spectrum``."""
-    made = record.of(identify(spectrum or build.spectrum("Calcite", origin=FILE), *pair), pair[0])
+    made = record.of(identify(spectrum or build.spectrum("Calcite", origin=FILE), *pair), record.means(*pair))
     assert isinstance(made, record.Result)
     return made
 
 
 def fault(pair: tuple[Model, Library], event: Fault) -> record.FaultRecord:
     """Return the record of a fault."""
-    made = record.of(event, pair[0])
+    made = record.of(event, record.means(*pair))
     assert isinstance(made, record.FaultRecord)
     return made
 
@@ -80,7 +80,7 @@ def test_result_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
     assert len(peaks["matched"]) == 3
     assert document["matches"][-1]["peaks"]["missing"]
     assert set(document["quality"]) == {"snr", "saturated", "coverage"}
-    assert set(document["model"]) == {"id", "sha256", "provider"}
+    assert set(document["model"]) == {"id", "sha256", "provider", "library"}
     assert set(document["ms"]) == {"read", "prepare", "infer", "total"}
 
 
@@ -95,13 +95,13 @@ def test_fault_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
 def test_result_says_what_was_said(pair: tuple[Model, Library]) -> None:
     """The values of a record are those of the reading, the model and the source."""
     reading = identify(build.spectrum("Calcite", origin=FILE), *pair)
-    made = record.of(reading, pair[0])
+    made = record.of(reading, record.means(*pair))
     assert isinstance(made, record.Result)
     assert made.decision == reading.verdict.decision == "match"
     assert made.matches == reading.verdict.ranked
     assert made.matches[0].label == "Calcite"
     assert made.quality == reading.quality
-    assert made.model == record.ModelRef("matched-filter-000000000000", pair[0].sha256, "CPUExecutionProvider")
+    assert made.model == record.ModelRef("matched-filter-000000000000", pair[0].sha256, "CPUExecutionProvider", pair[1].sha256)
     assert (made.source.kind, made.source.path, made.source.sha256) == (FILE.kind, FILE.path, FILE.sha256)
     assert made.ms.read == 0.412
     assert made.ms.total == pytest.approx(reading.timing.total, abs=6e-4)
@@ -150,9 +150,9 @@ def test_other_model_has_another_id(pair: tuple[Model, Library], tmp_path: Path)
 
 def test_other_configuration_has_another_id(pair: tuple[Model, Library], monkeypatch: pytest.MonkeyPatch) -> None:
     """What decides the record besides the model is in its configuration id, and that in the record's."""
-    before = record.config_id(pair[0]), result(pair).id
+    before = record.means(*pair).config, result(pair).id
     monkeypatch.setattr("raman_edge.record.TOP", TOP + 1)
-    assert record.config_id(pair[0]) != before[0]
+    assert record.means(*pair).config != before[0]
     assert result(pair).id != before[1]
 
 
@@ -232,7 +232,7 @@ def test_records_hold_numbers_only(
     conditions: dict[str, Any] = {"signal": signal, "background": background, "saturation": saturation}
     seen = build.spectrum(label, seed, axis=Axis.linear(*ends), **conditions)
     (event,) = readings([seen], *pair)
-    document = parsed(record.of(event, pair[0]))
+    document = parsed(record.of(event, record.means(*pair)))
     if isinstance(event, Fault):
         assert "flat spectrum" in document["why"]  # saturated wherever the model looks
         return

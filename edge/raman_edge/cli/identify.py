@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Answer every file; 1 where some could not be, 65 where none could."""
     model, library = shared.opened(options)
-    show = _lines(model) if options.json or not is_terminal() else _report()
+    show = _lines(model, library, options.laser) if options.json or not is_terminal() else _report()
     answered = failed = 0
     for event, good in _events(options, model, library):
         show(event)
@@ -53,11 +53,12 @@ def _events(options: argparse.Namespace, model: Model, library: Library) -> Iter
             yield event, not isinstance(event, Fault)
 
 
-def _lines(model: Model) -> Callable[[Reading | Fault], None]:
+def _lines(model: Model, library: Library, laser_nm: float | None) -> Callable[[Reading | Fault], None]:
     """Return what prints an answer as one line of JSON."""
     from raman_edge import record  # noqa: PLC0415
 
-    return lambda event: write(record.encode(record.of(event, model)))
+    means = record.means(model, library, laser_nm)
+    return lambda event: write(record.encode(record.of(event, means)))
 
 
 def _report() -> Callable[[Reading | Fault], None]:

@@ -1,8 +1,9 @@
-"""A clean stop: the first signal asks, the second one does not."""
+"""A clean stop: the first signal asks, the second one does not; and SIGHUP, which asks a service to read its settings again."""
 
 from __future__ import annotations
 
 import _thread
+import os
 import signal
 import threading
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ class Stop:
 
     def __init__(self) -> None:
         self.event = threading.Event()
+        self.reload = threading.Event()
+        """Whether settings are to be read again."""
         self.signal: int | None = None
         """The signal that asked; None is no signal."""
 
@@ -31,18 +34,38 @@ class Stop:
         # The handler may run while the main thread holds the event's own lock: setting it here could wait for ever.
         _thread.start_new_thread(self.event.set, ())
 
+    def hang_up(self, number: int, frame: FrameType | None) -> None:
+        """Handle SIGHUP: of a closed terminal it is the end, of a service manager a wish."""
+        if any(_is_terminal(fd) for fd in (0, 1, 2)):
+            self(number, frame)
+        else:
+            _thread.start_new_thread(self.reload.set, ())
+
     def code(self, otherwise: int) -> int:
         """Return the exit code: of the signal, or ``otherwise`` where the run came to its end."""
         return otherwise if self.signal is None else 128 + self.signal
 
 
 @contextmanager
-def stopping() -> Iterator[Stop]:
-    """Turn SIGINT and SIGTERM into a request to stop while the block runs."""
+def stopping(*, reload: bool = False) -> Iterator[Stop]:
+    """Turn SIGINT and SIGTERM into a request to stop while the block runs; with ``reload``, SIGHUP into one to read settings again.
+
+    SIGHUP stays ignored where it was, as `nohup` has it.
+    """
     stop = Stop()
     before = [(number, signal.signal(number, stop)) for number in SIGNALS]
+    hang_up = getattr(signal, "SIGHUP", None) if reload else None  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        before.append((hang_up, signal.signal(hang_up, stop.hang_up)))
     try:
         yield stop
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False

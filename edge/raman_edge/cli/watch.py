@@ -2,83 +2,203 @@
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections import Counter
-from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Protocol
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from raman_edge.cli import deliver
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import is_terminal, say, write
+from raman_edge.cli.output import is_terminal, say
 from raman_edge.cli.signals import stopping
+from raman_edge.errors import ConfigError, JournalUnavailable, RamanEdgeError, SourceUnavailable
 
 if TYPE_CHECKING:
-    import argparse
-    from typing import Self
+    from collections import Counter
 
+    from raman_edge.cli.display import Display
     from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
-    from raman_edge.library import Library
-    from raman_edge.model import Model
     from raman_edge.pipeline import Reading
     from raman_edge.record import Record
-    from raman_edge.sources import Source
+    from raman_edge.service import Service
     from raman_edge.sources.scan import Rules
     from raman_edge.spectrum import Fault
+
+LEFT_TO_THE_START = ("journal", "to")
+"""Settings that a reload does not change."""
+RESTS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+"""Waits between two attempts where the journal cannot be written or the folder not be opened, s; the last one repeats."""
+LOOK_S = 0.5
+"""How often a waiting run looks whether it was told to stop, s."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument("folder", metavar="DIR", help="the folder, and those below it")
+    from raman_edge.settings import watch as settings  # noqa: PLC0415 - with msgspec
+
+    parser.add_argument("folder", metavar="DIR", nargs="?", help="the folder, and those below it; a file of settings may name it instead")
     parser.add_argument("--once", action="store_true", help="answer what is there and end")
     parser.add_argument("--match", action="append", metavar="GLOB", help="only files of these names, such as '*.csv'; may be repeated")
     parser.add_argument(
         "--stable", type=shared.seconds, metavar="S", help="a file is complete once unchanged for S seconds (1; network: 3)"
     )
     parser.add_argument("--poll", type=shared.seconds, metavar="S", help="look every S seconds (0.5; network: 2)")
+    parser.add_argument(
+        "--backlog",
+        type=_backlog,
+        metavar="process|skip|newest=N",
+        help="what to do with files that lie there when a folder is watched for the first time: answer them (the default), leave "
+        "them, or answer the newest N",
+    )
+    parser.add_argument(
+        "--move-failed",
+        type=Path,
+        metavar="DIR",
+        help="move files that hold no spectrum there, once the journal has the reason; without it no file is ever moved",
+    )
+    deliver.add_to(parser)
+    parser.set_defaults(to=None)
+    shared.add_laser(parser)
     shared.add_journal(parser)
     shared.add_model(parser)
     shared.add_own(parser)
     shared.add_json(parser)
+    settings.add_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Watch until told to stop; with ``--once`` 1 where some files could not be answered."""
-    with stopping() as stop:
-        model, library = shared.opened(options)
-        with shared.opened_journal(options) as journal:
-            tally = _watch(options, model, library, journal, stop)
+    from raman_edge.service import Service  # noqa: PLC0415 - once the arguments are known to be good
+    from raman_edge.settings import watch as settings  # noqa: PLC0415
+
+    with stopping(reload=True) as stop:
+        merged = settings.merge(options)
+        settings.folder_of(merged)
+        with shared.opened_journal(merged) as journal:
+            tally = Watching(options, merged, journal, stop, Service.from_environment()).run()
     failed = tally.pop("fault", 0)
     said = ", ".join(f"{count} {decision}" for decision, count in sorted(tally.items())) or "nothing identified"
     say(f"{said}; {failed} failed; journal {str(journal.path)!r}")
     return stop.code(1 if options.once and failed else 0)
 
 
-def _watch(options: argparse.Namespace, model: Model, library: Library, journal: Journal, stop: Stop) -> Counter[str]:
-    """Answer what comes and return how many answers there were of each kind."""
-    from raman_edge.record import config_id  # noqa: PLC0415 - numpy and msgspec, once the arguments are known to be good
-    from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
+class Watching:
+    """One run of the command: its source is opened anew after a reload, and where the journal could not be used for a while."""
 
-    display = Lines() if options.json or not is_terminal() else OnScreen(options.folder, model, library)
-    memory = journal.memory(model.sha256, config_id(model))
-    source = FolderSource(options.folder, memory, _rules(options, journal), once=options.once, stop=stop.event, note=display.note)
-    with source, display:
-        return follow(source, model, library, journal, display)
+    def __init__(self, options: argparse.Namespace, merged: argparse.Namespace, journal: Journal, stop: Stop, service: Service) -> None:
+        """Open what ``merged`` names; ``options`` are those of the command line, which a reload merges with the files anew."""
+        from raman_edge.cli.display import NotesOnly, Onlooker, OnScreen  # noqa: PLC0415 - once the arguments are known to be good
+        from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
+
+        self._options, self._merged = options, merged
+        self._journal, self._stop, self._service = journal, stop, service
+        self._naming = Naming.opened(merged)
+        as_lines = bool(merged.json) or not is_terminal()
+        self._display: Display = NotesOnly() if as_lines else OnScreen(merged.folder, self._naming.model, self._naming.library)
+        self._deliveries = deliver.delivering(
+            merged.to or (), journal.path, self._display.note, stop=stop.event, stdout=as_lines, watched=merged.folder
+        )
+        self._onlooker = Onlooker(self._display, self._deliveries)
+        self._attempts = 0
+
+    def run(self) -> Counter[str]:
+        """Answer what comes and return how many answers there were of each kind."""
+        with self._deliveries, self._display:
+            while not (self._attend() or self._stop.event.is_set()):
+                pass
+            self._service.stopping()
+        return self._onlooker.tally
+
+    def show(self, event: Reading | Fault, said: Record) -> None:
+        """Count and show one answer."""
+        self._onlooker.show(event, said)
+
+    def pulse(self, waiting: int) -> bool:
+        """Wake the sinks and tell the service manager; True where settings are to be read again, or nobody reads what is written."""
+        self._service.status(f"{self._onlooker.tally.total()} answered, {waiting} waiting")
+        self._service.alive()
+        return self._onlooker.pulse(waiting) or self._stop.reload.is_set()
+
+    def _attend(self) -> bool:
+        """Follow the folder with what is open now; False where it is to be followed on."""
+        try:
+            self._follow()
+        except (JournalUnavailable, SourceUnavailable) as error:
+            began = self._attempts or self._onlooker.tally
+            if self._merged.once or not (began or isinstance(error, JournalUnavailable)):
+                raise
+            return self._rest(error)
+        if self._stop.reload.is_set() and not self._stop.event.is_set():
+            self._stop.reload.clear()
+            self._reload()
+            return False
+        return True
+
+    def _follow(self) -> None:
+        from raman_edge.ingest import follow  # noqa: PLC0415 - with the model
+        from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
+
+        merged, means = self._merged, self._naming.means
+        memory = self._journal.memory(means.model.sha256, means.config)
+        rules = _rules(merged, self._journal)
+        source = FolderSource(merged.folder, memory, rules, once=merged.once, stop=self._stop.event, note=self._display.note)
+        with source, self._naming.crew as crew:
+            if self._attempts:
+                self._display.note("it works again; what came meanwhile is answered now")
+            self._attempts = 0
+            self._service.ready()
+            follow(source, crew, means, self._journal, self)
+
+    def _rest(self, error: RamanEdgeError) -> bool:
+        """Say what is wrong and wait for the next attempt; a run that is told to stop meanwhile ends with the error."""
+        rest_s = RESTS_S[min(self._attempts, len(RESTS_S) - 1)]
+        self._attempts += 1
+        self._display.note(f"{error}. Tried again in {rest_s:g} s")
+        self._service.status(str(error))
+        for _ in range(round(rest_s / LOOK_S)):
+            self._service.alive()
+            if self._stop.event.wait(LOOK_S):
+                raise error
+        return False
+
+    def _reload(self) -> None:
+        """Read settings, model and library again; where anything is wrong with them, go on with what there was."""
+        from raman_edge.cli.naming import Naming  # noqa: PLC0415 - loaded by now
+        from raman_edge.settings import watch as settings  # noqa: PLC0415
+
+        self._service.reloading()
+        try:
+            merged = settings.merge(self._options)
+            settings.folder_of(merged)
+            naming = Naming.opened(merged)
+            _rules(merged, self._journal)
+        except RamanEdgeError as error:
+            self._display.note(f"not reloaded, everything goes on as it was: {error}")
+        else:
+            changed = [name for name in LEFT_TO_THE_START if getattr(merged, name) != getattr(self._merged, name)]
+            self._merged, self._naming = merged, naming
+            self._display.using(naming.model, naming.library)
+            kept = "".join(f"; {name} stays as it was until the next start" for name in changed)
+            self._display.note(f"reloaded: {naming.means.model.id}{kept}")
+        self._service.ready()
 
 
-def follow(source: Source, model: Model, library: Library, journal: Journal, display: Display) -> Counter[str]:
-    """Answer everything that an open ``source`` gives: into the journal first, then shown; return how many of each kind."""
-    from raman_edge import record  # noqa: PLC0415 - numpy and msgspec
-    from raman_edge.journal import Entry  # noqa: PLC0415 - with them
-    from raman_edge.pipeline import readings  # noqa: PLC0415
+def _backlog(text: str) -> str:
+    """Read what to do with what lies there."""
+    kind, _, number = text.partition("=")
+    if text in {"process", "skip"} or (kind == "newest" and number.isascii() and number.isdigit() and int(number) >= 1):
+        return text
+    msg = f"expected process, skip or newest=N with N of at least 1, got {text!r}"
+    raise argparse.ArgumentTypeError(msg)
 
-    tally: Counter[str] = Counter()
-    config = record.config_id(model)
-    for event in readings(source, model, library):
-        said = record.of(event, model)
-        journal.write([Entry(said, getattr(event, "spectrum", None))], model=model.sha256, config=config)
-        display.show(event, said)
-        tally[said.decision if isinstance(said, record.Result) else "fault"] += 1
-    return tally
+
+def _newest(backlog: str | None) -> int | None:
+    """Return how many of the files that lie there are answered; None is all."""
+    if backlog is None or backlog == "process":
+        return None
+    return 0 if backlog == "skip" else int(backlog.partition("=")[2])
 
 
 def _rules(options: argparse.Namespace, journal: Journal) -> Rules:
@@ -89,64 +209,29 @@ def _rules(options: argparse.Namespace, journal: Journal) -> Rules:
     for stream in (1, 2):
         with suppress(OSError):
             ours.append(os.fstat(stream))
-    ignore = frozenset((status.st_dev, status.st_ino) for status in ours)
-    return Rules(tuple(options.match or ("*",)), poll_s=options.poll, stable_s=options.stable, ignore=ignore)
+    if options.move_failed is not None:
+        ours.append(_folder_for_failed(options.move_failed, options.folder))
+    return Rules(
+        tuple(options.match or ("*",)),
+        poll_s=options.poll,
+        stable_s=options.stable,
+        ignore=frozenset((status.st_dev, status.st_ino) for status in ours),
+        laser_nm=options.laser,
+        newest=_newest(options.backlog),
+        move_failed=None if options.move_failed is None else str(options.move_failed),
+    )
 
 
-class Display(Protocol):
-    """Where answers and notes are shown."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *exc: object) -> None: ...
-
-    def show(self, event: Reading | Fault, said: Record) -> None:
-        """Show one answer, which is in the journal by now."""
-
-    def note(self, text: str) -> None:
-        """Show one line about the source."""
-
-
-class Lines:
-    """One line of JSON an answer; notes go to standard error."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """Every line is written at once."""
-
-    def show(self, event: Reading | Fault, said: Record) -> None:  # noqa: ARG002 - the record says it all
-        """Write one line to standard output."""
-        from raman_edge.record import encode  # noqa: PLC0415 - loaded by now
-
-        write(encode(said))
-
-    def note(self, text: str) -> None:
-        """Write one line to standard error."""
-        say(text)
-
-
-class OnScreen:
-    """The live screen."""
-
-    def __init__(self, folder: str, model: Model, library: Library) -> None:
-        from raman_edge.ui.live import Screen  # noqa: PLC0415 - rich, only on a terminal
-
-        self._screen = Screen(source=folder, model=model, library=library)
-        self._shown = ExitStack()
-
-    def __enter__(self) -> Self:
-        self._shown.enter_context(self._screen)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._shown.close()
-
-    def show(self, event: Reading | Fault, said: Record) -> None:  # noqa: ARG002 - a screen draws the spectrum itself
-        """Draw one answer."""
-        self._screen.show(event)
-
-    def note(self, text: str) -> None:
-        """Show one line at the foot of the screen."""
-        self._screen.note(text)
+def _folder_for_failed(path: Path, watched: str) -> os.stat_result:
+    """Make the folder that failed files go to, where there is none."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        status = path.stat()
+        same = os.path.samestat(status, os.stat(watched))  # noqa: PTH116 - the folder as it was given
+    except OSError as error:
+        msg = f"failed files cannot be moved to {str(path)!r}: {error.strerror}. Give a folder that you may write to with --move-failed"
+        raise ConfigError(msg) from error
+    if same:
+        msg = f"failed files cannot be moved to {str(path)!r}: it is the watched folder itself. Give another one with --move-failed"
+        raise ConfigError(msg)
+    return status

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from raman_edge.errors import OutputError
 
@@ -28,14 +29,19 @@ class Pipe:
     name = "standard output"
     remembers = False
 
-    def __init__(self, fd: int | None) -> None:
-        """``fd`` is where to write; None is nowhere."""
+    def __init__(self, fd: int | BinaryIO | None) -> None:
+        """``fd`` is where to write, or what stands in for it; None is nowhere."""
         self._fd = fd
 
     @classmethod
     def standard_output(cls) -> Pipe:
-        """Return the process's own; a process without one (``>&-``) writes nowhere."""
-        return cls(None if sys.stdout is None else sys.stdout.fileno())
+        """Return the process's own, or what a caller has put in its place; a process without one (``>&-``) writes nowhere."""
+        if sys.stdout is None:
+            return cls(None)
+        try:
+            return cls(sys.stdout.fileno())
+        except io.UnsupportedOperation:
+            return cls(sys.stdout.buffer)
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +64,9 @@ class Pipe:
             raise OutputError(msg) from error
 
 
-def _write(fd: int, data: memoryview) -> int:
+def _write(fd: int | BinaryIO, data: memoryview) -> int:
+    if not isinstance(fd, int):
+        return fd.write(data)
     try:
         return os.write(fd, data)
     except BlockingIOError:  # whoever shares the pipe has made it so

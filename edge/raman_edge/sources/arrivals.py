@@ -1,4 +1,4 @@
-"""Which files were renamed into place, as Linux tells (inotify(7)): those need no waiting, they came whole.
+"""What Linux tells of a folder (inotify(7)): that something came, and which files were renamed into place: those came whole.
 
 Only a hint. Events get lost without a word (a full queue, a folder that was replaced, no
 watches left), and a network file system has none for what others do; a file without its
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import struct
 import sys
 from typing import TYPE_CHECKING
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+CLOSE_WRITE = 0x8
 MOVED_TO = 0x80
+CREATE = 0x100
 IGNORED = 0x8000
 """The kernel has dropped a watch, with its folder."""
 HEADER = struct.Struct("iIII")
@@ -49,10 +52,23 @@ class Arrivals:
         if self._fd < 0:
             return
         for folder in folders:
-            watch = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), MOVED_TO)
+            watch = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), CLOSE_WRITE | MOVED_TO | CREATE)
             if watch < 0:
                 return  # no watches left, or the folder is gone
             self._folders[watch] = folder
+
+    @property
+    def listening(self) -> bool:
+        """Whether anything is ever told."""
+        return self._fd >= 0
+
+    def pending(self) -> bool:
+        """Whether something came since :meth:`take`."""
+        if self._fd < 0:
+            return False
+        waiting = select.poll()
+        waiting.register(self._fd, select.POLLIN)
+        return bool(waiting.poll(0))
 
     def take(self) -> set[str]:
         """Return the paths that were renamed into place since the last call."""

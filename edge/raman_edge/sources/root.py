@@ -12,6 +12,8 @@ from raman_edge.sources.scan import Rules, Scan, scan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from raman_edge.sources.scan import Candidate
+
 
 class Root:
     """A watched folder and what was last said of its state; ``note`` is told once of every change."""
@@ -33,11 +35,11 @@ class Root:
             msg = f"folder {self.path!r} cannot be watched: {error.strerror}. Give a folder that exists and that you may read"
             raise SourceUnavailable(msg) from error
 
-    def look(self) -> Scan | None:
-        """Return what lies in the folder now, or None while it cannot be read."""
+    def look(self, meet: Callable[[Candidate], None]) -> Scan | None:
+        """Tell of every file that lies in the folder now; None while it cannot be read."""
         try:
             identity = _identity(self.path)
-            found = scan(self.path, self._rules)
+            found = scan(self.path, self._rules, meet)
         except OSError as error:
             if self._missing != (why := error.strerror or type(error).__name__):
                 self._note(f"folder {self.path!r} cannot be read ({why}); waiting for it")

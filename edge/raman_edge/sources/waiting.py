@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
     from raman_edge.sources.scan import Candidate, Signature
 
@@ -56,9 +56,11 @@ class WaitingRoom:
     def __init__(self) -> None:
         self._files: dict[str, Waiting] = {}
 
-    def keep(self, paths: Iterable[str]) -> None:
+    def __bool__(self) -> bool:
+        return bool(self._files)
+
+    def keep(self, there: Collection[str]) -> None:
         """Forget all files but these: the others are gone or answered."""
-        there = set(paths)
         self._files = {path: state for path, state in self._files.items() if path in there}
 
     def enter(self, candidate: Candidate, *, moved: bool) -> Waiting:

@@ -102,6 +102,12 @@ class Screen:
         elif text:
             self.console.print(safe_text(text, ascii_only=self._ascii_only), markup=False, soft_wrap=True)
 
+    def using(self, model: Model, library: Library) -> None:
+        """Name another model from now on."""
+        with self._changing:
+            self.state = replace(self.state, model=ModelFacts.of(model, library))
+        self._news.set()
+
     def _draw_until_stopped(self) -> None:
         """Draw when there is news, when the size has changed, and every few seconds."""
         drawn: tuple[ScreenState, tuple[int, int]] | None = None

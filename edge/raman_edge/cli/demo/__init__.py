@@ -13,21 +13,23 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from raman_edge.cli import deliver
 from raman_edge.cli import options as shared
-from raman_edge.cli import watch
-from raman_edge.cli.output import is_terminal
+from raman_edge.cli.output import is_terminal, say
 from raman_edge.cli.signals import stopping
 from raman_edge.errors import ConfigError, OutputError
 
 if TYPE_CHECKING:
     from raman_edge.cli.demo.instrument import Instrument
+    from raman_edge.cli.display import Display
+    from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
-    from raman_edge.cli.watch import Display
     from raman_edge.journal import Journal
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
     from raman_edge.record import Record
+    from raman_edge.sinks.deliveries import Deliveries
     from raman_edge.spectrum import Fault
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
@@ -56,32 +58,39 @@ def run(options: argparse.Namespace) -> int:
     """Run the demo to its end and print what was dropped beside what was answered."""
     seconds = _seconds(options)
     with stopping() as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
-        model, library = shared.opened(options)
+        from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
+
+        naming = Naming.opened(options)
+        model, library = naming.model, naming.library
         from raman_edge.cli.demo import exposures, summary  # noqa: PLC0415 - numpy and rich, once the arguments are known to be good
         from raman_edge.cli.demo.instrument import Instrument  # noqa: PLC0415
+        from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
         from raman_edge.journal import Journal  # noqa: PLC0415
 
         incoming = Path(folder) / "incoming"
         incoming.mkdir()
         instrument = Instrument(exposures.plan(model.card.recipe.axis, library), incoming, seconds, stop.event)
         on_screen = is_terminal() and not options.json
-        shown: Display = watch.OnScreen(TITLE, model, library) if on_screen else watch.Lines()
+        shown: Display = OnScreen(TITLE, model, library) if on_screen else NotesOnly()
         with Journal.open(Path(folder) / "journal.sqlite3") as journal:
-            _watch(instrument, model, library, journal, stop, Witness(shown, instrument, model, library, options.svg))
+            witness = Witness(shown, instrument, naming, options.svg)
+            with deliver.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
+                _watch(instrument, naming, journal, stop, witness, deliveries)
             rows = summary.compare(instrument.dropped, journal)
     summary.print_summary(rows, to_stdout=on_screen)
     return stop.code(UNANSWERED if summary.unanswered(rows) else 0)
 
 
-def _watch(instrument: Instrument, model: Model, library: Library, journal: Journal, stop: Stop, display: Display) -> None:
+def _watch(instrument: Instrument, naming: Naming, journal: Journal, stop: Stop, display: Display, deliveries: Deliveries) -> None:
     """Answer what the instrument drops, by the very code of ``watch``, until it has finished or a signal comes."""
-    from raman_edge.record import config_id  # noqa: PLC0415 - with the model
+    from raman_edge.cli.display import Onlooker  # noqa: PLC0415 - with the model
+    from raman_edge.ingest import follow  # noqa: PLC0415
     from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
 
-    memory = journal.memory(model.sha256, config_id(model))
+    memory = journal.memory(naming.means.model.sha256, naming.means.config)
     source = FolderSource(instrument.folder, memory, stop=stop.event, note=display.note)
-    with source, display, instrument:
-        watch.follow(source, model, library, journal, display)
+    with source, display, instrument, naming.crew as crew:
+        follow(source, crew, naming.means, journal, Onlooker(display, deliveries))
 
 
 def _seconds(options: argparse.Namespace) -> float:
@@ -99,11 +108,11 @@ def _seconds(options: argparse.Namespace) -> float:
 class Witness:
     """A display that tells the instrument of every answer and, if asked to, leaves a picture of the last screen."""
 
-    def __init__(self, display: Display, instrument: Instrument, model: Model, library: Library, picture: Path | None) -> None:
+    def __init__(self, display: Display, instrument: Instrument, naming: Naming, picture: Path | None) -> None:
         from raman_edge.ui.state import ModelFacts, ScreenState  # noqa: PLC0415 - rich
 
         self._display, self._instrument, self._picture = display, instrument, picture
-        self._state = ScreenState(TITLE, ModelFacts.of(model, library))
+        self._state = ScreenState(TITLE, ModelFacts.of(naming.model, naming.library))
 
     def __enter__(self) -> Self:
         self._display.__enter__()
@@ -125,6 +134,10 @@ class Witness:
     def note(self, text: str) -> None:
         """Show one line about the source."""
         self._display.note(text)
+
+    def using(self, model: Model, library: Library) -> None:
+        """Show what names the spectra from now on."""
+        self._display.using(model, library)
 
     def _draw(self, path: Path) -> None:
         """Write the last screen of this run as an SVG file: the frame a terminal of that size would have shown."""

@@ -92,7 +92,7 @@ def _tell(
         if _for_a_person(options):
             say(f"{fault.origin.path}: {fault.why}")
         else:
-            write(record.encode(record.of(fault, model)))
+            write(record.encode(record.of(fault, record.means(model, library, options.laser))))
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -1,0 +1,105 @@
+"""Where a person sees what a running source gives; a pipe is a sink instead, fed from the journal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+from raman_edge.cli.output import say
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from raman_edge.library import Library
+    from raman_edge.model import Model
+    from raman_edge.pipeline import Reading
+    from raman_edge.record import Record
+    from raman_edge.sinks.deliveries import Deliveries
+    from raman_edge.spectrum import Fault
+
+
+class Display(Protocol):
+    """Where answers and notes are shown."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def show(self, event: Reading | Fault, said: Record) -> None:
+        """Show one answer, which is in the journal by now."""
+
+    def note(self, text: str) -> None:
+        """Show one line about the source."""
+
+    def using(self, model: Model, library: Library) -> None:
+        """Show what names the spectra from now on."""
+
+
+class NotesOnly:
+    """Notes go to standard error; the answers go where the sinks take them."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Nothing is held open."""
+
+    def show(self, event: Reading | Fault, said: Record) -> None:
+        """Show nothing."""
+
+    def note(self, text: str) -> None:
+        """Write one line to standard error."""
+        say(text)
+
+    def using(self, model: Model, library: Library) -> None:
+        """Show nothing."""
+
+
+class OnScreen:
+    """The live screen."""
+
+    def __init__(self, source: str, model: Model, library: Library) -> None:
+        from raman_edge.ui.live import Screen  # noqa: PLC0415 - rich, only on a terminal
+
+        self._screen = Screen(source=source, model=model, library=library)
+        self._shown = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._shown.enter_context(self._screen)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._shown.close()
+
+    def show(self, event: Reading | Fault, said: Record) -> None:  # noqa: ARG002 - a screen draws the spectrum itself
+        """Draw one answer."""
+        self._screen.show(event)
+
+    def note(self, text: str) -> None:
+        """Show one line at the foot of the screen."""
+        self._screen.note(text)
+
+    def using(self, model: Model, library: Library) -> None:
+        """Name the model in the heading."""
+        self._screen.using(model, library)
+
+
+class Onlooker:
+    """Counts answers, hands them to a display and wakes the sinks; the run ends when one of them says that it cannot go on."""
+
+    def __init__(self, display: Display, deliveries: Deliveries) -> None:
+        self.tally: Counter[str] = Counter()
+        """How many answers there were of each decision, faults among them."""
+        self._display, self._deliveries = display, deliveries
+
+    def show(self, event: Reading | Fault, said: Record) -> None:
+        """Count and show one answer."""
+        self.tally[getattr(said, "decision", "fault")] += 1
+        self._display.show(event, said)
+
+    def pulse(self, waiting: int) -> bool:
+        """Tell the sinks that there is something new, and how many files wait."""
+        self._deliveries.waiting(waiting)
+        self._deliveries.wake()
+        return self._deliveries.failure() is not None

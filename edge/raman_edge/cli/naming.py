@@ -1,0 +1,37 @@
+"""What a running command names spectra with, opened together: model, library, what a record says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raman_edge.cli import options as shared
+
+if TYPE_CHECKING:
+    import argparse
+
+    from raman_edge.crew import Crew
+    from raman_edge.library import Library
+    from raman_edge.model import Model
+    from raman_edge.record import Means
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Naming:
+    """A model and its library, and how they are called in records."""
+
+    model: Model
+    library: Library
+    means: Means
+    crew: Crew
+
+    @classmethod
+    def opened(cls, options: argparse.Namespace) -> Naming:
+        """Open what the options name; whatever is wrong with it is raised, and nothing is half opened."""
+        model, library = shared.opened(options)
+        from raman_edge import record  # noqa: PLC0415 - numpy, after its threads were limited
+        from raman_edge.crew import Crew  # noqa: PLC0415 - with it
+
+        path, _ = shared.paths(options)
+        means = record.means(model, library, getattr(options, "laser", None))
+        return cls(model, library, means, Crew(model, library, path, threads=options.threads))
