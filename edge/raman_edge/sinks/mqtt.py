@@ -166,9 +166,11 @@ class _Line:
             self._connected = not code.is_failure
             self._changed.notify_all()
 
-    def _on_disconnect(self, _: Client, __: object, ___: DisconnectFlags, code: ReasonCode, ____: Properties | None) -> None:
-        hint = f"; another program uses the client id {self._broker.client_id}, give one with ?client=" if "taken over" in str(code) else ""
-        self._lost(f"the connection is lost ({code}){hint}")
+    def _on_disconnect(self, _: Client, __: object, flags: DisconnectFlags, code: ReasonCode, ____: Properties | None) -> None:
+        why = f"it ends the connection ({code})" if flags.is_disconnect_packet_from_server else "the connection is lost"
+        self._lost(
+            f"{why}. Where that happens often another program may use the client id {self._broker.client_id}: give one with ?client="
+        )
 
     def _on_publish(self, _: Client, __: object, number: int, code: ReasonCode, ___: Properties | None) -> None:
         if code.is_failure:
