@@ -51,7 +51,7 @@ class Mosquitto:
     def start(self) -> Self:
         """Start it and wait until it listens."""
         with (self.folder / "log").open("ab") as log:
-            called = [program("mosquitto"), "-c", self.folder / "mosquitto.conf"]
+            called = [program("mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
             self._process = subprocess.Popen(called, stdout=log, stderr=log)
         sinking.wait_until(self._listens, "a broker that listens")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import signal
@@ -38,6 +39,11 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def holds(path: Path, lines: int) -> bool:
+    """Whether the file has so many lines."""
+    return path.exists() and path.read_bytes().count(b"\n") >= lines
+
+
 def test_everything_once(journal: Path, tmp_path: Path) -> None:
     """All that a journal holds goes to each output, the next call sends what has come since, and says how much."""
     names = tmp_path / "a.jsonl", tmp_path / "b.csv"
@@ -64,9 +70,9 @@ def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) ->
     """Without --once it follows what other processes write, and a signal ends it with its own code."""
     out = tmp_path / "a"
     process = command.start("deliver", "--journal", journal, "--to", f"jsonl:{out}")
-    sinking.wait_until(lambda: out.exists() and out.read_bytes().count(b"\n") == 10, "what was there")
+    sinking.wait_until(lambda: holds(out, 10), "what was there")
     sinking.write(journal, 5, first=11)
-    sinking.wait_until(lambda: out.read_bytes().count(b"\n") == 15, "what came")
+    sinking.wait_until(lambda: holds(out, 15), "what came")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60)[1].endswith(b"15 records delivered\n")
     assert process.returncode == 143
@@ -78,7 +84,7 @@ def test_killed_nothing_is_lost(large: Path, tmp_path: Path) -> None:
     call = ("deliver", "--once", "--journal", large, "--to", f"jsonl:{out}")
     for lines in (1, 900, 1800):
         process = command.start(*call)
-        sinking.wait_until(lambda least=lines: out.exists() and out.read_bytes().count(b"\n") >= least, "some lines")
+        sinking.wait_until(functools.partial(holds, out, lines), "some lines")
         process.kill()
         process.communicate()
     assert command.run(*call).returncode == 0

@@ -147,7 +147,12 @@ def test_a_file_deleted_while_it_is_written_is_written_again(kind: str, tmp_path
     """What went into a file that has no name any more counts as not sent."""
     path = tmp_path / "results"
     sync = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (sync(fd), path.unlink(missing_ok=True)))
+
+    def sync_and_delete(fd: int) -> None:
+        sync(fd)
+        path.unlink(missing_ok=True)
+
+    monkeypatch.setattr(os, "fsync", sync_and_delete)
     with pytest.raises(SinkError, match="deleted"):
         make(kind, path).send(sinking.rows(1))
 
@@ -177,7 +182,7 @@ sink.send(sinking.rows(3, first=3))
 def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -> None:
     """Where the disk takes some bytes of a batch and then no more, none of them stays; with room again all of it is written."""
     path = tmp_path / "results"
-    arguments = [sys.executable, "-c", FULL, kind, path, str(most)]
+    arguments = [sys.executable, "-c", FULL, kind, str(path), str(most)]
     environment = command.environment(PYTHONPATH=f"{command.PACKAGE_PARENT}{os.pathsep}{TESTS}")
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment, timeout=60)
     assert "cannot be written: File too large" in done.stdout
