@@ -81,16 +81,16 @@ class Journal:
         """Return what is remembered of the files answered with this model (its digest) and configuration."""
         return JournalMemory(self._database, model, config)
 
-    def records(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[str]:
-        """Give the records as their lines of JSON, newest first; ``limit`` of them at most."""
+    def records(self, limit: int | None = None, filters: Filters = ALL, *, oldest: bool = False) -> Iterator[str]:
+        """Give the records as their lines of JSON, newest or ``oldest`` first; ``limit`` of them at most."""
         with self._database.using("read") as connection:
-            for row in reading.newest_first(connection, limit, filters):
+            for row in reading.rows(connection, reading.numbers(connection, filters, limit, oldest=oldest)):
                 yield row.line
 
     def held(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[Held]:
         """Give the records with model, chain and spectrum, newest first; ``limit`` of them at most."""
         with self._database.using("read") as connection:
-            yield from reading.held(connection, limit, filters)
+            yield from reading.held(connection, reading.numbers(connection, filters, limit))
 
     def verify(self, head: str | None = None) -> Finding:
         """Read everything again and say whether it is what was written; ``head`` is a hash noted earlier."""

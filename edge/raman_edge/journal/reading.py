@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from raman_edge.journal import keys, spectra
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sized
     from datetime import datetime
 
     from raman_edge.journal.chain import Facts
@@ -48,6 +49,11 @@ class Filters:
     id: str | None = None
     """How the record's id begins."""
 
+    @property
+    def given(self) -> bool:
+        """Whether not all records are meant."""
+        return self != ALL
+
     def where(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition and its values."""
         tests: dict[str, object] = {
@@ -65,6 +71,8 @@ class Filters:
 
 
 ALL = Filters()
+AT_ONCE = 250
+"""Rows in one query; sqlite takes 999 values at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +97,32 @@ def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ..
     return tuple(_row(_facts(stored)) for stored in connection.execute(query, (seq, limit)))
 
 
-def newest_first(connection: sqlite3.Connection, limit: int | None, filters: Filters) -> Iterator[Row]:
-    """Give the rows, newest first."""
-    chosen, values = _chosen(limit, filters)
-    query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE {chosen} ORDER BY seq DESC"  # noqa: S608 - our own text
-    for stored in connection.execute(query, values):
-        yield _row(_facts(stored))
+def rows(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Row]:
+    """Give the rows of these numbers, in their order."""
+    for part in _parts(chosen):
+        query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE seq IN ({_places(part)})"  # noqa: S608 - our own text
+        found = {stored[0]: stored for stored in connection.execute(query, part).fetchall()}
+        yield from (_row(_facts(found[seq])) for seq in part if seq in found)
 
 
-def held(connection: sqlite3.Connection, limit: int | None, filters: Filters) -> Iterator[Held]:
-    """Give the rows with all that belongs to them, newest first."""
-    chosen, values = _chosen(limit, filters)
-    query = f"SELECT {keys.COLUMNS}, chain, shift, spectra.spectrum FROM {keys.WITH_SPECTRA} WHERE {chosen} ORDER BY seq DESC"  # noqa: S608
-    for *stored, chain, shift, body in connection.execute(query, values):
+def held(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Held]:
+    """Give the rows of these numbers with all that belongs to them, in their order."""
+    query = f"SELECT {keys.COLUMNS}, chain, shift, spectra.spectrum FROM {keys.WITH_SPECTRA} WHERE seq = ?"  # noqa: S608 - our own text
+    for seq in chosen:
+        *stored, chain, shift, body = connection.execute(query, (seq,)).fetchone()
         yield _held(tuple(stored), chain, shift, body)
+
+
+def numbers(connection: sqlite3.Connection, filters: Filters, limit: int | None = None, *, oldest: bool = False) -> array[int]:
+    """Return the numbers of the rows that are meant, the newest first or the ``oldest``.
+
+    They are read at once, the rows later and few at a time: a slow reader holds no old state of the journal.
+    """
+    where, values = filters.where()
+    most = -1 if limit is None else limit
+    order = "ASC" if oldest else "DESC"
+    query = f"SELECT seq FROM records WHERE {where} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - our own text
+    return array("q", (seq for (seq,) in connection.execute(query, (*values, most))))
 
 
 def count(connection: sqlite3.Connection, filters: Filters) -> int:
@@ -112,11 +132,13 @@ def count(connection: sqlite3.Connection, filters: Filters) -> int:
     return number
 
 
-def _chosen(limit: int | None, filters: Filters) -> tuple[str, tuple[object, ...]]:
-    """Return the condition that a row is one of the newest that are meant; only their numbers are sorted, not the rows."""
-    where, values = filters.where()
-    most = -1 if limit is None else limit
-    return f"seq IN (SELECT seq FROM records WHERE {where} ORDER BY seq DESC LIMIT ?)", (*values, most)  # noqa: S608 - our own text
+def _parts(chosen: array[int]) -> Iterator[array[int]]:
+    for first in range(0, len(chosen), AT_ONCE):
+        yield chosen[first : first + AT_ONCE]
+
+
+def _places(values: Sized) -> str:
+    return ",".join("?" * len(values))
 
 
 def _facts(stored: keys.Stored) -> Facts:

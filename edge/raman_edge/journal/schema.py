@@ -16,6 +16,8 @@ APPLICATION = 0x52454A31
 """``application_id`` of our files: "REJ1"; another program's database is refused, not filled."""
 PAGE_BYTES = 8192
 """Page of a new journal: rows of 1 to 3 kB waste half of a smaller one, and every commit writes whole pages."""
+WAL_BYTES = 16 * 2**20
+"""The write-ahead log becomes no larger than this again, whatever it grew to while a reader held an old state."""
 MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (schema_1.migrate, schema_2.migrate)
 """``MIGRATIONS[n]`` takes a journal from schema n to n + 1; schema 0 is an empty file."""
 SCHEMA = len(MIGRATIONS)
@@ -28,6 +30,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     if version < SCHEMA:
         _migrate(connection)
 

@@ -1,0 +1,119 @@
+"""``raman-edge journal export``: records as a table or as lines of JSON, or one spectrum as two columns."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+from contextlib import contextmanager, suppress
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from raman_edge.cli import options as shared
+from raman_edge.cli.journal import filters
+from raman_edge.cli.output import is_terminal, say, write, write_text
+from raman_edge.errors import OutputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from raman_edge.journal import Journal
+
+NO_SPECTRUM = 65
+
+
+def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the action to the parser."""
+    one = actions.add_parser(
+        "export",
+        help="records as CSV or JSON lines, or one spectrum as two columns",
+        description="Write records, the oldest first, or one spectrum. CSV is in UTF-8, its first line names the columns. Text that a "
+        "spreadsheet would run as a formula (it begins with = + - @) gets an apostrophe in front in CSV; JSON lines are the records as "
+        "they went out, unchanged.",
+        epilog=_columns(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    what = one.add_mutually_exclusive_group(required=True)
+    what.add_argument("--format", choices=("csv", "jsonl"), help="records as a table, or a JSON object a line")
+    what.add_argument("--spectrum", type=filters.beginning, metavar="ID", help="the spectrum of that record, which `identify` reads again")
+    one.add_argument("--out", type=Path, metavar="FILE", help="write it there, whole or not at all; default: standard output")
+    filters.add(one)
+    shared.add_journal(one)
+    one.set_defaults(action=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write what was asked for; 65 where the spectrum is not kept."""
+    with shared.opened_journal(options, create=False) as journal:
+        lines = _spectrum(journal, options.spectrum) if options.spectrum else _records(journal, options)
+        if lines is None:
+            say("its spectrum is not in the journal: it was a fault, or the spectrum was taken away or never kept")
+            return NO_SPECTRUM
+        if options.out and options.out.exists() and options.out.samefile(journal.path):
+            raise OutputError(f"{str(options.out)!r} is the journal itself: give another place with --out")
+        with _writer(options.out) as put:
+            for line in lines:
+                put(line)
+    return 0
+
+
+def _records(journal: Journal, options: argparse.Namespace) -> Iterator[str]:
+    lines = journal.records(None, filters.of(options), oldest=True)
+    return lines if options.format == "jsonl" else _table(lines)
+
+
+def _table(lines: Iterator[str]) -> Iterator[str]:
+    """Give the rows of the table; each may be several lines, where a name holds a line's end."""
+    from raman_edge import record  # noqa: PLC0415 - JSON lines are passed on without being read
+    from raman_edge.cli.journal import table  # noqa: PLC0415
+
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="")
+    for cells in chain([[*table.COLUMNS]], (table.row(record.decode(line)) for line in lines)):
+        rows.writerow(cells)
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+
+
+def _spectrum(journal: Journal, beginning: str) -> Iterator[str] | None:
+    held = filters.one(journal, beginning)
+    if held.spectrum is None:
+        return None
+    shifts, counts = held.spectrum.axis.shift.tolist(), held.spectrum.counts.tolist()
+    points = (f"{shift!r},{count!r}" for shift, count in zip(shifts, counts, strict=True))
+    return iter(("Raman shift (cm-1),Intensity (counts)", *points))
+
+
+@contextmanager
+def _writer(out: Path | None) -> Iterator[Callable[[str], None]]:
+    """Give what writes one line: to standard output, or to a file that appears when it is whole."""
+    if out is None:
+        yield write_text if is_terminal() else lambda line: write(line.encode())
+        return
+    part = out.with_name(f".{out.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield partial(_put, file)
+        part.replace(out)
+    except OSError as error:
+        msg = f"{str(out)!r} cannot be written: {error.strerror or error}. Give another place with --out"
+        raise OutputError(msg) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _put(file: IO[bytes], line: str) -> None:
+    file.write(line.encode() + b"\n")
+
+
+def _columns() -> str:
+    from raman_edge.cli.journal import table  # noqa: PLC0415
+
+    width = max(map(len, table.COLUMNS))
+    return "\n".join(["columns of CSV:", *(f"  {name:{width}}  {what}" for name, what in table.COLUMNS.items())])
