@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MEMORY, PATIENCE_S = 1 << 30, 3.0
-WRONG = {
+WRONG: dict[str, dict[str, tuple[str, int, *tuple[int, ...]]]] = {
     ".wdf": {"a block of size 0": ("<Q", 520, 0), "2**29 spectra": ("<QQ", 0x40, 2**29, 2**29), "a Latin-1 name": ("<H", 0xD0, 0xE8E9)},
     ".0": {"a parameter of length -4": ("<h", 510, -4), "2**30 blocks": ("<i", 16, 2**30)},
 }

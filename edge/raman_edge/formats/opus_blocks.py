@@ -75,7 +75,7 @@ def directory(file: Binary) -> list[Block]:
         msg = f"byte 16: a directory of {most} blocks; expected 1 to {_MOST_BLOCKS}: the header is damaged, copy the file again"
         raise FormatError(msg)
     file.need(start, most * _ENTRY, f"directory of {most} blocks")
-    found = []
+    found: list[Block] = []
     for at in range(start, start + most * _ENTRY, _ENTRY):
         code, words, place = (file.integer("I", at + 4 * k, "directory") for k in range(3))
         if place == 0:

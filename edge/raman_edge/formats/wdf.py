@@ -115,8 +115,9 @@ def _counted(file: Binary) -> tuple[int, int]:
     if collected == 0:
         msg = f"byte 72: 0 of {file.integer('Q', 0x40, 'spectra')} spectra were collected: is it still being measured?"
         raise FormatError(msg)
-    if file.integer("I", 0x58, "x list") != points or file.integer("I", 0x54, "y list") != 1:
-        msg = "byte 84: an image of the detector; expected spectra: save the measurement as spectra from WiRE"
+    axis = file.integer("I", 0x58, "length of the axis")
+    if axis != points:
+        msg = f"byte 88: {points} counts on an axis of {axis} points, as an image of the detector has; expected spectra: save those"
         raise FormatError(msg)
     check_points(points)
     check_spectra(collected, collected * points)

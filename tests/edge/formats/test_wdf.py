@@ -111,7 +111,7 @@ def test_other_units_are_converted_with_the_laser_of_the_header(unit: int, x: np
         (WdfFile(SHIFT, [COUNTS], unit=12), "the axis is in s; expected Raman shift"),
         (WdfFile(SHIFT, [COUNTS], unit=99), "the axis is in unit 99"),
         (WdfFile(SHIFT, [COUNTS], flags=1), "its own axis, which is not supported"),
-        (WdfFile(SHIFT, [COUNTS], y_list=2), "an image of the detector"),
+        (WdfFile(SHIFT, [COUNTS], y_list=2), "40 counts on an axis of 20 points, as an image of the detector has"),
         (WdfFile(SHIFT, [COUNTS], leave_out="DATA"), "block DATA is not there; expected 160 bytes: it is cut short"),
         (WdfFile(SHIFT, [COUNTS], leave_out="XLST"), "block XLST is not there"),
         (WdfFile(SHIFT[:8], [COUNTS[:8]]), "8 points a spectrum"),

@@ -77,6 +77,7 @@ def recognises(data: bytes) -> bool:
     if len(data) < _SNIFFED or data[1] not in {NEW_LITTLE, NEW_BIG, OLD}:
         return False
     file = Binary(data[:_SNIFFED], order(data[1]))
+    counts: tuple[float, ...]
     if data[1] == OLD:
         points, first, last = (file.real("f", at, "header") for at in (4, 8, 12))
         units, counts = (data[16], data[17]), (points,)
