@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import is_terminal, write
+from raman_edge.cli.output import is_terminal, write, write_text
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,12 +38,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Tell every finding; 1 where something is wrong."""
-    show = _as_json if options.json or not is_terminal() else _as_text()
-    level = "ok"
+    as_json = options.json or not is_terminal()
+    show = _as_json if as_json else _as_text()
+    levels: Counter[str] = Counter()
     for finding in _findings(options):
         show(finding)
-        level = finding.level if finding.level == "wrong" else level
-    return WRONG if level == "wrong" else 0
+        levels[finding.level] += 1
+    if not as_json:
+        said = [f"{levels['wrong']} wrong" if levels["wrong"] else "nothing wrong", f"{levels['warning']} to be looked after"]
+        write_text("")
+        write_text(f"{', '.join(said[: 1 + bool(levels['warning'])])}")
+    return WRONG if levels["wrong"] else 0
 
 
 def _findings(options: argparse.Namespace) -> Iterator[Finding]:
@@ -57,7 +63,7 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
         yield ok("settings", f"read from {', '.join(map(str, read))}" if read else "no file; the defaults")
     except ConfigError as error:
         for line in error.args:
-            yield wrong("settings", line, "correct the file or variable; until then the rest is looked at without them")
+            yield wrong("settings", line, "correct it; the rest is looked at without it")
         merged = watch.merge_nothing(options)
     yield from doctor.examine(_asked(merged))
 

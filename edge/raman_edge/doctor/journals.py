@@ -88,7 +88,7 @@ def room(free: int, a_day: float | None) -> Finding:
     lasts = "" if days is None else f", which lasts {_duration(days * DAY_S)} at the rate of the last week"
     found = f"{free / 2**30:.1f} GiB free{lasts}"
     if free < FULL_BYTES:
-        return wrong("disk", found, "make room: without it nothing can be recorded, and nothing is answered")
+        return wrong("disk", f"{free / 2**20:.1f} MiB free", "make room: without it nothing can be recorded, and nothing is answered")
     if free < LOW_BYTES or (days is not None and days < LOW_DAYS):
         return warning("disk", found, "make room, or name a larger disk with --journal")
     return ok("disk", found)
