@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"WDF1", "a Renishaw WDF file with a damaged header, or without the rest of it"),
-    (b"\x0a\x0a\xfe\xfe", "a Bruker OPUS file with a damaged header, or without the rest of it"),
+    (b"WDF1", "a Renishaw WDF file with a damaged header, cut short or still being written"),
+    (b"\x0a\x0a\xfe\xfe", "a Bruker OPUS file with a damaged header, cut short or still being written"),
     (b"WIT_PR", "a WITec project, which is not supported"),
     (b"Andor Technology Multi-Channel File", "an Andor SIF file, which is not supported"),
     (b"%PDF", "a PDF document, not a spectrum"),
@@ -47,7 +47,7 @@ def binary_kind(data: bytes) -> str | None:
         if data.startswith(magic):
             return kind
     if len(data) > 1 and data[1] in _SPC_VERSIONS and 0 in data[:64]:
-        return "a Galactic SPC file with a damaged header, or without the rest of it"
+        return "a Galactic SPC file with a damaged header, cut short or still being written"
     return None
 
 

@@ -42,9 +42,9 @@ READ = {
 }
 """Points, exposure (s) and laser (nm) of the files that hold a Raman spectrum; None is what the file does not tell."""
 REFUSED = {
-    "galactic_spc/m_xyxy.spc": "the axis is 'mass (m/z)' and the values are arbitrary intensity",
-    "galactic_spc/s_evenx.spc": "the axis is 'wavenumber (cm-1)' and the values are absorbance",
-    "galactic_spc/s_xy.spc": "the axis is 'time (minutes)' and the values are arbitrary intensity",
+    "galactic_spc/m_xyxy.spc": "the axis is 'mass (m/z)' and the values are 'Abundance'",
+    "galactic_spc/s_evenx.spc": "the axis is 'wavenumber (cm-1)' and the values are 'absorbance'",
+    "galactic_spc/s_xy.spc": "the axis is 'time (minutes)' and the values are 'arbitrary intensity'",
 }
 """What the one line says of the files that are no Raman spectrum by their own codes."""
 

@@ -167,13 +167,15 @@ def test_the_laser_of_the_log(log: bytes, nm: str | None) -> None:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2), "'wavenumber (cm-1)' and the values are absorbance: no Raman spectrum"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2), "'wavenumber (cm-1)' and the values are 'absorbance': no Raman"),
         (SpcFile([SHIFT], [COUNTS], x_unit=9), "'mass (m/z)'"),
         (SpcFile([SHIFT], [COUNTS], x_unit=5), "'time (minutes)'"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=0, method=10), "'arbitrary' and the values are counts, of a NMR spectrum"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=0, method=10), "'arbitrary' and the values are 'counts', of a NMR spectrum"),
         (SpcFile([SHIFT], [COUNTS], x_unit=0, flags=2), "of a chromatogram"),
         (SpcFile([SHIFT], [COUNTS], x_unit=3, y_unit=128), "transmission"),
         (SpcFile([SHIFT], [COUNTS], x_unit=0, label=b"Voltage\x1b[31m\0\0\0"), r"'Voltage\x1b[31m'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=0, label=b"\0Absorbance\0\0"), "the values are 'Absorbance'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=0, label=b"cm\0%T\0\0"), "the axis is 'cm' and the values are '%T'"),
         (SpcFile([np.arange(40.0)], [COUNTS], x_unit=17), "the axis is in pixels"),
         (SpcFile([np.arange(40.0)], [COUNTS], x_unit=0), "the axis has no unit and runs from 0 to 39"),
         (SpcFile([SHIFT + 9000], [COUNTS]), "runs from 9200 to 9687.5 cm-1"),

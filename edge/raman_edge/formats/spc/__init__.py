@@ -55,7 +55,7 @@ class Spc:
         head = header(file)
         kind, factor = _axis(head)
         said = pairs(log(file, head))
-        meta = {**said, **described(file, head), "format": self.name, "counts in": Y_UNITS[head.y_unit]}
+        meta = {**said, **described(file, head), "format": self.name, "counts in": head.y_label or Y_UNITS[head.y_unit]}
         known = _facts(said).or_laser(document.laser_nm)
         return stacked(_traces(file, head, kind, factor, known), origin, meta)
 
@@ -78,11 +78,12 @@ def _axis(head: Header) -> tuple[Role | None, float]:
     if label in AXIS_ROLES:
         return label, 1.0
     method = head.method or (2 if head.flags & CHROMATOGRAM else 0)
-    x, y = head.x_label or X_UNITS[head.x_unit], Y_UNITS[head.y_unit]
-    if method in METHODS_NOT_RAMAN or head.y_unit not in Y_RAMAN or head.x_unit not in UNNAMED.union(AXES) or label is Role.OTHER:
+    x, y = head.x_label or X_UNITS[head.x_unit], head.y_label or Y_UNITS[head.y_unit]
+    other = Role.OTHER in {label, role(head.y_label)}
+    if other or method in METHODS_NOT_RAMAN or head.y_unit not in Y_RAMAN or head.x_unit not in UNNAMED.union(AXES):
         kind = f", of a {METHODS[method]}" if method in METHODS_NOT_RAMAN else ""
         msg = (
-            f"byte 28: the axis is {safe(x)} and the values are {y}{kind}: no Raman spectrum; expected a Raman shift (cm-1), "
+            f"byte 28: the axis is {safe(x)} and the values are {safe(y)}{kind}: no Raman spectrum; expected a Raman shift (cm-1), "
             "a wavelength or a wavenumber, and counts: take the Raman file of the sample"
         )
         raise FormatError(msg)

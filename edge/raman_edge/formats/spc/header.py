@@ -30,6 +30,7 @@ _SNIFFED = 32
 """Bytes that tell an SPC file."""
 _MOST = 1 << 27
 """Subfiles, points or bytes beyond which this is something else: four letters of text are more."""
+_LOG_HEAD = 64
 _MAX_LOG = 65_536
 """Bytes of the log's text that are kept."""
 
@@ -55,7 +56,8 @@ class Header:
     y_unit: int
     z_unit: int
     x_label: str
-    """Overrides the unit; empty where there is none."""
+    y_label: str
+    """Override the units; empty where there are none."""
     z_step: float
     """Distance of evenly spaced subfiles; 0 where their own headers tell."""
     log_at: int
@@ -101,6 +103,7 @@ def header(file: Binary) -> Header:
 def _new(file: Binary) -> Header:
     file.need(0, NEW_BYTES, "header")
     flags = file.data[0]
+    x_label, y_label = _labels(file, 218) if flags & LABELS else ("", "")
     return Header(
         version=file.data[1],
         flags=flags,
@@ -113,7 +116,8 @@ def _new(file: Binary) -> Header:
         x_unit=file.data[28],
         y_unit=file.data[29],
         z_unit=file.data[30],
-        x_label=file.text(218, 20) if flags & LABELS else "",
+        x_label=x_label,
+        y_label=y_label,
         z_step=file.real("f", 312, "z step"),
         log_at=file.integer("I", 248, "place of the log"),
     )
@@ -123,6 +127,7 @@ def _old(file: Binary) -> Header:
     file.need(0, OLD_BYTES, "header")
     flags, year = file.data[0], file.integer("H", 18, "year")
     labelled = flags & LABELS or TEXT_LABELS in {file.data[16], year >> 12}
+    x_label, y_label = _labels(file, 194) if labelled else ("", "")
     exponent = file.integer("h", 2, "exponent")
     return Header(
         version=OLD,
@@ -136,10 +141,17 @@ def _old(file: Binary) -> Header:
         x_unit=file.data[16],
         y_unit=file.data[17],
         z_unit=year >> 12,
-        x_label=file.text(194, 20) if labelled else "",
+        x_label=x_label,
+        y_label=y_label,
         z_step=0.0,
         log_at=0,
     )
+
+
+def _labels(file: Binary, at: int) -> tuple[str, str]:
+    """Return the names of x and y, each ended by a zero."""
+    x, _, rest = file.data[at : at + 30].partition(b"\0")
+    return file.text(at, len(x)), file.text(at + 30 - len(rest), len(rest))
 
 
 def _whole(points: float) -> int:
@@ -186,8 +198,8 @@ def log(file: Binary, head: Header) -> list[str]:
     at = head.log_at
     if at < NEW_BYTES:
         return []
-    size = file.integer("I", at, "log")
-    text = file.integer("I", at + 8, "log")
+    file.need(at, _LOG_HEAD, "header of the log")
+    size, text = file.integer("I", at, "size of the log"), file.integer("I", at + 8, "place of its text")
     if at + size > file.size:
         msg = f"byte {at}: a log of {size} bytes; the file ends at byte {file.size}: {CUT_SHORT}"
         raise FormatError(msg)
