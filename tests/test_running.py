@@ -12,6 +12,7 @@ from pathlib import Path
 
 import build
 import pytest
+from raman_edge.errors import ConfigError
 from raman_edge.settings import toml, watch
 from raman_edge.settings.watch import Settings
 
@@ -100,7 +101,7 @@ def test_the_readme_shows_messages_as_they_are() -> None:
     """What is shown of a wrong file is what the program says of it."""
     shown = re.findall(r"^    raman-edge: (.*)$", README, re.MULTILINE)
     document = toml.parse(b"\n\nstabel_s = 3\n\n\n\npoll_s = 0", "/etc/raman-edge/config.toml")
-    with pytest.raises(toml.ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         toml.convert(document, Settings)
     assert tuple(shown) == caught.value.args
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -209,10 +210,11 @@ def test_a_terminal_gets_lines_for_a_person(box: Box) -> None:
     text = written.decode()
     assert code == 1
     assert "\x1b[31mnone" not in text
-    lines = [line.strip() for line in text.splitlines()]
-    (place,) = [number for number, line in enumerate(lines) if "wrong" in line]
-    assert "folder" in lines[place]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line).strip() for line in text.splitlines()]
+    (place,) = [number for number, line in enumerate(lines) if line.startswith("wrong")]
+    assert lines[place].split()[1] == "folder"
     assert "what to do" in "".join(lines[place + 1 : place + 4])
+    assert lines[-1].startswith("1 wrong")
 
 
 def test_a_narrow_terminal_shows_all_of_it(box: Box) -> None:

@@ -37,8 +37,8 @@ def run(options: argparse.Namespace) -> int:
     lines = {key: _line(key, setting) for key, setting in settings.items()}
     widest = max(map(len, lines.values()))
     for key, setting in settings.items():
-        told = options.origin and setting.value is not None
-        write_text(f"{lines[key]:<{widest}}  # {setting.origin}" if told else lines[key])
+        with_origin = options.origin and setting.value is not None
+        write_text(f"{lines[key]:<{widest}}  # {setting.origin}" if with_origin else lines[key])
     return 0
 
 
