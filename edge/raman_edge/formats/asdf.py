@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.table import MAX_ROWS
+from raman_edge.formats.table import MAX_LINE, MAX_ROWS
 from raman_edge.formats.text import safe
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def ordinates(rows: Sequence[Row]) -> Ordinates:
     checks: list[tuple[int, float, int]] = []
     differences = False
     for number, line in rows:
+        _refuse_long(line, number)
         plain = _plain(line)
         cells = [] if plain else _cut(tokens, number, line)
         if not plain and not cells:
@@ -73,6 +74,7 @@ def pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
     """Read (XY..XY): the abscissas and the ordinates; raises :class:`FormatError` with the line."""
     cells: list[float] = []
     for number, line in rows:
+        _refuse_long(line, number)
         found = _plain(line) or [_number(cell) for cell in _cut(_AFFN, number, line)]
         if len(found) % 2:
             msg = f"line {number}: {len(found)} numbers in {safe(line.strip(), _SHOWN)}; expected pairs of X and Y"
@@ -134,6 +136,12 @@ def _check(last: float, repeated: float, number: int) -> None:
     """Differences add up line by line: a wrong one shows in the next line's first value."""
     if not math.isclose(last, repeated, rel_tol=1e-9, abs_tol=1e-6):
         msg = f"line {number}: begins with {repeated:g}, and the line before ends with {last:g}; expected the same: the file is damaged"
+        raise FormatError(msg)
+
+
+def _refuse_long(line: str, number: int) -> None:
+    if len(line) > MAX_LINE:
+        msg = f"line {number}: {len(line)} characters; expected at most {MAX_LINE}, and the standard 80"
         raise FormatError(msg)
 
 

@@ -58,7 +58,9 @@ class Delimited:
         found = []
         for index, (shift, series, part) in enumerate(_parts(shifts, find_counts(table, named, axes))):
             points = tidy(shift[part], series.values[part])
-            own = meta | {"counts_from": series.label} if series.label else meta
+            own = meta | {"counts_from": series.label} if series.label else dict(meta)
+            if named.places:
+                own["place"] = ", ".join(f"{table.column(place)[part.start]:g}" for place in named.places)
             about = known if series.raw else replace(known, saturation=None)
             found.append(spectrum(points, origin, own, about, index))
         return tuple(found)

@@ -16,7 +16,7 @@ from raman_edge.formats.columns import Role, role
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.table import MAX_CELLS, MAX_COLUMNS
+from raman_edge.formats.table import MAX_COLUMNS, MAX_ROWS
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import tidy
 
@@ -115,8 +115,9 @@ def _kind(unit: str) -> Role | None:
     return found
 
 
-def _values(text: str) -> NDArray[np.float64]:
-    cells = text.split(maxsplit=MAX_CELLS)
+def _values(text: str, most: int = MAX_ROWS) -> NDArray[np.float64]:
+    """Return the numbers of a text, and no more than one beyond ``most`` of them."""
+    cells = text.split(maxsplit=most + 1)[: most + 1]
     return numbers([cell.replace(",", ".") for cell in cells] if "," in text else cells)
 
 
@@ -126,9 +127,10 @@ def _rows(root: ET.Element, points: int) -> list[NDArray[np.float64]]:
     if not rows or len(rows) > MAX_COLUMNS:
         msg = f"the matrix has {len(rows)} spectra; expected 1 to {MAX_COLUMNS}: export a spectrum, or fewer a file"
         raise FormatError(msg)
-    found = [_values(row) for row in rows]
+    found = [_values(row, points) for row in rows]
     for number, counts in enumerate(found, 1):
         if counts.size != points:
-            msg = f"spectrum {number} of {len(found)} has {counts.size} counts, its axis {points} points: the file is damaged or cut short"
+            got = f"{points + 1} counts or more" if counts.size > points else f"{counts.size} counts"
+            msg = f"spectrum {number} of {len(found)} has {got}, its axis {points} points: the file is damaged or cut short"
             raise FormatError(msg)
     return found

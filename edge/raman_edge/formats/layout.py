@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MARK = ">>>>>"
 """What Ocean Optics writes where the data begin, with words that are no names of columns."""
+_PLACES = frozenset({"x", "y", "z"})
 _NEAR = 6
 """Lines above the table in which its names are looked for."""
 _MEASURED = frozenset({Role.PROCESSED, Role.COUNTS, Role.RAW})
@@ -41,6 +42,8 @@ class Names:
     """The lines above the names."""
     axis: Role | None
     """What a line that could not be cut into names says the axis is."""
+    places: tuple[int, ...] = ()
+    """Columns that say where on the sample a row of a map was measured."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -60,12 +63,8 @@ class Series:
 def find_names(table: Table) -> Names:
     """Find the names of the columns: in the line above the table, above a line of units, or a few lines further up."""
     columns, delimiter = table.dialect.columns, table.dialect.delimiter
-    near = [
-        k
-        for k in range(len(table.above) - 1, max(-1, len(table.above) - _NEAR), -1)
-        if table.above[k].strip() and not table.above[k].startswith(_MARK)
-    ]
-    cut = [(place, split_names(table.above[place], columns, delimiter)) for place in near]
+    near = [k for k in range(len(table.above) - 1, max(-1, len(table.above) - _NEAR), -1) if table.above[k].strip()]
+    cut = [(place, split_names(table.above[place], columns, delimiter)) for place in near if not table.above[place].startswith(_MARK)]
     lines = [(place, names) for place, names in cut if names is not None and not _is_setting(names)]
     found = [_named(table, *_with_units(lines[k:])) for k in range(len(lines))]
     for named in found:
@@ -88,7 +87,12 @@ def _with_units(lines: list[tuple[int, tuple[str, ...]]]) -> tuple[int, tuple[st
 
 
 def _named(table: Table, place: int, names: tuple[str, ...]) -> Names:
-    return Names(names, tuple(role(name) for name in names), given=True, header=table.above[:place], axis=None)
+    roles = tuple(role(name) for name in names)
+    places = tuple(k for k, name in enumerate(names) if name.lower() in _PLACES)
+    if axis_column(roles) is None or not any(found in _MEASURED for k, found in enumerate(roles) if k not in places):
+        places = ()
+    roles = tuple(Role.OTHER if k in places else found for k, found in enumerate(roles))
+    return Names(names, roles, given=True, header=table.above[:place], axis=None, places=places)
 
 
 def find_axes(named: Names) -> tuple[tuple[int, ...], Role | None]:
@@ -142,4 +146,4 @@ def _filled(values: NDArray[np.float64]) -> bool:
 
 def _is_setting(names: tuple[str, ...]) -> bool:
     """Whether a line is ``Tags`` or ``Laser wavelength  785 nm`` rather than the names of columns."""
-    return sum(map(bool, names)) == 1 or any(_VALUE.fullmatch(name) for name in names)
+    return sum(map(bool, names)) == 1 or names[0].endswith((":", "=")) or any(_VALUE.fullmatch(name) for name in names)

@@ -26,7 +26,7 @@ MAX_COLUMNS = 4_096
 """More spectra than this in one file are an archive, not an exposure."""
 MAX_CELLS = 4_000_000
 """What is parsed within about a second."""
-_MAX_LINE = 65_536
+MAX_LINE = 65_536
 """Characters; a longer line is no row of a table."""
 MANY_ROWS = 16
 """As many rows as a spectrum has at least: losing them in silence is losing a table."""
@@ -94,13 +94,15 @@ def even_table(text: str) -> Table | None:
 
     Most files are; what is found is what :func:`any_table` finds, several times as fast.
     """
+    if text.count("\n") > MAX_ROWS + _MOST_ABOVE or '"' in text:
+        return None
     text = text if text.endswith("\n") else text + "\n"
-    place = None if '"' in text else _only_block(text)
+    place = _only_block(text)
     if place is None:
         return None
     block, above = text[place], text[: place.start].split("\n")[:-1]
     rows = block.split("\n")[:-1]
-    if not MANY_ROWS <= len(rows) <= MAX_ROWS or max(map(len, rows)) > _MAX_LINE:
+    if not MANY_ROWS <= len(rows) <= MAX_ROWS or max(map(len, rows)) > MAX_LINE:
         return None
     dialect = detect(rows, len(above) + 1)
     cells = dialect.cut_even(block, rows) if len(rows) * dialect.columns <= MAX_CELLS and dialect.columns <= MAX_COLUMNS else None
@@ -126,7 +128,7 @@ def _only_block(text: str) -> slice | None:
 
 def any_table(lines: Sequence[str]) -> Table:
     """Find the table of any text, line by line."""
-    lines = [_unquoted(line) if '"' in line and len(line) <= _MAX_LINE else line for line in lines]
+    lines = [_unquoted(line) if '"' in line and len(line) <= MAX_LINE else line for line in lines]
     runs = _runs(lines)
     if not runs:
         raise FormatError(_no_rows(lines))
@@ -164,7 +166,7 @@ def _is_gap(line: str) -> bool:
 def _runs(lines: Sequence[str]) -> list[list[int]]:
     """Group the indices of the rows into unbroken tables; damaged rows between two rows belong to them."""
     is_row = _ROW.fullmatch
-    rows = [k for k, line in enumerate(lines) if len(line) <= _MAX_LINE and is_row(line)]
+    rows = [k for k, line in enumerate(lines) if len(line) <= MAX_LINE and is_row(line)]
     runs: list[list[int]] = []
     start = 0
     for stop in [k for k in range(1, len(rows)) if rows[k] != rows[k - 1] + 1] + [len(rows)] if rows else []:
@@ -180,8 +182,8 @@ def _runs(lines: Sequence[str]) -> list[list[int]]:
 
 def _no_rows(lines: Sequence[str]) -> str:
     longest = max(map(len, lines))
-    if longest > _MAX_LINE:
-        return f"a line of {longest} characters; expected at most {_MAX_LINE}: put one Raman shift and its counts on a line"
+    if longest > MAX_LINE:
+        return f"a line of {longest} characters; expected at most {MAX_LINE}: put one Raman shift and its counts on a line"
     first = next((line.strip() for line in lines if line.strip()), "")
     return (
         f"no row of numbers in {len(lines)} lines of text (the first begins {safe(first[:60], 30)}); "
