@@ -16,8 +16,8 @@ STATUS, DIRECTORY = 1, 13
 """Kind of parameters: those of a block of numbers; kind of data: the directory."""
 _ENTRY = 12
 """Bytes of a directory's entry."""
-_MOST_BLOCKS = 1024
-"""OPUS has room for some hundred."""
+_MOST_BLOCKS = 512
+"""OPUS makes room for 40, and for some hundred where there are more."""
 _MOST_BYTES = 16_384
 """Bytes of a block of parameters that are looked at."""
 _INTEGER, _REAL = 0, 1

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _MAGIC = b"WDF1"
 _HEADER, _BLOCK = 512, 16
 """Bytes of the header and of a block's own header."""
+_MOST_BLOCKS = 4096
+"""A file has a dozen, and one more for every analysis."""
 _OWN_AXES = 1
 """Bit of the flags: every spectrum has its own axis (XYXY)."""
 _UNITS = (
@@ -95,7 +97,9 @@ def _blocks(file: Binary) -> dict[str, _Block]:
     """Return the blocks by name, the first of each; raises :class:`FormatError` where the file ends within one."""
     found: dict[str, _Block] = {}
     at = _HEADER
-    while at < file.size:
+    for _ in range(_MOST_BLOCKS):
+        if at == file.size:
+            return found
         name, size = file.text(at, 4), file.integer("Q", at + 8, "block header")
         if size < _BLOCK or not (name.isascii() and name.isprintable() and name):
             msg = f"byte {at}: a block named {safe(name)} of {size} bytes; expected a block of a WDF file: {CUT_SHORT}"
@@ -103,7 +107,8 @@ def _blocks(file: Binary) -> dict[str, _Block]:
         file.need(at, size, f"block {name}")
         found.setdefault(name, _Block(at + _BLOCK, size - _BLOCK))
         at += size
-    return found
+    msg = f"byte {at}: more than {_MOST_BLOCKS} blocks; expected a dozen: save the measurement again from WiRE"
+    raise FormatError(msg)
 
 
 def _counted(file: Binary) -> tuple[int, int]:

@@ -239,7 +239,7 @@ def changed(form: str, at: int, *values: float) -> bytes:
         (changed("<I", 24, 9000), "directory of 9000 subfiles of 108000 bytes"),
         (changed("<I", 4, 2**26), "cut short"),
         (changed("<I", 512 + 16, 2**32 - 1), "4294967295 points a spectrum"),
-        (changed("<I", 512 + 16, 90_000), "x values of subfile 1 of 360000 bytes"),
+        (changed("<I", 512 + 16, 90_000), "subfile 1 with 90000 points of 720032 bytes"),
         (changed("<I", 1216, 2**31), "byte 2147483664: number of points of subfile 1"),
     ],
     ids=["subfiles", "directory", "place", "points", "bytes", "subfile"],
@@ -247,6 +247,13 @@ def changed(form: str, at: int, *values: float) -> bytes:
 def test_counts_and_places_are_checked_before_anything_is_made(data: bytes, says: str) -> None:
     """A number in a header is compared with the bytes there are."""
     assert says in message(data)
+
+
+def test_subfiles_that_lie_on_one_another_are_refused() -> None:
+    """A directory that names one subfile a thousand times would make much out of little."""
+    made = bytearray(SpcFile([SHIFT, SHIFT], [COUNTS, COUNTS], axis="own").made())
+    struct.pack_into("<I", made, 24, 1000)
+    assert "40000 points in 13216 bytes" in message(bytes(made[:1216]) + struct.pack("<IIf", 512, 0, 0.0) * 1000)
 
 
 @pytest.mark.parametrize("data", [b"PK\x03\x04" + bytes(600), "Laser".encode("utf-16-be") * 99, b"OK" + b"\t1\n" * 400, b"\0M" * 300])

@@ -167,6 +167,12 @@ def test_counts_and_places_are_checked_before_anything_is_made(data: bytes, says
     assert says in message(data)
 
 
+def test_a_file_of_thousands_of_blocks_is_refused() -> None:
+    """Nothing else takes the time to walk through them."""
+    assert "more than 4096 blocks" in message(EXAMPLE.made() + block("MAP ", b"") * 5000)
+    assert len(read(EXAMPLE.made() + block("MAP ", b"") * 500, ORIGIN)) == 1
+
+
 def test_origins_that_do_not_fit_are_left_out() -> None:
     """A map without places is still a map."""
     made = MAP.made()

@@ -83,23 +83,33 @@ def _old_spectra(file: Binary, head: Header, at: int, step: int) -> int:
 
 
 def _own(file: Binary, head: Header) -> Iterator[Trace]:
-    """Read subfiles that have an axis each, in the order of their directory or of the file."""
+    """Read subfiles that have an axis each."""
+    for start, points in _own_places(file, head):
+        x = file.array("f4", start + _HEAD, points, "x values")
+        counts = _counts(file, head, start, start + _HEAD + 4 * points, points)
+        yield Trace(x, counts, _z(file, head, start, start, 0))
+
+
+def _own_places(file: Binary, head: Header) -> list[tuple[int, int]]:
+    """Return where each subfile begins and its points, in the order of their directory or of the file."""
     check_spectra(head.spectra, 0)
     directory, at = head.points if head.many else 0, NEW_BYTES
     if directory:
         file.need(directory, head.spectra * _ENTRY, f"directory of {head.spectra} subfiles")
-    total = 0
+    found = []
     for index in range(head.spectra):
         start = file.integer("I", directory + index * _ENTRY, "directory") if directory else at
         points = file.integer("I", start + 16, f"number of points of subfile {index + 1}") or (0 if head.many else head.points)
-        total += points
         check_points(points)
-        check_spectra(head.spectra, total)
-        after = start + _HEAD + 4 * points
-        x = file.array("f4", start + _HEAD, points, f"x values of subfile {index + 1}")
-        counts = _counts(file, head, start, after, points)
-        at = after + _width(head, _exponent(file, head, start)) * points
-        yield Trace(x, counts, _z(file, head, start, start, 0))
+        at = start + _HEAD + (4 + _width(head, _exponent(file, head, start))) * points
+        file.need(start, at - start, f"subfile {index + 1} with {points} points")
+        found.append((start, points))
+    total = sum(points for _, points in found)
+    check_spectra(head.spectra, total)
+    if 4 * total > file.size:
+        msg = f"byte {directory}: {total} points in {file.size} bytes; expected every subfile in its own bytes: copy the file again"
+        raise FormatError(msg)
+    return found
 
 
 def _exponent(file: Binary, head: Header, start: int) -> int:
