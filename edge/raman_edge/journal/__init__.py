@@ -11,10 +11,10 @@ over all that it holds, so that a change shows.
 
 from __future__ import annotations
 
+from raman_edge.journal.entry import Entry
+from raman_edge.journal.finding import Finding
 from raman_edge.journal.journal import Journal, default_path
 from raman_edge.journal.memory import JournalMemory, Signature
-from raman_edge.journal.reading import Filters, Held, Row
-from raman_edge.journal.verification import Finding
-from raman_edge.journal.writing import Entry
+from raman_edge.journal.reading import Filters, Row
 
-__all__ = ["Entry", "Filters", "Finding", "Held", "Journal", "JournalMemory", "Row", "Signature", "default_path"]
+__all__ = ["Entry", "Filters", "Finding", "Journal", "JournalMemory", "Row", "Signature", "default_path"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from raman_edge.errors import JournalError, JournalUnavailable
 from raman_edge.journal import schema
@@ -82,9 +84,11 @@ class Database:
         elif not self.path.exists():
             msg = f"there is no journal at {str(self.path)!r}: `raman-edge watch` makes one; --journal names another"
             raise JournalError(msg)
-        connection = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        prepare = schema.prepare if self._create or _writable(self.path) else schema.check_current
+        where = self.path if prepare is schema.prepare else _read_only(self.path)
+        connection = sqlite3.connect(where, uri=where is not self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
         try:
-            schema.prepare(connection, self.path)
+            prepare(connection, self.path)
         except BaseException:
             connection.close()
             raise
@@ -100,3 +104,15 @@ class Database:
 def _place(path: Path) -> tuple[int, int]:
     status = path.stat()
     return status.st_dev, status.st_ino
+
+
+def _writable(path: Path) -> bool:
+    """Whether the journal can be written, and the files beside it that a reader of a live one needs."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _read_only(path: Path) -> str:
+    """Return how sqlite is told to read a write-protected journal: without a log beside it, it is as it is."""
+    log = path.with_name(f"{path.name}-wal")
+    still = not (log.exists() and log.stat().st_size)
+    return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro{'&immutable=1' if still else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.journal import keys, reading, verification, writing
+from raman_edge.journal import keys, reading
 from raman_edge.journal.database import Database
 from raman_edge.journal.memory import JournalMemory
 from raman_edge.journal.reading import ALL
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from raman_edge.journal.reading import Filters, Held, Row
-    from raman_edge.journal.verification import Finding
-    from raman_edge.journal.writing import Entry
+    from raman_edge.journal.entry import Entry
+    from raman_edge.journal.finding import Finding
+    from raman_edge.journal.held import Held
+    from raman_edge.journal.reading import Filters, Row
 
 
 def default_path() -> Path:
@@ -72,6 +73,8 @@ class Journal:
 
         ``model`` and ``config`` are what :meth:`memory` is given; faults are kept for this version of raman-edge only.
         """
+        from raman_edge.journal import writing  # noqa: PLC0415 - numpy: who only lists records does not pay for it
+
         rows = [writing.prepare(entry, model, config) for entry in entries]
         with self._database.transaction() as connection:
             writer = writing.Writer(connection, with_spectra=self._spectra)
@@ -89,11 +92,15 @@ class Journal:
 
     def held(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[Held]:
         """Give the records with model, chain and spectrum, newest first; ``limit`` of them at most."""
+        from raman_edge.journal import held  # noqa: PLC0415 - numpy
+
         with self._database.using("read") as connection:
-            yield from reading.held(connection, reading.numbers(connection, filters, limit))
+            yield from held.held(connection, reading.numbers(connection, filters, limit))
 
     def verify(self, head: str | None = None) -> Finding:
         """Read everything again and say whether it is what was written; ``head`` is a hash noted earlier."""
+        from raman_edge.journal import verification  # noqa: PLC0415 - numpy
+
         with self._database.using("read") as connection:
             return verification.verify(connection, head)
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from raman_edge.journal import lines
 from raman_edge.journal.chain import Facts
-from raman_edge.record import ID_CHARACTERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +22,8 @@ TABLES = "records LEFT JOIN runs USING (run) LEFT JOIN lines USING (seq)"
 """Where from."""
 WITH_SPECTRA = f"{TABLES} LEFT JOIN spectra USING (seq) LEFT JOIN axes USING (axis)"
 STATE_BYTES = 16
+ID_CHARACTERS = 32
+"""Of the id of a record (:data:`raman_edge.record.ID_CHARACTERS`, whose module takes longer to load)."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Stored = tuple[int, bytes | str, bytes | str | None, int, str, str, str, int | str, str, str | None, bytes | None, bytes | None, str | None]

@@ -126,9 +126,8 @@ def _split(folded: NDArray[np.uint64], bits: int) -> _Split:
     """Return the lowest ``bits`` of every number as they are, then the rest by bytes of equal weight, compressed."""
     rest = folded >> np.uint64(bits)
     planes = (int(rest.max()).bit_length() + 7) // 8
-    high = rest.astype("<u8").view(np.uint8).reshape(-1, 8)[:, :planes].T.tobytes()
-    places = np.arange(bits, dtype=np.uint64)
-    low = np.packbits(((folded[:, None] >> places) & np.uint64(1)).astype(np.uint8).ravel()).tobytes()
+    high = _bytes(rest)[:, :planes].T.tobytes()
+    low = np.packbits(np.unpackbits(_bytes(folded), axis=1, count=bits, bitorder="little")).tobytes() if bits else b""
     # Without the noise there is little to find again, and runs of zeros: matches would only cost bits.
     squeezed = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, 9, zlib.Z_RLE if bits else zlib.Z_DEFAULT_STRATEGY)
     return _Split(bits, planes, low + squeezed.compress(high) + squeezed.flush())
@@ -143,9 +142,15 @@ def _joined(data: bytes, size: int, bits: int, planes: int) -> NDArray[np.uint64
         raise ValueError(f"no packed numbers: {len(high)} bytes of {expected}")
     rest = np.zeros((size, 8), dtype=np.uint8)
     rest[:, :planes] = np.frombuffer(high, dtype=np.uint8).reshape(planes, size).T
-    low = np.unpackbits(np.frombuffer(data, dtype=np.uint8, count=apart), count=size * bits).reshape(size, bits)
-    weights = np.uint64(1) << np.arange(bits, dtype=np.uint64)
-    joined: NDArray[np.uint64] = (rest.view("<u8")[:, 0].astype(np.uint64) << np.uint64(bits)) | (low * weights).sum(
-        axis=1, dtype=np.uint64
-    )
+    whole = rest.view("<u8")[:, 0].astype(np.uint64) << np.uint64(bits)
+    if not bits:
+        return whole
+    low = np.zeros((size, 64), dtype=np.uint8)
+    low[:, :bits] = np.unpackbits(np.frombuffer(data, dtype=np.uint8, count=apart), count=size * bits).reshape(size, bits)
+    joined: NDArray[np.uint64] = whole | np.packbits(low, axis=1, bitorder="little").view("<u8")[:, 0]
     return joined
+
+
+def _bytes(numbers: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Return the bytes of each number, the lowest first, (n, 8)."""
+    return numbers.astype("<u8").view(np.uint8).reshape(-1, 8)

@@ -6,11 +6,8 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from raman_edge import record as records
-from raman_edge.errors import JournalError, SpectrumError
-from raman_edge.journal import keys, spectra
+from raman_edge.errors import JournalError
+from raman_edge.journal import keys
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from raman_edge.journal.chain import Facts
-    from raman_edge.spectrum import Spectrum
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,26 +71,10 @@ AT_ONCE = 250
 """Rows in one query; sqlite takes 999 values at least."""
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A record with all that the journal holds beside it."""
-
-    row: Row
-    model: str
-    """SHA-256 of the model that answered."""
-    config: str
-    chain: str
-    """The row's hash, hexadecimal."""
-    digest: str | None
-    """SHA-256 of the spectrum (:func:`raman_edge.journal.spectra.digest`); None for a fault."""
-    spectrum: Spectrum | None
-    """None for a fault, and where it is not kept."""
-
-
 def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ...]:
     """Return the first ``limit`` rows after ``seq``, oldest first."""
     query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own text
-    return tuple(_row(_facts(stored)) for stored in connection.execute(query, (seq, limit)))
+    return tuple(row_of(facts_of(stored)) for stored in connection.execute(query, (seq, limit)))
 
 
 def rows(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Row]:
@@ -102,15 +82,7 @@ def rows(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Row]:
     for part in _parts(chosen):
         query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE seq IN ({_places(part)})"  # noqa: S608 - our own text
         found = {stored[0]: stored for stored in connection.execute(query, part).fetchall()}
-        yield from (_row(_facts(found[seq])) for seq in part if seq in found)
-
-
-def held(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Held]:
-    """Give the rows of these numbers with all that belongs to them, in their order."""
-    query = f"SELECT {keys.COLUMNS}, chain, shift, spectra.spectrum FROM {keys.WITH_SPECTRA} WHERE seq = ?"  # noqa: S608 - our own text
-    for seq in chosen:
-        *stored, chain, shift, body = connection.execute(query, (seq,)).fetchone()
-        yield _held(tuple(stored), chain, shift, body)
+        yield from (row_of(facts_of(found[seq])) for seq in part if seq in found)
 
 
 def numbers(connection: sqlite3.Connection, filters: Filters, limit: int | None = None, *, oldest: bool = False) -> array[int]:
@@ -141,28 +113,19 @@ def _places(values: Sized) -> str:
     return ",".join("?" * len(values))
 
 
-def _facts(stored: keys.Stored) -> Facts:
+def facts_of(stored: keys.Stored) -> Facts:
+    """Return what a row says; :class:`JournalError` where it is damaged."""
     try:
         return keys.facts(stored)
     except ValueError as error:
-        raise _damaged(stored[0], error) from error
+        raise damaged(stored[0], error) from error
 
 
-def _row(facts: Facts) -> Row:
+def row_of(facts: Facts) -> Row:
+    """Return what readers of a row get."""
     return Row(facts.seq, facts.id, facts.line)
 
 
-def _held(stored: keys.Stored, chain: bytes, shift: bytes | None, body: bytes | None) -> Held:
-    facts = _facts(stored)
-    spectrum = None
-    if shift is not None and body is not None:
-        try:
-            spectrum = spectra.restore(shift, body, records.decode(facts.line).source)
-        except (ValueError, SpectrumError, msgspec.MsgspecError) as error:
-            raise _damaged(facts.seq, error) from error
-    digest = facts.spectrum.hex() if facts.spectrum else None
-    return Held(_row(facts), facts.model, facts.config, chain.hex(), digest, spectrum)
-
-
-def _damaged(seq: int, error: Exception) -> JournalError:
+def damaged(seq: int, error: Exception) -> JournalError:
+    """Return the error of a row that cannot be read."""
     return JournalError(f"row {seq} of the journal is damaged: {error}. `raman-edge journal verify` tests the whole of it")

@@ -50,6 +50,14 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def check_current(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse what cannot be read as it is."""
+    version = check(connection, path)
+    if version < SCHEMA:
+        msg = f"journal {str(path)!r} has schema {version}; to be read it is brought to schema {SCHEMA}, and it cannot be written: copy it"
+        raise JournalError(msg)
+
+
 def _migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date in one transaction, also where two processes start at once."""
     connection.execute("BEGIN IMMEDIATE")

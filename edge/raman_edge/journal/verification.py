@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.journal import chain, keys, spectra
+from raman_edge.journal.finding import Finding
 
 if TYPE_CHECKING:
     import sqlite3
@@ -16,22 +16,6 @@ SELECT 'lines', seq FROM lines WHERE seq NOT IN (SELECT seq FROM records)
 UNION ALL SELECT 'spectra', seq FROM spectra WHERE seq NOT IN (SELECT seq FROM records)
 LIMIT 1
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What a verification found."""
-
-    rows: int
-    """Rows that are as they were written, from the first on."""
-    spectra: int
-    """Rows among them whose spectrum is there, and is the one that was written."""
-    head: str
-    """The chain's hash after these rows, hexadecimal; note it elsewhere, and it covers them for ever."""
-    noted: int | None
-    """``seq`` of the row whose hash is the head that was noted elsewhere; None where it is not there, or none was given."""
-    wrong: str | None
-    """What is wrong first; None where nothing is."""
 
 
 def verify(connection: sqlite3.Connection, noted: str | None = None) -> Finding:

@@ -12,17 +12,7 @@ from raman_edge.journal.memory import ADD_RUN, failed_config
 if TYPE_CHECKING:
     import sqlite3
 
-    from raman_edge.record import Record
-    from raman_edge.spectrum import Spectrum
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What is written of one answer."""
-
-    record: Record
-    spectrum: Spectrum | None
-    """None for a fault."""
+    from raman_edge.journal.entry import Entry
 
 
 @dataclass(frozen=True, slots=True)

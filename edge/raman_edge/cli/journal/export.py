@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import io
 import os
 from contextlib import contextmanager, suppress
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from raman_edge.cli import options as shared
-from raman_edge.cli.journal import filters
+from raman_edge.cli.journal import filters, table
 from raman_edge.cli.output import is_terminal, say, write, write_text
 from raman_edge.errors import OutputError
 
@@ -68,8 +67,9 @@ def _records(journal: Journal, options: argparse.Namespace) -> Iterator[str]:
 
 def _table(lines: Iterator[str]) -> Iterator[str]:
     """Give the rows of the table; each may be several lines, where a name holds a line's end."""
+    import csv  # noqa: PLC0415 - once it is needed
+
     from raman_edge import record  # noqa: PLC0415 - JSON lines are passed on without being read
-    from raman_edge.cli.journal import table  # noqa: PLC0415
 
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="")
@@ -113,7 +113,6 @@ def _put(file: IO[bytes], line: str) -> None:
 
 
 def _columns() -> str:
-    from raman_edge.cli.journal import table  # noqa: PLC0415
 
     width = max(map(len, table.COLUMNS))
     return "\n".join(["columns of CSV:", *(f"  {name:{width}}  {what}" for name, what in table.COLUMNS.items())])

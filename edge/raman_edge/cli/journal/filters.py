@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import NoSuchRecord
 
 if TYPE_CHECKING:
-    from raman_edge.journal import Filters, Held, Journal
+    from raman_edge.journal import Filters, Journal
+    from raman_edge.journal.held import Held
 
 DECISIONS = ("match", "ambiguous", "unknown", "rejected", "fault")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from raman_edge.journal import Held, Journal
+    from raman_edge.journal import Journal
+    from raman_edge.journal.held import Held
     from raman_edge.library import Library
     from raman_edge.model import Model
 

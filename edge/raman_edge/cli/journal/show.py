@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from raman_edge.journal import Held
+    from raman_edge.journal.held import Held
     from raman_edge.peaks import PeakMatch
     from raman_edge.record import FaultRecord, Result
     from raman_edge.spectrum import Spectrum

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge import record as records
-
 if TYPE_CHECKING:
-    from raman_edge.record import Record
+    from raman_edge.record import FaultRecord, Record, Result
 
 COLUMNS = {
     "id": "of the record, stable",
@@ -39,6 +37,8 @@ def row(record: Record) -> list[str]:
     Text from outside that a spreadsheet would run as a formula gets an apostrophe in front, which
     a spreadsheet takes for "this is text"; JSON lines carry it as it is.
     """
+    from raman_edge import record as records  # noqa: PLC0415 - numpy: the names of the columns are needed without it
+
     cells = {"id": record.id, "ts": record.ts, "path": record.source.path, "index": str(record.source.index)}
     cells |= {"sha256": record.source.sha256 or ""} | (_result(record) if isinstance(record, records.Result) else _fault(record))
     return [cells[name] if name in NUMBERS else _harmless(cells.get(name, "")) for name in COLUMNS]
@@ -48,7 +48,7 @@ NUMBERS = frozenset({"score", "similarity", "known", "snr", "coverage", "index"}
 """Columns that are written as they are: a similarity may begin with a minus."""
 
 
-def _result(result: records.Result) -> dict[str, str]:
+def _result(result: Result) -> dict[str, str]:
     first = result.matches[0] if result.matches else None
     named = first is not None and result.decision in {"match", "ambiguous"}
     saturated = {True: "true", False: "false", None: ""}
@@ -68,7 +68,7 @@ def _result(result: records.Result) -> dict[str, str]:
     }
 
 
-def _fault(fault: records.FaultRecord) -> dict[str, str]:
+def _fault(fault: FaultRecord) -> dict[str, str]:
     return {"decision": "fault", "why": fault.why} | dict.fromkeys(NUMBERS - {"index"}, "")
 
 

@@ -1,0 +1,21 @@
+"""What a verification of the journal comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a verification found."""
+
+    rows: int
+    """Rows that are as they were written, from the first on."""
+    spectra: int
+    """Rows among them whose spectrum is there, and is the one that was written."""
+    head: str
+    """The chain's hash after these rows, hexadecimal; note it elsewhere, and it covers them for ever."""
+    noted: int | None
+    """``seq`` of the row whose hash is the head that was noted elsewhere; None where it is not there, or none was given."""
+    wrong: str | None
+    """What is wrong first; None where nothing is."""
