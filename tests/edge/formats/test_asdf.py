@@ -55,7 +55,11 @@ def test_what_was_written_is_read(values: list[int], form: str) -> None:
     assert all(begins == 100 + 2 * index for index, begins, _ in found.checks)
 
 
-@given(st.lists(st.integers(-10_000, 10_000), min_size=30, max_size=80), st.sampled_from(["AFFN", "PAC", "SQZ", "DIF"]))
+NO_EXPONENTS = st.integers(-10_000, 10_000).filter(lambda value: str(abs(value))[0] != "5")
+"""The other reader takes the E of a squeezed 5 for an exponent."""
+
+
+@given(st.lists(NO_EXPONENTS, min_size=30, max_size=80), st.sampled_from(["AFFN", "PAC", "SQZ", "DIF"]))
 @UNHURRIED
 def test_agrees_with_another_reader(values: list[int], form: str) -> None:
     """The library ``jcamp`` reads the same numbers where it reads them: its repetitions end at nine, so those are left out."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contracts.format_contract import answered
+from raman_edge.errors import FormatError
 from raman_edge.formats import read
 from raman_edge.spectrum import Origin, Spectrum
 
@@ -77,6 +78,7 @@ READ = {
     "horiba/MacroRAM_polystyrene.txt": (2048, 10.0),
     "horiba/PST10_iR785_OP01_8000msx8.txt": (1024, None),
     "horiba/S0P10_iR785_OP01_6000msx4.txt": (1006, None),
+    "jcamp/tannic_acid.jdx": (1949, None),
     "other/PST02_Zolix785_Probe_070_190ms.txt": (2095, None),
     "other/PST_532_SEX139.txt": (2048, 9.0),
     "other/polystyrene_aritficially_worsened.tsv": (2290, 0.111),
@@ -88,11 +90,18 @@ READ = {
 }
 """Points and exposure (s) of the files that hold a Raman spectrum."""
 REFUSED = {
-    "jcamp": "JCAMP-DX",
-    "ocean": "the axis is a wavelength",
-    "openraman": "the axis is in pixels",
+    "jcamp/difdup_example.jdx": "##XUNITS= says 'MILLISECONDS'",
+    "jcamp/noencoding_example.jdx": "##XUNITS= says 'MILLISECONDS'",
+    "jcamp/example_compound_file.jdx": "##DATA TYPE= says 'INFRARED SPECTRUM'; expected RAMAN SPECTRUM",
+    "jcamp/scientific_notation_example.jdx": "##DATA TYPE= says 'FTIR'; expected RAMAN SPECTRUM",
+    "ocean/OO_comma.txt": "the axis is a wavelength (178.23 to 884.34 nm) and the laser's is not in the file: give it as --laser NM",
+    "ocean/OOusb4000.txt": "the axis is a wavelength (178.65 to 888.37 nm)",
+    "ocean/OceanView.txt": "the axis is a wavelength (187.92 to 2116.5 nm)",
+    "openraman/2024-10-04_Wardscalcite_n_n_solid_1000_0_5.csv": "the axis is in pixels (0 to 2047)",
+    "openraman/2024-10-04_acetonitrile_n_n_solid_10000_0_5.csv": "the axis is in pixels",
+    "openraman/2024-10-04_neon_n_n_solid_10000_0_5.csv": "the axis is in pixels",
 }
-"""What the one line says of the other text files, by folder."""
+"""What the one line says of the text files that are no Raman spectra, or lack what makes them one."""
 BINARY = (".spc", ".wdf", ".0")
 """Files that have tests of their own (test_real_binary_files.py)."""
 
@@ -106,13 +115,33 @@ def test_instrument_files_are_read(name: str) -> None:
     assert found.exposure_s == (None if exposure is None else pytest.approx(exposure))
 
 
-def test_every_other_instrument_file_is_refused_in_one_line() -> None:
-    """The line says what is missing."""
-    texts = [path for path in INSTRUMENTS.glob("*/*") if path.suffix.lower() not in BINARY]
-    others = [path for path in texts if f"{path.parent.name}/{path.name}" not in READ]
-    assert len(others) == 11
-    for path in others:
-        assert REFUSED[path.parent.name] in str(answered(path.read_bytes())), path
+@pytest.mark.parametrize("name", REFUSED)
+def test_every_other_text_file_is_refused_in_one_line(name: str) -> None:
+    """The line says what is missing, and what to do."""
+    assert REFUSED[name] in str(answered((INSTRUMENTS / name).read_bytes()))
+
+
+def test_every_text_file_is_read_or_refused_here() -> None:
+    """None is forgotten."""
+    names = {f"{path.parent.name}/{path.name}" for path in INSTRUMENTS.glob("*/*") if path.suffix.lower() not in BINARY}
+    assert names == {*READ, *REFUSED}
+
+
+def test_a_lamps_wavelengths_are_no_raman_shift_with_any_laser() -> None:
+    """Ocean Optics' examples are of reflectance: from the ultraviolet on, and no laser makes them Raman spectra."""
+    for path in sorted((INSTRUMENTS / "ocean").iterdir()):
+        with pytest.raises(FormatError, match=r"with a laser of 532 nm, runs from .* expected a Raman shift within"):
+            read(path.read_bytes(), Origin("file", path.name), laser_nm=532.0)
+
+
+@pytest.mark.parametrize("name", [name for name in READ if not name.startswith(("openraman", "other/polystyrene"))])
+def test_a_file_that_ends_early_is_never_another_spectrum_of_full_length(name: str) -> None:
+    """Half a file is a fault, or has fewer points; a declared number of points makes it a fault."""
+    data = (INSTRUMENTS / name).read_bytes()
+    half = answered(data[: len(data) * 2 // 3])
+    assert isinstance(half, str) or len(half[0]) < READ[name][0]
+    if name.startswith(("bwtek", "wasatch", "rruff", "jcamp")):
+        assert "cut short" in str(half)
 
 
 @pytest.mark.parametrize(
