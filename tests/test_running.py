@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -141,7 +142,8 @@ def test_the_unit_starts_a_command_that_there_is() -> None:
     assert start.split()[1:] == ["watch", "--json", "--config", "/etc/raman-edge/config.toml"]
     variables = {value.partition("=")[0] for value in unit["Environment"]}
     assert {name for name in variables if name.startswith("RAMAN_EDGE_")} <= set(watch.VARIABLES.values())
-    assert unit["RestartPreventExitStatus"] == ["2 78"]
+    assert unit["RestartPreventExitStatus"] == [f"2 {ConfigError.exit_code}"]
+    assert unit["SuccessExitStatus"] == [f"{128 + signal.SIGINT} {128 + signal.SIGTERM}"]
     assert (unit["Type"], unit["WatchdogSec"]) == (["notify"], ["30"])
 
 

@@ -31,8 +31,8 @@ class RamanEdgeError(Exception):
     exit_code = 70
 
     def __str__(self) -> str:
-        """Return the message; of several mistakes, each an argument, a line for each."""
-        return "\n".join(map(str, self.args))
+        """Return the message on one line, also where it has several mistakes, each an argument."""
+        return "; ".join(map(str, self.args))
 
 
 class ConfigError(RamanEdgeError):

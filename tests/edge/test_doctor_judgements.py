@@ -27,7 +27,7 @@ def ago(**time: float) -> str:
 
 def journal(newest: str, count: int = 10, **more: object) -> Looked:
     """Return what was seen in a journal."""
-    facts: dict[str, object] = {"application": APPLICATION, "schema": SCHEMA, "write_ahead": True}
+    facts: dict[str, object] = {"application": APPLICATION, "schema": SCHEMA, "write_ahead": True, "tables": 3}
     return Looked(**facts | {"rows": ((count, newest, newest, count),)} | more)  # type: ignore[arg-type]  # the fields of Looked
 
 
@@ -83,9 +83,12 @@ def journal(newest: str, count: int = 10, **more: object) -> Looked:
         (journals.content(journal(ago(days=1), write_ahead=False), NOW), "warning", "not in write-ahead mode"),
         (journals.content(journal(ago(days=800), schema=SCHEMA - 1), NOW), "ok", f"2 years old; schema {SCHEMA - 1}, brought up to"),
         (journals.content(journal(ago(), count=0), NOW), "ok", "none yet"),
-        (journals.content(journal(ago(), application=1), NOW), "wrong", "another program"),
+        (journals.content(journal(ago(), application=1, why="no such column: ts"), NOW), "wrong", "another program"),
         (journals.content(journal(ago(), schema=SCHEMA + 1), NOW), "wrong", "update raman-edge"),
         (journals.content(Looked(why="file is not a database"), NOW), "wrong", "file is not a database"),
+        (journals.content(journal("no time at all"), NOW), "ok", "57 years old"),
+        (journals.content(journal("2026-11-22T11:00:00"), NOW), "ok", "60 minutes old"),
+        (models.judged(Looked(), "own"), "ok", "own: 0 spectra taught"),
         (journals.held([]), "ok", "no process"),
         (journals.held([7]), "ok", "process 7 has the journal open"),
         (journals.held([7, 9]), "warning", "process 7, 9 have the journal open"),
@@ -111,8 +114,12 @@ def journal(newest: str, count: int = 10, **more: object) -> Looked:
         (folders.writable("output", Path("/a"), there=True, allowed=True), "ok", "can be written"),
         (folders.writable("output", Path("/a"), there=False, allowed=False), "wrong", "/a is no folder"),
         (folders.writable("output", Path("/a"), there=True, allowed=False), "wrong", "ReadWritePaths=/a"),
-        (models.judged(Looked(own_database.APPLICATION, own_database.SCHEMA, rows=((4,),)), "own"), "ok", "own: 4 spectra taught"),
-        (models.judged(Looked(1, 1, rows=((4,),)), "own"), "wrong", "another program"),
+        (
+            models.judged(Looked(own_database.APPLICATION, own_database.SCHEMA, tables=2, rows=((4,),)), "own"),
+            "ok",
+            "own: 4 spectra taught",
+        ),
+        (models.judged(Looked(1, 1, tables=1, why="no such table: entries"), "own"), "wrong", "another program"),
         (models.judged(Looked(own_database.APPLICATION, 99), "own"), "wrong", "schema 99"),
         (models.judged(Looked(why="denied"), "own"), "wrong", "go without: --no-own"),
     ],

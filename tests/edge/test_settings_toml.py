@@ -180,4 +180,5 @@ def test_the_command_line_says_every_mistake_on_its_own_line(monkeypatch: pytest
 
     monkeypatch.setattr("raman_edge.cli.identify.run", fail)
     assert cli.main(["identify", "x"]) == 78
+    assert str(ConfigError("one", "two")) == "one; two"
     assert capsys.readouterr().err == "raman-edge: f.toml:1: one\nraman-edge: f.toml:2: \\x1b two\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -24,26 +24,26 @@ class Looked:
     application: int = 0
     schema: int = 0
     write_ahead: bool = False
+    tables: int = 0
     rows: tuple[tuple[object, ...], ...] = ()
     """What the query gave."""
     why: str = ""
-    """Why nothing could be read; empty where all was well."""
+    """Why not all of it could be read; empty where it could."""
 
 
 def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> Looked:
-    """Read the header of a file, and what ``query`` gives; ``why`` where that cannot be done."""
+    """Read what a file is, and what ``query`` gives if it has any table; ``why`` where that cannot be done."""
+    seen = Looked()
     try:
         with path.open("rb") as file:
-            header = file.read(HEADER)
+            write_ahead = file.read(HEADER)[18:19] == bytes([WRITE_AHEAD])
         with closing(sqlite3.connect(_address(path), uri=True, timeout=1.0, isolation_level=None)) as connection:
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            schema = connection.execute("PRAGMA user_version").fetchone()[0]
-            seen = Looked(application, schema, header[18:19] == bytes([WRITE_AHEAD]))
-            tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            rows = tuple(connection.execute(query, values)) if tables else ()
+            asked = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
+            application, schema, tables = (connection.execute(one).fetchone()[0] for one in asked)
+            seen = Looked(application, schema, write_ahead, tables)
+            return replace(seen, rows=tuple(connection.execute(query, values)) if tables else ())
     except (sqlite3.Error, OSError) as error:
-        return Looked(why=(error.strerror if isinstance(error, OSError) else None) or str(error))
-    return Looked(seen.application, seen.schema, seen.write_ahead, rows)
+        return replace(seen, why=(error.strerror if isinstance(error, OSError) else None) or str(error))
 
 
 def _address(path: Path) -> str:

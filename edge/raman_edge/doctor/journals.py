@@ -112,11 +112,11 @@ def content(seen: Looked, now: datetime) -> Finding:
 
 def refused(seen: Looked) -> Finding | None:
     """Return why the file cannot be used as a journal; None where it can."""
+    if seen.tables and seen.application != APPLICATION:
+        return wrong("records", "the journal is the database of another program", ELSEWHERE)
     if seen.why:
         todo = "move it away and start again, everything in the folder is answered anew; a copy may be put back"
         return wrong("records", f"the journal cannot be read: {seen.why}", todo)
-    if seen.application != APPLICATION and (seen.rows or seen.schema):
-        return wrong("records", "the journal is the database of another program", ELSEWHERE)
     if seen.schema > SCHEMA:
         return wrong("records", f"the journal has schema {seen.schema}, this raman-edge knows {SCHEMA}", "update raman-edge")
     return None
@@ -124,6 +124,8 @@ def refused(seen: Looked) -> Finding | None:
 
 def holders(locks: str, files: Iterable[tuple[int, int]]) -> list[int]:
     """Return the processes that hold one of ``files``, (device, inode), by what the kernel tells of all ``locks``."""
+    if not locks:
+        return []  # another system than Linux, which knows no such device numbers either
     wanted = {(os.major(dev), os.minor(dev), ino) for dev, ino in files}
     found = [lock.groups() for line in locks.splitlines() if (lock := LOCK.match(line))]
     return sorted({int(who) for who, major, minor, ino in found if (int(major, 16), int(minor, 16), int(ino)) in wanted})
@@ -140,10 +142,12 @@ def held(by: list[int]) -> Finding:
 
 
 def _time(said: object) -> datetime:
+    """Return a time of a record; who has no zone is in UTC, what is none is the beginning of time."""
     try:
-        return datetime.fromisoformat(str(said))
+        time = datetime.fromisoformat(str(said))
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _duration(seconds: float) -> str:

@@ -78,10 +78,10 @@ def own(asked: Asked) -> Finding:
 
 def judged(seen: Looked, path: str) -> Finding:
     """Judge what was seen in the file."""
+    if seen.tables and seen.application != APPLICATION:
+        return wrong("own library", f"{path} belongs to another program", "name another with --own")
     if seen.why:
         return wrong("own library", f"{path} cannot be read: {seen.why}", "put back a copy, or go without: --no-own")
-    if seen.application != APPLICATION:
-        return wrong("own library", f"{path} belongs to another program", "name another with --own")
     if seen.schema > SCHEMA:
         return wrong("own library", f"{path} is from a newer raman-edge (schema {seen.schema}, here {SCHEMA})", "update raman-edge")
-    return ok("own library", f"{path}: {seen.rows[0][0]} spectra taught")
+    return ok("own library", f"{path}: {seen.rows[0][0] if seen.rows else 0} spectra taught")
