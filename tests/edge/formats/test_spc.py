@@ -219,6 +219,15 @@ def test_a_cut_log_and_a_cut_directory_are_cut_files() -> None:
     assert "directory of 2 subfiles" in message(SpcFile([SHIFT, SHIFT], [COUNTS, COUNTS], axis="own").made()[:-1])
 
 
+def test_a_log_with_the_size_it_has_in_memory_is_whole() -> None:
+    """Its text ends in a zero, and so does the file."""
+    made = bytearray(SpcFile([SHIFT], [COUNTS], log=b"LASER=532 nm\r\n").made())
+    struct.pack_into("<I", made, 704, 4096)
+    assert one(bytes(made)).meta["laser_nm"] == "532"
+    assert "a log of 4096 bytes" in message(bytes(made[:-1]))
+    assert "header of the log of 64 bytes" in message(bytes(made[:-16]))
+
+
 def test_impossible_dates_are_left_out() -> None:
     """Newer WiRE puts something else there."""
     assert "date" not in one(SpcFile([SHIFT], [COUNTS], date=(1359, 6, 11, 25, 8)).made()).meta

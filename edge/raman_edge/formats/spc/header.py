@@ -200,7 +200,8 @@ def log(file: Binary, head: Header) -> list[str]:
         return []
     file.need(at, _LOG_HEAD, "header of the log")
     size, text = file.integer("I", at, "size of the log"), file.integer("I", at + 8, "place of its text")
-    if at + size > file.size:
+    ended = file.data.endswith(b"\0")  # as the text does; some programs write the size that the log has in memory
+    if at + text > file.size or (at + size > file.size and not ended):
         msg = f"byte {at}: a log of {size} bytes; the file ends at byte {file.size}: {CUT_SHORT}"
         raise FormatError(msg)
     return file.text(at + text, min(max(size - text, 0), _MAX_LOG)).splitlines()
