@@ -49,6 +49,7 @@ class Profile(Struct, forbid_unknown_fields=True):
     own: str | bool | None = None
     n: int = 0
     pair: tuple[int, int] = (0, 0)
+    few: Annotated[list[int], Meta(min_length=1)] = [0]
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -80,12 +81,13 @@ def test_a_good_file_becomes_the_struct(tmp_path: Path) -> None:
         ("\nwiat_s = 3", "2: wiat_s is no key that is known here; did you mean wait_s?"),
         (
             'zzz = "\\n"',
-            "1: zzz is no key that is known here; known are name, wait_s, match, port, ports, steps, own, n, pair",
+            "1: zzz is no key that is known here; known are name, wait_s, match, port, ports, steps, own, n, pair, few",
         ),
         ('wait_s = "x"', '1: wait_s: got "x", expected seconds, more than 0 and at most 60; such as: wait_s = 1.0'),
         ("wait_s = nan", "1: wait_s: got nan, expected seconds, more than 0 and at most 60; such as: wait_s = 1.0"),
         ('match = [\n"a",\n"",\n]', '3: match[1]: got "", expected a pattern in quotes; such as: "*.csv"'),
-        ('match = "*"', '1: match: got "*", expected a list'),
+        ('match = "*"', '1: match: got "*", expected a list; such as: match = ["*.csv"]'),
+        ("few = []", "1: few: got [], expected a list of length >= 1"),
         ("[port]\nbaud = 1", "2: port.baud: got 1, expected bits per second, at least 300; such as: baud = 9600"),
         ("[port]\n", "1: port.baud is missing: expected bits per second, at least 300; such as: baud = 9600"),
         ('port = {baud = 300, parity = "odd"}', '1: port.parity: got "odd", expected "none" or "even"'),
@@ -119,7 +121,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     ("data", "line"),
     [
         (b'a = 1\npath = "C:\\data"', "f.toml:2: no TOML at column 13"),
-        (b"a =", "f.toml:1: no TOML (Invalid value): got 'a ='; write KEY = VALUE, texts in quotes"),
+        (b"a =", "f.toml:1: no TOML (Invalid value): got 'a ='; write KEY = VALUE: texts in quotes, 1.5 and not 1,5"),
         (b"\n\njust words\n", "f.toml:3: no TOML at column 6"),
         (b"a = 1\na = 2", "f.toml:2: no TOML"),
         (b"a = 1\nb = '\xff'", "f.toml:2: byte 0xff is no UTF-8: save the file as UTF-8"),

@@ -106,7 +106,7 @@ def _refused(value: object, annotation: object, path: KeyPath) -> Iterator[Found
         if isinstance(got, dict) and not said.startswith("Expected"):
             yield place, f"{where}{_plain(said)}"  # what a struct says of several keys names them itself
         else:
-            meant = _expected(annotation, said if steps else "") or _plain(said)
+            meant = _words(said) if steps else _expected(annotation, said)
             yield place, f"{where}got {_shown(got)}, expected {meant}{'' if steps else _such_as(annotation, path[-1])}"
 
 
@@ -125,15 +125,16 @@ def _choice(values: Iterable[object]) -> str:
 
 
 def _expected(annotation: object, said: str = "") -> str:
-    """Return what was expected, in the words of the struct where it has some."""
+    """Return what was expected: in the words of the struct where it has some, else in what msgspec ``said``."""
     meta = _meta(annotation)
-    if meta is not None and meta.description and not said:
+    if meta is not None and meta.description:
         return meta.description
-    if not said:
-        choices = [value for leaf in _leaves(annotation) if get_origin(leaf) is Literal for value in get_args(leaf)]
-        if choices:
-            return _choice(choices)
-        said = _said_of(annotation)
+    choices = [value for leaf in _leaves(annotation) if get_origin(leaf) is Literal for value in get_args(leaf)]
+    return _choice(choices) if choices else _words(said or _said_of(annotation))
+
+
+def _words(said: str) -> str:
+    """Return what msgspec expected, without what it got."""
     return _plain(re.sub(r"^Expected |, got .*$", "", said))
 
 
@@ -156,17 +157,19 @@ def _plain(said: str) -> str:
 
 
 def _such_as(annotation: object, key: object) -> str:
-    meta = _meta(annotation)
+    """Return an example of a key, or of an element of a list, where the struct has one."""
+    element = _element_of(annotation)
+    meta = _meta(annotation if element is None else element)
     if not (meta and meta.examples):
         return ""
-    example = _shown(meta.examples[0])
+    example = _shown(meta.examples[0] if element is None else [meta.examples[0]])
     return f"; such as: {example if isinstance(key, int) else f'{key} = {example}'}"
 
 
 def _meta(annotation: object) -> msgspec.Meta | None:
     """Return what the struct says about a key, also of one that may be absent."""
     metas = [part for part in get_args(annotation) if isinstance(part, msgspec.Meta)] if get_origin(annotation) is Annotated else []
-    inside = [] if _element_of(annotation) is not None and not metas else [_meta(part) for part in get_args(annotation)]
+    inside = [] if _element_of(annotation) is not None else [_meta(part) for part in get_args(annotation)]
     return next((meta for meta in (*metas, *inside) if meta is not None and meta.description), None)
 
 

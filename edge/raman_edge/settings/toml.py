@@ -92,7 +92,7 @@ def _no_toml(name: str, text: str, said: str) -> str:
     lines = text.splitlines() or [""]
     what, line = (found[1], int(found[2] or len(lines))) if found else (said, len(lines))
     got = lines[min(line, len(lines)) - 1].strip()
-    advice = "write KEY = VALUE, texts in quotes"
+    advice = "write KEY = VALUE: texts in quotes, 1.5 and not 1,5, true or false"
     if "\\" in got:
         advice = "a path with \\ in it stands between single quotes: 'C:\\data'"
     column = f" at column {found[3]}" if found and found[3] else ""
