@@ -264,6 +264,46 @@ def test_told_to_stop_it_waits_for_no_sink_that_fails(path: Path, monkeypatch: p
     assert run.notes[1:] == ["script: 3 records are still owed; they go at the next start"]
 
 
+class Forgetful(Journal):
+    """A journal on a full disk: it can be read."""
+
+    full = True
+
+    def advance(self, sink: str, seq: int) -> None:
+        """Fail while the disk is full."""
+        if self.full and seq:
+            raise JournalUnavailable("the disk is full")
+        super().advance(sink, seq)
+
+
+def test_a_journal_that_cannot_be_written_repeats_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cursor cannot be moved, what was sent is not sent again and again by the same run, and the cursor follows later."""
+    sink = sinking.Script()
+    notes: list[str] = []
+    deliveries = Deliveries(lambda: Forgetful.open(path), notes.append, threading.Event(), from_start=True)
+    deliveries.add_sink(sink)
+    with deliveries:
+        sinking.wait_until(lambda: sink.closed > 5, "several attempts")
+        monkeypatch.setattr(Forgetful, "full", False)
+    assert sink.taken == [row.id for row in sinking.rows(3)]
+    assert "disk is full" in notes[0]
+    with Journal.open(path) as journal:
+        assert journal.cursor("script") == 3
+
+
+def test_a_new_journal_in_the_same_place(path: Path) -> None:
+    """Where the journal was replaced while the run goes on, everything in the new one is delivered."""
+    sink = sinking.Script()
+    with Run(path, sink).deliveries:
+        sinking.write(path, 5, first=4)
+        sinking.wait_until(lambda: len(sink.taken) == 5, "records of the old journal")
+        sink.behave = once(SinkError(REFUSED), 0)  # opened anew after a failure
+        path.rename(path.with_suffix(".old"))
+        written = sinking.write(path, 2, first=100)
+        sinking.wait_until(lambda: len(sink.taken) == 7, "records of the new journal")
+    assert sink.taken[5:] == written
+
+
 def test_one_sink_twice_is_a_mistake(path: Path) -> None:
     """A sink that is given twice would get every record twice."""
     with pytest.raises(ConfigError, match="given twice"):
@@ -285,8 +325,25 @@ def test_a_terminal_that_has_gone_stops_no_delivery(path: Path) -> None:
     assert len(sink.taken) == 3
 
 
+def test_a_busy_journal_is_gathered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a batch the next look waits a little, so that many commits become one batch; asked to finish it does not."""
+    monkeypatch.setattr(delivery, "GATHER_S", 3600.0)
+    sink = sinking.Script()
+    run = Run(path, sink, from_start=True)
+    with run.deliveries:
+        sinking.wait_until(lambda: len(sink.taken) == 3, "the first batch, at once")
+        for number in range(4, 9):
+            sinking.write(path, 1, first=number)
+            run.deliveries.wake()
+        assert sink.batches == [3]
+    assert sink.batches == [3, 5]
+
+
 def test_attempts_become_rare(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each failure in a row the next attempt waits twice as long, up to a bound; a success begins anew."""
+    """After each failure the next attempt waits twice as long, up to a bound; one that went on for long begins anew.
+
+    Two programs that push each other out of a broker do so less and less often.
+    """
     monkeypatch.setattr(delivery, "FIRST_REST_S", 1.0)
     monkeypatch.setattr(delivery, "LONGEST_REST_S", 60.0)
     one = delivery.Delivery(sinking.Script(), lambda: Journal.open(path), lambda _: None, lambda: None)
@@ -297,9 +354,6 @@ def test_attempts_become_rare(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         return False
 
     monkeypatch.setattr(one._finishing, "wait", waited)
-    for _ in range(8):
-        one._rest()
-    with Journal.open(path) as journal:
-        one._send(journal)
-    one._rest()
-    assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 1]
+    for worked_s in (0.0, 59.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 61.0, 0.0):
+        one._rest(worked_s)
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60, 1, 2]

@@ -53,9 +53,14 @@ class Deliveries:
         self._all.append(Delivery(sink, self._feed, self._note, self._stop.set))
 
     def __enter__(self) -> Self:
-        with self._feed() as feed:
+        try:
+            with self._feed() as feed:
+                for delivery in self._all:
+                    delivery.begin(feed, from_start=self._from_start)
+        except BaseException:
             for delivery in self._all:
-                delivery.begin(feed, from_start=self._from_start)
+                delivery.give_up()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:

@@ -21,8 +21,10 @@ BATCH = 200
 """Records that are sent before the cursor moves: at most so many come twice after a crash."""
 POLL_S = 1.0
 """How often the journal is looked at unasked, s: another process may write to it."""
+GATHER_S = 0.05
+"""The next look at the journal comes no sooner after a batch, s: a batch costs two synced writes however large it is."""
 FIRST_REST_S, LONGEST_REST_S = 1.0, 60.0
-"""After a failure the next attempt waits, twice as long each time, s."""
+"""After a failure the next attempt waits, twice as long each time until one goes on for longer than the longest, s."""
 
 
 class Feed(Protocol):
@@ -113,6 +115,7 @@ class Delivery:
     def _run(self) -> None:
         """Deliver until told to end; whatever fails is opened anew."""
         while not self._given_up.is_set():
+            began = time.monotonic()
             try:
                 with self._feed() as feed:
                     self.newest = feed.newest()
@@ -123,7 +126,7 @@ class Delivery:
                 self._ended()
             except Exception as error:  # noqa: BLE001 - a defect in one sink must stop neither the instrument nor the other sinks
                 self._fails(error)
-                self._rest()
+                self._rest(time.monotonic() - began)
                 continue
             return
 
@@ -132,27 +135,40 @@ class Delivery:
         while not self._given_up.is_set():
             last = self._finishing.is_set()
             self._news.clear()
-            while not self._given_up.is_set() and self._send(feed):
+            before = self.delivered
+            while self._send(feed) and not self._given_up.is_set():
                 pass
             if last:
                 return
+            if self.delivered > before:
+                self._finishing.wait(GATHER_S)
             self._news.wait(0.0 if self._finishing.is_set() else POLL_S)
 
-    def _send(self, feed: Feed) -> Sequence[Row]:
-        """Send the next batch and move the cursor; return what was sent, nothing where all is delivered."""
+    def _send(self, feed: Feed) -> bool:
+        """Send the next batch and move the cursor; whether there may be more."""
         if self.sink.remembers:
-            self.place = feed.cursor(self.sink.name) or 0
+            self._agree(feed)
         rows = feed.after(self.place, BATCH)
-        self.newest = feed.newest()
+        more = len(rows) == BATCH
+        self.newest = feed.newest() if more else rows[-1].seq if rows else self.place
         self.sink.send(rows)
-        self._rest_s = FIRST_REST_S
         if rows:
             self.place, self.moved_at = rows[-1].seq, time.monotonic()
             self.delivered += len(rows)
             if self.sink.remembers:
                 feed.advance(self.sink.name, self.place)
-        self._works(len(rows))
-        return rows
+        self._works(len(rows), more=more)
+        return more
+
+    def _agree(self, feed: Feed) -> None:
+        """Bring our place and the journal's together: another process may feed the same sink, or a move of the cursor have failed."""
+        kept = feed.cursor(self.sink.name)
+        if kept is None:  # the journal was replaced by a new one
+            self.place = 0
+        if kept is None or kept < self.place:
+            feed.advance(self.sink.name, self.place)
+        else:
+            self.place = kept
 
     def _fails(self, error: Exception) -> None:
         """Say once that the sink fails."""
@@ -162,10 +178,10 @@ class Delivery:
             why = str(error) if known else f"{type(error).__name__}: {error}; please report this"
             self._say(f"{self.sink.name} fails: {why}. Its records wait in the journal, and it is tried again")
 
-    def _works(self, sent: int) -> None:
+    def _works(self, sent: int, *, more: bool) -> None:
         """Say once that a sink that failed has everything now."""
         self._waited += sent
-        if self.failing and not sent:
+        if self.failing and not more:
             self.failing = False
             self._say(f"{self.sink.name} works again: {self._waited} records that waited are delivered")
 
@@ -174,8 +190,10 @@ class Delivery:
         with suppress(OSError):
             self._note(line)
 
-    def _rest(self) -> None:
-        """Wait before the next attempt; one who is asked to finish is in a hurry."""
+    def _rest(self, worked_s: float) -> None:
+        """Wait before the next attempt, after the last one went on for ``worked_s``; one who is asked to finish is in a hurry."""
+        if worked_s > LONGEST_REST_S:
+            self._rest_s = FIRST_REST_S
         if not self._finishing.wait(self._rest_s):
             self._rest_s = min(2 * self._rest_s, LONGEST_REST_S)
         else:

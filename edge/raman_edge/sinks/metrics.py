@@ -43,7 +43,8 @@ class Metrics:
         self._stages = Histogram("raman_edge_stage_seconds", "Time by stage.", ["stage"], registry=own, buckets=STAGE_BUCKETS_S)
         text = "Always 1: which version, and which model gave the newest result."
         self._model = Gauge("raman_edge_info", text, ["version", "model"], registry=own)
-        self._model.labels(__version__, "").set(1)
+        self._model_id = ""
+        self._model.labels(__version__, self._model_id).set(1)
         self._materials: set[str] = set()
         for decision in get_args(Answer):
             self._results.labels(decision)  # 0 is a number too: a rate needs the sample before the first
@@ -65,8 +66,10 @@ class Metrics:
             self._stages.labels(stage).observe(getattr(said.ms, stage) / 1e3)
         if said.decision == "match":
             self._named.labels(self._material(said.matches[0].label)).inc()
-        self._model.clear()
-        self._model.labels(__version__, said.model.id).set(1)
+        if said.model.id != self._model_id:
+            self._model.remove(__version__, self._model_id)
+            self._model.labels(__version__, said.model.id).set(1)
+            self._model_id = said.model.id
 
     def _material(self, label: str) -> str:
         """Return what a material is counted under: a year of names must not fill a server's memory."""
