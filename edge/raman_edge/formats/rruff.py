@@ -7,6 +7,7 @@ header end in LF and those of the table in CRLF; header texts are UTF-8 or older
 from __future__ import annotations
 
 import re
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import Origin, Spectrum
 
 _LABEL = re.compile(r"^##([A-Z][A-Z /-]*)=", re.MULTILINE)
-_END = re.compile(r"^##END", re.MULTILINE)
-_PAIRS = re.compile(r"(?:[^,\n]++,[^,\n]++\n)*+[^,\n]++,[^,\n]++")
 _OURS = frozenset({"NAMES", "RRUFFID"})
 _JCAMP = frozenset({"TITLE", "JCAMP-DX", "XYDATA", "XUNITS", "DATA TYPE"})
 """Labels of JCAMP-DX, which RRUFF's header is modelled on."""
@@ -59,12 +58,12 @@ class Rruff:
         """Read the one spectrum of the file."""
         lines = document.lines
         _refuse_other_methods(origin.path)
-        last = _END.search(document.text)
-        if last is None:
+        last = f"\n{document.text}".find("\n##END")
+        if last < 0:
             msg = f"line {len(lines)}: the RRUFF file ends without ##END=: it is cut short or still being written; copy it again"
             raise FormatError(msg)
-        end = document.text.count("\n", 0, last.start())
-        label = document.text.count("\n", 0, document.text.rfind("\n##", 0, last.start()) + 1)
+        end = document.text.count("\n", 0, last)
+        label = document.text.count("\n", 0, document.text.rfind("\n##", 0, last) + 1)
         start = next((k for k in range(label + 1, end) if lines[k].lstrip().startswith(_ROW)), end)
         shift, counts = _columns(lines[start:end])
         points = tidy(to_shift(shift, Role.SHIFT, None), counts)
@@ -75,9 +74,8 @@ class Rruff:
 
 def _columns(rows: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what stands before and after the first comma of every row."""
-    block = "\n".join(rows)
-    if _PAIRS.fullmatch(block):
-        cells = block.replace("\n", ",").split(",")
+    if {*map(str.count, rows, repeat(","))} == {1}:
+        cells = ",".join(rows).split(",")
         return numbers(cells[::2]), numbers(cells[1::2])
     cut = [row.partition(",") for row in rows if row and not row.isspace()]
     return numbers([row[0] for row in cut]), numbers([row[2] for row in cut])
