@@ -43,7 +43,7 @@ class Service:
         """Return the manager that has started this process; a watchdog that was meant for another ``pid`` is not ours."""
         period, whose = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
         ours = whose in {"", str(os.getpid() if pid is None else pid)}
-        return cls(environ.get("NOTIFY_SOCKET", ""), int(period) / 1e6 if ours and period.isdigit() and int(period) else None)
+        return cls(environ.get("NOTIFY_SOCKET", ""), int(period) / 1e6 if ours and period.isdecimal() and int(period) else None)
 
     def ready(self) -> None:
         """Say that the work has begun, or goes on after :meth:`reloading`."""

@@ -49,7 +49,7 @@ class Profile(Struct, forbid_unknown_fields=True):
     own: str | bool | None = None
     n: int = 0
     pair: tuple[int, int] = (0, 0)
-    few: Annotated[list[int], Meta(min_length=1)] = [0]
+    few: Annotated[tuple[int, ...], Meta(min_length=1)] = (0,)
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""

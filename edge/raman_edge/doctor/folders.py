@@ -112,7 +112,7 @@ def events(limit: str, count: int, *, network: bool) -> Finding:
     """Judge whether the kernel tells of new files, where it allows ``limit`` folders to a user and ``count`` are watched."""
     if network:
         return ok("events", "a network file system tells of nothing: it is looked at every 2 s")
-    if not limit.strip().isdigit():
+    if not limit.strip().isdecimal():
         return ok("events", "none on this system: it is looked at twice a second")
     if count > int(limit):
         todo = f"sysctl fs.inotify.max_user_watches={2 * count}; until then the others are looked at twice a second"

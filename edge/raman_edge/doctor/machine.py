@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,8 @@ THROTTLED = {
 """Bits of what the firmware of a Raspberry Pi says of now; the same 16 higher are of some time since it was started."""
 UNSYNCHRONISED = 5
 """TIME_ERROR of adjtimex(2)."""
+AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
+"""A line of /proc/meminfo; proc_meminfo(5)."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -52,16 +55,17 @@ def processors(count: int, threads: int, environ: Mapping[str, str]) -> Finding:
     if threads > count:
         return warning("processors", told, f"--threads {count}: more of them wait for one another")
     for name in THREAD_VARIABLES:
-        if environ.get(name, "").isdigit() and int(environ[name]) > max(threads, 1):
+        if environ.get(name, "").isdecimal() and int(environ[name]) > max(threads, 1):
             return warning("processors", f"{told}; {name}={environ[name]}", f"unset {name}: idle threads of numpy burn a processor each")
     return ok("processors", told)
 
 
 def memory(meminfo: str, limit: int | None) -> Finding:
     """Judge the memory that is left, by /proc/meminfo and the ``limit`` of this control group, bytes; None is none."""
-    free = next((int(line.split()[1]) * 1024 for line in meminfo.splitlines() if line.startswith("MemAvailable:")), None)
-    if free is None:
+    said = AVAILABLE.search(meminfo)
+    if said is None:
         return ok("memory", "this system does not tell")
+    free = int(said[1]) * 1024
     told = f"{free / MIB:.0f} MiB free" + (f", limited to {limit / MIB:.0f} MiB" if limit else "")
     if min(free, limit or free) < LEAST_BYTES:
         return warning("memory", told, f"leave {LEAST_BYTES / MIB:.0f} MiB: end other programs, or raise MemoryMax= of the unit")
@@ -71,7 +75,7 @@ def memory(meminfo: str, limit: int | None) -> Finding:
 def _limit() -> int | None:
     own = next((line[3:] for line in text_of(Path("/proc/self/cgroup")).splitlines() if line.startswith("0::")), "/")
     told = text_of(Path(f"/sys/fs/cgroup{own}") / "memory.max").strip()
-    return int(told) if told.isdigit() else None
+    return int(told) if told.isdecimal() else None
 
 
 def heat(zones: Iterable[str], firmware: str) -> Finding:
