@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import threading
 from typing import TYPE_CHECKING
 
 import build
-import command
 import msgspec
 import pytest
 from raman_edge import record as records
@@ -152,6 +149,18 @@ def test_memory(journal: Journal) -> None:
         assert not elsewhere.known("a" * 64)
 
 
+def test_many_files_at_once(journal: Journal) -> None:
+    """Asking for thousands of files at once says of each what asking for it alone says."""
+    memory = journal.memory(**RUN)
+    files = [(f"/in/{number}", (1, number, 3, 4, 5)) for number in range(1200)]
+    for path, state in files[::2]:
+        memory.mark(path, state, None)
+    memory.flush()
+    assert memory.seen_each(files) == [number % 2 == 0 for number in range(1200)]
+    assert memory.seen_each([(path, (9, 9, 9, 9, 9)) for path, _ in files]) == [False] * 1200
+    assert memory.seen_each([]) == []
+
+
 def test_marks_outlive_the_process_with_the_next_record(tmp_path: Path, pair: tuple[Model, Library]) -> None:
     """Marks are durable after a flush or with the next record; before that a crash loses them, which costs a second look."""
     path = tmp_path / "journal.sqlite3"
@@ -195,33 +204,6 @@ def test_two_processes_share_it(tmp_path: Path, pair: tuple[Model, Library]) -> 
     assert (len(new), sum(new)) == (160, 40)
     with Journal.open(path) as journal:
         assert sorted(held(journal)) == sorted(record.id for record in written)
-
-
-KILLED = """
-import sys
-from pathlib import Path
-from raman_edge.journal import Entry, Journal
-from raman_edge.record import FaultRecord, Source
-with Journal.open(Path(sys.argv[1])) as journal:
-    for number in range(100_000):
-        said = FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why="w")
-        journal.write([Entry(said, None)], model="m", config="c")
-        print(number, flush=True)
-"""
-
-
-def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
-    """Every record whose writing returned is there after SIGKILL."""
-    path = tmp_path / "journal.sqlite3"
-    writer = subprocess.Popen([sys.executable, "-c", KILLED, path], stdout=subprocess.PIPE, text=True, env=command.environment())
-    assert writer.stdout is not None
-    last = [writer.stdout.readline() for _ in range(20)][-1]
-    writer.kill()
-    last = ([last, *writer.stdout.read().splitlines()])[-1]
-    writer.wait()
-    writer.stdout.close()
-    with Journal.open(path) as journal:
-        assert len(list(journal.records())) >= int(last) + 1 >= 20
 
 
 # What cannot be used
@@ -288,41 +270,6 @@ def test_held_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: 
         other.execute("ROLLBACK")
         other.close()
         assert write(journal, result(pair))
-
-
-FULL = """
-import os, resource, signal, sys
-from pathlib import Path
-from raman_edge.errors import JournalError, JournalUnavailable
-from raman_edge.journal import Entry, Journal, database, schema
-from raman_edge.record import FaultRecord, Source
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-with Journal.open(Path(sys.argv[1])) as journal:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))
-    written = 0
-    try:
-        for number in range(100):
-            said = FaultRecord(id=str(number), ts="", source=Source("file", "p", f"{number}"), why=os.urandom(2500).hex())
-            journal.write([Entry(said, None)], model="m", config="c")
-            written += 1
-    except JournalError as error:
-        print(written, error)
-"""
-
-
-def test_no_more_room(tmp_path: Path) -> None:
-    """Where a journal cannot grow, writing is an error with advice, and what was written before is whole."""
-    path = tmp_path / "journal.sqlite3"
-    full = subprocess.run(
-        [sys.executable, "-c", FULL, path], capture_output=True, text=True, check=False, timeout=30, env=command.environment()
-    )
-    assert full.returncode == 0, full.stderr
-    written, message = full.stdout.split(" ", 1)
-    assert "cannot be written" in message
-    assert "full" in message
-    assert "nothing is lost" in message
-    with Journal.open(path) as journal:
-        assert len(held(journal)) == int(written) > 5
 
 
 def test_durable(journal: Journal) -> None:

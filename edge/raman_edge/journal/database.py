@@ -27,7 +27,7 @@ class Database:
         self.path = path
         self._create = create
         self._connection: sqlite3.Connection | None = None
-        self._place = (0, 0)
+        self._place: tuple[int, int] | None = None
         self._pending: list[tuple[str, tuple[object, ...]]] = []
 
     @property
@@ -53,7 +53,7 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write the pending statements and what the block writes, all or nothing."""
         with self.using("written") as connection:
-            self._check_place()
+            self._check_place(connection)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 for statement, values in self._pending:
@@ -94,15 +94,24 @@ class Database:
             raise
         return connection
 
-    def _check_place(self) -> None:
-        """Refuse to write into a file that was moved or deleted: what is written there nobody finds again."""
+    def _check_place(self, connection: sqlite3.Connection) -> None:
+        """Refuse to write into a file that was moved or deleted: what is written there nobody finds again.
+
+        Its log is emptied into it: left behind, it would be read as the log of the file that is there now.
+        """
         if _place(self.path) != self._place:
-            msg = f"journal {str(self.path)!r} was moved or replaced while it was open; the next attempt uses what is there now"
+            with suppress(sqlite3.Error):
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            msg = f"journal {str(self.path)!r} was moved, deleted or replaced while it was open; the next attempt uses what is there then"
             raise JournalUnavailable(msg)
 
 
-def _place(path: Path) -> tuple[int, int]:
-    status = path.stat()
+def _place(path: Path) -> tuple[int, int] | None:
+    """Return which file lies at ``path``; None for none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
     return status.st_dev, status.st_ino
 
 

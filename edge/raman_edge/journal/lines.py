@@ -29,10 +29,13 @@ def pack(line: str, seen: bytes) -> bytes:
 
 def unpack(packed: bytes, seen: bytes) -> str:
     """Return the line that was packed with the same ``seen``; :class:`ValueError` for anything else."""
+    squeezed = zlib.decompressobj(-15, zdict=seen)
     try:
-        line = zlib.decompressobj(-15, zdict=seen).decompress(packed, LARGEST)
+        line = squeezed.decompress(packed, LARGEST)
     except zlib.error as error:
         raise ValueError(f"no packed line: {error}") from error
+    if not squeezed.eof or squeezed.unused_data:
+        raise ValueError(f"no packed line: it ends {'early' if not squeezed.eof else 'late'}")
     for phrase, short in reversed(SHORT):
         line = line.replace(short, phrase)
     return line.decode()

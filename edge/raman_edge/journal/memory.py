@@ -77,6 +77,13 @@ class JournalMemory:
             with self.database.transaction():
                 pass
 
+    def has_looked_into(self, folder: str) -> bool:
+        """Whether any file below the absolute path ``folder`` was answered, by whatever model."""
+        below = os.path.join(os.fsencode(folder), b"")  # noqa: PTH118 - a path of any bytes
+        query = "SELECT 1 FROM seen WHERE path > ? AND path < ? LIMIT 1"
+        with self.database.using("read") as connection:
+            return connection.execute(query, (below, below[:-1] + bytes([below[-1] + 1]))).fetchone() is not None
+
     def _answered(self, paths: Sequence[bytes]) -> set[tuple[bytes, bytes]]:
         """Return the states in which the files at ``paths`` were answered."""
         places = ",".join("?" * len(paths))

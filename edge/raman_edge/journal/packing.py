@@ -137,8 +137,9 @@ def _joined(data: bytes, size: int, bits: int, planes: int) -> NDArray[np.uint64
     """Return what :func:`_split` was given."""
     apart = (size * bits + 7) // 8
     expected = size * planes
-    high = zlib.decompressobj(-15).decompress(data[apart:], expected + 1)
-    if len(data) < apart or len(high) != expected:
+    squeezed = zlib.decompressobj(-15)
+    high = squeezed.decompress(data[apart:], expected + 1)
+    if len(data) < apart or len(high) != expected or not squeezed.eof or squeezed.unused_data:
         raise ValueError(f"no packed numbers: {len(high)} bytes of {expected}")
     rest = np.zeros((size, 8), dtype=np.uint8)
     rest[:, :planes] = np.frombuffer(high, dtype=np.uint8).reshape(planes, size).T

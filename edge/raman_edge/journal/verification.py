@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.journal import chain, keys, spectra
+from raman_edge.journal import chain, keys, packing, spectra
 from raman_edge.journal.finding import Finding
 
 if TYPE_CHECKING:
@@ -51,7 +51,14 @@ def _inconsistent(connection: sqlite3.Connection) -> str | None:
         return f"the file is damaged: {said}"
     if stray := connection.execute(STRAY).fetchone():
         return f"row {stray[1]} is gone: the table {stray[0]} still holds what belongs to it"
-    return None
+    return next(filter(None, (_axis_wrong(*axis) for axis in connection.execute("SELECT axis, digest, shift FROM axes"))), None)
+
+
+def _axis_wrong(axis: int, digest: bytes, shift: bytes) -> str | None:
+    try:
+        return None if spectra.axis_digest(packing.unpack(shift)) == digest else f"axis {axis} is not the one that was written"
+    except (ValueError, TypeError) as error:
+        return f"axis {axis} cannot be read: {error}"
 
 
 def _wrong(stored: keys.Stored, head: bytes, link: bytes, shift: bytes | None, body: bytes | None) -> str | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from raman_edge.journal import Journal
 
 NO_SPECTRUM = 65
+LINE_END = "\r\n"
 
 
 def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -72,10 +73,10 @@ def _table(lines: Iterator[str]) -> Iterator[str]:
     from raman_edge import record  # noqa: PLC0415 - JSON lines are passed on without being read
 
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="")
+    rows = csv.writer(text, lineterminator=LINE_END)  # it quotes what ends a line only if it is in this
     for cells in chain([[*table.COLUMNS]], (table.row(record.decode(line)) for line in lines)):
         rows.writerow(cells)
-        yield text.getvalue()
+        yield text.getvalue().removesuffix(LINE_END)
         text.seek(0)
         text.truncate()
 
