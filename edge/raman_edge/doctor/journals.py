@@ -63,7 +63,8 @@ def where(path: Path, place: Path, *, writable: bool, network: bool) -> Finding:
     if path.is_dir():
         return wrong("journal", f"{path} is a folder", "name a file in it with --journal")
     if not writable:
-        return wrong("journal", f"{path if path.exists() else place} cannot be written by this user", ELSEWHERE)
+        why = "cannot be written by this user" if path.exists() else f"cannot be made: this user may not write in {place}"
+        return wrong("journal", f"{path} {why}", ELSEWHERE)
     if network:
         todo = f"{ELSEWHERE} on a local disk: several programs cannot share a write-ahead log over a network"
         return wrong("journal", f"{path} lies on a network file system", todo)
