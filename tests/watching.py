@@ -12,7 +12,7 @@ from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -30,9 +30,13 @@ class Remembered:
         self.files: dict[str, tuple[Signature, str | None]] = {}
         self.contents: set[str] = set()
 
-    def seen(self, path: str, signature: Signature) -> bool:
-        """Compare the state."""
-        return path in self.files and self.files[path][0] == signature
+    def seen_each(self, files: Sequence[tuple[str, Signature]]) -> list[bool]:
+        """Compare the states."""
+        return [path in self.files and self.files[path][0] == signature for path, signature in files]
+
+    def has_looked_into(self, folder: str) -> bool:
+        """Look for a path below."""
+        return any(path.startswith(folder + os.sep) for path in self.files)
 
     def known(self, sha256: str) -> bool:
         """Look the content up."""

@@ -77,7 +77,7 @@ class Crew:
         if batch.waiting:
             self._last_busy = monotonic()
         if self._second is None and batch.waiting >= MANY and not self._alone:
-            self._second = Second(self._opening)
+            self._start()
         if self._second is not None and batch.waiting and self._second.has_room:
             return self._second.submit(batch.events)
         done: Future[Answers] = Future()
@@ -97,6 +97,12 @@ class Crew:
         """End the second process if there was no backlog for a while."""
         if self._second is not None and monotonic() - self._last_busy > IDLE_S:
             self._end()
+
+    def _start(self) -> None:
+        try:
+            self._second = Second(self._opening)
+        except (OSError, RuntimeError):  # no memory, no process more; a script that imports us without a guard around its own work
+            self._alone = True
 
     def _end(self) -> None:
         if self._second is not None:

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -16,6 +17,9 @@ from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault
 from watching import dealt_with
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"und\xff\xe9.csv", b"new\nline.csv", b"\x1b[31m.csv", b"[bold]x[bold].csv", b"sub/c.csv")
 RULES = Rules(poll_s=0.01, stable_s=0.12)
@@ -97,9 +101,13 @@ class Ledger:
     files: dict[str, Signature] = field(default_factory=dict)
     contents: set[str] = field(default_factory=set)
 
-    def seen(self, path: str, signature: Signature) -> bool:
-        """Compare the state."""
-        return self.files.get(path) == signature
+    def seen_each(self, files: Sequence[tuple[str, Signature]]) -> list[bool]:
+        """Compare the states."""
+        return [path in self.files and self.files[path] == signature for path, signature in files]
+
+    def has_looked_into(self, folder: str) -> bool:
+        """Look for a path below."""
+        return any(path.startswith(folder + os.sep) for path in self.files)
 
     def known(self, sha256: str) -> bool:
         """Look the content up."""

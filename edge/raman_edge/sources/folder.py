@@ -30,7 +30,7 @@ from raman_edge.sources.waiting import Waiting, WaitingRoom
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
@@ -41,6 +41,8 @@ DRAIN_S = 30.0
 """How long a single pass waits for files that are still being written, s."""
 STRETCH_S = 2.0
 """A backlog is interrupted this often for a look at what came meanwhile, s."""
+TOGETHER = 256
+"""Files that the memory is asked for at once."""
 SHARE_LOOKING = 20
 """Or less often: a stretch is at least this many times as long as the look before it."""
 
@@ -48,8 +50,11 @@ SHARE_LOOKING = 20
 class Memory(Protocol):
     """What is remembered of the files, across restarts."""
 
-    def seen(self, path: str, signature: tuple[int, int, int, int, int]) -> bool:
-        """Whether the file at the absolute ``path`` was answered in this very state."""
+    def seen_each(self, files: Sequence[tuple[str, tuple[int, int, int, int, int]]]) -> list[bool]:
+        """Return for each file, an absolute path and a state, whether it was answered in this very state."""
+
+    def has_looked_into(self, folder: str) -> bool:
+        """Whether any file below the absolute path ``folder`` was ever answered."""
 
     def known(self, sha256: str) -> bool:
         """Whether this content was answered, under whatever name."""
@@ -112,7 +117,7 @@ class FolderSource:
 
     def __iter__(self) -> Iterator[Batch]:
         patience = monotonic() + DRAIN_S
-        if self._rules.newest is not None:
+        if self._rules.newest is not None and not self._memory.has_looked_into(self._place(self._root.path)):
             self._skip_older(self._rules.newest)
         while not self._stop.is_set():
             started = thread_time()
@@ -173,7 +178,10 @@ class FolderSource:
         return found or Scan(), queue
 
     def _skip_older(self, newest: int) -> None:
-        """Take all files that lie there as answered, in the state they are in, but the newest ones."""
+        """Take all files that lie there as answered, in the state they are in, but the newest ones.
+
+        Only where a folder is watched for the first time: what came while nobody watched is not to be lost.
+        """
         _, queue = self._look()
         for *_, path in sorted(queue, key=lambda turn: turn[1])[: max(0, len(queue) - newest)]:
             candidate = candidate_at(path)
@@ -185,11 +193,10 @@ class FolderSource:
     def _batches(self, queue: list[tuple[bool, int, str]], until: float) -> Iterator[Batch]:
         """Give what is in these files, as many at once as there are ready, until a time has come."""
         gathering = Gathering(self._finish)
-        for position, (*_, path) in enumerate(queue):
+        for candidate, left in self._unanswered(queue):
             if self._stop.is_set():
                 return  # what was gathered is not marked: it begins again at the next start
-            left = len(queue) - position - 1
-            for batch in gathering.add(*self._answer(path), left):
+            for batch in gathering.add(*self._answer(candidate), left):
                 yield batch
                 if self._stop.is_set():
                     return
@@ -200,14 +207,22 @@ class FolderSource:
         if gathering:
             yield gathering.batch(0)
 
-    def _answer(self, path: str) -> tuple[tuple[Spectrum | Fault, ...], Given | None]:
-        """Return what is in one file; nothing where it was given before, is not complete, or gone."""
-        candidate = candidate_at(path)
-        if candidate is None:
-            return (), None
-        if self._memory.seen(self._place(path), candidate.signature):
-            self._settle(candidate)
-            return (), None
+    def _unanswered(self, queue: list[tuple[bool, int, str]]) -> Iterator[tuple[Candidate, int]]:
+        """Give the files that the memory does not know in their state, each with how many are left behind it."""
+        for first in range(0, len(queue), TOGETHER):
+            there = [found for *_, path in queue[first : first + TOGETHER] if (found := candidate_at(path)) is not None]
+            answered = self._memory.seen_each([(self._place(path), signature) for path, signature in there])
+            for candidate, is_answered in zip(there, answered, strict=True):
+                if is_answered:
+                    self._settle(candidate)
+            fresh = [candidate for candidate, is_answered in zip(there, answered, strict=True) if not is_answered]
+            behind = max(0, len(queue) - first - TOGETHER)
+            for place, candidate in enumerate(fresh, start=1):
+                yield candidate, behind + len(fresh) - place
+
+    def _answer(self, candidate: Candidate) -> tuple[tuple[Spectrum | Fault, ...], Given | None]:
+        """Return what is in one file; nothing where its content was given before, it is not complete, or gone."""
+        path = candidate.path
         state = self._waiting.enter(candidate, moved=path in self._moved)
         self._moved.discard(path)  # it was whole when it came, and says nothing of what is written later
         if not state.due:
