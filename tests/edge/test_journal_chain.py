@@ -216,7 +216,8 @@ def test_damage_of_the_file_is_found(whole: Path) -> None:
     data = bytearray(whole.read_bytes())
     how = random.Random(3)
     path = whole.with_name("damaged")
-    line = next(bytes(row[0]) for row in journals.ask(whole, "SELECT line FROM lines WHERE seq = 2"))
+    (line,) = next(row for row in journals.ask(whole, "SELECT line FROM lines WHERE seq = 2"))
+    assert isinstance(line, bytes)
     for place in (data.find(line) + 5, data.find(line) + len(line) // 2):
         changed = bytearray(data)
         changed[place] ^= how.randrange(1, 256)

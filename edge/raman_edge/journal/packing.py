@@ -96,14 +96,21 @@ def _values(form: int, whole: Whole) -> Array:
 
 
 def _differenced(whole: Whole) -> tuple[int, Whole]:
-    """Return the order of differences with the fewest bits, and those; the first value stands before them."""
-    best, order, rest = np.inf, 0, whole
-    for tried in range(MOST_ORDER + 1):
-        bits = float(np.log2(1.0 + np.abs(whole.astype(np.float64))).sum())
-        if bits < best:
-            best, order, rest = bits, tried, whole
-        whole = np.diff(whole, prepend=np.int64(0))  # wraps around, and so does the sum that undoes it
-    return order, rest
+    """Return the order of differences from which on they need more bits, and those; the first value stands before them."""
+    order, least = 0, _bits(whole)
+    while order < MOST_ORDER:
+        further = whole.copy()
+        further[1:] -= whole[:-1]  # wraps around, and so does the sum that undoes it
+        bits = _bits(further)
+        if bits >= least:
+            break
+        order, least, whole = order + 1, bits, further
+    return order, whole
+
+
+def _bits(whole: Whole) -> float:
+    """Return about how many bits the numbers need."""
+    return float(np.log2(np.abs(whole.astype(np.float64)) + 1.0).sum())
 
 
 def _folded(whole: Whole) -> NDArray[np.uint64]:
@@ -118,8 +125,8 @@ def _unfolded(folded: NDArray[np.uint64]) -> Whole:
 
 def _smaller(folded: NDArray[np.uint64]) -> _Split:
     """Return the numbers whole, which finds repetition, or split at the noise, whichever is smaller."""
-    typical = int(np.log2(float(folded.mean()) + 1.0))
-    return min((_split(folded, bits) for bits in sorted({0, max(0, typical - 2)})), key=lambda split: len(split.data))
+    apart = max(0, int(np.log2(float(folded.mean()) + 1.0)) - 2)
+    return min((_split(folded, bits) for bits in {0, apart}), key=lambda made: len(made.data))
 
 
 def _split(folded: NDArray[np.uint64], bits: int) -> _Split:
