@@ -20,10 +20,24 @@ if TYPE_CHECKING:
 WEEK_DAYS = 7.0
 """Time whose records tell how many come in a day."""
 QUERY = """
-SELECT count(*), min(ts), (SELECT ts FROM records ORDER BY seq DESC LIMIT 1), (SELECT count(*) FROM records WHERE ts > ?)
-FROM records
+WITH told AS (
+    SELECT count(*) AS number, min(ts) AS oldest, (SELECT ts FROM records ORDER BY seq DESC LIMIT 1) AS newest, (
+        SELECT count(*) FROM records
+        WHERE CASE typeof(ts) WHEN 'integer' THEN ts > CAST(strftime('%s', ?1) AS INTEGER) * 1000 ELSE ts > ?1 END
+    ) AS since
+    FROM records
+)
+SELECT
+    number,
+    CASE typeof(oldest) WHEN 'integer' THEN strftime('%Y-%m-%dT%H:%M:%fZ', oldest / 1000.0, 'unixepoch') ELSE oldest END,
+    CASE typeof(newest) WHEN 'integer' THEN strftime('%Y-%m-%dT%H:%M:%fZ', newest / 1000.0, 'unixepoch') ELSE newest END,
+    since
+FROM told
 """
-"""How many records, the oldest time, the time of the newest record, how many since a time."""
+"""How many records, the oldest time, the time of the newest record, how many since a time.
+
+Times are milliseconds since 1970; in a journal of schema 1, and where a record has another, they are text.
+"""
 FULL_BYTES, LOW_BYTES = 100 * 2**20, 2**30
 """Free space that is as good as none, and that calls for attention."""
 LOW_DAYS = 30.0
