@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from raman_edge import cli
 from raman_edge import record as records
-from raman_edge.cli.journal import filters, table
+from raman_edge.cli.journal import filters
 from raman_edge.journal import Entry, Journal
+from raman_edge.sinks import table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -181,13 +182,13 @@ def test_csv(made: Path, tmp_path: Path) -> None:
     with out.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(table.COLUMNS)
-    assert [row["name"] for row in rows] == [*LABELS, ""]
+    assert [row["label"] for row in rows] == [*LABELS, ""]
     assert rows[0]["path"] == "'=HYPERLINK(1).csv"
-    assert rows[3]["path"] == "/data/line-2/d\n.csv"
-    assert rows[5]["decision"] == "fault"
+    assert rows[3]["path"] == "/data/line-2/d\\n.csv"
+    assert rows[5]["event"] == "fault"
     assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row.values())
     assert [entry.name for entry in tmp_path.iterdir()] == ["all.csv"]
-    assert float(rows[0]["score"]) == json.loads(records.encode(journals.answer(0).record))["matches"][0]["score"]
+    assert float(rows[0]["score"]) == pytest.approx(json.loads(records.encode(journals.answer(0).record))["matches"][0]["score"], abs=1e-4)
 
 
 def test_csv_in_a_pipe_is_the_same(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import io
 import os
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,17 +10,22 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from raman_edge.cli import options as shared
-from raman_edge.cli.journal import filters, table
+from raman_edge.cli.journal import filters
 from raman_edge.cli.output import is_terminal, say, write, write_text
 from raman_edge.errors import OutputError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator
 
     from raman_edge.journal import Journal
 
 NO_SPECTRUM = 65
-LINE_END = "\r\n"
+DESCRIPTION = (
+    "Write records, the oldest first, or one spectrum. The columns of CSV are those of `watch --to csv:FILE` (docs/outputs.md): UTF-8, "
+    "their names in the first line; a text that a spreadsheet would run as a formula (it begins with = + - @) has a ' before it, what "
+    "does not print is escaped. JSON lines are the records as they went out, unchanged."
+)
 
 
 def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,11 +33,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one = actions.add_parser(
         "export",
         help="records as CSV or JSON lines, or one spectrum as two columns",
-        description="Write records, the oldest first, or one spectrum. CSV is in UTF-8, its first line names the columns. Text that a "
-        "spreadsheet would run as a formula (it begins with = + - @) gets an apostrophe in front in CSV; JSON lines are the records as "
-        "they went out, unchanged.",
-        epilog=_columns(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description=DESCRIPTION,
         allow_abbrev=False,
     )
     what = one.add_mutually_exclusive_group(required=True)
@@ -67,18 +66,12 @@ def _records(journal: Journal, options: argparse.Namespace) -> Iterator[str]:
 
 
 def _table(lines: Iterator[str]) -> Iterator[str]:
-    """Give the rows of the table; each may be several lines, where a name holds a line's end."""
-    import csv  # noqa: PLC0415 - once it is needed
-
+    """Give the rows of the table, its columns' names first."""
     from raman_edge import record  # noqa: PLC0415 - JSON lines are passed on without being read
+    from raman_edge.sinks import table  # noqa: PLC0415
 
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator=LINE_END)  # it quotes what ends a line only if it is in this
-    for cells in chain([[*table.COLUMNS]], (table.row(record.decode(line)) for line in lines)):
-        rows.writerow(cells)
-        yield text.getvalue().removesuffix(LINE_END)
-        text.seek(0)
-        text.truncate()
+    rows = chain([table.COLUMNS], (table.cells(record.decode(line)) for line in lines))
+    return (table.encoded(row).decode().removesuffix("\r\n") for row in rows)
 
 
 def _spectrum(journal: Journal, beginning: str) -> Iterator[str] | None:
@@ -111,9 +104,3 @@ def _writer(out: Path | None) -> Iterator[Callable[[str], None]]:
 
 def _put(file: IO[bytes], line: str) -> None:
     file.write(line.encode() + b"\n")
-
-
-def _columns() -> str:
-
-    width = max(map(len, table.COLUMNS))
-    return "\n".join(["columns of CSV:", *(f"  {name:{width}}  {what}" for name, what in table.COLUMNS.items())])

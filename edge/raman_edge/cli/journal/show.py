@@ -49,11 +49,10 @@ def run(options: argparse.Namespace) -> int:
         write(_as_json(held))
         return 0
     width, ascii_only = shutil.get_terminal_size().columns, not _braille_shows()
-    for name, value in _facts(held):
-        write_text(f"{name:{NAME}}  {value}")
-    if held.spectrum:
-        for line in _plot(held.spectrum, width, ascii_only=ascii_only):
-            write_text(line)
+    lines = [f"{name:{NAME}}  {value}" for name, value in _facts(held)]
+    lines += _plot(held.spectrum, width, ascii_only=ascii_only) if held.spectrum else []
+    for line in lines:
+        write_text(line.replace("cm⁻¹", "1/cm") if ascii_only else line)
     return 0
 
 
