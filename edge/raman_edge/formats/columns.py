@@ -53,6 +53,8 @@ _WORDS: tuple[tuple[Role, tuple[str, ...]], ...] = (
     (Role.WAVELENGTH, ("nm",)),
 )
 _EXACT = {"wave": Role.WAVENUMBER, "#": Role.PIXEL, "y": Role.COUNTS, "raman": Role.COUNTS}
+_JAZ = {"w": Role.WAVELENGTH, "d": Role.DARK, "r": Role.REFERENCE, "s": Role.RAW, "p": Role.OTHER}
+"""Ocean Optics' Jaz: wavelength, dark, reference, sample, and what was made of the three."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
 _UNITS = frozenset(
@@ -74,6 +76,14 @@ def role(name: str) -> Role:
         if any(word in letters if word.isalpha() and len(word) <= _SHORT and word.isascii() else word in plain for word in words):
             return found
     return Role.UNKNOWN
+
+
+def roles(names: tuple[str, ...]) -> tuple[Role, ...]:
+    """Tell the roles of a table's columns; letters mean something only where all of them stand together."""
+    letters = tuple(name.lower() for name in names)
+    if {*letters} == {*_JAZ}:
+        return tuple(_JAZ[letter] for letter in letters)
+    return tuple(role(name) for name in names)
 
 
 def is_units(names: tuple[str, ...]) -> bool:

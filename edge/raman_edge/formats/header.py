@@ -42,14 +42,14 @@ _EXPOSED_ANYWHERE = ("积分时间", "積分時間", "曝光时间", "露光時�
 _AXIS = ("axis", "achse", "xunit", "x unit", "轴", "軸")
 _AXIS_WORDS = frozenset({"axe", "eje", "asse", "eixo", "ось"})
 _POINTS = re.compile(
-    r"(?:number of )?(?:pixels|data ?points)(?: in (?:the )?(?:processed )?spectrum)?|number of points|npoints|sizegraph"
+    r"(?:number of )?(?:pixels|data ?points)(?: in (?:the )?(?:processed )?(?:spectrum|file))?|number of points|npoints|sizegraph"
     r"|pixel (?:num|count|number)|anzahl (?:der )?(?:pixel|punkte)\b.*|nombre de (?:pixels|points)\b.*"
     r"|numero (?:de|di) (?:pixel|punt).*|.*(?:像素数|画素数).*|.*число (?:пикселеи|точек).*"
 )
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _TELLING = re.compile(
     "|".join((*_LASER, "wl", *_EXPOSED, *_EXPOSED_ANYWHERE, "acq", "unit", "saturation", "time", "date", *_AXIS, *_AXIS_WORDS))
-    + "|pixel|point|punkt|punt|画素数|像素数|число|sizegraph"
+    + "|pixel|point|all data save|punkt|punt|画素数|像素数|число|sizegraph"
 )
 """Keys without any of these tell no fact; headers have a hundred of them."""
 _MOST_POINTS = 1e6
@@ -105,7 +105,7 @@ def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
         exposure_s=_first(meta, lambda key, value: _exposure(key, value, meta)),
         saturation=_first(meta, lambda key, value: positive(value) if "saturation" in key else None),
         taken_at=_first(meta, _taken_at),
-        points=_first(meta, _declared),
+        points=None if meta.get("all data save") == "0" else _first(meta, _declared),
         axis=axis,
     )
 

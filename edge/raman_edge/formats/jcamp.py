@@ -40,7 +40,11 @@ _STEPPED, _PAIRED = "(X++(Y..Y)", "(XY..XY)"
 _LONGDATE = re.compile(r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)")
 _MICRO = re.compile(r"micro|µm|μm|\bum\b", re.IGNORECASE)
 _NM_IN_MICROMETRE = 1000.0
+_UNTOLD = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
+"""Data types that say nothing."""
 _NOT_COUNTS = ("ABSORB", "TRANSM", "REFLECT", "KUBELKA", "EMISSION", "LOG(1/R)")
+_LEAST_LINES, _BEND = 3, 0.2
+"""Lines that tell an uneven axis, and how much the step may change from one to the next."""
 _MAX_VALUE = 500
 """Characters that are kept of a value."""
 _MAX_LABELS = 500
@@ -153,7 +157,7 @@ def _refusal(block: _Block) -> str | None:
     """Say why a block is no Raman spectrum; None where it is one."""
     units = block.values.get("YUNITS", "").upper()
     raman = "RAMAN" in block.kind or "RAMAN" in units
-    if block.kind and not raman:
+    if block.kind not in _UNTOLD and not raman:
         return f"line {block.line}: ##DATA TYPE= says {safe(block.kind, _SHOWN)}; expected RAMAN SPECTRUM: take the sample's Raman file"
     if not raman and any(word in units for word in _NOT_COUNTS):
         return f"line {block.line}: ##YUNITS= says {safe(units, _SHOWN)}; expected the counts of a Raman spectrum"
@@ -242,11 +246,29 @@ def _axis(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64]
         if missed is None:
             return x
         wrong = wrong or missed
+    if block.number("NPOINTS") == len(found.values) and (x := _uneven(block, found, factor)) is not None:
+        return x
     if wrong is None:
         msg = f"line {block.line}: neither ##LASTX= nor ##DELTAX= says how far apart the points are; export the spectrum again"
         raise FormatError(msg)
     msg = f"line {wrong[0]}: begins at X = {wrong[1]:g}, expected {wrong[2]:g} from the header: a line is missing or damaged; copy it again"
     raise FormatError(msg)
+
+
+def _uneven(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64] | None:
+    """Return the axis that the lines and ``##LASTX=`` give, where it bends smoothly; None where a line stands out.
+
+    Dispersive instruments have no even axis, and some software writes it in a form that is made for one.
+    """
+    beyond, last = len(found.values) - 1, block.number("LASTX")
+    known = {float(index): begins * factor for index, begins, _ in found.checks}
+    if last is not None:
+        known.setdefault(float(beyond), last)
+    places, x = np.array(list(known)), np.array(list(known.values()))
+    steps = np.diff(x) / np.diff(places)
+    if places[-1] < beyond or steps.size < _LEAST_LINES or not (np.abs(steps[1:] / steps[:-1] - 1) < _BEND).all():
+        return None
+    return np.interp(np.arange(len(found.values)), places, x)
 
 
 def _axes(block: _Block, found: Ordinates, factor: float) -> Iterator[NDArray[np.float64]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import AXES, Role, axis_column, is_units, role
+from raman_edge.formats.columns import AXES, Role, axis_column, is_units, role, roles
 from raman_edge.formats.table import split_names
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import LARGEST, MIN_POINTS
@@ -87,12 +87,12 @@ def _with_units(lines: list[tuple[int, tuple[str, ...]]]) -> tuple[int, tuple[st
 
 
 def _named(table: Table, place: int, names: tuple[str, ...]) -> Names:
-    roles = tuple(role(name) for name in names)
+    found = roles(names)
     places = tuple(k for k, name in enumerate(names) if name.lower() in _PLACES)
-    if axis_column(roles) is None or not any(found in _MEASURED for k, found in enumerate(roles) if k not in places):
+    if axis_column(found) is None or not any(one in _MEASURED for k, one in enumerate(found) if k not in places):
         places = ()
-    roles = tuple(Role.OTHER if k in places else found for k, found in enumerate(roles))
-    return Names(names, roles, given=True, header=table.above[:place], axis=None, places=places)
+    found = tuple(Role.OTHER if k in places else one for k, one in enumerate(found))
+    return Names(names, found, given=True, header=table.above[:place], axis=None, places=places)
 
 
 def find_axes(named: Names) -> tuple[tuple[int, ...], Role | None]:

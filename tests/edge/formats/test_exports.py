@@ -169,3 +169,26 @@ def test_enlighten_declares_its_pixels() -> None:
     assert "the table has 40 rows and its header declares 50" in said(head + detector)
     grid = "".join(f"{k},{200 + k:.2f},{k % 7}\n" for k in range(40))
     assert len(read((head + grid).encode(), ORIGIN)[0]) == 40
+
+
+def test_bwspec_with_commas_and_points_and_several_measurements() -> None:
+    """Older versions write them so; every dark-subtracted column is a spectrum."""
+    names = "Pixel,Wavelength,Wavenumber,Raman Shift,Dark,Raw data #1,Dark Subtracted #1,Raw data #2,Dark Subtracted #2,\n"
+    rows = "".join(f"{k},{790 + k}.5,{12_658 - k},{100 + 10 * k}.5,900.0,{1000 + k},{100 + k},{1100 + k},{200 + k},\n" for k in range(40))
+    found = read(("File Version,BWSpec4.02_15\nintigration times(ms),2100\nlaser_wavelength,785\n" + names + rows).encode(), ORIGIN)
+    assert [spectrum.meta["counts_from"] for spectrum in found] == ["Dark Subtracted #1", "Dark Subtracted #2"]
+    assert {(spectrum.exposure_s, spectrum.axis.start) for spectrum in found} == {(2.1, 100.5)}
+
+
+def test_bwspec_saves_a_part_where_it_is_told_to() -> None:
+    """The number of pixels is then the detector's, not the table's."""
+    assert len(read(bwspec(2048, 40).replace("pixel_num", "all_data_save;0\npixel_num").encode(), ORIGIN)[0]) == 35
+
+
+def test_the_jaz_has_letters_for_names() -> None:
+    """Wavelength, dark, reference, sample, processed: the sample without the dark is the spectrum."""
+    table = "".join(f"{x}\t900\t5000\t{900 + y}\t0.5\n" for x, y in zip(NM, COUNTS, strict=True))
+    text = "Jaz Data File\n+++\nNumber of Pixels in File: {}\n>>>>>Begin Processed Spectral Data<<<<<\nW\tD\tR\tS\tP\n" + table
+    (found,) = read(text.format(40).encode(), ORIGIN, laser_nm=785.0)
+    assert found.counts.tolist() == COUNTS
+    assert "declares 41" in said(text.format(41))

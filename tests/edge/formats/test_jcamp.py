@@ -184,3 +184,25 @@ def test_blocks_below_one_another_are_several_spectra() -> None:
     found = read((file(VALUES, "DIF") + file(VALUES[::-1], "PAC")).encode(), ORIGIN)
     assert [spectrum.counts.tolist() for spectrum in found] == [[value / 2 for value in order] for order in (VALUES, VALUES[::-1])]
     assert [spectrum.origin.index for spectrum in found] == [0, 1]
+
+
+def bent(step_at: int = -1) -> str:
+    """Write a file whose lines begin where an uneven axis has them; one line elsewhere."""
+    axis = [100 + 3 * k - 0.01 * k * k for k in range(60)]
+    lines = [f"{axis[k] + 40 * (k == step_at):.3f} " + " ".join(map(str, VALUES[k : k + 5])) for k in range(0, 60, 5)]
+    text = file(VALUES, "AFFN", LASTX=f"{axis[-1]:.3f}")
+    return text[: text.index("##XYDATA=")] + "##XYDATA=(X++(Y..Y))\n" + "\n".join(lines) + "\n##END=\n"
+
+
+def test_an_uneven_axis_is_the_lines_own() -> None:
+    """Between the lines' abscissas it is interpolated; where one stands out, a line is damaged."""
+    expected = [100 + 3 * k - 0.01 * k * k for k in range(60)]
+    assert one(bent()).axis.shift == pytest.approx(expected, abs=0.2)
+    assert "a line is missing or damaged" in said(bent(step_at=30))
+
+
+@pytest.mark.parametrize("kind", ["UNKNOWN", "spectrum", ""])
+def test_a_data_type_that_says_nothing_refuses_nothing(kind: str) -> None:
+    """The units decide then."""
+    assert len(one(file(VALUES, "AFFN", **{"DATA TYPE": kind}))) == 60
+    assert "##YUNITS= says 'TRANSMITTANCE'" in said(file(VALUES, "AFFN", **{"DATA TYPE": kind, "YUNITS": "TRANSMITTANCE"}))

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
 from raman_edge.formats import rruff
+from raman_edge.formats.cells import numbers
 from raman_edge.formats.document import Document
 from raman_edge.formats.table import any_table, even_table
 
@@ -83,8 +84,8 @@ def test_rruff_rows_are_cut_alike_in_both_ways(rows: list[str]) -> None:
     rows = [row for row in "\n".join(rows).split("\n") if row and not row.isspace()]
     cut = [row.partition(",") for row in rows]
     shift, counts = rruff._columns(rows)
-    assert np.array_equal(shift, rruff.numbers([row[0] for row in cut]), equal_nan=True)
-    assert np.array_equal(counts, rruff.numbers([row[2] for row in cut]), equal_nan=True)
+    assert np.array_equal(shift, numbers([row[0] for row in cut]), equal_nan=True)
+    assert np.array_equal(counts, numbers([row[2] for row in cut]), equal_nan=True)
 
 
 def test_a_file_that_is_all_table_takes_no_more_memory_than_allowed() -> None:
