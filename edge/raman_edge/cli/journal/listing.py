@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.journal import filters
-from raman_edge.cli.output import is_terminal, printable, say, write, write_text
+from raman_edge.cli.output import is_terminal, say, write, write_text
 
 if TYPE_CHECKING:
     import argparse
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 SCREENFUL = 50
 """Records on a terminal unless more are asked for."""
-ID = 8
-"""Characters of an id that are shown: they tell a million records apart."""
 BEFORE = 53
 """Columns before the path."""
 PLACE = 24
@@ -53,30 +51,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(journal: Journal, meant: Filters, limit: int | None) -> None:
+    from raman_edge.cli.journal.brief import brief  # noqa: PLC0415 - lines of JSON are passed on without being read
+
     width = shutil.get_terminal_size().columns
     shown = 0
     for line in journal.records(limit or SCREENFUL, meant):
-        write_text(_brief(line, max(PLACE, (width - BEFORE) // 2)), width)
+        write_text(brief(line, max(PLACE, (width - BEFORE) // 2)), width)
         shown += 1
     more = journal.count(meant) - shown
     if more > 0:
         say(f"{more} older {'record' if more == 1 else 'records'}: --limit N shows N, --since, --decision, --label and --path find some")
     if not shown:
         say(f"no such record in journal {str(journal.path)!r}" if meant.given else f"journal {str(journal.path)!r} is empty")
-
-
-def _brief(line: str, room: int) -> str:
-    """Return a record as id, time, answer, place in ``room`` columns, and reason."""
-    from raman_edge import record  # noqa: PLC0415 - lines of JSON are passed on without being read
-
-    said = record.decode(line)
-    if isinstance(said, record.FaultRecord):
-        answer, why = "fault", said.why
-    else:
-        named = said.decision == "match" and said.matches
-        answer = f"{said.matches[0].label} {said.matches[0].score:.0%}" if named else said.decision
-        why = said.why[0] if said.why else ""
-    place = printable(said.source.path + (f" [{said.source.index + 1}]" if said.source.index else ""))
-    if len(place) > room:
-        place = f"…{place[1 - room :]}"
-    return f"{printable(said.id)[:ID]}  {said.ts[:19].replace('T', ' ')}  {answer:<20}  {place:<{room}}  {why}".rstrip()
