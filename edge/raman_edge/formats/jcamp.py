@@ -231,28 +231,33 @@ def _axis(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64]
 
     Raises :class:`FormatError` with the first line that does not.
     """
-    if not found.checks:
+    if not found.values:
         msg = f"line {block.line}: ##XYDATA= is empty; expected lines of an X and its Ys"
         raise FormatError(msg)
     wrong: tuple[int, float, float] | None = None
     for x in _axes(block, found, factor):
-        step = abs(float(x[-1] - x[0])) / max(1, x.size - 1)
-        misses = (
-            (line, begins * factor, float(x[min(index, x.size - 1)]))
-            for index, begins, line in found.checks
-            if not abs(begins * factor - x[min(index, x.size - 1)]) <= 1.01 * max(step, abs(factor))
-        )
-        missed = next(misses, None)
+        missed = _missed(x, found, factor)
         if missed is None:
             return x
         wrong = wrong or missed
-    if block.number("NPOINTS") == len(found.values) and (x := _uneven(block, found, factor)) is not None:
-        return x
+    uneven = _uneven(block, found, factor) if block.number("NPOINTS") == len(found.values) else None
+    if uneven is not None:
+        return uneven
     if wrong is None:
         msg = f"line {block.line}: neither ##LASTX= nor ##DELTAX= says how far apart the points are; export the spectrum again"
         raise FormatError(msg)
     msg = f"line {wrong[0]}: begins at X = {wrong[1]:g}, expected {wrong[2]:g} from the header: a line is missing or damaged; copy it again"
     raise FormatError(msg)
+
+
+def _missed(x: NDArray[np.float64], found: Ordinates, factor: float) -> tuple[int, float, float] | None:
+    """Return the first line that begins elsewhere than its place on the axis: its number, and both abscissas."""
+    room = 1.01 * max(abs(float(x[-1] - x[0])) / max(1, x.size - 1), abs(factor))
+    for index, begins, line in found.checks:
+        expected = float(x[min(index, x.size - 1)])
+        if not abs(begins * factor - expected) <= room:
+            return line, begins * factor, expected
+    return None
 
 
 def _uneven(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64] | None:
@@ -268,19 +273,20 @@ def _uneven(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float6
     steps = np.diff(x) / np.diff(places)
     if places[-1] < beyond or steps.size < _LEAST_LINES or not (np.abs(steps[1:] / steps[:-1] - 1) < _BEND).all():
         return None
-    return np.interp(np.arange(len(found.values)), places, x)
+    between: NDArray[np.float64] = np.interp(np.arange(len(found.values)), places, x)
+    return between
 
 
 def _axes(block: _Block, found: Ordinates, factor: float) -> Iterator[NDArray[np.float64]]:
     """Give the axes that the header may mean, the surest first."""
     first, last, delta = (block.number(name) for name in ("FIRSTX", "LASTX", "DELTAX"))
-    points = len(found.values)
+    points = np.arange(len(found.values), dtype=np.float64)
     start = found.checks[0][1] * factor if first is None else first
     if last is not None:
-        yield np.linspace(start, last, points)
+        yield np.linspace(start, last, points.size)
     if delta:
-        yield start + delta * np.arange(points)
-        yield start - delta * np.arange(points)
+        yield start + delta * points
+        yield start - delta * points
     if last is None and not delta and found.checks[-1][0] > 0:
         index, begins, _ = found.checks[-1]
-        yield start + (begins * factor - start) / index * np.arange(points)
+        yield start + (begins * factor - start) / index * points

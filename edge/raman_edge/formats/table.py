@@ -115,7 +115,8 @@ def _only_block(text: str) -> slice | None:
     """Find the one block of rows without words; None where other rows stand above or below it."""
     place = 0
     for _ in range(_MOST_ABOVE):
-        stop = _ROWS.match(text, place).end()  # type: ignore[union-attr] - it matches nothing, too
+        rows = _ROWS.match(text, place)
+        stop = rows.end() if rows else place
         if stop > place:
             below = text[stop : stop + _MOST_BELOW + 1]
             return None if len(below) > _MOST_BELOW or any(map(_ROW.fullmatch, below.split("\n"))) else slice(place, stop)

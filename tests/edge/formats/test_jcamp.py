@@ -206,3 +206,11 @@ def test_a_data_type_that_says_nothing_refuses_nothing(kind: str) -> None:
     """The units decide then."""
     assert len(one(file(VALUES, "AFFN", **{"DATA TYPE": kind}))) == 60
     assert "##YUNITS= says 'TRANSMITTANCE'" in said(file(VALUES, "AFFN", **{"DATA TYPE": kind, "YUNITS": "TRANSMITTANCE"}))
+
+
+@pytest.mark.parametrize("lines", ["", "100\n", "100\n110\n"])
+def test_a_table_without_values_is_refused(lines: str) -> None:
+    """Abscissas alone are no spectrum."""
+    head = "##TITLE=x\n##DATA TYPE=RAMAN SPECTRUM\n##XUNITS=1/CM\n##FIRSTX=100\n##LASTX=200\n##XYDATA=(X++(Y..Y))\n"
+    message = said(head + lines + "##END=\n")
+    assert "##XYDATA= is empty" in message or "has a ##XYDATA= and no curve" in message
