@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -237,6 +239,24 @@ def test_two_processes_append_to_one_file(kind: str, tmp_path: Path) -> None:
     found = found_in(kind, path)
     assert set(found) >= {row.id for row in sinking.rows(max(counts))}
     assert len(found) >= sum(counts)
+
+
+def test_who_writes_is_not_disturbed(kind: str, tmp_path: Path) -> None:
+    """While another process writes, nothing is appended, and what looks like a half line is not taken for one."""
+    path = tmp_path / "results"
+    make(kind, path).send(sinking.rows(1))
+    second = make(kind, tmp_path / "other")
+    second.send(sinking.rows(1, first=2))
+    line = (tmp_path / "other").read_bytes().splitlines(keepends=True)[-1]
+    ours = threading.Thread(target=make(kind, path).send, args=(sinking.rows(1, first=3),))
+    with path.open("ab", buffering=0) as theirs:
+        fcntl.flock(theirs, fcntl.LOCK_EX)
+        theirs.write(line[:20])
+        ours.start()
+        ours.join(0.3)
+        theirs.write(line[20:])
+    ours.join(60)
+    assert found_in(kind, path) == [row.id for row in sinking.rows(3)]
 
 
 def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
