@@ -61,6 +61,35 @@ def test_a_full_disk_passes(tmp_path: Path) -> None:
         assert journal.verify().wrong is None
 
 
+NO_ROOM_TO_OPEN = """
+import resource, signal, sys
+from pathlib import Path
+from raman_edge.errors import JournalUnavailable
+from raman_edge.journal import Journal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+for size in (0, 100, 5_000, 40_000, 100_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    try:
+        Journal.open(Path(sys.argv[1]))
+    except JournalUnavailable as error:
+        print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+with Journal.open(Path(sys.argv[1])) as journal:
+    print(journal.newest())
+"""
+
+
+def test_no_room_for_a_new_journal(tmp_path: Path) -> None:
+    """A journal that there is no room to make is trouble that passes, wherever the making stopped, and is made later."""
+    opening = journals.child(NO_ROOM_TO_OPEN, tmp_path / "journal.sqlite3")
+    said, errors = opening.communicate(timeout=60)
+    assert opening.returncode == 0, errors
+    *troubles, newest = said.splitlines()
+    assert len(troubles) == 5
+    assert all("cannot be opened" in trouble and "make room" in trouble for trouble in troubles)
+    assert newest == "0"
+
+
 def test_a_page_limit_is_a_full_disk(tmp_path: Path) -> None:
     """What sqlite calls full is trouble that passes, and the row is written by the next attempt."""
     path = tmp_path / "journal.sqlite3"

@@ -32,8 +32,8 @@ class Journal:
 
     One thread at a time; several processes and threads use one file, each with its own
     ``Journal``, and readers never wait for the writer. Whatever fails with
-    :class:`raman_edge.errors.JournalUnavailable` may be called again later: nothing was
-    written, the marks that wait still wait, and the file is opened anew.
+    :class:`raman_edge.errors.JournalUnavailable` may be called again later with the same
+    entries: they stand once, the marks that wait still wait, and the file is opened anew.
     """
 
     def __init__(self, database: Database, *, spectra: bool) -> None:
