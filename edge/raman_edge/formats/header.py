@@ -21,7 +21,7 @@ _MAX_LINES = 500
 _MAX_KEY = 80
 _MAX_VALUE = 500
 """Characters that are kept of a value."""
-_PAIR = re.compile(r"[=:：\t;,]")
+_PAIR = re.compile(r"[=:\t;,]")
 _NUMBER = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?(?:[eE][-+]?[0-9]+)?")
 _LETTERS = re.compile(r"[^\W\d_]+")
 LASER_NM = (150.0, 2000.0)
@@ -41,15 +41,17 @@ _EXPOSED = ("integ", "intig", "exposure", "expos", "esposiz", "belicht", "инт
 _EXPOSED_ANYWHERE = ("积分时间", "積分時間", "曝光时间", "露光時間")
 _AXIS = ("axis", "achse", "xunit", "x unit", "轴", "軸")
 _AXIS_WORDS = frozenset({"axe", "eje", "asse", "eixo", "ось"})
-_POINTS = re.compile(
-    r"(?:number of )?(?:pixels|data ?points)(?: in (?:the )?(?:processed )?(?:spectrum|file))?|number of points|npoints|sizegraph"
-    r"|pixel (?:num|count|number)|anzahl (?:der )?(?:pixel|punkte)\b.*|nombre de (?:pixels|points)\b.*"
-    r"|numero (?:de|di) (?:pixel|punt).*|.*(?:像素数|画素数).*|.*число (?:пикселеи|точек).*"
+_POINTS = (
+    *("number of pixels", "number of points", "pixel num", "pixel count", "pixels", "data points", "npoints", "sizegraph"),
+    *("anzahl der pixel", "anzahl pixel", "anzahl der punkte", "anzahl punkte", "nombre de pixels", "nombre de points"),
+    *("numero de pixel", "numero de punt", "numero di pixel", "numero di punt"),
 )
+"""How keys for the number of rows begin."""
+_POINTS_ANYWHERE = ("像素数", "画素数", "число пикселеи", "число точек")
 _ACCENTS = re.compile("[\u0300-\u036f]")
-_TELLING = re.compile(
-    "|".join((*_LASER, "wl", *_EXPOSED, *_EXPOSED_ANYWHERE, "acq", "unit", "saturation", "time", "date", *_AXIS, *_AXIS_WORDS))
-    + "|pixel|point|all data save|punkt|punt|画素数|像素数|число|sizegraph"
+_TELLING = (
+    *(*_LASER, "wl", *_EXPOSED, *_EXPOSED_ANYWHERE, "acq", "unit", "saturation", "time", "date", *_AXIS, *_AXIS_WORDS),
+    *("pixel", "point", "punkt", "punt", "sizegraph", "all data save", *_POINTS_ANYWHERE),
 )
 """Keys without any of these tell no fact; headers have a hundred of them."""
 _MOST_POINTS = 1e6
@@ -96,7 +98,7 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
 def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
     """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
     folded = ((_folded(key), value) for key, value in meta.items())
-    meta = {key: value for key, value in folded if _TELLING.search(key)}
+    meta = {key: value for key, value in folded if any(word in key for word in _TELLING)}
     axis = _first(meta, _axis)
     if axis is None and any(line.startswith(_OCEAN) for line in above):
         axis = Role.WAVELENGTH
@@ -128,6 +130,8 @@ def positive(text: str) -> float | None:
 
 def _pair(line: str) -> tuple[str, str]:
     line = line.strip().lstrip("#%!*/ ")
+    if not line.isascii():
+        line = line.replace("：", ":")
     found = _PAIR.search(line)
     if found is None:
         return "", ""
@@ -157,7 +161,11 @@ def _laser(key: str, value: str) -> float | None:
 
 
 def _declared(key: str, value: str) -> int | None:
-    if not _POINTS.fullmatch(key) or not value.isdecimal() or not 0 < int(value[:9]) <= _MOST_POINTS:
+    if (
+        not (key.startswith(_POINTS) or any(word in key for word in _POINTS_ANYWHERE))
+        or not value.isdecimal()
+        or not 0 < int(value[:9]) <= _MOST_POINTS
+    ):
         return None
     return int(value[:9])
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.asdf import ordinates, pairs
 from raman_edge.formats.columns import Role, role
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
@@ -31,14 +30,14 @@ if TYPE_CHECKING:
     from raman_edge.formats.document import Document
     from raman_edge.spectrum import Origin, Spectrum
 
-_MARK = re.compile(r"^##\s*(?:TITLE|JCAMP-?DX|DATA ?TYPE|XYDATA|XYPOINTS|XUNITS)\s*=", re.MULTILINE | re.IGNORECASE)
-_FILLING = re.compile(r"[\s_/-]+")
+_MARK = r"(?im)^##\s*(?:TITLE|JCAMP-?DX|DATA ?TYPE|XYDATA|XYPOINTS|XUNITS)\s*="
+_FILLING = str.maketrans("", "", " \t_/-")
 """What labels are compared without."""
 _TABLES = frozenset({"XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "DATATABLE", "RADATA"})
 _CURVES = ("XYDATA", "XYPOINTS")
 _STEPPED, _PAIRED = "(X++(Y..Y)", "(XY..XY)"
-_LONGDATE = re.compile(r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)")
-_MICRO = re.compile(r"micro|µm|μm|\bum\b", re.IGNORECASE)
+_LONGDATE = r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)"
+_MICRO = ("micro", "µm", "μm")
 _NM_IN_MICROMETRE = 1000.0
 _UNTOLD = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
 """Data types that say nothing."""
@@ -88,7 +87,7 @@ class Jcamp:
 
     def recognises(self, document: Document) -> bool:
         """Whether the text begins with labelled records of the standard's own."""
-        return document.head.startswith(("##", "$$")) and _MARK.search(document.head) is not None
+        return document.head.startswith(("##", "$$")) and re.search(_MARK, document.head) is not None
 
     def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every Raman spectrum of the file."""
@@ -119,7 +118,7 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
                 _add(opened[-1], label, line)
             continue
         label, _, value = line[2:].partition("=")
-        plain = _FILLING.sub("", label).upper()
+        plain = label.translate(_FILLING).upper()
         if plain == "END" and opened:
             opened.pop().closed = True
         elif plain and plain != "END":
@@ -140,7 +139,7 @@ def _counted(block: _Block, before: int) -> _Block:
 
 def _add(block: _Block, label: str, value: str) -> None:
     """Keep a record, or one more line of it."""
-    name, plain = label.strip().lstrip(".$").strip().lower()[:_SHOWN], _FILLING.sub("", label).upper()[:_SHOWN]
+    name, plain = label.strip().lstrip(".$").strip().lower()[:_SHOWN], label.translate(_FILLING).upper()[:_SHOWN]
     if name and (plain in block.values or len(block.values) < _MAX_LABELS):
         block.meta[name] = f"{block.meta.get(name, '')} {value}".strip()[:_MAX_VALUE]
         block.values[plain] = f"{block.values.get(plain, '')} {value}".strip()[:_MAX_VALUE]
@@ -173,14 +172,14 @@ def _called(block: _Block) -> str:
 
 def _spectrum(block: _Block, extra: dict[str, str], laser_nm: float | None, origin: Origin, index: int) -> Spectrum:
     meta = {key: value for key, value in block.meta.items() if value} | extra
-    if found := _LONGDATE.search(meta.get("longdate", "")):
+    if found := re.search(_LONGDATE, meta.get("longdate", "")):
         meta["longdate"] = "{}-{}-{}T{}{}:{}".format(*found.groups())
     known = facts(meta).or_laser(laser_nm)
     units = block.values.get("XUNITS", "")
     label = next(name for name in _CURVES if block.tables.get(name))
     x, y = _curve(block, label)
     axis = role(units)
-    if _MICRO.search(units):
+    if any(word in units.lower() for word in _MICRO):
         x, axis = x * _NM_IN_MICROMETRE, Role.WAVELENGTH
     if axis in {Role.UNKNOWN, Role.OTHER, Role.COUNTS} and units:
         msg = f"line {block.line}: ##XUNITS= says {safe(units, _SHOWN)}; expected 1/CM or NANOMETERS"
@@ -195,6 +194,8 @@ def _spectrum(block: _Block, extra: dict[str, str], laser_nm: float | None, orig
 
 def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the abscissas and ordinates of a table, with their factors."""
+    from raman_edge.formats.asdf import ordinates, pairs  # noqa: PLC0415 - its expressions take longer to compile than most files to read
+
     rows, form = _decimal_points(block, block.tables[label]), block.values.get(label, "").replace(" ", "").upper()
     x_factor, y_factor = (block.number(name) or 1.0 for name in ("XFACTOR", "YFACTOR"))
     if form.startswith(_STEPPED):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
@@ -21,6 +20,8 @@ from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import tidy
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -64,6 +65,8 @@ class LabspecXml:
 
 
 def _parsed(text: str) -> ET.Element:
+    from xml.etree import ElementTree as ET  # noqa: PLC0415 - few files are XML, and every start would pay
+
     if found := _DECLARATION.search(text):
         msg = f"line {text.count(chr(10), 0, found.start()) + 1}: an XML declaration {safe(text[found.start() :], 20)}; LabSpec writes none"
         raise FormatError(msg)
