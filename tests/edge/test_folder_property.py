@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,84 +14,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raman_edge.errors import SourceUnavailable
 from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.gather import MOST
 from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault
 from watching import dealt_with
+from writing import NAMES, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"und\xff\xe9.csv", b"new\nline.csv", b"\x1b[31m.csv", b"[bold]x[bold].csv", b"sub/c.csv")
 RULES = Rules(poll_s=0.01, stable_s=0.12)
 PATIENCE_S = 30.0
 Signature = tuple[int, int, int, int, int]
-
-
-def content(number: int) -> bytes:
-    """Return the text of a spectrum that no other number gives; every beginning of it is another spectrum, or none."""
-    return (
-        b"Raman shift (cm-1),Counts\n"
-        + b"".join(b"%d,%d\n" % (100 + 10 * row, (number * 31 + row * row * 7) % 1000) for row in range(40))
-        + (b"%d,%d\n" % (600, number))
-    )
-
-
-@dataclass
-class Writer:
-    """Does to a folder what instruments, people and copying programs do; keeps what was ever complete."""
-
-    root: Path
-    complete: set[bytes] = field(default_factory=set)
-    """Contents that some file had when its writer closed it."""
-
-    def path(self, name: int) -> Path:
-        """Return the place of a file."""
-        return self.root / os.fsdecode(NAMES[name])
-
-    def whole(self, name: int, number: int) -> None:
-        """Write a file at once."""
-        self.complete.add(content(number))
-        self.path(name).write_bytes(content(number))
-
-    def chunked(self, name: int, number: int) -> None:
-        """Write a file in pieces, over another one if there is one, keeping it open."""
-        self.complete.add(content(number))
-        with self.path(name).open("wb", buffering=0) as file:
-            for start in range(0, 600, 150):
-                file.write(content(number)[start : start + 150 if start < 450 else None])
-                time.sleep(0.01)
-
-    def renamed(self, name: int, number: int) -> None:
-        """Write a file beside its place and rename it into place."""
-        temporary = self.root / "being written.tmp"
-        temporary.write_bytes(content(number))
-        self.complete.add(content(number))
-        temporary.rename(self.path(name))
-
-    def rewritten(self, name: int, number: int) -> None:
-        """Write another content of the same length over a file and set the clock of both to 0."""
-        self.whole(name, number)
-        os.utime(self.path(name), ns=(0, 0))
-
-    def linked(self, name: int, number: int) -> None:
-        """Give a file a second name."""
-        other = self.path(number % len(NAMES))
-        if other.exists() and not self.path(name).exists():
-            self.path(name).hardlink_to(other)
-
-    def removed(self, name: int, number: int) -> None:  # noqa: ARG002 - all operations are called alike
-        """Take a file away."""
-        self.path(name).unlink(missing_ok=True)
-
-    def emptied(self, name: int, number: int) -> None:  # noqa: ARG002 - all operations are called alike
-        """Leave a file of no bytes."""
-        self.path(name).write_bytes(b"")
-
-    def lying(self) -> dict[bytes, bytes]:
-        """Return the content of every file that is there."""
-        paths = [self.path(name) for name in range(len(NAMES))]
-        return {os.fsencode(path): path.read_bytes() for path in paths if path.exists()}
 
 
 @dataclass
@@ -127,7 +64,7 @@ def read(root: str, ledger: Ledger, stop: threading.Event, crash_after: list[int
     """Watch and write down what comes, dropping everything and starting again after the given numbers of values."""
     while not stop.is_set():
         left = crash_after.pop() if crash_after else -1
-        with FolderSource(root, ledger, RULES, stop=stop) as source:
+        with suppress(SourceUnavailable), FolderSource(root, ledger, RULES, stop=stop) as source:  # just away: tried again
             for value in dealt_with(source):
                 key = os.fsencode(value.origin.path) if isinstance(value, Fault) else value.counts.tobytes()
                 ledger.records[key] = ledger.records.get(key, 0) + 1
@@ -138,7 +75,7 @@ def read(root: str, ledger: Ledger, stop: threading.Event, crash_after: list[int
 
 operations = st.lists(
     st.tuples(
-        st.sampled_from(["whole", "chunked", "renamed", "rewritten", "linked", "removed", "emptied"]),
+        st.sampled_from(["whole", "chunked", "renamed", "rewritten", "linked", "removed", "emptied", "moved_in", "set_back", "replaced"]),
         st.integers(0, len(NAMES) - 1),
         st.integers(0, 40),
         st.sampled_from([0.0, 0.0, 0.005, 0.05, 0.2]),
@@ -158,16 +95,16 @@ def expected_keys(contents: set[bytes]) -> set[bytes]:
 def test_results_are_the_contents(script: list[tuple[str, int, int, float]], crash_after: list[int]) -> None:
     """All contents that lie in the folder at the end are given; nothing else is but what was complete before; without a crash once."""
     crashes = len(crash_after)
-    with tempfile.TemporaryDirectory() as root:
-        writer, ledger, stop = Writer(Path(root)), Ledger(), threading.Event()
-        (writer.root / "sub").mkdir()
-        reader = threading.Thread(target=read, args=(root, ledger, stop, crash_after))
+    with tempfile.TemporaryDirectory() as around:
+        root = Path(around) / "in"
+        writer, ledger, stop = Writer(root), Ledger(), threading.Event()
+        (root / "sub").mkdir(parents=True)
+        reader = threading.Thread(target=read, args=(str(root), ledger, stop, crash_after))
         reader.start()
         for operation, name, number, pause_s in script:
             getattr(writer, operation)(name, number)
             time.sleep(pause_s)
-        lying = writer.lying()
-        wanted = expected_keys(set(lying.values())) | {path for path, text in lying.items() if not text}
+        wanted = expected_keys(writer.all_lying()) | {path for path, text in writer.lying().items() if not text}
         deadline = time.monotonic() + PATIENCE_S
         while not wanted <= ledger.records.keys() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -178,4 +115,5 @@ def test_results_are_the_contents(script: list[tuple[str, int, int, float]], cra
     assert wanted <= ledger.records.keys()
     assert given_contents <= expected_keys(writer.complete)
     # An empty file has no content to be known by: touched or linked it is in another state, and its fault is given again.
-    assert sum(ledger.records[key] - 1 for key in given_contents) <= crashes
+    # What was under way when it crashed comes again: a batch.
+    assert sum(ledger.records[key] - 1 for key in given_contents) <= crashes * MOST
