@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING
 
+import build
+import materials
 import pytest
 from contracts.format_contract import EXAMPLES, ORIGIN
 from raman_edge.cli import main, options
@@ -84,6 +87,21 @@ def test_the_command_line_refuses_another_number(text: str) -> None:
 def test_the_command_line_and_the_readers_agree_on_the_limits() -> None:
     """The command line's copy is the same."""
     assert options.LASER_NM == header.LASER_NM
+
+
+def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of wavelengths is a fault without the option; with it, it is learned, and named by its name."""
+    monkeypatch.setenv("RAMAN_EDGE_LIBRARY", str(tmp_path / "own.sqlite3"))
+    model, file = str(build.write_pair(tmp_path)[0]), tmp_path / "wafer.txt"
+    exposure = materials.exposure()
+    nm = 1e7 / (1e7 / 785 - exposure.axis.shift)
+    file.write_text("Wavelength (nm)\tcounts\n" + "".join(f"{x:.5f}\t{y:.2f}\n" for x, y in zip(nm, exposure.counts, strict=True)))
+    assert main(["identify", str(file), "--model", model]) == 65
+    assert "give it as --laser NM" in json.loads(capsys.readouterr().out)["why"]
+    assert main(["learn", "Silicon", str(file), "--model", model, "--laser", "785"]) == 0
+    capsys.readouterr()
+    assert main(["identify", str(file), "--model", model, "--laser", "785nm"]) == 0
+    assert json.loads(capsys.readouterr().out)["matches"][0]["label"] == "Silicon"
 
 
 @pytest.mark.parametrize("command", [["identify", "--laser", "12", "x"], ["learn", "--laser", "12", "a", "b"]])
