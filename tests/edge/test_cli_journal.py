@@ -334,3 +334,19 @@ def test_a_reader_that_leaves(made: Path) -> None:
         assert process.wait(timeout=60) in {0, 141}
         assert process.stderr is not None
         assert process.stderr.read() == b""
+
+
+LIGHT = """
+import sys
+from raman_edge import cli
+assert cli.main(["journal", "list", "--journal", sys.argv[1]]) == 0
+assert cli.main(["journal", "export", "--format", "jsonl", "--journal", sys.argv[1]]) == 0
+print(sorted({"numpy", "onnxruntime", "rich", "scipy"} & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_a_list_loads_little(made: Path) -> None:
+    """Who lists or exports records does not wait for the numbers' libraries to load."""
+    listing = journals.child(LIGHT, made)
+    _, errors = listing.communicate(timeout=60)
+    assert errors.splitlines() == ["[]"]
