@@ -211,9 +211,9 @@ def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.f
 
 
 def _decimal_points(block: _Block, rows: list[Row]) -> list[Row]:
-    """Turn decimal commas into points where the header's numbers have them; else a comma parts two numbers."""
+    """Turn decimal commas into points where the header's numbers have them; a comma before a blank still parts two numbers."""
     if any("," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY")):
-        return [(number, line.replace(",", ".")) for number, line in rows]
+        return [(number, re.sub(r",(?=[0-9])", ".", line)) for number, line in rows]
     return rows
 
 

@@ -94,8 +94,8 @@ def _settings(root: ET.Element) -> dict[str, str]:
         value = (_text(element, _EXACT) if _EXACT_FOR in name else "") or _text(element, _VALUE)
         if name and value:
             meta.setdefault(name[:_MAX_VALUE], value[:_MAX_VALUE])
-        if element.get("ID") == _TITLE and element.text:
-            meta.setdefault("title", element.text.strip()[:_MAX_VALUE])
+        if element.get("ID") == _TITLE and (title := (element.text or "").strip()):
+            meta.setdefault("title", title[:_MAX_VALUE])
     return meta
 
 

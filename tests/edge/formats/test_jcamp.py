@@ -89,6 +89,14 @@ def test_decimal_commas_show_in_the_header() -> None:
     assert one(text).counts.tolist() == [value / 2 for value in VALUES]
 
 
+def test_decimal_commas_beside_commas_that_part() -> None:
+    """Ocean Optics writes ``176,36, 32822,795`` on a computer with decimal commas."""
+    pairs = "".join(f"{100 + 3 * k},25, {k % 7},500\n" for k in range(40))
+    head = "##TITLE=x\n##DATA TYPE=RAMAN SPECTRUM\n##XUNITS=1/CM\n##FIRSTX= 100,25\n##NPOINTS= 40\n##XYPOINTS= (XY..XY)\n"
+    found = one(head + pairs + "##END=\n")
+    assert (found.axis.start, found.axis.stop, found.counts[3]) == (100.25, 217.25, 3.5)
+
+
 def test_comments_and_continued_records() -> None:
     """What follows $$ is no record; lines without a label belong to the one above."""
     found = one("$$ a comment\n" + file(VALUES, "PAC").replace("##YUNITS", "##OWNER=somebody $$ else\nof somewhere\n##YUNITS"))

@@ -94,6 +94,14 @@ def test_maps_that_are_no_maps(change, says: str) -> None:  # type: ignore[no-un
     assert says in said(change(MAP))
 
 
+def test_an_absolute_axis_is_converted() -> None:
+    """LabSpec calls it ``1/cm abs``."""
+    points = " ".join(f"{x:g}" for x in SHIFT[::-1])
+    absolute = " ".join(f"{1e7 / 532.08 - x:.3f}" for x in SHIFT[::-1])
+    (found, _) = read(XML.replace(points, absolute).replace("1/cm", "1/cm abs").encode(), ORIGIN)
+    assert found.axis.shift == pytest.approx(SHIFT, abs=0.001)
+
+
 def test_a_column_that_begins_empty_is_no_map() -> None:
     """An empty cell in a table of two columns is a pixel without a Raman shift."""
     text = "\t1\n\t2\n" + "".join(f"{x}\t{k}\n" for k, x in enumerate(SHIFT))
