@@ -3,7 +3,8 @@
 A reader is an object with a name, ``recognises`` and ``read`` (:class:`Reader`); a new format is a
 new file here and a place in :data:`READERS`. ``meta`` of every spectrum has the header as text
 under its keys in lower case, and of ours: ``format``, ``laser_nm`` and ``laser_from`` (``file`` or
-``option``), ``counts_from`` (the column), ``tidied`` (what was done to the rows).
+``option``), ``counts_from`` (the column), ``place`` (where on the sample, of a map), ``left_out``
+(what else the file holds), ``tidied`` (what was done to the rows).
 """
 
 from __future__ import annotations
