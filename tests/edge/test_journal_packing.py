@@ -152,5 +152,5 @@ def test_a_line_of_another_row_is_refused_or_shows() -> None:
 
 def test_what_lines_are_packed_with_never_changes() -> None:
     """Journals out there were packed with these very samples and phrases."""
-    seen = lines.SAMPLE.read_bytes() + b"\n".join(lines.PHRASES)
+    seen = lines.SAMPLE.read_text(encoding="utf-8").encode() + b"\n".join(lines.PHRASES)
     assert hashlib.sha256(seen).hexdigest() == "64f07917a8a7c59137db78134c3f989d7f642cf44916e59f8bd5c609974fe519"

@@ -54,4 +54,5 @@ def _shortened(line: bytes) -> bytes:
 
 @lru_cache(maxsize=8)
 def _samples(first: str) -> bytes:
-    return _shortened(SAMPLE.read_bytes() + first.encode())
+    text = SAMPLE.read_text(encoding="utf-8")  # as text: a checkout on Windows may end its lines otherwise
+    return _shortened((text + first).encode())
