@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.parse import values
 from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault
 
@@ -63,8 +64,13 @@ def once(root: Path, memory: Remembered | None = None, **rules: object) -> list[
 def dealt_with(source: Source) -> Iterator[Spectrum | Fault]:
     """Give the values of a source one by one; a batch is done when its last value was dealt with."""
     for batch in source:
-        yield from batch.events
-        batch.done([place for place, value in enumerate(batch.events) if isinstance(value, Fault)])
+        failed = set()
+        for place, event in enumerate(batch.events):
+            read = values(event)
+            yield from read
+            if all(isinstance(value, Fault) for value in read):
+                failed.add(place)
+        batch.done(failed)
 
 
 def names(values: list[Spectrum | Fault], root: Path) -> list[str]:

@@ -15,9 +15,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
-from raman_edge.pipeline import Reading, identify_all
+from raman_edge import record
+from raman_edge.journal import Entry
+from raman_edge.journal.writing import prepare
+from raman_edge.pipeline import BATCH, Reading, identify_all
+from raman_edge.sources.parse import Unread, values
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
@@ -25,10 +29,14 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from raman_edge.journal.writing import Prepared
     from raman_edge.library import Library
     from raman_edge.model import Model
+    from raman_edge.record import Means
     from raman_edge.sources import Batch
     from raman_edge.spectrum import Spectrum
+
+    Event = Spectrum | Fault | Unread
 
 MANY = 256
 """Files that must wait before a second process is worth its start, which takes as long as two hundred of them."""
@@ -39,9 +47,14 @@ IDLE_S = 60.0
 PATIENCE_S = 5.0
 """How long it may take to end before it is killed, s."""
 
-Answers = list[Reading | Fault]
-Rest = tuple[object, ...]
-"""A reading without its spectrum, which the first process has: half of what would travel."""
+
+class Answer(NamedTuple):
+    """What was said of one spectrum, and the row that the journal will have of it."""
+
+    place: int
+    """Of the event in its batch; a file of several spectra has several answers."""
+    event: Reading | Fault
+    row: Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +62,33 @@ class Opening:
     """What a second process needs to name spectra as the first one does."""
 
     path: Path
-    sha256: str
-    """Of the model; another file in its place is refused."""
+    """Of the model; another file in its place is refused by its digest."""
     threads: int
     library: Library
+    means: Means
+
+
+def answer_all(events: Sequence[Event], model: Model, library: Library, means: Means) -> list[Answer]:
+    """Parse what is not parsed, name every spectrum and make its row; what cannot be named is a fault in its place."""
+    parsed = [(place, value) for place, event in enumerate(events) for value in values(event)]
+    made: list[Reading | Fault] = []
+    for first in range(0, len(parsed), BATCH):
+        made += identify_all([value for _, value in parsed[first : first + BATCH]], model, library)
+    return [Answer(place, said, _row(said, means)) for (place, _), said in zip(parsed, made, strict=True)]
+
+
+def _row(event: Reading | Fault, means: Means) -> Prepared:
+    entry = Entry(record.of(event, means), None if isinstance(event, Fault) else event.spectrum)
+    return prepare(entry, means.model.sha256, means.config)
 
 
 class Crew:
     """Names batches: here, or in a second process as well while a backlog waits."""
 
-    def __init__(self, model: Model, library: Library, path: Path, *, threads: int = 1, processors: int | None = None) -> None:
+    def __init__(self, model: Model, opening: Opening, *, processors: int | None = None) -> None:
         """Use at most as many ``processors`` as this process may run on; with one of them nothing is ever started."""
-        self._model, self._library = model, library
-        self._opening = Opening(path, model.sha256, threads, library)
-        self._alone = (processors or _processors()) <= threads
+        self._model, self._opening = model, opening
+        self._alone = (processors or _processors()) <= opening.threads
         self._second: Second | None = None
         self._last_busy = monotonic()
 
@@ -72,7 +98,7 @@ class Crew:
     def __exit__(self, *exc: object) -> None:
         self._end()
 
-    def answer(self, batch: Batch) -> Future[Answers]:
+    def answer(self, batch: Batch) -> Future[list[Answer]]:
         """Name a batch, now or soon; :func:`result` takes the answer."""
         if batch.waiting:
             self._last_busy = monotonic()
@@ -80,23 +106,26 @@ class Crew:
             self._start()
         if self._second is not None and batch.waiting and self._second.has_room:
             return self._second.submit(batch.events)
-        done: Future[Answers] = Future()
-        done.set_result(identify_all(batch.events, self._model, self._library))
+        done: Future[list[Answer]] = Future()
+        done.set_result(self._here(batch))
         return done
 
-    def result(self, batch: Batch, answers: Future[Answers]) -> Answers:
+    def result(self, batch: Batch, answers: Future[list[Answer]]) -> list[Answer]:
         """Return the answers to a batch; where the second process was lost, they are found here, and it is not started again."""
         try:
             return answers.result()
         except (EOFError, OSError):
             self._alone = True
             self._end()
-            return identify_all(batch.events, self._model, self._library)
+            return self._here(batch)
 
     def rest(self) -> None:
         """End the second process if there was no backlog for a while."""
         if self._second is not None and monotonic() - self._last_busy > IDLE_S:
             self._end()
+
+    def _here(self, batch: Batch) -> list[Answer]:
+        return answer_all(batch.events, self._model, self._opening.library, self._opening.means)
 
     def _start(self) -> None:
         try:
@@ -121,7 +150,7 @@ class Second:
         theirs.close()
         self._talk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crew")
         self._ready: Future[object] = self._talk.submit(self._ours.recv)
-        self._under_way: list[Future[Answers]] = []
+        self._under_way: list[Future[list[Answer]]] = []
 
     @property
     def has_room(self) -> bool:
@@ -129,7 +158,7 @@ class Second:
         self._under_way = [one for one in self._under_way if not one.done()]
         return self._ready.done() and self._ready.exception() is None and len(self._under_way) < QUEUED
 
-    def submit(self, events: Sequence[Spectrum | Fault]) -> Future[Answers]:
+    def submit(self, events: Sequence[Event]) -> Future[list[Answer]]:
         """Have a batch named; EOFError or OSError come of it where the process is lost."""
         asked = self._talk.submit(partial(self._ask, events))
         self._under_way.append(asked)
@@ -146,10 +175,10 @@ class Second:
         self._ours.close()
         self._process.close()
 
-    def _ask(self, events: Sequence[Spectrum | Fault]) -> Answers:
+    def _ask(self, events: Sequence[Event]) -> list[Answer]:
         self._ours.send(events)
-        told: list[Rest | Fault] = self._ours.recv()
-        return [one if isinstance(one, Fault) else _whole(event, one) for event, one in zip(events, told, strict=True)]
+        told: list[Answer] = self._ours.recv()
+        return told
 
 
 def work(asked: Connection, opening: Opening) -> None:
@@ -157,22 +186,12 @@ def work(asked: Connection, opening: Opening) -> None:
     from raman_edge.model import Model  # noqa: PLC0415 - in the second process only
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the first process decides
-    model = Model.open(opening.path, threads=opening.threads, sha256=opening.sha256)
+    model = Model.open(opening.path, threads=opening.threads, sha256=opening.means.model.sha256)
     asked.send(None)
     with contextlib.suppress(EOFError, OSError):
         while True:
             events = asked.recv()
-            asked.send([_bare(answer) for answer in identify_all(events, model, opening.library)])
-
-
-def _bare(answer: Reading | Fault) -> Rest | Fault:
-    if isinstance(answer, Fault):
-        return answer
-    return answer.features, answer.peaks, answer.quality, answer.verdict, answer.timing
-
-
-def _whole(event: Spectrum | Fault, rest: Rest) -> Reading:
-    return Reading(event, *rest)  # type: ignore[arg-type]  # as _bare took it apart
+            asked.send(answer_all(events, model, opening.library, opening.means))
 
 
 def _processors() -> int:

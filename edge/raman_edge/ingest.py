@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from raman_edge import record
-from raman_edge.journal import Entry
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
-    from raman_edge.crew import Answers, Crew
+    from raman_edge.crew import Answer, Crew
     from raman_edge.journal import Journal
     from raman_edge.pipeline import Reading
-    from raman_edge.record import Means, Record
     from raman_edge.sources import Batch, Source
 
 AHEAD = 4
@@ -26,24 +22,30 @@ AHEAD = 4
 class Watcher(Protocol):
     """Who looks on while a source is answered."""
 
-    def show(self, event: Reading | Fault, said: Record) -> None:
+    def show(self, event: Reading | Fault) -> None:
         """Take one answer, which is in the journal by now and was not before."""
 
     def pulse(self, waiting: int) -> bool:
         """Come by after every commit, and about once a second where nothing comes; True ends the run between two batches."""
 
 
-def follow(source: Source, crew: Crew, means: Means, journal: Journal, watcher: Watcher) -> None:
+def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher) -> None:
     """Answer everything that an open ``source`` gives: into the journal first, then shown.
 
     Raises :class:`raman_edge.errors.JournalError` where an answer cannot be kept: nothing of that batch is done,
     and a source that is opened anew gives it again.
     """
-    under_way: deque[tuple[Batch, Future[Answers]]] = deque()
+    under_way: deque[tuple[Batch, Future[list[Answer]]]] = deque()
 
     def commit() -> None:
-        batch, answers = under_way.popleft()
-        _keep(batch, crew.result(batch, answers), means, journal, watcher.show)
+        batch, asked = under_way.popleft()
+        answers = crew.result(batch, asked)
+        new = journal.add([answer.row for answer in answers])
+        named = {answer.place for answer in answers if not isinstance(answer.event, Fault)}
+        batch.done({*range(len(batch.events))} - named)
+        for answer, is_new in zip(answers, new, strict=True):
+            if is_new:
+                watcher.show(answer.event)
 
     for batch in source:
         if batch.events:
@@ -56,16 +58,3 @@ def follow(source: Source, crew: Crew, means: Means, journal: Journal, watcher: 
             break
     while under_way:
         commit()
-
-
-def _keep(
-    batch: Batch, answers: Sequence[Reading | Fault], means: Means, journal: Journal, show: Callable[[Reading | Fault, Record], None]
-) -> None:
-    """Commit the answers to one batch, show those that are new, and tell the source."""
-    said = [record.of(answer, means) for answer in answers]
-    entries = [Entry(one, None if isinstance(answer, Fault) else answer.spectrum) for one, answer in zip(said, answers, strict=True)]
-    new = journal.write(entries, model=means.model.sha256, config=means.config)
-    batch.done([place for place, answer in enumerate(answers) if isinstance(answer, Fault)])
-    for answer, one, is_new in zip(answers, said, new, strict=True):
-        if is_new:
-            show(answer, one)

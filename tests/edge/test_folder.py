@@ -171,7 +171,7 @@ def test_several_spectra_of_a_file_are_numbered_and_marked_together(tmp_path: Pa
     """A file of several spectra gives all of them, numbered, and is remembered after the last one."""
     made = [build.spectrum(seed=seed) for seed in range(70)]
     monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm: tuple(made))  # noqa: ARG005 - a reader's signature
-    (tmp_path / "map.csv").write_text("three spectra")
+    (tmp_path / "map.csv").write_text("seventy spectra")
     memory = Remembered()
     with FolderSource(tmp_path, memory, QUICK, once=True) as source:
         indices = []
@@ -186,7 +186,7 @@ def test_a_stop_in_the_middle_of_a_file_begins_it_again(tmp_path: Path, monkeypa
     """Stopped between two batches of one file, the file is not remembered and comes again as a whole."""
     made = [build.spectrum(seed=seed) for seed in range(70)]
     monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm: tuple(made))  # noqa: ARG005 - a reader's signature
-    (tmp_path / "map.csv").write_text("three spectra")
+    (tmp_path / "map.csv").write_text("seventy spectra" * 20_000)  # a large file: a small one goes on whole
     memory, stop = Remembered(), threading.Event()
     with FolderSource(tmp_path, memory, QUICK, stop=stop) as source:
         for batch in source:

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from raman_edge.cli.output import say
+from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
     from typing import Self
@@ -14,9 +15,7 @@ if TYPE_CHECKING:
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
-    from raman_edge.record import Record
     from raman_edge.sinks.deliveries import Deliveries
-    from raman_edge.spectrum import Fault
 
 
 class Display(Protocol):
@@ -26,7 +25,7 @@ class Display(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def show(self, event: Reading | Fault, said: Record) -> None:
+    def show(self, event: Reading | Fault) -> None:
         """Show one answer, which is in the journal by now."""
 
     def note(self, text: str) -> None:
@@ -45,7 +44,7 @@ class NotesOnly:
     def __exit__(self, *exc: object) -> None:
         """Nothing is held open."""
 
-    def show(self, event: Reading | Fault, said: Record) -> None:
+    def show(self, event: Reading | Fault) -> None:
         """Show nothing."""
 
     def note(self, text: str) -> None:
@@ -72,7 +71,7 @@ class OnScreen:
     def __exit__(self, *exc: object) -> None:
         self._shown.close()
 
-    def show(self, event: Reading | Fault, said: Record) -> None:  # noqa: ARG002 - a screen draws the spectrum itself
+    def show(self, event: Reading | Fault) -> None:
         """Draw one answer."""
         self._screen.show(event)
 
@@ -93,10 +92,10 @@ class Onlooker:
         """How many answers there were of each decision, faults among them."""
         self._display, self._deliveries = display, deliveries
 
-    def show(self, event: Reading | Fault, said: Record) -> None:
+    def show(self, event: Reading | Fault) -> None:
         """Count and show one answer."""
-        self.tally[getattr(said, "decision", "fault")] += 1
-        self._display.show(event, said)
+        self.tally["fault" if isinstance(event, Fault) else event.verdict.decision] += 1
+        self._display.show(event)
 
     def pulse(self, waiting: int) -> bool:
         """Tell the sinks that there is something new, and how many files wait."""

@@ -30,8 +30,8 @@ class Naming:
         """Open what the options name; whatever is wrong with it is raised, and nothing is half opened."""
         model, library = shared.opened(options)
         from raman_edge import record  # noqa: PLC0415 - numpy, after its threads were limited
-        from raman_edge.crew import Crew  # noqa: PLC0415 - with it
+        from raman_edge.crew import Crew, Opening  # noqa: PLC0415 - with it
 
         path, _ = shared.paths(options)
         means = record.means(model, library, getattr(options, "laser", None))
-        return cls(model, library, means, Crew(model, library, path, threads=options.threads))
+        return cls(model, library, means, Crew(model, Opening(path, options.threads, library, means)))

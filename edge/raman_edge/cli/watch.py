@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
     from raman_edge.pipeline import Reading
-    from raman_edge.record import Record
     from raman_edge.service import Service
     from raman_edge.sources.scan import Rules
     from raman_edge.spectrum import Fault
@@ -111,9 +110,9 @@ class Watching:
             self._service.stopping()
         return self._onlooker.tally
 
-    def show(self, event: Reading | Fault, said: Record) -> None:
+    def show(self, event: Reading | Fault) -> None:
         """Count and show one answer."""
-        self._onlooker.show(event, said)
+        self._onlooker.show(event)
 
     def pulse(self, waiting: int) -> bool:
         """Wake the sinks and tell the service manager; True where settings are to be read again, or nobody reads what is written."""
@@ -149,7 +148,7 @@ class Watching:
                 self._display.note("it works again; what came meanwhile is answered now")
             self._attempts = 0
             self._service.ready()
-            follow(source, crew, means, self._journal, self)
+            follow(source, crew, self._journal, self)
 
     def _rest(self, error: RamanEdgeError) -> bool:
         """Say what is wrong and wait for the next attempt; a run that is told to stop meanwhile ends with the error."""

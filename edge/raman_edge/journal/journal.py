@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raman_edge.journal.finding import Finding
     from raman_edge.journal.held import Held
     from raman_edge.journal.reading import Filters, Row
+    from raman_edge.journal.writing import Prepared
 
 
 def default_path() -> Path:
@@ -75,7 +76,12 @@ class Journal:
         """
         from raman_edge.journal import writing  # noqa: PLC0415 - numpy: who only lists records does not pay for it
 
-        rows = [writing.prepare(entry, model, config) for entry in entries]
+        return self.add([writing.prepare(entry, model, config) for entry in entries])
+
+    def add(self, rows: Sequence[Prepared]) -> tuple[bool, ...]:
+        """Commit what :func:`raman_edge.journal.writing.prepare` made, as :meth:`write` does."""
+        from raman_edge.journal import writing  # noqa: PLC0415 - as above
+
         with self._database.transaction() as connection:
             writer = writing.Writer(connection, with_spectra=self._spectra)
             return tuple(writer.add(row) for row in rows)

@@ -22,7 +22,7 @@ from raman_edge.sources.arrivals import Arrivals
 from raman_edge.sources.complete import is_complete, read_complete
 from raman_edge.sources.gather import Gathering, Given
 from raman_edge.sources.mount import is_network
-from raman_edge.sources.parse import fault, parse
+from raman_edge.sources.parse import Unread, fault
 from raman_edge.sources.rest import Pace, changed
 from raman_edge.sources.root import Root
 from raman_edge.sources.scan import Candidate, Rules, Scan, candidate_at
@@ -41,6 +41,8 @@ DRAIN_S = 30.0
 """How long a single pass waits for files that are still being written, s."""
 STRETCH_S = 2.0
 """A backlog is interrupted this often for a look at what came meanwhile, s."""
+SMALL = 256 * 1024
+"""Bytes of a file that is parsed where its spectra are named."""
 TOGETHER = 256
 """Files that the memory is asked for at once."""
 SHARE_LOOKING = 20
@@ -220,7 +222,7 @@ class FolderSource:
             for place, candidate in enumerate(fresh, start=1):
                 yield candidate, behind + len(fresh) - place
 
-    def _answer(self, candidate: Candidate) -> tuple[tuple[Spectrum | Fault, ...], Given | None]:
+    def _answer(self, candidate: Candidate) -> tuple[tuple[Spectrum | Fault | Unread, ...], Given | None]:
         """Return what is in one file; nothing where its content was given before, it is not complete, or gone."""
         path = candidate.path
         state = self._waiting.enter(candidate, moved=path in self._moved)
@@ -244,20 +246,22 @@ class FolderSource:
         )  # fmt: skip
         return read_complete(candidate, size, finished, leases=self._leases)
 
-    def _values(self, candidate: Candidate, data: bytes) -> tuple[tuple[Spectrum | Fault, ...], Given | None]:
+    def _values(self, candidate: Candidate, data: bytes) -> tuple[tuple[Spectrum | Fault | Unread, ...], Given | None]:
         """Return the values in a complete file; none where its content was answered before, or is under way."""
         size, most = candidate.signature.size, self._rules.max_bytes
         sha256 = hashlib.sha256(data).hexdigest() if data else None
         if sha256 is not None and sha256 in self._given.values():
             return (), None  # a copy: by the next look the journal knows it
         origin = Origin("file", candidate.path, sha256)
-        values: tuple[Spectrum | Fault, ...] = ()
+        values: tuple[Spectrum | Fault | Unread, ...] = ()
         if size > most:
             values = (fault(origin, f"the file is {size / 2**20:.0f} MiB; at most {most / 2**20:g} MiB are read"),)
         elif sha256 is None:
             values = (fault(origin, "the file is empty; copy it again"),)
         elif not self._memory.known(sha256):
-            values = parse(data, origin, self._rules.laser_nm)
+            # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
+            unread = Unread(origin, data, self._rules.laser_nm)
+            values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         return values, Given(candidate, sha256, len(values))
 

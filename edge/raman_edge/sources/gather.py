@@ -12,12 +12,13 @@ from raman_edge.sources import Batch
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
+    from raman_edge.sources.parse import Unread
     from raman_edge.sources.scan import Candidate
     from raman_edge.spectrum import Fault, Spectrum
 
 MOST = 32
 """Values in a batch."""
-LATE_S = 0.05
+LATE_S = 0.1
 """A value waits at most about this long for others to join it, s."""
 
 
@@ -45,7 +46,7 @@ class Gathering:
 
     def __init__(self, finish: Callable[[Given], None]) -> None:
         self._finish = finish
-        self._events: list[tuple[Spectrum | Fault, Given | None]] = []
+        self._events: list[tuple[Spectrum | Fault | Unread, Given | None]] = []
         self._since = 0.0
 
     def __bool__(self) -> bool:
@@ -56,7 +57,7 @@ class Gathering:
         """Whether the first value has waited long enough."""
         return bool(self._events) and monotonic() - self._since > LATE_S
 
-    def add(self, values: Sequence[Spectrum | Fault], given: Given | None, left: int) -> Iterator[Batch]:
+    def add(self, values: Sequence[Spectrum | Fault | Unread], given: Given | None, left: int) -> Iterator[Batch]:
         """Take the values of a file, giving every batch that is full; None is for a value that belongs to no file's memory."""
         if given is not None and not values:
             self._finish(given)

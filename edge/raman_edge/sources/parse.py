@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,25 @@ if TYPE_CHECKING:
 
 MOST_WHY = 500
 """Characters of a reason that are kept."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Unread:
+    """A whole file that nobody has parsed yet: whoever names the spectra does, perhaps in another process."""
+
+    origin: Origin
+    data: bytes
+    laser_nm: float | None = None
+    """For a file that does not tell its laser's wavelength, nm."""
+
+    def values(self) -> tuple[Spectrum | Fault, ...]:
+        """Return what is in it, as :func:`parse` does."""
+        return parse(self.data, self.origin, self.laser_nm)
+
+
+def values(event: Spectrum | Fault | Unread) -> tuple[Spectrum | Fault, ...]:
+    """Return the values in one event of a source."""
+    return event.values() if isinstance(event, Unread) else (event,)
 
 
 def parse(data: bytes, origin: Origin, laser_nm: float | None = None) -> tuple[Spectrum | Fault, ...]:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
-    from raman_edge.record import Record
     from raman_edge.sinks.deliveries import Deliveries
     from raman_edge.spectrum import Fault
 
@@ -90,7 +89,7 @@ def _watch(instrument: Instrument, naming: Naming, journal: Journal, stop: Stop,
     memory = journal.memory(naming.means.model.sha256, naming.means.config)
     source = FolderSource(instrument.folder, memory, stop=stop.event, note=display.note)
     with source, display, instrument, naming.crew as crew:
-        follow(source, crew, naming.means, journal, Onlooker(display, deliveries))
+        follow(source, crew, journal, Onlooker(display, deliveries))
 
 
 def _seconds(options: argparse.Namespace) -> float:
@@ -123,12 +122,12 @@ class Witness:
         if self._picture is not None and not any(exc):
             self._draw(self._picture)
 
-    def show(self, event: Reading | Fault, said: Record) -> None:
+    def show(self, event: Reading | Fault) -> None:
         """Show one answer and remember it."""
         from raman_edge.ui.state import fold  # noqa: PLC0415
 
         self._state = fold(self._state, event)
-        self._display.show(event, said)
+        self._display.show(event)
         self._instrument.answered += 1
 
     def note(self, text: str) -> None:
