@@ -9,7 +9,7 @@ import sinking
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from raman_edge.sinks import broker, deliveries, delivery, metrics
-from raman_edge.sinks.files import COLUMNS
+from raman_edge.sinks.table import COLUMNS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text()
 

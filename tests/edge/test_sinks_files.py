@@ -24,7 +24,8 @@ from raman_edge.errors import ConfigError, SinkError
 from raman_edge.quality import Quality
 from raman_edge.record import encode
 from raman_edge.sinks import opened
-from raman_edge.sinks.files import COLUMNS, JsonLines, Table, file_of
+from raman_edge.sinks.files import JsonLines, Table, file_of
+from raman_edge.sinks.table import COLUMNS
 
 if TYPE_CHECKING:
     from raman_edge.sinks import Sink
