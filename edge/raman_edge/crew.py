@@ -15,7 +15,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from raman_edge import record
 from raman_edge.journal import Entry
@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from raman_edge.record import Means
     from raman_edge.sources import Batch
     from raman_edge.spectrum import Spectrum
+    from raman_edge.verdict import Answer as Verdict
 
     Event = Spectrum | Fault | Unread
+    Answered = Verdict | Literal["fault"]
 
 MANY = 256
 """Files that must wait before a second process is worth its start, which takes as long as two hundred of them."""
@@ -53,7 +55,9 @@ class Answer(NamedTuple):
 
     place: int
     """Of the event in its batch; a file of several spectra has several answers."""
-    event: Reading | Fault
+    decision: Answered
+    event: Reading | Fault | None
+    """None where another process has it and so many come that nobody could look at each."""
     row: Prepared
 
 
@@ -74,12 +78,13 @@ def answer_all(events: Sequence[Event], model: Model, library: Library, means: M
     made: list[Reading | Fault] = []
     for first in range(0, len(parsed), BATCH):
         made += identify_all([value for _, value in parsed[first : first + BATCH]], model, library)
-    return [Answer(place, said, _row(said, means)) for (place, _), said in zip(parsed, made, strict=True)]
+    return [_answer(place, said, means) for (place, _), said in zip(parsed, made, strict=True)]
 
 
-def _row(event: Reading | Fault, means: Means) -> Prepared:
-    entry = Entry(record.of(event, means), None if isinstance(event, Fault) else event.spectrum)
-    return prepare(entry, means.model.sha256, means.config)
+def _answer(place: int, said: Reading | Fault, means: Means) -> Answer:
+    entry = Entry(record.of(said, means), None if isinstance(said, Fault) else said.spectrum)
+    decision: Answered = "fault" if isinstance(said, Fault) else said.verdict.decision
+    return Answer(place, decision, said, prepare(entry, means.model.sha256, means.config))
 
 
 class Crew:
@@ -191,7 +196,8 @@ def work(asked: Connection, opening: Opening) -> None:
     with contextlib.suppress(EOFError, OSError):
         while True:
             events = asked.recv()
-            asked.send(answer_all(events, model, opening.library, opening.means))
+            *others, last = answer_all(events, model, opening.library, opening.means)
+            asked.send([*(one if isinstance(one.event, Fault) else one._replace(event=None) for one in others), last])
 
 
 def _processors() -> int:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from raman_edge.spectrum import Fault
-
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from raman_edge.crew import Answer, Crew
     from raman_edge.journal import Journal
-    from raman_edge.pipeline import Reading
     from raman_edge.sources import Batch, Source
 
 AHEAD = 4
@@ -22,7 +19,7 @@ AHEAD = 4
 class Watcher(Protocol):
     """Who looks on while a source is answered."""
 
-    def show(self, event: Reading | Fault) -> None:
+    def show(self, answer: Answer) -> None:
         """Take one answer, which is in the journal by now and was not before."""
 
     def pulse(self, waiting: int) -> bool:
@@ -41,11 +38,11 @@ def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher) -> No
         batch, asked = under_way.popleft()
         answers = crew.result(batch, asked)
         new = journal.add([answer.row for answer in answers])
-        named = {answer.place for answer in answers if not isinstance(answer.event, Fault)}
+        named = {answer.place for answer in answers if answer.decision != "fault"}
         batch.done({*range(len(batch.events))} - named)
         for answer, is_new in zip(answers, new, strict=True):
             if is_new:
-                watcher.show(answer.event)
+                watcher.show(answer)
 
     for batch in source:
         if batch.events:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILES = 100
+FILES_OF_A_BACKLOG = 1000
 
 
 @pytest.fixture(scope="module")
@@ -163,16 +164,16 @@ def test_a_signal_ends_it_cleanly(folder: Path, watch: Callable[..., Watch], num
 
 def test_a_signal_in_a_backlog_finishes_the_current_spectrum(folder: Path, watch: Callable[..., Watch]) -> None:
     """Stopped in a backlog, what was shown is what is journaled, and the next run does the rest."""
-    for seed in range(60):
+    for seed in range(FILES_OF_A_BACKLOG):
         (folder / f"{seed}.csv").write_text(build.text(seed=seed))
     running = watch("--stable", "0.1")
     running.wait_for(2)
     assert running.end(signal.SIGTERM) == 143
     first = len(running.lines)
-    assert first == len(journaled(running.journal)) < 60
+    assert first == len(journaled(running.journal)) < FILES_OF_A_BACKLOG
     rest = watch("--once")
     assert rest.end() == 0
-    assert first + len(rest.lines) == 60
+    assert first + len(rest.lines) == FILES_OF_A_BACKLOG
 
 
 def test_two_watchers_of_one_folder(folder: Path, watch: Callable[..., Watch]) -> None:

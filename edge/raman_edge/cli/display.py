@@ -7,15 +7,16 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
 from raman_edge.cli.output import say
-from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from raman_edge.crew import Answer, Answered
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
     from raman_edge.sinks.deliveries import Deliveries
+    from raman_edge.spectrum import Fault
 
 
 class Display(Protocol):
@@ -27,6 +28,9 @@ class Display(Protocol):
 
     def show(self, event: Reading | Fault) -> None:
         """Show one answer, which is in the journal by now."""
+
+    def count(self, decision: Answered) -> None:
+        """Count one answer of many that come too fast to be looked at."""
 
     def note(self, text: str) -> None:
         """Show one line about the source."""
@@ -46,6 +50,9 @@ class NotesOnly:
 
     def show(self, event: Reading | Fault) -> None:
         """Show nothing."""
+
+    def count(self, decision: Answered) -> None:
+        """Count nothing."""
 
     def note(self, text: str) -> None:
         """Write one line to standard error."""
@@ -75,6 +82,10 @@ class OnScreen:
         """Draw one answer."""
         self._screen.show(event)
 
+    def count(self, decision: Answered) -> None:
+        """Count one more of its kind."""
+        self._screen.count(decision)
+
     def note(self, text: str) -> None:
         """Show one line at the foot of the screen."""
         self._screen.note(text)
@@ -92,10 +103,13 @@ class Onlooker:
         """How many answers there were of each decision, faults among them."""
         self._display, self._deliveries = display, deliveries
 
-    def show(self, event: Reading | Fault) -> None:
+    def show(self, answer: Answer) -> None:
         """Count and show one answer."""
-        self.tally["fault" if isinstance(event, Fault) else event.verdict.decision] += 1
-        self._display.show(event)
+        self.tally[answer.decision] += 1
+        if answer.event is None:
+            self._display.count(answer.decision)
+        else:
+            self._display.show(answer.event)
 
     def pulse(self, waiting: int) -> bool:
         """Tell the sinks that there is something new, and how many files wait."""

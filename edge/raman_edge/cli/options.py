@@ -157,8 +157,10 @@ def own_path(options: argparse.Namespace) -> Path | None:
 
 def default_own_path() -> Path:
     """Return where the user's own library lies unless an option says otherwise."""
-    if named := os.environ.get(OWN_VARIABLE):
-        return Path(named)
+    from raman_edge.settings import watch as settings  # noqa: PLC0415 - with msgspec
+
+    if named := settings.configured("own"):
+        return named
     import platformdirs  # noqa: PLC0415 - not needed where a path is given
 
     return Path(platformdirs.user_data_dir("raman-edge")) / "own.sqlite3"
@@ -174,8 +176,8 @@ def _limit_threads(threads: int) -> None:
 
 
 def opened_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:
-    """Open the journal that option or environment name, else the user's own."""
+    """Open the journal that option, environment or a file of settings name, else the user's own."""
     from raman_edge import journal  # noqa: PLC0415 - with sqlite
+    from raman_edge.settings import watch as settings  # noqa: PLC0415 - with msgspec
 
-    named = options.journal or os.environ.get(JOURNAL_VARIABLE)
-    return journal.Journal.open(Path(named) if named else journal.default_path(), create=create)
+    return journal.Journal.open(options.journal or settings.configured("journal") or journal.default_path(), create=create)

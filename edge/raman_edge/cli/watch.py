@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
     from raman_edge.cli.display import Display
     from raman_edge.cli.signals import Stop
+    from raman_edge.crew import Answer
     from raman_edge.journal import Journal
-    from raman_edge.pipeline import Reading
     from raman_edge.service import Service
     from raman_edge.sources.scan import Rules
-    from raman_edge.spectrum import Fault
 
 LEFT_TO_THE_START = ("journal", "to")
 """Settings that a reload does not change."""
@@ -94,7 +93,7 @@ class Watching:
         self._options, self._merged = options, merged
         self._journal, self._stop, self._service = journal, stop, service
         self._naming = Naming.opened(merged)
-        as_lines = bool(merged.json) or not is_terminal()
+        as_lines = bool(merged.json) or not is_terminal() or deliver.STDOUT in (merged.to or ())
         self._display: Display = NotesOnly() if as_lines else OnScreen(merged.folder, self._naming.model, self._naming.library)
         self._deliveries = deliver.delivering(
             merged.to or (), journal.path, self._display.note, stop=stop.event, stdout=as_lines, watched=merged.folder
@@ -110,9 +109,9 @@ class Watching:
             self._service.stopping()
         return self._onlooker.tally
 
-    def show(self, event: Reading | Fault) -> None:
+    def show(self, answer: Answer) -> None:
         """Count and show one answer."""
-        self._onlooker.show(event)
+        self._onlooker.show(answer)
 
     def pulse(self, waiting: int) -> bool:
         """Wake the sinks and tell the service manager; True where settings are to be read again, or nobody reads what is written."""
@@ -204,10 +203,10 @@ def _rules(options: argparse.Namespace, journal: Journal) -> Rules:
     """Return which files are looked at: never the journal, nor what this command itself writes."""
     from raman_edge.sources.scan import Rules  # noqa: PLC0415 - with the source
 
-    ours = [journal.path.stat()]
-    for stream in (1, 2):
-        with suppress(OSError):
-            ours.append(os.fstat(stream))
+    ours = []
+    for place in (journal.path, 1, 2):
+        with suppress(OSError):  # a journal that was moved away, a stream that is closed
+            ours.append(os.stat(place))  # noqa: PTH116 - a path or an open stream
     if options.move_failed is not None:
         ours.append(_folder_for_failed(options.move_failed, options.folder))
     return Rules(

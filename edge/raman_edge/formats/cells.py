@@ -25,10 +25,19 @@ def is_number(cell: str) -> bool:
     return not math.isnan(_value(cell))
 
 
+def are_numbers(cells: Sequence[str]) -> bool:
+    """Whether every cell is a number, or NaN, in one go."""
+    try:
+        list(map(float, cells))
+    except ValueError:
+        return False
+    return not any("_" in cell for cell in cells)  # Python reads 1_000
+
+
 def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
     """Return the cells' numbers, (n,); NaN where there is none."""
     try:
-        return np.array(list(map(float, cells)), dtype=np.float64)
+        return np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         pass
     try:

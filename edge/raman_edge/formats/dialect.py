@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.cells import is_missing, is_number
+from raman_edge.formats.cells import are_numbers, is_missing, is_number
 from raman_edge.formats.text import safe
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def _plain(row: str, decimal: str) -> str:
 
 def _mostly_numbers(cut: list[list[str]]) -> bool:
     """Whether nearly all cells are numbers or empty, and nothing else; a damaged row may stand among them."""
+    if are_numbers([cell for cells in cut for cell in cells]):
+        return True
     good = sum(all(is_number(cell) or is_missing(cell) for cell in cells) for cells in cut)
     return good >= 0.9 * len(cut)
 

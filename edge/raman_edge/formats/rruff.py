@@ -51,6 +51,8 @@ class Rruff:
 
     def recognises(self, document: Document) -> bool:
         """Whether the labels are RRUFF's and not JCAMP-DX's."""
+        if "##" not in document.head:
+            return False
         labels = set(_LABEL.findall(document.head))
         return bool(labels & _OURS) and not labels & _JCAMP
 

@@ -44,7 +44,9 @@ class Database:
         """Give the connection; after :class:`JournalUnavailable` the next use connects anew."""
         try:
             with explained(self.path, what):
-                yield self._connected()
+                connection = self._connected()
+                self._check_place(connection)
+                yield connection
         except JournalUnavailable:
             self.close()
             raise
@@ -53,7 +55,6 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write the pending statements and what the block writes, all or nothing."""
         with self.using("written") as connection:
-            self._check_place(connection)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 for statement, values in self._pending:
@@ -95,11 +96,13 @@ class Database:
         return connection
 
     def _check_place(self, connection: sqlite3.Connection) -> None:
-        """Refuse to write into a file that was moved or deleted: what is written there nobody finds again.
+        """Refuse a file that was moved or deleted: what is written there nobody finds again, and what comes is not read there.
 
-        Its log is emptied into it: left behind, it would be read as the log of the file that is there now.
+        Its log is emptied into it: left behind, it would be read as the log of the file that is there now. What waits to be
+        written belongs to records in that file.
         """
         if _place(self.path) != self._place:
+            self._pending.clear()
             with suppress(sqlite3.Error):
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             msg = f"journal {str(self.path)!r} was moved, deleted or replaced while it was open; the next attempt uses what is there then"

@@ -38,6 +38,8 @@ class JournalMemory:
     config: str
     _recent: set[str] = field(default_factory=set)
     """Contents whose marks may not be written yet."""
+    _runs_told: set[tuple[str, str]] = field(default_factory=set)
+    """Runs that the journal has, or will have with the next transaction."""
 
     def seen(self, path: str, signature: Signature) -> bool:
         """Whether the file at the absolute ``path`` was answered in this very state."""
@@ -65,7 +67,9 @@ class JournalMemory:
         run = (self.model, failed_config(self.config) if failed else self.config)
         if not self.database.pending:
             self._recent.clear()
-        self.database.defer(ADD_RUN, run)
+        if run not in self._runs_told:
+            self.database.defer(ADD_RUN, run)
+            self._runs_told.add(run)
         if sha256 is not None:
             self._recent.add(sha256)
             self.database.defer(ADD_CONTENT, (packed(sha256), *run))

@@ -9,7 +9,7 @@ import time
 from contextlib import ExitStack, redirect_stderr
 from dataclasses import replace
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from rich.console import Console
 from rich.segment import ControlType, Segment
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from raman_edge.pipeline import Reading
     from raman_edge.spectrum import Fault
     from raman_edge.ui.rows import Frame
+    from raman_edge.verdict import Answer
 
 LOOK_S = 0.2
 """How often a new size of the terminal is looked for, s: nothing else wakes an idle screen."""
@@ -101,6 +102,13 @@ class Screen:
             self._news.set()
         elif text:
             self.console.print(safe_text(text, ascii_only=self._ascii_only), markup=False, soft_wrap=True)
+
+    def count(self, decision: Answer | Literal["fault"]) -> None:
+        """Count one answer of many that come too fast to be looked at."""
+        with self._changing:
+            self.state = replace(self.state, tally=self.state.tally.plus(decision))
+        if self._full:
+            self._news.set()
 
     def using(self, model: Model, library: Library) -> None:
         """Name another model from now on."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from raman_edge.cli.display import Display
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
+    from raman_edge.crew import Answered
     from raman_edge.journal import Journal
     from raman_edge.library import Library
     from raman_edge.model import Model
@@ -128,6 +129,11 @@ class Witness:
 
         self._state = fold(self._state, event)
         self._display.show(event)
+        self._instrument.answered += 1
+
+    def count(self, decision: Answered) -> None:
+        """Count one answer that is not looked at."""
+        self._display.count(decision)
         self._instrument.answered += 1
 
     def note(self, text: str) -> None:
