@@ -11,7 +11,7 @@ import numpy as np
 
 from raman_edge import peaks, quality, verdict
 from raman_edge.errors import RamanEdgeError, SpectrumError
-from raman_edge.spectrum import Fault, Spectrum
+from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -108,6 +108,9 @@ def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library)
 
 def _prepare(spectrum: Spectrum, model: Model) -> _Prepared:
     started = perf_counter()
+    if other := spectrum.meta.get(OTHER_METHOD):
+        msg = f"the file says that it holds no Raman spectrum but {other}: take the Raman file of the sample"
+        raise SpectrumError(msg)
     axis = model.card.recipe.axis
     features = model.card.recipe.features(spectrum)
     found = peaks.find(axis, features)

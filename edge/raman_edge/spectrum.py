@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+OTHER_METHOD = "other_method"
+"""Key of ``meta``: what a file says was measured where that is no Raman spectrum; the axis is then as the file has it."""
+
+
 def frozen(values: ArrayLike, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
     """Return a read-only, contiguous copy of ``values``."""
     array = np.array(values, dtype=dtype, order="C")

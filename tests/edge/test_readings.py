@@ -8,10 +8,10 @@ import build
 import numpy as np
 import pytest
 from raman_edge import pipeline
-from raman_edge.errors import LibraryError
+from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.library import Library
 from raman_edge.model import Model
-from raman_edge.spectrum import Axis, Fault, Spectrum
+from raman_edge.spectrum import OTHER_METHOD, Axis, Fault, Spectrum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,3 +78,14 @@ def test_nothing_gives_nothing(pair: tuple[Model, Library]) -> None:
     fault = Fault(build.Origin("test", "f"), "why")
     assert pipeline.identify_all([], *pair) == []
     assert pipeline.identify_all([fault], *pair) == [fault]
+
+
+def test_another_method_is_never_named(pair: tuple[Model, Library]) -> None:
+    """What its file calls an infrared spectrum is a fault that says so, however much it looks like a mineral's."""
+    seen = build.spectrum("Quartz")
+    infrared = Spectrum(seen.axis, seen.counts, seen.origin, meta={OTHER_METHOD: "'absorbance' over 'wavenumber (cm-1)'"})
+    (fault,) = pipeline.identify_all([infrared], *pair)
+    assert isinstance(fault, Fault)
+    assert "no Raman spectrum but 'absorbance' over 'wavenumber (cm-1)'" in fault.why
+    with pytest.raises(SpectrumError, match="no Raman spectrum"):
+        pipeline.identify(infrared, *pair)

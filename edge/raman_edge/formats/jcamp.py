@@ -20,6 +20,7 @@ from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import MAX_COLUMNS
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import tidy
+from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,9 +78,10 @@ class _Block:
 
 
 class Jcamp:
-    """Reads the Raman spectra of a JCAMP-DX file; other kinds of spectra are refused by what they call themselves.
+    """Reads the Raman spectra of a JCAMP-DX file.
 
-    Blocks of a compound file that are no Raman spectra are named in ``meta["left_out"]``.
+    Blocks of a compound file that are no Raman spectra are named in ``meta["left_out"]``. A file without any Raman
+    spectrum gives what curves it has, their axes as they are, and says in the meta what they call themselves.
     A file that declares more points than it has, or that ends before ``##END=``, was cut short.
     """
 
@@ -95,9 +97,10 @@ class Jcamp:
         for block in blocks:
             _refuse_cut(block, len(document.lines))
         filled = [block for block in blocks if block.tables or "NTUPLES" in block.values]
-        chosen = [block for block in filled if _refusal(block) is None]
-        if not chosen:
-            raise FormatError(_refusal(filled[0]) or "" if filled else f"{len(blocks)} blocks without a table; expected ##XYDATA=")
+        curves = [block for block in filled if any(block.tables.get(name) for name in _CURVES)]
+        if not curves:
+            raise FormatError(_no_curve(filled[0]) if filled else f"{len(blocks)} blocks without a table; expected ##XYDATA=")
+        chosen = [block for block in curves if _other_method(block) is None] or curves
         extra = {"format": self.name}
         if others := [_called(block) for block in filled if block not in chosen]:
             extra["left_out"] = ", ".join(others)[:_MAX_VALUE]
@@ -152,18 +155,23 @@ def _refuse_cut(block: _Block, lines: int) -> None:
         raise FormatError(msg)
 
 
-def _refusal(block: _Block) -> str | None:
-    """Say why a block is no Raman spectrum; None where it is one."""
-    units = block.values.get("YUNITS", "").upper()
-    raman = "RAMAN" in block.kind or "RAMAN" in units
-    if block.kind not in _UNTOLD and not raman:
-        return f"line {block.line}: ##DATA TYPE= says {safe(block.kind, _SHOWN)}; expected RAMAN SPECTRUM: take the sample's Raman file"
-    if not raman and any(word in units for word in _NOT_COUNTS):
-        return f"line {block.line}: ##YUNITS= says {safe(units, _SHOWN)}; expected the counts of a Raman spectrum"
-    if not any(block.tables.get(name) for name in _CURVES):
-        has = next(iter(block.tables), "NTUPLES")
-        return f"line {block.line}: the block has a ##{has}= and no curve; expected ##XYDATA= or ##XYPOINTS=: export the spectrum itself"
+def _other_method(block: _Block) -> str | None:
+    """Return what a block says was measured where that is no Raman spectrum."""
+    units, axis = (block.values.get(name, "").upper() for name in ("YUNITS", "XUNITS"))
+    if "RAMAN" in block.kind or "RAMAN" in units:
+        return None
+    if block.kind not in _UNTOLD:
+        return f"{safe(block.kind, _SHOWN)} (##DATA TYPE=)"
+    if any(word in units for word in _NOT_COUNTS):
+        return f"{safe(units, _SHOWN)} (##YUNITS=)"
+    if axis and role(axis) in {Role.UNKNOWN, Role.OTHER, Role.COUNTS} and not any(word in axis.lower() for word in _MICRO):
+        return f"{safe(units, _SHOWN)} over {safe(axis, _SHOWN)}"
     return None
+
+
+def _no_curve(block: _Block) -> str:
+    has = next(iter(block.tables), "NTUPLES")
+    return f"line {block.line}: the block has a ##{has}= and no curve; expected ##XYDATA= or ##XYPOINTS=: export the spectrum itself"
 
 
 def _called(block: _Block) -> str:
@@ -175,21 +183,25 @@ def _spectrum(block: _Block, extra: dict[str, str], laser_nm: float | None, orig
     if found := re.search(_LONGDATE, meta.get("longdate", "")):
         meta["longdate"] = "{}-{}-{}T{}{}:{}".format(*found.groups())
     known = facts(meta).or_laser(laser_nm)
-    units = block.values.get("XUNITS", "")
     label = next(name for name in _CURVES if block.tables.get(name))
     x, y = _curve(block, label)
-    axis = role(units)
-    if any(word in units.lower() for word in _MICRO):
-        x, axis = x * _NM_IN_MICROMETRE, Role.WAVELENGTH
-    if axis in {Role.UNKNOWN, Role.OTHER, Role.COUNTS} and units:
-        msg = f"line {block.line}: ##XUNITS= says {safe(units, _SHOWN)}; expected 1/CM or NANOMETERS"
-        raise FormatError(msg)
     try:
-        points = tidy(to_shift(x, axis if units else None, known.laser_nm), y)
+        if other := _other_method(block):
+            points, meta[OTHER_METHOD] = tidy(x, y), other
+        else:
+            points = tidy(_shift(block, x, known.laser_nm), y)
     except FormatError as error:
         msg = f"line {block.line}: {error}"
         raise FormatError(msg) from error
     return spectrum(points, origin, meta, known, index)
+
+
+def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
+    """Return the Raman shift, cm⁻¹."""
+    units = block.values.get("XUNITS", "")
+    if any(word in units.lower() for word in _MICRO):
+        return to_shift(x * _NM_IN_MICROMETRE, Role.WAVELENGTH, laser_nm)
+    return to_shift(x, role(units) if units else None, laser_nm)
 
 
 def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

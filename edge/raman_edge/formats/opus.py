@@ -23,9 +23,10 @@ from raman_edge.formats.opus_blocks import DIRECTORY, STATUS, directory, paramet
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
 from raman_edge.formats.text import safe
+from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Literal
 
     from numpy.typing import NDArray
@@ -39,6 +40,8 @@ _HEADER = 24
 """Bytes of the header."""
 _RAMAN = 10
 """Kind of data."""
+_KINDS = (_RAMAN, 4, 5, 6, 12, 16, 17, 11, 15, 9, 1)
+"""Kinds of data that are spectra, the one that is wanted first; the others are infrared ones."""
 _IMAGINARY, _REFERENCE = 2, 2
 _PLAIN, _SERIES, _COMPACT = 0, 2, 4
 """Forms of a block of numbers: one spectrum, many, one behind something else."""
@@ -61,6 +64,8 @@ _TEXTS = {"SNM": "sample", "SFM": "sample form", "CNM": "operator", "INS": "inst
 class Opus:
     """Reads every Raman block, one spectrum or a series, that is neither a reference nor a derivative.
 
+    A file without one gives the best of what else it holds, and says in the meta what that is.
+
     ``meta`` has ``sample``, ``sample form``, ``operator``, ``instrument``, ``source``,
     ``experiment`` and ``date``; the time is known where the file says its zone.
     """
@@ -75,21 +80,29 @@ class Opus:
         """Read every Raman block."""
         file = Binary(document.data)
         blocks = directory(file)
-        wanted = [block for block in blocks if _is_raman(block)]
-        if not wanted:
-            msg = f"the file holds {_held(blocks)} and no Raman spectrum; expected a Raman block: take the Raman file of the sample"
-            raise FormatError(msg)
+        wanted = _wanted(blocks)
         general = _merged(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
         said = {name: str(general[key]) for key, name in _TEXTS.items() if general.get(key)}
         known = Facts(laser_nm=_laser(general)).or_laser(document.laser_nm)
         pairs = zip(wanted, _statuses(file, wanted, blocks), strict=True)
         traces = (trace for block, status in pairs for trace in _traces(file, block, status, known))
+        if wanted[0].data != _RAMAN:
+            said[OTHER_METHOD] = _DATA[wanted[0].data]
         return stacked(traces, origin, said | {"format": self.name})
 
 
-def _is_raman(block: Block) -> bool:
+def _wanted(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks of the first kind that there is; raises :class:`FormatError` where there is none."""
+    for kind in _KINDS:
+        if wanted := [block for block in blocks if _is_spectrum(block, kind)]:
+            return wanted
+    msg = f"the file holds {_held(blocks)} and no spectrum; expected a Raman block: take the Raman file of the sample"
+    raise FormatError(msg)
+
+
+def _is_spectrum(block: Block, kind: int) -> bool:
     return (
-        block.data == _RAMAN
+        block.data == kind
         and block.parameters == 0
         and block.part != _IMAGINARY
         and block.channel != _REFERENCE
@@ -104,14 +117,15 @@ def _held(blocks: Iterable[Block]) -> str:
     return ", ".join(_DATA[kind] if kind < len(_DATA) else f"data of kind {kind}" for kind in kinds) or "no data"
 
 
-def _statuses(file: Binary, wanted: Iterable[Block], blocks: Iterable[Block]) -> list[Parameters]:
+def _statuses(file: Binary, wanted: Sequence[Block], blocks: Iterable[Block]) -> list[Parameters]:
     """Return the status of every wanted block: the next one of its type whose points fit in it."""
-    there = [(block.code, parameters(file, block)) for block in blocks if block.parameters == STATUS and block.data == _RAMAN]
+    kinds = {block.data for block in wanted}
+    there = [(block.code, parameters(file, block)) for block in blocks if block.parameters == STATUS and block.data in kinds]
     found = []
     for block in wanted:
         fits = next((k for k, (code, status) in enumerate(there) if code == block.code | STATUS << 4 and _fits(status, block)), None)
         if fits is None:
-            msg = f"byte {block.at}: a Raman block of {block.size} bytes without a status that fits; expected both: {CUT_SHORT}"
+            msg = f"byte {block.at}: a block of {block.size} bytes without a status that fits; expected both: {CUT_SHORT}"
             raise FormatError(msg)
         found.append(there.pop(fits)[1])
     return found
@@ -135,11 +149,11 @@ def _traces(file: Binary, block: Block, status: Parameters, known: Facts) -> Ite
     check_points(points)
     unit = str(status.get("DXU", ""))
     if unit not in _AXES:
-        msg = f"byte {block.at}: the axis of the Raman block is in {safe(unit)}; expected wavenumbers (WN): save it with them from OPUS"
+        msg = f"byte {block.at}: the axis of the block is in {safe(unit)}; expected wavenumbers (WN): save it with them from OPUS"
         raise FormatError(msg)
     kind, factor = _AXES[unit]
     x = np.linspace(_real(status, "FXV", block), _real(status, "LXV", block), points)
-    shift = to_shift(x * factor, kind, known.laser_nm)
+    shift = to_shift(x * factor, kind, known.laser_nm) if block.data == _RAMAN else x
     scale = _real(status, "CSF", block) if "CSF" in status else 1.0
     date = f"{status.get('DAT', '')} {status.get('TIM', '')}".strip()
     own = {"date": date} if date else {}
@@ -169,7 +183,7 @@ def _real(status: Parameters, name: str, block: Block) -> float:
     """Return a number of the status; raises :class:`FormatError` where it is none."""
     value = status.get(name)
     if isinstance(value, str) or value is None or not abs(value) < _LARGEST:
-        msg = f"byte {block.at}: parameter {name} of the Raman block is {safe(str(value))}; expected a number: copy the file again"
+        msg = f"byte {block.at}: parameter {name} of the block is {safe(str(value))}; expected a number: copy the file again"
         raise FormatError(msg)
     return value
 

@@ -17,6 +17,7 @@ from raman_edge.formats.header import Facts, positive
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.tidy import tidy
+from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,8 @@ _LABEL = re.compile(r"^##([A-Z][A-Z /-]*)=", re.MULTILINE)
 _OURS = frozenset({"NAMES", "RRUFFID"})
 _JCAMP = frozenset({"TITLE", "JCAMP-DX", "XYDATA", "XUNITS", "DATA TYPE"})
 """Labels of JCAMP-DX, which RRUFF's header is modelled on."""
-_OTHER_METHODS = {"Infrared": "infrared spectrum", "Powder": "X-ray powder diffraction pattern"}
+_OTHER_METHODS = {"Infrared": "an infrared spectrum", "Powder": "an X-ray powder diffraction pattern"}
+"""They look the same inside; only the file's name says what they are."""
 _ROW = tuple("0123456789+-.")
 _MAX_VALUE = 4_000
 """Characters that are kept of a header's value."""
@@ -59,7 +61,6 @@ class Rruff:
     def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         """Read the one spectrum of the file."""
         lines = document.lines
-        _refuse_other_methods(origin.path)
         last = f"\n{document.text}".find("\n##END")
         if last < 0:
             msg = f"line {len(lines)}: the RRUFF file ends without ##END=: it is cut short or still being written; copy it again"
@@ -68,8 +69,8 @@ class Rruff:
         label = document.text.count("\n", 0, document.text.rfind("\n##", 0, last) + 1)
         start = next((k for k in range(label + 1, end) if lines[k].lstrip().startswith(_ROW)), end)
         shift, counts = _columns(lines[start:end])
-        points = tidy(to_shift(shift, Role.SHIFT, None), counts)
         meta = _from_file_name(origin.path) | _header(lines[:start]) | {"format": self.name}
+        points = tidy(shift if OTHER_METHOD in meta else to_shift(shift, Role.SHIFT, None), counts)
         known = Facts(laser_nm=positive(meta.get("laser_nm", ""))).or_laser(document.laser_nm)
         return (spectrum(points, origin, meta, known),)
 
@@ -101,18 +102,11 @@ def _parts(path: str) -> list[str]:
     return path.replace("\\", "/").rpartition("/")[2].split("__")
 
 
-def _refuse_other_methods(path: str) -> None:
-    """Refuse infrared and X-ray files, which look the same inside; only their names say what they are."""
-    parts = _parts(path)
-    if len(parts) > _METHOD_PART and parts[_METHOD_PART] in _OTHER_METHODS:
-        kind = _OTHER_METHODS[parts[_METHOD_PART]]
-        msg = f"by its name the file is RRUFF's {kind}, not a Raman spectrum: take the Raman file of the sample"
-        raise FormatError(msg)
-
-
 def _from_file_name(path: str) -> dict[str, str]:
     parts = _parts(path)
     said: dict[str, str] = {}
+    if len(parts) > _METHOD_PART and parts[_METHOD_PART] in _OTHER_METHODS:
+        said[OTHER_METHOD] = f"{_OTHER_METHODS[parts[_METHOD_PART]]}, by its name"
     if len(parts) > _LASER_PART and parts[_LASER_PART].isdecimal():
         said["laser_nm"] = parts[_LASER_PART]
     for part, processing in (("Raman_Data_RAW", "raw"), ("Raman_Data_Processed", "processed")):

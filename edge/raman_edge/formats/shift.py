@@ -64,7 +64,7 @@ def _from_wavelength(values: NDArray[np.float64], known: NDArray[np.float64], la
     if laser_nm is None:
         msg = f"the axis is a wavelength ({known.min():g} to {known.max():g} nm) and the laser's is not in the file: {_SAY_LASER}"
         raise FormatError(msg)
-    return _within(1e7 / laser_nm - 1e7 / values, 1e7 / laser_nm - 1e7 / known, f"the axis, with a laser of {laser_nm:g} nm,")
+    return _near(1e7 / laser_nm - 1e7 / values, laser_nm)
 
 
 def _from_wavenumber(values: NDArray[np.float64], known: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
@@ -74,7 +74,21 @@ def _from_wavenumber(values: NDArray[np.float64], known: NDArray[np.float64], la
             f"the file: {_SAY_LASER}"
         )
         raise FormatError(msg)
-    return _within(1e7 / laser_nm - values, 1e7 / laser_nm - known, f"the axis, with a laser of {laser_nm:g} nm,")
+    return _near(1e7 / laser_nm - values, laser_nm)
+
+
+def _near(values: NDArray[np.float64], laser_nm: float) -> NDArray[np.float64]:
+    """Leave out what lies too far from the laser to be Raman scattering: a spectrometer from 200 to 1100 nm sees more than that."""
+    with np.errstate(invalid="ignore"):
+        near: NDArray[np.float64] = np.where(np.abs(values) <= NAMED_LIMIT, values, np.nan)
+    known = values[np.isfinite(values)]
+    if not (near > 0).any():
+        msg = (
+            f"the axis, with a laser of {laser_nm:g} nm, runs from {known.min():g} to {known.max():g} cm-1; expected a Raman shift "
+            f"that goes above 0 and not far beyond {NAMED_LIMIT:g} cm-1: check its unit and the laser wavelength"
+        )
+        raise FormatError(msg)
+    return near
 
 
 def _within(values: NDArray[np.float64], known: NDArray[np.float64], what: str) -> NDArray[np.float64]:

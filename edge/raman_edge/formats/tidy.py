@@ -34,29 +34,31 @@ class Points:
     """As in "12 of 2048 rows without a number left out"."""
 
 
-def tidy(shift: NDArray[np.float64], counts: NDArray[np.float64]) -> Points:
+def tidy(shift: NDArray[np.float64], counts: NDArray[np.float64], least: int = MIN_POINTS) -> Points:
     """Leave out rows without a number, sort by Raman shift, average rows of the same shift.
 
     ``shift`` (cm⁻¹) and ``counts`` are (rows,), NaN where the file has no number. Rows
     without one at the ends (pixels that were not read out) are trimmed; a few between are
-    left out; more raise :class:`FormatError`, and so do fewer than :data:`MIN_POINTS` rows.
+    left out; more raise :class:`FormatError`, and so do fewer than ``least`` rows.
     """
     notes: list[str] = []
-    shift, counts = _numbers(shift, counts, notes)
+    shift, counts = _numbers(shift, counts, notes, least)
     steps = np.diff(shift)
     if (steps <= 0).any():
         shift, counts = _rising(shift, counts, steps, notes)
     return Points(Axis(shift), counts, tuple(notes))
 
 
-def _numbers(shift: NDArray[np.float64], counts: NDArray[np.float64], notes: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _numbers(
+    shift: NDArray[np.float64], counts: NDArray[np.float64], notes: list[str], least: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Keep the rows that have both numbers."""
     good = np.isfinite(shift) & (np.abs(counts) < LARGEST)
     kept = int(good.sum())
-    if kept < MIN_POINTS:
+    if kept < least:
         msg = (
             f"{kept} of {good.size} rows have a Raman shift and counts{' (others are empty, NaN or inf)' * (kept < good.size)}; "
-            f"expected at least {MIN_POINTS} points: is the file complete, and are these the right columns?"
+            f"expected at least {least} points: is the file complete, and are these the right columns?"
         )
         raise FormatError(msg)
     if kept == good.size:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jcamp_forms import FORMS, file
 from raman_edge.formats import read
 from raman_edge.formats.jcamp import Jcamp
+from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
     from raman_edge.spectrum import Spectrum
@@ -131,10 +132,6 @@ def test_units_of_the_axis(records: dict[str, str], start: float | None) -> None
 @pytest.mark.parametrize(
     ("records", "says"),
     [
-        ({"DATA TYPE": "INFRARED SPECTRUM"}, "line 1: ##DATA TYPE= says 'INFRARED SPECTRUM'; expected RAMAN SPECTRUM"),
-        ({"DATA TYPE": "NMR SPECTRUM"}, "says 'NMR SPECTRUM'"),
-        ({"DATA TYPE": "", "YUNITS": "ABSORBANCE"}, "##YUNITS= says 'ABSORBANCE'; expected the counts"),
-        ({"XUNITS": "HZ"}, "##XUNITS= says 'HZ'; expected 1/CM or NANOMETERS"),
         ({"NPOINTS": "61"}, "line 16: the table ends after 60 of the 61 points that ##NPOINTS= declares: it is cut short"),
         ({"NPOINTS": "1e15"}, "after 60 of the 1e+15 points"),
         ({"LASTX": "", "NPOINTS": ""}, None),
@@ -143,12 +140,29 @@ def test_units_of_the_axis(records: dict[str, str], start: float | None) -> None
     ],
 )
 def test_what_the_records_say_counts(records: dict[str, str], says: str | None) -> None:
-    """Other methods, units, numbers of points and axes are refused by the record that says so; None is read."""
+    """Numbers of points and axes are refused by the record that says so; None is read."""
     text = file(VALUES, "SQZ", **records)
     if says is None:
         assert one(text).axis.stop == 218
     else:
         assert says in said(text)
+
+
+@pytest.mark.parametrize(
+    ("records", "says"),
+    [
+        ({"DATA TYPE": "INFRARED SPECTRUM"}, "'INFRARED SPECTRUM' (##DATA TYPE=)"),
+        ({"DATA TYPE": "NMR SPECTRUM", "XUNITS": "HZ"}, "'NMR SPECTRUM' (##DATA TYPE=)"),
+        ({"DATA TYPE": "", "YUNITS": "ABSORBANCE"}, "'ABSORBANCE' (##YUNITS=)"),
+        ({"DATA TYPE": "", "XUNITS": "HZ"}, "'ARBITRARY UNITS' over 'HZ'"),
+        ({}, None),
+    ],
+)
+def test_other_methods_are_read_and_said(records: dict[str, str], says: str | None) -> None:
+    """Whatever was measured, the numbers are read as they are, and the meta has what the file calls it."""
+    found = one(file(VALUES, "SQZ", **records))
+    assert (found.axis.start, found.axis.stop, len(found)) == (100, 218, 60)
+    assert found.meta.get(OTHER_METHOD) == says
 
 
 def test_an_infrared_block_with_raman_units_is_raman() -> None:
@@ -210,10 +224,10 @@ def test_an_uneven_axis_is_the_lines_own() -> None:
 
 
 @pytest.mark.parametrize("kind", ["UNKNOWN", "spectrum", ""])
-def test_a_data_type_that_says_nothing_refuses_nothing(kind: str) -> None:
+def test_a_data_type_that_says_nothing_leaves_it_to_the_units(kind: str) -> None:
     """The units decide then."""
-    assert len(one(file(VALUES, "AFFN", **{"DATA TYPE": kind}))) == 60
-    assert "##YUNITS= says 'TRANSMITTANCE'" in said(file(VALUES, "AFFN", **{"DATA TYPE": kind, "YUNITS": "TRANSMITTANCE"}))
+    assert OTHER_METHOD not in one(file(VALUES, "AFFN", **{"DATA TYPE": kind})).meta
+    assert OTHER_METHOD in one(file(VALUES, "AFFN", **{"DATA TYPE": kind, "YUNITS": "TRANSMITTANCE"})).meta
 
 
 @pytest.mark.parametrize("lines", ["", "100\n", "100\n110\n"])

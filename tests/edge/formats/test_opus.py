@@ -31,6 +31,7 @@ from opus_files import (
 )
 from raman_edge.formats import read
 from raman_edge.formats.opus import Opus
+from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
     from opus_files import Block, Value
@@ -104,28 +105,35 @@ def test_the_raman_block_is_found_among_others() -> None:
 @pytest.mark.parametrize(
     ("blocks", "says"),
     [
-        ([*raman(SHIFT, COUNTS, ABSORBANCE), *raman(SHIFT, COUNTS, SAMPLE)], "holds single-channel spectrum, absorbance and no Raman"),
-        (INSTRUMENTS, "holds no data and no Raman spectrum"),
+        (INSTRUMENTS, "holds no data and no spectrum"),
         ([(3 | 3 << 2 | 30 << 10, bytes(160))], "holds data of kind 30"),
-        (raman(SHIFT, COUNTS)[:1], "a Raman block of 160 bytes without a status that fits"),
+        (raman(SHIFT, COUNTS)[:1], "a block of 160 bytes without a status that fits"),
         (raman(SHIFT, COUNTS, NPT=41), "without a status that fits"),
         (raman(SHIFT, COUNTS, NPT=0), "without a status that fits"),
         (raman(SHIFT, COUNTS, NPT=-4), "without a status that fits"),
         (raman(SHIFT, COUNTS, NPT="forty"), "without a status that fits"),
         (raman(SHIFT, COUNTS, NPT=9), "9 points a spectrum"),
-        (raman(SHIFT, COUNTS, FXV=float("nan")), "parameter FXV of the Raman block is 'nan'"),
-        (raman(SHIFT, COUNTS, LXV="x"), "parameter LXV of the Raman block is 'x'"),
-        (raman(SHIFT, COUNTS, DXU="MIN"), "the axis of the Raman block is in 'MIN'"),
+        (raman(SHIFT, COUNTS, FXV=float("nan")), "parameter FXV of the block is 'nan'"),
+        (raman(SHIFT, COUNTS, LXV="x"), "parameter LXV of the block is 'x'"),
+        (raman(SHIFT, COUNTS, DXU="MIN"), "the axis of the block is in 'MIN'"),
         (raman(SHIFT, COUNTS, DXU="PNT"), "the axis is in pixels"),
         (raman(SHIFT, np.full(40, np.nan)), "0 of 40 rows"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_raman_spectrum_is_said(blocks: list[Block], says: str) -> None:
-    """Infrared files say what they hold; damaged ones what is wrong."""
+    """Files without a spectrum say what they hold; damaged ones what is wrong."""
     said = message(opus(blocks))
     assert said.startswith("Bruker OPUS: ")
     assert says in said
+
+
+def test_an_infrared_file_is_read_and_says_what_it_is() -> None:
+    """Absorbance goes before the single channels it was made of, and the meta has what it is."""
+    (found,) = read(opus([*raman(SHIFT, COUNTS * 7, SAMPLE), *raman(SHIFT, COUNTS, ABSORBANCE)]), ORIGIN)
+    assert found.counts.tolist() == COUNTS.tolist()
+    assert found.meta[OTHER_METHOD] == "absorbance"
+    assert OTHER_METHOD not in read(opus(raman(SHIFT, COUNTS)), ORIGIN)[0].meta
 
 
 @pytest.mark.parametrize(("unit", "x"), [("WN", 9394.9 - SHIFT), ("MI", 1e4 / (9394.9 - SHIFT)), ("NM", 1e7 / (9394.9 - SHIFT))])

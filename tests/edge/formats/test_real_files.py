@@ -11,7 +11,7 @@ import pytest
 from contracts.format_contract import answered
 from raman_edge.errors import FormatError
 from raman_edge.formats import read
-from raman_edge.spectrum import Origin, Spectrum
+from raman_edge.spectrum import OTHER_METHOD, Origin, Spectrum
 
 DATA = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data"))
 INSTRUMENTS = DATA / "instrument_files"
@@ -89,11 +89,14 @@ READ = {
     "witec/PST_WiICV532_Z050OP02_075_800msx10.txt": (1024, None),
 }
 """Points and exposure (s) of the files that hold a Raman spectrum."""
+OTHERS = {
+    "jcamp/difdup_example.jdx": (53, "'NANOAMPERES' over 'MILLISECONDS'"),
+    "jcamp/noencoding_example.jdx": (53, "'NANOAMPERES' over 'MILLISECONDS'"),
+    "jcamp/example_compound_file.jdx": (2074, "'INFRARED SPECTRUM' (##DATA TYPE=)"),
+    "jcamp/scientific_notation_example.jdx": (1867, "'FTIR' (##DATA TYPE=)"),
+}
+"""Points, and what the file says was measured, of the files that hold another kind of curve."""
 REFUSED = {
-    "jcamp/difdup_example.jdx": "##XUNITS= says 'MILLISECONDS'",
-    "jcamp/noencoding_example.jdx": "##XUNITS= says 'MILLISECONDS'",
-    "jcamp/example_compound_file.jdx": "##DATA TYPE= says 'INFRARED SPECTRUM'; expected RAMAN SPECTRUM",
-    "jcamp/scientific_notation_example.jdx": "##DATA TYPE= says 'FTIR'; expected RAMAN SPECTRUM",
     "ocean/OO_comma.txt": "the axis is a wavelength (178.23 to 884.34 nm) and the laser's is not in the file: give it as --laser NM",
     "ocean/OOusb4000.txt": "the axis is a wavelength (178.65 to 888.37 nm)",
     "ocean/OceanView.txt": "the axis is a wavelength (187.92 to 2116.5 nm)",
@@ -115,6 +118,20 @@ def test_instrument_files_are_read(name: str) -> None:
     assert found.exposure_s == (None if exposure is None else pytest.approx(exposure))
 
 
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_methods_are_read_and_called_by_name(name: str) -> None:
+    """They are read as they are, and say that they are no Raman spectra."""
+    found = read((INSTRUMENTS / name).read_bytes(), Origin("file", name))[0]
+    assert (len(found), found.meta[OTHER_METHOD]) == OTHERS[name]
+
+
+def test_squeezed_and_plain_give_the_same_curve() -> None:
+    """The same curve in two forms of the standard."""
+    squeezed, plain = (one(INSTRUMENTS / "jcamp" / name) for name in ("difdup_example.jdx", "noencoding_example.jdx"))
+    assert squeezed.axis.same_as(plain.axis)
+    assert squeezed.counts == pytest.approx(plain.counts)
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_every_other_text_file_is_refused_in_one_line(name: str) -> None:
     """The line says what is missing, and what to do."""
@@ -124,14 +141,21 @@ def test_every_other_text_file_is_refused_in_one_line(name: str) -> None:
 def test_every_text_file_is_read_or_refused_here() -> None:
     """None is forgotten."""
     names = {f"{path.parent.name}/{path.name}" for path in INSTRUMENTS.glob("*/*") if path.suffix.lower() not in BINARY}
-    assert names == {*READ, *REFUSED}
+    assert names == {*READ, *OTHERS, *REFUSED}
 
 
-def test_a_lamps_wavelengths_are_no_raman_shift_with_any_laser() -> None:
-    """Ocean Optics' examples are of reflectance: from the ultraviolet on, and no laser makes them Raman spectra."""
-    for path in sorted((INSTRUMENTS / "ocean").iterdir()):
-        with pytest.raises(FormatError, match=r"with a laser of 532 nm, runs from .* expected a Raman shift within"):
-            read(path.read_bytes(), Origin("file", path.name), laser_nm=532.0)
+@pytest.mark.parametrize("name", ["OO_comma.txt", "OOusb4000.txt", "OceanView.txt"])
+def test_a_wide_spectrometer_keeps_what_lies_near_the_laser(name: str) -> None:
+    """From the ultraviolet to the infrared: what is no Raman scattering of this laser is left out."""
+    (found,) = read((INSTRUMENTS / "ocean" / name).read_bytes(), Origin("file", name), laser_nm=532.0)
+    assert -6000 <= found.axis.start < -5900
+    assert 5900 < found.axis.stop <= 6000
+
+
+def test_a_laser_beyond_the_axis_is_refused() -> None:
+    """Nothing on the Stokes side was measured: the laser is another one."""
+    with pytest.raises(FormatError, match=r"with a laser of 1064 nm, runs from .* expected a Raman shift that goes above 0"):
+        read((INSTRUMENTS / "ocean" / "OO_comma.txt").read_bytes(), Origin("file", ""), laser_nm=1064.0)
 
 
 @pytest.mark.parametrize("name", [name for name in READ if not name.startswith(("openraman", "other/polystyrene"))])

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contracts.format_contract import EXAMPLES, ORIGIN, FormatContract, answered
-from raman_edge.errors import FormatError
 from raman_edge.formats import Document, read
 from raman_edge.formats.rruff import Rruff
-from raman_edge.spectrum import Origin
+from raman_edge.spectrum import OTHER_METHOD, Origin
 
 if TYPE_CHECKING:
     from raman_edge.spectrum import Spectrum
@@ -112,7 +111,7 @@ def test_markup_and_escape_codes_in_the_header_are_data() -> None:
 
 
 @pytest.mark.parametrize("method", ["Infrared__Infrared_Data_Processed", "Powder__Xray_Data_XY_RAW"])
-def test_infrared_and_xray_files_are_refused_by_name(method: str) -> None:
-    """They look like Raman files inside; only their names tell."""
-    with pytest.raises(FormatError, match="by its name the file is RRUFF's"):
-        rruff(HEADER + ROWS + "##END=\n", f"dir/Quartz__R040031-1__{method}__463.txt")
+def test_infrared_and_xray_files_say_so_by_name(method: str) -> None:
+    """They look like Raman files inside; only their names tell, and the meta repeats it."""
+    found = rruff(HEADER + ROWS + "##END=\n", f"dir/Quartz__R040031-1__{method}__463.txt")
+    assert found.meta[OTHER_METHOD].endswith(", by its name")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from raman_edge.formats import Document, read, sniff
 from raman_edge.formats.spc import Spc
 from raman_edge.formats.stack import MAX_SPECTRA
+from raman_edge.spectrum import OTHER_METHOD
 from spc_files import BIG, LITTLE, MULTI, OLD, SpcFile
 
 if TYPE_CHECKING:
@@ -167,28 +168,47 @@ def test_the_laser_of_the_log(log: bytes, nm: str | None) -> None:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2), "'wavenumber (cm-1)' and the values are 'absorbance': no Raman"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=9), "'mass (m/z)'"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=5), "'time (minutes)'"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=0, method=10), "'arbitrary' and the values are 'counts', of a NMR spectrum"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=0, flags=2), "of a chromatogram"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=3, y_unit=128), "transmission"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=0, label=b"Voltage\x1b[31m\0\0\0"), r"'Voltage\x1b[31m'"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=0, label=b"\0Absorbance\0\0"), "the values are 'Absorbance'"),
-        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=0, label=b"cm\0%T\0\0"), "the axis is 'cm' and the values are '%T'"),
         (SpcFile([np.arange(40.0)], [COUNTS], x_unit=17), "the axis is in pixels"),
         (SpcFile([np.arange(40.0)], [COUNTS], x_unit=0), "the axis has no unit and runs from 0 to 39"),
         (SpcFile([SHIFT + 9000], [COUNTS]), "runs from 9200 to 9687.5 cm-1"),
-        (SpcFile([SHIFT[:9]], [COUNTS[:9]]), "9 points a spectrum; expected 16 to"),
+        (SpcFile([SHIFT[:9]], [COUNTS[:9]]), "9 of 9 rows have a Raman shift and counts; expected at least 16 points"),
         (SpcFile([SHIFT], [np.full(40, np.nan)]), "0 of 40 rows"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_raman_spectrum_is_said_by_its_own_codes(made: SpcFile, says: str) -> None:
-    """Infrared, mass, chromatograms and pixels are refused in words."""
+    """Pixels, axes that are none, and what is no spectrum are refused in words."""
     said = message(made.made())
     assert said.startswith("Galactic SPC: ")
     assert says in said
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2), "'absorbance' over 'wavenumber (cm-1)'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=9), "'counts' over 'mass (m/z)'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=5), "'counts' over 'time (minutes)'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=0, method=10), "'counts' over 'arbitrary' (a NMR spectrum)"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=0, flags=2), "'counts' over 'arbitrary' (a chromatogram)"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=3, y_unit=128), "'transmission' over 'nanometres'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=0, label=b"Voltage\x1b[31m\0\0\0"), r"'counts' over 'Voltage\x1b[31m'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=0, label=b"\0Absorbance\0\0"), "'Absorbance' over 'wavenumber (cm-1)'"),
+        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=0, label=b"cm\0%T\0\0"), "'%T' over 'cm'"),
+        (SpcFile([SHIFT], [COUNTS]), None),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_other_methods_are_read_and_said(made: SpcFile, says: str | None) -> None:
+    """Infrared, mass spectra and chromatograms are read with the axis they have, and the meta has what the codes say."""
+    found = one(made.made())
+    assert (found.axis.start, found.axis.stop) == (SHIFT[0], SHIFT[-1])
+    assert found.meta.get(OTHER_METHOD) == says
+
+
+def test_a_mass_spectrum_may_be_two_lines() -> None:
+    """Fewer points than a Raman spectrum has are enough for another method."""
+    assert len(one(SpcFile([SHIFT[:2]], [COUNTS[:2]], x_unit=9).made())) == 2
 
 
 def test_an_axis_without_a_unit_may_look_like_a_raman_shift() -> None:

@@ -22,6 +22,7 @@ from raman_edge.formats.spc.header import CHROMATOGRAM, Header, described, heade
 from raman_edge.formats.spc.traces import traces
 from raman_edge.formats.stack import Trace, stacked
 from raman_edge.formats.text import safe
+from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +37,9 @@ _NM = re.compile(r"\b([0-9]{3,4}(?:\.[0-9]+)?) ?nm\b")
 
 
 class Spc:
-    """Reads every subfile whose x axis is a Raman shift, or can be made one.
+    """Reads every subfile, its x axis as a Raman shift where it can be made one.
+
+    A file that is no Raman spectrum by its own codes keeps its axis, and says so in the meta.
 
     ``meta`` has the log's ``key=value`` lines and of the header ``comment``, ``source``,
     ``resolution``, ``method``, ``technique``, ``counts in`` (their unit), ``date`` (its time has no
@@ -53,9 +56,12 @@ class Spc:
         """Read every subfile."""
         file = Binary(document.data, order(document.data[1]))
         head = header(file)
-        kind, factor = _axis(head)
+        other = _other_method(head)
+        kind, factor = (Role.OTHER, 1.0) if other else _axis(head)
         said = pairs(log(file, head))
         meta = {**said, **described(file, head), "format": self.name, "counts in": head.y_label or Y_UNITS[head.y_unit]}
+        if other:
+            meta[OTHER_METHOD] = other
         known = _facts(said).or_laser(document.laser_nm)
         return stacked(_traces(file, head, kind, factor, known), origin, meta)
 
@@ -68,30 +74,31 @@ def _traces(file: Binary, head: Header, kind: Role | None, factor: float, known:
 
 
 def _axis(head: Header) -> tuple[Role | None, float]:
-    """Return what the x axis is and the factor to nm or cm⁻¹; None where nothing says it.
-
-    Raises :class:`FormatError` where the file's own codes say that this is no Raman spectrum.
-    """
-    if head.x_unit == RAMAN_SHIFT:
-        return AXES[RAMAN_SHIFT]
+    """Return what the x axis is and the factor to nm or cm⁻¹; None where nothing says it."""
     label = role(head.x_label)
-    if label in AXIS_ROLES:
+    if head.x_unit != RAMAN_SHIFT and label in AXIS_ROLES:
         return label, 1.0
-    method = head.method or (2 if head.flags & CHROMATOGRAM else 0)
-    x, y = head.x_label or X_UNITS[head.x_unit], head.y_label or Y_UNITS[head.y_unit]
-    other = Role.OTHER in {label, role(head.y_label)}
-    if other or method in METHODS_NOT_RAMAN or head.y_unit not in Y_RAMAN or head.x_unit not in UNNAMED.union(AXES):
-        kind = f", of a {METHODS[method]}" if method in METHODS_NOT_RAMAN else ""
-        msg = (
-            f"byte 28: the axis is {safe(x)} and the values are {safe(y)}{kind}: no Raman spectrum; expected a Raman shift (cm-1), "
-            "a wavelength or a wavenumber, and counts: take the Raman file of the sample"
-        )
-        raise FormatError(msg)
     return AXES.get(head.x_unit, (None, 1.0))
 
 
+def _other_method(head: Header) -> str | None:
+    """Return what was measured where the file's own codes say that it is no Raman spectrum, as in "absorbance over wavenumber (cm-1)"."""
+    label = role(head.x_label)
+    if head.x_unit == RAMAN_SHIFT or label in AXIS_ROLES:
+        return None
+    method = head.method or (2 if head.flags & CHROMATOGRAM else 0)
+    other = Role.OTHER in {label, role(head.y_label)}
+    if not other and method not in METHODS_NOT_RAMAN and head.y_unit in Y_RAMAN and head.x_unit in UNNAMED.union(AXES):
+        return None
+    x, y = head.x_label or X_UNITS[head.x_unit], head.y_label or Y_UNITS[head.y_unit]
+    kind = f" (a {METHODS[method]})" if method in METHODS_NOT_RAMAN else ""
+    return f"{safe(y)} over {safe(x)}{kind}"
+
+
 def _shift(x: NDArray[np.float64], kind: Role | None, laser_nm: float | None) -> NDArray[np.float64]:
-    """Return the Raman shift, cm⁻¹; an axis without a unit has to look like one."""
+    """Return the Raman shift, cm⁻¹; an axis without a unit has to look like one, another method's stays as it is."""
+    if kind is Role.OTHER:
+        return x
     try:
         return to_shift(x, kind, laser_nm)
     except FormatError as error:

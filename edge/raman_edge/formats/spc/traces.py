@@ -15,7 +15,7 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.spc.header import FLOAT, MULTI, NEW_BYTES, OLD, OLD_BYTES, ORDERED_Z, OWN_X, RANDOM_Z, SHARED_X, SHORT_Y
-from raman_edge.formats.stack import check_points, check_spectra
+from raman_edge.formats.stack import LEAST_POINTS, check_points, check_spectra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +47,7 @@ def traces(file: Binary, head: Header) -> Iterator[Trace]:
     """Read the subfiles, one after the other; raises :class:`FormatError` before anything large is made."""
     if head.flags & SHARED_X and head.flags & OWN_X:
         return _own(file, head)
-    check_points(head.points)
+    check_points(head.points, LEAST_POINTS)
     return _shared(file, head)
 
 
@@ -100,7 +100,7 @@ def _own_places(file: Binary, head: Header) -> list[tuple[int, int]]:
     for index in range(head.spectra):
         start = file.integer("I", directory + index * _ENTRY, "directory") if directory else at
         points = file.integer("I", start + 16, f"number of points of subfile {index + 1}") or (0 if head.many else head.points)
-        check_points(points)
+        check_points(points, LEAST_POINTS)
         at = start + _HEAD + (4 + _width(head, _exponent(file, head, start))) * points
         file.need(start, at - start, f"subfile {index + 1} with {points} points")
         found.append((start, points))
