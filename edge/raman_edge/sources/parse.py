@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge import formats
 from raman_edge.errors import SpectrumError
-from raman_edge.spectrum import Fault, Spectrum
+from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
     from raman_edge.spectrum import Origin
@@ -51,6 +51,8 @@ def parse(data: bytes, origin: Origin, laser_nm: float | None = None) -> tuple[S
         return (fault(origin, f"the reader failed on this file ({type(error).__name__}: {error}); please report it with the file"),)
     if not spectra:
         return (fault(origin, "no spectrum in this file; export one as two columns, Raman shift and intensity"),)
+    if OTHER_METHOD in spectra[0].meta:
+        spectra = spectra[:1]  # a run of mass spectra is no Raman spectrum once, not five hundred times
     share_ms = 1e3 * (perf_counter() - started) / len(spectra)
     return tuple(
         replace(spectrum, origin=replace(spectrum.origin, index=index, read_ms=share_ms)) for index, spectrum in enumerate(spectra)
