@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -15,7 +14,7 @@ import build
 import command
 import numpy as np
 import pytest
-from raman_edge.journal import Journal
+from watch_process import Watch, digests, journaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,56 +38,6 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-class Watch:
-    """A running ``raman-edge watch``; its lines are read as they come."""
-
-    def __init__(self, folder: Path, model: Path, *more: str | Path) -> None:
-        self.journal = folder.parent / "journal.sqlite3"
-        self.process = command.start("watch", folder, "--model", model, "--journal", self.journal, *more)
-        self.lines: list[dict[str, object]] = []
-        self.said = b""
-        self._readers = [threading.Thread(target=target) for target in (self._read_lines, self._read_errors)]
-        for reader in self._readers:
-            reader.start()
-
-    def _read_lines(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if line.endswith(b"\n"):  # the last one may be cut by a kill
-                self.lines.append(json.loads(line))
-
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        self.said = self.process.stderr.read()
-
-    def kill(self) -> None:
-        """End what a failed test left running."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.end()
-
-    def wait_for(self, count: int, patience_s: float = 60.0) -> None:
-        """Wait until so many lines have come."""
-        deadline = time.monotonic() + patience_s
-        while len(self.lines) < count:
-            assert time.monotonic() < deadline, f"waited for {count} lines, got {len(self.lines)}"
-            assert self.process.poll() is None, f"ended with {self.process.returncode}"
-            time.sleep(0.01)
-
-    def end(self, number: int | None = None) -> int:
-        """Send a signal, if one is given, and return how the process ended."""
-        if number is not None:
-            self.process.send_signal(number)
-        code = self.process.wait(timeout=60)
-        for reader in self._readers:
-            reader.join()
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self.process.stdout.close()
-        self.process.stderr.close()
-        return code
-
-
 @pytest.fixture
 def watch(folder: Path, model: Path) -> Iterator[Callable[..., Watch]]:
     """What starts ``raman-edge watch`` on the folder, with more arguments."""
@@ -101,17 +50,6 @@ def watch(folder: Path, model: Path) -> Iterator[Callable[..., Watch]]:
     yield start
     for one in started:
         one.kill()
-
-
-def journaled(path: Path) -> list[dict[str, object]]:
-    """Return the records in the journal, oldest first."""
-    with Journal.open(path, create=False) as journal:
-        return [json.loads(line) for line in journal.records()][::-1]
-
-
-def digests(records: list[dict[str, object]]) -> list[str]:
-    """Return the contents that records are about."""
-    return [record["source"]["sha256"] for record in records]  # type: ignore[index]  # a record's source
 
 
 def test_killed_again_and_again_nothing_is_lost_or_doubled(folder: Path, watch: Callable[..., Watch]) -> None:

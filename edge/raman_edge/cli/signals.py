@@ -25,6 +25,7 @@ class Stop:
         """Whether settings are to be read again."""
         self.signal: int | None = None
         """The signal that asked; None is no signal."""
+        self._on_terminal = any(_is_terminal(fd) for fd in (0, 1, 2))  # asked now: one that was closed is a terminal no more
 
     def __call__(self, number: int, _: FrameType | None) -> None:
         """Handle a signal; the second one ends the run where it stands."""
@@ -36,7 +37,7 @@ class Stop:
 
     def hang_up(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGHUP: of a closed terminal it is the end, of a service manager a wish."""
-        if any(_is_terminal(fd) for fd in (0, 1, 2)):
+        if self._on_terminal:
             self(number, frame)
         else:
             _thread.start_new_thread(self.reload.set, ())

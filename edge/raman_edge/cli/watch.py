@@ -6,6 +6,7 @@ import argparse
 import os
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from raman_edge.cli import deliver
@@ -30,6 +31,8 @@ RESTS_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """Waits between two attempts where the journal cannot be written or the folder not be opened, s; the last one repeats."""
 LOOK_S = 0.5
 """How often a waiting run looks whether it was told to stop, s."""
+SOUND_S = 5.0
+"""Trouble is over when nothing has failed for this long, s: on a full disk a small batch may still find room."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +85,38 @@ def run(options: argparse.Namespace) -> int:
     return stop.code(1 if options.once and failed else 0)
 
 
+class Trouble:
+    """What is wrong with a run that goes on trying; false where nothing is."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+        self._attempts = 0
+        self._tried_at = 0.0
+
+    def __bool__(self) -> bool:
+        return self._attempts > 0
+
+    def is_news(self, error: RamanEdgeError) -> bool:
+        """Whether this was not said yet: a full disk has several ways to fail, and each is said once."""
+        known = str(error) in self._said
+        self._said.add(str(error))
+        return not known
+
+    def rest_s(self) -> float:
+        """Return how long to wait after one more failure, s."""
+        self._attempts += 1
+        return RESTS_S[min(self._attempts, len(RESTS_S)) - 1]
+
+    def tried(self) -> None:
+        """Note that an attempt begins."""
+        self._tried_at = monotonic()
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the last attempt has gone on without a failure for long enough."""
+        return monotonic() - self._tried_at > SOUND_S
+
+
 class Watching:
     """One run of the command: its source is opened anew after a reload, and where the journal could not be used for a while."""
 
@@ -99,7 +134,8 @@ class Watching:
             merged.to or (), journal.path, self._display.note, stop=stop.event, stdout=as_lines, watched=merged.folder
         )
         self._onlooker = Onlooker(self._display, self._deliveries)
-        self._attempts = 0
+        self._trouble = Trouble()
+        self._was_ready = False
 
     def run(self) -> Counter[str]:
         """Answer what comes and return how many answers there were of each kind."""
@@ -117,6 +153,9 @@ class Watching:
         """Wake the sinks and tell the service manager; True where settings are to be read again, or nobody reads what is written."""
         self._service.status(f"{self._onlooker.tally.total()} answered, {waiting} waiting")
         self._service.alive()
+        if self._trouble and self._trouble.is_past:
+            self._trouble = Trouble()
+            self._display.note("it works again; what came meanwhile is answered")
         return self._onlooker.pulse(waiting) or self._stop.reload.is_set()
 
     def _attend(self) -> bool:
@@ -124,15 +163,16 @@ class Watching:
         try:
             self._follow()
         except (JournalUnavailable, SourceUnavailable) as error:
-            began = self._attempts or self._onlooker.tally
-            if self._merged.once or not (began or isinstance(error, JournalUnavailable)):
+            if self._merged.once or not (self._was_ready or isinstance(error, JournalUnavailable)):
                 raise
-            return self._rest(error)
+            self._rest(error)
+        else:
+            if not self._stop.reload.is_set():
+                return True
         if self._stop.reload.is_set() and not self._stop.event.is_set():
             self._stop.reload.clear()
             self._reload()
-            return False
-        return True
+        return False
 
     def _follow(self) -> None:
         from raman_edge.ingest import follow  # noqa: PLC0415 - with the model
@@ -143,23 +183,22 @@ class Watching:
         rules = _rules(merged, self._journal)
         source = FolderSource(merged.folder, memory, rules, once=merged.once, stop=self._stop.event, note=self._display.note)
         with source, self._naming.crew as crew:
-            if self._attempts:
-                self._display.note("it works again; what came meanwhile is answered now")
-            self._attempts = 0
+            self._trouble.tried()
+            self._was_ready = True
             self._service.ready()
             follow(source, crew, self._journal, self)
 
-    def _rest(self, error: RamanEdgeError) -> bool:
+    def _rest(self, error: RamanEdgeError) -> None:
         """Say what is wrong and wait for the next attempt; a run that is told to stop meanwhile ends with the error."""
-        rest_s = RESTS_S[min(self._attempts, len(RESTS_S) - 1)]
-        self._attempts += 1
-        self._display.note(f"{error}. Tried again in {rest_s:g} s")
+        if self._trouble.is_news(error):
+            self._display.note(f"{error}. It is tried again until it works")
         self._service.status(str(error))
-        for _ in range(round(rest_s / LOOK_S)):
+        for _ in range(round(self._trouble.rest_s() / LOOK_S)):
             self._service.alive()
             if self._stop.event.wait(LOOK_S):
                 raise error
-        return False
+            if self._stop.reload.is_set():
+                return
 
     def _reload(self) -> None:
         """Read settings, model and library again; where anything is wrong with them, go on with what there was."""
@@ -207,7 +246,7 @@ def _rules(options: argparse.Namespace, journal: Journal) -> Rules:
     for place in (journal.path, 1, 2):
         with suppress(OSError):  # a journal that was moved away, a stream that is closed
             ours.append(os.stat(place))  # noqa: PTH116 - a path or an open stream
-    if options.move_failed is not None:
+    if options.move_failed is not None and Path(options.folder).exists():  # else whoever opens the folder says that it is away
         ours.append(_folder_for_failed(options.move_failed, options.folder))
     return Rules(
         tuple(options.match or ("*",)),

@@ -28,8 +28,8 @@ class Deliveries:
     """The sinks of a run; they deliver while the ``with`` block runs.
 
     At the end of the block everything is delivered that the patience allows. A sink that
-    forgets (standard output) is waited for until ``stop`` is set; what is owed to the
-    others goes at the next start. Raises what :meth:`failure` returns.
+    forgets (standard output) is waited for until ``stop`` is set, and an error that leaves
+    the block sets it; what is owed to the others goes at the next start. Raises what :meth:`failure` returns.
     """
 
     def __init__(self, feed: FeedOpener, note: Callable[[str], None], stop: Event, *, from_start: bool = False) -> None:
@@ -64,6 +64,8 @@ class Deliveries:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is not None:
+            self._stop.set()  # of what a broken run owes, only what goes at once is delivered
         self._finish()
         if error is None and (failure := self.failure()) is not None:
             raise failure
@@ -132,4 +134,5 @@ class _Patience:
         if self._stop.is_set():
             self._stopped = now if self._stopped is None else self._stopped
             return not delivery.failing and now - self._stopped < STOPPED_S
-        return not delivery.sink.remembers or now - max(self._began, delivery.moved_at) < STUCK_S
+        only_slow = not delivery.sink.remembers and not delivery.failing
+        return only_slow or now - max(self._began, delivery.moved_at) < STUCK_S

@@ -1,0 +1,214 @@
+"""``raman-edge watch`` while the disk is full, the journal locked, moved, write-protected or damaged, and the folder away."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import build
+import command
+import journals
+import pytest
+from watch_process import Watch, digests, journaled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+if sys.platform == "win32":
+    pytest.skip("disks are mounted otherwise on Windows", allow_module_level=True)
+
+FILES = 120
+"""Their rows do not fit on the small disk."""
+KIB = 1024
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, its library beside it."""
+    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder to watch."""
+    path = tmp_path / "in"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own, with room for some rows of a journal."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=700k", "tmpfs", place], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"nothing may be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+
+
+def remount(disk: Path, options: str) -> None:
+    """Change a mounted disk."""
+    subprocess.run(["mount", "-o", f"remount,{options}", disk], check=True)
+
+
+def write(folder: Path, count: int, first: int = 0) -> None:
+    """Write spectra that no other number gives."""
+    for number in range(first, first + count):
+        (folder / f"{number}.csv").write_text(build.text("Quartz", number))
+
+
+def check(path: Path, watch: Watch, count: int) -> None:
+    """Hold the journal against ``count`` contents: each once, each shown, the chain whole."""
+    records = journaled(path)
+    assert len(digests(records)) == len(set(digests(records))) == count
+    assert {line["id"] for line in watch.lines} == {record["id"] for record in records}
+    assert command.run("journal", "verify", "--journal", path).returncode == 0
+
+
+def test_a_full_disk_is_said_once_and_gone_on_from(folder: Path, disk: Path, model: Path) -> None:
+    """Where the journal's disk is full the run lives on and says so once; with room it goes on by itself, nothing lost or twice."""
+    with Watch(folder, model, journal=disk / "j.sqlite3") as watch:
+        write(folder, FILES)
+        watch.wait_until(lambda: watch.noted("full") > 0, "a note")
+        time.sleep(5.0)  # several attempts
+        assert watch.process.poll() is None
+        assert watch.noted("it works again") == 0
+        before = watch.noted("cannot be")
+        remount(disk, "size=50m")
+        write(folder, 1, FILES)
+        watch.wait_for(FILES + 1)
+        watch.wait_until(lambda: watch.noted("it works again") > 0, "a note")
+        assert watch.stop() == 143
+    assert 1 <= before <= 3, watch.notes
+    assert len(set(watch.notes)) == len(watch.notes)
+    assert watch.noted("it works again") == 1
+    check(disk / "j.sqlite3", watch, FILES + 1)
+
+
+def test_a_full_disk_ends_a_single_pass(folder: Path, disk: Path, model: Path) -> None:
+    """With ``--once`` a journal that cannot be written is exit code 73, and the next pass with room answers what is left."""
+    write(folder, FILES)
+    called = ("watch", folder, "--once", "--model", model, "--journal", disk / "j.sqlite3", "--json")
+    first = command.run(*called)
+    assert first.returncode == 73
+    assert b"make room" in first.stderr
+    remount(disk, "size=50m")
+    second = command.run(*called)
+    assert second.returncode == 0, second.stderr
+    assert len(set(digests(journaled(disk / "j.sqlite3")))) == len(journaled(disk / "j.sqlite3")) == FILES
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+def test_a_journal_that_is_taken_away(folder: Path, model: Path, how: str) -> None:
+    """Where the journal is moved, deleted or replaced, what lies in the folder is answered anew in the one that is there then."""
+    with Watch(folder, model) as watch:
+        write(folder, 2)
+        watch.wait_for(2)
+        if how == "deleted":
+            watch.journal.unlink()
+        elif how == "moved":
+            watch.journal.rename(folder.parent / "elsewhere")
+        else:
+            journals.write(folder.parent / "other", journals.answer(1))
+            (folder.parent / "other").replace(watch.journal)
+        write(folder, 1, 2)
+        watch.wait_until(lambda: watch.journal.exists() and len(set(digests(journaled(watch.journal)))) >= 3, "all three in the journal")
+        assert watch.stop() == 143
+    assert watch.noted("was moved, deleted or replaced") >= 1
+    assert command.run("journal", "verify", "--journal", watch.journal).returncode == 0
+
+
+def test_a_journal_that_is_damaged(folder: Path, model: Path) -> None:
+    """A journal that is overwritten while it is open ends the run with 73 and says what to do."""
+    with Watch(folder, model) as watch:
+        write(folder, 2)
+        watch.wait_for(2)
+        for file in folder.parent.glob("journal.sqlite3*"):
+            with file.open("r+b") as data:
+                data.write(os.urandom(file.stat().st_size))
+        write(folder, 1, 2)
+        assert watch.end() == 73
+    assert watch.noted("damaged: move it away") + watch.noted("no journal: give another place") >= 1, watch.notes
+
+
+def test_a_journal_that_is_cut_heals(folder: Path, model: Path) -> None:
+    """A journal that is cut short while it is open is whole again from its log."""
+    with Watch(folder, model) as watch:
+        write(folder, 2)
+        watch.wait_for(2)
+        os.truncate(watch.journal, 5000)
+        write(folder, 1, 2)
+        watch.wait_for(3)
+        assert watch.stop() == 143
+    check(watch.journal, watch, 3)
+
+
+def test_a_journal_that_another_program_holds(folder: Path, model: Path) -> None:
+    """While another program writes to the journal the run waits, and then answers what came."""
+    with Watch(folder, model) as watch:
+        write(folder, 1)
+        watch.wait_for(1)
+        with sqlite3.connect(watch.journal, isolation_level=None) as other:
+            other.execute("BEGIN IMMEDIATE")
+            write(folder, 1, 1)
+            watch.wait_until(lambda: watch.noted("Another program holds it") > 0, "a note")
+            other.execute("ROLLBACK")
+        watch.wait_for(2)
+        assert watch.stop() == 143
+    check(watch.journal, watch, 2)
+
+
+def test_an_output_whose_disk_is_full(folder: Path, disk: Path, model: Path) -> None:
+    """An output without room is said once and gets later what it missed; the journal and the other outputs go on."""
+    out = disk / "out.jsonl"
+    with Watch(folder, model, "--to", f"jsonl:{out}") as watch:
+        (disk / "filler").write_bytes(bytes(650 * KIB))
+        write(folder, 60)
+        watch.wait_for(60)
+        watch.wait_until(lambda: watch.noted("fails") > 0, "a note")
+        (disk / "filler").unlink()
+        watch.wait_until(lambda: out.read_bytes().count(b"\n") >= 60, "all lines")
+        assert watch.stop() == 143
+    assert watch.noted("fails") == 1
+    assert len(out.read_bytes().splitlines()) >= len(digests(journaled(watch.journal))) == 60
+
+
+# The folder
+
+
+def test_a_folder_away_at_a_reload(folder: Path, model: Path) -> None:
+    """Where the folder is away when settings are read again, it is waited for, also if nothing was answered yet."""
+    with Watch(folder, model, "--move-failed", str(folder.parent / "failed")) as watch:
+        watch.wait_until(watch.journal.exists, "its start")
+        time.sleep(1.5)
+        folder.rename(folder.parent / "away")
+        watch.wait_until(lambda: watch.noted("waiting for it") > 0, "a note")
+        watch.process.send_signal(signal.SIGHUP)
+        watch.wait_until(lambda: watch.noted("reloaded") > 0 and watch.noted("cannot be watched") > 0, "a note of each")
+        write(folder.parent / "away", 1)
+        (folder.parent / "away").rename(folder)
+        watch.wait_for(1)
+        assert watch.stop() == 143
+
+
+def test_settings_are_read_while_there_is_trouble(folder: Path, model: Path) -> None:
+    """A signal to read settings again is heard while the run waits for what is away."""
+    with Watch(folder, model) as watch:
+        write(folder, 1)
+        watch.wait_for(1)
+        shutil.rmtree(folder)
+        watch.process.send_signal(signal.SIGHUP)
+        for count in (1, 2, 3):
+            watch.wait_until(lambda count=count: watch.noted("reloaded") >= count, "a note")  # type: ignore[misc]
+            watch.process.send_signal(signal.SIGHUP)
+        assert watch.noted("cannot be watched") == 1
+        assert watch.end(signal.SIGTERM) == 69
