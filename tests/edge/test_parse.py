@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import build
-import pytest
 from raman_edge import formats
 from raman_edge.sources.parse import Unread, parse, values
 from raman_edge.spectrum import OTHER_METHOD, Fault, Origin, Spectrum
+
+if TYPE_CHECKING:
+    import pytest
 
 HERE = Origin("file", "a.spc", "0" * 64)
 

@@ -223,3 +223,10 @@ def cost(width: int, height: int) -> float:
 def test_a_frame_costs_what_its_cells_cost() -> None:
     """Six times as many cells cost at most six times as much: nothing grows faster than the screen."""
     assert cost(200, 60) <= 6.25 * cost(80, 24)
+
+
+def test_a_backlog_is_counted_in_the_heading() -> None:
+    """While files wait the heading says how many, and nothing where none does."""
+    busy, idle = (str(render(replace(state_after("match"), waiting=files), 100, 30).rows[0]) for files in (1234, 0))
+    assert "1234 waiting" in busy
+    assert "waiting" not in idle

@@ -35,6 +35,9 @@ class Display(Protocol):
     def note(self, text: str) -> None:
         """Show one line about the source."""
 
+    def waiting(self, files: int) -> None:
+        """Show how many files wait to be read."""
+
     def using(self, model: Model, library: Library) -> None:
         """Show what names the spectra from now on."""
 
@@ -57,6 +60,9 @@ class NotesOnly:
     def note(self, text: str) -> None:
         """Write one line to standard error."""
         say(text)
+
+    def waiting(self, files: int) -> None:
+        """Show nothing."""
 
     def using(self, model: Model, library: Library) -> None:
         """Show nothing."""
@@ -90,6 +96,10 @@ class OnScreen:
         """Show one line at the foot of the screen."""
         self._screen.note(text)
 
+    def waiting(self, files: int) -> None:
+        """Show how many files wait."""
+        self._screen.waiting(files)
+
     def using(self, model: Model, library: Library) -> None:
         """Name the model in the heading."""
         self._screen.using(model, library)
@@ -113,6 +123,7 @@ class Onlooker:
 
     def pulse(self, waiting: int) -> bool:
         """Tell the sinks that there is something new, and how many files wait."""
+        self._display.waiting(waiting)
         self._deliveries.waiting(waiting)
         self._deliveries.wake()
         return self._deliveries.failure() is not None

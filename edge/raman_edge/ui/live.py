@@ -110,6 +110,13 @@ class Screen:
         if self._full:
             self._news.set()
 
+    def waiting(self, files: int) -> None:
+        """Show how many files wait."""
+        if files != self.state.waiting:
+            with self._changing:
+                self.state = replace(self.state, waiting=files)
+            self._news.set()
+
     def using(self, model: Model, library: Library) -> None:
         """Name another model from now on."""
         with self._changing:

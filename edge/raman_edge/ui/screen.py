@@ -89,6 +89,8 @@ def _header(state: ScreenState, width: int, look: Look) -> Row:
     """Return where spectra come from, and how many came."""
     tally = state.tally
     counts: Row = ((f"{tally.done} done {look.dot} ", PLAIN), (f"{tally.fault} failed ", STYLE["fault"] if tally.fault else PLAIN))
+    if state.waiting:
+        counts = ((f"{state.waiting} waiting {look.dot} ", STRONG), *counts)
     if width >= WIDE:
         words = (f"{tally.match} match", f"{tally.ambiguous} one of several", f"{tally.unknown} unknown", f"{tally.rejected} rejected")
         counts = ((f" {look.dot} ".join(words) + f" {look.dot} ", QUIET), *counts)

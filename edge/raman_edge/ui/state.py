@@ -88,6 +88,8 @@ class ScreenState:
     recent: tuple[Outcome, ...] = ()
     """The last ten outcomes, the newest first."""
     tally: Tally = Tally()
+    waiting: int = 0
+    """Files that wait to be read."""
     note: str = ""
     """What is to be known besides, such as a folder that is gone; empty for nothing."""
 

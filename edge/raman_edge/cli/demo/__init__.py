@@ -140,6 +140,10 @@ class Witness:
         """Show one line about the source."""
         self._display.note(text)
 
+    def waiting(self, files: int) -> None:
+        """Show how many files wait."""
+        self._display.waiting(files)
+
     def using(self, model: Model, library: Library) -> None:
         """Show what names the spectra from now on."""
         self._display.using(model, library)
