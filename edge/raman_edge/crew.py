@@ -7,14 +7,16 @@ holds one model in memory and not two. What goes to and fro is pickled by
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from raman_edge import record
@@ -25,7 +27,7 @@ from raman_edge.sources.parse import Unread, values
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from multiprocessing.connection import Connection
     from pathlib import Path
 
@@ -46,6 +48,8 @@ QUEUED = 2
 """Batches that the second process has before it: the one in its hands and the next."""
 IDLE_S = 60.0
 """Without a backlog for this long it is ended, s."""
+ANSWER_S = 20.0
+"""How long its answer to a batch may take before it counts as lost, s; half a second is usual on a slow box."""
 PATIENCE_S = 5.0
 """How long it may take to end before it is killed, s."""
 
@@ -107,6 +111,8 @@ class Crew:
         """Name a batch, now or soon; :func:`result` takes the answer."""
         if batch.waiting:
             self._last_busy = monotonic()
+        if self._second is not None and self._second.is_lost:
+            self._do_without()
         if self._second is None and batch.waiting >= MANY and not self._alone:
             self._start()
         if self._second is not None and batch.waiting and self._second.has_room:
@@ -116,12 +122,11 @@ class Crew:
         return done
 
     def result(self, batch: Batch, answers: Future[list[Answer]]) -> list[Answer]:
-        """Return the answers to a batch; where the second process was lost, they are found here, and it is not started again."""
+        """Return the answers to a batch; where the second process fails, they are found here, and it is not started again."""
         try:
-            return answers.result()
-        except (EOFError, OSError):
-            self._alone = True
-            self._end()
+            return answers.result(ANSWER_S)
+        except Exception:  # noqa: BLE001 - lost, stuck or refused: what is wrong with the batch or the model itself is wrong here too
+            self._do_without()
             return self._here(batch)
 
     def rest(self) -> None:
@@ -135,8 +140,13 @@ class Crew:
     def _start(self) -> None:
         try:
             self._second = Second(self._opening)
-        except (OSError, RuntimeError):  # no memory, no process more; a script that imports us without a guard around its own work
+        except (OSError, RuntimeError):  # no memory, no process more
             self._alone = True
+
+    def _do_without(self) -> None:
+        """End the second process for good."""
+        self._alone = True
+        self._end()
 
     def _end(self) -> None:
         if self._second is not None:
@@ -151,20 +161,26 @@ class Second:
         context = multiprocessing.get_context("spawn")  # onnxruntime does not survive a fork
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(theirs, opening), name="raman-edge", daemon=True)
-        self._process.start()
+        with _apart():
+            self._process.start()
         theirs.close()
         self._talk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crew")
         self._ready: Future[object] = self._talk.submit(self._ours.recv)
         self._under_way: list[Future[list[Answer]]] = []
 
     @property
+    def is_lost(self) -> bool:
+        """Whether it never came to be ready."""
+        return self._ready.done() and self._ready.exception() is not None
+
+    @property
     def has_room(self) -> bool:
         """Whether it is there, and a batch more would not wait for long."""
         self._under_way = [one for one in self._under_way if not one.done()]
-        return self._ready.done() and self._ready.exception() is None and len(self._under_way) < QUEUED
+        return self._ready.done() and not self.is_lost and len(self._under_way) < QUEUED
 
     def submit(self, events: Sequence[Event]) -> Future[list[Answer]]:
-        """Have a batch named; EOFError or OSError come of it where the process is lost."""
+        """Have a batch named; an exception comes of it where the process is lost."""
         asked = self._talk.submit(partial(self._ask, events))
         self._under_way.append(asked)
         return asked
@@ -186,18 +202,52 @@ class Second:
         return told
 
 
+@contextmanager
+def _apart() -> Iterator[None]:
+    """Have a process start that knows nothing of ours but what it is given.
+
+    Neither our main module, which :mod:`multiprocessing` would run once more (anybody's script, perhaps without a guard
+    around its work), nor Ctrl-C, which reaches both: the first process decides.
+    """
+    ours = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        if sys.platform == "win32":
+            yield
+            return
+        from multiprocessing import resource_tracker  # noqa: PLC0415 - not on Windows
+
+        resource_tracker.ensure_running()  # started later it would unblock the signal
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    finally:
+        sys.modules["__main__"] = ours
+
+
 def work(asked: Connection, opening: Opening) -> None:
-    """Be the second process: open the model, say so, and name batches until the first process is gone."""
+    """Be the second process: open the model, say so, and name batches until the first process is gone.
+
+    Whatever fails ends it without a word: the first process does the same work then, and says what is wrong there too.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _work(asked, opening)
+    except Exception:  # noqa: BLE001 - see above
+        return
+
+
+def _work(asked: Connection, opening: Opening) -> None:
     from raman_edge.model import Model  # noqa: PLC0415 - in the second process only
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the first process decides
     model = Model.open(opening.path, threads=opening.threads, sha256=opening.means.model.sha256)
     asked.send(None)
-    with contextlib.suppress(EOFError, OSError):
-        while True:
-            events = asked.recv()
-            *others, last = answer_all(events, model, opening.library, opening.means)
-            asked.send([*(one if isinstance(one.event, Fault) else one._replace(event=None) for one in others), last])
+    while True:
+        events = asked.recv()
+        *others, last = answer_all(events, model, opening.library, opening.means)
+        asked.send([*(one if isinstance(one.event, Fault) else one._replace(event=None) for one in others), last])
 
 
 def _processors() -> int:
