@@ -1,7 +1,8 @@
 """Everything at once against ``raman-edge watch``: writers, SIGKILL, a second watcher, lost events, a folder that is replaced.
 
-``python tests/torture.py SECONDS [SEED]`` prints what was written, how often the watchers were killed, and whether the
+``python tests/torture.py SECONDS [SEED [FLOODS]]`` prints what was written, how often the watchers were killed, and whether the
 journal has exactly one row for every content that lies in the folder at the end. Exit code 1 where it has not.
+The first FLOODS bursts are of a thousand files: a backlog for which a watcher starts a second process.
 """
 
 from __future__ import annotations
@@ -102,14 +103,14 @@ class Watchers:
         return [process.wait(timeout=60) for process in self._running]
 
 
-def run(seconds: float, seed: int, place: Path) -> Report:
+def run(seconds: float, seed: int, place: Path, floods: int = 0) -> Report:
     """Torture for so many seconds, then let the watchers finish, and compare."""
     rng = random.Random(seed)  # noqa: S311 - not for secrets
     root, journal = place / "in", place / "journal.sqlite3"
     (root / "sub").mkdir(parents=True)
     (place / "model").mkdir()
     model, _ = build.write_pair(place / "model")
-    writer = Writer(root)
+    writer = Writer(root, floods=floods)
     watchers = Watchers(root, model, journal, rng)
     over = threading.Event()
 
@@ -176,9 +177,9 @@ def _wait_for(lying: set[str], journal: Path, watchers: Watchers) -> None:
 
 def main() -> int:
     """Run what the command line asks for."""
-    seconds, seed = float(sys.argv[1]), int((sys.argv[2:] or ["0"])[0])
+    seconds, seed, floods = float(sys.argv[1]), int((sys.argv[2:] or ["0"])[0]), int((sys.argv[3:] or ["0"])[0])
     with tempfile.TemporaryDirectory() as place:
-        report = run(seconds, seed, Path(place))
+        report = run(seconds, seed, Path(place), floods)
     print(report)
     return 0 if report.is_right else 1
 

@@ -10,6 +10,9 @@ from pathlib import Path
 
 NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"und\xff\xe9.csv", b"new\nline.csv", b"\x1b[31m.csv", b"[bold]x[bold].csv", b"sub/c.csv")
 
+BURST, FLOOD = 50, 1000
+"""Files that come at once."""
+
 
 def content(number: int) -> bytes:
     """Return the text of a spectrum that no other number gives; every beginning of it is another spectrum, or none."""
@@ -27,6 +30,8 @@ class Writer:
     root: Path
     complete: set[bytes] = field(default_factory=set)
     """Contents that some file had when its writer closed it."""
+    floods: int = 0
+    """How many of the next bursts are of a thousand files."""
 
     def path(self, name: int) -> Path:
         """Return the place of a file."""
@@ -91,9 +96,12 @@ class Writer:
         """Write many files at once."""
         folder = self.root / f"burst {name}"
         folder.mkdir(exist_ok=True)
-        for more in range(50):
-            self.complete.add(content(100_000 + 100 * number + more))
-            (folder / f"{number} {more}.csv").write_bytes(content(100_000 + 100 * number + more))
+        size = FLOOD if self.floods > 0 else BURST
+        self.floods -= 1
+        for more in range(size):
+            made = content(100_000 + FLOOD * number + more)
+            self.complete.add(made)
+            (folder / f"{number} {more}.csv").write_bytes(made)
 
     def set_back(self, name: int, number: int) -> None:
         """Write a file whose time lies an hour in the future, or before 1970: a clock that was set."""
