@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 from raman_edge import bench, cli
-from raman_edge.bench import inside, machine, outside
+from raman_edge.bench import inside, machine, outside, watching
 from raman_edge.cli.model.bench import percent, table
 from raman_edge.errors import SourceLost
 from raman_edge.library import Library
@@ -54,8 +54,8 @@ def test_everything_is_measured(report: bench.Report, pair: tuple[Path, Path]) -
 
 def test_percentiles_rise_and_the_overhead_is_their_ratio(report: bench.Report) -> None:
     """The whole pipeline holds the network: it takes longer, and the ratio is that of the medians."""
-    for taken in (report.latency.network, report.latency.pipeline, report.watched.rename_to_record_ms):
-        assert 0 < taken["p50"] <= taken["p90"] <= taken["p99"]
+    for taken in (report.latency.network, report.latency.pipeline, report.watched.rename_to_record_ms, report.watched.rename_to_journal_ms):
+        assert 0 < taken["p50"] <= taken["p90"] <= taken["p95"] <= taken["p99"]
     assert report.latency.overhead > 1
     assert report.latency.overhead == pytest.approx(report.latency.pipeline["p50"] / report.latency.network["p50"], rel=0.05)
 
@@ -85,7 +85,7 @@ def test_it_is_one_object_on_a_pipe(pair: tuple[Path, Path], monkeypatch: pytest
 def test_a_person_gets_a_table(report: bench.Report) -> None:
     """What was measured, the number, its unit, and that a p99 is of this run."""
     lines = dict(table(report))
-    assert lines["onnxruntime's call alone"].count("ms") == 3
+    assert lines["onnxruntime's call alone"].count("ms") == 4
     assert lines["network, 64 at once"].endswith("spectra/s")
     assert lines["runs on"].startswith("CPUExecutionProvider, 1 thread(s); onnxruntime")
     assert "every p99 is of this run" in lines[""]
@@ -94,8 +94,8 @@ def test_a_person_gets_a_table(report: bench.Report) -> None:
 
 def test_what_the_system_does_not_tell_is_said(report: bench.Report) -> None:
     """Without /proc there is neither memory nor processor time; nothing is made up."""
-    assert outside.cpu_seconds(2**30) is None
-    assert outside.peak_resident_mb(2**30) is None
+    assert watching.cpu_seconds(2**30) is None
+    assert watching.peak_resident_mb(2**30) is None
     assert percent(None) == "not told by this system"
     bare = msgspec.structs.replace(report.watched, resident_mb=None, idle_cpu_percent=None)
     lines = dict(table(msgspec.structs.replace(report, watched=bare)))
@@ -105,11 +105,11 @@ def test_what_the_system_does_not_tell_is_said(report: bench.Report) -> None:
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are measured in /proc")
 def test_processor_time_is_that_of_the_process() -> None:
     """The time of a process as the system tells it is what the process itself counts."""
-    before = outside.cpu_seconds(os.getpid())
+    before = watching.cpu_seconds(os.getpid())
     started = time.process_time()
     while time.process_time() - started < 0.2:
         pass
-    after = outside.cpu_seconds(os.getpid())
+    after = watching.cpu_seconds(os.getpid())
     assert before is not None
     assert after is not None
     assert after - before == pytest.approx(time.process_time() - started, abs=0.1)
@@ -141,9 +141,9 @@ def test_the_network_and_the_pipeline_take_turns(pair: tuple[Path, Path], monkey
 @pytest.mark.parametrize("called", [["-c", "raise SystemExit('gone')"], ["-c", "pass"]])
 def test_a_process_that_ends_is_said(called: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends before it answers is an error with its last words, not an endless wait."""
-    monkeypatch.setattr(outside, "ANSWER_S", 0.2)
+    monkeypatch.setattr(watching, "ANSWER_S", 0.2)
     with (
-        outside._running([sys.executable, *called], tmp_path) as answers,
+        watching.running([sys.executable, *called], tmp_path) as answers,
         pytest.raises(SourceLost, match=r"1 of 1 spectra .* (gone|nothing)"),
     ):
         answers.wait_for({"a.csv"})
@@ -151,7 +151,7 @@ def test_a_process_that_ends_is_said(called: Sequence[str], tmp_path: Path, monk
 
 def test_a_start_that_fails_is_said(tmp_path: Path) -> None:
     """A command that ends with an error is not timed: its error is told."""
-    options = outside.Options(tmp_path / "none.onnx", tmp_path / "none.npz", 1)
+    options = watching.Options(tmp_path / "none.onnx", tmp_path / "none.npz", 1)
     with pytest.raises(SourceLost, match=r"`raman_edge identify .*` ended with 78; it says: .*none.onnx' cannot be read"):
         outside.cold_start(options, build.spectrum(), 1)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge.bench import inside, machine, outside
+from raman_edge.bench import inside, machine, outside, watching
 from raman_edge.bench.inside import Latency
 from raman_edge.bench.machine import Machine
 from raman_edge.bench.outside import Watched
@@ -73,7 +73,7 @@ def measure(model: Model, library: Library, files: tuple[Path, Path], threads: i
     Raises :class:`SourceLost` where a process that is measured ends before its time.
     """
     spectra = inside.exposures(library, effort.spectra)
-    options = outside.Options(*files, threads)
+    options = watching.Options(*files, threads)
     return Report(
         model=f"{model.card.name}-{model.card.network[:12]}",
         sha256=model.sha256,

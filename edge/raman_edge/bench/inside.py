@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 BATCHES = (1, 4, 16, 64)
 WARM_UP = 20
-PERCENTILES = (50, 90, 99)
+PERCENTILES = (50, 90, 95, 99)
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds by percentile (p50, p90, p99), one spectrum at a time."""
+    """Milliseconds by percentile (p50, p90, p95, p99), one spectrum at a time."""
 
     network: dict[str, float]
     """onnxruntime's call alone."""

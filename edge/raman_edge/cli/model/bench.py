@@ -76,7 +76,8 @@ def table(report: Report) -> Iterator[tuple[str, str]]:
     yield "cold `raman-edge identify FILE`", f"{report.cold_start_s:.2f} s (a Python that does nothing: {report.bare_python_s:.2f} s)"
     yield "`watch`, idle", percent(watched.idle_cpu_percent)
     yield f"`watch`, fed {watched.fed_per_s:g} spectra/s", percent(watched.fed_cpu_percent)
-    yield "  rename → record", spoken(watched.rename_to_record_ms)
+    yield "  rename → journal", spoken(watched.rename_to_journal_ms)
+    yield "  rename → record on a pipe", spoken(watched.rename_to_record_ms)
     yield "  most memory held", UNKNOWN if watched.resident_mb is None else f"{watched.resident_mb:.0f} MB"
     yield "", f"{report.effort.spectra} simulated spectra, {watched.fed} fed; every p99 is of this run"
 
