@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from raman_edge import record as records
 from raman_edge.errors import JournalError, JournalUnavailable
-from raman_edge.journal import Entry, Journal, database, schema
+from raman_edge.journal import Entry, Journal, schema
 from raman_edge.library import Library
 from raman_edge.model import Model
 from raman_edge.pipeline import identify
@@ -260,7 +260,7 @@ def test_not_made_for_reading(tmp_path: Path) -> None:
 
 def test_held_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Model, Library]) -> None:
     """A journal that another program holds for too long is an error that says so, and works again afterwards."""
-    monkeypatch.setattr(database, "BUSY_S", 0.1)
+    monkeypatch.setattr(schema, "BUSY_S", 0.1)
     path = tmp_path / "journal.sqlite3"
     with Journal.open(path) as journal:
         other = sqlite3.connect(path, isolation_level=None)

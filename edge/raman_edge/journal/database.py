@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BUSY_S = 10.0
-"""How long a write waits for another process's write, s."""
-
 
 class Database:
     """A journal's file. One thread at a time; each process and thread has its own."""
@@ -87,7 +84,9 @@ class Database:
             raise JournalError(msg)
         prepare = schema.prepare if self._create or _writable(self.path) else schema.check_current
         where = self.path if prepare is schema.prepare else _read_only(self.path)
-        connection = sqlite3.connect(where, uri=where is not self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            where, uri=where is not self.path, timeout=schema.BUSY_S, isolation_level=None, check_same_thread=False
+        )
         try:
             prepare(connection, self.path)
         except BaseException:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import JournalError
 from raman_edge.journal import schema_1, schema_2
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
+BUSY_S = 10.0
+"""How long one process waits for another one's write, s."""
+AGAIN_S = 0.02
+"""Between two attempts where sqlite does not wait by itself, s."""
 APPLICATION = 0x52454A31
 """``application_id`` of our files: "REJ1"; another program's database is refused, not filled."""
 PAGE_BYTES = 8192
@@ -28,11 +33,25 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = check(connection, path)
     if version == 0:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     if version < SCHEMA:
         _migrate(connection)
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Change to write-ahead mode; sqlite itself does not wait here for another process that is just making the same journal."""
+    ends = monotonic() + BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > ends:
+                raise
+            sleep(AGAIN_S)
+        else:
+            return
 
 
 def check(connection: sqlite3.Connection, path: Path) -> int:
