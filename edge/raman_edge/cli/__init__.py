@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import signal
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from raman_edge import __version__
-from raman_edge.cli.output import printable, say
-from raman_edge.errors import OutputError, RamanEdgeError
+from raman_edge.cli.output import forget_what_has_gone, printable, say
+from raman_edge.errors import RamanEdgeError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,20 +48,24 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    try:
+        return _run(argv)
+    finally:
+        forget_what_has_gone()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         options = _parser(arguments).parse_args(arguments)
         code: int = options.run(options)
     except RamanEdgeError as error:
-        if isinstance(error, OutputError):
-            _forget_stdout()
         for line in error.args:
             say(str(line))
         return error.exit_code
     except KeyboardInterrupt as stop:
         return SIGNAL + (stop.args[0] if stop.args else signal.SIGINT)
     except BrokenPipeError:
-        _forget_stdout()
         return SIGNAL + signal.SIGPIPE
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
@@ -89,10 +92,3 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
-
-
-def _forget_stdout() -> None:
-    """Keep the interpreter from complaining once more when it flushes at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.close(nowhere)

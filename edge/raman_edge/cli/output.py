@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 
 from raman_edge.errors import OutputError
 
@@ -23,9 +25,22 @@ def _escape(character: str) -> str:
 
 
 def say(text: str) -> None:
-    """Write one line to standard error; what is read from outside cannot act on the terminal."""
+    """Write one line to standard error; what is read from outside cannot act on the terminal, and one that has gone hears nothing."""
     if sys.stderr is not None:
-        print(f"raman-edge: {printable(text)}", file=sys.stderr, flush=True)
+        with suppress(OSError):
+            print(f"raman-edge: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def forget_what_has_gone() -> None:
+    """Send standard output and error nowhere where they cannot be written: flushing them once more at exit would change the exit code."""
+    for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, fd)
+            os.close(nowhere)
 
 
 def is_terminal() -> bool:

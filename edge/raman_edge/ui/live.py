@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
 import time
-from contextlib import ExitStack, redirect_stderr
+from contextlib import ExitStack, redirect_stderr, suppress
 from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Literal, Self
@@ -21,7 +23,7 @@ from raman_edge.ui.state import ModelFacts, ScreenState, fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
+    from types import FrameType, TracebackType
 
     from rich.console import ConsoleOptions
 
@@ -49,7 +51,8 @@ WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 class Screen:
     """The full screen of a running source; where there is no terminal, a line or two per event.
 
-    Drawing happens in a thread of its own: :meth:`show` never waits for the terminal.
+    Drawing happens in a thread of its own: :meth:`show` never waits for the terminal. One that has
+    gone is not drawn to; Ctrl-Z gets its own terminal back, until the process goes on.
     """
 
     def __init__(self, source: str, model: Model, library: Library, console: Console | None = None) -> None:
@@ -58,7 +61,7 @@ class Screen:
         self._full = self.console.is_terminal and not self.console.is_dumb_terminal
         self._ascii_only = needs_ascii(self.console)
         self._news, self._stop = Event(), Event()
-        self._changing = Lock()
+        self._changing, self._drawing = Lock(), Lock()
         self._thread = Thread(target=self._draw_until_stopped, name="screen", daemon=True)
         self._failure: Exception | None = None
         self._open = ExitStack()
@@ -66,9 +69,8 @@ class Screen:
     def __enter__(self) -> Self:
         if self._full:
             self._open.callback(self._leave)
-            self.console.set_alt_screen(enable=True)
-            self.console.show_cursor(show=False)
-            self._write(WRAP_OFF)
+            self._take()
+            self._let_suspend()
             if sys.stderr.isatty():
                 self._open.enter_context(_Warnings(self))
             self._thread.start()
@@ -132,10 +134,13 @@ class Screen:
                 self._news.clear()
                 now = (self.state, self._size())
                 if now != drawn or time.monotonic() - drawn_at > REPAINT_S:
-                    self._draw(*now)
+                    with self._drawing:
+                        self._draw(*now)
                     drawn, drawn_at = now, time.monotonic()
                     self._stop.wait(REST_S)
                 self._news.wait(LOOK_S)
+        except OSError:
+            return  # the terminal has gone: what is said is in the journal, and whoever closed it sends a signal
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to: show() raises it
             self._failure = error
 
@@ -151,10 +156,32 @@ class Screen:
             size = os.terminal_size(self.console.size)
         return size.columns or self.console.width, size.lines or self.console.height
 
+    def _take(self) -> None:
+        self.console.set_alt_screen(enable=True)
+        self.console.show_cursor(show=False)
+        self._write(WRAP_OFF)
+
     def _leave(self) -> None:
-        self._write(WRAP_ON + CLEAR)
-        self.console.show_cursor(show=True)
-        self.console.set_alt_screen(enable=False)
+        with suppress(OSError):  # a terminal that has gone
+            self._write(WRAP_ON + CLEAR)
+            self.console.show_cursor(show=True)
+            self.console.set_alt_screen(enable=False)
+
+    def _let_suspend(self) -> None:
+        """Handle Ctrl-Z while the screen is shown, where it does anything."""
+        stop = getattr(signal, "SIGTSTP", None)  # Windows has none
+        if stop is None or threading.current_thread() is not threading.main_thread() or signal.getsignal(stop) is not signal.SIG_DFL:
+            return
+        signal.signal(stop, self._suspend)
+        self._open.callback(signal.signal, stop, signal.SIG_DFL)
+
+    def _suspend(self, _: int, __: FrameType | None) -> None:
+        """Give the terminal back, stop until somebody lets us go on, and take it again; the screen is drawn anew within its time."""
+        with self._drawing:
+            self._leave()
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+            with suppress(OSError):
+                self._take()
 
     def _write(self, codes: str) -> None:
         if not self.console.legacy_windows:
@@ -194,7 +221,8 @@ class _Warnings(io.TextIOBase):
 
     def __exit__(self, *exc: object) -> None:
         self._redirection.__exit__(None, None, None)
-        sys.stderr.write(self._kept.getvalue())
+        with suppress(OSError):  # a terminal that has gone
+            sys.stderr.write(self._kept.getvalue())
 
     def writable(self) -> bool:
         """Say that this can be written to."""
