@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,8 +64,7 @@ class Peaks:
         return tuple(Lone(at, height) for at, height in zip(places, heights, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Matched:
+class Matched(msgspec.Struct, frozen=True):
     """A peak of the spectrum that the reference has too."""
 
     at: float
@@ -79,8 +79,7 @@ class Matched:
     """In the reference, likewise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lone:
+class Lone(msgspec.Struct, frozen=True):
     """A peak that only the reference (missing) or only the spectrum (extra) has."""
 
     at: float
@@ -89,8 +88,7 @@ class Lone:
     """Relative to the most prominent peak of its own spectrum, 0..1."""
 
 
-@dataclass(frozen=True, slots=True)
-class PeakMatch:
+class PeakMatch(msgspec.Struct, frozen=True):
     """A spectrum's peaks beside a reference's."""
 
     matched: tuple[Matched, ...] = ()
@@ -208,7 +206,7 @@ def _tops(counts: Array) -> NDArray[np.intp]:
     steps = np.diff(counts)
     changes = np.flatnonzero(steps)
     rising = steps[changes] > 0
-    return changes[:-1][rising[:-1] & ~rising[1:]] + 1
+    return changes[np.flatnonzero(rising[:-1] > rising[1:])] + 1
 
 
 def _prominences(counts: Array, tops: NDArray[np.intp]) -> Array:

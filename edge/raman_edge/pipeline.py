@@ -79,6 +79,8 @@ class _Compared:
     embedding: NDArray[np.float32]
     similarity: NDArray[np.float32]
     """Best cosine of each label, (k,)."""
+    class_of: NDArray[np.intp]
+    """Which of the network's classes each label is, -1 for none, (k,)."""
     ms: float
     """Its share of the run."""
 
@@ -125,9 +127,10 @@ def _compare(prepared: Sequence[_Prepared], model: Model, library: Library) -> l
     started = perf_counter()
     outputs = model.run(np.stack([one.features for one in prepared]))
     similarity = library.search_all(outputs.embedding)
+    class_of = _class_of(library.labels, model.card.labels)
     share_ms = 1e3 * (perf_counter() - started) / len(prepared)
     rows = zip(prepared, outputs.logits, outputs.embedding, similarity, strict=True)
-    return [_Compared(one, logits, embedding, near, share_ms) for one, logits, embedding, near in rows]
+    return [_Compared(one, logits, embedding, near, class_of, share_ms) for one, logits, embedding, near in rows]
 
 
 def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
@@ -136,8 +139,7 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     one, decision, axis = compared.prepared, model.card.decision, model.card.recipe.axis
     spectrum = one.spectrum
     _refuse_infinite(compared)
-    class_of = _class_of(library.labels, model.card.labels)
-    ranking = verdict.rank(library.labels, compared.similarity, compared.logits, class_of, decision, TOP)
+    ranking = verdict.rank(library.labels, compared.similarity, compared.logits, compared.class_of, decision, TOP)
     covered = (max(axis.start, spectrum.axis.start), min(axis.stop, spectrum.axis.stop))
     explained = tuple(_explained(match, one.peaks, library, covered) for match in ranking.matches)
     said = verdict.decide(replace(ranking, matches=explained), one.quality, decision)
@@ -167,7 +169,7 @@ def _refuse_infinite(compared: _Compared) -> None:
 
 def _explained(match: Match, found: Peaks, library: Library, covered: tuple[float, float]) -> Match:
     table = library.peaks[library.place[match.label]]
-    return replace(match, peaks=peaks.match(found, table, covered))
+    return verdict.Match(match.label, match.score, match.similarity, peaks.match(found, table, covered))
 
 
 @lru_cache(maxsize=4)

@@ -121,7 +121,8 @@ def rank(
     order = _leading(scores)
     leading = scores[order]
     shares = odds(leading, decision.temperature, decision.rank_prior)
-    first = tuple(Match(labels[i], round(float(shares[k]), 4), round(float(similarity[i]), 4)) for k, i in enumerate(order[:top]))
+    best = zip(order[:top].tolist(), shares[:top].tolist(), similarity[order[:top]].tolist(), strict=True)
+    first = tuple(Match(labels[i], round(share, 4), round(cosine, 4)) for i, share, cosine in best)
     above = np.exp((leading - leading[0]).astype(np.float64) / decision.temperature).sum()
     nearest = int(similarity.argmax())
     return Ranking(
@@ -181,7 +182,7 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision) -> Verdict:
 def _members(labels: Sequence[str], order: NDArray[np.intp], shares: NDArray[np.float64], least: float) -> tuple[str, ...]:
     """Return the labels with at least that probability, or the first alone."""
     count = max(1, int((shares >= least).sum()))
-    return tuple(labels[i] for i in order[:count])
+    return tuple(labels[i] for i in order[:count].tolist())
 
 
 def _strange(ranking: Ranking) -> str:
