@@ -73,6 +73,9 @@ class FolderSource:
 
     ``once`` gives what is there and ends. ``stop`` ends the source soon, between two files. ``note``
     is told, in one line, when the folder or a part of it cannot be read, and when it can again.
+
+    A file that is closed before it is whole and lies still for ``stable_s`` is given as it lies, and
+    given again when it has changed: each of its contents is one of its own.
     """
 
     def __init__(
