@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 
 def call(folder: Path, model: Path, *more: str) -> list[str | Path]:
     """Return the command line."""
-    watch = ["watch", folder, "--model", model, "--journal", folder.parent / "j", "--stable", "0.1"]
+    watch: list[str | Path] = ["watch", folder, "--model", model, "--journal", folder.parent / "j", "--stable", "0.1"]
     return [sys.executable, "-m", "raman_edge", *watch, *more]
 
 

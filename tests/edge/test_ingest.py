@@ -166,7 +166,7 @@ def test_several_are_under_way_and_kept_in_their_order(opening: Opening, journal
     source = Script(*((WAITING, [spectrum(number)]) for number in range(AHEAD + 3)))
     ahead = []
 
-    def pulse(_: int) -> bool:
+    def pulse(waiting: int) -> bool:  # noqa: ARG001 - of one version
         ahead.append(source.given - len(source.done))
         if source.given == 2:
             crew.finish(crew.asked[1][1])  # the second before the first
@@ -183,7 +183,7 @@ def test_what_is_ready_is_not_kept_waiting(opening: Opening, journal: Journal) -
     """A batch that is answered is journaled with the next one that comes, however many wait."""
     crew, watcher = Crew(Model.open(opening.path), opening, processors=1), Watcher()
     source = Script(*((WAITING, [spectrum(number)]) for number in range(3)))
-    watcher.pulse = lambda _: source.given > len(source.done)  # type: ignore[method-assign]  # would end the run
+    watcher.pulse = lambda waiting: source.given > len(source.done)  # type: ignore[method-assign]  # noqa: ARG005 - would end the run
     follow(source, crew, journal, watcher)
     assert source.given == len(source.done) == 3
 
