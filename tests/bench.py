@@ -52,7 +52,7 @@ def arguments() -> argparse.ArgumentParser:
     """Return the command's arguments."""
     parser = argparse.ArgumentParser(description="What the edge costs on this machine.", allow_abbrev=False)
     parser.add_argument("--quick", action="store_true", help="fewer turns of what is timed one by one")
-    parser.add_argument("--backlog", type=int, default=1200, metavar="N", help="files in each backlog that is timed (1200)")
+    parser.add_argument("--backlog", type=int, default=1000, metavar="N", help="files in each backlog that is timed (1000)")
     parser.add_argument("--turns", type=int, default=3, metavar="N", help="times that each backlog is answered (3)")
     parser.add_argument("--files", type=int, default=20_000, metavar="N", help="small files that memory and idling are measured on (20000)")
     rows = parser.add_mutually_exclusive_group()

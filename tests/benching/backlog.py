@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from benching.naive import Naive
 
-STARTING = 4
-"""The first quarter of the records is told apart: in it both processes start."""
+STARTING = 2
+"""The first half of the records is told apart: in it both processes start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Rates:
     overall: float
     """Of `watch`, from before the process starts until it has ended."""
     running: float
-    """Of `watch` after the first quarter of the files, by the times of its records."""
+    """Of `watch` over the second half of the files, by the times of its records."""
 
     def lines(self, what: str) -> list[str]:
         """Return the rates, and their ratios, as lines."""
@@ -62,7 +62,7 @@ def _turn(files: Sequence[Path], naive: Naive) -> tuple[float, float, float, flo
 
 
 def watch(folder: Path, journal: Path, count: int) -> tuple[float, float]:
-    """Return the files a second of a whole ``watch --once`` over ``count`` files, and after the first quarter of them.
+    """Return the files a second of a whole ``watch --once`` over ``count`` files, and over the second half of them.
 
     Raises :class:`SourceLost` where it does not answer every file with a result.
     """
@@ -85,6 +85,6 @@ def answered(journal: Path) -> list[float]:
 
 
 def after_start(times: Sequence[float]) -> float:
-    """Return the results a second after the first quarter of them."""
+    """Return the results a second over the second half of them."""
     first = len(times) // STARTING
     return (len(times) - 1 - first) / (times[-1] - times[first])
