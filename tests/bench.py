@@ -32,7 +32,10 @@ IDLE_S, QUICK_IDLE_S = 20.0, 3.0
 
 def main() -> None:
     """Print what was measured, piece by piece, and how it compares with the limits."""
-    options = arguments().parse_args()
+    parser = arguments()
+    options = parser.parse_args()
+    if options.backlog < backlog.FEWEST:
+        parser.error(f"--backlog {options.backlog}: expected at least {backlog.FEWEST}, as fewer are answered before they can be timed")
     files = (model.default_path(), library.default_path())
     network = model.Model.open(files[0])
     references = library.Library.open(files[1], network=network.card.network)

@@ -84,8 +84,10 @@ def test_the_naive_loops_say_what_watch_says(naive: Naive, tmp_path: Path) -> No
     files = folders.simulated(tmp_path / "files", naive.library, 3)
     assert naive.plain(files, tmp_path / "plain.jsonl") > 0
     assert naive.kept(files, tmp_path / "kept.jsonl", tmp_path / "kept.sqlite3") > 0
-    overall, _ = backlog.watch(tmp_path / "files", tmp_path / "journal.sqlite3", 3)
+    overall, times = backlog.watch(tmp_path / "files", tmp_path / "journal.sqlite3", 3)
     assert overall > 0
+    assert times == sorted(times)
+    assert len(times) == 3
     with Journal.open(tmp_path / "journal.sqlite3") as watched, Journal.open(tmp_path / "kept.sqlite3") as kept:
         lines = [[row.line for row in rows.after(0, 10)] for rows in (watched, kept)]
     told = [(tmp_path / name).read_text().splitlines() for name in ("plain.jsonl", "kept.jsonl")]
@@ -99,9 +101,9 @@ def test_naive_loop_and_watch_take_turns(naive: Naive, tmp_path: Path, monkeypat
     turns: list[str] = []
     taken = iter([(1.0, 4.0), (2.0, 2.0), (4.0, 1.0)])
 
-    def watch(*_: object) -> tuple[float, float]:
+    def watch(*_: object) -> tuple[float, list[float]]:
         turns.append("watch")
-        return 100.0 * len(turns), 200.0
+        return 100.0 * len(turns), [0.0, 1.0, 2.0, 2.5]
 
     def loop(name: str) -> object:
         def timed(*_: object) -> float:
@@ -117,7 +119,7 @@ def test_naive_loop_and_watch_take_turns(naive: Naive, tmp_path: Path, monkeypat
     monkeypatch.setattr(Naive, "kept", loop("kept"))
     rates = backlog.turns([tmp_path / "a.csv"] * 8, naive, 3)
     assert turns == ["plain", "watch", "kept"] * 3
-    assert rates == backlog.Rates(naive=4.0, kept=4.0, overall=500.0, running=200.0)
+    assert rates == backlog.Rates(naive=4.0, kept=4.0, overall=500.0, running=2.0)
 
 
 def test_the_rate_is_that_of_the_second_half() -> None:
@@ -238,3 +240,11 @@ def test_the_commands_defaults_are_those_of_a_short_run() -> None:
     assert (options.files, options.rows, options.year, options.quick) == (20_000, 20_000, False, False)
     with pytest.raises(SystemExit):
         bench.arguments().parse_args(["--year", "--rows", "5"])
+
+
+def test_a_backlog_too_short_to_be_timed_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both numbers and the reason, before anything is measured."""
+    monkeypatch.setattr(sys, "argv", ["bench.py", "--backlog", "3"])
+    with pytest.raises(SystemExit, match="2"):
+        bench.main()
+    assert "--backlog 3: expected at least 64" in capsys.readouterr().err

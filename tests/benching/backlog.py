@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 STARTING = 2
 """The first half of the records is told apart: in it both processes start."""
 
+FEWEST = 64
+"""Files of a backlog: the times of fewer records, in milliseconds, may all be the same."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rates:
@@ -56,13 +59,13 @@ def _turn(files: Sequence[Path], naive: Naive) -> tuple[float, float, float, flo
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
         plain = len(files) / naive.plain(files, place / "plain.jsonl")
-        overall, running = watch(files[0].parent, place / "journal.sqlite3", len(files))
+        overall, times = watch(files[0].parent, place / "journal.sqlite3", len(files))
         kept = len(files) / naive.kept(files, place / "kept.jsonl", place / "kept.sqlite3")
-    return plain, kept, overall, running
+    return plain, kept, overall, after_start(times)
 
 
-def watch(folder: Path, journal: Path, count: int) -> tuple[float, float]:
-    """Return the files a second of a whole ``watch --once`` over ``count`` files, and over the second half of them.
+def watch(folder: Path, journal: Path, count: int) -> tuple[float, list[float]]:
+    """Return the files a second of a whole ``watch --once`` over ``count`` files, and when each was answered, as :func:`answered` does.
 
     Raises :class:`SourceLost` where it does not answer every file with a result.
     """
@@ -74,7 +77,7 @@ def watch(folder: Path, journal: Path, count: int) -> tuple[float, float]:
     if done.returncode or len(times) != count:
         said = done.stderr.decode("utf-8", "replace").strip()[-300:]
         raise SourceLost(f"`watch --once` answered {len(times)} of {count} files and ended with {done.returncode}; it says: {said}")
-    return overall, after_start(times)
+    return overall, times
 
 
 def answered(journal: Path) -> list[float]:
@@ -85,6 +88,6 @@ def answered(journal: Path) -> list[float]:
 
 
 def after_start(times: Sequence[float]) -> float:
-    """Return the results a second over the second half of them."""
+    """Return the results a second over the second half of them, at least :data:`FEWEST`."""
     first = len(times) // STARTING
     return (len(times) - 1 - first) / (times[-1] - times[first])
