@@ -23,7 +23,7 @@ demo: $(VENV)/.edge  ## see it work: spectra land in a folder and are identified
 	@$(BIN)/raman-edge demo
 
 test: $(VENV)/.dev  ## run every test (installs torch on the first run)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
