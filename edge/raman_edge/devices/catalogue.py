@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,15 +30,16 @@ def profiles(folders: tuple[Path, ...] = FOLDERS) -> dict[str, Path]:
 
 def find(name: str, folders: tuple[Path, ...] = FOLDERS) -> Path:
     """Return the file of a profile that ships, or of a path; :class:`ConfigError` where there is none of that name."""
-    if name.endswith(SUFFIX) or os.sep in name or "/" in name:
-        return Path(name).expanduser()
     known = profiles(folders)
-    if name not in known:
+    if name in known:
+        return known[name]
+    path = Path(name).expanduser()
+    if path.suffix != SUFFIX and path.name == name and not path.is_file():
         near = difflib.get_close_matches(name, known, 1)
         advice = f"did you mean {near[0]}?" if near else f"known are {', '.join(known) or 'none'}; a file of your own ends with {SUFFIX}"
         msg = f"no profile is called {name!r}: {advice}"
         raise ConfigError(msg)
-    return known[name]
+    return path
 
 
 def load(name: str) -> Profile:

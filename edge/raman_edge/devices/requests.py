@@ -42,6 +42,15 @@ class Wanted:
 DEFAULT = Wanted()
 
 
+def wanted(profile: Profile, exposure_s: float | None = None, averages: int = 1) -> Wanted:
+    """Return what a request is to ask for, of an exposure in s (None is the default); :class:`ConfigError` where the device cannot."""
+    most = 1 if profile.integration is None else profile.integration.averages_max
+    if not 1 <= averages <= most:
+        msg = f"got {averages} averages, {profile.device.id} takes 1 to {most}: average on this side"
+        raise ConfigError(msg)
+    return Wanted(None if exposure_s is None else units(profile, exposure_s), averages)
+
+
 def units(profile: Profile, exposure_s: float) -> int:
     """Return an exposure in the profile's whole units, the nearest; :class:`ConfigError` where the device cannot do it."""
     facts = profile.integration
@@ -73,29 +82,29 @@ def known(profile: Profile, name: str) -> frozenset[str]:
     return frozenset((*ALWAYS, *timed, *OWN.get(name, ()), *profile.values))
 
 
-def values(profile: Profile, name: str, wanted: Wanted = DEFAULT) -> Values:
+def values(profile: Profile, name: str, asked: Wanted = DEFAULT) -> Values:
     """Return what the names of a command stand for; :class:`ConfigError` where one of them cannot be worked out."""
-    found = {"averages": Fraction(wanted.averages), "pixels": Fraction(profile.n_pixels or 0)}
+    found = {"averages": Fraction(asked.averages), "pixels": Fraction(profile.n_pixels or 0)}
     if profile.integration is not None:
-        found[INTEGRATION] = Fraction(wanted.integration or profile.integration.default)
+        found[INTEGRATION] = Fraction(asked.integration or profile.integration.default)
     for key, formula in profile.values.items():
         found[key] = expressions.parse(formula).value(found)
     if name == "coefficient":
-        found["index"] = Fraction(wanted.index)
+        found["index"] = Fraction(asked.index)
     if name == "set_baud":
-        baud = wanted.baud or profile.serial.baud[0]
+        baud = asked.baud or profile.serial.baud[0]
         switch = profile.serial.switch
         found |= {"baud": Fraction(baud), "baud_code": Fraction(switch.codes.get(str(baud), 0) if switch else 0)}
     return found
 
 
-def request(profile: Profile, name: str, wanted: Wanted = DEFAULT) -> bytes:
+def request(profile: Profile, name: str, asked: Wanted = DEFAULT) -> bytes:
     """Return the bytes of the command called ``name``; :class:`ConfigError` where the device has none, or a value does not fit."""
     command: Command | None = getattr(profile.commands, name)
     if command is None:
         msg = f"{profile.device.id} has no command {name}"
         raise ConfigError(msg)
-    return sent(profile, command, values(profile, name, wanted), f"commands.{name}")
+    return sent(profile, command, values(profile, name, asked), f"commands.{name}")
 
 
 def prepared(profile: Profile) -> tuple[bytes, ...]:
