@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from raman_edge.devices.commands import Command
     from raman_edge.settings.places import KeyPath
     from raman_edge.settings.toml import Document
 
@@ -30,6 +31,8 @@ PAIRS = (
 """Command, the one it needs, and why."""
 QUESTIONS = ("identify", "serial_number", "coefficient", "saturation")
 """Commands that are asked for their answer."""
+MEASUREMENTS = ("acquire", "repeat", "start")
+"""Commands that are answered with a frame."""
 SHORTEST_NM, LONGEST_NM = 150.0, 3000.0
 """What a grating spectrometer can see."""
 
@@ -86,16 +89,22 @@ def _commands(profile: Profile) -> Iterator[Found]:
     if "laser_on" in have and profile.laser is None:
         yield ("commands", "laser_on"), "stands without a [laser] table: say its wavelength_nm"
     for path, command in commands(profile):
-        if path[1] in QUESTIONS and command.reply == "none":
-            yield (*path, "reply"), 'is "none", and this command is asked for its answer: say "line", "u16be" …'
-        if command.ack and not profile.answers.ack:
-            yield (*path, "ack"), "is true, and answers.ack is empty: say which bytes the device acknowledges with"
-        if command.reply != "line" and command.after:
-            yield (*path, "after"), f'belongs to reply = "line", and reply is "{command.reply}"'
-        if command.message is None and not command.send:
-            yield (*path, "send"), "is empty: say what goes over the wire"
-        if (command.message is not None) != _speaks_obp(profile):
-            yield (*path, "message"), 'belongs to frame.name = "obp", there every command has one, and elsewhere none'
+        yield from _command(profile, path, command)
+
+
+def _command(profile: Profile, path: KeyPath, command: Command) -> Iterator[Found]:
+    if path[1] in QUESTIONS and command.reply == "none":
+        yield (*path, "reply"), 'is "none", and this command is asked for its answer: say "line", "u16be" …'
+    if path[1] in MEASUREMENTS and command.reply != "none":
+        yield (*path, "reply"), f'is "{command.reply}", and a spectrum is told in [frame]: leave it out'
+    if command.ack and not profile.answers.ack:
+        yield (*path, "ack"), "is true, and answers.ack is empty: say which bytes the device acknowledges with"
+    if command.reply != "line" and command.after:
+        yield (*path, "after"), f'belongs to reply = "line", and reply is "{command.reply}"'
+    if command.message is None and not command.send:
+        yield (*path, "send"), "is empty: say what goes over the wire"
+    if (command.message is not None) != _speaks_obp(profile):
+        yield (*path, "message"), 'belongs to frame.name = "obp", there every command has one, and elsewhere none'
 
 
 def _speaks_obp(profile: Profile) -> bool:

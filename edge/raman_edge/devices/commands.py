@@ -30,8 +30,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What comes then; an acquisition's frame is told in ``frame`` instead."""
     after: str = ""
     """For ``line``: the text that stands before the value, such as a tab; "" is the whole line."""
-    skip: Annotated[int, Meta(ge=0, le=64, description="bytes before the value, 0 to 64")] = 0
-    """Bytes of the reply before the value."""
     settle_ms: Milliseconds = 0
     """How long the device needs before the next request, ms."""
 

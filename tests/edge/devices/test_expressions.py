@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from raman_edge.devices import expressions
 from raman_edge.devices.expressions import MAX_CHARACTERS, MAX_DEPTH, parse
 from raman_edge.errors import ConfigError
 
@@ -26,7 +26,7 @@ TEXTS = st.recursive(LEAVES, grown, max_leaves=8)
 
 def of_python(text: str) -> Fraction:
     """Return what Python makes of the same text, every number in it a fraction."""
-    exact = expressions.re.sub(r"[0-9]+(\.[0-9]+)?", lambda number: f"F('{number[0]}')", text)
+    exact = re.sub(r"[0-9]+(\.[0-9]+)?", lambda number: f"F('{number[0]}')", text)
     return Fraction(eval(exact, {"__builtins__": {}, "F": Fraction}, dict(NAMES)))  # noqa: S307 - the oracle, of text made above
 
 

@@ -140,6 +140,7 @@ def test_a_key_that_is_wrong_by_itself(old: str, new: str, line: int, said: str)
         ("acquire =", 'identify = { send = ["u8:1"] }\nacquire =', 12, 'commands.identify.reply: is "none", and this command is asked'),
         ("acquire =", 'abort = { send = ["u8:1"], ack = true }\nacquire =', 12, "commands.abort.ack: is true, and answers.ack is empty"),
         ("acquire =", 'abort = { send = ["u8:1"], after = ":" }\nacquire =', 12, 'commands.abort.after: belongs to reply = "line"'),
+        ("acquire = {", 'acquire = { reply = "line",', 12, 'commands.acquire.reply: is "line", and a spectrum is told in'),
         ("acquire =", "abort = {}\nacquire =", 12, "commands.abort.send: is empty"),
         ("acquire =", 'save_baud = { send = ["u8:1"] }\nacquire =', 12, "commands.save_baud: stands without commands.set_baud"),
         (
