@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Find a standard's lines in a file of it, fit the instrument's axis to them in wavelength, show how well, and keep the calibration "
         "by the instrument's serial number. The file may have an axis of pixels. By a Raman standard alone the laser stays as given, "
-        "and the fit takes up its error; by a lamp the axis is told without the laser, and --laser-file tells the laser."
+        "and the fit takes up its error; by a lamp the axis is told without the laser, and --laser-file tells the laser. "
+        "Wavelengths are those in vacuum."
     )
     parser.add_argument("file", metavar="FILE", help="a spectrum of the standard, or - for standard input")
     parser.add_argument("--standard", required=True, metavar="NAME", help="what it is of: polystyrene, paracetamol, silicon, neon …")

@@ -98,7 +98,7 @@ def _laser(calibration: Calibration) -> str:
         return f"laser {calibration.laser_nm:.3f} nm in vacuum, fitted"
     lamp = calibration.standards == ("neon",)
     error = "its error is one of all Raman shifts (--laser-file tells it)" if lamp else "an error of it is in the fitted axis"
-    return f"laser {calibration.laser_nm:.10g} nm as given: {error}"
+    return f"laser {calibration.laser_nm:.10g} nm in vacuum, as given: {error}"
 
 
 def _plot(calibration: Calibration, spectrum: Spectrum) -> list[str]:
