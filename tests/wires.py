@@ -49,7 +49,8 @@ class Wire:
     def counts(self, rng: random.Random) -> NDArray[np.int64]:
         """Return counts with steps large and small, (24,)."""
         level, step = rng.randrange(self.top + 1), rng.choice([3, 100, self.top])
-        walk = level + np.cumsum([rng.randrange(-step, step + 1) for _ in range(PIXELS)])
+        steps = np.frombuffer(rng.randbytes(4 * PIXELS), np.int32) % (2 * step + 1) - step
+        walk = level + np.cumsum(steps, dtype=np.int64)
         return np.clip(walk, 0, self.top).astype(np.int64)
 
 
