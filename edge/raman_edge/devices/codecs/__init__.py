@@ -15,6 +15,7 @@ from raman_edge.devices.codecs.obp import Obp, Spectra
 from raman_edge.devices.codecs.ooi import Ooi, Setup
 from raman_edge.devices.codecs.words import Scale, Words
 from raman_edge.devices.literals import literal
+from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from raman_edge.devices.frame import Frame
@@ -28,7 +29,8 @@ def of(frame: Frame, pixels: int | None = None, *, streaming: bool = False) -> C
     """Return the codec of a profile's frame.
 
     ``pixels`` is for lines whose number of values the frame leaves open; ``streaming`` says that the
-    device sends without being asked, so that the first line may be the rest of one.
+    device sends without being asked, so that the first line may be the rest of one. Raises
+    :class:`ConfigError` where the frame says what its protocol cannot be.
     """
     scale = Scale(frame.invert_from)
     match frame:
@@ -73,6 +75,9 @@ def _grammar(frame: facts.Lines, pixels: int | None, *, streaming: bool) -> Gram
 
 def _named(frame: facts.Codec, scale: Scale) -> Codec:
     if frame.name == "ooi":
+        if odd := next((word for word in frame.words if word.dtype != "u16be"), None):
+            msg = f"the header word {odd.name} of an ooi frame is {odd.dtype}; expected u16be, as all of them are"
+            raise ConfigError(msg)
         return Ooi(Setup(frame.count, tuple(word.name for word in frame.words), frame.compressed, frame.checksum))
     if frame.name == "obp":
         return Obp(Spectra(frame.count, md5=frame.checksum), scale)

@@ -27,7 +27,7 @@ MOST: Final = 65_536
 _LINE_END = re.compile(rb"[\r\n]")
 _NUMERIC = re.compile(rb"[-+.0-9eE \t]+")
 _TEXT = re.compile(rb"[\x20-\x7E\t]{1,256}")
-_WORD = re.compile(rb"[A-Za-z]{2}")
+_WORD = re.compile(rb"\b(?!(?:nan|inf)\b)[a-z]{2}", re.IGNORECASE)
 _PADDING = b"\0 \t\r\n"
 
 
