@@ -125,29 +125,41 @@ def fit(pairs: Pairs, span: Span, laser_nm: float, order: int) -> Fit:
     return Fit(scale, laser_nm, pairs, residual, without, order)
 
 
-def best(pairs: Pairs, span: Span, laser_nm: float) -> Fit:
-    """Fit the order that the number and the spread of the lines allow and that tells lines it has not seen best."""
-    covered = float(np.ptp(pairs.place)) / (2 * span.half) if len(pairs) else 0.0
-    chosen = fit(pairs, span, laser_nm, span.lowest_order)
+def robust(pairs: Pairs, span: Span, laser_nm: float, *, least: int) -> Fit:
+    """Fit the order that the number and the spread of the lines allow and that tells lines it has not seen best.
+
+    For every order the line that the others contradict most is left out, as long as one does and ``least`` are left.
+    """
+    covered = float(np.ptp(pairs.place)) / (2 * span.half)
+    chosen = _trimmed(pairs, span, laser_nm, span.lowest_order, least)
     for order in range(span.lowest_order + 1, HIGHEST + 1):
-        if len(pairs) < 2 * order + 1 or covered < SPREAD[order]:
+        fewest = max(least, 2 * order + 1)
+        if len(pairs) < fewest or covered < SPREAD[order]:
             break
-        higher = fit(pairs, span, laser_nm, order)
-        if higher.scale.is_monotone() and higher.rms_without < WORTH * chosen.rms_without:
+        higher = _trimmed(pairs, span, laser_nm, order, fewest)
+        if higher.scale.is_monotone() and _cost(higher, len(pairs)) < WORTH * _cost(chosen, len(pairs)):
             chosen = higher
     return chosen
 
 
-def robust(pairs: Pairs, span: Span, laser_nm: float, *, least: int) -> Fit:
-    """Fit, and leave out the line that the others contradict most as long as one does and ``least`` are left."""
+def _trimmed(pairs: Pairs, span: Span, laser_nm: float, order: int, least: int) -> Fit:
+    """Fit one order without the lines that contradict the others."""
     while True:
-        found = best(pairs, span, laser_nm)
+        found = fit(pairs, span, laser_nm, order)
         off = np.abs(np.nan_to_num(found.without))
         limit = max(FEWEST_OFF, TIMES_OFF * 1.4826 * float(np.median(off)))
         worst = int(off.argmax())
         if off[worst] <= limit or len(pairs) <= least:
             return found
         pairs = pairs[np.arange(len(pairs)) != worst]
+
+
+def _cost(found: Fit, lines: int) -> float:
+    """Return what ``lines`` lines are off without themselves, cm⁻¹ rms, those left out as much as a line may be off."""
+    if not np.isfinite(found.without).all():
+        return float("inf")
+    kept = np.minimum(found.without**2, FEWEST_OFF**2).sum()
+    return float(np.sqrt((kept + (lines - len(found.pairs)) * FEWEST_OFF**2) / lines))
 
 
 def _rms(values: NDArray[np.float64]) -> float:

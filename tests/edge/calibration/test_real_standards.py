@@ -40,7 +40,7 @@ def calibrated(spectrum: Spectrum, standard: str, laser_nm: float, laser: Measur
         ("MacroRAM*", 785.0, 8, 1.0),
         ("PST10_iR785*", 785.0, 7, 1.1),
         ("PST02_Zolix*", 785.0, 7, 1.0),
-        ("PST_532_SEX139*", 532.0, 9, 1.0),
+        ("PST_532_SEX139*", 532.0, 8, 0.9),
         ("PST_Reflex532*.txt", 532.0, 11, 0.9),
         ("PST_WiICV532*", 532.0, 9, 1.1),
         ("PST_WITEcAlpha532*", 532.0, 4, 0.8),
