@@ -115,7 +115,7 @@ def test_checksum_that_differs_is_told_with_both() -> None:
     """A flipped bit costs the frame, and the message has both sums."""
     data = bytearray(Ooi(Setup(3, checksum=True)).encode([1, 2, 3]))
     data[16] ^= 0x80
-    (fault,) = Ooi(Setup(3, checksum=True)).feed(data)
+    (fault,) = Ooi(Setup(3, checksum=True)).feed(bytes(data))
     assert fault == WireFault("checksum 0006 of a frame; its points give 0086", len(data), 0)
 
 
