@@ -82,6 +82,14 @@ def test_what_python_would_read_is_still_no_number(line: bytes) -> None:
     assert second == [3, 4]
 
 
+def test_a_line_of_a_vertical_tab_is_no_number() -> None:
+    """White space that is neither a line end nor a space holds no values."""
+    assert told(Lines(Grammar(2, separator=b" ")), b"\x0b\n3 4\n") == [
+        "b'\\x0b' are no numbers; expected numbers with b' ' between them",
+        [3, 4],
+    ]
+
+
 def test_decimals_stay_decimals() -> None:
     """Counts with a fraction are kept as they are written."""
     assert told(Lines(Grammar(2, separator=b" ")), b"1.5   -2e3\n") == [[1.5, -2000.0]]

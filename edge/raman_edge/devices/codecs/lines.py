@@ -159,7 +159,7 @@ class Lines(Stream):
 
 def _numbers(texts: list[bytes]) -> Counts | None:
     """Return the numbers, integers where all are written so; None where one is none or is not finite."""
-    if not all(map(_NUMERIC.fullmatch, texts)):
+    if not texts or not all(map(_NUMERIC.fullmatch, texts)):
         return None
     try:
         values = np.array([float(text) for text in texts])
