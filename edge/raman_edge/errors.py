@@ -13,6 +13,7 @@
     │   ├── CardError            the card inside the model file is missing or wrong
     │   └── ProbeMismatch        the model does not give here what it gave when it was made
     ├── LibraryError             a reference library that cannot be used
+    ├── CalibrationError         a calibration that is damaged, too old or of another instrument
     ├── JournalError             damaged, another program's, from a newer version, chain broken
     │   ├── JournalUnavailable   cannot be opened, read or written now: disk full, busy, denied
     │   └── NoSuchRecord         no record has that id, or several have
@@ -81,6 +82,12 @@ class ProbeMismatch(ModelError):
 
 class LibraryError(RamanEdgeError):
     """A reference library that is damaged or belongs to another model."""
+
+    exit_code = 78
+
+
+class CalibrationError(RamanEdgeError):
+    """A wavenumber calibration that is damaged, too old, or belongs to another instrument."""
 
     exit_code = 78
 

@@ -19,10 +19,11 @@ from raman_edge.verdict import Answer, Match, Sets
 if TYPE_CHECKING:
     from raman_edge.library import Library
     from raman_edge.model import Model
-    from raman_edge.spectrum import Fault, Origin
+    from raman_edge.spectrum import Calibrated, Fault, Origin
 
 SCHEMA: Literal[1] = 1
 """``v`` of every record; a field that changes its meaning makes it 2."""
+DAY_S = 86_400.0
 ID_CHARACTERS = 32
 """Hexadecimal characters of an id: 128 bits."""
 ESCAPED_BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
@@ -50,6 +51,17 @@ class ModelRef(msgspec.Struct, frozen=True, omit_defaults=True):
     """Digest of the references that it was compared with, the user's own among them."""
 
 
+class CalibrationRef(msgspec.Struct, frozen=True):
+    """What made the wavenumber axis."""
+
+    id: str
+    """Digest of the calibration."""
+    age_days: float
+    """Days from the standard to the answer."""
+    rms: float | None
+    """Root mean square of the standard's lines about it, cm⁻¹; null where one line was all."""
+
+
 class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
     """What was said of a spectrum."""
 
@@ -66,7 +78,8 @@ class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_on
     """How probable it is that the material is in the library at all."""
     quality: Quality
     model: ModelRef
-    calibration: None = None
+    calibration: CalibrationRef | None = None
+    """null where the axis is as the instrument wrote it."""
     ms: Timing
 
 
@@ -120,9 +133,11 @@ def decode(line: bytes | str) -> Record:
 def _result(reading: Reading, means: Means) -> Result:
     spectrum, verdict, timing = reading.spectrum, reading.verdict, reading.timing
     content = spectrum.origin.sha256 or hashlib.sha256(spectrum.axis.shift.tobytes() + spectrum.counts.tobytes()).hexdigest()
+    now = datetime.now(UTC)
+    calibrated = (spectrum.calibrated.id,) if spectrum.calibrated else ()
     return Result(
-        id=_digest(content, str(spectrum.origin.index), means.model.sha256, means.config),
-        ts=_now(),
+        id=_digest(content, str(spectrum.origin.index), means.model.sha256, means.config, *calibrated),
+        ts=_stamp(now),
         source=_source(spectrum.origin),
         decision=verdict.decision,
         why=verdict.doubts,
@@ -131,6 +146,7 @@ def _result(reading: Reading, means: Means) -> Result:
         known=verdict.known,
         quality=reading.quality,
         model=means.model,
+        calibration=_calibration(spectrum.calibrated, now),
         ms=Timing(*(round(value, 3) for value in (timing.read, timing.prepare, timing.infer, timing.total))),
     )
 
@@ -140,7 +156,7 @@ def _fault(fault: Fault, means: Means) -> FaultRecord:
     content = origin.sha256 or f"{origin.path}\0{fault.why}"
     return FaultRecord(
         id=_digest("fault", content, str(origin.index), means.model.sha256, means.config),
-        ts=_now(),
+        ts=_stamp(datetime.now(UTC)),
         source=_source(origin),
         why=_text(fault.why),
     )
@@ -159,5 +175,11 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:ID_CHARACTERS]
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _calibration(by: Calibrated | None, now: datetime) -> CalibrationRef | None:
+    if by is None:
+        return None
+    return CalibrationRef(by.id, round((now - by.made).total_seconds() / DAY_S, 2), None if by.rms is None else round(by.rms, 3))
+
+
+def _stamp(now: datetime) -> str:
+    return now.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
+PIXELS = "pixels"
+"""Key of ``meta`` where the axis is not a Raman shift but the numbers of the detector's pixels: only a calibration asks for those."""
 OTHER_METHOD = "other_method"
 """Key of ``meta``: what a file says was measured where that is no Raman spectrum; the axis is then as the file has it."""
 
@@ -95,6 +97,18 @@ class Origin:
     """Milliseconds from bytes to spectrum; 0 where nothing was read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """Which wavenumber calibration made an axis."""
+
+    id: str
+    """Digest of the calibration, lower-case hex."""
+    made: datetime
+    """When the standard was measured, with a time zone."""
+    rms: float | None
+    """Root mean square of the standard's lines about it, cm⁻¹; None where one line was all."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Spectrum:
     """One exposure, as the detector or the file gave it: nothing is corrected here."""
@@ -111,6 +125,8 @@ class Spectrum:
     """Counts at which the detector saturates; None is unknown."""
     meta: Mapping[str, str] = field(default_factory=dict)
     """What the header said, as text."""
+    calibrated: Calibrated | None = None
+    """What made the axis; None where it is as the instrument wrote it."""
 
     def __post_init__(self) -> None:
         counts = frozen(self.counts)
@@ -136,7 +152,8 @@ class Spectrum:
 
     def __reduce__(self) -> tuple[type[Spectrum], tuple[object, ...]]:
         """Let a spectrum go to another process of ours, where it is checked and frozen anew."""
-        return type(self), (self.axis, self.counts, self.origin, self.taken_at, self.exposure_s, self.saturation, dict(self.meta))
+        said = dict(self.meta)
+        return type(self), (self.axis, self.counts, self.origin, self.taken_at, self.exposure_s, self.saturation, said, self.calibrated)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def test_every_error_hangs_on_the_root(error: type[RamanEdgeError]) -> None:
 def test_exit_codes_are_the_documented_ones() -> None:
     """Bad data, unusable places, files that cannot be written and wrong configurations end with their own codes."""
     codes = {error.__name__: error.exit_code for error in TREE}
-    configuration = {"ConfigError", "ModelError", "CardError", "ProbeMismatch", "LibraryError"}
+    configuration = {"ConfigError", "ModelError", "CardError", "ProbeMismatch", "LibraryError", "CalibrationError"}
     assert {name for name, code in codes.items() if code == 65} == {"SpectrumError", "FormatError", "NoSuchRecord"}
     assert {name for name, code in codes.items() if code == 69} == {"SourceError", "SourceUnavailable", "SourceLost"}
     assert {name for name, code in codes.items() if code == 73} == {"JournalError", "JournalUnavailable", "OutputError", "SinkError"}

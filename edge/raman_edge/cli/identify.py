@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
+    from raman_edge.calibration.calibration import Calibration
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
@@ -26,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_model(parser)
     shared.add_own(parser)
     shared.add_laser(parser)
+    parser.add_argument(
+        "--calibration",
+        metavar="FILE|SERIAL",
+        help="put the spectra on the axis of a calibration made by `raman-edge calibrate`; files may then have an axis of pixels",
+    )
     shared.add_json(parser)
 
 
@@ -44,13 +50,30 @@ def run(options: argparse.Namespace) -> int:
 
 def _events(options: argparse.Namespace, model: Model, library: Library) -> Iterator[tuple[Reading | Fault, bool]]:
     """Give every answer, and whether it is one."""
+    from raman_edge.calibration.calibration import applied  # noqa: PLC0415
     from raman_edge.pipeline import readings  # noqa: PLC0415 - after the arguments are known to be good
     from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
-    with GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser) as source:
-        for event in readings(source, model, library):
+    calibration = _calibration(options)
+    given = GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser, pixels=calibration is not None)
+    with given as source:
+        events = applied(source, calibration) if calibration is not None else source
+        for event in readings(events, model, library):
             yield event, not isinstance(event, Fault)
+
+
+def _calibration(options: argparse.Namespace) -> Calibration | None:
+    """Open the calibration that the options name; one that has ended is refused before any file is read."""
+    if options.calibration is None:
+        return None
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from raman_edge.calibration import store  # noqa: PLC0415
+
+    calibration = store.find(options.calibration)
+    calibration.require_fresh(datetime.now(UTC))
+    return calibration
 
 
 def _lines(model: Model, library: Library, laser_nm: float | None) -> Callable[[Reading | Fault], None]:

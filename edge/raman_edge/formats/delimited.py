@@ -10,12 +10,13 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.header import facts, pairs, refuse_cut
 from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names
-from raman_edge.formats.shift import to_shift
+from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import MAX_COLUMNS, Table, find_table
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import MIN_POINTS, tidy
+from raman_edge.spectrum import PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +54,12 @@ class Delimited:
         known = facts(meta, table.above).or_laser(document.laser_nm)
         refuse_cut(known, table.size)
         axes, kind = find_axes(named)
-        shifts = {axis: to_shift(table.column(axis), kind or known.axis, known.laser_nm) for axis in axes}
+        kind = kind or known.axis
+        if document.pixels and is_pixels(table.column(axes[0]), kind):
+            shifts = {axis: table.column(axis) for axis in axes}
+            meta[PIXELS] = f"{table.size}"
+        else:
+            shifts = {axis: to_shift(table.column(axis), kind, known.laser_nm) for axis in axes}
         meta["format"] = f"{self.name} ({table.dialect.name})"
         found = []
         for index, (shift, series, part) in enumerate(_parts(shifts, find_counts(table, named, axes))):

@@ -24,6 +24,8 @@ class Document:
     """The whole file."""
     laser_nm: float | None = None
     """The laser's wavelength for files that do not tell it, nm; None where nobody says."""
+    pixels: bool = False
+    """Whether an axis of pixels is wanted as it is: by a calibration, which makes a Raman shift of it."""
 
     @cached_property
     def text(self) -> str:

@@ -54,6 +54,17 @@ def to_shift(values: NDArray[np.float64], kind: Role | None, laser_nm: float | N
     return _within(values, known, "the axis")
 
 
+def is_pixels(values: NDArray[np.float64], kind: Role | None) -> bool:
+    """Whether the axis column holds the numbers of a detector's pixels, by its name or, where nothing names it, by its steps."""
+    if kind is Role.PIXEL:
+        return bool(np.isfinite(values).any())
+    return kind is None and values.size > 1 and _counts_up(values)
+
+
+def _counts_up(known: NDArray[np.float64]) -> bool:
+    return bool(known[0] in {0.0, 1.0} and (np.diff(known) == 1).all())
+
+
 def _from_wavelength(values: NDArray[np.float64], known: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
     if known.min() < _WAVELENGTHS[0] or known.max() > _WAVELENGTHS[1]:
         msg = (
@@ -114,7 +125,7 @@ def _refuse_implausible(known: NDArray[np.float64]) -> None:
     if one_way < _ONE_WAY:
         msg = f"{runs} up and down; expected a Raman shift that rises or falls from row to row: {_SAY_IT}"
         raise FormatError(msg)
-    if known[0] in {0.0, 1.0} and (steps == 1).all():
+    if _counts_up(known):
         msg = f"{runs} in steps of 1, as pixel numbers do; expected a Raman shift (cm-1): calibrate the instrument, or {_SAY_IT}"
         raise FormatError(msg)
     if span < _LEAST_SPAN:

@@ -23,10 +23,14 @@ STANDARD_INPUT = "-"
 class GivenFiles:
     """Spectra from ``paths``: files, folders (the files in them, sorted, not below), ``-`` for ``standard_input``.
 
-    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength.
+    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength; with ``pixels``, an axis of
+    pixels is given as it is, for a calibration to make a Raman shift of it.
     """
 
-    def __init__(self, paths: Sequence[str], standard_input: BinaryIO | None = None, laser_nm: float | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[str], standard_input: BinaryIO | None = None, laser_nm: float | None = None, *, pixels: bool = False
+    ) -> None:
+        self._pixels = pixels
         self._paths = paths
         self._laser_nm = laser_nm
         self._standard_input = standard_input
@@ -68,7 +72,7 @@ class GivenFiles:
             why = f"the file is larger than {MAX_BYTES / 2**20:g} MiB, the most that is read; export one spectrum a file"
             yield fault(Origin(kind, path), why)
             return
-        yield from parse(data, Origin(kind, path, hashlib.sha256(data).hexdigest()), self._laser_nm)
+        yield from parse(data, Origin(kind, path, hashlib.sha256(data).hexdigest()), self._laser_nm, pixels=self._pixels)
 
     def _read(self, path: str) -> bytes:
         """Return one byte more than is allowed at most."""

@@ -36,15 +36,15 @@ def values(event: Spectrum | Fault | Unread) -> tuple[Spectrum | Fault, ...]:
     return event.values() if isinstance(event, Unread) else (event,)
 
 
-def parse(data: bytes, origin: Origin, laser_nm: float | None = None) -> tuple[Spectrum | Fault, ...]:
+def parse(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixels: bool = False) -> tuple[Spectrum | Fault, ...]:
     """Return the spectra in ``data``, each with its place and share of the time in its origin; never raises.
 
-    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength.
+    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength; ``pixels`` as :func:`formats.read` has it.
     Whatever one file does to a reader, the run goes on: it is answered with a fault.
     """
     started = perf_counter()
     try:
-        spectra = formats.read(data, origin, laser_nm=laser_nm)
+        spectra = formats.read(data, origin, laser_nm=laser_nm, pixels=pixels)
     except SpectrumError as error:
         return (fault(origin, str(error)),)
     except Exception as error:  # noqa: BLE001 - a defect in one reader must not stop the instrument

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import Role
-from raman_edge.formats.shift import to_shift
+from raman_edge.formats.shift import is_pixels, to_shift
 
 RISING = np.linspace(100.0, 1800.0, 200)
 
@@ -77,3 +77,20 @@ def test_a_few_steps_back_are_no_reason_to_refuse() -> None:
     """Scan windows that overlap step back a few times."""
     stitched = np.concatenate([np.linspace(100, 800, 100), np.linspace(780, 1500, 100)])
     assert to_shift(stitched, None, None).size == 200
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "pixels"),
+    [
+        (np.arange(0.0, 100.0), None, True),
+        (np.arange(1.0, 100.0), None, True),
+        (np.arange(0.0, 100.0), Role.PIXEL, True),
+        (np.arange(5.0, 100.0), None, False),
+        (np.arange(0.0, 100.0), Role.SHIFT, False),
+        (np.full(9, np.nan), Role.PIXEL, False),
+        (np.empty(0), None, False),
+    ],
+)
+def test_pixels_are_told_from_their_name_or_their_steps(values: np.ndarray, kind: Role | None, *, pixels: bool) -> None:
+    """A column named so, or one without a name that counts from 0 or 1, has the numbers of pixels."""
+    assert is_pixels(values, kind) == pixels

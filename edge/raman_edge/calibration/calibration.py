@@ -1,0 +1,168 @@
+"""A calibration: what makes a Raman shift of one instrument's own axis, for a while."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import numpy as np
+
+from raman_edge.calibration import scale
+from raman_edge.calibration.scale import Scale, Unit
+from raman_edge.errors import CalibrationError, SpectrumError
+from raman_edge.spectrum import PIXELS, Axis, Calibrated, Fault, Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+ID_CHARACTERS = 32
+DAY_S = 86_400.0
+SAME_LASER = 0.05
+"""nm; an axis that was made for another laser wavelength is another axis."""
+SERIAL_KEYS = ("serial number", "serial_number", "serialnumber", "serial no", "instrument serial number", "spectrometer serial number")
+"""Header keys that have the instrument's serial number."""
+
+
+class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of the standard and what the calibration makes of it."""
+
+    standard: str
+    at: float
+    """The line's Raman shift, cm⁻¹; a lamp's with the laser of the calibration."""
+    residual: float
+    """Where the calibration puts it minus ``at``, cm⁻¹."""
+    without: float | None
+    """The same for a calibration by all others, cm⁻¹; None where the others are too few."""
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The wavenumber calibration of one instrument."""
+
+    version: Literal[1] = 1
+    instrument: str
+    """Serial number, or whatever name the user gives it."""
+    serial: str | None
+    """Serial number in the header of the standard's file; None where it has none."""
+    standards: tuple[str, ...]
+    made: datetime
+    """UTC."""
+    expires: datetime
+    """UTC."""
+    unit: Unit
+    """What the instrument's files have for an axis."""
+    points: int | None
+    """Pixels of an axis in pixels; None for a Raman shift."""
+    own_laser_nm: float
+    """The laser that a Raman shift of the instrument was made with, nm."""
+    laser_nm: float
+    """The laser that Raman shifts are made with now, nm in vacuum."""
+    laser_fitted: bool
+    """Whether that was told by a Raman standard on a scale that a lamp gave; else it is as it was given."""
+    scale: Scale
+    order: int
+    valid: tuple[float, float]
+    """Where the lines hold it, cm⁻¹; outside it is extrapolated."""
+    lines: tuple[Line, ...]
+    rms: float | None
+    """cm⁻¹; None where one line was all there is."""
+    rms_without: float | None
+    """Of what every line is off without itself, cm⁻¹; None where the lines are too few."""
+
+    @property
+    def id(self) -> str:
+        """Digest of everything above."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:ID_CHARACTERS]
+
+    @property
+    def worst(self) -> float:
+        """Largest residual, cm⁻¹."""
+        return max(abs(line.residual) for line in self.lines)
+
+    def age_days(self, now: datetime) -> float:
+        """Return the days since the standard was measured."""
+        return (now - self.made).total_seconds() / DAY_S
+
+    def require_fresh(self, now: datetime) -> None:
+        """Raise :class:`CalibrationError` after the expiry."""
+        if now < self.expires:
+            return
+        msg = (
+            f"the calibration of {self.instrument!r} is {self.age_days(now):.1f} days old and ended on "
+            f"{self.expires:%Y-%m-%d %H:%M} UTC: measure the standard again and run `raman-edge calibrate`"
+        )
+        raise CalibrationError(msg)
+
+    def require_instrument(self, serial: str) -> None:
+        """Raise :class:`CalibrationError` unless it was made for the instrument of that serial number."""
+        if serial in {self.instrument, self.serial}:
+            return
+        msg = f"the calibration is of instrument {self.instrument!r}, this is {serial!r}: calibrate it, or name its own calibration"
+        raise CalibrationError(msg)
+
+    def apply(self, spectrum: Spectrum, now: datetime | None = None) -> Spectrum:
+        """Return ``spectrum`` on the calibrated axis, which ``calibrated`` names.
+
+        Raises :class:`CalibrationError` after the expiry, and :class:`SpectrumError` for a spectrum
+        of another instrument, laser or kind of axis.
+        """
+        self.require_fresh(now or datetime.now(UTC))
+        self._refuse_other(spectrum)
+        places = scale.own(spectrum.axis.shift, self.unit, self.own_laser_nm)
+        shift = 1e7 / self.laser_nm - 1e7 / self.scale.wavelength(places)
+        counts = spectrum.counts
+        if shift[0] > shift[-1]:
+            shift, counts = shift[::-1], counts[::-1]
+        if not (np.isfinite(shift).all() and (np.diff(shift) > 0).all()):
+            msg = "the calibrated axis would not rise from point to point: the spectrum reaches too far beyond what was calibrated"
+            raise SpectrumError(msg)
+        meta = {key: value for key, value in spectrum.meta.items() if key != PIXELS} | {"laser_nm": f"{self.laser_nm:.10g}"}
+        return replace(spectrum, axis=Axis(shift), counts=counts, meta=meta, calibrated=Calibrated(self.id, self.made, self.rms))
+
+    def _refuse_other(self, spectrum: Spectrum) -> None:
+        if spectrum.calibrated is not None:
+            msg = f"the spectrum has been calibrated already ({spectrum.calibrated.id}); expected it as the instrument wrote it"
+            raise SpectrumError(msg)
+        if (serial := serial_of(spectrum)) is not None and self.serial is not None and serial != self.serial:
+            msg = f"the file is of instrument {serial!r}, the calibration of {self.serial!r}: calibrate each instrument by itself"
+            raise SpectrumError(msg)
+        unit = scale.unit(spectrum)
+        if unit != self.unit:
+            words = {"pixel": "pixels", "shift": "a Raman shift"}
+            msg = f"the file's axis is {words[unit]}, that of the calibration {words[self.unit]}: measure the standard with the same export"
+            raise SpectrumError(msg)
+        if self.points is not None and len(spectrum) != self.points:
+            msg = f"the file has {len(spectrum)} pixels, the calibration is of {self.points}: expected the same detector, read out alike"
+            raise SpectrumError(msg)
+        laser = laser_of(spectrum)
+        if unit == "shift" and laser is not None and abs(laser - self.own_laser_nm) > SAME_LASER:
+            msg = (
+                f"the file's laser is {laser:g} nm, the calibration is of {self.own_laser_nm:g} nm: "
+                "an axis made with another laser is another axis, calibrate it"
+            )
+            raise SpectrumError(msg)
+
+
+def applied(events: Iterable[Spectrum | Fault], calibration: Calibration) -> Iterator[Spectrum | Fault]:
+    """Calibrate a stream; a spectrum that the calibration is not of becomes a fault."""
+    for event in events:
+        if isinstance(event, Fault):
+            yield event
+            continue
+        try:
+            yield calibration.apply(event)
+        except SpectrumError as error:
+            yield Fault(event.origin, str(error))
+
+
+def serial_of(spectrum: Spectrum) -> str | None:
+    """Return the serial number that the file's header has; None where it has none."""
+    return next((spectrum.meta[key].strip() for key in SERIAL_KEYS if spectrum.meta.get(key, "").strip()), None)
+
+
+def laser_of(spectrum: Spectrum) -> float | None:
+    """Return the laser's wavelength that the file or its reader was told, nm; None where nobody says."""
+    told = spectrum.meta.get("laser_nm")
+    return None if told is None else float(told)

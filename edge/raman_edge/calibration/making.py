@@ -1,0 +1,203 @@
+"""From spectra of standards to a calibration, or a word why they do not give one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge.calibration import match, scale
+from raman_edge.calibration.calibration import Calibration, Line, laser_of, serial_of
+from raman_edge.calibration.fit import Fit, Span
+from raman_edge.calibration.observe import observe
+from raman_edge.errors import SpectrumError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from numpy.typing import NDArray
+
+    from raman_edge.calibration.observe import Observed
+    from raman_edge.calibration.standards import Standard
+    from raman_edge.spectrum import Spectrum
+
+LEAST = 3
+"""Lines that a calibration needs where the standard has as many."""
+LEAST_PIXELS = 5
+"""Lines that make wavelengths of pixels: three unknowns, and two lines that could contradict."""
+AMBIGUOUS = 0.8
+"""Where another way to read the lines is worth this share of the best, neither is believed."""
+HOLDS = 50.0
+"""How far beyond its outermost lines a calibration is held, cm⁻¹."""
+LASER_OFF = 100.0
+"""How far a laser may be from its nominal wavelength, cm⁻¹: a pointer's 532 nm is within 1 nm."""
+LASER_NEAR = 6.0
+"""Within how much one laser has to put the lines, cm⁻¹: the lamp's scale may be extrapolated there."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Measured:
+    """A spectrum of a standard."""
+
+    spectrum: Spectrum
+    standard: Standard
+
+
+def make(
+    first: Measured, *, instrument: str, laser_nm: float | None, made: datetime, days: float, laser: Measured | None = None
+) -> Calibration:
+    """Calibrate ``instrument`` by one standard; where that is a lamp, ``laser`` is a Raman standard that tells the laser's wavelength.
+
+    ``laser_nm`` (nm, vacuum) is for files that do not tell; ``made`` has a time zone, ``days`` is how long the calibration holds.
+    Raises :class:`SpectrumError` where the lines of the standard are not found.
+    """
+    nominal = _laser(first.spectrum, laser_nm)
+    span = _span(first.spectrum, nominal)
+    found = _scale(first, span, nominal)
+    if laser is not None:
+        found = _with_laser(found, laser, span, nominal, first)
+    ends = 1e7 / found.laser_nm - 1e7 / found.pairs.wavelength(found.laser_nm)
+    named = [one for one in (first, laser) if one is not None]
+    without = found.rms_without
+    return Calibration(
+        instrument=instrument,
+        serial=serial_of(first.spectrum),
+        standards=tuple(one.standard.name for one in named),
+        made=made.astimezone(UTC),
+        expires=made.astimezone(UTC) + timedelta(days=days),
+        unit=span.unit,
+        points=len(first.spectrum) if span.unit == "pixel" else None,
+        own_laser_nm=nominal,
+        laser_nm=found.laser_nm,
+        laser_fitted=laser is not None,
+        scale=found.scale,
+        order=found.order,
+        valid=(round(float(ends.min()) - HOLDS, 1), round(float(ends.max()) + HOLDS, 1)),
+        lines=_lines(found, named),
+        rms=found.rms if len(found.pairs) > 1 else None,
+        rms_without=without if np.isfinite(without) else None,
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Deviation:
+    """How far a calibrated axis is off, by the standard of today."""
+
+    lines: tuple[tuple[float, float], ...]
+    """Of each line its Raman shift and how far from it it was found, cm⁻¹."""
+
+    @property
+    def mean(self) -> float:
+        """cm⁻¹."""
+        return float(np.mean([off for _, off in self.lines]))
+
+    @property
+    def rms(self) -> float:
+        """cm⁻¹."""
+        return float(np.sqrt(np.mean([off**2 for _, off in self.lines])))
+
+
+def deviation(calibration: Calibration, today: Measured, now: datetime) -> Deviation:
+    """Return how far off the calibrated axis is today; raises as :meth:`Calibration.apply` and :func:`make` do."""
+    spectrum = calibration.apply(today.spectrum, now)
+    nominal = calibration.laser_nm
+    found = _scale(Measured(spectrum, today.standard), _span(spectrum, nominal), nominal)
+    at = 1e7 / nominal - 1e7 / found.pairs.wavelength(nominal)
+    seen = 1e7 / nominal - 1e7 / found.pairs.place
+    return Deviation(tuple(zip(at.tolist(), (seen - at).tolist(), strict=True)))
+
+
+def _laser(spectrum: Spectrum, given: float | None) -> float:
+    told = laser_of(spectrum) or given
+    if told is None:
+        msg = "the laser's wavelength is not in the file: give it as --laser NM"
+        raise SpectrumError(msg)
+    return told
+
+
+def _span(spectrum: Spectrum, laser_nm: float) -> Span:
+    unit = scale.unit(spectrum)
+    ends = scale.own(spectrum.axis.shift[[0, -1]], unit, laser_nm)
+    return Span(float(ends[0]), float(ends[-1]), unit)
+
+
+def _scale(measured: Measured, span: Span, laser_nm: float) -> Fit:
+    """Return the one way to read the peaks as the standard's lines."""
+    standard = measured.standard
+    seen = observe(measured.spectrum, standard, laser_nm)
+    least = LEAST_PIXELS if span.unit == "pixel" else min(LEAST, len(standard.lines))
+    if len(standard.lines) < least:
+        msg = f"{standard.title} has {len(standard.lines)} lines; an axis of pixels needs {least}: calibrate it with a neon lamp"
+        raise SpectrumError(msg)
+    found = match.solutions(seen, match.Lines.of(standard, laser_nm), span, laser_nm, least) if seen.place.size else []
+    if not found:
+        off = f" within {match.OFF:g} cm⁻¹ of where they belong" if span.unit == "shift" else ""
+        msg = (
+            f"of {seen.place.size} peaks, fewer than {least} are lines of {standard.title}{off}; is it that standard, and the laser "
+            f"{laser_nm:g} nm? measure it longer, or take another one"
+        )
+        raise SpectrumError(msg)
+    if len(found) > 1 and match.worth(found[1], seen) > AMBIGUOUS * match.worth(found[0], seen):
+        msg = (
+            f"the peaks can be read as lines of {standard.title} in two ways ({len(found[0].pairs)} and {len(found[1].pairs)} lines): "
+            "measure it longer, or take a standard with more lines"
+        )
+        raise SpectrumError(msg)
+    return found[0]
+
+
+def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: Measured) -> Fit:
+    """Tell the laser's wavelength from the Raman standard's lines on the lamp's scale."""
+    if not first.standard.lamp or second.standard.lamp:
+        msg = "the laser's wavelength is told by a Raman standard on a scale that a lamp gave: take neon first"
+        raise SpectrumError(msg)
+    if scale.unit(second.spectrum) != span.unit or len(second.spectrum) != len(first.spectrum):
+        msg = f"the second file has another axis ({len(second.spectrum)} points) than the first ({len(first.spectrum)}): export both alike"
+        raise SpectrumError(msg)
+    seen = observe(second.spectrum, second.standard, nominal)
+    wavelength = lamp.scale.wavelength(seen.place)
+    guess = _guessed(wavelength, seen, second.standard, nominal)
+    raman = match.assign(seen, wavelength, match.Lines.of(second.standard, guess), np.full(wavelength.size, LASER_NEAR))
+    least = min(LEAST, len(second.standard.lines))
+    if len(raman) < least:
+        msg = (
+            f"{len(raman)} lines of {second.standard.title} with a laser within {LASER_OFF:g} cm⁻¹ of {nominal:g} nm; "
+            f"expected at least {least}: is it that standard, and the laser? measure it longer"
+        )
+        raise SpectrumError(msg)
+    lasers = 1e7 / lamp.scale.wavelength(raman.place) + raman.line
+    off = float(lasers.mean()) - lasers
+    without = off * len(raman) / (len(raman) - 1) if len(raman) > 1 else np.array([np.nan])
+    return replace(
+        lamp,
+        laser_nm=1e7 / float(lasers.mean()),
+        pairs=lamp.pairs.joined(raman),
+        residual=np.concatenate([lamp.residual, off]),
+        without=np.concatenate([lamp.without, without]),
+    )
+
+
+def _guessed(wavelength: NDArray[np.float64], seen: Observed, standard: Standard, nominal: float) -> float:
+    """Return the laser that puts most of the peaks on lines of ``standard``, nm."""
+    truth, absolute = standard.truth(), 1e7 / wavelength
+    lasers = (absolute[:, None] + truth[None, :]).ravel()
+    lasers = lasers[np.abs(lasers - 1e7 / nominal) <= LASER_OFF]
+    if not lasers.size:
+        return nominal
+    off = np.abs((lasers[:, None, None] - absolute[None, :, None]) - truth[None, None, :]).min(axis=2)
+    score = (np.clip(1 - (off / LASER_NEAR) ** 2, 0.0, 1.0) * np.sqrt(seen.height)).sum(axis=1)
+    return 1e7 / float(lasers[score.argmax()])
+
+
+def _lines(found: Fit, named: list[Measured]) -> tuple[Line, ...]:
+    pairs = found.pairs
+    at = 1e7 / found.laser_nm - 1e7 / pairs.wavelength(found.laser_nm)
+    names = [next(one.standard.name for one in named if one.standard.lamp == lamp) for lamp in pairs.lamp.tolist()]
+    without = [value if np.isfinite(value) else None for value in found.without.tolist()]
+    lines = [
+        Line(name, round(place, 2), round(off, 3), None if alone is None else round(alone, 3))
+        for name, place, off, alone in zip(names, at.tolist(), found.residual.tolist(), without, strict=True)
+    ]
+    return tuple(sorted(lines, key=lambda line: line.at))

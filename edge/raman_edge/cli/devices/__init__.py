@@ -1,0 +1,23 @@
+"""``raman-edge devices list | validate | explain``: spectrometers as pages of facts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.cli.devices import explain, listing, validate
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for action in (listing, validate, explain):
+        action.add(actions)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the action that was asked for."""
+    code: int = options.action(options)
+    return code

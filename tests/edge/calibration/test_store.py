@@ -1,0 +1,174 @@
+"""Calibrations as they lie on disk, and what refuses to be applied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import pytest
+from raman_edge.calibration import store
+from raman_edge.calibration.calibration import Calibration, Line, applied
+from raman_edge.calibration.scale import Scale
+from raman_edge.errors import CalibrationError, SpectrumError
+from raman_edge.spectrum import PIXELS, Axis, Calibrated, Fault, Origin, Spectrum
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MADE = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NOW = MADE + timedelta(days=3)
+ORIGIN = Origin("test", "a file")
+
+
+def calibration(**changes: object) -> Calibration:
+    """Return a calibration of 1024 pixels that makes 800 to 900 nm of them."""
+    made = Calibration(
+        instrument="SN 42",
+        serial="42",
+        standards=("neon",),
+        made=MADE,
+        expires=MADE + timedelta(days=30),
+        unit="pixel",
+        points=1024,
+        own_laser_nm=785.0,
+        laser_nm=785.0,
+        laser_fitted=False,
+        scale=Scale(511.5, 511.5, (850.0, 50.0)),
+        order=1,
+        valid=(250.0, 1600.0),
+        lines=(Line("neon", 975.4, 0.1, 0.12),),
+        rms=0.1,
+        rms_without=0.12,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def pixels(count: int = 1024, serial: str = "") -> Spectrum:
+    """Return a spectrum on an axis of pixels."""
+    meta = {PIXELS: str(count), "serial number": serial}
+    return Spectrum(Axis(np.arange(float(count))), np.arange(float(count)), ORIGIN, meta=meta)
+
+
+def test_written_is_read(tmp_path: Path) -> None:
+    """What is kept for an instrument is found by its name and by the file's, with the same digest."""
+    path = tmp_path / "deep" / "one.json"
+    store.write(calibration(), path)
+    assert store.read(path) == store.find(str(path)) == calibration()
+    assert store.read(path).id == calibration().id
+    assert [entry.name for entry in path.parent.iterdir()] == ["one.json"]
+
+
+def test_found_by_serial_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An instrument's calibration lies in the folder the environment names, whatever characters its name has."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
+    for name in ("SN-42", "../../etc/passwd", "instrument Ä", ".hidden"):
+        store.write(calibration(instrument=name), store.path_of(name))
+        assert store.path_of(name).parent == tmp_path
+        assert store.find(name).instrument == name
+
+
+def test_unknown_instrument_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a file nor an instrument: both are named."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
+    with pytest.raises(CalibrationError, match="neither a calibration's file nor an instrument"):
+        store.find("nobody")
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"[1, 2]", b'{"id": "", "calibration": null}', b"[" * 100_000])
+def test_no_calibration_is_refused(tmp_path: Path, damage: bytes) -> None:
+    """Any other file is refused with its name and what to do."""
+    path = tmp_path / "x.json"
+    path.write_bytes(damage)
+    with pytest.raises(CalibrationError, match=r"no calibration of version 1.*raman-edge calibrate"):
+        store.read(path)
+
+
+def test_changed_calibration_is_refused(tmp_path: Path) -> None:
+    """A digit changed by hand is found by the digest."""
+    path = tmp_path / "x.json"
+    store.write(calibration(), path)
+    path.write_text(path.read_text().replace("850.0", "850.5"))
+    with pytest.raises(CalibrationError, match="changed or damaged"):
+        store.read(path)
+
+
+def test_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """A folder that is a file is no place for a calibration."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CalibrationError, match="cannot be written"):
+        store.write(calibration(), tmp_path / "file" / "x.json")
+
+
+def test_missing_file_is_said(tmp_path: Path) -> None:
+    """A path that is not there is an error with the command that makes one."""
+    with pytest.raises(CalibrationError, match=r"cannot be read.*raman-edge calibrate"):
+        store.read(tmp_path / "x.json")
+
+
+def test_applied_axis_is_named() -> None:
+    """Pixels become a Raman shift; the spectrum says by which calibration."""
+    seen = calibration().apply(pixels(), NOW)
+    assert seen.axis.start == pytest.approx(1e7 / 785 - 1e7 / 800)
+    assert seen.axis.stop == pytest.approx(1e7 / 785 - 1e7 / 900)
+    assert seen.calibrated == Calibrated(calibration().id, MADE, 0.1)
+    assert PIXELS not in seen.meta
+
+
+def test_stale_calibration_is_refused() -> None:
+    """On the day it ends it ends, with its age and what to do."""
+    calibration().apply(pixels(), MADE + timedelta(days=29, hours=23))
+    with pytest.raises(CalibrationError, match=r"30.0 days old.*measure the standard again"):
+        calibration().apply(pixels(), MADE + timedelta(days=30))
+
+
+def test_another_serial_number_is_refused() -> None:
+    """A device, or a file's header, that names another instrument is not calibrated."""
+    calibration().require_instrument("SN 42")
+    calibration().require_instrument("42")
+    with pytest.raises(CalibrationError, match="'SN 42', this is '43'"):
+        calibration().require_instrument("43")
+    with pytest.raises(SpectrumError, match="instrument '43', the calibration of '42'"):
+        calibration().apply(pixels(serial="43"), NOW)
+
+
+def test_another_laser_is_refused() -> None:
+    """A Raman shift made with another laser is another axis."""
+    mine = calibration(unit="shift", points=None, scale=Scale(850.0, 50.0, (850.1, 50.0)))
+    shift = Spectrum(Axis.linear(300.0, 1500.0, 1.0), np.ones(1201), ORIGIN, meta={"laser_nm": "785"})
+    assert mine.apply(shift, NOW).axis.start == pytest.approx(300.0 + 1e7 * 0.1 / 804.0**2, abs=0.1)
+    with pytest.raises(SpectrumError, match="file's laser is 532 nm, the calibration is of 785 nm"):
+        mine.apply(replace(shift, meta={"laser_nm": "532"}), NOW)
+
+
+def test_another_axis_is_refused() -> None:
+    """Neither another number of pixels nor a Raman shift is what the calibration is of."""
+    with pytest.raises(SpectrumError, match="512 pixels, the calibration is of 1024"):
+        calibration().apply(pixels(512), NOW)
+    with pytest.raises(SpectrumError, match="axis is a Raman shift, that of the calibration pixels"):
+        calibration().apply(replace(pixels(), meta={}), NOW)
+
+
+def test_nothing_is_calibrated_twice() -> None:
+    """An axis that a calibration made is not corrected again."""
+    with pytest.raises(SpectrumError, match="calibrated already"):
+        calibration().apply(calibration().apply(pixels(), NOW), NOW)
+
+
+def test_scale_that_turns_is_refused() -> None:
+    """Where the polynomial would give two pixels one wavelength, there is no axis."""
+    with pytest.raises(SpectrumError, match="beyond what was calibrated"):
+        calibration(scale=Scale(511.5, 511.5, (850.0, 10.0, 40.0))).apply(pixels(), NOW)
+
+
+def test_stream_goes_on_after_a_spectrum_of_another_instrument() -> None:
+    """A spectrum that does not fit is a fault in its place; a fault stays what it was."""
+    before = Fault(ORIGIN, "unreadable")
+    fresh = calibration(made=datetime.now(UTC), expires=datetime.now(UTC) + timedelta(days=1))
+    first, second, third = applied([pixels(512), before, pixels()], fresh)
+    assert isinstance(first, Fault)
+    assert "512 pixels" in first.why
+    assert second is before
+    assert isinstance(third, Spectrum)

@@ -1,0 +1,164 @@
+"""Numbers as text, and frames between two lines of text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from raman_edge.devices.codecs.delimited import Delimited, Keywords
+from raman_edge.devices.codecs.events import Event, RawFrame, Reply, WireFault
+from raman_edge.devices.codecs.lines import Grammar, Lines
+from raman_edge.devices.codecs.words import Words
+from wires import CRC8, TEENSY
+
+if TYPE_CHECKING:
+    from raman_edge.devices.codecs.stream import Stream
+
+
+def told(stream: Stream, *parts: bytes) -> list[object]:
+    """Return counts, the data of replies and the reasons of faults, in order."""
+    events = [event for part in parts for event in stream.feed(part)]
+    return [_short(event) for event in [*events, *stream.silence()]]
+
+
+def _short(event: Event) -> object:
+    match event:
+        case RawFrame():
+            return event.counts.tolist()
+        case Reply():
+            return (event.name, event.data)
+        case WireFault():
+            return event.why
+
+
+@pytest.mark.parametrize("data", [b"1,2,3,\n", b"1,2,3\r\n", b" 1 , 2 , 3 \r", b"\n\n1,2,3\n\n", b"\x001,2,3\n"])
+def test_rows_in_every_manner(data: bytes) -> None:
+    """A comma at the end, spaces, empty lines, a NUL and any line end are no values."""
+    assert told(Lines(Grammar(3)), data) == [[1, 2, 3]]
+
+
+def test_the_first_line_of_a_stream_is_no_frame() -> None:
+    """It had begun before the port was opened; also where it has as many values as a whole one."""
+    assert told(Lines(Grammar(2, streaming=True)), b"23,4\n1,2\n") == [("partial", b"23,4"), [1, 2]]
+
+
+def test_a_stream_that_stopped_in_a_line_begins_anew_at_the_next() -> None:
+    """After a silence in the middle of a line, what comes next is the rest of one."""
+    stream = Lines(Grammar(2, streaming=True))
+    told(stream, b"\n1,2\n3")
+    assert told(stream, b"4,5\n6,7\n") == [("partial", b"4,5"), [6, 7]]
+
+
+def test_an_answer_after_silence_is_whole_where_the_device_is_asked() -> None:
+    """A device that only answers begins every answer at its beginning."""
+    stream = Lines(Grammar(2))
+    assert told(stream, b"9,") == ["the line went quiet after 2 bytes, before the frame was whole"]
+    assert told(stream, b"4,5\n") == [[4, 5]]
+
+
+def test_how_many_values_there_are_is_learned_from_the_first_line() -> None:
+    """Where nobody says how many, later lines have to have as many as the first whole one."""
+    assert told(Lines(Grammar()), b"7\n1,2,3\n4,5\n6,7,8\n") == [
+        "1 values in a line; expected at least 2",
+        [1, 2, 3],
+        "2 values in a line; expected 3",
+        [6, 7, 8],
+    ]
+
+
+def test_errors_comments_and_texts_are_no_frames() -> None:
+    """A device's own error, its comments and what it says at start are each called what they are."""
+    grammar = Grammar(2, error=b"### Error", comment=b"#")
+    stream = Lines(Grammar(2, error=b"### Error"))
+    assert told(stream, b"### Error: no trigger\nReady 1.0\n1,2\n") == [("error", b"### Error: no trigger"), ("text", b"Ready 1.0"), [1, 2]]
+    assert told(Lines(grammar), b"# exposure 5\n1,2\n") == [[1, 2]]
+
+
+@pytest.mark.parametrize("line", [b"1,x", b"1,,2", b"nan,1", b"1_0,2", b"1e999,2", b"1;2", b"0x1,2", b"a1,2", b"--1,2", b"1,2\xff"])
+def test_what_python_would_read_is_still_no_number(line: bytes) -> None:
+    """Not-a-number, infinity, underscores, hexadecimal and damaged digits are faults, and the next line is read."""
+    first, second = told(Lines(Grammar(2)), line + b"\n3,4\n")
+    assert isinstance(first, str)
+    assert second == [3, 4]
+
+
+def test_a_line_of_a_vertical_tab_is_no_number() -> None:
+    """White space that is neither a line end nor a space holds no values."""
+    assert told(Lines(Grammar(2, separator=b" ")), b"\x0b\n3 4\n") == [
+        "b'\\x0b' are no numbers; expected numbers with b' ' between them",
+        [3, 4],
+    ]
+
+
+def test_decimals_stay_decimals() -> None:
+    """Counts with a fraction are kept as they are written."""
+    assert told(Lines(Grammar(2, separator=b" ")), b"1.5   -2e3\n") == [[1.5, -2000.0]]
+
+
+def test_a_column_ends_with_its_count() -> None:
+    """A value a line, blank lines apart; two columns one after the other are two spectra."""
+    assert told(Lines(Grammar(2, "column")), b"00001\r\n\r\n00002\r\n00003\r\n00004\r\n") == [[1, 2], [3, 4]]
+
+
+def test_a_lost_line_costs_one_column_where_columns_have_an_end() -> None:
+    """Without one of its values, a column does not take the next one's."""
+    told_of = told(Lines(Grammar(2, "column", end=b"\0")), b"1\r\n\0" + b"3\r\n4\r\n\0" + b"5\r\n6\r\n\0")
+    assert told_of == ["a column of 2 values does not end with b'\\x00'", [3, 4], [5, 6]]
+
+
+def test_text_within_a_column_ends_it() -> None:
+    """A device that restarts in the middle does not put its greeting or its next spectrum into this one."""
+    assert told(Lines(Grammar(2, "column")), b"1\nHello World\n3\n4\n") == [
+        "1 values in a column, then b'Hello World'; expected 2",
+        ("text", b"Hello World"),
+        [3, 4],
+    ]
+
+
+def teensy() -> Delimited:
+    """Return a codec of frames of 2 values."""
+    return Delimited(2, Words("u16le"), TEENSY, CRC8)
+
+
+def test_frame_between_lines_is_these_bytes() -> None:
+    """The fields, the checksum of the values alone, how many there are, the values, the end."""
+    data = teensy().encode([1, 2], {"counter": 7, "exposure": "0.1"})
+    assert data == b"FRAME COUNTER 7\r\nFRAME EXPOSURE 0.1\r\nCRC 0x95\r\nBINARY16 2\r\n\x01\x00\x02\x00END DATA\r\n"
+
+
+def test_fields_come_in_any_order_and_may_be_absent() -> None:
+    """Numbers stay numbers, and a frame without a checksum is not checked."""
+    (frame,) = teensy().feed(b"FRAME EXPOSURE 0.1\nFRAME COUNTER 007\nBINARY16 2\n\x01\x00\x02\x00END DATA\n")
+    assert isinstance(frame, RawFrame)
+    assert frame.fields == {"exposure": "0.1", "counter": 7}
+
+
+def test_values_that_look_like_lines_are_values() -> None:
+    """Line ends and keywords among the values end nothing."""
+    stream = Delimited(4, Words("u8"), Keywords("BIN", "END"))
+    assert told(stream, stream.encode(list(b"\nEND"))) == [list(b"\nEND")]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"BINARY16 3\n", "b'3' values are announced; expected 2"),
+        (b"BINARY16 2\n\x01\x00\x02\x00\x00END DATA\n", "b'\\x00END DATA\\n' after the values; expected END DATA"),
+        (b"CRC 0x44\nBINARY16 2\n\x01\x00\x02\x00END DATA\n", "crc8 of a frame is 68; its values give 0x95"),
+        (b"CRC\nBINARY16 2\n\x01\x00\x02\x00END DATA\n", "crc8 of a frame is ; its values give 0x95"),
+        (b"FRAME COUNTER 1\nReset\n", "1 lines of a frame, then b'Reset'; expected BINARY16"),
+        (b"\xff\xfe\n", "a line that is no text"),
+        (b"A" * 300 + b"\n", "no end of line in 256 bytes"),
+    ],
+)
+def test_damage_between_lines_is_told(data: bytes, why: str) -> None:
+    """What is wrong is said with what was expected, and the next frame is found."""
+    good = teensy().encode([1, 2])
+    events = told(teensy(), data + good)
+    assert events[0] == why
+    assert events[-1] == [1, 2]
+
+
+def test_answers_between_frames_are_replies() -> None:
+    """Lines that belong to no frame are what the device was asked for."""
+    assert told(teensy(), b"coefficients 1 2 3 4\r\n\r\n") == [("text", b"coefficients 1 2 3 4")]
