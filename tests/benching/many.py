@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benching import folders
 from raman_edge.bench.watching import GRACE_S, MOST_SAID, environment, peak_resident_mb, running
 from raman_edge.errors import SourceLost
 from raman_edge.journal import Journal
+
+from benching import folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
