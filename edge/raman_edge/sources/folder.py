@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from typing import Self
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
+QUICK_GLANCE_S = 0.02
+"""The same where the kernel tells of new files: one system call, however many folders there are."""
 NETWORK_POLL_S, NETWORK_STABLE_S = 2.0, 3.0
 PULSE_S = 1.0
 """Between two signs of life, s."""
@@ -113,6 +115,8 @@ class FolderSource:
         if self._leases:  # on a network neither leases nor events tell what others do
             self._arrivals.open()
             self._arrivals.follow([self._root.path])
+        if self._arrivals.listening:
+            self._pace = Pace(self._pace.poll_s, min(QUICK_GLANCE_S, self._pace.poll_s))
         return self
 
     def __exit__(self, *exc: object) -> None:
