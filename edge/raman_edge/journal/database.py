@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_LEAVING = threading.Lock()
+"""Held by whoever takes the log of a file that was moved away: what lies there a moment later may be another file's."""
+
 
 class Database:
     """A journal's file. One thread at a time; each process and thread has its own."""
@@ -24,7 +28,8 @@ class Database:
         self.path = path
         self._create = create
         self._connection: sqlite3.Connection | None = None
-        self._place: tuple[int, int] | None = None
+        self._place: Place | None = None
+        self._logs: dict[Path, Place | None] = {}
         self._pending: list[tuple[str, tuple[object, ...]]] = []
 
     @property
@@ -74,6 +79,7 @@ class Database:
         if self._connection is None:
             self._connection = self._connect()
             self._place = _place(self.path)
+            self._logs = {log: _place(log) for log in (_beside(self.path, "-wal"), _beside(self.path, "-shm"))}
         return self._connection
 
     def _connect(self) -> sqlite3.Connection:
@@ -97,24 +103,44 @@ class Database:
     def _check_place(self, connection: sqlite3.Connection) -> None:
         """Refuse a file that was moved or deleted: what is written there nobody finds again, and what comes is not read there.
 
-        Its log is emptied into it: left behind, it would be read as the log of the file that is there now. What waits to be
-        written belongs to records in that file.
+        What waits to be written belongs to records in that file.
         """
         if _place(self.path) != self._place:
             self._pending.clear()
-            with suppress(sqlite3.Error):
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._take_log(connection)
             msg = f"journal {str(self.path)!r} was moved, deleted or replaced while it was open; the next attempt uses what is there then"
             raise JournalUnavailable(msg)
 
+    def _take_log(self, connection: sqlite3.Connection) -> None:
+        """Empty the log into its file and take it away: left behind, it would be read as the log of the file that is there now.
 
-def _place(path: Path) -> tuple[int, int] | None:
+        sqlite finds log and lock table by name. Other threads and processes that still have the old file open keep what they
+        have open, so that theirs and those of the new file never are the same.
+        """
+        with _LEAVING:
+            with suppress(sqlite3.Error):
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            for log, place in self._logs.items():
+                if place is not None and _place(log) == place:
+                    log.unlink(missing_ok=True)
+
+
+Place = tuple[int, int]
+"""Device and inode of a file."""
+
+
+def _place(path: Path) -> Place | None:
     """Return which file lies at ``path``; None for none."""
     try:
         status = path.stat()
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """Return where sqlite keeps what belongs to the file at ``path``."""
+    return path.with_name(path.name + suffix)
 
 
 def _writable(path: Path) -> bool:
@@ -124,6 +150,6 @@ def _writable(path: Path) -> bool:
 
 def _read_only(path: Path) -> str:
     """Return how sqlite is told to read a write-protected journal: without a log beside it, it is as it is."""
-    log = path.with_name(f"{path.name}-wal")
+    log = _beside(path, "-wal")
     still = not (log.exists() and log.stat().st_size)
     return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro{'&immutable=1' if still else ''}"
