@@ -132,6 +132,29 @@ def test_replaced(tmp_path: Path) -> None:
         assert journal.newest() == 3
 
 
+@pytest.mark.parametrize("first", ["writer", "reader"])
+@pytest.mark.parametrize("how", ["moved", "deleted"])
+def test_taken_from_two_that_have_it_open(tmp_path: Path, how: str, first: str) -> None:
+    """Whichever of two notices first that the file is gone, the new one's log never is the old one's: both go on in it, and it is whole."""
+    path, elsewhere = tmp_path / "journal.sqlite3", tmp_path / "elsewhere"
+    with Journal.open(path) as writer, Journal.open(path) as reader:
+        writer.write([journals.answer(1)], **journals.RUN)
+        assert reader.newest() == 1
+        path.unlink() if how == "deleted" else path.rename(elsewhere)
+        with pytest.raises(JournalUnavailable, match="was moved, deleted or replaced"):
+            writer.newest() if first == "writer" else reader.newest()
+        early, late = (writer, reader) if first == "writer" else (reader, writer)
+        early.write([journals.answer(2), journals.answer(3)], **journals.RUN)
+        with pytest.raises(JournalUnavailable, match="was moved, deleted or replaced"):
+            late.newest()
+        assert late.newest() == 2
+        late.write([journals.answer(4)], **journals.RUN)
+        assert early.newest() == 3
+        assert reader.verify().wrong is None
+    assert len(journals.ids(path)) == 3
+    assert how == "deleted" or len(journals.ids(elsewhere)) == 1
+
+
 def test_the_folder_is_gone(tmp_path: Path) -> None:
     """Where the folder of the journal cannot be made, it is trouble that passes."""
     (tmp_path / "file").touch()
