@@ -15,9 +15,10 @@ from raman_edge.library import Library
 from raman_edge.model import Model
 from raman_edge.pipeline import Reading, identify
 from raman_edge.spectrum import Fault, Origin
-from raman_edge.ui import ModelFacts, Screen, ScreenState, fold, render
-from raman_edge.ui.live import needs_ascii
+from raman_edge.ui.live import Screen, needs_ascii
 from raman_edge.ui.picture import SIZE, svg
+from raman_edge.ui.screen import render
+from raman_edge.ui.state import ModelFacts, ScreenState, fold
 from rich.console import Console
 
 if TYPE_CHECKING:

@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from typing import Self
 
     from raman_edge.crew import Answer, Answered
+    from raman_edge.devices.exposure import LinkStatus
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
     from raman_edge.sinks.deliveries import Deliveries
     from raman_edge.spectrum import Fault
+    from raman_edge.ui.controls import Controls
+    from raman_edge.ui.state import Bench
 
 
 class Display(Protocol):
@@ -40,6 +43,12 @@ class Display(Protocol):
 
     def using(self, model: Model, library: Library) -> None:
         """Show what names the spectra from now on."""
+
+    def link(self, status: LinkStatus) -> None:
+        """Show how the link to the instrument does."""
+
+    def bench(self, bench: Bench) -> None:
+        """Show what the acquisition is at."""
 
 
 class NotesOnly:
@@ -67,14 +76,20 @@ class NotesOnly:
     def using(self, model: Model, library: Library) -> None:
         """Show nothing."""
 
+    def link(self, status: LinkStatus) -> None:
+        """Show nothing."""
+
+    def bench(self, bench: Bench) -> None:
+        """Show nothing."""
+
 
 class OnScreen:
-    """The live screen."""
+    """The live screen; ``controls`` is what its keys can do to the run."""
 
-    def __init__(self, source: str, model: Model, library: Library) -> None:
+    def __init__(self, source: str, model: Model, library: Library, controls: Controls | None = None) -> None:
         from raman_edge.ui.live import Screen  # noqa: PLC0415 - rich, only on a terminal
 
-        self._screen = Screen(source=source, model=model, library=library)
+        self._screen = Screen(source=source, model=model, library=library, controls=controls)
         self._shown = ExitStack()
 
     def __enter__(self) -> Self:
@@ -101,8 +116,16 @@ class OnScreen:
         self._screen.waiting(files)
 
     def using(self, model: Model, library: Library) -> None:
-        """Name the model in the heading."""
+        """Name the model at the foot of the screen."""
         self._screen.using(model, library)
+
+    def link(self, status: LinkStatus) -> None:
+        """Show the link beneath the heading."""
+        self._screen.link(status)
+
+    def bench(self, bench: Bench) -> None:
+        """Show what the acquisition is at beside the link."""
+        self._screen.bench(bench)
 
 
 class Onlooker:

@@ -1,8 +1,4 @@
-"""The terminal screen: events fold into a state, a state renders to a frame, a terminal shows frames."""
+"""The terminal screen: events fold into a state, a state renders to a frame, a terminal shows frames; keys change what is looked at.
 
-from raman_edge.ui.live import Screen
-from raman_edge.ui.report import describe
-from raman_edge.ui.screen import render
-from raman_edge.ui.state import ModelFacts, ScreenState, fold
-
-__all__ = ["ModelFacts", "Screen", "ScreenState", "describe", "fold", "render"]
+Nothing is imported here: ``state`` and ``controls`` are light, and a run into a pipe needs no more of this package.
+"""

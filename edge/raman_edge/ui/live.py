@@ -11,11 +11,12 @@ import time
 from contextlib import ExitStack, redirect_stderr, suppress
 from dataclasses import replace
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from rich.console import Console
 from rich.segment import ControlType, Segment
 
+from raman_edge.ui.controls import Controls
 from raman_edge.ui.report import describe
 from raman_edge.ui.safe import safe_text
 from raman_edge.ui.screen import render
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions
 
+    from raman_edge.devices.exposure import LinkStatus
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
     from raman_edge.spectrum import Fault
     from raman_edge.ui.rows import Frame
+    from raman_edge.ui.state import Bench
     from raman_edge.verdict import Answer
 
 LOOK_S = 0.2
@@ -55,8 +58,11 @@ class Screen:
     gone is not drawn to; Ctrl-Z gets its own terminal back, until the process goes on.
     """
 
-    def __init__(self, source: str, model: Model, library: Library, console: Console | None = None) -> None:
+    def __init__(
+        self, source: str, model: Model, library: Library, console: Console | None = None, controls: Controls | None = None
+    ) -> None:
         self.console = console or Console(highlight=False)
+        self.controls = controls or Controls()
         self.state = ScreenState(source, ModelFacts.of(model, library))
         self._full = self.console.is_terminal and not self.console.is_dumb_terminal
         self._ascii_only = needs_ascii(self.console)
@@ -121,8 +127,21 @@ class Screen:
 
     def using(self, model: Model, library: Library) -> None:
         """Name another model from now on."""
+        self._change(model=ModelFacts.of(model, library))
+
+    def link(self, status: LinkStatus) -> None:
+        """Show how the link to the instrument does."""
+        if status != self.state.link:
+            self._change(link=status)
+
+    def bench(self, bench: Bench) -> None:
+        """Show what the acquisition is at."""
+        if bench != self.state.bench:
+            self._change(bench=bench)
+
+    def _change(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the state, as dataclasses.replace takes them
         with self._changing:
-            self.state = replace(self.state, model=ModelFacts.of(model, library))
+            self.state = replace(self.state, **facts)
         self._news.set()
 
     def _draw_until_stopped(self) -> None:

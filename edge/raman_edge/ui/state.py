@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Literal
 from raman_edge.pipeline import Reading
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from raman_edge.devices.exposure import LinkStatus
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.spectrum import Fault, Origin
     from raman_edge.verdict import Answer, Verdict
 
 RECENT = 10
-"""Outcomes that are remembered."""
+"""Events that are remembered."""
+
+Doing = Literal["measuring", "trigger", "exposure", "dark"]
+"""One spectrum after the other; waiting for a key or for something worth measuring; looking for the exposure; taking the dark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,21 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class Bench:
+    """What an acquisition is at, beside what its link tells: a snapshot."""
+
+    doing: Doing = "measuring"
+    done: int = 0
+    """Exposures of the spectrum (or of the dark) that are taken."""
+    of: int = 1
+    """Exposures that it is the mean of."""
+    paused: bool = False
+    """Nothing is measured until somebody says so."""
+    expires: datetime | None = None
+    """When the wavenumber calibration in use ends, with a time zone; None is without end, or none in use."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tally:
     """How many events ended how."""
 
@@ -92,6 +113,10 @@ class ScreenState:
     """Files that wait to be read."""
     note: str = ""
     """What is to be known besides, such as a folder that is gone; empty for nothing."""
+    link: LinkStatus | None = None
+    """How the link to the instrument does; None where spectra come from files."""
+    bench: Bench = Bench()
+    """What the acquisition is at."""
 
 
 def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:

@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
     from raman_edge.crew import Answered
+    from raman_edge.devices.exposure import LinkStatus
     from raman_edge.journal import Journal
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.pipeline import Reading
     from raman_edge.sinks.deliveries import Deliveries
     from raman_edge.spectrum import Fault
+    from raman_edge.ui.state import Bench
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
 SECONDS = 30.0
@@ -147,6 +149,14 @@ class Witness:
     def using(self, model: Model, library: Library) -> None:
         """Show what names the spectra from now on."""
         self._display.using(model, library)
+
+    def link(self, status: LinkStatus) -> None:
+        """Show how the link to the instrument does."""
+        self._display.link(status)
+
+    def bench(self, bench: Bench) -> None:
+        """Show what the acquisition is at."""
+        self._display.bench(bench)
 
     def _draw(self, path: Path) -> None:
         """Write the last screen of this run as an SVG file: the frame a terminal of that size would have shown."""
