@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from raman_edge.devices.codecs.fixed import Fixed, Layout
 from raman_edge.devices.codecs.lines import Grammar, Lines
 from raman_edge.devices.codecs.obp import Obp, Spectra
 from raman_edge.devices.codecs.ooi import FLAME, SAD500, Ooi, Setup
+from raman_edge.devices.codecs.ooi_text import OoiText
 from raman_edge.devices.codecs.words import Scale, Words
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 PIXELS = 24
 U16 = Words("u16be")
 TEENSY = Keywords("BINARY16", "END DATA", {"counter": "FRAME COUNTER", "exposure": "FRAME EXPOSURE"}, "CRC")
+TEENSY_TEXT = Keywords("DATA", "END DATA", TEENSY.header, "SUM", text=True)
 CRC8 = Check("crc8", crc=Crc(8, 0x31, 0xFF))
 CRC16 = Check("crc16", "big", Crc(16, 0x1021, 0xFFFF))
 
@@ -66,6 +68,9 @@ WIRES = (
     Wire("ooi-compressed", lambda: Ooi(Setup(PIXELS, FLAME, compressed=True)), fields={"scans": 1}),
     Wire("ooi-compressed-checksum", lambda: Ooi(Setup(PIXELS, FLAME, compressed=True, checksum=True)), proven=True),
     Wire("ooi-double", lambda: Ooi(Setup(PIXELS)), 10**6, fields={"size_flag": 1, "scans": 99}),
+    Wire("ooi-text", lambda: OoiText(Setup(PIXELS)), fields={"scans": 1, "integration_ms": 100}),
+    Wire("ooi-text-checksum", lambda: OoiText(Setup(PIXELS, SAD500, checksum=True)), proven=True, fields={"scan_number": 6}),
+    Wire("ooi-text-double", lambda: OoiText(Setup(PIXELS)), 10**6, fields={"size_flag": 1, "scans": 99}),
     Wire("obp", lambda: Obp(Spectra(PIXELS)), fields={"regarding": 7}),
     Wire("obp-md5", lambda: Obp(Spectra(PIXELS, Words("u32le"), leading=32, md5=True)), 2**18 - 1, proven=True),
     Wire("delta8", lambda: Delta8(PIXELS), synced=False),
@@ -77,10 +82,13 @@ WIRES = (
     Wire("fixed-crc16", lambda: framed(CRC16, whole=True), proven=True, fields={"counter": 255}),
     Wire("fixed-md5", lambda: framed(Check("md5"), whole=True), proven=True),
     Wire("delimited", lambda: Delimited(PIXELS, Words("u16le"), TEENSY, CRC8), proven=True, fields={"counter": 12, "exposure": "0.05"}),
+    Wire("delimited-text", lambda: Delimited(PIXELS, Words("u16le"), TEENSY_TEXT, Check("values")), proven=True, fields={"counter": 3}),
+    Wire("delimited-text-crc", lambda: Delimited(PIXELS, Words("u16be"), replace(TEENSY_TEXT, check="CRC"), CRC8), proven=True),
     Wire("lines-row", lambda: Lines(Grammar(PIXELS, error=b"###")), 1023),
     Wire("lines-space", lambda: Lines(Grammar(PIXELS, separator=b" ", comment=b"#")), 10**6),
     Wire("lines-column", lambda: Lines(Grammar(PIXELS, "column")), synced=False),
     Wire("lines-column-end", lambda: Lines(Grammar(PIXELS, "column", end=b"\0"))),
+    Wire("lines-pairs", lambda: Lines(Grammar(PIXELS, "pairs", b"\t"))),
 )
 
 

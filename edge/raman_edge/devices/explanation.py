@@ -68,11 +68,12 @@ def _frame(profile: Profile) -> Iterator[str]:
         seconds = frame.size * profile.serial.bits_per_byte / profile.serial.baud[0]
         yield f"{pixels} of {frame.dtype}, {frame.size} bytes in all: {seconds:.2f} s at {profile.serial.baud[0]} baud"
     elif isinstance(frame, Delimited):
-        yield f"{pixels} of {frame.dtype} between the lines {frame.start!r} and {frame.end!r}"
+        yield f"{pixels} {'as text' if frame.text else f'of {frame.dtype}'} between the lines {frame.start!r} and {frame.end!r}"
     elif isinstance(frame, Lines):
-        yield f"{pixels} as text, {'a spectrum' if frame.layout == 'row' else 'a value'} a line"
+        line = {"row": "a spectrum", "column": "a value", "pairs": "a value and its place on the axis"}[frame.layout]
+        yield f"{pixels} as text, {line} a line"
     elif isinstance(frame, Codec):
-        yield f"{pixels}, {CODECS[frame.name]}"
+        yield f"{pixels}, {CODECS[frame.name]}{' as text' if frame.text else ''}"
 
 
 def _trust(profile: Profile) -> Iterator[str]:

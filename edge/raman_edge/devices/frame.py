@@ -3,7 +3,7 @@
 ``mode`` in a profile chooses one of four:
 
 - ``fixed``: ``sync``, header words, ``count`` values, checksum, ``trailer``; always as many bytes.
-- ``delimited``: lines of text that announce the values, then the values in binary, then ``end``.
+- ``delimited``: lines of text that announce the values, then the values in binary or a line each, then ``end``.
 - ``lines``: decimal numbers as text, a spectrum a line or a value a line.
 - ``codec``: a protocol with rules of its own, by name.
 
@@ -68,8 +68,9 @@ class HeaderWord(NamedTuple):
 class Checksum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What proves a frame, and over which of its bytes."""
 
-    kind: OneOf["none", "sum8", "sum16be", "sum16le", "xor8", "crc8", "md5"] = "none"
-    """Sums are of bytes, overflow ignored; ``crc8`` is not reflected and its result is not XORed."""
+    kind: OneOf["none", "sum8", "sum16be", "sum16le", "values", "xor8", "crc8", "md5"] = "none"
+    """Sums are of bytes, overflow ignored, but ``values`` is the sum of the values, told in a line of text; ``crc8`` is not
+    reflected and its result is not XORed."""
     over: OneOf["payload", "frame"] = "payload"
     """The values alone, or everything from ``sync`` to the last value."""
     poly: Byte = 0x31
@@ -84,7 +85,7 @@ class Checksum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class FrameBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="mode"):
-    """What every mode knows: what is answered before the values, and how to find the next frame after a bad one."""
+    """What every mode knows: what is answered before the values."""
 
     ack: Literal = ""
     """What the device answers to a request it has understood, before anything else; "" is nothing."""
@@ -98,8 +99,6 @@ class FrameBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Whether it sends back the request before it answers."""
     invert_from: Annotated[int, Meta(ge=1, le=2**32 - 1, description="full scale of a detector whose values fall with light")] | None = None
     """Counts are this minus the value; None where values rise with light."""
-    resync: OneOf["sync", "drain"] = "drain"
-    """After a bad frame: look for the next ``sync`` (or line) in what comes, or wait until the line is silent."""
 
     @property
     def answers(self) -> dict[str, bytes]:
@@ -116,7 +115,7 @@ class Fixed(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     dtype: Dtype
     """How each is sent."""
     sync: Literal = ""
-    """What a frame begins with; "" is nothing, then silence alone parts frames."""
+    """What a frame begins with; "" is nothing, then only silence parts garbage from the next frame."""
     header: tuple[Word, ...] = ()
     """Numbers between ``sync`` and the values, in this order."""
     trailer: Literal = ""
@@ -137,12 +136,14 @@ class Fixed(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
 
 
 class Delimited(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="delimited"):
-    """Lines ``KEYWORD value``, one of which (``start``) says how many values follow it in binary; ``end`` closes the frame."""
+    """Lines ``KEYWORD value``, one of which (``start``) says how many values follow it; ``end`` closes the frame."""
 
     count: Count
     """Values of a spectrum; what ``start`` announces has to be the same."""
     dtype: Dtype
-    """How each is sent."""
+    """How each is sent; with ``text``, what the checksum is taken over."""
+    text: bool = False
+    """Whether each is sent as a line with a decimal number, and not in binary."""
     start: Keyword
     """Beginning of the line after which the values come, such as ``BINARY16``; the rest of the line is how many."""
     end: Keyword
@@ -152,7 +153,8 @@ class Delimited(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True
     checksum: Checksum = Checksum()
     """``over`` is always the payload."""
     checksum_line: Keyword | None = None
-    """Beginning of the line that holds the checksum, 0x and hexadecimal digits; a frame without it is not checked. None is none."""
+    """Beginning of the line that holds the checksum, 0x and hexadecimal digits, or decimal ones; a frame without it is not
+    checked. None is none."""
 
 
 class Lines(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="lines"):
@@ -160,16 +162,17 @@ class Lines(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
 
     count: Count | None = None
     """Values of a spectrum; None is as many as the first whole one has."""
-    layout: OneOf["row", "column"] = "row"
-    """A spectrum a line, or a value a line."""
+    layout: OneOf["row", "column", "pairs"] = "row"
+    """A spectrum a line, a value a line, or a value a line behind its place on the axis (a pixel, nm), which has to rise or to
+    fall throughout: a line that is missing is noticed by it, and the axis is not used further."""
     separator: OneOf[",", ";", "tab", "space"] = ","
-    """Between the values of a line; one at its end is no further value."""
+    """Between the numbers of a line; one at its end is no further value."""
     comment: Keyword | None = None
     """Lines that begin with this are skipped; None where all count."""
     error: Keyword | None = None
     """Lines that begin with this say why there is no spectrum; None where none do."""
     end: Literal = ""
-    """What comes after the last value of a ``column``; "" is nothing, the count ends it."""
+    """What comes after the last value of a ``column`` or of ``pairs``; "" is nothing, the count ends it."""
 
 
 class Codec(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="codec"):
@@ -181,6 +184,8 @@ class Codec(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     """Values of a spectrum, without those that are skipped."""
     header: tuple[Word, ...] = ()
     """``ooi``: the words between FFFF and the values, whose meaning differs between models; ``size_flag`` 1 makes values DWORDs."""
+    text: bool = False
+    """``ooi``: whether ``aA`` was sent and words are decimal numbers with CR or LF behind them."""
     compressed: bool = False
     """``ooi``: whether ``G 1`` was sent and values are differences."""
     checksum: bool = False

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 CODEC_BITS = {"ooi": 32, "obp": 32, "delta8": 16}
 """Codec → bits of the widest value that it carries."""
-ONLY = {"header": ("ooi",), "compressed": ("ooi",), "checksum": ("ooi", "obp"), "skip": ("delta8",)}
+ONLY = {"header": ("ooi",), "text": ("ooi",), "compressed": ("ooi",), "checksum": ("ooi", "obp"), "skip": ("delta8",)}
 """Key of a codec → the codecs that know it."""
 
 
@@ -39,8 +39,8 @@ def _frame(frame: Frame) -> Iterator[Found]:
 
 
 def _fixed(frame: Fixed) -> Iterator[Found]:
-    if frame.resync == "sync" and not frame.sync:
-        yield ("frame", "resync"), 'is "sync", and frame.sync is empty: say what a frame begins with, or take "drain"'
+    if frame.checksum.kind == "values":
+        yield ("frame", "checksum", "kind"), 'is "values", which stands in a line of text and belongs to mode = "delimited"'
     yield from _twice(frame.header)
 
 
@@ -49,21 +49,25 @@ def _delimited(frame: Delimited) -> Iterator[Found]:
         yield ("frame", "checksum_line"), 'stands without a checksum: say frame.checksum = { kind = "crc8" } or the like'
     if frame.checksum.kind != "none" and frame.checksum_line is None:
         yield ("frame", "checksum"), "stands without checksum_line: say what the line that holds it begins with"
+    if frame.text and frame.dtype.startswith("f"):
+        yield ("frame", "dtype"), f"is {frame.dtype}, and how a checksum is taken over decimals with a point is not known: take a whole one"
     if frame.checksum.over != "payload":
         yield ("frame", "checksum", "over"), 'is "frame", and here only the payload is summed: leave it out'
 
 
 def _lines(frame: Lines) -> Iterator[Found]:
-    if frame.layout == "column" and frame.count is None:
-        yield ("frame", "layout"), 'is "column", and only frame.count tells where a spectrum ends: say it'
+    if frame.layout != "row" and frame.count is None:
+        yield ("frame", "layout"), f'is "{frame.layout}", and only frame.count tells where a spectrum ends: say it'
     if frame.layout == "row" and frame.end:
-        yield ("frame", "end"), 'belongs to layout = "column": a row ends with its line'
+        yield ("frame", "end"), 'belongs to layout = "column" or "pairs": a row ends with its line'
 
 
 def _codec(frame: Codec) -> Iterator[Found]:
     for key, knowing in ONLY.items():
         if getattr(frame, key) and frame.name not in knowing:
             yield ("frame", key), f'belongs to {" or ".join(knowing)}, and frame.name is "{frame.name}": leave it out'
+    if frame.text and frame.compressed:
+        yield ("frame", "compressed"), "is true, and differences are sent in binary alone: leave it or text out"
     yield from _twice(frame.header)
 
 

@@ -8,6 +8,7 @@ from raman_edge.devices.codecs import delta8, ooi
 from raman_edge.devices.codecs.delta8 import Delta8
 from raman_edge.devices.codecs.events import RawFrame, Reply, WireFault
 from raman_edge.devices.codecs.ooi import FLAME, SAD500, Ooi, Setup
+from raman_edge.devices.codecs.ooi_text import OoiText
 from raman_edge.devices.codecs.words import Scale
 from raman_edge.errors import SpectrumError
 
@@ -141,3 +142,52 @@ def test_a_detector_that_falls_with_light_is_turned_round() -> None:
     assert frame.counts.tolist() == [0, 127]
     assert isinstance(fault, WireFault)
     assert "a value of 4097; expected at most 4095" in fault.why
+
+
+def test_a_frame_in_ascii_is_the_same_words_as_decimal_lines() -> None:
+    """STX, 65535, the header, the points, 65533 and their sum; CR, LF or both end a number, and leading zeros are none."""
+    reader = OoiText(Setup(3, checksum=True))
+    lines = ["65535", "0", "2", "100", "0", "7", "0", "1", "256", "65535", "65533", "256"]
+    assert reader.encode([1, 256, 65_535], {"scans": 2, "integration_ms": 100, "baseline_lsw": 7}) == b"\x02" + "".join(
+        f"{line}\r\n" for line in lines
+    ).encode("ascii")
+    for end in ("\r", "\n", "\n\r", "\r\n\r\n"):
+        (frame,) = OoiText(Setup(3, checksum=True)).feed(b"\x02" + "".join(f"{line:0>5}{end}" for line in lines).encode("ascii"))
+        assert isinstance(frame, RawFrame)
+        assert frame.counts.tolist() == [1, 256, 65_535]
+        assert frame.fields == {**dict.fromkeys(FLAME, 0), "scans": 2, "integration_ms": 100, "baseline_lsw": 7}
+
+
+def test_pixel_modes_in_ascii_send_fewer_points() -> None:
+    """Parameters, double words and answers are what they are in binary."""
+    fields: dict[str, int | str] = {"size_flag": 1, "pixel_mode": 3, "pixel_0": 2, "pixel_1": 9, "pixel_2": 3}
+    reader = OoiText(Setup(10))
+    *answers, frame = reader.feed(b"\x06\r\n\x15\x03" + reader.encode([70_000, 1, 2**32 - 1], fields))
+    assert [answer.name for answer in answers if isinstance(answer, Reply)] == ["ack", "nak", "failed"]
+    assert isinstance(frame, RawFrame)
+    assert frame.counts.tolist() == [70_000, 1, 2**32 - 1]
+    assert {name: frame.fields[name] for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        (b"65535", b"65534", "a frame begins with 65534; expected 65535"),
+        (b"\r\n2\r", b"\r\n2.\r", "b'2.' behind 8 words of a frame; expected a number"),
+        (b"\r\n2\r", b"\r\n\r", "b'\\x0265535' behind 11 words of a frame; expected a number"),
+        (b"\r\n2\r", b"\r\n2\n2\r", "3 after 3 points; expected 65533: a line is missing or too many"),
+        (b"\r\n2\r", b"\r\n99999\r", "a point of 99999; expected at most 65535"),
+        (b"\r\n2\r", b"\r\n99999999999\r", "a point of 4294967296; expected at most 65535"),
+        (b"\r\n2\r", b"\r\n4\r", "checksum 9 of a frame; its points give 11"),
+        (b"65535\r\n0", b"65535\r\n2", "a header with pixel mode 0 [] and size flag 2"),
+    ],
+)
+def test_damage_in_ascii_is_told(old: bytes, new: bytes, why: str) -> None:
+    """What is wrong is said with what was expected, and the next frame is found."""
+    reader = OoiText(Setup(3, checksum=True))
+    good = reader.encode([4, 2, 3])
+    events = [*reader.feed(good.replace(old, new, 1) + good), *reader.silence()]
+    assert isinstance(events[0], WireFault)
+    assert events[0].why.startswith(why)
+    assert isinstance(events[-1], RawFrame)
+    assert events[-1].counts.tolist() == [4, 2, 3]

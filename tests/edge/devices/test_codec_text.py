@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
+from raman_edge.devices import catalogue, codecs
+from raman_edge.devices.codecs.checksums import Check
 from raman_edge.devices.codecs.delimited import Delimited, Keywords
 from raman_edge.devices.codecs.events import Event, RawFrame, Reply, WireFault
 from raman_edge.devices.codecs.lines import Grammar, Lines
 from raman_edge.devices.codecs.words import Words
-from wires import CRC8, TEENSY
+from raman_edge.devices.frame import Fixed
+from wires import CRC8, TEENSY, TEENSY_TEXT
 
 if TYPE_CHECKING:
     from raman_edge.devices.codecs.stream import Stream
@@ -115,6 +120,43 @@ def test_text_within_a_column_ends_it() -> None:
     ]
 
 
+def test_pairs_are_a_place_and_a_value_a_line() -> None:
+    """Pixel or wavelength before the counts, rising or falling; the axis is only looked at."""
+    assert told(Lines(Grammar(3, "pairs")), b"0,10\n1,11\n2,12\n0,20\n1,21\n2,22\n") == [[10, 11, 12], [20, 21, 22]]
+    assert told(Lines(Grammar(3, "pairs", b"\t")), b"802.5\t1.5\r801.25\t2\r800\t3\r") == [[1.5, 2.0, 3.0]]
+    assert told(Lines(Grammar(2, "pairs", b" ")), b" 0   10 \n 1  11\n") == [[10, 11]]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"0,1\n2,3\n3,4\n" + b"0,5\n", "an axis that goes from 3 to 0"),
+        (b"2,9\n3,9\n", "an axis that goes from 3 to 0"),
+        (b"3,9\n", "an axis that goes from 3 to 0"),
+        (b"0,1\n1,2\n1,2\n2,3\n3,4\n", "an axis that goes from 1 to 1"),
+        (b"0,1\n1,2,7\n2,3\n3,4\n", "b'1,2,7' is no line of 2 numbers"),
+        (b"0,1\n1 2\n2,3\n3,4\n", "b'1 2' is no line of 2 numbers"),
+        (b"0,1\n1,x\n2,3\n3,4\n", "1 values in a column, then b'1,x'"),
+        (b"0,1\n1,--2\n2,3\n3,4\n", "a line of a column is no number"),
+    ],
+)
+def test_a_line_that_is_missing_or_broken_costs_one_spectrum_of_pairs(data: bytes, why: str) -> None:
+    """Where the axis turns back, another spectrum has begun; it is told, and the one after it is whole."""
+    good = b"0,10\n1,11\n2,12\n3,13\n"
+    first, *rest = told(Lines(Grammar(4, "pairs")), data + 2 * good)
+    assert str(first).startswith(why)
+    assert rest[-1] == [10, 11, 12, 13]
+
+
+def test_numbers_that_come_in_single_bytes_are_read_once() -> None:
+    """A column of 2048 lines that arrives byte by byte is as good as one that arrives whole."""
+    stream = Lines(Grammar(2048, "column"))
+    data = stream.encode(list(range(2048)))
+    (frame,) = [event for byte in data[:-1] for event in stream.feed(bytes((byte,)))]
+    assert isinstance(frame, RawFrame)
+    assert frame.counts.tolist() == list(range(2048))
+
+
 def teensy() -> Delimited:
     """Return a codec of frames of 2 values."""
     return Delimited(2, Words("u16le"), TEENSY, CRC8)
@@ -162,3 +204,75 @@ def test_damage_between_lines_is_told(data: bytes, why: str) -> None:
 def test_answers_between_frames_are_replies() -> None:
     """Lines that belong to no frame are what the device was asked for."""
     assert told(teensy(), b"coefficients 1 2 3 4\r\n\r\n") == [("text", b"coefficients 1 2 3 4")]
+
+
+TRANSCRIPT = """read 1 0.1
+START PULSE
+FRAME COUNTS 1
+FRAMESET COUNTS 1
+FRAMESET START \nFRAMESET COUNTER 0
+FRAME COUNTER 0
+FRAME ELAPSED 0.10000123
+FRAME EXPOSURE 0.10000000
+RAWOFFSET 812
+OFFSET 0.010150
+"""
+"""What the firmware of the Teensy says before the values of a single frame."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "values"),
+    [
+        ("", b"BINARY16 2\r\n\x01\x00\x02\x00END DATA\r\n"),
+        ("CRC 0x95\n", b"BINARY16 2\r\n\x01\x00\x02\x00END DATA\r\n"),
+        ("SUM 3\n", b"BINARY16 2\r\n\x01\x00\x02\x00END DATA\r\n"),
+        ("CRC 0x95\nSUM 3\n", b"DATA 2\r\n1\r\n2\r\nEND DATA\r\n"),
+    ],
+)
+def test_a_frame_of_the_teensy_as_its_firmware_sends_it(asked: str, values: bytes) -> None:
+    """Every line before the values is a field or a text, none is a fault; binary and ASCII, with and without its checks."""
+    page = catalogue.load("tcd1304-teensy").frame
+    text = values.startswith(b"DATA")
+    page = msgspec.structs.replace(page, count=2, text=text, start="DATA" if text else "BINARY16")
+    stream = codecs.of(page)
+    events = list(stream.feed((TRANSCRIPT + asked).replace("\n", "\r\n").encode() + values + b"FRAMESET END\r\nCOMPLETE\r\nDONE\r\n"))
+    (frame,) = [event for event in events if isinstance(event, RawFrame)]
+    assert frame.counts.tolist() == [1, 2]
+    assert frame.fields["exposure_s"] == "0.10000000"
+    assert frame.fields["dark_counts"] == 812
+    assert not any(isinstance(event, WireFault) for event in events)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"SUM 4\nDATA 2\n1\n2\nEND DATA\n", "values of a frame is 4; its values give 0x3"),
+        (b"DATA 2\n1\nx\nEND DATA\n", "b'x' behind 1 values; expected a number"),
+        (b"DATA 2\n1\nEND DATA\n", "b'END DATA' behind 1 values; expected a number"),
+        (b"DATA 2\n1\n2\n3\nEND DATA\n", "b'3\\n' after the values; expected END DATA"),
+        (b"DATA 2\n1\n2-3\nEND DATA\n", "a value is no number, or not finite: bytes are missing or too many"),
+        (b"DATA 3\n", "b'3' values are announced; expected 2"),
+    ],
+)
+def test_damage_among_values_that_are_lines_is_told(data: bytes, why: str) -> None:
+    """Also where values are text, the next frame is found."""
+    stream = Delimited(2, Words("u16le"), TEENSY_TEXT, Check("values"))
+    events = told(stream, data + stream.encode([1, 2]))
+    assert events[0] == why
+    assert events[-1] == [1, 2]
+
+
+def test_a_checksum_is_over_words_that_the_values_fit() -> None:
+    """A value that no word holds has no checksum; it is refused and not rounded."""
+    stream = Delimited(2, Words("u16le"), replace(TEENSY_TEXT, check="CRC"), CRC8)
+    why, *_ = told(stream, b"CRC 0x95\nDATA 2\n1\n70000\nEND DATA\n")
+    assert str(why).startswith("point 2 is 70000; expected whole numbers 0..65535")
+
+
+def test_jetis_binary_format_is_a_page() -> None:
+    """Format 1 of the VersaPIC needs no Python: words, and what comes before them is told as with the text."""
+    page = Fixed(count=3, dtype="u16be", ack="hex:06", nak="hex:15", ready="hex:07")
+    (frame,) = codecs.of(page).feed(bytes.fromhex("0001 0100 ffff"))
+    assert isinstance(frame, RawFrame)
+    assert frame.counts.tolist() == [1, 256, 65_535]
+    assert page.answers["ready"] == b"\x07"

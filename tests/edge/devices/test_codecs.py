@@ -131,3 +131,39 @@ class TestLinesColumnEnd(CodecContract):
     """lines-column-end on its wire."""
 
     wire = WIRE["lines-column-end"]
+
+
+class TestOoiText(CodecContract):
+    """ooi-text on its wire."""
+
+    wire = WIRE["ooi-text"]
+
+
+class TestOoiTextChecksum(CodecContract):
+    """ooi-text-checksum on its wire."""
+
+    wire = WIRE["ooi-text-checksum"]
+
+
+class TestOoiTextDouble(CodecContract):
+    """ooi-text-double on its wire."""
+
+    wire = WIRE["ooi-text-double"]
+
+
+class TestDelimitedText(CodecContract):
+    """delimited-text on its wire."""
+
+    wire = WIRE["delimited-text"]
+
+
+class TestDelimitedTextCrc(CodecContract):
+    """delimited-text-crc on its wire."""
+
+    wire = WIRE["delimited-text-crc"]
+
+
+class TestLinesPairs(CodecContract):
+    """lines-pairs on its wire."""
+
+    wire = WIRE["lines-pairs"]

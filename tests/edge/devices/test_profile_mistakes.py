@@ -98,7 +98,7 @@ def test_a_key_that_is_wrong_by_itself(old: str, new: str, line: int, said: str)
         ("adc_bits = 12", "dark_pixels = [0, 9], active = [9, 99]", 6, "sensor.dark_pixels: .*lie among the active ones"),
         ("adc_bits = 12", "bad_pixels = [99, 100]", 6, r"sensor.bad_pixels\[1\]: got 100"),
         ("count = 100", "count = 100\ninvert_from = 4096", 11, "frame.invert_from: got 4096, and the full scale of 12 bits is 4095"),
-        ("count = 100", 'count = 100\nresync = "sync"', 11, 'frame.resync: is "sync", and frame.sync is empty'),
+        ("count = 100", 'count = 100\nchecksum.kind = "values"', 11, 'frame.checksum.kind: is "values", which stands in a line of text'),
         ("count = 100", 'count = 100\nheader = ["n:u8", "n:u8"]', 11, r"frame.header\[1\]: n is the name of an earlier word"),
         ("count = 100", 'count = 100\n[values]\nintegration = "1"', 12, "values.integration: is no name that can be given"),
         (
@@ -172,7 +172,11 @@ def test_what_tables_say_of_each_other(old: str, new: str, line: int, said: str)
     ("frame", "said"),
     [
         ('mode = "lines"\nlayout = "column"', 'frame.layout: is "column", and only frame.count tells'),
-        ('mode = "lines"\nend = "hex:00"', 'frame.end: belongs to layout = "column"'),
+        ('mode = "lines"\nlayout = "pairs"', 'frame.layout: is "pairs", and only frame.count tells'),
+        ('mode = "lines"\nend = "hex:00"', 'frame.end: belongs to layout = "column" or "pairs"'),
+        (DELIMITED.replace("u8", "f32le") + "text = true", "frame.dtype: is f32le, and how a checksum is taken"),
+        ('mode = "codec"\nname = "obp"\ncount = 9\ntext = true', 'frame.text: belongs to ooi, and frame.name is "obp"'),
+        ('mode = "codec"\nname = "ooi"\ncount = 9\ntext = true\ncompressed = true', "frame.compressed: is true, and differences are sent"),
         (DELIMITED + 'checksum_line = "C"', "frame.checksum_line: stands without"),
         (DELIMITED + 'checksum.kind = "sum8"', "frame.checksum: stands without"),
         (DELIMITED + 'checksum_line = "C"\nchecksum = { kind = "sum8", over = "frame" }', "frame.checksum.over: is .frame., and here only"),

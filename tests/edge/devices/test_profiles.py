@@ -28,6 +28,7 @@ SHIPPED = {
     "ocean-flame-s": Codec,
     "ocean-sts": Codec,
     "ocean-usb2000": Codec,
+    "ocean-usb2000-ascii": Codec,
     "tcd1304-nymphet": Fixed,
     "tcd1304-rossel": Fixed,
     "tcd1304-teensy": Delimited,
@@ -50,7 +51,6 @@ header = ["counter:u16le"]
 dtype = "u16le"
 count = 512
 checksum = { kind = "sum16le" }
-resync = "sync"
 """
 
 
@@ -61,7 +61,7 @@ def profile(request: pytest.FixtureRequest) -> Profile:
 
 
 def test_these_ship() -> None:
-    """Eleven profiles, each under the name of its device."""
+    """These profiles, each under the name of its device."""
     assert sorted(catalogue.profiles()) == sorted(SHIPPED)
     assert {name: type(catalogue.load(name).frame) for name in SHIPPED} == SHIPPED
     assert all(catalogue.load(name).device.id == name for name in SHIPPED)
@@ -123,6 +123,9 @@ def test_rossels_frame_is_a_whole_number_of_exposures(integration: int) -> None:
         ("ocean-usb2000", "set_averages", Wanted(averages=2), b"A\x00\x02"),
         ("ocean-usb2000", "set_baud", Wanted(baud=115_200), b"K\x00\x06"),
         ("ocean-usb2000", "acquire", Wanted(), b"S"),
+        ("ocean-usb2000-ascii", "set_integration", Wanted(300), b"I300\r"),
+        ("ocean-usb2000-ascii", "set_baud", Wanted(baud=115_200), b"K6\r"),
+        ("tcd1304-teensy", "acquire", Wanted(50_000), b"read 1 0.05\r"),
         ("bwtek-btc100", "set_baud", Wanted(baud=115_200), b"K0\r"),
         ("bwtek-btc100", "set_integration", Wanted(50), b"I50\r"),
         ("jeti-versapic", "acquire", Wanted(250, 4), b"*MEAS:LIGHT 250 4 2\r"),

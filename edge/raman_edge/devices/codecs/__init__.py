@@ -13,6 +13,7 @@ from raman_edge.devices.codecs.fixed import Fixed, Layout
 from raman_edge.devices.codecs.lines import Grammar, Lines
 from raman_edge.devices.codecs.obp import Obp, Spectra
 from raman_edge.devices.codecs.ooi import Ooi, Setup
+from raman_edge.devices.codecs.ooi_text import OoiText
 from raman_edge.devices.codecs.words import Scale, Words
 from raman_edge.devices.literals import literal
 from raman_edge.errors import ConfigError
@@ -37,7 +38,7 @@ def of(frame: Frame, pixels: int | None = None, *, streaming: bool = False) -> C
         case facts.Fixed():
             return Fixed(_layout(frame), scale)
         case facts.Delimited():
-            keywords = Keywords(frame.start, frame.end, frame.header, frame.checksum_line or "")
+            keywords = Keywords(frame.start, frame.end, frame.header, frame.checksum_line or "", frame.text)
             return Delimited(frame.count, Words(frame.dtype), keywords, check(frame.checksum), scale)
         case facts.Lines():
             return Lines(_grammar(frame, pixels, streaming=streaming), scale)
@@ -51,7 +52,7 @@ def check(checksum: facts.Checksum) -> Check | None:
         return None
     if checksum.kind == "crc8":
         return Check("crc8", crc=Crc(8, checksum.poly, checksum.init))
-    kind = cast('Literal["sum8", "sum16", "xor8", "md5"]', checksum.kind[:5])
+    kind = cast('Literal["sum8", "sum16", "values", "xor8", "md5"]', checksum.kind.removesuffix("be").removesuffix("le"))
     return Check(kind, "big" if checksum.kind.endswith("be") else "little")
 
 
@@ -78,7 +79,8 @@ def _named(frame: facts.Codec, scale: Scale) -> Codec:
         if odd := next((word for word in frame.words if word.dtype != "u16be"), None):
             msg = f"the header word {odd.name} of an ooi frame is {odd.dtype}; expected u16be, as all of them are"
             raise ConfigError(msg)
-        return Ooi(Setup(frame.count, tuple(word.name for word in frame.words), frame.compressed, frame.checksum))
+        setup = Setup(frame.count, tuple(word.name for word in frame.words), frame.compressed, frame.checksum)
+        return OoiText(setup) if frame.text else Ooi(setup)
     if frame.name == "obp":
         return Obp(Spectra(frame.count, md5=frame.checksum), scale)
     return Delta8(frame.count, leading=frame.skip, scale=scale)

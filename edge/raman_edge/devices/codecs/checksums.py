@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BYTE = 8
+VALUES = 2**32 - 1
+"""Highest sum of ``values``; it is told as text, and its overflow ignored."""
 
 
 def sum8(data: bytes) -> int:
@@ -48,12 +50,15 @@ class Crc:
         """Return the code of ``data``, 0..2^width − 1."""
         table = _table(self.width, self.poly, refin=self.refin)
         mask = (1 << self.width) - 1
-        if self.refin:
-            code = _mirrored(self.init, self.width)
+        code = _mirrored(self.init, self.width) if self.refin else self.init
+        if self.width == BYTE:  # the register is all used up by the next byte, either way round
+            for byte in data:
+                code = table[code ^ byte]
+        elif self.refin:
             for byte in data:
                 code = table[(code ^ byte) & 0xFF] ^ (code >> BYTE)
         else:
-            code, top = self.init, self.width - BYTE
+            top = self.width - BYTE
             for byte in data:
                 code = table[(code >> top) ^ byte] ^ ((code << BYTE) & mask)
         return (_mirrored(code, self.width) if self.refin != self.refout else code) ^ self.xorout
@@ -80,7 +85,7 @@ def _mirrored(value: int, width: int) -> int:
 class Check:
     """A checksum of a frame: which one, and how it stands on the wire."""
 
-    kind: Literal["sum8", "sum16", "xor8", "crc8", "crc16", "md5"]
+    kind: Literal["sum8", "sum16", "values", "xor8", "crc8", "crc16", "md5"]
     order: Literal["little", "big"] = "little"
     """Byte order of a checksum of two bytes."""
     crc: Crc | None = None
@@ -102,10 +107,13 @@ class Check:
 
     def __call__(self, data: bytes) -> bytes:
         """Return the checksum of ``data`` as it stands on the wire."""
+        if self.kind == "values":
+            msg = "a checksum of values is over no bytes; it stands in a line of text, and there alone"
+            raise ConfigError(msg)
         if self.kind == "md5":
             return hashlib.md5(data, usedforsecurity=False).digest()
         number = self.crc(data) if self.crc else {"sum8": sum8, "sum16": sum16, "xor8": xor8}[self.kind](data)
         return number.to_bytes(self.size, self.order)
 
 
-_SIZES: Mapping[str, int] = {"sum8": 1, "sum16": 2, "xor8": 1, "crc8": 1, "crc16": 2, "md5": 16}
+_SIZES: Mapping[str, int] = {"sum8": 1, "sum16": 2, "values": 4, "xor8": 1, "crc8": 1, "crc16": 2, "md5": 16}

@@ -1,6 +1,7 @@
-"""Lines of text that announce values, then the values in binary, then a line that closes the frame.
+"""Lines of text that announce values, then the values in binary or a line each, then a line that closes the frame.
 
-As the Teensy firmware for a TCD1304 sends them: ``FRAME COUNTER 7``, ``CRC 0x1f``, ``BINARY16 3694``, the words, ``END DATA``.
+As the Teensy firmware for a TCD1304 sends them: ``FRAME COUNTER 7``, ``CRC 0x1f``, ``BINARY16 3694``, the words, ``END DATA``;
+in its ASCII format ``DATA 3694`` and a number a line stand there instead. A checksum is over the words either way.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raman_edge.devices.codecs.checksums import VALUES
+from raman_edge.devices.codecs.columns import Column, numbers
 from raman_edge.devices.codecs.events import RawFrame, Reply
 from raman_edge.devices.codecs.stream import Lost, Stream, Took, may_begin
 from raman_edge.devices.codecs.words import RISING, Scale, Words, same_length
+from raman_edge.errors import SpectrumError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,9 +25,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from raman_edge.devices.codecs.checksums import Check
+    from raman_edge.devices.codecs.events import Counts
 
 LINE = 256
 """Bytes of the longest line of text."""
+LF = 10
+VALUE = 24
+"""Bytes of the longest value that is a line."""
 START, CHECK = "BINARY", "CHECKSUM"
 """Names that no field has: those of a profile are in lower case."""
 _TEXT = re.compile(rb"[\x20-\x7E\t]*")
@@ -42,6 +50,8 @@ class Keywords:
     """Name of a field → beginning of the line that holds it."""
     check: str = ""
     """The line that holds the checksum; empty where none does."""
+    text: bool = False
+    """Whether each value is a line with a decimal number."""
 
     @property
     def openings(self) -> tuple[bytes, ...]:
@@ -56,9 +66,10 @@ class Delimited(Stream):
     def __init__(self, count: int, words: Words, keywords: Keywords, check: Check | None = None, scale: Scale = RISING) -> None:
         self._count, self._words, self._keywords, self._check, self._scale = count, words, keywords, check, scale
         self._openings = keywords.openings
-        super().__init__(LINE * (2 + len(self._openings)) + count * words.size)
+        super().__init__(LINE * (2 + len(self._openings)) + count * (VALUE if keywords.text else words.size))
 
     def _moved(self) -> None:
+        self._column = Column(0)
         self._said: dict[str, bytes] = {}
         self._place = 0
         self._first = 0
@@ -101,14 +112,28 @@ class Delimited(Stream):
 
     def _announced(self, first: int, line: bytes) -> Took | Lost | None:
         self._first = first
+        self._column.place = first
         announced = line[len(self._keywords.start) :].strip()
         if announced != b"%d" % self._count:
             return self._bad(first, f"{announced[:20]!r} values are announced; expected {self._count}")
         return self._frame(first)
 
     def _frame(self, first: int) -> Took | Lost | None:
+        if not self._keywords.text:
+            return self._closed(first, first + self._count * self._words.size)
+        column = self._column
+        if (line := column.resume(self._kept, self._count)) is not None:
+            return self._bad(column.place + 1, f"{line[:20]!r} behind {len(column.lines)} values; expected a number")
+        if len(column.lines) < self._count:
+            return None
+        # A line may end with CR LF, and the column with its CR.
+        last = column.place
+        if len(self._kept) <= last:
+            return None
+        return self._closed(first, last + (self._kept[last] == LF))
+
+    def _closed(self, first: int, last: int) -> Took | Lost | None:
         close = self._keywords.end.encode()
-        last = first + self._count * self._words.size
         longest = last + len(close) + len(b"\r\n")
         if not (length := self._kept.find(b"\n", last, longest) + 1):
             return self._bad(longest, "the line after the values does not end") if len(self._kept) >= longest else None
@@ -118,21 +143,31 @@ class Delimited(Stream):
         return self._values(first, last, length)
 
     def _values(self, first: int, last: int, length: int) -> Took | Lost:
-        payload = bytes(self._kept[first:last])
-        values = self._words.decode(payload)
+        values = numbers(self._column.lines) if self._keywords.text else self._words.decode(bytes(self._kept[first:last]))
         if values is None:
-            return self._bad(length, "a value is not finite: bytes are missing or too many")
-        if why := self._damage(payload) or self._scale.misfit(values):
+            return self._bad(length, "a value is no number, or not finite: bytes are missing or too many")
+        if why := self._damage(values) or self._scale.misfit(values):
             return self._bad(length, why)
         fields = {name: _value(said) for name, said in self._said.items() if name != CHECK}
         return Took(length, RawFrame(self._scale.turned(values), fields, self._at, length))
 
-    def _damage(self, payload: bytes) -> str:
+    def _damage(self, values: Counts) -> str:
         said = self._said.get(CHECK)
         if self._check is None or said is None:
             return ""
-        made, got = int.from_bytes(self._check(payload), self._check.order), _value(said)
+        try:
+            made, got = self._sum(values), _value(said)
+        except SpectrumError as error:
+            return str(error)
         return "" if got == made else f"{self._check.kind} of a frame is {str(got)[:20]}; its values give {made:#x}"
+
+    def _sum(self, values: Counts) -> int:
+        """Return the checksum of values as the device counts it: over its words, however they are sent."""
+        if self._check is None:
+            return 0
+        if self._check.kind == "values":
+            return int(values.sum()) & VALUES
+        return int.from_bytes(self._check(self._words.encode(values)), self._check.order)
 
     def _ahead(self, end: int) -> int:
         # The lines of a frame that was refused must not lend themselves to a frame without them.
@@ -145,12 +180,15 @@ class Delimited(Stream):
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
         """Return the lines and values of a frame, with the fields that are given. Raises :class:`SpectrumError`."""
         same_length(counts, self._count)
-        payload = self._words.encode(self._scale.turned(np.asarray(counts)))
+        values = self._scale.turned(np.asarray(counts))
+        payload = self._words.encode(values)
+        if self._keywords.text:
+            payload = b"".join(b"%b\r\n" % str(value).encode() for value in values.tolist())
         given = fields or {}
         lines = [f"{keyword} {given[name]}" for name, keyword in self._keywords.header.items() if name in given]
         if self._check and self._keywords.check:
-            number = int.from_bytes(self._check(payload), self._check.order)
-            lines.append(f"{self._keywords.check} 0x{number:0{2 * self._check.size}x}")
+            number = self._sum(values)
+            lines.append(f"{self._keywords.check} {number if self._check.kind == 'values' else f'0x{number:0{2 * self._check.size}x}'}")
         lines.append(f"{self._keywords.start} {self._count}")
         return "".join(f"{line}\r\n" for line in lines).encode() + payload + f"{self._keywords.end}\r\n".encode()
 

@@ -7,6 +7,7 @@ like the others and sends one value too many, which is dropped.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 ESCAPE: Final = 0x80
 WORD: Final = 0xFFFF
-LONGEST = 3
+WORD_SIZE: Final = 2
+LONGEST: Final = 3
 """Bytes of a value that is no difference."""
 
 
@@ -39,29 +41,41 @@ class Delta8Decoder:
 
     def resume(self, data: bytearray, count: int) -> str:
         """Decode until there are ``count`` values or no more bytes; returns what is wrong, empty where nothing is."""
-        values, place, total, end = self.values, self.place, self.total, len(data)
-        if self._first_raw and not values and end - place >= 2:  # noqa: PLR2004 - a word
-            values.append(data[place] << 8 | data[place + 1])
-            total += values[0]
-            place += 2
-        value = values[-1] if values else 0
-        while len(values) < count and place < end and (values or not self._first_raw):
-            byte = data[place]
-            if byte != ESCAPE:
-                value += byte - ((byte & ESCAPE) << 1)
-                if not 0 <= value <= WORD:
-                    self.place = place + 1
-                    return f"value {len(values) + 1} of {count} is {value} by its difference; expected 0..{WORD}"
-                total += byte
-                place += 1
-            elif end - place >= LONGEST:
-                value = data[place + 1] << 8 | data[place + 2]
-                total += ESCAPE + value
-                place += LONGEST
+        values, end = self.values, len(data)
+        if self._first_raw and not values:
+            if end - self.place < WORD_SIZE:
+                return ""
+            self._value(data, self.place, 0)
+        while len(values) < count and self.place < end:
+            if data[self.place] != ESCAPE:
+                if why := self._run(data, count):
+                    return why
+            elif end - self.place >= LONGEST:
+                self._value(data, self.place + 1, ESCAPE)
             else:
                 break
-            values.append(value)
-        self.place, self.total = place, total
+        return ""
+
+    def _value(self, data: bytearray, place: int, more: int) -> None:
+        """Take the word at ``place``; ``more`` is what its escape adds to the checksum."""
+        value = data[place] << 8 | data[place + 1]
+        self.values.append(value)
+        self.total += more + value
+        self.place = place + WORD_SIZE
+
+    def _run(self, data: bytearray, count: int) -> str:
+        """Take the differences up to the next escape."""
+        start, most = self.place, min(len(data), self.place + count - len(self.values))
+        stop = data.find(ESCAPE, start, most)
+        run = bytes(data[start : stop if stop >= 0 else most])
+        walked = list(accumulate(memoryview(run).cast("b"), initial=self.values[-1] if self.values else 0))[1:]
+        if min(walked) < 0 or max(walked) > WORD:
+            first = next(at for at, value in enumerate(walked) if not 0 <= value <= WORD)
+            self.place += first + 1
+            return f"value {len(self.values) + first + 1} of {count} is {walked[first]} by its difference; expected 0..{WORD}"
+        self.values += walked
+        self.total += sum(run)
+        self.place += len(run)
         return ""
 
 

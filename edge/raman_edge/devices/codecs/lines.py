@@ -1,4 +1,4 @@
-"""Decimal numbers as text: a spectrum a line, or a value a line."""
+"""Decimal numbers as text: a spectrum a line, or a value a line, alone or behind its place on the axis."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
+from raman_edge.devices.codecs.columns import LINE_END, NUMBER, PADDING, Column, behind, numbers
 from raman_edge.devices.codecs.events import RawFrame, Reply
 from raman_edge.devices.codecs.stream import Lost, Stream, Took
 from raman_edge.devices.codecs.words import RISING, Scale, same_length
@@ -20,15 +21,13 @@ if TYPE_CHECKING:
 
     from raman_edge.devices.codecs.events import Counts, Event
 
-NUMBER: Final = 24
+LONGEST: Final = 24
 """Bytes of the longest number, its separator included."""
 MOST: Final = 65_536
 """Values of the longest line where nobody says how many there are."""
-_LINE_END = re.compile(rb"[\r\n]")
-_NUMERIC = re.compile(rb"[-+.0-9eE \t]+")
+PAIR: Final = 2
 _TEXT = re.compile(rb"[\x20-\x7E\t]{1,256}")
 _WORD = re.compile(rb"\b(?!(?:nan|inf)\b)[a-z]{2}", re.IGNORECASE)
-_PADDING = b"\0 \t\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +36,27 @@ class Grammar:
 
     count: int | None = None
     """Values of a spectrum; None is as many as the first whole line has, at least 2."""
-    layout: Literal["row", "column"] = "row"
-    """A spectrum a line, or a value a line."""
+    layout: Literal["row", "column", "pairs"] = "row"
+    """A spectrum a line, a value a line, or a value a line behind its place on the axis."""
     separator: bytes = b","
-    """Between the values of a row; one more at its end is no value."""
+    """Between the values of a row or a pair; one more at its end is no value."""
     comment: bytes = b""
     """Lines that begin with this are skipped; empty where none is."""
     error: bytes = b""
     """Lines that begin with this say why there is no spectrum; empty where none does."""
     end: bytes = b""
-    """What stands after the last line of a column."""
+    """What stands after the last line of a column or of pairs."""
     streaming: bool = False
     """Whether the device sends without being asked, so that the first line may have begun before the port was opened."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of a line of a column."""
+        return PAIR if self.layout == "pairs" else 1
+
+    def split(self, line: bytes) -> list[bytes]:
+        """Return the numbers of a line."""
+        return line.split() if self.separator == b" " else line.removesuffix(self.separator).split(self.separator)
 
 
 class Lines(Stream):
@@ -56,7 +64,9 @@ class Lines(Stream):
 
     def __init__(self, grammar: Grammar, scale: Scale = RISING) -> None:
         self._grammar, self._scale = grammar, scale
-        super().__init__(NUMBER * ((grammar.count or MOST) + 16))
+        self._characters = NUMBER + re.escape(grammar.separator)
+        self._numeric = re.compile(rb"[%b]+" % self._characters)
+        super().__init__(LONGEST * (grammar.width * (grammar.count or MOST) + 16))
 
     def reset(self) -> None:
         """Begin a new stream at byte 0, as after the port was opened."""
@@ -75,22 +85,32 @@ class Lines(Stream):
         super()._give_up(events, why)
         self._within = True
 
+    def _moved(self) -> None:
+        self._looked = 0
+        self._column = Column(0, self._characters if self._grammar.layout == "pairs" else NUMBER)
+
     def _next(self) -> Took | Lost | None:
-        found = _LINE_END.search(self._kept)
+        if self._column.lines:
+            return self._values()
+        found = LINE_END.search(self._kept, self._looked)
         if found is None:
+            self._looked = len(self._kept)
             return None
-        end, line = found.end(), bytes(self._kept[: found.start()]).strip(_PADDING)
+        end, line = found.end(), bytes(self._kept[: found.start()]).strip(PADDING)
         if self._within:
             self._within = False
             return Took(end, Reply("partial", line, at=self._at))
-        grammar = self._grammar
-        if not line or (grammar.comment and line.startswith(grammar.comment)):
+        if not line or (self._grammar.comment and line.startswith(self._grammar.comment)):
             return Took(end)
-        if grammar.error and line.startswith(grammar.error):
-            return Took(end, Reply("error", line, at=self._at))
-        if self._is_text(line):
-            return Took(end, Reply("text", line, at=self._at))
-        return self._row(end, line) if grammar.layout == "row" else self._column()
+        if name := self._said(line):
+            return Took(end, Reply(name, line, at=self._at))
+        return self._row(end, line) if self._grammar.layout == "row" else self._values()
+
+    def _said(self, line: bytes) -> str:
+        """Return what a line is that was never meant as counts; "" where it was."""
+        if self._grammar.error and line.startswith(self._grammar.error):
+            return "error"
+        return "text" if self._is_text(line) else ""
 
     def _is_text(self, line: bytes) -> bool:
         """Whether a line was never meant as counts: one damaged byte makes no word of them."""
@@ -98,34 +118,25 @@ class Lines(Stream):
         return line[:1] not in b"+-.0123456789" and bool(_TEXT.fullmatch(line)) and (alone or bool(_WORD.search(line)))
 
     def _row(self, end: int, line: bytes) -> Took | Lost:
-        separator = self._grammar.separator
-        values = _numbers(line.split() if separator == b" " else line.removesuffix(separator).split(separator))
+        grammar = self._grammar
+        values = numbers(grammar.split(line)) if self._numeric.fullmatch(line) else None
         if values is None:
-            return Lost(end, f"{line[:40]!r} are no numbers; expected numbers with {separator!r} between them")
+            return Lost(end, f"{line[:40]!r} are no numbers; expected numbers with {grammar.separator!r} between them")
         self._count = self._count or (len(values) if len(values) > 1 else None)
         if len(values) != self._count:
             return Lost(end, f"{len(values)} values in a line; expected {self._count or 'at least 2'}")
         return self._whole(end, values)
 
-    def _moved(self) -> None:
-        self._lines: list[bytes] = []
-        self._place = 0
-
-    def _column(self) -> Took | Lost | None:
-        count = self._count or 0
-        while len(self._lines) < count:
-            found = _LINE_END.search(self._kept, self._place)
-            if found is None:
-                return None
-            if line := bytes(self._kept[self._place : found.start()]).strip(_PADDING):
-                if not _NUMERIC.fullmatch(line):
-                    return Lost(self._place or found.end(), f"{len(self._lines)} values in a column, then {line[:40]!r}; expected {count}")
-                self._lines.append(line)
-            self._place = found.end()
-        return self._closed(count)
+    def _values(self) -> Took | Lost | None:
+        """Go on with a spectrum of a value a line."""
+        count, column = self._count or 0, self._column
+        if (line := column.resume(self._kept, count)) is not None:
+            end = behind(self._kept, column.place, 1)
+            return Lost(column.place or end, f"{len(column.lines)} values in a column, then {line[:40]!r}; expected {count}")
+        return self._closed(count) if len(column.lines) == count else None
 
     def _closed(self, count: int) -> Took | Lost | None:
-        closing, place = self._grammar.end, self._place
+        closing, place = self._grammar.end, self._column.place
         while closing and bytes(self._kept[place : place + 1]) in (b"\r", b"\n"):
             place += 1
         if len(self._kept) < place + len(closing):
@@ -134,8 +145,22 @@ class Lines(Stream):
             early = self._kept.find(closing, 0, place)
             found = early + len(closing) if early >= 0 else place
             return Lost(found, f"a column of {count} values does not end with {closing!r}")
-        values = _numbers(self._lines)
-        return Lost(place, "a line of a column is no number") if values is None else self._whole(place + len(closing), values)
+        return self._read(place, len(closing))
+
+    def _read(self, place: int, closing: int) -> Took | Lost:
+        """Read the lines of a column, which end at ``place``; ``closing`` bytes follow them."""
+        lines, width = self._column.lines, self._grammar.width
+        cells = list(map(self._grammar.split, lines)) if width > 1 else [[line] for line in lines]
+        if (odd := next((at for at, cell in enumerate(cells) if len(cell) != width), None)) is not None:
+            return Lost(behind(self._kept, 0, odd + 1), f"{lines[odd][:40]!r} is no line of {width} numbers")
+        values = numbers([cell[-1] for cell in cells])
+        axis = numbers([cell[0] for cell in cells]) if width > 1 else None
+        if values is None or (width > 1 and axis is None):
+            return Lost(place, "a line of a column is no number")
+        if axis is not None and (turned := _turned(axis)):
+            why = f"an axis that goes from {axis[turned - 1]} to {axis[turned]}; expected one that rises or falls to its end"
+            return Lost(behind(self._kept, 0, turned), why)
+        return self._whole(place + closing, values)
 
     def _whole(self, length: int, values: Counts) -> Took | Lost:
         if why := self._scale.misfit(values):
@@ -143,7 +168,10 @@ class Lines(Stream):
         return Took(length, RawFrame(self._scale.turned(values), at=self._at, length=length))
 
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
-        """Return the lines of a frame, CR LF at their ends; raises :class:`SpectrumError` where the counts do not fit."""
+        """Return the lines of a frame, CR LF at their ends; raises :class:`SpectrumError` where the counts do not fit.
+
+        Pairs have the number of the value, from 0, as their axis.
+        """
         _ = fields
         if self._count is not None:
             same_length(counts, self._count)
@@ -152,20 +180,16 @@ class Lines(Stream):
             msg = "counts that are not finite; expected finite numbers"
             raise SpectrumError(msg)
         texts = [repr(value).encode() for value in values.tolist()]
+        separator = self._grammar.separator
         if self._grammar.layout == "row":
-            return self._grammar.separator.join(texts) + b"\r\n"
+            return separator.join(texts) + b"\r\n"
+        if self._grammar.layout == "pairs":
+            texts = [b"%d%b%b" % (place, separator, text) for place, text in enumerate(texts)]
         return b"".join(text + b"\r\n" for text in texts) + self._grammar.end
 
 
-def _numbers(texts: list[bytes]) -> Counts | None:
-    """Return the numbers, integers where all are written so; None where one is none or is not finite."""
-    if not texts or not all(map(_NUMERIC.fullmatch, texts)):
-        return None
-    try:
-        values = np.array([float(text) for text in texts])
-    except ValueError:
-        return None
-    if not np.isfinite(values).all():
-        return None
-    written_whole = not any(mark in text for text in texts for mark in (b".", b"e", b"E"))
-    return values.astype(np.int64) if written_whole and np.abs(values).max() < 2**53 else values
+def _turned(axis: Counts) -> int:
+    """Return the first place at which an axis does not go the way that most of it goes; 0 where all of it does."""
+    ways = np.sign(np.diff(axis))
+    wrong = np.flatnonzero((ways != np.median(ways)) | (ways == 0)) if ways.size else ways
+    return int(wrong[0]) + 1 if wrong.size else 0

@@ -68,6 +68,23 @@ def selected(pixels: int, mode: int, given: list[int]) -> int | None:
     return None
 
 
+def parameters(mode: int, first: int) -> int:
+    """Return how many words the parameters of a pixel mode are; ``first`` is the word behind the header."""
+    return min({EVERY_NTH: 1, RANGE: 3, LIST: 1 + first}.get(mode, 0), LISTED + 1)
+
+
+def announced(setup: Setup, fields: dict[str, int], given: list[int]) -> tuple[int, str]:
+    """Return how many points a header with these parameters announces, and why it cannot be; "" where it can."""
+    mode, flag = fields.get("pixel_mode", 0), fields.get("size_flag", 0)
+    count = selected(setup.pixels, mode, given)
+    if count is None or flag > 1 or (flag and (setup.compressed or setup.checksum)):
+        # How double words are compressed and summed is not documented.
+        expected = "expected pixel mode 0, 1, 3 or 4, and size flag 1 only without compression and checksum"
+        return 0, f"a header with pixel mode {mode} {given} and size flag {flag}; {expected}"
+    fields.update({f"pixel_{number}": value for number, value in enumerate(given)})
+    return count, ""
+
+
 class Ooi(Stream):
     """Frames, acknowledgements and refusals in binary mode."""
 
@@ -91,18 +108,13 @@ class Ooi(Stream):
         """Go on behind the header and the word after it, which may be the number of a list of pixels."""
         end, kept = self._header_end, self._kept
         fields = dict(zip(self._setup.header, words(kept, len(START), len(self._setup.header)), strict=True))
-        mode = fields.get("pixel_mode", 0)
-        extra = {EVERY_NTH: 1, RANGE: 3, LIST: 1 + words(kept, end, 1)[0]}.get(mode, 0)
-        start = end + 2 * min(extra, LISTED + 1)
+        start = end + 2 * parameters(fields.get("pixel_mode", 0), words(kept, end, 1)[0])
         if len(kept) < start:
             return None
-        given = words(kept, end, (start - end) // 2)
-        count, flag = selected(self._setup.pixels, mode, given), fields.get("size_flag", 0)
-        if count is None or flag > 1 or (flag and (self._setup.compressed or self._setup.checksum)):
-            # How double words are compressed and summed is not documented.
-            expected = "expected pixel mode 0, 1, 3 or 4, and size flag 1 only without compression and checksum"
-            return self._bad(start, f"a header with pixel mode {mode} {given} and size flag {flag}; {expected}")
-        fields.update({f"pixel_{number}": value for number, value in enumerate(given)})
+        count, why = announced(self._setup, fields, words(kept, end, (start - end) // 2))
+        if why:
+            return self._bad(start, why)
+        flag = fields.get("size_flag", 0)
         return self._compressed(start, count, fields) if self._setup.compressed else self._plain(start, count, 4 if flag else 2, fields)
 
     def _plain(self, start: int, count: int, size: int, fields: dict[str, int]) -> Took | Lost | None:
@@ -139,15 +151,19 @@ class Ooi(Stream):
 
         ``size_flag`` 1 sends double words; pixel modes other than 0 take their parameters from ``pixel_0``, ``pixel_1`` ….
         """
-        said = {name: int(value) for name, value in (fields or {}).items()}
-        given = [said[name] for name in sorted((name for name in said if name.startswith("pixel_") and name != "pixel_mode"), key=_number)]
-        same_length(counts, selected(self._setup.pixels, said.get("pixel_mode", 0), given) or 0)
-        wide = said.get("size_flag", 0) == 1
-        points = whole(counts, 0, 2**32 - 1 if wide else MAGIC)
+        head, points, wide = stated(self._setup, counts, fields or {})
         data = delta8.encode(points) if self._setup.compressed else points.astype(">u4" if wide else ">u2").tobytes()
-        head = [said.get(name, 0) for name in self._setup.header] + given
         made = START + np.array(head, ">u2").tobytes() + data + END.to_bytes(2, "big")
         return made + (checksum(points, compressed=self._setup.compressed).to_bytes(2, "big") if self._setup.checksum else b"")
+
+
+def stated(setup: Setup, counts: ArrayLike, fields: Mapping[str, int | str]) -> tuple[list[int], NDArray[np.int64], bool]:
+    """Return header and parameters, points, and whether these are double words; :class:`SpectrumError` where they do not fit."""
+    said = {name: int(value) for name, value in fields.items()}
+    given = [said[name] for name in sorted((name for name in said if name.startswith("pixel_") and name != "pixel_mode"), key=_number)]
+    same_length(counts, selected(setup.pixels, said.get("pixel_mode", 0), given) or 0)
+    wide = said.get("size_flag", 0) == 1
+    return [said.get(name, 0) for name in setup.header] + given, whole(counts, 0, 2**32 - 1 if wide else MAGIC), wide
 
 
 def checksum(points: ArrayLike, *, compressed: bool) -> int:

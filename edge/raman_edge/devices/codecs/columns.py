@@ -1,0 +1,87 @@
+"""Numbers as text, a value a line: read as far as the bytes go, and gone on with when more have come."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from raman_edge.devices.codecs.events import Counts
+
+LINE_END = re.compile(rb"[\r\n]")
+NUMBER = rb"-+.0-9eE \t"
+"""What numbers are written with."""
+PADDING = b"\0 \t\r\n"
+"""What stands around a line and is none of it."""
+_BLANK = re.compile(rb"[ \t]")
+_WRITTEN_BROKEN = re.compile(rb"[.eE]")
+
+
+class Column:
+    """The lines of one spectrum, blank ones apart."""
+
+    def __init__(self, place: int, characters: bytes = NUMBER) -> None:
+        """Begin at ``place`` of the data; lines of nothing but ``characters``, a class of :mod:`re`, are taken."""
+        self.lines: list[bytes] = []
+        self.place = place
+        """Where the next line begins."""
+        self._numeric = re.compile(rb"[%b]+" % characters)
+        self._all = re.compile(rb"[%b\r\n]*" % characters)
+
+    def resume(self, data: bytearray, count: int) -> bytes | None:
+        """Take whole lines until there are ``count``; returns the line that is no number, None where there is none."""
+        end = max(data.rfind(b"\n", self.place), data.rfind(b"\r", self.place)) + 1
+        if end <= self.place or len(self.lines) >= count:
+            return None
+        chunk = bytes(data[self.place : end])
+        if self._all.fullmatch(chunk) and not _BLANK.search(chunk):
+            self._take(chunk, count - len(self.lines))
+            return None
+        return self._look(chunk, count)
+
+    def _take(self, chunk: bytes, wanted: int) -> None:
+        """Take lines of which each is good and has no blanks in it."""
+        texts = chunk.split(None, wanted)
+        head = chunk[: len(chunk) - len(texts[wanted])] if len(texts) > wanted else chunk
+        self.lines += texts[:wanted]
+        # However many line ends follow, the last line is over with the first of them.
+        self.place += len(chunk) if len(texts) < wanted else len(head.rstrip(PADDING)) + 1
+
+    def _look(self, chunk: bytes, count: int) -> bytes | None:
+        """Take lines one by one."""
+        taken = 0
+        for part in LINE_END.split(chunk)[:-1]:
+            line = part.strip(PADDING)
+            if line and not self._numeric.fullmatch(line):
+                self.place += taken
+                return line
+            taken += len(part) + 1
+            if line:
+                self.lines.append(line)
+                if len(self.lines) == count:
+                    break
+        self.place += taken
+        return None
+
+
+def behind(data: bytearray, start: int, count: int) -> int:
+    """Return where the line after ``count`` lines with something on them begins, counted from ``start``."""
+    place = start
+    while count and (found := LINE_END.search(data, place)):
+        count -= bool(data[place : found.start()].strip(PADDING))
+        place = found.end()
+    return place
+
+
+def numbers(texts: list[bytes]) -> Counts | None:
+    """Return numbers whose bytes were looked at, integers where all are written so; None where one is none or is not finite."""
+    try:
+        values = np.array([float(text) for text in texts])
+    except ValueError:
+        return None
+    if not values.size or not np.isfinite(values).all():
+        return None
+    written_whole = not _WRITTEN_BROKEN.search(b" ".join(texts))
+    return values.astype(np.int64) if written_whole and np.abs(values).max() < 2**53 else values
