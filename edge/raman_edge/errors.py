@@ -5,7 +5,8 @@
     RamanEdgeError
     ├── ConfigError              a bad option, TOML file or recipe: where, got, expected
     ├── SourceError              a place spectra come from
-    │   ├── SourceUnavailable    cannot be opened: not found, busy, denied
+    │   ├── SourceUnavailable    cannot be opened: not found, denied, silent
+    │   │   └── SourceBusy       cannot be opened: another program has it
     │   └── SourceLost           was open, is gone
     ├── SpectrumError            an impossible axis or impossible counts
     │   └── FormatError          a file that is no spectrum: which line or byte, and why
@@ -50,6 +51,12 @@ class SourceError(RamanEdgeError):
 
 class SourceUnavailable(SourceError):
     """The source cannot be opened: it is not there, busy, or not ours to read."""
+
+
+class SourceBusy(SourceUnavailable):
+    """The source is there, and another program has it."""
+
+    exit_code = 75
 
 
 class SourceLost(SourceError):

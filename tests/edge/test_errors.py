@@ -16,7 +16,7 @@ def test_every_error_hangs_on_the_root(error: type[RamanEdgeError]) -> None:
     """One except clause in the command line catches all of them, and knows what to end with."""
     assert issubclass(error, RamanEdgeError)
     assert error.__doc__
-    assert error.exit_code in {65, 69, 70, 73, 78}
+    assert error.exit_code in {65, 69, 70, 73, 75, 78}
 
 
 def test_exit_codes_are_the_documented_ones() -> None:
@@ -25,6 +25,7 @@ def test_exit_codes_are_the_documented_ones() -> None:
     configuration = {"ConfigError", "ModelError", "CardError", "ProbeMismatch", "LibraryError", "CalibrationError"}
     assert {name for name, code in codes.items() if code == 65} == {"SpectrumError", "FormatError", "NoSuchRecord"}
     assert {name for name, code in codes.items() if code == 69} == {"SourceError", "SourceUnavailable", "SourceLost"}
+    assert {name for name, code in codes.items() if code == 75} == {"SourceBusy"}
     assert {name for name, code in codes.items() if code == 73} == {"JournalError", "JournalUnavailable", "OutputError", "SinkError"}
     assert {name for name, code in codes.items() if code == 78} == configuration
 

@@ -1,0 +1,220 @@
+"""What is asked of a device: that it is set as wanted, and then one spectrum after the other."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from raman_edge.devices import codecs, requests
+from raman_edge.devices.exposure import Exposure
+from raman_edge.devices.requests import UNITS, Wanted
+from raman_edge.devices.session.answers import Trouble
+from raman_edge.devices.session.measurement import Measurement
+from raman_edge.devices.session.stream import Stream
+from raman_edge.devices.session.wire import SLICE_S
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from datetime import datetime
+
+    from raman_edge.devices.codecs.events import RawFrame
+    from raman_edge.devices.exposure import Instrument
+    from raman_edge.devices.session.lights import Lights
+    from raman_edge.devices.session.wire import Wire
+
+LISTEN_S = 4.0
+"""How long a device that sends by itself is listened to at every rate, s."""
+UNKNOWN_S = 10.0
+"""How long a spectrum may take where nobody knows the exposure, s."""
+
+
+class Asking:
+    """What is wanted of the device, what it was told, and the spectrum that is on its way."""
+
+    def __init__(self, wire: Wire, lights: Lights, wanted: Wanted) -> None:
+        self._wire, self._lights, self._wanted = wire, lights, wanted
+        self._commands = wire.profile.commands
+        self._streaming = self._commands.acquire is None
+        self._decoder = codecs.of(wire.profile.frame, streaming=self._streaming)
+        self.renew()
+
+    def renew(self) -> None:
+        """Forget what the device was told, as after it was opened."""
+        self._told: Wanted | None = None
+        self._asked = self._wanted
+        self._coming: Measurement | Stream | None = None
+        self._late = False
+        self._mixed = False
+        self._discard = 0
+        self.around = ""
+        """What was broken around the last spectrum; "" is nothing."""
+        self.repeating = False
+        """Whether the device is sending the last spectrum once more."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether no spectrum is on its way."""
+        return self._coming is None
+
+    @property
+    def exposure_s(self) -> float | None:
+        """What is wanted, s; None where the device cannot be told."""
+        return self._seconds(self._wanted)
+
+    def want(self, wanted: Wanted) -> None:
+        """Measure like this from now on; what is on its way is not given any more."""
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._mixed = True
+
+    def light(self, *, on: bool) -> None:
+        """Measure with the sample's light, or without; what is on its way is not given any more."""
+        if on == self._lights.lit:
+            return
+        self._lights.lit = on
+        self._mixed = True
+        self._discard = max(self._discard, int(self._streaming))  # the one that is being sent may hold both
+
+    def step(self, timeout_s: float) -> RawFrame | Trouble | None:
+        """Go on for at most so long; what is wrong has been counted. Raises :class:`SourceLost`."""
+        if self._coming is None or (self._streaming and (self._mixed or not self._settled)):
+            if not self.repeating and (trouble := self._settle()) is not None:
+                return trouble
+            self._coming = self._begin()
+        result = self._coming.step(timeout_s)
+        if isinstance(result, Trouble):
+            return self._ended(self._coming, result)
+        if result is not None:
+            self.around = self._coming.faults[0].why if self._coming.faults else ""
+            self._late = self.repeating = False
+            self._coming = None if isinstance(self._coming, Measurement) else self._coming
+        return result
+
+    def stale(self) -> bool:
+        """Whether the spectrum that has come still has the settings before."""
+        if self._mixed:
+            self._mixed = False
+            return True
+        self._discard -= 1
+        return self._discard >= 0
+
+    def exposure(self, frame: RawFrame, instrument: Instrument, taken_at: datetime) -> Exposure:
+        """Return a spectrum with what was asked for."""
+        seconds = self._seconds(self._asked)
+        if seconds is None:
+            with suppress(ValueError):
+                seconds = float(frame.fields.get("exposure_s", 0)) or None
+        return Exposure(frame, instrument, taken_at, seconds, self._asked.averages, dark=not self._lights.lit)
+
+    def halt(self) -> None:
+        """End what is on its way, as far as the device can be told. Raises :class:`SourceLost`."""
+        coming, self._coming = self._coming, None
+        if isinstance(coming, Stream) and self._commands.stop is not None:
+            self._wire.send(requests.request(self._wire.profile, "stop", self._asked))
+            self._wire.quiet()
+        elif isinstance(coming, Stream):
+            self._wire.drop()
+        elif isinstance(coming, Measurement) and self._commands.abort is not None:
+            self._wire.ask("abort")
+
+    def listen(self, tried: tuple[int, ...]) -> Generator[None, None, bool]:
+        """Leave the port at the rate at which spectra can be read; False where that is none."""
+        for rate in tried:
+            self._wire.port.set_baud(rate)
+            self._wire.drop()
+            coming = self._begin()
+            until = self._wire.clock.now() + LISTEN_S + (0 if self._streaming else self._expected_s)
+            result: RawFrame | Trouble | None = None
+            while not isinstance(result, Trouble) and self._wire.clock.now() < until:
+                yield
+                if result is not None:
+                    return True
+                result = coming.step(SLICE_S)
+            self._wire.quiet()
+        return False
+
+    @property
+    def _settled(self) -> bool:
+        return self._told == self._wanted and self._lights.settled
+
+    def _settle(self) -> Trouble | None:
+        """Tell the device what has changed since it was told last."""
+        self.halt()
+        if self._told != self._wanted:
+            if (trouble := self._tell(self._told, self._wanted)) is not None:
+                return trouble
+            self._told = self._wanted
+            self._discard = max(self._discard, self._discards)
+        if not self._lights.settled:
+            if (trouble := self._lights.apply()) is not None:
+                return trouble
+            self._discard = max(self._discard, self._discards)
+        self._mixed = False
+        return None
+
+    def _tell(self, told: Wanted | None, wanted: Wanted) -> Trouble | None:
+        new = {
+            "set_integration": told is None or told.integration != wanted.integration,
+            "set_averages": told is None or told.averages != wanted.averages,
+        }
+        for name, changed in new.items():
+            if changed and getattr(self._commands, name) is not None:
+                said = self._wire.ask(name, wanted)
+                if isinstance(said, Trouble):
+                    self._told = None
+                    return said
+        return None
+
+    def _begin(self) -> Measurement | Stream:
+        profile = self._wire.profile
+        if self.repeating:
+            return Measurement(self._wire, self._decoder, requests.request(profile, "repeat"), 0.0)
+        self._asked = self._wanted
+        if self._commands.acquire is not None:
+            return Measurement(self._wire, self._decoder, requests.request(profile, "acquire", self._asked), self._expected_s)
+        if self._commands.start is not None:
+            expected = None if profile.integration is None else self._expected_s
+            return Stream(self._wire, self._decoder, requests.request(profile, "start", self._asked), expected)
+        return Stream(self._wire, self._decoder)
+
+    def _ended(self, coming: Measurement | Stream, trouble: Trouble) -> Trouble | None:
+        """Count what went wrong, and decide how to go on; None where it is no news."""
+        repeated, self.repeating = self.repeating, False
+        if isinstance(coming, Stream):
+            self._coming = coming if trouble.kind == "bad" else None
+        elif self._mixed and trouble.kind == "bad":
+            self._coming = None
+            self._wire.tally.add("stale")
+            return None
+        else:
+            self._wire.tally.add("dropped_bytes", sum(fault.dropped for fault in coming.faults))
+            self._go_on(coming, trouble, repeated=repeated)
+        self._wire.count(trouble)
+        return trouble
+
+    def _go_on(self, coming: Measurement, trouble: Trouble, *, repeated: bool) -> None:
+        """Wait once more for what is late, have what was broken sent again, or ask anew."""
+        patient = self._commands.abort is None and self._lights.laser is None
+        if trouble.kind == "silent" and patient and not self._late:
+            self._late = True
+            coming.extend()
+            return
+        self._late = False
+        if trouble.kind == "silent":
+            self.halt()
+        self._coming = None
+        self.repeating = trouble.kind == "bad" and self._commands.repeat is not None and not repeated
+
+    @property
+    def _discards(self) -> int:
+        facts = self._wire.profile.integration
+        return 0 if facts is None else facts.discard_after_change
+
+    @property
+    def _expected_s(self) -> float:
+        seconds = self._seconds(self._asked)
+        return UNKNOWN_S if seconds is None else seconds * self._asked.averages
+
+    def _seconds(self, wanted: Wanted) -> float | None:
+        facts = self._wire.profile.integration
+        return None if facts is None else (wanted.integration or facts.default) / UNITS[facts.unit]
