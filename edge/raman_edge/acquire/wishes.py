@@ -1,0 +1,76 @@
+"""What other threads want of a bench, until it comes to it."""
+
+from __future__ import annotations
+
+import threading
+
+
+class Wishes:
+    """Set by any thread, taken by the one that measures."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+        self._triggers = 0
+        self._dark = False
+        self._exposure_s: float | None = None
+        self.paused = False
+        self.ended = False
+
+    def trigger(self) -> None:
+        """Want one more spectrum, or say that what was asked for is done."""
+        with self._lock:
+            self._triggers += 1
+        self._news.set()
+
+    def dark(self) -> None:
+        """Want a dark."""
+        self._dark = True
+        self._news.set()
+
+    def exposure(self, seconds: float) -> None:
+        """Want another exposure, s."""
+        self._exposure_s = seconds
+        self._news.set()
+
+    def pause(self, *, on: bool) -> None:
+        """Want nothing for a while, or to go on."""
+        self.paused = on
+        self._news.set()
+
+    def end(self) -> None:
+        """Want the end."""
+        self.ended = True
+        self._news.set()
+
+    @property
+    def pending(self) -> bool:
+        """Whether a dark or another exposure is wanted."""
+        return self._dark or self._exposure_s is not None
+
+    @property
+    def triggered(self) -> bool:
+        """Whether a trigger waits."""
+        return self._triggers > 0
+
+    def take_trigger(self) -> bool:
+        """Use up one trigger; False where there is none."""
+        with self._lock:
+            there = self._triggers > 0
+            self._triggers -= there
+        return there
+
+    def take_dark(self) -> bool:
+        """Whether a dark is wanted; it is no more then."""
+        wanted, self._dark = self._dark, False
+        return wanted
+
+    def take_exposure(self) -> float | None:
+        """Return the exposure that is wanted, s; it is no more then."""
+        wanted, self._exposure_s = self._exposure_s, None
+        return wanted
+
+    def wait(self, seconds: float) -> None:
+        """Wait for a wish, at most so long."""
+        self._news.wait(seconds)
+        self._news.clear()

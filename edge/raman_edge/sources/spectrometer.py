@@ -1,0 +1,114 @@
+"""Spectra from an instrument: a bench in a thread of its own, read one spectrum at a time."""
+
+from __future__ import annotations
+
+import threading
+from queue import Empty, Full, Queue
+from typing import TYPE_CHECKING
+
+from raman_edge.acquire.bench import Bench, silent
+from raman_edge.sources import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Self
+
+    from raman_edge.acquire.bench import Note, Prompt
+    from raman_edge.acquire.plan import Plan
+    from raman_edge.devices.exposure import Spectrometer
+    from raman_edge.spectrum import Fault, Spectrum
+
+AHEAD = 2
+"""Values that wait for whoever reads; then the instrument waits."""
+PULSE_S = 1.0
+"""Between two signs of life, s."""
+FULL_S = 0.25
+"""How often the thread that measures looks whether to stop while nobody reads, s."""
+PATIENCE_S = 30.0
+"""How long it may take to end, s: the rest of an exposure that nothing interrupts."""
+
+
+class _End:
+    """Stands behind the last value."""
+
+
+class SpectrometerSource:
+    """What ``spectrometer`` measures as ``plan`` says; :attr:`bench` takes what keys and other threads want.
+
+    Nothing that was measured is dropped while it runs: where answers take longer than exposures, :data:`AHEAD` values
+    wait, then the instrument does, and a spectrum is never older than those. What waits when ``stop`` is set is not
+    given any more, and ``note`` is told how much that is.
+    """
+
+    def __init__(
+        self,
+        spectrometer: Spectrometer,
+        plan: Plan,
+        *,
+        stop: threading.Event | None = None,
+        note: Note = silent,
+        prompt: Prompt | None = None,
+    ) -> None:
+        self._spectrometer = spectrometer
+        self._stop = stop or threading.Event()
+        self._note = note
+        self.bench = Bench(spectrometer, plan, stop=self._stop, note=note, prompt=prompt)
+        self._waiting: Queue[Spectrum | Fault | _End] = Queue(AHEAD)
+        self._failure: Exception | None = None
+        self._has_ended, self._is_closing = False, False
+        self._unread = 0
+        self._thread = threading.Thread(target=self._measure, name="spectrometer", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._spectrometer.__enter__()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._is_closing = True
+        self.bench.end()
+        self._thread.join(PATIENCE_S)
+        self._spectrometer.__exit__(*exc)
+        while not self._waiting.empty():
+            self._unread += not isinstance(self._waiting.get_nowait(), _End)
+        if self._unread:
+            self._note(f"{self._unread} spectra or faults were measured and are not answered, because it was stopped")
+
+    def __iter__(self) -> Iterator[Batch]:
+        while not self._has_ended and not self._stop.is_set():
+            try:
+                value = self._waiting.get(timeout=PULSE_S)
+            except Empty:
+                yield Batch()
+                continue
+            if isinstance(value, _End):
+                self._has_ended = True
+            elif self._stop.is_set():
+                self._unread += 1
+            else:
+                yield Batch((value,))
+        if self._failure is not None and self._has_ended:
+            raise self._failure
+
+    def _measure(self) -> None:
+        """Run the bench to its end; what it raises is raised again where the values are read."""
+        try:
+            for value in self.bench:
+                if value is not None and not self._give(value):
+                    self._unread += 1
+                    break
+        except Exception as error:  # noqa: BLE001 - nobody else would see it
+            self._failure = error
+        self._give(_End())
+
+    def _give(self, value: Spectrum | Fault | _End) -> bool:
+        """Put a value where it is read from, as soon as there is room; False where nobody reads any more."""
+        while not self._is_closing:
+            try:
+                self._waiting.put(value, timeout=FULL_S)
+            except Full:
+                if self._stop.is_set():
+                    return False
+                continue
+            return True
+        return False
