@@ -27,6 +27,7 @@ COMMANDS = {
     "learn": "a new material from one spectrum, without training",
     "calibrate": "an instrument's wavenumber axis, by a standard of known lines",
     "journal": "what was said",
+    "report": "a page about a result, to file or print",
     "deliver": "what was said, to files, a broker or a pipe",
     "devices": "serial spectrometers as pages of facts",
     "model": "what runs here, whether to trust it, how fast it is",

@@ -1,0 +1,35 @@
+"""Many results at one look: a small plot and the answer of each, linked to its page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from raman_edge.page import figure, words
+from raman_edge.page.markup import NOTHING, Html, datum, tag
+from raman_edge.record import Result
+from raman_edge.ui.look import UNICODE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from raman_edge.page.subject import Subject
+
+ORDER = ("match", "ambiguous", "unknown", "rejected", "fault")
+
+
+def sheet(subjects: Sequence[Subject]) -> Iterator[Html]:
+    """Give the heading, the counts, and one card a result."""
+    counts = Counter(words.decision(subject.record) for subject in subjects)
+    yield tag("h1", f"{len(subjects)} results")
+    yield tag("p", ", ".join(f"{counts[kind]} {kind}" for kind in ORDER if counts[kind]))
+    yield tag("nav", *(_card(subject) for subject in subjects), class_="sheet")
+
+
+def _card(subject: Subject) -> Html:
+    said, spectrum = subject.record, subject.held.spectrum
+    kind = words.decision(said)
+    drawn = figure.small(subject, spectrum) if spectrum is not None else tag("div", "no spectrum", class_="none")
+    score = tag("span", f"{said.matches[0].score:.0%}", class_="score") if isinstance(said, Result) and kind == "match" else NOTHING
+    head = tag("strong", tag("span", UNICODE.sign[kind], class_=kind), " ", datum(words.title(said)))
+    return tag("a", drawn, tag("div", head, " ", score), tag("small", datum(words.file_name(said.source))), href=f"#{subject.anchor}")
