@@ -39,10 +39,12 @@ class Answers:
 
     def before(self, asked: Asked) -> bytes:
         """Return what comes before the integration: the echo and that the request was understood."""
+        if self.obp:
+            return b""
         frame = self._profile.frame
-        if self.obp or (isinstance(frame, Codec) and frame.name == "ooi"):
-            return b""  # of ooi the acknowledgement is a frame's first byte
-        return (asked.data if frame.echo else b"") + literal(frame.ack)
+        # Of ooi the acknowledgement is a frame's first byte.
+        ack = b"" if isinstance(frame, Codec) and frame.name == "ooi" else literal(frame.ack)
+        return (asked.data if frame.echo else b"") + ack
 
     @property
     def ready(self) -> bytes:

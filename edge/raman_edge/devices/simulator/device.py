@@ -15,7 +15,7 @@ import numpy as np
 
 from raman_edge.devices import codecs
 from raman_edge.devices.frame import Codec
-from raman_edge.devices.requests import UNITS
+from raman_edge.devices.requests import UNITS, units
 from raman_edge.devices.simulator import faults as going_wrong
 from raman_edge.devices.simulator.answers import Answers, header
 from raman_edge.devices.simulator.understanding import Asked, Reader
@@ -89,6 +89,19 @@ class Device:
         self._order = count()
         for text in faults:
             self.fault(text)
+        self.power_cycle()
+
+    def begin(self, *, baud: int | None = None, exposure_s: float | None = None, serial: str | None = None) -> None:
+        """Wake with another rate, exposure (s) or serial number than the page's; :class:`ConfigError` where it cannot."""
+        if baud is not None and baud not in self.profile.serial.baud:
+            rates = ", ".join(map(str, self.profile.serial.baud))
+            msg = f"got {baud} baud, {self.profile.device.id} has {rates}"
+            raise ConfigError(msg)
+        if exposure_s is not None and self.profile.integration is not None:
+            exposure_s = units(self.profile, exposure_s) / UNITS[self.profile.integration.unit]
+        self.wakes_at = baud or self.wakes_at
+        self.first_exposure_s = exposure_s or self.first_exposure_s
+        self.answers.serial_number = self.answers.serial_number if serial is None else going_wrong.serial_number(serial)
         self.power_cycle()
 
     def power_cycle(self) -> None:

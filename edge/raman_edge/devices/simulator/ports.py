@@ -66,18 +66,21 @@ class PtyAt:
         if link is not None and link.exists() and not link.is_symlink():
             msg = f"{str(link)!r} is there and is no link: it is not replaced; give another --link"
             raise ConfigError(msg)
-        self._folder = None if link else tempfile.mkdtemp(prefix="raman-edge-")
-        self._link = link or Path(self._folder or "") / NAME
+        self._link = link
+        self._folder: Path | None = None
 
     @property
     def port(self) -> str:
-        """The link."""
-        return str(self._link)
+        """The link; in a temporary folder only once it is plugged in."""
+        return str(self._link or NAME)
 
     def plug(self, baud: int) -> PtyPort:
         """Open a pseudo-terminal and let the link stand for it, at one stroke."""
         from raman_edge.devices.simulator.ptys import PtyPort  # noqa: PLC0415 - termios, which Windows has not
 
+        if self._link is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="raman-edge-"))
+            self._link = self._folder / NAME
         port = PtyPort(self._link, baud)
         part = self._link.with_name(f".{self._link.name}.{os.getpid()}")
         try:
@@ -92,11 +95,10 @@ class PtyAt:
     def clear(self) -> None:
         """Remove the link, and the folder that was made for it."""
         with contextlib.suppress(OSError):
-            if self._link.is_symlink():
+            if self._link is not None and self._link.is_symlink():
                 self._link.unlink()
-        if self._folder:
-            with contextlib.suppress(OSError):
-                Path(self._folder).rmdir()
+            if self._folder is not None:
+                self._folder.rmdir()
 
 
 @dataclass(slots=True)

@@ -99,6 +99,11 @@ class Simulated:
         return self._at.port
 
     @property
+    def running(self) -> bool:
+        """Whether it still answers: False where something unforeseen has ended it."""
+        return self._thread.is_alive()
+
+    @property
     def frames(self) -> int:
         """Spectra sent so far, those that were damaged included."""
         return self.device.frames
