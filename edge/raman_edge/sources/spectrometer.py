@@ -23,7 +23,7 @@ AHEAD = 2
 PULSE_S = 1.0
 """Between two signs of life, s."""
 FULL_S = 0.25
-"""How often the thread that measures looks whether to stop while nobody reads, s."""
+"""How often the thread that measures looks whether anybody still reads, s."""
 PATIENCE_S = 30.0
 """How long it may take to end, s: the rest of an exposure that nothing interrupts."""
 
@@ -33,11 +33,11 @@ class _End:
 
 
 class SpectrometerSource:
-    """What ``spectrometer`` measures as ``plan`` says; :attr:`bench` takes what keys and other threads want.
+    """What ``spectrometer``, which is open, measures as ``plan`` says; :attr:`bench` takes what keys and other threads want.
 
-    Nothing that was measured is dropped while it runs: where answers take longer than exposures, :data:`AHEAD` values
-    wait, then the instrument does, and a spectrum is never older than those. What waits when ``stop`` is set is not
-    given any more, and ``note`` is told how much that is.
+    Nothing that was measured is dropped: where answers take longer than exposures, :data:`AHEAD` values wait, then the
+    instrument does. What was given and is not done is given again when it is iterated once more, as after a while
+    without a journal. What was measured before ``stop`` is set is still given. ``note`` is told of what is left all the same.
     """
 
     def __init__(
@@ -56,11 +56,10 @@ class SpectrometerSource:
         self._waiting: Queue[Spectrum | Fault | _End] = Queue(AHEAD)
         self._failure: Exception | None = None
         self._has_ended, self._is_closing = False, False
-        self._unread = 0
+        self._under_way: list[Spectrum | Fault] = []
         self._thread = threading.Thread(target=self._measure, name="spectrometer", daemon=True)
 
     def __enter__(self) -> Self:
-        self._spectrometer.__enter__()
         self._thread.start()
         return self
 
@@ -68,14 +67,16 @@ class SpectrometerSource:
         self._is_closing = True
         self.bench.end()
         self._thread.join(PATIENCE_S)
-        self._spectrometer.__exit__(*exc)
+        left = len(self._under_way)
         while not self._waiting.empty():
-            self._unread += not isinstance(self._waiting.get_nowait(), _End)
-        if self._unread:
-            self._note(f"{self._unread} spectra or faults were measured and are not answered, because it was stopped")
+            left += not isinstance(self._waiting.get_nowait(), _End)
+        if left:
+            self._note(f"{left} spectra or faults were measured and are not answered, because it was stopped")
 
     def __iter__(self) -> Iterator[Batch]:
-        while not self._has_ended and not self._stop.is_set():
+        for again in tuple(self._under_way):
+            yield self._batch(again)
+        while not self._has_ended:
             try:
                 value = self._waiting.get(timeout=PULSE_S)
             except Empty:
@@ -83,32 +84,31 @@ class SpectrometerSource:
                 continue
             if isinstance(value, _End):
                 self._has_ended = True
-            elif self._stop.is_set():
-                self._unread += 1
             else:
-                yield Batch((value,))
-        if self._failure is not None and self._has_ended:
+                self._under_way.append(value)
+                yield self._batch(value)
+        if self._failure is not None:
             raise self._failure
+
+    def _batch(self, value: Spectrum | Fault) -> Batch:
+        return Batch((value,), done=lambda _: self._under_way.remove(value))
 
     def _measure(self) -> None:
         """Run the bench to its end; what it raises is raised again where the values are read."""
         try:
             for value in self.bench:
-                if value is not None and not self._give(value):
-                    self._unread += 1
-                    break
+                if value is not None:
+                    self._give(value)
         except Exception as error:  # noqa: BLE001 - nobody else would see it
             self._failure = error
         self._give(_End())
 
-    def _give(self, value: Spectrum | Fault | _End) -> bool:
-        """Put a value where it is read from, as soon as there is room; False where nobody reads any more."""
-        while not self._is_closing:
+    def _give(self, value: Spectrum | Fault | _End) -> None:
+        """Put a value where it is read from, as soon as there is room or nobody will read any more."""
+        while True:
             try:
                 self._waiting.put(value, timeout=FULL_S)
             except Full:
-                if self._stop.is_set():
-                    return False
-                continue
-            return True
-        return False
+                if not self._is_closing:
+                    continue
+            return
