@@ -83,7 +83,8 @@ WIRES = (
     Wire("fixed-md5", lambda: framed(Check("md5"), whole=True), proven=True),
     Wire("delimited", lambda: Delimited(PIXELS, Words("u16le"), TEENSY, CRC8), proven=True, fields={"counter": 12, "exposure": "0.05"}),
     Wire("delimited-text", lambda: Delimited(PIXELS, Words("u16le"), TEENSY_TEXT, Check("values")), proven=True, fields={"counter": 3}),
-    Wire("delimited-text-crc", lambda: Delimited(PIXELS, Words("u16be"), replace(TEENSY_TEXT, check="CRC"), CRC8), proven=True),
+    # A changed digit changes both bytes of a word, which a code of eight bits misses once in 256 times.
+    Wire("delimited-text-crc", lambda: Delimited(PIXELS, Words("u16be"), replace(TEENSY_TEXT, check="CRC"), CRC8)),
     Wire("lines-row", lambda: Lines(Grammar(PIXELS, error=b"###")), 1023),
     Wire("lines-space", lambda: Lines(Grammar(PIXELS, separator=b" ", comment=b"#")), 10**6),
     Wire("lines-column", lambda: Lines(Grammar(PIXELS, "column")), synced=False),
