@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from raman_edge.devices import requests
 from raman_edge.devices.exposure import Exposure, LinkStatus
-from raman_edge.devices.port import REAL, Clock
+from raman_edge.devices.port import REAL, Clock, Port
 from raman_edge.devices.session import identity, rates
 from raman_edge.devices.session.answers import Trouble
 from raman_edge.devices.session.asking import LISTEN_S, Asking
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from raman_edge.devices.codecs.events import RawFrame
     from raman_edge.devices.exposure import Instrument, State
-    from raman_edge.devices.profile import Profile
+    from raman_edge.devices.profile import Profile, Serial
 
 BREATH_S = 1.0
 """How long :meth:`SerialSpectrometer.expose` waits before it gives a sign of life, s."""
@@ -48,6 +48,8 @@ class World:
     clock: Clock = REAL
     chance: Callable[[], float] = random.random
     """0 to 1, evenly."""
+    plug: Callable[[str, Serial, Clock], Port] = Port
+    """Makes the port, such as one that remembers what is said over it."""
 
 
 class SerialSpectrometer:
@@ -77,7 +79,7 @@ class SerialSpectrometer:
         self._profile, self._where, self._world = profile, where, world or World()
         self._averages, self._baud, self._save = averages, baud, save_baud
         self._stop = stop or threading.Event()
-        self._wire = Wire(profile, where, clock=self._world.clock)
+        self._wire = Wire(profile, where, clock=self._world.clock, plug=self._world.plug)
         self._lights = Lights(self._wire, armed=armed(profile, laser=laser))
         self._asking = Asking(self._wire, self._lights, requests.wanted(profile, exposure_s, averages))
         self._state: State = "absent"

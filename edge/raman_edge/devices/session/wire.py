@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from raman_edge.devices.commands import Command
     from raman_edge.devices.port import Clock
-    from raman_edge.devices.profile import Profile
+    from raman_edge.devices.profile import Profile, Serial
     from raman_edge.devices.requests import Wanted
 
 SLICE_S = 0.1
@@ -33,9 +33,16 @@ ENDLESS_S = 5.0
 class Wire:
     """A profile spoken over a port."""
 
-    def __init__(self, profile: Profile, where: str, tally: Tally | None = None, clock: Clock = REAL) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        where: str,
+        tally: Tally | None = None,
+        clock: Clock = REAL,
+        plug: Callable[[str, Serial, Clock], Port] = Port,
+    ) -> None:
         self.profile, self.clock = profile, clock
-        self.port = Port(where, profile.serial, clock)
+        self.port = plug(where, profile.serial, clock)
         self.tally = tally or Tally()
 
     @property
