@@ -204,10 +204,8 @@ class Bench:
 
     def _meet(self, exposure: Exposure) -> Events:
         """Take an exposure to where it belongs: the dark, the search, the spectrum."""
-        belongs, dark = self._dark_run.feed(exposure)
-        if dark is not None:
-            self._use(dark)
-        if belongs or not self._is_worth(exposure):
+        self._use(self._dark_run.feed(exposure))
+        if exposure.dark or not self._is_worth(exposure):
             return
         if self._group and not average.same(self._group[0], exposure):
             self._note(f"{len(self._group)} exposures are dropped: the instrument or its exposure is another one now")
@@ -280,7 +278,7 @@ class Bench:
         return None
 
     def _take_dark(self, *, wanted: bool = False) -> Events:
-        """Take the exposures of a dark, and the first one with light again, which completes it."""
+        """Take the exposures of a dark, with the light off or a hand in the beam."""
         self._doing = "dark"
         by_itself = self._spectrometer.light(on=False)
         if not by_itself:
@@ -297,20 +295,14 @@ class Bench:
         if not by_itself:
             yield from self._ask(LIGHT_AGAIN)
         self._spectrometer.light(on=True)
-        while len(self._dark_run) and not self._is_over:
-            got = yield from self._next()
-            if got is not None:
-                _, dark = self._dark_run.feed(got)
-                if dark is not None:
-                    self._use(dark)
+        self._use(self._dark_run.close())
 
     def _expose_dark(self) -> Events:
         enough = length(self._plan.averages)
         while len(self._dark_run) < enough and not self._is_over:
             got = yield from self._next()
             if got is not None and not got.dark:
-                self._held = got
-                self._is_without = True
+                self._held, self._is_without = got, True
                 self._note("no dark comes when one is asked for, as of a recording that has none: none is subtracted")
                 return
             if got is not None:
@@ -328,7 +320,10 @@ class Bench:
         instrument = self._spectrometer.instrument
         return (instrument.dark if instrument is not None else profile.Dark()).prompt
 
-    def _use(self, dark: Dark) -> None:
+    def _use(self, dark: Dark | None) -> None:
+        """Subtract a dark from now on, and keep it where that is planned; None changes nothing."""
+        if dark is None:
+            return
         self._dark, self._doubted, self._is_without = dark, "", False
         if self._plan.save_dark is not None:
             darks.write(dark, self._plan.save_dark)

@@ -1,4 +1,4 @@
-"""Which exposures make a dark: a function of their order alone, so that a recording makes the same ones."""
+"""Which exposures make a dark: those that follow on each other without light, whoever asked for them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,11 @@ LEAST = 3
 
 def length(averages: int) -> int:
     """Return how many exposures to take for the dark of spectra that are means of ``averages``."""
-    return max(LEAST, averages) + 1
+    return max(LEAST, averages)
 
 
 class DarkRun:
-    """Dark exposures that follow on each other.
-
-    The first one, and the first one with light again, may have begun before the light changed, as those of an
-    instrument that sends without being asked: they are dropped.
-    """
+    """Dark exposures in a row; the first one with light again ends it, so that a recording gives the same darks."""
 
     def __init__(self) -> None:
         self._run: list[Exposure] = []
@@ -32,17 +28,19 @@ class DarkRun:
     def __len__(self) -> int:
         return len(self._run)
 
-    def feed(self, exposure: Exposure) -> tuple[bool, Dark | None]:
-        """Take the next exposure: whether it belongs to the dark, so that it is none of the sample; and the dark that it completes.
+    def feed(self, exposure: Exposure) -> Dark | None:
+        """Take the next exposure, dark or not; return the dark that is complete by it.
 
         Raises :class:`raman_edge.errors.SpectrumError` where the frames give none; the run is over then, too.
         """
-        if exposure.dark:
-            if self._run and not average.same(self._run[0], exposure):
-                self._run.clear()
-            self._run.append(exposure)
-            return True, None
-        if not self._run:
-            return False, None
+        if not exposure.dark:
+            return self.close()
+        if self._run and not average.same(self._run[0], exposure):
+            self._run.clear()
+        self._run.append(exposure)
+        return None
+
+    def close(self) -> Dark | None:
+        """Return the dark of what there is; None where that is nothing."""
         run, self._run = self._run, []
-        return True, darks.of(run[1:] or run)
+        return darks.of(run) if run else None
