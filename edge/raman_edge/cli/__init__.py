@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "watch": "identify what lands in a folder, exactly once",
+    "serial": "measure with a spectrometer and identify, live",
     "identify": "identify files once, for scripts",
     "demo": "the whole thing with a simulated spectrometer and the embedded model",
     "learn": "a new material from one spectrum, without training",

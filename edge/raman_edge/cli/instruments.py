@@ -1,0 +1,86 @@
+"""Which instrument a command measures with: options, and the spectrometer that they name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.cli import options as shared
+from raman_edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    import argparse
+    from threading import Event
+
+    from raman_edge.devices.exposure import Spectrometer
+    from raman_edge.devices.profile import Profile
+
+AUTO = "auto"
+"""Exposure that is searched."""
+
+
+def add_instrument(parser: argparse.ArgumentParser) -> None:
+    """Add the port, and how to talk to what is on it."""
+    parser.add_argument(
+        "port",
+        metavar="PORT",
+        help="/dev/ttyUSB0, /dev/serial/by-id/…, COM3, usb:VID:PID[:SERIAL], socket://HOST:PORT; ocean: or ocean:SERIAL for an Ocean "
+        "instrument on USB (extra usb). `raman-edge devices ports` lists what is here",
+    )
+    parser.add_argument(
+        "--profile",
+        metavar="NAME|FILE",
+        help="the instrument's page of facts: one that ships (`raman-edge devices list`) or a file of your own; "
+        "default: the one that names the USB device on that port",
+    )
+    parser.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="have the instrument change to this rate")
+    parser.add_argument("--save-baud", action="store_true", help="and keep it over a loss of power")
+    parser.add_argument("--arm-laser", action="store_true", help="let this program switch the laser on; it is off at every end and fault")
+
+
+def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
+    """Return what the options name, not yet open; :class:`ConfigError` for what it cannot do."""
+    from raman_edge.devices.ports import OCEAN  # noqa: PLC0415 - with msgspec
+
+    exposure_s = None if options.exposure in {None, AUTO} else options.exposure
+    if options.port.startswith(OCEAN):
+        _refuse_line_options(options)
+        from raman_edge.devices.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
+
+        return OceanSpectrometer(options.port, exposure_s)
+    from raman_edge.devices.session import SerialSpectrometer  # noqa: PLC0415 - pyserial
+
+    return SerialSpectrometer(
+        profile_of(options.port, options.profile),
+        options.port,
+        exposure_s=exposure_s,
+        baud=options.baud,
+        save_baud=options.save_baud,
+        laser=options.arm_laser,
+        stop=stop,
+    )
+
+
+def profile_of(port: str, named: str | None) -> Profile:
+    """Return the profile that is named, else the only one that names the USB device on that port."""
+    from raman_edge.devices import catalogue, ports  # noqa: PLC0415 - msgspec
+
+    if named is not None:
+        return catalogue.load(named)
+    known = [catalogue.load(name) for name in catalogue.profiles()]
+    fitting = {name for one in ports.serial(known) if port in {one.address, one.device} for name in one.profiles}
+    if len(fitting) == 1:
+        return catalogue.load(fitting.pop())
+    several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
+    msg = (
+        f"which instrument is on {port!r}? {several}: give --profile, one of {', '.join(catalogue.profiles())}, or a file of your own; "
+        f"`raman-edge devices probe {port}` asks it"
+    )
+    raise ConfigError(msg)
+
+
+def _refuse_line_options(options: argparse.Namespace) -> None:
+    given = [name for name in ("profile", "baud", "save_baud", "arm_laser") if getattr(options, name)]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        msg = f"{options.port!r} is an Ocean instrument on USB, which its driver knows: {flags} is for serial ports, leave it out"
+        raise ConfigError(msg)

@@ -1,0 +1,132 @@
+"""How a command measures: options, the plan that they make, and the calibration of the instrument that is there."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from raman_edge.cli import options as shared
+from raman_edge.cli.instruments import AUTO
+from raman_edge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from raman_edge.acquire.darks import Dark
+    from raman_edge.acquire.plan import Mode, Plan
+    from raman_edge.calibration.calibration import Calibration
+    from raman_edge.devices.exposure import Instrument
+
+NONE = "none"
+MODES: dict[str, Mode] = {"none": "continuous", "key": "trigger", "gate": "gate"}
+
+
+def add_plan(parser: argparse.ArgumentParser) -> None:
+    """Add exposure, average, dark, count and axis."""
+    parser.add_argument(
+        "--exposure",
+        type=exposure,
+        metavar="S|auto",
+        help="of a single exposure, s; auto searches the one that brings the highest line to 70-85 %% of saturation; "
+        "default: as the instrument is",
+    )
+    parser.add_argument("--longest", type=shared.seconds, metavar="S", help="longest exposure that auto may choose, s (default: 10)")
+    parser.add_argument(
+        "--average",
+        type=shared.at_least_one,
+        default=1,
+        metavar="N",
+        help="exposures that a spectrum is the mean of (default: 1); from 3 on cosmic spikes are found between them",
+    )
+    parser.add_argument(
+        "--dark",
+        default=NONE,
+        metavar="take|auto|FILE|none",
+        help="what is subtracted: a dark spectrum taken before the first answer and at every change of the exposure; the same, and again "
+        "every ten minutes; one kept by --save-dark; or the instrument's dark pixels, where it has any (the default)",
+    )
+    parser.add_argument("--save-dark", type=Path, metavar="FILE", help="keep the dark that is taken")
+    parser.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after so many spectra")
+    parser.add_argument(
+        "--interval", type=shared.seconds, metavar="S", help="from one spectrum to the next, s; else as fast as it goes"
+    )
+    add_axis(parser)
+
+
+def add_axis(parser: argparse.ArgumentParser) -> None:
+    """Add what makes the axis."""
+    parser.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the laser's wavelength, nm, instead of what the page says")
+    parser.add_argument(
+        "--calibration",
+        metavar="FILE|SERIAL|none",
+        help="what makes the axis, made by `raman-edge calibrate`; default: that of the instrument's serial number, if there is one",
+    )
+
+
+def exposure(text: str) -> float | str:
+    """Read seconds, or ``auto``."""
+    if text == AUTO:
+        return AUTO
+    try:
+        return shared.seconds(text)
+    except argparse.ArgumentTypeError as error:
+        msg = f"{error}, or {AUTO}"
+        raise argparse.ArgumentTypeError(msg) from error
+
+
+def plan(options: argparse.Namespace, calibration: Calibration | None = None, *, kind: str = "serial", pixels: bool = False) -> Plan:
+    """Return the plan that the options make; :class:`ConfigError` where they contradict each other."""
+    from raman_edge.acquire.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
+
+    auto = options.exposure == AUTO
+    return Plan(
+        exposure_s=None if auto else options.exposure,
+        auto_exposure=auto,
+        longest_s=options.longest or LONGEST_S,
+        averages=options.average,
+        dark=_dark(options.dark),
+        save_dark=options.save_dark,
+        laser_nm=options.laser,
+        calibration=calibration,
+        pixels=pixels,
+        mode=MODES[getattr(options, "trigger", "none")],
+        count=options.count,
+        interval_s=options.interval or 0.0,
+        kind=kind,
+    )
+
+
+def calibration_of(options: argparse.Namespace, instrument: Instrument | None, now: datetime | None = None) -> Calibration | None:
+    """Return the calibration that is named, else that of the instrument's serial number; None where there is neither.
+
+    One that is too old at ``now`` (None is not to ask), or of another instrument, is refused: :class:`raman_edge.errors.CalibrationError`.
+    """
+    if options.calibration == NONE:
+        return None
+    from raman_edge.calibration import store  # noqa: PLC0415 - msgspec
+
+    serial = None if instrument is None else instrument.serial_number
+    if options.calibration is not None:
+        found = store.find(options.calibration)
+    elif serial is not None and (path := store.path_of(serial)).is_file():
+        found = store.read(path)
+    else:
+        return None
+    if serial is not None:
+        found.require_instrument(serial)
+    if now is not None:
+        found.require_fresh(now)
+    return found
+
+
+def _dark(text: str) -> Literal["none", "take", "auto"] | Dark:
+    if text == NONE or text == "take" or text == "auto":  # noqa: PLR1714 - so that the type is known
+        return text
+    from raman_edge.acquire import darks  # noqa: PLC0415 - numpy
+
+    path = Path(text)
+    if not path.is_file():
+        msg = f"--dark {text!r}: there is no such file, and it is neither take, auto nor none"
+        raise ConfigError(msg)
+    return darks.read(path)
