@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from raman_edge.devices import codecs, requests
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.requests import UNITS, Wanted
+from raman_edge.devices.session import rates
 from raman_edge.devices.session.answers import Trouble
 from raman_edge.devices.session.measurement import Measurement
 from raman_edge.devices.session.stream import Stream
-from raman_edge.devices.session.wire import SLICE_S
+from raman_edge.devices.session.wire import SLICE_S, TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -43,7 +44,7 @@ class Asking:
         self._told: Wanted | None = None
         self._asked = self._wanted
         self._coming: Measurement | Stream | None = None
-        self._late = False
+        self._unsure = False
         self._mixed = False
         self._discard = 0
         self.around = ""
@@ -86,7 +87,7 @@ class Asking:
             return self._ended(self._coming, result)
         if result is not None:
             self.around = self._coming.faults[0].why if self._coming.faults else ""
-            self._late = self.repeating = False
+            self.repeating = False
             self._coming = None if isinstance(self._coming, Measurement) else self._coming
         return result
 
@@ -140,6 +141,9 @@ class Asking:
     def _settle(self) -> Trouble | None:
         """Tell the device what has changed since it was told last."""
         self.halt()
+        if self._unsure and (trouble := self._heard()) is not None:
+            self._wire.count(trouble)
+            return trouble
         if self._told != self._wanted:
             if (trouble := self._tell(self._told, self._wanted)) is not None:
                 return trouble
@@ -182,28 +186,35 @@ class Asking:
         repeated, self.repeating = self.repeating, False
         if isinstance(coming, Stream):
             self._coming = coming if trouble.kind == "bad" else None
-        elif self._mixed and trouble.kind == "bad":
-            self._coming = None
-            self._wire.tally.add("stale")
-            return None
+        elif trouble.kind == "silent":
+            if coming.extended or not self._patient:
+                self.halt()
+                self._unsure = True
+            else:
+                coming.extend()
+            if coming.extended and self._coming is None:
+                return None
         else:
+            self._coming = None
             self._wire.tally.add("dropped_bytes", sum(fault.dropped for fault in coming.faults))
-            self._go_on(coming, trouble, repeated=repeated)
+            if self._mixed and trouble.kind == "bad":
+                self._wire.tally.add("stale")
+                return None
+            self.repeating = trouble.kind == "bad" and self._commands.repeat is not None and not repeated
         self._wire.count(trouble)
         return trouble
 
-    def _go_on(self, coming: Measurement, trouble: Trouble, *, repeated: bool) -> None:
-        """Wait once more for what is late, have what was broken sent again, or ask anew."""
-        patient = self._commands.abort is None and self._lights.laser is None
-        if trouble.kind == "silent" and patient and not self._late:
-            self._late = True
-            coming.extend()
-            return
-        self._late = False
-        if trouble.kind == "silent":
-            self.halt()
-        self._coming = None
-        self.repeating = trouble.kind == "bad" and self._commands.repeat is not None and not repeated
+    @property
+    def _patient(self) -> bool:
+        """Whether what is late is waited for once more: not where it can be given up, or the laser has to be told something."""
+        return self._commands.abort is None and self._lights.laser is None
+
+    def _heard(self) -> Trouble | None:
+        """Have a question answered after a spectrum that did not come: what is still on its way comes before, and is not mistaken."""
+        if rates.can_ask(self._wire.profile) and not any(rates.answers(self._wire) for _ in range(TRIES)):
+            return Trouble("silent", "it does not answer a question either")
+        self._unsure = False
+        return None
 
     @property
     def _discards(self) -> int:

@@ -32,6 +32,8 @@ class Measurement:
     def __init__(self, wire: Wire, decoder: Decoder, sent: bytes, expected_s: float) -> None:
         """Send the request; ``expected_s`` is how long the device exposes."""
         self._wire, self._decoder, self._sent = wire, decoder, sent
+        self.extended = False
+        """Whether it is waited for a second time."""
         self._preface = Preface(wire.profile.frame, sent)
         self.faults: list[WireFault] = []
         """Bytes that gave nothing, so far."""
@@ -62,6 +64,7 @@ class Measurement:
 
     def extend(self) -> None:
         """Wait as long once more: a device that is late still measures, and must not be asked anew."""
+        self.extended = True
         self._end = self._wire.clock.now() + self._expected_s + self._wire.margin_s
 
     def _take(self, data: bytes) -> RawFrame | Trouble | None:
@@ -70,8 +73,8 @@ class Measurement:
             return None
         rest = self._preface.feed(data)
         if isinstance(rest, Trouble):
-            if rest.kind == "refused":
-                return rest
+            if rest.kind == "refused" or self._is_error(data):
+                return Trouble("refused", rest.why)
             self._spoilt = rest
             return None
         self._fed = self._fed or bool(rest)
@@ -84,14 +87,18 @@ class Measurement:
                 self.faults.append(event)
             elif isinstance(event, RawFrame):
                 frame = event
-            elif event.name in ("nak", "failed", "error"):
+            elif event.name in ("nak", "failed", "error") or self._is_error(event.data):
                 return Trouble("refused", self._refusal(event.name, event.data, event.fields.get("error_name")))
         return frame if frame is None else self._alone(frame)
+
+    def _is_error(self, data: bytes) -> bool:
+        keyword = self._wire.profile.answers.error
+        return keyword is not None and data.startswith(keyword.encode())
 
     def _refusal(self, name: str, data: bytes, error: int | str | None) -> str:
         if error:
             return f"it refused to measure: {error}"
-        return {"nak": "it refused to measure", "failed": "the measurement failed"}.get(name, f"it said {shown(data)}")
+        return {"nak": "it refused to measure", "failed": "the measurement failed"}.get(name, f"it says {shown(data)}")
 
     def _alone(self, frame: RawFrame) -> RawFrame | Trouble:
         """Return a frame, but not one of a form that says only by its length whether it is whole, where bytes follow it."""
@@ -116,17 +123,15 @@ class Measurement:
     def _waited(self, now: float) -> Trouble | None:
         if self._spoilt:
             return self._spoilt if now >= max(self._due, self._last + self._wire.drain_s) else None
-        broken = self._wire.drain_s if self.faults else self._wire.drain_s + self._wire.margin_s
-        if self._head and now >= self._last + broken:
-            if refused := self._preface.refused(self._head):
-                return refused
-            if self._fed:
-                self.faults += [event for event in self._decoder.silence() if isinstance(event, WireFault)]
-                self._fed = False
+        if self._fed and now < self._last + self._wire.drain_s + (0 if self.faults else self._wire.margin_s):
+            return None  # a spectrum has begun: it is over when the line is quiet, whatever the time
+        if self._fed:
+            self._fed = False
+            self.faults += [event for event in self._decoder.silence() if isinstance(event, WireFault)]
             if self.faults:
                 return Trouble("bad", self.faults[0].why)
         if now < self._end:
-            return None
+            return self._preface.refused(self._head) if now >= self._last + self._wire.drain_s else None
         return Trouble("silent", f"no spectrum {now - self._due + self._expected_s:.1f} s after it was asked for, {self._told}")
 
     @property
