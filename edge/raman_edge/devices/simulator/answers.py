@@ -32,6 +32,7 @@ class Answers:
         """Its own; another where another instrument is plugged in."""
         self.obp = isinstance(profile.frame, Codec) and profile.frame.name == "obp"
         """Whether it answers in messages."""
+        self._ooi = isinstance(profile.frame, Codec) and profile.frame.name == "ooi"
         self._literals = profile.answers.literals
         texts = (profile.commands.identify, profile.commands.coefficient)
         ends = {template[-1:] for command in texts if command for template in command.send}
@@ -43,7 +44,7 @@ class Answers:
             return b""
         frame = self._profile.frame
         # Of ooi the acknowledgement is a frame's first byte.
-        ack = b"" if isinstance(frame, Codec) and frame.name == "ooi" else literal(frame.ack)
+        ack = b"" if self._ooi else literal(frame.ack)
         return (asked.data if frame.echo else b"") + ack
 
     @property
@@ -93,7 +94,9 @@ class Answers:
         if asked.name == "identify":
             probe = self._profile.match.probe
             same = probe is not None and probe.send == asked.command.send
-            return literal(probe.expect).decode("latin-1") if probe and same else self._profile.device.id
+            if probe is not None and same and not self._ooi:
+                return literal(probe.expect).decode("latin-1")
+            return str(VERSION) if self._ooi else self._profile.device.id
         value = self._number(asked)
         return str(int(value)) if value.denominator == 1 else repr(float(value))
 

@@ -18,6 +18,7 @@ from raman_edge.devices.frame import Codec
 from raman_edge.devices.requests import UNITS, units
 from raman_edge.devices.simulator import faults as going_wrong
 from raman_edge.devices.simulator.answers import Answers, header
+from raman_edge.devices.simulator.rate import Rate
 from raman_edge.devices.simulator.understanding import Asked, Reader
 from raman_edge.errors import ConfigError
 
@@ -32,10 +33,6 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 0.5
 """Silence after which the beginning of a request is forgotten, s."""
-CONFIRM_S = 2.0
-"""How long a device waits for the second request at a new rate, s."""
-SETTLED = 0.8
-"""When a device has changed its rate, relative to what the page tells the host to wait."""
 LATE_MARGINS, LATE_S = 2, 0.25
 """How late an answer is: so many of the page's margins, and so much more, s."""
 UNPACED_S = 0.001
@@ -78,14 +75,13 @@ class Device:
         self._faults = going_wrong.Faults((), self._rng)
         self.answers = Answers(profile, scene.coefficients, scene.saturation)
         self._codec = codecs.of(profile.frame, scene.pixels)
-        self.wakes_at = profile.serial.baud[0]
-        """Rate after a loss of power."""
+        self.rate = Rate(profile.serial.baud[0], profile.serial.switch, self._note)
         self.exposure_s = self.first_exposure_s = scene.default_s
         """Of a single exposure, s: now, and after a loss of power."""
         self.frames = 0
         """Spectra sent, those that were damaged included."""
         self.counts: NDArray[np.int64] = np.zeros(scene.pixels, np.int64)
-        """Of the last spectrum, as they were before they went to the wire, (n,)."""
+        """Of the last spectrum, before a codec made bytes of them, in the order of the wire, (n,)."""
         self._order = count()
         for text in faults:
             self.fault(text)
@@ -99,14 +95,14 @@ class Device:
             raise ConfigError(msg)
         if exposure_s is not None and self.profile.integration is not None:
             exposure_s = units(self.profile, exposure_s) / UNITS[self.profile.integration.unit]
-        self.wakes_at = baud or self.wakes_at
+        self.rate.wakes_at = baud or self.rate.wakes_at
         self.first_exposure_s = exposure_s or self.first_exposure_s
         self.answers.serial_number = self.answers.serial_number if serial is None else going_wrong.serial_number(serial)
         self.power_cycle()
 
     def power_cycle(self) -> None:
         """Forget everything but the rate that was saved: the power was lost and has come back."""
-        self.baud = self.wakes_at
+        self.rate.wake()
         self.exposure_s = self._before_s = self.first_exposure_s
         self.averages, self._stale = 1, 0
         self.laser, self.shutter = self.profile.commands.laser_on is None, True
@@ -117,8 +113,12 @@ class Device:
         self._waiting: deque[Asked] = deque()
         self._out: list[Sent] = []
         self._measures_until: float | None = None
-        self._confirming: tuple[bytes, int] | None = None
         self._heard_s = 0.0
+
+    @property
+    def baud(self) -> int:
+        """The rate it talks at, as of the last call."""
+        return self.rate.baud
 
     def fault(self, text: str) -> None:
         """Let something go wrong, as :func:`raman_edge.devices.simulator.faults.parse` reads it; :class:`ConfigError` where it cannot."""
@@ -145,7 +145,8 @@ class Device:
         if now - self._heard_s > PATIENCE_S:
             self._reader.kept.clear()
         self._heard_s = now
-        if self._confirming is not None:
+        self.rate.at(now)
+        if self.rate.trying:
             self._confirm(data, now)
             return
         self._reader.kept += data
@@ -155,13 +156,16 @@ class Device:
     @property
     def next_s(self) -> float | None:
         """When :meth:`advance` has something to do next, s; None where nothing is to come."""
-        return self._due[0][0] if self._due else None
+        coming = [at_s for at_s in (self.rate.next_s, self._due[0][0] if self._due else None) if at_s is not None]
+        return min(coming, default=None)
 
     def advance(self, now: float) -> list[Sent]:
         """Do what is due, and return what is sent, in order."""
         while self._due and self._due[0][0] <= now:
             due, _, action = heapq.heappop(self._due)
+            self.rate.at(due)
             action(due)
+        self.rate.at(now)
         sent, self._out = self._out, []
         return sent
 
@@ -230,7 +234,7 @@ class Device:
         elif asked.name in {"shutter_open", "shutter_close"}:
             self.shutter = asked.name == "shutter_open"
         elif asked.name == "save_baud":
-            self.wakes_at = self.baud
+            self.rate.wakes_at = self.baud
         elif asked.name in AT_ONCE:
             self._stop()
 
@@ -296,6 +300,8 @@ class Device:
         sums = facts is not None and facts.sums
         if self.averages > 1 and not sums:
             counts = np.rint(counts / self.averages).astype(np.int64)
+        if self.profile.sensor.reverse:
+            counts = counts[::-1]
         self.frames += 1
         fields = header(self.profile, exposure_s, self.averages, self.frames)
         self.counts = self._fitting(counts, fields)
@@ -323,50 +329,16 @@ class Device:
         return self.laser and self.shutter
 
     def _set_baud(self, asked: Asked, struck: tuple[Fault, ...], now: float) -> None:
-        """Answer at the rate there is, then change it, for good or until the host has confirmed it."""
-        switch, new, old = self.profile.serial.switch, asked.told["baud"], self.baud
-        settle_s = (switch.settle_ms if switch else 0) / 1e3
-        mangled = not asked.command.ack and not self.answers.obp and new != old
-        said = self.answers.mangled(asked) if mangled else self.answers.done(asked)
-        self._deliver(now, said, struck)
-        if switch is not None and switch.confirm:
-            self._at(now + SETTLED * settle_s, lambda _: self._try_baud(asked.data, old, new, now))
-        else:
-            self._at(now + SETTLED * settle_s, lambda _: self._keep_baud(new))
-
-    def _keep_baud(self, baud: int) -> None:
-        self._note(f"now at {baud} baud")
-        self.baud = baud
-
-    def _try_baud(self, request: bytes, old: int, new: int, asked_s: float) -> None:
-        self.baud = new
-        trial = self._confirming = (request, old)
-        self._reader.kept.clear()
-
-        def give_up(_: float) -> None:
-            if self._confirming is trial:
-                self._go_back()
-
-        self._at(asked_s + CONFIRM_S, give_up)
+        """Answer at the rate there is, then change it."""
+        new = asked.told["baud"]
+        mangled = not asked.command.ack and not self.answers.obp and new != self.baud
+        self._deliver(now, self.answers.mangled(asked) if mangled else self.answers.done(asked), struck)
+        self.rate.change(asked.data, new, now)
 
     def _confirm(self, data: bytes, now: float) -> None:
-        """Hear what comes at the new rate: the same request once more, or anything else, which ends the trial."""
-        request, _ = self._confirming or (b"", 0)
-        self._reader.kept += data
-        heard = bytes(self._reader.kept)
-        if heard == request:
-            self._confirming = None
-            self._reader.kept.clear()
-            self._note(f"confirmed: now at {self.baud} baud")
-            self._send(now, self.answers.done(Asked("set_baud", request, self.profile.commands.set_baud or Asked("", b"").command)))
-        elif not request.startswith(heard):
-            self._go_back()
-
-    def _go_back(self) -> None:
-        self.baud = self._confirming[1] if self._confirming else self.baud
-        self._confirming = None
-        self._reader.kept.clear()
-        self._note(f"not confirmed: back at {self.baud} baud")
+        command = self.profile.commands.set_baud
+        if (request := self.rate.hear(data)) and command is not None:
+            self._send(now, self.answers.done(Asked("set_baud", request, command)))
 
     def _struck(self, target: str) -> tuple[Fault, ...]:
         struck = self._faults.struck(target)

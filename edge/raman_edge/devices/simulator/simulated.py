@@ -185,7 +185,8 @@ class Simulated:
             self._say("a host is there")
             self.device.joined(now)
         if data:
-            self.device.receive(heard(data, self._port.rate or self.device.baud, self.device.baud), now)
+            rate = self.device.rate.at(now)
+            self.device.receive(heard(data, self._port.rate or rate, rate), now)
         if not self._blocked:
             for sent in self.device.advance(now):
                 self._line.put(sent)
