@@ -7,16 +7,20 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.cli import instruments, plans
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
 from raman_edge.errors import SpectrumError
 
 if TYPE_CHECKING:
     from raman_edge.calibration.making import Measured
+    from raman_edge.calibration.standards import Standard
 
 BAD_DATA, OFF = 65, 1
 HOURS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
 LONGEST_DAYS = 3650.0
+AVERAGES = 10
+"""Exposures of a standard that is measured now."""
 STILL_GOOD = 2.0
 """Mean deviation, cm⁻¹, beyond which ``--check`` ends with 1: tables of standards agree within one."""
 
@@ -29,9 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and the fit takes up its error; by a lamp the axis is told without the laser, and --laser-file tells the laser. "
         "Wavelengths are those in vacuum."
     )
-    parser.add_argument("file", metavar="FILE", help="a spectrum of the standard, or - for standard input")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a spectrum of the standard, or - for standard input")
+    parser.add_argument("--port", metavar="PORT", help="measure it now, with the instrument on this port, instead of reading a file")
     parser.add_argument("--standard", required=True, metavar="NAME", help="what it is of: polystyrene, paracetamol, silicon, neon …")
-    parser.add_argument("--instrument", required=True, metavar="SERIAL", help="the instrument's serial number, or what you call it")
+    parser.add_argument(
+        "--instrument",
+        metavar="SERIAL",
+        help="its serial number, or what you call it; default: the one that file or port tell",
+    )
     parser.add_argument("--laser-file", metavar="FILE", help="a Raman standard's file, beside a lamp's: its lines tell the laser")
     parser.add_argument("--laser-standard", metavar="NAME", help="what the laser's file is of")
     parser.add_argument("--expires", type=days, default=30.0, metavar="30d", help="how long it holds: hours, days or weeks (default: 30d)")
@@ -45,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     shared.add_laser(parser)
     shared.add_json(parser)
+    measuring = parser.add_argument_group("with --port")
+    instruments.add_line(measuring)
+    plans.add_exposure(measuring, averages=AVERAGES)
     parser.set_defaults(usage_error=parser.error)
 
 
@@ -62,22 +74,29 @@ def run(options: argparse.Namespace) -> int:
     """Calibrate, or check a calibration: 65 where the standard's lines are not found, 1 where a checked axis is off."""
     if (options.laser_file is None) != (options.laser_standard is None):
         options.usage_error("--laser-file and --laser-standard stand together")
-    if not options.instrument.strip() or not options.instrument.isprintable():
-        options.usage_error(f"--instrument: expected a serial number or a name that prints, got {options.instrument!r}")
-    return _make(options) if options.check is None else _check(options)
+    if (options.file is None) == (options.port is None):
+        options.usage_error("give the FILE of a standard, or --port to measure one now")
+    named = options.instrument
+    if named is not None and not (named.strip() and named.isprintable()):
+        options.usage_error(f"--instrument: expected a serial number or a name that prints, got {named!r}")
+    from raman_edge.calibration.standards import find  # noqa: PLC0415 - msgspec
+
+    standard = find(options.standard)
+    first = _measured_now(options, standard) if options.port else _measured(options.file, options.standard, options.laser)
+    return _make(options, first) if options.check is None else _check(options, first)
 
 
-def _make(options: argparse.Namespace) -> int:
+def _make(options: argparse.Namespace, first: Measured) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
     from raman_edge.cli import calibration_shown  # noqa: PLC0415
 
-    first = _measured(options.file, options.standard, options.laser)
     second = _measured(options.laser_file, options.laser_standard, options.laser) if options.laser_file else None
+    instrument = _instrument(options, first)
     made = first.spectrum.taken_at or datetime.now(UTC)
-    calibration = making.make(first, instrument=options.instrument, laser_nm=options.laser, made=made, days=options.expires, laser=second)
-    path = options.out or store.path_of(options.instrument)
+    calibration = making.make(first, instrument=instrument, laser_nm=options.laser, made=made, days=options.expires, laser=second)
+    path = options.out or store.path_of(instrument)
     store.write(calibration, path)
     if options.json or not is_terminal():
         write(calibration_shown.encoded(calibration, str(path)))
@@ -89,15 +108,16 @@ def _make(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check(options: argparse.Namespace) -> int:
+def _check(options: argparse.Namespace, first: Measured) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
     from raman_edge.cli import calibration_shown  # noqa: PLC0415
 
-    calibration = store.find(options.check or options.instrument)
-    calibration.require_instrument(options.instrument)
-    today = making.deviation(calibration, _measured(options.file, options.standard, options.laser), datetime.now(UTC))
+    instrument = _instrument(options, first)
+    calibration = store.find(options.check or instrument)
+    calibration.require_instrument(instrument)
+    today = making.deviation(calibration, first, datetime.now(UTC))
     good = abs(today.mean) <= STILL_GOOD
     if options.json or not is_terminal():
         write(calibration_shown.checked(calibration, today, good=good))
@@ -105,6 +125,34 @@ def _check(options: argparse.Namespace) -> int:
         for line in calibration_shown.deviation(calibration, today, good=good):
             write_text(line)
     return 0 if good else OFF
+
+
+def _instrument(options: argparse.Namespace, first: Measured) -> str:
+    """Return what the calibration is kept by: what the user says, else what the instrument itself says."""
+    from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - numpy
+
+    told: str | None = options.instrument or serial_of(first.spectrum)
+    if told is None:
+        options.usage_error("it tells no serial number: give --instrument, a name of your own will do")
+    return str(told)
+
+
+def _measured_now(options: argparse.Namespace, standard: Standard) -> Measured:
+    """Measure the standard with the instrument on a port."""
+    from raman_edge.acquire.bench import Bench  # noqa: PLC0415 - numpy
+    from raman_edge.calibration.making import Measured  # noqa: PLC0415
+    from raman_edge.cli.signals import stopping  # noqa: PLC0415
+    from raman_edge.spectrum import Spectrum  # noqa: PLC0415
+
+    with stopping() as stop:
+        plan = plans.standard(options)
+        with instruments.spectrometer(options, stop.event) as spectrometer:
+            for event in Bench(spectrometer, plan, stop=stop.event, note=say):
+                if isinstance(event, Spectrum):
+                    return Measured(event, standard)
+                if event is not None:
+                    say(event.why)
+    raise KeyboardInterrupt(stop.signal)
 
 
 def _measured(path: str, standard: str, laser_nm: float | None) -> Measured:

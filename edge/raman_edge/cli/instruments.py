@@ -18,14 +18,18 @@ AUTO = "auto"
 """Exposure that is searched."""
 
 
+PORT = """/dev/ttyUSB0, /dev/serial/by-id/…, COM3, usb:VID:PID[:SERIAL], socket://HOST:PORT; ocean: or ocean:SERIAL for an Ocean
+instrument on USB (extra usb). `raman-edge devices ports` lists what is here"""
+
+
 def add_instrument(parser: argparse.ArgumentParser) -> None:
     """Add the port, and how to talk to what is on it."""
-    parser.add_argument(
-        "port",
-        metavar="PORT",
-        help="/dev/ttyUSB0, /dev/serial/by-id/…, COM3, usb:VID:PID[:SERIAL], socket://HOST:PORT; ocean: or ocean:SERIAL for an Ocean "
-        "instrument on USB (extra usb). `raman-edge devices ports` lists what is here",
-    )
+    parser.add_argument("port", metavar="PORT", help=" ".join(PORT.split()))
+    add_line(parser)
+
+
+def add_line(parser: argparse._ActionsContainer) -> None:
+    """Add how to talk to what is on a port."""
     parser.add_argument(
         "--profile",
         metavar="NAME|FILE",

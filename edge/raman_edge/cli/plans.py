@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,11 +20,20 @@ if TYPE_CHECKING:
     from raman_edge.devices.exposure import Instrument
 
 NONE = "none"
+POLICIES: dict[str, Literal["none", "take", "auto"]] = {"none": "none", "take": "take", "auto": "auto"}
 MODES: dict[str, Mode] = {"none": "continuous", "key": "trigger", "gate": "gate"}
 
 
 def add_plan(parser: argparse.ArgumentParser) -> None:
     """Add exposure, average, dark, count and axis."""
+    add_exposure(parser)
+    parser.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after so many spectra")
+    parser.add_argument("--interval", type=shared.seconds, metavar="S", help="from one spectrum to the next, s; else as fast as it goes")
+    add_axis(parser)
+
+
+def add_exposure(parser: argparse._ActionsContainer, *, averages: int = 1) -> None:
+    """Add what a single spectrum is made of; it is the mean of ``averages`` exposures unless the user says otherwise."""
     parser.add_argument(
         "--exposure",
         type=exposure,
@@ -35,9 +45,9 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--average",
         type=shared.at_least_one,
-        default=1,
+        default=averages,
         metavar="N",
-        help="exposures that a spectrum is the mean of (default: 1); from 3 on cosmic spikes are found between them",
+        help=f"exposures that a spectrum is the mean of (default: {averages}); from 3 on cosmic spikes are found between them",
     )
     parser.add_argument(
         "--dark",
@@ -47,11 +57,6 @@ def add_plan(parser: argparse.ArgumentParser) -> None:
         "every ten minutes; one kept by --save-dark; or the instrument's dark pixels, where it has any (the default)",
     )
     parser.add_argument("--save-dark", type=Path, metavar="FILE", help="keep the dark that is taken")
-    parser.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after so many spectra")
-    parser.add_argument(
-        "--interval", type=shared.seconds, metavar="S", help="from one spectrum to the next, s; else as fast as it goes"
-    )
-    add_axis(parser)
 
 
 def add_axis(parser: argparse.ArgumentParser) -> None:
@@ -75,8 +80,24 @@ def exposure(text: str) -> float | str:
         raise argparse.ArgumentTypeError(msg) from error
 
 
-def plan(options: argparse.Namespace, calibration: Calibration | None = None, *, kind: str = "serial", pixels: bool = False) -> Plan:
+def plan(options: argparse.Namespace, calibration: Calibration | None = None, *, kind: str = "serial") -> Plan:
     """Return the plan that the options make; :class:`ConfigError` where they contradict each other."""
+    return replace(
+        _exposing(options),
+        calibration=calibration,
+        mode=MODES[options.trigger],
+        count=options.count,
+        interval_s=options.interval or 0.0,
+        kind=kind,
+    )
+
+
+def standard(options: argparse.Namespace) -> Plan:
+    """Return the plan for one spectrum of a standard, as whoever calibrates wants it."""
+    return replace(_exposing(options), pixels=True, count=1)
+
+
+def _exposing(options: argparse.Namespace) -> Plan:
     from raman_edge.acquire.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
 
     auto = options.exposure == AUTO
@@ -88,12 +109,6 @@ def plan(options: argparse.Namespace, calibration: Calibration | None = None, *,
         dark=_dark(options.dark),
         save_dark=options.save_dark,
         laser_nm=options.laser,
-        calibration=calibration,
-        pixels=pixels,
-        mode=MODES[getattr(options, "trigger", "none")],
-        count=options.count,
-        interval_s=options.interval or 0.0,
-        kind=kind,
     )
 
 
@@ -121,8 +136,8 @@ def calibration_of(options: argparse.Namespace, instrument: Instrument | None, n
 
 
 def _dark(text: str) -> Literal["none", "take", "auto"] | Dark:
-    if text == NONE or text == "take" or text == "auto":  # noqa: PLR1714 - so that the type is known
-        return text
+    if text in POLICIES:
+        return POLICIES[text]
     from raman_edge.acquire import darks  # noqa: PLC0415 - numpy
 
     path = Path(text)
