@@ -12,112 +12,21 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import build
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge import peaks, scene
-from raman_edge.pipeline import Reading, Timing
-from raman_edge.quality import Quality
-from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
+from raman_edge.spectrum import Fault, Origin
 from raman_edge.ui.look import ASCII, UNICODE
 from raman_edge.ui.report import describe
 from raman_edge.ui.rows import width_of
 from raman_edge.ui.screen import render
-from raman_edge.ui.state import ModelFacts, ScreenState, fold
-from raman_edge.verdict import Match, Verdict
+from raman_edge.ui.state import fold
+from raman_edge.verdict import Verdict
 from rich.cells import cell_len
 from rich.console import Console
+from screens import EMPTY, EVENTS, MATCH, SIZES, STATES, state_after
 
 SCREENS = Path(__file__).parents[1] / "data" / "screens"
-SIZES = ((80, 24), (100, 30), (200, 60))
-EMPTY = ScreenState("/data/incoming", ModelFacts("drcnn-edge-0123456789ab", "int8", "CPU", 812, 100.0, 1500.0))
-ABSENT = (("Zircon", 0.55, 0.71), ("Anatase", 0.25, 0.64), ("Gypsum", 0.1, 0.52), ("Quartz", 0.06, 0.4), ("Calcite", 0.04, 0.33))
-
-
-def exposure(label: str, name: str, *, ripple: float = 0.004, ceiling: float = 1e9) -> Spectrum:
-    """One exposure without chance in it: lines, a background, and a ripple in place of noise."""
-    axis = Axis.linear(150.0, 1400.0, 1.0)
-    pure = scene.lines(axis, build.table(label), shift_error=0.8)
-    ripples = ripple * np.sin(2.3 * axis.shift) * np.cos(0.7 * axis.shift)
-    counts = 900 + 21_000 * (pure + 0.3 * np.exp(-(((axis.shift - 800) / 400) ** 2)) + ripples)
-    return Spectrum(axis, np.minimum(counts, ceiling), Origin("file", name), exposure_s=0.5)
-
-
-def reading(
-    seen: Spectrum, decision: str, scores: tuple[tuple[str, float, float], ...], doubts: tuple[str, ...] = (), **quality: object
-) -> Reading:
-    """A reading with these words and numbers; features and peaks are computed."""
-    features = build.RECIPE.features(seen)
-    found = peaks.find(build.RECIPE.axis, features)
-    ranked = tuple(
-        Match(label, score, similarity, peaks.match(found, build.table(label), (150.0, 1400.0))) for label, score, similarity in scores
-    )
-    judged = Quality(**({"snr": 57.3, "saturated": None, "coverage": 0.893} | quality))  # type: ignore[arg-type]  # its own fields
-    return Reading(seen, features, found, judged, Verdict(decision, ranked, doubts), Timing(0.41, 0.92, 0.55, 1.88))  # type: ignore[arg-type]  # one of the four
-
-
-MATCH = reading(
-    exposure("Zircon", "/data/incoming/zircon-017.txt"),
-    "match",
-    (("Zircon", 0.971, 0.95), ("Gypsum", 0.02, 0.61), ("Anatase", 0.006, 0.3), ("Quartz", 0.002, 0.2), ("Calcite", 0.001, 0.1)),
-    saturated=False,
-)
-AMBIGUOUS = reading(
-    exposure("Calcite", "/data/incoming/石膏-第三号样品.csv"),
-    "ambiguous",
-    (("Calcite", 0.46, 0.9), ("Gypsum", 0.44, 0.89), ("Anatase", 0.06, 0.4), ("Zircon", 0.03, 0.3), ("Quartz", 0.01, 0.2)),
-    ("one of Calcite, Gypsum, Anatase: together 96%",),
-)
-UNKNOWN = reading(
-    exposure("Quartz", "wafer.txt"),
-    "unknown",
-    ABSENT,
-    ("nothing in the library is near enough: the nearest, Zircon, has a similarity of 0.71; 0.84 is the least for a name",),
-)
-WEAK = reading(
-    exposure("Gypsum", "dark.txt", ripple=2.0),
-    "rejected",
-    ABSENT,
-    ("too noisy: the signal is 1.8 times the noise, 3 is the least; expose longer",),
-    snr=1.8,
-    coverage=0.41,
-)
-SATURATED = reading(
-    exposure("Anatase", "bright.txt", ceiling=9000.0),
-    "match",
-    (("Anatase", 0.93, 0.9), *ABSENT[2:]),
-    ("the detector is saturated: expose shorter",),
-    saturated=True,
-)
-FAULT = Fault(
-    Origin("file", "/data/incoming/export.txt"),
-    "the file is a web page (HTML), not a spectrum: save the file behind the link, not the page itself, and copy it here again",
-)
-EVENTS: dict[str, Reading | Fault] = {
-    "match": MATCH,
-    "ambiguous": AMBIGUOUS,
-    "unknown": UNKNOWN,
-    "rejected": WEAK,
-    "saturated": SATURATED,
-    "fault": FAULT,
-}
-
-
-def state_after(*names: str) -> ScreenState:
-    """The state after all events and then the named ones."""
-    state = EMPTY
-    for event in (*EVENTS.values(), *(EVENTS[name] for name in names)):
-        state = fold(state, event)
-    return state
-
-
-STATES = {
-    "waiting": EMPTY,
-    **{name: state_after(name) for name in EVENTS},
-    "note": replace(state_after("match"), note="the folder is gone"),
-}
 GOLDEN = [(name, *size, False) for name in STATES for size in SIZES] + [(name, 80, 24, True) for name in STATES]
 
 
@@ -147,7 +56,7 @@ def test_hostile_names_stay_text(text: str, size: tuple[int, int], ascii_only: b
     seen = replace(MATCH.spectrum, origin=Origin("file", text))
     verdict = Verdict("match", (match, *MATCH.verdict.ranked[1:]), (text,))
     state = fold(fold(replace(EMPTY, source=text), replace(MATCH, spectrum=seen, verdict=verdict)), Fault(Origin("file", text), text))
-    for latest in (state, replace(state, latest=replace(MATCH, spectrum=seen, verdict=verdict), note=text)):
+    for latest in (state, replace(state, past=(replace(MATCH, spectrum=seen, verdict=verdict),), note=text)):
         frame = render(latest, *size, ascii_only=ascii_only)
         assert all(line.isprintable() for line in frame.text.split("\n"))
         assert {width_of(row) for row in frame.rows} == {size[0]}

@@ -49,7 +49,8 @@ def state(pair: tuple[Model, Library]) -> ScreenState:
 
 def test_the_model_is_described_from_its_card(state: ScreenState) -> None:
     """Name with digest, precision, where it really runs, names and range."""
-    assert state.model == ModelFacts("matched-filter-000000000000", "fp32", "CPU", 5, 100.0, 1500.0)
+    assert state.model == ModelFacts("matched-filter-000000000000", "fp32", "CPU", 5, 100.0, 1500.0, state.model.created)
+    assert len(state.model.created) == len("2026-11-20")
 
 
 def test_folding_leaves_the_state_before_as_it_was(state: ScreenState, seen: Reading) -> None:

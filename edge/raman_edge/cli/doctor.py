@@ -100,8 +100,8 @@ def _as_text() -> Callable[[Finding], None]:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    from raman_edge.ui.live import needs_ascii  # noqa: PLC0415
     from raman_edge.ui.safe import safe_text  # noqa: PLC0415
+    from raman_edge.ui.terminal import needs_ascii  # noqa: PLC0415
 
     console = Console(highlight=False)
     ascii_only = needs_ascii(console)

@@ -121,7 +121,7 @@ def terminal(environ: Mapping[str, str]) -> Finding:
     """Judge how a spectrum can be drawn."""
     from rich.console import Console  # noqa: PLC0415 - no other check needs it
 
-    from raman_edge.ui.live import needs_ascii  # noqa: PLC0415
+    from raman_edge.ui.terminal import needs_ascii  # noqa: PLC0415
 
     if not sys.stdout.isatty():
         return ok("terminal", "none: answers are lines of JSON")

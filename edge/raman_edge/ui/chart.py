@@ -30,13 +30,18 @@ REACH = 1
 """Columns on either side of a peak that are drawn in its colour."""
 
 
-def chart(reading: Reading, inside: tuple[float, float], width: int, height: int, look: Look) -> list[Row]:
-    """Return the exposure as it was taken, its axis and the peaks of the best reference, ``height`` rows.
+Range = tuple[float, float]
+"""From and to, cm⁻¹."""
 
-    ``inside`` is the model's range, cm⁻¹.
+
+def chart(reading: Reading, inside: Range, zoom: Range | None, size: tuple[int, int], look: Look) -> list[Row]:
+    """Return the exposure as it was taken, its axis and the peaks of the best reference.
+
+    ``inside`` is the model's range, ``zoom`` the part that is drawn, None for all of it; ``size`` is (columns, rows).
     """
+    width, height = size
     shift, counts = reading.spectrum.axis.shift, reading.spectrum.counts
-    view = plot.window(shift, counts, inside)
+    view = plot.window(shift, counts, inside) if zoom is None else plot.part(shift, counts, zoom)
     ranked = reading.verdict.ranked
     found = ranked[0].peaks if ranked else None
     across = max(0, width - GUTTER - MARGIN)
@@ -45,14 +50,15 @@ def chart(reading: Reading, inside: tuple[float, float], width: int, height: int
     return [*rows, *feet(view, across, look), ticks(columns, across, look)]
 
 
-def model_chart(reading: Reading, shift: NDArray[np.floating], width: int, height: int, look: Look) -> list[Row]:
-    """Return what the recipe made of the exposure, on the model's own axis, ``height`` rows."""
-    view = plot.window(shift, reading.features, (float(shift[0]), float(shift[-1])))
+def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | None, size: tuple[int, int], look: Look) -> list[Row]:
+    """Return what the recipe made of the exposure, on the model's own axis; ``size`` is (columns, rows)."""
+    width, height = size
+    view = plot.part(shift, reading.features, zoom or (float(shift[0]), float(shift[-1])))
     across = max(0, width - GUTTER - MARGIN)
     return [*curve(shift, reading.features, view, {}, ("", across, height - FEET + 1), look), *feet(view, across, look)]
 
 
-def empty_chart(inside: tuple[float, float], words: str, width: int, height: int, look: Look) -> list[Row]:
+def empty_chart(inside: Range, words: str, width: int, height: int, look: Look) -> list[Row]:
     """Return the model's axis without a spectrum, with ``words`` in the middle, ``height`` rows."""
     view = plot.Window(*inside, 0.0, 1.0)
     across = max(0, width - GUTTER - MARGIN)

@@ -22,6 +22,8 @@ QUIET = Style(dim=True)
 STRONG = Style(bold=True)
 BLUE = Style(color="#2a8fd8")
 ORANGE = Style(color="#e07b1a")
+CHIP = Style(bold=True, reverse=True)
+"""A box that must not be overlooked; reversed in every terminal, with colour or without."""
 GOOD = BLUE
 CARE = ORANGE
 BAD = ORANGE + STRONG
@@ -65,6 +67,12 @@ class Look:
     range: str
     """Between the ends of a range."""
     ellipsis: str
+    times: str
+    """Between an exposure and how many of them."""
+
+    def boxed(self, text: str) -> str:
+        """Return ``text`` as a box has it where nothing can be reversed: in brackets on a terminal of the least kind."""
+        return f"[{text}]" if self.ascii_only else text
 
     def safe(self, text: str, width: int | None = None) -> str:
         """Return outside text as this terminal can show it, cut to ``width`` cells."""
@@ -99,6 +107,7 @@ UNICODE = Look(
     mark="┬",
     range="–",
     ellipsis="…",
+    times="×",
 )
 ASCII = Look(
     ascii_only=True,
@@ -128,4 +137,5 @@ ASCII = Look(
     mark="+",
     range="-",
     ellipsis="...",
+    times="x",
 )

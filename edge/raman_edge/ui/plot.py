@@ -61,6 +61,12 @@ def window(shift: Array, counts: Array, inside: tuple[float, float]) -> Window:
     return Window(float(shift[0]), float(shift[-1]), float(seen.min()), float(seen.max()))
 
 
+def part(shift: Array, counts: Array, zoom: tuple[float, float]) -> Window:
+    """Return the window from ``zoom[0]`` to ``zoom[1]`` (cm⁻¹), as high as ``counts`` are within it."""
+    height = window(shift, counts, zoom)
+    return Window(*zoom, height.low, height.high)
+
+
 def braille(shift: Array, counts: Array, view: Window, width: int, height: int) -> list[str]:
     """Return ``height`` strings of ``width`` braille cells, 2 by 4 dots each."""
     if width < 1 or height < 1:

@@ -52,8 +52,10 @@ def _rows(event: Reading | Fault, width: int, look: Look) -> list[Row]:
     if not isinstance(event, Reading):
         return [_head("fault", "no spectrum", name_of(event.origin), width, look), *_indented(event.why, width, look)]
     verdict = event.verdict
-    rows = [_head(verdict.decision, answer(verdict), name_of(event.spectrum.origin), width, look)]
-    rows += [row for reason in reasons(verdict) for row in _indented(reason, width, look)]
+    name, words = name_of(event.spectrum.origin), answer(verdict)
+    rows = [_head(verdict.decision, words, name, width, look)]
+    cut = () if cells(look.safe(words)) <= _room(name, width, look) else (words,)
+    rows += [row for reason in (*cut, *reasons(verdict)) for row in _indented(reason, width, look)]
     table = min(BROAD, width - 4)
     rows += [(("  ", PLAIN), *row) for row in sections.matches(verdict, table, len(verdict.ranked), look)]
     if verdict.ranked:
@@ -63,8 +65,12 @@ def _rows(event: Reading | Fault, width: int, look: Look) -> list[Row]:
 
 def _head(sign: str, words: str, name: str, width: int, look: Look) -> Row:
     shown = look.safe(name, max(8, width // 2))
-    room = width - cells(shown) - 5
-    return ((f"{look.sign[sign]} ", STYLE[sign]), (shown, STRONG), ("  ", PLAIN), (look.safe(words, room), STYLE[sign]))
+    return ((f"{look.sign[sign]} ", STYLE[sign]), (shown, STRONG), ("  ", PLAIN), (look.safe(words, _room(name, width, look)), STYLE[sign]))
+
+
+def _room(name: str, width: int, look: Look) -> int:
+    """Return the cells that the answer has beside the name; one that is longer is told again beneath, whole."""
+    return width - cells(look.safe(name, max(8, width // 2))) - 5
 
 
 def _indented(text: str, width: int, look: Look, style: Style = PLAIN) -> list[Row]:

@@ -1,8 +1,8 @@
 """The whole screen: a pure function from what is known and a size to a frame.
 
-The layout depends on the size alone, so that nothing jumps from one result to the next. What
-there is no room for is left out from the bottom up: last results, tables, reasons, plot; the
-answer itself is on the smallest screen.
+The layout depends on the size, and on whether there are an instrument and a keyboard, so that
+nothing jumps from one result to the next. What there is no room for is left out from the bottom
+up: last results, tables, reasons, plot; the answer itself is on the smallest screen.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import numpy as np
 
 from raman_edge.pipeline import Reading
 from raman_edge.ui import chart, sections
-from raman_edge.ui.look import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
-from raman_edge.ui.rows import Frame, block, fit, spread, title, width_of, wrapped
-from raman_edge.ui.state import answer, name_of, reasons
+from raman_edge.ui.help import help_rows, hints
+from raman_edge.ui.link import link_rows, seconds
+from raman_edge.ui.look import ASCII, CHIP, PLAIN, QUIET, STRONG, STYLE, UNICODE
+from raman_edge.ui.rows import Frame, block, cells, fit, spread, title, width_of, wrapped
+from raman_edge.ui.said import said
 from raman_edge.ui.tables import WIDE, last_results, tables
+from raman_edge.ui.view import enlarged, place
 
 if TYPE_CHECKING:
     from raman_edge.pipeline import Timing
-    from raman_edge.spectrum import Fault
     from raman_edge.ui.look import Look
     from raman_edge.ui.rows import Row
     from raman_edge.ui.state import ScreenState
@@ -30,6 +32,12 @@ NARROW = 40
 """Columns beneath which there are neither tables nor last results."""
 SMALLEST = 4
 """Rows beneath which only the answer is shown."""
+KEYS_FROM = 12
+"""Rows from which the keys have one."""
+NAME = 16
+"""Least cells of the answer's row that are not the answer; one that is longer is told again beneath, whole."""
+LINK_FROM = ((30, 2), (8, 1))
+"""Rows from which the link has so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +52,14 @@ class Layout:
     results: int
     """Rows of the last results beneath the tables, 1 or 2 without a title."""
 
+    @property
+    def below(self) -> int:
+        """Rows between the reasons and the footer."""
+        return self.plot + self.model_plot + self.tables + self.results
+
 
 def layout(width: int, height: int) -> Layout:
-    """Share out ``height`` rows."""
+    """Share out ``height`` rows, those of link and keys not among them."""
     left = height - 3  # header, answer, footer
     why = _least(left, (18, 2), (3, 1))
     left -= why
@@ -69,20 +82,33 @@ def _least(size: int, *steps: tuple[int, int]) -> int:
 def render(state: ScreenState, width: int, height: int, *, ascii_only: bool = False) -> Frame:
     """Return the frame of ``state`` with exactly ``height`` rows of ``width`` cells."""
     look = ASCII if ascii_only else UNICODE
-    plan = layout(width, height)
-    said = _said(state, plan.why, width, look)
     if height < SMALLEST:
-        return Frame(tuple(block(said, width, height)))
+        return Frame(tuple(block(_said(state, layout(width, height).why, width, look), width, height)))
+    keys = [fit(_keys(state, width), width)] if state.keys and height >= KEYS_FROM else []
+    lines = _least(height, *LINK_FROM)
+    link = link_rows(state, state.link, width, lines, look) if state.link and lines else []
+    plan = layout(width, height - len(keys) - len(link))
     return Frame(
         (
             fit(_header(state, width, look), width),
-            *said,
-            *block(_plots(state, plan, width, look), width, plan.plot + plan.model_plot),
-            *tables(state, width, plan.tables, look),
-            *last_results(state, width, plan.results, look),
+            *(fit(row, width) for row in link),
+            *_said(state, plan.why, width, look),
+            *_below(state, plan, width, look),
             fit(_footer(state, width, look), width),
+            *keys,
         )
     )
+
+
+def _below(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row]:
+    """Return what stands beneath the answer: plots and tables, or the help."""
+    if state.view.help:
+        return help_rows(state.keys, width, plan.below, look)
+    return [
+        *block(_plots(state, plan, width, look), width, plan.plot + plan.model_plot),
+        *tables(state, width, plan.tables, look),
+        *last_results(state, width, plan.results, look),
+    ]
 
 
 def _header(state: ScreenState, width: int, look: Look) -> Row:
@@ -90,59 +116,59 @@ def _header(state: ScreenState, width: int, look: Look) -> Row:
     tally = state.tally
     counts: Row = ((f"{tally.done} done {look.dot} ", PLAIN), (f"{tally.fault} failed ", STYLE["fault"] if tally.fault else PLAIN))
     if state.waiting:
-        counts = ((f"{state.waiting} waiting {look.dot} ", STRONG), *counts)
+        left = "" if state.left_s is None else f", {lasting(state.left_s)}"
+        counts = ((f"{state.waiting} waiting{left} {look.dot} ", STRONG), *counts)
     if width >= WIDE:
         words = (f"{tally.match} match", f"{tally.ambiguous} one of several", f"{tally.unknown} unknown", f"{tally.rejected} rejected")
         counts = ((f" {look.dot} ".join(words) + f" {look.dot} ", QUIET), *counts)
+    for box in _chosen(state, look):
+        counts = ((f" {look.boxed(box)} ", CHIP), (" ", PLAIN), *counts)
     room = width - width_of(counts) - 15
-    left: Row = ((" raman-edge", STRONG), (f" {look.dot} {look.safe(state.source, room)}" if room > 0 else "", QUIET))
-    return spread(left, counts, width)
+    source: Row = ((" raman-edge", STRONG), (f" {look.dot} {look.safe(state.source, room)}" if room > 0 else "", QUIET))
+    return spread(source, counts, width)
+
+
+def _chosen(state: ScreenState, look: Look) -> list[str]:
+    """Return what a person has chosen to look at, where it is not everything of the newest."""
+    boxes = []
+    if state.view.zoom is not None:
+        boxes.append(f"zoom {look.times}{enlarged(state):.0f}")
+    if state.view.at is not None:
+        at = place(state)
+        boxes.append("held" if at == 0 else "an older result" if at is None else f"result {at + 1} of {len(state.past)}")
+    return boxes
+
+
+def lasting(value: float) -> str:
+    """Return a duration in the unit that suits it: ``40 s``, ``12 min``, ``3.5 h``."""
+    if value < 100:  # noqa: PLR2004 - two digits
+        return seconds(max(1.0, round(value)))
+    return f"{value / 60:.0f} min" if value < 6000 else f"{value / 3600:.1f} h"  # noqa: PLR2004 - a hundred minutes
 
 
 def _said(state: ScreenState, lines: int, width: int, look: Look) -> list[Row]:
-    """Return the answer to the last event and, beneath it, ``lines`` rows of reasons."""
-    sign, words, name, why = _answer(state.latest, look)
+    """Return the answer and, beneath it, ``lines`` rows of reasons."""
+    what = said(state, look)
+    whole = "".join(text for text, _ in what.words)
+    why = f"{whole}; {what.why}" if cells(whole) > width - NAME else what.why
     rows: list[Row] = [((f"   {line}", PLAIN),) for line in wrapped(why, width - 4, lines, look)] if lines else []
-    return [fit(sections.headline(sign, words, name, width, look), width), *block(rows, width, lines)]
-
-
-def _answer(event: Reading | Fault | None, look: Look) -> tuple[str, Row, str, str]:
-    """Return the sign, the answer in words, where it came from, and the reasons."""
-    if event is None:
-        return "waiting", (("waiting for the first spectrum", QUIET),), "", ""
-    if isinstance(event, Reading):
-        return event.verdict.decision, _named(event, look), name_of(event.spectrum.origin), _why(event, look)
-    return "fault", (("no spectrum", STYLE["fault"]),), name_of(event.origin), event.why
-
-
-def _named(reading: Reading, look: Look) -> Row:
-    """Return the answer in words, with its probability where it is one label."""
-    verdict = reading.verdict
-    words: Row = ((look.safe(answer(verdict)), STYLE[verdict.decision]),)
-    return (*words, (f"  {verdict.ranked[0].score:.1%}", PLAIN)) if verdict.decision == "match" else words
-
-
-def _why(reading: Reading, look: Look) -> str:
-    """Return the reasons in plain words; for a name, what the peaks say of it."""
-    words = list(reasons(reading.verdict))
-    if reading.verdict.best is not None:
-        words.insert(0, sections.peak_summary(reading.verdict.best.peaks, look))
-    return "; ".join(words)
+    return [fit(sections.headline(what.sign, what.words, what.name, width, look), width), *block(rows, width, lines)]
 
 
 def _plots(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row]:
     """Return the exposure and, where there is room, what the model sees of it."""
-    inside = (state.model.start, state.model.stop)
+    inside, zoom = (state.model.start, state.model.stop), state.view.zoom
     if not plan.plot:
         return []
-    if not isinstance(state.latest, Reading):
-        words = "" if state.latest else f"{state.model.labels} names to choose from"
+    event = state.shown
+    if not isinstance(event, Reading):
+        words = "" if event else f"{state.model.labels} names to choose from"
         return chart.empty_chart(inside, words, width, plan.plot + plan.model_plot, look)
-    rows = chart.chart(state.latest, inside, width, plan.plot, look)
+    rows = chart.chart(event, inside, zoom, (width, plan.plot), look)
     if plan.model_plot:
-        shift = np.linspace(*inside, state.latest.features.size)
+        shift = np.linspace(*inside, event.features.size)
         rows.append(fit(((" ", PLAIN), *title("what the model sees", width - 2, look)), width))
-        rows += chart.model_chart(state.latest, shift, width, plan.model_plot - 1, look)
+        rows += chart.model_chart(event, shift, zoom, (width, plan.model_plot - 1), look)
     return rows
 
 
@@ -151,12 +177,18 @@ def _footer(state: ScreenState, width: int, look: Look) -> Row:
     if state.note:
         return ((f" {look.sign['fault']} ", STYLE["fault"]), (look.safe(state.note, max(0, width - 4)), STYLE["care"]))
     model = state.model
-    facts = (model.name, model.precision, model.provider, f"{model.labels} names")
-    timing = _milliseconds(state.latest.timing) if isinstance(state.latest, Reading) else ""
+    made = (f"made {model.created}",) if model.created else ()
+    facts = (model.name, model.precision, model.provider, f"{model.labels} names", *made)
+    timing = _milliseconds(state.shown.timing) if isinstance(state.shown, Reading) else ""
     timing = timing if len(timing) < width - len(model.name) else ""
     room = width - len(timing) - 2
-    words = next((text for n in (4, 3, 1) if len(text := f" {look.dot} ".join(facts[:n])) < room), facts[0])
+    words = next((text for n in (5, 4, 3, 1) if len(text := f" {look.dot} ".join(facts[:n])) < room), facts[0])
     return spread(((f" {look.safe(words)}", QUIET),), ((f" {timing} ", QUIET),), width)
+
+
+def _keys(state: ScreenState, width: int) -> Row:
+    """Return the keys that do something."""
+    return hints(state.keys, "go on" if state.bench.paused or state.view.at is not None else "pause", width)
 
 
 def _milliseconds(timing: Timing) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from raman_edge.ui.look import Light, Look
     from raman_edge.ui.rows import Row
     from raman_edge.ui.state import Outcome
-    from raman_edge.verdict import Match, Verdict
+    from raman_edge.verdict import Answer, Match, Verdict
 
 SURE_SNR = 10.0
 """Ten standard deviations are IUPAC's limit of quantification: above it the light is good."""
@@ -41,23 +41,32 @@ def headline(sign: str, words: Row, name: str, width: int, look: Look) -> Row:
 
 
 def matches(verdict: Verdict, width: int, height: int, look: Look) -> list[Row]:
-    """Return the ranked candidates with bars; without an answer they are only the nearest."""
+    """Return the ranked candidates with bars of their probability; without an answer they are only the nearest, by similarity.
+
+    A probability among the library's labels says nothing where the material is in none of them.
+    """
     named = verdict.decision in {"match", "ambiguous"}
     ranked = verdict.ranked[:height]
     longest = max((cells(look.safe(match.label)) for match in ranked), default=0)
-    label = min(longest, max(8, width - 20))
-    return [_match(match, named and (i == 0), named, label, width, look) for i, match in enumerate(ranked)]
+    label = min(longest, max(8, width - 16))
+    among = verdict.sets.p90 if len(verdict.sets.p90) > 1 else verdict.sets.p95
+    among = among if verdict.decision == "ambiguous" else tuple(match.label for match in ranked[:1] if named)
+    return [_match(match, match.label in among, verdict.decision, label, width, look) for match in ranked]
 
 
-def _match(match: Match, first: bool, named: bool, label: int, width: int, look: Look) -> Row:  # noqa: FBT001 - two facts about a row
-    score = f"{match.score:6.1%}"
+def _match(match: Match, answer: bool, decision: Answer, label: int, width: int, look: Look) -> Row:  # noqa: FBT001 - a fact about a row
+    """Return one candidate; those of the answer have its sign and colour."""
+    named = decision in {"match", "ambiguous"}
+    share = match.score if named else match.similarity
+    score = f"{share:6.1%}" if named else f"{share:6.3f}"
     room = max(0, width - label - len(score) - 5)
-    style = STYLE["match"] if first else (PLAIN if named else QUIET)
+    style = STYLE[decision] if answer else (PLAIN if named else QUIET)
+    sign = look.arrow if decision == "match" else look.sign[decision]
     return (
-        (f"{look.arrow} " if first else "  ", style),
+        (f"{sign} " if answer else "  ", style),
         *fit(((look.safe(match.label, label), style),), label),
         ("  ", PLAIN),
-        *fit(((bar(match.score, room, look), STYLE["good"] if named else QUIET),), room),
+        *fit(((bar(share, room, look), STYLE["good"] if named else QUIET),), room),
         (f" {score}", style),
     )
 
@@ -97,16 +106,15 @@ def peak_summary(found: PeakMatch, look: Look) -> str:
     return f"{words}, {len(found.extra)} extra"
 
 
-def quality_rows(reading: Reading, look: Look) -> list[Row]:
+def quality_rows(reading: Reading, look: Look) -> tuple[list[Row], list[Row]]:
     """Return quality as traffic lights, and what was measured."""
     judged, axis = reading.quality, reading.spectrum.axis
     values = quality_values(judged)
-    rows = [_light(light, name, value, look) for (name, light), value in zip(lights(judged).items(), values, strict=True)]
-    rows.append(_fact("range", f"{axis.start:.0f}{look.range}{axis.stop:.0f}"))
-    rows.append(_fact("points", f"{len(axis)}"))
+    rows = [light_row(light, name, value, look) for (name, light), value in zip(lights(judged).items(), values, strict=True)]
+    facts = [_fact("range", f"{axis.start:.0f}{look.range}{axis.stop:.0f}"), _fact("points", f"{len(axis)}")]
     if reading.spectrum.exposure_s is not None:
-        rows.append(_fact("exposure", f"{reading.spectrum.exposure_s:.3g} s"))
-    return rows
+        facts.append(_fact("exposure", f"{reading.spectrum.exposure_s:.3g} s"))
+    return rows, facts
 
 
 def lights(judged: Quality) -> dict[str, Light]:
@@ -127,7 +135,8 @@ def _grade(value: float, least: float, sure: float) -> Light:
     return "bad" if value < least else "care" if value < sure else "good"
 
 
-def _light(light: Light, name: str, value: str, look: Look) -> Row:
+def light_row(light: Light, name: str, value: str, look: Look) -> Row:
+    """Return one traffic light with what it judges."""
     style = STYLE[light]
     return ((f"{look.sign[light]} ", style), (f"{name:<12}", PLAIN), (f"{value:>9}", style if light in {"care", "bad"} else PLAIN))
 

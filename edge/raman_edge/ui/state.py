@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.spectrum import Fault, Origin
+    from raman_edge.ui.controls import Key
     from raman_edge.verdict import Answer, Verdict
 
 RECENT = 10
@@ -38,13 +39,16 @@ class ModelFacts:
     """Beginning of the model's axis, cm⁻¹."""
     stop: float
     """End of the model's axis, cm⁻¹."""
+    created: str = ""
+    """The day it was made on, as its card has it; "" is not known."""
 
     @classmethod
     def of(cls, model: Model, library: Library) -> ModelFacts:
         """Read the facts off an opened pair."""
         card, axis = model.card, model.card.recipe.axis
         name = f"{card.name}-{card.network[:12]}"
-        return cls(name, card.precision, model.provider.removesuffix("ExecutionProvider"), len(library.labels), axis.start, axis.stop)
+        provider, day = model.provider.removesuffix("ExecutionProvider"), card.provenance.created[:10]
+        return cls(name, card.precision, provider, len(library.labels), axis.start, axis.stop, day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,41 +102,79 @@ class Tally:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class View:
+    """What a person has chosen to look at."""
+
+    at: Reading | Fault | None = None
+    """The event that is looked at while others come; None follows the newest."""
+    zoom: tuple[float, float] | None = None
+    """The part of the axis that is drawn, cm⁻¹; None is all of it."""
+    help: bool = False
+    """Whether the keys are explained."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class ScreenState:
     """Everything a frame shows."""
 
     source: str
     """Where spectra come from; data, not yet safe to show."""
     model: ModelFacts
-    latest: Reading | Fault | None = None
-    """The last event; None before the first."""
-    recent: tuple[Outcome, ...] = ()
-    """The last ten outcomes, the newest first."""
+    past: tuple[Reading | Fault, ...] = ()
+    """The last ten events, the newest first."""
     tally: Tally = Tally()
     waiting: int = 0
     """Files that wait to be read."""
+    left_s: float | None = None
+    """How long those take at the rate of the last ones, s; None is not known."""
     note: str = ""
     """What is to be known besides, such as a folder that is gone; empty for nothing."""
     link: LinkStatus | None = None
     """How the link to the instrument does; None where spectra come from files."""
     bench: Bench = Bench()
     """What the acquisition is at."""
+    view: View = View()
+    """What a person has chosen to look at."""
+    keys: tuple[Key, ...] = ()
+    """The keys that do something; empty where there is no keyboard."""
+    now: datetime | None = None
+    """When it is looked at, with a time zone: ages are told from it, and left out where it is None."""
+
+    @property
+    def latest(self) -> Reading | Fault | None:
+        """The newest event; None before the first."""
+        return self.past[0] if self.past else None
+
+    @property
+    def shown(self) -> Reading | Fault | None:
+        """The event in the upper part: the chosen one, else the newest.
+
+        Of an instrument's link the newest spectrum: a broken frame between two good ones is told beneath it.
+        """
+        if self.view.at is not None:
+            return self.view.at
+        if self.link is not None:
+            return next((event for event in self.past if isinstance(event, Reading)), self.latest)
+        return self.latest
+
+    @property
+    def recent(self) -> tuple[Outcome, ...]:
+        """The last ten outcomes, the newest first."""
+        return tuple(outcome_of(event, self.now) for event in self.past)
 
 
 def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:
     """Return the state after ``event``."""
-    outcome = outcome_of(event)
-    recent = (outcome, *state.recent)[:RECENT]
-    return replace(state, latest=event, recent=recent, tally=state.tally.plus(outcome.decision))
+    return replace(state, past=(event, *state.past)[:RECENT], tally=state.tally.plus(outcome_of(event).decision))
 
 
-def outcome_of(event: Reading | Fault) -> Outcome:
-    """Return ``event`` as one line."""
+def outcome_of(event: Reading | Fault, now: datetime | None = None) -> Outcome:
+    """Return ``event`` as one line; ``now`` tells the time zone."""
     if not isinstance(event, Reading):
         return Outcome(name_of(event.origin), "fault", event.why)
-    verdict, origin = event.verdict, event.spectrum.origin
+    verdict = event.verdict
     best = verdict.ranked[0].score if verdict.decision == "match" and verdict.ranked else None
-    return Outcome(name_of(origin), verdict.decision, answer(verdict), best, event.timing.total)
+    return Outcome(title_of(event, now), verdict.decision, answer(verdict), best, event.timing.total)
 
 
 def answer(verdict: Verdict) -> str:
@@ -147,6 +189,14 @@ def answer(verdict: Verdict) -> str:
 def reasons(verdict: Verdict) -> tuple[str, ...]:
     """Return the doubts that :func:`answer` has not said already."""
     return verdict.doubts[1:] if verdict.decision == "ambiguous" else verdict.doubts
+
+
+def title_of(reading: Reading, now: datetime | None) -> str:
+    """Return what tells a spectrum from others: a file's name, else when it was taken, in the time zone of ``now``."""
+    origin, taken = reading.spectrum.origin, reading.spectrum.taken_at
+    if origin.kind == "file" or taken is None or now is None:
+        return name_of(origin)
+    return f"{taken.astimezone(now.tzinfo):%H:%M:%S}"
 
 
 def name_of(origin: Origin) -> str:

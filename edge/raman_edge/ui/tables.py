@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.pipeline import Reading
 from raman_edge.ui import sections
+from raman_edge.ui.calibrated import calibration_row
 from raman_edge.ui.look import PLAIN, QUIET, STYLE
 from raman_edge.ui.rows import EMPTY, GAP, beside, block, title
 
@@ -29,15 +30,17 @@ def tables(state: ScreenState, width: int, height: int, look: Look) -> list[Row]
     if height < 1:
         return []
     width -= 2 * INSET
-    reading = state.latest if isinstance(state.latest, Reading) else None
+    reading = state.shown if isinstance(state.shown, Reading) else None
     peaks = sections.PEAKS if width >= THREE else 0
     results = (width - peaks - QUALITY) // 2 if width >= WIDE else 0
     others = [size for size in (peaks, QUALITY, results) if size]
     first = max(0, width - sum(others) - GAP * len(others))
-    columns = [_table("matches" if _named(reading) else "nearest", _matches(reading, first, height - 1, look), first, height, look)]
+    columns = [
+        _table("matches" if _named(reading) else "nearest, similarity", _matches(reading, first, height - 1, look), first, height, look)
+    ]
     if peaks:
         columns.append(_table(_against(reading), _peaks(reading, height - 1, look), peaks, height, look))
-    columns.append(_table("quality", _quality(reading, height - 1, look), QUALITY, height, look))
+    columns.append(_table("quality", _quality(state, reading, height - 1, look), QUALITY, height, look))
     if results:
         columns.append(_table("last results", sections.result_rows(state.recent, results, look), results, height, look))
     return [_inset(row) for row in beside(columns)]
@@ -49,11 +52,15 @@ def last_results(state: ScreenState, width: int, height: int, look: Look) -> lis
         inner = width - 2 * INSET
         return [_inset(row) for row in _table("last results", sections.result_rows(state.recent, inner, look), inner, height, look)]
     lead = " last  "
-    rows: list[Row] = [((lead, QUIET), *sections.chips(state.recent, width - len(lead), look))] if state.recent else []
-    failed = next((outcome for outcome in state.recent if outcome.decision == "fault"), None)
+    margin = (" " * len(lead), PLAIN)
+    recent = state.recent
+    rows: list[Row] = [((lead, QUIET), *sections.chips(recent, width - len(lead), look))] if recent else []
+    failed = next((outcome for outcome in recent if outcome.decision == "fault"), None)
     if failed is not None:
         sign = (f"{look.sign['fault']} ", STYLE["fault"])
-        rows.append(((" " * len(lead), PLAIN), sign, (look.safe(f"{failed.name}: {failed.text}", max(0, width - len(lead) - 3)), QUIET)))
+        told: Row = (sign, (look.safe(f"{failed.name}: {failed.text}", max(0, width - len(lead) - 3)), QUIET))
+        # On one row a fault that has just happened is told, until something else has.
+        rows = [rows[0], (margin, *told)] if height > 1 else [((lead, QUIET), *told)] if failed is recent[0] else rows
     return block(rows, width, height)
 
 
@@ -84,9 +91,11 @@ def _peaks(reading: Reading | None, height: int, look: Look) -> list[Row]:
     return sections.peak_rows(reading.verdict.ranked[0].peaks, height, look) if reading and reading.verdict.ranked else []
 
 
-def _quality(reading: Reading | None, height: int, look: Look) -> list[Row]:
-    """Return quality and, where there is room, the time of each stage."""
+def _quality(state: ScreenState, reading: Reading | None, height: int, look: Look) -> list[Row]:
+    """Return quality, the calibration and, where there is room, the time of each stage."""
     if reading is None:
         return []
-    rows, times = sections.quality_rows(reading, look), sections.time_rows(reading.timing)
+    calibrated = calibration_row(reading.spectrum.calibrated, state.bench.expires, state.now, look)
+    lights, facts = sections.quality_rows(reading, look)
+    rows, times = [*lights, calibrated, *facts], sections.time_rows(reading.timing)
     return [*rows, EMPTY, *times] if height > len(rows) + len(times) else rows

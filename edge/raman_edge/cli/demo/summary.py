@@ -13,9 +13,9 @@ from rich.console import Console
 
 from raman_edge import record as records
 from raman_edge.record import FaultRecord, Result
-from raman_edge.ui.live import needs_ascii
 from raman_edge.ui.look import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
 from raman_edge.ui.rows import Frame, fit, title, wrapped
+from raman_edge.ui.terminal import needs_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

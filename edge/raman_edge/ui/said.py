@@ -1,0 +1,75 @@
+"""What the upper part of the screen says: the answer, or what keeps one from coming, and why, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raman_edge.pipeline import Reading
+from raman_edge.ui import link as links
+from raman_edge.ui import sections
+from raman_edge.ui.look import PLAIN, QUIET, STYLE
+from raman_edge.ui.state import answer, name_of, reasons, title_of
+
+if TYPE_CHECKING:
+    from raman_edge.devices.exposure import LinkStatus
+    from raman_edge.spectrum import Fault
+    from raman_edge.ui.look import Look
+    from raman_edge.ui.rows import Row
+    from raman_edge.ui.state import ScreenState
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The headline and its reasons."""
+
+    sign: str
+    """Name of the sign before it."""
+    words: Row
+    name: str
+    """Of the file or port; data, not yet safe to show."""
+    why: str
+    """Data, not yet safe to show."""
+
+
+def said(state: ScreenState, look: Look) -> Said:
+    """Return what is said of the event that is shown, or of a link that gives none."""
+    if state.link is not None and state.link.state not in links.GOOD and state.view.at is None:
+        return _cut_off(state, state.link, look)
+    event = state.shown
+    if event is None:
+        return Said("waiting", (("waiting for the first spectrum", QUIET),), "", "")
+    if isinstance(event, Reading):
+        return Said(event.verdict.decision, _named(event, look), title_of(event, state.now), _why(event, look))
+    return Said("fault", (("no spectrum", STYLE["fault"]),), name_of(event.origin), event.why)
+
+
+def brief(event: Reading | Fault) -> str:
+    """Return one event in a few words; data, not yet safe to show."""
+    return answer(event.verdict) if isinstance(event, Reading) else "no spectrum"
+
+
+def _cut_off(state: ScreenState, link: LinkStatus, look: Look) -> Said:
+    """Say that nothing comes, and what came last: it stays in view and must not be taken for the sample of now."""
+    words, _ = links.WORDS[link.state]
+    if state.shown is None:
+        sign = "waiting" if link.state in {"opening", "probing"} else "fault"
+        return Said(sign, ((words, STYLE[sign]),), link.port, link.why)
+    here = ((words if link.state == "faulted" else "disconnected"), STYLE["fault"])
+    last: Row = ((f"  the last result was {look.safe(brief(state.shown))}", QUIET),)
+    return Said("fault", (here, *last), link.port, link.why or f"{words} again")
+
+
+def _named(reading: Reading, look: Look) -> Row:
+    """Return the answer in words, with its probability where it is one label."""
+    verdict = reading.verdict
+    words: Row = ((look.safe(answer(verdict)), STYLE[verdict.decision]),)
+    return (*words, (f"  {verdict.ranked[0].score:.1%}", PLAIN)) if verdict.decision == "match" else words
+
+
+def _why(reading: Reading, look: Look) -> str:
+    """Return the reasons in plain words; for a name, what the peaks say of it."""
+    words = list(reasons(reading.verdict))
+    if reading.verdict.best is not None:
+        words.insert(0, sections.peak_summary(reading.verdict.best.peaks, look))
+    return "; ".join(words)

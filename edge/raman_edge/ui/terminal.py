@@ -1,0 +1,175 @@
+"""A terminal that is taken for a full screen, and is itself again afterwards."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+import threading
+from contextlib import ExitStack, redirect_stderr, suppress
+from threading import Lock
+from typing import TYPE_CHECKING, Self
+
+from rich.segment import ControlType, Segment
+
+from raman_edge.ui.keyboard import Keyboard, keyboard_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from rich.console import Console, ConsoleOptions
+
+    from raman_edge.ui.rows import Frame
+
+BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
+"""Around a frame: show nothing of it before all of it is there (synchronised output; who does not know it ignores it)."""
+CLEAR = "\x1b[2J\x1b[H"
+"""Before leaving: a terminal that was resized (tmux 3.3) else carries rows of ours over to its normal screen."""
+WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
+"""DECAWM: where a terminal finds a character wider than we do, the row is cut and not torn."""
+
+
+class Terminal:
+    """Holds the alternate screen, the keys and standard error while the block runs.
+
+    One that has gone is not drawn to; Ctrl-Z gets its own terminal back, until the process goes on.
+    ``press`` gets the name of each key, ``note`` what is written to standard error meanwhile.
+    """
+
+    def __init__(self, console: Console, press: Callable[[str], None], note: Callable[[str], None]) -> None:
+        self.console = console
+        self.has_keys = keyboard_of(_stdin())
+        """Whether there is a keyboard to press keys on."""
+        self._keyboard = Keyboard(_stdin(), press)
+        self._note = note
+        self._drawing = Lock()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._open.callback(self._leave)
+        self._take()
+        if self.has_keys:
+            self._open.enter_context(self._keyboard)
+        self._let_suspend()
+        if sys.stderr.isatty():
+            self._open.enter_context(_Warnings(self._note))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._open.close()
+
+    def draw(self, frame: Frame) -> None:
+        """Show a frame; OSError where the terminal has gone."""
+        with self._drawing:
+            self.console.print(_Placed(frame), end="", crop=False, soft_wrap=True)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and rows as they are now; rich alone would believe an exported COLUMNS."""
+        try:
+            size = os.get_terminal_size(self.console.file.fileno())
+        except (OSError, ValueError, io.UnsupportedOperation):
+            size = os.terminal_size(self.console.size)
+        return size.columns or self.console.width, size.lines or self.console.height
+
+    def _take(self) -> None:
+        self.console.set_alt_screen(enable=True)
+        self.console.show_cursor(show=False)
+        self._write(WRAP_OFF)
+
+    def _leave(self) -> None:
+        with suppress(OSError):  # a terminal that has gone
+            self._write(WRAP_ON + CLEAR)
+            self.console.show_cursor(show=True)
+            self.console.set_alt_screen(enable=False)
+
+    def _let_suspend(self) -> None:
+        """Handle Ctrl-Z while the screen is shown, where it does anything."""
+        stop = getattr(signal, "SIGTSTP", None)  # Windows has none
+        if stop is None or threading.current_thread() is not threading.main_thread() or signal.getsignal(stop) is not signal.SIG_DFL:
+            return
+        signal.signal(stop, self._suspend)
+        self._open.callback(signal.signal, stop, signal.SIG_DFL)
+
+    def _suspend(self, _: int, __: FrameType | None) -> None:
+        """Give the terminal back, stop until somebody lets us go on, and take it again; the screen is drawn anew within its time."""
+        with self._drawing:
+            if self.has_keys:
+                self._keyboard.release()
+            self._leave()
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+            with suppress(OSError):
+                self._take()
+            if self.has_keys:
+                self._keyboard.take()
+
+    def _write(self, codes: str) -> None:
+        if not self.console.legacy_windows:
+            self.console.file.write(codes)
+            self.console.file.flush()
+
+
+class _Placed:
+    """A frame with every row put in its place: in a terminal that has just become smaller nothing scrolls."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        yield _control(BEGIN, ControlType.HOME)
+        for i, row in enumerate(self._frame.rows, start=1):
+            yield _control(f"\x1b[{i};1H", ControlType.CURSOR_MOVE_TO)
+            yield from (Segment(text, style) for text, style in row)
+        yield _control(END, ControlType.HOME)
+
+
+def _control(codes: str, kind: ControlType) -> Segment:
+    return Segment(codes, None, [(kind,)])
+
+
+class _Warnings(io.TextIOBase):
+    """Stands in for standard error on a full screen: the last line becomes a note, all of it is printed afterwards."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        self._note = note
+        self._kept = io.StringIO()
+        self._redirection = redirect_stderr(self)
+
+    def __enter__(self) -> Self:
+        self._redirection.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._redirection.__exit__(None, None, None)
+        with suppress(OSError):  # a terminal that has gone
+            sys.stderr.write(self._kept.getvalue())
+
+    def writable(self) -> bool:
+        """Say that this can be written to."""
+        return True
+
+    def write(self, text: str) -> int:
+        """Keep ``text``, and show its last line."""
+        lines = text.strip().splitlines()
+        if lines:
+            self._note(lines[-1])
+        return self._kept.write(text)
+
+
+def needs_ascii(console: Console) -> bool:
+    """Whether the terminal cannot show braille: another encoding, a C locale that was asked for, or the Linux console."""
+    if not console.encoding.startswith("utf") or console.legacy_windows:
+        return True
+    # Python answers a C locale with UTF-8 (PEP 538, 540); who sets LC_ALL=C means it.
+    asked = os.environ.get("LC_ALL", "").lower().replace("-", "")
+    return (bool(asked) and "utf8" not in asked) or os.environ.get("TERM") == "linux"
+
+
+def _stdin() -> int:
+    """Return the descriptor of standard input; -1 where there is none."""
+    try:
+        return sys.stdin.fileno()
+    except (AttributeError, OSError, ValueError, io.UnsupportedOperation):
+        return -1
