@@ -9,46 +9,34 @@ looked for by its serial number, and no other is taken for it. Never tried on ha
 from __future__ import annotations
 
 import math
-import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from raman_edge.devices import ocean
 from raman_edge.devices.codecs.events import RawFrame
 from raman_edge.devices.exposure import Counters, Exposure, LinkStatus
+from raman_edge.devices.port import REAL
 from raman_edge.devices.ports import OCEAN
 from raman_edge.errors import ConfigError, SourceError, SourceLost, SourceUnavailable
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
     from seabreeze.spectrometers import Spectrometer as Driven
 
     from raman_edge.devices.exposure import Instrument, State
+    from raman_edge.devices.port import Clock
 
 SIGN_S = 1.0
 """How often a sign of life is given while nothing comes."""
 BACK_OFF_S = (0.25, 5.0)
 """From one attempt to open a lost instrument to the next: doubled each time."""
 MICRO = 1_000_000
-
-
-class Time(NamedTuple):
-    """The clock, and how to wait for it."""
-
-    now: Callable[[], float]
-    """Seconds, never backwards."""
-    sleep: Callable[[float], None]
-
-
-REAL = Time(time.monotonic, time.sleep)
 
 
 def is_ours(where: str) -> bool:
@@ -59,13 +47,13 @@ def is_ours(where: str) -> bool:
 class OceanSpectrometer:
     """A :class:`raman_edge.devices.exposure.Spectrometer` on USB; ``exposure_s`` None is the instrument's default."""
 
-    def __init__(self, where: str = OCEAN, exposure_s: float | None = None, *, time: Time = REAL) -> None:
+    def __init__(self, where: str = OCEAN, exposure_s: float | None = None, *, clock: Clock = REAL) -> None:
         if not is_ours(where):
             raise ConfigError(f"got {where!r}, expected {OCEAN} or {OCEAN}SERIAL")
         self._where = where
         self._serial = where.removeprefix(OCEAN) or None
         self._exposure = exposure_s
-        self._time = time
+        self._clock = clock
         self._driven: Driven | None = None
         self._instrument: Instrument | None = None
         self._reading: Future[NDArray[np.float64]] | None = None
@@ -171,9 +159,9 @@ class OceanSpectrometer:
 
     def _reopen(self) -> None:
         """Wait for the next attempt, at most a second; make it where it is due."""
-        pause = self._due - self._time.now()
+        pause = self._due - self._clock.now()
         if pause > 0:
-            self._time.sleep(min(pause, SIGN_S))
+            self._clock.sleep(min(pause, SIGN_S))
             return
         try:
             self._open()
@@ -220,7 +208,7 @@ class OceanSpectrometer:
                 self._driven.close()
         self._driven = None
         self._state, self._why = "absent", why
-        self._due = self._time.now() + self._delay
+        self._due = self._clock.now() + self._delay
 
     def _close(self) -> None:
         self._let_go("")

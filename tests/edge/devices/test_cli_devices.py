@@ -39,6 +39,32 @@ def test_list_on_a_terminal_says_what_was_tried() -> None:
     assert b"read in the source of the firmware; not tried on hardware" in shown
 
 
+def test_list_by_words(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every word has to be in the name, the vendor or the model; where none has them all, the names that exist are told."""
+    code, told, _ = ran(capsys, "list", "OCEAN", "sts")
+    assert (code, [one["profile"] for one in told]) == (0, ["ocean-sts"])
+    assert (told[0]["pixels"], told[0]["baud"][0], told[0]["file"]) == (1024, 9600, str(catalogue.find("ocean-sts")))
+    code, told, said = ran(capsys, "list", "ocean", "bwtek")
+    assert (code, told) == (1, [])
+    assert "no profile has ocean and bwtek in its name" in said
+    assert "ocean-sts" in said
+
+
+def test_page_is_the_file_itself(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """A pipe gets it byte for byte, to be changed and used; a file that is none is told with its line."""
+    assert cli.main(["devices", "page", "generic-csv-stream"]) == 0
+    assert capfdbinary.readouterr().out == catalogue.find("generic-csv-stream").read_bytes()
+    assert cli.main(["devices", "page", "generic-csv-steam"]) == 78
+    assert b"did you mean generic-csv-stream" in capfdbinary.readouterr().err
+
+
+def test_page_on_a_terminal() -> None:
+    """A person reads it line by line."""
+    code, shown = command.on_terminal("devices", "page", "ocean-sts", columns=200)
+    assert code == 0
+    assert b'id = "ocean-sts"\r\n' in shown
+
+
 def test_explain_gives_the_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     """Exposure and averages of the command line stand in the request."""
     code, (told,), said = ran(capsys, "explain", "tcd1304-rossel", "--exposure", "0.05", "--average", "3")

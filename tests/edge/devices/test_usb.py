@@ -10,8 +10,9 @@ import pytest
 import seabreeze.pyseabreeze
 from raman_edge.devices import ocean, ports, usb
 from raman_edge.devices.exposure import Exposure
+from raman_edge.devices.port import Clock
 from raman_edge.devices.ports import Port, Use
-from raman_edge.devices.usb import OceanSpectrometer, Time
+from raman_edge.devices.usb import OceanSpectrometer
 from raman_edge.errors import ConfigError, SourceUnavailable
 from raman_edge.spectrum import Fault
 from seabreeze import spectrometers
@@ -55,9 +56,9 @@ class Watch:
         self.at += seconds
 
     @property
-    def time(self) -> Time:
+    def clock(self) -> Clock:
         """Return it as the spectrometer takes it."""
-        return Time(lambda: self.at, self.sleep)
+        return Clock(lambda: self.at, self.sleep)
 
 
 def next_exposure(spectrometer: OceanSpectrometer) -> Exposure:
@@ -195,7 +196,7 @@ def test_an_unplugged_instrument_is_found_again(bus: Bus) -> None:
     """One fault, then signs of life with growing pauses, then spectra of the same instrument with the same exposure."""
     watch, sts = Watch(), Sts()
     bus.plug(sts)
-    with OceanSpectrometer("ocean:", 0.05, time=watch.time) as spectrometer:
+    with OceanSpectrometer("ocean:", 0.05, clock=watch.clock) as spectrometer:
         next_exposure(spectrometer)
         bus.unplug()
         lost = spectrometer.expose()
@@ -218,7 +219,7 @@ def test_another_instrument_is_not_taken_for_it(bus: Bus) -> None:
     """Where another one is plugged in instead, it is waited for, and said which is there."""
     watch = Watch()
     bus.plug(Sts())
-    with OceanSpectrometer("ocean:", time=watch.time) as spectrometer:
+    with OceanSpectrometer("ocean:", clock=watch.clock) as spectrometer:
         next_exposure(spectrometer)
         bus.unplug()
         bus.plug(Sts("ANOTHER"))
@@ -232,7 +233,7 @@ def test_a_change_while_it_is_away_holds_when_it_is_back(bus: Bus) -> None:
     """An exposure that is set in between is told to the instrument that comes back."""
     watch, sts = Watch(), Sts()
     bus.plug(sts)
-    with OceanSpectrometer("ocean:", time=watch.time) as spectrometer:
+    with OceanSpectrometer("ocean:", clock=watch.clock) as spectrometer:
         bus.unplug()
         spectrometer.set_exposure(0.5)
         assert spectrometer.status.state == "absent"
