@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from raman_edge.acquire.darks import Dark
+from raman_edge.devices.recording_file import MOST_AVERAGES
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ Doing = Literal["measuring", "trigger", "exposure", "dark"]
 
 DARK_AGE_S = 600.0
 LONGEST_S = 10.0
-MOST_AVERAGES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

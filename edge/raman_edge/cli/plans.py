@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raman_edge.acquire.plan import Mode, Plan
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.devices.exposure import Instrument
+    from raman_edge.devices.recording_file import Planned
 
 NONE = "none"
 POLICIES: dict[str, Literal["none", "take", "auto"]] = {"none": "none", "take": "take", "auto": "auto"}
@@ -92,9 +93,38 @@ def plan(options: argparse.Namespace, calibration: Calibration | None = None, *,
     )
 
 
+def planned(options: argparse.Namespace) -> Planned:
+    """Return what a recording should remember of the plan."""
+    from raman_edge.devices.recording_file import Planned  # noqa: PLC0415 - numpy
+
+    auto, gate = options.exposure == AUTO, getattr(options, "trigger", NONE) == "gate"
+    return Planned(averages=options.average, auto_exposure=auto, longest_s=options.longest, gate=gate, laser_nm=options.laser)
+
+
+def again(options: argparse.Namespace, planned: Planned, calibration: Calibration | None) -> Plan:
+    """Return the plan of a recording that is played again: as it was measured, but for what the options say."""
+    from raman_edge.acquire.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
+
+    return Plan(
+        auto_exposure=planned.auto_exposure,
+        longest_s=planned.longest_s or LONGEST_S,
+        averages=options.average or planned.averages,
+        dark=_dark(options.dark),
+        laser_nm=options.laser or planned.laser_nm,
+        calibration=calibration,
+        mode="gate" if planned.gate else "continuous",
+        count=options.count,
+    )
+
+
 def standard(options: argparse.Namespace) -> Plan:
     """Return the plan for one spectrum of a standard, as whoever calibrates wants it."""
     return replace(_exposing(options), pixels=True, count=1)
+
+
+def recording(options: argparse.Namespace) -> Plan:
+    """Return the plan for a recording, of which nothing is made yet."""
+    return replace(_exposing(options), pixels=True, count=options.count)
 
 
 def _exposing(options: argparse.Namespace) -> Plan:

@@ -67,4 +67,4 @@ def named(options: argparse.Namespace, stop: Event) -> Spectrometer:
         return spectrometer
     from raman_edge.devices.recording import Recorder  # noqa: PLC0415
 
-    return Recorder(spectrometer, options.record)
+    return Recorder(spectrometer, options.record, plans.planned(options))

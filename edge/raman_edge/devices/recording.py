@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.devices import recording_file
 from raman_edge.devices.exposure import Counters, Exposure, LinkStatus
-from raman_edge.devices.recording_file import MOST_LINE, Began, Broken, Facts, Shot
+from raman_edge.devices.recording_file import MOST_LINE, Began, Broken, Facts, Planned, Shot
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.spectrum import Fault
 
@@ -35,8 +35,8 @@ class Recorder:
     and :class:`OutputError` where it no longer can be.
     """
 
-    def __init__(self, spectrometer: Spectrometer, path: str | os.PathLike[str]) -> None:
-        self._spectrometer, self._path = spectrometer, Path(path)
+    def __init__(self, spectrometer: Spectrometer, path: str | os.PathLike[str], plan: Planned | None = None) -> None:
+        self._spectrometer, self._path, self._plan = spectrometer, Path(path), plan or Planned()
         self._file = -1
         self._known: Instrument | None = None
         self._is_dark = False
@@ -54,7 +54,7 @@ class Recorder:
             self._path.unlink(missing_ok=True)
             raise
         status = self._spectrometer.status
-        self._write(Began(port=status.port, profile=status.profile))
+        self._write(Began(port=status.port, profile=status.profile, plan=self._plan))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -186,6 +186,11 @@ class Replayed:
             counters=self._counters,
             why="the recording is at its end" if self.ended else "",
         )
+
+    @property
+    def plan(self) -> Planned:
+        """What decided which exposures made a spectrum when it was recorded."""
+        return self._began.plan
 
     @property
     def instrument(self) -> Instrument | None:

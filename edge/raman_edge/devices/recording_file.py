@@ -3,7 +3,8 @@
 A recording is text: one JSON object a line, ``{"crc": "0a1b2c3d", "line": {…}}``, where ``crc`` is the CRC-32 of the bytes
 of ``line`` as they stand there, in eight hexadecimal digits. ``line.is`` says what it is:
 
-``recording``   the first line: ``version`` 1, the ``port`` and the ``profile`` it was made with
+``recording``   the first line: ``version`` 1, the ``port`` and the ``profile`` it was made with, and the ``plan``: what decided
+                which exposures made a spectrum
 ``instrument``  what is known of the instrument from here on (:class:`raman_edge.devices.exposure.Instrument`)
 ``exposure``    ``taken_at``, ``exposure_s``, ``averages``, ``dark``, the frame's ``fields``, ``type`` and ``counts``:
                 base64 of zlib of little-endian numbers of that type (``<u2``, ``<i4``, ``<i8`` or ``<f8``)
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import numpy as np
@@ -30,10 +31,24 @@ if TYPE_CHECKING:
 MAGIC = b'{"crc":"'
 MOST_LINE = 4 << 20
 """Bytes of a line; 65536 counts that do not compress take 700 kB."""
+MOST_AVERAGES = 10_000
 LEAST_PIXELS, MOST_PIXELS = 2, 1 << 16
 LEVEL = 1
 """Of zlib: noise does not compress better for longer."""
 _KINDS: tuple[Literal["<u2", "<i4", "<i8"], ...] = ("<u2", "<i4", "<i8")
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What decided which exposures made a spectrum, so that they make the same ones again."""
+
+    averages: Annotated[int, msgspec.Meta(ge=1, le=MOST_AVERAGES)] = 1
+    auto_exposure: bool = False
+    longest_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+    """Longest exposure that the search could choose, s; None is as it is without being told."""
+    gate: bool = False
+    """Whether only what was steady in the beam was taken."""
+    laser_nm: Annotated[float, msgspec.Meta(ge=150, le=2000)] | None = None
+    """What excited, instead of what the instrument says, nm."""
 
 
 class Began(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="recording", forbid_unknown_fields=True):
@@ -43,6 +58,7 @@ class Began(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="reco
     port: str
     """As the user gave it; data."""
     profile: str
+    plan: Planned = Planned()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="instrument", forbid_unknown_fields=True):

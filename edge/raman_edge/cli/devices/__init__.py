@@ -1,10 +1,10 @@
-"""``raman-edge devices list | page | ports | probe | simulate | validate | explain``: spectrometers as pages of facts."""
+"""``raman-edge devices list | page | ports | probe | simulate | record | replay | validate | explain``: spectrometers as pages of facts."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.cli.devices import explain, listing, page, ports, probe, simulate, validate
+from raman_edge.cli.devices import explain, listing, page, ports, probe, record, replay, simulate, validate
 
 if TYPE_CHECKING:
     import argparse
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for action in (listing, page, ports, probe, simulate, validate, explain):
+    for action in (listing, page, ports, probe, simulate, record, replay, validate, explain):
         action.add(actions)
 
 
