@@ -135,12 +135,8 @@ def put(folder: Path, name: str, text: str) -> None:
 
 def is_whole(rows: list[str]) -> bool:
     """Whether header, footer, keys and every rule of a frame are where they belong."""
-    return (
-        rows[0].startswith(" raman-edge ")
-        and "matched-filter" in rows[-2]
-        and " q quit" in rows[-1]
-        and sum("── matches ─" in row for row in rows) == 1
-    )
+    ends = rows[0].startswith(" raman-edge ") and "matched-filter" in rows[-2] and rows[-1].endswith("q quit")
+    return ends and sum("── matches ─" in row for row in rows) == 1
 
 
 def fills(columns: int) -> Callable[[list[str]], bool]:

@@ -68,12 +68,13 @@ def run(options: argparse.Namespace) -> int:
         from raman_edge.cli.demo.instrument import Instrument  # noqa: PLC0415
         from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
         from raman_edge.journal import Journal  # noqa: PLC0415
+        from raman_edge.ui.controls import Controls  # noqa: PLC0415
 
         incoming = Path(folder) / "incoming"
         incoming.mkdir()
         instrument = Instrument(exposures.plan(model.card.recipe.axis, library), incoming, seconds, stop.event)
         on_screen = is_terminal() and not options.json
-        shown: Display = OnScreen(TITLE, model, library) if on_screen else NotesOnly()
+        shown: Display = OnScreen(TITLE, model, library, Controls(quit=stop.event.set)) if on_screen else NotesOnly()
         with Journal.open(Path(folder) / "journal.sqlite3") as journal:
             witness = Witness(shown, instrument, naming, options.svg)
             with deliver.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
