@@ -104,13 +104,14 @@ class Means(msgspec.Struct, frozen=True):
     """Digest of what, besides the model file, belongs to the question; a content is answered once for each."""
 
 
-def means(model: Model, library: Library, laser_nm: float | None = None) -> Means:
-    """Return what a run names spectra with; ``laser_nm`` (nm) is for files that do not tell.
+def means(model: Model, library: Library, laser_nm: float | None = None, calibration: str | None = None) -> Means:
+    """Return what a run names spectra with; ``laser_nm`` (nm) is for files that do not tell, ``calibration`` the id of their axis.
 
     The library is no part of ``config``: a lab that teaches one more material does not want its whole folder answered anew.
     """
     laser = "" if laser_nm is None else f" laser={laser_nm:g}"
-    config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}".encode()).hexdigest()[:ID_CHARACTERS]
+    axis = "" if calibration is None else f" calibration={calibration}"
+    config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}{axis}".encode()).hexdigest()[:ID_CHARACTERS]
     return Means(ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider, library.sha256), config)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import build
+import calibrations
 import command
 import msgspec
 import pytest
@@ -35,6 +36,8 @@ EVENTS: tuple[Event, ...] = (
     Fault(Origin("file", "bad.txt", "0" * 64), "it is no spectrum"),
     Unread(Origin("file", "good.csv", "1" * 64), build.text("Calcite", 2).encode()),
     Unread(Origin("file", "words.txt", "2" * 64), b"no spectrum at all\n" * 30),
+    Unread(Origin("file", "axis.csv", "3" * 64), build.text("Calcite", 4).encode(), None, calibrations.fresh(0.1)),
+    Unread(Origin("file", "ended.csv", "4" * 64), build.text("Calcite", 5).encode(), None, calibrations.fresh(ended=True)),
     build.spectrum("Gypsum", 3),
 )
 
@@ -106,8 +109,8 @@ def test_it_answers_as_the_first_one_does(crew: Crew, opening: Opening) -> None:
     there = ask(crew, EVENTS)
     here = answer_all(EVENTS, Model.open(opening.path), opening.library, opening.means)
     assert said(there) == said(here)
-    assert [answer.decision for answer in there] == ["match", "fault", "match", "fault", "match"]
-    assert [answer.event is None for answer in there] == [True, False, True, False, False]  # faults and the last one can be shown
+    assert [answer.decision for answer in there] == ["match", "fault", "match", "fault", "match", "fault", "match"]
+    assert [answer.event is None for answer in there] == [True, False, True, False, True, False, False]  # faults and the last one can be shown
     assert children() == [pid]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import build
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from raman_edge.journal import lines, packing, spectra
 from raman_edge.record import Source
-from raman_edge.spectrum import Axis, Origin, Spectrum
+from raman_edge.spectrum import Axis, Calibrated, Origin, Spectrum
 
 SIZES = st.integers(1, 300)
 FLOATS = arrays.arrays(np.float64, SIZES, elements=st.floats(allow_nan=False, allow_infinity=False))
@@ -108,7 +109,22 @@ def test_a_spectrum_comes_back_whole() -> None:
     assert spectra.digest(shift, kept.body) == kept.digest
 
 
-@pytest.mark.parametrize("change", ["counts", "axis", "exposure_s", "saturation", "taken_at", "meta"])
+@pytest.mark.parametrize("rms", [None, 0.1 + 0.2])
+def test_what_made_an_axis_comes_back(rms: float | None) -> None:
+    """The calibration is kept beside the numbers and is no part of the header; a file's own words for it are not taken for ours."""
+    by = Calibrated("c" * 32, datetime(2026, 3, 1, 12, 30, 5, 250_001, timezone.utc), rms)  # noqa: UP017 - beside another time zone above
+    first = build.spectrum("Quartz")
+    kept = spectra.keep(replace(first, calibrated=by, meta={"calibration": "ours", "calibrated_rms": "x"}))
+    shift = packing.pack(kept.shift)
+    read = spectra.restore(shift, kept.body, Source("file", "x"))
+    assert (read.calibrated, read.meta) == (by, {})
+    assert spectra.digest(shift, kept.body) == kept.digest
+    plain = spectra.keep(replace(first, meta={"calibration": "ours"}))
+    assert spectra.restore(shift, plain.body, Source("file", "x")).calibrated is None
+    assert plain.digest == spectra.keep(first).digest
+
+
+@pytest.mark.parametrize("change", ["counts", "axis", "exposure_s", "saturation", "taken_at", "meta", "calibrated"])
 def test_the_digest_covers_all_of_a_spectrum(change: str) -> None:
     """Any difference between two spectra, but for where they came from, gives another digest."""
     first = build.spectrum("Quartz")
@@ -119,6 +135,7 @@ def test_the_digest_covers_all_of_a_spectrum(change: str) -> None:
         "saturation": 1e6,
         "taken_at": datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - beside another time zone above
         "meta": {"laser_nm": "532"},
+        "calibrated": Calibrated("c" * 32, datetime(2026, 1, 1, tzinfo=timezone.utc), None),  # noqa: UP017 - the same
     }
     fields = {"axis": first.axis, "counts": first.counts, "origin": first.origin} | {change: later[change]}
     assert spectra.keep(Spectrum(**fields)).digest != spectra.keep(first).digest  # type: ignore[arg-type]  # fields of a spectrum

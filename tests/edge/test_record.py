@@ -156,6 +156,14 @@ def test_other_configuration_has_another_id(pair: tuple[Model, Library], monkeyp
     assert result(pair).id != before[1]
 
 
+def test_another_axis_is_another_configuration(pair: tuple[Model, Library]) -> None:
+    """With a calibration, results and faults have other ids than without, and others with each."""
+    ways = [record.means(*pair, laser, calibration) for laser in (None, 785.0) for calibration in (None, "c" * 32, "d" * 32)]
+    assert len({means.config for means in ways}) == len(ways)
+    event = Fault(FILE, "why")
+    assert len({record.of(event, means).id for means in ways}) == len(ways)
+
+
 def test_faults_without_content_are_told_apart_by_place_and_reason(pair: tuple[Model, Library]) -> None:
     """A file that could not be read has an id from its path and the reason."""
     events = [Fault(Origin("file", path), why) for path in ("a", "b") for why in ("gone", "denied")]

@@ -98,6 +98,25 @@ def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path, monkeypatch: p
     assert merged.to == [f"jsonl:{here}/a.jsonl", "csv:/b", "mqtt://h/t"]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("USB2+A01234", "USB2+A01234"),
+        ("c.json", "{here}/c.json"),
+        ("kept/SN-1", "{here}/kept/SN-1"),
+        ("/etc/c", "/etc/c"),
+        ("~/c", "/home/x/c"),
+    ],
+)
+def test_a_calibration_is_an_instrument_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str) -> None:
+    """A name without a folder is a serial number; whatever else is a file, which lies beside the settings."""
+    monkeypatch.setenv("HOME", "/home/x")
+    file = written(tmp_path / "f.toml", f'calibration = "{text}"')
+    assert watch.merge(options(config=file), {}).calibration == expected.format(here=tmp_path)
+    assert watch.merge(options(config=file), {"RAMAN_EDGE_CALIBRATION": "other"}).calibration == "other"
+    assert watch.merge(options(config=file, calibration="mine"), {}).calibration == "mine"
+
+
 def test_a_list_on_the_command_line_replaces_the_files(tmp_path: Path) -> None:
     """Patterns and outputs are not mixed from two places."""
     file = written(tmp_path / "f.toml", 'match = ["*.csv"]\nto = ["stdout"]')

@@ -27,20 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_model(parser)
     shared.add_own(parser)
     shared.add_laser(parser)
-    parser.add_argument(
-        "--calibration",
-        metavar="FILE|SERIAL",
-        help="put the spectra on the axis of a calibration made by `raman-edge calibrate`; files may then have an axis of pixels",
-    )
+    shared.add_calibration(parser)
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Answer every file; 1 where some could not be, 65 where none could."""
+    calibration = shared.opened_calibration(options)
     model, library = shared.opened(options)
-    show = _lines(model, library, options.laser) if options.json or not is_terminal() else _report()
+    show = _lines(model, library, options.laser, calibration) if options.json or not is_terminal() else _report()
     answered = failed = 0
-    for event, good in _events(options, model, library):
+    for event, good in _events(options, model, library, calibration):
         show(event)
         answered, failed = answered + good, failed + (not good)
     if not failed:
@@ -48,14 +45,15 @@ def run(options: argparse.Namespace) -> int:
     return SOME_FAILED if answered else ALL_FAILED
 
 
-def _events(options: argparse.Namespace, model: Model, library: Library) -> Iterator[tuple[Reading | Fault, bool]]:
+def _events(
+    options: argparse.Namespace, model: Model, library: Library, calibration: Calibration | None
+) -> Iterator[tuple[Reading | Fault, bool]]:
     """Give every answer, and whether it is one."""
     from raman_edge.calibration.calibration import applied  # noqa: PLC0415
     from raman_edge.pipeline import readings  # noqa: PLC0415 - after the arguments are known to be good
     from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
-    calibration = _calibration(options)
     given = GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser, pixels=calibration is not None)
     with given as source:
         events = applied(source, calibration) if calibration is not None else source
@@ -63,24 +61,11 @@ def _events(options: argparse.Namespace, model: Model, library: Library) -> Iter
             yield event, not isinstance(event, Fault)
 
 
-def _calibration(options: argparse.Namespace) -> Calibration | None:
-    """Open the calibration that the options name; one that has ended is refused before any file is read."""
-    if options.calibration is None:
-        return None
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from raman_edge.calibration import store  # noqa: PLC0415
-
-    calibration = store.find(options.calibration)
-    calibration.require_fresh(datetime.now(UTC))
-    return calibration
-
-
-def _lines(model: Model, library: Library, laser_nm: float | None) -> Callable[[Reading | Fault], None]:
+def _lines(model: Model, library: Library, laser_nm: float | None, calibration: Calibration | None) -> Callable[[Reading | Fault], None]:
     """Return what prints an answer as one line of JSON."""
     from raman_edge import record  # noqa: PLC0415
 
-    means = record.means(model, library, laser_nm)
+    means = record.means(model, library, laser_nm, calibration.id if calibration else None)
     return lambda event: write(record.encode(record.of(event, means)))
 
 
@@ -88,8 +73,8 @@ def _report() -> Callable[[Reading | Fault], None]:
     """Return what prints an answer for a person."""
     from rich.console import Console  # noqa: PLC0415 - only on a terminal
 
-    from raman_edge.ui.live import needs_ascii  # noqa: PLC0415
     from raman_edge.ui.report import describe  # noqa: PLC0415
+    from raman_edge.ui.terminal import needs_ascii  # noqa: PLC0415
 
     console = Console(highlight=False)
     ascii_only = needs_ascii(console)

@@ -10,6 +10,7 @@ from raman_edge.cli import options as shared
 if TYPE_CHECKING:
     import argparse
 
+    from raman_edge.calibration.calibration import Calibration
     from raman_edge.crew import Crew
     from raman_edge.library import Library
     from raman_edge.model import Model
@@ -24,14 +25,16 @@ class Naming:
     library: Library
     means: Means
     crew: Crew
+    calibration: Calibration | None = None
+    """What makes the axes; None leaves them as instruments wrote them."""
 
     @classmethod
-    def opened(cls, options: argparse.Namespace) -> Naming:
+    def opened(cls, options: argparse.Namespace, calibration: Calibration | None = None) -> Naming:
         """Open what the options name; whatever is wrong with it is raised, and nothing is half opened."""
         model, library = shared.opened(options)
         from raman_edge import record  # noqa: PLC0415 - numpy, after its threads were limited
         from raman_edge.crew import Crew, Opening  # noqa: PLC0415 - with it
 
         path, _ = shared.paths(options)
-        means = record.means(model, library, getattr(options, "laser", None))
-        return cls(model, library, means, Crew(model, Opening(path, options.threads, library, means)))
+        means = record.means(model, library, getattr(options, "laser", None), calibration.id if calibration else None)
+        return cls(model, library, means, Crew(model, Opening(path, options.threads, library, means)), calibration)

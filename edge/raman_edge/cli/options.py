@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from raman_edge.cli.output import say
 
 if TYPE_CHECKING:
+    from raman_edge.calibration.calibration import Calibration
     from raman_edge.journal import Journal
     from raman_edge.library import Library
     from raman_edge.model import Model
@@ -52,6 +53,15 @@ def add_laser(parser: argparse.ArgumentParser) -> None:
         type=laser_nm,
         metavar="NM",
         help="the laser's wavelength, nm, for files that do not tell it and have a wavelength axis; what a file says itself wins",
+    )
+
+
+def add_calibration(parser: argparse.ArgumentParser, more: str = "") -> None:
+    """Add ``--calibration``; ``more`` is what the command says of it besides."""
+    parser.add_argument(
+        "--calibration",
+        metavar="FILE|SERIAL",
+        help=f"put the spectra on the axis of a calibration made by `raman-edge calibrate`; files may then have an axis of pixels{more}",
     )
 
 
@@ -109,6 +119,19 @@ def opened(options: argparse.Namespace) -> tuple[Model, Library]:
         with OwnLibrary.open(path, create=False) as own:
             library = with_own(library, own, model)
     return model, library
+
+
+def opened_calibration(options: argparse.Namespace) -> Calibration | None:
+    """Open the calibration that the options name, None where they name none; one that has ended is refused."""
+    if options.calibration is None:
+        return None
+    from datetime import UTC, datetime  # noqa: PLC0415 - for those who have one
+
+    from raman_edge.calibration import store  # noqa: PLC0415
+
+    calibration = store.find(options.calibration)
+    calibration.require_fresh(datetime.now(UTC))
+    return calibration
 
 
 def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:

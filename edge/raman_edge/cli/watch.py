@@ -18,6 +18,7 @@ from raman_edge.errors import ConfigError, JournalUnavailable, RamanEdgeError, S
 if TYPE_CHECKING:
     from collections import Counter
 
+    from raman_edge.calibration.calibration import Calibration
     from raman_edge.cli.display import Display
     from raman_edge.cli.signals import Stop
     from raman_edge.crew import Answer
@@ -62,6 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     deliver.add_to(parser)
     parser.set_defaults(to=None)
     shared.add_laser(parser)
+    shared.add_calibration(parser, ". Where it ends while files are watched, each is a fault until there is a new one and a reload")
     shared.add_journal(parser)
     shared.add_model(parser)
     shared.add_own(parser)
@@ -123,13 +125,16 @@ class Watching:
     def __init__(self, options: argparse.Namespace, merged: argparse.Namespace, journal: Journal, stop: Stop, service: Service) -> None:
         """Open what ``merged`` names; ``options`` are those of the command line, which a reload merges with the files anew."""
         from raman_edge.cli.display import NotesOnly, Onlooker, OnScreen  # noqa: PLC0415 - once the arguments are known to be good
+        from raman_edge.cli.keeping import keeper  # noqa: PLC0415
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
+        from raman_edge.ui.controls import Controls  # noqa: PLC0415
 
         self._options, self._merged = options, merged
         self._journal, self._stop, self._service = journal, stop, service
-        self._naming = Naming.opened(merged)
+        self._naming = Naming.opened(merged, shared.opened_calibration(merged))
         as_lines = bool(merged.json) or not is_terminal() or deliver.STDOUT in (merged.to or ())
-        self._display: Display = NotesOnly() if as_lines else OnScreen(merged.folder, self._naming.model, self._naming.library)
+        keys = Controls(quit=stop.event.set, save=keeper(Path(), Path(merged.folder)))
+        self._display: Display = NotesOnly() if as_lines else OnScreen(merged.folder, self._naming.model, self._naming.library, keys)
         self._deliveries = deliver.delivering(
             merged.to or (), journal.path, self._display.note, stop=stop.event, stdout=as_lines, watched=merged.folder
         )
@@ -180,7 +185,7 @@ class Watching:
 
         merged, means = self._merged, self._naming.means
         memory = self._journal.memory(means.model.sha256, means.config)
-        rules = _rules(merged, self._journal)
+        rules = _rules(merged, self._journal, self._naming.calibration)
         source = FolderSource(merged.folder, memory, rules, once=merged.once, stop=self._stop.event, note=self._display.note)
         with source, self._naming.crew as crew:
             self._trouble.tried()
@@ -201,7 +206,7 @@ class Watching:
                 return
 
     def _reload(self) -> None:
-        """Read settings, model and library again; where anything is wrong with them, go on with what there was."""
+        """Read settings, model, library and calibration again; where anything is wrong with them, go on with what there was."""
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - loaded by now
         from raman_edge.settings import watch as settings  # noqa: PLC0415
 
@@ -209,8 +214,8 @@ class Watching:
         try:
             merged = settings.merge(self._options)
             settings.folder_of(merged)
-            naming = Naming.opened(merged)
-            _rules(merged, self._journal)
+            naming = Naming.opened(merged, shared.opened_calibration(merged))
+            _rules(merged, self._journal, naming.calibration)
         except RamanEdgeError as error:
             self._display.note(f"not reloaded, everything goes on as it was: {error}")
         else:
@@ -218,7 +223,8 @@ class Watching:
             self._merged, self._naming = merged, naming
             self._display.using(naming.model, naming.library)
             kept = "".join(f"; {name} stays as it was until the next start" for name in changed)
-            self._display.note(f"reloaded: {naming.means.model.id}{kept}")
+            axis = f", calibration {naming.calibration.id[:8]}" if naming.calibration else ""
+            self._display.note(f"reloaded: {naming.means.model.id}{axis}{kept}")
         self._service.ready()
 
 
@@ -238,7 +244,7 @@ def _newest(backlog: str | None) -> int | None:
     return 0 if backlog == "skip" else int(backlog.partition("=")[2])
 
 
-def _rules(options: argparse.Namespace, journal: Journal) -> Rules:
+def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibration | None) -> Rules:
     """Return which files are looked at: never the journal, nor what this command itself writes."""
     from raman_edge.sources.scan import Rules  # noqa: PLC0415 - with the source
 
@@ -254,6 +260,7 @@ def _rules(options: argparse.Namespace, journal: Journal) -> Rules:
         stable_s=options.stable,
         ignore=frozenset((status.st_dev, status.st_ino) for status in ours),
         laser_nm=options.laser,
+        calibration=calibration,
         newest=_newest(options.backlog),
         move_failed=None if options.move_failed is None else str(options.move_failed),
     )

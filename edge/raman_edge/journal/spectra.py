@@ -12,13 +12,15 @@ import msgspec
 import numpy as np
 
 from raman_edge.journal import packing
-from raman_edge.spectrum import Axis, Origin, Spectrum
+from raman_edge.spectrum import Axis, Calibrated, Origin, Spectrum
 
 if TYPE_CHECKING:
     from raman_edge.record import Source
 
 KEPT = ("laser_nm", "laser_from", "format", "tidied")
 """What is kept of a header; the rest stays in the file, whose digest the record names."""
+CALIBRATION, CALIBRATED_AT, CALIBRATED_RMS = "calibration", "calibrated_at", "calibrated_rms"
+"""Names of ours beside those: which calibration made the axis; absent where it is as the instrument wrote it."""
 
 
 class Facts(msgspec.Struct, frozen=True, array_like=True):
@@ -54,7 +56,7 @@ def keep(spectrum: Spectrum) -> Kept:
     shift, counts = (np.ascontiguousarray(values, dtype=np.float64) for values in (spectrum.axis.shift, spectrum.counts))
     axis = axis_digest(shift)
     taken_at = spectrum.taken_at.isoformat() if spectrum.taken_at else None
-    meta = {name: spectrum.meta[name] for name in KEPT if name in spectrum.meta}
+    meta = {name: spectrum.meta[name] for name in KEPT if name in spectrum.meta} | _said(spectrum.calibrated)
     facts = Facts(taken_at, spectrum.exposure_s, spectrum.saturation, meta)
     return Kept(_digest(axis, counts, facts), axis, shift, msgspec.msgpack.encode(Body(facts, packing.pack(counts))))
 
@@ -80,6 +82,7 @@ def restore(shift: bytes, body: bytes, source: Source) -> Spectrum:
     """Return the spectrum as it was; :class:`ValueError` where the bytes are no stored spectrum."""
     read = _read(body)
     facts = read.facts
+    calibrated = _calibrated(facts.meta)
     return Spectrum(
         Axis(packing.unpack(shift)),
         packing.unpack(read.counts),
@@ -87,8 +90,26 @@ def restore(shift: bytes, body: bytes, source: Source) -> Spectrum:
         taken_at=datetime.fromisoformat(facts.taken_at) if facts.taken_at else None,
         exposure_s=facts.exposure_s,
         saturation=facts.saturation,
-        meta=facts.meta,
+        meta={name: text for name, text in facts.meta.items() if name in KEPT},
+        calibrated=calibrated,
     )
+
+
+def _said(by: Calibrated | None) -> dict[str, str]:
+    """Return a calibration as facts of a spectrum."""
+    if by is None:
+        return {}
+    rms = {} if by.rms is None else {CALIBRATED_RMS: repr(by.rms)}
+    return {CALIBRATION: by.id, CALIBRATED_AT: by.made.isoformat(), **rms}
+
+
+def _calibrated(meta: dict[str, str]) -> Calibrated | None:
+    """Read a calibration back; :class:`ValueError` where it is none."""
+    if CALIBRATION not in meta:
+        return None
+    rms = meta.get(CALIBRATED_RMS)
+    made = datetime.fromisoformat(meta.get(CALIBRATED_AT, ""))
+    return Calibrated(meta[CALIBRATION], made, None if rms is None else float(rms))
 
 
 def _read(body: bytes) -> Body:

@@ -31,6 +31,9 @@ DEFAULT = "default"
 Seconds = Annotated[float, Meta(gt=0, le=86_400, description="seconds, more than 0 and at most 86400 (a day)", examples=[1.0])]
 File = Annotated[str, Meta(min_length=1, description="the path of a file, in quotes", examples=["/var/lib/raman-edge/…"])]
 Folder = Annotated[str, Meta(min_length=1, description="the path of a folder, in quotes", examples=["/srv/spectra"])]
+Named = Annotated[
+    str, Meta(min_length=1, description="the file of a calibration, or the serial number it is of, in quotes", examples=["USB2+A01234"])
+]
 Glob = Annotated[str, Meta(min_length=1, description="a pattern of file names, in quotes", examples=["*.csv"])]
 Sink = Annotated[
     str,
@@ -62,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What to do with files that lie there at the start: answer them, leave them, answer the newest N; None is to answer them."""
     laser_nm: Nanometres | None = None
     """Wavelength of the laser, nm, for files that do not tell it; None is unknown."""
+    calibration: Named | None = None
+    """The wavenumber calibration of the instrument that writes the files: its file, or the serial number; None is none."""
     move_failed: Folder | None = None
     """Where files that hold no spectrum are moved; None is nowhere, they stay."""
     journal: File | None = None
@@ -83,6 +88,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 KEYS: tuple[str, ...] = Settings.__struct_fields__
 PATHS = frozenset(("folder", "move_failed", "journal", "model", "library", "own", "key"))
 """Keys whose texts are paths."""
+CALIBRATION_END = ".json"
+"""What the file of a calibration ends with; a name without a folder and without this end is an instrument's."""
 FILE_SINKS = ("jsonl:", "csv:")
 OPTIONS = {key: key.removesuffix("_s").removesuffix("_nm") for key in KEYS}
 """Key → what argparse calls the option, whose name has no unit."""
@@ -203,6 +210,8 @@ def _of_file(path: Path) -> dict[str, Setting]:
 def _placed(key: str, value: object, folder: Path) -> object:
     """Return a value with its paths made absolute, those that are relative being relative to ``folder``."""
     if key in PATHS and isinstance(value, str):
+        return str(folder / Path(value).expanduser())
+    if key == "calibration" and isinstance(value, str) and (Path(value).name != value or value.endswith(CALIBRATION_END)):
         return str(folder / Path(value).expanduser())
     if key == "to" and isinstance(value, tuple):
         return tuple(_sinks(value, folder))

@@ -12,6 +12,7 @@ import hashlib
 import os
 import threading
 import time
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, thread_time
 from typing import TYPE_CHECKING, Protocol
@@ -267,7 +268,7 @@ class FolderSource:
             values = (fault(origin, "the file is empty; copy it again"),)
         elif not self._memory.known(sha256):
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
-            unread = Unread(origin, data, self._rules.laser_nm)
+            unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration)
             values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         return values, Given(candidate, sha256, len(values))
@@ -278,12 +279,17 @@ class FolderSource:
         self._memory.mark(self._place(candidate.path), candidate.signature, given.sha256, failed=given.is_failed)
         self._given.pop(candidate.path, None)
         self._settle(candidate)
-        if given.is_failed and self._rules.move_failed is not None:
+        if given.is_failed and self._rules.move_failed is not None and not self._has_ended():
             self._memory.flush()
             try:
                 failed.move(candidate, self._rules.move_failed)
             except OSError as error:
                 self._note(f"file {candidate.path!r} cannot be moved to {self._rules.move_failed!r}: {error.strerror}; it stays")
+
+    def _has_ended(self) -> bool:
+        """Whether files may have failed for nothing but their age of calibration: they stay where the next one finds them."""
+        calibration = self._rules.calibration
+        return calibration is not None and datetime.now(UTC) >= calibration.expires
 
     @staticmethod
     def _place(path: str) -> str:

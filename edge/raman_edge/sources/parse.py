@@ -7,10 +7,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from raman_edge import formats
-from raman_edge.errors import SpectrumError
+from raman_edge.errors import CalibrationError, SpectrumError
 from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
+    from raman_edge.calibration.calibration import Calibration
     from raman_edge.spectrum import Origin
 
 MOST_WHY = 500
@@ -25,10 +26,13 @@ class Unread:
     data: bytes
     laser_nm: float | None = None
     """For a file that does not tell its laser's wavelength, nm."""
+    calibration: Calibration | None = None
+    """What makes the axis; None leaves it as the instrument wrote it."""
 
     def values(self) -> tuple[Spectrum | Fault, ...]:
-        """Return what is in it, as :func:`parse` does."""
-        return parse(self.data, self.origin, self.laser_nm)
+        """Return what is in it, as :func:`parse` does, on the calibrated axis."""
+        found = parse(self.data, self.origin, self.laser_nm, pixels=self.calibration is not None)
+        return found if self.calibration is None else tuple(_on_axis(value, self.calibration) for value in found)
 
 
 def values(event: Spectrum | Fault | Unread) -> tuple[Spectrum | Fault, ...]:
@@ -57,6 +61,16 @@ def parse(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixels:
     return tuple(
         replace(spectrum, origin=replace(spectrum.origin, index=index, read_ms=share_ms)) for index, spectrum in enumerate(spectra)
     )
+
+
+def _on_axis(value: Spectrum | Fault, calibration: Calibration) -> Spectrum | Fault:
+    """Return a spectrum on the calibrated axis; a fault where it is of another instrument, or the calibration has ended since."""
+    if isinstance(value, Fault):
+        return value
+    try:
+        return calibration.apply(value)
+    except (CalibrationError, SpectrumError) as error:
+        return fault(value.origin, str(error))
 
 
 def fault(origin: Origin, why: str) -> Fault:

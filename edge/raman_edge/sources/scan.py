@@ -14,6 +14,8 @@ from raman_edge.formats import MAX_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from raman_edge.calibration.calibration import Calibration
+
 TEMPORARY = (
     *("~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".download", ".swp", ".lock", ".lck"),
     *(".sqlite3", "-wal", "-shm", "-journal"),
@@ -64,6 +66,8 @@ class Rules:
     """A file is complete when it has been unchanged this long, s; None is 1, or 3 on a network file system."""
     laser_nm: float | None = None
     """Excitation of files with a wavelength axis that do not tell theirs, nm; None is unknown."""
+    calibration: Calibration | None = None
+    """What makes the axis of every spectrum; None leaves it as the instrument wrote it."""
     newest: int | None = None
     """How many of the files that lie there at the start are answered, the newest; None is all, 0 is none."""
     move_failed: str | None = None
