@@ -95,10 +95,10 @@ class Dark:
         return _Content(
             profile=self.profile,
             serial_number=self.serial_number,
-            exposure_s=self.exposure_s,
+            exposure_s=_real(self.exposure_s),
             averages=self.averages,
             taken_at=self.taken_at.astimezone(UTC),
-            saturation=self.saturation,
+            saturation=_real(self.saturation),
             counts=tuple(self.counts.tolist()),
         )
 
@@ -181,6 +181,11 @@ def _kept(values: ArrayLike) -> NDArray[np.float64]:
     counts = np.array(values, dtype=np.float64)
     counts.setflags(write=False)
     return counts
+
+
+def _real(value: float | None) -> float | None:
+    """Return a number as a file gives it back: 1 and 1.0 have one digest."""
+    return None if value is None else float(value)
 
 
 def _alike(one: float | None, other: float | None) -> bool:

@@ -115,7 +115,8 @@ def digest(exposures: Sequence[Exposure], dark: Dark | None) -> str:
     for exposure in exposures:
         instrument = exposure.instrument
         stamp = exposure.taken_at.astimezone(UTC).isoformat()
-        facts = (instrument.profile, instrument.model, instrument.serial_number, stamp, exposure.exposure_s, exposure.averages)
+        seconds = None if exposure.exposure_s is None else float(exposure.exposure_s)
+        facts = (instrument.profile, instrument.model, instrument.serial_number, stamp, seconds, exposure.averages)
         counts = exposure.frame.counts
         made.update(msgspec.json.encode((*facts, counts.dtype.kind, counts.size)))
         made.update(counts.astype(counts.dtype.newbyteorder("<")).tobytes())
