@@ -11,9 +11,11 @@ import sys
 from pathlib import Path
 
 import build
+import calibrations
 import command
 import pytest
 from raman_edge import __version__, cli
+from raman_edge.calibration import store
 from raman_edge.cli.output import printable
 
 NASTY = (b"\x1b[31mred\x07.csv", b"und\xff\xe9.csv", b"new\nline.csv", b"[bold red]x[bold].csv", "\u202eflipped.csv".encode())
@@ -271,9 +273,12 @@ THREADS = "import os, sys; from raman_edge import cli; cli.main(sys.argv[1:]); p
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path) -> None:
+@pytest.mark.parametrize("more", [(), ("--calibration", "SN.json")])
+def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
     """As many threads run as with numpy limited to one by hand: more of them would spin and slow the rest down."""
-    called = [sys.executable, "-c", THREADS, "identify", str(good), "--model", str(model)]
+    store.write(calibrations.fresh(), tmp_path / "SN.json")
+    named = [str(tmp_path / one) if one.endswith("json") else one for one in more]
+    called = [sys.executable, "-c", THREADS, "identify", str(good), "--model", str(model), *named]
     limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
     said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
     assert said[0].splitlines()[-1] == said[1].splitlines()[-1]

@@ -110,7 +110,8 @@ def test_it_answers_as_the_first_one_does(crew: Crew, opening: Opening) -> None:
     here = answer_all(EVENTS, Model.open(opening.path), opening.library, opening.means)
     assert said(there) == said(here)
     assert [answer.decision for answer in there] == ["match", "fault", "match", "fault", "match", "fault", "match"]
-    assert [answer.event is None for answer in there] == [True, False, True, False, True, False, False]  # faults and the last one can be shown
+    # Faults and the last one can be shown.
+    assert [answer.event is None for answer in there] == [True, False, True, False, True, False, False]
     assert children() == [pid]
 
 

@@ -125,6 +125,7 @@ def opened_calibration(options: argparse.Namespace) -> Calibration | None:
     """Open the calibration that the options name, None where they name none; one that has ended is refused."""
     if options.calibration is None:
         return None
+    _limit_threads(options.threads)
     from datetime import UTC, datetime  # noqa: PLC0415 - for those who have one
 
     from raman_edge.calibration import store  # noqa: PLC0415
