@@ -12,8 +12,6 @@ from raman_edge.devices.literals import literal
 from raman_edge.devices.templates import Binary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from raman_edge.devices.profile import Profile
     from raman_edge.devices.simulator.understanding import Asked
 
@@ -134,8 +132,14 @@ def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> 
     told = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
     told |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
     frame = profile.frame
-    if isinstance(frame, Delimited):
-        return {name: f"{exposure_s:g}" if name in {"exposure_s", "exposure"} else str(told.get(name, 0)) for name in frame.header}
-    words = frame.words if isinstance(frame, Codec | Fixed) else ()
-    seconds: Mapping[str, int] = {"exposure_s": round(exposure_s), "exposure": round(exposure_s)}
-    return {word.name: {**seconds, **told}.get(word.name, 0) % 2 ** (8 * size_of(word.dtype) - 1) for word in words}
+    words = {name: "" for name in frame.header} if isinstance(frame, Delimited) else {}
+    if isinstance(frame, Codec | Fixed):
+        words = {word.name: word.dtype for word in frame.words}
+    fields: dict[str, int | str] = {}
+    for name, dtype in words.items():
+        if name in {"exposure_s", "exposure"} and dtype[:1] in {"", "f"}:
+            fields[name] = f"{exposure_s:g}"
+        else:
+            most = 2 ** (8 * size_of(dtype) - 1) if dtype else 2**31
+            fields[name] = told.get(name, 0) % most
+    return fields

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
-from raman_edge.devices import codecs
+from raman_edge.devices import codecs, requests
 from raman_edge.devices.frame import Codec
 from raman_edge.devices.requests import UNITS, units
 from raman_edge.devices.simulator import faults as going_wrong
@@ -75,6 +76,8 @@ class Device:
         self._faults = going_wrong.Faults((), self._rng)
         self.answers = Answers(profile, scene.coefficients, scene.saturation)
         self._codec = codecs.of(profile.frame, scene.pixels)
+        self._modes = frozenset(requests.prepared(profile))
+        """Requests that the form of a frame relies on."""
         self.rate = Rate(profile.serial.baud[0], profile.serial.switch, self._note)
         self.exposure_s = self.first_exposure_s = scene.default_s
         """Of a single exposure, s: now, and after a loss of power."""
@@ -108,6 +111,7 @@ class Device:
         self.laser, self.shutter = self.profile.commands.laser_on is None, True
         self.streaming = self.profile.streams
         self._last = b""
+        self._prepared: set[bytes] = set()
         self._reader = Reader(self.profile)
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._waiting: deque[Asked] = deque()
@@ -235,6 +239,8 @@ class Device:
             self.shutter = asked.name == "shutter_open"
         elif asked.name == "save_baud":
             self.rate.wakes_at = self.baud
+        elif asked.name == "prepare":
+            self._prepared.add(asked.data)
         elif asked.name in AT_ONCE:
             self._stop()
 
@@ -307,8 +313,15 @@ class Device:
         self.counts = self._fitting(counts, fields)
         if asked is not None and self.answers.obp:
             fields |= {"type": asked.kind, "regarding": asked.regarding}
-        self._last = self._codec.encode(self.counts, fields)
+        self._last = self._form().encode(self.counts, fields)
         return self._last
+
+    def _form(self) -> codecs.Codec:
+        """Return what makes bytes of counts: Ocean's devices wake without compression and checksum, and have to be told."""
+        frame = self.profile.frame
+        if self._modes <= self._prepared or not isinstance(frame, Codec) or frame.name != "ooi":
+            return self._codec
+        return codecs.of(msgspec.structs.replace(frame, compressed=False, checksum=False))
 
     def _fitting(self, counts: NDArray[np.int64], fields: dict[str, int | str]) -> NDArray[np.int64]:
         """Return counts that the frame holds: sums of Ocean's devices go out in double words, where the protocol tells how."""

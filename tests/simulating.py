@@ -1,0 +1,83 @@
+"""A simulated device on a desk whose clock the test turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.devices import catalogue, codecs, requests
+from raman_edge.devices.codecs import RawFrame
+from raman_edge.devices.literals import literal
+from raman_edge.devices.profile import Profile
+from raman_edge.devices.requests import DEFAULT
+from raman_edge.devices.simulator.device import Device
+from raman_edge.devices.simulator.scene import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from raman_edge.devices.codecs import Event
+    from raman_edge.devices.requests import Wanted
+    from raman_edge.devices.simulator.device import Sent
+
+PROFILES = tuple(catalogue.profiles())
+ASKED = tuple(name for name in PROFILES if not catalogue.load(name).streams)
+"""Devices that send nothing unless they are asked."""
+STREAMS = tuple(name for name in PROFILES if name not in ASKED)
+A_WHILE_S = 10.0
+"""Longer than any default exposure and any late answer, s."""
+
+
+class Desk:
+    """One device, its page's codec, and a clock that nothing but the test moves."""
+
+    def __init__(self, profile: str | Profile, *, faults: Iterable[str] = (), seed: int = 0, scene: Scene | None = None) -> None:
+        self.profile = profile if isinstance(profile, Profile) else catalogue.load(profile)
+        self.now = 1000.0
+        self.said: list[str] = []
+        scene = scene or Scene(self.profile)
+        self.device = Device(self.profile, scene, seed, faults=faults, note=self.said.append)
+        self.codec = codecs.of(self.profile.frame, scene.pixels)
+        self.device.joined(self.now)
+        if not self.profile.streams:
+            self.prepare()
+
+    def wait(self, seconds: float = A_WHILE_S) -> list[Sent]:
+        """Let time pass, stopping wherever the device has something to do; returns what it sends."""
+        until = self.now + seconds
+        sent: list[Sent] = []
+        while (coming := self.device.next_s) is not None and coming <= until:
+            self.now = max(self.now, coming)
+            sent += self.device.advance(self.now)
+        self.now = until
+        return [*sent, *self.device.advance(until)]
+
+    def tell(self, data: bytes, seconds: float = A_WHILE_S) -> bytes:
+        """Send bytes to the device and return what it answers within a time."""
+        self.device.receive(data, self.now)
+        return b"".join(sent.data for sent in self.wait(seconds))
+
+    def ask(self, name: str, wanted: Wanted = DEFAULT) -> bytes:
+        """Send a command of the page and return the answer."""
+        return self.tell(requests.request(self.profile, name, wanted))
+
+    def prepare(self) -> None:
+        """Send what comes after every opening."""
+        for data in requests.prepared(self.profile):
+            self.tell(data)
+
+    def measure(self, wanted: Wanted = DEFAULT) -> list[Event]:
+        """Ask for one spectrum and return what the page's codec makes of the answer, behind what comes before it."""
+        asked = requests.request(self.profile, "acquire", wanted)
+        return self.decoded(self.tell(asked), asked)
+
+    def decoded(self, answer: bytes, asked: bytes = b"") -> list[Event]:
+        """Return the codec's events of an answer, echo, acknowledgement and ready signal taken off, and the silence after it."""
+        frame, self_framing = self.profile.frame, getattr(self.profile.frame, "name", "") in {"ooi", "obp"}
+        preface = (asked if frame.echo else b"") + (b"" if self_framing else literal(frame.ack) + literal(frame.ready))
+        self.codec.reset()
+        return [*self.codec.feed(answer.removeprefix(preface)), *self.codec.silence()]
+
+
+def spectra(events: Iterable[Event]) -> list[RawFrame]:
+    """Return the spectra among events."""
+    return [event for event in events if isinstance(event, RawFrame)]
