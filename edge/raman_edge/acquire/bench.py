@@ -241,6 +241,9 @@ class Bench:
         group, self._group = self._group, []
         if self._needs_dark(group[-1]):
             yield from self._take_dark()
+            if self._is_over:
+                self._group = group  # nobody asked for a spectrum without its dark
+                return
         try:
             made = self._reduction.spectrum(group, self._fitting(group[-1]))
         except SpectrumError as error:
