@@ -42,7 +42,6 @@ Formula = Annotated[
     str, Meta(min_length=1, max_length=200, description="arithmetic: + - * / // ( ), numbers, names", examples=["integration*2"])
 ]
 Nanometres = Annotated[float, Meta(ge=150, le=2000, description="a wavelength in nm, 150 to 2000", examples=[785.0])]
-Uncertainty = Annotated[float, Meta(gt=0, le=50, description="nm, more than 0 and at most 50", examples=[0.5])]
 Coefficients = Annotated[
     tuple[float, ...],
     Meta(min_length=2, max_length=8, description="2 to 8 numbers, the constant first, then the factor of the pixel, of its square …"),
@@ -213,8 +212,6 @@ class Laser(Part, frozen=True, kw_only=True):
     """What excites; ``commands.laser_off`` is sent at every end and every fault."""
 
     wavelength_nm: Nanometres
-    uncertainty_nm: Uncertainty | None = None
-    """Largest error; None is unknown."""
     watchdog_s: WatchdogSeconds | None = None
     """The device itself switches it off after so long without a request, s; None where it does not."""
 
