@@ -7,47 +7,51 @@ Exit codes: 0 ok, 1 some inputs failed, 2 usage, 65 bad data, 69 source unavaila
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from raman_edge import __version__
-from raman_edge.cli.output import forget_what_has_gone, printable, say
+from raman_edge.cli.output import forget_what_has_gone, say
+from raman_edge.cli.parser import Parser
 from raman_edge.errors import RamanEdgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Container, Sequence
 
-COMMANDS = {
-    "watch": "identify what lands in a folder, exactly once",
-    "serial": "measure with a spectrometer and identify, live",
-    "identify": "identify files once, for scripts",
-    "demo": "the whole thing with a simulated spectrometer and the embedded model",
-    "learn": "a new material from one spectrum, without training",
-    "calibrate": "an instrument's wavenumber axis, by a standard of known lines",
-    "journal": "what was said",
-    "report": "a page about a result, to file or print",
-    "deliver": "what was said, to files, a broker or a pipe",
-    "devices": "serial spectrometers as pages of facts",
-    "model": "what runs here, whether to trust it, how fast it is",
-    "config": "what `watch` is told by files and environment",
-    "doctor": "what is wrong on this box, in plain words",
+GROUPS = {
+    "use": {
+        "watch": "identify what lands in a folder, exactly once",
+        "serial": "measure with a spectrometer and identify, live",
+        "identify": "identify files once, for scripts",
+        "demo": "the whole thing with a simulated spectrometer and the embedded model",
+        "report": "a page about a result, to file or print",
+    },
+    "instruments": {
+        "devices": "serial spectrometers as pages of facts",
+        "calibrate": "an instrument's wavenumber axis, by a standard of known lines",
+    },
+    "journal": {
+        "journal": "what was said",
+        "deliver": "what was said, to files, a broker or a pipe",
+    },
+    "model and machine": {
+        "learn": "a new material from one spectrum, without training",
+        "model": "what runs here, whether to trust it, how fast it is",
+        "config": "what `watch` is told by files and environment",
+        "doctor": "what is wrong on this box, in plain words",
+        "completion": "your shell completes commands, options, files, profiles and ports",
+    },
 }
-"""Command → what it does; each is the module of that name in this package."""
+"""What it is for → command → what it does; each is the module of that name in this package."""
+COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
+"""Command → what it does."""
 
 INTERNAL = 70
 SIGNAL = 128
 """A process that a signal ended reports this plus the signal's number."""
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse, with arguments shown as data: a file name may hold escape codes."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit with 2."""
-        super().error(printable(message))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,7 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        options = _parser(arguments).parse_args(arguments)
+        called = next((argument for argument in arguments if not argument.startswith("-")), None)
+        options = _parser((called,)).parse_args(arguments)
         code: int = options.run(options)
     except RamanEdgeError as error:
         for line in error.args:
@@ -83,15 +88,20 @@ def _run(argv: Sequence[str] | None) -> int:
     return code
 
 
-def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser, with the arguments of the one command that was called."""
+def whole() -> argparse.ArgumentParser:
+    """Return the parser with the arguments of every command."""
+    return _parser(COMMANDS)
+
+
+def _parser(called: Container[str | None]) -> argparse.ArgumentParser:
+    """Return the parser, with the arguments of the commands that are called."""
     parser = Parser(prog="raman-edge", description="A Raman spectrum becomes a name, at the instrument.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"raman-edge {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    called = next((argument for argument in arguments if not argument.startswith("-")), None)
+    parser.groups = GROUPS
+    parser.add_argument("--version", action="version", version=f"raman-edge {__version__}", help="show the version and end")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
     for name, what in COMMANDS.items():
         command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False)
-        if name == called:
+        if name in called:
             module = importlib.import_module(f"raman_edge.cli.{name}")
             module.add_arguments(command)
             command.set_defaults(run=module.run)

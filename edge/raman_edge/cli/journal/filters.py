@@ -25,7 +25,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     what = "2026-11-22, 2026-11-22T10:30 (UTC unless it says otherwise, as +01:00 does), or 90m, 24h, 7d ago"
     parser.add_argument("--since", type=moment, metavar="TIME", help=f"answered at that time or later: {what}")
     parser.add_argument("--until", type=moment, metavar="TIME", help="answered before that time")
-    parser.add_argument("--decision", choices=DECISIONS, help="that answer only; a fault is a file that could not be answered")
+    parser.add_argument(
+        "--decision",
+        choices=DECISIONS,
+        metavar="ANSWER",
+        help="that answer only: match, ambiguous, unknown, rejected, or fault, which is a file that could not be answered",
+    )
     parser.add_argument("--label", metavar="NAME", help="that material was named; upper or lower case")
     parser.add_argument(
         "--path", metavar="GLOB", help="only files at such places, such as '/data/line-2/*' or '*/blank*.csv'; * is any text"
