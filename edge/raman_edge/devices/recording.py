@@ -47,14 +47,12 @@ class Recorder:
         except OSError as error:
             msg = f"the recording cannot be written to {str(self._path)!r}: {error.strerror}; name a new file"
             raise ConfigError(msg) from error
-        try:
-            self._spectrometer.__enter__()
-        except BaseException:
-            os.close(self._file)
-            self._path.unlink(missing_ok=True)
-            raise
-        status = self._spectrometer.status
-        self._write(Began(port=status.port, profile=status.profile, plan=self._plan))
+        with ExitStack() as opening:
+            opening.callback(self._abandon)
+            opening.enter_context(self._spectrometer)
+            status = self._spectrometer.status
+            self._write(Began(port=status.port, profile=status.profile))
+            opening.pop_all()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -99,6 +97,10 @@ class Recorder:
                 self._known = got.instrument
             self._write(recording_file.shot(replace(got, dark=got.dark or self._is_dark)))
         return got
+
+    def _abandon(self) -> None:
+        os.close(self._file)
+        self._path.unlink(missing_ok=True)
 
     def _write(self, entry: recording_file.Entry) -> None:
         rest = recording_file.encode(entry)

@@ -55,7 +55,7 @@ class SpectrometerSource:
         self.bench = Bench(spectrometer, plan, stop=self._stop, note=note, prompt=prompt)
         self._waiting: Queue[Spectrum | Fault | _End] = Queue(AHEAD)
         self._failure: Exception | None = None
-        self._has_ended, self._is_closing = False, False
+        self._has_ended, self._is_closing, self._dropped = False, False, 0
         self._under_way: list[Spectrum | Fault] = []
         self._thread = threading.Thread(target=self._measure, name="spectrometer", daemon=True)
 
@@ -67,7 +67,7 @@ class SpectrometerSource:
         self._is_closing = True
         self.bench.end()
         self._thread.join(PATIENCE_S)
-        left = len(self._under_way)
+        left = len(self._under_way) + self._dropped
         while not self._waiting.empty():
             left += not isinstance(self._waiting.get_nowait(), _End)
         if left:
@@ -111,4 +111,5 @@ class SpectrometerSource:
             except Full:
                 if not self._is_closing:
                     continue
+                self._dropped += not isinstance(value, _End)
             return
