@@ -11,7 +11,7 @@ from raman_edge.journal.memory import JournalMemory
 from raman_edge.journal.reading import ALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from raman_edge.journal.entry import Entry
@@ -103,12 +103,15 @@ class Journal:
         with self._database.using("read") as connection:
             yield from held.held(connection, reading.numbers(connection, filters, limit))
 
-    def verify(self, head: str | None = None) -> Finding:
-        """Read everything again and say whether it is what was written; ``head`` is a hash noted earlier."""
+    def verify(self, head: str | None = None, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Finding:
+        """Read everything again and say whether it is what was written; ``head`` is a hash noted earlier.
+
+        ``progress`` is told now and then how many rows have been read, and of how many.
+        """
         from raman_edge.journal import verification  # noqa: PLC0415 - numpy
 
         with self._database.using("read") as connection:
-            return verification.verify(connection, head)
+            return verification.verify(connection, head, progress)
 
     def prune(self, before: datetime) -> int:
         """Take the spectra of records before the time ``before`` away, and return how many those were.

@@ -9,6 +9,7 @@ from raman_edge.journal.finding import Finding
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
 
 ROWS = f"SELECT {keys.COLUMNS}, chain, shift, spectra.spectrum FROM {keys.WITH_SPECTRA} ORDER BY seq"  # noqa: S608 - our own text
 STRAY = """
@@ -18,19 +19,25 @@ LIMIT 1
 """
 
 
-def verify(connection: sqlite3.Connection, noted: str | None = None) -> Finding:
+OFTEN = 100
+"""Rows between two words on how far it is."""
+
+
+def verify(connection: sqlite3.Connection, noted: str | None, progress: Callable[[int, int], None]) -> Finding:
     """Read everything once, as it stands at one moment; ``noted`` is a head that must be in the chain."""
     connection.execute("BEGIN")
     try:
-        return _verify(connection, noted)
+        return _verify(connection, noted, progress)
     finally:
         connection.execute("ROLLBACK")
 
 
-def _verify(connection: sqlite3.Connection, noted: str | None) -> Finding:
+def _verify(connection: sqlite3.Connection, noted: str | None, progress: Callable[[int, int], None]) -> Finding:
     head, rows, held, found = chain.START, 0, 0, None
     if noted == head.hex():
         found = 0
+    of: int = connection.execute("SELECT count(*) FROM records").fetchone()[0]
+    progress(0, of)
     wrong = _inconsistent(connection)
     for *stored, link, shift, body in connection.execute(ROWS) if wrong is None else ():
         wrong = _wrong(tuple(stored), head, link, shift, body)
@@ -39,6 +46,8 @@ def _verify(connection: sqlite3.Connection, noted: str | None) -> Finding:
         head, rows, held = link, rows + 1, held + (body is not None)
         if noted == head.hex():
             found = stored[0]
+        if rows % OFTEN == 0:
+            progress(rows, of)
     if wrong is None and noted is not None and found is None:
         wrong = f"the head {noted} is nowhere in the chain: rows were taken off its end, or all of it was written anew"
     return Finding(rows, held, head.hex(), found, wrong)

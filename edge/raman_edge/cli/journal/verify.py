@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
+from raman_edge.cli.progress import Progress
 from raman_edge.errors import JournalError, JournalUnavailable
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def run(options: argparse.Namespace) -> int:
     """Print what was found; 65 where something is wrong."""
     with shared.opened_journal(options, create=False) as journal:
         try:
-            finding = journal.verify(options.head)
+            with Progress("rows") as progress:
+                finding = journal.verify(options.head, progress)
         except JournalUnavailable:
             raise
         except JournalError as error:
