@@ -51,7 +51,7 @@ class Recorder:
             opening.callback(self._abandon)
             opening.enter_context(self._spectrometer)
             status = self._spectrometer.status
-            self._write(Began(port=status.port, profile=status.profile))
+            self._write(Began(port=status.port, profile=status.profile, plan=self._plan))
             opening.pop_all()
         return self
 

@@ -19,7 +19,7 @@ from raman_edge.devices import recording_file
 from raman_edge.devices.codecs.events import RawFrame
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.recording import Recorder, Replayed, entries
-from raman_edge.devices.recording_file import MOST_PIXELS, Began, Facts, Shot
+from raman_edge.devices.recording_file import MOST_PIXELS, Began, Facts, Planned, Shot
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.spectrum import Fault, Origin
 from spectrometers import BEGAN, FAULT, INSTRUMENT, Fake
@@ -108,6 +108,16 @@ def test_any_exposure_comes_back_to_the_last_bit(shots: list[Exposure]) -> None:
         lines += [recording_file.encode(Facts(instrument=shot.instrument)), recording_file.encode(recording_file.shot(shot))]
     _, *back = entries(lines)
     assert all(isinstance(one, Exposure) and same(one, shot) for one, shot in zip(back, shots, strict=True))
+
+
+def test_a_recording_remembers_its_plan(tmp_path: Path) -> None:
+    """What decided which exposures made a spectrum is there when it is replayed; a recording without it has the plain plan."""
+    planned = Planned(averages=4, auto_exposure=True, longest_s=2.5, gate=True, laser_nm=784.9)
+    for name, plan in (("planned.jsonl", planned), ("plain.jsonl", None)):
+        with Recorder(Fake(most=1), tmp_path / name, plan) as recorder:
+            recorder.expose()
+        with Replayed(tmp_path / name) as again:
+            assert again.plan == (plan or Planned())
 
 
 def test_a_recorder_is_the_spectrometer_it_records(tmp_path: Path) -> None:
