@@ -132,7 +132,7 @@ def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> 
     told = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
     told |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
     frame = profile.frame
-    words = {name: "" for name in frame.header} if isinstance(frame, Delimited) else {}
+    words = dict.fromkeys(frame.header, "") if isinstance(frame, Delimited) else {}
     if isinstance(frame, Codec | Fixed):
         words = {word.name: word.dtype for word in frame.words}
     fields: dict[str, int | str] = {}

@@ -64,7 +64,6 @@ class Simulated:
         self._at = at or PtyAt()
         self._line = Line(profile.serial.bits_per_byte, pacing=pacing)
         self._lock = threading.RLock()
-        self._wake_in, self._wake_out = socket.socketpair()
         self._thread = threading.Thread(target=self._run, name="simulated instrument", daemon=True)
         self._ending = False
         self._port: Port | None = None
@@ -78,6 +77,7 @@ class Simulated:
         except BaseException:
             self._at.clear()
             raise
+        self._wake_in, self._wake_out = socket.socketpair()
         self._thread.start()
         return self
 
@@ -191,8 +191,8 @@ class Simulated:
             for sent in self.device.advance(now):
                 self._line.put(sent)
         self._write(self._port, now)
-        if self._blocked:
-            return FULL_S
+        if self._blocked or self._port is None:
+            return FULL_S if self._blocked else 0.0
         coming = [at_s for at_s in (self.device.next_s, self._line.next_s) if at_s is not None]
         return max(0.0, min([at_s - now for at_s in coming] + [REST_S]))
 
