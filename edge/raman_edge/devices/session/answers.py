@@ -5,6 +5,7 @@ Answers have no checksum: what is not exactly what the profile says is garbled, 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -140,7 +141,7 @@ class Preface:
                 self._parts.pop(0)
                 self._echo = False
                 continue
-            if not self._echo and (refused := self.refused()):
+            if not self._echo and (refused := _refusal(first(self._kept, self._refusals))):
                 return refused
             if may_become(self._kept, {"expected": part, **({} if self._echo else self._refusals)}):
                 return b""
@@ -148,13 +149,13 @@ class Preface:
         kept, self._kept = self._kept, b""
         return kept
 
-    def refused(self, whole: bytes | None = None) -> Trouble | None:
-        """Return the refusal that has come; ``whole`` is all that came, where the line is quiet after it."""
-        if whole is not None:
-            name = next((name for name, text in self._refusals.items() if whole == text), None)
-        else:
-            name = first(self._kept, self._refusals)
-        return Trouble("refused", "it refused to measure" if name == "nak" else "it is busy") if name else None
+    def alone(self, whole: bytes) -> Trouble | None:
+        """Return the refusal that all that came is, where the line is quiet after it."""
+        return _refusal(next((name for name, text in self._refusals.items() if whole == text), None))
+
+
+def _refusal(name: str | None) -> Trouble | None:
+    return Trouble("refused", "it refused to measure" if name == "nak" else "it is busy") if name else None
 
 
 def first(data: bytes, literals: Mapping[str, bytes]) -> str | None:
@@ -173,10 +174,10 @@ def number(data: bytes, reply: str) -> float | None:
         values = Words(reply).decode(data)
         return None if values is None else float(values[0])
     try:
-        value = float(data)
+        value = float(data) if b"_" not in data else math.nan
     except ValueError:
         return None
-    return value if abs(value) < float("inf") else None
+    return value if math.isfinite(value) else None
 
 
 def shown(data: bytes) -> str:

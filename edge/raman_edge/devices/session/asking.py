@@ -86,7 +86,9 @@ class Asking:
         if isinstance(result, Trouble):
             return self._ended(self._coming, result)
         if result is not None:
-            self.around = self._coming.faults[0].why if self._coming.faults else ""
+            faults = self._coming.faults
+            self.around = faults[0].why if faults else ""
+            self._wire.tally.add("dropped_bytes", sum(fault.dropped for fault in faults))
             self.repeating = False
             self._coming = None if isinstance(self._coming, Measurement) else self._coming
         return result

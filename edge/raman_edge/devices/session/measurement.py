@@ -131,7 +131,7 @@ class Measurement:
             if self.faults:
                 return Trouble("bad", self.faults[0].why)
         if now < self._end:
-            return self._preface.refused(self._head) if now >= self._last + self._wire.drain_s else None
+            return self._preface.alone(self._head) if now >= self._last + self._wire.drain_s else None
         return Trouble("silent", f"no spectrum {now - self._due + self._expected_s:.1f} s after it was asked for, {self._told}")
 
     @property

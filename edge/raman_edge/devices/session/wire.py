@@ -115,7 +115,10 @@ class Wire:
     def once(self, command: Command, data: bytes) -> bytes | Trouble:
         """Send one command once and return its answer; nothing is counted."""
         self.send(data)
-        said = self._heard(Listener(self.profile, command, data), len(data))
+        listener = Listener(self.profile, command, data)
+        said = self._heard(listener, len(data))
+        if isinstance(said, Trouble) and said.kind == "bad":
+            self.tally.add("dropped_bytes", len(listener.heard()))
         if not isinstance(said, Trouble) and command.settle_ms:
             self.clock.sleep(command.settle_ms / 1000)
         return said
@@ -138,4 +141,5 @@ class Wire:
         while len(got) < len(wanted) and wanted.startswith(got) and (left := until - self.clock.now()) > 0:
             got += self.port.read(min(SLICE_S, left))
         self.quiet()
+        self.tally.add("dropped_bytes", 0 if got.startswith(wanted) else len(got))
         return got.startswith(wanted)
