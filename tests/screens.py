@@ -12,7 +12,7 @@ from raman_edge.devices.exposure import Counters, LinkStatus
 from raman_edge.pipeline import Reading, Timing
 from raman_edge.quality import Quality
 from raman_edge.spectrum import Axis, Calibrated, Fault, Origin, Spectrum
-from raman_edge.ui.controls import Controls
+from raman_edge.ui.controls import KEYS, Controls
 from raman_edge.ui.state import Bench, ModelFacts, ScreenState, fold
 from raman_edge.ui.view import pressed
 from raman_edge.verdict import Match, Sets, Verdict
@@ -20,7 +20,7 @@ from raman_edge.verdict import Match, Sets, Verdict
 SIZES = ((80, 24), (100, 30), (200, 60))
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 WATCH_KEYS = Controls(quit=lambda: None, save=lambda _: "").keys
-SERIAL_KEYS = Controls(*[lambda: None] * 4, save=lambda _: "").keys
+SERIAL_KEYS = KEYS
 MODEL = ModelFacts("drcnn-edge-0123456789ab", "int8", "CPU", 812, 100.0, 1500.0, "2026-11-20")
 EMPTY = ScreenState("/data/incoming", MODEL, keys=WATCH_KEYS, now=NOW)
 UNPLUGGED = "/dev/ttyUSB0 is gone: the cable was pulled, or the instrument was switched off. It is opened again as soon as it is there"
@@ -106,7 +106,7 @@ def state_after(*names: str, before: ScreenState = EMPTY) -> ScreenState:
     """The state after all events and then the named ones."""
     state = before
     for event in (*EVENTS.values(), *(EVENTS[name] for name in names)):
-        state = fold(state, event)
+        state = fold(state, replace(event))  # another event, told from the same one before
     return state
 
 

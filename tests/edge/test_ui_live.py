@@ -6,20 +6,25 @@ import io
 import sys
 import time
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import build
 import pyte
 import pytest
+from raman_edge.errors import OutputError
 from raman_edge.library import Library
 from raman_edge.model import Model
 from raman_edge.pipeline import Reading, identify
 from raman_edge.spectrum import Fault, Origin
-from raman_edge.ui.live import Screen, needs_ascii
+from raman_edge.ui.controls import Controls
+from raman_edge.ui.live import Screen
 from raman_edge.ui.picture import SIZE, svg
 from raman_edge.ui.screen import render
 from raman_edge.ui.state import ModelFacts, ScreenState, fold
+from raman_edge.ui.terminal import needs_ascii
 from rich.console import Console
+from screens import BENCH, LASER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,3 +193,89 @@ def test_the_picture_is_the_frame(pair: tuple[Model, Library], seen: Reading) ->
     text = "".join("".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")).replace("\xa0", "")
     assert "".join(frame.text.split()) in "".join(text.split())
     assert "http" not in drawn.replace('xmlns="http://www.w3.org/2000/svg"', "")
+
+
+def test_keys_do_what_the_command_lets_them(pair: tuple[Model, Library], seen: Reading) -> None:
+    """Each key calls its own control, once; one that the command does not have does nothing."""
+    called: list[str] = []
+    controls = Controls(
+        quit=lambda: called.append("quit"),
+        pause=lambda: called.append("pause"),
+        single=lambda: called.append("single"),
+        dark=lambda: called.append("dark"),
+        save=lambda reading: f"saved {reading.spectrum.origin.path}",
+    )
+    screen = Screen("folder", *pair, console=terminal(), controls=controls)
+    for key in ("q", "space", "p", "s", "enter", "d", "w", "x", "up"):
+        screen.press(key)
+    assert called == ["quit", "pause", "pause", "single", "single", "dark"]
+    assert screen.state.note == ""
+    screen.show(seen)
+    screen.press("w")
+    assert screen.state.note == "saved stone.txt"
+    bare = Screen("folder", *pair, console=terminal())
+    for key in ("q", "s", "d", "w", "enter"):
+        bare.press(key)
+    assert called == ["quit", "pause", "pause", "single", "single", "dark"]
+
+
+def test_a_run_that_cannot_be_paused_holds_what_is_shown(pair: tuple[Model, Library], seen: Reading) -> None:
+    """The pause key then keeps one result in view while the run goes on."""
+    screen = Screen("folder", *pair, console=terminal())
+    screen.show(seen)
+    screen.press("space")
+    screen.show(FAULT)
+    held = screen.state
+    screen.press("p")
+    assert [held.shown, held.tally.fault, screen.state.shown] == [seen, 1, FAULT]
+
+
+def test_what_a_key_said_goes_with_the_next_key(pair: tuple[Model, Library], seen: Reading) -> None:
+    """A failure is a note and no traceback; the next key takes it away, but never a note of somebody else."""
+
+    def full(_: Reading) -> str:
+        msg = "the disk is full"
+        raise OutputError(msg)
+
+    screen = Screen("folder", *pair, console=terminal(), controls=Controls(save=full))
+    screen.show(seen)
+    screen.press("w")
+    assert screen.state.note == "the disk is full"
+    screen.press("+")
+    assert screen.state.note == ""
+    screen.press("w")
+    screen.note("the folder is gone")
+    screen.press("-")
+    assert screen.state.note == "the folder is gone"
+
+
+def test_a_defect_behind_a_key_is_raised_and_not_swallowed(pair: tuple[Model, Library], seen: Reading) -> None:
+    """What nobody expected ends the run at the next event, instead of a key that does nothing."""
+    screen = Screen("folder", *pair, console=terminal(), controls=Controls(dark=lambda: 1 / 0))  # type: ignore[arg-type]
+    screen.press("d")
+    with pytest.raises(ZeroDivisionError):
+        screen.show(seen)
+
+
+def test_an_instrument_is_told_to_the_screen(pair: tuple[Model, Library]) -> None:
+    """Link and bench are in the next frame; where nothing has changed nothing is drawn."""
+    screen = Screen("/dev/ttyUSB0", *pair, console=terminal())
+    screen.link(LASER)
+    screen.bench(BENCH)
+    before = screen.state
+    screen.link(replace(LASER))
+    screen.bench(replace(BENCH))
+    assert screen.state is before
+    assert "LASER ON" in render(screen.state, 100, 30).text
+
+
+def test_what_waits_is_shown_with_its_time(pair: tuple[Model, Library], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rate of the answers tells how long the files that wait will take."""
+    clock = iter([0.0, 2.0])
+    screen = Screen("folder", *pair, console=terminal())
+    monkeypatch.setattr("raman_edge.ui.live.time.monotonic", lambda: next(clock))
+    screen.waiting(1000)
+    for _ in range(100):
+        screen.count("match")
+    screen.waiting(900)
+    assert "900 waiting, 18 s left" in render(screen.state, 100, 30).text

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SIGN = 9
 """Cells of a key."""
 LEGEND = (
-    ("answers", (("match", "a name"), ("ambiguous", "one of several"), ("unknown", "not in the library"), ("rejected", "too bad to name"))),
-    ("peaks", (("matched", "the reference has it too"), ("missing", "only the reference"), ("extra", "only the spectrum"))),
+    ("answers", (("match", "a name"), ("ambiguous", "one of"), ("unknown", "unknown"), ("rejected", "too bad"), ("fault", "no spectrum"))),
+    ("peaks", (("matched", "in both"), ("missing", "only in the reference"), ("extra", "only in the spectrum"))),
     ("quality", (("good", "good"), ("care", "take care"), ("bad", "bad"), ("out", "not known"))),
 )
 """What the signs stand for, by where they stand."""

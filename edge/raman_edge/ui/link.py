@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.ui.look import CHIP, PLAIN, QUIET, STRONG, STYLE
+from raman_edge.ui.look import ALARM, CHIP, PLAIN, QUIET, STRONG, STYLE
 from raman_edge.ui.rows import EMPTY, cells, spread, width_of
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def trouble(seen: Counters) -> list[str]:
         (seen.bad, "broken"),
         (seen.timeouts, "too late"),
         (seen.refused, "refused"),
-        (seen.reconnects, "times opened again"),
+        (seen.reconnects, "reconnect" if seen.reconnects == 1 else "reconnects"),
         (seen.stale, "stale"),
         (seen.dropped_bytes, "bytes of nothing"),
     )
@@ -83,9 +83,9 @@ def chips(state: ScreenState, link: LinkStatus, look: Look) -> Row:
         boxes, row = [], ((f"{counted} ", PLAIN),)
     else:
         boxes = [f"{DOING[bench.doing]} {counted}".rstrip()]
-    for box in [*boxes, "LASER ON"] if link.laser else boxes:
+    for box in boxes:
         row = (*row, (f" {look.boxed(box)} ", CHIP), (" ", PLAIN))
-    return row
+    return (*row, (f" {look.boxed('LASER ON')} ", ALARM), (" ", PLAIN)) if link.laser else row
 
 
 def seconds(value: float) -> str:

@@ -57,6 +57,7 @@ class Screen:
         keys = self.controls.keys if self._full and self._terminal.has_keys else ()
         self.state = ScreenState(source, ModelFacts.of(model, library), keys=keys)
         self._pace = Pace()
+        self._told = ""
         self._news, self._stop = Event(), Event()
         self._changing = Lock()
         self._thread = Thread(target=self._draw_until_stopped, name="screen", daemon=True)
@@ -122,7 +123,12 @@ class Screen:
             self._change(bench=bench)
 
     def press(self, key: str) -> None:
-        """Do what ``key`` stands for: something to the run where the command lets it, else to the view."""
+        """Do what ``key`` stands for: something to the run where the command lets it, else to the view.
+
+        What the key before said is taken away, unless something else has been said since.
+        """
+        if self._told and self.state.note == self._told:
+            self.note("")
         try:
             does = self._command(key)
             if does is not None:
@@ -131,7 +137,7 @@ class Screen:
                 with self._changing:
                     self.state = pressed(self.state, PAUSES.get(key, key))
         except (RamanEdgeError, OSError) as error:
-            self.note(str(error))
+            self._tell(str(error))
         except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to: show() raises it
             self._failure = error
         self._news.set()
@@ -154,7 +160,11 @@ class Screen:
         """Keep the spectrum that is shown, and say where."""
         shown = self.state.shown
         if self.controls.save is not None and isinstance(shown, Reading):
-            self.note(self.controls.save(shown))
+            self._tell(self.controls.save(shown))
+
+    def _tell(self, text: str) -> None:
+        self._told = text
+        self.note(text)
 
     def _change(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the state, as dataclasses.replace takes them
         with self._changing:

@@ -24,6 +24,7 @@ BLUE = Style(color="#2a8fd8")
 ORANGE = Style(color="#e07b1a")
 CHIP = Style(bold=True, reverse=True)
 """A box that must not be overlooked; reversed in every terminal, with colour or without."""
+ALARM = ORANGE + CHIP
 GOOD = BLUE
 CARE = ORANGE
 BAD = ORANGE + STRONG

@@ -34,7 +34,7 @@ class Said:
 
 def said(state: ScreenState, look: Look) -> Said:
     """Return what is said of the event that is shown, or of a link that gives none."""
-    if state.link is not None and state.link.state not in links.GOOD and state.view.at is None:
+    if state.link is not None and is_cut_off(state):
         return _cut_off(state, state.link, look)
     event = state.shown
     if event is None:
@@ -42,6 +42,11 @@ def said(state: ScreenState, look: Look) -> Said:
     if isinstance(event, Reading):
         return Said(event.verdict.decision, _named(event, look), title_of(event, state.now), _why(event, look))
     return Said("fault", (("no spectrum", STYLE["fault"]),), name_of(event.origin), event.why)
+
+
+def is_cut_off(state: ScreenState) -> bool:
+    """Whether nothing comes from an instrument, and nobody has chosen to look at what came before."""
+    return state.link is not None and state.link.state not in links.GOOD and state.view.at is None
 
 
 def brief(event: Reading | Fault) -> str:

@@ -18,7 +18,7 @@ from raman_edge.ui.help import help_rows, hints
 from raman_edge.ui.link import link_rows, seconds
 from raman_edge.ui.look import ASCII, CHIP, PLAIN, QUIET, STRONG, STYLE, UNICODE
 from raman_edge.ui.rows import Frame, block, cells, fit, spread, title, width_of, wrapped
-from raman_edge.ui.said import said
+from raman_edge.ui.said import is_cut_off, said
 from raman_edge.ui.tables import WIDE, last_results, tables
 from raman_edge.ui.view import enlarged, place
 
@@ -104,11 +104,10 @@ def _below(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row
     """Return what stands beneath the answer: plots and tables, or the help."""
     if state.view.help:
         return help_rows(state.keys, width, plan.below, look)
-    return [
-        *block(_plots(state, plan, width, look), width, plan.plot + plan.model_plot),
-        *tables(state, width, plan.tables, look),
-        *last_results(state, width, plan.results, look),
-    ]
+    rows = [*block(_plots(state, plan, width, look), width, plan.plot + plan.model_plot), *tables(state, width, plan.tables, look)]
+    if is_cut_off(state):  # what is old does not shine
+        rows = [tuple((text, QUIET) for text, _ in row) for row in rows]
+    return [*rows, *last_results(state, width, plan.results, look)]
 
 
 def _header(state: ScreenState, width: int, look: Look) -> Row:
@@ -116,7 +115,7 @@ def _header(state: ScreenState, width: int, look: Look) -> Row:
     tally = state.tally
     counts: Row = ((f"{tally.done} done {look.dot} ", PLAIN), (f"{tally.fault} failed ", STYLE["fault"] if tally.fault else PLAIN))
     if state.waiting:
-        left = "" if state.left_s is None else f", {lasting(state.left_s)}"
+        left = "" if state.left_s is None else f", {lasting(state.left_s)} left"
         counts = ((f"{state.waiting} waiting{left} {look.dot} ", STRONG), *counts)
     if width >= WIDE:
         words = (f"{tally.match} match", f"{tally.ambiguous} one of several", f"{tally.unknown} unknown", f"{tally.rejected} rejected")
@@ -175,7 +174,7 @@ def _plots(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row
 def _footer(state: ScreenState, width: int, look: Look) -> Row:
     """Return a note where there is one, else the model and the milliseconds by stage."""
     if state.note:
-        return ((f" {look.sign['fault']} ", STYLE["fault"]), (look.safe(state.note, max(0, width - 4)), STYLE["care"]))
+        return ((f" {look.arrow} ", STYLE["fault"]), (look.safe(state.note, max(0, width - 4)), STYLE["care"]))
     model = state.model
     made = (f"made {model.created}",) if model.created else ()
     facts = (model.name, model.precision, model.provider, f"{model.labels} names", *made)

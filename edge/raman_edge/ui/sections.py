@@ -94,6 +94,11 @@ def peak_rows(found: PeakMatch, height: int, look: Look) -> list[Row]:
     return shown
 
 
+def peak_heading(look: Look) -> Row:
+    """Return what the columns of the peaks' table are."""
+    return ((f"{look.unit:>8} {look.delta:>6}", QUIET),)
+
+
 def peak_summary(found: PeakMatch, look: Look) -> str:
     """Return one line on the peaks: how many of the reference's are there, how far off, how many are extra."""
     known = len(found.matched) + len(found.missing)
@@ -155,11 +160,11 @@ def time_rows(timing: Timing) -> list[Row]:
     return [_fact(name, f"{ms:.1f} ms") for name, ms in stages(timing)]
 
 
-def result_rows(recent: Sequence[Outcome], width: int, look: Look) -> list[Row]:
-    """Return the last results one a row: sign, file, answer, probability, time."""
-    name = min(28, width // 3)
+def result_rows(recent: Sequence[Outcome], chosen: int | None, width: int, look: Look) -> list[Row]:
+    """Return the last results one a row: sign, file, answer, probability, time; the ``chosen`` one is strong."""
+    name = min(28, width // 3, max((cells(look.safe(outcome.name)) for outcome in recent), default=0))
     rows: list[Row] = []
-    for outcome in recent:
+    for i, outcome in enumerate(recent):
         style, words = STYLE[outcome.decision], WORDS[outcome.decision]
         numbers = "" if outcome.ms is None else f"{outcome.ms:7.1f} ms"
         score = "" if outcome.score is None else f"{outcome.score:7.1%}"
@@ -167,7 +172,7 @@ def result_rows(recent: Sequence[Outcome], width: int, look: Look) -> list[Row]:
         room = max(0, width - name - 4 - sum(cells(text) for text, _ in tail) - 1)
         head: Row = (
             (f"{look.sign[outcome.decision]} ", style),
-            *fit(((look.safe(outcome.name, name), QUIET),), name + 2),
+            *fit(((look.safe(outcome.name, name), STRONG if i == chosen else QUIET),), name + 2),
             (look.safe(outcome.text, room), words),
         )
         rows.append(spread(head, tail, width))

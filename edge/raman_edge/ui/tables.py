@@ -9,6 +9,7 @@ from raman_edge.ui import sections
 from raman_edge.ui.calibrated import calibration_row
 from raman_edge.ui.look import PLAIN, QUIET, STYLE
 from raman_edge.ui.rows import EMPTY, GAP, beside, block, title
+from raman_edge.ui.view import place
 
 if TYPE_CHECKING:
     from raman_edge.ui.look import Look
@@ -19,6 +20,8 @@ WIDE = 150
 """Columns from which the last results stand beside the tables."""
 THREE = 64
 """Columns from which the peaks have a table."""
+ROOMY = 8
+"""Rows from which the peaks' table has a heading."""
 INSET = 1
 """Cells left free on either side."""
 QUALITY = 23
@@ -42,7 +45,7 @@ def tables(state: ScreenState, width: int, height: int, look: Look) -> list[Row]
         columns.append(_table(_against(reading), _peaks(reading, height - 1, look), peaks, height, look))
     columns.append(_table("quality", _quality(state, reading, height - 1, look), QUALITY, height, look))
     if results:
-        columns.append(_table("last results", sections.result_rows(state.recent, results, look), results, height, look))
+        columns.append(_table("last results", _results(state, results, look), results, height, look))
     return [_inset(row) for row in beside(columns)]
 
 
@@ -50,7 +53,7 @@ def last_results(state: ScreenState, width: int, height: int, look: Look) -> lis
     """Return the last results: a titled list, or one or two rows of them in short."""
     if height > 2:  # noqa: PLR2004 - a title needs two rows beneath it
         inner = width - 2 * INSET
-        return [_inset(row) for row in _table("last results", sections.result_rows(state.recent, inner, look), inner, height, look)]
+        return [_inset(row) for row in _table("last results", _results(state, inner, look), inner, height, look)]
     lead = " last  "
     margin = (" " * len(lead), PLAIN)
     recent = state.recent
@@ -62,6 +65,10 @@ def last_results(state: ScreenState, width: int, height: int, look: Look) -> lis
         # On one row a fault that has just happened is told, until something else has.
         rows = [rows[0], (margin, *told)] if height > 1 else [((lead, QUIET), *told)] if failed is recent[0] else rows
     return block(rows, width, height)
+
+
+def _results(state: ScreenState, width: int, look: Look) -> list[Row]:
+    return sections.result_rows(state.recent, place(state) if state.view.at is not None else None, width, look)
 
 
 def _inset(row: Row) -> Row:
@@ -88,7 +95,11 @@ def _matches(reading: Reading | None, width: int, height: int, look: Look) -> li
 
 
 def _peaks(reading: Reading | None, height: int, look: Look) -> list[Row]:
-    return sections.peak_rows(reading.verdict.ranked[0].peaks, height, look) if reading and reading.verdict.ranked else []
+    """Return the peaks beside the first candidate's, with a heading where there is room."""
+    if reading is None or not reading.verdict.ranked:
+        return []
+    heading = [sections.peak_heading(look)] if height >= ROOMY else []
+    return [*heading, *sections.peak_rows(reading.verdict.ranked[0].peaks, height - len(heading), look)]
 
 
 def _quality(state: ScreenState, reading: Reading | None, height: int, look: Look) -> list[Row]:
