@@ -15,8 +15,10 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import build
+import calibrations
 import command
 import pytest
+from raman_edge.calibration import store
 from raman_edge.doctor.database import look_into
 from raman_edge.journal import Journal
 from raman_edge.own import OwnLibrary
@@ -261,3 +263,20 @@ def test_it_is_told_in_the_help() -> None:
     done = command.run("--help")
     assert b"doctor" in done.stdout
     assert b"config" in done.stdout
+
+
+def test_a_calibration_is_looked_at_where_one_is_named(tmp_path: Path) -> None:
+    """By option or by settings: one that is good is told with its age, one that is not there or has ended is wrong, none is no matter."""
+    box = Box(tmp_path)
+    assert "calibration" not in box.doctor()[1]
+    code, found = box.doctor("--calibration", "SN-9")
+    assert (code, found["calibration"]["level"]) == (1, "wrong")
+    assert "neither a calibration's file nor an instrument" in found["calibration"]["found"]
+    store.write(calibrations.fresh(), tmp_path / "c.json")
+    (tmp_path / "watch.toml").write_text('calibration = "c.json"\n')
+    code, found = box.doctor("--config", tmp_path / "watch.toml")
+    assert found["calibration"]["level"] in {"ok", "warning"}
+    assert found["calibration"]["found"].startswith("of SN-1, ")
+    store.write(calibrations.fresh(ended=True), tmp_path / "c.json")
+    code, found = box.doctor("--config", tmp_path / "watch.toml")
+    assert (code, found["calibration"]["todo"]) == (1, "measure the standard again and run `raman-edge calibrate`")

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from raman_edge.doctor import examine, folders, journals, machine, models, software
+from calibrations import fresh
+from msgspec.structs import replace
+from raman_edge.doctor import calibrations, examine, folders, journals, machine, models, software
 from raman_edge.doctor.database import Looked
 from raman_edge.doctor.finding import Asked, Finding, ok
 from raman_edge.journal.schema import APPLICATION, SCHEMA
@@ -15,6 +17,8 @@ from raman_edge.sources.scan import Scan
 from raman_edge.verification import Check
 
 GIB = 2**30
+MONTH = timedelta(days=30)
+MADE = replace(fresh(), expires=fresh().made + MONTH)
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PACKAGES = {"numpy": "2.4"}
 EXTRAS = ["numpy>=1", "paho-mqtt>=2; extra == 'mqtt'", "prometheus-client>=0.20; extra == 'metrics'", "torch>=2; extra == 'train'"]
@@ -51,6 +55,11 @@ def journal(newest: str, count: int = 10, **more: object) -> Looked:
         (software.extras(EXTRAS, lambda _: "", ["prometheus:9", "mqtt://h/t"]), "wrong", "'raman-edge[metrics,mqtt]'"),
         (software.variables({"PATH": "/bin"}), "ok", "no RAMAN_EDGE_ variable"),
         (software.variables({"RAMAN_EDGE_POLL_S": "1", "RAMAN_EDGE_MQTT_PASSWORD": "x"}), "ok", "RAMAN_EDGE_POLL_S set"),
+        (software.variables({"RAMAN_EDGE_CALIBRATIONS": "/c", "RAMAN_EDGE_CALIBRATION": "SN"}), "ok", "RAMAN_EDGE_CALIBRATIONS set"),
+        (calibrations.judged(MADE, MADE.made + 0.5 * MONTH), "ok", "of SN-1, 15.0 days old, 0.23 cm-1 rms, good for 15 days"),
+        (calibrations.judged(replace(MADE, rms=None), MADE.made), "ok", "of SN-1, 0.0 days old, one line, good for 30 days"),
+        (calibrations.judged(MADE, MADE.made + 0.9 * MONTH), "warning", "27.0 days old, ends in 3.0 days"),
+        (calibrations.judged(MADE, MADE.expires), "wrong", "30.0 days old, ended on 2026-02-01 03:04 UTC: nothing is answered"),
         (software.variables({"RAMAN_EDGE_POL_S": "1"}), "warning", "RAMAN_EDGE_POL_S: nothing reads it"),
         (machine.processors(4, 1, {"OMP_NUM_THREADS": "1"}), "ok", "4 processors, 1 thread"),
         (machine.processors(2, 4, {}), "warning", "--threads 2"),

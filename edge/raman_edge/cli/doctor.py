@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_journal(parser)
     shared.add_model(parser)
     shared.add_own(parser)
+    shared.add_calibration(parser)
     shared.add_json(parser)
     watch.add_config(parser)
 
@@ -83,6 +84,7 @@ def _asked(options: argparse.Namespace) -> Asked:
         own=None if options.no_own else shared.own_path(options),
         key=options.key,
         threads=options.threads,
+        calibration=options.calibration,
         move_failed=options.move_failed,
         to=tuple(options.to),
         environ=dict(os.environ),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.doctor import folders, journals, machine, models, software
+from raman_edge.doctor import calibrations, folders, journals, machine, models, software
 from raman_edge.doctor.finding import Asked, Finding, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-CHECKS: tuple[Callable[[Asked], Iterable[Finding]], ...] = (software.look, models.look, journals.look, folders.look, machine.look)
+CHECKS: tuple[Callable[[Asked], Iterable[Finding]], ...] = (
+    *(software.look, models.look, calibrations.look),
+    *(journals.look, folders.look, machine.look),
+)
 
 
 def examine(asked: Asked, checks: Iterable[Callable[[Asked], Iterable[Finding]]] = CHECKS) -> Iterator[Finding]:

@@ -37,6 +37,8 @@ class Asked:
     """None: without."""
     key: Path | None = None
     threads: int = 1
+    calibration: str | None = None
+    """File or instrument; None: axes as the files have them."""
     move_failed: Path | None = None
     to: tuple[str, ...] = ()
     """Outputs, as they are named on the command line."""

@@ -21,7 +21,7 @@ SHOWN = ("numpy", "msgspec", "rich", "scipy")
 """Packages whose version a report names."""
 ELSEWHERE = frozenset(("cpu", "gpu", "train", "dev", "cluster"))
 """Extras that are no part of a running box, or that have a check of their own."""
-OTHER_VARIABLES = frozenset(("RAMAN_EDGE_MQTT_PASSWORD",))
+OTHER_VARIABLES = frozenset(("RAMAN_EDGE_MQTT_PASSWORD", "RAMAN_EDGE_CALIBRATIONS"))
 """What is no setting: a secret stands in no file of settings."""
 REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+).*;.*extra == ['"]([^'"]+)['"]""")
 """A requirement of an extra, as the metadata of an installed package has it."""
