@@ -98,7 +98,14 @@ def planned(options: argparse.Namespace) -> Planned:
     from raman_edge.devices.recording_file import Planned  # noqa: PLC0415 - numpy
 
     auto, gate = options.exposure == AUTO, getattr(options, "trigger", NONE) == "gate"
-    return Planned(averages=options.average, auto_exposure=auto, longest_s=options.longest, gate=gate, laser_nm=options.laser)
+    return Planned(
+        averages=options.average,
+        auto_exposure=auto,
+        longest_s=options.longest,
+        gate=gate,
+        dark=POLICIES.get(options.dark, "none"),
+        laser_nm=options.laser,
+    )
 
 
 def again(options: argparse.Namespace, planned: Planned, calibration: Calibration | None) -> Plan:
@@ -109,7 +116,7 @@ def again(options: argparse.Namespace, planned: Planned, calibration: Calibratio
         auto_exposure=planned.auto_exposure,
         longest_s=planned.longest_s or LONGEST_S,
         averages=options.average or planned.averages,
-        dark=_dark(options.dark),
+        dark=planned.dark if options.dark == NONE else _dark(options.dark),
         laser_nm=options.laser or planned.laser_nm,
         calibration=calibration,
         mode="gate" if planned.gate else "continuous",

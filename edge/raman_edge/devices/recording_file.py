@@ -47,6 +47,8 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Longest exposure that the search could choose, s; None is as it is without being told."""
     gate: bool = False
     """Whether only what was steady in the beam was taken."""
+    dark: Literal["none", "take", "auto"] = "none"
+    """When a dark was taken by itself; its exposures are in the recording."""
     laser_nm: Annotated[float, msgspec.Meta(ge=150, le=2000)] | None = None
     """What excited, instead of what the instrument says, nm."""
 

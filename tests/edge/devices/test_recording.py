@@ -112,7 +112,7 @@ def test_any_exposure_comes_back_to_the_last_bit(shots: list[Exposure]) -> None:
 
 def test_a_recording_remembers_its_plan(tmp_path: Path) -> None:
     """What decided which exposures made a spectrum is there when it is replayed; a recording without it has the plain plan."""
-    planned = Planned(averages=4, auto_exposure=True, longest_s=2.5, gate=True, laser_nm=784.9)
+    planned = Planned(averages=4, auto_exposure=True, longest_s=2.5, gate=True, dark="auto", laser_nm=784.9)
     for name, plan in (("planned.jsonl", planned), ("plain.jsonl", None)):
         with Recorder(Fake(most=1), tmp_path / name, plan) as recorder:
             recorder.expose()
