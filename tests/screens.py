@@ -162,6 +162,7 @@ STATES = {
     "disconnected": replace(SERIAL, link=replace(LASER, state="absent", laser=False, why=UNPLUGGED)),
     "paused": replace(SERIAL, bench=replace(BENCH, paused=True), link=LINK),
     "dark": replace(SERIAL, bench=replace(BENCH, doing="dark"), link=replace(LASER, laser=False)),
+    "question": replace(SERIAL, bench=replace(BENCH, doing="dark", done=0, question="Block the beam and press Enter")),
     "trigger": replace(SERIAL, bench=replace(BENCH, doing="trigger")),
     "exposure": replace(SERIAL, bench=replace(BENCH, doing="exposure", of=1)),
     "calibration-ends": replace(SERIAL, bench=replace(BENCH, expires=NOW + timedelta(hours=30))),

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from raman_edge.acquire.plan import Progress
 from raman_edge.devices.exposure import Counters, LinkStatus
 from raman_edge.ui.calibrated import age, calibration_row
 from raman_edge.ui.link import WORDS
@@ -15,7 +16,8 @@ from raman_edge.ui.look import ALARM, ASCII, UNICODE
 from raman_edge.ui.pace import LOOKED_S, Pace
 from raman_edge.ui.rows import width_of
 from raman_edge.ui.screen import lasting, render
-from screens import BENCH, CALIBRATED, LASER, LINK, NOW, SERIAL, SIZES, UNPLUGGED, serial
+from raman_edge.ui.state import Bench
+from screens import BENCH, CALIBRATED, LASER, LINK, NOW, SERIAL, SIZES, UNPLUGGED, after, serial
 
 
 def shown(state: object, width: int = 100, height: int = 30, **how: bool) -> str:
@@ -89,6 +91,20 @@ def test_before_the_first_spectrum_the_link_says_where_it_is() -> None:
 def test_what_goes_on_stands_in_words(bench: dict[str, object], words: str) -> None:
     """At the smallest of the three sizes too."""
     assert words in shown(replace(SERIAL, bench=replace(BENCH, **bench)), 80, 24)  # type: ignore[arg-type]  # its own fields
+
+
+def test_a_person_who_is_waited_for_is_told_what_to_do() -> None:
+    """The question takes the place of the answer, unless somebody looks back at an older one."""
+    asked = replace(SERIAL, bench=replace(BENCH, question="Block the beam\x1b[2J and press Enter"))
+    rows = render(asked, 80, 24).text.split("\n")
+    assert any(row.startswith(r" ◐ Block the beam\x1b[2J and press Enter") for row in rows)
+    assert "Block" not in render(after(asked, "["), 80, 24).text
+
+
+def test_the_bench_of_an_acquisition_is_taken_over() -> None:
+    """Every fact of its progress is on the screen."""
+    taken = Bench.at(Progress("dark", 2, 5, question="Close the shutter"), NOW)
+    assert taken == Bench("dark", 2, 5, paused=False, expires=NOW, question="Close the shutter")
 
 
 @given(

@@ -8,10 +8,11 @@ from raman_edge.ui.look import ALARM, CHIP, PLAIN, QUIET, STRONG, STYLE
 from raman_edge.ui.rows import EMPTY, cells, spread, width_of
 
 if TYPE_CHECKING:
+    from raman_edge.acquire.plan import Doing
     from raman_edge.devices.exposure import Counters, LinkStatus, State
     from raman_edge.ui.look import Light, Look
     from raman_edge.ui.rows import Row
-    from raman_edge.ui.state import Doing, ScreenState
+    from raman_edge.ui.state import ScreenState
 
 WORDS: dict[State, tuple[str, Light]] = {
     "absent": ("not there", "bad"),
@@ -45,11 +46,10 @@ def link_rows(state: ScreenState, link: LinkStatus, width: int, lines: int, look
 
 def facts_of(state: ScreenState, link: LinkStatus, look: Look) -> list[str]:
     """Return what it measures with and where it is, the most telling first; safe to show."""
-    facts = [link.profile]
+    facts = []
     if link.exposure_s is not None:
-        facts.insert(0, seconds(link.exposure_s) + (f" {look.times} {link.averages}" if link.averages > 1 else ""))
-    if link.port not in state.source:
-        facts.append(link.port)
+        facts.append(seconds(link.exposure_s) + (f" {look.times} {link.averages}" if link.averages > 1 else ""))
+    facts += [fact for fact in (link.profile, link.port) if fact not in state.source]
     if link.serial_number:
         facts.append(f"serial number {link.serial_number}")
     if link.baud is not None:

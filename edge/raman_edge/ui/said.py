@@ -33,9 +33,11 @@ class Said:
 
 
 def said(state: ScreenState, look: Look) -> Said:
-    """Return what is said of the event that is shown, or of a link that gives none."""
+    """Return what is said of the event that is shown, unless a link gives none, or a person is waited for."""
     if state.link is not None and is_cut_off(state):
         return _cut_off(state, state.link, look)
+    if state.bench.question and state.view.at is None:
+        return Said("care", ((look.safe(state.bench.question), STYLE["ambiguous"]),), state.source, "")
     event = state.shown
     if event is None:
         return Said("waiting", (("waiting for the first spectrum", QUIET),), "", "")

@@ -10,6 +10,7 @@ from raman_edge.pipeline import Reading
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from raman_edge.acquire.plan import Doing, Progress
     from raman_edge.devices.exposure import LinkStatus
     from raman_edge.library import Library
     from raman_edge.model import Model
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 RECENT = 10
 """Events that are remembered."""
-
-Doing = Literal["measuring", "trigger", "exposure", "dark"]
-"""One spectrum after the other; waiting for a key or for something worth measuring; looking for the exposure; taking the dark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +77,13 @@ class Bench:
     """Nothing is measured until somebody says so."""
     expires: datetime | None = None
     """When the wavenumber calibration in use ends, with a time zone; None is without end, or none in use."""
+    question: str = ""
+    """What a person is to do before it goes on; "" is nothing. Data, not yet safe to show."""
+
+    @classmethod
+    def at(cls, progress: Progress, expires: datetime | None = None) -> Bench:
+        """Return what the bench of an acquisition tells, with the end of its calibration."""
+        return cls(progress.doing, progress.done, progress.of, progress.paused, expires, progress.question)
 
 
 @dataclass(frozen=True, slots=True)
