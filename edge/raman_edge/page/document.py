@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raman_edge.page import evidence, figure, provenance, sheet, words
-from raman_edge.page.markup import NOTHING, Html, datum, escaped, tag
+from raman_edge.page.markup import NOTHING, Html, datum, escaped, joined, tag
 from raman_edge.page.style import STYLE
 from raman_edge.record import Result
 from raman_edge.ui.look import UNICODE
@@ -33,7 +33,7 @@ def document(subjects: Sequence[Subject], zone: tzinfo | None = None) -> Iterato
     Times are in UTC and in ``zone``; None is that of this machine.
     """
     single = len(subjects) == 1
-    name = words.title(subjects[0].record) if single else f"{len(subjects)} results"
+    name = str(words.title(subjects[0].record)) if single else f"{len(subjects)} results"
     yield HEAD.replace("%s", escaped(f"{name} – raman-edge"))
     if not single:
         yield from (f"{part.text}\n" for part in sheet.sheet(subjects))
@@ -57,7 +57,13 @@ def _head(subject: Subject, heading: str) -> Html:
     first = tag("p", tag("span", f"{UNICODE.sign[kind]} {kind}", class_=kind), " · ", datum(words.file_name(said.source)), class_="kind")
     sure = f" Probability {said.matches[0].score:.1%}." if isinstance(said, Result) and kind == "match" and said.matches else ""
     why = tag("ul", *(tag("li", datum(reason)) for reason in words.reasons(said))) if words.reasons(said) else NOTHING
-    return tag("header", first, tag(heading, datum(words.title(said))), tag("p", words.MEANING[kind] + sure), why)
+    return tag("header", first, tag(heading, _listed(words.title(said))), tag("p", words.MEANING[kind] + sure), why)
+
+
+def _listed(title: words.Title) -> Html:
+    """Return an answer in which each name keeps its direction of writing to itself."""
+    names = [part for name in title.names for part in (", ", datum(name))][1:]
+    return joined([title.before, *names, title.after])
 
 
 def _signature() -> Html:

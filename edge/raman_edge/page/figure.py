@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1520, 650
 """Of the picture, in units of an eighth of a millimetre on A4."""
-LEFT, RIGHT, TOP, FLOOR, FOOT = 120, 20, 80, 400, 580
+LEFT, RIGHT, TOP, FLOOR, FOOT = 120, 40, 80, 400, 580
 """Where the rectangles begin and end: the spectrum from TOP to FLOOR, the reference from there to FOOT."""
 ACROSS, UP = 9, 5
 """Most numbers on the axes."""

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     Facts = Iterator[tuple[str, Child]]
 
-HEADERS = 24
+HEADERS = 12
 """Facts of a file's header that are shown."""
-HEADER = 160
+HEADER = 80
 """Characters of one of them."""
 
 

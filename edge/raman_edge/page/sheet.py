@@ -9,12 +9,15 @@ from raman_edge.page import figure, words
 from raman_edge.page.markup import NOTHING, Html, datum, tag
 from raman_edge.record import Result
 from raman_edge.ui.look import UNICODE
+from raman_edge.ui.safe import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from raman_edge.page.subject import Subject
 
+ROOM = 72
+"""Cells of an answer, and of a file's name, on a card."""
 ORDER = ("match", "ambiguous", "unknown", "rejected", "fault")
 
 
@@ -31,5 +34,6 @@ def _card(subject: Subject) -> Html:
     kind = words.decision(said)
     drawn = figure.small(subject, spectrum) if spectrum is not None else tag("div", "no spectrum", class_="none")
     score = tag("span", f"{said.matches[0].score:.0%}", class_="score") if isinstance(said, Result) and kind == "match" else NOTHING
-    head = tag("strong", tag("span", UNICODE.sign[kind], class_=kind), " ", datum(words.title(said)))
-    return tag("a", drawn, tag("div", head, " ", score), tag("small", datum(words.file_name(said.source))), href=f"#{subject.anchor}")
+    name = tag("small", datum(safe_text(words.file_name(said.source), ROOM)))
+    head = tag("strong", tag("span", UNICODE.sign[kind], class_=kind), " ", datum(safe_text(str(words.title(said)), ROOM)))
+    return tag("a", drawn, tag("div", head, " ", score), name, href=f"#{subject.anchor}")

@@ -4,10 +4,10 @@ Nothing is said by colour alone. Blue and orange stay apart in every common form
 """
 
 STYLE = """
-:root { --paper: #fff; --ink: #16191d; --quiet: #5b636d; --line: #c9ced4; --blue: #0067a5; --orange: #b34700; --shade: #0067a533;
+:root { --paper: #fff; --ink: #16191d; --quiet: #5b636d; --line: #c9ced4; --blue: #0067a5; --orange: #b34700; --shade: #0067a555;
   color-scheme: light dark; }
 @media screen and (prefers-color-scheme: dark) { :root { --paper: #14181d; --ink: #e4e8ec; --quiet: #9aa4af; --line: #3c444d;
-  --blue: #62b5ee; --orange: #f0964a; --shade: #62b5ee33; } }
+  --blue: #62b5ee; --orange: #f0964a; --shade: #62b5ee55; } }
 * { box-sizing: border-box; }
 :root { font: 15px/1.4 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
 body { margin: 0 auto; padding: 1rem; max-width: 60rem; background: var(--paper); color: var(--ink);
@@ -37,7 +37,7 @@ svg .tick { stroke: var(--quiet); }
 svg .curve { stroke: var(--ink); stroke-width: 2; stroke-linejoin: round; } .sheet .curve { stroke-width: 3; }
 svg .reference { fill: var(--shade); stroke: none; }
 svg .agree { stroke: var(--blue); stroke-dasharray: 2 6; }
-svg .stick { stroke-width: 4; stroke: var(--quiet); } svg .small { stroke-width: 2; }
+svg .stick { stroke-width: 3; stroke: var(--quiet); } svg .small { stroke-width: 2; }
 svg .stick.matched { stroke: var(--blue); } svg .stick.missing { stroke: var(--orange); stroke-dasharray: 8 5; }
 svg .sign { stroke-width: 2.5; } svg .sign.matched { fill: var(--blue); stroke: var(--blue); }
 svg .sign.missing, svg .sign.extra { stroke: var(--orange); stroke-width: 3; }
@@ -51,10 +51,10 @@ th { text-align: left; font-weight: normal; vertical-align: top; } td { vertical
 .numbers td, .numbers th + th { text-align: right; font-variant-numeric: tabular-nums; padding-left: 0.6rem; white-space: nowrap; }
 .numbers tr:first-child th { color: var(--quiet); }
 .facts td, small { overflow-wrap: anywhere; }
-.numbers tr > :first-child { width: 99%; }
+.numbers tr > :first-child { width: 99%; min-width: 6.5rem; overflow-wrap: anywhere; }
 code { font: 0.85em ui-monospace, "DejaVu Sans Mono", monospace; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 0.6rem; margin: 0.8rem 0; }
-.sheet a { color: inherit; text-decoration: none; border: 1px solid var(--line); padding: 0.4rem; break-inside: avoid; line-height: 1.25; }
+.sheet a { color: inherit; min-width: 0; overflow-wrap: anywhere; text-decoration: none; border: 1px solid var(--line); padding: 0.4rem; break-inside: avoid; line-height: 1.25; }
 .sheet a:hover, .sheet a:focus { border-color: var(--blue); }
 .sheet svg { width: 100%; height: auto; display: block; } .sheet small, .score { color: var(--quiet); }
 .none { display: grid; place-items: center; aspect-ratio: 12 / 5; color: var(--quiet); }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from raman_edge.record import FaultRecord, Result
 from raman_edge.ui.safe import safe_text
@@ -29,17 +29,29 @@ def decision(said: Record) -> str:
     return said.decision if isinstance(said, Result) else "fault"
 
 
-def title(said: Record) -> str:
+class Title(NamedTuple):
+    """An answer in words: what stands before, between the names, and after them."""
+
+    before: str
+    names: tuple[str, ...] = ()
+    """Data, each cut to :data:`LONGEST`."""
+    after: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.before}{', '.join(self.names)}{self.after}"
+
+
+def title(said: Record) -> Title:
     """Return the answer: a name, one of several, or that there is none."""
     if isinstance(said, FaultRecord):
-        return "Not read"
-    names = [_name(label) for label in candidates(said)]
+        return Title("Not read")
+    names = tuple(safe_text(label, LONGEST) for label in candidates(said))
     if said.decision == "match" and names:
-        return names[0]
+        return Title("", names)
     if said.decision == "ambiguous" and names:
         more = f" or {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return f"One of {{{', '.join(names[:NAMED])}}}{more}"
-    return said.decision.capitalize()
+        return Title("One of {", names[:NAMED], f"}}{more}")
+    return Title(said.decision.capitalize())
 
 
 def candidates(said: Result) -> tuple[str, ...]:
@@ -61,7 +73,3 @@ def file_name(source: Source) -> str:
     """Return the last part of a path, and which spectrum of the file where it is not the first."""
     name = source.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or source.path or source.kind
     return f"{name} [{source.index + 1}]" if source.index else name
-
-
-def _name(label: str) -> str:
-    return safe_text(label, LONGEST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import journals
 import msgspec
 import pages
 import pytest
+from raman_edge.record import Source
 from raman_edge.verdict import Sets
 
 if TYPE_CHECKING:
@@ -63,6 +65,25 @@ def test_every_answer_prints_on_one_sheet_of_a4(tmp_path: Path) -> None:
     found = sheets(pdf.read_bytes())
     assert len(found) == 1 + len(subjects)
     assert all(abs(got - a4) <= 1 for sheet in found for got, a4 in zip(sheet, A4_POINTS, strict=True))
+
+
+def test_a_page_is_never_wider_than_its_sheet(tmp_path: Path) -> None:
+    """Labels, paths and headers without a blank are broken: the browser shrinks nothing to make them fit."""
+    long = "Magnesiohornblende" * 12
+    said = pages.result()
+    matches = tuple(dataclasses.replace(match, label=f"{long}{number}") for number, match in enumerate(said.matches))
+    wide = msgspec.structs.replace(
+        said, matches=matches, source=Source("file", f"/{long}/{long}"), why=(long,), one_of=Sets((long,), (long,))
+    )
+    measured = dataclasses.replace(pages.spectrum(), meta={long: long})
+    where = tmp_path / "wide.html"
+    probe = "<script>document.title = document.documentElement.scrollWidth</script>"
+    document = pages.text(pages.subject(wide, measured, pages.at_hand())).replace(
+        "default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'"
+    )
+    where.write_text(document.replace("</body>", f"{probe}</body>"), "utf-8")
+    seen = ask(tmp_path, "--window-size=600,800", "--dump-dom", where.as_uri()).stdout.decode()
+    assert re.findall(r"<title>(\d+)</title>", seen) == ["600"]
 
 
 def test_a_browser_refuses_nothing_and_runs_nothing(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_every_answer_has_its_title_and_reason(decision: str, sets: Sets, title:
     """What is no match is a title too, with what it means and why."""
     said = msgspec.structs.replace(matched(), decision=decision, one_of=sets, why=("because of the test",))
     taken = page(said)
-    assert words.title(said) == title
+    assert str(words.title(said)) == title
     assert title in taken.said
     assert words.MEANING[decision] in taken.said
     assert "because of the test" in taken.said
@@ -160,6 +160,25 @@ def test_a_spectrum_that_was_taken_away_is_told() -> None:
     taken = pages.Taken(pages.text(pages.subject(matched(), None, pages.at_hand())))
     assert "figure" not in taken.tags
     assert "not kept; its SHA-256 is" in taken.said
+
+
+def test_names_in_a_title_do_not_turn_each_other() -> None:
+    """Each name of several stands in an element of its own: one that is written from right to left moves no comma."""
+    said = msgspec.structs.replace(matched(), decision="ambiguous", one_of=Sets(("Quartz", "قلقديس", "石英"), ()))
+    document = pages.text(pages.subject(said, pages.spectrum()))
+    assert "<h1>One of {<bdi>Quartz</bdi>, <bdi>قلقديس</bdi>, <bdi>石英</bdi>}</h1>" in document
+
+
+def test_a_card_has_room_for_its_answer_only() -> None:
+    """A long answer and a long file name are cut on the contact sheet and whole on the page."""
+    long = "Magnesio-hornblende " * 20
+    said = msgspec.structs.replace(matched(), source=Source("file", f"/in/{long}.csv"), decision="match")
+    said = msgspec.structs.replace(said, matches=(replace(said.matches[0], label=long), *said.matches[1:]))
+    document = pages.text(pages.subject(said, pages.spectrum()), pages.subject(pages.fault()))
+    sheet, page = document.split("<article")[:2]
+    assert "Magnesio-hornblende" in sheet
+    assert long[:100] not in sheet
+    assert long.strip() in page
 
 
 def test_a_calibration_is_told() -> None:
