@@ -54,7 +54,8 @@ th { text-align: left; font-weight: normal; vertical-align: top; } td { vertical
 .numbers tr > :first-child { width: 99%; min-width: 6.5rem; overflow-wrap: anywhere; }
 code { font: 0.85em ui-monospace, "DejaVu Sans Mono", monospace; }
 .sheet { display: grid; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); gap: 0.6rem; margin: 0.8rem 0; }
-.sheet a { color: inherit; min-width: 0; overflow-wrap: anywhere; text-decoration: none; border: 1px solid var(--line); padding: 0.4rem; break-inside: avoid; line-height: 1.25; }
+.sheet a { color: inherit; min-width: 0; overflow-wrap: anywhere; text-decoration: none;
+  border: 1px solid var(--line); padding: 0.4rem; break-inside: avoid; line-height: 1.25; }
 .sheet a:hover, .sheet a:focus { border-color: var(--blue); }
 .sheet svg { width: 100%; height: auto; display: block; } .sheet small, .score { color: var(--quiet); }
 .none { display: grid; place-items: center; aspect-ratio: 12 / 5; color: var(--quiet); }
