@@ -6,6 +6,7 @@ a spectrum, so that a recording of the exposures gives the same spectra again.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -76,9 +77,10 @@ class Bench:
         self._reduction = Reduction(laser_nm=plan.laser_nm, calibration=plan.calibration, pixels=plan.pixels, kind=plan.kind)
         self._dark = plan.dark if isinstance(plan.dark, Dark) else None
         self._dark_run, self._doubted = DarkRun(), ""
-        self._is_without, self._is_blocked = False, False
+        self._is_without, self._is_blocked, self._by_person = False, False, False
         self._held: Exposure | None = None
         self._last_byte = perf_counter()
+        self._after = "", 0
         self._exposing = Exposing(plan, note)
         self._gate = Gate()
         self._group: list[Exposure] = []
@@ -195,12 +197,22 @@ class Bench:
             held, self._held = self._held, None
             return held
         got = self._spectrometer.expose()
-        if got is None or isinstance(got, Fault):
-            yield got
+        if got is None:
+            yield None
             return None
+        if isinstance(got, Fault):
+            yield self._told_apart(got)
+            return None
+        self._after = got.taken_at.isoformat(), 0
         late_s = (datetime.now(UTC) - got.taken_at).total_seconds()
         self._last_byte = perf_counter() - (late_s if 0 <= late_s < LIVE_S else 0.0)
         return replace(got, dark=True) if self._is_blocked else got
+
+    def _told_apart(self, fault: Fault) -> Fault:
+        """Give a fault a digest by its place behind the last exposure: two with the same words are two records, and the same in a replay."""
+        self._after = self._after[0], self._after[1] + 1
+        made = hashlib.sha256(f"{self._after} {fault.why}".encode("utf-8", "backslashreplace")).hexdigest()
+        return fault if fault.origin.sha256 is not None else replace(fault, origin=replace(fault.origin, sha256=made))
 
     def _meet(self, exposure: Exposure) -> Events:
         """Take an exposure to where it belongs: the dark, the search, the spectrum."""
@@ -261,7 +273,7 @@ class Bench:
             return False
         if self._dark is None:
             return True
-        if exposure.instrument.dark.method == "ask":
+        if self._by_person:
             return False
         old = (exposure.taken_at - self._dark.taken_at).total_seconds() > self._plan.dark_age_s
         return self._dark.why_not(exposure) is not None or (policy == "auto" and old)
@@ -283,19 +295,19 @@ class Bench:
     def _take_dark(self, *, wanted: bool = False) -> Events:
         """Take the exposures of a dark, with the light off or a hand in the beam."""
         self._doing = "dark"
-        by_itself = self._spectrometer.light(on=False)
-        if not by_itself:
+        self._by_person = not self._spectrometer.light(on=False)
+        if self._by_person:
             if self._prompt is None:
                 self._spectrometer.light(on=True)
                 self._go_without(wanted=wanted)
                 return
             yield from self._ask(self._dark_prompt)
-        self._is_blocked = not by_itself
+        self._is_blocked = self._by_person
         yield from self._expose_dark()
         self._is_blocked = False
         if self._is_over:
             return  # the light stays off
-        if not by_itself:
+        if self._by_person:
             yield from self._ask(LIGHT_AGAIN)
         self._spectrometer.light(on=True)
         self._use(self._dark_run.close())

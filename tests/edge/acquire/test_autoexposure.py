@@ -98,10 +98,11 @@ def filled(counts: list[float], saturation: float | None = 1000.0) -> float:
 
 
 def test_one_pixel_alone_does_not_fill_a_detector() -> None:
-    """A cosmic spike in one pixel changes nothing; a line of two pixels does."""
-    assert filled([10, 20, 1000, 20, 30]) == pytest.approx(0.02)
-    assert filled([10, 20, 700, 600, 30]) == pytest.approx(0.6)
-    assert filled([10, 1000, 1000, 30]) == 1.0
+    """A cosmic spike in one pixel changes nothing, at the end of the detector neither; a line as narrow as lines can be does."""
+    assert filled([10, 20, 1000, 20, 30]) == pytest.approx(0.03)
+    assert filled([10, 20, 30, 40, -3, 1000]) == pytest.approx(0.04)
+    assert filled([10, 20, 700, 150, 30]) == pytest.approx(0.7)
+    assert filled([10, 250, 1000, 30]) == 1.0
 
 
 def test_a_detector_without_light_or_limit_is_empty() -> None:

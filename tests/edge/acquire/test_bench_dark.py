@@ -253,7 +253,7 @@ def test_a_stop_in_the_dark_leaves_the_light_off() -> None:
     fake = Fake(happens=[None, None, FAULT])
     bench = Bench(fake, Plan(dark="take"))
     for value in bench:
-        if value == FAULT:
+        if isinstance(value, Fault):
             bench.end()
     assert fake.asked == ["light off"]
     assert msgspec.structs.asdict(spectrometers.INSTRUMENT.dark)["method"] == "laser"

@@ -1,0 +1,72 @@
+"""From a simulated instrument on a serial line to spectra: exposed, darkened by a person, averaged, recorded and replayed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from raman_edge.acquire.bench import Bench
+from raman_edge.acquire.plan import Plan
+from raman_edge.devices import catalogue
+from raman_edge.devices.recording import Recorder, Replayed
+from raman_edge.devices.session.spectrometer import SerialSpectrometer
+from raman_edge.devices.simulator.simulated import Simulated
+from raman_edge.spectrum import PIXELS, Fault, Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from raman_edge.devices.exposure import Spectrometer
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+
+
+def measured(spectrometer: Spectrometer, plan: Plan, simulated: Simulated | None = None) -> tuple[list[Spectrum], list[Fault]]:
+    """Return what a bench gives; the person who is asked holds a hand into the beam, or takes it out."""
+
+    def answer(question: str) -> None:
+        if question and simulated is not None:
+            simulated.laser(on=question.startswith("Let the light in"))
+            bench.trigger()
+
+    bench = Bench(spectrometer, plan, prompt=answer)
+    values = list(bench)
+    return [one for one in values if isinstance(one, Spectrum)], [one for one in values if isinstance(one, Fault)]
+
+
+def run(profile: str, plan: Plan, path: Path, faults: Iterable[str] = ()) -> tuple[list[Spectrum], list[Fault]]:
+    """Measure with the simulated instrument, and record it."""
+    page = catalogue.load(profile)
+    with Simulated(page, pacing=False, faults=faults) as simulated, Recorder(SerialSpectrometer(page, simulated.port), path) as recorder:
+        return measured(recorder, plan, simulated)
+
+
+def test_an_instrument_that_tells_its_wavelengths_shows_calcite_where_it_is(tmp_path: Path) -> None:
+    """The STS is exposed well, its dark is taken by a person, and the line of calcite stands at 1086 cm⁻¹; the replay is the same."""
+    plan = Plan(auto_exposure=True, averages=3, dark="take", count=2, laser_nm=785.0)
+    spectra, _ = run("ocean-sts", plan, tmp_path / "run.recording")
+    assert len(spectra) == 2
+    for one in spectra:
+        assert abs(one.axis.shift[one.counts.argmax()] - 1086.0) < 3.0
+        assert one.saturation is not None
+        assert 0.6 < one.counts.max() / one.saturation < 0.9
+        assert one.meta["dark"].startswith("spectrum of 3 exposures")
+        assert one.meta["serial_number"] == "SIM00001"
+    with Replayed(tmp_path / "run.recording") as again:
+        replayed, _ = measured(again, plan)
+    assert [one.origin.sha256 for one in replayed] == [one.origin.sha256 for one in spectra]
+
+
+def test_a_line_that_loses_bytes_costs_no_average(tmp_path: Path) -> None:
+    """Broken frames are faults, each spectrum is the mean of its five good ones, and the replay has the same faults."""
+    plan = Plan(averages=5, count=4, pixels=True)
+    spectra, faults = run("tcd1304-rossel", plan, tmp_path / "run.recording", faults=["drop:every=8"])
+    assert [one.meta["averages"] for one in spectra] == ["5"] * 4
+    assert len({one.origin.sha256 for one in faults}) == len(faults) > 1
+    assert all(PIXELS in one.meta for one in spectra)
+    with Replayed(tmp_path / "run.recording") as again:
+        replayed = measured(again, plan)
+    assert [one.origin.sha256 for one in replayed[0]] == [one.origin.sha256 for one in spectra]
+    assert replayed[1] == faults
