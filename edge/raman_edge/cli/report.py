@@ -63,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     means = _at_hand(options, chosen)
     parts = (part.encode() for part in document([Subject(held, means) for held in chosen]))
     if options.out == STANDARD_OUTPUT:
-        write(b"".join(parts).removesuffix(b"\n"))
+        for part in parts:
+            write(part.removesuffix(b"\n"))
     else:
         size = _put(options.out, parts)
         say(f"{len(chosen)} {'result' if len(chosen) == 1 else 'results'} in {str(options.out)!r}, {size / 1000:.0f} kB")

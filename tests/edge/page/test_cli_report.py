@@ -148,6 +148,16 @@ def test_a_dash_is_standard_output(made: Path, pair: tuple[str, ...], capsysbina
     assert printed.err == b""
 
 
+def test_a_pipe_that_is_closed_is_quiet(made: Path) -> None:
+    """A reader that has gone ends the command with 141 and without a word."""
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "wb") as gone:
+        process = command.start("report", "--all", "--journal", made, "--no-own", "-o", "-", stdout=gone)
+        said = process.communicate(timeout=60)[1]
+    assert (process.returncode, said) == (141, b"")
+
+
 def test_faults_need_no_model(made: Path, tmp_path: Path) -> None:
     """A page about what could not be read opens no model: one that is not there does not matter."""
     nothing = ("--model", str(tmp_path / "nothing.onnx"))
