@@ -73,8 +73,8 @@ def mean(exposures: Sequence[Exposure]) -> Mean:
     kept = ~spikes(frames)
     full = np.zeros(frames.shape, dtype=bool) if sensor.saturation is None else (frames >= sensor.saturation) & kept
     clipped: NDArray[np.bool_] = np.logical_or.reduce(full)
-    counts = np.where(kept, frames, 0.0).sum(axis=0) / kept.sum(axis=0)
-    counts[clipped] = np.where(kept, frames, -np.inf).max(axis=0)[clipped]
+    counts = frames.mean(axis=0, where=kept)
+    counts[clipped] = frames[:, clipped].max(axis=0, where=kept[:, clipped], initial=-np.inf)
     return Mean(counts, clipped, int((~kept).sum()))
 
 

@@ -209,7 +209,7 @@ class Bench:
         return replace(got, dark=True) if self._is_blocked else got
 
     def _told_apart(self, fault: Fault) -> Fault:
-        """Give a fault a digest by its place behind the last exposure: two with the same words are two records, and the same in a replay."""
+        """Give a fault a digest by its place behind the last exposure: two with the same words are two records, in a replay as well."""
         self._after = self._after[0], self._after[1] + 1
         made = hashlib.sha256(f"{self._after} {fault.why}".encode("utf-8", "backslashreplace")).hexdigest()
         return fault if fault.origin.sha256 is not None else replace(fault, origin=replace(fault.origin, sha256=made))

@@ -8,6 +8,7 @@ import os
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -46,7 +47,7 @@ class _Stored(msgspec.Struct, forbid_unknown_fields=True):
     dark: _Content
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Dark:
     """The mean of exposures without the sample's light."""
 
@@ -64,7 +65,7 @@ class Dark:
     saturation: float | None = None
     """Counts at which the detector saturates; None is unknown."""
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Digest of all of it."""
         return _digest(self._content)
