@@ -10,6 +10,7 @@ import termios
 import threading
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 import serial
@@ -19,6 +20,9 @@ from raman_edge.devices.profile import Serial
 from raman_edge.errors import ConfigError, SourceBusy, SourceLost, SourceUnavailable
 from scripted_device import ScriptedDevice
 from serial.tools import list_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LINE = Serial(baud=(9600,))
 LOOP = "loop://"
@@ -90,8 +94,13 @@ def test_an_unplugged_cable_is_a_loss_whatever_pyserial_raises(tmp_path: Path, a
         port = Port(fake.port, LINE)
         port.open(9600)
         fake.unplug()
+        actions: dict[str, Callable[[], object]] = {
+            "read": lambda: port.read(1),
+            "write": lambda: port.write(b"x"),
+            "rate": lambda: port.set_baud(19_200),
+        }
         with pytest.raises(SourceLost, match="check its cable"):
-            {"read": lambda: port.read(1), "write": lambda: port.write(b"x"), "rate": lambda: port.set_baud(19_200)}[action]()
+            actions[action]()
         assert not port.is_open
         with pytest.raises(SourceLost, match="is not open"):
             port.read(0)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.devices.profile import Profile
+    from raman_edge.devices.session.wire import Wire
 
 PATIENCE_S = 30.0
 OCEAN = without_discards(quick("ocean-usb2000"))
@@ -150,8 +151,14 @@ def test_a_spectrum_that_comes_too_late_is_not_taken_for_the_next(tmp_path: Path
     profile, asked = hasty(NO_REPEAT), threading.Event()
     talker = ooi(profile)
     talker.frames = [[asked, talker.good()]]
+    answers = rates.answers
+
+    def answered(wire: Wire) -> bool:
+        asked.set()
+        return answers(wire)
+
     with measured(tmp_path, profile, talker) as device:
-        monkeypatch.setattr(rates, "answers", lambda wire, answers=rates.answers: asked.set() or answers(wire))
+        monkeypatch.setattr(rates, "answers", answered)
         said = until(device, 2)
         assert device.status.counters.dropped_bytes >= len(talker.codec.encode(talker.counts(1)))
     assert means(said) == [2, 3]

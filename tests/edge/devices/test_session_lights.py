@@ -1,0 +1,200 @@
+"""Laser and shutter: on only where they were asked for, off on every fault and at every end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from raman_edge.devices.commands import Command
+from raman_edge.devices.exposure import Exposure
+from raman_edge.devices.profile import Dark, Laser
+from raman_edge.devices.session import SerialSpectrometer
+from raman_edge.devices.session.spectrometer import World
+from raman_edge.errors import ConfigError, SourceError
+from raman_edge.spectrum import Fault
+from scripted_device import ScriptedDevice
+from wire_profiles import ACK, Talker, changed, ooi, quick, without_discards
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from raman_edge.devices.profile import Profile
+
+ON, OFF, SHUT, OPEN = b"l1", b"l0", b"s1", b"s0"
+SWITCHES = {
+    "laser_on": Command(send=("ascii:l1",), ack=True),
+    "laser_off": Command(send=("ascii:l0",), ack=True),
+    "shutter_close": Command(send=("ascii:s1",), ack=True),
+    "shutter_open": Command(send=("ascii:s0",), ack=True),
+}
+PATIENCE_S = 30.0
+
+
+def lit(method: str) -> Profile:
+    """Return an Ocean device with a laser and a shutter."""
+    profile = changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None, **SWITCHES)
+    return msgspec.structs.replace(profile, laser=Laser(wavelength_nm=785.0), dark=Dark(method=method))  # type: ignore[arg-type]
+
+
+LASER, SHUTTER, ASK = lit("laser"), lit("shutter"), lit("ask")
+
+
+def device_of(profile: Profile) -> Talker:
+    """Return what understands its switches too."""
+    talker = ooi(profile)
+    talker.requests |= dict.fromkeys((ON, OFF, SHUT, OPEN), (0, ACK))
+    return talker
+
+
+@contextlib.contextmanager
+def measured(tmp_path: Path, profile: Profile, talker: Talker, *, laser: bool = True) -> Iterator[SerialSpectrometer]:
+    """A spectrometer before a device with lights."""
+    world = World(chance=lambda: -0.99)
+    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port, laser=laser, world=world) as device:
+        yield device
+
+
+def exposed(device: SerialSpectrometer) -> Exposure:
+    """Return the next spectrum."""
+    end = time.monotonic() + PATIENCE_S
+    while not isinstance(said := device.expose(), Exposure):
+        assert time.monotonic() < end
+    return said
+
+
+def switched(talker: Talker) -> list[bytes]:
+    """Return what was switched, and when a spectrum was asked for."""
+    return [request for request in talker.asked if request in (ON, OFF, SHUT, OPEN, b"S")]
+
+
+def test_a_laser_is_on_only_where_it_was_armed(tmp_path: Path) -> None:
+    """Armed, it is off until the first spectrum, on for it, and off at the end; not armed, it is never on."""
+    talker = device_of(LASER)
+    with measured(tmp_path, LASER, talker) as device:
+        lit = [device.status.laser]
+        exposed(device)
+        lit.append(device.status.laser)
+    assert lit == [False, True]
+    assert switched(talker) == [OFF, ON, b"S", OFF]
+    talker = device_of(LASER)
+    with measured(tmp_path, LASER, talker, laser=False) as device:
+        exposed(device)
+        assert device.status.laser is False
+        assert not device.light(on=False)
+    assert ON not in talker.asked
+
+
+def test_a_dark_is_taken_with_the_laser_off(tmp_path: Path) -> None:
+    """Without the sample's light the laser is off, with it on again; the spectra say which is which."""
+    talker = device_of(LASER)
+    with measured(tmp_path, LASER, talker) as device:
+        assert not exposed(device).dark
+        assert device.light(on=False)
+        assert exposed(device).dark
+        assert device.status.laser is False
+        assert device.light(on=True)
+        assert not exposed(device).dark
+    assert switched(talker) == [OFF, ON, b"S", OFF, OFF, b"S", ON, b"S", OFF]
+
+
+def test_a_dark_is_taken_with_the_shutter_closed(tmp_path: Path) -> None:
+    """Where there is a shutter, the laser may stay on; the shutter is open again at the end."""
+    talker = device_of(SHUTTER)
+    with measured(tmp_path, SHUTTER, talker) as device:
+        assert device.light(on=False)
+        assert exposed(device).dark
+        assert device.status.laser is True
+    assert switched(talker) == [OFF, SHUT, ON, b"S", OFF, OPEN]
+
+
+def test_a_person_blocks_the_beam_where_the_profile_says_so(tmp_path: Path) -> None:
+    """Where nothing is switched for it, that is said, and the laser stays as it is."""
+    talker = device_of(ASK)
+    with measured(tmp_path, ASK, talker) as device:
+        exposed(device)
+        assert not device.light(on=False)
+        assert exposed(device).dark
+        assert device.status.laser is True
+    assert switched(talker) == [OFF, ON, b"S", b"S", OFF]
+
+
+@pytest.mark.parametrize("fault", ["broken", "refused"])
+def test_every_fault_switches_the_laser_off(tmp_path: Path, fault: str) -> None:
+    """Whatever breaks, the laser is off before anything else is asked, and on again only for the next spectrum."""
+    talker = device_of(LASER)
+    frame = talker.good()
+    talker.frames = [[frame[:20] + b"\x80\x00" + frame[22:] if fault == "broken" else b"\x15"]]
+    with measured(tmp_path, LASER, talker) as device:
+        said = device.expose()
+        while said is None:
+            said = device.expose()
+        assert isinstance(said, Fault)
+        assert device.status.laser is False
+        exposed(device)
+    assert switched(talker) == [OFF, ON, b"S", OFF, ON, b"S", OFF]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_every_end_switches_the_laser_off(tmp_path: Path, error: type[BaseException]) -> None:
+    """An interrupt or a mistake elsewhere leaves no laser on."""
+    talker = device_of(LASER)
+    with contextlib.suppress(error), measured(tmp_path, LASER, talker) as device:
+        exposed(device)
+        raise error
+    assert switched(talker)[-1] == OFF
+
+
+def test_a_laser_that_may_be_on_is_switched_off_when_the_cable_is_back(tmp_path: Path) -> None:
+    """Unplugged with the laser on, it counts as on until the device has said that it is off."""
+    talker = device_of(LASER)
+    with (
+        ScriptedDevice(tmp_path / "port", talker) as fake,
+        SerialSpectrometer(LASER, fake.port, laser=True, world=World(chance=lambda: -0.99)) as device,
+    ):
+        exposed(device)
+        fake.unplug()
+        while not isinstance(device.expose(), Fault):
+            pass
+        assert device.status.laser is True
+        before = len(talker.asked)
+        fake.plug()
+        exposed(device)
+        assert switched(talker)[-3:] == [OFF, ON, b"S"]
+        assert OFF in talker.asked[before:]
+
+
+def test_the_end_tries_a_lost_line_once_more(tmp_path: Path) -> None:
+    """Where the line was lost with the laser on and is back at the end, the laser is off at the end."""
+    talker = device_of(LASER)
+    with ScriptedDevice(tmp_path / "port", talker) as fake:
+        with SerialSpectrometer(LASER, fake.port, laser=True) as device:
+            exposed(device)
+            fake.unplug()
+            while not isinstance(device.expose(), Fault):
+                pass
+            before = len(talker.asked)
+            fake.plug()
+        assert talker.asked[before:] == [OFF]
+        with SerialSpectrometer(LASER, fake.port, laser=True) as device:
+            exposed(device)
+            fake.unplug()
+        assert device.status.laser is True
+        assert device.status.state == "absent"
+
+
+def test_a_laser_that_does_not_go_off_is_no_silence(tmp_path: Path) -> None:
+    """A device that refuses to switch its laser off at the beginning is not measured with."""
+    talker = device_of(LASER)
+    talker.answers = {OFF: [[b"\x15"]] * 3}
+    with pytest.raises(SourceError, match="laser_off: it refused"), measured(tmp_path, LASER, talker):
+        pass
+
+
+def test_a_laser_that_the_device_has_not_cannot_be_armed() -> None:
+    """Arming is a mistake where the page has no command for it."""
+    with pytest.raises(ConfigError, match="no command that switches a laser on"):
+        SerialSpectrometer(quick("ocean-usb2000"), "port", laser=True)
