@@ -36,10 +36,19 @@ class Column:
         if end <= self.place or len(self.lines) >= count:
             return None
         chunk = bytes(data[self.place : end])
-        if self._all.fullmatch(chunk) and not _BLANK.search(chunk):
-            self._take(chunk, count - len(self.lines))
+        good = self._plain(chunk)
+        if good:
+            self._take(chunk[:good], count - len(self.lines))
+        if len(self.lines) == count or good == len(chunk):
             return None
-        return self._look(chunk, count)
+        return self._look(chunk[good:], count)
+
+    def _plain(self, chunk: bytes) -> int:
+        """Return how many bytes at its beginning are good lines without blanks in them."""
+        found = self._all.match(chunk)
+        end = found.end() if found else 0
+        end = max(chunk.rfind(b"\n", 0, end), chunk.rfind(b"\r", 0, end)) + 1
+        return 0 if _BLANK.search(chunk, 0, end) else end
 
     def _take(self, chunk: bytes, wanted: int) -> None:
         """Take lines of which each is good and has no blanks in it."""

@@ -54,9 +54,12 @@ class Grammar:
         """Numbers of a line of a column."""
         return PAIR if self.layout == "pairs" else 1
 
-    def split(self, line: bytes) -> list[bytes]:
-        """Return the numbers of a line."""
-        return line.split() if self.separator == b" " else line.removesuffix(self.separator).split(self.separator)
+    def split(self, lines: list[bytes]) -> list[list[bytes]]:
+        """Return the numbers of each line."""
+        separator = self.separator
+        if separator == b" ":
+            return [line.split() for line in lines]
+        return [line.removesuffix(separator).split(separator) for line in lines]
 
 
 class Lines(Stream):
@@ -119,7 +122,7 @@ class Lines(Stream):
 
     def _row(self, end: int, line: bytes) -> Took | Lost:
         grammar = self._grammar
-        values = numbers(grammar.split(line)) if self._numeric.fullmatch(line) else None
+        values = numbers(*grammar.split([line])) if self._numeric.fullmatch(line) else None
         if values is None:
             return Lost(end, f"{line[:40]!r} are no numbers; expected numbers with {grammar.separator!r} between them")
         self._count = self._count or (len(values) if len(values) > 1 else None)
@@ -150,12 +153,13 @@ class Lines(Stream):
     def _read(self, place: int, closing: int) -> Took | Lost:
         """Read the lines of a column, which end at ``place``; ``closing`` bytes follow them."""
         lines, width = self._column.lines, self._grammar.width
-        cells = list(map(self._grammar.split, lines)) if width > 1 else [[line] for line in lines]
-        if (odd := next((at for at, cell in enumerate(cells) if len(cell) != width), None)) is not None:
+        cells = self._grammar.split(lines) if width > 1 else []
+        if cells and set(map(len, cells)) != {width}:
+            odd = next(at for at, cell in enumerate(cells) if len(cell) != width)
             return Lost(behind(self._kept, 0, odd + 1), f"{lines[odd][:40]!r} is no line of {width} numbers")
-        values = numbers([cell[-1] for cell in cells])
-        axis = numbers([cell[0] for cell in cells]) if width > 1 else None
-        if values is None or (width > 1 and axis is None):
+        values = numbers([text for _, text in cells] or lines)
+        axis = numbers([text for text, _ in cells]) if cells else None
+        if values is None or (cells and axis is None):
             return Lost(place, "a line of a column is no number")
         if axis is not None and (turned := _turned(axis)):
             why = f"an axis that goes from {axis[turned - 1]} to {axis[turned]}; expected one that rises or falls to its end"
