@@ -11,6 +11,7 @@ import subprocess
 import sys
 import termios
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -18,7 +19,7 @@ import pyte
 import raman_edge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PACKAGES = Path(raman_edge.__file__).parents[1]
 START = "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.executable, [sys.executable, '-m', 'raman_edge', *sys.argv[2:]])"
@@ -122,6 +123,33 @@ def watch(folder: Path, model: str, columns: int = 80, rows: int = 24, *, stdin:
     folder.mkdir(exist_ok=True)
     arguments = ("watch", str(folder), "--model", model, "--journal", str(folder.parent / "journal.sqlite3"), "--stable", "0.1")
     return Terminal(columns, rows, *arguments, stdin=stdin, **environment)
+
+
+@contextmanager
+def simulated(profile: str, material: str, link: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Have a simulated spectrometer answer at ``link`` while the block runs; the process is its cable."""
+    command = [
+        sys.executable,
+        "-m",
+        "raman_edge",
+        "devices",
+        "simulate",
+        profile,
+        "--material",
+        material,
+        "--link",
+        link,
+        "--json",
+        *options,
+    ]
+    variables = os.environ | {"PYTHONPATH": str(PACKAGES)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=variables) as process:
+        try:
+            if process.stdout is not None:
+                process.stdout.readline()  # its port is there now
+            yield process
+        finally:
+            process.terminate()
 
 
 def put(folder: Path, name: str, text: str) -> None:

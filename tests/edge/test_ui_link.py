@@ -34,7 +34,7 @@ def test_everything_about_the_link_is_told() -> None:
         "ocean-usb2000",
         "USB2E7916",
         "115200 baud",
-        "1204 spectra",
+        "1204 exposures",
         "3 broken",
         "1 too late",
         "1 reconnect",

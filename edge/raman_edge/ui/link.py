@@ -39,7 +39,7 @@ def link_rows(state: ScreenState, link: LinkStatus, width: int, lines: int, look
     facts = facts_of(state, link, look) if lines > 1 else [*facts_of(state, link, look)[:2], *bad, *facts_of(state, link, look)[2:]]
     rows = [spread((*head, (_listed(facts, room, look), QUIET)), tail, width)]
     if lines > 1:
-        counted = [f"{link.counters.frames} spectra", *bad]
+        counted = [f"{link.counters.frames} exposures", *bad]
         rows.append(spread((("  ", PLAIN), (_listed(counted, width - 4, look)[2:], QUIET)), EMPTY, width))
     return rows
 
