@@ -28,7 +28,6 @@ from raman_edge.spectrum import Fault, Origin
 if TYPE_CHECKING:
     from raman_edge.devices.codecs.events import Counts
 
-MAGIC = b'{"crc":"'
 MOST_LINE = 4 << 20
 """Bytes of a line; 65536 counts that do not compress take 700 kB."""
 MOST_AVERAGES = 10_000

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.spectrum import Origin
 
+RECORDING = b'{"crc":"'
+"""How a recording begins (:mod:`raman_edge.devices.recording_file`)."""
 MOST_WHY = 500
 """Characters of a reason that are kept."""
 
@@ -48,7 +50,7 @@ def parse(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixels:
     """
     started = perf_counter()
     try:
-        spectra = formats.read(data, origin, laser_nm=laser_nm, pixels=pixels)
+        spectra = _read(data, origin, laser_nm, pixels=pixels)
     except SpectrumError as error:
         return (fault(origin, str(error)),)
     except Exception as error:  # noqa: BLE001 - a defect in one reader must not stop the instrument
@@ -71,6 +73,15 @@ def _on_axis(value: Spectrum | Fault, calibration: Calibration) -> Spectrum | Fa
         return calibration.apply(value)
     except (CalibrationError, SpectrumError) as error:
         return fault(value.origin, str(error))
+
+
+def _read(data: bytes, origin: Origin, laser_nm: float | None, *, pixels: bool) -> tuple[Spectrum, ...]:
+    """Read a file of any format, or a recording of an instrument; the errors of :func:`formats.read`."""
+    if not data.startswith(RECORDING):
+        return formats.read(data, origin, laser_nm=laser_nm, pixels=pixels)
+    from raman_edge.acquire import recorded  # noqa: PLC0415 - what measures, and most files were measured elsewhere
+
+    return recorded.spectra(data, origin, laser_nm, pixels=pixels)
 
 
 def fault(origin: Origin, why: str) -> Fault:
