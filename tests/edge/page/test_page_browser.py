@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from raman_edge.page import Subject
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+BROWSER = next(filter(None, map(shutil.which, ("google-chrome", "chromium", "chromium-browser", "chrome"))), None)
 A4_POINTS = (595, 842)
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine to look at the pages with")
@@ -31,6 +31,19 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     """Let the browser do one thing without a window, on a profile of its own."""
     called = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder / 'profile'}"]
     return subprocess.run([*called, "--enable-logging=stderr", *arguments], capture_output=True, timeout=120, check=True)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _starts(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skip where a browser is installed and cannot start, or may not read what the tests write."""
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "works.html").write_text("<title>it works</title>")
+    try:
+        done = ask(folder, "--dump-dom", (folder / "works.html").as_uri())
+    except subprocess.SubprocessError as error:
+        pytest.skip(f"{BROWSER} does not start here: {error}")
+    if b"it works" not in done.stdout:
+        pytest.skip(f"{BROWSER} does not read {folder}")
 
 
 def written(folder: Path, *subjects: Subject) -> Path:
