@@ -173,8 +173,10 @@ def test_what_waits_takes_as_long_as_the_last_ones_did() -> None:
     assert pace.left_s(0.0, 0, 1000) is None
     assert pace.left_s(0.5, 50, 1000) is None
     assert pace.left_s(5.0, 500, 1000) == pytest.approx(10.0)
-    assert pace.left_s(6.0, 500, 0) is None
-    assert pace.left_s(7.0, 500, 10) is None
+    assert pace.left_s(5.1, 510, 0) is None
+    assert pace.left_s(5.2, 520, 1000) == pytest.approx(10.0)
+    assert pace.left_s(8.0, 520, 0) is None
+    assert pace.left_s(8.5, 570, 10) is None
 
 
 def test_a_rate_of_long_ago_is_forgotten() -> None:

@@ -15,19 +15,21 @@ class Pace:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
+        self._busy_at = 0.0
 
     def left_s(self, now: float, answered: int, waiting: int) -> float | None:
         """Return how long ``waiting`` will take, s; None where nothing waits or the rate is not known yet.
 
         ``now`` is of a clock that never goes back, s; ``answered`` counts all so far.
         """
-        if not waiting:
+        if waiting:
+            self._busy_at = now
+        elif now - self._busy_at > LEAST_S:  # between two looks into a folder nothing waits for a moment
             self._seen.clear()
-            return None
         self._seen.append((now, answered))
         while now - self._seen[0][0] > LOOKED_S:
             self._seen.popleft()
         began, before = self._seen[0]
-        if now - began < LEAST_S or answered <= before:
+        if not waiting or now - began < LEAST_S or answered <= before:
             return None
         return waiting * (now - began) / (answered - before)
