@@ -153,7 +153,7 @@ def _asked(asked: Asked) -> tuple[dict[str, object], list[str]]:
     }
     meaning = "silence" if not asked.got else "as it would answer" if asked.answered else "something else"
     title = f"asked as {' or '.join(question.profiles)}, {_rate(asked.baud)}: {meaning}"
-    return fact, [title, *_rows(">", question.sent), *_rows("<", asked.got)]
+    return fact, [title, *((*_rows(">", question.sent), *_rows("<", asked.got)) if asked.got else ())]
 
 
 def _spoken(spoken: Spoken) -> tuple[dict[str, object], list[str]]:
