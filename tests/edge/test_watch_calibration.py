@@ -7,14 +7,19 @@ import os
 import pickle
 import signal
 import sys
+import threading
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import build
 import calibrations
+import msgspec
 import numpy as np
 import pytest
 from raman_edge import cli, record
 from raman_edge.calibration import store
+from raman_edge.cli import options, renewal
 from raman_edge.crew import Crew, Opening
 from raman_edge.ingest import follow
 from raman_edge.journal import Journal
@@ -24,7 +29,7 @@ from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.parse import Unread
 from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault, Origin, Spectrum
-from watch_process import Watch, digests, journaled
+from watch_process import PATIENCE_S, Watch, digests, journaled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -179,6 +184,63 @@ def test_one_that_ends_while_files_come_costs_none_of_them(folder: Path) -> None
     assert not isinstance(named, Fault)
     assert isinstance(words, Fault)
     assert [path.name for path in folder.iterdir()] == ["one.csv"]
+
+
+def test_the_next_calibration_is_taken_without_a_word_from_anybody(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run whose calibration has ended says so once, looks for the next one and answers all that waited."""
+    real = options.opened_calibration
+    given = iter([calibrations.fresh(ended=True)])
+    monkeypatch.setattr(options, "opened_calibration", lambda merged: next(given, None) or real(merged))
+    monkeypatch.setattr(renewal, "LOOK", timedelta(seconds=0.1))
+    keep(calibrations.fresh(ended=True))
+    new, path = calibrations.fresh(0.1), folder.parent / "journal.sqlite3"
+
+    over, deadline = threading.Event(), time.monotonic() + PATIENCE_S
+
+    def until(count: int) -> None:
+        while not (over.is_set() or (path.exists() and len(journaled(path)) >= count)) and time.monotonic() < deadline:
+            over.wait(0.02)
+
+    def renew() -> None:
+        until(1)
+        keep(new)
+        until(2)
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    waiting = threading.Thread(target=renew)
+    waiting.start()
+    places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(path))
+    try:
+        code = cli.main(("watch", str(folder), *places, "--no-own", "--calibration", "SN-1", "--stable", "0.1", "--poll", "0.1"))
+    finally:
+        over.set()
+        waiting.join()
+    out, err = capsys.readouterr()
+    fault, found = map(json.loads, out.splitlines())
+    assert (code, fault["event"], axis(found)) == (143, "fault", new.id)
+    assert err.count("the calibration of 'SN-1' has ended; until the standard is measured again") == 1
+    assert err.count("reloaded: matched-filter") == 1
+
+
+def test_a_successor_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is looked for before the end, nor where none is used; one that lies there is news once, and so is the one after it."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
+    notes: list[str] = []
+    used = calibrations.fresh()
+    looked = renewal.Renewal("SN-1", used, notes.append)
+    later = [used.expires + step * renewal.LOOK for step in range(6)]
+    assert not looked.is_due(used.expires - renewal.LOOK)
+    assert not renewal.Renewal(None, None, notes.append).is_due(later[0])
+    assert (looked.is_due(later[0]), len(notes)) == (False, 1)
+    keep(msgspec.structs.replace(used, expires=used.expires + timedelta(days=1)))
+    assert not looked.is_due(later[1] - renewal.LOOK / 2)
+    assert [looked.is_due(now) for now in later[1:4]] == [True, False, False]
+    keep(msgspec.structs.replace(used, expires=used.expires + timedelta(days=2)))
+    assert [looked.is_due(now) for now in later[4:]] == [True, False]
+    assert len(notes) == 1
 
 
 def test_a_file_goes_to_the_second_process_with_its_calibration() -> None:

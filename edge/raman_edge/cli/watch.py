@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from raman_edge.cli import deliver
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say
+from raman_edge.cli.renewal import Renewal
 from raman_edge.cli.signals import stopping
 from raman_edge.errors import ConfigError, JournalUnavailable, RamanEdgeError, SourceUnavailable
 
@@ -63,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     deliver.add_to(parser)
     parser.set_defaults(to=None)
     shared.add_laser(parser)
-    shared.add_calibration(parser, ". Where it ends while files are watched, each is a fault until there is a new one and a reload")
+    shared.add_calibration(parser, ". Where it ends while files are watched, each is a fault until there is a new one, and then answered")
     shared.add_journal(parser)
     shared.add_model(parser)
     shared.add_own(parser)
@@ -139,6 +140,7 @@ class Watching:
             merged.to or (), journal.path, self._display.note, stop=stop.event, stdout=as_lines, watched=merged.folder
         )
         self._onlooker = Onlooker(self._display, self._deliveries)
+        self._renewal = Renewal(merged.calibration, self._naming.calibration, self._display.note)
         self._trouble = Trouble()
         self._was_ready = False
 
@@ -161,6 +163,8 @@ class Watching:
         if self._trouble and self._trouble.is_past:
             self._trouble = Trouble()
             self._display.note("it works again; what came meanwhile is answered")
+        if self._renewal.is_due():
+            self._stop.reload.set()
         return self._onlooker.pulse(waiting) or self._stop.reload.is_set()
 
     def _attend(self) -> bool:
@@ -182,10 +186,12 @@ class Watching:
     def _follow(self) -> None:
         from raman_edge.ingest import follow  # noqa: PLC0415 - with the model
         from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
+        from raman_edge.ui.state import Bench  # noqa: PLC0415
 
-        merged, means = self._merged, self._naming.means
+        merged, means, calibration = self._merged, self._naming.means, self._naming.calibration
+        self._display.bench(Bench(expires=calibration.expires if calibration else None))
         memory = self._journal.memory(means.model.sha256, means.config)
-        rules = _rules(merged, self._journal, self._naming.calibration)
+        rules = _rules(merged, self._journal, calibration)
         source = FolderSource(merged.folder, memory, rules, once=merged.once, stop=self._stop.event, note=self._display.note)
         with source, self._naming.crew as crew:
             self._trouble.tried()
@@ -221,6 +227,7 @@ class Watching:
         else:
             changed = [name for name in LEFT_TO_THE_START if getattr(merged, name) != getattr(self._merged, name)]
             self._merged, self._naming = merged, naming
+            self._renewal = Renewal(merged.calibration, naming.calibration, self._display.note)
             self._display.using(naming.model, naming.library)
             kept = "".join(f"; {name} stays as it was until the next start" for name in changed)
             axis = f", calibration {naming.calibration.id[:8]}" if naming.calibration else ""
