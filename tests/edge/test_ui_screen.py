@@ -24,7 +24,7 @@ from raman_edge.ui.state import fold
 from raman_edge.verdict import Verdict
 from rich.cells import cell_len
 from rich.console import Console
-from screens import EMPTY, EVENTS, MATCH, SIZES, STATES, state_after
+from screens import EMPTY, EVENTS, MATCH, SIZES, STATES, STONE, state_after
 
 SCREENS = Path(__file__).parents[1] / "data" / "screens"
 GOLDEN = [(name, *size, False) for name in STATES for size in SIZES] + [(name, 80, 24, True) for name in STATES]
@@ -116,6 +116,31 @@ def test_a_description_says_the_same_as_the_screen(name: str) -> None:
     assert all(" ".join(reason.split()) in " ".join(" ".join(lines).split()) for reason in reasons)
     assert max(cell_len(line) for line in lines) <= 70
     assert (event.origin if isinstance(event, Fault) else event.spectrum.origin).path.rpartition("/")[2] in lines[0]
+
+
+def described(event: object, width: int = 70) -> list[str]:
+    """Return the rows of a description."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(describe(event))  # type: ignore[arg-type]  # a reading or a fault
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined,no-any-return]  # the StringIO above
+
+
+def test_a_description_names_no_probability_where_there_is_no_name() -> None:
+    """What nothing in the library is near to is described by similarity, as on the screen; a match by its probability."""
+    unknown, match = "\n".join(described(EVENTS["unknown"])), "\n".join(described(EVENTS["match"]))
+    assert "the nearest, by similarity:" in unknown
+    assert "0.710" in unknown
+    assert "%" not in unknown.split("similarity:")[1].split("Zircon:")[0]
+    assert "97.1%" in match
+    assert "similarity" not in match
+
+
+def test_a_description_tells_the_calibration() -> None:
+    """The day of the calibration that made the axis stands beside quality, on a row that fits 80 columns."""
+    rows = described(STONE, 80)
+    assert any("calibrated 2026-11-12" in row for row in rows)
+    assert max(cell_len(row) for row in rows) <= 80
+    assert not any("calibrated" in row for row in described(MATCH))
 
 
 def cost(width: int, height: int) -> float:

@@ -56,6 +56,8 @@ def _rows(event: Reading | Fault, width: int, look: Look) -> list[Row]:
     rows = [_head(verdict.decision, words, name, width, look)]
     cut = () if cells(look.safe(words)) <= _room(name, width, look) else (words,)
     rows += [row for reason in (*cut, *reasons(verdict)) for row in _indented(reason, width, look)]
+    if verdict.ranked and verdict.best is None:
+        rows += _indented("the nearest, by similarity:", width, look, QUIET)
     table = min(BROAD, width - 4)
     rows += [(("  ", PLAIN), *row) for row in sections.matches(verdict, table, len(verdict.ranked), look)]
     if verdict.ranked:
@@ -78,9 +80,12 @@ def _indented(text: str, width: int, look: Look, style: Style = PLAIN) -> list[R
 
 
 def _measured(reading: Reading, look: Look) -> Row:
-    """Return the lights of quality and the time, on one row."""
+    """Return the lights of quality, the calibration where there is one, and the time, on one row."""
     row: Row = (("  ", PLAIN),)
     values = sections.quality_values(reading.quality)
     for (name, light), value in zip(sections.lights(reading.quality).items(), values, strict=True):
         row = (*row, (f"{look.sign[light]} ", STYLE[light]), (f"{name} {value}   ", QUIET))
+    by = reading.spectrum.calibrated
+    if by is not None:
+        row = (*row, (f"{look.sign['good']} ", STYLE["good"]), (f"calibrated {by.made:%Y-%m-%d}   ", QUIET))
     return (*row, (f"{reading.timing.total:.1f} ms", QUIET))
