@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from raman_edge.library import Library
 
 HEIGHTS = {
-    # As a common laser shows them, against the tallest: ASTM E1840-96 (2014) prints these spectra.
+    # Against the tallest, about as a near-infrared laser shows them; nothing is measured by these.
     "polystyrene": (0.3, 0.2, 1.0, 0.3, 0.2, 0.2, 0.2, 0.5, 0.3, 0.4, 0.8),
     "cyclohexane": (0.1, 0.1, 1.0, 0.4, 0.15, 0.4, 0.35, 0.1, 0.6, 0.6, 0.8),
 }

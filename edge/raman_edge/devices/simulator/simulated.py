@@ -127,11 +127,13 @@ class Simulated:
         """Lay something else under the laser; :class:`raman_edge.errors.ConfigError` where the name is not known."""
         with self._lock:
             self.device.scene.put(material)
+            self._say(f"under the laser: {self.device.scene.material.name}")
 
     def laser(self, *, on: bool) -> None:
         """Switch a laser that the device does not control."""
         with self._lock:
             self.device.scene.switch(on=on)
+            self._say(f"the laser is {'on' if on else 'off'}")
 
     def fault(self, kind: str) -> None:
         """Let something go wrong: ``flip`` with the next spectrum, or as :mod:`raman_edge.devices.simulator.faults` writes it."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DIGITS, ANY = (b"[-0-9.]", b"[-0-9.]*"), b"[\\s\\S]"
 """A number as text, and any byte, as patterns of one step each."""
+REMEMBERED = 64
+"""Requests that are not read anew: a host says the same again and again."""
 UNKNOWN = 2
 """OBP: error of a message type that the device does not know."""
 BAD_CHECKSUM, BAD_PAYLOAD = 3, 6
@@ -117,6 +119,7 @@ class Reader:
         self._patterns = patterns(profile)
         self._messages = any(pattern.command.message is not None for pattern in self._patterns)
         self._ends = _ends(self._patterns)
+        self._known: dict[tuple[bytes, bool], Asked] = {}
         self.kept = bytearray()
         """Bytes that may become a request."""
 
@@ -137,10 +140,14 @@ class Reader:
 
     def _asked(self, found: list[tuple[Pattern, re.Match[bytes]]], data: bytes, *, streaming: bool) -> Asked:
         del self.kept[: len(data)]
-        asked = [self._read(pattern, match.groups(), data) for pattern, match in found]
-        sound = [one for one in asked if one.name] or asked
-        stops = [one for one in sound if one.name == "stop"]
-        return stops[0] if stops and streaming else sound[0]
+        if (data, streaming) not in self._known:
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            asked = [self._read(pattern, match.groups(), data) for pattern, match in found]
+            sound = [one for one in asked if one.name] or asked
+            stops = [one for one in sound if one.name == "stop"]
+            self._known[data, streaming] = stops[0] if stops and streaming else sound[0]
+        return self._known[data, streaming]
 
     def _read(self, pattern: Pattern, texts: tuple[bytes, ...], data: bytes) -> Asked:
         """Return what a request asks for; without a name where the page would not have written it so."""
