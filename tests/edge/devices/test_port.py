@@ -46,6 +46,15 @@ def test_bytes_go_both_ways(tmp_path: Path) -> None:
         assert not port.is_open
 
 
+def test_a_line_without_modem_wires_may_be_told_of_them(tmp_path: Path) -> None:
+    """A pseudo-terminal has neither DTR nor RTS: wishes about them are no error there."""
+    with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
+        port = Port(fake.port, Serial(baud=(9600,), dtr_on_open="lower", rts_on_open="lower", flow="rts-cts", parity="E", bytesize=7))
+        port.open(9600)
+        assert port.is_open
+        port.close()
+
+
 def test_a_device_with_a_small_buffer_gets_byte_by_byte() -> None:
     """``byte_gap_ms`` is waited for after every byte, by the clock that was given."""
     slept: list[float] = []

@@ -158,6 +158,30 @@ def test_a_device_that_falls_silent_is_set_up_anew(tmp_path: Path) -> None:
         assert state(device) in ("ready", "acquiring")
 
 
+def test_an_instrument_that_hides_its_number_is_asked_again(tmp_path: Path) -> None:
+    """A serial number that is refused after a replug is not taken for another one, nor for the right one."""
+    talker = jeti(JETI)
+    with board(tmp_path, talker) as fake, SerialSpectrometer(JETI, fake.port, world=AT_ONCE) as device:
+        exposed(device)
+        fake.unplug()
+        until(device, lambda one: isinstance(one, Fault))
+        talker.answers = {b"*PARA:SERN?\r": [[b"\x15"]] * 3}
+        fake.plug()
+        exposed(device)
+        assert device.status.counters.refused == 3
+        assert device.status.counters.reconnects == 1
+
+
+def test_a_device_that_refuses_everything_is_set_up_anew(tmp_path: Path) -> None:
+    """Six failures of any kind in a row: it may have forgotten how it was set up, and is opened again."""
+    talker = jeti(JETI)
+    talker.frames = [[b"\x15"], [b"?"]] * 3
+    with board(tmp_path, talker) as fake, SerialSpectrometer(JETI, fake.port, world=AT_ONCE) as device:
+        said = until(device, lambda one: isinstance(one, Exposure))
+        assert sum(isinstance(one, Fault) for one in said) == 6
+        assert device.status.counters.reconnects == 1
+
+
 def test_what_is_there_and_does_not_answer_is_faulted(tmp_path: Path) -> None:
     """A port that can be opened with nobody on it is another state than no port."""
     profile = changed(changed(JETI, "serial", drain_ms=1), "integration", margin_ms=250)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
 import pytest
 from contracts.spectrometer_contract import SpectrometerContract
-from raman_edge.devices import catalogue
+from raman_edge.devices import catalogue, codecs
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.session import SerialSpectrometer
+from raman_edge.devices.session.measurement import frame_bytes
 from raman_edge.devices.session.spectrometer import World
 from raman_edge.devices.simulator.ports import TcpAt
 from raman_edge.devices.simulator.simulated import Simulated
@@ -105,6 +107,16 @@ def test_refusals_are_counted_and_over(refusal: str) -> None:
         found = spectra(device, 3)
         assert device.status.counters.refused == 1
         assert found[-1].frame.counts.tolist() == simulated.device.counts.tolist()
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_the_longest_frame_is_waited_for(name: str) -> None:
+    """What a frame is taken to need on the line is never less than it takes."""
+    profile = shipped(name)
+    codec = codecs.of(profile.frame, PIXELS)
+    highest = 4095 if profile.frame.invert_from else 65_535
+    counts = np.where(np.arange(PIXELS) % 2, highest, 0)
+    assert len(codec.encode(counts)) <= frame_bytes(profile.frame)
 
 
 @pytest.mark.parametrize("name", PROFILES)

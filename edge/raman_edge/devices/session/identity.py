@@ -10,7 +10,7 @@ from raman_edge.devices.exposure import Instrument
 from raman_edge.devices.profile import Query, Static
 from raman_edge.devices.requests import DEFAULT, Wanted
 from raman_edge.devices.session.answers import Trouble, number
-from raman_edge.errors import SourceError
+from raman_edge.errors import SourceError, SourceUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -63,9 +63,15 @@ def described(
 
 
 def same(where: str, before: Instrument, now: Instrument) -> None:
-    """Raise :class:`SourceError` where another instrument than before is connected: its axis and its calibration are others."""
+    """Raise :class:`SourceError` where another instrument than before is connected: its axis and its calibration are others.
+
+    :class:`SourceUnavailable` where it does not tell now which one it is: it is asked again.
+    """
     if before.serial_number == now.serial_number:
         return
+    if now.serial_number is None:
+        msg = f"{where} does not tell its serial number now, expected {before.serial_number}"
+        raise SourceUnavailable(msg)
     msg = (
         f"{where} is another instrument than before: serial number {now.serial_number}, expected {before.serial_number}; "
         f"plug {before.serial_number} in again, or start anew with the calibration of {now.serial_number}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raman_edge.devices.codecs.delta8 import LONGEST
 from raman_edge.devices.codecs.events import RawFrame, WireFault
 from raman_edge.devices.frame import Codec, Delimited, Fixed, Lines, size_of
 from raman_edge.devices.session.answers import Preface, Trouble, shown
@@ -150,4 +151,4 @@ def frame_bytes(frame: Frame) -> int:
         case Lines():
             return NUMBER_BYTES * (frame.count or VALUES)
         case Codec():
-            return 3 * frame.count + 64
+            return (NUMBER_BYTES if frame.text else LONGEST) * frame.count + 64
