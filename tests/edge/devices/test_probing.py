@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import command
 from raman_edge import cli
-from raman_edge.devices import catalogue, codecs, probing
+from raman_edge.devices import catalogue, codecs, ports, probing
 from raman_edge.devices.port import Clock, Port
 from raman_edge.devices.simulator.simulated import Simulated
 from raman_edge.errors import SourceBusy
@@ -222,7 +222,7 @@ def test_on_a_terminal_the_bytes_are_seen() -> None:
 
 
 def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """69, and what may be the matter; one that is not there is told as such."""
+    """69, and what may be the matter or what its USB numbers say; one that is not there is told as such."""
     silent = Script(lambda _: b"")
     monkeypatch.setattr(probing, "Port", silent)
     monkeypatch.setattr(probing, "ask", lambda *_: iter(()))
@@ -230,6 +230,12 @@ def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeyp
     code, told, said = ran(capsys, "/dev/null")
     assert (code, [one["event"] for one in told]) == (69, ["heard"])
     assert "TX and RX" in said
+    board = ports.Port("/dev/null", "/dev/null", "", ports.Use("free"), profiles=("tcd1304-rossel",))
+    monkeypatch.setattr(ports, "serial", lambda _: iter((board,)))
+    code, _, said = ran(capsys, "/dev/null")
+    assert code == 69
+    assert "by its USB numbers" in said
+    assert "--profile tcd1304-rossel" in said
     monkeypatch.undo()
     code, told, said = ran(capsys, "/dev/does-not-exist")
     assert (code, told) == (69, [])

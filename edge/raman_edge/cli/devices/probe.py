@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from raman_edge.devices.exposure import Instrument
     from raman_edge.devices.probing import Asked, Heard, Spoken
+    from raman_edge.devices.profile import Profile
 
     Tell = Callable[[dict[str, object], Iterable[str]], None]
     """Takes a record for a program, and the same for a person; one of them is written."""
@@ -99,13 +101,22 @@ def _unknown(where: str, tell: Tell) -> int:
             tell(*_asked(asked))
             answered = answered or bool(asked.got)
             found = asked.question.profiles if asked.answered else ()
-    say(_advice(where, found, answered=answered))
+    say(_advice(where, found or _by_usb(where, profiles), answered=answered))
     return 0 if answered else SILENT
+
+
+def _by_usb(where: str, profiles: list[Profile]) -> tuple[str, ...]:
+    """Return the profiles that name the USB device of a port."""
+    from raman_edge.devices import ports  # noqa: PLC0415 - with the command
+
+    here = os.path.realpath(where)
+    return next((port.profiles for port in ports.serial(profiles) if os.path.realpath(port.device) == here), ())
 
 
 def _advice(where: str, found: tuple[str, ...], *, answered: bool) -> str:
     if found:
-        return f"next: raman-edge devices probe {where} --profile {found[0]}" + (f", or {', or '.join(found[1:])}" if found[1:] else "")
+        told = "next" if answered else "no answer, but by its USB numbers it may be one that is asked otherwise; next"
+        return f"{told}: raman-edge devices probe {where} --profile {', or '.join(found)}"
     if answered:
         return f"something is at {where}, and no profile that ships knows it; docs/instruments.md says how to write one"
     return (
