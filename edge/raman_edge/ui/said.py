@@ -51,6 +51,11 @@ def is_cut_off(state: ScreenState) -> bool:
     return state.link is not None and state.link.state not in links.GOOD and state.view.at is None
 
 
+def is_old(state: ScreenState) -> bool:
+    """Whether the spectrum in view is not of now: none comes, or a person is waited for."""
+    return is_cut_off(state) or (bool(state.bench.question) and state.view.at is None)
+
+
 def brief(event: Reading | Fault) -> str:
     """Return one event in a few words; data, not yet safe to show."""
     return answer(event.verdict) if isinstance(event, Reading) else "no spectrum"

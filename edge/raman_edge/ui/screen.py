@@ -18,7 +18,7 @@ from raman_edge.ui.help import help_rows, hints
 from raman_edge.ui.link import link_rows, seconds
 from raman_edge.ui.look import ASCII, CHIP, PLAIN, QUIET, STRONG, STYLE, UNICODE
 from raman_edge.ui.rows import Frame, block, cells, fit, spread, title, width_of, wrapped
-from raman_edge.ui.said import is_cut_off, said
+from raman_edge.ui.said import is_old, said
 from raman_edge.ui.tables import WIDE, last_results, tables
 from raman_edge.ui.view import enlarged, place
 
@@ -105,7 +105,7 @@ def _below(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row
     if state.view.help:
         return help_rows(state.keys, width, plan.below, look)
     rows = [*block(_plots(state, plan, width, look), width, plan.plot + plan.model_plot), *tables(state, width, plan.tables, look)]
-    if is_cut_off(state):  # what is old does not shine
+    if is_old(state):  # what is old does not shine
         rows = [tuple((text, QUIET) for text, _ in row) for row in rows]
     return [*rows, *last_results(state, width, plan.results, look)]
 
