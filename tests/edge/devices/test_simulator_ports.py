@@ -177,6 +177,16 @@ def test_a_link_of_ones_own_is_made_and_removed(tmp_path: Path) -> None:
         pass
 
 
+def test_a_link_that_another_has_taken_over_is_left_to_it(tmp_path: Path) -> None:
+    """The last one that was told to has it, also when the one before ends."""
+    link = tmp_path / "ttyRAMAN"
+    with Simulated(NYMPHET, at=PtyAt(link)) as first, Simulated(NYMPHET, pacing=False, at=PtyAt(link)) as second:
+        first.unplug()
+        with opened(second) as host:
+            assert len(frame(host)) == FRAME
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_host_at_a_time_over_tcp() -> None:
     """A second one is turned away, and finds the place free when the first has gone."""
     with Simulated(NYMPHET, pacing=False, at=TcpAt()) as simulated:

@@ -61,6 +61,17 @@ def test_two_requests_glued_together_are_two() -> None:
     assert [(asked.name, dict(asked.told)) for asked in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
 
 
+def test_noise_without_an_end_is_given_up() -> None:
+    """A line that never ends does not grow for ever, and the request behind it is understood."""
+    reader = Reader(PAGES["jeti-versapic"])
+    for _ in range(50):
+        reader.kept += b"*" * 100
+        while reader.next(streaming=False) is not None:
+            pass
+        assert len(reader.kept) <= 1024
+    assert [asked.name for asked in read("jeti-versapic", b"?" * 2000)] == [""]
+
+
 def test_a_stop_that_looks_like_a_start_is_told_by_what_the_device_does() -> None:
     """The same twelve bytes ask for one spectrum, or end a stream."""
     data = requests.request(PAGES["tcd1304-rossel"], "stop")

@@ -93,11 +93,9 @@ class PtyAt:
         return port
 
     def clear(self) -> None:
-        """Remove the link, and the folder that was made for it."""
-        with contextlib.suppress(OSError):
-            if self._link is not None and self._link.is_symlink():
-                self._link.unlink()
-            if self._folder is not None:
+        """Remove the folder that was made for the link, which goes with its terminal."""
+        if self._folder is not None:
+            with contextlib.suppress(OSError):
                 self._folder.rmdir()
 
 

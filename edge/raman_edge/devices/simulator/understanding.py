@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 DIGITS, ANY = (b"[-0-9.]", b"[-0-9.]*"), b"[\\s\\S]"
 """A number as text, and any byte, as patterns of one step each."""
+LONGEST = 1024
+"""Bytes without a request that are given up together."""
 REMEMBERED = 64
 """Requests that are not read anew: a host says the same again and again."""
 UNKNOWN = 2
@@ -134,6 +136,9 @@ class Reader:
         if found:
             longest = max(match.end() for _, match in found)
             return self._asked([one for one in found if one[1].end() == longest], bytes(self.kept[:longest]), streaming=streaming)
+        if len(data) > LONGEST:
+            self.kept.clear()
+            return Asked("", data)
         if any(pattern.begun.fullmatch(data) for pattern in self._patterns):
             return None
         return self._unknown(data)
