@@ -15,6 +15,7 @@ import consoles
 import profile_tables
 import pytest
 from raman_edge.devices import catalogue
+from raman_edge.devices.ports import OCEAN_VENDOR
 from raman_edge.devices.profile import CERTAINTIES
 
 if TYPE_CHECKING:
@@ -127,6 +128,17 @@ def test_the_page_is_right_about_those_that_ship() -> None:
     """It says that none has met its instrument, and that one has a message when it has."""
     assert not any(catalogue.load(name).provenance.hardware_tested for name in catalogue.profiles())
     assert "none of them has met its instrument yet" in PAGE
+
+
+def test_every_bridge_of_a_profile_has_a_udev_rule() -> None:
+    """The chips that profiles and the page name, and Ocean's USB, are in the rules that ship; each belongs to a group, none to everybody."""
+    rules = (profile_tables.PAGE.parent / "running" / "70-raman-edge.rules").read_text("utf-8")
+    named = {usb for name in catalogue.profiles() for usb in catalogue.load(name).match.usb}
+    for usb in named:
+        assert f'ATTRS{{idVendor}}=="{usb.vid:04x}", ATTRS{{idProduct}}=="{usb.pid:04x}"' in rules
+    assert named
+    assert f'ATTR{{idVendor}}=="{OCEAN_VENDOR:04x}", GROUP="dialout", MODE="0660"' in rules
+    assert "666" not in rules
 
 
 @pytest.mark.parametrize("text", re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL), ids=lambda text: text.split("\n")[0])

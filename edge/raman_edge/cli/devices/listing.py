@@ -51,14 +51,14 @@ def _fits(profile: Profile, words: Sequence[str]) -> bool:
 def _show(profiles: Sequence[Profile]) -> None:
     from raman_edge.devices.profile import CERTAINTIES  # noqa: PLC0415 - msgspec
 
-    width = max(len(profile.device.id) for profile in profiles)
     for profile in profiles:
         tested = "tested on hardware" if profile.provenance.hardware_tested else "not tried on hardware"
         pixels = "any number of pixels" if profile.n_pixels is None else f"{profile.n_pixels} pixels"
-        write_text(f"{profile.device.id:{width}}  {profile.device.vendor} {profile.device.model}; {pixels}, {profile.serial.baud[0]} baud")
-        write_text(f"{'':{width}}  {CERTAINTIES[profile.provenance.certainty]}; {tested}")
+        write_text(f"{profile.device.id}  {profile.device.vendor} {profile.device.model}")
+        write_text(f"  {pixels}, {profile.serial.baud[0]} baud")
+        write_text(f"  {CERTAINTIES[profile.provenance.certainty]}; {tested}")
     write_text("")
-    write_text(f"{len(profiles)} profiles; what one sends: raman-edge devices explain NAME; the page itself: raman-edge devices page NAME")
+    write_text("raman-edge devices explain NAME says what it sends, page NAME shows it whole")
 
 
 def _fact(profile: Profile, file: str) -> dict[str, object]:
