@@ -148,6 +148,22 @@ def test_a_line_that_is_missing_or_broken_costs_one_spectrum_of_pairs(data: byte
     assert rest[-1] == [10, 11, 12, 13]
 
 
+@pytest.mark.parametrize("lines", [["5,1"], ["0,1", "1,2"], [f"{place},1" for place in range(2047)], ["9,1", "8,1", "7,1"]])
+def test_an_axis_that_never_gets_there_is_dropped_at_once(lines: list[str]) -> None:
+    """Lines that are no spectrum cost what reading them costs, however many there are: none is looked at again for each that is dropped."""
+    stream = Lines(Grammar(2048, "pairs"))
+    data = ("\n".join(lines) + "\n").encode() * (20_000 // len(lines))
+    read, real = [0], stream._read
+
+    def counted(place: int, closing: int) -> object:
+        read[0] += 1
+        return real(place, closing)
+
+    stream._read = counted  # type: ignore[method-assign,assignment]
+    assert all(isinstance(event, WireFault) for event in stream.feed(data))
+    assert read[0] <= 20
+
+
 def test_numbers_that_come_in_single_bytes_are_read_once() -> None:
     """A column of 2048 lines that arrives byte by byte is as good as one that arrives whole."""
     stream = Lines(Grammar(2048, "column"))

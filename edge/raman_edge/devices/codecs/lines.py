@@ -193,7 +193,12 @@ class Lines(Stream):
 
 
 def _turned(axis: Counts) -> int:
-    """Return the first place at which an axis does not go the way that most of it goes; 0 where all of it does."""
+    """Return from where on an axis goes the way that most of it goes, to its end; 0 where all of it does.
+
+    No spectrum has a step the other way in it: the next one begins behind the last of them.
+    """
     ways = np.sign(np.diff(axis))
-    wrong = np.flatnonzero((ways != np.median(ways)) | (ways == 0)) if ways.size else ways
-    return int(wrong[0]) + 1 if wrong.size else 0
+    if not ways.size:
+        return 0
+    wrong = np.flatnonzero((ways != (np.median(ways) or ways[-1])) | (ways == 0))
+    return int(wrong[-1]) + 1 if wrong.size else 0
