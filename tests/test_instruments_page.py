@@ -131,7 +131,7 @@ def test_the_page_is_right_about_those_that_ship() -> None:
 
 
 def test_every_bridge_of_a_profile_has_a_udev_rule() -> None:
-    """The chips that profiles and the page name, and Ocean's USB, are in the rules that ship; each belongs to a group, none to everybody."""
+    """The chips that profiles and the page name, and Ocean's USB, are in the rules that ship; each belongs to a group."""
     rules = (profile_tables.PAGE.parent / "running" / "70-raman-edge.rules").read_text("utf-8")
     named = {usb for name in catalogue.profiles() for usb in catalogue.load(name).match.usb}
     for usb in named:

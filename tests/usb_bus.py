@@ -19,6 +19,8 @@ from raman_edge.devices.codecs.obp import HEADER, Flag, Message
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
 GONE = 19
 """ENODEV."""
 BULK = 2
@@ -46,7 +48,8 @@ class Sts:
     product: int = 0x4000
     micros: int = 0
     coefficients: tuple[float, ...] = (640.0, 0.25, -1e-5)
-    counts: int = 1000
+    counts: int | NDArray[np.float64] = 1000
+    """Of every pixel, or of each, (1024,)."""
     light: Event = field(default_factory=Event)
     """Whether the exposure is over; set at first."""
 
@@ -65,7 +68,7 @@ class Sts:
             0x00000100: self.serial.encode().ljust(16, b"\0"),
             0x00180100: bytes([len(self.coefficients)]),
             0x00180101: struct.pack("<f", self.coefficients[immediate[0]] if kind == 0x00180101 else 0),
-            SPECTRUM: np.full(1024, self.counts, "<u2").tobytes(),
+            SPECTRUM: np.broadcast_to(self.counts, 1024).astype("<u2").tobytes(),
         }
         sent = Flag.RESPONSE | (Flag.ACK if flags & Flag.ACK_WANTED else 0)
         yield 0x81, Message(kind, answers.get(kind, b""), sent).to_bytes()

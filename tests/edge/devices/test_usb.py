@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING
 
+import build
 import numpy as np
 import pytest
 import seabreeze.pyseabreeze
+from raman_edge import cli, scene
 from raman_edge.devices import ocean, ports, usb
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.port import Clock
 from raman_edge.devices.ports import Port, Use
 from raman_edge.devices.usb import OceanSpectrometer
 from raman_edge.errors import ConfigError, SourceUnavailable
-from raman_edge.spectrum import Fault
+from raman_edge.spectrum import Axis, Fault
 from seabreeze import spectrometers
 from seabreeze.backends import BackendConfig
 from seabreeze.pyseabreeze import transport
@@ -22,6 +25,7 @@ from usb_bus import Bus, Sts, Usb2000Plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 ACCESS, BUSY = 13, 16
 
@@ -241,6 +245,20 @@ def test_a_change_while_it_is_away_holds_when_it_is_back(bus: Bus) -> None:
         bus.plug(sts)
         assert next_exposure(spectrometer).exposure_s == 0.75
         assert sts.micros == 750_000
+
+
+def test_its_spectra_are_named(bus: Bus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``serial ocean:`` measures with it as with any other, on the wavelengths that it told."""
+    factors = (786.0, 0.16, -8e-6)
+    nm = np.polynomial.Polynomial(factors)(np.arange(1024.0))
+    shift = 1e7 / 785.0 - 1e7 / nm
+    counts = 900 + 9000 * scene.lines(Axis(shift), build.table("Calcite"))
+    bus.plug(Sts(coefficients=factors, counts=counts))
+    code = cli.main(["serial", "ocean:", "--laser", "785", "--count", "1", "--json", "--journal", str(tmp_path / "journal.sqlite3")])
+    out, said = capsys.readouterr()
+    (record,) = (json.loads(line) for line in out.splitlines())
+    assert code == 0, said
+    assert (record["matches"][0]["label"], record["source"]["path"]) == ("Calcite", "ocean:")
 
 
 @pytest.mark.parametrize(
