@@ -20,6 +20,7 @@ import pytest
 from raman_edge import cli, record
 from raman_edge.calibration import store
 from raman_edge.cli import options, renewal
+from raman_edge.cli.journal import show
 from raman_edge.crew import Crew, Opening
 from raman_edge.ingest import follow
 from raman_edge.journal import Journal
@@ -85,6 +86,9 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
     assert (held.spectrum.calibrated.id, held.spectrum.calibrated.made, held.spectrum.calibrated.rms) == (used.id, used.made, used.rms)
     assert held.spectrum.axis.shift[0] == pytest.approx(150.0 + 1e7 * 0.2 / 794.3**2, abs=0.1)
     assert held.spectrum.meta == {"format": "delimited text (commas, decimal point)", "laser_nm": "785"}
+    said = dict(show._facts(held))["axis"]
+    assert said.startswith(f"calibrated by {used.id[:12]}, ")
+    assert said.endswith(" days old then, 0.235 cm⁻¹ rms")
     store.path_of("SN-1").unlink()
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
     assert cli.main(("journal", "replay", "--all", "--no-own", *places)) == 0

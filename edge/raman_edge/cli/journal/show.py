@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from raman_edge.journal.held import Held
     from raman_edge.peaks import PeakMatch
-    from raman_edge.record import FaultRecord, Result
+    from raman_edge.record import CalibrationRef, FaultRecord, Result
     from raman_edge.spectrum import Spectrum
 
 NAME = 10
@@ -88,11 +88,18 @@ def _facts(held: Held) -> Iterator[tuple[str, str]]:
             "by",
             f"{said.model.id} on {said.model.provider}, model {said.model.sha256[:12]}, library {said.model.library[:12] or 'not noted'}",
         )
+        if said.calibration:
+            yield "axis", _calibration(said.calibration)
     if held.spectrum:
         yield "spectrum", _measured(held.spectrum)
     elif held.digest:
         yield "spectrum", f"not kept; its SHA-256 is {held.digest}"
     yield "journal", f"row {held.row.seq}, id {held.row.id}, hash {held.chain}"
+
+
+def _calibration(by: CalibrationRef) -> str:
+    scatter = "one line" if by.rms is None else f"{by.rms:g} cm⁻¹ rms"
+    return f"calibrated by {by.id[:12]}, {by.age_days:g} days old then, {scatter}"
 
 
 def _fault(said: FaultRecord) -> Iterator[tuple[str, str]]:
