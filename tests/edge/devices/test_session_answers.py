@@ -65,6 +65,16 @@ def test_a_refusal_is_no_broken_answer(profile: Profile, command: Command, sent:
     assert found.why.isprintable()
 
 
+def test_the_end_of_the_last_line_is_part_of_no_answer() -> None:
+    """The LF that comes behind a CR, when the line is already taken, stands before the next echo, acknowledgement and frame."""
+    sent = b"identifier\r"
+    said = Listener(TEENSY, TEENSY.commands.serial_number or Command(), sent).feed(b"\n" + sent + b"\r\nIdentifier: T1\r")
+    assert said == b"T1"
+    assert Listener(OCEAN, OCEAN.commands.set_integration or Command(), b"I\x00\x64").feed(b"\n\x06") == b""
+    assert Preface(quick("ocean-usb2000-ascii").frame, b"S").feed(b"\nS\x0265535") == b"\x0265535"
+    assert Preface(BTC.frame, b"S\r").feed(b"\nS\r\nACK\r\n\x80") == b"\x80"
+
+
 def test_busy_is_a_refusal() -> None:
     """A device that says that it cannot now has refused, not acknowledged."""
     profile = changed(OCEAN, "answers", busy="hex:11")

@@ -81,11 +81,13 @@ class Listener:
     def _plain(self) -> Answer:
         command, rest = self._command, self._got
         if self._profile.answers.echo:
+            rest = past_line_end(rest, self._sent)
             if not rest.startswith(self._sent):
                 return None if self._sent.startswith(rest) else Trouble("bad", f"{shown(rest)}, expected its echo {shown(self._sent)}")
             rest = rest[len(self._sent) :]
         literals = self._profile.answers.literals
         if command.ack or command.reply == "line":
+            rest = past_line_end(rest, literals["ack"]) if command.ack else rest
             expected = literals if command.ack else {name: text for name, text in literals.items() if name != "ack"}
             name = first(rest, expected)
             if name in ("nak", "busy"):
@@ -136,6 +138,7 @@ class Preface:
         self._kept += data
         while self._parts:
             part = self._parts[0]
+            self._kept = past_line_end(self._kept, part)
             if self._kept.startswith(part):
                 self._kept = self._kept[len(part) :]
                 self._parts.pop(0)
@@ -161,6 +164,11 @@ def _refusal(name: str | None) -> Trouble | None:
 def first(data: bytes, literals: Mapping[str, bytes]) -> str | None:
     """Return which of the literals the bytes begin with."""
     return next((name for name, text in literals.items() if data.startswith(text)), None)
+
+
+def past_line_end(data: bytes, expected: bytes) -> bytes:
+    """Return the bytes behind the rest of a line that was complete before its last byte came: CR alone ends one, and LF may follow."""
+    return data if expected[:1] in (b"\r", b"\n") else data.lstrip(b"\r\n")
 
 
 def may_become(data: bytes, literals: Mapping[str, bytes]) -> bool:

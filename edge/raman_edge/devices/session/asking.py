@@ -69,8 +69,11 @@ class Asking:
             self._mixed = True
 
     def light(self, *, on: bool) -> None:
-        """Measure with the sample's light, or without; what is on its way is not given any more."""
-        if on == self._lights.lit:
+        """Measure with the sample's light, or without; what is on its way is not given any more.
+
+        Said again it changes nothing but for a device that sends by itself: what waits of it was exposed before.
+        """
+        if on == self._lights.lit and not self._streaming:
             return
         self._lights.lit = on
         self._mixed = True

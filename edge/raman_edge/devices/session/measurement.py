@@ -94,7 +94,7 @@ class Measurement:
 
     def _is_error(self, data: bytes) -> bool:
         keyword = self._wire.profile.answers.error
-        return keyword is not None and data.startswith(keyword.encode())
+        return keyword is not None and data.lstrip(b"\r\n").startswith(keyword.encode())
 
     def _refusal(self, name: str, data: bytes, error: int | str | None) -> str:
         if error:
