@@ -78,6 +78,7 @@ class Bench:
         self._dark = plan.dark if isinstance(plan.dark, Dark) else None
         self._dark_run, self._doubted = DarkRun(), ""
         self._is_without, self._is_blocked, self._by_person = False, False, False
+        self._is_late = False
         self._held: Exposure | None = None
         self._last_byte = perf_counter()
         self._after = "", 0
@@ -145,7 +146,11 @@ class Bench:
         elif self._rests:
             self._doing = "trigger" if self._plan.mode == "trigger" else "measuring"
             yield from self._rest(lambda: not self._rests or self._wishes.pending)
+            self._is_late = True
         else:
+            if self._is_late:
+                self._spectrometer.light(on=True)  # what came unasked meanwhile shows what was in the beam before
+                self._is_late = False
             got = yield from self._next()
             if got is not None:
                 yield from self._meet(got)
@@ -262,7 +267,7 @@ class Bench:
             yield Fault(self._reduction.origin(digest(group, self._dark)), str(error))
             return
         self._given += 1
-        self._wishes.take_trigger()
+        self._is_late = self._wishes.take_trigger()
         read_ms = 1e3 * (perf_counter() - self._last_byte)
         yield replace(made, origin=replace(made.origin, read_ms=read_ms))
 

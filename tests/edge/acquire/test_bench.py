@@ -181,6 +181,19 @@ def test_nothing_is_measured_until_it_is_triggered() -> None:
     assert fake.status.counters.frames == 6
 
 
+def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
+    """Before each triggered spectrum the instrument is told that light is wanted from now on: one that sends by itself drops the rest."""
+    fake = Fake()
+    bench = Bench(fake, Plan(mode="trigger", count=2))
+    bench.trigger()
+    running = iter(bench)
+    assert isinstance(next(running), Spectrum)
+    told = len(fake.asked)
+    bench.trigger()
+    assert isinstance(next(running), Spectrum)
+    assert fake.asked[told:] == ["light on"]
+
+
 def test_a_paused_bench_exposes_nothing() -> None:
     """While it is paused nothing is exposed; a trigger takes a single spectrum all the same; then it goes on."""
     fake = Fake()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,3 +71,21 @@ def test_a_line_that_loses_bytes_costs_no_average(tmp_path: Path) -> None:
         replayed = measured(again, plan)
     assert [one.origin.sha256 for one in replayed[0]] == [one.origin.sha256 for one in spectra]
     assert replayed[1] == faults
+
+
+def test_a_trigger_shows_what_is_in_the_beam_now() -> None:
+    """Spectra that a device sent by itself while nothing was wanted are not given for the sample that was laid down since."""
+    page = catalogue.load("generic-csv-stream")
+    with Simulated(page) as simulated, SerialSpectrometer(page, simulated.port) as spectrometer:
+        bench = Bench(spectrometer, Plan(mode="trigger", count=2, pixels=True))
+        running = (value for value in bench if isinstance(value, Spectrum))
+        simulated.material("Calcite")
+        bench.trigger()
+        before = int(next(running).counts.argmax())
+        unread = simulated.frames + 2
+        while simulated.frames < unread:
+            time.sleep(0.01)
+        simulated.material("Quartz")
+        bench.trigger()
+        after = int(next(running).counts.argmax())
+    assert after < before - 50
