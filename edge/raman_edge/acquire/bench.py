@@ -267,9 +267,10 @@ class Bench:
             yield Fault(self._reduction.origin(digest(group, self._dark)), str(error))
             return
         self._given += 1
-        self._is_late = self._wishes.take_trigger()
-        read_ms = 1e3 * (perf_counter() - self._last_byte)
+        triggered = self._wishes.take_trigger()
+        read_ms, given = 1e3 * (perf_counter() - self._last_byte), monotonic()
         yield replace(made, origin=replace(made.origin, read_ms=read_ms))
+        self._is_late = triggered or monotonic() - given > PULSE_S  # whoever reads took so long
 
     def _needs_dark(self, exposure: Exposure) -> bool:
         """Whether the plan wants one now; nobody is asked to block the beam a second time."""

@@ -194,6 +194,18 @@ def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
     assert fake.asked[told:] == ["light on"]
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(0.0, []), (60.0, ["light on"])])
+def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pytest.MonkeyPatch, seconds: float, told: list[str]) -> None:
+    """Where whoever reads took long over a spectrum, the next one is of light from now on, by a clock that this test turns."""
+    now = [0.0]
+    monkeypatch.setattr("raman_edge.acquire.bench.monotonic", lambda: now[0])
+    fake = Fake()
+    for value in Bench(fake, Plan(count=2)):
+        assert isinstance(value, Spectrum)
+        now[0] += seconds
+    assert fake.asked == told
+
+
 def test_a_paused_bench_exposes_nothing() -> None:
     """While it is paused nothing is exposed; a trigger takes a single spectrum all the same; then it goes on."""
     fake = Fake()
