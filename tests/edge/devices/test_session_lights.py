@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from raman_edge.devices.commands import Command
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.profile import Dark, Laser
-from raman_edge.devices.session import SerialSpectrometer
+from raman_edge.devices.session import SerialSpectrometer, spectrometer
 from raman_edge.devices.session.spectrometer import World
 from raman_edge.errors import ConfigError, SourceError
 from raman_edge.spectrum import Fault
@@ -99,6 +100,22 @@ def test_a_dark_is_taken_with_the_laser_off(tmp_path: Path) -> None:
         assert device.light(on=True)
         assert not exposed(device).dark
     assert switched(talker) == [OFF, ON, b"S", OFF, OFF, b"S", ON, b"S", OFF]
+
+
+def test_the_laser_goes_off_at_once_also_while_the_device_measures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of an exposure the request is sent without waiting for its end, and that exposure is not given."""
+    monkeypatch.setattr(spectrometer, "BREATH_S", 0.1)
+    talker, ends = device_of(LASER), threading.Event()
+    talker.frames = [[ends, talker.good()]]
+    with measured(tmp_path, LASER, talker) as device:
+        while device.status.state != "acquiring":
+            assert device.expose() is None
+        assert device.light(on=False)
+        assert device.status.laser is True
+        ends.set()
+        assert exposed(device).dark
+        assert (device.status.laser, device.status.counters.stale) == (False, 1)
+    assert switched(talker) == [OFF, ON, b"S", OFF, OFF, b"S", OFF]
 
 
 def test_a_dark_is_taken_with_the_shutter_closed(tmp_path: Path) -> None:

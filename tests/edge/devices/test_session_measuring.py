@@ -131,6 +131,20 @@ def test_a_broken_spectrum_is_sent_again_for_nothing(tmp_path: Path) -> None:
     assert talker.asked.count(b"O\x00\x01") == 1
 
 
+def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> None:
+    """What the device has sent again and is still broken is a fault, and not asked for a third time."""
+    talker = ooi(OCEAN)
+    frame = talker.good()
+    broken = frame[:20] + b"\x80\x00" + frame[22:]
+    talker.frames = [[broken], [broken]]
+    with measured(tmp_path, OCEAN, talker) as device:
+        said = until(device, 1)
+        assert device.status.counters.bad == 2
+    assert means(said) == [2]
+    assert len(whys(said)) == 1
+    assert [request[:1] for request in talker.asked[-3:]] == [b"S", b"O", b"S"]
+
+
 def test_a_late_spectrum_is_told_and_taken(tmp_path: Path) -> None:
     """One that comes after its time is a fault, and is still given when it comes: a device that is late must not be asked anew."""
     profile, given_up = hasty(NO_REPEAT), threading.Event()
