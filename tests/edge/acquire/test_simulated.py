@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from raman_edge.acquire.bench import Bench
 from raman_edge.acquire.plan import Plan
+from raman_edge.calibration import making, standards
+from raman_edge.calibration.observe import observe
 from raman_edge.devices import catalogue
 from raman_edge.devices.recording import Recorder, Replayed
 from raman_edge.devices.session.spectrometer import SerialSpectrometer
+from raman_edge.devices.simulator.materials import Lines
+from raman_edge.devices.simulator.scene import Scene
 from raman_edge.devices.simulator.simulated import Simulated
 from raman_edge.spectrum import PIXELS, Fault, Spectrum
 
@@ -20,6 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.devices.exposure import Spectrometer
+
+HEIGHTS = (0.3, 0.2, 1.0, 0.3, 0.2, 0.2, 0.2, 0.5, 0.3, 0.4, 0.8)
+"""Of polystyrene's lines, relative, about as they are."""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
 
@@ -71,6 +81,25 @@ def test_a_line_that_loses_bytes_costs_no_average(tmp_path: Path) -> None:
         replayed = measured(again, plan)
     assert [one.origin.sha256 for one in replayed[0]] == [one.origin.sha256 for one in spectra]
     assert replayed[1] == faults
+
+
+@pytest.mark.parametrize("profile", ["ocean-sts", "tcd1304-rossel"])
+def test_a_hidden_error_of_the_axis_is_gone_after_a_calibration(profile: str) -> None:
+    """Whether an instrument tells wavelengths that are 3 cm⁻¹ off or none, its calibration puts polystyrene within 1 cm⁻¹ rms."""
+    page, standard = catalogue.load(profile), standards.find("polystyrene")
+    known = Plan(auto_exposure=True, averages=3, count=1, laser_nm=785.0)
+    scene = Scene(page, Lines.at("polystyrene", standard.lines, HEIGHTS), axis_error_cm=3.0)
+    with Simulated(page, scene, pacing=False) as simulated, SerialSpectrometer(page, simulated.port) as spectrometer:
+        (seen,), _ = measured(spectrometer, replace(known, pixels=True))
+        serial = seen.meta.get("serial_number", "mine")
+        made = making.make(making.Measured(seen, standard), instrument=serial, laser_nm=785.0, made=datetime.now(UTC), days=1)
+        (calibrated,), _ = measured(spectrometer, replace(known, calibration=made))
+    assert calibrated.calibrated is not None
+    found = 1e7 / 785.0 - 1e7 / observe(calibrated, standard, 785.0).place
+    off = np.abs(found[:, None] - np.array(standard.lines)[None, :]).min(axis=0)
+    near = off[off < 5.0]
+    assert near.size >= 7
+    assert np.sqrt(np.mean(near**2)) < 1.0
 
 
 def test_a_trigger_shows_what_is_in_the_beam_now() -> None:
