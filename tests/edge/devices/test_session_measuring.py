@@ -131,6 +131,19 @@ def test_a_broken_spectrum_is_sent_again_for_nothing(tmp_path: Path) -> None:
     assert talker.asked.count(b"O\x00\x01") == 1
 
 
+def test_a_spectrum_that_pauses_is_one(tmp_path: Path) -> None:
+    """A gap in the middle that is shorter than the device's time breaks nothing: signs of life come until the rest does."""
+    talker, ends = ooi(NO_REPEAT), threading.Event()
+    frame = talker.good()
+    talker.frames = [[frame[:20], ends, frame[20:]]]
+    with measured(tmp_path, NO_REPEAT, talker) as device:
+        assert device.expose() is None
+        ends.set()
+        said = until(device, 1)
+    assert means(said) == [1]
+    assert whys(said) == []
+
+
 def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> None:
     """What the device has sent again and is still broken is a fault, and not asked for a third time."""
     talker = ooi(OCEAN)
