@@ -21,7 +21,7 @@ WITHIN_S = 30.0
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
     """Both ends of a terminal in whose foreground this process is."""
-    monkeypatch.setattr(keyboard, "_in_foreground", lambda _: True)
+    monkeypatch.setattr(keyboard, "in_foreground", lambda _: True)
     master, slave = pty.openpty()
     yield master, slave
     os.close(slave)
@@ -81,7 +81,7 @@ def test_a_terminal_that_was_given_back_is_left_alone(terminal: tuple[int, int])
 
 def test_in_the_background_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process in the background, which the kernel would stop for it, neither changes the modes nor reads."""
-    monkeypatch.setattr(keyboard, "_in_foreground", lambda _: False)
+    monkeypatch.setattr(keyboard, "in_foreground", lambda _: False)
     master, slave = pty.openpty()
     before = termios.tcgetattr(slave)
     with Keyboard(slave, lambda _: None):
@@ -94,7 +94,7 @@ def test_in_the_background_nothing_is_touched(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_terminal_that_goes_ends_the_reading_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the other end is closed, leaving raises nothing."""
-    monkeypatch.setattr(keyboard, "_in_foreground", lambda _: True)
+    monkeypatch.setattr(keyboard, "in_foreground", lambda _: True)
     master, slave = pty.openpty()
     with Keyboard(slave, lambda _: None) as keys:
         os.close(master)

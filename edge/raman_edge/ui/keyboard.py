@@ -72,14 +72,14 @@ class Keyboard:
         """Give the line discipline back as it was."""
         with self._changing:
             self._ours = False
-            if self._before is not None and _in_foreground(self._fd):
+            if self._before is not None and in_foreground(self._fd):
                 with suppress(termios.error):  # a terminal that has gone
                     termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
 
     def _set_modes(self) -> None:
         """Switch line editing and echo off, where they are on and the terminal is ours to change."""
         with self._changing, suppress(termios.error):
-            if not self._ours or not _in_foreground(self._fd):
+            if not self._ours or not in_foreground(self._fd):
                 return
             modes = termios.tcgetattr(self._fd)
             edited = modes[LOCAL] & (termios.ICANON | termios.ECHO)
@@ -102,7 +102,7 @@ class Keyboard:
 
     def _wait(self, seconds: float) -> bool:
         """Return whether there are bytes to read within ``seconds``; of a terminal that is another's there are none."""
-        here = [self._fd] if _in_foreground(self._fd) and self._ours else []
+        here = [self._fd] if in_foreground(self._fd) and self._ours else []
         return self._fd in select.select([*here, self._wake_read], [], [], seconds)[0]
 
     def _read(self) -> bool:
@@ -127,8 +127,9 @@ def keyboard_of(fd: int) -> bool:
         return False
 
 
-def _in_foreground(fd: int) -> bool:
+def in_foreground(fd: int) -> bool:
+    """Whether a terminal is this process's to read and to draw on; one that is nobody's controlling terminal is."""
     try:
         return os.tcgetpgrp(fd) == os.getpgrp()
-    except OSError:
-        return False
+    except (OSError, AttributeError):  # no job control on it; Windows has none at all
+        return True

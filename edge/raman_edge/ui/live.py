@@ -180,7 +180,8 @@ class Screen:
                 while not self._stop.is_set():
                     self._news.clear()
                     now = (self.state, self._terminal.size)
-                    if now != drawn or time.monotonic() - drawn_at > REPAINT_S:
+                    is_there = now == drawn and self._terminal.is_taken and time.monotonic() - drawn_at < REPAINT_S
+                    if self._terminal.is_ours and not is_there:
                         self._draw(*now)
                         drawn, drawn_at = now, time.monotonic()
                         self._stop.wait(REST_S)

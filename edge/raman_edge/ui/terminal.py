@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.segment import ControlType, Segment
 
-from raman_edge.ui.keyboard import Keyboard, keyboard_of
+from raman_edge.ui.keyboard import Keyboard, in_foreground, keyboard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,11 +45,14 @@ class Terminal:
         self._keyboard = Keyboard(_stdin(), press)
         self._note = note
         self._drawing = Lock()
+        self.is_taken = False
+        """Whether it shows what was drawn last; not after Ctrl-Z, until something is drawn again."""
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
         self._open.callback(self._leave)
-        self._take()
+        if self.is_ours:
+            self._take()
         if self.has_keys:
             self._open.enter_context(self._keyboard)
         self._let_suspend()
@@ -61,8 +64,12 @@ class Terminal:
         self._open.close()
 
     def draw(self, frame: Frame) -> None:
-        """Show a frame; OSError where the terminal has gone."""
+        """Show a frame, unless the process is in the background; OSError where the terminal has gone."""
         with self._drawing:
+            if not self.is_ours:
+                return
+            if not self.is_taken:
+                self._take()
             self.console.print(_Placed(frame), end="", crop=False, soft_wrap=True)
 
     @property
@@ -74,12 +81,24 @@ class Terminal:
             size = os.terminal_size(self.console.size)
         return size.columns or self.console.width, size.lines or self.console.height
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether somebody looks at this process, and not at the shell that it was started from."""
+        try:
+            return in_foreground(self.console.file.fileno())
+        except (OSError, ValueError, io.UnsupportedOperation):
+            return True
+
     def _take(self) -> None:
+        self.is_taken = True
         self.console.set_alt_screen(enable=True)
         self.console.show_cursor(show=False)
         self._write(WRAP_OFF)
 
     def _leave(self) -> None:
+        if not self.is_taken:
+            return
+        self.is_taken = False
         with suppress(OSError):  # a terminal that has gone
             self._write(WRAP_ON + CLEAR)
             self.console.show_cursor(show=True)
@@ -94,14 +113,12 @@ class Terminal:
         self._open.callback(signal.signal, stop, signal.SIG_DFL)
 
     def _suspend(self, _: int, __: FrameType | None) -> None:
-        """Give the terminal back, stop until somebody lets us go on, and take it again; the screen is drawn anew within its time."""
+        """Give the terminal back and stop until somebody lets us go on; the next frame takes it again, once it is ours."""
         with self._drawing:
             if self.has_keys:
                 self._keyboard.release()
             self._leave()
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
-            with suppress(OSError):
-                self._take()
             if self.has_keys:
                 self._keyboard.take()
 
