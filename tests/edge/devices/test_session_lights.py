@@ -16,7 +16,7 @@ from raman_edge.devices.session import SerialSpectrometer, spectrometer
 from raman_edge.devices.session.spectrometer import World
 from raman_edge.errors import ConfigError, SourceError
 from raman_edge.spectrum import Fault
-from scripted_device import ScriptedDevice
+from scripted_device import UNPLUG, ScriptedDevice
 from wire_profiles import ACK, Talker, changed, ooi, quick, without_discards
 
 if TYPE_CHECKING:
@@ -182,6 +182,16 @@ def test_a_laser_that_may_be_on_is_switched_off_when_the_cable_is_back(tmp_path:
         exposed(device)
         assert switched(talker)[-3:] == [OFF, ON, b"S"]
         assert OFF in talker.asked[before:]
+
+
+def test_a_laser_that_was_told_anything_may_be_on(tmp_path: Path) -> None:
+    """Where the line is lost between the request and its answer, the laser counts as on."""
+    talker = device_of(LASER)
+    talker.answers = {ON: [[UNPLUG]]}
+    with measured(tmp_path, LASER, talker) as device:
+        while not isinstance(device.expose(), Fault):
+            pass
+        assert device.status.laser is True
 
 
 def test_the_end_tries_a_lost_line_once_more(tmp_path: Path) -> None:
