@@ -60,7 +60,7 @@ def fit(row: Row, width: int) -> Row:
     fitted: list[Piece] = []
     left = max(0, width)
     for text, style in row:
-        taken = cells(text)
+        taken = len(text) if text.isascii() else cell_len(text)  # as `cells`: this is the screen's innermost loop
         if taken > left:
             fitted.append((set_cell_size(text, left), style))
             return tuple(fitted)

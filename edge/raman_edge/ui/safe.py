@@ -8,6 +8,7 @@ What is left has a width that terminals agree on, and is cut in cells, not in ch
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 
@@ -30,6 +31,7 @@ def safe_text(text: str, width: int | None = None, *, ascii_only: bool = False) 
     return text if width is None else _cut(text, width, "..." if ascii_only else "…")
 
 
+@lru_cache(maxsize=256)  # the same names stand in frame after frame
 def _escaped(text: str) -> str:
     """Return ``text`` with visible escapes; runs of combining marks are bounded."""
     shown: list[str] = []
