@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
     from raman_edge.crew import Answer
-    from raman_edge.devices.exposure import Spectrometer
+    from raman_edge.devices.exposure import Counters, Spectrometer
     from raman_edge.journal import Journal
     from raman_edge.sources.spectrometer import SpectrometerSource
 
@@ -105,7 +105,7 @@ class Measuring:
             pause=lambda: bench.pause(not bench.progress.paused),
             single=bench.trigger,
             dark=bench.take_dark,
-            save=keeper(Path.cwd()),
+            save=keeper(Path()),
         )
         status = self._spectrometer.status
         return OnScreen(f"{status.port}, {status.profile}", self._naming.model, self._naming.library, controls)
@@ -132,7 +132,7 @@ class Measuring:
         while not over.is_set():
             at = self._source.bench.progress
             self._display.link(self._spectrometer.status)
-            self._display.bench(Shown(at.doing, at.done, at.of, at.paused, expires))
+            self._display.bench(Shown.at(at, expires))
             over.wait(TICK_S)
 
 
@@ -148,5 +148,16 @@ def summary(tally: Counter[str], journal: Journal, spectrometer: Spectrometer) -
     counters = spectrometer.status.counters
     failed = tally.pop("fault", 0)
     said = ", ".join(f"{count} {decision}" for decision, count in sorted(tally.items())) or "nothing identified"
-    link = [f"{counters.frames} frames", f"{counters.bad} broken", f"{counters.timeouts} late", f"{counters.reconnects} reconnects"]
+    link = [f"{counters.frames} frames", *(f"{count} {word}" for word, count in troubles(counters) if count)]
     return f"{said}; {failed} failed; {', '.join(link)}; journal {str(journal.path)!r}"
+
+
+def troubles(counters: Counters) -> list[tuple[str, int]]:
+    """Return what a link has counted besides good frames, in words."""
+    return [
+        ("broken", counters.bad),
+        ("late", counters.timeouts),
+        ("refused", counters.refused),
+        ("stale", counters.stale),
+        ("reconnects", counters.reconnects),
+    ]
