@@ -14,12 +14,12 @@ EMBEDDED := --set training.epochs=16 --set training.augment.far_shift=0.35 --set
 BENCHMARK := $(BIN)/raman-train benchmark
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo test check format bench benchmark figures default clean
+.PHONY: help demo test check format man bench benchmark figures default clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.edge  ## see it work: spectra land in a folder and are identified live (DEMO_SECONDS=30)
+demo: $(VENV)/.edge  ## see it work in a minute, with a simulated spectrometer (DEMO_SECONDS=10 hurries it)
 	@$(BIN)/raman-edge demo
 
 test: $(VENV)/.dev  ## run every test (installs torch on the first run)
@@ -34,6 +34,9 @@ check: $(VENV)/.dev  ## ruff, mypy, import contracts
 format: $(VENV)/.dev  ## let ruff lay the code out
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
+
+man: $(VENV)/.dev  ## write docs/raman-edge.1 anew
+	$(BIN)/python -m raman_edge.cli.manual
 
 bench: $(VENV)/.dev  ## measure the edge on this machine: cold start, milliseconds, beside the bare network
 	$(BIN)/python tests/bench.py
