@@ -10,6 +10,7 @@ import pytest
 from contracts.spectrometer_contract import SpectrometerContract
 from raman_edge.devices import catalogue, codecs
 from raman_edge.devices.exposure import Exposure
+from raman_edge.devices.frame import Codec, Delimited, Lines
 from raman_edge.devices.session import SerialSpectrometer
 from raman_edge.devices.session.measurement import frame_bytes
 from raman_edge.devices.session.spectrometer import World
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import threading
     from pathlib import Path
 
+    from raman_edge.devices.frame import Frame
     from raman_edge.devices.profile import Profile
 
 PROFILES = tuple(catalogue.profiles())
@@ -117,6 +119,22 @@ def test_the_longest_frame_is_waited_for(name: str) -> None:
     highest = 4095 if profile.frame.invert_from else 65_535
     counts = np.where(np.arange(PIXELS) % 2, highest, 0)
     assert len(codec.encode(counts)) <= frame_bytes(profile.frame)
+
+
+@pytest.mark.parametrize(
+    ("frame", "line"),
+    [
+        (Codec(name="ooi", count=PIXELS, header=("pixel_mode:u16be",), text=True), b"4294967295\r\n"),
+        (Delimited(count=PIXELS, dtype="u16le", text=True, start="DATA", end="END"), b"65535\r\n"),
+        (Delimited(count=PIXELS, dtype="i32le", text=True, start="DATA", end="END"), b"-99999999\r\n"),
+        (Lines(count=PIXELS), b"4294967295,"),
+        (Lines(count=PIXELS, layout="column"), b"4294967295\r\n"),
+        (Lines(count=PIXELS, layout="pairs"), b"1050.12345,4294967295\r\n"),
+    ],
+)
+def test_numbers_as_text_are_waited_for(frame: Frame, line: bytes) -> None:
+    """Text of long numbers is no longer on the line than a frame of them is waited for."""
+    assert len(line) * PIXELS <= frame_bytes(frame)
 
 
 @pytest.mark.parametrize("name", PROFILES)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 SHORT = 64
 """Bytes of the longest answer that is a refusal."""
-NUMBER_BYTES = 8
-"""Of a number as text, its separator included."""
+NUMBER_BYTES = 12
+"""Of a number as text, of at most ten digits, and of what parts it from the next: CR and LF."""
 VALUES = 2048
 """Of a spectrum where nobody says how many it has."""
 AFTER_BYTES = 3
@@ -147,8 +147,8 @@ def frame_bytes(frame: Frame) -> int:
         case Fixed():
             return frame.size
         case Delimited():
-            return frame.count * size_of(frame.dtype) + 64 * (2 + len(frame.header))
+            return frame.count * (NUMBER_BYTES if frame.text else size_of(frame.dtype)) + 64 * (2 + len(frame.header))
         case Lines():
-            return NUMBER_BYTES * (frame.count or VALUES)
+            return NUMBER_BYTES * (frame.count or VALUES) * (2 if frame.layout == "pairs" else 1)
         case Codec():
             return (NUMBER_BYTES if frame.text else LONGEST) * frame.count + 64
