@@ -29,7 +29,11 @@ def denied(path: Path) -> str:
         group = grp.getgrgid(facts.st_gid).gr_name
     except (OSError, KeyError):
         return "ask who administers this machine"
-    rule = 'a udev rule such as SUBSYSTEM=="tty", MODE="0666"'
     if facts.st_mode & GROUP != GROUP or group == "root":
-        return f"it is open to its owner alone; add {rule}"
-    return f'it is open to the group {group}: `sudo usermod -aG {group} "$USER"` and log in again, or add {rule}'
+        rule = 'a udev rule such as SUBSYSTEM=="tty", GROUP="dialout", MODE="0660"'
+        return f"it is open to its owner alone; add {rule}, and yourself to that group: {_joined('dialout')}"
+    return f"it is open to the group {group}: {_joined(group)}"
+
+
+def _joined(group: str) -> str:
+    return f'`sudo usermod -aG {group} "$USER"`, and log in again'

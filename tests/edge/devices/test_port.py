@@ -180,7 +180,8 @@ def test_what_lets_a_user_in_is_said(tmp_path: Path) -> None:
     """The group that may use the port is named where there is one, a rule for the system where there is none."""
     file = tmp_path / "port"
     file.touch(mode=0o600)
-    assert "udev rule" in denied(file)
+    assert 'GROUP="dialout", MODE="0660"' in denied(file)
+    assert "sudo usermod -aG dialout" in denied(file)
     assert "ask who administers" in denied(tmp_path / "none")
     dialout = next((group for group in ("dialout", "tty") if Path("/etc/group").read_text("utf-8").find(f"{group}:") >= 0), None)
     if dialout is None or os.geteuid() != 0:
