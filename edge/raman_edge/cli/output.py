@@ -58,7 +58,7 @@ def write(line: bytes) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        msg = f"standard output cannot be written: {error.strerror}. What was said is in the journal if `watch` said it"
+        msg = f"standard output cannot be written: {error.strerror}. Make room; what was answered is in the journal, where there is one"
         raise OutputError(msg) from error
 
 
