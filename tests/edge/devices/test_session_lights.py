@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from raman_edge.devices.commands import Command
 from raman_edge.devices.exposure import Exposure
+from raman_edge.devices.port import Clock
 from raman_edge.devices.profile import Dark, Laser
 from raman_edge.devices.session import SerialSpectrometer, spectrometer
 from raman_edge.devices.session.spectrometer import World
@@ -225,3 +226,36 @@ def test_a_laser_that_the_device_has_not_cannot_be_armed() -> None:
     """Arming is a mistake where the page has no command for it."""
     with pytest.raises(ConfigError, match="no command that switches a laser on"):
         SerialSpectrometer(quick("ocean-usb2000"), "port", laser=True)
+
+
+def watched(seconds: float) -> Profile:
+    """Return a device whose laser goes off by itself after so long without a request; it exposes in ms."""
+    return changed(LASER, "laser", watchdog_s=seconds)
+
+
+def test_an_exposure_outlasts_no_watchdog() -> None:
+    """Armed, what is longer than the laser's own watchdog is refused, by default and in words; unarmed nothing is switched off."""
+    with pytest.raises(ConfigError, match="got an exposure of 3 s, and ocean-usb2000 switches its laser off by itself after 2 s"):
+        SerialSpectrometer(watched(2), "port", exposure_s=3.0, laser=True)
+    long = changed(watched(2), "integration", default=4000)
+    with pytest.raises(ConfigError, match="got an exposure of 4 s"):
+        SerialSpectrometer(long, "port", laser=True)
+    device = SerialSpectrometer(long, "port", exposure_s=2.0, laser=True)
+    with pytest.raises(ConfigError, match=r"takes 0\.003 to 2 s"):
+        device.set_exposure(2.1)
+    SerialSpectrometer(watched(2), "port", exposure_s=3.0)
+
+
+def test_a_laser_that_went_off_by_itself_is_switched_on_again(tmp_path: Path) -> None:
+    """Where nothing was asked for longer than the watchdog waits, the laser is told anew before the next spectrum."""
+    talker = device_of(LASER)
+    clock = Clock(lambda: time.monotonic() + away[0], time.sleep)
+    away = [0.0]
+    world = World(clock=clock, chance=lambda: -0.99)
+    profile = watched(60)
+    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port, laser=True, world=world) as device:
+        exposed(device)
+        exposed(device)
+        away[0] = 61.0
+        exposed(device)
+    assert switched(talker) == [OFF, ON, b"S", b"S", ON, b"S", OFF]

@@ -16,7 +16,7 @@ from raman_edge.devices.port import REAL, Clock, Port
 from raman_edge.devices.session import identity, rates
 from raman_edge.devices.session.answers import Trouble
 from raman_edge.devices.session.asking import LISTEN_S, Asking
-from raman_edge.devices.session.lights import Lights, armed
+from raman_edge.devices.session.lights import Lights, armed, limited
 from raman_edge.devices.session.opening import candidates, opened, pause, tuned, wished
 from raman_edge.devices.session.wire import SLICE_S, Wire
 from raman_edge.errors import RamanEdgeError, SourceBusy, SourceLost, SourceUnavailable
@@ -76,11 +76,12 @@ class SerialSpectrometer:
         Raises :class:`ConfigError` for what the device cannot do.
         """
         rates.checked(profile, baud, save=save_baud)
+        profile = limited(profile, exposure_s, averages) if armed(profile, laser=laser) else profile
         self._profile, self._where, self._world = profile, where, world or World()
         self._averages, self._baud, self._save = averages, baud, save_baud
         self._stop = stop or threading.Event()
         self._wire = Wire(profile, where, clock=self._world.clock, plug=self._world.plug)
-        self._lights = Lights(self._wire, armed=armed(profile, laser=laser))
+        self._lights = Lights(self._wire, armed=laser)
         self._asking = Asking(self._wire, self._lights, requests.wanted(profile, exposure_s, averages))
         self._state: State = "absent"
         self._why = ""

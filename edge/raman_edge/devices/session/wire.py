@@ -44,6 +44,7 @@ class Wire:
         self.profile, self.clock = profile, clock
         self.port = plug(where, profile.serial, clock)
         self.tally = tally or Tally()
+        self._sent_at = clock.now()
 
     @property
     def drain_s(self) -> float:
@@ -56,6 +57,11 @@ class Wire:
         facts = self.profile.integration
         return MARGIN_S if facts is None else max(facts.margin_ms / 1000, 0.0)
 
+    @property
+    def idle_s(self) -> float:
+        """How long nothing was asked of the device, s."""
+        return self.clock.now() - self._sent_at
+
     def transfer_s(self, count: int) -> float:
         """Return how long so many bytes are on the line, s; over a network as on the slowest rate of the profile."""
         baud = self.port.baud or min(self.profile.serial.baud)
@@ -65,6 +71,7 @@ class Wire:
         """Send a request; what lies there unread belongs to none and is dropped. Raises :class:`SourceLost`."""
         self.drop()
         self.port.write(data)
+        self._sent_at = self.clock.now()
 
     def drop(self) -> int:
         """Drop what has come, without waiting; returns and counts the bytes."""
