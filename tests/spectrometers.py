@@ -99,7 +99,7 @@ class Fake:
     @property
     def status(self) -> LinkStatus:
         """A link without history."""
-        return LinkStatus("ready", "fake:", self.made.profile, counters=Counters(frames=self._given))
+        return LinkStatus("ready", "fake:", self.made.profile, exposure_s=self.exposure_s, counters=Counters(frames=self._given))
 
     @property
     def instrument(self) -> Instrument | None:

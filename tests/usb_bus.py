@@ -12,13 +12,19 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import seabreeze.pyseabreeze
 import usb.backend  # type: ignore[import-untyped] # pyusb has no types
 import usb.core  # type: ignore[import-untyped]
+from raman_edge.devices import ports
 from raman_edge.devices.codecs.obp import HEADER, Flag, Message
+from seabreeze import spectrometers
+from seabreeze.backends import BackendConfig
+from seabreeze.pyseabreeze import transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pytest
     from numpy.typing import NDArray
 
 GONE = 19
@@ -114,6 +120,21 @@ class Plugged:
     refused: int = 0
     """Error number that opening it gives; 0 is none."""
     answers: dict[int, bytearray] = field(default_factory=lambda: defaultdict(bytearray))
+
+
+def asked_instead(monkeypatch: pytest.MonkeyPatch) -> Bus:
+    """Return an empty bus that python-seabreeze looks at instead of this machine's."""
+    made = Bus()
+    monkeypatch.setitem(transport._pyusb_backend_instances, "simulated", made)
+    monkeypatch.setattr(BackendConfig, "requested", "pyseabreeze")
+    monkeypatch.setattr(BackendConfig, "api_kwargs", {"pyusb_backend": "simulated"})
+    monkeypatch.setattr(spectrometers.Spectrometer.__dict__["_backend"], "_backend", None)
+    monkeypatch.setattr(spectrometers, "_lib", seabreeze.pyseabreeze, raising=False)
+    monkeypatch.setattr(seabreeze.pyseabreeze, "_api_kwargs", {"pyusb_backend": "simulated"}, raising=False)
+    monkeypatch.setattr(spectrometers.list_devices, "_api", seabreeze.pyseabreeze.SeaBreezeAPI(pyusb_backend="simulated"), raising=False)
+    monkeypatch.setattr(transport.IPv4Transport, "list_devices", lambda **_: ())  # it would ask the network, and leave its socket open
+    monkeypatch.setattr(ports, "ocean", lambda: iter(()))
+    return made
 
 
 class Bus(usb.backend.IBackend):  # type: ignore[misc] # pyusb has no types

@@ -50,7 +50,7 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
         _refuse_line_options(options)
         from raman_edge.devices.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
 
-        return OceanSpectrometer(options.port, exposure_s)
+        return OceanSpectrometer(options.port, exposure_s, stop=stop)
     from raman_edge.devices.session import SerialSpectrometer  # noqa: PLC0415 - pyserial
 
     return SerialSpectrometer(

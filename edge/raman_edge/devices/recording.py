@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from raman_edge.devices import recording_file
 from raman_edge.devices.exposure import Counters, Exposure, LinkStatus
 from raman_edge.devices.recording_file import MOST_LINE, Began, Broken, Facts, Planned, Shot
+from raman_edge.devices.requests import UNITS
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.spectrum import Fault
 
@@ -206,7 +207,14 @@ class Replayed:
         return self._next is None
 
     def set_exposure(self, seconds: float) -> None:
-        """Change nothing."""
+        """Change nothing; :class:`ConfigError` for what the instrument that was recorded cannot do either."""
+        facts = None if self.instrument is None else self.instrument.integration
+        if facts is None:
+            return
+        low, high = facts.min / UNITS[facts.unit], facts.max / UNITS[facts.unit]
+        if not low / 2 <= seconds <= 2 * high:  # an exposure is rounded to what the instrument can do
+            msg = f"got an exposure of {seconds:g} s, the instrument that was recorded takes {low:g} to {high:g} s"
+            raise ConfigError(msg)
 
     def light(self, *, on: bool) -> bool:  # noqa: ARG002 - of the protocol
         """Change nothing; dark exposures come where they came."""

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import Event
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -45,15 +46,17 @@ def is_ours(where: str) -> bool:
 
 
 class OceanSpectrometer:
-    """A :class:`raman_edge.devices.exposure.Spectrometer` on USB; ``exposure_s`` None is the instrument's default."""
+    """A :class:`raman_edge.devices.exposure.Spectrometer` on USB; ``exposure_s`` None is the instrument's default; ``stop`` ends it."""
 
-    def __init__(self, where: str = OCEAN, exposure_s: float | None = None, *, clock: Clock = REAL) -> None:
+    def __init__(self, where: str = OCEAN, exposure_s: float | None = None, *, stop: Event | None = None, clock: Clock = REAL) -> None:
         if not is_ours(where):
             raise ConfigError(f"got {where!r}, expected {OCEAN} or {OCEAN}SERIAL")
         self._where = where
         self._serial = where.removeprefix(OCEAN) or None
         self._exposure = exposure_s
         self._clock = clock
+        self._stop = stop or Event()
+        self._is_lit = True
         self._driven: Driven | None = None
         self._instrument: Instrument | None = None
         self._reading: Future[NDArray[np.float64]] | None = None
@@ -105,12 +108,17 @@ class OceanSpectrometer:
         except SourceLost as error:
             self._lose(error)
 
-    def light(self, *, on: bool) -> bool:  # noqa: ARG002 - it cannot be done either way
+    def light(self, *, on: bool) -> bool:
         """Return False: neither laser nor shutter is on this link, a person has to see to the light."""
+        if on != self._is_lit:
+            self._is_lit = on
+            self._settle()  # it may have seen both
         return False
 
     def expose(self) -> Exposure | Fault | None:
-        """Return the next exposure, what broke instead, or None about once a second while nothing comes."""
+        """Return the next exposure, what broke instead, or None about once a second while nothing comes, and when told to stop."""
+        if self._stop.is_set():
+            return None
         if self._driven is None:
             self._reopen()
             return None
@@ -140,7 +148,7 @@ class OceanSpectrometer:
         if self._instrument is None:
             raise SourceLost("it gave a spectrum before it said what it is")
         self._counters = replace(self._counters, frames=self._counters.frames + 1)
-        return Exposure(RawFrame(counts), self._instrument, datetime.now(UTC), self._exposure)
+        return Exposure(RawFrame(counts), self._instrument, datetime.now(UTC), self._exposure, dark=not self._is_lit)
 
     def _open(self) -> None:
         """Open the instrument and tell it the exposure."""

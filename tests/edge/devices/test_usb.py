@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import build
 import numpy as np
 import pytest
-import seabreeze.pyseabreeze
 from raman_edge import cli, scene
 from raman_edge.devices import ocean, ports, usb
 from raman_edge.devices.exposure import Exposure
@@ -18,10 +17,7 @@ from raman_edge.devices.ports import Port, Use
 from raman_edge.devices.usb import OceanSpectrometer
 from raman_edge.errors import ConfigError, SourceUnavailable
 from raman_edge.spectrum import Axis, Fault
-from seabreeze import spectrometers
-from seabreeze.backends import BackendConfig
-from seabreeze.pyseabreeze import transport
-from usb_bus import Bus, Sts, Usb2000Plus
+from usb_bus import Bus, Sts, Usb2000Plus, asked_instead
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,16 +29,7 @@ ACCESS, BUSY = 13, 16
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
     """Return an empty bus that python-seabreeze looks at instead of this machine's."""
-    made = Bus()
-    monkeypatch.setitem(transport._pyusb_backend_instances, "simulated", made)
-    monkeypatch.setattr(BackendConfig, "requested", "pyseabreeze")
-    monkeypatch.setattr(BackendConfig, "api_kwargs", {"pyusb_backend": "simulated"})
-    monkeypatch.setattr(spectrometers.Spectrometer.__dict__["_backend"], "_backend", None)
-    monkeypatch.setattr(spectrometers, "_lib", seabreeze.pyseabreeze, raising=False)
-    monkeypatch.setattr(seabreeze.pyseabreeze, "_api_kwargs", {"pyusb_backend": "simulated"}, raising=False)
-    monkeypatch.setattr(spectrometers.list_devices, "_api", seabreeze.pyseabreeze.SeaBreezeAPI(pyusb_backend="simulated"), raising=False)
-    monkeypatch.setattr(transport.IPv4Transport, "list_devices", lambda **_: ())  # it would ask the network, and leave its socket open
-    monkeypatch.setattr(ports, "ocean", lambda: iter(()))
+    made = asked_instead(monkeypatch)
     yield made
     made.unplug()
 
