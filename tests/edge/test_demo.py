@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,17 +17,15 @@ import numpy as np
 import pytest
 import raman_edge
 from raman_edge import formats
-from raman_edge.cli.demo import exposures, summary
+from raman_edge.cli.demo import exposures, judging, summary
+from raman_edge.cli.demo.burst import Burst, Dropped
 from raman_edge.cli.demo.exposures import Exposure
-from raman_edge.cli.demo.instrument import Dropped, Instrument
 from raman_edge.errors import FormatError, SourceLost
 from raman_edge.library import Library
 from raman_edge.pipeline import Timing
 from raman_edge.quality import Quality
 from raman_edge.record import FaultRecord, ModelRef, Record, Result, Source
 from raman_edge.spectrum import Origin
-from raman_edge.ui.look import ASCII
-from raman_edge.ui.rows import width_of
 from raman_edge.verdict import Match, Sets
 
 PACKAGES = Path(raman_edge.__file__).parents[1]
@@ -52,7 +49,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
 
 def plan() -> tuple[Exposure, ...]:
     """What is measured with the tiny library."""
-    return exposures.plan(build.RECIPE.axis, build.make_library())
+    return exposures.plan(build.RECIPE.axis, build.make_library(), 9)
 
 
 def test_the_plan_has_every_kind_of_sample() -> None:
@@ -62,6 +59,13 @@ def test_the_plan_has_every_kind_of_sample() -> None:
     assert (kinds[0], kinds[-1]) == ("mineral", "mineral")
     assert len({exposure.name for exposure in plan()}) == len(plan())
     assert [exposure.label for exposure in plan() if exposure.kind == "stranger"] == ["Polystyrene", "Cyclohexane"]
+
+
+def test_a_burst_is_as_long_as_asked_and_no_file_is_another_one() -> None:
+    """Minerals come again and again, each time another exposure."""
+    files = exposures.plan(build.RECIPE.axis, build.make_library())
+    assert len(files) == exposures.MANY
+    assert len({exposure.content for exposure in files}) == len({exposure.name for exposure in files}) == len(files)
 
 
 def test_what_the_library_has_is_no_stranger() -> None:
@@ -104,25 +108,52 @@ def test_a_library_of_other_minerals_is_measured_too() -> None:
     names = [f"Mineral {i:02d}" for i in range(40)]
     filters = np.tile(build.templates()[:1], (40, 1))
     library = Library.build(build.NETWORK, names, filters, names, dict.fromkeys(names, build.table("Quartz")))
-    measured = [exposure.label for exposure in exposures.plan(build.RECIPE.axis, library) if exposure.kind == "mineral"]
+    measured = [exposure.label for exposure in exposures.plan(build.RECIPE.axis, library, exposures.MOST + 4) if exposure.kind == "mineral"]
     assert (len(measured), measured[0], measured[-1]) == (exposures.MOST, "Mineral 00", "Mineral 39")
 
 
-def test_the_instrument_stops_when_all_is_answered(tmp_path: Path) -> None:
-    """Files lie complete in the folder, none under a temporary name, and the last answer ends the run."""
-    done = threading.Event()
-    with Instrument(plan()[:3], tmp_path, 3.5, done) as instrument:
-        while not done.wait(0.02):
-            instrument.answered = sum(1 for path in tmp_path.iterdir() if path.suffix != ".tmp")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {e.name: e.content for e in plan()[:3]}
-    assert [drop.exposure for drop in instrument.dropped] == list(plan()[:3])
+def test_the_burst_is_over_when_all_is_answered(tmp_path: Path) -> None:
+    """Half of the files lie there at once, the others come, none under a temporary name, and the last answer ends it."""
+    answered = 0
+    with Burst(plan()[:4], tmp_path, lambda: answered, threading.Event()) as burst:
+        assert len(burst.dropped) >= 2
+        while not burst.over.wait(0.02):
+            answered = sum(1 for path in tmp_path.iterdir() if path.suffix != ".tmp")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {e.name: e.content for e in plan()[:4]}
+    assert [drop.exposure for drop in burst.dropped] == list(plan()[:4])
+
+
+def test_a_burst_that_nobody_answers_ends_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no answer comes for long, it is over, and what was dropped is known."""
+    monkeypatch.setattr("raman_edge.cli.demo.burst.PATIENCE_S", 0.05)
+    with Burst(plan()[:2], tmp_path, lambda: 0, threading.Event()) as burst:
+        assert burst.over.wait(60)
+    assert len(burst.dropped) == 2
+
+
+def test_a_stop_ends_the_burst(tmp_path: Path) -> None:
+    """Somebody who wants no more gets no more."""
+    stop = threading.Event()
+    stop.set()
+    with Burst(plan(), tmp_path, lambda: 0, stop) as burst:
+        assert burst.over.wait(60)
+    assert len(burst.dropped) == len(plan()) // 2
 
 
 def test_a_full_disk_is_told_and_not_swallowed(tmp_path: Path) -> None:
     """If the instrument cannot write, the run ends with one clear error."""
-    done = threading.Event()
-    with pytest.raises(SourceLost, match="cannot write"), Instrument(plan()[:1], tmp_path / "gone", 1.0, done):
-        assert done.wait(60)
+    with pytest.raises(SourceLost, match="cannot write"), Burst(plan()[:3], tmp_path / "gone", lambda: 0, threading.Event()):
+        pass
+
+
+def test_a_disk_that_fills_up_meanwhile_is_told_as_well(tmp_path: Path) -> None:
+    """What goes wrong in the thread that writes is raised where the block ends."""
+    (tmp_path / (plan()[1].name)).mkdir()
+    with (
+        pytest.raises(SourceLost, match="cannot write"),
+        Burst(plan()[:2], tmp_path, lambda: 0, threading.Event()) as burst,
+    ):
+        assert burst.over.wait(60)
 
 
 def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, why: tuple[str, ...] = ()) -> Result:
@@ -165,18 +196,20 @@ FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=Source("file",
 def test_what_is_right_is_strict(kind: str, record: Record, right: bool) -> None:  # noqa: FBT001 - a parameter
     """A stranger must be unknown, a saturated exposure must say so, a broken file must be a fault."""
     exposure = Exposure("a.csv", kind, "Quartz", b"")  # type: ignore[arg-type]  # one of the four
-    assert summary.is_right(exposure, record) is right
+    assert (judging.of_file(exposure, record) == "right") is right
 
 
-def test_the_summary_counts_what_is_missing() -> None:
-    """A file without a record is open, and the totals say so; with all of them nothing is lost."""
+def test_a_burst_is_one_line_and_its_failures_one_each() -> None:
+    """A file without a record is missing, and the line of the burst says so; right ones have no line of their own."""
     exposure = Exposure("a.csv", "mineral", "Quartz", b"")
     drops = [Dropped(exposure, AT), Dropped(replace(exposure, name="b.csv"), AT + timedelta(seconds=1))]
     rows = summary.compare(drops, Records(said("match")))  # type: ignore[arg-type]  # a journal as far as it is asked
-    assert [(row.judgement, row.after_s) for row in rows] == [("right", 1.5), ("open", None)]
-    assert summary.unanswered(rows) == 1
-    assert "2 files dropped, 1 in the journal, 1 not answered" in summary.totals(rows)
-    assert "nothing lost; 1 right" in summary.totals(rows[:1])
+    assert [(row.judgement, row.after_s) for row in rows] == [("right", 1.5), ("missing", None)]
+    first, other = summary.of_burst(rows)
+    assert (first.judgement, first.answer) == ("missing", "1 right, 1 missing, after 1.5 s")
+    assert (other.happened, other.answer) == ("  b.csv: Quartz", "not yet")
+    assert [line.judgement for line in summary.of_burst(rows[:1])] == ["right"]
+    assert summary.of_burst([]) == []
 
 
 class Records:
@@ -192,34 +225,23 @@ class Records:
         return [encode(record).decode() for record in self._held]
 
 
-@pytest.mark.parametrize("width", [40, 80, 100, 110])
-def test_the_table_fits_its_terminal(width: int) -> None:
-    """Every row of the summary is as wide as it was asked to be."""
-    exposure = Exposure("a.csv", "stranger", "Polystyrene", b"")
-    rows = summary.compare([Dropped(exposure, AT)], Records(said("match")))  # type: ignore[arg-type]  # a journal as far as it is asked
-    assert {width_of(row) for row in summary.table(rows, width, ASCII)} == {width}
-
-
-def test_a_pipe_gets_one_line_of_json_a_file_and_the_summary_on_standard_error(pair: Path, tmp_path: Path) -> None:
-    """Every dropped file is one record, nothing is lost, the picture is written, the exit code is 0."""
-    picture = tmp_path / "screen.svg"
-    ended = run("--model", str(pair), "--seconds", "5", "--svg", str(picture))
+def test_a_pipe_gets_one_line_of_json_a_record_and_the_summary_on_standard_error(pair: Path, tmp_path: Path) -> None:
+    """The whole story is told: every record is a line, nothing is lost, the picture is written, nothing is left behind."""
+    picture, left = tmp_path / "screen.svg", tmp_path / "tmp"
+    left.mkdir()
+    ended = run("--model", str(pair), "--svg", str(picture), DEMO_SECONDS="0.1", TMPDIR=str(left))
     assert ended.returncode == 0, ended.stderr
     records = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert len(records) == len(plan())
-    assert f"{len(plan())} files dropped, {len(plan())} in the journal, nothing lost" in ended.stderr
+    assert [record["source"]["kind"] for record in records].count("file") == exposures.MANY
+    assert sum(record["source"]["kind"] == "serial" and record["event"] == "result" for record in records) == 9
+    assert f"{len(records)} answers given, {len(records)} rows verified, each as it was written" in " ".join(ended.stderr.split())
+    assert "Nothing lost" in ended.stderr
+    assert "LOST" not in ended.stderr
     assert {record["event"] for record in records} == {"result", "fault"}
+    assert len({record["calibration"]["id"] for record in records if record.get("calibration")}) == 1
     assert "\x1b" not in ended.stderr
     assert picture.read_text(encoding="utf-8").startswith("<svg")
-
-
-def test_the_time_may_come_from_the_environment(pair: Path) -> None:
-    """DEMO_SECONDS bounds the demo; there is time for a part of the plan only."""
-    began = time.monotonic()
-    ended = run("--model", str(pair), DEMO_SECONDS="1")
-    assert ended.returncode == 0, ended.stderr
-    assert 1 <= len(ended.stdout.splitlines()) <= len(plan())
-    assert time.monotonic() - began < 60
+    assert list(left.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +250,6 @@ def test_the_time_may_come_from_the_environment(pair: Path) -> None:
         ((), {"DEMO_SECONDS": "soon"}, 78, "DEMO_SECONDS"),
         (("--seconds", "0"), {}, 2, "more than 0"),
         (("--model", "/nowhere.onnx"), {}, 78, "/nowhere.onnx"),
-        (("--seconds", "0.5", "--svg", "/nowhere/a.svg"), {}, 73, "/nowhere/a.svg"),
     ],
 )
 def test_mistakes_are_told_in_one_line(pair: Path, arguments: tuple[str, ...], environment: dict[str, str], code: int, words: str) -> None:
@@ -250,11 +271,12 @@ def test_a_stop_by_signal_still_sums_up(pair: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
-    assert "files dropped" in errors
+    assert "ended early" in errors
+    assert "Traceback" not in errors
 
 
 def test_help_says_that_it_is_simulated() -> None:
     """Nobody takes the demo's exposures for measurements."""
     ended = run("--help")
     assert ended.returncode == 0
-    assert "simulated exposures of library minerals" in " ".join(ended.stdout.split())
+    assert "a simulated spectrometer" in " ".join(ended.stdout.split())

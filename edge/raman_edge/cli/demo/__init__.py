@@ -1,8 +1,8 @@
-"""``raman-edge demo``: everything that ``watch`` does, live, on simulated exposures of the library's minerals.
+"""``raman-edge demo``: a story of everything that ``serial``, ``calibrate`` and ``watch`` do, live, without an instrument.
 
-No measured spectra come with raman-edge. A simulated instrument makes exposures from the peak
-tables of the library that is in use, and writes them into a temporary folder the way instrument
-software does; from there on it is the same code that watches a real folder.
+No measured spectra come with raman-edge. A simulated spectrometer on a serial line shows materials by the peak tables of
+the library that is in use, and files of such exposures land in a temporary folder; from there on it is the same code
+that talks to a real instrument and watches a real folder, and one journal keeps all of it.
 """
 
 from __future__ import annotations
@@ -10,90 +10,115 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from time import monotonic
+from typing import TYPE_CHECKING
 
 from raman_edge.cli import deliver
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say
 from raman_edge.cli.signals import stopping
-from raman_edge.errors import ConfigError, OutputError
+from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from raman_edge.cli.demo.instrument import Instrument
-    from raman_edge.cli.display import Display
+    from raman_edge.cli.demo.proof import Proof
+    from raman_edge.cli.demo.summary import Line
+    from raman_edge.cli.demo.witness import Witness
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
-    from raman_edge.crew import Answered
-    from raman_edge.devices.exposure import LinkStatus
     from raman_edge.journal import Journal
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.pipeline import Reading
     from raman_edge.sinks.deliveries import Deliveries
-    from raman_edge.spectrum import Fault
-    from raman_edge.ui.state import Bench
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
-SECONDS = 30.0
-TITLE = "demo: simulated exposures of library minerals"
-UNANSWERED = 1
-"""Exit code where a file was dropped and not answered."""
+SECONDS = 50.0
+PACED_FROM_S = 20.0
+"""From this time on the line and the exposures take the time that real ones take, s."""
+TITLE = "demo: a simulated spectrometer"
+UNPROVED = 1
+"""Exit code where something was not answered, or the journal does not prove that nothing was lost."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
-        "Watch a simulated spectrometer at work: simulated exposures of library minerals, of two materials the library does not "
-        "have, a saturated one and a broken file are dropped into a temporary folder and identified as `raman-edge watch` does. "
+        "A story in a minute, without an instrument: a simulated spectrometer on a serial line is calibrated, measures library minerals, "
+        "a mixture and a material the library does not have, is struck by a cosmic particle, saturates, sends a damaged frame and loses "
+        "its cable; then a burst of files lands in a folder. Everything is answered by the code of `raman-edge serial`, `calibrate` and "
+        "`watch`, and the journal proves that nothing was lost. "
         "Nothing in it was measured: it shows that everything runs, not how well real spectra are named."
     )
     parser.add_argument(
-        "--seconds", type=shared.seconds, metavar="S", help=f"how long it measures, s (default: {SECONDS_VARIABLE}, else {SECONDS:g})"
+        "--seconds",
+        type=shared.seconds,
+        metavar="S",
+        help=f"how long it gives you to read, s; it takes longer where the machine does (default: {SECONDS_VARIABLE}, else {SECONDS:g})",
     )
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="leave a picture of the last screen (100 columns, 30 rows)")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="leave a picture of the screen (100 columns, 30 rows)")
     shared.add_model(parser)
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demo to its end and print what was dropped beside what was answered."""
-    seconds = _seconds(options)
-    with stopping() as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
+    """Tell the story to its end, and print what happened beside what was answered."""
+    seconds, began = _seconds(options), monotonic()
+    # A terminal that is closed in the middle leaves nothing behind either.
+    with stopping(reload=True) as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
 
         naming = Naming.opened(options)
-        model, library = naming.model, naming.library
-        from raman_edge.cli.demo import exposures, summary  # noqa: PLC0415 - numpy and rich, once the arguments are known to be good
-        from raman_edge.cli.demo.instrument import Instrument  # noqa: PLC0415
-        from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
+        from raman_edge.cli.demo.summary import print_summary  # noqa: PLC0415 - rich, once the arguments are known to be good
         from raman_edge.journal import Journal  # noqa: PLC0415
-        from raman_edge.ui.controls import Controls  # noqa: PLC0415
 
-        incoming = Path(folder) / "incoming"
-        incoming.mkdir()
-        instrument = Instrument(exposures.plan(model.card.recipe.axis, library), incoming, seconds, stop.event)
         on_screen = is_terminal() and not options.json
-        shown: Display = OnScreen(TITLE, model, library, Controls(quit=stop.event.set)) if on_screen else NotesOnly()
         with Journal.open(Path(folder) / "journal.sqlite3") as journal:
-            witness = Witness(shown, instrument, naming, options.svg)
+            witness = _witness(naming, stop, on_screen=on_screen)
             with deliver.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
-                _watch(instrument, naming, journal, stop, witness, deliveries)
-            rows = summary.compare(instrument.dropped, journal)
-    summary.print_summary(rows, to_stdout=on_screen)
-    return stop.code(UNANSWERED if summary.unanswered(rows) else 0)
+                lines, proof = _tell(Path(folder), naming, journal, witness, deliveries, stop, seconds)
+    if options.svg is not None:
+        witness.draw(options.svg)
+    print_summary(lines, proof, monotonic() - began, to_stdout=on_screen)
+    missing = any(line.judgement == "missing" for line in lines) and not proof.early
+    return stop.code(UNPROVED if missing or not proof.holds else 0)
 
 
-def _watch(instrument: Instrument, naming: Naming, journal: Journal, stop: Stop, display: Display, deliveries: Deliveries) -> None:
-    """Answer what the instrument drops, by the very code of ``watch``, until it has finished or a signal comes."""
-    from raman_edge.cli.display import Onlooker  # noqa: PLC0415 - with the model
-    from raman_edge.ingest import follow  # noqa: PLC0415
+def _witness(naming: Naming, stop: Stop, *, on_screen: bool) -> Witness:
+    """Return what shows the story: a screen, or notes."""
+    from raman_edge.cli.demo.witness import Witness  # noqa: PLC0415 - rich
+    from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
+    from raman_edge.ui.controls import Controls  # noqa: PLC0415
+
+    controls, model, library = Controls(quit=stop.event.set), naming.model, naming.library
+    return Witness.of(OnScreen(TITLE, model, library, controls) if on_screen else NotesOnly(), TITLE, model, library, controls.keys)
+
+
+def _tell(
+    folder: Path, naming: Naming, journal: Journal, witness: Witness, deliveries: Deliveries, stop: Stop, seconds: float
+) -> tuple[list[Line], Proof]:
+    """Play the acts and the burst, and return what came of them."""
+    from raman_edge.cli.demo import acts, exposures, instrument, proof, summary  # noqa: PLC0415 - numpy and the simulator
+    from raman_edge.cli.demo.burst import Burst  # noqa: PLC0415
+    from raman_edge.cli.demo.story import Story  # noqa: PLC0415
     from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
 
-    memory = journal.memory(naming.means.model.sha256, naming.means.config)
-    source = FolderSource(instrument.folder, memory, stop=stop.event, note=display.note)
-    with source, display, instrument, naming.crew as crew:
-        follow(source, crew, journal, Onlooker(display, deliveries))
+    incoming = folder / "incoming"
+    incoming.mkdir()
+    story = Story(naming, journal, witness, deliveries, stop.event, seconds)
+    files = exposures.plan(naming.model.card.recipe.axis, naming.library)
+    with ExitStack() as open_now:
+        open_now.enter_context(witness)
+        crew = open_now.enter_context(naming.crew)
+        measuring = open_now.enter_context(instrument.connected(naming.library, stop.event, pacing=seconds >= PACED_FROM_S))
+        story.play(acts.acts(naming.library), measuring, crew)
+        link = proof.Link(sent=measuring.simulated.frames, counters=measuring.spectrometer.status.counters, played=story.played)
+        shown = witness.answers
+        burst = Burst(files, incoming, lambda: witness.answers - shown, stop.event)
+        memory = journal.memory(naming.means.model.sha256, naming.means.config)
+        story.watch(burst, FolderSource(incoming, memory, stop=burst.over, note=witness.note), crew)
+    rows = summary.compare(burst.dropped, journal)
+    filed = sum(row.judgement != "missing" for row in rows)
+    proved = proof.prove(journal, link, dropped=len(rows), filed=filed, shown=witness.answers, early=stop.event.is_set())
+    return [*summary.of_story(story.played), *summary.of_burst(rows)], proved
 
 
 def _seconds(options: argparse.Namespace) -> float:
@@ -106,66 +131,3 @@ def _seconds(options: argparse.Namespace) -> float:
     except argparse.ArgumentTypeError as error:
         msg = f"{SECONDS_VARIABLE}: {error}"
         raise ConfigError(msg) from error
-
-
-class Witness:
-    """A display that tells the instrument of every answer and, if asked to, leaves a picture of the last screen."""
-
-    def __init__(self, display: Display, instrument: Instrument, naming: Naming, picture: Path | None) -> None:
-        from raman_edge.ui.state import ModelFacts, ScreenState  # noqa: PLC0415 - rich
-
-        self._display, self._instrument, self._picture = display, instrument, picture
-        self._state = ScreenState(TITLE, ModelFacts.of(naming.model, naming.library))
-
-    def __enter__(self) -> Self:
-        self._display.__enter__()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._display.__exit__(*exc)
-        if self._picture is not None and not any(exc):
-            self._draw(self._picture)
-
-    def show(self, event: Reading | Fault) -> None:
-        """Show one answer and remember it."""
-        from raman_edge.ui.state import fold  # noqa: PLC0415
-
-        self._state = fold(self._state, event)
-        self._display.show(event)
-        self._instrument.answered += 1
-
-    def count(self, decision: Answered) -> None:
-        """Count one answer that is not looked at."""
-        self._display.count(decision)
-        self._instrument.answered += 1
-
-    def note(self, text: str) -> None:
-        """Show one line about the source."""
-        self._display.note(text)
-
-    def waiting(self, files: int) -> None:
-        """Show how many files wait."""
-        self._display.waiting(files)
-
-    def using(self, model: Model, library: Library) -> None:
-        """Show what names the spectra from now on."""
-        self._display.using(model, library)
-
-    def link(self, status: LinkStatus) -> None:
-        """Show how the link to the instrument does."""
-        self._display.link(status)
-
-    def bench(self, bench: Bench) -> None:
-        """Show what the acquisition is at."""
-        self._display.bench(bench)
-
-    def _draw(self, path: Path) -> None:
-        """Write the last screen of this run as an SVG file: the frame a terminal of that size would have shown."""
-        from raman_edge.ui.picture import SIZE, svg  # noqa: PLC0415
-        from raman_edge.ui.screen import render  # noqa: PLC0415
-
-        try:
-            path.write_text(svg(render(self._state, *SIZE), "raman-edge"), encoding="utf-8")
-        except OSError as error:
-            msg = f"the picture {str(path)!r} cannot be written: {error.strerror}"
-            raise OutputError(msg) from error

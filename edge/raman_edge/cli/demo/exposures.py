@@ -1,4 +1,4 @@
-"""What the simulated instrument measures: exposures made from the library's own peak tables.
+"""What lies in the burst of files: exposures made from the library's own peak tables.
 
 Every exposure has its own noise, fluorescence background and error of the axis. Two materials
 are not in the library, one exposure is saturated and one file is no spectrum at all: the right
@@ -8,6 +8,7 @@ answers are "unknown", a name with a doubt, and a fault.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from raman_edge.library import Library
     from raman_edge.spectrum import Spectrum
 
+MANY = 40
+"""Files."""
 SEED = 20260101
 """Every run measures the same."""
 WELL_KNOWN = (
@@ -65,24 +68,30 @@ class Exposure:
     content: bytes
 
 
-def plan(model_axis: Axis, library: Library) -> tuple[Exposure, ...]:
-    """Return what is measured, in order: minerals of ``library``, and between them what is none."""
-    minerals = [label for label in WELL_KNOWN if label in library.labels] or _any(library)
-    subjects: list[tuple[Kind, str, Peaks]] = [("mineral", label, _table(library, label)) for label in minerals]
+def plan(model_axis: Axis, library: Library, files: int = MANY) -> tuple[Exposure, ...]:
+    """Return what is measured, in order: minerals of ``library``, again and again, and between them what is none."""
+    minerals = minerals_of(library)
     strangers: list[tuple[Kind, str, Peaks]] = [
         ("stranger", label, table) for label, table in STRANGERS.items() if label not in library.labels
     ]
+    first = table_of(library, minerals[0])
     odd: list[tuple[Kind, str, Peaks]] = [
         *strangers[:1],
-        ("saturated", minerals[0], _table(library, minerals[0])),
-        ("broken", "a cut error page", subjects[0][2]),
+        ("saturated", minerals[0], first),
+        ("broken", "a cut error page", first),
         *strangers[1:2],
     ]
-    many = len(subjects)
+    many = files - len(odd)
+    subjects: list[tuple[Kind, str, Peaks]] = [("mineral", label, table_of(library, label)) for label in islice(cycle(minerals), many)]
     for place, subject in reversed(list(zip((many // 4, many // 2, many - 2, many - 1), odd, strict=False))):
         subjects.insert(max(0, place), subject)
     rng = np.random.default_rng(SEED)
     return tuple(_exposure(i, *subject, model_axis, rng) for i, subject in enumerate(subjects))
+
+
+def minerals_of(library: Library) -> list[str]:
+    """Return the minerals that are measured: the well-known ones that ``library`` has, else some of its own."""
+    return [label for label in WELL_KNOWN if label in library.labels] or _any(library)
 
 
 def _any(library: Library) -> list[str]:
@@ -91,7 +100,8 @@ def _any(library: Library) -> list[str]:
     return [rich[i] for i in np.unique(np.linspace(0, len(rich) - 1, min(MOST, len(rich)), dtype=int))] or [library.labels[0]]
 
 
-def _table(library: Library, label: str) -> Peaks:
+def table_of(library: Library, label: str) -> Peaks:
+    """Return a reference's own peak table."""
     return library.peaks[library.labels.index(label)]
 
 

@@ -1,108 +1,86 @@
-"""A simulated instrument: it writes files into a folder as instrument software does, and stops when all are answered."""
+"""The demo's instrument: simulated, on a serial line of its own, and what a person does to it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from threading import Event, Thread
-from time import monotonic
-from typing import TYPE_CHECKING, Self
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
-from raman_edge.errors import SourceLost
+from raman_edge.cli.demo.acts import find
+from raman_edge.devices import catalogue
+from raman_edge.devices.session import SerialSpectrometer
+from raman_edge.devices.simulator.ports import PtyAt, TcpAt
+from raman_edge.devices.simulator.scene import Conditions, Scene
+from raman_edge.devices.simulator.simulated import Simulated
+from raman_edge.errors import ConfigError, SourceUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator
+    from threading import Event
 
-    from raman_edge.cli.demo.exposures import Exposure
+    from raman_edge.cli.demo.acts import Act
+    from raman_edge.devices.profile import Profile
+    from raman_edge.library import Library
 
-CHUNKS = 5
-"""Pieces in which a slow instrument writes a file."""
-CHUNK_S = 0.08
-"""Between two pieces, s."""
-TAIL_S = 3.0
-"""At the end of the time, left for the last answers, s."""
-PATIENCE_S = 10.0
-"""How long it waits for answers that do not come, s."""
-SHORTEST_S = 0.1
-"""Least time between two exposures, s."""
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A file that lies in the folder, complete."""
-
-    exposure: Exposure
-    at: datetime
-    """When its last byte was written, or it was renamed."""
+PROFILE = "ocean-sts"
+"""It tells its serial number and the coefficients of its axis, and a frame with a byte too few is seen to be broken."""
+BAUD = 115_200
+AXIS_ERROR_CM = 5.0
+"""What nobody but the simulation knows, cm⁻¹."""
+QUIET = Conditions(spikes_per_s=0.0)
+"""No cosmic particle but the one that the story tells of."""
+AWAY = ("absent", "opening")
+"""States of a link without a cable."""
+LOOK_S = 0.02
+"""Between two looks whether the cable's absence was noticed, s."""
 
 
 class Instrument:
-    """Measures in a thread while the block runs; sets ``done`` when everything it dropped was answered."""
+    """An instrument and the link to it, both open."""
 
-    def __init__(self, plan: Sequence[Exposure], folder: Path, seconds: float, done: Event) -> None:
-        self.folder = folder
-        self.dropped: list[Dropped] = []
-        self.answered = 0
-        """Counted up by whoever answers."""
-        self._plan, self._done = plan, done
-        self._ends = monotonic() + seconds
-        self._pause = max(SHORTEST_S, (seconds - TAIL_S) / len(plan))
-        self._failure: OSError | None = None
-        self._thread = Thread(target=self._run, name="instrument", daemon=True)
+    def __init__(self, simulated: Simulated, spectrometer: SerialSpectrometer) -> None:
+        self.simulated, self.spectrometer = simulated, spectrometer
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+    def prepare(self, act: Act) -> None:
+        """Lay the sample under the laser, and let happen what is to happen to the next exposure."""
+        self.simulated.material(act.sample)
+        if act.mishap == "spike":
+            self.simulated.device.scene.strike()
+        elif act.mishap == "damage":
+            self.simulated.fault("drop")
+        elif act.mishap == "unplug":
+            self.simulated.unplug()
 
-    def __exit__(self, *exc: object) -> None:
-        self._done.set()
-        self._thread.join(timeout=PATIENCE_S)
-        if self._failure is not None and not any(exc):
-            msg = f"the simulated instrument cannot write into {str(self.folder)!r}: {self._failure.strerror}"
-            raise SourceLost(msg) from self._failure
-
-    def _run(self) -> None:
-        try:
-            self._measure()
-            self._wait()
-        except OSError as error:
-            self._failure = error
-        finally:
-            self._done.set()
-
-    def _measure(self) -> None:
-        """Write one file after the other, by turns slowly and by renaming; the time may be up before the last one."""
-        for i, exposure in enumerate(self._plan):
-            began = monotonic()
-            if i and monotonic() > self._ends - min(TAIL_S, self._pause):
-                return
-            path = self.folder / exposure.name
-            (_in_pieces if i % 2 else _renamed)(path, exposure.content, self._done)
-            self.dropped.append(Dropped(exposure, datetime.now(UTC)))
-            if self._done.wait(max(0.0, began + self._pause - monotonic())):
-                return
-
-    def _wait(self) -> None:
-        """Wait until everything was answered, a bounded time."""
-        until = max(monotonic(), self._ends) + PATIENCE_S
-        while self.answered < len(self.dropped) and monotonic() < until and not self._done.wait(SHORTEST_S):
+    def plug_in_again(self, over: Event, away_s: float) -> None:
+        """Wait until it was noticed that the cable is out and ``away_s`` more, and put it in, also where all is ``over`` before."""
+        while self.spectrometer.status.state not in AWAY and not over.wait(LOOK_S):
             pass
-        # The last answer stays on the screen for a moment.
-        self._done.wait(min(1.0, max(0.0, self._ends - monotonic())))
+        over.wait(away_s)
+        self.simulated.replug()
 
 
-def _in_pieces(path: Path, content: bytes, stop: Event) -> None:
-    """Write as slow software does: under the final name, piece by piece."""
-    size = -(-len(content) // CHUNKS)
-    with path.open("wb", buffering=0) as file:
-        for begin in range(0, len(content), size):
-            file.write(content[begin : begin + size])
-            stop.wait(CHUNK_S)
+@contextmanager
+def connected(library: Library, stop: Event, *, pacing: bool) -> Iterator[Instrument]:
+    """Plug an instrument in and open the link to it while the block runs."""
+    profile = catalogue.load(PROFILE)
+    scene = Scene(profile, "none", find=partial(find, library), axis_error_cm=AXIS_ERROR_CM, conditions=QUIET)
+    with (
+        _plugged(profile, scene, pacing=pacing) as simulated,
+        SerialSpectrometer(profile, simulated.port, baud=BAUD, stop=stop) as spectrometer,
+    ):
+        yield Instrument(simulated, spectrometer)
 
 
-def _renamed(path: Path, content: bytes, stop: Event) -> None:
-    """Write as careful software does: under a temporary name, then renamed."""
-    temporary = path.with_name(path.name + ".tmp")
-    _in_pieces(temporary, content, stop)
-    temporary.replace(path)
+@contextmanager
+def _plugged(profile: Profile, scene: Scene, *, pacing: bool) -> Iterator[Simulated]:
+    """Plug into a pseudo-terminal, or into a TCP port where the system gives none."""
+    try:
+        simulated = Simulated(profile, scene, pacing=pacing, at=PtyAt())
+        simulated.__enter__()
+    except (ConfigError, SourceUnavailable, OSError):
+        simulated = Simulated(profile, scene, pacing=pacing, at=TcpAt())
+        simulated.__enter__()
+    try:
+        yield simulated
+    finally:
+        simulated.__exit__(None, None, None)

@@ -1,17 +1,19 @@
-"""What was dropped beside what the journal says of it."""
+"""The story's end: what was measured beside what was answered, and the proof that nothing was lost."""
 
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath
 from statistics import median
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from raman_edge import record as records
+from raman_edge.cli.demo import judging
 from raman_edge.record import FaultRecord, Result
 from raman_edge.ui.look import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
 from raman_edge.ui.rows import Frame, fit, title, wrapped
@@ -22,23 +24,42 @@ if TYPE_CHECKING:
 
     from rich.style import Style
 
+    from raman_edge.cli.demo.burst import Dropped
     from raman_edge.cli.demo.exposures import Exposure
-    from raman_edge.cli.demo.instrument import Dropped
+    from raman_edge.cli.demo.judging import Judgement
+    from raman_edge.cli.demo.proof import Proof
+    from raman_edge.cli.demo.story import Played
     from raman_edge.journal import Journal
     from raman_edge.record import Record
     from raman_edge.ui.look import Look
     from raman_edge.ui.rows import Row
 
-Judgement = Literal["right", "wrong", "open"]
-SIGNS = {"right": "match", "wrong": "rejected", "open": "waiting"}
+SIGNS = {"right": "match", "wrong": "rejected", "open": "ambiguous", "missing": "waiting"}
 """Name of the sign of each judgement."""
-FILE, MEASURED, TIME, AFTER = 20, 30, 12, 9
-"""Cells of the columns; the answer has the rest."""
+SHARE = 0.56
+"""Of the width, for what happened; the answer has the rest."""
+TIME = 10
+"""Cells of the time."""
 NARROW = 100
-"""Columns below which the time of the identification is left out."""
-CAVEAT = "Simulated exposures of library minerals: they show that everything runs, not how well real spectra are named."
-BROAD = 110
+"""Columns below which it is left out."""
+CAVEAT = (
+    "Simulated light, from the library's own peak tables: it shows that everything runs, not how well real spectra are named. "
+    "≈ is an answer beside which others are as honest."
+)
+BROAD = 120
 """Most cells of the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the table."""
+
+    happened: str
+    answer: str
+    """In words; data."""
+    judgement: Judgement
+    ms: float | None = None
+    """From the last byte to the answer; None where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,52 +78,90 @@ class Compared:
 
 def compare(dropped: Sequence[Dropped], journal: Journal) -> list[Compared]:
     """Return a row for every dropped file."""
-    said = {PurePath(record.source.path).name: record for record in map(records.decode, journal.records())}
+    held = map(records.decode, journal.records())
+    said = {PurePath(record.source.path).name: record for record in held if record.source.kind == "file"}
     return [_compared(drop, said.get(drop.exposure.name)) for drop in dropped]
 
 
-def unanswered(rows: Sequence[Compared]) -> int:
-    """Return how many files have no record."""
-    return sum(row.judgement == "open" for row in rows)
+def of_story(played: Sequence[Played]) -> list[Line]:
+    """Return a line for each act."""
+    return [Line(one.act.title, _told(one), judging.of_act(one), _ms(judging.last(one.said))) for one in played]
 
 
-def print_summary(rows: Sequence[Compared], *, to_stdout: bool) -> None:
+def _told(one: Played) -> str:
+    """Return what came of an act, in words."""
+    result, faults = judging.last(one.said), judging.faults(one.said)
+    words = "nothing" if result is None else _words(result)
+    if one.calibrated is not None:
+        words = one.calibrated.words
+    spikes = f", {one.spikes} spiked values left out" if one.spikes else ""
+    return f"{words}{spikes}{f', {faults} fault told' if faults else ''}"
+
+
+def _ms(said: Record | None) -> float | None:
+    return said.ms.total if isinstance(said, Result) else None
+
+
+def of_burst(rows: Sequence[Compared]) -> list[Line]:
+    """Return one line for the burst, and one for each file whose answer is not the right one."""
+    if not rows:
+        return []
+    counts = Counter(row.judgement for row in rows)
+    times = [row.ms for row in rows if row.ms is not None]
+    delays = [row.after_s for row in rows if row.after_s is not None]
+    words = ", ".join(f"{counts[name]} {name}" for name in ("right", "wrong", "missing") if counts[name])
+    if delays:
+        words += f", after {median(delays):.1f} s"
+    verdict: Judgement = "missing" if counts["missing"] else "wrong" if counts["wrong"] else "right"
+    first = Line(f"{len(rows)} files in a burst, one of them broken", words, verdict, median(times) if times else None)
+    others = [row for row in rows if row.judgement != "right"]
+    return [first, *(Line(f"  {row.exposure.name}: {described(row.exposure)}", row.answer, row.judgement, row.ms) for row in others)]
+
+
+def print_summary(lines: Sequence[Line], proof: Proof, seconds: float, *, to_stdout: bool) -> None:
     """Print the table and what it comes to, on standard output or, where that carries records, on standard error."""
     console = Console(file=sys.stdout if to_stdout else sys.stderr, highlight=False)
     look = ASCII if needs_ascii(console) else UNICODE
     width = min(BROAD, console.width) if console.is_terminal else BROAD
-    console.print(Frame(tuple(table(rows, width, look))), soft_wrap=True)
+    console.print(Frame(tuple(table(lines, proof, seconds, width, look))), soft_wrap=True)
     console.line()
 
 
-def table(rows: Sequence[Compared], width: int, look: Look) -> list[Row]:
+def table(lines: Sequence[Line], proof: Proof, seconds: float, width: int, look: Look) -> list[Row]:
     """Return the summary as rows of ``width`` cells."""
     time = TIME if width >= NARROW else 0
-    sizes = (FILE, MEASURED, max(0, width - FILE - MEASURED - time - AFTER), time, AFTER)
-    heads = ("  file", "measured (simulated)", "answered", "identified", "after")
-    lines: list[Row] = [title("demo", width, look), _line(heads, [QUIET] * 5, sizes, look)]
-    for row in rows:
-        sign = SIGNS[row.judgement]
-        ms = "" if row.ms is None else f"{row.ms:6.1f} ms"
-        after = "" if row.after_s is None else f"{row.after_s:5.2f} s"
-        texts = (row.exposure.name, described(row.exposure), row.answer, ms, after)
-        styles = (PLAIN, QUIET, PLAIN if row.judgement == "right" else STYLE[sign], QUIET, QUIET)
-        lines.append(((f"{look.sign[sign]} ", STYLE[sign]), *_line(texts, styles, (sizes[0] - 2, *sizes[1:]), look)))
-    said = [((line, STRONG),) for line in wrapped(totals(rows), width, 3, look)]
-    return [fit(row, width) for row in (*lines, (), *said, *(((line, QUIET),) for line in wrapped(CAVEAT, width, 3, look)))]
+    happened = int((width - time) * SHARE)
+    sizes = (happened, width - happened - time, time)
+    rows: list[Row] = [title("demo", width, look), _row(("  what happened", "answered", "named in"), [QUIET] * 3, sizes, look)]
+    for line in lines:
+        sign = SIGNS[line.judgement]
+        ms = "" if line.ms is None else f"{line.ms:.1f} ms"
+        styles = (PLAIN, PLAIN if line.judgement == "right" else STYLE[sign], QUIET)
+        cells = _row((line.happened, line.answer, ms), styles, (sizes[0] - 2, *sizes[1:]), look)
+        rows.append(((f"{look.sign[sign]} ", STYLE[sign]), *cells))
+    said: list[Row] = [(), *(((text, STRONG),) for part in proved(proof, seconds) for text in wrapped(look.safe(part), width, 3, look))]
+    said += [((text, QUIET),) for text in wrapped(look.safe(CAVEAT), width, 3, look)]
+    return [fit(row, width) for row in (*rows, *said)]
 
 
-def totals(rows: Sequence[Compared]) -> str:
-    """Return what the table comes to, in one sentence."""
-    missing = unanswered(rows)
-    right = sum(row.judgement == "right" for row in rows)
-    words = f"{len(rows)} files dropped, {len(rows) - missing} in the journal, "
-    words += f"{missing} not answered when it ended" if missing else "nothing lost"
-    times = [row.ms for row in rows if row.ms is not None]
-    delays = [row.after_s for row in rows if row.after_s is not None]
-    if times and delays:
-        words += f"; {right} right; identified in {median(times):.1f} ms, answered {median(delays):.2f} s after the last byte (medians)"
-    return words
+def proved(proof: Proof, seconds: float) -> list[str]:
+    """Return the proof in sentences: instrument, folder, journal, and what it comes to."""
+    link, whole = proof.link, proof.wrong or "each as it was written"
+    parts = (
+        (link.in_spectra, f"in {link.spectra} spectra"),
+        (link.searching, "to find the exposure"),
+        (link.counters.stale, "still of the exposure before"),
+        (link.broken, "broken and told"),
+        (link.unfinished, "of spectra that were not finished"),
+        (link.lost, "on the line when it ended" if proof.early else "LOST"),
+    )
+    again = f"; link opened again: {link.counters.reconnects}" if link.counters.reconnects else ""
+    return [
+        f"Instrument: {link.sent} exposures sent = {' + '.join(f'{count} {what}' for count, what in parts if count) or 'none'}{again}.",
+        f"Folder: {proof.dropped} files dropped, {proof.filed} in the journal.",
+        f"Journal: {proof.expected} answers given, {proof.rows} rows verified, {whole}; chain {proof.head[:16]}.",
+        f"{'Nothing lost' if proof.holds else 'NOT PROVED'}{', ended early' if proof.early else ''}; {seconds:.0f} s.",
+    ]
 
 
 def described(exposure: Exposure) -> str:
@@ -111,7 +170,7 @@ def described(exposure: Exposure) -> str:
     return exposure.label + more[exposure.kind]
 
 
-def _line(texts: Sequence[str], styles: Sequence[Style], sizes: Sequence[int], look: Look) -> Row:
+def _row(texts: Sequence[str], styles: Sequence[Style], sizes: Sequence[int], look: Look) -> Row:
     """Return one row of the table, the columns two cells apart."""
     row: Row = ()
     for text, style, size in zip(texts, styles, sizes, strict=True):
@@ -120,26 +179,17 @@ def _line(texts: Sequence[str], styles: Sequence[Style], sizes: Sequence[int], l
 
 
 def _compared(drop: Dropped, said: Record | None) -> Compared:
+    judgement = judging.of_file(drop.exposure, said)
     if said is None:
-        return Compared(drop.exposure, "not yet", "open", None, None)
+        return Compared(drop.exposure, "not yet", judgement, None, None)
     after_s = (datetime.fromisoformat(said.ts) - drop.at).total_seconds()
-    ms = said.ms.total if isinstance(said, Result) else None
-    return Compared(drop.exposure, _words(said), "right" if is_right(drop.exposure, said) else "wrong", ms, after_s)
+    return Compared(drop.exposure, _words(said), judgement, _ms(said), after_s)
 
 
 def _words(said: Record) -> str:
     if isinstance(said, FaultRecord):
         return "no spectrum"
-    words = {"match": said.matches[0].label, "ambiguous": said.why[0] if said.why else "ambiguous"}.get(said.decision, said.decision)
+    words = {"match": said.matches[0].label, "ambiguous": (said.why or ("ambiguous",))[0].partition(":")[0]}.get(
+        said.decision, said.decision
+    )
     return f"{words}, saturated" if said.quality.saturated else words
-
-
-def is_right(exposure: Exposure, said: Record) -> bool:
-    """Whether the answer is what it should be: a name, "one of" names with it among them, "unknown", a doubt, or a fault."""
-    if exposure.kind == "broken" or isinstance(said, FaultRecord):
-        return exposure.kind == "broken" and isinstance(said, FaultRecord)
-    if exposure.kind == "stranger":
-        return said.decision == "unknown"
-    named = said.decision == "match" and said.matches[0].label == exposure.label
-    among = said.decision == "ambiguous" and exposure.label in (said.why[0] if said.why else "")
-    return (named or among) and (exposure.kind != "saturated" or said.quality.saturated is True)

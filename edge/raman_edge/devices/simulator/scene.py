@@ -84,7 +84,7 @@ class Scene:
         """nm, of the pixel counted as the page's polynomial does: what the device tells."""
         self.default_s = EXPOSURE_S if facts is None else facts.default / {"us": 1e6, "ms": 1e3, "s": 1.0}[facts.unit]
         """Exposure until it is told another, s."""
-        self._conditions = conditions
+        self._conditions, self._spikes = conditions, 0
         laser_nm = profile.laser.wavelength_nm if profile.laser else profile.simulator.laser_nm
         self._shift = 1e7 / laser_nm - 1e7 / self._nominal_nm() - axis_error_cm
         self._nm = 1e7 / (1e7 / laser_nm - self._shift)
@@ -106,11 +106,16 @@ class Scene:
         self.laser = on
         self._means.clear()
 
+    def strike(self) -> None:
+        """Let a cosmic particle strike in the next exposure, besides those that come by chance."""
+        self._spikes += 1
+
     def expose(self, exposure_s: float, averages: int, rng: Generator, *, lit: bool) -> NDArray[np.int64]:
         """Return the sum of ``averages`` exposures, whole counts, (pixels,): ``lit`` is whether the laser's light comes in."""
         mean, deviation = self._expected(exposure_s, lit=lit)
         seen = averages * mean + (averages**0.5 * deviation) * rng.standard_normal(mean.size)
-        for _ in range(rng.poisson(self._conditions.spikes_per_s * exposure_s * averages)):
+        spikes, self._spikes = self._spikes, 0
+        for _ in range(spikes + rng.poisson(self._conditions.spikes_per_s * exposure_s * averages)):
             place = int(rng.integers(mean.size))
             seen[place : place + int(rng.integers(1, 3))] += rng.uniform(0.2, 1.5) * self.saturation
         counts: NDArray[np.int64] = np.clip(np.rint(seen), 0, averages * self.saturation).astype(np.int64)
