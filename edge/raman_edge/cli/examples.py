@@ -83,7 +83,7 @@ USE = {
     "raman-edge demo": Page(
         (
             ("raman-edge demo", "on a terminal: live; needs no instrument and leaves nothing behind"),
-            ("raman-edge demo --seconds 10 --svg screen.svg", "ten seconds, and a picture of the last screen"),
+            ("raman-edge demo --seconds 10 --svg screen.svg", "in ten seconds, and a picture of the screen"),
         ),
     ),
     "raman-edge report": Page(

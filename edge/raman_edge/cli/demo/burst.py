@@ -48,8 +48,7 @@ class Burst:
 
     def __enter__(self) -> Self:
         try:
-            for exposure in self._plan[: len(self._plan) // 2]:
-                self._drop(exposure)
+            self._drop_all(self._plan[: len(self._plan) // 2])
         except OSError as error:
             raise self._told(error) from error
         self._thread.start()
@@ -63,10 +62,7 @@ class Burst:
 
     def _run(self) -> None:
         try:
-            for exposure in self._plan[len(self._plan) // 2 :]:
-                if self._is_over:
-                    return
-                self._drop(exposure)
+            self._drop_all(self._plan[len(self._plan) // 2 :])
             self._wait()
         except OSError as error:
             self._failure = error
@@ -76,6 +72,12 @@ class Burst:
     @property
     def _is_over(self) -> bool:
         return self._stop.is_set() or self.over.is_set()
+
+    def _drop_all(self, exposures: Sequence[Exposure]) -> None:
+        for exposure in exposures:
+            if self._is_over:
+                return
+            self._drop(exposure)
 
     def _drop(self, exposure: Exposure) -> None:
         """Write one file, by turns as careful and as slow software does."""

@@ -40,6 +40,8 @@ SHARE = 0.56
 """Of the width, for what happened; the answer has the rest."""
 TIME = 10
 """Cells of the time."""
+LISTED = 8
+"""Files that have a line of their own, of those whose answer is not the right one; all are counted."""
 NARROW = 100
 """Columns below which it is left out."""
 CAVEAT = (
@@ -103,7 +105,7 @@ def _ms(said: Record | None) -> float | None:
 
 
 def of_burst(rows: Sequence[Compared]) -> list[Line]:
-    """Return one line for the burst, and one for each file whose answer is not the right one."""
+    """Return one line for the burst, and one for each of the first files whose answer is not the right one."""
     if not rows:
         return []
     counts = Counter(row.judgement for row in rows)
@@ -115,7 +117,8 @@ def of_burst(rows: Sequence[Compared]) -> list[Line]:
     verdict: Judgement = "missing" if counts["missing"] else "wrong" if counts["wrong"] else "right"
     first = Line(f"{len(rows)} files in a burst, one of them broken", words, verdict, median(times) if times else None)
     others = [row for row in rows if row.judgement != "right"]
-    return [first, *(Line(f"  {row.exposure.name}: {described(row.exposure)}", row.answer, row.judgement, row.ms) for row in others)]
+    shown = others[:LISTED]
+    return [first, *(Line(f"  {row.exposure.name}: {described(row.exposure)}", row.answer, row.judgement, row.ms) for row in shown)]
 
 
 def print_summary(lines: Sequence[Line], proof: Proof, seconds: float, *, to_stdout: bool) -> None:
