@@ -14,6 +14,7 @@ from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.port import Clock
 from raman_edge.devices.profile import Dark, Laser
 from raman_edge.devices.session import SerialSpectrometer, spectrometer
+from raman_edge.devices.session.lights import Lights
 from raman_edge.devices.session.spectrometer import World
 from raman_edge.errors import ConfigError, SourceError
 from raman_edge.spectrum import Fault
@@ -259,3 +260,37 @@ def test_a_laser_that_went_off_by_itself_is_switched_on_again(tmp_path: Path) ->
         away[0] = 61.0
         exposed(device)
     assert switched(talker) == [OFF, ON, b"S", b"S", ON, b"S", OFF]
+
+
+class Told:
+    """A wire that writes down what it is used for."""
+
+    def __init__(self) -> None:
+        self.profile, self.port, self.idle_s = LASER, self, 0.0
+        self.said: list[str] = []
+
+    def ask(self, name: str) -> bytes:
+        """Take a request that is answered."""
+        self.said.append(name)
+        return b""
+
+    def write(self, _: bytes) -> None:
+        """Take bytes that nobody waits for the answer to."""
+        self.said.append("cut")
+
+    def quiet(self) -> None:
+        """Wait for what is on its way."""
+        self.said.append("quiet")
+
+
+def test_an_answer_that_nobody_waited_for_is_out_of_the_way_first() -> None:
+    """What answers the laser's cut is waited for before anything else is asked, or it would be taken for bytes of a spectrum."""
+    told = Told()
+    lights = Lights(told, armed=True)  # type: ignore[arg-type]  # as much of a wire as it needs
+    lights.apply()
+    lights.lit = False
+    lights.cut()
+    lights.apply()
+    lights.lit = True
+    lights.apply()
+    assert told.said == ["laser_on", "cut", "quiet", "laser_off", "laser_on"]

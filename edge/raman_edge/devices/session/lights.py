@@ -34,6 +34,8 @@ class Lights:
         self.laser: bool | None = None if self._commands.laser_off is None else False
         """Whether the laser is on, as far as was told; None where this link does not control it."""
         self._shut = False
+        self._unheard = False
+        """Whether an answer is on its way that nobody waited for."""
 
     @property
     def able(self) -> bool:
@@ -77,6 +79,7 @@ class Lights:
         """Have the laser off at once, while a spectrum is on its way: the answer is left to :meth:`apply`. Raises :class:`SourceLost`."""
         if self.laser and not self._laser_wanted:
             self._wire.port.write(requests.request(self._wire.profile, "laser_off"))
+            self._unheard = True
 
     def leave(self) -> None:
         """Laser off and shutter open, as far as the line still carries it."""
@@ -88,6 +91,9 @@ class Lights:
                 self._shut = False
 
     def _switch(self, *, on: bool) -> Trouble | None:
+        if self._unheard:
+            self._wire.quiet()
+            self._unheard = False
         self.laser = self.laser or on  # until it says otherwise, a laser that was told anything may be on
         said = self._wire.ask("laser_on" if on else "laser_off")
         if isinstance(said, Trouble):
