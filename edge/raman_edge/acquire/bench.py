@@ -109,6 +109,10 @@ class Bench:
         """End soon, as ``stop`` does."""
         self._wishes.end()
 
+    def last(self) -> None:
+        """End once there is a spectrum for every trigger."""
+        self._wishes.last()
+
     @property
     def progress(self) -> Progress:
         """What it is at; may be read by any thread."""

@@ -15,7 +15,7 @@ class Wishes:
         self._dark = False
         self._exposure_s: float | None = None
         self.paused = False
-        self.ended = False
+        self._ended = self._last = False
 
     def trigger(self) -> None:
         """Want one more spectrum, or say that what was asked for is done."""
@@ -40,8 +40,18 @@ class Wishes:
 
     def end(self) -> None:
         """Want the end."""
-        self.ended = True
+        self._ended = True
         self._news.set()
+
+    def last(self) -> None:
+        """Want the end once every trigger is used up."""
+        self._last = True
+        self._news.set()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end is wanted now."""
+        return self._ended or (self._last and not self.triggered)
 
     @property
     def pending(self) -> bool:

@@ -137,10 +137,10 @@ class Measuring:
 
 
 def _each_line(bench: Bench) -> None:
-    """Take one spectrum for each line of standard input, and end with it."""
+    """Take one spectrum for each line of standard input, and end with the last of them."""
     for _ in sys.stdin or ():
         bench.trigger()
-    bench.end()
+    bench.last()
 
 
 def summary(tally: Counter[str], journal: Journal, spectrometer: Spectrometer) -> str:

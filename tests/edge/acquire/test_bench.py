@@ -181,6 +181,15 @@ def test_nothing_is_measured_until_it_is_triggered() -> None:
     assert fake.status.counters.frames == 6
 
 
+def test_the_last_trigger_is_answered_before_the_end() -> None:
+    """Told that no trigger follows, it gives a spectrum for each that waits, and ends."""
+    bench = Bench(Fake(), Plan(mode="trigger", averages=2))
+    for _ in range(3):
+        bench.trigger()
+    bench.last()
+    assert len([value for value in bench if value is not None]) == 3
+
+
 def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
     """Before each triggered spectrum the instrument is told that light is wanted from now on: one that sends by itself drops the rest."""
     fake = Fake()
