@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.devices.exposure import Exposure, Instrument
 
-FROM_INSTRUMENT, FROM_OPTION = "instrument", "option"
+FROM_INSTRUMENT, FROM_OPTION, FROM_CALIBRATION = "instrument", "option", "calibration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,9 @@ class Reduction:
         instrument = last.instrument
         mean = average.mean(exposures)
         found = corrected(mean, instrument, dark)
-        laser_nm = self.laser_nm or instrument.laser_nm
-        meta = _meta(exposures, found, mean.spikes) | self._laser_said(laser_nm)
+        laser_nm, told_by = self._laser(instrument)
+        said = {} if laser_nm is None else {"laser_nm": f"{laser_nm:.10g}", "laser_from": told_by}
+        meta = _meta(exposures, found, mean.spikes) | said
         axis = self._own_axis(found, instrument, laser_nm)
         if axis is None:
             axis, meta = axes.numbers(found.pixels, instrument), meta | {PIXELS: "counted by the instrument"}
@@ -100,10 +101,13 @@ class Reduction:
             self.calibration.require_instrument(serial)
         return self.calibration.apply(made, last.taken_at)
 
-    def _laser_said(self, laser_nm: float | None) -> dict[str, str]:
-        if laser_nm is None:
-            return {}
-        return {"laser_nm": f"{laser_nm:.10g}", "laser_from": FROM_INSTRUMENT if self.laser_nm is None else FROM_OPTION}
+    def _laser(self, instrument: Instrument) -> tuple[float | None, str]:
+        """Return what excites, nm, and who says so: the user, the instrument, or whoever calibrated an axis that was made with it."""
+        if self.laser_nm is not None:
+            return self.laser_nm, FROM_OPTION
+        if instrument.laser_nm is None and self.calibration is not None and self.calibration.unit == "shift":
+            return self.calibration.own_laser_nm, FROM_CALIBRATION
+        return instrument.laser_nm, FROM_INSTRUMENT
 
 
 def digest(exposures: Sequence[Exposure], dark: Dark | None) -> str:

@@ -17,7 +17,7 @@ from raman_edge.calibration.calibration import Calibration, Line
 from raman_edge.calibration.scale import Scale
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.profile import Sensor
-from raman_edge.errors import CalibrationError, ConfigError, SpectrumError
+from raman_edge.errors import CalibrationError, ConfigError
 from raman_edge.spectrum import PIXELS as IN_PIXELS
 from spectrometers import BEGAN, COEFFICIENTS, COVERED, INSTRUMENT, LASER_NM, PIXELS, Fake, exposure
 
@@ -81,13 +81,13 @@ def test_an_axis_that_falls_is_turned_round_with_its_counts() -> None:
 @pytest.mark.parametrize("coefficients", [(800.0, 1.0, -0.1), (float("nan"), 1.0), (-100.0, 0.1), (800.0, 0.0)])
 def test_wavelengths_that_do_not_run_one_way_are_refused(coefficients: tuple[float, ...]) -> None:
     """Coefficients that give no axis are refused with their values."""
-    with pytest.raises(SpectrumError, match="wavelength coefficients"):
+    with pytest.raises(ConfigError, match="wavelength coefficients"):
         SERIAL.spectrum([shot(instrument=spectrometers.instrument(coefficients=coefficients))])
 
 
 def test_a_laser_that_cannot_be_is_asked_about() -> None:
-    """Where the whole detector lies on the laser's other side, the laser's wavelength is doubted."""
-    with pytest.raises(SpectrumError, match="is the laser's wavelength right"):
+    """Where the whole detector lies on the laser's other side, the laser's wavelength is doubted: no exposure will ever give a spectrum."""
+    with pytest.raises(ConfigError, match="is the laser's wavelength right"):
         Reduction(laser_nm=1064.0).spectrum([shot()])
 
 
@@ -105,6 +105,16 @@ def test_an_axis_that_nobody_knows_ends_the_run(changes: dict[str, object], said
     """Without wavelengths or without a laser nothing can be named: that is no fault of an exposure, and says what to do."""
     with pytest.raises(ConfigError, match=said):
         SERIAL.spectrum([shot(instrument=spectrometers.instrument(**changes))])
+
+
+def test_a_calibration_knows_the_laser_of_its_axis() -> None:
+    """Where neither user nor instrument says which laser it is, it is the one with which the axis was calibrated, as the meta says."""
+    shift, nobody = calibration("shift"), spectrometers.instrument(laser_nm=None)
+    made = Reduction(calibration=shift).spectrum([shot(instrument=nobody)])
+    assert made.meta["laser_from"] == "calibration"
+    assert np.array_equal(made.axis.shift, Reduction(calibration=shift).spectrum([shot()]).axis.shift)
+    with pytest.raises(ConfigError, match="which laser it has"):
+        SERIAL.spectrum([shot(instrument=nobody)])
 
 
 def test_whoever_calibrates_gets_the_pixels() -> None:
