@@ -12,6 +12,7 @@ import command
 from raman_edge.journal import Journal
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from pathlib import Path
     from typing import Self
@@ -24,7 +25,11 @@ class Watch:
 
     def __init__(self, folder: Path, model: Path, *more: str | Path, journal: Path | None = None) -> None:
         self.journal = journal or folder.parent / "journal.sqlite3"
-        self.process = command.start("watch", folder, "--model", model, "--journal", self.journal, *more)
+        self._read(command.start("watch", folder, "--model", model, "--journal", self.journal, *more))
+
+    def _read(self, process: subprocess.Popen[bytes]) -> None:
+        """Read what a process writes, as it comes."""
+        self.process = process
         self.lines: list[dict[str, object]] = []
         self.said = b""
         self._readers = [threading.Thread(target=target) for target in (self._read_lines, self._read_notes)]
@@ -91,6 +96,18 @@ class Watch:
     def stop(self) -> int:
         """Ask it to end, and return its exit code."""
         return self.end(signal.SIGTERM)
+
+
+class Serial(Watch):
+    """A running ``raman-edge serial``."""
+
+    def __init__(self, port: str, *more: str | Path, journal: Path, calibrations: Path) -> None:
+        self.journal = journal
+        self._read(
+            command.start(
+                "serial", port, "--journal", journal, "--no-own", "--laser", "785", *more, RAMAN_EDGE_CALIBRATIONS=str(calibrations)
+            )
+        )
 
 
 def journaled(path: Path) -> list[dict[str, object]]:
