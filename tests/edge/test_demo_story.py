@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import build
 import pytest
 from raman_edge.cli.demo import acts, instrument, judging, summary
-from raman_edge.cli.demo.acts import Act
 from raman_edge.cli.demo.calibrated import Calibrated
 from raman_edge.cli.demo.proof import Link, Proof
 from raman_edge.cli.demo.story import Played
-from raman_edge.devices.exposure import Counters
+from raman_edge.devices.exposure import Counters, Exposure
 from raman_edge.errors import SourceUnavailable
 from raman_edge.library import Library
 from raman_edge.pipeline import Timing
@@ -53,7 +52,8 @@ def played(right: Right, *records: Record, sample: str = "Quartz", mishap: Misha
     """One act with these records."""
     act = replace(acts.acts(LIBRARY)[0], right=right, sample=sample, mishap=mishap)
     results = sum(isinstance(record, Result) for record in records)
-    return Played(act, records, exposures, spikes, results)
+    faults = sum(isinstance(record, FaultRecord) for record in records)
+    return Played(act, records, exposures + 1 + faults, 1, exposures, faults, spikes, results)
 
 
 AMONG = said("ambiguous", why=("one of Calcite, Quartz: together 90%",))
@@ -127,7 +127,7 @@ def proven(of: Link, *, dropped: int = 1, filed: int = 1, rows: int = 2, wrong: 
     return Proof(link=of, dropped=dropped, filed=filed, rows=rows, expected=2, head="ab" * 16, wrong=wrong, early=early)
 
 
-WHOLE = link(played("name", said("match")), sent=3, stale=1, bad=1)
+WHOLE = link(played("name", FAULT, said("match")), sent=3, stale=1)
 
 
 def test_every_exposure_is_accounted_for() -> None:
@@ -137,6 +137,15 @@ def test_every_exposure_is_accounted_for() -> None:
     assert (
         "3 exposures sent = 1 in 1 spectra + 1 still of the exposure before + 1 broken and told." in summary.proved(proven(WHOLE), 1.0)[0]
     )
+
+
+def test_a_fault_accounts_for_one_exposure_and_for_none_where_none_was_sent() -> None:
+    """Two exposures that gave nothing need two faults; a cable that was pulled between two exposures is a fault and none of them."""
+    one = played("name", FAULT, said("match"))
+    assert link(replace(one, sent=4), sent=4, stale=1).lost == 1
+    assert link(replace(one, sent=4, faults=2), sent=4, stale=1).lost == 0
+    assert link(replace(one, sent=2), sent=2, stale=1).told == 0
+    assert link(replace(one, sent=2), one, sent=6, stale=2).lost == 1
 
 
 def test_a_search_may_take_more_exposures_than_its_spectrum_has() -> None:
@@ -192,20 +201,29 @@ def test_what_was_told_stands_beside_the_answer() -> None:
 
 
 def test_without_pseudo_terminals_it_is_told_over_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the system gives no pseudo-terminal the same instrument answers on a TCP port, and comes back after its cable was out."""
+    """Where the system gives no pseudo-terminal the same instrument answers on a TCP port."""
 
     def none() -> TcpAt:
         msg = "no pseudo-terminal is left"
         raise SourceUnavailable(msg)
 
     monkeypatch.setattr(instrument, "PtyAt", none)
-    cable = Act("", "Quartz", "name", acts.acts(LIBRARY)[0].plan, "unplug")
     with instrument.connected(LIBRARY, threading.Event(), pacing=False) as connected:
         assert connected.simulated.port.startswith("socket://")
+        connected.prepare(acts.acts(LIBRARY)[0])
+        while (got := connected.spectrometer.expose()) is None:
+            pass
+        assert isinstance(got, Exposure)
+
+
+def test_a_cable_that_nobody_needs_any_more_is_put_in_again() -> None:
+    """An act that is over before its time leaves the instrument connected for the next one."""
+    over = threading.Event()
+    over.set()
+    cable = next(act for act in acts.acts(LIBRARY) if act.mishap == "unplug")
+    with instrument.connected(LIBRARY, threading.Event(), pacing=False) as connected:
         connected.prepare(cable)
-        over = threading.Event()
-        over.set()
         connected.plug_in_again(over, 60.0)
-        while not hasattr(got := connected.spectrometer.expose(), "frame"):
-            assert got is None or "is gone" in got.why or "cannot" in got.why
+        while not isinstance(connected.spectrometer.expose(), Exposure):
+            pass
         assert connected.spectrometer.status.counters.reconnects == 1

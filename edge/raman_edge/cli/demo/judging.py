@@ -51,15 +51,10 @@ def last(said: Sequence[Record]) -> Result | None:
     return next((record for record in reversed(said) if isinstance(record, Result)), None)
 
 
-def faults(said: Sequence[Record]) -> int:
-    """Return how many records are faults."""
-    return sum(isinstance(record, FaultRecord) for record in said)
-
-
 def _is_told(one: Played) -> bool:
     """Whether what went wrong was noticed: a spike left out, a damaged frame or a cable told as a fault."""
     mishap = one.act.mishap
-    return not mishap or (one.spikes if mishap == "spike" else faults(one.said)) > 0
+    return not mishap or (one.spikes if mishap == "spike" else one.faults) > 0
 
 
 def _named(said: Result, labels: Sequence[str]) -> bool:

@@ -43,15 +43,15 @@ class Link:
         return sum(_besides(one) for one in self.played if not one.act.searches)
 
     @property
-    def broken(self) -> int:
-        """Frames that the link counted as broken or incomplete: each is told as a fault, and none is an answer."""
-        return self.counters.bad + self.counters.timeouts
+    def told(self) -> int:
+        """Exposures of which came a fault and no spectrum: broken frames, and those that a link that was lost cut off."""
+        return sum(min(one.faults, max(0, one.sent - one.stale - one.exposures)) for one in self.played)
 
     @property
     def lost(self) -> int:
         """Exposures that nobody can account for."""
         known = self.in_spectra + self.searching + self.unfinished
-        return max(0, self.sent - self.broken - self.counters.stale - known)
+        return max(0, self.sent - self.told - self.counters.stale - known)
 
 
 def _besides(one: Played) -> int:

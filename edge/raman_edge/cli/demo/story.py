@@ -22,9 +22,9 @@ from raman_edge.cli.demo.instrument import PROFILE
 from raman_edge.cli.display import Onlooker
 from raman_edge.errors import SpectrumError
 from raman_edge.ingest import follow
-from raman_edge.record import Result
+from raman_edge.record import FaultRecord, Result
 from raman_edge.sources.spectrometer import SpectrometerSource
-from raman_edge.spectrum import Spectrum
+from raman_edge.spectrum import Fault, Spectrum
 from raman_edge.ui.state import Bench as Shown
 
 if TYPE_CHECKING:
@@ -60,8 +60,14 @@ class Played:
     act: Act
     said: tuple[Record, ...]
     """What the journal has of it."""
+    sent: int
+    """Exposures that the instrument says it sent meanwhile."""
+    stale: int
+    """Of those the ones that were still of the exposure before."""
     exposures: int
-    """Good frames that the link handed over meanwhile."""
+    """Of those the good ones, which the link handed over."""
+    faults: int
+    """What broke instead, and was told."""
     spikes: int
     """Values that were left out of averages, as a cosmic particle made them."""
     spectra: int
@@ -100,19 +106,20 @@ class Story:
         self._rest_until(self._began + self._seconds)
 
     def _play(self, act: Act, instrument: Instrument, crew: Crew, share: float) -> Played:
-        frames, newest, spikes = instrument.spectrometer.status.counters.frames, self._journal.newest(), self._witness.spikes
+        newest, spikes, before = self._journal.newest(), self._witness.spikes, _counted(instrument)
         instrument.prepare(act)
-        calibrated, spectra = None, 0
+        calibrated, spectra, faults = None, 0, 0
         if act.right == "axis":
-            standard = self._measured(act, instrument)
+            standard, faults = self._measured(act, instrument)
             spectra = int(standard is not None)
             calibrated = None if standard is None else self._calibrate(act, standard)
         else:
             self._identify(act, instrument, crew, share)
         said = tuple(records.decode(row.line) for row in self._journal.after(newest, MOST))
         spectra += sum(isinstance(record, Result) for record in said)
-        handed = instrument.spectrometer.status.counters.frames - frames
-        return Played(act, said, handed, self._witness.spikes - spikes, spectra, calibrated)
+        faults += sum(isinstance(record, FaultRecord) for record in said)
+        sent, stale, good = (after - count for after, count in zip(_counted(instrument), before, strict=True))
+        return Played(act, said, sent, stale, good, faults, self._witness.spikes - spikes, spectra, calibrated)
 
     def _identify(self, act: Act, instrument: Instrument, crew: Crew, share: float) -> None:
         """Measure and answer, as `serial` does."""
@@ -121,12 +128,16 @@ class Story:
         with self._told(instrument, source.bench, act, over, share), source:
             follow(source, crew, self._journal, self._onlooker)
 
-    def _measured(self, act: Act, instrument: Instrument) -> Spectrum | None:
-        """Measure a standard, as `calibrate --port` does; None where it did not come."""
+    def _measured(self, act: Act, instrument: Instrument) -> tuple[Spectrum | None, int]:
+        """Measure a standard, as `calibrate --port` does: the spectrum, None where it did not come, and how often something broke."""
         over = Event()
         bench = Bench(instrument.spectrometer, act.plan, stop=over, note=self._witness.note)
         with self._told(instrument, bench, act, over, 0.0):
-            return next((event for event in bench if isinstance(event, Spectrum)), None)
+            seen = [event for event in bench if event is not None]
+        faults = [event for event in seen if isinstance(event, Fault)]
+        for fault in faults:
+            self._witness.note(fault.why)
+        return next((event for event in seen if isinstance(event, Spectrum)), None), len(faults)
 
     def _calibrate(self, act: Act, seen: Spectrum) -> Calibrated | None:
         """Calibrate by a standard from now on; None where its lines are not found."""
@@ -176,3 +187,9 @@ class Story:
     def _rest_until(self, at: float) -> None:
         """Leave a person the rest of the time to read."""
         self._stop.wait(max(0.0, at - monotonic()))
+
+
+def _counted(instrument: Instrument) -> tuple[int, int, int]:
+    """Return the exposures so far: sent, still of the exposure before, handed over."""
+    counters = instrument.spectrometer.status.counters
+    return instrument.simulated.frames, counters.stale, counters.frames

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SIGNS = {"right": "match", "wrong": "rejected", "open": "ambiguous", "missing": "waiting"}
 """Name of the sign of each judgement."""
+FAULTS = ("fault", "faults")
 SHARE = 0.56
 """Of the width, for what happened; the answer has the rest."""
 TIME = 10
@@ -92,12 +93,12 @@ def of_story(played: Sequence[Played]) -> list[Line]:
 
 def _told(one: Played) -> str:
     """Return what came of an act, in words."""
-    result, faults = judging.last(one.said), judging.faults(one.said)
+    result, faults = judging.last(one.said), one.faults
     words = "nothing" if result is None else _words(result)
     if one.calibrated is not None:
         words = one.calibrated.words
     spikes = f", {one.spikes} spiked values left out" if one.spikes else ""
-    return f"{words}{spikes}{f', {faults} fault told' if faults else ''}"
+    return f"{words}{spikes}{f', {faults} {FAULTS[faults > 1]} told' if faults else ''}"
 
 
 def _ms(said: Record | None) -> float | None:
@@ -154,7 +155,7 @@ def proved(proof: Proof, seconds: float) -> list[str]:
         (link.in_spectra, f"in {link.spectra} spectra"),
         (link.searching, "to find the exposure"),
         (link.counters.stale, "still of the exposure before"),
-        (link.broken, "broken and told"),
+        (link.told, "broken and told"),
         (link.unfinished, "of spectra that were not finished"),
         (link.lost, "on the line when it ended" if proof.early else "LOST"),
     )
