@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from raman_edge import whole
 from raman_edge.errors import LibraryError
 from raman_edge.peaks import Peaks
 
@@ -194,10 +195,9 @@ class Library:
             peak_height=stacked["height"].astype(np.float16),
             peak_width=stacked["width"].astype(np.float16),
         )
-        part = path.with_name(f"{path.name}.part")
         try:
-            part.write_bytes(packed.getbuffer())
-            part.replace(path)
+            with whole.written(path) as file:
+                file.write(packed.getbuffer())
         except OSError as error:
             msg = f"library {str(path)!r} cannot be written: {error.strerror}. Give a place that can be"
             raise LibraryError(msg) from error

@@ -169,7 +169,7 @@ def test_save_replaces_whole_files_only(good: Path) -> None:
     library = make(["a"])
     with pytest.raises(LibraryError, match=r"cannot be written: No such file"):
         library.save(good.parent / "nowhere" / "x.library.npz")
-    blocked = good.with_name(f"{good.name}.part")
+    blocked = good.with_name(f".{good.name}.{os.getpid()}.part")
     blocked.mkdir()
     with pytest.raises(LibraryError, match=r"cannot be written: Is a directory"):
         library.save(good)

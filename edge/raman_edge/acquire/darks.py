@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
 
+from raman_edge import whole
 from raman_edge.acquire import average
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -123,14 +122,8 @@ def write(dark: Dark, path: Path) -> None:
     content = dark._content  # noqa: SLF001 - of this module
     data = msgspec.json.encode(_Stored(_digest(content), content))
     try:
-        handle, beside = tempfile.mkstemp(prefix=".dark-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data + b"\n")
-            Path(beside).replace(path)
-        except OSError:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        with whole.written(path) as file:
+            file.write(data + b"\n")
     except OSError as error:
         msg = f"the dark cannot be written to {str(path)!r}: {error.strerror}; name another place"
         raise ConfigError(msg) from error

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tempfile
 from pathlib import Path
 
 import msgspec
 
+from raman_edge import whole
 from raman_edge.calibration.calibration import Calibration
 from raman_edge.errors import CalibrationError
 
@@ -45,14 +45,8 @@ def write(calibration: Calibration, path: Path) -> None:
     data = msgspec.json.format(msgspec.json.encode(_Stored(calibration.id, calibration)), indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(prefix=".calibration-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data + b"\n")
-            Path(beside).replace(path)
-        except OSError:
-            Path(beside).unlink(missing_ok=True)
-            raise
+        with whole.written(path) as file:
+            file.write(data + b"\n")
     except OSError as error:
         msg = f"the calibration cannot be written to {str(path)!r}: {error.strerror}"
         raise CalibrationError(msg) from error

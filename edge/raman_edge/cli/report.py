@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge import whole
 from raman_edge.cli import options as shared
 from raman_edge.cli.journal import filters
 from raman_edge.cli.output import say, write
@@ -107,15 +106,9 @@ def _at_hand(options: argparse.Namespace, chosen: list[Held]) -> AtHand | None:
 
 def _put(out: Path, parts: Iterable[bytes]) -> int:
     """Write a file that appears when it is whole; return its bytes."""
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            size = sum(file.write(piece) for piece in parts)
-        part.replace(out)
+        with whole.written(out) as file:
+            return sum(file.write(piece) for piece in parts)
     except OSError as error:
         msg = f"{str(out)!r} cannot be written: {error.strerror or error}. Give another place with -o"
         raise OutputError(msg) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
-    return size

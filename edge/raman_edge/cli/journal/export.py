@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from raman_edge import whole
 from raman_edge.cli import options as shared
 from raman_edge.cli.journal import filters
 from raman_edge.cli.output import is_terminal, say, write, write_text
@@ -89,17 +89,12 @@ def _writer(out: Path | None) -> Iterator[Callable[[str], None]]:
     if out is None:
         yield write_text if is_terminal() else lambda line: write(line.encode())
         return
-    part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
+        with whole.written(out) as file:
             yield partial(_put, file)
-        part.replace(out)
     except OSError as error:
         msg = f"{str(out)!r} cannot be written: {error.strerror or error}. Give another place with --out"
         raise OutputError(msg) from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _put(file: IO[bytes], line: str) -> None:
