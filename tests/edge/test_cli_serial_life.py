@@ -52,7 +52,7 @@ def answered(run: Serial) -> list[object]:
     return ids
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_it_in_order(tmp_path: Path, model: Path, number: int, code: int) -> None:
     """Told to stop, it answers what was measured, switches the laser off, says how it went, and ends with the signal's code."""
     with measuring(tmp_path, model, "--arm-laser", "--interval", "0.05", page=str(lit_page.write(tmp_path))) as (run, simulated):

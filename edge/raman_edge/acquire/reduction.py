@@ -11,7 +11,7 @@ import msgspec
 
 from raman_edge.acquire import average, axes
 from raman_edge.acquire.corrections import corrected
-from raman_edge.errors import ConfigError
+from raman_edge.errors import CalibrationError, ConfigError, SpectrumError
 from raman_edge.spectrum import PIXELS, Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -99,7 +99,10 @@ class Reduction:
         serial = last.instrument.serial_number
         if serial is not None:
             self.calibration.require_instrument(serial)
-        return self.calibration.apply(made, last.taken_at)
+        try:
+            return self.calibration.apply(made, last.taken_at)
+        except SpectrumError as error:  # the next spectrum of this instrument fits it no better
+            raise CalibrationError(str(error)) from error
 
     def _laser(self, instrument: Instrument) -> tuple[float | None, str]:
         """Return what excites, nm, and who says so: the user, the instrument, or whoever calibrated an axis that was made with it."""

@@ -1,4 +1,4 @@
-"""A clean stop: the first signal asks, the second one does not; and SIGHUP, which asks a service to read its settings again."""
+"""A clean stop: the first signal asks, the second one does not; and SIGHUP, which may ask a service to read its settings again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Stop:
     """Whether a signal has asked the run to end."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reloads: bool = False) -> None:
+        self._reloads = reloads
         self.event = threading.Event()
         self.reload = threading.Event()
         """Whether settings are to be read again."""
@@ -36,8 +37,8 @@ class Stop:
         _thread.start_new_thread(self.event.set, ())
 
     def hang_up(self, number: int, frame: FrameType | None) -> None:
-        """Handle SIGHUP: of a closed terminal it is the end, of a service manager a wish."""
-        if self._on_terminal:
+        """Handle SIGHUP: of a closed terminal it is the end, of a service manager a wish, where the run can read its settings again."""
+        if self._on_terminal or not self._reloads:
             self(number, frame)
         else:
             _thread.start_new_thread(self.reload.set, ())
@@ -49,13 +50,14 @@ class Stop:
 
 @contextmanager
 def stopping(*, reload: bool = False) -> Iterator[Stop]:
-    """Turn SIGINT and SIGTERM into a request to stop while the block runs; with ``reload``, SIGHUP into one to read settings again.
+    """Turn SIGINT, SIGTERM and SIGHUP into a request to stop while the block runs.
 
-    SIGHUP stays ignored where it was, as `nohup` has it.
+    With ``reload``, a SIGHUP that no closed terminal sends is one to read settings again. It stays ignored where it was, as
+    `nohup` has it.
     """
-    stop = Stop()
+    stop = Stop(reloads=reload)
     before = [(number, signal.signal(number, stop)) for number in SIGNALS]
-    hang_up = getattr(signal, "SIGHUP", None) if reload else None  # Windows has none
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
     if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
         before.append((hang_up, signal.signal(hang_up, stop.hang_up)))
     try:

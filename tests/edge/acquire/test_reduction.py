@@ -117,6 +117,12 @@ def test_a_calibration_knows_the_laser_of_its_axis() -> None:
         SERIAL.spectrum([shot(instrument=nobody)])
 
 
+def test_a_calibration_of_another_laser_ends_the_run() -> None:
+    """No spectrum of an instrument fits a calibration that was made with another laser: that is no fault of one of them."""
+    with pytest.raises(CalibrationError, match="another laser"):
+        Reduction(calibration=calibration("shift"), laser_nm=633.0).spectrum([shot(instrument=spectrometers.instrument(laser_nm=None))])
+
+
 def test_whoever_calibrates_gets_the_pixels() -> None:
     """Without wavelengths the axis is the numbers of the active pixels, and says so."""
     spectrum = Reduction(pixels=True).spectrum([shot(instrument=spectrometers.instrument(coefficients=None, first_pixel=1))])

@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     """Tell the story to its end, and print what happened beside what was answered."""
     seconds, began = _seconds(options), monotonic()
     # A terminal that is closed in the middle leaves nothing behind either.
-    with stopping(reload=True) as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
+    with stopping() as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
 
         naming = Naming.opened(options)
