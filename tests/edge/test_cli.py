@@ -284,6 +284,15 @@ def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: P
     assert said[0].splitlines()[-1] == said[1].splitlines()[-1]
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_nor_where_something_is_opened_before_the_model(tmp_path: Path) -> None:
+    """The limit holds in a command that needs numpy before it comes to its model."""
+    called = [sys.executable, "-c", THREADS, "serial", str(tmp_path / "port"), "--profile", "ocean-sts"]
+    limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
+    said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
+    assert said[0].split()[-1] == said[1].split()[-1]
+
+
 def test_help_imports_nothing_heavy() -> None:
     """Help comes without numpy, onnxruntime or msgspec."""
     done = subprocess.run(

@@ -13,6 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from raman_edge import __version__
+from raman_edge.cli.options import limit_threads
 from raman_edge.cli.output import forget_what_has_gone, say
 from raman_edge.cli.parser import Parser
 from raman_edge.errors import RamanEdgeError
@@ -67,6 +68,8 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         called = next((argument for argument in arguments if not argument.startswith("-")), None)
         options = _parser((called,)).parse_args(arguments)
+        if (threads := getattr(options, "threads", None)) is not None:
+            limit_threads(threads)
         code: int = options.run(options)
     except RamanEdgeError as error:
         for line in error.args:

@@ -21,7 +21,7 @@ JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
 OWN_VARIABLE = "RAMAN_EDGE_LIBRARY"
 DAY_S = 86_400.0
 LASER_NM = (150.0, 2000.0)
-"""As in ``formats.header``, which imports numpy: too early for :func:`_limit_threads`."""
+"""As in ``formats.header``, which imports numpy: too early for :func:`limit_threads`."""
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +125,7 @@ def opened_calibration(options: argparse.Namespace) -> Calibration | None:
     """Open the calibration that the options name, None where they name none; one that has ended is refused."""
     if options.calibration is None:
         return None
-    _limit_threads(options.threads)
+    limit_threads(options.threads)
     from datetime import UTC, datetime  # noqa: PLC0415 - for those who have one
 
     from raman_edge.calibration import store  # noqa: PLC0415
@@ -137,7 +137,7 @@ def opened_calibration(options: argparse.Namespace) -> Calibration | None:
 
 def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
     """Open the model and the library that was exported with it."""
-    _limit_threads(options.threads)
+    limit_threads(options.threads)
     from raman_edge import signature  # noqa: PLC0415 - commands that run no model do not pay for it
     from raman_edge.errors import LibraryError  # noqa: PLC0415
     from raman_edge.library import Library  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
@@ -190,10 +190,11 @@ def default_own_path() -> Path:
     return Path(platformdirs.user_data_dir("raman-edge")) / "own.sqlite3"
 
 
-def _limit_threads(threads: int) -> None:
+def limit_threads(threads: int) -> None:
     """Keep numpy's own threads to as many: spinning ones make the search of a library cost five times the processor time.
 
-    OpenBLAS reads this once, when numpy is first imported.
+    OpenBLAS reads this once, when numpy is first imported: so it is said before a command runs, and again where a file of settings
+    says how many.
     """
     if "numpy" not in sys.modules:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
