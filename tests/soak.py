@@ -29,6 +29,8 @@ from raman_edge.devices.simulator.simulated import Simulated
 if TYPE_CHECKING:
     import subprocess
 
+PAUSED = 40_000
+"""Additions in the yardstick: about a millisecond of one core, after the same pauses."""
 KINDS = ("flip", "drop", "duplicate", "truncate", "silence", "nak", "busy", "late", "unplug:for=0.3")
 """In turn. A stale frame is none of them: nobody can tell it."""
 RATE = 115_200
@@ -51,6 +53,8 @@ class Report:
     """What the link says at its end: frames, broken, late, refused, stale, reconnects."""
     ms: list[float] = field(default_factory=list)
     """Last byte to ranked matches, of each answer."""
+    yardstick_ms: list[float] = field(default_factory=list)
+    """What the same additions took after each answer: how even this machine is."""
     rss_mb: list[float] = field(default_factory=list)
     """Resident memory, a sample for each fiftieth of the run."""
     code: int = 0
@@ -123,6 +127,7 @@ def _measure(count: int, line: tuple[str, ...], calibration: Path, journal: Path
         if record["event"] == "result":
             report.answered += 1
             report.ms.append(record["ms"]["total"])
+            report.yardstick_ms.append(_yardstick_ms())
             if report.answered % max(1, count // 50) == 0:
                 report.rss_mb.append(_rss_mb(process))
     report.code = process.wait()
@@ -133,6 +138,14 @@ def _measure(count: int, line: tuple[str, ...], calibration: Path, journal: Path
     last = (b"".join(errors).strip().splitlines() or [b""])[-1]
     report.counted = {name.decode(): int(number) for number, name in SUMMARY.findall(last)}
     return report
+
+
+def _yardstick_ms() -> float:
+    """Return how long a loop takes that always does the same."""
+    began, total = time.perf_counter(), 0
+    for number in range(PAUSED):
+        total += number
+    return 1e3 * (time.perf_counter() - began)
 
 
 def _rss_mb(process: subprocess.Popen[bytes]) -> float:
@@ -155,8 +168,9 @@ def main() -> int:
     report = soak(options.count, options.profile, paced=options.paced, every=options.every)
     print(f"{options.profile}: {report.sent} spectra sent in {time.monotonic() - began:.0f} s, {report.struck} of them struck by a fault")
     print(f"answered {report.answered} (at least {report.good}), counted {report.counted}, exit code {report.code}")
-    p50, p99 = np.percentile(report.ms, [50, 99])
-    print(f"last byte to ranked matches: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+    for name, ms in (("last byte to ranked matches", report.ms), ("the same loop after each answer", report.yardstick_ms)):
+        p1, p50, p99 = np.percentile(ms, [1, 50, 99])
+        print(f"{name}: p1 {p1:.1f} ms, p50 {p50:.1f} ms, p99 {p99:.1f} ms")
     print(f"memory: {min(report.rss_mb):.0f} to {max(report.rss_mb):.0f} MB, second half {report.growth_mb:+.1f} MB on the first")
     right = report.is_right and report.growth_mb < MOST_MB
     print("right" if right else "WRONG")

@@ -127,7 +127,7 @@ def _compare(prepared: Sequence[_Prepared], model: Model, library: Library) -> l
     started = perf_counter()
     outputs = model.run(np.stack([one.features for one in prepared]))
     similarity = library.search_all(outputs.embedding)
-    class_of = _class_of(library.labels, model.card.labels)
+    class_of = _class_of(library, model)
     share_ms = 1e3 * (perf_counter() - started) / len(prepared)
     rows = zip(prepared, outputs.logits, outputs.embedding, similarity, strict=True)
     return [_Compared(one, logits, embedding, near, class_of, share_ms) for one, logits, embedding, near in rows]
@@ -172,8 +172,8 @@ def _explained(match: Match, found: Peaks, library: Library, covered: tuple[floa
     return verdict.Match(match.label, match.score, match.similarity, peaks.match(found, table, covered))
 
 
-@lru_cache(maxsize=4)
-def _class_of(labels: tuple[str, ...], classes: tuple[str, ...]) -> NDArray[np.intp]:
+@lru_cache(maxsize=2)
+def _class_of(library: Library, model: Model) -> NDArray[np.intp]:
     """Return for each library label which of the network's classes it is, -1 for none."""
-    place = {name: index for index, name in enumerate(classes)}
-    return np.array([place.get(label, -1) for label in labels], dtype=np.intp)
+    place = {name: index for index, name in enumerate(model.card.labels)}
+    return np.array([place.get(label, -1) for label in library.labels], dtype=np.intp)

@@ -38,8 +38,10 @@ class Opened(NamedTuple):
     """What a person should hear: a GPU that was not used, wheels that overwrite each other."""
 
 
-def open_session(data: bytes, threads: int) -> Opened:
+def open_session(data: bytes, threads: int, *, gpu: bool = True) -> Opened:
     """Open a session on the bytes of a model that neither spins idle cores nor reads other files.
+
+    Without ``gpu`` it runs on the processor, also where CUDA is offered.
 
     Raises :class:`ConfigError` without onnxruntime, :class:`ModelError` with what it says where it cannot run the model.
     """
@@ -54,7 +56,7 @@ def open_session(data: bytes, threads: int) -> Opened:
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
     # What it would write on standard error, in colours, is in its exceptions, or said once by us.
     ort.set_default_logger_severity(4)
-    wanted = _providers(ort)
+    wanted = _providers(ort) if gpu else [CPU]
     try:
         # onnxruntime prints its fallbacks; standard output belongs to the records.
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():

@@ -85,7 +85,7 @@ def test_reference_finds_itself() -> None:
     for k, label in enumerate(library.labels):
         found = library.search(library.embedding[k])
         assert library.labels[int(found.argmax())] == label
-        assert found[k] == pytest.approx(1.0, abs=1e-6)
+        assert found[k] == pytest.approx(1.0, abs=2e-6)
         assert np.sort(found)[-2] < 0.95
 
 
@@ -97,7 +97,7 @@ def test_build_sorts_and_keeps_together() -> None:
     assert library.labels == ("a", "b")
     assert library.specimens == ("a1", "a2", "b1", "b2")
     assert library.label_of.tolist() == [0, 0, 1, 1]
-    assert np.array_equal(library.embedding, rows[[1, 3, 0, 2]])
+    assert library.embedding == pytest.approx(rows[[1, 3, 0, 2]], abs=0.005)
     assert [len(table) for table in library.peaks] == [1, 0]
     assert len(library) == 4
 
@@ -105,10 +105,10 @@ def test_build_sorts_and_keeps_together() -> None:
 def test_library_is_read_only() -> None:
     """A library cannot be changed through its arrays, nor through those it was made of."""
     library = make(["a", "b"])
-    for array in (library.embedding, library.label_of):
+    for array in (library.codes, library.embedding, library.label_of):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 0
-    rows = np.eye(2, dtype=np.float32)
+    rows = np.eye(2, dtype=np.int8)
     mine = Library(NETWORK, ("a", "b"), np.arange(2), rows, ("x", "y"), (NO_PEAKS, NO_PEAKS))
     rows[:] = 0
     assert mine.embedding[0, 0] == 1.0
@@ -117,7 +117,7 @@ def test_library_is_read_only() -> None:
 @given(st.integers(1, 12), st.integers(2, 300), st.integers(0, 99))
 @ORDINARY
 def test_library_is_opened_as_it_was_saved(good: Path, count: int, length: int, seed: int) -> None:
-    """What is saved comes back: names exactly, embeddings within half a step of int8, at unit norm."""
+    """What is saved comes back exactly, embeddings at unit norm."""
     saved = make([f"mineral {k % 5}" for k in range(count)], length, seed)
     path = good.with_name("saved.library.npz")
     saved.save(path)
@@ -126,10 +126,7 @@ def test_library_is_opened_as_it_was_saved(good: Path, count: int, length: int, 
     assert opened.label_of.tolist() == saved.label_of.tolist()
     assert opened.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert np.linalg.norm(opened.embedding, axis=1) == pytest.approx(1.0, abs=1e-6)
-    step = np.abs(saved.embedding).max(axis=1, keepdims=True) / 127
-    scaled = opened.embedding * (saved.embedding * opened.embedding).sum(axis=1, keepdims=True)
-    assert (np.abs(scaled - saved.embedding) <= 0.75 * step).all()
-    assert (saved.embedding * opened.embedding).sum(axis=1).min() > 0.999
+    assert np.array_equal(opened.codes, saved.codes)
 
 
 def test_peak_tables_are_opened_as_they_were_saved(good: Path) -> None:
@@ -159,7 +156,7 @@ def test_same_library_is_the_same_file(good: Path) -> None:
 def test_embedding_of_nothing_is_saved(good: Path) -> None:
     """A reference whose embedding is all zeros is stored as that, and is like nothing."""
     path = good.with_name("zero.library.npz")
-    Library(NETWORK, ("a",), np.zeros(1, np.intp), np.zeros((1, 4), np.float32), ("x",), (NO_PEAKS,)).save(path)
+    Library(NETWORK, ("a",), np.zeros(1, np.intp), np.zeros((1, 4), np.int8), ("x",), (NO_PEAKS,)).save(path)
     assert Library.open(path, network=NETWORK).search(np.full(4, 0.5, np.float32)).tolist() == [0.0]
 
 
@@ -219,8 +216,9 @@ def test_query_of_another_length_is_refused(good: Path) -> None:
         ("label_of", np.zeros((6, 1), np.uint32), "label_of has 2 dimensions"),
         ("specimens", np.array(["x"] * 5), "5 references"),
         ("specimens", np.zeros(6), "specimens has 1 dimensions of type float64"),
-        ("embedding", np.zeros(6, np.int8), "embedding has 1 dimensions of type int8, 2 of kind i expected"),
+        ("embedding", np.zeros(6, np.int8), "embedding has 1 dimensions of type int8, 2 of kind i1 expected"),
         ("embedding", np.zeros((6, 2, 2), np.int8), "embedding has 3 dimensions"),
+        ("embedding", np.zeros((6, 8), np.int16), "embedding has 2 dimensions of type int16"),
         ("embedding", np.full((6, 8), np.nan), "embedding has 2 dimensions of type float64"),
         ("embedding", np.zeros((5, 8), np.int8), r"embedding of shape \(5, 8\)"),
         ("embedding", np.zeros((6, 8), [("a", "i1")]), "embedding has 2 dimensions of type"),
@@ -366,7 +364,7 @@ def test_embedding_that_is_not_finite_is_refused(bad: float) -> None:
 def test_library_of_nothing_is_refused() -> None:
     """A library has at least one reference: without one there is nothing to be most like."""
     with pytest.raises(LibraryError, match="every label has one"):
-        Library(NETWORK, (), np.empty(0, np.intp), np.empty((0, 4), np.float32), (), ())
+        Library(NETWORK, (), np.empty(0, np.intp), np.empty((0, 4), np.int8), (), ())
 
 
 def test_label_that_no_record_can_carry_is_refused() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from unittest.mock import Mock
 
 import build
 import numpy as np
@@ -230,7 +231,8 @@ def test_model_that_fails_ends_the_stream(pair: Pair, monkeypatch: pytest.Monkey
 
 def test_classes_are_found_by_name() -> None:
     """A library's label is the network's class of the same name, in whatever order both stand; others have none."""
-    assert pipeline._class_of(("a", "b", "new", "c"), ("c", "a", "unused", "b")).tolist() == [1, 3, -1, 0]
+    library, model = Mock(labels=("a", "b", "new", "c")), Mock(card=Mock(labels=("c", "a", "unused", "b")))
+    assert pipeline._class_of(library, model).tolist() == [1, 3, -1, 0]
 
 
 @given(

@@ -57,7 +57,7 @@ def test_the_edge_finds_what_evaluate_measures(tmp_path: Path) -> None:
     asked = [one for label in labels for one in spectra[label][3:]]
     order = [library.labels.index(label) for label in labels]
     searched = np.stack([library.search(model.run(model.card.recipe.features(one)[None]).embedding[0])[order] for one in asked])
-    assert searched == pytest.approx(measured, abs=1e-5)
+    assert searched == pytest.approx(measured, abs=0.005)  # references are rounded to int8
     top1 = metrics.top(measured, classes[split.test], 1)
     named = [identify(one, model, library).verdict.ranked[0].label for one in asked]
     assert np.mean([name == labels[k] for name, k in zip(named, classes[split.test], strict=True)]) >= top1 > 0.9

@@ -32,6 +32,7 @@ class Naming:
     def opened(cls, options: argparse.Namespace, calibration: Calibration | None = None) -> Naming:
         """Open what the options name; whatever is wrong with it is raised, and nothing is half opened."""
         model, library = shared.opened(options)
+        library.prepare()
         from raman_edge import record  # noqa: PLC0415 - numpy, after its threads were limited
         from raman_edge.crew import Crew, Opening  # noqa: PLC0415 - with it
 

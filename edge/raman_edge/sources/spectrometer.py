@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from queue import Empty, Full, Queue
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from raman_edge.acquire.bench import Bench, silent
 from raman_edge.sources import Batch
+from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from raman_edge.acquire.bench import Note, Prompt
     from raman_edge.acquire.plan import Plan
     from raman_edge.devices.exposure import Spectrometer
-    from raman_edge.spectrum import Fault, Spectrum
+    from raman_edge.spectrum import Spectrum
 
 AHEAD = 2
 """Values that wait for whoever reads; then the instrument waits."""
@@ -53,7 +56,7 @@ class SpectrometerSource:
         self._stop = stop or threading.Event()
         self._note = note
         self.bench = Bench(spectrometer, plan, stop=self._stop, note=note, prompt=prompt)
-        self._waiting: Queue[Spectrum | Fault | _End] = Queue(AHEAD)
+        self._waiting: Queue[tuple[float, Spectrum | Fault | _End]] = Queue(AHEAD)
         self._failure: Exception | None = None
         self._has_ended, self._is_closing, self._dropped = False, False, 0
         self._under_way: list[Spectrum | Fault] = []
@@ -69,7 +72,7 @@ class SpectrometerSource:
         self._thread.join(PATIENCE_S)
         left = len(self._under_way) + self._dropped
         while not self._waiting.empty():
-            left += not isinstance(self._waiting.get_nowait(), _End)
+            left += not isinstance(self._waiting.get_nowait()[1], _End)
         if left:
             self._note(f"{left} spectra or faults were measured and are not answered, because it was stopped")
 
@@ -78,13 +81,14 @@ class SpectrometerSource:
             yield self._batch(again)
         while not self._has_ended:
             try:
-                value = self._waiting.get(timeout=PULSE_S)
+                since, value = self._waiting.get(timeout=PULSE_S)
             except Empty:
                 yield Batch()
                 continue
             if isinstance(value, _End):
                 self._has_ended = True
             else:
+                value = _waited(value, 1e3 * (perf_counter() - since))
                 self._under_way.append(value)
                 yield self._batch(value)
         if self._failure is not None:
@@ -105,11 +109,19 @@ class SpectrometerSource:
 
     def _give(self, value: Spectrum | Fault | _End) -> None:
         """Put a value where it is read from, as soon as there is room or nobody will read any more."""
+        since = perf_counter()
         while True:
             try:
-                self._waiting.put(value, timeout=FULL_S)
+                self._waiting.put((since, value), timeout=FULL_S)
             except Full:
                 if not self._is_closing:
                     continue
                 self._dropped += not isinstance(value, _End)
             return
+
+
+def _waited(value: Spectrum | Fault, ms: float) -> Spectrum | Fault:
+    """Return the value; a spectrum's time from its last byte includes how long it waited for whoever names it."""
+    if isinstance(value, Fault):
+        return value
+    return replace(value, origin=replace(value.origin, read_ms=value.origin.read_ms + ms))
