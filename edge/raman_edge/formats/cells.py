@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MISSING = frozenset({"", "-", "--", "na", "n/a", "#n/a", "nan", "null", "none", "inf", "+inf", "-inf"})
+_LIST = msgspec.json.Decoder(list[float])
 
 
 def is_missing(cell: str) -> bool:
@@ -34,8 +36,22 @@ def are_numbers(cells: Sequence[str]) -> bool:
     return not any("_" in cell for cell in cells)  # Python reads 1_000
 
 
+def plain(text: str, count: int) -> NDArray[np.float64] | None:
+    """Return the numbers in ``text``, parted by commas, (count,); None where they are not so many, or one is not written as in JSON.
+
+    A reader of JSON takes a third of the time of :func:`float` and gives the same numbers, but for the sign of ``-0``.
+    """
+    try:
+        found = _LIST.decode(f"[{text}]")
+    except (msgspec.DecodeError, UnicodeEncodeError):  # half a surrogate pair stands for a byte that is no text
+        return None
+    return np.fromiter(found, np.float64, count) if len(found) == count else None
+
+
 def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
     """Return the cells' numbers, (n,); NaN where there is none."""
+    if (found := plain(",".join(cells), len(cells))) is not None:
+        return found
     try:
         return np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:

@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 MOST_DECIMALS = 9
 BINARY32, BINARY64 = 32, 64
 """Forms beside the numbers of decimals, 0 to :data:`MOST_DECIMALS`: the bits of a float, as a whole number."""
+POWERS = 10.0 ** np.arange(MOST_DECIMALS + 1)[:, np.newaxis]
+FEW = 16
+"""Values, about, by which forms that do not fit are told."""
+MEASURED = 512
+"""Values, about, by which it is told how small differences are."""
 MOST_ORDER = 3
 """Differences of differences of differences; more make noise larger."""
 MOST_VALUES = 2**24
@@ -43,7 +48,8 @@ def pack(values: Array) -> bytes:
     """Return ``values`` (float64, finite, (n,)) as bytes; :func:`unpack` gives every bit of them back."""
     form, whole = _whole(values)
     order, rest = _differenced(whole)
-    split = _smaller(_folded(rest))
+    folded = _folded(rest)
+    split = _split(folded, _noisy_bits(folded))
     return HEADER.pack(form, order, split.bits, split.planes, values.size) + split.data
 
 
@@ -63,11 +69,18 @@ def unpack(data: bytes) -> Array:
 
 def _whole(values: Array) -> tuple[int, Whole]:
     """Return ``values`` as whole numbers, and the form that makes them values again."""
-    few = values[:: max(1, values.size // 16)]
-    for form in (*range(MOST_DECIMALS + 1), BINARY32):
-        if _exact(few, form) is not None and (whole := _exact(values, form)) is not None:
+    few = values[:: max(1, values.size // FEW)]
+    for form in (*_decimals(few), BINARY32):
+        if (whole := _exact(values, form)) is not None:
             return form, whole
     return BINARY64, values.view(np.int64)
+
+
+def _decimals(few: Array) -> list[int]:
+    """Return the numbers of decimals with which a few values are exact."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        exact = (np.rint(few * POWERS) / POWERS == few).all(axis=1)
+    return [int(form) for form in np.flatnonzero(exact)]
 
 
 def _exact(values: Array, form: int) -> Whole | None:
@@ -109,8 +122,8 @@ def _differenced(whole: Whole) -> tuple[int, Whole]:
 
 
 def _bits(whole: Whole) -> float:
-    """Return about how many bits the numbers need."""
-    return float(np.log2(np.abs(whole.astype(np.float64)) + 1.0).sum())
+    """Return about how many bits the numbers need, some of them taken for all."""
+    return float(np.log2(np.abs(whole[:: max(1, whole.size // MEASURED)].astype(np.float64)) + 1.0).sum())
 
 
 def _folded(whole: Whole) -> NDArray[np.uint64]:
@@ -123,10 +136,10 @@ def _unfolded(folded: NDArray[np.uint64]) -> Whole:
     return half ^ -(folded & np.uint64(1)).view(np.int64)
 
 
-def _smaller(folded: NDArray[np.uint64]) -> _Split:
-    """Return the numbers whole, which finds repetition, or split at the noise, whichever is smaller."""
-    apart = max(0, int(np.log2(float(folded.mean()) + 1.0)) - 2)
-    return min((_split(folded, bits) for bits in {0, apart}), key=lambda made: len(made.data))
+def _noisy_bits(folded: NDArray[np.uint64]) -> int:
+    """Return how many of the lowest bits are noise: none where half the numbers are small, as of an even axis."""
+    middle = folded.size // 2
+    return max(0, int(np.log2(float(np.partition(folded, middle)[middle]) + 1.0)) - 2)
 
 
 def _split(folded: NDArray[np.uint64], bits: int) -> _Split:
