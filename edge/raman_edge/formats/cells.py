@@ -48,6 +48,13 @@ def plain(text: str, count: int) -> NDArray[np.float64] | None:
     return np.fromiter(found, np.float64, count) if len(found) == count else None
 
 
+def are_even(text: str, delimiter: str, rows: int, columns: int) -> bool:
+    """Whether each of the ``rows`` lines of ``text`` has ``columns`` cells; the delimiter is an ASCII character."""
+    signs = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
+    signs = signs[(signs == ord(delimiter)) | (signs == ord("\n"))]
+    return signs.size == rows * columns - 1 and bool((np.append(signs, 0).reshape(rows, columns)[:, :-1] == ord(delimiter)).all())
+
+
 def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
     """Return the cells' numbers, (n,); NaN where there is none."""
     if (found := plain(",".join(cells), len(cells))) is not None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from itertools import repeat
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.cells import are_numbers, is_missing, is_number
+from raman_edge.formats.cells import are_even, are_numbers, is_missing, is_number, numbers, plain
 from raman_edge.formats.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 _SAMPLE = 64
 """Rows that are looked at, spread over the table."""
@@ -54,17 +56,22 @@ class Dialect:
                 del cells[-1]
         return cut
 
-    def cut_even(self, block: str, rows: Sequence[str]) -> list[str] | None:
-        """Cut ``rows``, which are the lines of ``block``, all at once; None where one has more or fewer cells than the others."""
+    def read_even(self, block: str, rows: Sequence[str]) -> NDArray[np.float64] | None:
+        """Return the numbers in ``rows``, which are the lines of ``block``, all at once and row by row.
+
+        NaN where a cell has none; None where a row has more or fewer cells than the others.
+        """
         delimiter, columns = self.delimiter, self.columns
         if self.decimal == ",":
             block = block.replace(",", ".")
         if delimiter is None:
             cells = block.split()
-            return cells if len(cells) == columns * len(rows) and all(len(row.split()) == columns for row in rows) else None
-        if {*map(str.count, rows, repeat(delimiter))} != {columns - 1}:
+            return numbers(cells) if len(cells) == columns * len(rows) and all(len(row.split()) == columns for row in rows) else None
+        if not are_even(block[:-1], delimiter, len(rows), columns):
             return None
-        return block[:-1].replace("\n", delimiter).split(delimiter)
+        text = block[:-1].replace("\n", delimiter)
+        found = plain(text.replace(delimiter, ","), len(rows) * columns)
+        return numbers(text.split(delimiter)) if found is None else found
 
 
 def detect(rows: Sequence[str], first_line: int) -> Dialect:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from raman_edge.errors import FormatError
-from raman_edge.formats.cells import numbers, plain
+from raman_edge.formats.cells import are_even, numbers, plain
 from raman_edge.formats.columns import Role
 from raman_edge.formats.header import Facts, positive
 from raman_edge.formats.shift import to_shift
@@ -23,6 +21,7 @@ from raman_edge.spectrum import OTHER_METHOD
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import Document
@@ -78,19 +77,12 @@ class Rruff:
 def _columns(rows: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return what stands before and after the first comma of every row."""
     text = "\n".join(rows)
-    if _are_pairs(text, len(rows)):
+    if are_even(text, ",", len(rows), 2):
         both = plain(text.replace("\n", ","), 2 * len(rows))
         both = numbers(text.replace("\n", ",").split(",")) if both is None else both
         return both[::2], both[1::2]
     cut = [row.partition(",") for row in rows if row and not row.isspace()]
     return numbers([row[0] for row in cut]), numbers([row[2] for row in cut])
-
-
-def _are_pairs(text: str, count: int) -> bool:
-    """Whether each of ``count`` lines has one comma."""
-    signs = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    signs = signs[(signs == ord(",")) | (signs == ord("\n"))]
-    return signs.size == 2 * count - 1 and bool((signs[::2] == ord(",")).all())
 
 
 def _header(lines: Sequence[str]) -> dict[str, str]:

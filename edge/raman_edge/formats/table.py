@@ -49,30 +49,30 @@ _BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Rows of numbers, cut into cells, and the lines above them."""
+    """Rows of numbers, and the lines above them."""
 
     above: list[str]
     """The lines above the first row, without quotes."""
-    cells: list[str]
-    """Row by row, with a decimal point; a row that did not fit has empty ones."""
+    values: NDArray[np.float64]
+    """Row by row, (rows * columns,); NaN where a cell has no number, and in a row that did not fit."""
+    first_row: list[str]
+    """Its cells, with a decimal point."""
     dialect: Dialect
     first_line: int
     """Line number of the first row, from 1."""
     last_line: int
 
+    def __post_init__(self) -> None:
+        self.values.setflags(write=False)  # columns are views of it
+
     def column(self, index: int) -> NDArray[np.float64]:
         """Return one column, (rows,); NaN where the cell is empty or no number."""
-        return numbers(self.cells[index :: self.dialect.columns])
+        return self.values[index :: self.dialect.columns]
 
     @property
     def size(self) -> int:
         """How many rows there are."""
-        return len(self.cells) // self.dialect.columns
-
-    @property
-    def first_row(self) -> list[str]:
-        """The first row's cells."""
-        return self.cells[: self.dialect.columns]
+        return self.values.size // self.dialect.columns
 
     @contextmanager
     def placed(self) -> Iterator[None]:
@@ -105,10 +105,11 @@ def even_table(text: str) -> Table | None:
     if not MANY_ROWS <= len(rows) <= MAX_ROWS or max(map(len, rows)) > MAX_LINE:
         return None
     dialect = detect(rows, len(above) + 1)
-    cells = dialect.cut_even(block, rows) if len(rows) * dialect.columns <= MAX_CELLS and dialect.columns <= MAX_COLUMNS else None
-    if cells is None or _are_column_numbers(cells[: dialect.columns], cells[dialect.columns : 2 * dialect.columns]):
+    first, second = dialect.cut(rows[:2])
+    if len(rows) * dialect.columns > MAX_CELLS or dialect.columns > MAX_COLUMNS or _are_column_numbers(first, second):
         return None
-    return Table(above, cells, dialect, len(above) + 1, len(above) + len(rows))
+    values = dialect.read_even(block, rows)
+    return None if values is None else Table(above, values, first, dialect, len(above) + 1, len(above) + len(rows))
 
 
 def _only_block(text: str) -> slice | None:
@@ -220,7 +221,7 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
     for k in misfits:
         cut[k] = [""] * dialect.columns
     cells = [cell for row in cut[start:stop] for cell in row]
-    return Table(list(lines[: run[start]]), cells, dialect, run[start] + 1, run[stop - 1] + 1)
+    return Table(list(lines[: run[start]]), numbers(cells), cut[start], dialect, run[start] + 1, run[stop - 1] + 1)
 
 
 def _are_column_numbers(first: list[str], second: list[str]) -> bool:

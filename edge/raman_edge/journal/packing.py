@@ -139,7 +139,7 @@ def _unfolded(folded: NDArray[np.uint64]) -> Whole:
 def _noisy_bits(folded: NDArray[np.uint64]) -> int:
     """Return how many of the lowest bits are noise: none where half the numbers are small, as of an even axis."""
     middle = folded.size // 2
-    return max(0, int(np.log2(float(np.partition(folded, middle)[middle]) + 1.0)) - 2)
+    return max(0, int(np.log2(float(np.partition(folded, middle)[middle]) + 1.0)) - 1)
 
 
 def _split(folded: NDArray[np.uint64], bits: int) -> _Split:
