@@ -148,6 +148,31 @@ def test_mistakes_are_answered(
     assert words in err
 
 
+def test_several_spectra_of_a_standard_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of three noisy exposures calibrates by their mean, and says so; spectra on different axes are refused."""
+    lines = standards.find("polystyrene").lines
+    table = Peaks(np.array(lines), np.linspace(1.0, 0.5, len(lines)), np.full(len(lines), 8.0))
+    seen = [expose(AXIS, table, Conditions(), np.random.default_rng(seed), Origin("test", "")).counts for seed in range(3)]
+    rows = [f"{shift + OFF:.3f},{','.join(f'{value:.1f}' for value in counts)}" for shift, *counts in zip(AXIS.shift, *seen, strict=True)]
+    file, mean = tmp_path / "three.csv", tmp_path / "mean.csv"
+    file.write_text("Laser wavelength (nm): 785\nRaman shift (cm-1),a,b,c\n" + "\n".join(rows) + "\n")
+    averaged = (f"{shift + OFF:.3f},{value:.4f}" for shift, value in zip(AXIS.shift, np.mean(np.round(seen, 1), axis=0), strict=True))
+    mean.write_text("Laser wavelength (nm): 785\nRaman shift (cm-1),counts\n" + "\n".join(averaged) + "\n")
+    arguments = ("--standard", "polystyrene", "--instrument", "SN-1")
+    code, (three,), err = run(capsys, "calibrate", str(file), *arguments)
+    assert (code, "holds 3 spectra" in err) == (0, True)
+    _, (one,), err = run(capsys, "calibrate", str(mean), *arguments)
+    assert "spectra" not in err
+    assert three["scale"]["coefficients"] == pytest.approx(one["scale"]["coefficients"], abs=1e-6)  # type: ignore[index]
+
+    (tmp_path / "axes.csv").write_text(
+        "Laser wavelength (nm): 785\nRaman shift (cm-1),a,Raman shift (cm-1),b\n"
+        + "\n".join(f"{shift:.1f},{value:.1f},{shift + 1:.1f},{value:.1f}" for shift, value in zip(AXIS.shift, seen[0], strict=True))
+    )
+    code, _, err = run(capsys, "calibrate", str(tmp_path / "axes.csv"), *arguments)
+    assert (code, "on different axes" in err) == (65, True)
+
+
 def test_unreadable_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is not there, and one that is no spectrum, end with bad data."""
     (tmp_path / "x").write_text("hello")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and the fit takes up its error; by a lamp the axis is told without the laser, and --laser-file tells the laser. "
         "Wavelengths are those in vacuum."
     )
-    parser.add_argument("file", metavar="FILE", nargs="?", help="a spectrum of the standard, or - for standard input")
+    parser.add_argument("file", metavar="FILE", nargs="?", help="a spectrum of the standard, or several, or - for standard input")
     parser.add_argument("--port", metavar="PORT", help="measure it now, with the instrument on this port, instead of reading a file")
     parser.add_argument("--standard", required=True, metavar="NAME", help="what it is of: polystyrene, paracetamol, silicon, neon …")
     parser.add_argument(
@@ -156,8 +157,10 @@ def _measured_now(options: argparse.Namespace, standard: Standard) -> Measured:
 
 
 def _measured(path: str, standard: str, laser_nm: float | None) -> Measured:
-    """Read the one spectrum of a standard that a file holds."""
+    """Read the spectrum of a standard that a file holds; where it holds several, as a recording does, their mean."""
     import sys  # noqa: PLC0415
+
+    import numpy as np  # noqa: PLC0415
 
     from raman_edge.calibration.making import Measured  # noqa: PLC0415 - numpy
     from raman_edge.calibration.standards import find  # noqa: PLC0415
@@ -165,15 +168,23 @@ def _measured(path: str, standard: str, laser_nm: float | None) -> Measured:
     from raman_edge.spectrum import OTHER_METHOD, Fault  # noqa: PLC0415
 
     known = find(standard)
-    given = list(GivenFiles([path], sys.stdin.buffer if sys.stdin else None, laser_nm, pixels=True))
-    if len(given) != 1:
-        msg = f"{path!r} holds {len(given)} spectra; expected one, of {known.title}"
+    spectra = []
+    for event in GivenFiles([path], sys.stdin.buffer if sys.stdin else None, laser_nm, pixels=True):
+        if isinstance(event, Fault):
+            msg = f"{path!r}: {event.why}"
+            raise SpectrumError(msg)
+        spectra.append(event)
+    if not spectra:
+        msg = f"{path!r} holds no spectrum; expected one of {known.title}"
         raise SpectrumError(msg)
-    (event,) = given
-    if isinstance(event, Fault):
-        msg = f"{path!r}: {event.why}"
+    last = spectra[-1]
+    if not all(one.axis.same_as(last.axis) for one in spectra):
+        msg = f"{path!r} holds {len(spectra)} spectra on different axes; expected {known.title} alone, on one axis: export it by itself"
         raise SpectrumError(msg)
-    if other := event.meta.get(OTHER_METHOD):
+    if other := last.meta.get(OTHER_METHOD):
         msg = f"{path!r} says that it holds no Raman spectrum but {other}; expected one of {known.title}"
         raise SpectrumError(msg)
-    return Measured(event, known)
+    if len(spectra) > 1:
+        say(f"{path!r} holds {len(spectra)} spectra: calibrating by their mean, as of {known.title} alone")
+        last = replace(last, counts=np.mean([one.counts for one in spectra], axis=0))
+    return Measured(last, known)
