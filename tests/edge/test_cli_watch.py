@@ -74,22 +74,27 @@ def test_killed_again_and_again_nothing_is_lost_or_doubled(folder: Path, watch: 
 
     writer = threading.Thread(target=write)
     writer.start()
-    shown: list[dict[str, object]] = []
+    runs: list[list[object]] = []
     for _ in range(3):
         running = watch("--stable", "0.2", *to_file)
         running.wait_for(int(rng.integers(1, 7)))
         time.sleep(rng.uniform(0.0, 0.02))
         assert running.end(signal.SIGKILL) == -signal.SIGKILL
-        shown += running.lines
+        runs.append([line["id"] for line in running.lines])
     writer.join()
     last = watch("--once", *to_file)
     assert last.end() == 0
-    shown += last.lines
+    runs.append([line["id"] for line in last.lines])
     records = journaled(last.journal)
     assert len(digests(records)) == len(set(digests(records))) == FILES
-    ids = {record["id"] for record in records}
-    assert {json.loads(line)["id"] for line in kept.read_text().splitlines()} == ids
-    assert {record["id"] for record in shown} <= ids
+    ids = [record["id"] for record in records]
+    assert {json.loads(line)["id"] for line in kept.read_text().splitlines()} == set(ids)
+    place = 0
+    for run in filter(None, runs):  # in the journal's order, without a gap, and the last to its end
+        place = ids.index(run[0], place)
+        assert ids[place : place + len(run)] == run
+        place += len(run)
+    assert not runs[-1] or place == len(ids)
     again = watch("--once")
     assert again.end() == 0
     assert again.lines == []

@@ -162,7 +162,8 @@ def _measured(path: str, standard: str, laser_nm: float | None) -> Measured:
 
     import numpy as np  # noqa: PLC0415
 
-    from raman_edge.calibration.making import Measured  # noqa: PLC0415 - numpy
+    from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - numpy
+    from raman_edge.calibration.making import Measured  # noqa: PLC0415
     from raman_edge.calibration.standards import find  # noqa: PLC0415
     from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
     from raman_edge.spectrum import OTHER_METHOD, Fault  # noqa: PLC0415
@@ -180,6 +181,9 @@ def _measured(path: str, standard: str, laser_nm: float | None) -> Measured:
     last = spectra[-1]
     if not all(one.axis.same_as(last.axis) for one in spectra):
         msg = f"{path!r} holds {len(spectra)} spectra on different axes; expected {known.title} alone, on one axis: export it by itself"
+        raise SpectrumError(msg)
+    if len(serials := {serial_of(one) for one in spectra}) > 1:
+        msg = f"{path!r} holds spectra of {len(serials)} instruments; expected one: calibrate each by a file of its own"
         raise SpectrumError(msg)
     if other := last.meta.get(OTHER_METHOD):
         msg = f"{path!r} says that it holds no Raman spectrum but {other}; expected one of {known.title}"
