@@ -12,9 +12,10 @@ CONFIG := train/raman_train/configs/drcnn-edge.toml
 # The embedded default has seen raw spectra and was measured after 16 epochs.
 EMBEDDED := --set training.epochs=16 --set training.augment.far_shift=0.35 --set training.augment.raw={}
 BENCHMARK := $(BIN)/raman-train benchmark
+RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo test check format man bench benchmark figures default clean
+.PHONY: help demo test check format man bench benchmark table2 figures default clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -46,6 +47,9 @@ runs/rruff.npz: $(VENV)/.dev
 
 runs/rruff-native.npz: $(VENV)/.dev
 	$(BIN)/raman-train import $(DATA)/rruff/excellent_unoriented.zip --out $@
+
+table2: runs/rruff.npz runs/rruff-native.npz  ## train the networks of the paper's Table 2 in hours on two cores; stop it at any time, it goes on (RUNS=DIR keeps the run folders there)
+	nice -n 19 $(BENCHMARK) --table2 --runs $(RUNS) $(if $(BUDGET),--budget $(BUDGET))
 
 benchmark: runs/rruff.npz runs/rruff-native.npz  ## measure what two cores can in hours; goes on where it stopped (BUDGET=30m stops it)
 	$(BENCHMARK) --systems drcnn-edge,cosine,pearson,derivative,root-derivative,knn --datasets dataset_1,dataset_2 --protocols spectrum,sample --seeds 0-4 $(if $(BUDGET),--budget $(BUDGET))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
-from raman_train import device, layout, optimiser
+from raman_train import device, layout, memory, optimiser
 from raman_train.config import DrcnnConfig, TrainingConfig
 from raman_train.models import build
 from torch import nn
@@ -117,12 +119,53 @@ def test_a_gpu_is_tuned_for_the_length_of_a_training() -> None:
         assert settings() == before
 
 
-def test_a_cpu_computes_in_fp32_and_a_gpu_in_bf16() -> None:
-    """The arithmetic of a step follows the device."""
-    assert not torch.is_autocast_enabled("cpu")
-    with device.precision(torch.device("cpu")):
-        assert not torch.is_autocast_enabled("cpu")
-        assert not torch.is_autocast_enabled("cuda")
+@pytest.mark.parametrize("able", [False, True])
+def test_auto_is_bf16_where_the_device_multiplies_it(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a case
+    """A GPU always does, a processor only with an instruction for it; what is asked for by name is taken."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": able}, raising=False)
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert device.arithmetic("auto", cpu) == ("bf16" if able else "fp32")
+    assert device.arithmetic("auto", gpu) == "bf16"
+    assert device.arithmetic("fp32", gpu) == "fp32"
+    assert device.arithmetic("bf16", cpu) == "bf16"
+
+
+def test_a_torch_without_capabilities_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Older releases do not say what the processor can do."""
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert device.arithmetic("auto", torch.device("cpu")) == "fp32"
+
+
+def test_autocast_is_on_in_bf16_alone() -> None:
+    """A product is bf16 inside, and fp32 outside and in fp32."""
+    cpu, ones = torch.device("cpu"), torch.ones(4, 4)
+    for kind, made in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
+        with device.autocast(kind, cpu):  # type: ignore[arg-type]  # a tuple of the two
+            assert (ones @ ones).dtype == made
+    assert (ones @ ones).dtype == torch.float32
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted as Linux does")
+def test_memory_that_was_freed_is_not_asked_for_again() -> None:
+    """Within the block a large array that comes back costs no page faults; after it the memory is given back."""
+    if memory.describe() != "freed memory kept between steps (glibc mallopt)":
+        pytest.skip(f"not glibc's allocator: {memory.describe()}")
+    script = (
+        "import resource, numpy as np\n"
+        "from raman_train import memory\n"
+        "def faults(n):\n"
+        "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "    for _ in range(n): np.ones(16_000_000)\n"
+        "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
+        "plain = faults(3)\n"
+        "with memory.kept():\n"
+        "    faults(1); kept = faults(3)\n"
+        "print(plain, kept, faults(3))\n"
+    )
+    made = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    plain, kept, after = map(int, made.stdout.split())
+    assert kept < 0.05 * plain
+    assert after > 0.5 * plain
 
 
 def test_dropout_goes_on_where_it_stood() -> None:

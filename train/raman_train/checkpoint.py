@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from raman_train.config import Config
+from raman_train.device import Arithmetic
 from raman_train.models import Network, build
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     seconds: float
     device: str
     revision: str
+    precision: Arithmetic = "fp32"
+    """Of the training steps; checkpoints that say nothing were trained in fp32."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)

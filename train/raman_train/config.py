@@ -155,6 +155,9 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rate: Positive = 2e-3
     """Learning rate; the peak, under one-cycle."""
     optimiser: Literal["adam", "adamw-onecycle"] = "adamw-onecycle"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of convolutions and matrix products; ``auto`` is bf16 on CUDA and where the processor multiplies bf16. In no
+    digest: it belongs to the device, like the number of threads."""
     clip_norm: NonNegative = 0.0
     """Largest norm of the gradient of each weight tensor, as Keras' ``clipnorm`` has it; 0 clips nothing."""
     compiled: bool | None = None
@@ -200,8 +203,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def sha256(self) -> str:
-        """Digest of the configuration, as records and cards carry it."""
-        return hashlib.sha256(msgspec.json.encode(self)).hexdigest()
+        """Digest of the configuration but for its arithmetic, as records and cards carry it."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        del fields["training"]["precision"]
+        return hashlib.sha256(msgspec.json.encode(fields)).hexdigest()
 
     @property
     def settings_sha256(self) -> str:

@@ -15,7 +15,7 @@ from torch import nn
 
 from raman_train import checkpoint, layout, optimiser
 from raman_train.augment import Augment
-from raman_train.device import precision, tuned
+from raman_train.device import arithmetic, autocast, tuned
 from raman_train.distributed import ALONE
 from raman_train.state import Moving, Store
 
@@ -27,8 +27,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from raman_train.config import TrainingConfig
+    from raman_train.device import Arithmetic
     from raman_train.distributed import World
     from raman_train.models import Network
+
+
+OUTPUTS_BATCH = 64
+"""Spectra that are asked at once: DRCNN's nine supervised levels of more would take gigabytes."""
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -97,6 +102,7 @@ class _Run:
         self._rows = world.rows(self._batch)
         layout.channels_last(network)
         self._moving = Moving(network, config)
+        self._arithmetic = arithmetic(config.precision, self._moving.device)
         self.history: list[Epoch] = msgspec.json.decode(store.resume(self._moving) or "[]", type=list[Epoch])
         if self._compiles:
             torch.compiler.reset()  # a process may train many networks, and the compiler gives up on the ninth form of one piece of code
@@ -150,7 +156,7 @@ class _Run:
         spectra, classes = self._show(chosen), self._train.classes[chosen[self._rows]]
         for group in moving.optimiser.param_groups:
             group["lr"] = optimiser.rate(step / (self._config.epochs * self._batches), self._config)
-        with precision(moving.device):
+        with autocast(self._arithmetic, moving.device):
             loss = self._loss(spectra, classes)
         moving.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own types
@@ -171,9 +177,9 @@ class _Run:
 
     def _look(self, loss: Tensor, validation: Examples) -> tuple[float, float | None]:
         """Return loss and validation accuracy as numbers: here, once an epoch, the device is waited for."""
-        measured = (
-            _share_right(self._moving.average.network, validation) if len(validation) and self._world.leads else torch.zeros_like(loss)
-        )
+        measured = torch.zeros_like(loss)
+        if len(validation) and self._world.leads:
+            measured = _share_right(self._moving.average.network, validation, self._arithmetic)
         together = self._world.as_first(torch.stack([self._world.mean(loss), measured]))
         known, accuracy = together.tolist()
         return known, round(accuracy, 5) if len(validation) else None
@@ -222,20 +228,21 @@ class _Partners:
 
 
 @torch.no_grad()
-def outputs(network: Network, features: Tensor, batch: int = 256) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def outputs(network: Network, features: Tensor, batch: int = OUTPUTS_BATCH) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return logits (n, classes) and embeddings (n, e) of ``features`` (n, length), in evaluation mode, where the network lies."""
     network.eval()
     device = next(itertools.chain(network.parameters(), network.buffers()), features).device
-    made = [network(part.to(device)) for part in torch.split(features, batch)]
+    with tuned(device):
+        made = [network(part.to(device)) for part in torch.split(features, batch)]
     logits, embeddings = (torch.cat(part).float().cpu().numpy() for part in zip(*made, strict=True))
     return logits, embeddings
 
 
 @torch.no_grad()
-def _share_right(network: Network, examples: Examples, batch: int = 256) -> Tensor:
+def _share_right(network: Network, examples: Examples, kind: Arithmetic, batch: int = OUTPUTS_BATCH) -> Tensor:
     """Return the share of ``examples`` whose class has the highest logit, a number that stays on the device."""
     network.eval()
-    with precision(examples.features.device):
+    with autocast(kind, examples.features.device):
         parts = zip(torch.split(examples.features, batch), torch.split(examples.classes, batch), strict=True)
         right = [(network(spectra)[0].argmax(1) == classes).sum() for spectra, classes in parts]
     return torch.stack(right).sum() / len(examples)

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 WARM_UP = 0.2
 """Share of the steps in which one-cycle's rate rises."""
 ADAM_BETAS = (0.9, 0.999)
+FUSED = ("cuda", "cpu")
+"""Devices with a fused Adam: a tenth of the time of the plain one on a CPU."""
 
 
 def make(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Return the optimiser, on CUDA as one kernel over all weights; vectors (biases, norms, level weights) do not decay."""
-    fused = next(network.parameters()).is_cuda
+    """Return the optimiser, as one kernel over all weights; vectors (biases, norms, level weights) do not decay."""
+    fused = next(network.parameters()).device.type in FUSED
     if config.optimiser == "adam":
         return torch.optim.Adam(network.parameters(), lr=config.rate, betas=ADAM_BETAS, fused=fused)
     matrices = [p for p in network.parameters() if p.ndim > 1]

@@ -19,6 +19,7 @@ from raman_edge.errors import ConfigError
 from raman_train import checkpoint, confidence, distributed, evaluate, figures, loop
 from raman_train.config import Config, DrcnnEdgeConfig
 from raman_train.data import datasets, splits, synthetic
+from raman_train.device import Arithmetic, arithmetic
 from raman_train.models import build
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 REMEMBERED = 2
 """Datasets, and their features, that a sweep of many runs need not read and prepare again; each takes some 100 MB."""
+CONFIG = "config.json"
 SYNTHETIC = "synthetic"
 """The data path that means :mod:`raman_train.data.synthetic`."""
 
@@ -73,6 +75,12 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     epochs: int
     seconds: float
     """Of training alone."""
+    epochs_at_most: int | None = None
+    """What the configuration allows; None in lines that are older than this field."""
+    patience: int | None = None
+    """Epochs without a better validation accuracy after which the training stops; 0 never does."""
+    precision: Arithmetic = "fp32"
+    """Arithmetic of the training steps; lines that say nothing were trained in fp32."""
     device: str
     threads: int
     revision: str
@@ -120,10 +128,12 @@ def fit(config: Config, folder: Path, device: torch.device, tell: Callable[[loop
     """
     with distributed.joined(device) as world:
         if world.leads:
-            folder.mkdir(parents=True, exist_ok=True)
-            _claim(folder, config)
+            _refuse_another(folder, config)
         code = revision()
-        material = prepare(config)
+        material = prepare(config)  # before the folder is claimed: a run without data must not block it
+        if world.leads:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(config)))
         learned, checked = _sides_of_learning(config, material)
         train, held = (_examples(config, material, part, device) for part in (learned, checked))
         torch.manual_seed(config.training.seed)
@@ -143,6 +153,7 @@ def fit(config: Config, folder: Path, device: torch.device, tell: Callable[[loop
                 seconds=round(sum(done.seconds for done in history), 1),
                 device=device_name(device),
                 revision=code,
+                precision=arithmetic(config.training.precision, device) if trainable else "fp32",
             )
             _leave(folder, kept, about, history, material)
     return folder / checkpoint.CHECKPOINT
@@ -211,6 +222,9 @@ def measure(made: checkpoint.Checkpoint, material: Material) -> tuple[Result, ev
         measured=evaluate.more(answers, material.classes, split) | _confidence(answers, material),
         epochs=made.about.epochs,
         seconds=made.about.seconds,
+        epochs_at_most=config.training.epochs if made.about.epochs else None,
+        patience=config.training.patience if made.about.epochs else None,
+        precision=made.about.precision,
         device=made.about.device,
         threads=torch.get_num_threads(),
         revision=made.about.revision,
@@ -272,10 +286,9 @@ def revision() -> str:
     return found.stdout.strip()
 
 
-def _claim(folder: Path, config: Config) -> None:
-    """Refuse to go on in a folder that another configuration started."""
-    file = folder / "config.json"
-    if file.exists() and msgspec.json.decode(file.read_bytes(), type=Config) != config:
+def _refuse_another(folder: Path, config: Config) -> None:
+    """Raise :class:`ConfigError` where ``folder`` holds the run of another configuration."""
+    file = folder / CONFIG
+    if file.exists() and msgspec.json.decode(file.read_bytes(), type=Config).sha256 != config.sha256:
         msg = f"{str(folder)!r} holds a run of another configuration: choose another --out, or remove it"
         raise ConfigError(msg)
-    file.write_bytes(msgspec.json.format(msgspec.json.encode(config)))

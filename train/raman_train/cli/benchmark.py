@@ -30,6 +30,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--runs", type=Path, default=Path("runs/benchmark"), metavar="DIR", help="where the run folders are")
     one.add_argument("--budget", metavar="9m", help="stop in time, such as after 90s, 9m or 2h; the same command goes on")
     one.add_argument("--ray", metavar="ADDRESS", help="run the cells on the Ray cluster there (extra 'cluster'); folders are shared")
+    one.add_argument(
+        "--table2", action="store_true", help="run the paper's own networks in the order of docs/benchmarks, instead of a grid"
+    )
     one.add_argument("--dry-run", action="store_true", help="say what would be run")
     one.add_argument("--table", action="store_true", help="run nothing: print the tables of the results")
     one.add_argument("--write", type=Path, metavar="FILE.md", help="run nothing: put the tables between the markers of a document")
@@ -74,9 +77,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    from raman_train.benchmark import grid, work  # noqa: PLC0415 - torch takes seconds to import
+    from raman_train.benchmark import grid, table2, work  # noqa: PLC0415 - torch takes seconds to import
+    from raman_train.loop import pick_device  # noqa: PLC0415 - same
 
     files = grid.Files(options.data, options.native)
+    if options.table2:
+        capped = pick_device(options.device).type == "cpu"
+        queue = [(cell, table2.configuration(cell, files, capped=capped)) for cell in table2.cells()]
+        return [work.job(cell, config, options.runs, options.device) for cell, config in queue]
     cells = grid.cells(options.systems, options.datasets, options.protocols, grid.seeds(options.seeds))
     return [work.job(cell, grid.configuration(cell, files, options.set), options.runs, options.device) for cell in cells]
 

@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
     chosen = shared.configuration(options)
     if not (options.out / checkpoint.CHECKPOINT).exists():
+        shared.announce(chosen, options.device)
         runs.fit(chosen, options.out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
     made = checkpoint.load(options.out)
     made.network.to(loop.pick_device(options.device))

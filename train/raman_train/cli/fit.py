@@ -22,6 +22,8 @@ def run(options: argparse.Namespace) -> int:
     from raman_train import distributed, loop, runs  # noqa: PLC0415 - torch takes seconds to import
 
     chosen = shared.configuration(options)
+    if distributed.leads():
+        shared.announce(chosen, options.device)
     made = runs.fit(chosen, options.out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
     if distributed.leads():
         print(made)

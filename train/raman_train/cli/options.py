@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ def configuration(options: argparse.Namespace) -> Config:
     from raman_train import config  # noqa: PLC0415 - only what the command needs
 
     return config.read(options.config or config.of_model(options.model), options.set)
+
+
+def announce(config: Config, device: str) -> None:
+    """Write on stderr what is trained, where, in which arithmetic and with which allocator."""
+    from raman_train.device import describe  # noqa: PLC0415 - torch takes seconds to import
+    from raman_train.loop import pick_device  # noqa: PLC0415 - same
+
+    print(f"{config.system}: {describe(config.training.precision, pick_device(device))}", file=sys.stderr, flush=True)
 
 
 class Progress:

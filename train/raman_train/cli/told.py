@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from raman_train.benchmark.pace import spoken
 from raman_train.benchmark.work import Busy, Failed, Finished, Stopped
 from raman_train.cli.options import Progress
+from raman_train.device import describe
+from raman_train.loop import pick_device
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +36,9 @@ class Told:
     def begins(self, job: Job) -> None:
         """A cell is being worked off."""
         self._progress, self._epochs = Progress(job.config.training.epochs), 0
-        self.say(f"[{self._count - len(self._waiting) + 1}/{self._count}] {job.cell}")
+        training = job.config.training
+        where = describe(training.precision, pick_device(job.device))
+        self.say(f"[{self._count - len(self._waiting) + 1}/{self._count}] {job.cell}: at most {training.epochs} epochs; {where}")
 
     def epoch(self, _: Job, done: Epoch) -> None:
         """One more epoch of it is done."""
