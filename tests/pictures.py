@@ -26,10 +26,10 @@ def points(axes: Axes) -> list[NDArray[np.float64]]:
     return [np.asarray(line.get_xydata()) for line in axes.lines]
 
 
-def history(*losses: float, validation: tuple[float | None, ...] = ()) -> list[Epoch]:
-    """Return the history of a training with these losses."""
-    checked = validation or (None,) * len(losses)
-    return [Epoch(i, loss, 1.0, seen) for i, (loss, seen) in enumerate(zip(losses, checked, strict=True))]
+def history(*losses: float, validation: tuple[float | None, ...] = (), **more: tuple[float, ...]) -> list[Epoch]:
+    """Return the history of a training with these losses; ``more`` are precision and auc."""
+    columns = {"validation": validation, **more}
+    return [Epoch(i, loss, 1.0, **{name: values[i] for name, values in columns.items() if values}) for i, loss in enumerate(losses)]
 
 
 def mistakes(*given: tuple[int, int, int], classes: int = 12, right: int = 5) -> NDArray[np.intp]:

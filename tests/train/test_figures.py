@@ -133,6 +133,14 @@ def test_learning_curves_are_the_histories() -> None:
     assert loss.get_yscale() == "log"
 
 
+def test_precision_and_auc_have_panels_of_their_own() -> None:
+    """Zhou's Fig. 3: loss, recall, precision, AUC; a panel starts at the tenth below its lowest value."""
+    figure = learning.draw({"a": history(3.0, 1.0, validation=(0.25, 0.5), precision=(0.43, 0.6), auc=(0.9, 0.97))})
+    assert [axes.get_ylabel() for axes in figure.axes] == ["training loss", "validation recall (top-1)", "precision", "AUC"]
+    assert [line.tolist() for line in points(figure.axes[3])] == [[[1, 0.9], [2, 0.97]]]
+    assert [axes.get_ylim()[0] for axes in figure.axes[1:]] == [0.2, 0.4, 0.8]
+
+
 def test_without_validation_the_figure_says_why() -> None:
     """A run that learned from its validation part has no such curve, and a library search none at all."""
     figure = learning.draw({"a": history(3.0, 1.0), "search": []})

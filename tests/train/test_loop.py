@@ -14,6 +14,7 @@ from raman_train import checkpoint, loop, state
 from raman_train.config import AugmentConfig, DrcnnConfig, DrcnnEdgeConfig, TrainingConfig
 from raman_train.distributed import ALONE
 from raman_train.models import Network, build
+from sklearn.metrics import precision_score, roc_auc_score
 from torch.utils._python_dispatch import TorchDispatchMode
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 CPU = torch.device("cpu")
 POINTS, LABELS = 64, 4
 EDGE = DrcnnEdgeConfig(width=4, recursions=2, squeeze=2, embedding=8, spectral=4, dropout=0)
-TRAINING = TrainingConfig(epochs=3, batch=8, augment=AugmentConfig())
+TRAINING = TrainingConfig(epochs=3, batch=8, precision="fp32", augment=AugmentConfig())
 NOTHING = AugmentConfig(
     shift=0, far_shift=0, stretch=0, broaden=0, broaden_share=0, response=0, line_response=0, baseline=0, baseline_share=0,
     noise_low=1e-9, noise_high=1e-8, crop_share=0, spike_share=0, mix_share=0,
@@ -139,6 +140,22 @@ def test_shifts_are_in_wavenumbers_of_the_recipe(tmp_path: Path) -> None:
     assert moved.std() == pytest.approx(2.0, rel=0.1)
 
 
+def test_bf16_learns_what_fp32_learns(tmp_path: Path) -> None:
+    """DRCNN's loss falls alike in both; weights and their moments stay fp32."""
+    losses = {}
+    for kind in ("fp32", "bf16"):
+        (tmp_path / kind).mkdir()
+        training = TrainingConfig(epochs=6, batch=8, rate=1e-3, optimiser="adam", weight_decay=0, average=0, precision=kind)
+        torch.manual_seed(0)
+        drcnn = build(DrcnnConfig(recursions=3), POINTS, LABELS)
+        made, history = loop.fit(drcnn, examples(), NOBODY, training, tmp_path / kind, lambda _: None)
+        losses[kind] = [done.loss for done in history]
+        assert {weight.dtype for weight in made.parameters()} == {torch.float32}
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.1)
+    assert losses["bf16"] != losses["fp32"]
+    assert losses["bf16"][-1] < 0.7 * losses["bf16"][0]
+
+
 def test_validation_is_what_the_averaged_network_names(tmp_path: Path) -> None:
     """The accuracy in the history is that of the network that is kept."""
     held = examples(20)
@@ -146,6 +163,13 @@ def test_validation_is_what_the_averaged_network_names(tmp_path: Path) -> None:
     logits, _ = loop.outputs(made, held.features)
     assert history[-1].validation == pytest.approx(float((logits.argmax(1) == held.classes.numpy()).mean()), abs=1e-5)
     assert 0 < history[-1].validation < 1
+    scores, truth = logits.astype(np.float64), held.classes.numpy()
+    odds = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    assert history[-1].precision == pytest.approx(
+        precision_score(truth, logits.argmax(1), labels=np.unique(truth), average="weighted", zero_division=1), abs=1e-5
+    )
+    one_hot = np.eye(logits.shape[1])[truth]
+    assert history[-1].auc == pytest.approx(roc_auc_score(one_hot.ravel(), odds.ravel()), abs=1e-4)
 
 
 def test_what_tell_stops_is_saved(tmp_path: Path) -> None:

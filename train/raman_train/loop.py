@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from raman_train import checkpoint, layout, optimiser
+from raman_train import checkpoint, layout, metrics, optimiser
 from raman_train.augment import Augment
 from raman_train.device import arithmetic, autocast, tuned
 from raman_train.distributed import ALONE
@@ -43,7 +43,11 @@ class Epoch(msgspec.Struct, frozen=True):
     loss: float
     seconds: float
     validation: float | None = None
-    """Top-1 on the validation part; None where there is none."""
+    """Top-1 on the validation part, which is its weighted recall too; None where there is none."""
+    precision: float | None = None
+    """Weighted precision on the validation part, a class that was never answered counting 1."""
+    auc: float | None = None
+    """Area under the ROC curve on the validation part, over all pairs of spectrum and class at once (micro-average)."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -143,8 +147,9 @@ class _Run:
         total = torch.zeros((), device=self._moving.device)
         for number in range(self._batches):
             total += self._step(order[number * self._batch : (number + 1) * self._batch], number)
-        loss, accuracy = self._look(total / self._batches, validation)
-        done = Epoch(self.epoch, loss, round(time.perf_counter() - started, 2), accuracy)
+        loss, checked = self._look(total / self._batches, validation)
+        accuracy = checked[0] if checked else None
+        done = Epoch(self.epoch, loss, round(time.perf_counter() - started, 2), *checked)
         self.history.append(done)
         if self._config.patience and accuracy is not None and accuracy >= max(e.validation or 0 for e in self.history):
             self._moving.keep_best()
@@ -175,14 +180,17 @@ class _Run:
             spectra = self._augment.blend(spectra, partners, self._augment.draw_mixing(len(chosen)).rows(rows))
         return self._change(spectra, self._augment.draw(len(chosen), spectra.shape[1]).rows(rows))
 
-    def _look(self, loss: Tensor, validation: Examples) -> tuple[float, float | None]:
-        """Return loss and validation accuracy as numbers: here, once an epoch, the device is waited for."""
-        measured = torch.zeros_like(loss)
+    def _look(self, loss: Tensor, validation: Examples) -> tuple[float, list[float]]:
+        """Return the loss, and top-1, precision and AUC of the validation part where there is one.
+
+        Here, once an epoch, the device is waited for.
+        """
+        measured = [0.0] * 3
         if len(validation) and self._world.leads:
-            measured = _share_right(self._moving.average.network, validation, self._arithmetic)
-        together = self._world.as_first(torch.stack([self._world.mean(loss), measured]))
-        known, accuracy = together.tolist()
-        return known, round(accuracy, 5) if len(validation) else None
+            measured = _checked(self._moving.average.network, validation, self._arithmetic)
+        together = torch.cat([self._world.mean(loss)[None], torch.tensor(measured, device=loss.device)])
+        known, *checked = self._world.as_first(together).tolist()
+        return known, [round(value, 5) for value in checked] if len(validation) else []
 
     def report(self, done: Epoch, tell: Callable[[Epoch], None]) -> None:
         """Save the state where that is due, and tell of an epoch; whatever stops the run there loses nothing."""
@@ -239,10 +247,12 @@ def outputs(network: Network, features: Tensor, batch: int = OUTPUTS_BATCH) -> t
 
 
 @torch.no_grad()
-def _share_right(network: Network, examples: Examples, kind: Arithmetic, batch: int = OUTPUTS_BATCH) -> Tensor:
-    """Return the share of ``examples`` whose class has the highest logit, a number that stays on the device."""
+def _checked(network: Network, examples: Examples, kind: Arithmetic, batch: int = OUTPUTS_BATCH) -> list[float]:
+    """Return top-1, weighted precision and micro-averaged AUC of the class head on ``examples``."""
     network.eval()
     with autocast(kind, examples.features.device):
-        parts = zip(torch.split(examples.features, batch), torch.split(examples.classes, batch), strict=True)
-        right = [(network(spectra)[0].argmax(1) == classes).sum() for spectra, classes in parts]
-    return torch.stack(right).sum() / len(examples)
+        made = torch.cat([network(spectra)[0] for spectra in torch.split(examples.features, batch)])
+    logits, truth = made.float().cpu().numpy(), examples.classes.cpu().numpy()
+    answered = logits.argmax(axis=1)
+    precision, _, _ = metrics.weighted(answered, truth)
+    return [float((answered == truth).mean()), precision, metrics.micro_auc(metrics.probabilities(logits, 1.0), truth)]

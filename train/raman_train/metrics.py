@@ -87,6 +87,16 @@ def auroc(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
     return float((below + level / 2).mean() / unknown.size)
 
 
+def micro_auc(scores: NDArray[np.floating], truth: NDArray[np.intp]) -> float:
+    """Return the area under the ROC curve of all (query, class) pairs at once, from (queries, classes).
+
+    That is Keras' ``AUC`` on one-hot labels.
+    """
+    right = np.zeros(scores.shape, dtype=bool)
+    right[np.arange(truth.size), truth] = True
+    return auroc(scores[right], scores[~right])
+
+
 def fpr_at_tpr(known: NDArray[np.floating], unknown: NDArray[np.floating], kept: float) -> float:
     """Return the share of unknown spectra accepted by the highest threshold that keeps at least ``kept`` of the known ones."""
     spared = known.size - int(np.ceil(round(kept * known.size, 6)))

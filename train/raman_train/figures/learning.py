@@ -1,7 +1,8 @@
-"""Loss and validation accuracy by epoch, several runs over each other (Zhou et al. 2022, Fig. 3)."""
+"""Loss, and precision, recall and AUC of the validation part by epoch, several runs over each other (Zhou et al. 2022, Fig. 3)."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from raman_train.loop import Epoch
 
 NO_VALIDATION = "No validation curve: without early stopping a run keeps no validation part and learns from it too."
+CHECKED = {"validation": "validation recall (top-1)", "precision": "precision", "auc": "AUC"}
+"""Figures of the validation part, and what their axes are called."""
 DECADE = (1, 2, 5)
 """Where a logarithmic axis is labelled."""
 
@@ -30,13 +33,13 @@ def draw(histories: Mapping[str, Sequence[Epoch]]) -> Figure:
     if not trained:
         msg = "no run has an epoch: a library search is not trained and has no learning curve"
         raise ConfigError(msg)
-    checked = any(done.validation is not None for history in trained.values() for done in history)
-    figure = style.blank((5.4 if checked else 3.6) + style.LINE * len(trained))
-    panels = figure.subplots(2 if checked else 1, sharex=True, squeeze=False)[:, 0]
+    checked = [name for name in CHECKED if any(getattr(done, name) is not None for history in trained.values() for done in history)]
+    figure = style.blank(3.6 + 1.8 * len(checked) + style.LINE * len(trained))
+    panels = figure.subplots(1 + len(checked), sharex=True, squeeze=False)[:, 0]
     lines = _loss(panels[0], trained)
-    if checked:
-        _validation(panels[1], trained)
-    else:
+    for axes, name in zip(panels[1:], checked, strict=True):
+        _validation(axes, trained, name)
+    if not checked:
         style.caption(figure, NO_VALIDATION)
     panels[-1].set(xlabel="epoch", xlim=(0.5, max(map(len, trained.values())) + 0.5))
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -57,10 +60,15 @@ def _loss(axes: Axes, histories: Mapping[str, Sequence[Epoch]]) -> list[Line2D]:
     return lines
 
 
-def _validation(axes: Axes, histories: Mapping[str, Sequence[Epoch]]) -> None:
+def _validation(axes: Axes, histories: Mapping[str, Sequence[Epoch]], name: str) -> None:
+    """Draw one figure of the validation part; the axis starts at the tenth below its lowest value."""
+    lowest = 1.0
     for number, history in enumerate(histories.values()):
-        _line(axes, number, [(done.epoch, done.validation) for done in history if done.validation is not None])
-    axes.set(ylabel="validation top-1", ylim=(0, 1.02))
+        points = [(done.epoch, value) for done in history if (value := getattr(done, name)) is not None]
+        _line(axes, number, points)
+        lowest = min([lowest, *(value for _, value in points)])
+    floor = max(0.0, math.floor(10 * lowest - 1e-9) / 10)
+    axes.set(ylabel=CHECKED[name], ylim=(floor, 1 + 0.02 * (1 - floor)))
     axes.grid(axis="y")
 
 
