@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -10,12 +11,25 @@ import pytest
 import torch
 from raman_edge.errors import ConfigError
 from raman_edge.recipe import MinMax, Recipe, Resample
-from raman_train import hardware, naive, race, speed
+from raman_train import hardware, naive, race, speed, steps
 from raman_train.config import DrcnnConfig
 from raman_train.data import splits
 from raman_train.models import build
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_steps() -> Iterator[None]:
+    """Time the steps of a small network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(speed, "STEP_MODEL", DrcnnConfig(recursions=1))
+        patch.setattr(steps, "POINTS", 32)
+        patch.setattr(steps, "CLASSES", 8)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +62,22 @@ def test_its_ratios_are_those_of_its_figures(report: speed.Report) -> None:
     assert report.dataset_2_seconds == pytest.approx(40 * 6004 * whole / achieved)
 
 
+def test_each_way_of_a_step_learns_the_same(report: speed.Report) -> None:
+    """The ways differ in time alone: the losses of the same spectra are equal to the second digit, bf16 included."""
+    assert [step.how for step in report.steps][:3] == ["fp32, Adam, memory given back", "+ one kernel for Adam", "+ freed memory kept"]
+    for step in report.steps:
+        assert step.seconds > 0
+        assert step.losses == pytest.approx(report.steps[0].losses, abs=0.03)
+    lines = speed.table(report).splitlines()
+    assert any(line.split()[-4] == "1.0" for line in lines if "memory given back" in line)
+
+
 def test_a_cpu_says_that_it_is_no_gpu(report: speed.Report) -> None:
     """The table ends with it; nothing of a GPU is in there, and with ``gpu`` the remark is gone."""
     said = speed.table(report)
     assert said.endswith("These are not the figures of a GPU.")
     assert "TF32" not in said
-    assert "memory" not in said
+    assert "most memory held" not in said
     on_gpu = speed.table(msgspec.structs.replace(report, gpu=True, naive_tf32=report.ours.spectra_per_second / 4, memory=3 * 2**30))
     assert "not the figures" not in on_gpu
     assert "ours is 4.0 times" in on_gpu

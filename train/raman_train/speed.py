@@ -14,7 +14,7 @@ import msgspec
 import torch
 from raman_edge.errors import ConfigError
 
-from raman_train import hardware, race, runs
+from raman_train import hardware, race, runs, steps
 from raman_train.config import DrcnnConfig
 from raman_train.race import Side
 
@@ -26,6 +26,7 @@ BATCH = 256
 SMALLEST = 2
 """Spectra that BatchNorm can take a variance of."""
 TERA = 1e12
+STEP_MODEL = DrcnnConfig()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +63,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds of ``naive`` over those of ``ours``, compiler included."""
     dataset_2_seconds: float
     """What 40 epochs of DRCNN on 6004 spectra of 1570 points and 1332 classes take at this rate, compiler left out."""
+    steps: list[steps.Step] = []
+    """A step of the full DRCNN on a CPU, as first written and as it is; empty on a GPU."""
 
 
 def run(device: torch.device, data: Path | None = None, batch: int | None = None, rate: float | None = None) -> Report:
@@ -80,6 +83,7 @@ def run(device: torch.device, data: Path | None = None, batch: int | None = None
     peak, peak_of = hardware.peak(device)
     ours, memory = race.ours(task, device, batch, rate or race.PAPER_RATE * math.sqrt(batch / race.PAPER_BATCH))
     naive, tf32 = race.theirs(task, device)
+    measured = steps.measure(STEP_MODEL) if device.type == "cpu" else []
     flops, parameters = hardware.cost(task.model, task.points, task.labels)
     dataset_2, _ = hardware.cost(DrcnnConfig(), race.POINTS, race.CLASSES)
     achieved = ours.spectra_per_second * flops
@@ -106,6 +110,7 @@ def run(device: torch.device, data: Path | None = None, batch: int | None = None
         ratio=ours.spectra_per_second / naive.spectra_per_second,
         whole_ratio=naive.seconds / ours.seconds,
         dataset_2_seconds=race.EPOCHS * race.SPECTRA * dataset_2 / achieved,
+        steps=measured,
     )
 
 
@@ -133,6 +138,8 @@ def table(report: Report) -> str:
         )
     if report.memory:
         lines.append(f"most memory held by ours: {report.memory / 2**30:.1f} GiB")
+    if report.steps:
+        lines += steps.table(report.steps)
     if not report.gpu:
         lines.append("This is a CPU with a tiny DRCNN: it shows that the measurement works. These are not the figures of a GPU.")
     return "\n".join(lines)

@@ -43,6 +43,10 @@ def announce(config: Config, device: str) -> None:
     print(f"{config.system}: {describe(config.training.precision, pick_device(device))}", file=sys.stderr, flush=True)
 
 
+BAR = 20
+"""Columns of the bar on a terminal."""
+
+
 class Progress:
     """Says on stderr how far a training is: a live bar on a terminal, a line an epoch elsewhere."""
 
@@ -56,9 +60,11 @@ class Progress:
         """Tell of one more epoch."""
         left = done.seconds * (self._epochs - done.epoch - 1)
         checked = "" if done.validation is None else f"  validation top-1 {done.validation:.4f}"
-        filled = round(30 * (done.epoch + 1) / self._epochs)
-        bar = "━" * filled + "╌" * (30 - filled)
-        self._console.print(
-            f"{bar} epoch {done.epoch + 1}/{self._epochs}  loss {done.loss:.4f}{checked}  {done.seconds:.1f} s, {left / 60:.1f} min left",
-            markup=False, highlight=False, end="\r" if self._console.is_terminal and left else "\n",
-        )  # fmt: skip
+        text = f"epoch {done.epoch + 1}/{self._epochs}  loss {done.loss:.4f}{checked}  {done.seconds:.1f} s, {left / 60:.1f} min left"
+        if not self._console.is_terminal:
+            print(text, file=sys.stderr, flush=True)
+            return
+        filled = round(BAR * (done.epoch + 1) / self._epochs)
+        bar = "━" * filled + "╌" * (BAR - filled)
+        end = "\r" if left else "\n"
+        self._console.print(f"{bar} {text}", markup=False, highlight=False, no_wrap=True, overflow="crop", crop=True, end=end)
