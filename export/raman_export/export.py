@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,12 +13,13 @@ from raman_edge.model import Model
 from raman_train import checkpoint, runs
 from raman_train.data import datasets
 
-from raman_export import compress, held, library, parity, table, variant
+from raman_export import compress, held, library, parity, provenance, table, variant
 from raman_export.parity import Parity
 from raman_export.variant import Variant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     import numpy as np
     import onnx
@@ -36,12 +36,6 @@ CHECKED = 256
 """Spectra on which torch and onnxruntime are compared."""
 COMPARED = 1024
 """Spectra on which the plain graph and the smaller one are compared."""
-RRUFF = (
-    "Lafuente B, Downs R T, Yang H, Stone N (2015) The power of databases: the RRUFF project. "
-    "Highlights in Mineralogical Crystallography, 1-30"
-)
-DRCNN = "Zhou et al. (2022) RSC Adv. 12, 5053 (DRCNN)"
-SANG = "Sang et al. (2022) Neural Process. Lett. 54, 677 (the arrays of Dataset_1 and Dataset_2)"
 GRANTED: dict[Precision, dict[str, float]] = {
     "fp32": {},
     "fp16": {"logits_within": 0.1, "embedding_cosine": 0.9995},
@@ -80,8 +74,10 @@ def run(source: Path, out: Path, precision: Precision, data: Path | None, measur
     """Export ``source`` to ``out`` after ``steps`` with its library beside it, and return the report as JSON."""
     chosen = Variant(precision, compress.read(steps))
     made = checkpoint.load(source)
-    measurements = [held.measure(path, chosen) for path in measured]
     material = runs.prepare(made.about.config)
+    if not measured and material.split.test.size and not material.split.enrolled.size:
+        measured = [source]
+    measurements = [held.measure(path, chosen) for path in measured]
     proto, smaller, fidelity = _graph(made, material.features, chosen)
     answers = parity.run(proto, material.features)
     dataset = datasets.load(data) if data else material.dataset
@@ -123,6 +119,7 @@ def _graph(made: Checkpoint, features: NDArray[np.float32], chosen: Variant) -> 
 
 def _card(made: Checkpoint, material: Material, answers: Outputs, chosen: Variant, measurements: list[Held]) -> card.ModelCard:
     about = made.about
+    source = provenance.describe(about, material.dataset)
     return card.ModelCard(
         name=about.config.system,
         network=variant.network_digest(made.sha256, chosen.steps),
@@ -132,12 +129,9 @@ def _card(made: Checkpoint, material: Material, answers: Outputs, chosen: Varian
         recipe=about.config.recipe,
         decision=held.together(measurements, held.logit_scale(made)),
         provenance=card.Provenance(
-            trained_on=(
-                f"{about.spectra} Raman spectra of {about.specimens} specimens, {len(about.labels)} labels "
-                f"({Path(about.config.data.path).name}, {about.config.data.subset})"
-            ),
-            cite=(RRUFF, SANG, DRCNN),
-            licence="made from RRUFF spectra, published without a licence; RRUFF asks to be cited. The weights: MIT",
+            trained_on=source.trained_on,
+            cite=source.cite,
+            licence=source.licence,
             created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             revision=about.revision,
             config_sha256=about.config.sha256,

@@ -277,6 +277,26 @@ def test_the_embedded_model_passes_far_from_the_limits() -> None:
     assert seen.work * 100 < untrusted.MAX_WORK
 
 
+def packed_twice(times: int) -> bytes:
+    """Return a graph that converts one stored int8 matrix of 8 million numbers to fp32, ``times`` times."""
+    stored = [numpy_helper.from_array(np.zeros((2048, 4096), np.int8), "w"), numpy_helper.from_array(np.float32(1), "s")]
+    nodes = [helper.make_node("DequantizeLinear", ["w", "s"], [f"w{place}"]) for place in range(times)]
+    nodes += [helper.make_node("MatMul", ["x", f"w{place}"], [f"y{place}"]) for place in range(times)]
+    entry = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2048])
+    results = [helper.make_tensor_value_info(f"y{place}", TensorProto.FLOAT, [None, 4096]) for place in range(times)]
+    opset = [helper.make_opsetid("", 18)]
+    made = helper.make_model(helper.make_graph(nodes, "packed", [entry], results, stored), opset_imports=opset, ir_version=10)
+    return bytes(made.SerializeToString())
+
+
+def test_integer_weights_count_by_their_bytes_in_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """DRCNN's int8 weights are 103 million numbers in 106 MB; the same weight converted again counts as a result."""
+    monkeypatch.setattr(untrusted, "MAX_RESULTS", 1_000_000)
+    assert untrusted.inspect(packed_twice(1)).results == 4096
+    with pytest.raises(ModelError, match="one spectrum takes"):
+        untrusted.inspect(packed_twice(2))
+
+
 def test_a_pipe_or_device_is_no_model() -> None:
     """What has no end is not read."""
     from pathlib import Path

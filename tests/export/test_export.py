@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import shutil
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import onnx
 import pytest
@@ -14,7 +18,7 @@ from raman_edge.errors import ConfigError, ModelError
 from raman_edge.library import Library, path_beside
 from raman_edge.model import Model
 from raman_edge.pipeline import identify
-from raman_export import export, library, parity, quantise, variant
+from raman_export import export, library, parity, provenance, quantise, variant
 from raman_train import checkpoint, config, runs
 from raman_train.cli import main
 from raman_train.data import synthetic
@@ -55,9 +59,50 @@ def test_the_card_tells_what_was_measured_and_how(exported: Path) -> None:
     assert told.precision == exported.stem
     assert told.provenance.measured[f"sample_top1_{exported.stem}"] >= 0.9
     assert "split seed 0" in told.provenance.measured_how
-    assert any("RRUFF" in line for line in told.provenance.cite)
+    assert told.provenance.cite == (provenance.METHODS[config.DrcnnEdgeConfig],)  # computed spectra: nobody else's data
+    assert told.provenance.licence == "made from computed spectra. The weights: MIT"
     assert told.recipe == config.read(SMOKE).recipe
     assert str(Path(__file__).parents[2]) not in exported.read_bytes().decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("bits", "cites", "terms"),
+    [
+        ([1, 2], ["Lafuente", "Sang", "Zhou"], "made from RRUFF spectra"),
+        ([4, 4], ["Lafuente", "Zhou"], "made from RRUFF spectra"),
+        ([0, 0], ["Zhou"], "made from 2 spectra of lab.npz whose terms the file does not name"),
+        ([4, 0], ["Lafuente", "Zhou"], "made from 1 spectra of lab.npz whose terms the file does not name"),
+    ],
+)
+def test_a_card_cites_the_data_that_were_used(run: Path, bits: list[int], cites: list[str], terms: str) -> None:
+    """RRUFF and Sang's arrays where their spectra are in it, nobody where the file is somebody's own."""
+    about = checkpoint.load(run).about
+    own = msgspec.structs.replace(about, config=msgspec.structs.replace(about.config, data=config.DataConfig("somewhere/lab.npz")))
+    dataset = dataclasses.replace(synthetic.make().select(np.arange(2)), subsets=np.array(bits, np.uint8))
+    made = provenance.describe(own, dataset)
+    assert [line.split()[0] for line in made.cite] == cites
+    assert terms in made.licence
+    assert "lab.npz" in made.trained_on
+    assert "somewhere" not in made.trained_on
+
+
+def test_export_alone_takes_the_newest_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``raman-train export --onnx``, word for word: the newest finished run beneath runs/, measured on what it kept apart."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", "--onnx"]) != 0
+    assert "no finished run beneath" in capsys.readouterr().err
+    for name, when in (("old", 1_000_000_000), ("nested/new", 2_000_000_000)):
+        folder = tmp_path / "runs" / name
+        folder.mkdir(parents=True)
+        shutil.copy(run / checkpoint.CHECKPOINT, folder)
+        os.utime(folder / checkpoint.CHECKPOINT, (when, when))
+    assert main(["export", "--onnx"]) == 0
+    assert f"exporting {Path('runs/nested/new')} to {Path('runs/nested/new/model.onnx')}" in capsys.readouterr().err
+    made = Model.open(Path("runs/nested/new/model.onnx")).card
+    assert made.provenance.measured["sample_top1_int8"] >= 0.9
+    assert not (tmp_path / "runs" / "old" / "model.onnx").exists()
 
 
 def test_any_batch_gives_the_same_answers(exported: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from lines import line, sha
 from raman_edge.errors import ConfigError
@@ -55,11 +56,22 @@ def test_the_papers_table_stands_beside_the_papers_figures() -> None:
     table = tables.render([*three("drcnn"), line("cosine", top1=0.97)])["spectrum"]
     assert row(table, "drcnn") == [
         "drcnn", "0.9798", "0.9200 ± 0.0497",
-        "0.9100 (0.9813)", "0.9200 (0.9798)", "0.8900 (0.9794)", "0.9500 (0.9981)", "0.9700 (0.9981)", "3",
+        "0.9100 (0.9813)", "0.9200 (0.9798)", "0.8900 (0.9794)", "0.9500 (0.9981)", "0.9700 (0.9981)", "", "–", "3",
     ]  # fmt: skip
-    assert row(table, "cosine") == ["cosine", "–", "**0.9700** ± 0.0123 †", "0.9100", "0.9700", "0.8900", "0.9500", "0.9700", "1"]
+    assert row(table, "cosine") == ["cosine", "–", "**0.9700** ± 0.0123 †", "0.9100", "0.9700", "0.8900", "0.9500", "0.9700", "", "–", "1"]
     assert table.startswith("**dataset_1**: 2963 train, 741 validation, 1588 asked; 192 labels asked\n\n| system | paper: top-1 |")
     assert "† one run" in table
+
+
+def test_a_capped_training_says_so_beside_its_recipe() -> None:
+    """Epochs run, and where the packaged recipe was shortened both limits; the hidden layer as a library beside the head."""
+    made = line("drcnn", epochs=27, epochs_at_most=40, patience=10)
+    searched = msgspec.structs.replace(made.figures[0], ranking="embedding", top1=0.983)
+    table = tables.render([msgspec.structs.replace(made, figures=[*made.figures, searched])])["spectrum"]
+    assert row(table, "drcnn")[-3:] == ["0.9830", "27 (at most 40, patience 10; recipe: 200, 30)", "1"]
+    whole = tables.render([line("fan", epochs=100, epochs_at_most=100, patience=0)])["spectrum"]
+    assert row(whole, "fan")[-2:] == ["100", "1"]
+    assert row(tables.render([line("fan", epochs=100)])["spectrum"], "fan")[-2:] == ["100", "1"]  # a line older than the fields
 
 
 def test_what_was_not_run_says_so_in_its_place() -> None:
@@ -68,7 +80,7 @@ def test_what_was_not_run_says_so_in_its_place() -> None:
     table = rendered["spectrum"]
     assert row(table, "liu", "dataset_2")[:3] == ["liu", "0.8309", "not run"]
     assert row(table, "drcnn", "dataset_3-paper") == [
-        "drcnn", "0.8419", "not run", "(0.9271)", "(0.8419)", "(0.8055)", "(0.9115)", "(0.9251)", "0",
+        "drcnn", "0.8419", "not run", "(0.9271)", "(0.8419)", "(0.8055)", "(0.9115)", "(0.9251)", "", "", "0",
     ]  # fmt: skip
     assert table.count("not run") == 3 * (len(SYSTEMS) + 1) + 1
     assert "**dataset_3**: not run\n\n±" in table
@@ -156,7 +168,17 @@ def test_how_each_figure_came_about_is_told() -> None:
     """Seeds, epochs, seconds, device and revision, each once."""
     lines = [line("liu", 0, epochs=50, seconds=100.4), line("liu", 1, epochs=48, seconds=98.2, device="H200"), line("liu", 2, epochs=48)]
     table = tables.render(lines)["runs"]
-    assert row(table, "liu") == ["liu", "dataset_1", "spectrum", "0-2", "48 to 50", "0 to 100", "cpu, 1 threads, H200", "0123456789ab"]
+    assert row(table, "liu") == [
+        "liu",
+        "dataset_1",
+        "spectrum",
+        "0-2",
+        "48 to 50",
+        "0 to 100",
+        "fp32",
+        "cpu, 1 threads, H200",
+        "0123456789ab",
+    ]
 
 
 def test_each_gap_has_the_one_command_that_fills_it() -> None:

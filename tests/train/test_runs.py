@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -152,6 +155,49 @@ def test_a_folder_of_another_run_is_refused(run: Path) -> None:
     """A run never goes on with another configuration's state."""
     with pytest.raises(ConfigError, match="another configuration"):
         runs.fit(smoke("training.seed=9"), run, CPU, lambda _: None)
+
+
+def test_a_run_without_its_data_leaves_the_folder_free(tmp_path: Path) -> None:
+    """A dataset that is not there does not block the folder for the next configuration."""
+    with pytest.raises(ConfigError, match="cannot be read"):
+        runs.fit(smoke(f"data.path='{tmp_path / 'nothing.npz'}'"), tmp_path / "run", CPU, lambda _: None)
+    assert not (tmp_path / "run").exists()
+    assert runs.fit(smoke("training.epochs=1"), tmp_path / "run", CPU, lambda _: None).exists()
+
+
+def test_fit_without_a_folder_makes_one_for_its_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same command goes on in the same folder, other keys have another one; an epoch is a line in a pipe."""
+    monkeypatch.chdir(tmp_path)
+    for seed in (1, 1, 2):
+        assert main(["fit", "--config", str(SMOKE), "--set", "training.epochs=2", "--set", f"training.seed={seed}", "--device", "cpu"]) == 0
+    made = [Path(line) for line in capsys.readouterr().out.splitlines()]
+    assert [path.parts[0] for path in made] == ["runs"] * 3
+    assert made[0] == made[1] != made[2]
+    assert all(path.exists() for path in made)
+
+
+def test_an_epoch_is_a_line_in_a_pipe(tmp_path: Path) -> None:
+    """Device, arithmetic and allocator first, then a line an epoch, never wrapped."""
+    command = [sys.executable, "-m", "raman_train.cli", "fit", "--config", str(SMOKE), "--set", "training.epochs=3", "--out", "run"]
+    made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+    first, *epochs = made.stderr.splitlines()
+    assert first.startswith("drcnn-edge: ")
+    assert "fp32" in first
+    assert [line.split()[:2] for line in epochs] == [["epoch", "1/3"], ["epoch", "2/3"], ["epoch", "3/3"]]
+
+
+def test_without_torch_the_package_is_named(tmp_path: Path) -> None:
+    """What to install is said, without a traceback; help needs no torch."""
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    command = [sys.executable, "-m", "raman_train.cli", "fit", "--model", "drcnn", "--out", "run"]
+    made = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert made.returncode == 78
+    assert made.stderr == "raman-train: torch is not installed: install training with pip install 'raman-edge[cpu,train]'\n"
+    shown = subprocess.run([*command[:3], "--help"], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert "export" in shown.stdout
 
 
 @pytest.mark.parametrize(

@@ -33,11 +33,13 @@ class DrcnnEdgeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, t
     width: Count = 48
     """Channels of the recursion; the later layers have 2 and 4 times as many."""
     recursions: Count = 6
+    """How often the shared convolution is applied."""
     squeeze: Count = 32
     """Channels of the 1x1 convolution in front of the flatten."""
     embedding: Count = 256
     """Length of the learned embedding."""
     dropout: Fraction = 0.3
+    """Share of the squeezed features that a step leaves out."""
     scale: Positive = 20.0
     """A logit is this times a cosine."""
     margin: NonNegative = 0.25
@@ -82,6 +84,7 @@ class NeighboursConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
     """The k nearest references vote, each with its cosine."""
 
     k: Count = 5
+    """Nearest references that vote."""
 
 
 class SvmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="svm", tag_field="name"):
@@ -151,10 +154,13 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the weights are found."""
 
     epochs: Count = 16
+    """Times that every training spectrum is shown, at most."""
     batch: Count = 64
+    """Spectra of one step."""
     rate: Positive = 2e-3
     """Learning rate; the peak, under one-cycle."""
     optimiser: Literal["adam", "adamw-onecycle"] = "adamw-onecycle"
+    """Adam at a constant rate, as the published networks; or AdamW with a one-cycle rate."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Arithmetic of convolutions and matrix products; ``auto`` is bf16 on CUDA and where the processor multiplies bf16. In no
     digest: it belongs to the device, like the number of threads."""
@@ -163,11 +169,13 @@ class TrainingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     compiled: bool | None = None
     """Let ``torch.compile`` fuse the step; None does so on CUDA alone."""
     weight_decay: NonNegative = 0.02
+    """Decay of the weight matrices under AdamW; vectors do not decay."""
     average: Fraction = 0.998
     """Decay of the moving average of the weights a step; 0 keeps none."""
     patience: Annotated[int, msgspec.Meta(ge=0)] = 0
     """Stop after this many epochs without a better validation accuracy; 0 never does."""
     seed: int = 0
+    """Of initial weights, order, dropout and augmentation."""
     augment: AugmentConfig | None = None
     """None shows every spectrum as it is."""
 
@@ -178,12 +186,14 @@ class DataConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     """A dataset written by ``raman-train import``, or ``synthetic``."""
     subset: Literal["all", "dataset_1", "dataset_2", "dataset_3"] = "all"
+    """A dataset of the paper (Zhou 2022), or everything in the file."""
     protocol: Literal["spectrum", "sample", "laser", "open", "few-shot", "none"] = "sample"
     """Who learns and who is asked, see :mod:`raman_train.data.splits`; ``none`` keeps nothing apart: the refit after the measurement."""
     copies: Literal["none", "before_split", "after_split"] = "none"
     """Copy the spectra of small classes to about 20 a class. Before the split, as Zhou 2022 has it,
     the same spectrum stands on both sides; after the split only what is learned from is copied."""
     split_seed: int = 0
+    """Seed of the split: another one puts other spectra on each side."""
     leave_out: tuple[str, ...] = ()
     """Specimens that are not what their label says; docs/decisions/0006 names those of RRUFF."""
 
@@ -233,12 +243,28 @@ def read(path: Path, replaced: Sequence[str] = ()) -> Config:
         raw = tomllib.loads(path.read_text("utf-8"))
         for text in replaced:
             replace(raw, text)
-        return msgspec.convert(raw, Config)
+        return _converted(raw, path, replaced)
     except OSError as error:
         msg = f"configuration {str(path)!r} cannot be read: {error.strerror}"
         raise ConfigError(msg) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         msg = f"configuration {str(path)!r}: {error}"
+        raise ConfigError(msg) from error
+
+
+def _converted(raw: dict[str, Any], path: Path, replaced: Sequence[str]) -> Config:
+    """Return the configuration; a mistake that ``replaced`` brought in is said to be of ``--set``, not of the file."""
+    try:
+        return msgspec.convert(raw, Config)
+    except msgspec.ValidationError as error:
+        if not replaced:
+            raise
+        from raman_train import config_keys  # noqa: PLC0415 - it reads this module
+
+        for text in replaced:
+            config_keys.check(raw, text)
+        read(path)  # the file alone: where that fails, the file is to blame
+        msg = f"--set {' --set '.join(replaced)}: {error}. `raman-train fit --keys` lists the keys and what they take"
         raise ConfigError(msg) from error
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from raman_train import config
 from raman_train.benchmark import comparisons, gaps, markdown, paper
 from raman_train.benchmark.grid import seeds_text
 from raman_train.benchmark.results import current
@@ -59,14 +62,14 @@ def _beside_the_paper(dataset: str, rows: Rows) -> str:
     """The paper's Table 2: its figures beside ours, or in parentheses behind them."""
     if not any(rows.values()) and not any(name == dataset for name, _ in paper.FIGURES):
         return ""
-    head = ["system", "paper: top-1", "top-1", "weighted precision", "recall", "F1", "top-3", "top-5", "n"]
+    head = ["system", "paper: top-1", "top-1", "weighted precision", "recall", "F1", "top-3", "top-5", "as a library", "epochs", "n"]
     best = markdown.best(rows.values())
     made = []
     for system, results in rows.items():
         published = paper.FIGURES.get((dataset, system))
         theirs = f"{published.top1:.4f}" if published else markdown.NOTHING
         more = [_with_theirs(markdown.average(results, name), getattr(published, name, None)) for name in PAPERS]
-        made.append([system, theirs, markdown.top1(results, best), *more, str(len(results))])
+        made.append([system, theirs, markdown.top1(results, best), *more, _searched(results), _epochs(results), str(len(results))])
     return markdown.table(head, made)
 
 
@@ -77,12 +80,33 @@ def _with_theirs(ours: str, theirs: float | None) -> str:
 def _figures(_: str, rows: Rows) -> str:
     if not any(rows.values()):
         return ""
-    head, names = ["system", "top-1", "macro top-1", "weighted F1", "top-3", "top-5", "n"], ("macro_top1", "f1", "top3", "top5")
+    head, names = ["system", "top-1", "macro top-1", "weighted F1", "top-3", "top-5", "epochs", "n"], ("macro_top1", "f1", "top3", "top5")
     best = markdown.best(rows.values())
-    return markdown.table(
-        head,
-        ([system, markdown.top1(done, best), *(markdown.average(done, n) for n in names), str(len(done))] for system, done in rows.items()),
+    made = (
+        [system, markdown.top1(done, best), *(markdown.average(done, name) for name in names), _epochs(done), str(len(done))]
+        for system, done in rows.items()
     )
+    return markdown.table(head, made)
+
+
+def _searched(results: Sequence[Result]) -> str:
+    """Return the mean top-1 of a trained network's last hidden layer, searched like a library; nothing for a search."""
+    found = [row.top1 for result in results if result.epochs for row in result.figures if row.ranking == "embedding"]
+    return f"{np.mean(found):.4f}" if found else ""
+
+
+def _epochs(results: Sequence[Result]) -> str:
+    """Return the epochs that were trained; where the packaged recipe was capped, the cap beside the recipe's."""
+    if not results:
+        return ""
+    trained = [result.epochs for result in results]
+    if not any(trained):
+        return markdown.NOTHING
+    system, last = results[-1].system, results[-1]
+    recipe = config.read(config.of_model(system)).training
+    capped = last.epochs_at_most is not None and (last.epochs_at_most, last.patience) != (recipe.epochs, recipe.patience)
+    limits = f" (at most {last.epochs_at_most}, patience {last.patience}; recipe: {recipe.epochs}, {recipe.patience})" if capped else ""
+    return markdown.span(trained) + limits
 
 
 def _measured(_: str, rows: Rows) -> str:
@@ -119,7 +143,7 @@ def _spoken(names: Sequence[str]) -> list[str]:
 
 
 def _runs(results: Sequence[Result]) -> str:
-    head = ["system", "dataset", "protocol", "seeds", "epochs", "seconds of training", "device", "revision"]
+    head = ["system", "dataset", "protocol", "seeds", "epochs", "seconds of training", "arithmetic", "device", "revision"]
     made = [
         [system, dataset, protocol, *_history(done)]
         for protocol, dataset, rows in everything(results)
@@ -134,6 +158,7 @@ def _history(results: Sequence[Result]) -> list[str]:
         seeds_text(sorted({result.split_seed for result in results})),
         markdown.span(result.epochs for result in results),
         markdown.span(round(result.seconds) for result in results),
+        markdown.each(result.precision for result in results if result.epochs) or markdown.NOTHING,
         markdown.each(result.device for result in results),
         markdown.each(result.revision for result in results),
     ]

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
+NOT_INSTALLED = 78
+"""As a configuration that cannot work, ``EX_CONFIG``."""
+TRAINING_PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn", "scipy", "matplotlib", "filelock")
+"""What the extras ``cpu`` and ``train`` bring."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in TRAINING_PACKAGES:
+            raise
+        print(f"raman-train: {error.name} is not installed: install training with pip install 'raman-edge[cpu,train]'", file=sys.stderr)
+        return NOT_INSTALLED
     except RamanEdgeError as error:
         print(f"raman-train: {error}", file=sys.stderr)
         return error.exit_code

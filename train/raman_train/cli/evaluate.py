@@ -26,11 +26,17 @@ def run(options: argparse.Namespace) -> int:
 
     from raman_train import checkpoint, harder, loop, runs  # noqa: PLC0415 - torch takes seconds to import
 
+    if options.keys:
+        from raman_train import config_keys  # noqa: PLC0415 - only what the command needs
+
+        print(config_keys.text())
+        return 0
     chosen = shared.configuration(options)
-    if not (options.out / checkpoint.CHECKPOINT).exists():
+    out = shared.run_folder(options, chosen)
+    if not (out / checkpoint.CHECKPOINT).exists():
         shared.announce(chosen, options.device)
-        runs.fit(chosen, options.out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
-    made = checkpoint.load(options.out)
+        runs.fit(chosen, out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
+    made = checkpoint.load(out)
     made.network.to(loop.pick_device(options.device))
     material = runs.prepare(made.about.config)
     if options.harder:

@@ -21,10 +21,15 @@ def run(options: argparse.Namespace) -> int:
     """Train and print where the checkpoint lies."""
     from raman_train import distributed, loop, runs  # noqa: PLC0415 - torch takes seconds to import
 
+    if options.keys:
+        from raman_train import config_keys  # noqa: PLC0415 - only what the command needs
+
+        print(config_keys.text())
+        return 0
     chosen = shared.configuration(options)
     if distributed.leads():
         shared.announce(chosen, options.device)
-    made = runs.fit(chosen, options.out, loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
+    made = runs.fit(chosen, shared.run_folder(options, chosen), loop.pick_device(options.device), shared.Progress(chosen.training.epochs))
     if distributed.leads():
         print(made)
     return 0

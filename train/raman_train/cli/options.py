@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add the options that name a run."""
     which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--keys", action="store_true", help="train nothing: list the keys of a configuration, their defaults and meanings")
     which.add_argument("--config", type=Path, metavar="FILE.toml", help="a configuration of your own")
     which.add_argument("--model", metavar="NAME", help="a system as its paper trains it, such as drcnn, liu, root-derivative")
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="folder of the run")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="folder of the run (default: runs/ and a name for the configuration)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="replace a key, such as data.protocol=spectrum")
     add_device(parser)
 
@@ -33,6 +34,12 @@ def configuration(options: argparse.Namespace) -> Config:
     from raman_train import config  # noqa: PLC0415 - only what the command needs
 
     return config.read(options.config or config.of_model(options.model), options.set)
+
+
+def run_folder(options: argparse.Namespace, config: Config) -> Path:
+    """Return the folder of the run: the same configuration goes on in the same one."""
+    out: Path | None = options.out
+    return out or Path("runs", f"{config.system}-{config.sha256[:8]}")
 
 
 def announce(config: Config, device: str) -> None:
