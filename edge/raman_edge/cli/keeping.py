@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli.output import printable
+from raman_edge.escaping import printable
 from raman_edge.errors import OutputError
 
 if TYPE_CHECKING:

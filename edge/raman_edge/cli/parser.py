@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, NoReturn
 
-from raman_edge.cli.output import printable
+from raman_edge.escaping import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from raman_edge.cli.output import printable
+from raman_edge.escaping import printable
 
 ID = 8
 """Characters of an id that are shown: they tell a million records apart."""
