@@ -16,6 +16,7 @@
     ├── LibraryError             a reference library that cannot be used
     ├── CalibrationError         a calibration that is damaged, too old or of another instrument
     ├── JournalError             damaged, another program's, from a newer version, chain broken
+    │   ├── JournalDamaged       holds what was not written so: damaged pages or rows, foreign tables
     │   ├── JournalUnavailable   cannot be opened, read or written now: disk full, busy, denied
     │   └── NoSuchRecord         no record has that id, or several have
     ├── OutputError              standard output cannot be written
@@ -103,6 +104,12 @@ class JournalError(RamanEdgeError):
     """The journal cannot be opened or written, or its contents do not add up."""
 
     exit_code = 73
+
+
+class JournalDamaged(JournalError):
+    """What the journal holds is not what was written: a page, a row or a table."""
+
+    exit_code = 65
 
 
 class JournalUnavailable(JournalError):

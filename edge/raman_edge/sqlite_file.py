@@ -139,7 +139,7 @@ def count(connection: sqlite3.Connection, table: str, most: int) -> int:
 
 def _items(connection: sqlite3.Connection) -> list[Item]:
     """Return what stands in a file, without what sqlite adds."""
-    rows = connection.execute(f"SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT {MOST_ITEMS + 1}").fetchall()
+    rows = connection.execute(f"SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT {MOST_ITEMS + 1}").fetchall()  # noqa: S608 - a number
     if len(rows) > MOST_ITEMS:
         raise ForeignSchema(f"it has more than {MOST_ITEMS} tables and indices")
     items = [Item(str(kind), str(name), str(table), _plain(str(sql or ""))) for kind, name, table, sql in rows]

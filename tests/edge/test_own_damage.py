@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - statements of our own text
 """A file that is not the user's own library, or no longer a whole one: a clear error, and the file stays as it is."""
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def test_damage_is_said_and_left_alone(statement: str, why: str | None, good: Pa
 @pytest.mark.parametrize("shift", ["x'00'", "x''", "zeroblob(10008)", f"x'{struct.pack('<d', float('nan')).hex()}'"])
 def test_a_damaged_spectrum_is_said(shift: str, good: Path, model: Model, tmp_path: Path) -> None:
     """A kept spectrum that is none any more is damage of the library, not a spectrum that this model cannot use."""
-    path = copied(good, tmp_path, "DELETE FROM embeddings", f"UPDATE entries SET shift = {shift}")  # noqa: S608 - our own text
+    path = copied(good, tmp_path, "DELETE FROM embeddings", f"UPDATE entries SET shift = {shift}")
     with pytest.raises(LibraryError, match="It is damaged: move it away, or put back a copy; --no-own does without it"):
         used(path, model)
 
