@@ -47,6 +47,7 @@ class Sink(Protocol):
     def send(self, rows: Sequence[Row]) -> None:
         """Return when the other side has all of ``rows``; without rows, when it is there.
 
+        Raises RecordsRefused where it has all but those that it can never take.
         Raises SinkError where that fails now and may be tried again, with all of ``rows``.
         BrokenPipeError and OutputError end the run: nobody reads standard output.
         """

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from raman_edge import record as records
-from raman_edge.errors import ConfigError
+from raman_edge.errors import ConfigError, JournalDamaged, RecordsDamaged
 from raman_edge.sinks.grown import JSON_LINES, GrownFile, LineForm
 from raman_edge.sinks.table import COLUMNS, cells, encoded
 
@@ -39,9 +39,17 @@ class _File:
         """The file is open only while it is written."""
 
     def send(self, rows: Sequence[Row]) -> None:
-        """Append a line for each row and sync them; SinkError where that fails."""
-        if rows:
-            self._file.append([self.line(row) for row in rows])
+        """Append a line for each row and sync them; SinkError where that fails, RecordsDamaged for rows that are no records."""
+        lines, refused = [], []
+        for row in rows:
+            try:
+                lines.append(self.line(row))
+            except JournalDamaged as error:
+                refused.append(f"row {row.seq} is left out: {error}")
+        if lines:
+            self._file.append(lines)
+        if refused:
+            raise RecordsDamaged(*refused)
 
     def line(self, row: Row) -> bytes:
         """Return the line of a row."""

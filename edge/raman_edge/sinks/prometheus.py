@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.errors import ConfigError, SinkError
+from raman_edge.errors import ConfigError, JournalDamaged, RecordsDamaged, SinkError
 from raman_edge.record import decode
 
 try:
@@ -57,9 +57,15 @@ class Prometheus:
         self._serving = None
 
     def send(self, rows: Sequence[Row]) -> None:
-        """Count every row."""
+        """Count every row; RecordsDamaged for rows that are no records."""
+        refused = []
         for row in rows:
-            self._metrics.count(decode(row.line))
+            try:
+                self._metrics.count(decode(row.line))
+            except JournalDamaged as error:
+                refused.append(f"row {row.seq} is left out: {error}")
+        if refused:
+            raise RecordsDamaged(*refused)
 
 
 def address(text: str) -> tuple[str, int]:
