@@ -181,6 +181,14 @@ HOSTILE = {
 }
 
 
+def send_after_a_second(port: int) -> None:
+    """Connect, let the broker do what it does, and publish."""
+    began = time.monotonic()
+    with sink_to(port) as sink:
+        sinking.wait_until(lambda: time.monotonic() - began > 1, "a second")
+        sink.send(sinking.rows(3))
+
+
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_broker(what: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Whatever a broker sends, it ends soon as trouble with a reason, takes no memory, and prints nothing."""
@@ -190,9 +198,8 @@ def test_a_hostile_broker(what: str, monkeypatch: pytest.MonkeyPatch, capfd: pyt
         hostile.connack, hostile.greet = connack, greet
         tracemalloc.start()
         began = time.monotonic()
-        with pytest.raises(SinkError, match=why), sink_to(hostile.port) as sink:
-            sinking.wait_until(lambda: time.monotonic() - began > 1, "a second")
-            sink.send(sinking.rows(3))
+        with pytest.raises(SinkError, match=why):
+            send_after_a_second(hostile.port)
         assert time.monotonic() - began < 30
         assert tracemalloc.get_traced_memory()[1] < 20_000_000
         tracemalloc.stop()
