@@ -8,13 +8,14 @@ from contextlib import suppress
 
 from raman_edge.errors import OutputError
 from raman_edge.escaping import printable, printable_json
+from raman_edge.masking import masked_text
 
 
 def say(text: str) -> None:
-    """Write one line to standard error; what is read from outside cannot act on the terminal, and one that has gone hears nothing."""
+    """Write one line to standard error; what is read from outside cannot act on the terminal, and no password is shown."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(f"raman-edge: {printable(text)}", file=sys.stderr, flush=True)
+            print(f"raman-edge: {printable(masked_text(text))}", file=sys.stderr, flush=True)
 
 
 def forget_what_has_gone() -> None:

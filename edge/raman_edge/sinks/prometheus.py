@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from raman_edge.errors import ConfigError, JournalDamaged, RecordsDamaged, SinkError
+from raman_edge.masking import masked
 from raman_edge.record import decode
 
 try:
@@ -151,7 +152,8 @@ class Prometheus:
 def address(text: str) -> tuple[str, int]:
     """Read ``[HOST:]PORT``; :class:`ConfigError` where it is something else."""
     host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdigit() and 0 < int(port) <= MOST_PORT):
-        msg = f"an output 'prometheus:{text}' names no port: expected prometheus:[HOST:]PORT, such as prometheus:9464"
+    if "@" in text or not (port.isascii() and port.isdigit() and 0 < int(port) <= MOST_PORT):
+        shown = masked(f"prometheus:{text}")
+        msg = f"an output {shown!r} names no port: expected prometheus:[HOST:]PORT, such as prometheus:9464; it knows no users"
         raise ConfigError(msg)
     return host.removeprefix("[").removesuffix("]") or HERE, int(port)
