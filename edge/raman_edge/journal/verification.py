@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from raman_edge.journal import chain, events, keys, packing, spectra
+from raman_edge.journal import chain, events, keys, packing, reading, spectra
 from raman_edge.journal.finding import Finding
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class _Verification:
         try:
             stored = events.stored(self._connection)
             self._said = [events.read(row) for row in stored]
-        except (ValueError, TypeError) as error:
+        except reading.DAMAGE as error:
             return f"what was done to the journal cannot be read: {error}"
         self._events.extend(stored)
         return None
@@ -146,7 +146,7 @@ def _inconsistent(connection: sqlite3.Connection) -> str | None:
 def _axis_wrong(axis: int, digest: bytes, shift: bytes) -> str | None:
     try:
         return None if spectra.axis_digest(packing.unpack(shift)) == digest else f"axis {axis} is not the one that was written"
-    except (ValueError, TypeError) as error:
+    except reading.DAMAGE as error:
         return f"axis {axis} cannot be read: {error}"
 
 
@@ -159,6 +159,6 @@ def _wrong(stored: keys.Stored, head: bytes, link: bytes, shift: bytes | None, b
             return f"{where} does not fit its hash: it was changed, or rows before it were removed, added or moved"
         if body is not None and (shift is None or spectra.digest(shift, body) != facts.spectrum):
             return f"{where}: its spectrum is not the one that was written"
-    except (ValueError, TypeError, AttributeError) as error:
+    except reading.DAMAGE as error:
         return f"{where} cannot be read: {error}"
     return None
