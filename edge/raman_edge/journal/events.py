@@ -49,7 +49,7 @@ def add(connection: sqlite3.Connection, facts: Facts) -> bytes:
     seq, before = head(connection)
     (number,) = connection.execute("SELECT coalesce(max(number) + 1, 0) FROM events WHERE after = ?", (seq,)).fetchone()
     ts = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    event = chain.Event(seq, number, ts, facts.__struct_config__.tag, msgspec.json.encode(facts).decode())
+    event = chain.Event(seq, number, ts, str(facts.__struct_config__.tag), msgspec.json.encode(facts).decode())
     link = chain.link_event(before, event)
     connection.execute("INSERT INTO events VALUES (?,?,?,?,?,?)", (event.after, event.number, event.ts, event.kind, event.facts, link))
     return link

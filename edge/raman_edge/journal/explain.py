@@ -25,10 +25,11 @@ PASSING = {
     sqlite3.SQLITE_NOMEM: "There is no memory left: close other programs",
 }
 """Primary result code (sqlite.org/rescode.html) → advice, for what may be over at the next attempt."""
-NO_JOURNAL = "It is no journal: give another place with --journal"
 DAMAGED = "It is damaged: move it away and start again, everything in the folder is answered anew"
 DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH)
 """What sqlite says of a damaged file; it interrupts what takes more steps than a journal of its size."""
+ADVICE = {sqlite3.SQLITE_NOTADB: "It is no journal: give another place with --journal"} | dict.fromkeys(DAMAGES, DAMAGED)
+"""The same as :data:`PASSING` for what does not change by itself."""
 
 
 @contextmanager
@@ -43,6 +44,6 @@ def explained(path: Path, what: str) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", None)
         primary = code & 0xFF if isinstance(code, int) else sqlite3.SQLITE_ERROR
         kind = JournalUnavailable if primary in PASSING else JournalDamaged if primary in DAMAGES else JournalError
-        advice = PASSING.get(primary) or {JournalDamaged: DAMAGED}.get(kind) or {sqlite3.SQLITE_NOTADB: NO_JOURNAL}.get(primary, ELSEWHERE)
+        advice = PASSING.get(primary) or ADVICE.get(primary, ELSEWHERE)
         msg = f"journal {str(path)!r} cannot be {what}: {error}. {advice}"
         raise kind(msg) from error

@@ -117,7 +117,7 @@ def _checked(connection: sqlite3.Connection, path: Path) -> int:
 
 @lru_cache(maxsize=4)
 def _expected(scripts: tuple[str, ...]) -> frozenset[sqlite_file.Item]:
-    return sqlite_file.schema_made_by([lambda connection, script=script: connection.executescript(script) for script in scripts])
+    return sqlite_file.schema_made_by([lambda connection: connection.executescript("".join(scripts))])
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

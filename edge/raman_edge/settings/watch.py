@@ -91,7 +91,7 @@ PATHS = frozenset(("folder", "move_failed", "journal", "model", "library", "own"
 """Keys whose texts are paths."""
 CALIBRATION_END = ".json"
 """What the file of a calibration ends with; a name without a folder and without this end is an instrument's."""
-OUTPUT_COMMA = re.compile(r",(?=stdout(?:,|$)|(?:jsonl|csv|prometheus):|mqtts?:)")
+OUTPUT_COMMA = re.compile(r"(?:(?<=^stdout)|(?<=,stdout)),|,(?=stdout(?:,|$)|(?:jsonl|csv|prometheus):|mqtts?:)")
 """A comma between two outputs; others belong to the name of a file or to an address."""
 FILE_SINKS = ("jsonl:", "csv:")
 OPTIONS = {key: key.removesuffix("_s").removesuffix("_nm") for key in KEYS}

@@ -81,9 +81,9 @@ def parse(spec: str) -> Broker:
         parts = urlsplit(spec)
         host, port = parts.hostname, parts.port
     except ValueError:  # its message quotes what may be a password
-        host, port = None, None
-    if not host or not (port is None or port):
-        raise _mistake(spec, "names no host, or no port from 1 to 65535 (a host with colons stands in brackets)")
+        raise _mistake(spec, "is no address: a host with colons stands in brackets, a port is a number from 1 to 65535") from None
+    if not host:
+        raise _mistake(spec, "names no host")
     options = _options(spec, parts.query)
     ca = options.get("ca")
     if ca and parts.scheme != "mqtts":

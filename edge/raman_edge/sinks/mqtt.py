@@ -404,7 +404,7 @@ class _Line:
 
 def _requests() -> Properties:
     """Return what a broker of version 5 is asked to keep to."""
-    asked = Properties(PacketTypes.CONNECT)
+    asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates the rest
     asked.MaximumPacketSize = LARGEST_ANSWER
     asked.RequestProblemInformation = 0
     return asked
