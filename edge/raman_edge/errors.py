@@ -16,10 +16,14 @@
     ├── LibraryError             a reference library that cannot be used
     ├── CalibrationError         a calibration that is damaged, too old or of another instrument
     ├── JournalError             damaged, another program's, from a newer version, chain broken
+    │   ├── JournalDamaged       holds what was not written so: damaged pages or rows, foreign tables
+    │   │   └── RowDamaged       one row cannot be read, the others can
     │   ├── JournalUnavailable   cannot be opened, read or written now: disk full, busy, denied
     │   └── NoSuchRecord         no record has that id, or several have
     ├── OutputError              standard output cannot be written
     └── SinkError                an output cannot take records now; they wait in the journal
+        └── RecordsRefused       an output can never take some records; it has the others
+            └── RecordsDamaged   because they are no records
 
 Every message says what was got, what was expected and what to do about it. Only
 the command line catches :class:`RamanEdgeError`; recoverable faults (one unreadable
@@ -105,6 +109,20 @@ class JournalError(RamanEdgeError):
     exit_code = 73
 
 
+class JournalDamaged(JournalError):
+    """What the journal holds is not what was written: a page, a row or a table."""
+
+    exit_code = 65
+
+
+class RowDamaged(JournalDamaged):
+    """A row of the journal cannot be read."""
+
+    def __init__(self, seq: int, why: object) -> None:
+        super().__init__(f"row {seq} of the journal is damaged: {why}. `raman-edge journal verify` tests the whole of it")
+        self.seq = seq
+
+
 class JournalUnavailable(JournalError):
     """The journal cannot be used now; another attempt may succeed, with the same open journal."""
 
@@ -125,3 +143,13 @@ class SinkError(RamanEdgeError):
     """An output cannot take records now: what it has not confirmed is sent again later."""
 
     exit_code = 73
+
+
+class RecordsRefused(SinkError):
+    """Some records can never be taken by an output, a line for each; it has taken the others."""
+
+
+class RecordsDamaged(RecordsRefused):
+    """Some rows of the journal hold no records."""
+
+    exit_code = 65

@@ -29,8 +29,8 @@ Number = TypeVar("Number", bound=np.generic)
 
 SCHEMA = 1
 """Version of the arrays in the file."""
-MAX_LIBRARY_BYTES = 512 * 2**20
-"""A library is refused above this, on disk or unpacked."""
+MAX_LIBRARY_BYTES = 256 * 2**20
+"""A library is refused above this, on disk (before it is read) or unpacked; the embedded one has 3 MiB."""
 TABLE = 16
 """Peaks in a label's table, the most prominent ones."""
 
@@ -294,12 +294,19 @@ def _read(path: Path) -> bytes:
             raise LibraryError(msg)
         size = status.st_size
         if size > MAX_LIBRARY_BYTES:
-            msg = f"library {str(path)!r} is {size / 2**20:.0f} MiB; at most {MAX_LIBRARY_BYTES / 2**20:.0f} MiB are read"
-            raise LibraryError(msg)
-        return path.read_bytes()
+            raise LibraryError(_too_large(path, size))
+        with path.open("rb") as file:
+            return file.read(MAX_LIBRARY_BYTES)  # no more, also where it grows: what is cut is refused as damaged
     except OSError as error:
         msg = f"library {str(path)!r} cannot be read: {error.strerror or error}. Give the .library.npz that was exported with the model"
         raise LibraryError(msg) from error
+
+
+def _too_large(path: Path, size: int) -> str:
+    most = f"{MAX_LIBRARY_BYTES / 2**20:.0f} MiB"
+    return (
+        f"library {str(path)!r} is {size / 2**20:.0f} MiB; at most {most} are read. Give the .library.npz that was exported with the model"
+    )
 
 
 def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 INPUT = "spectrum"
 OUTPUTS = ("logits", "embedding")
-MAX_MODEL_BYTES = 1024 * 2**20
-"""A larger file is refused before it is read."""
+MAX_MODEL_BYTES = 256 * 2**20
+"""A larger file is refused before it is read: no network for a spectrum comes near it, the embedded one has 2 MiB."""
 NORM_WITHIN = 1e-3
 """How far the length of an embedding may be from 1."""
 
@@ -155,13 +155,18 @@ def read(path: Path) -> bytes:
             msg = f"model {str(path)!r} is a pipe or a device: give a file made by `raman-train export --onnx`"
             raise ModelError(msg)
         if status.st_size > MAX_MODEL_BYTES:
-            msg = f"model {str(path)!r} is {status.st_size / 2**20:.0f} MiB; at most {MAX_MODEL_BYTES / 2**20:.0f} MiB are read"
-            raise ModelError(msg)
-        return path.read_bytes()
+            raise ModelError(_too_large(path, status.st_size))
+        with path.open("rb") as file:
+            return file.read(MAX_MODEL_BYTES)  # no more, also where it grows: what is cut is refused as damaged
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
         why = getattr(error, "strerror", None) or error
         msg = f"model {str(path)!r} cannot be read: {why}. Give a file made by `raman-train export --onnx`"
         raise ModelError(msg) from error
+
+
+def _too_large(path: Path, size: int) -> str:
+    most = f"{MAX_MODEL_BYTES / 2**20:.0f} MiB"
+    return f"model {str(path)!r} is {size / 2**20:.0f} MiB; at most {most} are read. Give a file made by `raman-train export --onnx`"
 
 
 def _width(node: onnxruntime.NodeArg) -> object:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from raman_edge.errors import JournalDamaged
 from raman_edge.pipeline import TOP, Reading, Timing
 from raman_edge.quality import Quality
 from raman_edge.verdict import Answer, Match, Sets
@@ -126,8 +127,13 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes | str) -> Record:
-    """Read a line back."""
-    record: Record = msgspec.json.decode(line, type=Record)
+    """Read a line back; :class:`JournalDamaged` where it is no record."""
+    try:
+        record: Record = msgspec.json.decode(line, type=Record)
+        datetime.fromisoformat(record.ts)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        msg = f"a line of the journal is no record: {str(error)[:200]}. `raman-edge journal verify` tests the whole of it"
+        raise JournalDamaged(msg) from error
     return record
 
 

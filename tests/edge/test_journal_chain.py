@@ -201,16 +201,6 @@ def test_a_pruned_journal_is_whole(whole: Path) -> None:
     assert journals.ask(path, "SELECT count(*) FROM axes") == [(0,)]
 
 
-def test_without_spectra_the_chain_is_the_same(tmp_path: Path) -> None:
-    """A journal that keeps no spectra has the same hashes: the digests are in the chain, the spectra are not."""
-    entries = [journals.answer(number) for number in range(3)]
-    journals.write(tmp_path / "with", *entries)
-    journals.write(tmp_path / "without", *entries, spectra=False)
-    kept, bare = verified(tmp_path / "with"), verified(tmp_path / "without")
-    assert kept.head == bare.head
-    assert (kept.spectra, bare.spectra, bare.wrong) == (3, 0, None)
-
-
 def test_damage_of_the_file_is_found(whole: Path) -> None:
     """A byte that changed on the disk is found, wherever it lies in the pages of a table."""
     data = bytearray(whole.read_bytes())

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from raman_edge.errors import ConfigError, SinkError
 from raman_edge.quality import Quality
 from raman_edge.record import encode
-from raman_edge.sinks import opened
+from raman_edge.sinks import grown, opened
 from raman_edge.sinks.files import JsonLines, Table, file_of
 from raman_edge.sinks.table import COLUMNS
 
@@ -108,6 +108,61 @@ def test_a_half_line_is_replaced(kind: str, tmp_path: Path) -> None:
         assert path.read_bytes().count(b"\n") == len(found_in(kind, path)) + (kind == "csv"), length
 
 
+def without_newline(path: Path) -> None:
+    """Remove the newline at the end of a file, as editors and scripts do."""
+    path.write_bytes(path.read_bytes().rstrip(b"\r\n"))
+
+
+@pytest.mark.parametrize("left", [b"", b"\r", bytes(20), b"\r" + bytes(3)])
+def test_a_last_record_without_newline_is_kept(kind: str, tmp_path: Path, left: bytes) -> None:
+    """A confirmed record that lost its newline, or got zeros behind it, is still there after the next records, once and whole."""
+    path = tmp_path / "results"
+    tricky = sinking.said(2, label='Quartz, "smoky"', why=("a, b", 'he said "no"'))
+    make(kind, path).send([sinking.row(1), sinking.row(2, tricky)])
+    expected = path.read_bytes()
+    without_newline(path)
+    path.write_bytes(path.read_bytes() + left)
+    make(kind, path).send(sinking.rows(2, first=3))
+    assert found_in(kind, path) == [row.id for row in sinking.rows(4)]
+    assert path.read_bytes().splitlines()[: expected.count(b"\n")] == expected.splitlines()
+    without_newline(path)
+    make(kind, path).send(sinking.rows(1, first=5))
+    assert found_in(kind, path) == [row.id for row in sinking.rows(5)]
+
+
+def test_a_record_that_comes_again_stands_once(kind: str, tmp_path: Path) -> None:
+    """A line that a crash cut anywhere, also in the last column, gives way to the record that comes now."""
+    path = tmp_path / "results"
+    last = [sinking.row(3, sinking.fault(3, "it is no spectrum, or it is"))]
+    make(kind, path).send(sinking.rows(2))
+    begin = path.stat().st_size
+    make(kind, path).send(last)
+    whole = path.read_bytes()
+    for length in range(begin, len(whole)):
+        path.write_bytes(whole[:length])
+        make(kind, path).send([*last, sinking.row(4)])
+        assert found_in(kind, path) == [row.id for row in sinking.rows(4)], length
+
+
+def test_a_foreign_table_is_not_cut(tmp_path: Path) -> None:
+    """A file that begins with other columns is left as it is, also where its last line looks like one of ours."""
+    path = tmp_path / "results.csv"
+    content = b"name,score\r\n" + b"0" * 32 + b",half of a row"
+    path.write_bytes(content)
+    with pytest.raises(SinkError, match="move it away"):
+        Table(path).send(sinking.rows(1))
+    assert path.read_bytes() == content
+
+
+def test_a_line_longer_than_any_record_is_ended(tmp_path: Path) -> None:
+    """Of a last line whose beginning lies too far back nothing is cut."""
+    path = tmp_path / "results.jsonl"
+    content = b"x" * 100 + b"{" * grown.LONGEST_LINE
+    path.write_bytes(content)
+    JsonLines(path).send(sinking.rows(1))
+    assert path.read_bytes().splitlines()[0] == content
+
+
 def test_what_somebody_else_wrote_is_kept(tmp_path: Path) -> None:
     """A line that is not ours and has no end is ended, never cut; one that a power failure filled with zeros is cut."""
     path = tmp_path / "results.jsonl"
@@ -165,7 +220,7 @@ import resource, signal, sys
 from pathlib import Path
 import sinking
 from raman_edge.errors import SinkError
-from raman_edge.sinks import opened
+from raman_edge.sinks import grown, opened
 
 kind, path, most = sys.argv[1:]
 sink = opened(f"{kind}:{path}", sinking.Alone())
@@ -195,7 +250,7 @@ def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -
 WRITE = """
 import sys
 import sinking
-from raman_edge.sinks import opened
+from raman_edge.sinks import grown, opened
 
 kind, path = sys.argv[1:]
 sink = opened(f"{kind}:{path}", sinking.Alone())

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
 import threading
 from typing import TYPE_CHECKING
 
@@ -44,6 +46,38 @@ def test_lines_are_the_records(pipe: tuple[int, int]) -> None:
         sink.send(sinking.rows(3))
         sink.send(())
     assert read_lines(pipe[0], 3) == [row.id for row in sinking.rows(3)]
+
+
+def test_a_file_that_is_appended_to(tmp_path: Path) -> None:
+    """Where a crash or an editor left the last line of a file behind ``>>`` without newline, it gets one, and no other file does."""
+    path = tmp_path / "out.jsonl"
+    for content, flags in ((b"", os.O_APPEND), (b"{}", os.O_APPEND), (b"{}\n", os.O_APPEND), (b"{}", os.O_TRUNC)):
+        path.write_bytes(content)
+        fd = os.open(path, os.O_WRONLY | flags)
+        with Pipe(fd) as sink:
+            sink.send(sinking.rows(1))
+        os.close(fd)
+        kept = content.removesuffix(b"\n") + b"\n" if content and flags == os.O_APPEND else b""
+        assert path.read_bytes() == kept + f"{sinking.row(1).line}\n".encode(), (content, flags)
+
+
+HOSTILE = "Quartz\u009b31m\x7f\u202e\u2066\u2028\U000e0001 Å"
+
+
+@pytest.mark.parametrize("fd_of", ["terminal", "pipe"])
+def test_a_terminal_gets_no_control_characters(fd_of: str, pipe: tuple[int, int]) -> None:
+    """On a terminal what does not print stands as JSON's escape, in a pipe as it is; both are the same JSON."""
+    said = sinking.row(1, sinking.said(1, label=HOSTILE))
+    ours, theirs = pty.openpty() if fd_of == "terminal" else pipe
+    with Pipe(theirs) as sink:
+        sink.send([said])
+    data = os.read(ours, 65_536).removesuffix(b"\n").removesuffix(b"\r")
+    assert json.loads(data) == json.loads(said.line)
+    assert data.decode().isprintable() == (fd_of == "terminal")
+    assert (data == said.line.encode()) == (fd_of == "pipe")
+    if fd_of == "terminal":
+        os.close(ours)
+        os.close(theirs)
 
 
 def test_a_reader_that_stops_reading_stops_nobody_else(pipe: tuple[int, int], tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import urllib.request
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import mosquitto
@@ -16,7 +18,7 @@ from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
 from raman_edge.pipeline import Timing
 from raman_edge.quality import Quality
-from raman_edge.sinks import metrics, opened
+from raman_edge.sinks import metrics, opened, prometheus
 from raman_edge.sinks.deliveries import Deliveries
 
 if TYPE_CHECKING:
@@ -145,3 +147,54 @@ def test_one_who_hangs_holds_up_nobody(port: int) -> None:
     with sink_at(port) as sink, socket.create_connection(("127.0.0.1", port)):
         sink.send(sinking.rows(1))
         assert value(port, "results_total", decision="match") == 1
+
+
+def test_clients_that_say_nothing(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many clients that connect and say nothing take few threads and a bounded time; then a scrape is answered again."""
+    monkeypatch.setattr(prometheus._Handler, "timeout", 1.0)
+    before = threading.active_count()
+    with sink_at(port), ExitStack() as kept:
+        for _ in range(60):
+            with suppress(OSError):
+                kept.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+        sinking.wait_until(lambda: threading.active_count() >= before + prometheus.MOST_CLIENTS, "threads")
+        assert threading.active_count() <= before + 2 * prometheus.MOST_CLIENTS + 2  # a thread and its timer each
+        sinking.wait_until(lambda: answers(port), "an answer")
+        sinking.wait_until(lambda: threading.active_count() <= before + 2, "the end of their threads")
+
+
+def test_a_client_that_is_slow(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends a byte now and then, or never reads, is ended when the time is up."""
+    monkeypatch.setattr(prometheus, "LONGEST_S", 0.5)
+    with sink_at(port), socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
+        slow.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
+        with suppress(OSError):
+            for _ in range(100):
+                slow.sendall(b"x")
+                if select.select([slow], [], [], 0.1)[0] and slow.recv(1) == b"":
+                    break
+            else:
+                pytest.fail("it was never ended")
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x00" * 100, b"GET " + b"x" * 70_000, b"GET / HTTP/9.9\r\n\r\n", b"\xff\xfe\r\n\r\n", b"POST / HTTP/1.1\r\n"]
+)
+def test_what_is_no_request(port: int, sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    """Other bytes are answered with an error or not at all, and nothing is printed."""
+    with sink_at(port):
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as line, suppress(OSError):
+            line.sendall(sent)
+            line.shutdown(socket.SHUT_WR)
+            while line.recv(65_536):
+                pass
+        assert answers(port)
+    assert capfd.readouterr().err == ""
+
+
+def answers(port: int) -> bool:
+    """Whether a scrape is answered."""
+    try:
+        return bool(scrape(port))
+    except OSError:
+        return False

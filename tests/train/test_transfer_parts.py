@@ -20,6 +20,8 @@ from raman_train.models import build
 from raman_train.transfer import folds, ground, lines, plan, table, teach, weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from raman_train.data.datasets import Dataset
 
 TINY = DrcnnEdgeConfig(width=4, recursions=1, squeeze=2, embedding=8, spectral=4)
@@ -243,6 +245,17 @@ def line(top1: float, **changes: object) -> lines.Line:
         "seconds": 3.0, "device": "cpu", "threads": 1, "revision": "r", "config_sha256": "c", "split_sha256": "s",
     }  # fmt: skip
     return msgspec.convert(fields | changes, lines.Line)
+
+
+@pytest.mark.parametrize("left", ["", '{"target": "half'])
+def test_a_last_line_without_newline(tmp_path: Path, left: str) -> None:
+    """A result that lost its newline is kept, one that a kill tore is left out and removed by the next one."""
+    path = tmp_path / "results.jsonl"
+    first, second = line(0.5), line(0.6)
+    path.write_bytes(msgspec.json.encode(first) + (b"\n" + left.encode() if left else b""))
+    assert lines.read(path) == [first]
+    lines.append(path, second)
+    assert lines.read(path) == [first, second]
 
 
 def test_the_interval_counts_folds_not_seeds() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import write, write_text
+from raman_edge.masking import masked, masked_text
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
 
     settings = watch.gather(options)
     if options.json:
-        told = {key: {"value": setting.value, "origin": setting.origin} for key, setting in settings.items()}
+        told = {key: {"value": _shown(key, setting.value), "origin": setting.origin} for key, setting in settings.items()}
         write(json.dumps({"v": 1, "settings": told}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
         return 0
     lines = {key: _line(key, setting) for key, setting in settings.items()}
@@ -46,4 +47,12 @@ def _line(key: str, setting: Setting) -> str:
     """Return a setting as TOML; JSON writes these values as TOML does."""
     if setting.value is None:
         return f"# {key} is not set"
-    return f"{key} = {json.dumps(setting.value, ensure_ascii=False)}"
+    return f"{key} = {json.dumps(_shown(key, setting.value), ensure_ascii=False)}"
+
+
+def _shown(key: str, value: object) -> object:
+    """Return a value without the passwords in it."""
+    if isinstance(value, (list, tuple)):
+        return [_shown(key, one) for one in value]
+    hide = masked if key == "to" else masked_text
+    return hide(value) if isinstance(value, str) else value

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
 from raman_edge.cli.signals import stopping
-from raman_edge.errors import ConfigError, SinkError
+from raman_edge.errors import ConfigError, JournalDamaged, SinkError
 
 if TYPE_CHECKING:
     import argparse
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Deliver until stopped; with ``--once`` 73 where an output could not take everything."""
+    """Deliver until stopped; 65 where a row is damaged, with ``--once`` 73 where an output could not take everything."""
     if not options.to:
         msg = "there is no output to deliver to: give one with --to, such as --to csv:results.csv"
         raise ConfigError(msg)
@@ -52,7 +52,9 @@ def run(options: argparse.Namespace) -> int:
                 stop.event.wait()
     for name, count in deliveries.delivered().items():
         say(f"{name}: {count} records delivered")
-    return stop.code(SinkError.exit_code if options.once and deliveries.owed() else 0)
+    if deliveries.damaged():
+        return stop.code(JournalDamaged.exit_code)
+    return stop.code(SinkError.exit_code if options.once and (deliveries.owed() or deliveries.refused()) else 0)
 
 
 def delivering(

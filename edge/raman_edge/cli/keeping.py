@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli.output import printable
 from raman_edge.errors import OutputError
+from raman_edge.escaping import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,28 +7,15 @@ import sys
 from contextlib import suppress
 
 from raman_edge.errors import OutputError
-
-UNDECODABLE = range(0xDC80, 0xDD00)
-"""How Python carries a byte of a file name that is not UTF-8 (PEP 383)."""
-
-
-def printable(text: str) -> str:
-    r"""Return ``text`` with everything a terminal might obey as a visible escape, such as ``\x1b`` or ``\u202e``."""
-    return "".join(character if character.isprintable() else _escape(character) for character in text)
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if code in UNDECODABLE:
-        return f"\\x{code - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
+from raman_edge.escaping import printable, printable_json
+from raman_edge.masking import masked_text
 
 
 def say(text: str) -> None:
-    """Write one line to standard error; what is read from outside cannot act on the terminal, and one that has gone hears nothing."""
+    """Write one line to standard error; what is read from outside cannot act on the terminal, and no password is shown."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(f"raman-edge: {printable(text)}", file=sys.stderr, flush=True)
+            print(f"raman-edge: {printable(masked_text(text))}", file=sys.stderr, flush=True)
 
 
 def forget_what_has_gone() -> None:
@@ -49,7 +36,14 @@ def is_terminal() -> bool:
 
 
 def write(line: bytes) -> None:
-    """Write one line to standard output, at once; :class:`OutputError` where it cannot be written."""
+    """Write one line of JSON to standard output, at once: byte for byte, or to a terminal without anything that it might obey.
+
+    Raises :class:`OutputError` where it cannot be written.
+    """
+    _put(printable_json(line) if is_terminal() else line)
+
+
+def _put(line: bytes) -> None:
     if sys.stdout is None:
         return
     try:
@@ -71,4 +65,4 @@ def write_text(line: str, width: int | None = None) -> None:
     if width is not None and len(shown) > width:
         shown = shown[: width - 1] + "…"
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    write(shown.encode(encoding, "backslashreplace"))
+    _put(shown.encode(encoding, "backslashreplace"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, NoReturn
 
-from raman_edge.cli.output import printable
+from raman_edge.escaping import printable
+from raman_edge.masking import masked_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,8 @@ class Parser(argparse.ArgumentParser):
     """Title → command → what it does, where commands are listed in groups."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit with 2: what was typed may hold escape codes."""
-        super().error(printable(message))
+        """Say what is wrong and exit with 2: what was typed may hold escape codes, and passwords."""
+        super().error(printable(masked_text(message)))
 
     def format_help(self) -> str:
         """Return help with its examples and exit codes, as wide as the terminal."""

@@ -9,12 +9,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from raman_edge import sqlite_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
 WRITE_AHEAD = 2
 """Byte 18 of an sqlite file in write-ahead mode (file format, 1.3)."""
 HEADER = 100
+LONGEST_ROW = 2**20
+"""Bytes; what is looked at are numbers and times."""
+PROGRAM = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index') LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,15 @@ def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> Looked
     try:
         with path.open("rb") as file:
             write_ahead = file.read(HEADER)[18:19] == bytes([WRITE_AHEAD])
-        with closing(sqlite3.connect(_address(path), uri=True, timeout=1.0, isolation_level=None)) as connection:
-            asked = ("PRAGMA application_id", "PRAGMA user_version", "SELECT count(*) FROM sqlite_master")
-            application, schema, tables = (connection.execute(one).fetchone()[0] for one in asked)
+        budget = sqlite_file.Budget()
+        budget.refill(path.stat().st_size)
+        with closing(sqlite_file.connect(_address(path), longest=LONGEST_ROW, timeout=1.0, budget=budget)) as connection:
+            asked = ("PRAGMA application_id", "PRAGMA user_version")
+            application, schema = (connection.execute(one).fetchone()[0] for one in asked)
+            tables = sqlite_file.count(connection, "sqlite_master", sqlite_file.MOST_ITEMS)
             seen = Looked(application, schema, write_ahead, tables)
+            if program := connection.execute(PROGRAM).fetchone():
+                return replace(seen, why=f"it holds the {program[0]} {str(program[1])[:60]!r}, which raman-edge does not make")
             return replace(seen, rows=tuple(connection.execute(query, values)) if tables else ())
     except (sqlite3.Error, OSError) as error:
         return replace(seen, why=(error.strerror if isinstance(error, OSError) else None) or str(error))

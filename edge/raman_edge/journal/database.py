@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from raman_edge import sqlite_file
 from raman_edge.errors import JournalError, JournalUnavailable
 from raman_edge.journal import schema
 from raman_edge.journal.explain import explained
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+LONGEST_ROW = 256 * 2**20
+"""Bytes: more than the longest spectrum takes (:data:`raman_edge.journal.packing.MOST_VALUES`)."""
 _LEAVING = threading.Lock()
 """Held by whoever takes the log of a file that was moved away: what lies there a moment later may be another file's."""
 
@@ -29,6 +32,9 @@ class Database:
         self._create = create
         self._connection: sqlite3.Connection | None = None
         self._place: Place | None = None
+        self._tables = 0
+        """What sqlite calls the state of the tables that was checked."""
+        self._budget = sqlite_file.Budget()
         self._logs: dict[Path, Place | None] = {}
         self._pending: list[tuple[str, tuple[object, ...]]] = []
 
@@ -48,6 +54,8 @@ class Database:
             with explained(self.path, what):
                 connection = self._connected()
                 self._check_place(connection)
+                self._budget.refill(self._size())
+                self._check_tables(connection)
                 yield connection
         except JournalUnavailable:
             self.close()
@@ -59,6 +67,7 @@ class Database:
         with self.using("written") as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._check_tables(connection)  # from here on nobody can change them
                 for statement, values in self._pending:
                     connection.execute(statement, values)
                 yield connection
@@ -78,6 +87,7 @@ class Database:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = self._connect()
+            self._tables = sqlite_file.schema_version(self._connection)
             self._place = _place(self.path)
             self._logs = {log: _place(log) for log in (_beside(self.path, "-wal"), _beside(self.path, "-shm"))}
         return self._connection
@@ -88,17 +98,30 @@ class Database:
         elif not self.path.exists():
             msg = f"there is no journal at {str(self.path)!r}: `raman-edge watch` makes one; --journal names another"
             raise JournalError(msg)
-        prepare = schema.prepare if self._create or _writable(self.path) else schema.check_current
-        where = self.path if prepare is schema.prepare else _read_only(self.path)
-        connection = sqlite3.connect(
-            where, uri=where is not self.path, timeout=schema.BUSY_S, isolation_level=None, check_same_thread=False
-        )
+        writable = self._create or _writable(self.path)
+        where = _address(self.path, f"mode={'rwc' if self._create else 'rw'}") if writable else _read_only(self.path)
+        connection = sqlite_file.connect(where, longest=LONGEST_ROW, timeout=schema.BUSY_S, budget=self._budget, check_same_thread=False)
+        prepare = schema.prepare if writable else schema.check_current
         try:
             prepare(connection, self.path)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _size(self) -> int:
+        """Return the bytes of the file and its log, as far as they are there."""
+        size = 0
+        for path in (self.path, _beside(self.path, "-wal")):
+            with suppress(OSError):
+                size += path.stat().st_size
+        return size
+
+    def _check_tables(self, connection: sqlite3.Connection) -> None:
+        """Refuse tables that another program has changed since they were checked."""
+        if (tables := sqlite_file.schema_version(connection)) != self._tables:
+            schema.check_tables(connection, self.path)
+            self._tables = tables
 
     def _check_place(self, connection: sqlite3.Connection) -> None:
         """Refuse a file that was moved or deleted: what is written there nobody finds again, and what comes is not read there.
@@ -152,4 +175,9 @@ def _read_only(path: Path) -> str:
     """Return how sqlite is told to read a write-protected journal: without a log beside it, it is as it is."""
     log = _beside(path, "-wal")
     still = not (log.exists() and log.stat().st_size)
-    return f"file:{quote(os.fsencode(path.absolute()))}?mode=ro{'&immutable=1' if still else ''}"
+    return _address(path, f"mode=ro{'&immutable=1' if still else ''}")
+
+
+def _address(path: Path, how: str) -> str:
+    """Return the URI by which sqlite opens the file."""
+    return f"file:{quote(os.fsencode(path.absolute()))}?{how}"

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from raman_edge.errors import JournalError, JournalUnavailable
+from raman_edge.errors import JournalDamaged, JournalError, JournalUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,11 +25,11 @@ PASSING = {
     sqlite3.SQLITE_NOMEM: "There is no memory left: close other programs",
 }
 """Primary result code (sqlite.org/rescode.html) → advice, for what may be over at the next attempt."""
-STAYING = {
-    sqlite3.SQLITE_NOTADB: "It is no journal: give another place with --journal",
-    sqlite3.SQLITE_CORRUPT: "It is damaged: move it away and start again, everything in the folder is answered anew",
-}
-"""The same for what does not change by itself."""
+DAMAGED = "It is damaged: move it away and start again, everything in the folder is answered anew"
+DAMAGES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH)
+"""What sqlite says of a damaged file; it interrupts what takes more steps than a journal of its size."""
+ADVICE = {sqlite3.SQLITE_NOTADB: "It is no journal: give another place with --journal"} | dict.fromkeys(DAMAGES, DAMAGED)
+"""The same as :data:`PASSING` for what does not change by itself."""
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def explained(path: Path, what: str) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = code & 0xFF if isinstance(code, int) else sqlite3.SQLITE_ERROR
-        kind = JournalUnavailable if primary in PASSING else JournalError
-        advice = PASSING.get(primary) or STAYING.get(primary) or ELSEWHERE
+        kind = JournalUnavailable if primary in PASSING else JournalDamaged if primary in DAMAGES else JournalError
+        advice = PASSING.get(primary) or ADVICE.get(primary, ELSEWHERE)
         msg = f"journal {str(path)!r} cannot be {what}: {error}. {advice}"
         raise kind(msg) from error

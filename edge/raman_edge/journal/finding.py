@@ -19,3 +19,7 @@ class Finding:
     """``seq`` of the row whose hash is the head that was noted elsewhere; None where it is not there, or none was given."""
     wrong: str | None
     """What is wrong first; None where nothing is."""
+    pruned: int = 0
+    """Rows whose spectrum ``prune`` removed, or that were written without; the chain says so."""
+    unexplained: int = 0
+    """Rows whose spectrum was gone before the chain had events (schema 3): pruned or removed by hand, nothing tells."""

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from raman_edge import record as records
-from raman_edge.errors import SpectrumError
+from raman_edge.errors import JournalDamaged, RowDamaged, SpectrumError
 from raman_edge.journal import keys, reading, spectra
 
 if TYPE_CHECKING:
@@ -47,10 +45,10 @@ def held(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Held]:
 def _held(stored: keys.Stored, chain: bytes, shift: bytes | None, body: bytes | None) -> Held:
     facts = reading.facts_of(stored)
     spectrum = None
-    if shift is not None and body is not None:
-        try:
+    try:
+        if shift is not None and body is not None:
             spectrum = spectra.restore(shift, body, records.decode(facts.line).source)
-        except (ValueError, SpectrumError, msgspec.MsgspecError) as error:
-            raise reading.damaged(facts.seq, error) from error
-    digest = facts.spectrum.hex() if facts.spectrum else None
-    return Held(reading.row_of(facts), facts.model, facts.config, chain.hex(), digest, spectrum)
+        link, digest = chain.hex(), facts.spectrum.hex() if facts.spectrum else None
+    except (*reading.DAMAGE, JournalDamaged, SpectrumError) as error:
+        raise RowDamaged(facts.seq, error) from error
+    return Held(reading.row_of(facts), facts.model, facts.config, link, digest, spectrum)

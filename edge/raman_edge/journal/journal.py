@@ -116,13 +116,18 @@ class Journal:
     def prune(self, before: datetime) -> int:
         """Take the spectra of records before the time ``before`` away, and return how many those were.
 
-        The records, their digests and the chain stay. The file's room is used again, not given back.
+        The records, their digests and the chain stay, and the chain gets an event that says so. The file's room is used
+        again, not given back.
         """
+        from raman_edge.journal import events  # noqa: PLC0415 - as above
+
         with self._database.transaction() as connection:
             taken = connection.execute(
                 "DELETE FROM spectra WHERE seq IN (SELECT seq FROM records WHERE ts < ?)", (keys.milliseconds(before),)
             ).rowcount
             connection.execute("DELETE FROM axes WHERE axis NOT IN (SELECT axis FROM spectra)")
+            if taken:
+                events.add(connection, events.Pruned(keys.milliseconds(before), taken))
             return taken
 
     def count(self, filters: Filters = ALL) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raman_edge.errors import JournalError
+from raman_edge.errors import RowDamaged
 from raman_edge.journal import keys
 
 if TYPE_CHECKING:
@@ -67,14 +68,27 @@ class Filters:
 
 
 ALL = Filters()
+DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, struct.error)
+"""What reading values of another type, length or range than ours raises."""
 AT_ONCE = 250
 """Rows in one query; sqlite takes 999 values at least."""
 
 
 def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ...]:
-    """Return the first ``limit`` rows after ``seq``, oldest first."""
+    """Return the first ``limit`` rows after ``seq``, oldest first, at most up to a damaged one.
+
+    Raises :class:`RowDamaged` where that is the first.
+    """
     query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own text
-    return tuple(row_of(facts_of(stored)) for stored in connection.execute(query, (seq, limit)))
+    rows: list[Row] = []
+    for stored in connection.execute(query, (seq, limit)):
+        try:
+            rows.append(row_of(facts_of(stored)))
+        except RowDamaged:
+            if not rows:
+                raise
+            break  # the next call begins with it
+    return tuple(rows)
 
 
 def rows(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Row]:
@@ -114,18 +128,13 @@ def _places(values: Sized) -> str:
 
 
 def facts_of(stored: keys.Stored) -> Facts:
-    """Return what a row says; :class:`JournalError` where it is damaged."""
+    """Return what a row says; :class:`RowDamaged` where it cannot be read."""
     try:
         return keys.facts(stored)
-    except ValueError as error:
-        raise damaged(stored[0], error) from error
+    except DAMAGE as error:
+        raise RowDamaged(stored[0], error) from error
 
 
 def row_of(facts: Facts) -> Row:
     """Return what readers of a row get."""
     return Row(facts.seq, facts.id, facts.line)
-
-
-def damaged(seq: int, error: Exception) -> JournalError:
-    """Return the error of a row that cannot be read."""
-    return JournalError(f"row {seq} of the journal is damaged: {error}. `raman-edge journal verify` tests the whole of it")

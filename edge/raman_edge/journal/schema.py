@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from functools import lru_cache
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from raman_edge.errors import JournalError
-from raman_edge.journal import schema_1, schema_2
+from raman_edge import sqlite_file
+from raman_edge.errors import JournalDamaged, JournalError
+from raman_edge.journal import schema_1, schema_2, schema_3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +25,7 @@ PAGE_BYTES = 8192
 """Page of a new journal: rows of 1 to 3 kB waste half of a smaller one, and every commit writes whole pages."""
 WAL_BYTES = 16 * 2**20
 """The write-ahead log becomes no larger than this again, whatever it grew to while a reader held an old state."""
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (schema_1.migrate, schema_2.migrate)
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (schema_1.migrate, schema_2.migrate, schema_3.migrate)
 """``MIGRATIONS[n]`` takes a journal from schema n to n + 1; schema 0 is an empty file."""
 SCHEMA = len(MIGRATIONS)
 
@@ -31,13 +33,14 @@ SCHEMA = len(MIGRATIONS)
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Set the connection up, refuse what is not ours, migrate what is older."""
     version = check(connection, path)
+    check_tables(connection, path, version)
     if version == 0:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     _write_ahead(connection)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     if version < SCHEMA:
-        _migrate(connection)
+        _migrate(connection, path)
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
@@ -57,7 +60,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 def check(connection: sqlite3.Connection, path: Path) -> int:
     """Return the schema of a journal that can be used here, 0 for an empty file; :class:`JournalError` for anything else."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    tables = sqlite_file.count(connection, "sqlite_master", 0)
     if tables and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         msg = f"{str(path)!r} is the database of another program; give another place with --journal"
         raise JournalError(msg)
@@ -69,19 +72,35 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def check_tables(connection: sqlite3.Connection, path: Path, version: int = SCHEMA) -> None:
+    """Refuse a journal whose tables are not those of its schema; a trigger among them could drop what is written."""
+    try:
+        sqlite_file.require_schema(connection, _expected(MIGRATIONS[: max(0, version)]))
+    except sqlite_file.ForeignSchema as error:
+        msg = f"journal {str(path)!r} was changed by another program: {error}. Put back a copy, or give another place with --journal"
+        raise JournalDamaged(msg) from error
+
+
+@lru_cache(maxsize=8)
+def _expected(migrations: tuple[Callable[[sqlite3.Connection], None], ...]) -> frozenset[sqlite_file.Item]:
+    return sqlite_file.schema_made_by(migrations)
+
+
 def check_current(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse what cannot be read as it is."""
     version = check(connection, path)
     if version < SCHEMA:
         msg = f"journal {str(path)!r} has schema {version}; to be read it is brought to schema {SCHEMA}, and it cannot be written: copy it"
         raise JournalError(msg)
+    check_tables(connection, path)
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date in one transaction, also where two processes start at once."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = check(connection, path)
+        check_tables(connection, path, version)
         for migration in MIGRATIONS[version:]:
             migration(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge import record as records
-from raman_edge.journal import chain, keys, packing, spectra
+from raman_edge.journal import chain, events, keys, packing, spectra
 from raman_edge.journal.memory import ADD_RUN, failed_config
 
 if TYPE_CHECKING:
@@ -52,13 +52,15 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection, *, with_spectra: bool) -> None:
         self._connection = connection
         self._with_spectra = with_spectra
-        newest = connection.execute("SELECT seq, chain FROM records ORDER BY seq DESC LIMIT 1").fetchone()
-        place: tuple[int, bytes] = newest or (0, chain.START)
-        self._seq, self._head = place
+        self._seq, self._head = events.head(connection)
+        self._keeps: bool | None = None
+        """Whether the chain says that spectra are kept; None is not looked at yet."""
         self._runs: dict[tuple[str, str], tuple[int, str]] = {}
 
     def add(self, new: Prepared) -> bool:
         """Add a row; False where the journal held it."""
+        if new.spectrum:
+            self._say_whether_kept()
         placed = chain.placed(new.facts, self._seq + 1)
         head = chain.link(self._head, placed)
         run, first = self._run(placed)
@@ -70,6 +72,14 @@ class Writer:
             self._connection.execute("INSERT INTO spectra VALUES (?,?,?)", (placed.seq, self._axis(new.spectrum), new.spectrum.body))
         self._seq, self._head = placed.seq, head
         return True
+
+    def _say_whether_kept(self) -> None:
+        """Have the chain say whether spectra are kept from here on, where it said otherwise."""
+        if self._keeps is None:
+            self._keeps = events.keeps_spectra(self._connection)
+        if self._keeps != self._with_spectra:
+            self._head = events.add(self._connection, events.Keeps(self._with_spectra))
+            self._keeps = self._with_spectra
 
     def _run(self, facts: chain.Facts) -> tuple[int, str]:
         """Return the number of model and configuration, and their first line."""

@@ -19,7 +19,7 @@ import numpy as np
 from raman_edge import __version__, reference
 from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.library import Reference
-from raman_edge.own.database import connect, explained, transaction
+from raman_edge.own.database import MAX_BYTES, MOST_ENTRIES, connect, explained, transaction
 from raman_edge.own.entry import Entry, checked_name, storable
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Axis, Origin, Spectrum
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from raman_edge.model import Model
 
-MOST_ENTRIES = 10_000
-"""As many references as the embedded library has: a search then takes twice as long."""
 NORM_WITHIN = 1e-3
 """How far the length of an embedding may be from 1."""
 MOST_NOTE = 2000
@@ -148,9 +146,15 @@ class OwnLibrary:
 
     def _rows(self, model: Model) -> list[Remembered]:
         with explained(self.path, "read"):
-            rows = [msgspec.convert(row, Remembered) for row in self._connection.execute(REMEMBERED, (model.sha256,))]
-            for row in rows:
+            rows: list[Remembered] = []
+            room = MAX_BYTES
+            for stored in self._connection.execute(REMEMBERED, (model.sha256,)):
+                row = msgspec.convert(stored, Remembered)
                 checked_name(row.name)
+                room -= sum(len(part or b"") for part in (row.embedding, row.peaks, row.shift, row.counts))
+                if room < 0:
+                    raise ValueError(f"its rows hold more than {MAX_BYTES / 2**20:.0f} MiB")
+                rows.append(row)
             return rows
 
     def _insert(self, name: str, spectrum: Spectrum, made: Reference, said: tuple[str, str, str, str], model: str) -> bool:

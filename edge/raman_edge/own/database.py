@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import msgspec
 
+from raman_edge import sqlite_file
 from raman_edge.errors import LibraryError
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ BUSY_S = 10.0
 """How long a write waits for another process's write, s."""
 MAX_BYTES = 512 * 2**20
 """A larger file is refused."""
+LONGEST_ROW = 64 * 2**20
+"""Bytes: a spectrum of four million points."""
+MOST_ENTRIES = 10_000
+"""As many references as the embedded library has: a search then takes twice as long."""
 
 SCHEMA_1 = """
 CREATE TABLE entries (
@@ -57,7 +63,7 @@ def connect(path: Path, *, create: bool) -> sqlite3.Connection:
             msg = f"your library {str(path)!r} is {path.stat().st_size / 2**20:.0f} MiB; at most {MAX_BYTES / 2**20:.0f} MiB are read"
             raise LibraryError(msg)
         where = f"file:{quote(os.fsencode(path.absolute()))}?mode={'rwc' if create else 'rw'}"
-        connection = sqlite3.connect(where, uri=True, timeout=BUSY_S, isolation_level=None)
+        connection = sqlite_file.connect(where, longest=LONGEST_ROW, timeout=BUSY_S)
         try:
             _prepare(connection, path)
         except BaseException:
@@ -81,26 +87,43 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Set the connection up, refuse what is not ours, fill what is empty."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    version = _checked(connection, path)
+    # EXTRA also syncs the folder when the rollback journal goes: what was said to be learned survives a power cut.
+    connection.execute("PRAGMA synchronous = EXTRA")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if version < SCHEMA:
+        _migrate(connection, path)
+    # Pages that belong to several rows, or to each other, would make a small file endless.
+    if (damage := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise ValueError(" ".join(str(damage).split()))
+    if sqlite_file.count(connection, "entries", MOST_ENTRIES) > MOST_ENTRIES:
+        msg = f"your library {str(path)!r} holds more than {MOST_ENTRIES} references, which is the most; give another place with --own"
+        raise LibraryError(msg)
+
+
+def _checked(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the schema of a file that is ours, and holds what that schema has; 0 is an empty file."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = sqlite_file.count(connection, "sqlite_master", 0)
     if tables and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
         msg = f"{str(path)!r} is the database of another program; give another place with --own"
         raise LibraryError(msg)
     if version > SCHEMA:
         msg = f"your library {str(path)!r} has schema {version}, this raman-edge knows {SCHEMA}: update it, or give another with --own"
         raise LibraryError(msg)
-    # EXTRA also syncs the folder when the rollback journal goes: what was said to be learned survives a power cut.
-    connection.execute("PRAGMA synchronous = EXTRA")
-    connection.execute("PRAGMA foreign_keys = ON")
-    if version < SCHEMA:
-        _migrate(connection)
+    sqlite_file.require_schema(connection, _expected(MIGRATIONS[: max(0, version)]))
+    return version
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+@lru_cache(maxsize=4)
+def _expected(scripts: tuple[str, ...]) -> frozenset[sqlite_file.Item]:
+    return sqlite_file.schema_made_by([lambda connection: connection.executescript("".join(scripts))])
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date in one transaction, also where two processes start at once."""
     with transaction(connection):
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        for script in MIGRATIONS[version:]:
+        for script in MIGRATIONS[_checked(connection, path) :]:
             for statement in script.split(";\n"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -129,6 +152,8 @@ def _advice(error: Exception) -> str:
         sqlite3.SQLITE_READONLY: "It is write-protected: give another library with --own, or in RAMAN_EDGE_LIBRARY",
         sqlite3.SQLITE_NOTADB: "It is no library of this kind: give another place with --own",
         sqlite3.SQLITE_CORRUPT: damaged,
+        sqlite3.SQLITE_INTERRUPT: f"Reading it takes longer than any library does. {damaged}",
+        sqlite3.SQLITE_TOOBIG: damaged,
     }
     if isinstance(error, (ValueError, msgspec.MsgspecError, sqlite3.OperationalError)) and primary in {None, sqlite3.SQLITE_ERROR}:
         return damaged

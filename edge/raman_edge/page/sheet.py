@@ -33,7 +33,8 @@ def _card(subject: Subject) -> Html:
     said, spectrum = subject.record, subject.held.spectrum
     kind = words.decision(said)
     drawn = figure.small(subject, spectrum) if spectrum is not None else tag("div", "no spectrum", class_="none")
-    score = tag("span", f"{said.matches[0].score:.0%}", class_="score") if isinstance(said, Result) and kind == "match" else NOTHING
+    best = said.matches[0] if isinstance(said, Result) and kind == "match" and said.matches else None
+    score = tag("span", f"{best.score:.0%}", class_="score") if best else NOTHING
     name = tag("small", datum(safe_text(words.file_name(said.source), ROOM)))
     head = tag("strong", tag("span", UNICODE.sign[kind], class_=kind), " ", datum(safe_text(str(words.title(said)), ROOM)))
     return tag("a", drawn, tag("div", head, " ", score), name, href=f"#{subject.anchor}")

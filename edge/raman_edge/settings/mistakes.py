@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union, get_args, get_origi
 
 import msgspec
 
+from raman_edge.masking import masked
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -219,7 +221,7 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         text = f"[{', '.join(map(_shown, value[:SHOWN]))}]"
     elif isinstance(value, (str, bool)):
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(masked(value) if isinstance(value, str) else value, ensure_ascii=False)
     else:
         text = str(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from raman_edge.errors import ConfigError
+from raman_edge.masking import masked_setting
 from raman_edge.settings.places import KeyPath, places
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _no_toml(name: str, text: str, said: str) -> str:
     if "\\" in got:
         advice = "a path with \\ in it stands between single quotes: 'C:\\data'"
     column = f" at column {found[3]}" if found and found[3] else ""
-    return f"{name}:{line}: no TOML{column} ({what}): got {_cut(got)}; {advice}"
+    return f"{name}:{line}: no TOML{column} ({what}): got {_cut(masked_setting(got))}; {advice}"
 
 
 def convert(document: Document, kind: type[Read]) -> Read:

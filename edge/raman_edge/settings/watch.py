@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -90,6 +91,8 @@ PATHS = frozenset(("folder", "move_failed", "journal", "model", "library", "own"
 """Keys whose texts are paths."""
 CALIBRATION_END = ".json"
 """What the file of a calibration ends with; a name without a folder and without this end is an instrument's."""
+OUTPUT_COMMA = re.compile(r"(?:(?<=^stdout)|(?<=,stdout)),|,(?=stdout(?:,|$)|(?:jsonl|csv|prometheus):|mqtts?:)")
+"""A comma between two outputs; others belong to the name of a file or to an address."""
 FILE_SINKS = ("jsonl:", "csv:")
 OPTIONS = {key: key.removesuffix("_s").removesuffix("_nm") for key in KEYS}
 """Key → what argparse calls the option, whose name has no unit."""
@@ -189,7 +192,11 @@ def _of_environment(environ: Mapping[str, str]) -> dict[str, Setting]:
 
 
 def _from_text(key: str, name: str, text: str) -> object:
-    given: object = text.split(",") if key in {"match", "to"} else text
+    given: object = text
+    if key == "match":
+        given = text.split(",")
+    elif key == "to":
+        given = OUTPUT_COMMA.split(text)
     try:
         return getattr(msgspec.convert({key: given}, Settings, strict=False), key)
     except msgspec.ValidationError:

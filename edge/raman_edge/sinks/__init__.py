@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
 from raman_edge.errors import ConfigError
+from raman_edge.masking import masked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,7 @@ class Sink(Protocol):
     def send(self, rows: Sequence[Row]) -> None:
         """Return when the other side has all of ``rows``; without rows, when it is there.
 
+        Raises RecordsRefused where it has all but those that it can never take.
         Raises SinkError where that fails now and may be tried again, with all of ``rows``.
         BrokenPipeError and OutputError end the run: nobody reads standard output.
         """
@@ -101,5 +103,5 @@ def opened(spec: str, overview: Overview) -> Sink:
         from raman_edge.sinks import prometheus  # noqa: PLC0415 - prometheus_client
 
         return prometheus.Prometheus(*prometheus.address(rest), overview)
-    msg = f"an output {spec!r} is not known: expected {KINDS}"
+    msg = f"an output {masked(spec)!r} is not known: expected {KINDS}"
     raise ConfigError(msg)

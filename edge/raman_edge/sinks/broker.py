@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from raman_edge import masking
 from raman_edge.errors import ConfigError
 
 PASSWORD_VARIABLE = "RAMAN_EDGE_MQTT_PASSWORD"  # noqa: S105 - the name of a variable
@@ -24,6 +25,8 @@ OPTIONS = {"qos": ("0", "1", "2"), "retain": ("0", "1"), "protocol": ("5", "3.1.
 """Option → what it may be; None is any text."""
 CLIENT_CHARACTERS = 23
 """The longest client identifier that every broker takes (MQTT 3.1.1, section 3.1.3.1)."""
+LONGEST_PASSWORD = 65_535
+"""Bytes (MQTT 3.1.1, section 3.1.3.5)."""
 LONGEST_TOPIC = 65_535 - len("/state")
 """Bytes (MQTT 3.1.1, section 1.5.3), with what is put behind it."""
 
@@ -68,16 +71,17 @@ class Broker:
 
 def parse(spec: str) -> Broker:
     """Read a specification; :class:`ConfigError` with what was got and what was expected."""
+    if masking.holds_password(spec):
+        raise _mistake(
+            spec,
+            f"holds a password, which others can see: put it in {PASSWORD_VARIABLE} or in a file with ?password_file=FILE "
+            "(an @ that belongs to a name is written %40)",
+        )
     try:
         parts = urlsplit(spec)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise _mistake(spec, f"is no address: {error}") from error
-    if parts.password is not None:
-        shown = spec.replace(f":{parts.password}@", ":***@")
-        raise _mistake(
-            shown, f"holds a password, which others can see: put it in {PASSWORD_VARIABLE} or in a file with ?password_file=FILE"
-        )
+    except ValueError:  # its message quotes what may be a password
+        raise _mistake(spec, "is no address: a host with colons stands in brackets, a port is a number from 1 to 65535") from None
     if not host:
         raise _mistake(spec, "names no host")
     options = _options(spec, parts.query)
@@ -105,7 +109,7 @@ def _options(spec: str, query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in OPTIONS:
-            raise _mistake(spec, f"has the option {name!r}: expected {', '.join(OPTIONS)}")
+            raise _mistake(spec, f"has an unknown option: expected {', '.join(OPTIONS)}")
         if name in found:
             raise _mistake(spec, f"has the option {name!r} twice: expected it once")
         allowed = OPTIONS[name]
@@ -123,13 +127,21 @@ def _topic(spec: str, topic: str) -> str:
 
 def _password(spec: str, file: str | None) -> str | None:
     """Return the password; None where there is none."""
-    if file is None:
-        return os.environ.get(PASSWORD_VARIABLE)
+    password = os.environ.get(PASSWORD_VARIABLE) if file is None else _password_in(spec, file)
+    if password is not None and len(password.encode("utf-8", "surrogateescape")) > LONGEST_PASSWORD:
+        raise _mistake(spec, f"has a password of more than {LONGEST_PASSWORD} bytes, which MQTT cannot carry")
+    return password
+
+
+def _password_in(spec: str, file: str) -> str:
     try:
-        return Path(file).read_text().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _mistake(spec, f"has ?password_file={file}, which cannot be read: {error}") from error
+        with Path(file).open("rb") as opened:
+            password = opened.read(LONGEST_PASSWORD + 2).decode().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise _mistake(spec, f"has ?password_file={file}, which cannot be read: {why}") from error
+    return password
 
 
 def _mistake(spec: str, what: str) -> ConfigError:
-    return ConfigError(f"an output {spec!r} {what}. Expected mqtt://[USER@]HOST[:PORT]/TOPIC[?qos=1&retain=0]")
+    return ConfigError(f"an output {masking.masked(spec)!r} {what}. Expected mqtt://[USER@]HOST[:PORT]/TOPIC[?qos=1&retain=0]")

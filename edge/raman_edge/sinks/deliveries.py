@@ -87,6 +87,14 @@ class Deliveries:
         """Return how many records each sink has confirmed in this run."""
         return {delivery.sink.name: delivery.delivered for delivery in self._all}
 
+    def refused(self) -> int:
+        """Return how many records some sink can never take."""
+        return sum(delivery.refused for delivery in self._all)
+
+    def damaged(self) -> int:
+        """Return how many rows of the journal could not be read, at most, by one sink."""
+        return max(delivery.damaged for delivery in self._all)
+
     def newest(self) -> int:
         """Return the number of the newest record that was heard of."""
         return max(self._newest, *(delivery.newest for delivery in self._all))

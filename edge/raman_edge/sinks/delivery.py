@@ -7,7 +7,7 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol, Self
 
-from raman_edge.errors import OutputError, RamanEdgeError
+from raman_edge.errors import JournalDamaged, OutputError, RamanEdgeError, RecordsDamaged, RecordsRefused, RowDamaged
 from raman_edge.sinks import Standing
 
 if TYPE_CHECKING:
@@ -57,9 +57,13 @@ class Delivery:
         """``note`` is told of the sink's troubles; ``ended`` is called where :attr:`failure` is one that ends the run."""
         self.sink = sink
         self.failure: Exception | None = None
-        """What the run cannot go on after: nobody reads standard output."""
+        """What the run cannot go on after: nobody reads standard output, or the journal is damaged."""
         self.delivered = 0
         """Records that the sink has confirmed in this run."""
+        self.refused = 0
+        """Records that the sink can never take."""
+        self.damaged = 0
+        """Rows of the journal that could not be read."""
         self.moved_at = 0.0
         """When something was confirmed last, by the monotonic clock, s."""
         self.failing = False
@@ -121,7 +125,7 @@ class Delivery:
                     self.newest = feed.newest()
                     with self.sink:
                         self._follow(feed)
-            except (BrokenPipeError, OutputError) as error:
+            except (BrokenPipeError, OutputError, JournalDamaged) as error:
                 self.failure = error
                 self._ended()
             except Exception as error:  # noqa: BLE001 - a defect in one sink must stop neither the instrument nor the other sinks
@@ -148,17 +152,40 @@ class Delivery:
         """Send the next batch and move the cursor; whether there may be more."""
         if self.sink.remembers:
             self._agree(feed)
-        rows = feed.after(self.place, BATCH)
-        more = len(rows) == BATCH
-        self.newest = feed.newest() if more else rows[-1].seq if rows else self.place
-        self.sink.send(rows)
+        try:
+            rows = feed.after(self.place, BATCH)
+        except RowDamaged as error:
+            self.damaged += 1
+            self._say(f"{self.sink.name}: {error}. It is left out")
+            self._has_all_up_to(error.seq, feed)
+            return True
+        self.newest = feed.newest()
+        refused = self._sent(rows)
         if rows:
-            self.place, self.moved_at = rows[-1].seq, time.monotonic()
-            self.delivered += len(rows)
-            if self.sink.remembers:
-                feed.advance(self.sink.name, self.place)
-        self._works(len(rows), more=more)
+            self.delivered += len(rows) - refused
+            self._has_all_up_to(rows[-1].seq, feed)
+        more = self.place < self.newest
+        self._works(len(rows) - refused, more=more)
         return more
+
+    def _sent(self, rows: Sequence[Row]) -> int:
+        """Send rows and return how many of them can never be taken; each is named in a line."""
+        try:
+            self.sink.send(rows)
+        except RecordsRefused as refused:
+            if isinstance(refused, RecordsDamaged):
+                self.damaged += len(refused.args)
+            else:
+                self.refused += len(refused.args)
+            for line in refused.args:
+                self._say(f"{self.sink.name}: {line}")
+            return len(refused.args)
+        return 0
+
+    def _has_all_up_to(self, seq: int, feed: Feed) -> None:
+        self.place, self.moved_at = seq, time.monotonic()
+        if self.sink.remembers:
+            feed.advance(self.sink.name, seq)
 
     def _agree(self, feed: Feed) -> None:
         """Bring our place and the journal's together: another process may feed the same sink, or a move of the cursor have failed."""

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from raman_edge import record as records
-from raman_edge.errors import ConfigError
-from raman_edge.sinks.grown import GrownFile
+from raman_edge.errors import ConfigError, JournalDamaged, RecordsDamaged
+from raman_edge.sinks.grown import JSON_LINES, GrownFile, LineForm
 from raman_edge.sinks.table import COLUMNS, cells, encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from raman_edge.journal import Row
+
+
+QUOTED = re.compile(rb'"[^"]*"')
+"""Text between quotes in a table; a doubled quote inside of it begins and ends another one."""
 
 
 class _File:
@@ -23,10 +27,10 @@ class _File:
 
     remembers = True
 
-    def __init__(self, kind: str, path: Path, ours: Callable[[bytes], bool], header: bytes = b"") -> None:
+    def __init__(self, kind: str, path: Path, form: LineForm) -> None:
         self.path = path
         self.name = f"{kind}:{path}"
-        self._file = GrownFile(path, ours, header)
+        self._file = GrownFile(path, form)
 
     def __enter__(self) -> Self:
         return self
@@ -35,9 +39,17 @@ class _File:
         """The file is open only while it is written."""
 
     def send(self, rows: Sequence[Row]) -> None:
-        """Append a line for each row and sync them; SinkError where that fails."""
-        if rows:
-            self._file.append(b"".join(self.line(row) for row in rows))
+        """Append a line for each row and sync them; SinkError where that fails, RecordsDamaged for rows that are no records."""
+        lines, refused = [], []
+        for row in rows:
+            try:
+                lines.append(self.line(row))
+            except JournalDamaged as error:
+                refused.append(f"row {row.seq} is left out: {error}")
+        if lines:
+            self._file.append(lines)
+        if refused:
+            raise RecordsDamaged(*refused)
 
     def line(self, row: Row) -> bytes:
         """Return the line of a row."""
@@ -48,7 +60,7 @@ class JsonLines(_File):
     """The record as it is, one a line."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("jsonl", path, ours=lambda half: half.startswith(b"{") or not half.strip(b"\0"))
+        super().__init__("jsonl", path, JSON_LINES)
 
     def line(self, row: Row) -> bytes:
         """Return the record's JSON."""
@@ -60,12 +72,19 @@ class Table(_File):
 
     def __init__(self, path: Path) -> None:
         header = encoded(COLUMNS)
-        begins = re.compile(rb"[0-9a-f]{32},|[0-9a-f]{1,32}$|\0+$")
-        super().__init__("csv", path, lambda half: bool(begins.match(half)) or header.startswith(half), header)
+        begins = re.compile(rb"[0-9a-f]{32},|[0-9a-f]{0,32}$")
+        form = LineForm(lambda last: bool(begins.match(last)) or header.startswith(last), _is_row, b"\r\n", header)
+        super().__init__("csv", path, form)
 
     def line(self, row: Row) -> bytes:
         """Return the record's cells."""
         return encoded(cells(records.decode(row.line)))
+
+
+def _is_row(line: bytes) -> bool:
+    """Whether ``line`` has all columns; where the last one is cut, nothing shows it."""
+    bare = QUOTED.sub(b"", line)
+    return b'"' not in bare and bare.count(b",") == len(COLUMNS) - 1
 
 
 def file_of(spec: str) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from raman_edge.errors import SinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from io import FileIO
     from pathlib import Path
 
@@ -23,23 +25,51 @@ LONGEST_LINE = 1 << 20
 """Bytes at the end of a file in which its last newline is looked for: no record is longer."""
 
 
+class LineForm(NamedTuple):
+    """What the lines of a file look like."""
+
+    ours: Callable[[bytes], bool]
+    """Whether a last line without newline is the beginning of one of ours."""
+    whole: Callable[[bytes], bool]
+    """Whether a last line lacks its newline alone."""
+    newline: bytes = b"\n"
+    header: bytes = b""
+    """First line of a file, with its newline."""
+
+
+def _begins_object(line: bytes) -> bool:
+    return line.startswith(b"{") or not line
+
+
+def _is_object(line: bytes) -> bool:
+    """Whether ``line`` is a whole JSON object."""
+    try:
+        return isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+JSON_LINES = LineForm(ours=_begins_object, whole=_is_object)
+"""A JSON object a line."""
+
+
 class GrownFile:
     """Appends lines to a file, which is opened for each batch: one that was rotated or deleted is simply made again.
 
-    A half line that a crash has left is cut off where it is one of ours (the record comes
-    again), else ended. Two processes may append to one file: each locks it meanwhile.
+    A last line without its newline is kept where it is whole: an editor, a copy or a script removed the newline. It is
+    cut off where a crash tore it: it is the beginning of a line that comes now, or of one of ours that is not whole.
+    A line of somebody else is ended. Two processes may append to one file: each locks it meanwhile.
     """
 
-    def __init__(self, path: Path, ours: Callable[[bytes], bool], header: bytes = b"") -> None:
-        """``ours`` tells whether a half line is the beginning of one of ours; ``header`` is a file's first line."""
-        self._path, self._ours, self._header = path, ours, header
+    def __init__(self, path: Path, form: LineForm) -> None:
+        self._path, self._form = path, form
 
-    def append(self, lines: bytes) -> None:
+    def append(self, lines: Sequence[bytes]) -> None:
         """Append ``lines`` and return when they are on the disk; SinkError, and no half line, where that fails."""
         try:
             with self._opened() as file:
-                end = self._mended(file)
-                _grow(file, end, lines if end else self._header + lines)
+                end = self._mended(file, lines)
+                _grow(file, end, b"".join(lines if end else (self._form.header, *lines)))
             if not end:
                 _sync_name(self._path)
         except OSError as error:
@@ -53,20 +83,36 @@ class GrownFile:
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield file
 
-    def _mended(self, file: FileIO) -> int:
+    def _mended(self, file: FileIO, lines: Sequence[bytes]) -> int:
         """Return where whole lines end, once they do; 0 is an empty file."""
         end = file.seek(0, os.SEEK_END)
+        self._check_header(file, end)
         file.seek(max(0, end - LONGEST_LINE))
-        half = file.read(LONGEST_LINE).rpartition(b"\n")[2]
-        if half and self._ours(half):
-            end = file.truncate(end - len(half))
-        elif half:
-            end += file.write(b"\n")
+        last = file.read(LONGEST_LINE).rpartition(b"\n")[2]
+        if not last:
+            return end
+        begin = end - len(last)
+        beginning_unknown = len(last) == LONGEST_LINE and begin > 0
+        kept = last if beginning_unknown else last.rstrip(b"\0")  # zeros: blocks that a power failure left unwritten
+        if not beginning_unknown and self._is_torn(kept, lines):
+            return file.truncate(begin)
+        end = file.truncate(begin + len(kept))
+        newline = self._form.newline
+        return end + file.write(b"\n" if kept.endswith(b"\r") else newline)
+
+    def _is_torn(self, last: bytes, lines: Sequence[bytes]) -> bool:
+        """Whether a last line without newline is part of a record: of one that comes now, or of one that is not whole."""
+        comes_now = any(line.startswith(last) for line in lines)
+        return comes_now or (self._form.ours(last) and not self._form.whole(last))
+
+    def _check_header(self, file: FileIO, end: int) -> None:
+        """Refuse a file that begins otherwise than with our header, or the part of it that a crash left."""
         file.seek(0)
-        if end and (first := file.read(len(self._header))) != self._header:
-            msg = f"{str(self._path)!r} begins with {first[:60]!r}, expected {self._header[:60]!r}: move it away, or give another name"
+        header = self._form.header
+        first = file.read(len(header))
+        if first != header and not (len(first) == end and header.startswith(first.rstrip(b"\0"))):
+            msg = f"{str(self._path)!r} begins with {first[:60]!r}, expected {header[:60]!r}: move it away, or give another name"
             raise SinkError(msg)
-        return end
 
 
 def _grow(file: FileIO, end: int, lines: bytes) -> None:

@@ -64,7 +64,7 @@ class Metrics:
         self._snr.set(said.quality.snr)
         for stage in STAGES:
             self._stages.labels(stage).observe(getattr(said.ms, stage) / 1e3)
-        if said.decision == "match":
+        if said.decision == "match" and said.matches:
             self._named.labels(self._material(said.matches[0].label)).inc()
         if said.model.id != self._model_id:
             self._model.remove(__version__, self._model_id)

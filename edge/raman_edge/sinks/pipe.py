@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 import os
 import select
+import stat
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from raman_edge.errors import OutputError
+from raman_edge.escaping import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +48,10 @@ class Pipe:
             return cls(sys.stdout.buffer)
 
     def __enter__(self) -> Self:
+        """End the last line of a file that is appended to (``>>``), where a crash or an editor left it without newline."""
+        if isinstance(self._fd, int) and _lacks_newline(self._fd):
+            with suppress(OSError):
+                os.write(self._fd, b"\n")
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -53,7 +61,8 @@ class Pipe:
         """Write every line; BrokenPipeError where the reader has gone, OutputError where it cannot be written."""
         if self._fd is None:
             return
-        rest = memoryview("".join(f"{row.line}\n" for row in rows).encode())
+        data = "".join(f"{row.line}\n" for row in rows).encode()
+        rest = memoryview(printable_json(data) if isinstance(self._fd, int) and os.isatty(self._fd) else data)
         try:
             while rest:
                 rest = rest[_write(self._fd, rest) :]
@@ -62,6 +71,27 @@ class Pipe:
         except OSError as error:
             msg = f"standard output cannot be written: {error.strerror}. Make room, or give another place; what was said is in the journal"
             raise OutputError(msg) from error
+
+
+def _lacks_newline(fd: int) -> bool:
+    """Whether ``fd`` appends to a regular file whose last line has no newline; False where that cannot be known."""
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size == 0 or not _appends(fd):
+            return False
+        with Path(f"/proc/self/fd/{fd}").open("rb") as file:  # the shell opened it for writing alone
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False
+
+
+def _appends(fd: int) -> bool:
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return False
+    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND)
 
 
 def _write(fd: int | BinaryIO, data: memoryview) -> int:

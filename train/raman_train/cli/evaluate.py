@@ -23,6 +23,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, print the table, append the line."""
     import msgspec  # noqa: PLC0415 - only what the command needs
+    from raman_edge.sinks.grown import JSON_LINES, GrownFile  # noqa: PLC0415
 
     from raman_train import checkpoint, harder, loop, runs  # noqa: PLC0415 - torch takes seconds to import
 
@@ -45,6 +46,5 @@ def run(options: argparse.Namespace) -> int:
     result, _ = runs.measure(made, material)
     print(runs.table(result))
     if options.record:
-        with options.record.open("ab") as file:
-            file.write(msgspec.json.encode(result) + b"\n")
+        GrownFile(options.record, JSON_LINES).append([msgspec.json.encode(result) + b"\n"])
     return 0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from raman_edge.errors import ConfigError
+from raman_edge.sinks.grown import JSON_LINES, GrownFile
 
 from raman_train import evaluate
 
@@ -74,14 +75,19 @@ def main(figures: list[evaluate.Figures]) -> evaluate.Figures:
 
 
 def read(path: Path) -> list[Line]:
-    """Read every line; none where there is no file yet. :class:`ConfigError` names the line that is none of ours."""
+    """Read every line; none where there is no file yet. :class:`ConfigError` names the line that is none of ours.
+
+    A last line that a kill tore is left out; the next :func:`append` removes it.
+    """
     if not path.exists():
         return []
     read_so_far: list[Line] = []
-    for number, text in enumerate(path.read_bytes().splitlines(), 1):
+    for number, text in enumerate(path.read_bytes().splitlines(keepends=True), 1):
         try:
             read_so_far.append(msgspec.json.decode(text, type=Line))
         except msgspec.MsgspecError as error:
+            if not text.endswith(b"\n"):
+                break
             msg = f"{str(path)!r}, line {number} is no result of `raman-train transfer` ({error}): take it out, or choose other --results"
             raise ConfigError(msg) from error
     return read_so_far
@@ -90,5 +96,4 @@ def read(path: Path) -> list[Line]:
 def append(path: Path, line: Line) -> None:
     """Write one more line, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab", buffering=0) as file:
-        file.write(msgspec.json.encode(line) + b"\n")
+    GrownFile(path, JSON_LINES).append([msgspec.json.encode(line) + b"\n"])

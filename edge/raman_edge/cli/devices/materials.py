@@ -48,7 +48,9 @@ def measured(path: Path) -> Material:
     from raman_edge.spectrum import Origin  # noqa: PLC0415
 
     try:
-        seen = formats.read(path.read_bytes(), Origin("file", str(path)))[0]
+        with path.open("rb") as file:
+            data = file.read(formats.MAX_BYTES)  # a spectrum that is cut there is none
+        seen = formats.read(data, Origin("file", str(path)))[0]
     except OSError as error:
         msg = f"the material's file {str(path)!r} cannot be read: {error.strerror}"
         raise ConfigError(msg) from error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from raman_edge.cli.output import printable
+from raman_edge.errors import JournalDamaged
+from raman_edge.escaping import printable
 
 ID = 8
 """Characters of an id that are shown: they tell a million records apart."""
@@ -33,7 +34,11 @@ class _Said(msgspec.Struct):
 
 def brief(line: str, room: int) -> str:
     """Return a record as id, time, answer, place in ``room`` columns, and reason."""
-    said = msgspec.json.decode(line, type=_Said)
+    try:
+        said = msgspec.json.decode(line, type=_Said)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        msg = f"a line of the journal is no record: {str(error)[:200]}. `raman-edge journal verify` tests the whole of it"
+        raise JournalDamaged(msg) from error
     named = said.decision == "match" and said.matches
     answer = f"{said.matches[0].label} {said.matches[0].score:.0%}" if named else said.decision
     reasons = (said.why,) if isinstance(said.why, str) else said.why

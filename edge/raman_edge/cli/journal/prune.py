@@ -18,7 +18,8 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "prune",
         help="take old spectra away; the records and the proof of what they were stay",
         description="Take the spectra of old records away. The records stay, and so does the digest of each spectrum, which the chain "
-        "covers: `verify` holds as before, `replay` has nothing to answer again. The room is used for new rows; the file does not shrink.",
+        "covers; the chain says that they were taken away. `verify` holds as before, "
+        "`replay` has nothing to answer again. The room is used for new rows; the file does not shrink.",
         allow_abbrev=False,
     )
     one.add_argument(

@@ -25,7 +25,8 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "verify",
         help="whether the journal is what was written: every row, line and spectrum",
         description="Read the whole journal and test every row against its hash, which covers the row before it too: a row that was "
-        "changed, removed, added or moved shows, the first one is named, and the exit code is 65. Rows taken off the end, or a journal "
+        "changed, removed, added or moved shows, and so does a spectrum that `prune` did not remove: the first one is named, "
+        "and the exit code is 65. Rows taken off the end, or a journal "
         "written anew from its start, only show against a head that was noted elsewhere: write down the head that this prints, and give "
         "it with --head the next time.",
         allow_abbrev=False,
@@ -62,6 +63,8 @@ def _as_json(finding: Finding) -> bytes:
         "ok": finding.wrong is None,
         "rows": finding.rows,
         "spectra": finding.spectra,
+        "pruned": finding.pruned,
+        "unexplained": finding.unexplained,
         "head": finding.head,
         "noted": finding.noted,
         "wrong": finding.wrong,
@@ -71,6 +74,13 @@ def _as_json(finding: Finding) -> bytes:
 
 def _show(finding: Finding, journal: Journal, noted: str | None) -> None:
     write_text(f"{finding.rows} rows of {str(journal.path)!r} are as they were written, {finding.spectra} of them with their spectrum")
+    if finding.pruned:
+        write_text(f"{finding.pruned} of them are without their spectrum because of `journal prune`, or never had it; the chain says so")
+    if finding.unexplained:
+        write_text(
+            f"{finding.unexplained} of them were without their spectrum when this journal was brought up to schema 3: an older raman-edge "
+            "did not note whether it was pruned or removed by hand"
+        )
     if noted and finding.noted is not None:
         write_text(f"the noted head is that of row {finding.noted}: nothing up to there was taken away or written anew")
     if finding.wrong is None:
