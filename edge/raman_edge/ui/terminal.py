@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import threading
-from contextlib import ExitStack, redirect_stderr, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from rich.segment import ControlType, Segment
 
 from raman_edge.ui.keyboard import Keyboard, in_foreground, keyboard_of
+from raman_edge.ui.suspension import Suspension
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -107,18 +108,30 @@ class Terminal:
     def _let_suspend(self) -> None:
         """Handle Ctrl-Z while the screen is shown, where it does anything."""
         stop = getattr(signal, "SIGTSTP", None)  # Windows has none
-        if stop is None or threading.current_thread() is not threading.main_thread() or signal.getsignal(stop) is not signal.SIG_DFL:
+        if stop is None or threading.current_thread() is not threading.main_thread():
+            return
+        handler = signal.getsignal(stop)
+        if isinstance(handler, Suspension):
+            self._open.enter_context(handler.around(self._given_back))
+            return
+        if handler is not signal.SIG_DFL:
             return
         signal.signal(stop, self._suspend)
         self._open.callback(signal.signal, stop, signal.SIG_DFL)
 
     def _suspend(self, _: int, __: FrameType | None) -> None:
-        """Give the terminal back and stop until somebody lets us go on; the next frame takes it again, once it is ours."""
+        """Give the terminal back and stop until somebody lets us go on."""
+        with self._given_back():
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+
+    @contextmanager
+    def _given_back(self) -> Iterator[bool]:
+        """Draw nothing, with the terminal as it was, while the block runs; the next frame takes it again, once it is ours."""
         with self._drawing:
             if self.has_keys:
                 self._keyboard.release()
             self._leave()
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+            yield True
             if self.has_keys:
                 self._keyboard.take()
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from raman_edge.devices import codecs, requests
+from raman_edge.devices.codecs.events import RawFrame
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.requests import UNITS, Wanted
 from raman_edge.devices.session import rates
@@ -15,10 +16,9 @@ from raman_edge.devices.session.stream import Stream
 from raman_edge.devices.session.wire import SLICE_S, TRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from datetime import datetime
 
-    from raman_edge.devices.codecs.events import RawFrame
     from raman_edge.devices.exposure import Instrument
     from raman_edge.devices.session.lights import Lights
     from raman_edge.devices.session.wire import Wire
@@ -123,11 +123,38 @@ class Asking:
         elif isinstance(coming, Measurement) and self._commands.abort is not None:
             self._wire.ask("abort")
 
+    @property
+    def exposing(self) -> bool:
+        """Whether the device exposes a spectrum that it was asked for, or is late with it."""
+        return isinstance(self._coming, Measurement) and not self._coming.overdue
+
+    def interrupt(self) -> None:
+        """End what is on its way, which is not given any more. Raises :class:`SourceLost`."""
+        if isinstance(self._coming, Measurement):
+            self._unsure = True
+        self.halt()
+
+    def finish(self, impatient: Callable[[], bool]) -> None:
+        """Wait until the device hears again: to the end of an exposure that cannot be aborted, which is not given any more.
+
+        ``impatient`` ends the wait. Raises :class:`SourceLost`.
+        """
+        coming = self._coming
+        if not isinstance(coming, Measurement) or self._commands.abort is not None:
+            self.halt()
+            return
+        while (result := coming.step(SLICE_S)) is None and not impatient():
+            pass
+        self._coming = None
+        self._unsure = not isinstance(result, RawFrame)
+        self._wire.tally.add("stale", isinstance(result, RawFrame))
+
     def listen(self, tried: tuple[int, ...]) -> Generator[None, None, bool]:
         """Leave the port at the rate at which spectra can be read; False where that is none."""
         for rate in tried:
             self._wire.port.set_baud(rate)
             self._wire.drop()
+            self._darken()
             coming = self._begin()
             until = self._wire.clock.now() + LISTEN_S + (0 if self._streaming else self._expected_s)
             result: RawFrame | Trouble | None = None
@@ -138,6 +165,12 @@ class Asking:
                 result = coming.step(SLICE_S)
             self._wire.quiet()
         return False
+
+    def _darken(self) -> None:
+        """Send a laser off whose device cannot be asked yet: an earlier program may have been killed with it on."""
+        if self._commands.laser_off is not None:
+            self._wire.once(self._commands.laser_off, requests.request(self._wire.profile, "laser_off"))
+            self._wire.quiet()
 
     @property
     def _settled(self) -> bool:
@@ -157,7 +190,8 @@ class Asking:
         if not self._lights.settled:
             if (trouble := self._lights.apply()) is not None:
                 return trouble
-            self._discard = max(self._discard, self._discards)
+            # Of a device that sends by itself the next spectrum has begun before the light changed.
+            self._discard = max(self._discard, self._discards, int(self._wire.profile.streams))
         self._mixed = False
         return None
 
@@ -215,8 +249,13 @@ class Asking:
         return self._commands.abort is None and self._lights.laser is None
 
     def _heard(self) -> Trouble | None:
-        """Have a question answered after a spectrum that did not come: what is still on its way comes before, and is not mistaken."""
-        if rates.can_ask(self._wire.profile) and not any(rates.answers(self._wire) for _ in range(TRIES)):
+        """Have a question answered after a spectrum that did not come: what is still on its way comes before, and is not mistaken.
+
+        Where the page has no question, the line has to be quiet: a spectrum that is later still cannot be told from the next one.
+        """
+        if not rates.can_ask(self._wire.profile):
+            self._wire.quiet()
+        elif not any(rates.answers(self._wire) for _ in range(TRIES)):
             return Trouble("silent", "it does not answer a question either")
         self._unsure = False
         return None

@@ -63,6 +63,11 @@ class Measurement:
             return Trouble("bad", "bytes without end and no spectrum among them")
         return result
 
+    @property
+    def overdue(self) -> bool:
+        """Whether the time is over in which it should have come."""
+        return self._wire.clock.now() >= self._end
+
     def extend(self) -> None:
         """Wait as long once more: a device that is late still measures, and must not be asked anew."""
         self.extended = True
