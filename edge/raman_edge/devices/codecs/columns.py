@@ -93,7 +93,7 @@ def shown(data: bytes) -> str:
 
 def odd(cells: list[bytes]) -> str:
     """Return which values are no numbers, as in "value 101 of 512 is empty"; "" where all of them are."""
-    found = [(place, why) for place, cell in enumerate(cells, start=1) if (why := _not_a_number(cell.strip()))]
+    found = [(place, why) for place, cell in enumerate(cells, start=1) if (why := _not_a_number(cell.strip(b" \t")))]
     if not found:
         return ""
     place, why = found[0]

@@ -12,6 +12,7 @@ from raman_edge.devices.requests import UNITS, Wanted
 from raman_edge.devices.session import rates
 from raman_edge.devices.session.answers import Trouble
 from raman_edge.devices.session.measurement import Measurement
+from raman_edge.devices.session.recent import Recent
 from raman_edge.devices.session.stream import Stream
 from raman_edge.devices.session.wire import SLICE_S, TRIES
 
@@ -37,6 +38,7 @@ class Asking:
         self._commands = wire.profile.commands
         self._streaming = self._commands.acquire is None
         self._decoder = codecs.of(wire.profile.frame, streaming=self._streaming)
+        self._recent = Recent()
         self.renew()
 
     def renew(self) -> None:
@@ -88,7 +90,15 @@ class Asking:
         result = self._coming.step(timeout_s)
         if isinstance(result, Trouble):
             return self._ended(self._coming, result)
+        if result is not None and self._recent.repeats(result):
+            # It came before, and nothing else did: it is asked for once more, and then taken for what the device sees.
+            self._recent.expect(result)
+            self._wire.tally.add("stale", isinstance(self._coming, Stream))
+            self.repeating = False
+            self._coming = None if isinstance(self._coming, Measurement) else self._coming
+            return None
         if result is not None:
+            self._recent.add(result)
             faults = self._coming.faults
             self.around = faults[0].why if faults else ""
             self._wire.tally.add("dropped_bytes", sum(fault.dropped for fault in faults))
@@ -211,10 +221,11 @@ class Asking:
     def _begin(self) -> Measurement | Stream:
         profile = self._wire.profile
         if self.repeating:
-            return Measurement(self._wire, self._decoder, requests.request(profile, "repeat"), 0.0)
+            return Measurement(self._wire, self._decoder, requests.request(profile, "repeat"), 0.0, self._recent.repeats)
         self._asked = self._wanted
         if self._commands.acquire is not None:
-            return Measurement(self._wire, self._decoder, requests.request(profile, "acquire", self._asked), self._expected_s)
+            request = requests.request(profile, "acquire", self._asked)
+            return Measurement(self._wire, self._decoder, request, self._expected_s, self._recent.repeats)
         if self._commands.start is not None:
             expected = None if profile.integration is None else self._expected_s
             return Stream(self._wire, self._decoder, requests.request(profile, "start", self._asked), expected)

@@ -36,6 +36,8 @@ PATIENCE_S = 0.5
 """Silence after which the beginning of a request is forgotten, s."""
 LATE_MARGINS, LATE_S = 2, 0.25
 """How late an answer is: so many of the page's margins, and so much more, s."""
+REPEAT_S = 0.05
+"""After how long an answer comes once more, s."""
 UNPACED_S = 0.001
 """Between two spectra of a stream where time does not count, s."""
 WORD = 65_535
@@ -373,6 +375,9 @@ class Device:
             self._emit(due, data[: len(data) // 2], out)
         elif data:
             self._emit(due, data)
+            for fault in struck:
+                if fault.kind == "repeat":
+                    self._emit(due + (REPEAT_S if fault.seconds is None else fault.seconds), data)
 
     def _send(self, due: float, data: bytes) -> None:
         if data:
