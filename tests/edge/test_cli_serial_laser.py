@@ -152,6 +152,17 @@ def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model:
         assert run.noted("waiting for the exposure of 3 s") == 1
 
 
+def test_who_does_not_wait_is_told(tmp_path: Path, model: Path) -> None:
+    """A second Ctrl-C waits no longer for the exposure, and as nothing has confirmed that the laser is off, that is said."""
+    with measuring(tmp_path, model, "--exposure", "9", pacing=True) as (run, instrument):
+        run.wait_until(lambda: lit_page.shines(instrument), "the laser")
+        run.process.send_signal(signal.SIGINT)
+        run.wait_until(lambda: run.noted("waiting for the exposure of 9 s") == 1, "a note")
+        assert run.end(signal.SIGINT) == NOT_OFF
+        assert lit_page.shines(instrument)
+    warned(run)
+
+
 # Off whenever no exposure runs
 
 
@@ -306,12 +317,16 @@ def test_a_start_that_cannot_switch_it_off_is_said(tmp_path: Path, model: Path) 
     assert WARNING in ended.stderr.decode()
 
 
-def test_the_other_commands_say_it_too(tmp_path: Path) -> None:
-    """A recording, and a library user's block that ends with an error of its own."""
+@pytest.mark.parametrize("what", ["record", "calibrate"])
+def test_the_other_commands_say_it_too(tmp_path: Path, what: str) -> None:
+    """Whatever measures with an armed laser ends with 74 where it does not go off."""
     page = str(lit_page.write(tmp_path))
-    with lit_page.instrument(page) as instrument:
-        given = ("devices", "record", instrument.port, "--profile", page, "--arm-laser", "--count", "1", "-o", tmp_path / "run.recording")
-        instrument.fault("silence:on=laser_off,every=1")
-        ended = command.run(*given)
+    calls = {
+        "record": ("devices", "record", "PORT", "--count", "2", "-o", tmp_path / "run.recording"),
+        "calibrate": ("calibrate", "--port", "PORT", "--standard", "polystyrene", "--out", tmp_path / "made.json"),
+    }
+    with lit_page.instrument(page, "polystyrene", faults=[f"nak@{number}:on=laser_off" for number in range(2, 30)]) as instrument:
+        called = [instrument.port if one == "PORT" else one for one in calls[what]]
+        ended = command.run(*called, "--profile", page, "--arm-laser")
         assert ended.returncode == NOT_OFF
-        assert WARNING in ended.stderr.decode()
+        assert WARNING in ended.stderr.decode().splitlines()[-1]
