@@ -39,10 +39,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def measuring(
-    folder: Path, model: Path, *more: str, journal: Path | None = None, page: str = "", **simulated: object
+    folder: Path, model: Path, *more: str, journal: Path | None = None, longest_ms: int = 9999, **simulated: object
 ) -> Iterator[tuple[Serial, Simulated]]:
     """A run with an armed laser on a simulated instrument."""
-    path = page or str(lit_page.write(folder))
+    page = lit_page.write(folder)
+    page.write_text(page.read_text().replace("max = 9999", f"max = {longest_ms}"))
+    path = str(page)
     given = ("--profile", path, "--model", str(model), "--arm-laser", *more)
     with (
         lit_page.instrument(path, **simulated) as instrument,
@@ -154,10 +156,10 @@ def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model:
 
 def test_who_does_not_wait_is_told(tmp_path: Path, model: Path) -> None:
     """A second Ctrl-C waits no longer for the exposure, and as nothing has confirmed that the laser is off, that is said."""
-    with measuring(tmp_path, model, "--exposure", "9", pacing=True) as (run, instrument):
+    with measuring(tmp_path, model, "--exposure", "50", longest_ms=60_000, pacing=True) as (run, instrument):
         run.wait_until(lambda: lit_page.shines(instrument), "the laser")
         run.process.send_signal(signal.SIGINT)
-        run.wait_until(lambda: run.noted("waiting for the exposure of 9 s") == 1, "a note")
+        run.wait_until(lambda: run.noted("waiting for the exposure of 50 s") == 1, "a note")
         assert run.end(signal.SIGINT) == NOT_OFF
         assert lit_page.shines(instrument)
     warned(run)

@@ -115,6 +115,26 @@ def test_the_keys_of_a_terminal_leave_no_laser_on(tmp_path: Path, model: str) ->
         terminal.assert_as_before()
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
+def test_a_terminal_that_takes_nothing_more_is_no_reason_to_go_on(tmp_path: Path, model: str) -> None:
+    """Where drawing is blocked, the laser goes off and the process is suspended all the same."""
+    with lit(tmp_path, model) as (terminal, instrument):
+        began = instrument.frames
+        while instrument.frames < began + 100:  # some of them are drawn, and are more than a terminal holds
+            time.sleep(0.05)
+        time.sleep(2.0)
+        terminal.process.send_signal(signal.SIGTSTP)
+        ends = time.monotonic() + WITHIN_S
+        while not is_stopped(terminal):
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        assert not lit_page.shines(instrument)
+        terminal.process.send_signal(signal.SIGCONT)
+        until(terminal, lambda: lit_page.shines(instrument))
+        terminal.press("q")
+        assert terminal.end() == 0
+
+
 def test_a_laser_that_stays_on_is_the_last_word_on_the_terminal(tmp_path: Path, model: str) -> None:
     """After q: the screen is left, the warning stands below it, and the exit code is 74."""
     with lit(tmp_path, model) as (terminal, instrument):

@@ -96,9 +96,9 @@ def guarding(spectrometer: SerialSpectrometer) -> Iterator[None]:
     @contextmanager
     def dark() -> Iterator[bool]:
         with spectrometer.suspended() as why:
-            if why:
-                say(f"not suspended. {why}")
             yield not why
+        if why:
+            say(f"not suspended. {why}")
 
     def at_exit() -> None:
         if why := spectrometer.make_safe():

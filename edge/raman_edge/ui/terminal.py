@@ -28,6 +28,8 @@ BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
 """Around a frame: show nothing of it before all of it is there (synchronised output; who does not know it ignores it)."""
 CLEAR = "\x1b[2J\x1b[H"
 """Before leaving: a terminal that was resized (tmux 3.3) else carries rows of ours over to its normal screen."""
+DRAWN_S = 2.0
+"""How long a frame may take before the process is suspended all the same, s: a terminal may take nothing more."""
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 """DECAWM: where a terminal finds a character wider than we do, the row is cut and not torn."""
 
@@ -127,11 +129,17 @@ class Terminal:
     @contextmanager
     def _given_back(self) -> Iterator[bool]:
         """Draw nothing, with the terminal as it was, while the block runs; the next frame takes it again, once it is ours."""
-        with self._drawing:
-            if self.has_keys:
-                self._keyboard.release()
-            self._leave()
+        if self.has_keys:
+            # First of all: Ctrl-Z flushes what is being drawn, and Linux wakes who draws it only by a change of the line discipline.
+            self._keyboard.release()
+        is_idle = self._drawing.acquire(timeout=DRAWN_S)
+        try:
+            if is_idle:
+                self._leave()
             yield True
+        finally:
+            if is_idle:
+                self._drawing.release()
             if self.has_keys:
                 self._keyboard.take()
 

@@ -86,6 +86,8 @@ class Asking:
         if self._coming is None or (self._streaming and (self._mixed or not self._settled)):
             if not self.repeating and (trouble := self._settle()) is not None:
                 return trouble
+            if self._wire.hurried():
+                return None  # nothing new is begun: who wants the line may have cut the laser's time to settle
             self._coming = self._begin()
         result = self._coming.step(timeout_s)
         if isinstance(result, Trouble):

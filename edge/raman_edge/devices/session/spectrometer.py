@@ -213,13 +213,13 @@ class SerialSpectrometer:
         The laser is on again with the next :meth:`expose`.
         """
         with self._interlock.alone():
-            why = ""
+            why = self._interlock.unsafe or ""
             if self._lights.laser and self._interlock.unsafe is None:
                 why = self._off(self._stop.is_set)
                 self._lights.resting = True
-            if why:
-                self._fault(why)
-                self._lose("faulted", why)
+                if why:
+                    self._fault(why)
+                    self._lose("faulted", why)
             yield why
 
     def expose(self) -> Exposure | Fault | None:
