@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 LISTEN_S = 4.0
 """How long a device that sends by itself is listened to at every rate, s."""
+LATE_MARGINS = 2
+"""How late a spectrum may be that nothing but time tells from the next, in margins of the page."""
 UNKNOWN_S = 10.0
 """How long a spectrum may take where nobody knows the exposure, s."""
 
@@ -264,10 +266,11 @@ class Asking:
     def _heard(self) -> Trouble | None:
         """Have a question answered after a spectrum that did not come: what is still on its way comes before, and is not mistaken.
 
-        Where the page has no question, the line has to be quiet: a spectrum that is later still cannot be told from the next one.
+        Where the page has no question, the line has to be quiet for as long as it may be late: one that is later still cannot be told
+        from the next.
         """
         if not rates.can_ask(self._wire.profile):
-            self._wire.quiet()
+            self._wire.quiet(max(self._wire.drain_s, LATE_MARGINS * self._wire.margin_s + (0.0 if self._patient else self._expected_s)))
         elif not any(rates.answers(self._wire) for _ in range(TRIES)):
             return Trouble("silent", "it does not answer a question either")
         self._unsure = False
