@@ -24,10 +24,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": PACKAGE_PARENT, "TERM": "xterm-256color", **more}
 
 
-def start(*arguments: str | bytes | Path, stdout: int | IO[bytes] = subprocess.PIPE, **more: str) -> subprocess.Popen[bytes]:
+def start(
+    *arguments: str | bytes | Path, stdin: int = subprocess.DEVNULL, stdout: int | IO[bytes] = subprocess.PIPE, **more: str
+) -> subprocess.Popen[bytes]:
     """Start ``raman-edge`` with pipes; ``more`` goes to its environment."""
     called = [sys.executable, "-m", "raman_edge", *arguments]
-    return subprocess.Popen(called, stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, env=environment(**more))
+    return subprocess.Popen(called, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=environment(**more))
 
 
 def run(*arguments: str | bytes | Path, given: bytes = b"", **more: str) -> subprocess.CompletedProcess[bytes]:

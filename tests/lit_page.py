@@ -22,7 +22,7 @@ serial = {{ baud = [115200] }}
 integration = {{ unit = "ms", min = 1, max = 9999, default = 100 }}
 sensor = {{ saturation = 65535 }}
 laser = {{ wavelength_nm = 785.0 }}
-answers = {{ ack = "hex:06" }}
+answers = {{ ack = "hex:06", nak = "hex:15" }}
 wavelength = {{ source = "static", coefficients = [790.0, 0.2] }}
 dark = {{ method = "{method}" }}
 
@@ -59,7 +59,7 @@ def write(folder: Path, method: str = "laser") -> Path:
 def instrument(page: Profile | str, material: str = "Calcite", **more: object) -> Simulated:
     """Return a simulated instrument that takes no time, with a material of the built-in library under its laser."""
     profile = catalogue.load(page) if isinstance(page, str) else page
-    return Simulated(profile, Scene(profile, material, find=materials.find), pacing=False, **more)  # type: ignore[arg-type]
+    return Simulated(profile, Scene(profile, material, find=materials.find), **{"pacing": False, **more})  # type: ignore[arg-type]
 
 
 def shines(simulated: Simulated) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,8 @@ class Fake:
         self.exposure_s = 0.1
         self.asked: list[str] = []
         """What it was told, in words."""
+        self.rested: list[float] = []
+        """For how long its light was not needed, s."""
         self.opened = 0
         self._happens = deque(happens)
         self._most, self._given = most, 0
@@ -125,6 +128,15 @@ class Fake:
         if self._shutter:
             self._is_lit = on
         return self._shutter
+
+    def rest(self, seconds: float = math.inf) -> bool:
+        """Take the light away, where it can."""
+        self.rested.append(seconds)
+        return self._shutter
+
+    def make_safe(self) -> str:
+        """Have no laser."""
+        return ""
 
     def expose(self) -> Exposure | Fault | None:
         """Give the next one."""

@@ -7,7 +7,8 @@
     ├── SourceError              a place spectra come from
     │   ├── SourceUnavailable    cannot be opened: not found, denied, silent
     │   │   └── SourceBusy       cannot be opened: another program has it
-    │   └── SourceLost           was open, is gone
+    │   ├── SourceLost           was open, is gone
+    │   └── LaserNotOff          its laser may still be on
     ├── SpectrumError            an impossible axis or impossible counts
     │   └── FormatError          a file that is no spectrum: which line or byte, and why
     ├── ModelError               a model file that cannot be run as it is
@@ -65,6 +66,12 @@ class SourceBusy(SourceUnavailable):
 
 class SourceLost(SourceError):
     """The source was open and is gone."""
+
+
+class LaserNotOff(SourceError):
+    """The instrument did not confirm that its laser is off: it may still be on."""
+
+    exit_code = 74
 
 
 class SpectrumError(RamanEdgeError):

@@ -256,6 +256,23 @@ def test_a_defect_leaves_no_laser_on(serial: Command, tmp_path: Path, monkeypatc
     assert (code, "internal error (RuntimeError)" in err) == (70, True)
 
 
+def test_a_defect_is_told_above_a_laser_that_may_be_on(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the laser does not go off after a defect, both are said, the laser last, and the exit code is the laser's."""
+
+    def fail(*_: object) -> None:
+        simulated.fault("nak:on=laser_off,every=1")
+        msg = "a defect"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(Measuring, "show", fail)
+    page = lit_page.write(tmp_path)
+    with lit_page.instrument(str(page)) as simulated:
+        code, _, err = serial(simulated.port, "--arm-laser", page=page)
+    assert code == 74
+    assert "internal error (RuntimeError)" in err
+    assert "LASER MAY STILL BE ON: lit on " in err.splitlines()[-1]
+
+
 def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program writes to the journal the instrument waits; what was measured is answered then, and nothing twice."""
     monkeypatch.setattr(schema, "BUSY_S", 0.1)

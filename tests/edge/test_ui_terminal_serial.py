@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import build
+import lit_page
 import pyte
 import pytest
 import screen_pictures
+from raman_edge.journal import Journal
 from rich.style import Style
-from terminals import Terminal, simulated
+from terminals import WITHIN_S, Terminal, simulated
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
+
+    from raman_edge.devices.simulator.simulated import Simulated
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +51,111 @@ def test_a_person_measures_pauses_and_pulls_the_cable(tmp_path: Path, model: str
             assert terminal.end() == 0
             terminal.assert_as_before()
             assert b"Traceback" not in terminal.written
+
+
+@contextmanager
+def lit(folder: Path, model: str, *more: str) -> Iterator[tuple[Terminal, Simulated]]:
+    """The live screen of a run with an armed laser, once it shows an answer."""
+    page = str(lit_page.write(folder))
+    with lit_page.instrument(page) as instrument:
+        arguments = ("serial", instrument.port, "--profile", page, "--arm-laser", "--no-own", "--model", model, *more)
+        with Terminal(100, 30, *arguments, "--journal", str(folder / "journal.sqlite3")) as terminal:
+            terminal.until(lambda rows: "Calcite" in rows[3])
+            yield terminal, instrument
+
+
+def until(terminal: Terminal, what: Callable[[], bool]) -> None:
+    """Read the terminal until ``what`` holds."""
+    ends = time.monotonic() + WITHIN_S
+    while not what():
+        assert time.monotonic() < ends, "\n".join(terminal.rows)
+        terminal.read(0.02)
+
+
+def stays_dark(terminal: Terminal, instrument: Simulated) -> bool:
+    """Whether the laser is off for a while."""
+    ends = time.monotonic() + 0.6
+    while time.monotonic() < ends:
+        terminal.read(0.005)
+        if lit_page.shines(instrument):
+            return False
+    return True
+
+
+def is_stopped(terminal: Terminal) -> bool:
+    """Whether the process is suspended."""
+    return Path(f"/proc/{terminal.process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+
+def warnings(folder: Path) -> int:
+    """Return how many records say that the laser may be on."""
+    with Journal.open(folder / "journal.sqlite3", create=False) as journal:
+        return sum("LASER MAY STILL BE ON" in line for line in journal.records())
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
+def test_the_keys_of_a_terminal_leave_no_laser_on(tmp_path: Path, model: str) -> None:
+    """Ctrl-Z gives the terminal back with the laser off; paused it is off; SIGQUIT ends the run in order."""
+    with lit(tmp_path, model) as (terminal, instrument):
+        terminal.press("\x1a")
+        until(terminal, lambda: is_stopped(terminal))
+        assert stays_dark(terminal, instrument)
+        assert terminal.line_edited()
+        terminal.process.send_signal(signal.SIGCONT)
+        until(terminal, lambda: lit_page.shines(instrument))
+        terminal.press(" ")
+        terminal.until(lambda rows: "paused" in rows[1])
+        until(terminal, lambda: not lit_page.shines(instrument))
+        assert stays_dark(terminal, instrument)
+        terminal.press(" ")
+        until(terminal, lambda: lit_page.shines(instrument))
+        terminal.press("\x1c")
+        assert terminal.end() == 128 + signal.SIGQUIT
+        assert not lit_page.shines(instrument)
+        terminal.assert_as_before()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
+def test_a_terminal_that_takes_nothing_more_is_no_reason_to_go_on(tmp_path: Path, model: str) -> None:
+    """Where drawing is blocked, the laser goes off and the process is suspended all the same."""
+    with lit(tmp_path, model) as (terminal, instrument):
+        began = instrument.frames
+        while instrument.frames < began + 100:  # some of them are drawn, and are more than a terminal holds
+            time.sleep(0.05)
+        time.sleep(2.0)
+        terminal.process.send_signal(signal.SIGTSTP)
+        ends = time.monotonic() + WITHIN_S
+        while not is_stopped(terminal):
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        assert not lit_page.shines(instrument)
+        terminal.process.send_signal(signal.SIGCONT)
+        until(terminal, lambda: lit_page.shines(instrument))
+        terminal.press("q")
+        assert terminal.end() == 0
+
+
+def test_a_laser_that_stays_on_is_the_last_word_on_the_terminal(tmp_path: Path, model: str) -> None:
+    """After q: the screen is left, the warning stands below it, and the exit code is 74."""
+    with lit(tmp_path, model) as (terminal, instrument):
+        instrument.fault("nak:on=laser_off,every=1")
+        terminal.press("q")
+        assert terminal.end() == 74
+        terminal.assert_as_before()
+        assert b"LASER MAY STILL BE ON: lit on " in terminal.written[terminal.written.rindex(b"\x1b[?1049l") :]
+    assert warnings(tmp_path) == 1
+
+
+def test_a_closed_terminal_is_no_reason_to_forget_the_laser(tmp_path: Path, model: str) -> None:
+    """Where nobody can be told any more, the exit code and the journal still say it."""
+    with lit(tmp_path, model) as (terminal, instrument):
+        instrument.fault("silence:on=laser_off,every=1")
+        os.close(terminal.master)
+        try:
+            assert terminal.process.wait(WITHIN_S) == 74
+        finally:
+            terminal.master = os.open(os.devnull, os.O_RDWR)
+    assert warnings(tmp_path) == 1
 
 
 def test_a_picture_has_the_cells_of_its_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ a spectrum, so that a recording of the exposures gives the same spectra again.
 from __future__ import annotations
 
 import hashlib
+import math
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -44,6 +45,8 @@ LOOK_S = 0.1
 """How often somebody who rests looks whether to stop, s."""
 LIVE_S = 1.0
 """An exposure that is older when it comes is none of this moment: of a recording, s."""
+GATE_S = 1.0
+"""Between two looks at an empty beam, s, where the laser is off between them."""
 LIGHT_AGAIN = "Let the light in again and press Enter"
 
 
@@ -148,8 +151,9 @@ class Bench:
         if self._wishes.take_dark():
             yield from self._take_dark(wanted=True)
         elif self._rests:
-            self._doing = "trigger" if self._plan.mode == "trigger" else "measuring"
-            yield from self._rest(lambda: not self._rests or self._wishes.pending)
+            waits = self._plan.mode == "trigger" or (self._plan.mode == "gate" and self._gate.seen == "nothing")
+            self._doing = "trigger" if waits else "measuring"
+            yield from self._rest(lambda: not self._rests or self._wishes.pending, self._rest_s)
             self._is_late = True
         else:
             if self._is_late:
@@ -164,11 +168,21 @@ class Bench:
         """Whether nothing is to be measured now."""
         if self._wishes.triggered:
             return False
-        waits = self._wishes.paused or self._plan.mode == "trigger"
-        return waits or (not self._group and monotonic() < self._due)
+        return self._waits or (not self._group and monotonic() < self._due)
 
-    def _rest(self, over: Callable[[], bool]) -> Events:
-        """Wait, with signs of life."""
+    @property
+    def _waits(self) -> bool:
+        """Whether a key has to be pressed before anything is measured."""
+        return self._wishes.paused or self._plan.mode == "trigger"
+
+    @property
+    def _rest_s(self) -> float:
+        """For how long nothing is to be measured, s, as far as that is known."""
+        return math.inf if self._waits else self._due - monotonic()
+
+    def _rest(self, over: Callable[[], bool], seconds: float = math.inf) -> Events:
+        """Wait for about so long, without the laser's light, with signs of life."""
+        self._spectrometer.rest(seconds)
         pulse = monotonic() + PULSE_S
         while not (over() or self._is_over):
             left_s = self._due - monotonic()
@@ -249,6 +263,8 @@ class Bench:
             if self._gate.seen != "steady":
                 self._group.clear()
                 self._doing = "trigger"
+                if self._gate.seen == "nothing" and self._spectrometer.rest(GATE_S):
+                    self._due = max(self._due, monotonic() + GATE_S)  # an empty beam is looked at in pulses
                 return False
         if not self._exposing.well(exposure, found, self._spectrometer):
             self._group.clear()

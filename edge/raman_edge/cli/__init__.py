@@ -1,8 +1,8 @@
 """The command line: one command a file, loaded only when it is called for.
 
 Exit codes: 0 ok, 1 some inputs failed, 2 usage, 65 bad data, 69 source unavailable,
-70 internal, 73 cannot write, 75 busy, 78 configuration, 130/143 after a stop by signal,
-141 when the reader of a pipe has gone.
+70 internal, 73 cannot write, 74 a laser may still be on, 75 busy, 78 configuration,
+130/143 after a stop by signal, 141 when the reader of a pipe has gone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from raman_edge import __version__
 from raman_edge.cli.options import limit_threads
 from raman_edge.cli.output import forget_what_has_gone, say
 from raman_edge.cli.parser import Parser
-from raman_edge.errors import RamanEdgeError
+from raman_edge.errors import LaserNotOff, RamanEdgeError
 
 if TYPE_CHECKING:
     import argparse
@@ -72,6 +72,8 @@ def _run(argv: Sequence[str] | None) -> int:
             limit_threads(threads)
         code: int = options.run(options)
     except RamanEdgeError as error:
+        if isinstance(error, LaserNotOff):
+            _say_before(error)
         for line in error.args:
             say(str(line))
         return error.exit_code
@@ -82,13 +84,27 @@ def _run(argv: Sequence[str] | None) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except Exception as error:  # noqa: BLE001 - the last place where a defect can be told from bad input
-        import traceback  # noqa: PLC0415 - only for defects
-
-        for line in traceback.format_exc().splitlines():
-            say(line)
-        say(f"internal error ({type(error).__name__}); please report it with the lines above")
+        _say_defect(error)
         return INTERNAL
     return code
+
+
+def _say_defect(error: Exception) -> None:
+    import traceback  # noqa: PLC0415 - only for defects
+
+    for line in "".join(traceback.format_exception(error)).splitlines():
+        say(line)
+    say(f"internal error ({type(error).__name__}); please report it with the lines above")
+
+
+def _say_before(error: LaserNotOff) -> None:
+    """Say what ended the run, where that was an error of its own; the laser stands below it, in the last line."""
+    ended = error.__context__
+    if isinstance(ended, RamanEdgeError):
+        for line in ended.args:
+            say(str(line))
+    elif isinstance(ended, Exception) and not isinstance(ended, BrokenPipeError):
+        _say_defect(ended)
 
 
 def whole() -> argparse.ArgumentParser:

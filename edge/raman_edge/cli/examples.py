@@ -27,15 +27,18 @@ EXITS: dict[int, str] = {
     69: "an instrument or a folder is not there",
     70: "a defect of raman-edge; please report what it says",
     73: "a journal or an output cannot be written",
+    74: "A LASER MAY STILL BE ON: the instrument did not confirm that it is off",
     75: "busy: another program has it",
     78: "a setting, a profile, a model or a calibration is wrong",
     129: "the terminal was closed, after a clean stop",
     130: "Ctrl-C, after a clean stop",
+    131: "Ctrl-\\, after a clean stop of an instrument with a laser (134: SIGABRT)",
     141: "the reader of a pipe has gone",
     143: "SIGTERM, after a clean stop",
 }
 """Exit codes of all commands."""
 
+LASER: dict[int, str] = {74: EXITS[74]}
 STOPS: dict[int, str] = {130: "after Ctrl-C (143 after SIGTERM): it has stopped cleanly, nothing is lost"}
 
 USE = {
@@ -66,6 +69,7 @@ USE = {
         ),
         exits={
             69: "no such port, or the instrument is not on it",
+            **LASER,
             75: "another program has the port",
             78: "no profile names what is on that port: give --profile",
             **STOPS,
@@ -146,7 +150,7 @@ INSTRUMENTS = {
                 "from Ocean on USB, with a dark",
             ),
         ),
-        exits={69: "no such port, or the instrument is not on it", 73: "the file is there already, or cannot be written", **STOPS},
+        exits={69: "no such port, or the instrument is not on it", 73: "the file is there already, or cannot be written", **LASER, **STOPS},
     ),
     "raman-edge devices replay": Page(
         (
@@ -176,7 +180,7 @@ INSTRUMENTS = {
             ("raman-edge calibrate ps.csv --standard polystyrene --instrument SN42 --check", "how far off it is today"),
             ("raman-edge calibrate neon.csv --standard neon --instrument SN42", "by a lamp, which tells the axis without the laser"),
         ),
-        exits={1: "with --check: the axis is off", 65: "the standard's lines are not found", 78: "the standard is not known"},
+        exits={1: "with --check: the axis is off", 65: "the standard's lines are not found", **LASER, 78: "the standard is not known"},
     ),
 }
 JOURNAL = {

@@ -38,7 +38,16 @@ def add_line(parser: argparse._ActionsContainer) -> None:
     )
     parser.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="have the instrument change to this rate")
     parser.add_argument("--save-baud", action="store_true", help="and keep it over a loss of power")
-    parser.add_argument("--arm-laser", action="store_true", help="let this program switch the laser on; it is off at every end and fault")
+    parser.add_argument(
+        "--arm-laser",
+        action="store_true",
+        help="let this program switch the laser on: only for an exposure, off at every wait, fault and end",
+    )
+    parser.add_argument(
+        "--keep-laser-on",
+        action="store_true",
+        help="and leave it on between exposures, for one that takes long to settle; it is off when suspended, at every fault and end",
+    )
 
 
 def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
@@ -51,7 +60,9 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
         from raman_edge.devices.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
 
         return OceanSpectrometer(options.port, exposure_s, stop=stop)
+    from raman_edge.cli.signals import guarding  # noqa: PLC0415 - with an instrument
     from raman_edge.devices.session import SerialSpectrometer  # noqa: PLC0415 - pyserial
+    from raman_edge.devices.session.spectrometer import World  # noqa: PLC0415
 
     return SerialSpectrometer(
         profile_of(options.port, options.profile),
@@ -60,7 +71,9 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
         baud=options.baud,
         save_baud=options.save_baud,
         laser=options.arm_laser,
+        keep_laser_on=options.keep_laser_on,
         stop=stop,
+        world=World(guard=guarding),
     )
 
 
@@ -83,7 +96,7 @@ def profile_of(port: str, named: str | None) -> Profile:
 
 
 def _refuse_line_options(options: argparse.Namespace) -> None:
-    given = [name for name in ("profile", "baud", "save_baud", "arm_laser") if getattr(options, name)]
+    given = [name for name in ("profile", "baud", "save_baud", "arm_laser", "keep_laser_on") if getattr(options, name)]
     if given:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         msg = f"{options.port!r} is an Ocean instrument on USB, which its driver knows: {flags} is for serial ports, leave it out"

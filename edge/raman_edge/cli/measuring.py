@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
@@ -11,7 +13,9 @@ from typing import TYPE_CHECKING
 from raman_edge.cli import deliver
 from raman_edge.cli.output import is_terminal
 from raman_edge.cli.watch import LOOK_S, Trouble
-from raman_edge.errors import JournalUnavailable
+from raman_edge.errors import JournalError, JournalUnavailable
+from raman_edge.sources import Batch
+from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
     import argparse
@@ -23,13 +27,15 @@ if TYPE_CHECKING:
     from raman_edge.cli.display import Display
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
-    from raman_edge.crew import Answer
+    from raman_edge.crew import Answer, Crew
     from raman_edge.devices.exposure import Counters, Spectrometer
     from raman_edge.journal import Journal
     from raman_edge.sources.spectrometer import SpectrometerSource
 
 TICK_S = 0.2
 """How often the screen is told what the instrument is at, s."""
+PATIENT_S = 2.0
+"""An exposure that is longer is waited for at the end with a word, s."""
 
 
 class Measuring:
@@ -55,7 +61,7 @@ class Measuring:
 
     def run(self) -> Counter[str]:
         """Answer what is measured, to the end, and return how many answers there were of each kind."""
-        with self._deliveries, self._display, self._told(), self._source, self._naming.crew as crew:
+        with self._deliveries, self._display, self._told(), self._source, self._naming.crew as crew, self._made_safe(crew):
             if self._as_lines and self._plan.mode == "trigger":
                 Thread(target=_each_line, args=(self._source.bench,), name="standard input", daemon=True).start()
             from raman_edge.ingest import follow  # noqa: PLC0415 - with the model
@@ -68,6 +74,32 @@ class Measuring:
                     self._rest(error)
                 else:
                     return self._onlooker.tally
+
+    @contextmanager
+    def _made_safe(self, crew: Crew) -> Iterator[None]:
+        """Switch the laser off however the block ends, while a laser that may still be on can be journaled and delivered."""
+        try:
+            yield
+        finally:
+            status = self._spectrometer.status
+            if status.laser and status.state == "acquiring" and (longest_s := (status.exposure_s or 0.0) * status.averages) > PATIENT_S:
+                self._note(f"waiting for the exposure of {longest_s:g} s to end, and for its laser to go off; Ctrl-C waits no longer")
+            if why := self._spectrometer.make_safe():
+                self._journal_unsafe(why, crew)
+
+    def _journal_unsafe(self, why: str, crew: Crew) -> None:
+        """Keep it as a fault; the command says it last, by the error that leaving the instrument raises."""
+        made = hashlib.sha256(f"{datetime.now(UTC).isoformat()} {why}".encode("utf-8", "backslashreplace")).hexdigest()
+        batch = Batch((Fault(Origin(self._plan.kind, self._spectrometer.status.port, sha256=made), why),))
+        try:
+            answers = crew.result(batch, crew.answer(batch))
+            self._journal.add([answer.row for answer in answers])
+        except JournalError as error:
+            self._note(f"{error}; that the laser may still be on is not in the journal")
+            return
+        for answer in answers:
+            self.show(answer)
+        self._deliveries.wake()
 
     def show(self, answer: Answer) -> None:
         """Count and show one answer."""

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Measure with a spectrometer, name every spectrum, and keep all of it in the journal: live on a terminal, as JSON lines in a pipe. "
-        "A cable that is pulled is waited for; another instrument in its place is refused; the laser is off at every end."
+        "A cable that is pulled is waited for; another instrument in its place is refused; the laser is on only for an exposure."
     )
     instruments.add_instrument(parser)
     plans.add_plan(parser)
@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=tuple(plans.MODES),
         default="none",
         help="when to measure: always (none, the default), at every Enter (key; in a pipe at every line of standard input), "
-        "or while something steady is in the beam (gate)",
+        "or while something steady is in the beam (gate; an armed laser looks into an empty beam once a second)",
     )
     parser.add_argument("--record", type=Path, metavar="FILE", help="keep all raw exposures in a new file, for `raman-edge devices replay`")
     deliver.add_to(parser)
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure until told to stop, or ``--count`` spectra are there."""
+    said = ""
     with stopping() as stop:
         spectrometer = named(options, stop.event)
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime, once the arguments are known to be good
@@ -51,12 +52,15 @@ def run(options: argparse.Namespace) -> int:
         from raman_edge.cli.measuring import Measuring, summary  # noqa: PLC0415
 
         plans.plan(options)  # what is wrong with it is said before anything is opened
-        with shared.opened_journal(options) as journal, spectrometer:
-            calibration = plans.calibration_of(options, spectrometer.instrument, datetime.now(UTC))
-            plan = plans.plan(options, calibration)
-            tally = Measuring(options, naming, journal, stop, spectrometer, plan).run()
-            said = summary(tally, journal, spectrometer)
-    say(said)
+        try:
+            with shared.opened_journal(options) as journal, spectrometer:
+                calibration = plans.calibration_of(options, spectrometer.instrument, datetime.now(UTC))
+                plan = plans.plan(options, calibration)
+                tally = Measuring(options, naming, journal, stop, spectrometer, plan).run()
+                said = summary(tally, journal, spectrometer)
+        finally:
+            if said:
+                say(said)
     return stop.code(0)
 
 

@@ -1,19 +1,37 @@
-"""A clean stop: the first signal asks, the second one does not; and SIGHUP, which may ask a service to read its settings again."""
+"""A clean stop: the first signal asks, the second one does not; and SIGHUP, which may ask a service to read its settings again.
+
+A run whose instrument has a laser handles every other signal that would end or suspend it, too: see :func:`guarding`.
+"""
 
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import signal
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from raman_edge.cli.output import say
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
+    from typing import Any, TypeAlias
+
+    from raman_edge.devices.session import SerialSpectrometer
+
+    Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SUSPENDING = ("SIGTSTP", "SIGTTIN", "SIGTTOU")
+"""Those that suspend a process: Ctrl-Z, and reading or writing a terminal from the background."""
+DEADLY = (
+    *("SIGQUIT", "SIGABRT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
+    "SIGBREAK",  # Windows
+)
+"""Those that end a process at once unless they are handled. Not SIGKILL, which cannot be, nor those of a defect in the machine code."""
 
 
 class Stop:
@@ -65,6 +83,44 @@ def stopping(*, reload: bool = False) -> Iterator[Stop]:
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+@contextmanager
+def guarding(spectrometer: SerialSpectrometer) -> Iterator[None]:
+    """Leave no laser on while the block runs: whatever suspends or ends the process switches it off first.
+
+    A process whose laser cannot be switched off is not suspended: it goes on trying. What would end it at once is handled as SIGTERM is.
+    """
+    from raman_edge.ui.suspension import Suspension  # noqa: PLC0415 - only with an instrument
+
+    @contextmanager
+    def dark() -> Iterator[bool]:
+        with spectrometer.suspended() as why:
+            yield not why
+        if why:
+            say(f"not suspended. {why}")
+
+    def at_exit() -> None:
+        if why := spectrometer.make_safe():
+            say(why)
+
+    atexit.register(at_exit)  # where a second signal comes between two steps of the way out
+    before: list[tuple[int, Handler | int | None]] = []
+    if threading.current_thread() is threading.main_thread():
+        stop, suspension = signal.getsignal(signal.SIGTERM), Suspension(dark)
+        handlers: dict[str, Handler] = dict.fromkeys(SUSPENDING, suspension)
+        if callable(stop):
+            handlers |= dict.fromkeys(DEADLY, stop)
+        for name, handler in handlers.items():
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before.append((number, signal.signal(number, handler)))
+    try:
+        yield
+    finally:
+        for number, earlier in before:
+            signal.signal(number, earlier)
+        atexit.unregister(at_exit)
 
 
 def _is_terminal(fd: int) -> bool:

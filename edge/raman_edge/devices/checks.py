@@ -24,6 +24,7 @@ Found = tuple["KeyPath", str]
 
 PAIRS = (
     ("laser_on", "laser_off", "a laser that is switched on has to be switched off on every fault"),
+    ("laser_watchdog", "laser_on", "a watchdog guards a laser that is switched on"),
     ("shutter_close", "shutter_open", "a shutter that is closed has to be opened again"),
     ("start", "stop", "a stream that is started has to be stopped"),
     ("save_baud", "set_baud", "only a rate that was changed can be kept"),
@@ -88,6 +89,8 @@ def _commands(profile: Profile) -> Iterator[Found]:
             yield ("commands", name), f"stands without commands.{needed}: {why}"
     if "laser_on" in have and profile.laser is None:
         yield ("commands", "laser_on"), "stands without a [laser] table: say its wavelength_nm"
+    if "laser_watchdog" in have and (profile.laser is None or profile.laser.watchdog_s is None):
+        yield ("commands", "laser_watchdog"), "stands without laser.watchdog_s: say after how many seconds it switches the laser off"
     for path, command in commands(profile):
         yield from _command(profile, path, command)
 
@@ -146,6 +149,8 @@ def _at(coefficients: tuple[float, ...], pixel: int) -> float:
 
 
 def _dark(profile: Profile) -> Iterator[Found]:
+    if profile.dark.method == "laser" and profile.laser is not None and profile.laser.keep_warm:
+        yield ("dark", "method"), 'is "laser", and laser.keep_warm is true: a dark would let it cool; say "shutter" or "ask"'
     needed = {"laser": "laser_off", "shutter": "shutter_close"}.get(profile.dark.method)
     if needed and getattr(profile.commands, needed) is None:
         yield ("dark", "method"), f'is "{profile.dark.method}", and there is no commands.{needed}'

@@ -68,7 +68,9 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     laser_on: Command | None = None
     """Only with ``laser_off``."""
     laser_off: Command | None = None
-    """Sent at every end and every fault."""
+    """Sent at every end, at every fault, and before every wait."""
+    laser_watchdog: Command | None = None
+    """Makes the device switch its laser off by itself after ``laser.watchdog_s`` without a request; sent before ``laser_on``."""
     shutter_open: Command | None = None
     """Only with ``shutter_close``."""
     shutter_close: Command | None = None

@@ -120,7 +120,8 @@ class LinkStatus:
 class Spectrometer(Protocol):
     """An instrument that is asked for exposures; opened by ``with``, one thread at a time.
 
-    Leaving it switches off what it switched on (laser, stream), whatever happened.
+    Leaving it switches off what it switched on (laser, stream), whatever happened, and raises
+    :class:`raman_edge.errors.LaserNotOff` where the laser may still be on.
     """
 
     def __enter__(self) -> Self:
@@ -142,6 +143,18 @@ class Spectrometer(Protocol):
 
     def light(self, *, on: bool) -> bool:
         """Let the sample's light in, or keep it out (laser or shutter); False where the device cannot, and a person has to."""
+
+    def rest(self, seconds: float = ...) -> bool:
+        """Take the light away for a wait of ``seconds`` (s; infinite where it is not known) until the next :meth:`expose`.
+
+        Return False where the light stays as it is: the instrument does not switch it, or needs longer than that to settle.
+        """
+
+    def make_safe(self) -> str:
+        """Expose no more and switch the laser off for good; return why it may still be on, "" where it is off or not this link's.
+
+        Leaving the instrument does the same and raises :class:`raman_edge.errors.LaserNotOff`; here there is still time to journal it.
+        """
 
     def expose(self) -> Exposure | Fault | None:
         """Return the next exposure, what broke instead, or None as a sign of life where nothing comes (about once a second).

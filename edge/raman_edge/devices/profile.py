@@ -209,11 +209,14 @@ Wavelength = Static | Query | Unknown
 
 
 class Laser(Part, frozen=True, kw_only=True):
-    """What excites; ``commands.laser_off`` is sent at every end and every fault."""
+    """What excites; ``commands.laser_off`` is sent at every end, at every fault, and before every wait."""
 
     wavelength_nm: Nanometres
     watchdog_s: WatchdogSeconds | None = None
     """The device itself switches it off after so long without a request, s; None where it does not."""
+    keep_warm: bool = False
+    """Whether it has to stay on between exposures, because it takes long to settle: between them the shutter is closed. A device without
+    a shutter is measured with only under ``--keep-laser-on``."""
 
 
 class Dark(Part, frozen=True, kw_only=True):

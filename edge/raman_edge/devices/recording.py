@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from contextlib import ExitStack
 from dataclasses import replace
@@ -86,6 +87,14 @@ class Recorder:
         """Let the sample's light in, or keep it out: also where a person has to, what follows is recorded as dark."""
         self._is_dark = not on
         return self._spectrometer.light(on=on)
+
+    def rest(self, seconds: float = math.inf) -> bool:
+        """Take the light away for a wait of so many seconds."""
+        return self._spectrometer.rest(seconds)
+
+    def make_safe(self) -> str:
+        """Expose no more and switch the laser off for good; return why it may still be on."""
+        return self._spectrometer.make_safe()
 
     def expose(self) -> Exposure | Fault | None:
         """Return what the spectrometer gives, and write it down."""
@@ -215,6 +224,14 @@ class Replayed:
         if not low / 2 <= seconds <= 2 * high:  # an exposure is rounded to what the instrument can do
             msg = f"got an exposure of {seconds:g} s, the instrument that was recorded takes {low:g} to {high:g} s"
             raise ConfigError(msg)
+
+    def rest(self, seconds: float = math.inf) -> bool:  # noqa: ARG002 - of the protocol
+        """Return False: there is no light."""
+        return False
+
+    def make_safe(self) -> str:
+        """Return "": there is no laser."""
+        return ""
 
     def light(self, *, on: bool) -> bool:  # noqa: ARG002 - of the protocol
         """Change nothing; dark exposures come where they came."""

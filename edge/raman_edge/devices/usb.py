@@ -115,6 +115,14 @@ class OceanSpectrometer:
             self._settle()  # it may have seen both
         return False
 
+    def rest(self, seconds: float = math.inf) -> bool:  # noqa: ARG002 - of the protocol
+        """Return False: no laser is on this link."""
+        return False
+
+    def make_safe(self) -> str:
+        """Return "": no laser is on this link."""
+        return ""
+
     def expose(self) -> Exposure | Fault | None:
         """Return the next exposure, what broke instead, or None about once a second while nothing comes, and when told to stop."""
         if self._stop.is_set():

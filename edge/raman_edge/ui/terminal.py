@@ -7,13 +7,14 @@ import os
 import signal
 import sys
 import threading
-from contextlib import ExitStack, redirect_stderr, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from rich.segment import ControlType, Segment
 
 from raman_edge.ui.keyboard import Keyboard, in_foreground, keyboard_of
+from raman_edge.ui.suspension import Suspension
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +28,8 @@ BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
 """Around a frame: show nothing of it before all of it is there (synchronised output; who does not know it ignores it)."""
 CLEAR = "\x1b[2J\x1b[H"
 """Before leaving: a terminal that was resized (tmux 3.3) else carries rows of ours over to its normal screen."""
+DRAWN_S = 2.0
+"""How long a frame may take before the process is suspended all the same, s: a terminal may take nothing more."""
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
 """DECAWM: where a terminal finds a character wider than we do, the row is cut and not torn."""
 
@@ -107,18 +110,36 @@ class Terminal:
     def _let_suspend(self) -> None:
         """Handle Ctrl-Z while the screen is shown, where it does anything."""
         stop = getattr(signal, "SIGTSTP", None)  # Windows has none
-        if stop is None or threading.current_thread() is not threading.main_thread() or signal.getsignal(stop) is not signal.SIG_DFL:
+        if stop is None or threading.current_thread() is not threading.main_thread():
+            return
+        handler = signal.getsignal(stop)
+        if isinstance(handler, Suspension):
+            self._open.enter_context(handler.around(self._given_back))
+            return
+        if handler is not signal.SIG_DFL:
             return
         signal.signal(stop, self._suspend)
         self._open.callback(signal.signal, stop, signal.SIG_DFL)
 
     def _suspend(self, _: int, __: FrameType | None) -> None:
-        """Give the terminal back and stop until somebody lets us go on; the next frame takes it again, once it is ours."""
-        with self._drawing:
-            if self.has_keys:
-                self._keyboard.release()
-            self._leave()
+        """Give the terminal back and stop until somebody lets us go on."""
+        with self._given_back():
             signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+
+    @contextmanager
+    def _given_back(self) -> Iterator[bool]:
+        """Draw nothing, with the terminal as it was, while the block runs; the next frame takes it again, once it is ours."""
+        if self.has_keys:
+            # First of all: Ctrl-Z flushes what is being drawn, and Linux wakes who draws it only by a change of the line discipline.
+            self._keyboard.release()
+        is_idle = self._drawing.acquire(timeout=DRAWN_S)
+        try:
+            if is_idle:
+                self._leave()
+            yield True
+        finally:
+            if is_idle:
+                self._drawing.release()
             if self.has_keys:
                 self._keyboard.take()
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -238,6 +240,44 @@ def test_an_interval_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("raman_edge.acquire.wishes.Wishes.wait", lambda _, seconds: now.__setitem__(0, now[0] + seconds))
     began = [now[0] for value in Bench(Fake(), Plan(interval_s=30.0, count=4)) if value is not None]
     assert began == pytest.approx([0.0, 30.0, 60.0, 90.0], abs=0.01)
+
+
+def test_a_wait_is_told_to_the_instrument() -> None:
+    """Before a wait the light is taken away: for the rest of an interval, or for as long as a key, a pause or a person takes."""
+    fake = Fake()
+    values(Bench(fake, Plan(count=3, interval_s=0.2)))
+    assert len(fake.rested) == 2
+    assert all(0 < seconds <= 0.2 for seconds in fake.rested)
+    fake = Fake()
+    bench = Bench(fake, Plan(mode="trigger", count=1))
+    threading.Timer(0.1, bench.trigger).start()
+    values(bench)
+    assert set(fake.rested) == {math.inf}
+    fake = Fake()
+    bench = Bench(fake, Plan(count=1))
+    bench.pause(on=True)
+    threading.Timer(0.1, bench.pause, (False,)).start()
+    values(bench)
+    assert set(fake.rested) == {math.inf}
+
+
+def test_a_person_with_a_hand_in_the_beam_has_no_laser_on_it() -> None:
+    """While somebody is asked to block the beam, and to let the light in again, the light is taken away."""
+    fake = Fake(shutter=False)
+    bench = Bench(fake, Plan(count=1, dark="take"), prompt=lambda text: text and threading.Timer(0.02, bench.trigger).start())
+    assert len(values(bench)) == 1
+    assert fake.rested == [math.inf, math.inf]
+
+
+@pytest.mark.parametrize("shutter", [True, False])
+def test_the_gate_looks_in_pulses_where_the_light_can_be_taken_away(monkeypatch: pytest.MonkeyPatch, shutter: bool) -> None:  # noqa: FBT001 - a column
+    """An empty beam is looked at now and then; where the light stays on anyway, all the time; what comes into it is answered."""
+    monkeypatch.setattr("raman_edge.acquire.bench.GATE_S", 0.2)
+    fake = Fake(happens=["", "", "", None, None, None], shutter=shutter)
+    began = time.monotonic()
+    assert len(values(Bench(fake, Plan(mode="gate", count=1)))) == 1
+    assert (time.monotonic() - began >= 0.6) == shutter
+    assert len(fake.rested) >= 3
 
 
 def test_progress_counts_the_exposures() -> None:

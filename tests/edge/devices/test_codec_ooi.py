@@ -141,7 +141,7 @@ def test_a_detector_that_falls_with_light_is_turned_round() -> None:
     assert isinstance(frame, RawFrame)
     assert frame.counts.tolist() == [0, 127]
     assert isinstance(fault, WireFault)
-    assert "a value of 4097; expected at most 4095" in fault.why
+    assert "value 1 of 2 is 4096; expected at most 4095" in fault.why
 
 
 def test_a_frame_in_ascii_is_the_same_words_as_decimal_lines() -> None:
@@ -173,8 +173,8 @@ def test_pixel_modes_in_ascii_send_fewer_points() -> None:
     ("old", "new", "why"),
     [
         (b"65535", b"65534", "a frame begins with 65534; expected 65535"),
-        (b"\r\n2\r", b"\r\n2.\r", "b'2.' behind 8 words of a frame; expected a number"),
-        (b"\r\n2\r", b"\r\n\r", "b'\\x0265535' behind 11 words of a frame; expected a number"),
+        (b"\r\n2\r", b"\r\n2.\r", "word 9 of a frame is '2.'; expected a number"),
+        (b"\r\n2\r", b"\r\n\r", r"word 12 of a frame is '\x0265535'; expected a number"),
         (b"\r\n2\r", b"\r\n2\n2\r", "3 after 3 points; expected 65533: a line is missing or too many"),
         (b"\r\n2\r", b"\r\n99999\r", "a point of 99999; expected at most 65535"),
         (b"\r\n2\r", b"\r\n99999999999\r", "a point of 4294967296; expected at most 65535"),

@@ -90,9 +90,50 @@ def test_what_python_would_read_is_still_no_number(line: bytes) -> None:
 def test_a_line_of_a_vertical_tab_is_no_number() -> None:
     """White space that is neither a line end nor a space holds no values."""
     assert told(Lines(Grammar(2, separator=b" ")), b"\x0b\n3 4\n") == [
-        "b'\\x0b' are no numbers; expected numbers with b' ' between them",
+        r"value 1 of 1 is '\x0b'; expected 2 numbers with ' ' between them",
         [3, 4],
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"1,,3,4", "value 2 of 4 is empty; expected 4 numbers with ',' between them"),
+        (b",2,3,4", "value 1 of 4 is empty"),
+        (b"1,2,3,", "value 4 of 4 is empty"),
+        (b"1,2, ,4", "value 3 of 4 is empty"),
+        (b"1,,,4", "value 2 of 4 is empty, and 1 more are no numbers"),
+        (b"1,,3", "value 2 of 3 is empty; expected 4 numbers"),
+        (b"1,nan,3,4", "value 2 of 4 is 'nan', which is not finite"),
+        (b"nan,2,3,4", "value 1 of 4 is 'nan', which is not finite"),
+        (b"1,2,3,-inf", "value 4 of 4 is '-inf', which is not finite"),
+        (b"1,2,1e999,4", "value 3 of 4 is '1e999', which is not finite"),
+        (b"1,2,--,4", "value 3 of 4 is '--'"),
+        (b"ovf,2,3,4", "value 1 of 4 is 'ovf'"),
+        (b"1,2,3,4\xff", r"value 4 of 4 is '4\xff'"),
+        (b"1,2,3", "3 values in a line; expected 4"),
+        (b"1,2,3,4,5", "5 values in a line; expected 4"),
+    ],
+)
+def test_a_fault_in_a_row_says_which_value(line: bytes, why: str) -> None:
+    """Which value of how many is none, what stands there, and what was expected; the next line is read."""
+    first, second = told(Lines(Grammar(4)), line + b"\r\n5,6,7,8\n")
+    assert str(first).startswith(why)
+    assert second == [5, 6, 7, 8]
+
+
+def test_tabs_at_the_ends_of_a_row_stand_beside_values() -> None:
+    """A value that is missing before the first tab, or behind the last, is found as between two."""
+    first, last, good = told(Lines(Grammar(3, separator=b"\t")), b"\t2\t3\n1\t2\t\n1\t2\t3\t\n")
+    assert str(first).startswith("value 1 of 3 is empty")
+    assert str(last).startswith("value 3 of 3 is empty")
+    assert good == [1, 2, 3]
+
+
+def test_a_learned_count_tells_a_value_from_a_text() -> None:
+    """A row as long as those before it is a row, also where its first value is a word; a text is none."""
+    seen = told(Lines(Grammar()), b"1,2,3\nsat,2,3\nReady, 2 lamps\n4,5,6\n")
+    assert seen == [[1, 2, 3], "value 1 of 3 is 'sat'; expected 3 numbers with ',' between them", ("text", b"Ready, 2 lamps"), [4, 5, 6]]
 
 
 def test_decimals_stay_decimals() -> None:
@@ -114,7 +155,7 @@ def test_a_lost_line_costs_one_column_where_columns_have_an_end() -> None:
 def test_text_within_a_column_ends_it() -> None:
     """A device that restarts in the middle does not put its greeting or its next spectrum into this one."""
     assert told(Lines(Grammar(2, "column")), b"1\nHello World\n3\n4\n") == [
-        "1 values in a column, then b'Hello World'; expected 2",
+        "value 2 of 2 is 'Hello World'; expected a number",
         ("text", b"Hello World"),
         [3, 4],
     ]
@@ -134,10 +175,10 @@ def test_pairs_are_a_place_and_a_value_a_line() -> None:
         (b"2,9\n3,9\n", "an axis that goes from 3 to 0"),
         (b"3,9\n", "an axis that goes from 3 to 0"),
         (b"0,1\n1,2\n1,2\n2,3\n3,4\n", "an axis that goes from 1 to 1"),
-        (b"0,1\n1,2,7\n2,3\n3,4\n", "b'1,2,7' is no line of 2 numbers"),
-        (b"0,1\n1 2\n2,3\n3,4\n", "b'1 2' is no line of 2 numbers"),
-        (b"0,1\n1,x\n2,3\n3,4\n", "1 values in a column, then b'1,x'"),
-        (b"0,1\n1,--2\n2,3\n3,4\n", "a line of a column is no number"),
+        (b"0,1\n1,2,7\n2,3\n3,4\n", "line 2 of 4 is '1,2,7'; expected 2 numbers with ',' between them"),
+        (b"0,1\n1 2\n2,3\n3,4\n", "line 2 of 4 is '1 2'; expected 2 numbers with ',' between them"),
+        (b"0,1\n1,x\n2,3\n3,4\n", "line 2 of 4 is '1,x'; expected 2 numbers with ',' between them"),
+        (b"0,1\n1,--2\n2,3\n3,4\n", "value 2 of 4 is '--2'; expected 2 numbers"),
     ],
 )
 def test_a_line_that_is_missing_or_broken_costs_one_spectrum_of_pairs(data: bytes, why: str) -> None:
@@ -263,10 +304,10 @@ def test_a_frame_of_the_teensy_as_its_firmware_sends_it(asked: str, values: byte
     ("data", "why"),
     [
         (b"SUM 4\nDATA 2\n1\n2\nEND DATA\n", "values of a frame is 4; its values give 0x3"),
-        (b"DATA 2\n1\nx\nEND DATA\n", "b'x' behind 1 values; expected a number"),
-        (b"DATA 2\n1\nEND DATA\n", "b'END DATA' behind 1 values; expected a number"),
+        (b"DATA 2\n1\nx\nEND DATA\n", "value 2 of 2 is 'x'; expected a number"),
+        (b"DATA 2\n1\nEND DATA\n", "value 2 of 2 is 'END DATA'; expected a number"),
         (b"DATA 2\n1\n2\n3\nEND DATA\n", "b'3\\n' after the values; expected END DATA"),
-        (b"DATA 2\n1\n2-3\nEND DATA\n", "a value is no number, or not finite: bytes are missing or too many"),
+        (b"DATA 2\n1\n2-3\nEND DATA\n", "value 2 of 2 is '2-3'; expected a number"),
         (b"DATA 3\n", "b'3' values are announced; expected 2"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from raman_edge.devices.profile import Dark, Laser
 from raman_edge.devices.session import SerialSpectrometer, spectrometer
 from raman_edge.devices.session.lights import Lights
 from raman_edge.devices.session.spectrometer import World
-from raman_edge.errors import ConfigError, SourceError
+from raman_edge.errors import ConfigError, LaserNotOff
 from raman_edge.spectrum import Fault
 from scripted_device import UNPLUG, ScriptedDevice
 from wire_profiles import ACK, Talker, changed, ooi, quick, without_discards
@@ -35,6 +36,8 @@ SWITCHES = {
     "shutter_open": Command(send=("ascii:s0",), ack=True),
 }
 PATIENCE_S = 30.0
+SLOW = World(chance=lambda: -0.99, idle_s=math.inf)
+"""A busy machine is no reason to switch a laser off, where that is not what is tested."""
 
 
 def lit(method: str) -> Profile:
@@ -56,9 +59,15 @@ def device_of(profile: Profile) -> Talker:
 @contextlib.contextmanager
 def measured(tmp_path: Path, profile: Profile, talker: Talker, *, laser: bool = True) -> Iterator[SerialSpectrometer]:
     """A spectrometer before a device with lights."""
-    world = World(chance=lambda: -0.99)
-    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port, laser=laser, world=world) as device:
+    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port, laser=laser, world=SLOW) as device:
         yield device
+
+
+@contextlib.contextmanager
+def left_on() -> Iterator[None]:
+    """Expect that leaving the block says that the laser may be on."""
+    with pytest.raises(LaserNotOff, match=r"LASER MAY STILL BE ON: ocean-usb2000 on .*; switch the laser off"):
+        yield
 
 
 def exposed(device: SerialSpectrometer) -> Exposure:
@@ -172,7 +181,7 @@ def test_a_laser_that_may_be_on_is_switched_off_when_the_cable_is_back(tmp_path:
     talker = device_of(LASER)
     with (
         ScriptedDevice(tmp_path / "port", talker) as fake,
-        SerialSpectrometer(LASER, fake.port, laser=True, world=World(chance=lambda: -0.99)) as device,
+        SerialSpectrometer(LASER, fake.port, laser=True, world=SLOW) as device,
     ):
         exposed(device)
         fake.unplug()
@@ -190,10 +199,12 @@ def test_a_laser_that_was_told_anything_may_be_on(tmp_path: Path) -> None:
     """Where the line is lost between the request and its answer, the laser counts as on."""
     talker = device_of(LASER)
     talker.answers = {ON: [[UNPLUG]]}
-    with measured(tmp_path, LASER, talker) as device:
-        while not isinstance(device.expose(), Fault):
+    with left_on(), measured(tmp_path, LASER, talker) as device:
+        while not isinstance(said := device.expose(), Fault):
             pass
+        assert "its laser may still be on" in said.why
         assert device.status.laser is True
+    assert device.status.laser is True
 
 
 def test_the_end_tries_a_lost_line_once_more(tmp_path: Path) -> None:
@@ -208,7 +219,7 @@ def test_the_end_tries_a_lost_line_once_more(tmp_path: Path) -> None:
             before = len(talker.asked)
             fake.plug()
         assert talker.asked[before:] == [OFF]
-        with SerialSpectrometer(LASER, fake.port, laser=True) as device:
+        with left_on(), SerialSpectrometer(LASER, fake.port, laser=True) as device:
             exposed(device)
             fake.unplug()
         assert device.status.laser is True
@@ -218,8 +229,8 @@ def test_the_end_tries_a_lost_line_once_more(tmp_path: Path) -> None:
 def test_a_laser_that_does_not_go_off_is_no_silence(tmp_path: Path) -> None:
     """A device that refuses to switch its laser off at the beginning is not measured with."""
     talker = device_of(LASER)
-    talker.answers = {OFF: [[b"\x15"]] * 3}
-    with pytest.raises(SourceError, match="laser_off: it refused"), measured(tmp_path, LASER, talker):
+    talker.answers = {OFF: [[b"\x15"]] * 6}
+    with pytest.raises(LaserNotOff, match="laser_off: it refused"), measured(tmp_path, LASER, talker):
         pass
 
 
@@ -252,7 +263,7 @@ def test_a_laser_that_went_off_by_itself_is_switched_on_again(tmp_path: Path) ->
     talker = device_of(LASER)
     clock = Clock(lambda: time.monotonic() + away[0], time.sleep)
     away = [0.0]
-    world = World(clock=clock, chance=lambda: -0.99)
+    world = World(clock=clock, chance=lambda: -0.99, idle_s=math.inf)
     profile = watched(60)
     with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port, laser=True, world=world) as device:
         exposed(device)

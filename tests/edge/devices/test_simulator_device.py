@@ -262,15 +262,17 @@ def test_light_is_let_in_and_kept_out(toy: Desk) -> None:
     def top() -> Iterator[int]:
         for order in (b"", b"L1\r", b"C\r", b"O\r", b"L0\r", b"L1\r"):
             desk.tell(order, 0.1)
-            (frame,) = spectra(desk.measure())
+            asked = requests.request(toy.profile, "acquire")
+            (frame,) = spectra(desk.decoded(desk.tell(asked, 1.0), asked))
             yield int(frame.counts.max())
 
     dark, lit, closed, opened, off, again = top()
     assert max(dark, closed, off) < 100
     assert min(lit, opened, again) > 400
     desk.wait(10.0)
-    asked = requests.request(desk.profile, "start")
-    desk.tell(asked, 4.0)
+    assert not desk.device.laser
+    desk.tell(b"L1\r", 4.0)
+    desk.tell(requests.request(desk.profile, "start"), 4.0)
     assert desk.device.laser
     desk.wait(4.0)
     assert not desk.device.laser

@@ -45,5 +45,5 @@ def run(options: argparse.Namespace) -> int:
                 if isinstance(event, Fault):
                     say(event.why)
             counters = spectrometer.status.counters
-    say(f"{counters.frames} exposures, {counters.bad} broken, {counters.timeouts} late; kept in {str(options.out)!r}")
+            say(f"{counters.frames} exposures, {counters.bad} broken, {counters.timeouts} late; kept in {str(options.out)!r}")
     return stop.code(0)

@@ -36,8 +36,8 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             "fault KIND, quit."
         ),
         epilog=(
-            "A fault is KIND[@N][:OPTION[,OPTION]]: drop, flip, duplicate, truncate, silence, late, nak, busy, stale or unplug; with the "
-            "next spectrum, the N-th (@N), every N-th (:every=N) or by chance (:p=0.01). on=set_integration strikes that request, "
+            "A fault is KIND[@N][:OPTION[,OPTION]]: drop, flip, duplicate, truncate, silence, late, repeat, nak, busy, stale or unplug; "
+            "with the next spectrum, the N-th (@N), every N-th (:every=N) or by chance (:p=0.01). on=set_integration strikes that request, "
             "for=2 says how many seconds, serial=X which instrument is plugged in after unplug."
         ),
         allow_abbrev=False,

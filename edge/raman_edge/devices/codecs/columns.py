@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ NUMBER = rb"-+.0-9eE \t"
 PADDING = b"\0 \t\r\n"
 """What stands around a line and is none of it."""
 _BLANK = re.compile(rb"[ \t]")
+_WRITTEN = re.compile(rb"[%b]+" % NUMBER)
 _WRITTEN_BROKEN = re.compile(rb"[.eE]")
 
 
@@ -82,6 +84,34 @@ def behind(data: bytearray, start: int, count: int) -> int:
         count -= bool(data[place : found.start()].strip(PADDING))
         place = found.end()
     return place
+
+
+def shown(data: bytes) -> str:
+    """Return what a device wrote for a message: printable, and not too long."""
+    return repr(data[:40])[1:] + (" …" if len(data) > 40 else "")  # noqa: PLR2004 - half a line
+
+
+def odd(cells: list[bytes]) -> str:
+    """Return which values are no numbers, as in "value 101 of 512 is empty"; "" where all of them are."""
+    found = [(place, why) for place, cell in enumerate(cells, start=1) if (why := _not_a_number(cell.strip(b" \t")))]
+    if not found:
+        return ""
+    place, why = found[0]
+    more = f", and {len(found) - 1} more are no numbers" if len(found) > 1 else ""
+    return f"value {place} of {len(cells)} {why}{more}"
+
+
+def _not_a_number(cell: bytes) -> str:
+    """Return what a value is instead of a number; "" where it is one."""
+    if not cell:
+        return "is empty"
+    try:
+        value = float(cell)
+    except ValueError:
+        return f"is {shown(cell)}"
+    if not math.isfinite(value):
+        return f"is {shown(cell)}, which is not finite"
+    return "" if _WRITTEN.fullmatch(cell) else f"is {shown(cell)}"
 
 
 def numbers(texts: list[bytes]) -> Counts | None:

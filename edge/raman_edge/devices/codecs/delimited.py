@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.devices.codecs.checksums import VALUES
-from raman_edge.devices.codecs.columns import Column, numbers
+from raman_edge.devices.codecs.columns import Column, numbers, odd, shown
 from raman_edge.devices.codecs.events import RawFrame, Reply
 from raman_edge.devices.codecs.stream import Lost, Stream, Took, may_begin
 from raman_edge.devices.codecs.words import RISING, Scale, Words, same_length
@@ -123,7 +123,7 @@ class Delimited(Stream):
             return self._closed(first, first + self._count * self._words.size)
         column = self._column
         if (line := column.resume(self._kept, self._count)) is not None:
-            return self._bad(column.place + 1, f"{line[:20]!r} behind {len(column.lines)} values; expected a number")
+            return self._bad(column.place + 1, f"value {len(column.lines) + 1} of {self._count} is {shown(line)}; expected a number")
         if len(column.lines) < self._count:
             return None
         # A line may end with CR LF, and the column with its CR.
@@ -145,11 +145,17 @@ class Delimited(Stream):
     def _values(self, first: int, last: int, length: int) -> Took | Lost:
         values = numbers(self._column.lines) if self._keywords.text else self._words.decode(bytes(self._kept[first:last]))
         if values is None:
-            return self._bad(length, "a value is no number, or not finite: bytes are missing or too many")
+            return self._bad(length, self._mistake(bytes(self._kept[first:last])))
         if why := self._damage(values) or self._scale.misfit(values):
             return self._bad(length, why)
         fields = {name: _value(said) for name, said in self._said.items() if name != CHECK}
         return Took(length, RawFrame(self._scale.turned(values), fields, self._at, length))
+
+    def _mistake(self, payload: bytes) -> str:
+        """Say which value is no number."""
+        if self._keywords.text:
+            return f"{odd(self._column.lines)}; expected a number"
+        return f"{self._words.odd(payload)}; expected finite numbers: bytes are missing or too many"
 
     def _damage(self, values: Counts) -> str:
         said = self._said.get(CHECK)

@@ -71,7 +71,8 @@ class Fixed(Stream):
             return self._bad(layout.size, why)
         values = layout.words.decode(frame[layout.payload : layout.end])
         if values is None:
-            return self._bad(layout.size, "a value is not finite: bytes are missing or too many")
+            odd = layout.words.odd(frame[layout.payload : layout.end])
+            return self._bad(layout.size, f"{odd}; expected finite numbers: bytes are missing or too many")
         if why := self._scale.misfit(values):
             return self._bad(layout.size, why)
         return Took(layout.size, RawFrame(self._scale.turned(values), self._fields(frame), self._at, layout.size))

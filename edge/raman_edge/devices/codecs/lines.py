@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
-from raman_edge.devices.codecs.columns import LINE_END, NUMBER, PADDING, Column, behind, numbers
+from raman_edge.devices.codecs.columns import LINE_END, NUMBER, PADDING, Column, behind, numbers, odd, shown
 from raman_edge.devices.codecs.events import RawFrame, Reply
 from raman_edge.devices.codecs.stream import Lost, Stream, Took
 from raman_edge.devices.codecs.words import RISING, Scale, same_length
@@ -99,7 +99,8 @@ class Lines(Stream):
         if found is None:
             self._looked = len(self._kept)
             return None
-        end, line = found.end(), bytes(self._kept[: found.start()]).strip(PADDING)
+        raw = bytes(self._kept[: found.start()])
+        end, line = found.end(), raw.strip(PADDING)
         if self._within:
             self._within = False
             return Took(end, Reply("partial", line, at=self._at))
@@ -107,7 +108,7 @@ class Lines(Stream):
             return Took(end)
         if name := self._said(line):
             return Took(end, Reply(name, line, at=self._at))
-        return self._row(end, line) if self._grammar.layout == "row" else self._values()
+        return self._row(end, line, raw) if self._grammar.layout == "row" else self._values()
 
     def _said(self, line: bytes) -> str:
         """Return what a line is that was never meant as counts; "" where it was."""
@@ -116,26 +117,37 @@ class Lines(Stream):
         return "text" if self._is_text(line) else ""
 
     def _is_text(self, line: bytes) -> bool:
-        """Whether a line was never meant as counts: one damaged byte makes no word of them."""
-        alone = self._grammar.separator not in line
-        return line[:1] not in b"+-.0123456789" and bool(_TEXT.fullmatch(line)) and (alone or bool(_WORD.search(line)))
-
-    def _row(self, end: int, line: bytes) -> Took | Lost:
+        """Whether a line was never meant as counts: neither a damaged byte nor a value that is a word makes it one."""
         grammar = self._grammar
-        values = numbers(*grammar.split([line])) if self._numeric.fullmatch(line) else None
+        alone = grammar.separator not in line
+        if line[:1] in b"+-.0123456789" or not _TEXT.fullmatch(line) or not (alone or _WORD.search(line)):
+            return False
+        return alone or grammar.layout != "row" or len(*grammar.split([line])) != self._count
+
+    def _row(self, end: int, line: bytes, raw: bytes) -> Took | Lost:
+        values = numbers(*self._grammar.split([line])) if self._numeric.fullmatch(line) else None
         if values is None:
-            return Lost(end, f"{line[:40]!r} are no numbers; expected numbers with {grammar.separator!r} between them")
+            return Lost(end, self._mistake(raw))
         self._count = self._count or (len(values) if len(values) > 1 else None)
-        if len(values) != self._count:
-            return Lost(end, f"{len(values)} values in a line; expected {self._count or 'at least 2'}")
-        return self._whole(end, values)
+        return self._whole(end, values) if len(values) == self._count else Lost(end, self._mistake(raw))
+
+    def _mistake(self, raw: bytes) -> str:
+        """Say what is wrong with a row: which value is none, or how many there are."""
+        separator, count = self._grammar.separator, self._count
+        line = raw.strip(PADDING.replace(separator, b""))
+        cells = re.split(rb"[ \t]+", line) if separator == b" " else line.removesuffix(separator).split(separator)
+        if line.endswith(separator) and len(cells) + 1 == count:
+            cells.append(b"")  # what looks like a separator at the end stands before a value that is empty
+        if why := odd(cells):
+            return f"{why}; expected {count or 'at least 2'} numbers with {shown(separator)} between them"
+        return f"{len(cells)} values in a line; expected {count or 'at least 2'}"
 
     def _values(self) -> Took | Lost | None:
         """Go on with a spectrum of a value a line."""
         count, column = self._count or 0, self._column
         if (line := column.resume(self._kept, count)) is not None:
             end = behind(self._kept, column.place, 1)
-            return Lost(column.place or end, f"{len(column.lines)} values in a column, then {line[:40]!r}; expected {count}")
+            return Lost(column.place or end, f"{self._place_of(len(column.lines))} is {shown(line)}; expected {self._expected}")
         return self._closed(count) if len(column.lines) == count else None
 
     def _closed(self, count: int) -> Took | Lost | None:
@@ -155,16 +167,25 @@ class Lines(Stream):
         lines, width = self._column.lines, self._grammar.width
         cells = self._grammar.split(lines) if width > 1 else []
         if cells and set(map(len, cells)) != {width}:
-            odd = next(at for at, cell in enumerate(cells) if len(cell) != width)
-            return Lost(behind(self._kept, 0, odd + 1), f"{lines[odd][:40]!r} is no line of {width} numbers")
+            at = next(at for at, cell in enumerate(cells) if len(cell) != width)
+            return Lost(behind(self._kept, 0, at + 1), f"{self._place_of(at)} is {shown(lines[at])}; expected {self._expected}")
         values = numbers([text for _, text in cells] or lines)
         axis = numbers([text for text, _ in cells]) if cells else None
         if values is None or (cells and axis is None):
-            return Lost(place, "a line of a column is no number")
+            why = odd([text for _, text in cells] or lines) or f"on the axis, {odd([text for text, _ in cells])}"
+            return Lost(place, f"{why}; expected {self._expected}")
         if axis is not None and (turned := _turned(axis)):
             why = f"an axis that goes from {axis[turned - 1]} to {axis[turned]}; expected one that rises or falls to its end"
             return Lost(behind(self._kept, 0, turned), why)
         return self._whole(place + closing, values)
+
+    def _place_of(self, at: int) -> str:
+        """Return what to call the line of a column that is ``at`` lines behind its first."""
+        return f"{'line' if self._grammar.layout == 'pairs' else 'value'} {at + 1} of {self._count}"
+
+    @property
+    def _expected(self) -> str:
+        return f"2 numbers with {shown(self._grammar.separator)} between them" if self._grammar.layout == "pairs" else "a number"
 
     def _whole(self, length: int, values: Counts) -> Took | Lost:
         if why := self._scale.misfit(values):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from raman_edge.devices.codecs.columns import Column
+from raman_edge.devices.codecs.columns import Column, shown
 from raman_edge.devices.codecs.events import RawFrame, Reply
 from raman_edge.devices.codecs.ooi import ANSWERS, END, LISTED, MAGIC, STX, Setup, announced, checksum, parameters, stated
 from raman_edge.devices.codecs.stream import Lost, Stream, Took
@@ -62,7 +62,7 @@ class OoiText(Stream):
     def _odd(self) -> Lost | None:
         if self._line is None:
             return None
-        why = f"{self._line[:20]!r} behind {len(self._words)} words of a frame; expected a number"
+        why = f"word {len(self._words) + 1} of a frame is {shown(self._line)}; expected a number"
         return self._bad(self._column.place + 1, why)
 
     def _header(self) -> Took | Lost | None:

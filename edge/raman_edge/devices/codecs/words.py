@@ -45,6 +45,12 @@ class Words:
             return values.astype(np.int64)
         return values.astype(np.float64) if np.isfinite(values).all() else None
 
+    def odd(self, data: bytes) -> str:
+        """Return which value in ``data`` is not finite, as in "value 7 of 512 is nan"; "" where all are."""
+        values = np.frombuffer(data, self.dtype)
+        found = np.flatnonzero(~np.isfinite(values)) if self.dtype.kind == "f" else np.empty(0, np.int64)
+        return f"value {found[0] + 1} of {values.size} is {values[found[0]]}" if found.size else ""
+
     def encode(self, values: ArrayLike) -> bytes:
         """Return ``values`` as a device sends them; raises :class:`SpectrumError` where one does not fit the type."""
         if self.dtype.kind == "f":
@@ -81,7 +87,9 @@ class Scale:
         """Return why these values cannot be the detector's; empty where they can."""
         if self.invert_from is None or values.max() <= self.invert_from:
             return ""
-        return f"a value of {values.max()}; expected at most {self.invert_from}, the full scale: bytes are missing or too many"
+        place = int(np.argmax(values > self.invert_from))
+        which = f"value {place + 1} of {values.size} is {values[place]}"
+        return f"{which}; expected at most {self.invert_from}, the full scale: bytes are missing or too many"
 
     def turned(self, values: Counts) -> Counts:
         """Return counts from values, or values from counts."""

@@ -6,25 +6,28 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from raman_edge.devices import codecs, requests
+from raman_edge.devices.codecs.events import RawFrame
 from raman_edge.devices.exposure import Exposure
 from raman_edge.devices.requests import UNITS, Wanted
 from raman_edge.devices.session import rates
 from raman_edge.devices.session.answers import Trouble
 from raman_edge.devices.session.measurement import Measurement
+from raman_edge.devices.session.recent import Recent
 from raman_edge.devices.session.stream import Stream
 from raman_edge.devices.session.wire import SLICE_S, TRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
     from datetime import datetime
 
-    from raman_edge.devices.codecs.events import RawFrame
     from raman_edge.devices.exposure import Instrument
     from raman_edge.devices.session.lights import Lights
     from raman_edge.devices.session.wire import Wire
 
 LISTEN_S = 4.0
 """How long a device that sends by itself is listened to at every rate, s."""
+LATE_MARGINS = 2
+"""How late a spectrum may be that nothing but time tells from the next, in margins of the page."""
 UNKNOWN_S = 10.0
 """How long a spectrum may take where nobody knows the exposure, s."""
 
@@ -37,6 +40,7 @@ class Asking:
         self._commands = wire.profile.commands
         self._streaming = self._commands.acquire is None
         self._decoder = codecs.of(wire.profile.frame, streaming=self._streaming)
+        self._recent = Recent()
         self.renew()
 
     def renew(self) -> None:
@@ -84,11 +88,21 @@ class Asking:
         if self._coming is None or (self._streaming and (self._mixed or not self._settled)):
             if not self.repeating and (trouble := self._settle()) is not None:
                 return trouble
+            if self._wire.hurried():
+                return None  # nothing new is begun: who wants the line may have cut the laser's time to settle
             self._coming = self._begin()
         result = self._coming.step(timeout_s)
         if isinstance(result, Trouble):
             return self._ended(self._coming, result)
+        if result is not None and self._recent.repeats(result):
+            # It came before, and nothing else did: it is asked for once more, and then taken for what the device sees.
+            self._recent.expect(result)
+            self._wire.tally.add("stale", isinstance(self._coming, Stream))
+            self.repeating = False
+            self._coming = None if isinstance(self._coming, Measurement) else self._coming
+            return None
         if result is not None:
+            self._recent.add(result)
             faults = self._coming.faults
             self.around = faults[0].why if faults else ""
             self._wire.tally.add("dropped_bytes", sum(fault.dropped for fault in faults))
@@ -123,11 +137,38 @@ class Asking:
         elif isinstance(coming, Measurement) and self._commands.abort is not None:
             self._wire.ask("abort")
 
+    @property
+    def exposing(self) -> bool:
+        """Whether the device exposes a spectrum that it was asked for, or is late with it."""
+        return isinstance(self._coming, Measurement) and not self._coming.overdue
+
+    def interrupt(self) -> None:
+        """End what is on its way, which is not given any more. Raises :class:`SourceLost`."""
+        if isinstance(self._coming, Measurement):
+            self._unsure = True
+        self.halt()
+
+    def finish(self, impatient: Callable[[], bool]) -> None:
+        """Wait until the device hears again: to the end of an exposure that cannot be aborted, which is not given any more.
+
+        ``impatient`` ends the wait. Raises :class:`SourceLost`.
+        """
+        coming = self._coming
+        if not isinstance(coming, Measurement) or self._commands.abort is not None:
+            self.halt()
+            return
+        while (result := coming.step(SLICE_S)) is None and not impatient():
+            pass
+        self._coming = None
+        self._unsure = not isinstance(result, RawFrame)
+        self._wire.tally.add("stale", isinstance(result, RawFrame))
+
     def listen(self, tried: tuple[int, ...]) -> Generator[None, None, bool]:
         """Leave the port at the rate at which spectra can be read; False where that is none."""
         for rate in tried:
             self._wire.port.set_baud(rate)
             self._wire.drop()
+            self._darken()
             coming = self._begin()
             until = self._wire.clock.now() + LISTEN_S + (0 if self._streaming else self._expected_s)
             result: RawFrame | Trouble | None = None
@@ -138,6 +179,12 @@ class Asking:
                 result = coming.step(SLICE_S)
             self._wire.quiet()
         return False
+
+    def _darken(self) -> None:
+        """Send a laser off whose device cannot be asked yet: an earlier program may have been killed with it on."""
+        if self._commands.laser_off is not None:
+            self._wire.once(self._commands.laser_off, requests.request(self._wire.profile, "laser_off"))
+            self._wire.quiet()
 
     @property
     def _settled(self) -> bool:
@@ -157,7 +204,8 @@ class Asking:
         if not self._lights.settled:
             if (trouble := self._lights.apply()) is not None:
                 return trouble
-            self._discard = max(self._discard, self._discards)
+            # Of a device that sends by itself the next spectrum has begun before the light changed.
+            self._discard = max(self._discard, self._discards, int(self._wire.profile.streams))
         self._mixed = False
         return None
 
@@ -177,10 +225,11 @@ class Asking:
     def _begin(self) -> Measurement | Stream:
         profile = self._wire.profile
         if self.repeating:
-            return Measurement(self._wire, self._decoder, requests.request(profile, "repeat"), 0.0)
+            return Measurement(self._wire, self._decoder, requests.request(profile, "repeat"), 0.0, self._recent.repeats)
         self._asked = self._wanted
         if self._commands.acquire is not None:
-            return Measurement(self._wire, self._decoder, requests.request(profile, "acquire", self._asked), self._expected_s)
+            request = requests.request(profile, "acquire", self._asked)
+            return Measurement(self._wire, self._decoder, request, self._expected_s, self._recent.repeats)
         if self._commands.start is not None:
             expected = None if profile.integration is None else self._expected_s
             return Stream(self._wire, self._decoder, requests.request(profile, "start", self._asked), expected)
@@ -215,8 +264,14 @@ class Asking:
         return self._commands.abort is None and self._lights.laser is None
 
     def _heard(self) -> Trouble | None:
-        """Have a question answered after a spectrum that did not come: what is still on its way comes before, and is not mistaken."""
-        if rates.can_ask(self._wire.profile) and not any(rates.answers(self._wire) for _ in range(TRIES)):
+        """Have a question answered after a spectrum that did not come: what is still on its way comes before, and is not mistaken.
+
+        Where the page has no question, the line has to be quiet for as long as it may be late: one that is later still cannot be told
+        from the next.
+        """
+        if not rates.can_ask(self._wire.profile):
+            self._wire.quiet(max(self._wire.drain_s, LATE_MARGINS * self._wire.margin_s + (0.0 if self._patient else self._expected_s)))
+        elif not any(rates.answers(self._wire) for _ in range(TRIES)):
             return Trouble("silent", "it does not answer a question either")
         self._unsure = False
         return None

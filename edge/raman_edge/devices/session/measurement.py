@@ -10,7 +10,7 @@ from raman_edge.devices.frame import Codec, Delimited, Fixed, Lines, size_of
 from raman_edge.devices.session.answers import Preface, Trouble, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from raman_edge.devices.codecs.events import Codec as Decoder
     from raman_edge.devices.codecs.events import Event
@@ -27,11 +27,19 @@ AFTER_BYTES = 3
 """For how many bytes' time a frame that only silence ends is watched for one byte too many."""
 
 
+def fresh(_: RawFrame) -> bool:
+    """Take every spectrum for a new one."""
+    return False
+
+
 class Measurement:
     """A spectrum on its way; :meth:`step` until it, or what is wrong, is there."""
 
-    def __init__(self, wire: Wire, decoder: Decoder, sent: bytes, expected_s: float) -> None:
-        """Send the request; ``expected_s`` is how long the device exposes."""
+    def __init__(self, wire: Wire, decoder: Decoder, sent: bytes, expected_s: float, repeats: Callable[[RawFrame], bool] = fresh) -> None:
+        """Send the request; ``expected_s`` is how long the device exposes.
+
+        ``repeats`` says that a spectrum came before: it is no answer, unless nothing else comes in the time that there is.
+        """
         self._wire, self._decoder, self._sent = wire, decoder, sent
         self.extended = False
         """Whether it is waited for a second time."""
@@ -40,6 +48,8 @@ class Measurement:
         """Bytes that gave nothing, so far."""
         self._head = b""
         self._fed = False
+        self._repeats = repeats
+        self._held: RawFrame | None = None
         self._spoilt: Trouble | None = None
         decoder.reset()
         wire.send(sent)
@@ -62,6 +72,11 @@ class Measurement:
             self._wire.quiet()
             return Trouble("bad", "bytes without end and no spectrum among them")
         return result
+
+    @property
+    def overdue(self) -> bool:
+        """Whether the time is over in which it should have come."""
+        return self._wire.clock.now() >= self._end
 
     def extend(self) -> None:
         """Wait as long once more: a device that is late still measures, and must not be asked anew."""
@@ -86,6 +101,9 @@ class Measurement:
         for event in events:
             if isinstance(event, WireFault):
                 self.faults.append(event)
+            elif isinstance(event, RawFrame) and self._repeats(event):
+                self._wire.tally.add("stale")
+                self._held, self._fed = event, False
             elif isinstance(event, RawFrame):
                 frame = event
             elif event.name in ("nak", "failed", "error") or self._is_error(event.data):
@@ -121,7 +139,7 @@ class Measurement:
             return bool(frame.sync or frame.trailer or frame.checksum.size)
         return not (isinstance(frame, Codec) and frame.name == "delta8")
 
-    def _waited(self, now: float) -> Trouble | None:
+    def _waited(self, now: float) -> RawFrame | Trouble | None:
         if self._spoilt:
             return self._spoilt if now >= max(self._due, self._last + self._wire.drain_s) else None
         if self._fed and now < self._last + self._wire.drain_s + (0 if self.faults else self._wire.margin_s):
@@ -133,6 +151,8 @@ class Measurement:
                 return Trouble("bad", self.faults[0].why)
         if now < self._end:
             return self._preface.alone(self._head) if now >= self._last + self._wire.drain_s else None
+        if self._held is not None:
+            return self._held
         return Trouble("silent", f"no spectrum {now - self._due + self._expected_s:.1f} s after it was asked for, {self._told}")
 
     @property

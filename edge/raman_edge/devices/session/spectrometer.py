@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 from collections import deque
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
@@ -16,14 +17,15 @@ from raman_edge.devices.port import REAL, Clock, Port
 from raman_edge.devices.session import identity, rates
 from raman_edge.devices.session.answers import Trouble
 from raman_edge.devices.session.asking import LISTEN_S, Asking
+from raman_edge.devices.session.interlock import IDLE_S, Interlock
 from raman_edge.devices.session.lights import Lights, armed, limited
 from raman_edge.devices.session.opening import candidates, opened, pause, tuned, wished
 from raman_edge.devices.session.wire import SLICE_S, Wire
-from raman_edge.errors import RamanEdgeError, SourceBusy, SourceLost, SourceUnavailable
+from raman_edge.errors import LaserNotOff, SourceBusy, SourceLost, SourceUnavailable
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from raman_edge.devices.codecs.events import RawFrame
     from raman_edge.devices.exposure import Instrument, State
@@ -39,6 +41,13 @@ SILENT = 3
 """Spectra in a row that did not come, after which the device is taken for lost."""
 HOPELESS = 6
 """Failures of any kind in a row after which everything is set up anew."""
+YIELD_S = 0.002
+"""How often an exposure that has given way looks whether it may go on, s."""
+
+
+def unguarded(_: SerialSpectrometer) -> AbstractContextManager[object]:
+    """Leave the signals of this process alone."""
+    return nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,10 @@ class World:
     """0 to 1, evenly."""
     plug: Callable[[str, Serial, Clock], Port] = Port
     """Makes the port, such as one that remembers what is said over it."""
+    guard: Callable[[SerialSpectrometer], AbstractContextManager[object]] = unguarded
+    """Entered while a device is open whose laser this link controls: what else has to see that it is off, such as a handler of signals."""
+    idle_s: float = IDLE_S
+    """How long no exposure may be asked for before the laser goes off, s."""
 
 
 class SerialSpectrometer:
@@ -65,6 +78,7 @@ class SerialSpectrometer:
         baud: int | None = None,
         save_baud: bool = False,
         laser: bool = False,
+        keep_laser_on: bool = False,
         stop: threading.Event | None = None,
         world: World | None = None,
     ) -> None:
@@ -72,16 +86,17 @@ class SerialSpectrometer:
 
         ``where`` is a port, ``socket://HOST:PORT``, or ``usb:VID:PID[:SERIAL]``; ``exposure_s`` None is the profile's
         default; ``baud`` asks the device to change its rate, ``save_baud`` to keep it over a loss of power;
-        ``laser`` arms the laser, which is on only while the sample's light is wanted; ``stop`` ends every wait.
+        ``laser`` arms the laser, which is on only for an exposure with the sample's light; ``keep_laser_on`` leaves it on between
+        exposures; ``stop`` ends every wait.
         Raises :class:`ConfigError` for what the device cannot do.
         """
         rates.checked(profile, baud, save=save_baud)
-        profile = limited(profile, exposure_s, averages) if armed(profile, laser=laser) else profile
+        profile = limited(profile, exposure_s, averages) if armed(profile, laser=laser, keep_on=keep_laser_on) else profile
         self._profile, self._where, self._world = profile, where, world or World()
         self._averages, self._baud, self._save = averages, baud, save_baud
         self._stop = stop or threading.Event()
         self._wire = Wire(profile, where, clock=self._world.clock, plug=self._world.plug)
-        self._lights = Lights(self._wire, armed=laser)
+        self._lights = Lights(self._wire, armed=laser, keep_on=keep_laser_on)
         self._asking = Asking(self._wire, self._lights, requests.wanted(profile, exposure_s, averages))
         self._state: State = "absent"
         self._why = ""
@@ -90,11 +105,20 @@ class SerialSpectrometer:
         self._opening: Generator[None, None, None] | None = None
         self._waiting: deque[Exposure | Fault] = deque()
         self._failures: list[str] = []
+        self._interlock = Interlock(self._wire, self._lights, self._asking, self._world.idle_s)
+        self._guards = ExitStack()
+        self._wire.hurried = lambda: self._stop.is_set() or self._interlock.claimed
 
     def __enter__(self) -> Self:
-        """Open it and ask who it is; :class:`SourceUnavailable` or :class:`SourceBusy` where that cannot be done now."""
+        """Open it and ask who it is; :class:`SourceUnavailable` or :class:`SourceBusy` where that cannot be done now.
+
+        :class:`LaserNotOff` where the device is there and does not switch its laser off.
+        """
         self._opening = self._connect()
+        self._interlock.begin()
         try:
+            if self._lights.laser is not None:
+                self._guards.enter_context(self._world.guard(self))
             while self._opening is not None and not self._stop.is_set():
                 self._open_on()
         except SourceLost as error:
@@ -103,11 +127,17 @@ class SerialSpectrometer:
         except BaseException as error:
             self._leave(str(error))
             raise
+        if self._lights.armed:
+            self._guards.enter_context(self._interlock.watched(self._darken, self._gone))
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Switch off what was switched on, and close the port; best effort where the line is dead."""
-        self._leave("")
+        """Switch off what was switched on, and close the port.
+
+        Raises :class:`LaserNotOff`, whatever else ended the block, where the laser was switched on and may still be.
+        """
+        if why := self._leave(""):
+            raise LaserNotOff(why)
 
     @property
     def status(self) -> LinkStatus:
@@ -138,19 +168,59 @@ class SerialSpectrometer:
 
     def set_exposure(self, seconds: float) -> None:
         """Measure with this exposure, s, from the next frame on; :class:`ConfigError` where the device cannot."""
-        self._asking.want(requests.wanted(self._profile, seconds, self._averages))
-        self._forget()
+        wanted = requests.wanted(self._profile, seconds, self._averages)
+        with self._interlock.lock:
+            self._asking.want(wanted)
+            self._forget()
 
     def light(self, *, on: bool) -> bool:
         """Let the sample's light in, or keep it out; False where the device cannot, and a person has to."""
-        self._forget()
-        self._asking.light(on=on)
-        try:
-            if self._wire.port.is_open:
-                self._lights.cut()
-        except SourceLost as error:
-            self._lose("absent", str(error))
+        with self._interlock.lock:
+            self._forget()
+            self._asking.light(on=on)
+            try:
+                if self._wire.port.is_open:
+                    self._lights.cut()
+            except SourceLost as error:
+                self._lose("absent", str(error))
         return self._lights.able
+
+    def rest(self, seconds: float = math.inf) -> bool:
+        """Switch the laser off for a wait of ``seconds`` (s), until the next :meth:`expose`; False where it stays as it is.
+
+        A wait that is no longer than the laser needs to settle leaves it on, and so does ``keep_laser_on``.
+        """
+        if not self._lights.rests or seconds <= self._interlock.idle_s:
+            return False
+        with self._interlock.alone():
+            if not self._asking.exposing:  # an exposure that runs is let run; the interlock comes by when it is over
+                self._darken()
+        return True
+
+    def make_safe(self) -> str:
+        """Expose no more and switch the laser off for good; return why it may still be on, "" where it is off or not this link's.
+
+        A device that hears nothing while it exposes is waited for, until a second signal. No signal interrupts the rest.
+        """
+        if self._interlock.unsafe is None:
+            self._interlock.shielded(self._off_for_good)
+        return self._interlock.unsafe or ""
+
+    @contextmanager
+    def suspended(self) -> Iterator[str]:
+        """Expose nothing, with the laser off, while the block runs; gives why the laser may still be on, "" where it is not.
+
+        The laser is on again with the next :meth:`expose`.
+        """
+        with self._interlock.alone():
+            why = self._interlock.unsafe or ""
+            if self._lights.laser and self._interlock.unsafe is None:
+                why = self._off(self._stop.is_set)
+                self._lights.resting = True
+                if why:
+                    self._fault(why)
+                    self._lose("faulted", why)
+            yield why
 
     def expose(self) -> Exposure | Fault | None:
         """Return the next exposure, what broke instead, or None as a sign of life after about a second, or when told to stop.
@@ -159,15 +229,29 @@ class SerialSpectrometer:
         """
         until = self._world.clock.now() + BREATH_S
         while not self._waiting and not self._stop.is_set() and (left := until - self._world.clock.now()) > 0:
-            try:
-                if self._opening is not None:
-                    self._open_on()
-                else:
-                    self._measure_on(min(SLICE_S, left))
-            except SourceLost as error:
-                self._fault(str(error))
-                self._lose("absent", str(error))
+            if self._interlock.claimed:
+                self._world.clock.sleep(YIELD_S)
+                continue
+            with self._interlock.lock:
+                if self._interlock.unsafe is None:
+                    self._step(min(SLICE_S, left))
+                    continue
+            self._world.clock.sleep(YIELD_S)
+            break
         return self._waiting.popleft() if self._waiting else None
+
+    def _step(self, timeout_s: float) -> None:
+        """Go on with what is under way for about so long; the line is this thread's."""
+        self._lights.wake()
+        try:
+            if self._opening is not None:
+                self._open_on()
+            else:
+                self._measure_on(timeout_s)
+        except SourceLost as error:
+            self._gone(error)
+        finally:
+            self._interlock.used()
 
     def _measure_on(self, timeout_s: float) -> None:
         """Go on with the measurement that is running, or begin one."""
@@ -191,10 +275,13 @@ class SerialSpectrometer:
 
     def _troubled(self, trouble: Trouble) -> None:
         """Laser off, say it, and do what helps: a slower rate, or everything anew. The next frame is asked for in any case."""
-        self._lights.off()
+        refused = self._lights.off()
         self._failures.append(trouble.kind)
         if not self._asking.repeating:
             self._fault(trouble.why)
+        if refused is not None and self._lights.laser:
+            self._still_on(refused)
+            return
         if self._failures[-SILENT:] == ["silent"] * SILENT or len(self._failures) >= HOPELESS:
             self._lose("faulted", trouble.why)
         elif self._failures[-STEP_DOWN:] == ["bad"] * STEP_DOWN and rates.slower(self._wire) is not None:
@@ -227,7 +314,10 @@ class SerialSpectrometer:
         yield from opened(wire, tried[0])
         self._state = "probing"
         yield from tuned(wire, self._asking, tried)
-        yield from self._introduced(self._lights.off())
+        if (refused := self._lights.off()) is not None:
+            self._lights.laser = True
+            raise LaserNotOff(self._interlock.warning(f"it did not confirm {refused.why}"))
+        yield
         note = yield from wished(wire, self._baud, save=self._save)
         self._rate = wire.port.baud
         yield from self._introduced(wire.prepare())
@@ -259,7 +349,7 @@ class SerialSpectrometer:
             yield from pause(self._wire, wait * (1 + self._world.chance()) / 2)
             try:
                 yield from self._connect()
-            except (SourceUnavailable, SourceLost) as error:
+            except (SourceUnavailable, SourceLost, LaserNotOff) as error:
                 there = self._wire.port.is_open or isinstance(error, SourceBusy)
                 self._wire.port.close()
                 self._state, self._why = "faulted" if there else "absent", str(error)
@@ -281,18 +371,52 @@ class SerialSpectrometer:
     def _fault(self, why: str) -> None:
         self._waiting.append(Fault(Origin("serial", self._where), why))
 
-    def _leave(self, why: str) -> None:
-        """Stream and measurement ended, laser off, port closed; where the line is dead and the laser may be on, once more anew."""
-        self._opening = None
+    def _leave(self, why: str) -> str:
+        """Laser off, stream and measurement ended, port closed; return why the laser may still be on, "" where it is not."""
         try:
-            with suppress(RamanEdgeError):
-                if self._lights.laser and not self._wire.port.is_open:
-                    self._wire.port.open(self._rate or self._profile.serial.baud[0])
-                self._asking.halt()
-            self._lights.leave()
+            return self.make_safe()
         finally:
+            self._interlock.end()
+            self._guards.close()
             self._wire.port.close()
             self._state, self._why = "absent", why
+
+    def _darken(self) -> None:
+        """Take the light away until the next exposure; the line is this thread's."""
+        self._interlock.used()
+        self._lights.resting = True
+        if not self._lights.laser or self._opening is not None or not self._wire.port.is_open:
+            return
+        try:
+            self._asking.interrupt()
+            if (trouble := self._lights.rest() and self._lights.off()) is not None:
+                self._still_on(trouble)
+        except SourceLost as error:
+            self._gone(error)
+
+    def _still_on(self, trouble: Trouble) -> None:
+        """Say that the laser did not go off, and open the line anew, which begins with its laser off."""
+        why = self._interlock.warning(f"it did not confirm {trouble.why}")
+        self._fault(why)
+        self._lose("faulted", why)
+
+    def _gone(self, error: SourceLost) -> None:
+        """Take note that the line is lost, and that the laser may be on beyond it."""
+        on = "; its laser may still be on, until it is switched off when the line is back" if self._lights.laser else ""
+        self._fault(f"{error}{on}")
+        self._lose("absent", str(error))
+
+    def _off_for_good(self) -> str:
+        """Do what :meth:`make_safe` says; the thread that does it gets no signals."""
+        with self._interlock.alone():
+            self._interlock.unsafe = ""  # from here on nothing is exposed
+            self._opening = None
+            self._interlock.unsafe = self._off(lambda: self._interlock.hurry)
+            self._lights.open_shutter()
+            return self._interlock.unsafe
+
+    def _off(self, impatient: Callable[[], bool]) -> str:
+        return self._interlock.off(impatient, self._rate or self._profile.serial.baud[0])
 
 
 def ask(

@@ -45,6 +45,8 @@ class Wire:
         self.port = plug(where, profile.serial, clock)
         self.tally = tally or Tally()
         self._sent_at = clock.now()
+        self.hurried: Callable[[], bool] = lambda: False
+        """Whether the line is wanted for something else: no device is waited for then."""
 
     @property
     def drain_s(self) -> float:
@@ -127,8 +129,14 @@ class Wire:
         if isinstance(said, Trouble) and said.kind == "bad":
             self.tally.add("dropped_bytes", len(listener.heard()))
         if not isinstance(said, Trouble) and command.settle_ms:
-            self.clock.sleep(command.settle_ms / 1000)
+            self._settle(command.settle_ms / 1000)
         return said
+
+    def _settle(self, seconds: float) -> None:
+        """Wait until the device has done what it was told: a laser that takes long to settle must not be waited for before it is off."""
+        until = self.clock.now() + seconds
+        while (left := until - self.clock.now()) > 0 and not self.hurried():
+            self.clock.sleep(min(SLICE_S, left))
 
     def _heard(self, listener: Listener, sent: int) -> bytes | Trouble:
         until = self.clock.now() + self.margin_s + self.transfer_s(sent + ANSWER_BYTES)

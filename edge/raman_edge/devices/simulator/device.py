@@ -36,6 +36,8 @@ PATIENCE_S = 0.5
 """Silence after which the beginning of a request is forgotten, s."""
 LATE_MARGINS, LATE_S = 2, 0.25
 """How late an answer is: so many of the page's margins, and so much more, s."""
+REPEAT_S = 0.05
+"""After how long an answer comes once more, s."""
 UNPACED_S = 0.001
 """Between two spectra of a stream where time does not count, s."""
 WORD = 65_535
@@ -109,6 +111,7 @@ class Device:
         self.exposure_s = self._before_s = self.first_exposure_s
         self.averages, self._stale = 1, 0
         self.laser, self.shutter = self.profile.commands.laser_on is None, True
+        self._guarded = self.profile.commands.laser_watchdog is None
         self.streaming = self.profile.streams
         self._last = b""
         self._prepared: set[bytes] = set()
@@ -160,7 +163,9 @@ class Device:
     @property
     def next_s(self) -> float | None:
         """When :meth:`advance` has something to do next, s; None where nothing is to come."""
-        coming = [at_s for at_s in (self.rate.next_s, self._due[0][0] if self._due else None) if at_s is not None]
+        watchdog_s = self._watchdog_at
+        times = (self.rate.next_s, self._due[0][0] if self._due else None, None if watchdog_s is None else watchdog_s + UNPACED_S)
+        coming = [at_s for at_s in times if at_s is not None]
         return min(coming, default=None)
 
     def advance(self, now: float) -> list[Sent]:
@@ -169,6 +174,7 @@ class Device:
             due, _, action = heapq.heappop(self._due)
             self.rate.at(due)
             action(due)
+        self.watch(now)
         self.rate.at(now)
         sent, self._out = self._out, []
         return sent
@@ -235,6 +241,8 @@ class Device:
         self.averages = told.get("averages", self.averages)
         if asked.name in {"laser_on", "laser_off"}:
             self.laser = asked.name == "laser_on"
+        elif asked.name == "laser_watchdog":
+            self._guarded = True
         elif asked.name in {"shutter_open", "shutter_close"}:
             self.shutter = asked.name == "shutter_open"
         elif asked.name == "save_baud":
@@ -334,12 +342,23 @@ class Device:
         return np.minimum(counts, WORD)
 
     def _lit(self, now: float) -> bool:
-        """Whether the laser's light reaches the detector; the device's own watchdog may have switched it off."""
-        laser = self.profile.laser
-        if self.profile.commands.laser_on and laser and laser.watchdog_s and now - self._heard_s > laser.watchdog_s and self.laser:
+        """Whether the laser's light reaches the detector."""
+        self.watch(now)
+        return self.laser and self.shutter
+
+    @property
+    def _watchdog_at(self) -> float | None:
+        """When the device switches its laser off by itself unless it hears something, s; None where it does not."""
+        facts = self.profile.laser
+        if not self.laser or not self._guarded or self.profile.commands.laser_on is None or facts is None or facts.watchdog_s is None:
+            return None
+        return self._heard_s + facts.watchdog_s
+
+    def watch(self, now: float) -> None:
+        """Switch the laser off where the device has heard nothing for too long."""
+        if (at_s := self._watchdog_at) is not None and now > at_s:
             self._note("the watchdog has switched the laser off")
             self.laser = False
-        return self.laser and self.shutter
 
     def _set_baud(self, asked: Asked, struck: tuple[Fault, ...], now: float) -> None:
         """Answer at the rate there is, then change it."""
@@ -373,6 +392,9 @@ class Device:
             self._emit(due, data[: len(data) // 2], out)
         elif data:
             self._emit(due, data)
+            for fault in struck:
+                if fault.kind == "repeat":
+                    self._emit(due + (REPEAT_S if fault.seconds is None else fault.seconds), data)
 
     def _send(self, due: float, data: bytes) -> None:
         if data:

@@ -29,6 +29,7 @@ KINDS = {
     "truncate": "the rest of the answer is lost",
     "silence": "no answer at all",
     "late": "the answer comes after the host has given up",
+    "repeat": "the answer comes once more, a moment later",
     "nak": "the request is refused",
     "busy": "the device says that it cannot now",
     "stale": "the spectrum still has the exposure before",

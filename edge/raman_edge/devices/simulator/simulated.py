@@ -173,6 +173,7 @@ class Simulated:
 
     def _step(self, now: float) -> float:
         """Do what can be done now, and return how long nothing will be, s."""
+        self.device.watch(now)
         if self._port is None:
             return self._away(now)
         data = self._port.read()
