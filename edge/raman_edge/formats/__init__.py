@@ -21,6 +21,7 @@ from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.jcamp import Jcamp
 from raman_edge.formats.labspec import LabspecMap
 from raman_edge.formats.labspec_xml import LabspecXml
+from raman_edge.formats.late import LATE
 from raman_edge.formats.opus import Opus
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.signature import markup_kind
@@ -35,7 +36,10 @@ __all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "read", "sniff"]
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; sources refuse them by size, before they read them."""
 
-READERS: tuple[Reader, ...] = (Wdf(), Opus(), Spc(), Rruff(), Jcamp(), LabspecXml(), Enlighten(), LabspecMap(), Delimited())
+READERS: tuple[Reader, ...] = (
+    *(Wdf(), Opus(), *LATE, Spc()),
+    *(Rruff(), Jcamp(), LabspecXml(), Enlighten(), LabspecMap(), Delimited()),
+)
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
 

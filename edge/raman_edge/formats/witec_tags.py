@@ -1,0 +1,117 @@
+"""The tree of tags that a WITec project is: names, types and places, looked up where they are asked for.
+
+A tag is a name, a type, the bytes where its contents begin and end, and the contents: further tags, or
+values. Little-endian. As documented with wit_io (J. T. Holmi), "README on WIT-tag format".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from raman_edge.formats.binary import Binary, Number
+
+_TREE, _REAL, _SINGLE, _LONG, _INT, _BYTES, _TRUTH, _TEXT = 0, 2, 3, 4, 5, 7, 8, 9
+"""Types of contents."""
+_NUMBERS: dict[int, tuple[Number, int]] = {
+    _REAL: ("f8", 8),
+    _SINGLE: ("f4", 4),
+    _LONG: ("i8", 8),
+    _INT: ("i4", 4),
+    _BYTES: ("u1", 1),
+    _TRUTH: ("u1", 1),
+}
+"""How the numbers of a type are kept, and their bytes."""
+_LONGEST_NAME = 256
+_MOST_TAGS = 100_000
+"""In one tag; a project has a few hundred data sets, two tags each."""
+_MOST_VALUES = 65_536
+"""Of one tag; only the counts are more, and they are not read here."""
+_MOST_TEXT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag of a file."""
+
+    file: Binary
+    kind: int
+    """Type of the contents."""
+    at: int
+    end: int
+    """Bytes where the contents begin, and end."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the contents."""
+        return self.end - self.at
+
+    def children(self) -> dict[str, Tag]:
+        """Return the tags in this one by name; the first of each name."""
+        found: dict[str, Tag] = {}
+        at = self.at
+        if self.kind != _TREE:
+            return found
+        for _ in range(_MOST_TAGS):
+            if at >= self.end:
+                return found
+            name, tag = read_tag(self.file, at, self.end)
+            found.setdefault(name, tag)
+            at = tag.end
+        msg = f"byte {self.at}: a tag of more than {_MOST_TAGS} tags; expected a few hundred: save a part of the project"
+        raise FormatError(msg)
+
+    def numbers(self) -> NDArray[np.float64] | None:
+        """Return the numbers in it, (n,); None where it holds none."""
+        if self.kind not in _NUMBERS:
+            return None
+        dtype, size = _NUMBERS[self.kind]
+        return self.file.array(dtype, self.at, min(self.size // size, _MOST_VALUES), "values of a tag")
+
+    def text(self) -> str:
+        """Return its text; empty where it is none."""
+        if self.kind != _TEXT or self.size < 4:  # noqa: PLR2004 - the length of a text
+            return ""
+        length = self.file.integer("I", self.at, "length of a text")
+        return self.raw(self.at + 4, min(length, self.size - 4)).strip()
+
+    def raw(self, at: int | None = None, size: int | None = None) -> str:
+        """Return bytes as text, from the beginning of the contents unless told otherwise."""
+        begin = self.at if at is None else at
+        end = self.end if size is None else begin + size
+        return self.file.data[begin : min(end, begin + _MOST_TEXT)].decode("cp1252", "replace")
+
+
+def read_tag(file: Binary, at: int, end: int) -> tuple[str, Tag]:
+    """Read the tag at byte ``at``, which has to end by byte ``end``; returns its name and it."""
+    length = file.integer("I", at, "name of a tag")
+    if length > _LONGEST_NAME:
+        msg = f"byte {at}: a name of {length} bytes; expected at most {_LONGEST_NAME}: {CUT_SHORT}"
+        raise FormatError(msg)
+    place = at + 4 + length
+    file.need(at + 4, length + 20, "tag")
+    name = file.data[at + 4 : place].decode("cp1252", "replace")
+    kind, begin, stop = file.integer("I", place, "tag"), file.integer("Q", place + 4, "tag"), file.integer("Q", place + 12, "tag")
+    if begin != place + 20 or not begin <= stop:
+        msg = f"byte {place}: a tag from byte {begin} to byte {stop}; expected byte {place + 20}: the project is damaged, save it again"
+        raise FormatError(msg)
+    if stop > end:
+        file.need(begin, stop - begin, "contents of a tag")
+        msg = f"byte {place}: a tag that ends at byte {stop}, within one that ends at byte {end}: the project is damaged, save it again"
+        raise FormatError(msg)
+    return name, Tag(file, kind, begin, stop)
+
+
+def number(tags: dict[str, Tag], *names: str) -> float | None:
+    """Return the first number of the first of these tags that has one; None without."""
+    for name in names:
+        if name in tags and (found := tags[name].numbers()) is not None and found.size:
+            return float(found[0])
+    return None
