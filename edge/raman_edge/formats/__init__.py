@@ -26,6 +26,7 @@ from raman_edge.formats.opus import Opus
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spc import Spc
+from raman_edge.formats.unread import unread_kind
 from raman_edge.formats.wdf import Wdf
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ def read(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: 
 
 def sniff(document: Document) -> Reader:
     """Return the reader of a file; raises :class:`FormatError` where none recognises it."""
+    if kind := unread_kind(document.data):
+        msg = f"the file is {kind}"
+        raise FormatError(msg)
     for reader in READERS:
         if reader.recognises(document):
             return reader

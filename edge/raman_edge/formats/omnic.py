@@ -108,7 +108,11 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
         raise FormatError(msg)
     raman = [index for index, head in enumerate(heads) if head.raman]
     wanted = raman or list(range(len(heads)))
-    check_spectra(len(wanted), sum(heads[index].points for index in wanted))
+    total = sum(heads[index].points for index in wanted)
+    check_spectra(len(wanted), total)
+    if 4 * total > file.size:
+        msg = f"byte {_DIRECTORY}: {total} points in {file.size} bytes; expected every spectrum in its own bytes: save it again"
+        raise FormatError(msg)
     meta = {"format": name, "title": file.text(30, 256)}
     if comments := [text for block in found[_COMMENT][:8] if (text := _text(file, block))]:
         meta["comment"] = " ".join(" ".join(comments).split())[:500]

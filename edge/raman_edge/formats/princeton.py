@@ -161,10 +161,6 @@ def _new(
     if size > stride:
         msg = f"a frame of {stride} bytes; its regions have {size} bytes: the XML is damaged, save the file again from LightField"
         raise FormatError(msg)
-    for region in regions:
-        check_points(region.columns)
-    rows = frames * sum(region.rows for region in regions)
-    check_spectra(rows, frames * size // int(kind[1]))
     file.need(_HEADER, stride * (frames - 1) + size, f"{frames} frames of {size} bytes")
     axes = [axis(region.values, region.kind, known, document) for region in regions]
     for frame in range(frames):

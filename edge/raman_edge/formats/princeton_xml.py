@@ -15,6 +15,7 @@ from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.columns import Role
 from raman_edge.formats.header import LASER_NM
+from raman_edge.formats.stack import check_points, check_spectra
 from raman_edge.formats.table import MAX_ROWS
 from raman_edge.formats.text import safe
 
@@ -73,6 +74,10 @@ def footer(file: Binary) -> Footer:
     if len(blocks) > _MOST_REGIONS:
         msg = f"{len(blocks)} regions of the detector; expected at most {_MOST_REGIONS}: save fewer a file"
         raise FormatError(msg)
+    frames, sizes = _whole(frame, "count"), [(_whole(block, "width"), _whole(block, "height")) for block in blocks]
+    for columns, _ in sizes:
+        check_points(columns)
+    check_spectra(frames * sum(rows for _, rows in sizes), frames * sum(columns * rows for columns, rows in sizes))
     named = {found.get("id", ""): found for found in _all(root, "SensorMapping")}
     sensor = next(iter(_all(root, "SensorInformation")), None)
     mapping = next(iter(_all(root, "WavelengthMapping")), None)
@@ -83,7 +88,7 @@ def footer(file: Binary) -> Footer:
     wide = 0 if sensor is None else _whole(sensor, "width")
     origin = next(iter(_all(root, "Origin")), None)
     return Footer(
-        frames=_whole(frame, "count"),
+        frames=frames,
         stride=_whole(frame, "stride"),
         regions=tuple(_region(block, named, nm, wide) for block in blocks),
         laser_nm=_laser(mapping),
@@ -143,9 +148,6 @@ def _region(block: ET.Element, named: Mapping[str, ET.Element], nm: NDArray[np.f
     """Return a region with its part of the wavelengths, or its pixels."""
     columns, rows = _whole(block, "width"), _whole(block, "height")
     if nm is None:
-        if columns > MAX_ROWS:
-            msg = f"a region of {columns} columns; expected at most {MAX_ROWS}: the XML is damaged, save the file again from LightField"
-            raise FormatError(msg)
         return Region(columns, rows, np.arange(1.0, columns + 1), Role.PIXEL)
     if nm.size == columns:
         return Region(columns, rows, nm, Role.WAVELENGTH)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _MARK = 8
 """Bytes of the mark."""
-_MOST_DATA = 20_000
+_MOST_DATA = 4096
 """Data sets of a project."""
 _TYPES: dict[int, Number] = {
     1: "i8",
@@ -62,7 +63,7 @@ _INFORMATION = " information"
 _LASER = ("excitation wavelength [nm]", "laser wavelength [nm]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Data:
     """One data set of a project."""
 
@@ -71,10 +72,10 @@ class _Data:
     caption: str
     tags: dict[str, Tag]
 
-    @property
+    @cached_property
     def own(self) -> dict[str, Tag]:
         """What only this class has."""
-        return self.tags[self.kind].children() if self.kind in self.tags else {}
+        return self.tags[self.kind].children if self.kind in self.tags else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,8 @@ class _Graph:
     wide: int
     high: int
     """Spectra along x and y."""
-    wavelengths: NDArray[np.float64]
-    """nm, (columns,)."""
+    transformation: _Data
+    """From a column to its wavelength."""
     laser_nm: float | None
 
     @property
@@ -123,6 +124,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
         kinds = ", ".join(sorted({safe(one.kind.removeprefix("TD")) for one in data.values()})[:9]) or "nothing"
         msg = f"the project holds {len(data)} data sets ({kinds}) and no spectra; expected a graph with a spectral axis: save that"
         raise FormatError(msg)
+    check_spectra(sum(graph.spectra for graph in graphs), sum(graph.spectra * graph.columns for graph in graphs))
     told = _information(data)
     ready, faults = [], []
     for graph in graphs:
@@ -132,7 +134,6 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
             faults.append(f"{safe(graph.data.caption)}: {error}")
     if not ready:
         raise FormatError(faults[0] + (f" (and {len(faults) - 1} graphs more)" if len(faults) > 1 else ""))
-    check_spectra(sum(one.graph.spectra for one in ready), sum(one.graph.spectra * one.graph.columns for one in ready))
     meta = {"format": name} | _left_out(rest, faults)
     return stacked((trace for one in ready for trace in _traces(file, one, data)), origin, meta)
 
@@ -147,8 +148,8 @@ def _left_out(images: int, faults: list[str]) -> dict[str, str]:
 
 def _data(root: Tag) -> dict[int, _Data]:
     """Return the data sets by their number."""
-    sets = root.children().get("Data")
-    tags = sets.children() if sets is not None else {}
+    sets = root.children.get("Data")
+    tags = replace(sets, most=2 * _MOST_DATA + 2).children if sets is not None else {}
     count = number(tags, "NumberOfData")
     if sets is None or count is None or not 0 <= count <= _MOST_DATA:
         got = "no" if count is None else f"{count:g}"
@@ -159,8 +160,8 @@ def _data(root: Tag) -> dict[int, _Data]:
         kind, one = tags.get(f"DataClassName {index}"), tags.get(f"Data {index}")
         if kind is None or one is None:
             continue
-        own = one.children()
-        about = own["TData"].children() if "TData" in own else {}
+        own = one.children
+        about = own["TData"].children if "TData" in own else {}
         identity = number(about, "ID")
         caption = about["Caption"].text() if "Caption" in about else ""
         found.setdefault(-1 - index if identity is None else int(identity), _Data(kind.text(), caption, own))
@@ -189,7 +190,7 @@ def _graph(data: _Data, others: Mapping[int, _Data]) -> _Graph | None:
         columns=columns,
         wide=wide,
         high=high,
-        wavelengths=_wavelengths(transformation, columns),
+        transformation=transformation,
         laser_nm=laser if laser is not None and LASER_NM[0] <= laser <= LASER_NM[1] else None,
     )
 
@@ -198,7 +199,7 @@ def _is_spectral(transformation: _Data, interpretation: _Data | None) -> bool:
     """Whether a column's value is a wavelength in nm."""
     if transformation.kind == "TDSpectralTransformation":
         return True
-    about = transformation.tags["TDTransformation"].children() if "TDTransformation" in transformation.tags else {}
+    about = transformation.tags["TDTransformation"].children if "TDTransformation" in transformation.tags else {}
     unit = about["StandardUnit"].text() if "StandardUnit" in about else ""
     spectral = interpretation is not None and interpretation.kind == "TDSpectralInterpretation"
     return spectral and unit == "nm" and transformation.kind in {"TDLUTTransformation", "TDLinearTransformation"}
@@ -264,7 +265,7 @@ def _on_axis(graph: _Graph, told: Mapping[str, dict[str, str]], document: Docume
     about = next((texts for name, texts in told.items() if caption.lower().startswith(name)), {})
     laser = graph.laser_nm or next((nm for key in _LASER if (nm := positive(about.get(key, ""))) is not None), None)
     known = Facts(laser_nm=laser, exposure_s=facts(about).exposure_s).or_laser(document.laser_nm)
-    shift, said = axis(graph.wavelengths, Role.WAVELENGTH, known, document)
+    shift, said = axis(_wavelengths(graph.transformation, graph.columns), Role.WAVELENGTH, known, document)
     return _Ready(graph, shift, known, said | {"title": caption} | {key: about[key] for key in _KEPT if key in about})
 
 
@@ -300,7 +301,7 @@ def _points(graph: _Graph) -> list[tuple[int, int, int]]:
 
 def _counts(graph: _Graph) -> tuple[Number, int]:
     """Return how the counts are kept, and the byte where they begin."""
-    tags = graph.tags["GraphData"].children() if "GraphData" in graph.tags else {}
+    tags = graph.tags["GraphData"].children if "GraphData" in graph.tags else {}
     code, data = number(tags, "DataType"), tags.get("Data")
     if code not in _TYPES or data is None:
         msg = f"{safe(graph.data.caption)}: counts of type {code}; expected a known type: export the spectrum as text"
@@ -318,7 +319,7 @@ def _places(graph: _Graph, others: Mapping[int, _Data]) -> Callable[[int, int], 
     space = others.get(int(number(graph.tags, "SpaceTransformationID") or 0))
     if min(graph.wide, graph.high) < 2 or space is None or space.kind != "TDSpaceTransformation":  # noqa: PLR2004 - a line has one
         return None
-    view = space.own["ViewPort3D"].children() if "ViewPort3D" in space.own else {}
+    view = space.own["ViewPort3D"].children if "ViewPort3D" in space.own else {}
     model, world, scale, rotation = (
         found.numbers() if (found := view.get(name)) is not None else None for name in ("ModelOrigin", "WorldOrigin", "Scale", "Rotation")
     )
@@ -335,7 +336,7 @@ def _information(data: Mapping[int, _Data]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for one in data.values():
         caption = one.caption.lower()
-        stream = one.tags["TDStream"].children().get("StreamData") if "TDStream" in one.tags else None
+        stream = one.tags["TDStream"].children.get("StreamData") if "TDStream" in one.tags else None
         if one.kind == "TDText" and caption.endswith(_INFORMATION) and stream is not None:
             found[caption.removesuffix(_INFORMATION) + "_"] = pairs(_plain(stream.raw()).splitlines())
     return found

@@ -6,7 +6,9 @@ values. Little-endian. As documented with wit_io (J. T. Holmi), "README on WIT-t
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
@@ -30,14 +32,14 @@ _NUMBERS: dict[int, tuple[Number, int]] = {
 }
 """How the numbers of a type are kept, and their bytes."""
 _LONGEST_NAME = 256
-_MOST_TAGS = 100_000
-"""In one tag; a project has a few hundred data sets, two tags each."""
+MOST_TAGS = 64
+"""In one tag; a graph has 16."""
 _MOST_VALUES = 65_536
 """Of one tag; only the counts are more, and they are not read here."""
 _MOST_TEXT = 65_536
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tag:
     """One tag of a file."""
 
@@ -47,25 +49,28 @@ class Tag:
     at: int
     end: int
     """Bytes where the contents begin, and end."""
+    most: int = MOST_TAGS
+    """Tags in it that are looked at."""
 
     @property
     def size(self) -> int:
         """Bytes of the contents."""
         return self.end - self.at
 
+    @cached_property
     def children(self) -> dict[str, Tag]:
-        """Return the tags in this one by name; the first of each name."""
+        """The tags in this one by name, the first of each name; walked once, however many data sets refer to it."""
         found: dict[str, Tag] = {}
         at = self.at
         if self.kind != _TREE:
             return found
-        for _ in range(_MOST_TAGS):
+        for _ in range(self.most):
             if at >= self.end:
                 return found
             name, tag = read_tag(self.file, at, self.end)
             found.setdefault(name, tag)
             at = tag.end
-        msg = f"byte {self.at}: a tag of more than {_MOST_TAGS} tags; expected a few hundred: save a part of the project"
+        msg = f"byte {self.at}: a tag of more than {self.most} tags; expected fewer: save a part of the project"
         raise FormatError(msg)
 
     def numbers(self) -> NDArray[np.float64] | None:
@@ -98,7 +103,7 @@ def read_tag(file: Binary, at: int, end: int) -> tuple[str, Tag]:
     place = at + 4 + length
     file.need(at + 4, length + 20, "tag")
     name = file.data[at + 4 : place].decode("cp1252", "replace")
-    kind, begin, stop = file.integer("I", place, "tag"), file.integer("Q", place + 4, "tag"), file.integer("Q", place + 12, "tag")
+    kind, begin, stop = struct.unpack_from("<IQQ", file.data, place)
     if begin != place + 20 or not begin <= stop:
         msg = f"byte {place}: a tag from byte {begin} to byte {stop}; expected byte {place + 20}: the project is damaged, save it again"
         raise FormatError(msg)
