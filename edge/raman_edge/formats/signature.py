@@ -45,6 +45,8 @@ def binary_kind(data: bytes) -> str | None:
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind
+    if data.startswith(b"BM") and data[6:10] == bytes(4):
+        return "a BMP image, not a spectrum"
     if len(data) > 1 and data[1] in _SPC_VERSIONS and 0 in data[:64]:
         return "a Galactic SPC file with a damaged header, cut short or still being written"
     return None
