@@ -92,12 +92,13 @@ class LightFieldFile:
             b"".join(np.asarray(region, f"<{self.kind}").tobytes() for region in frame) + self.metadata for frame in self.frames
         )
         made = header(CODES[self.kind], 3.0)
+        struct.pack_into("<i", made, 1446, len(self.frames))
         struct.pack_into("<Q", made, 678, len(made) + len(body))
         return bytes(made) + body + self.xml(regions, size).encode()
 
     def xml(self, regions: Sequence[NDArray[np.float64]], size: int) -> str:
         """Return the XML of these regions."""
-        blocks, places = "", ""
+        blocks = places = custom = ""
         for number, (region, start) in enumerate(zip(regions, self.starts, strict=True)):
             rows, columns = region.shape
             blocks += (
@@ -106,6 +107,10 @@ class LightFieldFile:
             places += (
                 f'<SensorMapping id="{3 + number}" x="{start}" y="0" width="{columns * self.binned}" height="{rows}" '
                 f'xBinning="{self.binned}" yBinning="1" />'
+            )
+            custom += (
+                f'<RegionOfInterest x="{start}" y="0" width="{columns * self.binned}" height="{rows}" xBinning="{self.binned}" '
+                'yBinning="1" />'
             )
         nm = "" if self.wavelengths is None else ",".join(map(repr, self.wavelengths.tolist()))
         mapping = (
@@ -120,6 +125,7 @@ class LightFieldFile:
             '<DataHistories><DataHistory id="1"><Origin creator="by hand" created="2024-10-01T11:32:24.6579626+02:00" '
             'software="LightField" softwareVersion="6.0"><Experiment xmlns="http://www.princetoninstruments.com/experiment/2009">'
             '<System><Cameras count="1"><Camera model="PyLoN" /></Cameras></System><Devices><Cameras><Camera><ShutterTiming>'
-            '<ExposureTime type="Double">29999.999999999996</ExposureTime></ShutterTiming></Camera></Cameras></Devices>'
+            '<ExposureTime type="Double">29999.999999999996</ExposureTime></ShutterTiming><ReadoutControl><RegionsOfInterest>'
+            f"<CustomRegions>{custom}</CustomRegions></RegionsOfInterest></ReadoutControl></Camera></Cameras></Devices>"
             "</Experiment></Origin></DataHistory></DataHistories></SpeFormat>"
         )
