@@ -28,10 +28,10 @@ def contents(value: object, begin: int) -> tuple[int, bytes]:
     """Return the type and the bytes of a tag's contents."""
     match value:
         case list():
-            body = b""
+            body = bytearray()
             for name, child in value:
                 body += tag(name, child, begin + len(body))
-            made = 0, body
+            made = 0, bytes(body)
         case str():
             made = 9, struct.pack("<I", len(value.encode("cp1252"))) + value.encode("cp1252")
         case bool():

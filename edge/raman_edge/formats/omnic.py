@@ -40,6 +40,9 @@ _HEAD, _DATA, _COMMENT, _HISTORY, _TITLE = 2, 3, 4, 27, 107
 _HEADER = 96
 """Bytes of a spectrum's header that are looked at."""
 _MOST_TEXT = 16_384
+"""Bytes of one text that are looked at."""
+_MOST_HISTORY = 4 * 1024 * 1024
+"""Bytes of all histories of a group that are looked at; each has a few hundred."""
 _X = {1: "wavenumber (cm-1)", 2: "data points", 3: "wavelength (nm)", 4: "wavelength (um)", 32: "Raman shift (cm-1)"}
 """Units of the axis, by code."""
 _AXES = {1: (Role.WAVENUMBER, 1.0), 3: (Role.WAVELENGTH, 1.0), 4: (Role.WAVELENGTH, 1e3), 32: (Role.SHIFT, 1.0)}
@@ -159,12 +162,14 @@ def _traces(
     file: Binary, heads: Sequence[_Head], found: Mapping[int, Sequence[_Block]], wanted: Sequence[int], document: Document
 ) -> Iterator[Trace]:
     """Give every spectrum its axis, and what its own texts tell."""
+    left = _MOST_HISTORY
     for index in wanted:
         head, data = heads[index], found[_DATA][index]
         if data.size < 4 * head.points:
             msg = f"byte {data.at}: counts of {data.size} bytes; expected {4 * head.points} of {head.points} points: {CUT_SHORT}"
             raise FormatError(msg)
-        history = _text(file, found[_HISTORY][index]) if len(found[_HISTORY]) == len(heads) else ""
+        history = _text(file, found[_HISTORY][index]) if len(found[_HISTORY]) == len(heads) and left > 0 else ""
+        left -= len(history)
         own = pairs(history.splitlines()) | {"counts in": _Y.get(head.y, f"quantity {head.y}")}
         own |= {"scans": str(head.scans)} if head.scans else {}
         told = replace(facts(own), saturation=None)

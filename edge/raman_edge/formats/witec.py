@@ -60,6 +60,10 @@ _KEPT = (
 )
 """What of the information about a measurement goes into the meta."""
 _INFORMATION = " information"
+_EXPOSURE = "exposure s"
+"""Under which the exposure stands among the information, s."""
+_MOST_INFORMATION = 4 * 1024 * 1024
+"""Characters of all information that are looked at; each measurement has some 3000."""
 _LASER = ("excitation wavelength [nm]", "laser wavelength [nm]")
 
 
@@ -264,7 +268,7 @@ def _on_axis(graph: _Graph, told: Mapping[str, dict[str, str]], document: Docume
     caption = graph.data.caption
     about = next((texts for name, texts in told.items() if caption.lower().startswith(name)), {})
     laser = graph.laser_nm or next((nm for key in _LASER if (nm := positive(about.get(key, ""))) is not None), None)
-    known = Facts(laser_nm=laser, exposure_s=facts(about).exposure_s).or_laser(document.laser_nm)
+    known = Facts(laser_nm=laser, exposure_s=positive(about.get(_EXPOSURE, ""))).or_laser(document.laser_nm)
     shift, said = axis(_wavelengths(graph.transformation, graph.columns), Role.WAVELENGTH, known, document)
     return _Ready(graph, shift, known, said | {"title": caption} | {key: about[key] for key in _KEPT if key in about})
 
@@ -334,11 +338,16 @@ def _places(graph: _Graph, others: Mapping[int, _Data]) -> Callable[[int, int], 
 def _information(data: Mapping[int, _Data]) -> dict[str, dict[str, str]]:
     """Return what the texts called "… Information" tell, by the beginning of the captions they belong to."""
     found: dict[str, dict[str, str]] = {}
+    left = _MOST_INFORMATION
     for one in data.values():
         caption = one.caption.lower()
         stream = one.tags["TDStream"].children.get("StreamData") if "TDStream" in one.tags else None
         if one.kind == "TDText" and caption.endswith(_INFORMATION) and stream is not None:
-            found[caption.removesuffix(_INFORMATION) + "_"] = pairs(_plain(stream.raw()).splitlines())
+            rich = stream.raw() if left > 0 else ""
+            left -= len(rich)
+            about = pairs(_plain(rich).splitlines())
+            exposure_s = facts(about).exposure_s
+            found[caption.removesuffix(_INFORMATION) + "_"] = about | ({_EXPOSURE: f"{exposure_s!r}"} if exposure_s else {})
     return found
 
 

@@ -36,7 +36,7 @@ MOST_TAGS = 64
 """In one tag; a graph has 16."""
 _MOST_VALUES = 65_536
 """Of one tag; only the counts are more, and they are not read here."""
-_MOST_TEXT = 65_536
+_MOST_TEXT = 16_384
 
 
 @dataclass(frozen=True)
