@@ -124,7 +124,8 @@ class LightFieldFile:
             f'<SensorInformation id="2" orientation="Normal" width="{wide}" height="400" />{places}</Calibrations>'
             '<DataHistories><DataHistory id="1"><Origin creator="by hand" created="2024-10-01T11:32:24.6579626+02:00" '
             'software="LightField" softwareVersion="6.0"><Experiment xmlns="http://www.princetoninstruments.com/experiment/2009">'
-            '<System><Cameras count="1"><Camera model="PyLoN" /></Cameras></System><Devices><Cameras><Camera><ShutterTiming>'
+            '<System><Cameras count="1"><Camera model="PyLoN" serialNumber="0911110002" /></Cameras></System>'
+            "<Devices><Cameras><Camera><ShutterTiming>"
             '<ExposureTime type="Double">29999.999999999996</ExposureTime></ShutterTiming><ReadoutControl><RegionsOfInterest>'
             f"<CustomRegions>{custom}</CustomRegions></RegionsOfInterest></ReadoutControl></Camera></Cameras></Devices>"
             "</Experiment></Origin></DataHistory></DataHistories></SpeFormat>"

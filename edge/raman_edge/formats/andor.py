@@ -39,6 +39,8 @@ _SETTINGS = re.compile(
     re.DOTALL,
 )
 """Version, Unix time, temperature, five bytes, exposure (s), cycle times (s), accumulations."""
+_SERIAL = re.compile(rb". (?:%b ){10}. . (?:%b ){12}%b %b %b ([0-9]{1,9}) " % ((_REAL.replace(b"(", b"(?:"),) * 5), re.DOTALL)
+"""Behind the settings: a byte, ten numbers, two bytes, twelve numbers, speed and gain; the camera's serial number."""
 _DETECTOR = re.compile(rb"\n([^\n]{1,80})\n ?([0-9]{1,6}) ([0-9]{1,6}) ([0-9]{1,4})\n")
 """Model, pixels, and the length of the file's name behind it."""
 _USER = re.compile(rb" ?\n65538 ([0-9]{1,7})\n")
@@ -87,7 +89,7 @@ class _Track:
 def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every row of every track of every frame.
 
-    ``meta`` has ``detector``, ``accumulations``, ``counts in`` (their name) and, of many, ``frame``,
+    ``meta`` has ``detector``, ``serial number``, ``accumulations``, ``counts in`` (their name) and, of many, ``frame``,
     ``track`` and ``row``. The file's laser is believed where its axis is a Raman shift: otherwise it
     is a setting that nobody made.
     """
@@ -106,6 +108,8 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
         taken_at=moment(int(settings[2])),
     ).or_laser(document.laser_nm)
     meta = {"format": name, "detector": safe(model)[1:-1], "accumulations": settings[7].decode(), "counts in": names.counts}
+    if (serial := _SERIAL.match(file.data, settings.end())) is not None and int(serial[1]):
+        meta["serial number"] = serial[1].decode()
     if role(names.counts) is Role.OTHER:
         meta[OTHER_METHOD] = f"{safe(names.counts)} over {safe(names.x)}"
     at, frames, tracks = _tracks(file, names.end, int(settings[1]))

@@ -51,7 +51,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every row of every region of every frame.
 
     ``meta`` has ``accumulations``, ``comment``, ``date`` (2.x: its time has no zone, so ``taken_at``
-    stays None), ``user``, ``detector`` and ``spectrometer`` (3.0) and, of many, ``frame``, ``region``
+    stays None), ``user``, ``detector``, ``serial number`` and ``spectrometer`` (3.0) and, of many, ``frame``, ``region``
     and ``row``.
     """
     file = Binary(document.data)

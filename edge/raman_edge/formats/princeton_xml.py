@@ -192,7 +192,9 @@ def _moment(text: str) -> datetime | None:
 def _described(root: ET.Element, origin: ET.Element | None) -> dict[str, str]:
     """Return the texts by name, without the empty ones."""
     first = {name: next(iter(_all(root, tag)), None) for name, tag in (("detector", "Camera"), ("spectrometer", "Spectrometer"))}
+    camera = first["detector"]
     texts = {name: "" if one is None else one.get("model", "") for name, one in first.items()}
+    texts["serial number"] = "" if camera is None else camera.get("serialNumber", "")
     if origin is not None:
         made_by = (origin.get("software", ""), origin.get("softwareVersion", ""))
         texts |= {"user": origin.get("creator", ""), "application": " ".join(made_by).strip()}

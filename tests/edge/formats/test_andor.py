@@ -48,6 +48,7 @@ def test_reads_axis_counts_and_what_the_header_says() -> None:
     assert found.counts.tolist() == ROW
     assert (found.exposure_s, found.taken_at) == (9.99996, datetime(2021, 8, 5, 13, 49, 52, tzinfo=UTC))
     assert (found.meta["laser_nm"], found.meta["laser_from"]) == ("785", "file")
+    assert found.meta["serial number"] == "16308"
     assert (found.meta["detector"], found.meta["accumulations"], found.meta["counts in"]) == ("DU420_BX2DD", "5", "Counts")
     assert not {"frame", "track", "row"} & {*found.meta}
 

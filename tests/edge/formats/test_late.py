@@ -96,7 +96,7 @@ def hostile_omnic() -> bytes:
 
 def hostile_witec() -> bytes:
     """Return a project of as many data sets as there may be, which all refer to one axis and have much to tell."""
-    rich = "{" + r"\par Integration Time [s]:\tab 1" * 400 + "}"
+    rich = r"{\par Excitation Wavelength [nm]:\tab 600" + r"\par Integration Time [s]:\tab 1" * 400 + "}"
     sets: list[tuple[int, str, str, Tree]] = [
         (
             22,

@@ -60,6 +60,7 @@ def test_lightfield_is_read_with_what_its_xml_says() -> None:
     assert found.counts.tolist() == ROW.tolist()
     assert (found.exposure_s, found.taken_at) == (30.0, datetime.fromisoformat("2024-10-01T11:32:24.657962+02:00"))
     assert (found.meta["laser_nm"], found.meta["laser_from"]) == ("531.988", "file")
+    assert found.meta["serial number"] == "0911110002"
     assert (found.meta["detector"], found.meta["user"], found.meta["application"]) == ("PyLoN", "by hand", "LightField 6.0")
 
 
