@@ -107,7 +107,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
         exposure_s=seconds if 0 < seconds < math.inf else None,
         taken_at=moment(int(settings[2])),
     ).or_laser(document.laser_nm)
-    meta = {"format": name, "detector": safe(model)[1:-1], "accumulations": settings[7].decode(), "counts in": names.counts}
+    meta = {"format": name, "detector": model, "accumulations": settings[7].decode(), "counts in": names.counts}
     if (serial := _SERIAL.match(file.data, settings.end())) is not None and int(serial[1]):
         meta["serial number"] = serial[1].decode()
     if role(names.counts) is Role.OTHER:

@@ -96,8 +96,7 @@ def _old(file: Binary, document: Document, kind: Number) -> Iterator[Trace]:
 
 def _axis(file: Binary, columns: int) -> tuple[NDArray[np.float64], Role, float | None]:
     """Return what the columns are in a WinSpec file, and the laser (nm) or None."""
-    laser = file.real("d", _X + 311, "laser")
-    known = laser if LASER_NM[0] <= laser <= LASER_NM[1] else None
+    known = _laser(file.real("d", _X + 311, "laser"))
     if file.integer("B", _X + 98, "calibration") == 0:
         return np.arange(1.0, columns + 1), Role.PIXEL, known
     unit, order = file.integer("B", _X + 100, "unit of the axis"), file.integer("B", _X + 101, "order of the axis")
@@ -113,6 +112,13 @@ def _axis(file: Binary, columns: int) -> tuple[NDArray[np.float64], Role, float 
         msg = f"byte {_X + 263}: the axis is a polynomial with a coefficient that is no number: the header is damaged, save it again"
         raise FormatError(msg)
     return polynomial(coefficients, _pixels(file, columns)), kinds[unit], known
+
+
+def _laser(value: float) -> float | None:
+    """Return the laser, nm: WinSpec keeps a wavelength or, as its manual says, a wavenumber; None where it is neither."""
+    if LASER_NM[0] <= value <= LASER_NM[1]:
+        return value
+    return 1e7 / value if 1e7 / LASER_NM[1] <= value <= 1e7 / LASER_NM[0] else None
 
 
 def _pixels(file: Binary, columns: int) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ spectral transformation is spectra. Names, formulas and units as wit_io (J. T. H
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -248,9 +247,8 @@ def _grating(at: NDArray[np.float64], tags: dict[str, Tag], transformation: _Dat
 
 def _needed(tags: dict[str, Tag], data: _Data, *names: str) -> float:
     value = number(tags, *names)
-    if value is None or not math.isfinite(value):
-        got = "not there" if value is None else f"{value:g}"
-        msg = f"{safe(data.caption)}: {names[-1]} is {got}; expected a number: the project is damaged, save it again"
+    if value is None:
+        msg = f"{safe(data.caption)}: {names[-1]} is not there or no number; expected one: the project is damaged, save it again"
         raise FormatError(msg)
     return value
 

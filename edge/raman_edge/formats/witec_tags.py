@@ -6,6 +6,7 @@ values. Little-endian. As documented with wit_io (J. T. Holmi), "README on WIT-t
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -115,8 +116,8 @@ def read_tag(file: Binary, at: int, end: int) -> tuple[str, Tag]:
 
 
 def number(tags: dict[str, Tag], *names: str) -> float | None:
-    """Return the first number of the first of these tags that has one; None without."""
+    """Return the first number of the first of these tags that has a finite one; None without."""
     for name in names:
-        if name in tags and (found := tags[name].numbers()) is not None and found.size:
+        if name in tags and (found := tags[name].numbers()) is not None and found.size and math.isfinite(found[0]):
             return float(found[0])
     return None

@@ -103,6 +103,22 @@ def test_columns_of_a_part_of_the_detector_are_counted_as_the_calibration_does()
     assert np.allclose(found.axis.shift, 1e7 / 636.3 - 1e7 / (640 + 1.1 * pixels - 1e-3 * pixels**2), rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("laser", [636.3, 1e7 / 636.3])
+def test_a_laser_of_winspec_may_be_a_wavenumber(laser: float) -> None:
+    """No laser's wavenumber (cm⁻¹) is another one's wavelength (nm)."""
+    (found,) = read(replace(OLD, laser=laser).made(), ORIGIN)
+    assert np.allclose(found.axis.shift, 1e7 / 636.3 - 1e7 / NM, rtol=0, atol=1e-9)
+
+
+def test_wavelengths_of_lightfield_may_come_with_their_errors() -> None:
+    """Pairs of a wavelength and its error."""
+    pairs = " ".join(f"{nm!r},0.01" for nm in NM.tolist())
+    text = ",".join(map(repr, NM.tolist()))
+    data = NEW.made().replace(f"<Wavelength>{text}</Wavelength>".encode(), f"<WavelengthError>{pairs}</WavelengthError>".encode())
+    assert b"WavelengthError" in data
+    assert read(data, ORIGIN)[0].axis.same_as(read(NEW.made(), ORIGIN)[0].axis)
+
+
 def test_shifts_are_taken_as_they_are() -> None:
     """WinSpec can keep the polynomial of a Raman shift."""
     (found,) = read(replace(OLD, polynomial=(200.0, 3.0), unit=IN_SHIFT).made(), ORIGIN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -208,6 +209,17 @@ def test_sizes_that_do_not_fit_are_said(size: str, value: int) -> None:
     at = data.index(size.encode()) + len(size) + 20
     data[at : at + 4] = (value & 0xFFFF_FFFF).to_bytes(4, "little")
     assert message(bytes(data)).startswith("WITec project: ")
+
+
+@pytest.mark.parametrize("name", ["XTransformationID", "XInterpretationID", "SizeX", "SizeGraph", "NumberOfData", "DataType", "ID"])
+def test_a_number_that_is_none_is_not_there(name: str) -> None:
+    """A NaN where a whole number is kept by other projects."""
+    made = bytearray(EXAMPLE.made())
+    at = made.index(name.encode() + struct.pack("<I", 5)) + len(name)
+    made[at : at + 4] = struct.pack("<I", 3)
+    made[at + 20 : at + 24] = struct.pack("<f", np.nan)
+    said = answered(bytes(made))
+    assert isinstance(said, str) or name == "ID"
 
 
 def test_a_tag_that_goes_back_is_refused() -> None:
