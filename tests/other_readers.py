@@ -1,4 +1,4 @@
-"""What other people's readers of WDF and OPUS do with damaged files: ``python tests/other_readers.py FILE [COUNT]``.
+"""What other people's readers of binary formats do with damaged files: ``python tests/other_readers.py FILE [COUNT]``.
 
 The numbers of docs/decisions/0012 come from here. Each mutation, and then each file with a number in
 it that leads nowhere, is read in this process under a limit of memory and of time.
@@ -29,8 +29,12 @@ MEMORY, PATIENCE_S = 1 << 30, 3.0
 WRONG: dict[str, dict[str, tuple[str, int, *tuple[int, ...]]]] = {
     ".wdf": {"a block of size 0": ("<Q", 520, 0), "2**29 spectra": ("<QQ", 0x40, 2**29, 2**29), "a Latin-1 name": ("<H", 0xD0, 0xE8E9)},
     ".0": {"a parameter of length -4": ("<h", 510, -4), "2**30 blocks": ("<i", 16, 2**30)},
+    ".sif": {},
+    ".spe": {"2**16 - 1 frames": ("<H", 1446, 2**16 - 1), "an XML at byte 0": ("<Q", 678, 0)},
+    ".spa": {"a block at the end of memory": ("<I", 306, 2**32 - 1), "2**30 points": ("<I", 564, 2**30)},
+    ".wip": {"a name of 2**31 bytes": ("<I", 45, 2**31 - 1)},
 }
-"""Numbers to put into the real files of either format, and where."""
+"""Numbers to put into the real files of each format, and where."""
 
 
 def read_wdf(path: Path) -> None:
@@ -47,6 +51,48 @@ def read_opus(path: Path) -> None:
     found = read(str(path))
     for name in found.data_keys:
         getattr(found, name).y.shape  # noqa: B018 - numbers are made when they are asked for
+
+
+def read_sif(path: Path) -> None:
+    """Read a file with sif_parser."""
+    from sif_parser import np_open  # type: ignore[import-untyped]
+
+    np_open(str(path))
+
+
+def read_spe(path: Path) -> None:
+    """Read a file with spe2py."""
+    from spe_loader import SpeFile  # type: ignore[import-untyped]
+
+    SpeFile(str(path))
+
+
+def read_spa(path: Path) -> None:
+    """Read a file with spectrochempy-omnic."""
+    from spectrochempy_omnic import OMNICReader  # type: ignore[import-untyped]
+
+    OMNICReader(path)
+
+
+def read_wip(path: Path) -> None:
+    """Read every spectrum of a project with witio."""
+    from witio import read as read_project  # type: ignore[import-untyped]
+
+    for graph in read_project(path).data:
+        if graph.class_name == "TDGraph":
+            graph.x_axis("nm")
+            graph._graph_array()
+
+
+READERS: dict[str, Callable[[Path], None]] = {
+    ".wdf": read_wdf,
+    ".0": read_opus,
+    ".sif": read_sif,
+    ".spe": read_spe,
+    ".spa": read_spa,
+    ".wip": read_wip,
+}
+"""By the end of the file's name."""
 
 
 def ended(read: Callable[[Path], None], data: bytes, path: Path) -> str:
@@ -75,17 +121,17 @@ def late(*_: object) -> None:
 def main() -> int:
     """Run what the command line asks for."""
     file, count = Path(sys.argv[1]), int((sys.argv[2:] or ["1000"])[0])
-    read = read_wdf if file.suffix == ".wdf" else read_opus
-    data = file.read_bytes()
+    suffix = file.suffix.lower()
+    read, data = READERS[suffix], file.read_bytes()
     signal.signal(signal.SIGALRM, late)
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"file{file.suffix}"
+        path = Path(folder) / f"file{suffix}"
         tally = collections.Counter(ended(read, mutated(data, k, list(range(1024))), path) for k in range(count))
         print(f"{count} mutations of {file.name}: {dict(tally.most_common())}")  # noqa: T201 - a command
         print(f"cut in half: {ended(read, data[: len(data) // 2], path)}")  # noqa: T201 - a command
-        for name, (form, at, *values) in WRONG[file.suffix].items():
+        for name, (form, at, *values) in WRONG[suffix].items():
             made = bytearray(data)
             struct.pack_into(form, made, at, *values)
             print(f"{name}: {ended(read, bytes(made), path)}")  # noqa: T201 - a command

@@ -21,10 +21,12 @@ from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.jcamp import Jcamp
 from raman_edge.formats.labspec import LabspecMap
 from raman_edge.formats.labspec_xml import LabspecXml
+from raman_edge.formats.late import LATE
 from raman_edge.formats.opus import Opus
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spc import Spc
+from raman_edge.formats.unread import unread_kind
 from raman_edge.formats.wdf import Wdf
 
 if TYPE_CHECKING:
@@ -35,7 +37,10 @@ __all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "read", "sniff"]
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; sources refuse them by size, before they read them."""
 
-READERS: tuple[Reader, ...] = (Wdf(), Opus(), Spc(), Rruff(), Jcamp(), LabspecXml(), Enlighten(), LabspecMap(), Delimited())
+READERS: tuple[Reader, ...] = (
+    *(Wdf(), Opus(), *LATE, Spc()),
+    *(Rruff(), Jcamp(), LabspecXml(), Enlighten(), LabspecMap(), Delimited()),
+)
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
 
@@ -66,6 +71,9 @@ def read(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: 
 
 def sniff(document: Document) -> Reader:
     """Return the reader of a file; raises :class:`FormatError` where none recognises it."""
+    if kind := unread_kind(document.data):
+        msg = f"the file is {kind}"
+        raise FormatError(msg)
     for reader in READERS:
         if reader.recognises(document):
             return reader

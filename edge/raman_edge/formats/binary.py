@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    Number = Literal["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4"]
+    """Types of the numbers in an array, as numpy calls them."""
+
 CUT_SHORT = "it is cut short or still being written: copy it again"
 """How every message about missing bytes ends, so that a watcher can tell them."""
 
@@ -49,7 +52,7 @@ class Binary:
         self.need(at, struct.calcsize(code), what)
         return float(struct.unpack_from(self.order + code, self.data, at)[0])
 
-    def array(self, dtype: Literal["f4", "i2", "i4", "u2"], at: int, count: int, what: str) -> NDArray[np.float64]:
+    def array(self, dtype: Number, at: int, count: int, what: str) -> NDArray[np.float64]:
         """Return ``count`` numbers from byte ``at``, (count,), as float64; NaN where they are not finite."""
         kind = np.dtype(self.order + dtype)
         self.need(at, count * kind.itemsize, what)

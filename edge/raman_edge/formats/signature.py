@@ -5,8 +5,7 @@ from __future__ import annotations
 _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"WDF1", "a Renishaw WDF file with a damaged header, cut short or still being written"),
     (b"\x0a\x0a\xfe\xfe", "a Bruker OPUS file with a damaged header, cut short or still being written"),
-    (b"WIT_PR", "a WITec project, which is not supported"),
-    (b"Andor Technology Multi-Channel File", "an Andor SIF file, which is not supported"),
+    (b"WIT_", "a WITec file of a version that is not supported"),
     (b"%PDF", "a PDF document, not a spectrum"),
     (b"PK\x03\x04", "a ZIP archive (or an Excel, Word or NumPy file, which are one), not a spectrum"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an OLE document (old Excel or Word, Shimadzu SPC), which is not supported"),
@@ -46,6 +45,8 @@ def binary_kind(data: bytes) -> str | None:
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind
+    if data.startswith(b"BM") and data[6:10] == bytes(4):
+        return "a BMP image, not a spectrum"
     if len(data) > 1 and data[1] in _SPC_VERSIONS and 0 in data[:64]:
         return "a Galactic SPC file with a damaged header, cut short or still being written"
     return None

@@ -103,10 +103,11 @@ REFUSED = {
     "openraman/2024-10-04_Wardscalcite_n_n_solid_1000_0_5.csv": "the axis is in pixels (0 to 2047)",
     "openraman/2024-10-04_acetonitrile_n_n_solid_10000_0_5.csv": "the axis is in pixels",
     "openraman/2024-10-04_neon_n_n_solid_10000_0_5.csv": "the axis is in pixels",
+    "andor/raman1.asc": "the first column has no name and runs from 405.233 to 454.553",
 }
 """What the one line says of the text files that are no Raman spectra, or lack what makes them one."""
-BINARY = (".spc", ".wdf", ".0")
-"""Files that have tests of their own (test_real_binary_files.py)."""
+BINARY = (".spc", ".wdf", ".0", ".spa", ".spg", ".sif", ".spe", ".wip")
+"""Files that have tests of their own (test_real_binary_files.py, test_real_late_files.py)."""
 
 
 @pytest.mark.parametrize("name", READ)

@@ -1,0 +1,75 @@
+"""What a camera's files have in common: rows of pixels, and an axis that may be the pixels themselves."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.columns import Role
+from raman_edge.formats.shift import to_shift
+from raman_edge.spectrum import PIXELS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from raman_edge.formats.document import Document
+    from raman_edge.formats.header import Facts
+
+LEAST_NM = 100.0
+"""No spectrometer for Raman spectra sees shorter wavelengths."""
+_YEARS = (1990, 2100)
+"""A time outside these years is a clock that was never set."""
+
+
+def polynomial(coefficients: Sequence[float], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the polynomial's values; ``coefficients`` begin with the constant."""
+    return np.asarray(np.polynomial.polynomial.polyval(at, np.asarray(coefficients, np.float64)), np.float64)
+
+
+def axis(values: NDArray[np.float64], kind: Role, known: Facts, document: Document) -> tuple[NDArray[np.float64], dict[str, str]]:
+    """Return the Raman shift (cm⁻¹) of every column, and what the meta says of the axis.
+
+    A calibration that asks for pixels gets them. Otherwise the errors of :func:`to_shift`, with what
+    to do where the file is no table.
+    """
+    if kind is Role.PIXEL and document.pixels:
+        return values, {PIXELS: f"{values.size}"}
+    if kind is Role.WAVELENGTH:
+        _refuse_wavelengths(values, known.laser_nm)
+    return to_shift(values, kind, known.laser_nm), {}
+
+
+def _refuse_wavelengths(values: NDArray[np.float64], laser_nm: float | None) -> None:
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    if low < LEAST_NM:
+        msg = (
+            f"the wavelengths run from {low:g} to {high:g} nm; expected {LEAST_NM:g} nm or more: at the grating's zeroth order the "
+            "detector takes an image, not a spectrum"
+        )
+        raise FormatError(msg)
+    if laser_nm is None:
+        msg = (
+            f"the axis is a wavelength ({low:g} to {high:g} nm) and the laser's is not in the file: give it as --laser NM, "
+            "or save the spectrum with a Raman-shift axis"
+        )
+        raise FormatError(msg)
+
+
+def numbered(**counted: tuple[int, int]) -> dict[str, str]:
+    """Say which frame, track or row a spectrum is, as in "2 of 5"; nothing where there is one of a kind."""
+    return {name: f"{index + 1} of {total}" for name, (index, total) in counted.items() if total > 1}
+
+
+def moment(seconds: float) -> datetime | None:
+    """Return a Unix time in UTC; None where the clock was never set."""
+    try:
+        found = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found if _YEARS[0] <= found.year < _YEARS[1] else None
