@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.calibration import match, scale
-from raman_edge.calibration.calibration import Calibration, Line, laser_of, serial_of
+from raman_edge.calibration.calibration import Calibration, Line, laser_of, model_of, serial_of
 from raman_edge.calibration.fit import Fit, Span
 from raman_edge.calibration.judge import Judgement, doubt, judge
 from raman_edge.calibration.observe import observe
@@ -69,6 +69,7 @@ def make(
     return Calibration(
         instrument=instrument,
         serial=serial_of(first.spectrum),
+        model=model_of(first.spectrum),
         standards=tuple(one.standard.name for one in named),
         made=made.astimezone(UTC),
         expires=made.astimezone(UTC) + timedelta(days=days),
