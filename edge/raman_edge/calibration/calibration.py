@@ -123,6 +123,21 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ours, theirs = ({*_WORD.findall(text.casefold())} for text in (self.model, model))
         return ours <= theirs or theirs <= ours
 
+    def moved(self, before: Calibration) -> float | None:
+        """Return how far this axis is from that of another calibration of the same instrument where both hold, cm⁻¹.
+
+        None where they are of different kinds of axis, or hold nowhere together.
+        """
+        if (self.unit, self.points) != (before.unit, before.points):
+            return None
+        if self.unit == "shift" and abs(self.own_laser_nm - before.own_laser_nm) > SAME_LASER:
+            return None
+        places = np.linspace(self.scale.centre - self.scale.half, self.scale.centre + self.scale.half, 257)
+        ours, theirs = (1e7 / one.laser_nm - 1e7 / one.scale.wavelength(places) for one in (self, before))
+        low, high = self.valid
+        held = (ours >= low) & (ours <= high)
+        return float(np.abs(ours - theirs)[held].max()) if held.any() else None
+
     def apply(self, spectrum: Spectrum, now: datetime | None = None) -> Spectrum:
         """Return ``spectrum`` on the calibrated axis, which ``calibrated`` names.
 

@@ -44,7 +44,7 @@ LEAST_EXPLAINED = 0.6
 """Share of the peaks that have to be lines of the standard."""
 LEAST_FOUND = 0.6
 """Share of the standard's lines that have to have a peak: heights change with the laser, the detector and the lamp."""
-LIKELY = {"pixel": -2.0, "shift": -2.5}
+LIKELY = {"pixel": -2.0, "shift": -2.5, "laser": -1.0}
 """Above this decimal logarithm of the number of chance fits, a fit may be one of them."""
 UNEXPLAINED = 6.0
 """By how much peaks that are not the standard's lower that limit, where they are all there is."""
@@ -62,6 +62,10 @@ UNEVEN = 0.6
 """The smallest dispersion on a detector against the largest."""
 OFF = 60.0
 """How far an axis that has been calibrated before may be off anywhere, cm⁻¹."""
+GUESSED = 9
+"""Peaks that readings of a pixel axis start from, as :data:`raman_edge.calibration.match.STRONGEST`."""
+SEARCHED = 30.0
+"""How far from a line a peak of a shift axis may be it, cm⁻¹, as :data:`raman_edge.calibration.observe.OFF`."""
 OFF_ONE_LINE = 15.0
 """The same by a single line: nothing else tells which line it is."""
 
@@ -89,23 +93,36 @@ class Judgement:
         return -self.chance - UNEXPLAINED * (1 - self.explained)
 
 
-def doubt(found: Fit, judged: Judgement, standard: Standard, span: Span) -> str | None:
-    """Return why a fit cannot be kept: what was found, and what was expected; None where nothing speaks against it."""
-    if (why := _impossible(found, standard, span)) is not None:
+def doubt(found: Fit, judged: Judgement, standard: Standard, span: Span | None) -> str | None:
+    """Return why a fit cannot be kept: what was found, and what was expected; None where nothing speaks against it.
+
+    Without ``span`` the axis is given, and the fit is of the laser alone.
+    """
+    if span is not None and (why := _impossible(found, standard, span)) is not None:
         return why
     if len(standard.lines) == 1:
         return _doubt_of_one_line(judged, standard)
+    return _doubt_of_lines(judged, standard) or _doubt_of_pairs(found, judged, "laser" if span is None else span.unit)
+
+
+def _doubt_of_lines(judged: Judgement, standard: Standard) -> str | None:
+    """Return which peaks, or which lines, are without the other."""
     if judged.explained < LEAST_EXPLAINED:
         strange = f", among them strong ones at {_listed(judged.foreign)} cm⁻¹" if judged.foreign else ""
         return f"{1 - judged.explained:.0%} of the peaks (by height) are no lines of {standard.title}{strange}"
     if judged.found < LEAST_FOUND:
         absent = f", among them the strong ones at {_listed(judged.missing)} cm⁻¹" if judged.missing else ""
         return f"{1 - judged.found:.0%} of the lines of {standard.title} (by height) have no peak{absent}"
+    return None
+
+
+def _doubt_of_pairs(found: Fit, judged: Judgement, kind: str) -> str | None:
+    """Return why the pairs of peaks and lines may be chance."""
     if found.rms > max(WORST_RMS, OF_WIDTH * judged.width):
         return f"the {len(found.pairs)} lines scatter by {found.rms:.1f} cm⁻¹ about the fit; expected at most {WORST_RMS:g}"
-    if judged.merit < -LIKELY[span.unit]:
+    if judged.merit < -LIKELY[kind]:
         peaks = f"{len(found.pairs)} of the lines agree within {found.rms:.1f} cm⁻¹"
-        return f"{peaks}, which chance gives as well (expected number of such fits: {10**judged.chance:.2g})"
+        return f"{peaks}, which is too few: chance gives as many ({10**judged.chance:.1g} such fits expected by chance alone)"
     return None
 
 
@@ -124,7 +141,7 @@ def _impossible(found: Fit, standard: Standard, span: Span) -> str | None:
     laser = f"{found.laser_nm:g} nm"
     if span.unit == "pixel":
         if low > LATEST or _share(low, high, FURTHEST, math.inf) > AT_LASER or _share(low, high, -math.inf, 0.0) > AT_LASER:
-            return f"the detector would see {low:.0f} to {high:.0f} cm⁻¹ from a laser of {laser}: is that the laser?"
+            return f"the detector would see {low:.0f} to {high:.0f} cm⁻¹ from a laser of {laser}, which no Raman spectrometer does"
         along = found.scale.wavelength(np.linspace(span.first, span.last, 257))
         steps = np.abs(np.diff(along))
         if steps.min() < UNEVEN * steps.max():
@@ -206,15 +223,20 @@ def _ends(found: Fit, span: Span) -> tuple[float, float]:
 
 
 def _chance(found: Fit, peaks: int, lines: int, width: float, tolerance: float, span: Span) -> float:
-    """Return log₁₀ of the fits as good as this that are expected by chance."""
+    """Return log₁₀ of the fits as good as this that are expected by chance.
+
+    A peak that lies anywhere is within ``tolerance`` of a line with a probability that the density of the lines tells. As many pairs
+    as the polynomial has coefficients agree in any case; how likely the others are is the tail of a binomial distribution, times the
+    number of ways to choose those first pairs (:mod:`raman_edge.calibration.match`).
+    """
     fitted = found.order + 1
     agreed, tries = len(found.pairs) - fitted, max(peaks, len(found.pairs)) - fitted
     each = min(0.9, 2 * tolerance * max(lines, 1) / max(width, 1.0))
     tail = sum(math.comb(tries, k) * each**k * (1 - each) ** (tries - k) for k in range(max(agreed, 0), tries + 1)) if tries > 0 else 1.0
     if span.unit == "pixel":
-        guesses = math.comb(min(max(peaks, 2), 9), 2) * math.comb(max(lines, 2), 2) * 10
+        guesses = 10.0 * math.comb(min(max(peaks, 2), GUESSED), 2) * math.comb(max(lines, 2), 2)
     else:
-        near = max(1.0, peaks * lines * 60.0 / max(width, 1.0))
+        near = max(1.0, peaks * lines * 2 * SEARCHED / max(width, 1.0))
         guesses = near if found.order == 0 else near**2 / 2
     return math.log10(max(tail, 1e-300)) + math.log10(max(guesses, 1.0))
 

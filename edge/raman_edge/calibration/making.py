@@ -10,9 +10,9 @@ import numpy as np
 
 from raman_edge.calibration import match, scale
 from raman_edge.calibration.calibration import Calibration, Line, laser_of, model_of, serial_of
-from raman_edge.calibration.fit import Fit, Span
+from raman_edge.calibration.fit import Fit, Pairs, Span
 from raman_edge.calibration.judge import Judgement, doubt, judge
-from raman_edge.calibration.observe import observe
+from raman_edge.calibration.observe import OFF, observe
 from raman_edge.calibration.standards import STANDARDS, Standard
 from raman_edge.errors import SpectrumError
 
@@ -146,13 +146,13 @@ def _scale(one: Measured, span: Span, laser_nm: float) -> Fit:
     standard = one.standard
     if span.unit == "pixel" and len(standard.lines) < LEAST_PIXELS:
         msg = (
-            f"{standard.title} has {len(standard.lines)} lines; an axis of pixels needs at least {LEAST_PIXELS}: "
+            f"an axis of pixels needs a standard of at least {LEAST_PIXELS} lines, {standard.title} has {len(standard.lines)}: "
             "calibrate with a neon lamp, paracetamol or polystyrene first"
         )
         raise SpectrumError(msg)
     read, peaks = _read(one, span, laser_nm)
     if read is None:
-        off = f" within {match.OFF:g} cm⁻¹ of where they belong" if span.unit == "shift" else ""
+        off = f" within {OFF:g} cm⁻¹ of where they belong" if span.unit == "shift" else ""
         least = _least(standard, span)
         why = f"of {peaks} peaks, fewer than {least} are lines of {standard.title}{off}"
         raise SpectrumError(_refused(why, one, span, laser_nm, None))
@@ -253,6 +253,7 @@ def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: 
         raise SpectrumError(msg)
     lasers = 1e7 / lamp.scale.wavelength(raman.place) + raman.line
     off = float(lasers.mean()) - lasers
+    _require_laser_lines(lamp, second, span, raman, off)
     without = off * len(raman) / (len(raman) - 1) if len(raman) > 1 else np.array([np.nan])
     return replace(
         lamp,
@@ -261,6 +262,18 @@ def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: 
         residual=np.concatenate([lamp.residual, off]),
         without=np.concatenate([lamp.without, without]),
     )
+
+
+def _require_laser_lines(lamp: Fit, second: Measured, span: Span, raman: Pairs, off: NDArray[np.float64]) -> None:
+    """Raise :class:`SpectrumError` where the lines of the Raman standard on the lamp's scale may be others."""
+    laser_nm = 1e7 / float((1e7 / lamp.scale.wavelength(raman.place) + raman.line).mean())
+    moved = replace(lamp, laser_nm=laser_nm, pairs=raman, residual=off, order=0)
+    everything = observe(second.spectrum, second.standard, laser_nm, everywhere=True)
+    on_scale = Span(span.first, span.last, "shift")
+    why = doubt(moved, judge(moved, everything, second.standard, on_scale), second.standard, None)
+    if why is not None:
+        msg = f"{why}, with a laser of {laser_nm:.3f} nm: check that the second file is of {second.standard.title}, or measure it longer"
+        raise SpectrumError(msg)
 
 
 def _guessed(wavelength: NDArray[np.float64], seen: Observed, standard: Standard, nominal: float) -> float:

@@ -22,6 +22,10 @@ MOST = 40
 """Peaks that are looked at."""
 BEYOND = 60.0
 """How far beyond a Raman standard's lines peaks are looked for, cm⁻¹: the laser line is as a rule higher than all of them."""
+NARROWEST = 600.0
+"""Peaks are looked for over this range at least, cm⁻¹: in a narrower one a broad line is part of the background."""
+OFF = 30.0
+"""How far an axis that has been calibrated before may be off, cm⁻¹."""
 LASER_LINE = 60.0
 """What is nearer to the laser than this is its own light and the edge of the filter, cm⁻¹."""
 
@@ -51,7 +55,7 @@ def observe(spectrum: Spectrum, standard: Standard, laser_nm: float, *, everywhe
     kept = _near(spectrum, standard, everywhere=everywhere)
     shift, counts = spectrum.axis.shift[kept], _without_spikes(spectrum, standard)[kept]
     if shift.size < peaks.SMOOTH.size:
-        return Observed(*(np.empty(0) for _ in range(3)))
+        return Observed(np.empty(0), np.empty(0), np.empty(0))
     even = Axis(np.linspace(shift[0], shift[-1], shift.size))
     found = peaks.find(even, counts, most=MOST)
     step = (even.stop - even.start) / (len(even) - 1)
@@ -81,9 +85,11 @@ def _near(spectrum: Spectrum, standard: Standard, *, everywhere: bool) -> NDArra
     if standard.lamp or scale.unit(spectrum) == "pixel":
         return np.ones(shift.size, dtype=bool)
     if everywhere:
-        beyond: NDArray[np.bool_] = shift >= LASER_LINE
-        return beyond
-    near: NDArray[np.bool_] = (shift >= standard.lines[0] - BEYOND) & (shift <= standard.lines[-1] + BEYOND)
+        right_of_laser: NDArray[np.bool_] = shift >= LASER_LINE
+        return right_of_laser
+    first, last = standard.lines[0], standard.lines[-1]
+    beyond_lines = max(BEYOND, (NARROWEST - (last - first)) / 2)
+    near: NDArray[np.bool_] = (shift >= max(first - beyond_lines, min(LASER_LINE, first - OFF))) & (shift <= last + beyond_lines)
     return near
 
 

@@ -1,9 +1,10 @@
-"""Standards: materials and lamps whose lines are known, and who says so."""
+"""Standards: materials and lamps whose lines are known, and where the numbers are from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -13,7 +14,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ASTM = "ASTM E1840, as published with an open library; not compared with the standard's own text"
-NIST = "NIST Handbook of Basic Atomic Spectroscopic Data, Ne I, in air"
+NEON = (
+    "Ne I, wavelengths in standard air and intensities: E. B. Saloman and C. J. Sansonetti, J. Phys. Chem. Ref. Data 33 (2004) 1113, "
+    "as in the NIST Atomic Spectra Database"
+)
+ARGON = (
+    "Ar I, wavelengths in standard air: G. Norlén, Phys. Scr. 8 (1973) 249; intensities: NIST Handbook of Basic Atomic Spectroscopic "
+    "Data; both as in the NIST Atomic Spectra Database"
+)
+MERCURY = (
+    "Hg I of a pencil lamp with natural mercury, wavelengths in standard air: C. J. Sansonetti, M. L. Salit and J. Reader, "
+    "Appl. Opt. 35 (1996) 74; 1013.976 nm: NIST Handbook of Basic Atomic Spectroscopic Data"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +36,7 @@ class Standard:
     """As the command line has it."""
     title: str
     lines: tuple[float, ...]
-    """Raman shifts, cm⁻¹, increasing; of a lamp wavelengths in air, nm."""
+    """Raman shifts, cm⁻¹, increasing; of a lamp wavelengths, nm, in ``medium``."""
     source: str
     lamp: bool = False
     """Whether the lines are wavelengths, whatever the laser does."""
@@ -33,10 +45,13 @@ class Standard:
     others: tuple[float, ...] = ()
     """Further lines of the same material, in the unit of ``lines``, too uncertain to fit: a spectrum may have them."""
 
+    medium: Literal["air", "vacuum"] = "air"
+    """What a lamp's wavelengths are measured in: standard air, as tables above 200 nm have them, or vacuum."""
+
     def truth(self) -> NDArray[np.float64]:
         """Return the lines: Raman shifts, cm⁻¹, or a lamp's wavelengths in vacuum, nm."""
         lines = np.array(self.lines)
-        return vacuum(lines) if self.lamp else lines
+        return vacuum(lines) if self.lamp and self.medium == "air" else lines
 
     def wavelengths(self, laser_nm: float) -> NDArray[np.float64]:
         """Return the wavelengths of the lines in vacuum, nm, with a laser of ``laser_nm`` (nm, vacuum)."""
@@ -56,16 +71,44 @@ def vacuum(air_nm: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def find(name: str) -> Standard:
-    """Return the standard of that name; raises :class:`ConfigError` with the names there are."""
+    """Return the standard of that name, else the one in a file of that name (:mod:`raman_edge.calibration.line_file`).
+
+    Raises :class:`ConfigError` with the names there are.
+    """
     wanted = name.strip().lower().replace("_", "-").replace(" ", "-")
     for standard in STANDARDS:
         if standard.name == ALIASES.get(wanted, wanted):
             return standard
-    msg = f"no standard is called {name!r}; expected one of {', '.join(one.name for one in STANDARDS)}"
+    if name and Path(name).is_file():
+        from raman_edge.calibration import line_file  # noqa: PLC0415 - for those who have one
+
+        return line_file.read(Path(name))
+    names = ", ".join(one.name for one in STANDARDS)
+    msg = f"no standard is called {name!r}; expected one of {names}, or a file of lines"
     raise ConfigError(msg)
 
 
-ALIASES = {"paracetamol": "4-acetamidophenol", "acetaminophen": "4-acetamidophenol", "si": "silicon", "ne": "neon", "ps": "polystyrene"}
+ALIASES = {
+    "paracetamol": "4-acetamidophenol",
+    "acetaminophen": "4-acetamidophenol",
+    "si": "silicon",
+    "ne": "neon",
+    "ps": "polystyrene",
+    "ar": "argon",
+    "hg-ar": "mercury-argon",
+    "hgar": "mercury-argon",
+    "argon-mercury": "mercury-argon",
+}
+_ARGON = (
+    # nm in air, height: NIST's intensity / 35 000, its strongest
+    *((667.7282, 0.005), (675.2834, 0.005), (687.1289, 0.005), (696.5431, 0.3), (703.0251, 0.005), (706.7218, 0.3), (714.7042, 0.03)),
+    *((727.2936, 0.06), (735.3293, 0.005), (737.2118, 0.006), (738.3980, 0.3), (750.3869, 0.6), (751.4652, 0.4), (763.5106, 0.7)),
+    *((772.3761, 0.4), (772.4207, 0.3), (794.8176, 0.6), (800.6157, 0.6), (801.4786, 0.7), (810.3693, 0.6), (811.5311, 1.0)),
+    *((826.4522, 0.3), (840.8210, 0.4), (842.4648, 0.6), (852.1442, 0.4), (866.7944, 0.13), (912.2967, 1.0), (919.4638, 0.016)),
+    *((922.4499, 0.4), (929.1531, 0.011), (935.4220, 0.05), (965.7786, 0.7), (978.4503, 0.13), (1047.0054, 0.05)),
+)
+_MERCURY = ((404.6565, 0.5), (407.7837, 0.03), (435.8335, 1.0), (546.0750, 1.0), (576.9610, 0.3), (579.0670, 0.3))
+"""Likewise of the visible lines, heights about as pencil lamps have them."""
 STANDARDS = (
     Standard(
         "polystyrene",
@@ -143,7 +186,7 @@ STANDARDS = (
             *(857.1352, 859.1258, 863.4647, 865.4383, 865.5522, 867.9493, 868.1921, 870.4112, 877.1656, 878.0623, 878.3753),
             *(885.3867, 886.5306, 886.5755, 891.9501, 914.8672, 920.1759, 930.0853, 942.5379, 948.6682, 953.4163),
         ),
-        NIST,
+        NEON,
         lamp=True,
         heights=(
             *(0.03, 0.05, 0.1, 1, 0.5, 0.25, 0.3, 0.5, 0.5, 0.15, 0.05, 0.5, 0.5, 0.075, 0.5, 0.5, 0.05, 0.5, 0.5, 1, 0.75, 0.05),
@@ -151,6 +194,26 @@ STANDARDS = (
             *(0.012, 0.17, 0.03, 0.07, 0.3, 0.05, 0.8, 0.03, 0.25, 0.04, 0.7, 0.015, 0.03, 0.4, 0.35, 0.6, 0.08, 0.13, 0.15, 0.03),
             *(0.1, 0.6, 0.4, 0.3, 0.02, 0.15, 0.06, 0.12, 0.09, 0.08, 0.05, 0.05, 0.06),
         ),
-        others=(576.4419, 582.0156, 587.2828, 596.5471, 597.4627, 665.2093, 705.1292, 826.7116, 848.4444, 864.7041, 883.0907, 898.8556, 922.0060, 932.6507),
+        others=(
+            *(576.4419, 582.0156, 587.2828, 596.5471, 597.4627, 665.2093, 705.1292, 826.7116, 848.4444, 864.7041, 883.0907, 898.8556),
+            *(922.0060, 932.6507),
+        ),
+    ),
+    Standard(
+        "argon",
+        "argon lamp",
+        tuple(line for line, _ in _ARGON),
+        ARGON,
+        lamp=True,
+        heights=tuple(height for _, height in _ARGON),
+    ),
+    Standard(
+        "mercury-argon",
+        "mercury-argon lamp",
+        tuple(line for line, _ in (*_MERCURY, *_ARGON)),
+        f"{MERCURY}; {ARGON}",
+        lamp=True,
+        heights=tuple(height for _, height in (*_MERCURY, *_ARGON)),
+        others=(1013.976,),
     ),
 )

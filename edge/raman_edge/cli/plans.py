@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.instruments import AUTO
+from raman_edge.cli.output import say
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:

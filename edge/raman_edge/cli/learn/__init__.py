@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Teach a new material from one spectrum, or give a known one another reference. The spectra are kept as they were measured, "
-        "in your own library (with --calibration on the calibrated axis); commands that identify read it when they start: a running `watch` "
-        "knows the material from its next start on."
+        "in your own library (with --calibration on the calibrated axis); commands that identify read it when they start: a running "
+        "`watch` knows the material from its next start on."
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="what the material is called")
     parser.add_argument("files", nargs="*", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
