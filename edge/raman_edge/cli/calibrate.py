@@ -135,12 +135,23 @@ def _make(options: argparse.Namespace, first: Measured) -> int:
         for line in calibration_shown.words(calibration, first, str(path)):
             write_text(line)
     if kept is not None:
-        by = "" if moved is None else f", the axis moves by {moved:.1f} cm⁻¹ at most"
-        back = f"`raman-edge calibrate --restore {shlex.quote(instrument)}` brings it back"
-        say(f"the calibration before it is kept as {str(kept)!r}{by}" + ("" if options.out else f"; {back}"))
+        say(_kept(calibration, kept, moved, own_path=options.out is not None))
     for line in calibration_shown.warnings(calibration, first, datetime.now(UTC)):
         say(line)
     return 0
+
+
+def _kept(calibration: Calibration, kept: Path, moved: float | None, *, own_path: bool) -> str:
+    """Return what became of the calibration that was replaced."""
+    from raman_edge.calibration import store  # noqa: PLC0415 - numpy
+
+    try:
+        before = f"the calibration of {store.read(kept).made:%Y-%m-%d %H:%M} UTC is kept"
+    except CalibrationError:
+        before = "the file that was there, no calibration of this version, is kept"
+    back = f"as {str(kept)!r}" if own_path else f"`raman-edge calibrate --restore {shlex.quote(calibration.instrument)}` brings it back"
+    by = "" if moved is None else f"; the axis moves by {moved:.1f} cm⁻¹ at most"
+    return f"{before}, {back}{by}"
 
 
 def _moved(calibration: Calibration, path: Path) -> float | None:
