@@ -162,7 +162,7 @@ def test_several_spectra_of_a_standard_are_averaged(tmp_path: Path, capsys: pyte
     code, (three,), err = run(capsys, "calibrate", str(file), *arguments)
     assert (code, "holds 3 spectra" in err) == (0, True)
     _, (one,), err = run(capsys, "calibrate", str(mean), *arguments)
-    assert "spectra" not in err
+    assert "holds 3 spectra" not in err
     assert three["scale"]["coefficients"] == pytest.approx(one["scale"]["coefficients"], abs=1e-6)  # type: ignore[index]
 
     (tmp_path / "axes.csv").write_text(
@@ -220,3 +220,75 @@ def test_bars_point_to_their_side() -> None:
     assert low.endswith("|")
     assert low.count("=") == 2 * high.count("=")
     assert "|=" in high
+
+
+# What is never kept, and what stays
+
+
+def test_a_wrong_standard_leaves_everything_as_it_was(tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Bad data, nothing on standard output, and the good calibration byte for byte as before."""
+    file = polystyrene(tmp_path / "ps.csv")
+    assert run(capsys, "calibrate", file, "--standard", "polystyrene", "--instrument", "SN-1")[0] == 0
+    before = {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()}
+    for wrong in ("cyclohexane", "naphthalene", "benzonitrile", "paracetamol", "neon", "argon", "silicon", "toluene-acetonitrile"):
+        code, records, err = run(capsys, "calibrate", file, "--standard", wrong, "--instrument", "SN-1")
+        assert (code, records) == (65, [])
+        assert "polystyrene" in err
+    assert {path: path.read_bytes() for path in kept.rglob("*") if path.is_file()} == before
+
+
+def test_the_one_before_is_listed_and_restored(tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A replaced calibration is announced with its date and how far the axis moves; listed, restored, removed by the command."""
+    make = ("--standard", "polystyrene", "--instrument", "SN-1")
+    _, (first,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "a.csv"), *make)
+    assert first["replaced"] is None
+    _, (second,), err = run(capsys, "calibrate", polystyrene(tmp_path / "b.csv", OFF + 3), *make)
+    assert second["moved"] == pytest.approx(3.0, abs=0.5)
+    assert str(kept) in str(second["replaced"])
+    assert "--restore SN-1" in err
+    _, listed, _ = run(capsys, "calibrate", "--list")
+    assert [(one["id"], one["in_use"]) for one in listed] == [(second["id"], True), (first["id"], False)]
+    code, (restored,), _ = run(capsys, "calibrate", "--restore", "SN-1")
+    assert (code, restored["id"], store.find("SN-1").id) == (0, first["id"], first["id"])
+    code, (removed,), _ = run(capsys, "calibrate", "--remove", "SN-1")
+    assert (code, removed["event"], removed["in_use"]) == (0, "removed", False)
+    assert run(capsys, "calibrate", "--list", "SN-1")[1][0]["in_use"] is False
+    assert run(capsys, "calibrate", "--remove", "SN-1")[0] == 78
+    assert run(capsys, "calibrate", "--list", "SN-2")[:2] == (0, [])
+    for mixed in (("--list", "--restore", "SN-1"), ("--list", "SN-1", "--standard", "neon"), ("x.csv",)):
+        assert run(capsys, "calibrate", *mixed)[0] == 2
+
+
+def test_an_axis_that_jumps_is_refused(tmp_path: Path, kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """More than 30 cm⁻¹ between two calibrations is a mistake or another instrument; after --remove it is accepted."""
+    make = ("--standard", "polystyrene", "--instrument", "SN-1")
+    run(capsys, "calibrate", polystyrene(tmp_path / "a.csv", 25.0), *make)
+    before = (kept / "SN-1.json").read_bytes()
+    moved = polystyrene(tmp_path / "b.csv", -25.0)
+    code, _, err = run(capsys, "calibrate", moved, *make)
+    assert (code, (kept / "SN-1.json").read_bytes()) == (65, before)
+    assert "--remove SN-1" in err
+    run(capsys, "calibrate", "--remove", "SN-1")
+    assert run(capsys, "calibrate", moved, *make)[0] == 0
+
+
+def test_a_line_file_is_a_standard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lines of one's own calibrate as shipped ones do, and a mistake in the file is answered with its line."""
+    lines = tmp_path / "mine.txt"
+    lines.write_text("unit = cm-1\n" + "\n".join(str(line) for line in standards.find("polystyrene").lines))
+    file = polystyrene(tmp_path / "ps.csv")
+    code, (said,), _ = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
+    assert (code, said["standards"]) == (0, ["mine"])
+    lines.write_text("unit = cm-1\n620.9\nhello\n")
+    code, _, err = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
+    assert (code, "line 3" in err) == (78, True)
+
+
+def test_a_lamp_says_that_it_cannot_check_the_laser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A laser that is given wrongly shifts every line: the command says which option measures it."""
+    neon = standards.find("neon")
+    places = 1e7 / 785 - 1e7 / neon.truth()
+    inside = tuple(float(place) for place, height in zip(places, neon.heights, strict=True) if 100 < place < 2400 and height > 0.1)
+    code, _, err = run(capsys, "calibrate", written(tmp_path / "ne.csv", inside), "--standard", "neon", "--instrument", "SN-1")
+    assert code == 0
+    assert "--laser-file" in err

@@ -9,10 +9,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import build
+import calibrations
 import command
 import materials
 import pytest
 from raman_edge import cli
+from raman_edge.calibration import store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -210,3 +212,36 @@ def test_a_name_of_undecodable_bytes_is_stored(model: Path, tmp_path: Path, caps
     said = lines(capsys)
     assert said[0]["source"]["path"].endswith("w\\udcff.csv")
     assert said[1]["references"][0]["source"]["path"].endswith("w\\udcff.csv")
+
+
+def test_a_calibrated_reference(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is taught with a calibration stands on its axis, also from pixels; without it such a file is refused with what to do."""
+    made = calibrations.fresh(pixels=True)
+    store.write(made, tmp_path / "pixels.json")
+    seen = materials.exposure()
+    pixels = tmp_path / "pixels.csv"
+    pixels.write_text("pixel,counts\n" + "\n".join(f"{k},{value:.1f}" for k, value in enumerate(seen.counts)) + "\n")
+    assert cli.main(["learn", "Silicon", str(pixels), "--model", str(model)]) == 65
+    assert "calibrat" in lines(capsys)[0]["why"]
+    given = ("--model", str(model), "--calibration", str(tmp_path / "pixels.json"))
+    assert cli.main(["learn", "Silicon", str(pixels), *given]) == 0
+    (said,) = lines(capsys)
+    assert (said["now"]["decision"], said["now"]["match"]) == ("match", "Silicon")
+    assert cli.main(["identify", str(materials.write(tmp_path / "shift.csv", seed=1)), "--model", str(model)]) == 0
+    assert lines(capsys)[0]["matches"][0]["label"] == "Silicon"
+
+
+def test_a_file_is_learned_again_on_a_calibrated_axis(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same bytes on another axis are another reference; on the same axis they are known already."""
+    store.write(calibrations.fresh(off_nm=0.3), tmp_path / "c.json")
+    calibrated = ("--calibration", str(tmp_path / "c.json"))
+    for more, new in (((), True), (calibrated, True), (calibrated, False), ((), False)):
+        assert cli.main(["learn", "Silicon", str(wafer), "--model", str(model), "--laser", "785", *more]) == 0
+        assert lines(capsys)[0]["new"] is new
+
+
+def test_a_calibration_that_ended_teaches_nothing(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An expired calibration is refused before anything is learned."""
+    store.write(calibrations.fresh(ended=True), tmp_path / "c.json")
+    assert cli.main(["learn", "Silicon", str(wafer), "--model", str(model), "--calibration", str(tmp_path / "c.json")]) == 78
+    assert lines(capsys) == []

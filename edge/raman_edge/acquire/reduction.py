@@ -98,7 +98,7 @@ class Reduction:
             return made
         serial = last.instrument.serial_number
         if serial is not None:
-            self.calibration.require_instrument(serial)
+            self.calibration.require_instrument(serial, last.instrument.model)
         try:
             return self.calibration.apply(made, last.taken_at)
         except SpectrumError as error:  # the next spectrum of this instrument fits it no better

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -24,6 +25,9 @@ SAME_LASER = 0.05
 """nm; an axis that was made for another laser wavelength is another axis."""
 SERIAL_KEYS = ("serial number", "serial_number", "serialnumber", "serial no", "instrument serial number", "spectrometer serial number")
 """Header keys that have the instrument's serial number."""
+MODEL_KEYS = ("model", "instrument model", "spectrometer model")
+"""Keys that have the instrument's vendor and model: of a device all of it, of a file what its software writes."""
+_WORD = re.compile(r"[^\W_]+")
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +50,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Serial number, or whatever name the user gives it."""
     serial: str | None
     """Serial number in the header of the standard's file; None where it has none."""
+    model: str | None = None
+    """Vendor and model, as the instrument or its file has them; None where neither tells, and in calibrations of earlier versions."""
     standards: tuple[str, ...]
     made: datetime
     """UTC."""
@@ -73,8 +79,11 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     @property
     def id(self) -> str:
-        """Digest of everything above."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:ID_CHARACTERS]
+        """Digest of everything above; ``model`` counts where it is known, so that digests of earlier versions hold."""
+        fields = msgspec.to_builtins(self)
+        if self.model is None:
+            del fields["model"]
+        return hashlib.sha256(msgspec.json.encode(fields, order="sorted")).hexdigest()[:ID_CHARACTERS]
 
     @property
     def worst(self) -> float:
@@ -95,12 +104,39 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         )
         raise CalibrationError(msg)
 
-    def require_instrument(self, serial: str) -> None:
-        """Raise :class:`CalibrationError` unless it was made for the instrument of that serial number."""
-        if serial in {self.instrument, self.serial}:
-            return
-        msg = f"the calibration is of instrument {self.instrument!r}, this is {serial!r}: calibrate it, or name its own calibration"
-        raise CalibrationError(msg)
+    def require_instrument(self, serial: str, model: str | None = None) -> None:
+        """Raise :class:`CalibrationError` unless it was made for the instrument of that serial number, and of that vendor and model."""
+        if serial not in {self.instrument, self.serial}:
+            msg = f"the calibration is of instrument {self.instrument!r}, this is {serial!r}: calibrate it, or name its own calibration"
+            raise CalibrationError(msg)
+        if not self.is_of_model(model):
+            msg = (
+                f"the calibration is of {self.model!r} with serial number {serial!r}, this is {model!r} with the same serial number: "
+                "calibrate it, or name its own calibration"
+            )
+            raise CalibrationError(msg)
+
+    def is_of_model(self, model: str | None) -> bool:
+        """Whether vendor and model can be those of the calibration: unknown, or the words of one are among those of the other."""
+        if model is None or self.model is None:
+            return True
+        ours, theirs = ({*_WORD.findall(text.casefold())} for text in (self.model, model))
+        return ours <= theirs or theirs <= ours
+
+    def moved(self, before: Calibration) -> float | None:
+        """Return how far this axis is from that of another calibration of the same instrument where both hold, cm⁻¹.
+
+        None where they are of different kinds of axis, or hold nowhere together.
+        """
+        if (self.unit, self.points) != (before.unit, before.points):
+            return None
+        if self.unit == "shift" and abs(self.own_laser_nm - before.own_laser_nm) > SAME_LASER:
+            return None
+        places = np.linspace(self.scale.centre - self.scale.half, self.scale.centre + self.scale.half, 257)
+        ours, theirs = (1e7 / one.laser_nm - 1e7 / one.scale.wavelength(places) for one in (self, before))
+        low, high = self.valid
+        held = (ours >= low) & (ours <= high)
+        return float(np.abs(ours - theirs)[held].max()) if held.any() else None
 
     def apply(self, spectrum: Spectrum, now: datetime | None = None) -> Spectrum:
         """Return ``spectrum`` on the calibrated axis, which ``calibrated`` names.
@@ -127,6 +163,9 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             raise SpectrumError(msg)
         if (serial := serial_of(spectrum)) is not None and self.serial is not None and serial != self.serial:
             msg = f"the file is of instrument {serial!r}, the calibration of {self.serial!r}: calibrate each instrument by itself"
+            raise SpectrumError(msg)
+        if not self.is_of_model(model := model_of(spectrum)):
+            msg = f"the file is of a {model!r}, the calibration of a {self.model!r}: calibrate each instrument by itself"
             raise SpectrumError(msg)
         unit = scale.unit(spectrum)
         if unit != self.unit:
@@ -160,6 +199,11 @@ def applied(events: Iterable[Spectrum | Fault], calibration: Calibration) -> Ite
 def serial_of(spectrum: Spectrum) -> str | None:
     """Return the serial number that the file's header has; None where it has none."""
     return next((spectrum.meta[key].strip() for key in SERIAL_KEYS if spectrum.meta.get(key, "").strip()), None)
+
+
+def model_of(spectrum: Spectrum) -> str | None:
+    """Return vendor and model as the instrument or the file's header has them; None where neither tells."""
+    return next((spectrum.meta[key].strip() for key in MODEL_KEYS if spectrum.meta.get(key, "").strip()), None)
 
 
 def laser_of(spectrum: Spectrum) -> float | None:

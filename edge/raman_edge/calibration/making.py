@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.calibration import match, scale
-from raman_edge.calibration.calibration import Calibration, Line, laser_of, serial_of
-from raman_edge.calibration.fit import Fit, Span
-from raman_edge.calibration.observe import observe
+from raman_edge.calibration.calibration import Calibration, Line, laser_of, model_of, serial_of
+from raman_edge.calibration.fit import Fit, Pairs, Span
+from raman_edge.calibration.judge import Judgement, doubt, judge
+from raman_edge.calibration.observe import OFF, observe
+from raman_edge.calibration.standards import STANDARDS, Standard
 from raman_edge.errors import SpectrumError
 
 if TYPE_CHECKING:
@@ -20,15 +22,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.calibration.observe import Observed
-    from raman_edge.calibration.standards import Standard
     from raman_edge.spectrum import Spectrum
 
 LEAST = 3
 """Lines that a calibration needs where the standard has as many."""
 LEAST_PIXELS = 5
 """Lines that make wavelengths of pixels: three unknowns, and two lines that could contradict."""
-AMBIGUOUS = 0.8
-"""Where another way to read the lines is worth this share of the best, neither is believed."""
+AMBIGUOUS = 1.5
+"""Where another way to read the lines is this near to the best, neither is believed, decades."""
+CLEARLY = 2.0
+"""By how much another standard has to fit better for the given one to be refused, decades."""
+SAME_AXIS = 3.0
+"""Two fits that are nowhere further apart than this are the same, cm⁻¹."""
 HOLDS = 50.0
 """How far beyond its outermost lines a calibration is held, cm⁻¹."""
 LASER_OFF = 100.0
@@ -64,6 +69,7 @@ def make(
     return Calibration(
         instrument=instrument,
         serial=serial_of(first.spectrum),
+        model=model_of(first.spectrum),
         standards=tuple(one.standard.name for one in named),
         made=made.astimezone(UTC),
         expires=made.astimezone(UTC) + timedelta(days=days),
@@ -123,29 +129,107 @@ def _span(spectrum: Spectrum, laser_nm: float) -> Span:
     return Span(float(ends[0]), float(ends[-1]), unit)
 
 
-def _scale(measured: Measured, span: Span, laser_nm: float) -> Fit:
-    """Return the one way to read the peaks as the standard's lines."""
-    standard = measured.standard
-    seen = observe(measured.spectrum, standard, laser_nm)
-    least = LEAST_PIXELS if span.unit == "pixel" else min(LEAST, len(standard.lines))
-    if len(standard.lines) < least:
-        msg = f"{standard.title} has {len(standard.lines)} lines; an axis of pixels needs {least}: calibrate it with a neon lamp"
-        raise SpectrumError(msg)
-    found = match.solutions(seen, match.Lines.of(standard, laser_nm), span, laser_nm, least) if seen.place.size else []
-    if not found:
-        off = f" within {match.OFF:g} cm⁻¹ of where they belong" if span.unit == "shift" else ""
+@dataclass(frozen=True, eq=False, slots=True)
+class _Read:
+    """The best way to read the peaks of a spectrum as lines of a standard."""
+
+    fit: Fit
+    judged: Judgement
+    doubt: str | None
+    """Why it cannot be kept; None where nothing speaks against it."""
+    rival: Fit | None
+    """Another way that is hardly worse, on another axis."""
+
+
+def _scale(one: Measured, span: Span, laser_nm: float) -> Fit:
+    """Find the standard's lines and fit them; :class:`SpectrumError` where they are not there, or the fit may be wrong."""
+    standard = one.standard
+    if span.unit == "pixel" and len(standard.lines) < LEAST_PIXELS:
         msg = (
-            f"of {seen.place.size} peaks, fewer than {least} are lines of {standard.title}{off}; is it that standard, and the laser "
-            f"{laser_nm:g} nm? measure it longer, or take another one"
+            f"an axis of pixels needs a standard of at least {LEAST_PIXELS} lines, {standard.title} has {len(standard.lines)}: "
+            "calibrate with a neon lamp, paracetamol or polystyrene first"
         )
         raise SpectrumError(msg)
-    if len(found) > 1 and match.worth(found[1], seen) > AMBIGUOUS * match.worth(found[0], seen):
+    read, peaks = _read(one, span, laser_nm)
+    if read is None:
+        off = f" within {OFF:g} cm⁻¹ of where they belong" if span.unit == "shift" else ""
+        least = _least(standard, span)
+        why = f"of {peaks} peaks, fewer than {least} are lines of {standard.title}{off}"
+        raise SpectrumError(_refused(why, one, span, laser_nm, None))
+    if read.doubt is not None:
+        raise SpectrumError(_refused(read.doubt, one, span, laser_nm, None))
+    if read.rival is not None:
         msg = (
-            f"the peaks can be read as lines of {standard.title} in two ways ({len(found[0].pairs)} and {len(found[1].pairs)} lines): "
+            f"the peaks can be read as lines of {standard.title} in two ways ({len(read.fit.pairs)} and {len(read.rival.pairs)} lines): "
             "measure it longer, or take a standard with more lines"
         )
         raise SpectrumError(msg)
-    return found[0]
+    better = _better(one, span, laser_nm, read)
+    if better is not None:
+        why = f"{len(read.fit.pairs)} lines of {standard.title} agree within {read.fit.rms:.1f} cm⁻¹"
+        raise SpectrumError(_refused(why, one, span, laser_nm, better))
+    return read.fit
+
+
+def _read(one: Measured, span: Span, laser_nm: float) -> tuple[_Read | None, int]:
+    """Return the best way to read the peaks, None where there is none, and how many peaks there are."""
+    standard = one.standard
+    seen = observe(one.spectrum, standard, laser_nm)
+    everything = observe(one.spectrum, standard, laser_nm, everywhere=True)
+    least = _least(standard, span)
+    fits = match.solutions(seen, match.Lines.of(standard, laser_nm), span, laser_nm, least) if len(seen) else []
+    judged = sorted(((fit, judge(fit, everything, standard, span)) for fit in fits), key=lambda pair: -pair[1].merit)
+    if not judged:
+        return None, len(seen)
+    best, verdict = judged[0]
+    rivals = (
+        fit
+        for fit, other in judged[1:]
+        if other.merit > verdict.merit - AMBIGUOUS and doubt(fit, other, standard, span) is None and _apart(fit, best) > SAME_AXIS
+    )
+    return _Read(best, verdict, doubt(best, verdict, standard, span), next(rivals, None)), len(seen)
+
+
+def _least(standard: Standard, span: Span) -> int:
+    """Return how many lines a calibration needs."""
+    return LEAST_PIXELS if span.unit == "pixel" else min(LEAST, len(standard.lines))
+
+
+def _better(one: Measured, span: Span, laser_nm: float, read: _Read | None) -> tuple[Standard, Fit] | None:
+    """Return the other standard that the spectrum is of: it fits, better than ``read``, and gives another axis; None where none does."""
+    found: list[tuple[float, Standard, Fit]] = []
+    for standard in STANDARDS:
+        if standard.name == one.standard.name or len(standard.lines) < max(2, _least(standard, span)):
+            continue
+        other, _ = _read(Measured(one.spectrum, standard), span, laser_nm)
+        if other is None or other.doubt is not None or other.rival is not None:
+            continue
+        if read is None or (other.judged.merit > read.judged.merit + CLEARLY and _apart(other.fit, read.fit) > SAME_AXIS):
+            found.append((other.judged.merit, standard, other.fit))
+    best = max(found, key=lambda each: each[0], default=None)
+    return None if best is None else best[1:]
+
+
+def _refused(why: str, one: Measured, span: Span, laser_nm: float, better: tuple[Standard, Fit] | None) -> str:
+    """Return a refusal: what was found, and what to do."""
+    better = better or _better(one, span, laser_nm, None)
+    if better is not None:
+        standard, fit = better
+        return (
+            f"{why}; the spectrum fits {standard.title} better ({len(fit.pairs)} lines within {fit.rms:.1f} cm⁻¹): "
+            f"give --standard {standard.name} if it is that, else measure {one.standard.title} again"
+        )
+    return (
+        f"{why}: check that the spectrum is of {one.standard.title} and that the laser is {laser_nm:g} nm, "
+        "measure it longer, or take a standard with more lines"
+    )
+
+
+def _apart(one: Fit, other: Fit) -> float:
+    """Return how far two fits are from each other between the lines of the first, cm⁻¹."""
+    ends = one.pairs.place
+    places = np.linspace(ends.min(), ends.max(), 33)
+    return float(np.abs(1e7 / one.scale.wavelength(places) - 1e7 / other.scale.wavelength(places)).max())
 
 
 def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: Measured) -> Fit:
@@ -169,6 +253,7 @@ def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: 
         raise SpectrumError(msg)
     lasers = 1e7 / lamp.scale.wavelength(raman.place) + raman.line
     off = float(lasers.mean()) - lasers
+    _require_laser_lines(lamp, second, span, raman, off)
     without = off * len(raman) / (len(raman) - 1) if len(raman) > 1 else np.array([np.nan])
     return replace(
         lamp,
@@ -177,6 +262,18 @@ def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: 
         residual=np.concatenate([lamp.residual, off]),
         without=np.concatenate([lamp.without, without]),
     )
+
+
+def _require_laser_lines(lamp: Fit, second: Measured, span: Span, raman: Pairs, off: NDArray[np.float64]) -> None:
+    """Raise :class:`SpectrumError` where the lines of the Raman standard on the lamp's scale may be others."""
+    laser_nm = 1e7 / float((1e7 / lamp.scale.wavelength(raman.place) + raman.line).mean())
+    moved = replace(lamp, laser_nm=laser_nm, pairs=raman, residual=off, order=0)
+    everything = observe(second.spectrum, second.standard, laser_nm, everywhere=True)
+    on_scale = Span(span.first, span.last, "shift")
+    why = doubt(moved, judge(moved, everything, second.standard, on_scale), second.standard, None)
+    if why is not None:
+        msg = f"{why}, with a laser of {laser_nm:.3f} nm: check that the second file is of {second.standard.title}, or measure it longer"
+        raise SpectrumError(msg)
 
 
 def _guessed(wavelength: NDArray[np.float64], seen: Observed, standard: Standard, nominal: float) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.calibration.fit import Fit, Pairs, Span, robust
+from raman_edge.calibration.observe import OFF
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-OFF = 30.0
-"""How far an axis that somebody calibrated before may be off, cm⁻¹."""
 TOLERANCE = 6.0
 """Within how much a guess has to put a line, cm⁻¹, to count it."""
 POINTS = 4.0

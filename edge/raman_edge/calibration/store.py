@@ -1,11 +1,16 @@
-"""Where calibrations lie: one JSON file an instrument, with the digest of what is in it."""
+"""Where calibrations lie: one JSON file an instrument, with the digest of what is in it.
+
+A calibration that is replaced or removed stays in the folder ``earlier`` beside it, named by instrument, date and digest.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,9 +18,16 @@ from raman_edge import whole
 from raman_edge.calibration.calibration import Calibration
 from raman_edge.errors import CalibrationError
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 VARIABLE = "RAMAN_EDGE_CALIBRATIONS"
 """The folder of calibrations, instead of one in the user's data folder."""
+EARLIER = "earlier"
+"""The folder of replaced calibrations, beside those in use."""
 MOST_BYTES = 1 << 20
+LEAST_ID = 6
+"""Characters of an id that name a calibration."""
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
 
 
@@ -40,15 +52,142 @@ def path_of(instrument: str) -> Path:
     return folder() / f"{name}.json"
 
 
-def write(calibration: Calibration, path: Path) -> None:
-    """Write a calibration, whole or not at all; raises :class:`CalibrationError` where that cannot be."""
+def place_for(instrument: str, model: str | None) -> Path:
+    """Return where to keep a calibration: :func:`path_of`, or beside it where an instrument of another model has that serial number."""
+    path = path_of(instrument)
+    if model is None or not path.is_file():
+        return path
+    try:
+        taken = not read(path).is_of_model(model)
+    except CalibrationError:
+        taken = False
+    return path_of(f"{model} {instrument}") if taken else path
+
+
+def of_device(serial: str, model: str | None) -> Calibration | None:
+    """Return the calibration of a device, None where it has none; one of another model with the same serial number is not its own."""
+    for path in (path_of(serial), *((path_of(f"{model} {serial}"),) if model else ())):
+        if path.is_file() and (found := read(path)).is_of_model(model):
+            return found
+    return None
+
+
+def write(calibration: Calibration, path: Path) -> Path | None:
+    """Write a calibration, whole or not at all; return where the file that it replaces is kept, None where it replaces none.
+
+    Raises :class:`CalibrationError` where that cannot be; what was there is there then.
+    """
     data = msgspec.json.format(msgspec.json.encode(_Stored(calibration.id, calibration)), indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        kept = _set_aside(path)
         with whole.written(path) as file:
             file.write(data + b"\n")
     except OSError as error:
         msg = f"the calibration cannot be written to {str(path)!r}: {error.strerror}"
+        raise CalibrationError(msg) from error
+    return kept
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Copy what lies at ``path`` to the earlier ones; None where nothing does."""
+    if not path.is_file():
+        return None
+    data = path.read_bytes()
+    try:
+        was = read(path)
+        name = f"{path.stem}.{was.made:%Y%m%dT%H%M%SZ}.{was.id[:8]}"
+    except CalibrationError:
+        name = f"{path.stem}.unreadable.{hashlib.sha256(data).hexdigest()[:8]}"
+    kept = path.parent / EARLIER / f"{name}.json"
+    kept.parent.mkdir(exist_ok=True)
+    with whole.written(kept) as file:
+        file.write(data)
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A calibration and where it lies."""
+
+    calibration: Calibration
+    path: Path
+    in_use: bool
+    """False where another one has replaced it, or it was removed."""
+
+
+def kept(instrument: str | None = None) -> Iterator[Kept]:
+    """Yield the calibrations in the folder, of one instrument where it is named: by instrument, those in use first, then the latest.
+
+    Files that are no calibration are left out.
+    """
+    found = []
+    for place in (folder(), folder() / EARLIER):
+        for path in place.glob("*.json") if place.is_dir() else ():
+            try:
+                one = Kept(read(path), path, in_use=place == folder())
+            except CalibrationError:
+                continue
+            if instrument is None or instrument in {one.calibration.instrument, one.calibration.serial, one.calibration.id}:
+                found.append(one)
+    yield from sorted(found, key=lambda one: (one.calibration.instrument, not one.in_use, -one.calibration.made.timestamp(), str(one.path)))
+
+
+def named(wanted: str, *, in_use: bool | None = None) -> Kept:
+    """Return the kept calibration of an instrument, or the one whose id begins so; :class:`CalibrationError` where that is none or several.
+
+    Of an instrument's earlier ones (``in_use`` False) the latest is taken.
+    """
+    every = [one for one in kept() if in_use is None or one.in_use == in_use]
+    by_id = [one for one in every if len(wanted) >= LEAST_ID and one.calibration.id.startswith(wanted.lower())]
+    mine = [one for one in every if wanted in {one.calibration.instrument, one.calibration.serial}]
+    chosen = by_id or (mine[:1] if in_use is False else [one for one in mine if one.in_use])
+    if len({one.calibration.id for one in chosen}) == 1:
+        return chosen[0]
+    which = {None: "kept", True: "in use", False: "earlier"}[in_use]
+    if chosen:
+        ids = ", ".join(f"{one.calibration.id[:12]} ({one.calibration.model or one.calibration.instrument})" for one in chosen)
+        msg = f"{wanted!r} names {len(chosen)} calibrations: {ids}; expected one: give its id"
+    else:
+        msg = f"no {which} calibration is of an instrument {wanted!r} or has an id that begins so: `raman-edge calibrate --list` shows them"
+    raise CalibrationError(msg)
+
+
+def restore(wanted: str) -> tuple[Kept, Path | None]:
+    """Put an earlier calibration into use again, the one in use becomes an earlier one; return it and where that one is kept."""
+    earlier = named(wanted, in_use=False)
+    path = place_for(earlier.calibration.instrument, earlier.calibration.model)
+    replaced = write(earlier.calibration, path)
+    if earlier.path != replaced:
+        _delete(earlier.path)
+    return Kept(earlier.calibration, path, in_use=True), replaced
+
+
+def remove(wanted: str) -> tuple[Kept, Path | None]:
+    """Take a calibration out of use, which keeps it as an earlier one; an earlier one, which only its id names, is deleted.
+
+    Return it and where it is kept, None where it was deleted.
+    """
+    try:
+        one = named(wanted, in_use=True)
+    except CalibrationError:
+        one = named(wanted)
+        if not one.calibration.id.startswith(wanted.lower()):
+            raise
+    try:
+        aside = _set_aside(one.path) if one.in_use else None
+    except OSError as error:
+        msg = f"the calibration {str(one.path)!r} cannot be kept as an earlier one: {error.strerror}"
+        raise CalibrationError(msg) from error
+    _delete(one.path)
+    return one, aside
+
+
+def _delete(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        msg = f"the calibration {str(path)!r} cannot be removed: {error.strerror}"
         raise CalibrationError(msg) from error
 
 
@@ -72,13 +211,13 @@ def read(path: Path) -> Calibration:
     return stored.calibration
 
 
-def find(named: str) -> Calibration:
+def find(wanted: str) -> Calibration:
     """Return the calibration in a file of that name, else the one of an instrument of that name."""
-    path = Path(named)
+    path = Path(wanted)
     if path.is_file():
         return read(path)
-    kept = path_of(named)
-    if not kept.is_file():
-        msg = f"{named!r} is neither a calibration's file nor an instrument that was calibrated (looked for {str(kept)!r})"
+    at = path_of(wanted)
+    if not at.is_file():
+        msg = f"{wanted!r} is neither a calibration's file nor an instrument that was calibrated (looked for {str(at)!r})"
         raise CalibrationError(msg)
-    return read(kept)
+    return read(at)

@@ -1,9 +1,10 @@
-"""``raman-edge calibrate FILE --standard NAME``: the wavenumber axis of one instrument, by a standard of known lines."""
+"""``raman-edge calibrate FILE --standard NAME``: the wavenumber axis of one instrument, by a standard of known lines; what is kept."""
 
 from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from typing import TYPE_CHECKING
 from raman_edge.cli import instruments, plans
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
-from raman_edge.errors import SpectrumError
+from raman_edge.errors import CalibrationError, SpectrumError
 
 if TYPE_CHECKING:
+    from raman_edge.calibration.calibration import Calibration
     from raman_edge.calibration.making import Measured
     from raman_edge.calibration.standards import Standard
 
@@ -22,6 +24,8 @@ HOURS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
 LONGEST_DAYS = 3650.0
 AVERAGES = 10
 """Exposures of a standard that is measured now."""
+MOST_MOVED = 30.0
+"""cm⁻¹: an instrument that drifts further between two calibrations has been changed, or one of them is wrong."""
 STILL_GOOD = 2.0
 """Mean deviation, cm⁻¹, beyond which ``--check`` ends with 1: tables of standards agree within one."""
 
@@ -30,13 +34,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Find a standard's lines in a file of it, fit the instrument's axis to them in wavelength, show how well, and keep the calibration "
-        "by the instrument's serial number. The file may have an axis of pixels. By a Raman standard alone the laser stays as given, "
-        "and the fit takes up its error; by a lamp the axis is told without the laser, and --laser-file tells the laser. "
-        "Wavelengths are those in vacuum."
+        "by the instrument's serial number, vendor and model. A fit that may be wrong is refused with the reason, and nothing is kept: the "
+        "standard's strong lines have to be there, the spectrum's strong lines have to be the standard's, more of them have to agree than "
+        "chance gives, and no other standard may fit better. The file may have an axis of pixels. By a Raman standard alone the laser "
+        "stays as given, and the fit takes up its error; by a lamp the axis does not depend on the laser, and --laser-file measures the "
+        "laser. Wavelengths are those in vacuum. A calibration that is replaced or removed is kept: --list shows it, --restore brings it "
+        "back."
     )
     parser.add_argument("file", metavar="FILE", nargs="?", help="a spectrum of the standard, or several, or - for standard input")
     parser.add_argument("--port", metavar="PORT", help="measure it now, with the instrument on this port, instead of reading a file")
-    parser.add_argument("--standard", required=True, metavar="NAME", help="what it is of: polystyrene, paracetamol, silicon, neon …")
+    parser.add_argument(
+        "--standard",
+        metavar="NAME|FILE",
+        help="what it is of: polystyrene, paracetamol, silicon, neon, argon, mercury-argon …, or a text file of lines in nm or cm-1",
+    )
     parser.add_argument(
         "--instrument",
         metavar="SERIAL",
@@ -52,6 +63,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         const="",
         metavar="CALIBRATION",
         help="write nothing: how far off the standard is today, by the one in use or this",
+    )
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--list", nargs="?", const="", metavar="SERIAL", help="show what is kept, of all instruments or of this one")
+    instead.add_argument(
+        "--restore", metavar="SERIAL|ID", help="use an instrument's last replaced calibration again, or the one with this id"
+    )
+    instead.add_argument(
+        "--remove",
+        metavar="SERIAL|ID",
+        help="use an instrument's calibration no longer (--restore brings it back); an earlier one is deleted by its id",
     )
     shared.add_laser(parser)
     shared.add_json(parser)
@@ -72,7 +93,15 @@ def days(text: str) -> float:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Calibrate, or check a calibration: 65 where the standard's lines are not found, 1 where a checked axis is off."""
+    """Calibrate, check, or list, restore and remove what is kept: 65 where a fit may be wrong, 1 where a checked axis is off."""
+    if any(asked is not None for asked in (options.list, options.restore, options.remove)):
+        if options.file is not None or options.port is not None or options.standard is not None:
+            options.usage_error("--list, --restore and --remove stand without FILE, --port and --standard")
+        from raman_edge.cli import calibrations_kept  # noqa: PLC0415 - numpy
+
+        return calibrations_kept.run(options)
+    if options.standard is None:
+        options.usage_error("--standard says what the spectrum is of, such as --standard polystyrene")
     if (options.laser_file is None) != (options.laser_standard is None):
         options.usage_error("--laser-file and --laser-standard stand together")
     if (options.file is None) == (options.port is None):
@@ -97,27 +126,70 @@ def _make(options: argparse.Namespace, first: Measured) -> int:
     instrument = _instrument(options, first)
     made = first.spectrum.taken_at or datetime.now(UTC)
     calibration = making.make(first, instrument=instrument, laser_nm=options.laser, made=made, days=options.expires, laser=second)
-    path = options.out or store.path_of(instrument)
-    store.write(calibration, path)
+    path = options.out or store.place_for(instrument, calibration.model)
+    moved = _moved(calibration, path)
+    kept = store.write(calibration, path)
     if options.json or not is_terminal():
-        write(calibration_shown.encoded(calibration, str(path)))
+        write(calibration_shown.encoded(calibration, str(path), kept, moved))
     else:
-        for line in calibration_shown.words(calibration, first.spectrum, str(path)):
+        for line in calibration_shown.words(calibration, first, str(path)):
             write_text(line)
-    for line in calibration_shown.warnings(calibration, datetime.now(UTC)):
+    if kept is not None:
+        say(_kept(calibration, kept, moved, own_path=options.out is not None))
+    for line in calibration_shown.warnings(calibration, first, datetime.now(UTC)):
         say(line)
     return 0
+
+
+def _kept(calibration: Calibration, kept: Path, moved: float | None, *, own_path: bool) -> str:
+    """Return what became of the calibration that was replaced."""
+    from raman_edge.calibration import store  # noqa: PLC0415 - numpy
+
+    try:
+        before = f"the calibration of {store.read(kept).made:%Y-%m-%d %H:%M} UTC is kept"
+    except CalibrationError:
+        before = "the file that was there, no calibration of this version, is kept"
+    back = f"as {str(kept)!r}" if own_path else f"`raman-edge calibrate --restore {shlex.quote(calibration.instrument)}` brings it back"
+    by = "" if moved is None else f"; the axis moves by {moved:.1f} cm⁻¹ at most"
+    return f"{before}, {back}{by}"
+
+
+def _moved(calibration: Calibration, path: Path) -> float | None:
+    """Return how far the axis moves against the calibration that is replaced, cm⁻¹; None where there is none, or one of another axis.
+
+    Raises :class:`SpectrumError` where it moves so far that one of the two has to be wrong.
+    """
+    from raman_edge.calibration import store  # noqa: PLC0415 - numpy
+
+    try:
+        before = store.read(path) if path.is_file() else None
+    except CalibrationError:
+        return None
+    if before is None or before.instrument != calibration.instrument:
+        return None
+    moved = calibration.moved(before)
+    if moved is not None and moved > MOST_MOVED:
+        msg = (
+            f"the axis would move by {moved:.0f} cm⁻¹ against the calibration of {before.made:%Y-%m-%d %H:%M} UTC by "
+            f"{' and '.join(before.standards)} with a laser of {before.laser_nm:g} nm; expected at most {MOST_MOVED:g}: check standard and "
+            "laser; "
+            f"if the instrument was changed, run `raman-edge calibrate --remove {shlex.quote(before.instrument)}` and calibrate again"
+        )
+        raise SpectrumError(msg)
+    return moved
 
 
 def _check(options: argparse.Namespace, first: Measured) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
+    from raman_edge.calibration.calibration import model_of  # noqa: PLC0415
     from raman_edge.cli import calibration_shown  # noqa: PLC0415
 
     instrument = _instrument(options, first)
-    calibration = store.find(options.check or instrument)
-    calibration.require_instrument(instrument)
+    model = model_of(first.spectrum)
+    calibration = store.find(options.check) if options.check else store.of_device(instrument, model) or store.find(instrument)
+    calibration.require_instrument(instrument, model)
     today = making.deviation(calibration, first, datetime.now(UTC))
     good = abs(today.mean) <= STILL_GOOD
     if options.json or not is_terminal():
@@ -134,7 +206,7 @@ def _instrument(options: argparse.Namespace, first: Measured) -> str:
 
     told: str | None = options.instrument or serial_of(first.spectrum)
     if told is None:
-        options.usage_error("it tells no serial number: give --instrument, a name of your own will do")
+        options.usage_error("the spectrum has no serial number: give --instrument SERIAL, or a name of your own")
     return str(told)
 
 

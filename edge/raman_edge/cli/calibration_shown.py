@@ -12,9 +12,10 @@ from raman_edge.ui.look import ASCII, UNICODE
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.calibration.making import Deviation
+    from raman_edge.calibration.making import Deviation, Measured
     from raman_edge.spectrum import Spectrum
 
 WIDTH, HEIGHT = 72, 6
@@ -25,10 +26,19 @@ POOR = 2.0
 """cm⁻¹; lines of a standard stand nearer than this on a sound instrument."""
 
 
-def encoded(calibration: Calibration, path: str) -> bytes:
-    """Return the calibration as one line of JSON."""
-    kept = {"event": "calibrated", "id": calibration.id, "path": path.encode("utf-8", "backslashreplace").decode()}
-    return msgspec.json.encode(kept | msgspec.to_builtins(calibration))
+def encoded(calibration: Calibration, path: str, replaced: Path | None = None, moved: float | None = None) -> bytes:
+    """Return the calibration as one line of JSON.
+
+    ``replaced`` is where the one before it is kept, ``moved`` how far apart they are, cm⁻¹.
+    """
+    kept = {"event": "calibrated", "id": calibration.id, "path": _text(path)}
+    before = {"replaced": None if replaced is None else _text(str(replaced)), "moved": None if moved is None else round(moved, 2)}
+    return msgspec.json.encode(kept | before | msgspec.to_builtins(calibration))
+
+
+def _text(path: str) -> str:
+    """Return a path as JSON can carry it."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def checked(calibration: Calibration, today: Deviation, *, good: bool) -> bytes:
@@ -38,7 +48,7 @@ def checked(calibration: Calibration, today: Deviation, *, good: bool) -> bytes:
     return msgspec.json.encode(about | {"mean": round(today.mean, 3), "rms": round(today.rms, 3), "lines": lines})
 
 
-def words(calibration: Calibration, spectrum: Spectrum, path: str) -> list[str]:
+def words(calibration: Calibration, first: Measured, path: str) -> list[str]:
     """Return what was fitted, the lines with their residuals, the spectrum on its new axis."""
     pixels = calibration.unit == "pixel"
     kind = ORDERS[calibration.order]
@@ -49,12 +59,12 @@ def words(calibration: Calibration, spectrum: Spectrum, path: str) -> list[str]:
     return [
         f"{calibration.instrument}: {len(calibration.lines)} lines of {' and '.join(calibration.standards)}, {what}",
         f"residuals {rms}{without}, {calibration.worst:.2f} at most",
-        _laser(calibration),
+        _laser(calibration, lamp=first.standard.lamp),
         f"holds from {low:.0f} to {high:.0f} cm⁻¹, extrapolated beyond; until {calibration.expires:%Y-%m-%d %H:%M} UTC",
         "",
         *table([(line.at, line.residual) for line in calibration.lines], [line.standard for line in calibration.lines]),
         "",
-        *_plot(calibration, spectrum),
+        *_plot(calibration, first.spectrum),
         f"kept as {path} ({calibration.id[:12]})",
     ]
 
@@ -70,9 +80,14 @@ def deviation(calibration: Calibration, today: Deviation, *, good: bool) -> list
     ]
 
 
-def warnings(calibration: Calibration, now: datetime) -> list[str]:
-    """Return what the user should know before trusting it."""
+def warnings(calibration: Calibration, first: Measured, now: datetime) -> list[str]:
+    """Return what the user should know before trusting it; ``first`` is what it was made from."""
     said = []
+    if first.standard.lamp and not calibration.laser_fitted:
+        said.append(
+            f"a lamp cannot check the laser: where it is not {calibration.laser_nm:g} nm, all Raman shifts are off by as much; "
+            "--laser-file with a Raman standard measures it"
+        )
     if calibration.rms is not None and calibration.rms > POOR:
         said.append(f"the lines scatter by {calibration.rms:.1f} cm⁻¹ about the fit; on a sound instrument it is less than {POOR:g}")
     if calibration.rms is None:
@@ -93,11 +108,10 @@ def table(lines: list[tuple[float, float]], names: list[str]) -> list[str]:
     return rows
 
 
-def _laser(calibration: Calibration) -> str:
+def _laser(calibration: Calibration, *, lamp: bool) -> str:
     if calibration.laser_fitted:
         return f"laser {calibration.laser_nm:.3f} nm in vacuum, fitted"
-    lamp = calibration.standards == ("neon",)
-    error = "its error is one of all Raman shifts (--laser-file tells it)" if lamp else "an error of it is in the fitted axis"
+    error = "its error is one of all Raman shifts (--laser-file measures it)" if lamp else "an error of it is in the fitted axis"
     return f"laser {calibration.laser_nm:.10g} nm in vacuum, as given: {error}"
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.instruments import AUTO
+from raman_edge.cli.output import say
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _exposing(options: argparse.Namespace) -> Plan:
 
 
 def calibration_of(options: argparse.Namespace, instrument: Instrument | None, now: datetime | None = None) -> Calibration | None:
-    """Return the calibration that is named, else that of the instrument's serial number; None where there is neither.
+    """Return the calibration that is named, else that of the instrument's serial number and model; None where there is neither.
 
     One that is too old at ``now`` (None is not to ask), or of another instrument, is refused: :class:`raman_edge.errors.CalibrationError`.
     """
@@ -159,14 +160,20 @@ def calibration_of(options: argparse.Namespace, instrument: Instrument | None, n
     from raman_edge.calibration import store  # noqa: PLC0415 - msgspec
 
     serial = None if instrument is None else instrument.serial_number
+    model = None if instrument is None else instrument.model
+    found: Calibration | None = None
     if options.calibration is not None:
         found = store.find(options.calibration)
-    elif serial is not None and (path := store.path_of(serial)).is_file():
-        found = store.read(path)
-    else:
+    elif serial is not None:
+        found = store.of_device(serial, model)
+        if found is None and (path := store.path_of(serial)).is_file():
+            say(f"the calibration {str(path)!r} is of {store.read(path).model!r} with the same serial number and is not used for {model!r}")
+    if found is None:
         return None
     if serial is not None:
-        found.require_instrument(serial)
+        found.require_instrument(serial, model)
+        if found.model is None:
+            say(f"the calibration of {found.instrument!r} names no vendor and model: calibrate again to bind it to {model!r}")
     if now is not None:
         found.require_fresh(now)
     return found

@@ -160,7 +160,9 @@ class OwnLibrary:
     def _insert(self, name: str, spectrum: Spectrum, made: Reference, said: tuple[str, str, str, str], model: str) -> bool:
         origin, axis = spectrum.origin, spectrum.axis
         shift, counts = axis.shift.astype("<f8").tobytes(), spectrum.counts.astype("<f8").tobytes()
-        sha256 = origin.sha256 or hashlib.sha256(shift + counts).hexdigest()
+        measured = hashlib.sha256(shift + counts).hexdigest()
+        # The same file on a calibrated axis is another reference: its bytes alone do not name it.
+        sha256 = origin.sha256 if origin.sha256 and spectrum.calibrated is None else measured
         path = storable(os.path.abspath(origin.path) if origin.kind == "file" else origin.path)  # noqa: PTH100 - Path would swallow a name such as "a/."
         row = (name, origin.kind, path, sha256, origin.index, *said, shift, counts)
         new = self._connection.execute(INSERT, row).fetchall()

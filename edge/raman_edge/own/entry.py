@@ -21,7 +21,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     path: str
     """Absolute where it is a file; data, to be escaped before it is shown."""
     sha256: str
-    """Digest of the bytes it was read from, lower-case hex."""
+    """Digest of the bytes it was read from, lower-case hex; of axis and counts where a calibration made the axis."""
     index: int
     """Which spectrum of the file, from 0."""
     learned: str

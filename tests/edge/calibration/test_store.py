@@ -172,3 +172,110 @@ def test_stream_goes_on_after_a_spectrum_of_another_instrument() -> None:
     assert "512 pixels" in first.why
     assert second is before
     assert isinstance(third, Spectrum)
+
+
+# What was there before
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where calibrations are kept."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+def test_a_replaced_calibration_is_kept_and_restored(kept: Path) -> None:
+    """Each one that is replaced stays, with its date; restoring swaps it with the one in use, and none is lost."""
+    path = store.path_of("SN 42")
+    first, second, third = (calibration(made=MADE + timedelta(days=day), rms=0.1 + day) for day in range(3))
+    assert store.write(first, path) is None
+    for one, before in ((second, first), (third, second)):
+        aside = store.write(one, path)
+        assert aside is not None
+        assert aside.parent == kept / store.EARLIER
+        assert f"{before.made:%Y%m%dT%H%M%SZ}" in aside.name
+        assert store.read(aside) == before
+    assert [(one.calibration, one.in_use) for one in store.kept("SN 42")] == [(third, True), (second, False), (first, False)]
+    one, aside = store.restore("SN 42")
+    assert (one.calibration, store.find("SN 42")) == (second, second)
+    assert aside is not None
+    assert store.read(aside) == third
+    assert {each.calibration.id for each in store.kept()} == {each.id for each in (first, second, third)}
+    store.restore(first.id[:8])
+    assert store.find("SN 42") == first
+    assert len(list(store.kept())) == 3
+
+
+def test_a_removed_calibration_is_out_of_use_and_comes_back(kept: Path) -> None:
+    """Removing takes it out of use; only an earlier one, by its id, is deleted."""
+    one = calibration()
+    store.write(one, store.path_of("SN 42"))
+    removed, aside = store.remove("SN 42")
+    assert (removed.calibration, aside is not None) == (one, True)
+    with pytest.raises(CalibrationError, match="neither"):
+        store.find("SN 42")
+    with pytest.raises(CalibrationError, match="--list"):
+        store.remove("SN 42")
+    store.restore("SN 42")
+    assert store.find("SN 42") == one
+    store.remove("SN 42")
+    _, aside = store.remove(one.id[:6])
+    assert aside is None
+    assert list(store.kept()) == []
+    with pytest.raises(CalibrationError, match="no earlier calibration"):
+        store.restore("SN 42")
+    assert kept.is_dir()
+
+
+def test_a_damaged_file_is_kept_when_it_is_replaced(kept: Path) -> None:
+    """What is no calibration is not listed, but not lost either."""
+    path = store.path_of("SN-1")
+    path.parent.mkdir(parents=True)
+    path.write_text("by hand")
+    aside = store.write(calibration(instrument="SN-1"), path)
+    assert aside is not None
+    assert aside.read_text() == "by hand"
+    assert [one.path for one in store.kept()] == [path]
+    assert kept in aside.parents
+
+
+def test_two_models_with_one_serial_number_have_a_calibration_each(kept: Path) -> None:
+    """A serial number alone names no instrument: each model finds its own, and neither replaces the other."""
+    sts, jeti = (calibration(instrument="1234", serial="1234", model=model) for model in ("Ocean Optics STS", "JETI specbos 1211"))
+    store.write(sts, store.place_for("1234", sts.model))
+    assert store.of_device("1234", jeti.model) is None
+    assert store.write(jeti, store.place_for("1234", jeti.model)) is None
+    assert (store.of_device("1234", sts.model), store.of_device("1234", jeti.model)) == (sts, jeti)
+    assert store.place_for("1234", sts.model) != store.place_for("1234", jeti.model)
+    with pytest.raises(CalibrationError, match="names 2 calibrations"):
+        store.remove("1234")
+    store.remove(jeti.id)
+    assert (store.of_device("1234", sts.model), store.of_device("1234", jeti.model)) == (sts, None)
+    assert kept.is_dir()
+
+
+def test_another_model_is_refused() -> None:
+    """A device or a file of another vendor or model with the same serial number is not calibrated; a part of the name is the same."""
+    mine = calibration(model="Ocean Optics STS")
+    mine.require_instrument("42", "Ocean Optics STS")
+    mine.require_instrument("42", "STS")
+    mine.require_instrument("42", None)
+    with pytest.raises(CalibrationError, match=r"'Ocean Optics STS' with serial number '42', this is 'JETI specbos'"):
+        mine.require_instrument("42", "JETI specbos")
+    spectrum = pixels(serial="42")
+    mine.apply(spectrum, NOW)
+    with pytest.raises(SpectrumError, match="of a 'JETI specbos'"):
+        mine.apply(replace(spectrum, meta={**spectrum.meta, "model": "JETI specbos"}), NOW)
+
+
+def test_a_calibration_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    """A file without vendor and model, with the digest it had, is read; it holds for any model with its serial number."""
+    path = tmp_path / "old.json"
+    old = calibration()
+    store.write(old, path)
+    text = path.read_text()
+    assert '"model": null' in text
+    path.write_text("\n".join(line for line in text.splitlines() if '"model"' not in line))
+    assert store.read(path) == old
+    assert old.id == "9a31f51f69dcebdc198e5e1c1a662292"  # by the version before vendor and model
+    store.read(path).require_instrument("42", "JETI specbos")

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Teach a new material from one spectrum, or give a known one another reference. The spectra are kept as they were measured, "
-        "in your own library; commands that identify read it when they start: a running `watch` knows the material from its next start on."
+        "in your own library (with --calibration on the calibrated axis); commands that identify read it when they start: a running "
+        "`watch` knows the material from its next start on."
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="what the material is called")
     parser.add_argument("files", nargs="*", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_own(parser, can_do_without=False)
     shared.add_model(parser)
     shared.add_laser(parser)
+    shared.add_calibration(parser)
     shared.add_json(parser)
     parser.set_defaults(usage_error=parser.error)
 
@@ -54,8 +56,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _learn(options: argparse.Namespace) -> int:
+    calibration = shared.opened_calibration(options)
     model, base = shared.opened_base(options)
-    from raman_edge.own import OwnLibrary  # noqa: PLC0415 - numpy, after its threads were limited
+    from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - numpy, after its threads were limited
+    from raman_edge.own import OwnLibrary  # noqa: PLC0415
     from raman_edge.own.entry import checked_name  # noqa: PLC0415
     from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
     from raman_edge.teach import teach  # noqa: PLC0415
@@ -66,18 +70,26 @@ def _learn(options: argparse.Namespace) -> int:
         options.usage_error(str(error))
     with OwnLibrary.open(options.own or shared.default_own_path(), create=True) as own:
         library = shared.with_own(base, own, model)
-        given = GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser)
-        learned, faults = teach(name, given, model, library, own, note=options.note, force=options.force)
-    _tell(options, name, learned, faults, model, library)
+        standard_input = sys.stdin.buffer if sys.stdin else None
+        given = GivenFiles(options.files, standard_input, options.laser, pixels=calibration is not None)
+        spectra = given if calibration is None else applied(given, calibration)
+        learned, faults = teach(name, spectra, model, library, own, note=options.note, force=options.force)
+    _tell(options, name, learned, faults, model, library, None if calibration is None else calibration.id)
     if not learned:
         return NOTHING_DONE
     return SOME_FAILED if faults or not all(one.is_named(name) for one in learned) else 0
 
 
 def _tell(
-    options: argparse.Namespace, name: str, learned: Iterable[Taught], faults: Iterable[Fault], model: Model, library: Library
+    options: argparse.Namespace,
+    name: str,
+    learned: Iterable[Taught],
+    faults: Iterable[Fault],
+    model: Model,
+    library: Library,
+    calibration: str | None,
 ) -> None:
-    """Print what was learned and what was not; ``library`` is the one before."""
+    """Print what was learned and what was not; ``library`` is the one before, ``calibration`` the id of the axis."""
     from raman_edge import record  # noqa: PLC0415 - numpy
     from raman_edge.cli.learn import taught as shown  # noqa: PLC0415
 
@@ -92,7 +104,7 @@ def _tell(
         if _for_a_person(options):
             say(f"{fault.origin.path}: {fault.why}")
         else:
-            write(record.encode(record.of(fault, record.means(model, library, options.laser))))
+            write(record.encode(record.of(fault, record.means(model, library, options.laser, calibration))))
 
 
 def _list(options: argparse.Namespace) -> int:
