@@ -11,17 +11,20 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(character if character.isprintable() else _escape(character) for character in text)
 
 
-def printable_json(line: bytes) -> bytes:
+def printable_json(line: bytes, encoding: str = "utf-8") -> bytes:
     r"""Return a line of JSON, UTF-8, with every character that does not print as JSON's own escape, such as ``\u009b``.
 
-    It is the same JSON value: outside of its texts JSON has no such characters but blanks and line ends, which stay.
+    It is the same JSON value: outside of its texts JSON has no such characters but blanks and line ends, which stay. A terminal
+    of another ``encoding`` would take bytes of UTF-8 for control characters: it gets ASCII.
     """
     text = line.decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return line
-    return "".join(
-        character if character.isprintable() or character in "\n\r\t" else _json_escape(character) for character in text
-    ).encode()
+    ascii_only = encoding.lower().replace("-", "") != "utf8"
+    return "".join(_shown(character, ascii_only=ascii_only) for character in text).encode()
+
+
+def _shown(character: str, *, ascii_only: bool) -> str:
+    harmless = character in "\n\r\t" or (character.isprintable() and not (ascii_only and not character.isascii()))
+    return character if harmless else _json_escape(character)
 
 
 def _escape(character: str) -> str:

@@ -32,6 +32,7 @@ SECRET = re.compile(r"pass|pwd|\bpw\b|secret|token|credential", re.IGNORECASE)
 SECRET_OPTION = re.compile(rf"[?&;](?!password_file=)[^=&;#]*(?:{SECRET.pattern})[^=&;#]*=", re.IGNORECASE)
 SETTING = re.compile(rf"[\"']?[\w.-]*(?:{SECRET.pattern})[\w.-]*[\"']?\s*[=:]", re.IGNORECASE)
 """A key that is set to a password, in a line of a file."""
+WORD = re.compile(r"\S+")
 FILES = ("jsonl:", "csv:")
 QUOTES = "'\"`"
 
@@ -69,6 +70,11 @@ def masked_text(text: str) -> str:
     Where an address ends in a text cannot be known, as a password may hold quotes and blanks. Rather more is hidden.
     """
     return "\n".join(_masked_line(line) for line in text.split("\n"))
+
+
+def masked_arguments(text: str) -> str:
+    """Return what is said of a command's arguments without the passwords in them, also of an address that lacks its beginning."""
+    return WORD.sub(lambda word: _masked_user(word[0]), masked_text(text))
 
 
 def masked_setting(line: str) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 STEPS_AT_ONCE = 20_000
 """Steps of sqlite's virtual machine between two looks at the budget."""
@@ -123,6 +124,16 @@ def require_schema(connection: sqlite3.Connection, expected: frozenset[Item]) ->
     if changed := sorted(found - expected):
         raise ForeignSchema(f"its {_named(changed[0])} is not the one that raman-edge makes")
     raise ForeignSchema(f"it lacks the {_named(min(expected - found))}")
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Let all that the block reads be of one moment, whatever other processes write meanwhile."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

@@ -209,6 +209,13 @@ def test_commands_and_environment(shape: str, bare: Path, capfd: pytest.CaptureF
         monkeypatch.delenv("RAMAN_EDGE_TO")
 
 
+def test_an_address_without_its_beginning(capfd: pytest.CaptureFixture[str]) -> None:
+    """An argument that nobody knows is hidden too where it only looks like user, password and host."""
+    for inside in ("", "/", "#"):
+        code, text = printed(capfd, "deliver", "--too", address("no scheme", inside))
+        assert (code, leaks(text)) == (2, False), text
+
+
 def test_an_internal_error(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, bare: Path) -> None:
     """A defect is told with its traceback, without the password in it."""
 

@@ -23,7 +23,7 @@ EXITS: dict[int, str] = {
     0: "all is well",
     1: "some inputs failed, or something is not as it was",
     2: "the command line is not understood",
-    65: "bad data: a file that holds no spectrum, no such record, a proof that fails",
+    65: "bad data: a file that holds no spectrum, no such record, a damaged journal, a proof that fails",
     69: "an instrument or a folder is not there",
     70: "a defect of raman-edge; please report what it says",
     73: "a journal or an output cannot be written",
@@ -198,13 +198,14 @@ JOURNAL = {
             ("raman-edge journal list --decision unknown --since 7d", "what could not be named this week"),
             ("raman-edge journal list --json --limit 5", "the newest five for a script"),
         ),
+        exits={65: "a row is damaged, or another program changed the journal"},
     ),
     "raman-edge journal show": Page(
         (
             ("raman-edge journal show 7b9065b6", "reasons, peaks, quality, model and spectrum"),
             ("raman-edge journal show 7b9065b6 --json", "the same with the spectrum's numbers"),
         ),
-        exits={65: "no such record"},
+        exits={65: "no such record, or its row is damaged"},
     ),
     "raman-edge journal export": Page(
         (
@@ -212,7 +213,7 @@ JOURNAL = {
             ("raman-edge journal export --format jsonl --since 2026-11-01 --label quartz", "some of them as they went out"),
             ("raman-edge journal export --spectrum 7b9065b6 --out again.csv", "one spectrum, which `identify` reads"),
         ),
-        exits={65: "no such record, or its spectrum is not kept", 73: "the file cannot be written"},
+        exits={65: "no such record, its spectrum is not kept, or a row is damaged", 73: "the file cannot be written"},
     ),
     "raman-edge journal verify": Page(
         (
@@ -226,7 +227,7 @@ JOURNAL = {
             ("raman-edge journal replay --last 100", "do the model and library of today say the same?"),
             ("raman-edge journal replay 7b9065b6 --model new.onnx", "one record, by another model"),
         ),
-        exits={1: "an answer differs", 65: "there was no spectrum to answer"},
+        exits={1: "an answer differs", 65: "there was no spectrum to answer, or a row is damaged"},
     ),
     "raman-edge journal prune": Page(
         (
@@ -241,7 +242,7 @@ JOURNAL = {
         ),
         "Hand records of the journal on to files, a broker or a pipe. Each output has its own place in the journal: what it missed, it "
         "gets; what it has, it does not get again.",
-        {73: "with --once: an output could not take everything", **STOPS},
+        {65: "a row is damaged; the others are delivered", 73: "with --once: an output could not take everything", **STOPS},
     ),
 }
 MODEL = {

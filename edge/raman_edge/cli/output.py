@@ -40,7 +40,7 @@ def write(line: bytes) -> None:
 
     Raises :class:`OutputError` where it cannot be written.
     """
-    _put(printable_json(line) if is_terminal() else line)
+    _put(printable_json(line, getattr(sys.stdout, "encoding", None) or "utf-8") if is_terminal() else line)
 
 
 def _put(line: bytes) -> None:

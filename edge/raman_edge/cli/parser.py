@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, NoReturn
 
 from raman_edge.escaping import printable
-from raman_edge.masking import masked_text
+from raman_edge.masking import masked_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and exit with 2: what was typed may hold escape codes, and passwords."""
-        super().error(printable(masked_text(message)))
+        super().error(printable(masked_arguments(message)))
 
     def format_help(self) -> str:
         """Return help with its examples and exit codes, as wide as the terminal."""

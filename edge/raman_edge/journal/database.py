@@ -32,8 +32,8 @@ class Database:
         self._create = create
         self._connection: sqlite3.Connection | None = None
         self._place: Place | None = None
-        self._tables = 0
-        """What sqlite calls the state of the tables that was checked."""
+        self._tables: int | None = None
+        """What sqlite calls the state of the tables that was checked; None is not yet."""
         self._budget = sqlite_file.Budget()
         self._logs: dict[Path, Place | None] = {}
         self._pending: list[tuple[str, tuple[object, ...]]] = []
@@ -87,7 +87,7 @@ class Database:
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = self._connect()
-            self._tables = sqlite_file.schema_version(self._connection)
+            self._tables = None
             self._place = _place(self.path)
             self._logs = {log: _place(log) for log in (_beside(self.path, "-wal"), _beside(self.path, "-shm"))}
         return self._connection

@@ -32,8 +32,9 @@ SCHEMA = len(MIGRATIONS)
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Set the connection up, refuse what is not ours, migrate what is older."""
-    version = check(connection, path)
-    check_tables(connection, path, version)
+    with sqlite_file.snapshot(connection):  # another process may just be making the same journal
+        version = check(connection, path)
+        check_tables(connection, path, version)
     if version == 0:
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     _write_ahead(connection)
@@ -88,11 +89,13 @@ def _expected(migrations: tuple[Callable[[sqlite3.Connection], None], ...]) -> f
 
 def check_current(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse what cannot be read as it is."""
-    version = check(connection, path)
+    with sqlite_file.snapshot(connection):
+        version = check(connection, path)
+        if version == SCHEMA:
+            check_tables(connection, path)
     if version < SCHEMA:
         msg = f"journal {str(path)!r} has schema {version}; to be read it is brought to schema {SCHEMA}, and it cannot be written: copy it"
         raise JournalError(msg)
-    check_tables(connection, path)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

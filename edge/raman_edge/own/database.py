@@ -87,7 +87,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Set the connection up, refuse what is not ours, fill what is empty."""
-    version = _checked(connection, path)
+    with sqlite_file.snapshot(connection):  # another process may just be making the same library
+        version = _checked(connection, path)
     # EXTRA also syncs the folder when the rollback journal goes: what was said to be learned survives a power cut.
     connection.execute("PRAGMA synchronous = EXTRA")
     connection.execute("PRAGMA foreign_keys = ON")
