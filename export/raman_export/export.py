@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from onnx import helper
 from raman_edge import __version__, card
+from raman_edge.errors import ConfigError
 from raman_edge.library import Library, path_beside
-from raman_edge.model import Model
+from raman_edge.model import MAX_MODEL_BYTES, Model
 from raman_train import checkpoint, runs
 from raman_train.data import datasets
 
@@ -36,6 +37,8 @@ CHECKED = 256
 """Spectra on which torch and onnxruntime are compared."""
 COMPARED = 1024
 """Spectra on which the plain graph and the smaller one are compared."""
+BYTES: dict[Precision, int] = {"fp32": 4, "fp16": 2, "int8": 1}
+"""Of a weight."""
 GRANTED: dict[Precision, dict[str, float]] = {
     "fp32": {},
     "fp16": {"logits_within": 0.1, "embedding_cosine": 0.9995},
@@ -74,6 +77,7 @@ def run(source: Path, out: Path, precision: Precision, data: Path | None, measur
     """Export ``source`` to ``out`` after ``steps`` with its library beside it, and return the report as JSON."""
     chosen = Variant(precision, compress.read(steps))
     made = checkpoint.load(source)
+    _refuse_oversized(made, chosen)
     material = runs.prepare(made.about.config)
     if not measured and material.split.test.size and not material.split.enrolled.size:
         measured = [source]
@@ -101,6 +105,20 @@ def run(source: Path, out: Path, precision: Precision, data: Path | None, measur
         compress=[str(step) for step in chosen.steps], smaller=smaller, measured=told.provenance.measured,
     )  # fmt: skip
     return msgspec.json.format(msgspec.json.encode(report)).decode()
+
+
+def _refuse_oversized(made: Checkpoint, chosen: Variant) -> None:
+    """Raise :class:`ConfigError` for a network that is larger than the edge opens, before minutes are spent on it."""
+    if any(isinstance(step, compress.Rank) for step in chosen.steps):
+        return
+    weights = sum(weight.numel() for weight in made.network.parameters())
+    size = weights * BYTES[chosen.precision]
+    if size > MAX_MODEL_BYTES:
+        msg = (
+            f"{weights:,} weights in {chosen.precision} are {size / 1e6:.0f} MB; the edge opens at most {MAX_MODEL_BYTES / 1e6:.0f}. "
+            "Export with --precision int8, or make the first dense layer smaller with --compress rank=128"
+        )
+        raise ConfigError(msg)
 
 
 def _graph(made: Checkpoint, features: NDArray[np.float32], chosen: Variant) -> tuple[onnx.ModelProto, Parity | None, Parity]:

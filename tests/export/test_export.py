@@ -105,6 +105,15 @@ def test_export_alone_takes_the_newest_run(
     assert not (tmp_path / "runs" / "old" / "model.onnx").exists()
 
 
+def test_a_network_that_the_edge_would_refuse_is_not_converted(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What export writes the edge opens; the size is told before any work, with the options that make it smaller."""
+    weights = sum(weight.numel() for weight in checkpoint.load(run).network.parameters())
+    monkeypatch.setattr(export, "MAX_MODEL_BYTES", 2 * weights)
+    with pytest.raises(ConfigError, match="--precision int8.*--compress rank=128"):
+        export.run(run, tmp_path / "large.onnx", "fp32", None, [])
+    assert not (tmp_path / "large.onnx").exists()
+
+
 def test_any_batch_gives_the_same_answers(exported: Path) -> None:
     """The batch axis is free, and a spectrum's answer does not depend on its neighbours."""
     model = Model.open(exported)
