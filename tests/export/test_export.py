@@ -109,7 +109,7 @@ def test_a_network_that_the_edge_would_refuse_is_not_converted(run: Path, tmp_pa
     """What export writes the edge opens; the size is told before any work, with the options that make it smaller."""
     weights = sum(weight.numel() for weight in checkpoint.load(run).network.parameters())
     monkeypatch.setattr(export, "MAX_MODEL_BYTES", 2 * weights)
-    with pytest.raises(ConfigError, match="--precision int8.*--compress rank=128"):
+    with pytest.raises(ConfigError, match=r"--precision int8.*--compress rank=128"):
         export.run(run, tmp_path / "large.onnx", "fp32", None, [])
     assert not (tmp_path / "large.onnx").exists()
 
