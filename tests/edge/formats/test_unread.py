@@ -29,6 +29,16 @@ FILES = {
     "AvaSoft 7": (struct.pack("<f", 70.0) + b"1\0\0B" * 9 + bytes(300), "an Avantes AvaSoft file", "from AvaSoft"),
     "AvaSoft 6": (struct.pack("<f", 60.0) + b"1\0\0B" * 9 + bytes(300), "an Avantes AvaSoft file", "from AvaSoft"),
     "FieldSpec": (b"as7" + bytes(481), "an ASD FieldSpec file", "from ViewSpec"),
+    "FieldSpec 1": (b"ASD" + bytes(481), "an ASD FieldSpec file", "from ViewSpec"),
+    "WITec of old": (b"WIT^\0\0" + bytes(99), "a WITec project of an old version", "from WITec Project"),
+    "MountainsMap": (b"DSCOMPRESSED\0\0\1\0" + bytes(99), "a Digital Surf file", "from MountainsMap"),
+    "Parquet": (b"PAR1\x15\4" + bytes(99), "a Parquet file", "CSV file"),
+    "SpectraSuite": (b"PK\3\4\x14\0\x08\0\x08\0" + bytes(20) + b"ps_291.xml\xdc", "an Ocean Optics SpectraSuite file", "from SpectraSuite"),
+    "JASCO": (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2552) + "DataInfo".encode("utf-16-le") + bytes(99),
+        "a JASCO file (.jws)",
+        "Spectra Manager",
+    ),
     "NetCDF": (b"CDF\x01" + bytes(99), "a NetCDF file", "CSV file"),
     "Origin": (b"CPYA 4.2673 552#\n\x9c\0\0\0", "an Origin project (.opj)", "from Origin"),
 }
