@@ -56,14 +56,14 @@ def test_a_file_is_named_with_the_export_that_works(name: str) -> None:
 
 @pytest.mark.parametrize("name", example_names())
 def test_no_file_that_is_read_has_one_of_the_marks(name: str) -> None:
-    """The examples of every format are nobody else's."""
+    """No example of a format that is read is refused."""
     assert unread_kind((Path(__file__).parents[2] / "data" / "formats" / name).read_bytes()) is None
 
 
 @pytest.mark.parametrize(
     "text", [b"as7 and more\r\n100 1\r\n", b"PEPERONI,1\n", b"AVS8 spectrum\n", b"CDF\n", b"IMAGE 1\n", b"LabSpec6 export\n", b""]
 )
-def test_text_that_begins_alike_is_nobodys(text: bytes) -> None:
+def test_text_that_begins_alike_is_not_refused(text: bytes) -> None:
     """A mark is more than letters that a name may begin with."""
     assert unread_kind(text) is None
 
