@@ -39,6 +39,8 @@ _SETTINGS = re.compile(
     re.DOTALL,
 )
 """Version, Unix time, temperature, five bytes, exposure (s), cycle times (s), accumulations."""
+_FURTHER = re.compile(rb"\n655[0-9]{2} 0 0 1 [0-9]{1,12} ")
+"""Where the settings of another measurement begin."""
 _SERIAL = re.compile(rb". (?:%b ){10}. . (?:%b ){12}%b %b %b ([0-9]{1,9}) " % ((_REAL.replace(b"(", b"(?:"),) * 5), re.DOTALL)
 """Behind the settings: a byte, ten numbers, two bytes, twelve numbers, speed and gain; the camera's serial number."""
 _DETECTOR = re.compile(rb"\n([^\n]{1,80})\n ?([0-9]{1,6}) ([0-9]{1,6}) ([0-9]{1,4})\n")
@@ -89,9 +91,9 @@ class _Track:
 def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every row of every track of every frame.
 
-    ``meta`` has ``detector``, ``serial number``, ``accumulations``, ``counts in`` (their name) and, of many, ``frame``,
-    ``track`` and ``row``. The file's laser is believed where its axis is a Raman shift: otherwise it
-    is a setting that nobody made.
+    ``meta`` has ``detector``, ``serial number`` (the camera's), ``accumulations``, ``counts in`` (their name), ``left_out`` and,
+    where there are several, ``frame``, ``track`` and ``row``. The file's laser is used only where its axis is a Raman shift:
+    otherwise the field holds a default.
     """
     file = Binary(document.data)
     if (signal := _SIGNAL.match(file.data)) is None or signal[1] == b"0":
@@ -113,6 +115,9 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     if role(names.counts) is Role.OTHER:
         meta[OTHER_METHOD] = f"{safe(names.counts)} over {safe(names.x)}"
     at, frames, tracks = _tracks(file, names.end, int(settings[1]))
+    end = at + 4 * frames * sum(track.columns * track.rows for track in tracks)
+    if further := len(_FURTHER.findall(file.data, end)):
+        meta["left_out"] = f"{further} further measurements (a background, a reference or what was shown live)"
     axes = [frames_said.get(frame + 1, coefficients) for frame in range(frames)]
     return stacked(_traces(file, at, axes, tracks, document, known, kind), origin, meta)
 

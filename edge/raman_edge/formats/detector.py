@@ -62,7 +62,7 @@ def _refuse_wavelengths(values: NDArray[np.float64], laser_nm: float | None) -> 
 
 
 def numbered(**counted: tuple[int, int]) -> dict[str, str]:
-    """Say which frame, track or row a spectrum is, as in "2 of 5"; nothing where there is one of a kind."""
+    """Name which frame, track or row a spectrum is, as in "2 of 5"; nothing where there is one of a kind."""
     return {name: f"{index + 1} of {total}" for name, (index, total) in counted.items() if total > 1}
 
 

@@ -98,9 +98,9 @@ class _Head:
 def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every spectrum of the file; interferograms and backgrounds beside them are left.
 
-    A spectrum that is no Raman spectrum by its own codes keeps its axis, and says so in the meta.
-    ``meta`` has ``title``, ``comment``, ``counts in``, ``scans`` and what the history tells as
-    ``key: value``.
+    A spectrum that is no Raman spectrum by its own codes keeps its axis and has ``other_method`` in the meta.
+    ``meta`` has ``title``, ``comment``, ``counts in``, ``scans`` and the ``key: value`` lines of
+    the history.
     """
     file = Binary(document.data)
     blocks = _directory(file)
@@ -161,7 +161,7 @@ def _head(file: Binary, block: _Block) -> _Head:
 def _traces(
     file: Binary, heads: Sequence[_Head], found: Mapping[int, Sequence[_Block]], wanted: Sequence[int], document: Document
 ) -> Iterator[Trace]:
-    """Give every spectrum its axis, and what its own texts tell."""
+    """Give every spectrum its axis and the facts from its texts."""
     left = _MOST_HISTORY
     for index in wanted:
         head, data = heads[index], found[_DATA][index]
@@ -172,8 +172,10 @@ def _traces(
         left -= len(history)
         own = pairs(history.splitlines()) | {"counts in": _Y.get(head.y, f"quantity {head.y}")}
         own |= {"scans": str(head.scans)} if head.scans else {}
-        told = replace(facts(own), saturation=None)
-        known = replace(told, laser_nm=told.laser_nm or _laser(history), taken_at=told.taken_at or _moment(file, found[_TITLE], index, own))
+        stated = replace(facts(own), saturation=None)
+        known = replace(
+            stated, laser_nm=stated.laser_nm or _laser(history), taken_at=stated.taken_at or _moment(file, found[_TITLE], index, own)
+        )
         known = known.or_laser(document.laser_nm)
         x = np.linspace(head.first, head.last, head.points)
         yield _shift(x, head, known, document) if head.raman else x, file.array("f4", data.at, head.points, "counts"), own, known
@@ -195,7 +197,7 @@ def _text(file: Binary, block: _Block) -> str:
 
 
 def _laser(history: str) -> float | None:
-    """Return the laser of the Raman module, nm; the interferometer has another one, of which OMNIC's history tells as well."""
+    """Return the laser of the Raman module, nm; the interferometer has another one, which the history names as well."""
     found = _LASER.search(history)
     value = float(found[1]) if found else math.nan
     nm = value if found and found[2] == "nm" else 1e7 / value if value else math.nan

@@ -51,7 +51,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every row of every region of every frame.
 
     ``meta`` has ``accumulations``, ``comment``, ``date`` (2.x: its time has no zone, so ``taken_at``
-    stays None), ``user``, ``detector``, ``serial number`` and ``spectrometer`` (3.0) and, of many, ``frame``, ``region``
+    stays None), ``user``, ``detector``, ``serial number`` and ``spectrometer`` (3.0) and, where there are several, ``frame``, ``region``
     and ``row``.
     """
     file = Binary(document.data)
@@ -66,9 +66,9 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
         return stacked(_old(file, document, _CODES[code]), origin, meta | _described(file))
     from raman_edge.formats.princeton_xml import footer  # noqa: PLC0415 - LightField's files only
 
-    told = footer(file)
-    known = Facts(laser_nm=told.laser_nm, exposure_s=told.exposure_s, taken_at=told.taken_at).or_laser(document.laser_nm)
-    return stacked(_new(file, document, _CODES[code], told.frames, told.stride, told.regions, known), origin, {**meta, **told.meta})
+    xml = footer(file)
+    known = Facts(laser_nm=xml.laser_nm, exposure_s=xml.exposure_s, taken_at=xml.taken_at).or_laser(document.laser_nm)
+    return stacked(_new(file, document, _CODES[code], xml.frames, xml.stride, xml.regions, known), origin, {**meta, **xml.meta})
 
 
 def _old(file: Binary, document: Document, kind: Number) -> Iterator[Trace]:

@@ -116,7 +116,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every spectrum of every graph that has a spectral axis; other data sets are counted in the meta.
 
     ``meta`` has ``title`` (the caption), ``x`` and ``y`` of a map, ``collected`` where a map is not
-    complete, ``left_out`` and what the information about the measurement tells.
+    complete, ``left_out`` and what the information about the measurement holds.
     """
     file = Binary(document.data)
     _, root = read_tag(file, _MARK, file.size)
@@ -128,11 +128,11 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
         msg = f"the project holds {len(data)} data sets ({kinds}) and no spectra; expected a graph with a spectral axis: save that"
         raise FormatError(msg)
     check_spectra(sum(graph.spectra for graph in graphs), sum(graph.spectra * graph.columns for graph in graphs))
-    told = _information(data)
+    information = _information(data)
     ready, faults = [], []
     for graph in graphs:
         try:
-            ready.append(_on_axis(graph, told, document))
+            ready.append(_on_axis(graph, information, document))
         except FormatError as error:
             faults.append(f"{safe(graph.data.caption)}: {error}")
     if not ready:
@@ -261,10 +261,10 @@ def _array(tags: dict[str, Tag], data: _Data, name: str) -> NDArray[np.float64]:
     return found
 
 
-def _on_axis(graph: _Graph, told: Mapping[str, dict[str, str]], document: Document) -> _Ready:
+def _on_axis(graph: _Graph, information: Mapping[str, dict[str, str]], document: Document) -> _Ready:
     """Return a graph with its Raman shift, and what is known of its spectra."""
     caption = graph.data.caption
-    about = next((texts for name, texts in told.items() if caption.lower().startswith(name)), {})
+    about = next((texts for name, texts in information.items() if caption.lower().startswith(name)), {})
     laser = graph.laser_nm or next((nm for key in _LASER if (nm := positive(about.get(key, ""))) is not None), None)
     known = Facts(laser_nm=laser, exposure_s=positive(about.get(_EXPOSURE, ""))).or_laser(document.laser_nm)
     shift, said = axis(_wavelengths(graph.transformation, graph.columns), Role.WAVELENGTH, known, document)
@@ -317,7 +317,7 @@ def _counts(graph: _Graph) -> tuple[Number, int]:
 
 
 def _places(graph: _Graph, others: Mapping[int, _Data]) -> Callable[[int, int], NDArray[np.float64]] | None:
-    """Return the function from a point of a map to its place, um (3,); None where it is no map or its places are not told."""
+    """Return the function from a point of a map to its place, um (3,); None where it is no map or has no places."""
     space = others.get(int(number(graph.tags, "SpaceTransformationID") or 0))
     if min(graph.wide, graph.high) < 2 or space is None or space.kind != "TDSpaceTransformation":  # noqa: PLR2004 - a line has one
         return None
@@ -334,7 +334,7 @@ def _places(graph: _Graph, others: Mapping[int, _Data]) -> Callable[[int, int], 
 
 
 def _information(data: Mapping[int, _Data]) -> dict[str, dict[str, str]]:
-    """Return what the texts called "… Information" tell, by the beginning of the captions they belong to."""
+    """Return the pairs in the texts called "… Information", by the beginning of the captions they belong to."""
     found: dict[str, dict[str, str]] = {}
     left = _MOST_INFORMATION
     for one in data.values():

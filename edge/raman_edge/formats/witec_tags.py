@@ -89,7 +89,7 @@ class Tag:
         return self.raw(self.at + 4, min(length, self.size - 4)).strip()
 
     def raw(self, at: int | None = None, size: int | None = None) -> str:
-        """Return bytes as text, from the beginning of the contents unless told otherwise."""
+        """Return bytes as text, from the beginning of the contents by default."""
         begin = self.at if at is None else at
         end = self.end if size is None else begin + size
         return self.file.data[begin : min(end, begin + _MOST_TEXT)].decode("cp1252", "replace")

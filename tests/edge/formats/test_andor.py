@@ -22,7 +22,7 @@ SHIFT = 1e7 / 785 - 1e7 / NM
 
 
 def message(data: bytes) -> str:
-    """Return the one line that is said of a file that cannot be read."""
+    """Return the error of a file that cannot be read."""
     said = answered(data)
     assert isinstance(said, str)
     return said
@@ -79,7 +79,7 @@ def test_a_frame_may_have_wavelengths_of_its_own() -> None:
 
 
 def test_a_wavelength_asks_for_the_laser() -> None:
-    """The number in a laser's place is a setting nobody made where the axis is a wavelength."""
+    """The laser field holds a default where the axis is a wavelength."""
     made = replace(EXAMPLE, axis="Wavelength", laser="422").made()
     assert "the axis is a wavelength (790.835 to 834.028 nm) and the laser's is not in the file: give it as --laser NM" in message(made)
     (found,) = read(made, ORIGIN, laser_nm=785)
@@ -93,6 +93,15 @@ def test_pixels_are_refused_unless_a_calibration_asks() -> None:
     assert "the axis is in pixels (1 to 40)" in message(made)
     (found,) = read(made, ORIGIN, pixels=True)
     assert (found.axis.start, found.axis.stop, found.meta[PIXELS]) == (1, 40, "40")
+
+
+def test_a_background_beside_the_signal_is_left_out_with_a_word() -> None:
+    """It stands behind the counts, as a file in the file."""
+    whole = EXAMPLE.made()
+    (found,) = read(whole + b"1\n" + whole[len(b"Andor Technology Multi-Channel File\n65538 1") :], ORIGIN)
+    assert found.meta["left_out"].startswith("1 further measurements")
+    assert found.counts.tolist() == ROW
+    assert "left_out" not in read(whole, ORIGIN)[0].meta
 
 
 def test_another_method_is_called_by_name() -> None:

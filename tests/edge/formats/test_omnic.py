@@ -21,7 +21,7 @@ MOMENT = datetime(1899, 12, 31, tzinfo=UTC) + timedelta(seconds=TAKEN)
 
 
 def message(data: bytes) -> str:
-    """Return the one line that is said of a file that cannot be read."""
+    """Return the error of a file that cannot be read."""
     said = answered(data)
     assert isinstance(said, str)
     return said

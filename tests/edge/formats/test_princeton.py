@@ -24,7 +24,7 @@ NEW = LightFieldFile([[ROW]], NM)
 
 
 def message(data: bytes) -> str:
-    """Return the one line that is said of a file that cannot be read."""
+    """Return the error of a file that cannot be read."""
     said = answered(data)
     assert isinstance(said, str)
     return said
@@ -95,7 +95,7 @@ def test_frames_and_regions_of_lightfield_are_numbered() -> None:
 
 
 def test_columns_of_a_part_of_the_detector_are_counted_as_the_calibration_does() -> None:
-    """Its points tell whether it counts the detector's pixels; otherwise nobody knows."""
+    """Its points tell whether it counts the detector's pixels; without such a point the file is refused."""
     part = replace(OLD, start=101, binned=2)
     assert "the columns begin at pixel 101 and 2 pixels are binned" in message(part.made())
     pixels = 101.5 + 2 * np.arange(40)

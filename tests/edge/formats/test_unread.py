@@ -29,6 +29,16 @@ FILES = {
     "AvaSoft 7": (struct.pack("<f", 70.0) + b"1\0\0B" * 9 + bytes(300), "an Avantes AvaSoft file", "from AvaSoft"),
     "AvaSoft 6": (struct.pack("<f", 60.0) + b"1\0\0B" * 9 + bytes(300), "an Avantes AvaSoft file", "from AvaSoft"),
     "FieldSpec": (b"as7" + bytes(481), "an ASD FieldSpec file", "from ViewSpec"),
+    "FieldSpec 1": (b"ASD" + bytes(481), "an ASD FieldSpec file", "from ViewSpec"),
+    "WITec of old": (b"WIT^\0\0" + bytes(99), "a WITec project of an old version", "from WITec Project"),
+    "MountainsMap": (b"DSCOMPRESSED\0\0\1\0" + bytes(99), "a Digital Surf file", "from MountainsMap"),
+    "Parquet": (b"PAR1\x15\4" + bytes(99), "a Parquet file", "CSV file"),
+    "SpectraSuite": (b"PK\3\4\x14\0\x08\0\x08\0" + bytes(20) + b"ps_291.xml\xdc", "an Ocean Optics SpectraSuite file", "from SpectraSuite"),
+    "JASCO": (
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2552) + "DataInfo".encode("utf-16-le") + bytes(99),
+        "a JASCO file (.jws)",
+        "Spectra Manager",
+    ),
     "NetCDF": (b"CDF\x01" + bytes(99), "a NetCDF file", "CSV file"),
     "Origin": (b"CPYA 4.2673 552#\n\x9c\0\0\0", "an Origin project (.opj)", "from Origin"),
 }
@@ -46,14 +56,14 @@ def test_a_file_is_named_with_the_export_that_works(name: str) -> None:
 
 @pytest.mark.parametrize("name", example_names())
 def test_no_file_that_is_read_has_one_of_the_marks(name: str) -> None:
-    """The examples of every format are nobody else's."""
+    """No example of a format that is read is refused."""
     assert unread_kind((Path(__file__).parents[2] / "data" / "formats" / name).read_bytes()) is None
 
 
 @pytest.mark.parametrize(
     "text", [b"as7 and more\r\n100 1\r\n", b"PEPERONI,1\n", b"AVS8 spectrum\n", b"CDF\n", b"IMAGE 1\n", b"LabSpec6 export\n", b""]
 )
-def test_text_that_begins_alike_is_nobodys(text: bytes) -> None:
+def test_text_that_begins_alike_is_not_refused(text: bytes) -> None:
     """A mark is more than letters that a name may begin with."""
     assert unread_kind(text) is None
 

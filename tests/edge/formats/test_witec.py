@@ -21,7 +21,7 @@ EXAMPLE = WitecFile([MAP])
 
 
 def message(data: bytes) -> str:
-    """Return the one line that is said of a file that cannot be read."""
+    """Return the error of a file that cannot be read."""
     said = answered(data)
     assert isinstance(said, str)
     return said
