@@ -210,7 +210,7 @@ class SerialSpectrometer:
 
     @contextmanager
     def suspended(self) -> Iterator[str]:
-        """Expose nothing, with the laser off, while the block runs; gives why the laser may still be on, "" where it is not.
+        """Expose nothing, with the laser off, while the block runs; gives why it may still be on, "" where it is off.
 
         The laser is on again with the next :meth:`expose`.
         """
@@ -219,7 +219,9 @@ class SerialSpectrometer:
             if self._lights.laser and self._interlock.unsafe is None:
                 why = self._off(self._stop.is_set)
                 self._lights.resting = True
-                if why:
+                if why and self._stop.is_set():
+                    why = "the run ends, and switches its laser off"
+                elif why:
                     self._fault(why)
                     self._lose("faulted", why)
             yield why
