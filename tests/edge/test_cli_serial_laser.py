@@ -185,6 +185,20 @@ def test_suspended_the_laser_is_off(tmp_path: Path, model: Path, number: int) ->
     assert not [line for line in run.lines if line["event"] == "fault"]
 
 
+@pytest.mark.parametrize("then", [signal.SIGCONT, signal.SIGTERM])
+def test_a_suspension_that_takes_long_can_be_called_off(tmp_path: Path, model: Path, then: int) -> None:
+    """Told to go on, or to end, while the exposure before a suspension is waited for, the process is not stopped for ever."""
+    with measuring(tmp_path, model, "--exposure", "8", pacing=True) as (run, instrument):
+        run.wait_until(lambda: lit_page.shines(instrument), "the laser")
+        run.process.send_signal(signal.SIGTSTP)
+        time.sleep(0.3)
+        run.process.send_signal(then)
+        if then == signal.SIGCONT:
+            run.wait_for(len(run.lines) + 1)
+        assert run.end(None if then == signal.SIGTERM else signal.SIGTERM) == 128 + signal.SIGTERM
+        assert not lit_page.shines(instrument)
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
 def test_what_does_not_go_off_is_not_suspended(tmp_path: Path, model: Path) -> None:
     """Where the laser does not go off, the process says so and goes on trying."""
@@ -192,7 +206,7 @@ def test_what_does_not_go_off_is_not_suspended(tmp_path: Path, model: Path) -> N
         run.wait_for(2)
         instrument.fault("nak:on=laser_off,every=1")
         run.process.send_signal(signal.SIGTSTP)
-        run.wait_until(lambda: run.noted("not suspended. " + WARNING) == 1, "a word")
+        run.wait_until(lambda: run.noted("not suspended: " + WARNING) == 1, "a word")
         assert state(run) != "T"
         assert run.end(signal.SIGTERM) == NOT_OFF
     assert sum(WARNING in str(line.get("why")) for line in run.lines) >= 2

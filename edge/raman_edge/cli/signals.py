@@ -98,7 +98,7 @@ def guarding(spectrometer: SerialSpectrometer) -> Iterator[None]:
         with spectrometer.suspended() as why:
             yield not why
         if why:
-            say(f"not suspended. {why}")
+            say(f"not suspended: {why}")
 
     def at_exit() -> None:
         if why := spectrometer.make_safe():
@@ -107,8 +107,9 @@ def guarding(spectrometer: SerialSpectrometer) -> Iterator[None]:
     atexit.register(at_exit)  # where a second signal comes between two steps of the way out
     before: list[tuple[int, Handler | int | None]] = []
     if threading.current_thread() is threading.main_thread():
-        stop, suspension = signal.getsignal(signal.SIGTERM), Suspension(dark)
-        handlers: dict[str, Handler] = dict.fromkeys(SUSPENDING, suspension)
+        stop = signal.getsignal(signal.SIGTERM)
+        suspension = Suspension(dark, over=lambda: isinstance(stop, Stop) and stop.signal is not None)
+        handlers: dict[str, Handler] = {**dict.fromkeys(SUSPENDING, suspension), "SIGCONT": suspension.go_on}
         if callable(stop):
             handlers |= dict.fromkeys(DEADLY, stop)
         for name, handler in handlers.items():

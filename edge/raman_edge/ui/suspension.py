@@ -23,14 +23,21 @@ class Suspension:
     All of it happens in a thread of its own: what has to be waited for may be held by the thread that the signal interrupts.
     """
 
-    def __init__(self, *around: Around) -> None:
-        self._around = list(around)
+    def __init__(self, *around: Around, over: Callable[[], bool] = lambda: False) -> None:
+        """``over`` says that the process ends: it is not suspended any more."""
+        self._around, self._over = list(around), over
         self._under_way = threading.Lock()
+        self._goes_on = False
 
     def __call__(self, _: int, __: FrameType | None) -> None:
         """Suspend the process, unless that is under way."""
         if self._under_way.acquire(blocking=False):
+            self._goes_on = False
             _thread.start_new_thread(self._suspend, ())
+
+    def go_on(self, _: int, __: FrameType | None) -> None:
+        """Handle SIGCONT: one that comes before the process has stopped would otherwise find nothing to continue."""
+        self._goes_on = True
 
     @contextmanager
     def around(self, one: Around) -> Iterator[None]:
@@ -44,7 +51,7 @@ class Suspension:
     def _suspend(self) -> None:
         try:
             with ExitStack() as entered:
-                if all(entered.enter_context(one()) for one in tuple(self._around)):
+                if all(entered.enter_context(one()) for one in tuple(self._around)) and not self._goes_on and not self._over():
                     signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
         finally:
             self._under_way.release()

@@ -332,6 +332,22 @@ def test_a_laser_that_does_not_go_off_in_between_is_said_and_tried_again(tmp_pat
         assert since.index("laser_off") < since.index("laser_on") < since.index("acquire")
 
 
+def test_another_instrument_does_not_vouch_for_the_one_before(tmp_path: Path) -> None:
+    """Lost with its laser on, and another one plugged in: that one's laser is off, and the first one's may still be on."""
+
+    def measure() -> None:
+        with measured(page(tmp_path), SLOW) as (device, simulated, _):
+            exposed(device)
+            simulated.replug("OTHER")
+            end = time.monotonic() + PATIENCE_S
+            while time.monotonic() < end:
+                device.expose()
+
+    with pytest.raises(LaserNotOff, match="LIT1 was lost with its laser on") as raised:
+        measure()
+    assert "serial number OTHER" in str(raised.value.__context__)
+
+
 def test_a_late_spectrum_of_a_page_without_a_question_is_not_taken_for_the_next(tmp_path: Path) -> None:
     """It has come and gone before the next one is asked for; every exposure is the instrument's last."""
     with measured(page(tmp_path), SLOW, faults=["late@3"]) as (device, simulated, _):

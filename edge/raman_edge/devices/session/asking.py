@@ -159,6 +159,8 @@ class Asking:
             return
         while (result := coming.step(SLICE_S)) is None and not impatient():
             pass
+        if result is None:
+            return  # it runs on, and may be waited for once more
         self._coming = None
         self._unsure = not isinstance(result, RawFrame)
         self._wire.tally.add("stale", isinstance(result, RawFrame))

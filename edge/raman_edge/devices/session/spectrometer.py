@@ -21,7 +21,7 @@ from raman_edge.devices.session.interlock import IDLE_S, Interlock
 from raman_edge.devices.session.lights import Lights, armed, limited
 from raman_edge.devices.session.opening import candidates, opened, pause, tuned, wished
 from raman_edge.devices.session.wire import SLICE_S, Wire
-from raman_edge.errors import LaserNotOff, SourceBusy, SourceLost, SourceUnavailable
+from raman_edge.errors import LaserNotOff, SourceBusy, SourceError, SourceLost, SourceUnavailable
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ class SerialSpectrometer:
         self._opening: Generator[None, None, None] | None = None
         self._waiting: deque[Exposure | Fault] = deque()
         self._failures: list[str] = []
+        self._left_on = False
+        """Whether the instrument was lost with its laser on."""
         self._interlock = Interlock(self._wire, self._lights, self._asking, self._world.idle_s)
         self._guards = ExitStack()
         self._wire.hurried = lambda: self._stop.is_set() or self._interlock.claimed
@@ -182,7 +184,7 @@ class SerialSpectrometer:
                 if self._wire.port.is_open:
                     self._lights.cut()
             except SourceLost as error:
-                self._lose("absent", str(error))
+                self._gone(error)
         return self._lights.able
 
     def rest(self, seconds: float = math.inf) -> bool:
@@ -208,7 +210,7 @@ class SerialSpectrometer:
 
     @contextmanager
     def suspended(self) -> Iterator[str]:
-        """Expose nothing, with the laser off, while the block runs; gives why the laser may still be on, "" where it is not.
+        """Expose nothing, with the laser off, while the block runs; gives why it may still be on, "" where it is off.
 
         The laser is on again with the next :meth:`expose`.
         """
@@ -217,7 +219,9 @@ class SerialSpectrometer:
             if self._lights.laser and self._interlock.unsafe is None:
                 why = self._off(self._stop.is_set)
                 self._lights.resting = True
-                if why:
+                if why and self._stop.is_set():
+                    why = "the run ends, and switches its laser off"
+                elif why:
                     self._fault(why)
                     self._lose("faulted", why)
             yield why
@@ -310,7 +314,7 @@ class SerialSpectrometer:
     def _connect(self) -> Generator[None, None, None]:
         """Open, find the rate, prepare, ask who it is; what it raises says why not."""
         wire, tried = self._wire, candidates(self._wire, self._baud, self._rate)
-        self._state = "opening"
+        self._state, self._left_on = "opening", self._left_on or bool(self._lights.laser)
         yield from opened(wire, tried[0])
         self._state = "probing"
         yield from tuned(wire, self._asking, tried)
@@ -325,13 +329,25 @@ class SerialSpectrometer:
         if isinstance(found, Trouble):
             raise self._mute(found)
         if self._instrument is not None:
-            identity.same(self._where, self._instrument, found)
-        self._instrument = found
+            self._recognise(self._instrument, found)
+        self._instrument, self._left_on = found, False
         self._asking.renew()
         self._failures.clear()
         self._state, self._why = "ready", ""
         if note:
             self._fault(note)
+
+    def _recognise(self, before: Instrument, found: Instrument) -> None:
+        """Raise :class:`SourceError` where it is another instrument; the laser of the one before stays as it was when it was lost."""
+        try:
+            identity.same(self._where, before, found)
+        except SourceError:
+            if self._left_on:
+                number = before.serial_number or "the instrument"
+                self._interlock.unsafe = self._interlock.warning(
+                    f"{number} was lost with its laser on, and another instrument is there now"
+                )
+            raise
 
     def _introduced(self, said: bytes | Trouble | None) -> Generator[None, None, None]:
         if isinstance(said, Trouble):
