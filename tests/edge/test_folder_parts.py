@@ -13,7 +13,17 @@ import command
 import pytest
 from raman_edge.sources import complete, rest
 from raman_edge.sources.arrivals import Arrivals
-from raman_edge.sources.complete import OPEN_STABLE_S, Writer, is_complete, read_complete, writer_of
+from raman_edge.sources.complete import (
+    OPEN_STABLE_S,
+    Ready,
+    Writer,
+    is_settled,
+    patience_s,
+    read_complete,
+    readiness,
+    resolution_s,
+    writer_of,
+)
 from raman_edge.sources.mount import file_system, is_network
 from raman_edge.sources.rest import Pace, changed
 from raman_edge.sources.scan import Candidate, Rules, Signature, is_candidate_name, scan
@@ -28,27 +38,58 @@ SECOND = 10**9
 @pytest.mark.parametrize(
     ("age_s", "size", "signs", "writer", "unchanged_s", "expected"),
     [
-        (0.0, 100, "", Writer.NONE, 0.0, False),
-        (0.0, 100, "", Writer.NONE, 1.0, True),
-        (2.0, 100, "", Writer.NONE, 0.0, True),
-        (0.0, 100, "times", Writer.NONE, 0.0, True),
-        (0.0, 100, "moved", Writer.NONE, 0.0, True),
-        (0.0, 100, "moved", Writer.OPEN, 0.0, False),
-        (0.0, 0, "moved", Writer.NONE, 0.0, False),
-        (0.0, 100, "times", Writer.OPEN, 30.0, False),
-        (100.0, 100, "", Writer.OPEN, OPEN_STABLE_S, True),
-        (100.0, 100, "times", Writer.UNKNOWN, 0.9, False),
-        (100.0, 100, "times", Writer.UNKNOWN, 1.0, True),
-        (100.0, 0, "times", Writer.NONE, 0.0, False),
-        (100.0, 0, "", Writer.NONE, 1.0, True),
-        (-3600.0, 100, "", Writer.NONE, 0.0, False),
+        (0.0, 100, "", Writer.NONE, 0.0, Ready.NO),
+        (0.0, 100, "", Writer.NONE, 1.0, Ready.YES),
+        (2.0, 100, "", Writer.NONE, 0.0, Ready.YES),
+        (0.0, 100, "times", Writer.NONE, 0.0, Ready.YES),
+        (0.0, 100, "moved", Writer.NONE, 0.0, Ready.YES),
+        (0.0, 0, "moved", Writer.NONE, 0.0, Ready.NO),
+        (100.0, 0, "times", Writer.NONE, 0.0, Ready.NO),
+        (100.0, 0, "", Writer.NONE, 1.0, Ready.YES),
+        (-3600.0, 100, "", Writer.NONE, 0.0, Ready.NO),
+        (0.0, 100, "moved", Writer.OPEN, 0.0, Ready.NO),
+        (0.0, 100, "times", Writer.OPEN, 30.0, Ready.NO),
+        (100.0, 100, "", Writer.OPEN, 66.0, Ready.IF_WHOLE),
+        (100.0, 100, "", Writer.OPEN, OPEN_STABLE_S, Ready.YES),
+        (100.0, 100, "times", Writer.UNKNOWN, 0.9, Ready.NO),
+        (100.0, 100, "times", Writer.UNKNOWN, 1.0, Ready.YES),
+        (1.9, 100, "times", Writer.UNKNOWN, 1.9, Ready.IF_WHOLE),
+        (1.9, 100, "moved", Writer.UNKNOWN, 1.9, Ready.YES),
+        (1.9, 100, "closed", Writer.UNKNOWN, 1.9, Ready.YES),
+        (0.5, 100, "closed", Writer.UNKNOWN, 0.5, Ready.NO),
+        (10.0, 100, "", Writer.UNKNOWN, 10.0, Ready.YES),
+        (100.0, 100, "network", Writer.UNKNOWN, 1.9, Ready.IF_WHOLE),
+        (4000.0, 100, "network", Writer.UNKNOWN, 1.9, Ready.YES),
     ],
 )
-def test_complete(age_s: float, size: int, signs: str, writer: Writer, unchanged_s: float, expected: bool) -> None:  # noqa: FBT001 - columns of the table
-    """A file is complete when nobody writes it and it lay still, was renamed into place or is old; an empty one must lie still."""
+def test_ready(age_s: float, size: int, signs: str, writer: Writer, unchanged_s: float, expected: Ready) -> None:
+    """What no process writes is ready soon, what one may write later, and what one does write only if it is whole."""
     changed_ns = time.time_ns() - round(age_s * SECOND)
     state = Signature(1, 2, size, changed_ns - (1000 if "times" in signs else 0), changed_ns)
-    assert is_complete(state, writer, unchanged_s, stable_s=1.0, moved="moved" in signs) is expected
+    told = {sign: sign in signs for sign in ("moved", "closed", "network")}
+    assert readiness(state, writer, unchanged_s, stable_s=1.0, **told) is expected
+
+
+@pytest.mark.parametrize(("stable_s", "expected"), [(0.1, 1.0), (1.0, 10.0), (3.0, 10.0), (20.0, 20.0)])
+def test_patience(stable_s: float, expected: float) -> None:
+    """Where the writer is unknown a file is unchanged for ten times as long, ten seconds at most, never less than asked for."""
+    assert patience_s(stable_s) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("ns", "tick_s"), [(SECOND, 2.05), (1_700_000_000 * SECOND, 2.05), (SECOND // 10, 0.25), (SECOND // 100, 0.05), (1, 0.05)]
+)
+def test_settled_once_a_tick_has_passed(ns: int, tick_s: float) -> None:
+    """The digits of a file's times tell how coarse they are; no later change has the same times once such a tick has passed."""
+    state = Signature(1, 2, 3, ns, ns)
+    assert resolution_s(state) == pytest.approx(tick_s)
+    assert is_settled(state, 0.0)  # long ago, by this machine's own clock
+    assert not is_settled(state, tick_s - 0.01, network=True)
+    assert is_settled(state, tick_s + 0.01, network=True)
+    now = time.time_ns() // (10 * SECOND) * 10 * SECOND + 20 * SECOND  # a clock that was set back: watching tells all the same
+    future = Signature(1, 2, 3, now, now)
+    assert not is_settled(future, 2.0)
+    assert is_settled(future, 2.1)
 
 
 @needs_leases
@@ -276,8 +317,8 @@ def test_arrivals_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
     arrivals.follow([str(root)])
     (tmp_path / "a").touch()
     (tmp_path / "a").rename(root / "a")
-    assert arrivals.take() == {str(root / "a")}
-    assert len(arrivals._folders) == 1
+    assert arrivals.take() == ({str(root / "a")}, set())
+    assert len(arrivals._coming._folders) == 1
     arrivals.close()
 
 
