@@ -108,7 +108,7 @@ class Scan:
     ignored: Counter[str] = field(default_factory=Counter)
     """How many names are not looked at, by the reason; names that fit no pattern are not counted."""
     ours: list[str] = field(default_factory=list)
-    """Files that are ignored because we write them."""
+    """Files that are ignored because they are among :attr:`Rules.written`, whatever they are called here."""
     stages: list[str] = field(default_factory=list)
     """Private folders of a move that was interrupted."""
 
@@ -172,15 +172,16 @@ def _enter(folder: str, found: Scan, rules: Rules, ours: frozenset[tuple[int, in
                 elif not _is_ours(entry, ours):
                     below.append(entry.path)
             elif why or not entry.is_file(follow_symlinks=False):
-                found.ignored[why or "link or special file"] += 1
+                if entry.inode() not in {inode for _, inode in ours}:  # the journal's log, where that lies here
+                    found.ignored[why or "link or special file"] += 1
             elif any(fnmatchcase(entry.name, pattern) for pattern in rules.include):
                 candidate = candidate_at(entry.path)  # None: gone between the listing and now; the next scan tells
                 if candidate is None:
                     continue
-                if candidate.signature[:2] in ours:
-                    found.ours.append(entry.path)
-                else:
+                if candidate.signature[:2] not in ours:
                     meet(candidate)
+                elif candidate.signature[:2] not in rules.ignore:
+                    found.ours.append(entry.path)
     return below
 
 
