@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 MODIFY = 0x2
 CLOSE_WRITE = 0x8
+MOVED_FROM = 0x40
 MOVED_TO = 0x80
 CREATE = 0x100
+DELETE = 0x200
+NAMES = MOVED_FROM | MOVED_TO | CREATE | DELETE
+"""A name stands for another file from now on."""
 OVERFLOW = 0x4000
 """Events were lost."""
 IGNORED = 0x8000
@@ -104,9 +108,11 @@ class Arrivals:
     """
 
     def __init__(self) -> None:
-        self._coming, self._writing = Queue(CLOSE_WRITE | MOVED_TO | CREATE), Queue(MODIFY | CLOSE_WRITE | CREATE)
+        self._coming, self._writing = Queue(CLOSE_WRITE | MOVED_TO | CREATE), Queue(MODIFY | CLOSE_WRITE | NAMES)
+        self.writing: set[str] = set()
+        """Files that a program changed and has not closed since, as far as was heard; whoever reads this may take paths out."""
         self.closed: set[str] = set()
-        """Files that were closed by a writer and not changed since, as far as was heard; a hint, and whoever reads it takes paths out."""
+        """Files that a program closed after writing, and that were not changed since."""
 
     def open(self) -> None:
         """Start listening; silently not, where that cannot be done."""
@@ -143,10 +149,14 @@ class Arrivals:
             elif mask & CLOSE_WRITE:
                 written.add(path)
         for path, mask in self._writing.events():
-            if mask & OVERFLOW:
-                self.closed.clear()  # what is not known to be closed may be open
+            if mask & OVERFLOW:  # nothing is known of any file
+                self.writing.clear()
+                self.closed.clear()
+            else:
+                self.writing.discard(path)
+                self.closed.discard(path)
+            if mask & MODIFY:
+                self.writing.add(path)
             elif mask & CLOSE_WRITE:
                 self.closed.add(path)
-            else:
-                self.closed.discard(path)
         return moved, written

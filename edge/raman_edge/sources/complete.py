@@ -5,7 +5,7 @@ Four things tell, in this order:
 * A read lease (Linux; fcntl(2), F_SETLEASE) is refused while any process has the file open for writing. It is
   requested and returned at once, so the writer never waits for us, and requested again after reading.
 * ``/proc`` lists the open files of the processes that we may look into (:mod:`raman_edge.sources.writers`).
-* inotify reports that a writer closed the file (:mod:`raman_edge.sources.arrivals`).
+* inotify reports that a program changed the file, and that it closed it (:mod:`raman_edge.sources.arrivals`).
 * The content itself, where its format declares its length (:func:`raman_edge.formats.is_whole`).
 
 Where none of them tells, as for another user's file without events, on a network, or on Windows, the file has to be

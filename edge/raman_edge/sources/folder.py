@@ -219,7 +219,7 @@ class FolderSource:
             self._arrivals.follow(found.folders)
             self._tidy(found)
         queue.sort()
-        hints = (self._moved, self._touched, self._arrivals.closed)
+        hints = (self._moved, self._touched, self._arrivals.closed, self._arrivals.writing)
         there = {path for *_, path in queue} | self._given.keys() if self._waiting or any(hints) else set()
         self._waiting.keep(there)
         for hint in hints:
@@ -328,7 +328,7 @@ class FolderSource:
         if writer is Writer.UNKNOWN and state.ready is not Ready.NO:
             if self._writing is None:
                 self._writing = open_for_writing()
-            if signature[:2] in self._writing:
+            if candidate.path in self._arrivals.writing or signature[:2] in self._writing:
                 writer = Writer.OPEN
                 state.ready = judge(writer)
         state.writer = writer
