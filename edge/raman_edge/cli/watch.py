@@ -205,7 +205,7 @@ class Watching:
             self._was_ready = True
             self._service.ready()
             try:
-                follow(source, crew, self._journal, self)
+                follow(source, crew, self._journal, self, self._stop.event)
             finally:
                 self.ignored = source.ignored
 

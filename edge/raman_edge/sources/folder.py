@@ -93,6 +93,10 @@ class Memory(Protocol):
         """Make every mark durable."""
 
 
+class _Stopped(Exception):  # noqa: N818 - nothing is wrong
+    """Ends a look at a folder of very many files."""
+
+
 class FolderSource:
     """Spectra from the files in ``root`` and below: what comes goes first, then what was there, the oldest first.
 
@@ -203,6 +207,8 @@ class FolderSource:
         settled: set[int] = set()
 
         def meet(candidate: Candidate) -> None:
+            if self._stop.is_set():
+                raise _Stopped
             state = hash(candidate)
             if state in self._settled and candidate.path not in self._touched:
                 settled.add(state)
@@ -210,7 +216,10 @@ class FolderSource:
                 written = candidate.signature.mtime_ns
                 queue.append((written < self._started_ns, written, candidate.path))
 
-        found = self._root.look(meet)
+        try:
+            found = self._root.look(meet)
+        except _Stopped:
+            return Scan(), []
         if found is None and self._once:
             msg = f"folder {self._root.path!r} went away while it was read: run again when it is back"
             raise SourceLost(msg)
