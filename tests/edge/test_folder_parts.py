@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import command
 import pytest
@@ -27,9 +27,7 @@ from raman_edge.sources.complete import (
 from raman_edge.sources.mount import file_system, is_network
 from raman_edge.sources.rest import Pace, changed
 from raman_edge.sources.scan import Candidate, Rules, Signature, is_candidate_name, scan
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from raman_edge.sources.writers import open_for_writing
 
 needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whether a file is open elsewhere")
 SECOND = 10**9
@@ -239,6 +237,78 @@ def test_scan_reports_what_it_cannot_list(tmp_path: Path, monkeypatch: pytest.Mo
     assert found.problems == {str(tmp_path / "a"): "cannot be listed: Permission denied"}
 
 
+@pytest.mark.parametrize("when", ["stat", "enter", "replaced"])
+def test_a_subfolder_that_goes_away_during_a_scan(tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder below that is removed, or replaced by a file, while the scan is at work is gone, and all else is found."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.csv").touch()
+    (tmp_path / "y.csv").touch()
+
+    def leave() -> None:
+        if (tmp_path / "a").is_dir():
+            (tmp_path / "a").rename(tmp_path.parent / f"{tmp_path.name} gone")
+            if when == "replaced":
+                (tmp_path / "a").touch()
+
+    listing = os.scandir
+
+    class Entry:
+        def __init__(self, entry: os.DirEntry[str]) -> None:
+            self._entry = entry
+
+        def __getattr__(self, name: str) -> object:
+            if name == "stat":
+                leave()
+            return getattr(self._entry, name)
+
+    class Listed:
+        def __init__(self, path: str) -> None:
+            self._path = path
+
+        def __enter__(self) -> list[object]:
+            if when != "stat" and self._path != str(tmp_path):
+                leave()
+            with listing(self._path) as entries:
+                return sorted((Entry(entry) for entry in entries), key=lambda entry: entry.name)
+
+        def __exit__(self, *_: object) -> None: ...
+
+    monkeypatch.setattr(os, "scandir", Listed)
+    met: list[Candidate] = []
+    found = scan(str(tmp_path), Rules(), met.append)
+    assert {path for path, _ in met} - {str(tmp_path / "a")} == {str(tmp_path / "b" / "x.csv"), str(tmp_path / "y.csv")}
+    assert found.problems == {}
+
+
+def test_scan_counts_what_it_ignores(tmp_path: Path) -> None:
+    """Hidden and temporary names, links and folders that are too deep are counted; names that fit no pattern are not."""
+    for name in (".a.csv", "~a.csv", "$a.csv", "a.tmp", "b.csv.part", "c.txt", "d.csv"):
+        (tmp_path / name).touch()
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "1" / "2").mkdir(parents=True)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "d.csv")
+    met: list[Candidate] = []
+    found = scan(str(tmp_path), Rules(("*.csv",), depth=1), met.append)
+    assert [Path(path).name for path, _ in met] == ["d.csv"]
+    assert found.ignored == {"hidden": 4, "temporary": 2, "link or special file": 1, "too deep": 1}
+
+
+def test_what_we_write_is_known_by_identity(tmp_path: Path) -> None:
+    """A file that we write is not met under any name, also when it was made anew since; the others are."""
+    outside, root = tmp_path / "out.csv", tmp_path / "in"
+    root.mkdir()
+    rules = Rules(written=(str(outside), str(tmp_path / "not yet")))
+    for number in range(2):
+        outside.unlink(missing_ok=True)
+        outside.write_text("1")
+        (root / f"link {number}.csv").hardlink_to(outside)
+        met: list[Candidate] = []
+        found = scan(str(root), rules, met.append)
+        assert found.ours == [str(root / f"link {number}.csv")]
+    assert [path for path, _ in met] == [str(root / "link 0.csv")]  # an output of before, no more written to
+
+
 def test_a_new_name_is_noticed_without_a_scan(tmp_path: Path) -> None:
     """A folder's own modification time tells of a name that came or went, and a fresh one is not trusted."""
     os.utime(tmp_path, ns=(0, time.time_ns() - SECOND))
@@ -288,7 +358,7 @@ def test_rest(cost_s: float, due_s: float | None, news: bool, rested_s: float, m
 
 @needs_leases
 def test_arrivals(tmp_path: Path) -> None:
-    """What was renamed into a followed folder is told once, whatever its name; what was written there is not."""
+    """What was renamed into a followed folder, and what was closed there by a writer, is told once, whatever its name."""
     arrivals = Arrivals()
     arrivals.open()
     (tmp_path / "below").mkdir()
@@ -296,10 +366,62 @@ def test_arrivals(tmp_path: Path) -> None:
     (tmp_path / "written").write_text("1")
     (tmp_path / "written").rename(tmp_path / os.fsdecode(b"und\xff.csv"))
     (tmp_path / os.fsdecode(b"und\xff.csv")).rename(tmp_path / "below" / "b.csv")
-    assert arrivals.take() == {str(tmp_path / os.fsdecode(b"und\xff.csv")), str(tmp_path / "below" / "b.csv")}
-    assert arrivals.take() == set()
+    moved = {str(tmp_path / os.fsdecode(b"und\xff.csv")), str(tmp_path / "below" / "b.csv")}
+    assert arrivals.take() == (moved, {str(tmp_path / "written")})
+    assert arrivals.take() == (set(), set())
     arrivals.close()
-    assert arrivals.take() == set()
+    assert arrivals.take() == (set(), set())
+
+
+@needs_leases
+def test_arrivals_tell_what_is_open(tmp_path: Path) -> None:
+    """A file that was changed and not closed is being written, one that was closed last is not, and a new name begins anew."""
+    arrivals, path = Arrivals(), tmp_path / "a"
+    arrivals.open()
+    arrivals.follow([str(tmp_path)])
+    with path.open("w") as file:
+        for _ in range(2):  # closed by another writer in between
+            file.write("1")
+            file.flush()
+            arrivals.take()
+            assert (arrivals.writing, arrivals.closed) == ({str(path)}, set())
+            path.open("a").close()
+            arrivals.take()
+            assert (arrivals.writing, arrivals.closed) == (set(), {str(path)})
+        file.write("1")
+    path.rename(tmp_path / "b")
+    arrivals.take()
+    assert (arrivals.writing, arrivals.closed) == (set(), set())
+    arrivals.close()
+
+
+@needs_leases
+def test_lost_events_leave_nothing_known(tmp_path: Path) -> None:
+    """Where the kernel's queue was full, no file counts as open or as closed."""
+    arrivals = Arrivals()
+    arrivals.open()
+    arrivals.follow([str(tmp_path)])
+    most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text(encoding="ascii"))
+    with (tmp_path / "a").open("wb", buffering=0) as a, (tmp_path / "b").open("wb", buffering=0) as b:
+        for _ in range(most // 2 + 10):
+            a.write(b"1")
+            b.write(b"1")
+    arrivals.take()
+    assert (arrivals.writing, arrivals.closed) == (set(), set())
+    arrivals.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc")
+def test_proc_tells_who_writes(tmp_path: Path) -> None:
+    """A file that a visible process has open for writing is listed, one that is read is not, and without /proc nothing is."""
+    for name in "rw":
+        (tmp_path / name).touch()
+    with (tmp_path / "r").open("rb"), (tmp_path / "w").open("ab"):
+        found = open_for_writing()
+    r, w = ((tmp_path / name).stat() for name in "rw")
+    assert (w.st_dev, w.st_ino) in found
+    assert (r.st_dev, r.st_ino) not in found
+    assert open_for_writing(str(tmp_path)) == open_for_writing(str(tmp_path / "none")) == frozenset()
 
 
 @needs_leases

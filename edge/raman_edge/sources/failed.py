@@ -144,14 +144,23 @@ def rename_new(source: str, target: str) -> None:
     if error in NO_SUCH_CALL:
         error = _linked(source, target)
     if error in NO_SUCH_CALL:
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))  # the name is ours now, and what lies there is empty
-        try:
-            os.replace(source, target)  # noqa: PTH105 - as above
-        except OSError:
-            os.unlink(target)  # noqa: PTH108 - as above
-            raise
+        _replaced(source, target)
     elif error:
         raise OSError(error, os.strerror(error), target)
+
+
+def _replaced(source: str, target: str) -> None:
+    """Make an empty file or folder at ``target``, which fails where something is there, and put ``source`` in its place."""
+    is_folder = stat.S_ISDIR(os.lstat(source).st_mode)
+    if is_folder:
+        os.mkdir(target)  # noqa: PTH102 - as above
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        os.replace(source, target)  # noqa: PTH105 - as above
+    except OSError:
+        (os.rmdir if is_folder else os.unlink)(target)
+        raise
 
 
 def _is_the_one(held: str, candidate: Candidate, sha256: str | None, *, leases: bool) -> bool:
