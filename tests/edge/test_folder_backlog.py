@@ -180,7 +180,6 @@ def test_a_file_that_changed_is_not_moved(tmp_path: Path) -> None:
 
 def test_moved_across_file_systems_by_copying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a rename is not possible the file is copied before it is taken away."""
-
     rename = failed.rename_new
 
     def another(source: str, target: str) -> None:
@@ -198,7 +197,6 @@ def test_moved_across_file_systems_by_copying(tmp_path: Path, monkeypatch: pytes
 
 def test_what_cannot_be_moved_stays_and_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without room the file stays, nothing half is left in the other folder, and the run goes on with a note."""
-
     root, away = tmp_path / "in", tmp_path / "away"
     rename = failed.rename_new
 

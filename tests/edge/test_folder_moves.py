@@ -160,14 +160,19 @@ def test_of_several_copies_all_are_moved(tmp_path: Path, away: Path) -> None:
     assert contents(away) == [BAD] * 3
 
 
-def test_failed_but_not_moved_before_a_kill_it_is_moved_by_the_next_run(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kill_before_the_move(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is killed between the journal's answer and the move leaves a file that the next run moves."""
     root = _made(tmp_path / "in")
     (root / "a").write_text(BAD)
     memory = Remembered()
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(failed.Failed, "move", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        once(root, memory, move_failed=str(away))
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(failed.Failed, "move", killed)
+        with pytest.raises(KeyboardInterrupt):
+            once(root, memory, move_failed=str(away))
     assert contents(root) == [BAD]
     assert once(root, memory, move_failed=str(away)) == []
     assert (contents(root), contents(away)) == ([], [BAD])

@@ -7,7 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import command
 import pytest
@@ -28,6 +32,9 @@ from raman_edge.sources.mount import file_system, is_network
 from raman_edge.sources.rest import Pace, changed
 from raman_edge.sources.scan import Candidate, Rules, Signature, is_candidate_name, scan
 from raman_edge.sources.writers import open_for_writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whether a file is open elsewhere")
 SECOND = 10**9
@@ -237,6 +244,42 @@ def test_scan_reports_what_it_cannot_list(tmp_path: Path, monkeypatch: pytest.Mo
     assert found.problems == {str(tmp_path / "a"): "cannot be listed: Permission denied"}
 
 
+@dataclass
+class Vanishing:
+    """Stands for ``os.scandir``: the folder ``a`` goes away at a certain moment of the scan."""
+
+    root: Path
+    when: str
+    listing: Callable[..., Any] = os.scandir
+
+    def leave(self) -> None:
+        """Take the folder away."""
+        folder = self.root / "a"
+        if folder.is_dir():
+            folder.rename(self.root.parent / f"{self.root.name} gone")
+            if self.when == "replaced":
+                folder.touch()
+
+    @contextmanager
+    def __call__(self, path: str) -> Iterator[list[Any]]:
+        """List a folder."""
+        if self.when != "stat" and path != str(self.root):
+            self.leave()
+        with self.listing(path) as entries:
+            yield sorted(map(self.entry, entries), key=lambda entry: entry.name)
+
+    def entry(self, real: os.DirEntry[str]) -> Any:
+        """Return an entry whose state is looked up too late."""
+
+        def stat(**how: bool) -> os.stat_result:
+            self.leave()
+            return real.stat(**how)
+
+        return SimpleNamespace(
+            name=real.name, path=real.path, is_dir=real.is_dir, is_file=real.is_file, inode=real.inode, stat=stat if self.when == "stat" else real.stat
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("when", ["stat", "enter", "replaced"])
 def test_a_subfolder_that_goes_away_during_a_scan(tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder below that is removed, or replaced by a file, while the scan is at work is gone, and all else is found."""
@@ -244,37 +287,7 @@ def test_a_subfolder_that_goes_away_during_a_scan(tmp_path: Path, when: str, mon
         (tmp_path / name).mkdir()
         (tmp_path / name / "x.csv").touch()
     (tmp_path / "y.csv").touch()
-
-    def leave() -> None:
-        if (tmp_path / "a").is_dir():
-            (tmp_path / "a").rename(tmp_path.parent / f"{tmp_path.name} gone")
-            if when == "replaced":
-                (tmp_path / "a").touch()
-
-    listing = os.scandir
-
-    class Entry:
-        def __init__(self, entry: os.DirEntry[str]) -> None:
-            self._entry = entry
-
-        def __getattr__(self, name: str) -> object:
-            if name == "stat":
-                leave()
-            return getattr(self._entry, name)
-
-    class Listed:
-        def __init__(self, path: str) -> None:
-            self._path = path
-
-        def __enter__(self) -> list[object]:
-            if when != "stat" and self._path != str(tmp_path):
-                leave()
-            with listing(self._path) as entries:
-                return sorted((Entry(entry) for entry in entries), key=lambda entry: entry.name)
-
-        def __exit__(self, *_: object) -> None: ...
-
-    monkeypatch.setattr(os, "scandir", Listed)
+    monkeypatch.setattr(os, "scandir", Vanishing(tmp_path, when))
     met: list[Candidate] = []
     found = scan(str(tmp_path), Rules(), met.append)
     assert {path for path, _ in met} - {str(tmp_path / "a")} == {str(tmp_path / "b" / "x.csv"), str(tmp_path / "y.csv")}

@@ -93,7 +93,7 @@ class Memory(Protocol):
         """Make every mark durable."""
 
 
-class _Stopped(Exception):  # noqa: N818 - nothing is wrong
+class _Stopped(Exception):
     """Ends a look at a folder of very many files."""
 
 
