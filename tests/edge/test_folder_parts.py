@@ -275,9 +275,8 @@ class Vanishing:
             self.leave()
             return real.stat(**how)
 
-        return SimpleNamespace(
-            name=real.name, path=real.path, is_dir=real.is_dir, is_file=real.is_file, inode=real.inode, stat=stat if self.when == "stat" else real.stat
-        )  # fmt: skip
+        same = {name: getattr(real, name) for name in ("name", "path", "is_dir", "is_file", "inode", "stat")}
+        return SimpleNamespace(**same | ({"stat": stat} if self.when == "stat" else {}))
 
 
 @pytest.mark.parametrize("when", ["stat", "enter", "replaced"])

@@ -163,26 +163,32 @@ def _enter(folder: str, found: Scan, rules: Rules, ours: frozenset[tuple[int, in
     below = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            why = _why_ignored(entry.name)
             if entry.is_dir(follow_symlinks=False):
-                if entry.name.startswith(STAGE):
-                    found.stages.append(entry.path)
-                elif why == "hidden":
-                    found.ignored[why] += 1
-                elif not _is_ours(entry, ours):
+                if _is_watched(entry, found, ours):
                     below.append(entry.path)
-            elif why or not entry.is_file(follow_symlinks=False):
+            elif (why := _why_ignored(entry.name)) or not entry.is_file(follow_symlinks=False):
                 if entry.inode() not in {inode for _, inode in ours}:  # the journal's log, where that lies here
                     found.ignored[why or "link or special file"] += 1
             elif any(fnmatchcase(entry.name, pattern) for pattern in rules.include):
                 candidate = candidate_at(entry.path)  # None: gone between the listing and now; the next scan tells
-                if candidate is None:
+                if candidate is None or candidate.signature[:2] in rules.ignore:
                     continue
-                if candidate.signature[:2] not in ours:
-                    meet(candidate)
-                elif candidate.signature[:2] not in rules.ignore:
+                if candidate.signature[:2] in ours:
                     found.ours.append(entry.path)
+                else:
+                    meet(candidate)
     return below
+
+
+def _is_watched(folder: os.DirEntry[str], found: Scan, ours: frozenset[tuple[int, int]]) -> bool:
+    """Whether a folder is entered; else its kind is noted in ``found``."""
+    if folder.name.startswith(STAGE):
+        found.stages.append(folder.path)
+        return False
+    if _why_ignored(folder.name) == "hidden":
+        found.ignored["hidden"] += 1
+        return False
+    return not _is_ours(folder, ours)
 
 
 def _is_ours(folder: os.DirEntry[str], ours: frozenset[tuple[int, int]]) -> bool:
