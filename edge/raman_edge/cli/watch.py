@@ -46,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="answer what is there and end")
     parser.add_argument("--match", action="append", metavar="GLOB", help="only files of these names, such as '*.csv'; may be repeated")
     parser.add_argument(
-        "--stable", type=shared.seconds, metavar="S", help="a file is complete once unchanged for S seconds (1; network: 3)"
+        "--stable",
+        type=shared.seconds,
+        metavar="S",
+        help="a file is complete once unchanged for S seconds (1; network: 3); ten times as long, 10 s at most, where it cannot be "
+        "known whether a program still writes it",
     )
     parser.add_argument("--poll", type=shared.seconds, metavar="S", help="look every S seconds (0.5; network: 2)")
     parser.add_argument(
@@ -60,7 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--move-failed",
         type=Path,
         metavar="DIR",
-        help="move files that hold no spectrum there, once the journal has the reason; without it no file is ever moved",
+        help="move files that hold no spectrum there, once the journal has the reason, and only if they are what they were and no "
+        "program writes them; without it no file is ever moved",
     )
     deliver.add_to(parser)
     parser.set_defaults(to=None)

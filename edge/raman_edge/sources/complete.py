@@ -135,12 +135,12 @@ def is_settled(signature: Signature, unchanged_s: float, *, network: bool = Fals
     """Whether no later change can leave the file with this same signature.
 
     A file may be written again, in the same size, within one tick of its file system's clock: git calls such an entry
-    racy. That is over when a tick has passed since the signature was first seen, whatever clocks say, or, where the
-    file's times are of this machine's clock, since the file was changed.
+    racy. That is over when a tick has passed since the signature was first seen, whatever clocks say, or since the file
+    was changed; a file server's clock may be behind ours.
     """
     tick_s = resolution_s(signature, network=network)
     age_s = (time.time_ns() - max(signature.mtime_ns, signature.ctime_ns)) / 1e9
-    return unchanged_s >= tick_s or (not network and age_s >= tick_s)
+    return unchanged_s >= tick_s or age_s >= tick_s + SKEW_S * network
 
 
 def read_complete(

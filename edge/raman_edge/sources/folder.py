@@ -231,7 +231,7 @@ class FolderSource:
         hints = (self._moved, self._touched, self._arrivals.closed, self._arrivals.writing)
         there = {path for *_, path in queue} | self._given.keys() if self._waiting or any(hints) else set()
         self._waiting.keep(there)
-        for hint in hints:
+        for hint in hints if found is not None else ():
             hint &= there  # noqa: PLW2901 - the sets themselves become smaller
         return found or Scan(), queue
 
@@ -299,7 +299,8 @@ class FolderSource:
         path = candidate.path
         state = self._waiting.enter(candidate, moved=path in self._moved, closed=path in self._arrivals.closed)
         self._moved.discard(path)  # it was whole when it came, and says nothing of what is written later
-        if not (state.due or path in self._touched) or (self._rules.written and candidate.signature[:2] in self._rules.ours()):
+        is_due = state.due or (state.answered is not None and path in self._touched)
+        if not is_due or (self._rules.written and candidate.signature[:2] in self._rules.ours()):
             return (), None
         settled = candidate.signature.size == 0 or is_settled(candidate.signature, state.unchanged_s, network=self._network)
         try:

@@ -194,7 +194,7 @@ def _is_watched(folder: os.DirEntry[str], found: Scan, ours: frozenset[tuple[int
 def _is_ours(folder: os.DirEntry[str], ours: frozenset[tuple[int, int]]) -> bool:
     """Whether a folder is one that we write to; one that has gone is not, and is found to be gone when it is entered."""
     try:
-        status = folder.stat(follow_symlinks=False)
+        status = os.lstat(folder.path)  # the entry itself tells no identity on Windows
     except OSError:
         return False
     return (status.st_dev, status.st_ino) in ours
