@@ -92,9 +92,9 @@ def test_subfolders_that_come_and_go_do_not_end_a_single_pass(folder: Path, mode
 
     def come_and_go() -> None:
         while not over.is_set():
-            for number in range(30):
+            for number in range(400):
                 (folder / f"sub {number}").mkdir(exist_ok=True)
-            for number in range(30):
+            for number in range(400):
                 (folder / f"sub {number}").rmdir()
 
     coming = threading.Thread(target=come_and_go)
