@@ -72,6 +72,26 @@ def test_an_output_is_known_under_any_name(folder: Path, tmp_path: Path, model: 
     assert watch.noted("is not read: this command writes it") == 1
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_an_output_of_another_process_does_not_go_on_for_ever(folder: Path, model: Path, kind: str) -> None:
+    """Records that another raman-edge writes into the watched folder are answered once, and that is said; spectra are answered on."""
+    (folder / "0.csv").write_text(build.text(seed=0))
+    with Watch(folder, model, *STABLE, "--json") as watch:
+        watch.wait_for(1)
+        other = command.start("deliver", "--journal", watch.journal, "--to", f"{kind}:{folder / 'results'}")
+        try:
+            watch.wait_until(lambda: watch.noted("holds records of raman-edge") > 0, "a note")
+            (folder / "1.csv").write_text(build.text(seed=1))
+            watch.wait_for(3)
+            time.sleep(2.0)
+        finally:
+            other.terminate()
+            other.communicate()
+        assert watch.stop() == 143
+    assert sorted(str(line["event"]) for line in watch.lines) == ["fault", "result", "result"]
+    assert watch.noted("holds records of raman-edge") == 1
+
+
 def test_an_output_below_another_name_of_the_folder_is_refused(folder: Path, tmp_path: Path, model: Path) -> None:
     """An output in the watched folder itself is refused also where that is mounted elsewhere."""
     bind(folder, tmp_path / "elsewhere")

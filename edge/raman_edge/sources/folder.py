@@ -64,6 +64,8 @@ SMALL = 256 * 1024
 """Bytes of a file that is parsed where its spectra are named."""
 TOGETHER = 256
 """Files that the memory is asked for at once."""
+OUTPUTS = (b'{"event":"', b"id,ts,path,sha256,")
+"""Beginnings of what raman-edge writes: a record, and the columns of its table."""
 SHARE_LOOKING = 20
 """Or less often: a stretch is at least this many times as long as the look before it."""
 
@@ -379,8 +381,9 @@ class FolderSource:
         else:
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
             origin = replace(origin, grown_from=self._beginning(candidate.path, data))
-            unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration)
-            values = (unread,) if len(data) <= SMALL else unread.values()
+            if origin.grown_from is None or not self._is_output(candidate.path, data):
+                unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration)
+                values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         settled |= sha256 is None  # of a file that is too large there is nothing to compare
         return values, Given(candidate, sha256, len(values), settled, has_failed, self._is_movable(state))
@@ -391,6 +394,15 @@ class FolderSource:
             if 0 < size < len(data) and hashlib.sha256(memoryview(data)[:size]).hexdigest() == sha256:
                 return sha256
         return None
+
+    def _is_output(self, path: str, data: bytes) -> bool:
+        """Whether a file that grows holds records of raman-edge, which another process of it writes: each answer would be one more."""
+        if not data.startswith(OUTPUTS):
+            return False
+        if path not in self._told_ours:
+            self._told_ours.add(path)
+            self._note(f"file {path!r} holds records of raman-edge and grows: it is answered once and not again. Write it elsewhere")
+        return True
 
     def _is_movable(self, state: Waiting) -> bool:
         """Whether no process writes the file, by all that is known; else it is moved later."""
