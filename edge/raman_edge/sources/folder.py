@@ -18,7 +18,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, thread_time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from raman_edge import formats
 from raman_edge.errors import SourceLost
@@ -47,8 +47,10 @@ from raman_edge.sources.writers import open_for_writing
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from typing import Self
+
+    from raman_edge.sources.memory import Memory
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
 QUICK_GLANCE_S = 0.02
@@ -68,31 +70,6 @@ OUTPUTS = (b'{"event":"', b"id,ts,path,sha256,")
 """Beginnings of what raman-edge writes: a record, and the columns of its table."""
 SHARE_LOOKING = 20
 """Or less often: a stretch is at least this many times as long as the look before it."""
-
-
-class Memory(Protocol):
-    """What is remembered of the files, across restarts."""
-
-    def seen_each(self, files: Sequence[tuple[str, tuple[int, int, int, int, int]]]) -> list[bool]:
-        """Return for each file, an absolute path and a state, whether it was answered in this very state."""
-
-    def has_looked_into(self, folder: str) -> bool:
-        """Whether any file below the absolute path ``folder`` was ever answered."""
-
-    def known(self, sha256: str) -> bool:
-        """Whether this content was answered, under whatever name."""
-
-    def failed(self, sha256: str) -> bool:
-        """Whether this content was answered, and only with faults."""
-
-    def earlier(self, path: str) -> Sequence[tuple[int, str]]:
-        """Return size (bytes) and digest of what was answered last under the absolute ``path``: a spectrum, a fault, both or none."""
-
-    def mark(self, path: str, signature: tuple[int, int, int, int, int], sha256: str | None, *, failed: bool = False) -> None:
-        """Note that the file was answered; None stands for a content that was not read, ``failed`` for one without a spectrum."""
-
-    def flush(self) -> None:
-        """Make every mark durable."""
 
 
 class _Stopped(Exception):
