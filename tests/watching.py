@@ -29,7 +29,8 @@ class Remembered:
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[Signature, str | None]] = {}
-        self.contents: set[str] = set()
+        self.contents: dict[str, bool] = {}
+        """Digest → whether there were only faults in it."""
 
     def seen_each(self, files: Sequence[tuple[str, Signature]]) -> list[bool]:
         """Compare the states."""
@@ -43,11 +44,20 @@ class Remembered:
         """Look the content up."""
         return sha256 in self.contents
 
-    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:  # noqa: ARG002 - of one version
+    def failed(self, sha256: str) -> bool:
+        """Look the content up."""
+        return self.contents.get(sha256, False)
+
+    def earlier(self, path: str) -> list[tuple[int, str]]:
+        """Look the file up."""
+        signature, sha256 = self.files.get(path, (None, None))
+        return [(signature[2], sha256)] if signature and sha256 else []
+
+    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:
         """Remember state and content."""
         self.files[path] = signature, sha256
         if sha256:
-            self.contents.add(sha256)
+            self.contents[sha256] = failed
 
     def flush(self) -> None:
         """Nothing is durable here."""

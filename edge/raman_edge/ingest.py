@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from threading import Event
 
     from raman_edge.crew import Answer, Crew
     from raman_edge.journal import Journal
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 AHEAD = 4
 """Batches that may be under way: two in the second process, one here, one to commit."""
+STOPPED_S = 0.5
+"""How long batches that the source will give again are still answered once the run was told to stop, s."""
 
 
 class Watcher(Protocol):
@@ -26,8 +30,11 @@ class Watcher(Protocol):
         """Come by after every commit, and about once a second where nothing comes; True ends the run between two batches."""
 
 
-def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher) -> None:
+def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher, stop: Event | None = None) -> None:
     """Answer everything that an open ``source`` gives: into the journal first, then shown.
+
+    ``stop`` is for a source that gives again, in another run, what was not done, such as a folder: once it is set,
+    batches under way are answered for :data:`STOPPED_S` and no longer. Without it all of them are.
 
     Raises :class:`raman_edge.errors.JournalError` where an answer cannot be kept: nothing of that batch is done,
     and a source that is opened anew gives it again.
@@ -53,5 +60,6 @@ def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher) -> No
             commit()
         if watcher.pulse(batch.waiting):
             break
-    while under_way:
+    patience = monotonic() + STOPPED_S
+    while under_way and not (stop is not None and stop.is_set() and monotonic() > patience):
         commit()

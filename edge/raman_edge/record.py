@@ -39,6 +39,8 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     sha256: str | None = None
     index: int = 0
     """Which spectrum of a file that holds several; left out for the first."""
+    grown_from: str | None = None
+    """Digest of an earlier content of the same path that this content begins with: this answer replaces that one's. Else left out."""
 
 
 class ModelRef(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -170,7 +172,7 @@ def _fault(fault: Fault, means: Means) -> FaultRecord:
 
 
 def _source(origin: Origin) -> Source:
-    return Source(origin.kind, _text(origin.path), origin.sha256, origin.index)
+    return Source(origin.kind, _text(origin.path), origin.sha256, origin.index, origin.grown_from)
 
 
 def _text(data: str) -> str:

@@ -95,6 +95,11 @@ class Origin:
     """Which spectrum of the file, from 0."""
     read_ms: float = 0.0
     """Milliseconds from bytes to spectrum; 0 where nothing was read."""
+    grown_from: str | None = None
+    """Digest of an earlier content of the same file that these bytes begin with; None where there was none.
+
+    That content was a part of this one, read before all of it was written: its answer is replaced by this one's.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import re
 import shutil
 import threading
 import time
@@ -151,15 +153,16 @@ def test_a_file_that_cannot_be_named_counts_as_failed(tmp_path: Path) -> None:
 
 
 def test_moving_never_overwrites(tmp_path: Path) -> None:
-    """A second file of the same name gets a number, whatever its name's bytes are."""
+    """A second file of the same name gets the beginning of its digest, a third one random digits, whatever its name's bytes are."""
     away = tmp_path / "away"
     away.mkdir()
-    for expected in (b"x\xff.a.csv", b"x\xff.a (2).csv", b"x\xff.a (3).csv"):
-        path = tmp_path / os.fsdecode(b"x\xff.a.csv")
-        path.write_bytes(expected)
-        assert failed.move(candidate_at(str(path)), str(away)) == str(away / os.fsdecode(expected))  # type: ignore[arg-type]  # it is there
-        assert (away / os.fsdecode(expected)).read_bytes() == expected
+    path = tmp_path / os.fsdecode(b"x\xff.a.csv")
+    for expected in (rb"x\xff\.a\.csv", rb"x\xff\.a \([0-9a-f]{12}\)\.csv", rb"x\xff\.a \([0-9a-f]{12}\)\.csv"):
+        path.write_bytes(b"1")
+        moved = failed.move(candidate_at(str(path)), str(away), hashlib.sha256(b"1").hexdigest())  # type: ignore[arg-type]  # it is there
+        assert re.fullmatch(expected, os.fsencode(Path(moved or "").name))
         assert not path.exists()
+    assert [path.read_bytes() for path in away.iterdir()] == [b"1"] * 3
 
 
 def test_a_file_that_changed_is_not_moved(tmp_path: Path) -> None:
@@ -177,11 +180,14 @@ def test_a_file_that_changed_is_not_moved(tmp_path: Path) -> None:
 
 def test_moved_across_file_systems_by_copying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a rename is not possible the file is copied before it is taken away."""
+    rename = failed.rename_new
 
-    def another(*_: object) -> None:
-        raise OSError(errno.EXDEV, "Invalid cross-device link")
+    def another(source: str, target: str) -> None:
+        if Path(source).parent != tmp_path / "away":
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target)
 
-    monkeypatch.setattr(os, "replace", another)
+    monkeypatch.setattr(failed, "rename_new", another)
     (tmp_path / "away").mkdir()
     (tmp_path / "a.csv").write_text("1")
     failed.move(candidate_at(str(tmp_path / "a.csv")), str(tmp_path / "away"))  # type: ignore[arg-type]  # it is there
@@ -191,12 +197,15 @@ def test_moved_across_file_systems_by_copying(tmp_path: Path, monkeypatch: pytes
 
 def test_what_cannot_be_moved_stays_and_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without room the file stays, nothing half is left in the other folder, and the run goes on with a note."""
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
     root, away = tmp_path / "in", tmp_path / "away"
+    rename = failed.rename_new
+
+    def full(source: str, target: str) -> None:
+        if Path(target).parent == away:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        rename(source, target)
+
+    monkeypatch.setattr(failed, "rename_new", full)
     root.mkdir()
     away.mkdir()
     (root / "words.txt").write_text("no spectrum\n" * 30)

@@ -7,9 +7,7 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -19,45 +17,19 @@ from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.gather import MOST
 from raman_edge.sources.scan import Rules
 from raman_edge.spectrum import Fault
-from watching import dealt_with
+from watching import Remembered, dealt_with
 from writing import NAMES, Writer
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 RULES = Rules(poll_s=0.01, stable_s=0.12)
 PATIENCE_S = 30.0
-Signature = tuple[int, int, int, int, int]
 
 
-@dataclass
-class Ledger:
+class Ledger(Remembered):
     """What a journal does, in memory: records once for each content, and the memory of a source."""
 
-    records: dict[object, int] = field(default_factory=dict)
-    files: dict[str, Signature] = field(default_factory=dict)
-    contents: set[str] = field(default_factory=set)
-
-    def seen_each(self, files: Sequence[tuple[str, Signature]]) -> list[bool]:
-        """Compare the states."""
-        return [path in self.files and self.files[path] == signature for path, signature in files]
-
-    def has_looked_into(self, folder: str) -> bool:
-        """Look for a path below."""
-        return any(path.startswith(folder + os.sep) for path in self.files)
-
-    def known(self, sha256: str) -> bool:
-        """Look the content up."""
-        return sha256 in self.contents
-
-    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:  # noqa: ARG002 - of one version
-        """Remember state and content."""
-        self.files[path] = signature
-        if sha256:
-            self.contents.add(sha256)
-
-    def flush(self) -> None:
-        """Nothing is durable here."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: dict[object, int] = {}
 
 
 def read(root: str, ledger: Ledger, stop: threading.Event, crash_after: list[int]) -> None:

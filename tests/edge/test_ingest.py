@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import build
 import pytest
-from raman_edge import record
+from raman_edge import ingest, record
 from raman_edge.crew import Answer, Crew, Opening, answer_all
 from raman_edge.errors import JournalUnavailable
 from raman_edge.ingest import AHEAD, follow
@@ -214,6 +215,19 @@ def test_a_source_that_ends_early_has_everything_kept(opening: Opening, journal:
     assert (enough.given, len(enough.done)) == (2, 2)
     assert watcher.pulses == [WAITING, WAITING]
     assert watcher.shown == ["10", "11"]
+
+
+def test_a_stop_does_not_wait_for_what_comes_again(opening: Opening, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told to stop, a run of a source that gives again what is not done leaves what is under way; else it answers all of it."""
+    monkeypatch.setattr(ingest, "STOPPED_S", -1.0)
+    batches = [(WAITING, [spectrum(number)]) for number in range(AHEAD)]
+    stop = threading.Event()
+    for is_set, done in ((False, AHEAD), (True, 0)):
+        if is_set:
+            stop.set()
+        source = Script(*batches)
+        follow(source, Later(opening), journal, Watcher(), stop)
+        assert len(source.done) == done
 
 
 def test_a_sign_of_life_lets_the_crew_rest(opening: Opening, journal: Journal) -> None:

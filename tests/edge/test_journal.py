@@ -340,3 +340,18 @@ def test_a_writer_does_not_block_readers(journal: Journal, pair: tuple[Model, Li
     with Journal.open(journal.path) as reader, journal._database.transaction() as connection:
         connection.execute("DELETE FROM lines")
         assert len(reader.after(0, 10)) == 1
+
+
+def test_contents_are_remembered_with_their_size(tmp_path: Path) -> None:
+    """What was answered last under a path is known by size and digest, a spectrum's and a fault's, and which of them failed."""
+    with Journal.open(tmp_path / "j.sqlite3") as journal:
+        memory = journal.memory("m" * 64, "c")
+        memory.mark("/a", (1, 2, 300, 4, 5), "a" * 64)
+        memory.mark("/a", (1, 2, 100, 4, 5), "b" * 64, failed=True)
+        memory.mark("/b", (1, 2, 300, 4, 5), None)
+        memory.flush()
+        assert sorted(memory.earlier("/a")) == [(100, "b" * 64), (300, "a" * 64)]
+        assert memory.earlier("/b") == memory.earlier("/c") == []
+        assert [memory.failed(letter * 64) for letter in "abc"] == [False, True, False]
+        assert memory.seen_each([("/a", (1, 2, 300, 4, 5)), ("/a", (1, 2, 300, 4, 6)), ("/b", (1, 2, 300, 4, 5))]) == [True, False, True]
+        assert journal.memory("other", "c").earlier("/a") == []

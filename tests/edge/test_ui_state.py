@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import build
@@ -160,3 +161,20 @@ def test_a_row_of_results_stops_before_the_edge() -> None:
     text = "".join(part for part, _ in row)
     assert cells(text.rstrip()) <= 50
     assert text.split("   ")[:2] == ["✓ Mineral 0", "✓ Mineral 1"]
+
+
+def test_the_whole_file_replaces_its_half_on_the_screen(state: ScreenState, seen: Reading) -> None:
+    """An answer to more of a file takes that to its beginning away, and a fault of a file that was not read; nothing else."""
+
+    def of(path: str, sha256: str | None, grown_from: str | None = None, kind: str = "file") -> Reading:
+        origin = Origin(kind, path, sha256, grown_from=grown_from)
+        return replace(seen, spectrum=replace(seen.spectrum, origin=origin))
+
+    for event in (of("a", "half"), of("b", "half"), Fault(Origin("file", "a"), "empty"), Fault(Origin("serial", "a"), "why")):
+        state = fold(state, event)
+    assert (state.tally.match, state.tally.fault, len(state.past)) == (2, 2, 4)
+    state = fold(state, of("a", "other"))
+    assert (state.tally.match, state.tally.fault, len(state.past)) == (3, 1, 4)
+    state = fold(state, of("a", "whole", "half"))
+    assert (state.tally.match, state.tally.fault, len(state.past)) == (3, 1, 4)
+    assert [event.spectrum.origin.sha256 for event in state.past if isinstance(event, Reading)] == ["whole", "other", "half"]

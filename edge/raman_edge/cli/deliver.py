@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +56,11 @@ def run(options: argparse.Namespace) -> int:
     return stop.code(SinkError.exit_code if options.once and (deliveries.owed() or deliveries.refused()) else 0)
 
 
+def files_of(specs: Sequence[str]) -> tuple[str, ...]:
+    """Return the paths of the files among the outputs that ``specs`` name."""
+    return tuple(spec.partition(":")[2] for spec in specs if spec.startswith(FILES))
+
+
 def delivering(
     specs: Sequence[str],
     journal: Path,
@@ -84,7 +88,8 @@ def delivering(
 
 def _check_apart(spec: str, watched: Path) -> None:
     """Refuse a file in the watched folder: every line of it would be read as a spectrum, and answered with another line."""
-    path = Path(os.path.realpath(spec.partition(":")[2]))
-    if path.is_relative_to(os.path.realpath(watched)):
+    from raman_edge.sources.root import lies_within  # noqa: PLC0415 - only where a folder is watched
+
+    if lies_within(spec.partition(":")[2], watched):
         msg = f"the output {spec!r} lies in the watched folder {str(watched)!r}: give it a place outside"
         raise ConfigError(msg)

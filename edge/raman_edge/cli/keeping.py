@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import OutputError
 from raman_edge.escaping import printable
+from raman_edge.sources.root import lies_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def keeper(into: Path, watched: Path | None = None) -> Callable[[Reading], str]:
         except OSError as error:
             msg = f"not saved: the folder {str(into)!r} is not there: {error.strerror}"
             raise OutputError(msg) from error
-        if watched is not None and here.is_relative_to(watched.resolve()):
+        if watched is not None and lies_within(here, watched):
             msg = f"not saved: {str(here)!r} is being watched, the file would be identified again. Start from another folder"
             raise OutputError(msg)
         return f"saved as {_written(here, reading).name} in {here}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -17,7 +18,7 @@ from raman_edge.cli.signals import stopping
 from raman_edge.errors import ConfigError, JournalUnavailable, RamanEdgeError, SourceUnavailable
 
 if TYPE_CHECKING:
-    from collections import Counter
+    from collections.abc import Sequence
 
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.cli.display import Display
@@ -45,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="answer what is there and end")
     parser.add_argument("--match", action="append", metavar="GLOB", help="only files of these names, such as '*.csv'; may be repeated")
     parser.add_argument(
-        "--stable", type=shared.seconds, metavar="S", help="a file is complete once unchanged for S seconds (1; network: 3)"
+        "--stable",
+        type=shared.seconds,
+        metavar="S",
+        help="a file is complete once unchanged for S seconds (1; network: 3); ten times as long, 10 s at most, where it cannot be "
+        "known whether a program still writes it",
     )
     parser.add_argument("--poll", type=shared.seconds, metavar="S", help="look every S seconds (0.5; network: 2)")
     parser.add_argument(
@@ -59,7 +64,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--move-failed",
         type=Path,
         metavar="DIR",
-        help="move files that hold no spectrum there, once the journal has the reason; without it no file is ever moved",
+        help="move files that hold no spectrum there, once the journal has the reason, and only if they are what they were and no "
+        "program writes them; without it no file is ever moved",
     )
     deliver.add_to(parser)
     parser.set_defaults(to=None)
@@ -81,10 +87,13 @@ def run(options: argparse.Namespace) -> int:
         merged = settings.merge(options)
         settings.folder_of(merged)
         with shared.opened_journal(merged) as journal:
-            tally = Watching(options, merged, journal, stop, Service.from_environment()).run()
+            watching = Watching(options, merged, journal, stop, Service.from_environment())
+            tally = watching.run()
     failed = tally.pop("fault", 0)
     said = ", ".join(f"{count} {decision}" for decision, count in sorted(tally.items())) or "nothing identified"
-    say(f"{said}; {failed} failed; journal {str(journal.path)!r}")
+    reasons = ", ".join(f"{count} {why}" for why, count in sorted(watching.ignored.items()))
+    ignored = f"{watching.ignored.total()} ignored ({reasons}); " if reasons else ""
+    say(f"{said}; {failed} failed; {ignored}journal {str(journal.path)!r}")
     return stop.code(1 if options.once and failed else 0)
 
 
@@ -143,6 +152,9 @@ class Watching:
         self._renewal = Renewal(merged.calibration, self._naming.calibration, self._display.note)
         self._trouble = Trouble()
         self._was_ready = False
+        self._to: tuple[str, ...] = tuple(merged.to or ())
+        self.ignored: Counter[str] = Counter()
+        """Names in the folder that are not looked at, by the reason, at the last look."""
 
     def run(self) -> Counter[str]:
         """Answer what comes and return how many answers there were of each kind."""
@@ -191,13 +203,16 @@ class Watching:
         merged, means, calibration = self._merged, self._naming.means, self._naming.calibration
         self._display.bench(Bench(expires=calibration.expires if calibration else None))
         memory = self._journal.memory(means.model.sha256, means.config)
-        rules = _rules(merged, self._journal, calibration)
+        rules = _rules(merged, self._journal, calibration, self._to)
         source = FolderSource(merged.folder, memory, rules, once=merged.once, stop=self._stop.event, note=self._display.note)
         with source, self._naming.crew as crew:
             self._trouble.tried()
             self._was_ready = True
             self._service.ready()
-            follow(source, crew, self._journal, self)
+            try:
+                follow(source, crew, self._journal, self, self._stop.event)
+            finally:
+                self.ignored = source.ignored
 
     def _rest(self, error: RamanEdgeError) -> None:
         """Say what is wrong and wait for the next attempt; a run that is told to stop meanwhile ends with the error."""
@@ -221,7 +236,7 @@ class Watching:
             merged = settings.merge(self._options)
             settings.folder_of(merged)
             naming = Naming.opened(merged, shared.opened_calibration(merged))
-            _rules(merged, self._journal, naming.calibration)
+            _rules(merged, self._journal, naming.calibration, self._to)
         except RamanEdgeError as error:
             self._display.note(f"not reloaded, everything goes on as it was: {error}")
         else:
@@ -251,20 +266,22 @@ def _newest(backlog: str | None) -> int | None:
     return 0 if backlog == "skip" else int(backlog.partition("=")[2])
 
 
-def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibration | None) -> Rules:
-    """Return which files are looked at: never the journal, nor what this command itself writes."""
+def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibration | None, to: Sequence[str]) -> Rules:
+    """Return which files are looked at: never the journal, nor what this command itself writes, such as the outputs ``to``."""
     from raman_edge.sources.scan import Rules  # noqa: PLC0415 - with the source
 
     ours = []
-    for place in (journal.path, 1, 2):
-        with suppress(OSError):  # a journal that was moved away, a stream that is closed
-            ours.append(os.stat(place))  # noqa: PTH116 - a path or an open stream
+    for stream in (1, 2):
+        with suppress(OSError):  # closed
+            ours.append(os.fstat(stream))
+    journals = (f"{journal.path}{suffix}" for suffix in ("", "-wal", "-shm"))
     if options.move_failed is not None and Path(options.folder).exists():  # else whoever opens the folder says that it is away
         ours.append(_folder_for_failed(options.move_failed, options.folder))
     return Rules(
         tuple(options.match or ("*",)),
         poll_s=options.poll,
         stable_s=options.stable,
+        written=(*journals, *deliver.files_of(to)),
         ignore=frozenset((status.st_dev, status.st_ino) for status in ours),
         laser_nm=options.laser,
         calibration=calibration,

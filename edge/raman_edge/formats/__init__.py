@@ -9,6 +9,7 @@ under its keys in lower case, and of ours: ``format``, ``laser_nm`` and ``laser_
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,7 +33,7 @@ from raman_edge.formats.wdf import Wdf
 if TYPE_CHECKING:
     from raman_edge.spectrum import Origin, Spectrum
 
-__all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "read", "sniff"]
+__all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "is_whole", "read", "sniff"]
 
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; sources refuse them by size, before they read them."""
@@ -67,6 +68,25 @@ def read(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: 
     except FormatError as error:
         msg = f"{reader.name}: {error}"
         raise FormatError(msg) from error
+
+
+DECLARING = (Wdf, Opus, Spc, Rruff, Jcamp, LabspecXml)
+"""Readers of formats that say where a file ends, and that refuse one that is cut short."""
+
+
+JCAMP_END, JCAMP_TAIL = re.compile(rb"##\s*END\s*=", re.IGNORECASE), 256
+"""What ends a JCAMP file, and in how many of its last bytes; one that has all its points is read without it."""
+
+
+def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: bool = False) -> bool:
+    """Whether a file declares its own length and has all of it; False for a table, which may end after any row."""
+    document = Document(data, laser_nm, pixels)
+    try:
+        reader = sniff(document)
+        ended = not isinstance(reader, Jcamp) or JCAMP_END.search(data[-JCAMP_TAIL:]) is not None
+        return ended and isinstance(reader, DECLARING) and bool(reader.read(document, origin))
+    except Exception:  # noqa: BLE001 - cut short, or a defect in a reader: whoever answers the file gives the reason
+        return False
 
 
 def sniff(document: Document) -> Reader:

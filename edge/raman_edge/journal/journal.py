@@ -11,6 +11,7 @@ from raman_edge.journal.memory import JournalMemory
 from raman_edge.journal.reading import ALL
 
 if TYPE_CHECKING:
+    from array import array
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
@@ -93,7 +94,23 @@ class Journal:
     def records(self, limit: int | None = None, filters: Filters = ALL, *, oldest: bool = False) -> Iterator[str]:
         """Give the records as their lines of JSON, newest or ``oldest`` first; ``limit`` of them at most."""
         with self._database.using("read") as connection:
-            for row in reading.rows(connection, reading.numbers(connection, filters, limit, oldest=oldest)):
+            chosen = reading.numbers(connection, filters, limit, oldest=oldest)
+        yield from self._lines(chosen)
+
+    def current(self, limit: int | None = None, filters: Filters = ALL) -> tuple[Iterator[str], int]:
+        """Return the records that no later answer replaces, as :meth:`records` gives them, and how many were left out for that.
+
+        An answer is replaced where its file was answered again when more of it was there (:mod:`raman_edge.journal.replaced`).
+        """
+        from raman_edge.journal import replaced  # noqa: PLC0415 - msgspec: who only writes does not pay for it
+
+        with self._database.using("read") as connection:
+            chosen, hidden = replaced.current(connection, filters, limit)
+        return self._lines(chosen), hidden
+
+    def _lines(self, chosen: array[int]) -> Iterator[str]:
+        with self._database.using("read") as connection:
+            for row in reading.rows(connection, chosen):
                 yield row.line
 
     def held(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[Held]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import raman_edge
-from raman_edge.journal.keys import packed, state
+from raman_edge.journal.keys import STATE_BYTES, packed, state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 Signature = tuple[int, int, int, int, int]
 """Device, inode, size, modification and change time (ns) of a file."""
+CONTENT = struct.Struct("<Q32s")
+"""Size (bytes) and digest of a content; they stand behind the file's state, where the content was read."""
 AT_ONCE = 250
 """Files in one query; sqlite takes 999 values at least."""
 THIS_RUN = "run IN (SELECT run FROM runs WHERE model=? AND config IN (?,?))"
@@ -59,6 +62,22 @@ class JournalMemory:
         query = f"SELECT 1 FROM contents WHERE sha256=? AND {THIS_RUN}"  # noqa: S608 - our own text
         return sha256 in self._recent or self._holds(query, (packed(sha256),))
 
+    def failed(self, sha256: str) -> bool:
+        """Whether this content was answered, and with faults only."""
+        good = "SELECT 1 FROM contents WHERE sha256=? AND run IN (SELECT run FROM runs WHERE model=? AND config=?)"
+        query = f"SELECT 1 FROM contents WHERE sha256=? AND {THIS_RUN}"  # noqa: S608 - our own text
+        with self.database.using("read") as connection:
+            answered = connection.execute(good, (packed(sha256), self.model, self.config)).fetchone()
+        return answered is None and self._holds(query, (packed(sha256),))
+
+    def earlier(self, path: str) -> list[tuple[int, str]]:
+        """Return size (bytes) and digest of the contents that were answered last at the absolute ``path``: a spectrum's, a fault's."""
+        query = f"SELECT state FROM seen WHERE path=? AND length(state) > {STATE_BYTES} AND {THIS_RUN}"  # noqa: S608 - our own text
+        with self.database.using("read") as connection:
+            states = connection.execute(query, (os.fsencode(path), *self._runs())).fetchall()
+        found = (CONTENT.unpack(state[STATE_BYTES:]) for (state,) in states if len(state) == STATE_BYTES + CONTENT.size)
+        return [(size, digest.hex()) for size, digest in found]
+
     def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:
         """Note that the file was answered, or could not be; None stands for a content that was not read.
 
@@ -73,7 +92,7 @@ class JournalMemory:
         if sha256 is not None:
             self._recent.add(sha256)
             self.database.defer(ADD_CONTENT, (packed(sha256), *run))
-        self.database.defer(ADD_SEEN, (os.fsencode(path), state(signature), *run))
+        self.database.defer(ADD_SEEN, (os.fsencode(path), state(signature) + _content(signature[2], sha256), *run))
 
     def flush(self) -> None:
         """Make every mark durable."""
@@ -91,7 +110,7 @@ class JournalMemory:
     def _answered(self, paths: Sequence[bytes]) -> set[tuple[bytes, bytes]]:
         """Return the states in which the files at ``paths`` were answered."""
         places = ",".join("?" * len(paths))
-        query = f"SELECT path, state FROM seen WHERE path IN ({places}) AND {THIS_RUN}"  # noqa: S608 - our own text
+        query = f"SELECT path, substr(state, 1, {STATE_BYTES}) FROM seen WHERE path IN ({places}) AND {THIS_RUN}"  # noqa: S608 - our own text
         with self.database.using("read") as connection:
             return set(connection.execute(query, (*paths, *self._runs())).fetchall())
 
@@ -101,3 +120,9 @@ class JournalMemory:
 
     def _runs(self) -> tuple[str, str, str]:
         return self.model, self.config, failed_config(self.config)
+
+
+def _content(size: int, sha256: str | None) -> bytes:
+    """Return size and digest of a content as they are remembered; nothing for one that was not read."""
+    digest = packed(sha256) if sha256 else ""
+    return CONTENT.pack(size, digest) if isinstance(digest, bytes) and len(digest) == CONTENT.size - 8 else b""

@@ -86,7 +86,7 @@ def restore(shift: bytes, body: bytes, source: Source) -> Spectrum:
     return Spectrum(
         Axis(packing.unpack(shift)),
         packing.unpack(read.counts),
-        Origin(source.kind, source.path, source.sha256, source.index),
+        Origin(source.kind, source.path, source.sha256, source.index, grown_from=source.grown_from),
         taken_at=datetime.fromisoformat(facts.taken_at) if facts.taken_at else None,
         exposure_s=facts.exposure_s,
         saturation=facts.saturation,

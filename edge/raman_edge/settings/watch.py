@@ -59,7 +59,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     match: Annotated[tuple[Glob, ...], Meta(min_length=1)] | None = None
     """Patterns of file names, any of which fits; None is every name."""
     stable_s: Seconds | None = None
-    """A file is complete once it has been unchanged this long, s; None is 1, or 3 on a network file system."""
+    """A file is complete once it has been unchanged this long, s; None is 1, or 3 on a network file system.
+
+    Where it cannot be known whether a program still writes the file, ten times as long, 10 s at most.
+    """
     poll_s: Seconds | None = None
     """Seconds between two looks; None is 0.5, or 2 on a network file system."""
     backlog: Backlog | None = None

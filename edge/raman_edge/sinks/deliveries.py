@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from raman_edge.sinks.delivery import FeedOpener
 
-STOPPED_S = 5.0
+STOPPED_S = 1.5
 """How long a run that was told to stop waits for a sink that works, s."""
 STUCK_S = 30.0
 """How long a run that came to its end waits for a sink that confirms nothing, s; one that moves is waited for."""

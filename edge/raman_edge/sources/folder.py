@@ -12,27 +12,45 @@ import hashlib
 import os
 import threading
 import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic, thread_time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from raman_edge import formats
 from raman_edge.errors import SourceLost
 from raman_edge.sources import Batch, failed
 from raman_edge.sources.arrivals import Arrivals
-from raman_edge.sources.complete import is_complete, read_complete
+from raman_edge.sources.complete import (
+    COARSE_S,
+    SKEW_S,
+    Ready,
+    Writer,
+    is_settled,
+    patience_s,
+    read_complete,
+    readiness,
+    resolution_s,
+)
+from raman_edge.sources.failed import Failed
 from raman_edge.sources.gather import Gathering, Given
 from raman_edge.sources.mount import is_network
 from raman_edge.sources.parse import Unread, fault
 from raman_edge.sources.rest import Pace, changed
 from raman_edge.sources.root import Root
 from raman_edge.sources.scan import Candidate, Rules, Scan, candidate_at
-from raman_edge.sources.waiting import Waiting, WaitingRoom
+from raman_edge.sources.waiting import Answered, Waiting, WaitingRoom
+from raman_edge.sources.writers import open_for_writing
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from typing import Self
+
+    from raman_edge.sources.memory import Memory
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
 QUICK_GLANCE_S = 0.02
@@ -48,27 +66,14 @@ SMALL = 256 * 1024
 """Bytes of a file that is parsed where its spectra are named."""
 TOGETHER = 256
 """Files that the memory is asked for at once."""
+OUTPUTS = (b'{"event":"', b"id,ts,path,sha256,")
+"""Beginnings of what raman-edge writes: a record, and the columns of its table."""
 SHARE_LOOKING = 20
 """Or less often: a stretch is at least this many times as long as the look before it."""
 
 
-class Memory(Protocol):
-    """What is remembered of the files, across restarts."""
-
-    def seen_each(self, files: Sequence[tuple[str, tuple[int, int, int, int, int]]]) -> list[bool]:
-        """Return for each file, an absolute path and a state, whether it was answered in this very state."""
-
-    def has_looked_into(self, folder: str) -> bool:
-        """Whether any file below the absolute path ``folder`` was ever answered."""
-
-    def known(self, sha256: str) -> bool:
-        """Whether this content was answered, under whatever name."""
-
-    def mark(self, path: str, signature: tuple[int, int, int, int, int], sha256: str | None, *, failed: bool = False) -> None:
-        """Note that the file was answered; None stands for a content that was not read, ``failed`` for one without a spectrum."""
-
-    def flush(self) -> None:
-        """Make every mark durable."""
+class _Stopped(Exception):
+    """Ends a look at a folder of very many files."""
 
 
 class FolderSource:
@@ -78,7 +83,8 @@ class FolderSource:
     is told, in one line, when the folder or a part of it cannot be read, and when it can again.
 
     A file that is closed before it is whole and lies still for ``stable_s`` is given as it lies, and
-    given again when it has changed: each of its contents is one of its own.
+    given again when it has changed: each of its contents is one of its own. Where the earlier content is the
+    beginning of the later one, the later one's origin says so.
     """
 
     def __init__(
@@ -97,23 +103,30 @@ class FolderSource:
         self._once = once
         self._stop = stop or threading.Event()
         self._note = note
-        network = is_network(os.fspath(root))
-        self._leases = not network
+        self._network = network = is_network(os.fspath(root))
         poll_s = _given(self._rules.poll_s, NETWORK_POLL_S if network else POLL_S)
         self._pace = Pace(poll_s, poll_s if network else min(GLANCE_S, poll_s))
         self._stable_s = _given(self._rules.stable_s, NETWORK_STABLE_S if network else STABLE_S)
         self._arrivals = Arrivals()
         self._moved: set[str] = set()
+        self._touched: set[str] = set()
+        """Files that were closed by a writer or renamed into place since they were read: their state may not show a change."""
+        self._writing: frozenset[tuple[int, int]] | None = None
+        """(device, inode) of the files that visible processes have open for writing; None until a look needs it."""
         self._settled: set[int] = set()
         self._given: dict[str, str | None] = {}
         """Path → digest of the files whose values are under way."""
         self._waiting = WaitingRoom()
+        self._failed = Failed(self._rules.move_failed, note, leases=not network)
+        self._told_ours: set[str] = set()
+        self.ignored: Counter[str] = Counter()
+        """How many names the last look ignored, by the reason."""
         self._started_ns = time.time_ns()
         self._pulsed = monotonic()
 
     def __enter__(self) -> Self:
         self._root.open()
-        if self._leases:  # on a network neither leases nor events tell what others do
+        if not self._network:  # there neither leases nor events tell what others do
             self._arrivals.open()
             self._arrivals.follow([self._root.path])
         if self._arrivals.listening:
@@ -122,11 +135,13 @@ class FolderSource:
 
     def __exit__(self, *exc: object) -> None:
         self._arrivals.close()
+        self._failed.tell()
         if not any(exc):
             self._memory.flush()
 
     def __iter__(self) -> Iterator[Batch]:
-        patience = monotonic() + DRAIN_S
+        drain_s = DRAIN_S + patience_s(self._stable_s)
+        patience = monotonic() + drain_s
         if self._rules.newest is not None and not self._memory.has_looked_into(self._place(self._root.path)):
             self._skip_older(self._rules.newest)
         while not self._stop.is_set():
@@ -136,8 +151,9 @@ class FolderSource:
             until = monotonic() + max(STRETCH_S, SHARE_LOOKING * cost_s)
             for batch in self._batches(queue, until):
                 yield batch
-                patience = monotonic() + DRAIN_S
+                patience = monotonic() + drain_s
             self._memory.flush()
+            self._failed.move_due()
             yield from self._pulse()
             if monotonic() > until:
                 continue
@@ -162,30 +178,52 @@ class FolderSource:
 
     def _look(self) -> tuple[Scan, list[tuple[bool, int, str]]]:
         """Return what one scan found, and the files that are not in the state they were answered in, in the order of their turn."""
-        self._moved |= self._arrivals.take()
+        moved, written = self._arrivals.take()
+        self._moved |= moved
+        self._touched |= moved | written
+        self._writing = None
         queue: list[tuple[bool, int, str]] = []
         settled: set[int] = set()
 
         def meet(candidate: Candidate) -> None:
+            if self._stop.is_set():
+                raise _Stopped
             state = hash(candidate)
-            if state in self._settled:
+            if state in self._settled and candidate.path not in self._touched:
                 settled.add(state)
             elif candidate.path not in self._given:
                 written = candidate.signature.mtime_ns
                 queue.append((written < self._started_ns, written, candidate.path))
 
-        found = self._root.look(meet)
+        try:
+            found = self._root.look(meet)
+        except _Stopped:
+            return Scan(), []
         if found is None and self._once:
             msg = f"folder {self._root.path!r} went away while it was read: run again when it is back"
             raise SourceLost(msg)
         if found is not None:
             self._settled = settled
             self._arrivals.follow(found.folders)
+            self._tidy(found)
         queue.sort()
-        there = {path for *_, path in queue} if self._waiting or self._moved else set()
+        hints = (self._moved, self._touched, self._arrivals.closed, self._arrivals.writing)
+        there = {path for *_, path in queue} | self._given.keys() if self._waiting or any(hints) else set()
         self._waiting.keep(there)
-        self._moved &= there
+        for hint in hints if found is not None else ():
+            hint &= there  # noqa: PLW2901 - the sets themselves become smaller
         return found or Scan(), queue
+
+    def _tidy(self, found: Scan) -> None:
+        """Give back what an interrupted move left, and report a file of ours that lies in the folder under another name."""
+        for stage in found.stages:
+            with suppress(OSError):
+                failed.give_back(stage)
+        self.ignored = found.ignored
+        for path in set(found.ours) - self._told_ours:
+            self._told_ours.add(path)
+            if self._place(path) not in map(self._place, self._rules.written):
+                self._note(f"file {path!r} is not read: this command writes it, under this or another name")
 
     def _skip_older(self, newest: int) -> None:
         """Take all files that lie there as answered, in the state they are in, but the newest ones.
@@ -193,10 +231,13 @@ class FolderSource:
         Only where a folder is watched for the first time: what came while nobody watched is not to be lost.
         """
         _, queue = self._look()
-        for *_, path in sorted(queue, key=lambda turn: turn[1])[: max(0, len(queue) - newest)]:
-            candidate = candidate_at(path)
-            if candidate is not None:
-                self._memory.mark(self._place(path), candidate.signature, None)
+        older = sorted(queue, key=lambda turn: turn[1])[: max(0, len(queue) - newest)]
+        there = [found for *_, path in older if (found := candidate_at(path)) is not None]
+        fresh = (found.signature for found in there if not is_settled(found.signature, 0.0, network=self._network))
+        self._stop.wait(max((resolution_s(signature, network=self._network) for signature in fresh), default=0.0))
+        for candidate in there:
+            if candidate_at(candidate.path) == candidate:
+                self._memory.mark(self._place(candidate.path), candidate.signature, None)
                 self._settle(candidate)
         self._memory.flush()
 
@@ -222,10 +263,12 @@ class FolderSource:
         for first in range(0, len(queue), TOGETHER):
             there = [found for *_, path in queue[first : first + TOGETHER] if (found := candidate_at(path)) is not None]
             answered = self._memory.seen_each([(self._place(path), signature) for path, signature in there])
+            fresh = []
             for candidate, is_answered in zip(there, answered, strict=True):
-                if is_answered:
+                if is_answered and candidate.path not in self._touched:
                     self._settle(candidate)
-            fresh = [candidate for candidate, is_answered in zip(there, answered, strict=True) if not is_answered]
+                else:
+                    fresh.append(candidate)
             behind = max(0, len(queue) - first - TOGETHER)
             for place, candidate in enumerate(fresh, start=1):
                 yield candidate, behind + len(fresh) - place
@@ -233,58 +276,148 @@ class FolderSource:
     def _answer(self, candidate: Candidate) -> tuple[tuple[Spectrum | Fault | Unread, ...], Given | None]:
         """Return what is in one file; nothing where its content was given before, it is not complete, or gone."""
         path = candidate.path
-        state = self._waiting.enter(candidate, moved=path in self._moved)
+        state = self._waiting.enter(candidate, moved=path in self._moved, closed=path in self._arrivals.closed)
         self._moved.discard(path)  # it was whole when it came, and says nothing of what is written later
-        if not state.due:
+        is_due = state.due or (state.answered is not None and path in self._touched)
+        if not is_due or (self._rules.written and candidate.signature[:2] in self._rules.ours()):
             return (), None
+        settled = candidate.signature.size == 0 or is_settled(candidate.signature, state.unchanged_s, network=self._network)
         try:
-            data = self._read(candidate, state)
+            data = self._read(candidate, state, twice=not settled)
         except FileNotFoundError:
             return (), None
         except OSError as error:
             why = f"deferred: the file cannot be read ({error.strerror}); it is tried again until it can"
             return ((fault(Origin("file", path), why),) if state.fail() else ()), None
-        return self._values(candidate, data) if data is not None else ((), None)
+        if data is None:
+            return (), None
+        self._touched.discard(path)
+        return self._values(candidate, data, state, settled=settled)
 
-    def _read(self, candidate: Candidate, state: Waiting) -> bytes | None:
+    def _read(self, candidate: Candidate, state: Waiting, *, twice: bool) -> bytes | None:
         """Return the bytes of a complete file, none of one that is too large; None where it is not complete."""
         size = candidate.signature.size if candidate.signature.size <= self._rules.max_bytes else 0
-        finished = partial(
-            is_complete, candidate.signature, unchanged_s=state.unchanged_s, stable_s=self._stable_s, moved=state.moved
-        )  # fmt: skip
-        return read_complete(candidate, size, finished, leases=self._leases)
+        data = read_complete(candidate, size, partial(self._is_ready, candidate, state), leases=not self._network, twice=twice)
+        if data is None or state.ready is Ready.YES or state.answered is not None:
+            return data
+        pixels = self._rules.calibration is not None
+        if formats.is_whole(data, Origin("file", candidate.path), laser_nm=self._rules.laser_nm, pixels=pixels):
+            return data
+        state.declares_nothing = True
+        return None
 
-    def _values(self, candidate: Candidate, data: bytes) -> tuple[tuple[Spectrum | Fault | Unread, ...], Given | None]:
+    def _is_ready(self, candidate: Candidate, state: Waiting, writer: Writer) -> bool:
+        """Whether the file is to be read; ``writer`` is what the kernel says, and other processes may say more."""
+        signature, unchanged_s = candidate.signature, state.unchanged_s
+        judge = partial(
+            readiness, signature, unchanged_s=unchanged_s, stable_s=self._stable_s,
+            moved=state.moved, closed=state.closed, network=self._network,
+        )  # fmt: skip
+        state.ready = judge(writer)
+        if writer is Writer.UNKNOWN and state.ready is not Ready.NO:
+            if self._writing is None:
+                self._writing = open_for_writing()
+            if candidate.path in self._arrivals.writing or signature[:2] in self._writing:
+                writer = Writer.OPEN
+                state.ready = judge(writer)
+        state.writer = writer
+        if writer is Writer.OPEN and state.ready is not Ready.NO and not state.is_told:
+            state.is_told = True
+            when = "when that closes it" if state.ready is Ready.IF_WHOLE else "as it stands"
+            self._note(f"file {candidate.path!r} is unchanged for {unchanged_s:.0f} s but a program keeps it open: it is answered {when}")
+        if state.answered is not None:
+            return writer is not Writer.OPEN
+        return state.ready is Ready.YES or (state.ready is Ready.IF_WHOLE and signature.size > 0 and not state.declares_nothing)
+
+    def _values(
+        self, candidate: Candidate, data: bytes, state: Waiting, *, settled: bool
+    ) -> tuple[tuple[Spectrum | Fault | Unread, ...], Given | None]:
         """Return the values in a complete file; none where its content was answered before, or is under way."""
         size, most = candidate.signature.size, self._rules.max_bytes
         sha256 = hashlib.sha256(data).hexdigest() if data else None
         if sha256 is not None and sha256 in self._given.values():
             return (), None  # a copy: by the next look the journal knows it
+        before = state.answered
+        if before is not None and before.digest == sha256:
+            if settled:
+                return (), Given(candidate, sha256, 0, has_failed=before.failed, is_movable=self._is_movable(state))
+            self._look_again(candidate, before)
+            return (), None
+        if before is not None and state.writer is Writer.UNKNOWN:
+            state.begin(candidate.signature)  # another content in the same state: it has to be unchanged in its turn
+            return (), None
         origin = Origin("file", candidate.path, sha256)
         values: tuple[Spectrum | Fault | Unread, ...] = ()
+        has_failed = False
         if size > most:
             values = (fault(origin, f"the file is {size / 2**20:.0f} MiB; at most {most / 2**20:g} MiB are read"),)
         elif sha256 is None:
             values = (fault(origin, "the file is empty; copy it again"),)
-        elif not self._memory.known(sha256):
+        elif self._memory.known(sha256):
+            has_failed = self._failed.folder is not None and self._memory.failed(sha256)
+        else:
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
-            unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration)
-            values = (unread,) if len(data) <= SMALL else unread.values()
+            origin = replace(origin, grown_from=self._beginning(candidate.path, data))
+            if origin.grown_from is None or not self._is_output(candidate.path, data):
+                unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration)
+                values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
-        return values, Given(candidate, sha256, len(values))
+        settled |= sha256 is None  # of a file that is too large there is nothing to compare
+        return values, Given(candidate, sha256, len(values), settled, has_failed, self._is_movable(state))
+
+    def _beginning(self, path: str, data: bytes) -> str | None:
+        """Return the digest of the content that was answered last under this path where it is the beginning of ``data``."""
+        for size, sha256 in sorted(self._memory.earlier(self._place(path)), reverse=True):
+            if 0 < size < len(data) and hashlib.sha256(memoryview(data)[:size]).hexdigest() == sha256:
+                return sha256
+        return None
+
+    def _is_output(self, path: str, data: bytes) -> bool:
+        """Whether a file that grows holds records of raman-edge, which another process of it writes: each answer would be one more."""
+        if not data.startswith(OUTPUTS):
+            return False
+        if path not in self._told_ours:
+            self._told_ours.add(path)
+            self._note(f"file {path!r} holds records of raman-edge and grows: it is answered once and not again. Write it elsewhere")
+        return True
+
+    def _is_movable(self, state: Waiting) -> bool:
+        """Whether no process writes the file, by all that is known; else it is moved later."""
+        if state.writer is Writer.NONE or state.moved or state.closed or state.unchanged_s >= failed.LATER_S:
+            return True
+        age_s = (time.time_ns() - state.signature.ctime_ns) / 1e9
+        return age_s >= failed.LATER_S + SKEW_S * self._network
 
     def _finish(self, given: Given) -> None:
-        """Remember a file whose every value is in the journal."""
-        candidate = given.candidate
-        self._memory.mark(self._place(candidate.path), candidate.signature, given.sha256, failed=given.is_failed)
+        """Remember a file whose every value is in the journal, and move it where it failed and that was asked for."""
+        candidate, place = given.candidate, self._place(given.candidate.path)
         self._given.pop(candidate.path, None)
-        self._settle(candidate)
-        if given.is_failed and self._rules.move_failed is not None and not self._has_ended():
+        is_leaving = given.is_failed and self._failed.wants(candidate.path) and not self._has_ended()
+        if is_leaving and (given.is_movable or given.settled):
+            # Remembered in no state: where this run is killed before it has moved the file, the next one does.
+            self._memory.mark(place, _no_state(candidate), given.sha256, failed=True)
             self._memory.flush()
-            try:
-                failed.move(candidate, self._rules.move_failed)
-            except OSError as error:
-                self._note(f"file {candidate.path!r} cannot be moved to {self._rules.move_failed!r}: {error.strerror}; it stays")
+            if given.is_movable:
+                self._waiting.leave(candidate.path)
+                self._failed.move(candidate, given.sha256)
+            else:
+                self._settle(candidate)
+                self._failed.move_later(candidate, given.sha256)
+        elif given.settled or given.sha256 is None:
+            self._memory.mark(place, candidate.signature, given.sha256, failed=given.is_failed)
+            self._settle(candidate)
+        else:
+            self._memory.mark(place, _no_state(candidate), given.sha256, failed=given.is_failed)
+            self._look_again(candidate, Answered(given.sha256, given.is_failed, self._is_coarse(candidate)))
+
+    def _look_again(self, candidate: Candidate, answered: Answered) -> None:
+        """Have the content compared again: often enough that one which lies still for ``stable_s`` is met, until a tick has passed."""
+        state = self._waiting.enter(candidate)
+        left_s = resolution_s(candidate.signature, network=self._network) - state.unchanged_s
+        state.look_again(answered, min(max(left_s, 0.0), self._stable_s / 2))
+
+    def _is_coarse(self, candidate: Candidate) -> bool:
+        return resolution_s(candidate.signature, network=self._network) > COARSE_S
 
     def _has_ended(self) -> bool:
         """Whether files may have failed for nothing but their age of calibration: they stay where the next one finds them."""
@@ -299,6 +432,11 @@ class FolderSource:
     def _settle(self, candidate: Candidate) -> None:
         self._settled.add(hash(candidate))
         self._waiting.leave(candidate.path)
+
+
+def _no_state(candidate: Candidate) -> tuple[int, int, int, int, int]:
+    """Return the state of no file: what was answered is remembered with its size, and the file is read again."""
+    return (0, 0, candidate.signature.size, 0, 0)
 
 
 def _unfinished(path: str) -> Fault:

@@ -30,6 +30,12 @@ class Given:
     sha256: str | None
     """Digest of its content; None where it was not read."""
     values: int
+    settled: bool = True
+    """Whether the file's state tells this content from any later one."""
+    has_failed: bool = False
+    """Whether the content is known to have failed before."""
+    is_movable: bool = True
+    """Whether no process writes the file, as far as can be known; else it is moved later."""
     done: int = 0
     """Values whose answers are in the journal."""
     failed: int = 0
@@ -37,8 +43,8 @@ class Given:
 
     @property
     def is_failed(self) -> bool:
-        """Whether nothing but faults came of it; a content that was answered before is none."""
-        return 0 < self.values == self.failed
+        """Whether nothing but faults came of it, now or when the content was answered before."""
+        return self.has_failed or 0 < self.values == self.failed
 
 
 class Gathering:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,3 +64,17 @@ class Root:
 def _identity(path: str) -> tuple[int, int]:
     status = Path(path).stat()
     return status.st_dev, status.st_ino
+
+
+def lies_within(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
+    """Whether ``path``, which need not exist, lies in ``folder`` or below: by identity, as a folder may have several names."""
+    place = Path(os.path.realpath(path))
+    try:
+        watched = Path(folder).stat()
+    except OSError:
+        return place.is_relative_to(os.path.realpath(folder))
+    for above in (place, *place.parents):
+        with suppress(OSError):  # not made yet
+            if os.path.samestat(above.stat(), watched):
+                return True
+    return False

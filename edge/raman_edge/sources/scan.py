@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +26,10 @@ TEMPORARY = (
 """Ends of names that are not finished, or never spectra; compared in lower case."""
 HIDDEN = (".", "~", "$")
 """Beginnings of names that are hidden, or Office's lock files."""
+STAGE = ".raman-edge-moving-"
+"""Beginning of the name of a private folder that holds one failed file while it is moved (:mod:`raman_edge.sources.failed`)."""
+GONE = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE))
+"""Errors of a folder that was removed or replaced since it was listed."""
 RACY_NS = 20_000_000
 """A folder changed this shortly before it was listed may change again within the same tick of its clock."""
 
@@ -73,7 +80,21 @@ class Rules:
     move_failed: str | None = None
     """Folder that files without a spectrum in them are moved to once the journal has them; None leaves them where they are."""
     ignore: frozenset[tuple[int, int]] = frozenset()
-    """(device, inode) of files and folders that are ours: the journal, a redirected output, where failed files go."""
+    """(device, inode) of files and folders that are ours: a redirected output, where failed files go."""
+    written: tuple[str, ...] = ()
+    """Paths of files that we write: the journal and the outputs. A file of the same identity is ignored under every name.
+
+    Their identities are looked up at every scan, because an output may be rotated.
+    """
+
+    def ours(self) -> frozenset[tuple[int, int]]:
+        """Return (device, inode) of everything that we write to, as it is now."""
+        found = set(self.ignore)
+        for path in self.written:
+            with suppress(OSError):  # not written yet, or rotated away
+                status = os.stat(path)  # noqa: PTH116 - paths stay text, as names may be any bytes
+                found.add((status.st_dev, status.st_ino))
+        return frozenset(found)
 
 
 @dataclass(slots=True)
@@ -84,13 +105,24 @@ class Scan:
     """Modification time of every folder entered, ns; -1 where it is too fresh to mean anything."""
     problems: dict[str, str] = field(default_factory=dict)
     """Folders that could not be read or are too deep, and why."""
+    ignored: Counter[str] = field(default_factory=Counter)
+    """How many names are not looked at, by the reason; names that fit no pattern are not counted."""
+    ours: list[str] = field(default_factory=list)
+    """Files that are ignored because they are among :attr:`Rules.written`, whatever they are called here."""
+    stages: list[str] = field(default_factory=list)
+    """Private folders of a move that was interrupted."""
 
 
 def is_candidate_name(name: str, include: tuple[str, ...] = ("*",)) -> bool:
     """Whether a file of this name is looked at."""
-    if name.startswith(HIDDEN) or name.lower().endswith(TEMPORARY):
-        return False
-    return any(fnmatchcase(name, pattern) for pattern in include)
+    return not _why_ignored(name) and any(fnmatchcase(name, pattern) for pattern in include)
+
+
+def _why_ignored(name: str) -> str:
+    """Return the reason why a name is never looked at; "" for a name that may be."""
+    if name.startswith(HIDDEN):
+        return "hidden"
+    return "temporary" if name.lower().endswith(TEMPORARY) else ""
 
 
 def scan(root: str, rules: Rules, meet: Callable[[Candidate], None]) -> Scan:
@@ -99,19 +131,19 @@ def scan(root: str, rules: Rules, meet: Callable[[Candidate], None]) -> Scan:
     Candidates are told one by one: of a hundred thousand answered files none need stay in memory.
     Symbolic links are not followed: what they point to is watched where it lies, or not at all.
     """
-    found = Scan()
-    pending = [(path, 1) for path in _enter(root, found, rules, meet)]
+    found, ours = Scan(), rules.ours()
+    pending = [(path, 1) for path in _enter(root, found, rules, ours, meet)]
     while pending:
         folder, level = pending.pop()
         if level > rules.depth:
             found.problems[folder] = f"lies more than {rules.depth} folders deep and is not watched"
+            found.ignored["too deep"] += 1
             continue
         try:
-            pending += [(path, level + 1) for path in _enter(folder, found, rules, meet)]
-        except FileNotFoundError:
-            continue
+            pending += [(path, level + 1) for path in _enter(folder, found, rules, ours, meet)]
         except OSError as error:
-            found.problems[folder] = f"cannot be listed: {error.strerror}"
+            if error.errno not in GONE:
+                found.problems[folder] = f"cannot be listed: {error.strerror}"
     return found
 
 
@@ -124,7 +156,7 @@ def candidate_at(path: str) -> Candidate | None:
     return Candidate(path, Signature.of(status)) if stat.S_ISREG(status.st_mode) else None
 
 
-def _enter(folder: str, found: Scan, rules: Rules, meet: Callable[[Candidate], None]) -> list[str]:
+def _enter(folder: str, found: Scan, rules: Rules, ours: frozenset[tuple[int, int]], meet: Callable[[Candidate], None]) -> list[str]:
     """Tell of the files in ``folder``, add it to ``found`` and return the folders below it."""
     changed = os.stat(folder).st_mtime_ns  # noqa: PTH116 - paths stay text, as names may be any bytes
     found.folders[folder] = changed if abs(time.time_ns() - changed) > RACY_NS else -1
@@ -132,16 +164,37 @@ def _enter(folder: str, found: Scan, rules: Rules, meet: Callable[[Candidate], N
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(HIDDEN) and not _is_ours(entry, rules):
+                if _is_watched(entry, found, ours):
                     below.append(entry.path)
-            elif is_candidate_name(entry.name, rules.include):
+            elif (why := _why_ignored(entry.name)) or not entry.is_file(follow_symlinks=False):
+                if entry.inode() not in {inode for _, inode in ours}:  # the journal's log, where that lies here
+                    found.ignored[why or "link or special file"] += 1
+            elif any(fnmatchcase(entry.name, pattern) for pattern in rules.include):
                 candidate = candidate_at(entry.path)  # None: gone between the listing and now; the next scan tells
-                if candidate is not None and candidate.signature[:2] not in rules.ignore:
+                if candidate is None or candidate.signature[:2] in rules.ignore:
+                    continue
+                if candidate.signature[:2] in ours:
+                    found.ours.append(entry.path)
+                else:
                     meet(candidate)
     return below
 
 
-def _is_ours(folder: os.DirEntry[str], rules: Rules) -> bool:
-    """Whether a folder is one that we write to."""
-    status = folder.stat(follow_symlinks=False)
-    return (status.st_dev, status.st_ino) in rules.ignore
+def _is_watched(folder: os.DirEntry[str], found: Scan, ours: frozenset[tuple[int, int]]) -> bool:
+    """Whether a folder is entered; else its kind is noted in ``found``."""
+    if folder.name.startswith(STAGE):
+        found.stages.append(folder.path)
+        return False
+    if _why_ignored(folder.name) == "hidden":
+        found.ignored["hidden"] += 1
+        return False
+    return not _is_ours(folder, ours)
+
+
+def _is_ours(folder: os.DirEntry[str], ours: frozenset[tuple[int, int]]) -> bool:
+    """Whether a folder is one that we write to; one that has gone is not, and is found to be gone when it is entered."""
+    try:
+        status = os.lstat(folder.path)  # the entry itself tells no identity on Windows
+    except OSError:
+        return False
+    return (status.st_dev, status.st_ino) in ours

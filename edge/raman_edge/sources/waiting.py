@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from raman_edge.sources.complete import Ready, Writer
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
@@ -24,9 +26,20 @@ class Waiting:
     """When it was first found in this state; monotonic, s."""
     moved: bool = False
     """Whether it was seen being renamed into place in this state."""
+    closed: bool = False
+    """Whether its writer was seen to close it, and no other one has written since."""
     failures: int = 0
     next_try: float = 0.0
     """Monotonic, s."""
+    writer: Writer = Writer.UNKNOWN
+    """What is known of its writer."""
+    ready: Ready = Ready.NO
+    declares_nothing: bool = False
+    """Whether its content was looked at and does not declare its own length."""
+    is_told: bool = False
+    """Whether it was reported that a program keeps it open."""
+    answered: Answered | None = None
+    """What was answered of it in this state, which may still change unseen; None where nothing was."""
 
     @property
     def unchanged_s(self) -> float:
@@ -49,6 +62,28 @@ class Waiting:
         self.next_try = monotonic() + RETRY_S[min(self.failures, len(RETRY_S)) - 1]
         return self.failures == len(RETRY_S)
 
+    def begin(self, signature: Signature) -> None:
+        """Begin the wait again, as for a file that has changed; failures are still counted."""
+        self.signature, self.since = signature, monotonic()
+        self.moved = self.declares_nothing = self.is_told = False
+        if self.answered is not None:
+            self.answered, self.next_try = None, 0.0
+
+    def look_again(self, answered: Answered, seconds: float) -> None:
+        """Note what was answered, and when the content is to be compared with it."""
+        self.answered, self.next_try = answered, monotonic() + seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The content that was answered of a file whose times may not show its next change."""
+
+    digest: str
+    """SHA-256 of the content."""
+    failed: bool
+    is_coarse: bool
+    """Whether the wait for the next look is worth waking up for."""
+
 
 class WaitingRoom:
     """All files that wait, by path."""
@@ -63,13 +98,14 @@ class WaitingRoom:
         """Forget all files but these: the others are gone or answered."""
         self._files = {path: state for path, state in self._files.items() if path in there}
 
-    def enter(self, candidate: Candidate, *, moved: bool) -> Waiting:
+    def enter(self, candidate: Candidate, *, moved: bool = False, closed: bool = False) -> Waiting:
         """Return the state of a file; a change begins its wait again, but not its count of failures."""
         path, signature = candidate
         state = self._files.setdefault(path, Waiting(signature, monotonic()))
         if state.signature != signature:
-            state.signature, state.since, state.moved = signature, monotonic(), False
+            state.begin(signature)
         state.moved |= moved
+        state.closed = closed
         return state
 
     def leave(self, path: str) -> None:
@@ -78,15 +114,16 @@ class WaitingRoom:
 
     def unfinished(self) -> Iterator[str]:
         """Give the paths of the files that are worth waiting for."""
-        return (path for path, state in self._files.items() if not state.given_up)
+        return (path for path, state in self._files.items() if not state.given_up and state.answered is None)
 
     def due_s(self, stable_s: float, otherwise_s: float) -> float | None:
         """Return in how many seconds the first file may be complete, None where none waits.
 
-        It is ``otherwise_s`` where all could be by now: somebody keeps them open.
+        It is ``otherwise_s`` where all could be by now: a program keeps them open.
         """
-        if not self._files:
-            return None
         now = monotonic()
-        left = (max(state.next_try, state.since + stable_s) - now for state in self._files.values())
+        waiting = [state for state in self._files.values() if state.answered is None or state.answered.is_coarse]
+        if not waiting:
+            return None
+        left = (max(state.next_try, 0.0 if state.answered else state.since + stable_s) - now for state in waiting)
         return min((seconds for seconds in left if seconds > 0), default=otherwise_s)

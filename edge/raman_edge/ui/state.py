@@ -100,6 +100,10 @@ class Tally:
         """Count one more."""
         return replace(self, **{decision: getattr(self, decision) + 1})
 
+    def minus(self, decision: Answer | Literal["fault"]) -> Tally:
+        """Count one less."""
+        return replace(self, **{decision: max(0, getattr(self, decision) - 1)})
+
     @property
     def done(self) -> int:
         """Spectra that got an answer, whichever."""
@@ -169,8 +173,27 @@ class ScreenState:
 
 
 def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:
-    """Return the state after ``event``."""
-    return replace(state, past=(event, *state.past)[:RECENT], tally=state.tally.plus(outcome_of(event).decision))
+    """Return the state after ``event``; answers to a part of the same file, read before all of it was written, go."""
+    origin = origin_of(event)
+    kept, tally = [], state.tally
+    for earlier in state.past:
+        if is_replaced(origin_of(earlier), origin):
+            tally = tally.minus(outcome_of(earlier).decision)
+        else:
+            kept.append(earlier)
+    return replace(state, past=(event, *kept)[:RECENT], tally=tally.plus(outcome_of(event).decision))
+
+
+def origin_of(event: Reading | Fault) -> Origin:
+    """Return where an event came from."""
+    return event.spectrum.origin if isinstance(event, Reading) else event.origin
+
+
+def is_replaced(earlier: Origin, later: Origin) -> bool:
+    """Whether a later answer replaces an earlier one: to a part of its content, or to a file that could not be read or was empty."""
+    if later.kind != "file" or later.sha256 is None or (earlier.kind, earlier.path) != (later.kind, later.path):
+        return False
+    return earlier.sha256 is None or earlier.sha256 == later.grown_from
 
 
 def outcome_of(event: Reading | Fault, now: datetime | None = None) -> Outcome:
