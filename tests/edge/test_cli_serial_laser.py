@@ -73,6 +73,13 @@ def eventually(what: Callable[[], bool]) -> bool:
     return True
 
 
+def wait_for_an_exposure(run: Serial, instrument: Simulated) -> None:
+    """Wait until the instrument, which is being opened, exposes with its laser on."""
+    heard: list[str] = []
+    instrument.note = heard.append
+    run.wait_until(lambda: "acquire" in heard and lit_page.shines(instrument), "an exposure")
+
+
 def state(run: Serial) -> str:
     """Return the state of the process: T is stopped."""
     return Path(f"/proc/{run.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -148,7 +155,7 @@ def test_a_second_signal_does_not_leave_it_on(tmp_path: Path, model: Path) -> No
 def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model: Path) -> None:
     """A device that hears nothing while it exposes: the laser's end is confirmed after it, and the exit code is the signal's."""
     with measuring(tmp_path, model, "--exposure", "3", pacing=True) as (run, instrument):
-        run.wait_until(lambda: lit_page.shines(instrument), "the laser")
+        wait_for_an_exposure(run, instrument)
         assert run.end(signal.SIGINT) == 128 + signal.SIGINT
         assert not lit_page.shines(instrument)
         assert run.noted("waiting for the exposure of 3 s") == 1
@@ -157,7 +164,7 @@ def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model:
 def test_who_does_not_wait_is_told(tmp_path: Path, model: Path) -> None:
     """A second Ctrl-C waits no longer for the exposure, and as nothing has confirmed that the laser is off, that is said."""
     with measuring(tmp_path, model, "--exposure", "50", longest_ms=60_000, pacing=True) as (run, instrument):
-        run.wait_until(lambda: lit_page.shines(instrument), "the laser")
+        wait_for_an_exposure(run, instrument)
         run.process.send_signal(signal.SIGINT)
         run.wait_until(lambda: run.noted("waiting for the exposure of 50 s") == 1, "a note")
         assert run.end(signal.SIGINT) == NOT_OFF
@@ -189,7 +196,7 @@ def test_suspended_the_laser_is_off(tmp_path: Path, model: Path, number: int) ->
 def test_a_suspension_that_takes_long_can_be_called_off(tmp_path: Path, model: Path, then: int) -> None:
     """Told to go on, or to end, while the exposure before a suspension is waited for, the process is not stopped for ever."""
     with measuring(tmp_path, model, "--exposure", "8", pacing=True) as (run, instrument):
-        run.wait_until(lambda: lit_page.shines(instrument), "the laser")
+        wait_for_an_exposure(run, instrument)
         run.process.send_signal(signal.SIGTSTP)
         time.sleep(0.3)
         run.process.send_signal(then)
