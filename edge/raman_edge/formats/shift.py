@@ -40,8 +40,8 @@ def to_shift(values: NDArray[np.float64], kind: Role | None, laser_nm: float | N
         raise FormatError(msg)
     if kind is Role.PIXEL:
         msg = (
-            f"the axis is in pixels ({known.min():g} to {known.max():g}); expected a Raman shift (cm-1): make a calibration "
-            "with `raman-edge calibrate` from a file of a lamp or a standard and give it as --calibration, or export with a wavenumber axis"
+            f"the axis is in pixels ({known.min():g} to {known.max():g}); expected a Raman shift (cm-1): calibrate the instrument "
+            "by a lamp or a standard (`raman-edge calibrate`) and give --calibration, or export with a wavenumber axis"
         )
         raise FormatError(msg)
     if kind is None:
