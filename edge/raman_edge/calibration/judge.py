@@ -52,7 +52,7 @@ WORST_RMS = 2.5
 """Root mean square of the residuals, cm⁻¹, above which the lines are others: tables agree within one."""
 OF_WIDTH = 0.3
 """The same as a share of the width of the lines, where that is more: blends of a coarse instrument."""
-AT_LASER = 0.25
+AT_LASER = 0.2
 """Most of a detector that may lie below the laser, and as much beyond :data:`FURTHEST`, share."""
 FURTHEST = 4500.0
 """No Raman line is beyond this, cm⁻¹."""
