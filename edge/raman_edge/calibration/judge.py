@@ -44,7 +44,7 @@ LEAST_EXPLAINED = 0.6
 """Share of the peaks that have to be lines of the standard."""
 LEAST_FOUND = 0.6
 """Share of the standard's lines that have to have a peak: heights change with the laser, the detector and the lamp."""
-LIKELY = {"pixel": -2.0, "shift": -2.5, "laser": -1.0}
+LIKELY = {"pixel": -2.5, "shift": -2.5, "laser": -1.0}
 """Above this decimal logarithm of the number of chance fits, a fit may be one of them."""
 UNEXPLAINED = 6.0
 """By how much peaks that are not the standard's lower that limit, where they are all there is."""
