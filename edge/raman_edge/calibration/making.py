@@ -217,7 +217,7 @@ def _refused(why: str, one: Measured, span: Span, laser_nm: float, better: tuple
         standard, fit = better
         return (
             f"{why}; the spectrum fits {standard.title} better ({len(fit.pairs)} lines within {fit.rms:.1f} cm⁻¹): "
-            f"give --standard {standard.name} if it is that, else measure {one.standard.title} again"
+            f"give --standard {standard.name} if it is that, otherwise measure the right standard again"
         )
     return (
         f"{why}: check that the spectrum is of {one.standard.title} and that the laser is {laser_nm:g} nm, "
