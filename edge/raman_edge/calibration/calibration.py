@@ -126,7 +126,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def moved(self, before: Calibration) -> float | None:
         """Return how far this axis is from that of another calibration of the same instrument where both hold, cm⁻¹.
 
-        None where they are of different kinds of axis, or hold nowhere together.
+        None where they are of different kinds of axis; where they hold nowhere together, the least distance there is.
         """
         if (self.unit, self.points) != (before.unit, before.points):
             return None
@@ -134,9 +134,10 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             return None
         places = np.linspace(self.scale.centre - self.scale.half, self.scale.centre + self.scale.half, 257)
         ours, theirs = (1e7 / one.laser_nm - 1e7 / one.scale.wavelength(places) for one in (self, before))
-        low, high = self.valid
-        held = (ours >= low) & (ours <= high)
-        return float(np.abs(ours - theirs)[held].max()) if held.any() else None
+        held = (ours >= self.valid[0]) & (ours <= self.valid[1]) & (theirs >= before.valid[0]) & (theirs <= before.valid[1])
+        if held.any():
+            return float(np.abs(ours - theirs)[held].max())
+        return float(np.abs(ours - theirs).min())  # the same pixels, and not one Raman shift in common
 
     def apply(self, spectrum: Spectrum, now: datetime | None = None) -> Spectrum:
         """Return ``spectrum`` on the calibrated axis, which ``calibrated`` names.

@@ -44,7 +44,7 @@ LEAST_EXPLAINED = 0.6
 """Share of the peaks that have to be lines of the standard."""
 LEAST_FOUND = 0.6
 """Share of the standard's lines that have to have a peak: heights change with the laser, the detector and the lamp."""
-LIKELY = {"pixel": -2.0, "shift": -2.5, "laser": -1.0}
+LIKELY = {"pixel": -2.5, "shift": -2.5, "laser": -1.0}
 """Above this decimal logarithm of the number of chance fits, a fit may be one of them."""
 UNEXPLAINED = 6.0
 """By how much peaks that are not the standard's lower that limit, where they are all there is."""
@@ -52,8 +52,10 @@ WORST_RMS = 2.5
 """Root mean square of the residuals, cm⁻¹, above which the lines are others: tables agree within one."""
 OF_WIDTH = 0.3
 """The same as a share of the width of the lines, where that is more: blends of a coarse instrument."""
-AT_LASER = 0.25
-"""Most of a detector that may lie below the laser, and as much beyond :data:`FURTHEST`, share."""
+BELOW_LASER = 0.2
+"""Most of a detector that may lie below the laser, share: one that was sold as such has 19 %."""
+UNUSED = 0.25
+"""Most of it that may lie there or beyond :data:`FURTHEST`, share."""
 FURTHEST = 4500.0
 """No Raman line is beyond this, cm⁻¹."""
 LATEST = 2800.0
@@ -140,8 +142,12 @@ def _impossible(found: Fit, standard: Standard, span: Span) -> str | None:
     low, high = _ends(found, span)
     laser = f"{found.laser_nm:g} nm"
     if span.unit == "pixel":
-        if low > LATEST or _share(low, high, FURTHEST, math.inf) > AT_LASER or _share(low, high, -math.inf, 0.0) > AT_LASER:
+        below, beyond = _share(low, high, -math.inf, 0.0), _share(low, high, FURTHEST, math.inf)
+        if low > LATEST or below > BELOW_LASER or below + beyond > UNUSED:
             return f"the detector would see {low:.0f} to {high:.0f} cm⁻¹ from a laser of {laser}, which no Raman spectrometer does"
+        middle = float(np.median(_shift(found, found.pairs.place)))
+        if not 0 < middle < FURTHEST:
+            return f"half of the lines would be beyond {middle:.0f} cm⁻¹ from a laser of {laser}, where no Raman line is"
         along = found.scale.wavelength(np.linspace(span.first, span.last, 257))
         steps = np.abs(np.diff(along))
         if steps.min() < UNEVEN * steps.max():

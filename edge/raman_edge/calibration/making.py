@@ -34,6 +34,8 @@ CLEARLY = 2.0
 """By how much another standard has to fit better for the given one to be refused, decades."""
 SAME_AXIS = 3.0
 """Two fits that are nowhere further apart than this are the same, cm⁻¹."""
+LAMP_BEGINS = (-300.0, 490.0)
+"""Where an axis of pixels begins that is made by a lamp alone, cm⁻¹. A laser of 785 nm given as 830, or the reverse, moves it by 690."""
 HOLDS = 50.0
 """How far beyond its outermost lines a calibration is held, cm⁻¹."""
 LASER_OFF = 100.0
@@ -63,6 +65,8 @@ def make(
     found = _scale(first, span, nominal)
     if laser is not None:
         found = _with_laser(found, laser, span, nominal, first)
+    elif first.standard.lamp and span.unit == "pixel":
+        _require_usual_beginning(found, span, first)
     ends = 1e7 / found.laser_nm - 1e7 / found.pairs.wavelength(found.laser_nm)
     named = [one for one in (first, laser) if one is not None]
     without = found.rms_without
@@ -121,6 +125,18 @@ def _laser(spectrum: Spectrum, given: float | None) -> float:
         msg = "the laser's wavelength is not in the file: give it as --laser NM"
         raise SpectrumError(msg)
     return told
+
+
+def _require_usual_beginning(found: Fit, span: Span, first: Measured) -> None:
+    """Raise :class:`SpectrumError` where a lamp on pixels, which cannot check the laser, makes an axis that few instruments have."""
+    begins = float((1e7 / found.laser_nm - 1e7 / found.scale.wavelength(np.array([span.first, span.last]))).min())
+    low, high = LAMP_BEGINS
+    if not low <= begins <= high:
+        msg = (
+            f"with a laser of {found.laser_nm:g} nm the detector begins at {begins:.0f} cm⁻¹; expected {low:g} to {high:g}, and "
+            f"{first.standard.title} cannot check the laser: give the right --laser, or measure it with --laser-file and --laser-standard"
+        )
+        raise SpectrumError(msg)
 
 
 def _span(spectrum: Spectrum, laser_nm: float) -> Span:
@@ -217,7 +233,7 @@ def _refused(why: str, one: Measured, span: Span, laser_nm: float, better: tuple
         standard, fit = better
         return (
             f"{why}; the spectrum fits {standard.title} better ({len(fit.pairs)} lines within {fit.rms:.1f} cm⁻¹): "
-            f"give --standard {standard.name} if it is that, else measure {one.standard.title} again"
+            f"give --standard {standard.name} if it is that, otherwise measure the right standard again"
         )
     return (
         f"{why}: check that the spectrum is of {one.standard.title} and that the laser is {laser_nm:g} nm, "

@@ -211,13 +211,26 @@ def read(path: Path) -> Calibration:
     return stored.calibration
 
 
-def find(wanted: str) -> Calibration:
-    """Return the calibration in a file of that name, else the one of an instrument of that name."""
+def find(wanted: str, model: str | None = None) -> Calibration:
+    """Return the calibration in a file of that name, else the one in use of an instrument of that name, else the one whose id begins so.
+
+    Where instruments of several models have that name, ``model`` (vendor and model) tells which one is meant; without it, it is refused.
+    """
     path = Path(wanted)
     if path.is_file():
         return read(path)
     at = path_of(wanted)
     if not at.is_file():
-        msg = f"{wanted!r} is neither a calibration's file nor an instrument that was calibrated (looked for {str(at)!r})"
+        try:
+            return named(wanted).calibration
+        except CalibrationError:
+            msg = f"{wanted!r} is neither a calibration's file nor an instrument that was calibrated (looked for {str(at)!r})"
+            raise CalibrationError(msg) from None
+    found = read(at)
+    alike = [found, *(one.calibration for one in kept(wanted) if one.in_use and one.path != at)]
+    fitting = [one for one in alike if one.is_of_model(model)]
+    if len(fitting) > 1:
+        models = ", ".join(f"{one.model} ({one.id[:12]})" for one in fitting)
+        msg = f"{wanted!r} is the serial number of {len(fitting)} calibrated instruments: {models}; expected one: give the id"
         raise CalibrationError(msg)
-    return read(at)
+    return fitting[0] if fitting else found

@@ -173,7 +173,8 @@ def _moved(calibration: Calibration, path: Path) -> float | None:
             f"the axis would move by {moved:.0f} cm⁻¹ against the calibration of {before.made:%Y-%m-%d %H:%M} UTC by "
             f"{' and '.join(before.standards)} with a laser of {before.laser_nm:g} nm; expected at most {MOST_MOVED:g}: check standard and "
             "laser; "
-            f"if the instrument was changed, run `raman-edge calibrate --remove {shlex.quote(before.instrument)}` and calibrate again"
+            f"if the instrument was changed, run `raman-edge calibrate --remove {shlex.quote(before.instrument)}` and calibrate again; "
+            "a second laser is a second instrument: give it its own name with --instrument"
         )
         raise SpectrumError(msg)
     return moved

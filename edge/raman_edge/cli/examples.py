@@ -178,9 +178,16 @@ INSTRUMENTS = {
         (
             ("raman-edge calibrate ps.csv --standard polystyrene --instrument SN42", "fit, show residuals, keep it for SN42"),
             ("raman-edge calibrate ps.csv --standard polystyrene --instrument SN42 --check", "how far off it is today"),
-            ("raman-edge calibrate neon.csv --standard neon --instrument SN42", "by a lamp, which tells the axis without the laser"),
+            ("raman-edge calibrate neon.csv --standard neon --instrument SN42", "by a lamp: the axis does not depend on the laser"),
+            ("raman-edge calibrate --list", "calibrations in use, and the earlier ones with their dates"),
+            ("raman-edge calibrate --restore SN42", "use again what SN42's calibration replaced"),
         ),
-        exits={1: "with --check: the axis is off", 65: "the standard's lines are not found", **LASER, 78: "the standard is not known"},
+        exits={
+            1: "with --check: the axis is off",
+            65: "the standard's lines are not found, or the fit may be wrong: nothing is kept",
+            **LASER,
+            78: "the standard or the calibration is not known",
+        },
     ),
 }
 JOURNAL = {

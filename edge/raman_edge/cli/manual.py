@@ -44,7 +44,7 @@ VARIABLES = {
 FILES = {
     "~/.local/state/raman-edge/journal.sqlite3": "the journal",
     "~/.local/share/raman-edge/own.sqlite3": "what was taught",
-    "~/.local/share/raman-edge/calibrations": "calibrations, by serial number",
+    "~/.local/share/raman-edge/calibrations": "calibrations, by serial number; those that were replaced are in earlier/",
     "~/.config/raman-edge/config.toml": "settings of watch; those of the system are in /etc/raman-edge/config.toml",
 }
 """On Linux."""

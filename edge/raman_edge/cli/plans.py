@@ -163,7 +163,7 @@ def calibration_of(options: argparse.Namespace, instrument: Instrument | None, n
     model = None if instrument is None else instrument.model
     found: Calibration | None = None
     if options.calibration is not None:
-        found = store.find(options.calibration)
+        found = store.find(options.calibration, model)
     elif serial is not None:
         found = store.of_device(serial, model)
         if found is None and (path := store.path_of(serial)).is_file():

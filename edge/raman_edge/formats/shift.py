@@ -41,7 +41,7 @@ def to_shift(values: NDArray[np.float64], kind: Role | None, laser_nm: float | N
     if kind is Role.PIXEL:
         msg = (
             f"the axis is in pixels ({known.min():g} to {known.max():g}); expected a Raman shift (cm-1): calibrate the instrument "
-            "and export with a wavenumber axis"
+            "by a lamp or a standard (`raman-edge calibrate`) and give --calibration, or export with a wavenumber axis"
         )
         raise FormatError(msg)
     if kind is None:

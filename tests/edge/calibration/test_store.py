@@ -249,6 +249,10 @@ def test_two_models_with_one_serial_number_have_a_calibration_each(kept: Path) -
     assert store.place_for("1234", sts.model) != store.place_for("1234", jeti.model)
     with pytest.raises(CalibrationError, match="names 2 calibrations"):
         store.remove("1234")
+    with pytest.raises(CalibrationError, match="2 calibrated instruments"):
+        store.find("1234")
+    assert (store.find("1234", sts.model), store.find("1234", jeti.model)) == (sts, jeti)
+    assert store.find(jeti.id[:8]) == jeti
     store.remove(jeti.id)
     assert (store.of_device("1234", sts.model), store.of_device("1234", jeti.model)) == (sts, None)
     assert kept.is_dir()

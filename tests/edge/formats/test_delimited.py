@@ -236,7 +236,7 @@ def test_a_pixel_axis_needs_a_calibration() -> None:
     message = answered(("Pixels #,Intensity (a.u.)\n" + rows([float(k) for k in range(40)], COUNTS, delimiter=",")).encode())
     assert message == (
         "delimited text: lines 2 to 41: the axis is in pixels (0 to 39); expected a Raman shift (cm-1): "
-        "calibrate the instrument and export with a wavenumber axis"
+        "calibrate the instrument by a lamp or a standard (`raman-edge calibrate`) and give --calibration, or export with a wavenumber axis"
     )
 
 
