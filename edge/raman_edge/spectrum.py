@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PIXELS = "pixels"
 """Key of ``meta`` where the axis is not a Raman shift but the numbers of the detector's pixels: only a calibration asks for those."""
+LEFT_OUT = "left_out"
+"""Key of ``meta``: what of the file is not read on purpose, and why, as in ``'Dark' (dark)``."""
 OTHER_METHOD = "other_method"
 """Key of ``meta``: what a file says was measured where that is no Raman spectrum; the axis is then as the file has it."""
 

@@ -28,6 +28,7 @@ from raman_edge.formats.spc import Spc
 from raman_edge.formats.wdf import Wdf
 
 if TYPE_CHECKING:
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 __all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "read", "sniff"]
@@ -39,11 +40,14 @@ READERS: tuple[Reader, ...] = (Wdf(), Opus(), Spc(), Rruff(), Jcamp(), LabspecXm
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
 
-def read(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: bool = False) -> tuple[Spectrum, ...]:
+def read(
+    data: bytes, origin: Origin, *, laser_nm: float | None = None, axis: AxisOption | None = None, pixels: bool = False
+) -> tuple[Spectrum, ...]:
     """Return the spectra in a file's bytes, at least one, numbered by ``origin.index`` from 0.
 
     ``laser_nm`` (nm, 150..2000) is for files that do not tell their laser's wavelength; what a file
-    says itself wins, and ``meta["laser_from"]`` says which it was. With ``pixels``, a table whose axis is
+    says itself wins, and ``meta["laser_from"]`` says which it was. ``axis`` says in the same way what an axis holds that the
+    file does not name: wavelengths (``nm``), Raman shifts (``shift``) or pixels (``pixel``). With ``pixels``, a table whose axis is
     the detector's pixels is no error: its spectra have those for an axis, and say so in ``meta``. Raises :class:`FormatError` with
     one line that says what the file looks like, what was expected and what to do, whatever the bytes
     are, and :class:`ConfigError` for a laser that cannot be.
@@ -54,7 +58,7 @@ def read(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: 
     if laser_nm is not None and not LASER_NM[0] <= laser_nm <= LASER_NM[1]:
         msg = f"a laser of {laser_nm:g} nm; expected {LASER_NM[0]:g} to {LASER_NM[1]:g} nm, the wavelength of the excitation"
         raise ConfigError(msg)
-    document = Document(data, laser_nm, pixels)
+    document = Document(data, laser_nm, axis, pixels)
     reader = sniff(document)
     try:
         with np.errstate(all="ignore"):  # numbers that overflow are left out with those that were none

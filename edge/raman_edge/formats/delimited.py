@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.header import facts, pairs, refuse_cut
+from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
 from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names
 from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.signature import markup_kind
@@ -16,7 +16,7 @@ from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import MAX_COLUMNS, Table, find_table
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import MIN_POINTS, tidy
-from raman_edge.spectrum import PIXELS
+from raman_edge.spectrum import LEFT_OUT, PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,18 +51,26 @@ class Delimited:
 
     def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         meta = pairs(named.header)
-        known = facts(meta, table.above).or_laser(document.laser_nm)
+        known = facts(meta, table.above)
         refuse_cut(known, table.size)
-        axes, kind = find_axes(named)
-        kind = kind or known.axis
-        if document.pixels and is_pixels(table.column(axes[0]), kind):
-            shifts = {axis: table.column(axis) for axis in axes}
+        axes = find_axes(table, named)
+        known = known.or_laser(axes.laser_nm, FROM_FILE).or_laser(document.laser_nm)
+        first = table.column(axes.columns[0])
+        kind = known.axis_of(first) if axes.kind is None or axes.kind.assumed else None
+        kind = kind or axes.kind
+        if document.pixels and is_pixels(first, kind, document.axis):
+            shifts = {axis: table.column(axis) for axis in axes.columns}
             meta[PIXELS] = f"{table.size}"
         else:
-            shifts = {axis: to_shift(table.column(axis), kind, known.laser_nm) for axis in axes}
+            shifts = {
+                axis: to_shift(table.column(axis), kind, known.laser_nm, document.axis, raman=known.raman) for axis in axes.columns
+            }
         meta["format"] = f"{self.name} ({table.dialect.name})"
+        counts = find_counts(table, named, axes)
+        if counts.left_out:
+            meta[LEFT_OUT] = counts.left_out
         found = []
-        for index, (shift, series, part) in enumerate(_parts(shifts, find_counts(table, named, axes))):
+        for index, (shift, series, part) in enumerate(_parts(shifts, counts.series)):
             points = tidy(shift[part], series.values[part])
             own = meta | {"counts_from": series.label} if series.label else dict(meta)
             if named.places:

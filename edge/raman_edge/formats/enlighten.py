@@ -19,6 +19,7 @@ from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import Table, find_table
 from raman_edge.formats.tidy import tidy
+from raman_edge.spectrum import LEFT_OUT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,21 +54,24 @@ class Enlighten:
             return self._spectra(table, named, document, origin)
 
     def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
-        axes, kind = find_axes(named)
-        if len(axes) > 1:
-            msg = f"the export has the axes of {len(axes)} spectrometers; expected one: export each one's measurements by itself"
+        axes = find_axes(table, named)
+        if len(axes.columns) > 1:
+            msg = f"the export has the axes of {len(axes.columns)} spectrometers; expected one: export each one's measurements by itself"
             raise FormatError(msg)
         counts = find_counts(table, named, axes)
+        axis = table.column(axes.columns[0])
         header = [line.split(table.dialect.delimiter or ",") for line in named.header]
-        detector = _is_detector(table.column(axes[0]))
+        detector = _is_detector(axis)
         found = []
-        for index, series in enumerate(counts):
-            meta = _meta(header, series.column if len(counts) > 1 else None)
+        for index, series in enumerate(counts.series):
+            meta = _meta(header, series.column if len(counts.series) > 1 else None)
             known = _facts(meta).or_laser(document.laser_nm)
             if detector:
                 refuse_cut(known, table.size)
-            points = tidy(to_shift(table.column(axes[0]), kind, known.laser_nm), series.values)
+            points = tidy(to_shift(axis, axes.kind, known.laser_nm, document.axis), series.values)
             meta |= {"format": self.name, "counts_from": series.label}
+            if counts.left_out:
+                meta[LEFT_OUT] = counts.left_out
             found.append(spectrum(points, origin, meta, known, index))
         return tuple(found)
 

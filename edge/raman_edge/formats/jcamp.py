@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import Role, role
+from raman_edge.formats.columns import AxisKind, Role, axis_kind, role
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from raman_edge.formats.asdf import Ordinates, Row
     from raman_edge.formats.document import Document
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = r"(?im)^##\s*(?:TITLE|JCAMP-?DX|DATA ?TYPE|XYDATA|XYPOINTS|XUNITS)\s*="
@@ -39,7 +40,6 @@ _CURVES = ("XYDATA", "XYPOINTS")
 _STEPPED, _PAIRED = "(X++(Y..Y)", "(XY..XY)"
 _LONGDATE = r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)"
 _MICRO = ("micro", "µm", "μm")
-_NM_IN_MICROMETRE = 1000.0
 _UNTOLD = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
 """Data types that say nothing."""
 _NOT_COUNTS = ("ABSORB", "TRANSM", "REFLECT", "KUBELKA", "EMISSION", "LOG(1/R)")
@@ -104,7 +104,7 @@ class Jcamp:
         extra = {"format": self.name}
         if others := [_called(block) for block in filled if block not in chosen]:
             extra["left_out"] = ", ".join(others)[:_MAX_VALUE]
-        return tuple(_spectrum(block, extra, document.laser_nm, origin, index) for index, block in enumerate(chosen))
+        return tuple(_spectrum(block, extra, document, origin, index) for index, block in enumerate(chosen))
 
 
 def _blocks(lines: Sequence[str]) -> list[_Block]:
@@ -178,30 +178,39 @@ def _called(block: _Block) -> str:
     return (block.kind or "a block without a data type") + (" (peaks)" if "PEAKTABLE" in block.tables else "")
 
 
-def _spectrum(block: _Block, extra: dict[str, str], laser_nm: float | None, origin: Origin, index: int) -> Spectrum:
+def _spectrum(block: _Block, extra: dict[str, str], document: Document, origin: Origin, index: int) -> Spectrum:
     meta = {key: value for key, value in block.meta.items() if value} | extra
     if found := re.search(_LONGDATE, meta.get("longdate", "")):
         meta["longdate"] = "{}-{}-{}T{}{}:{}".format(*found.groups())
-    known = facts(meta).or_laser(laser_nm)
+    known = facts(meta).or_laser(document.laser_nm)
     label = next(name for name in _CURVES if block.tables.get(name))
     x, y = _curve(block, label)
     try:
         if other := _other_method(block):
             points, meta[OTHER_METHOD] = tidy(x, y), other
         else:
-            points = tidy(_shift(block, x, known.laser_nm), y)
+            points = tidy(_shift(block, x, known.laser_nm, document.axis), y)
     except FormatError as error:
         msg = f"line {block.line}: {error}"
         raise FormatError(msg) from error
     return spectrum(points, origin, meta, known, index)
 
 
-def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
+def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None, told: AxisOption | None) -> NDArray[np.float64]:
     """Return the Raman shift, cm⁻¹."""
+    return to_shift(x, _kind(block), laser_nm, told, raman=True)
+
+
+def _kind(block: _Block) -> AxisKind | None:
+    """Return what the axis is by its units; None where the block does not tell."""
     units = block.values.get("XUNITS", "")
     if any(word in units.lower() for word in _MICRO):
-        return to_shift(x * _NM_IN_MICROMETRE, Role.WAVELENGTH, laser_nm)
-    return to_shift(x, role(units) if units else None, laser_nm)
+        return AxisKind(Role.WAVELENGTH, 1e3, "µm")
+    found = axis_kind(units) if units else None
+    if found is None and role(units) in {Role.OTHER, Role.COUNTS}:
+        msg = f"##XUNITS= is {safe(units, _SHOWN)}; expected 1/CM or NANOMETERS: export the spectrum over the Raman shift"
+        raise FormatError(msg)
+    return found
 
 
 def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

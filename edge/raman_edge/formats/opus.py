@@ -17,7 +17,7 @@ import numpy as np
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT, Binary
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import LASER_NM, Facts, positive
 from raman_edge.formats.opus_blocks import DIRECTORY, STATUS, directory, parameters
 from raman_edge.formats.shift import to_shift
@@ -50,8 +50,13 @@ _DATA = (
     *("interferograms", "spectra", "Raman", "emission", "reflectance", "directory", "power", "log reflectance", "ATR", "photoacoustic"),
 )
 """Kinds of data, by code."""
-_AXES = {"WN": (Role.WAVENUMBER, 1.0), "MI": (Role.WAVELENGTH, 1e3), "NM": (Role.WAVELENGTH, 1.0), "PNT": (Role.PIXEL, 1.0)}
-"""Units of the axis: what it is then, and the factor to nm or cm⁻¹."""
+_AXES = {
+    "WN": AxisKind(Role.WAVENUMBER, 1.0, "cm-1"),
+    "MI": AxisKind(Role.WAVELENGTH, 1e3, "µm"),
+    "NM": AxisKind(Role.WAVELENGTH, 1.0, "nm"),
+    "PNT": AxisKind(Role.PIXEL),
+}
+"""What the axis is, by its unit."""
 _LARGEST = 1e9
 """No number of a status is larger."""
 _DAY = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
@@ -151,9 +156,8 @@ def _traces(file: Binary, block: Block, status: Parameters, known: Facts) -> Ite
     if unit not in _AXES:
         msg = f"byte {block.at}: the axis of the block is in {safe(unit)}; expected wavenumbers (WN): save it with them from OPUS"
         raise FormatError(msg)
-    kind, factor = _AXES[unit]
     x = np.linspace(_real(status, "FXV", block), _real(status, "LXV", block), points)
-    shift = to_shift(x * factor, kind, known.laser_nm) if block.data == _RAMAN else x
+    shift = to_shift(x, _AXES[unit], known.laser_nm) if block.data == _RAMAN else x
     scale = _real(status, "CSF", block) if "CSF" in status else 1.0
     date = f"{status.get('DAT', '')} {status.get('TIM', '')}".strip()
     own = {"date": date} if date else {}

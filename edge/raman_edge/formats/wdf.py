@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT, Binary
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import CM_PER_EV, AxisKind, Role
 from raman_edge.formats.header import LASER_NM, Facts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
@@ -41,14 +41,14 @@ _UNITS = (
 )
 """Units, by code."""
 _AXES = {
-    1: (Role.SHIFT, 1.0),
-    2: (Role.WAVENUMBER, 1.0),
-    3: (Role.WAVELENGTH, 1.0),
-    4: (Role.WAVENUMBER, 8065.543937),
-    5: (Role.WAVELENGTH, 1e3),
-    16: (Role.PIXEL, 1.0),
+    1: AxisKind(Role.SHIFT, 1.0, "cm-1"),
+    2: AxisKind(Role.WAVENUMBER, 1.0, "cm-1"),
+    3: AxisKind(Role.WAVELENGTH, 1.0, "nm"),
+    4: AxisKind(Role.WAVENUMBER, CM_PER_EV, "eV"),
+    5: AxisKind(Role.WAVELENGTH, 1e3, "µm"),
+    16: AxisKind(Role.PIXEL),
 }
-"""The units that can be a Raman axis: what it is then, and the factor to nm or cm⁻¹ (eV: CODATA 2018)."""
+"""The units that can be a Raman axis, and what it is then."""
 _PLACES = {3: "x", 4: "y", 5: "z", 9: "temperature", 10: "pressure"}
 """What of the origins goes into the meta, by type."""
 _TIME, _LIST = 11, 24
@@ -136,8 +136,7 @@ def _traces(file: Binary, blocks: Mapping[str, _Block], points: int, collected: 
     if unit not in _AXES:
         msg = f"byte {axis.at + 4}: the axis is in {_unit(unit)}; expected Raman shift, wavenumber or wavelength: save it so from WiRE"
         raise FormatError(msg)
-    kind, factor = _AXES[unit]
-    shift = to_shift(file.array("f4", axis.at + 8, points, "axis") * factor, kind, known.laser_nm)
+    shift = to_shift(file.array("f4", axis.at + 8, points, "axis"), _AXES[unit], known.laser_nm)
     origins = _origins(file, blocks, collected)
     for index in range(collected):
         own, taken_at = _place(file, origins, index) if collected > 1 else ({}, None)
