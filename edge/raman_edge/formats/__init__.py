@@ -16,15 +16,17 @@ import numpy as np
 from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats.delimited import Delimited
 from raman_edge.formats.document import Document, Reader
-from raman_edge.formats.enlighten import Enlighten
+from raman_edge.formats.enlighten import Enlighten, EnlightenRows
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.jcamp import Jcamp
 from raman_edge.formats.labspec import LabspecMap
 from raman_edge.formats.labspec_xml import LabspecXml
 from raman_edge.formats.opus import Opus
+from raman_edge.formats.rows import SpectraInRows
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spc import Spc
+from raman_edge.formats.truematch import TrueMatch
 from raman_edge.formats.wdf import Wdf
 
 if TYPE_CHECKING:
@@ -36,7 +38,10 @@ __all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "read", "sniff"]
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; sources refuse them by size, before they read them."""
 
-READERS: tuple[Reader, ...] = (Wdf(), Opus(), Spc(), Rruff(), Jcamp(), LabspecXml(), Enlighten(), LabspecMap(), Delimited())
+READERS: tuple[Reader, ...] = (
+    *(Wdf(), Opus(), Spc(), Rruff(), Jcamp(), LabspecXml(), EnlightenRows(), Enlighten(), TrueMatch(), LabspecMap()),
+    *(SpectraInRows(), Delimited()),
+)
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
 

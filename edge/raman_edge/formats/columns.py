@@ -68,7 +68,9 @@ _AXIS_UNITS: dict[str, AxisKind] = {
 _SPELT = {
     **dict.fromkeys(("cm-1", "1/cm", "/cm", "cm1", "percm", "invcm", "inversecm", "reciprocalcm", "kayser", "см-1", "1/см"), "cm-1"),
     **dict.fromkeys(("rel.cm-1", "rel.1/cm", "relcm-1", "rel1/cm", "deltacm-1", "δcm-1"), "rel. cm-1"),
-    **dict.fromkeys(("nm", "nanometer", "nanometers", "nanometre", "nanometres", "nanometro", "nanometri", "nanometros", "нм", "нанометр"), "nm"),
+    **dict.fromkeys(
+        ("nm", "nanometer", "nanometers", "nanometre", "nanometres", "nanometro", "nanometri", "nanometros", "нм", "нанометр"), "nm"
+    ),
     **dict.fromkeys(("纳米", "奈米", "ナノメートル"), "nm"),
     **dict.fromkeys(("um", "μm", "micron", "microns", "micrometer", "micrometers", "micrometre", "micrometres", "mikrometer"), "um"),
     **dict.fromkeys(("мкм", "微米"), "um"),
@@ -85,7 +87,9 @@ _DENSITY = re.compile(
     r"\b(?:[mµμu]?w|[mµμu]?j|counts?|cts|cnt|cps|photons?|a\. ?u\.?|au|adu|electrons?|e-|lx|lm|lumen|lux)[ ·.*]*(?:/|(?:c?m|nm|s)\^?-[0-9])"
 )
 """What is per area, time or wavelength is no axis: ``mW/cm²``, ``µW/cm²/nm``, ``counts/nm``."""
-_OTHER_UNITS = frozenset({"thz", "ghz", "mhz", "hz", "khz", "1/m", "m-1", "kev", "j", "kj/mol", "kcal/mol", "mm", "m", "pm", "1/nm", "1/um"})
+_OTHER_UNITS = frozenset(
+    {"thz", "ghz", "mhz", "hz", "khz", "1/m", "m-1", "kev", "j", "kj/mol", "kcal/mol", "mm", "m", "pm", "1/nm", "1/um"}
+)
 """Units that an axis may have and that are not converted."""
 
 # The first row with a word in the name wins: "dark subtracted" is not a dark, "Raman intensity" no shift.
@@ -93,7 +97,21 @@ _OTHER_UNITS = frozenset({"thz", "ghz", "mhz", "hz", "khz", "1/m", "m-1", "kev",
 _QUANTITIES = ("irradiance", "radiance", "transm", "absor", "extinction", "reflect", "remission", "%t", "%r", "emissivity", "kubelka")
 _SIGMAS = ("error", "stdev", "std", "stddev", "sigma", "uncert", "deviation", "variance", "rsd", "sem", "standardabweichung", "fehler")
 _CONDITIONS = (
-    *("laser", "excitation", "anregung", "temperature", "temperatur", "voltage", "time", "zeit", "temps", "tiempo", "tempo", "date", "datum"),
+    *(
+        "laser",
+        "excitation",
+        "anregung",
+        "temperature",
+        "temperatur",
+        "voltage",
+        "time",
+        "zeit",
+        "temps",
+        "tiempo",
+        "tempo",
+        "date",
+        "datum",
+    ),
     *("theta", "mass", "m/z", "energy", "energie", "id", "year", "jahr", "month", "monat", "day", "tag", "power", "leistung", "current"),
     *("humidity", "exposure", "integration", "frequency", "frequenz"),
 )
@@ -109,12 +127,18 @@ _WORDS: tuple[tuple[Role, tuple[str, ...]], ...] = (
     (Role.OTHER, _CONDITIONS),
     (Role.WAVELENGTH, ("wavelength", "wave length", "wellenlänge", "wellenlaenge", "longueur", "longitud", "lunghezz", "wavelen")),
     (Role.WAVELENGTH, ("comprimento", "golflengte", "długość fali", "длина волны", "波长", "波長", "lambda", "λ", "nanomet", "w.length")),
-    (Role.WAVELENGTH, ("wl", "wvl", "wlen", "wvlen", "w length", "wlength", "våglängd", "bølgelængde", "hullámhossz", "vlnová délka", "파장")),
+    (
+        Role.WAVELENGTH,
+        ("wl", "wvl", "wlen", "wvlen", "w length", "wlength", "våglängd", "bølgelængde", "hullámhossz", "vlnová délka", "파장"),
+    ),
     (Role.WAVENUMBER, ("wavenumber", "wave number", "wavenum", "wellenzahl", "nombre d", "número de onda", "numero de onda", "numero d")),
     (Role.WAVENUMBER, ("golfgetal", "liczba falowa", "волновое число", "波数", "波數", "파수", "vlnočet", "vågtal", "wn")),
     (Role.PIXEL, ("pixel", "channel", "kanal", "canal", "index", "px", "nr", "no", "пиксел", "像素", "画素")),
     (Role.OTHER, ("baseline", "fit", "fitted")),
-    (Role.DARK, ("dark", "background", "dunkel", "untergrund", "hintergrund", "bkg", "bkgd", "bg", "obscurité", "oscuro", "темн", "背景", "暗")),
+    (
+        Role.DARK,
+        ("dark", "background", "dunkel", "untergrund", "hintergrund", "bkg", "bkgd", "bg", "obscurité", "oscuro", "темн", "背景", "暗"),
+    ),
     (Role.REFERENCE, ("reference", "referenz", "référence", "referencia", "riferimento", "white", "ref", "参照", "参考")),
     (Role.RAW, ("raw", "roh", "rohdaten", "brut", "crudo", "grezz", "原始")),
     (Role.COUNTS, ("intens", "count", "cnt", "cts", "cps", "a.u.", "arb", "signal", "spectrum", "zähl", "интенс", "強度", "强度", "계수")),
@@ -128,12 +152,16 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _HYPHEN = re.compile(r"(?<=[^\W\d_])-(?=[^\W\d_])")
 _SHORT = 4
 _BRACKETED = re.compile(r"[(\[{]([^()\[\]{}]*(?:\([^()]*\)[^()\[\]{}]*)?)[)\]}]")
-_TAIL = re.compile(r"(.*[^0-9\s,/.:])(?:[\s,:]+|[\s.,]*/\s*|\.)((?:rel\.?\s*)?(?:1\s*/\s*cm|/\s*cm|cm\W{0,4}1\W{0,2})|nm|µm|μm|um|å|angstroms?|m?ev)")
+_TAIL = re.compile(
+    r"(.*[^0-9\s,/.:])(?:[\s,:]+|[\s.,]*/\s*|\.)((?:rel\.?\s*)?(?:1\s*/\s*cm|/\s*cm|cm\W{0,4}1\W{0,2})|nm|µm|μm|um|å|angstroms?|m?ev)"
+)
 """A name and the unit behind it, without brackets: ``λ / nm``, ``wavelength_nm``, ``Wellenzahl 1/cm``."""
 _SIGNS = re.compile(r"\ba\. ?u\.|%[tr]{1,2}\b|\b[dl]['’ ](?=\w)|\bm/z\b|\bw\.(?=length)|/ ?s\b")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _IDEOGRAMS = re.compile("[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]")
-_IDEOGRAPHIC = re.compile("暗|背景|参照|参考|原始|強度|强度|计数|計数|信号|光谱|光譜|スペクトル|データ|数据|數據|拉曼|ラマン|位移|シフト|波長|波长|波数|波數|像素|画素|계수|파장|파수")
+_IDEOGRAPHIC = re.compile(
+    "暗|背景|参照|参考|原始|強度|强度|计数|計数|信号|光谱|光譜|スペクトル|データ|数据|數據|拉曼|ラマン|位移|シフト|波長|波长|波数|波數|像素|画素|계수|파장|파수"
+)
 _COUNTED = frozenset({Role.COUNTS, Role.PROCESSED, Role.RAW, Role.DARK, Role.REFERENCE, Role.SIGMA})
 _DELTA = re.compile(r"\bdelta\b|δ|∆")
 _ENERGIES = ("energ", "frequ")
@@ -334,7 +362,9 @@ def _is_known(word: str) -> bool:
     if word in _KNOWN or word in _FILLERS:
         return True
     if word.isascii():
-        return any((word[:k] in _KNOWN or word[:k] in _FILLERS) and (word[k:] in _KNOWN or word[k:] in _FILLERS) for k in range(2, len(word) - 1))
+        return any(
+            (word[:k] in _KNOWN or word[:k] in _FILLERS) and (word[k:] in _KNOWN or word[k:] in _FILLERS) for k in range(2, len(word) - 1)
+        )
     if _IDEOGRAMS.search(word):  # words are not parted by blanks
         return not _IDEOGRAPHIC.sub("", word)
     return any(word.startswith(stem) for _, stems in _WORDS for stem in stems if len(stem) >= _SHORT and not stem.isascii())

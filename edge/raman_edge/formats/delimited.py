@@ -62,9 +62,7 @@ class Delimited:
             shifts = {axis: table.column(axis) for axis in axes.columns}
             meta[PIXELS] = f"{table.size}"
         else:
-            shifts = {
-                axis: to_shift(table.column(axis), kind, known.laser_nm, document.axis, raman=known.raman) for axis in axes.columns
-            }
+            shifts = {axis: to_shift(table.column(axis), kind, known.laser_nm, document.axis, raman=known.raman) for axis in axes.columns}
         meta["format"] = f"{self.name} ({table.dialect.name})"
         counts = find_counts(table, named, axes)
         if counts.left_out:

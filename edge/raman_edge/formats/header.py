@@ -45,11 +45,41 @@ _EXPOSED = ("integ", "intig", "exposure", "expos", "esposiz", "belicht", "инт
 _EXPOSED_ANYWHERE = ("积分时间", "積分時間", "曝光时间", "露光時間")
 _AXIS = ("axis", "achse", "xunit", "x unit", "轴", "軸")
 _AXIS_WORDS = frozenset({"axe", "eje", "asse", "eixo", "ось"})
-_RANGES = ("range", "bereich", "plage", "gamme", "rango", "intervallo", "intervalo", "limits", "abscissa", "datakind", "unit", "einheit", "zakres")
+_RANGES = (
+    "range",
+    "bereich",
+    "plage",
+    "gamme",
+    "rango",
+    "intervallo",
+    "intervalo",
+    "limits",
+    "abscissa",
+    "datakind",
+    "unit",
+    "einheit",
+    "zakres",
+)
 _ENDS = frozenset({"from", "to", "start", "stop", "end", "first", "last", "begin", "min", "max", "von", "bis", "spectro"})
 """Keys with one of these and a unit tell the unit of the axis: LabSpec's ``#Range (nm)=``."""
 _NO_AXIS = (
-    *("laser", "excit", "anregung", "step", "slit", "resol", "res.", "cent", "blaze", "grating", "filter", "hole", "power", "time", "integ"),
+    *(
+        "laser",
+        "excit",
+        "anregung",
+        "step",
+        "slit",
+        "resol",
+        "res.",
+        "cent",
+        "blaze",
+        "grating",
+        "filter",
+        "hole",
+        "power",
+        "time",
+        "integ",
+    ),
     *("temp", "gain", "stage", "scan", "map", "size", "sizex", "image", "date", "dynamic", "voltage", "data unit", "dataunit"),
 )
 _UNIT_BEHIND = re.compile(r"[0-9.,]\s*((?:1\s*/\s*|rel\.?\s*)?[^\W\d_]{1,9}(?:\^?[-\u2212\u207b][1\u00b9])?)\s*$")

@@ -43,6 +43,12 @@ _ROWS = re.compile(r"(?:[-+.,;|eE \t]*+[0-9][-+0-9.,;|eE \t]*+\n)*+")
 _MOST_ABOVE, _MOST_BELOW = 1000, 8192
 """Lines above the table and characters below it up to which it is worth looking there for other rows."""
 _DAMAGED = re.compile(r"[ \t]*+[-+]?[.,]?[0-9]")
+_APOSTROPHE = re.compile("(?<=[0-9])['’](?=[0-9]{3}(?![0-9]))")
+_BLANKS_BETWEEN = re.compile("[0-9] +[-+]?[0-9]")
+_COMMAS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?=\.[0-9])")
+_POINTS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:\.[0-9]{3})+(?=,[0-9])")
+_BLANKS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?: [0-9]{3})+(?=[.,;|\t\n]|$)")
+"""Numbers with separators of thousands."""
 _COMMENTS = ("#", "%", "//", "!", "*")
 _BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
 
@@ -86,6 +92,9 @@ class Table:
 
 def find_table(document: Document) -> Table:
     """Find the largest block of rows of numbers; raises :class:`FormatError` where there is none, or more than one."""
+    if "'" in document.text or "’" in document.text:
+        text = _APOSTROPHE.sub("", document.text)
+        return even_table(text) or any_table(text.split("\n"))
     return even_table(document.text) or any_table(document.lines)
 
 
@@ -100,7 +109,7 @@ def even_table(text: str) -> Table | None:
     place = _only_block(text)
     if place is None:
         return None
-    block, above = text[place], text[: place.start].split("\n")[:-1]
+    block, above = ungrouped(text[place]), text[: place.start].split("\n")[:-1]
     rows = block.split("\n")[:-1]
     if not MANY_ROWS <= len(rows) <= MAX_ROWS or max(map(len, rows)) > MAX_LINE:
         return None
@@ -135,6 +144,11 @@ def any_table(lines: Sequence[str]) -> Table:
     if not runs:
         raise FormatError(_no_rows(lines))
     longest = max(runs, key=len)
+    rows = [lines[k] for k in longest]
+    if (plain := ungrouped("\n".join(rows)).split("\n")) != rows:
+        lines = list(lines)
+        for k, line in zip(longest, plain, strict=True):
+            lines[k] = line
     dialect = detect([lines[k] for k in longest], longest[0] + 1)
     _check_size(len(longest), dialect)
     table = _cut(lines, longest, dialect)
@@ -153,6 +167,46 @@ def split_names(line: str, columns: int, delimiter: str | None) -> tuple[str, ..
         if len(named) == columns:
             return tuple(named)
     return None
+
+
+def ungrouped(rows: str) -> str:
+    """Return rows of numbers without separators of thousands: ``1,005.59``, ``1.005,59``, ``1 005,59`` become ``1005.59``, ``1005,59``.
+
+    Only where something else parts the cells; in ``100,005.59`` a comma may be that. Whole numbers such as ``1,005`` are
+    thousands where a column has them beside numbers below 1000 and no others.
+    """
+    first = rows[: rows.find("\n") if "\n" in rows else len(rows)]
+    cells = next((sign for sign in "\t;|" if sign in first), " " if _BLANKS_BETWEEN.search(first) else None)
+    if cells is None:
+        return rows
+    if "," in rows and "." in rows:
+        rows = _COMMAS.sub(lambda found: found[0].replace(",", ""), rows)
+        rows = _POINTS.sub(lambda found: found[0].replace(".", ""), rows)
+    if cells != " " and " " in rows:
+        rows = _BLANKS.sub(lambda found: found[0].replace(" ", ""), rows)
+    for mark in ",.":
+        if mark in rows:
+            rows = _without_marks(rows, cells, mark)
+    return rows
+
+
+def _without_marks(rows: str, cells: str, mark: str) -> str:
+    """Take the separators of thousands out of columns of whole numbers."""
+    cut = [row.split(None if cells == " " else cells) for row in rows.split("\n")]
+    grouped = re.compile(rf"[ ]*[-+]?[1-9][0-9]{{0,2}}(?:[{mark}][0-9]{{3}})+[ ]*")
+    small = re.compile("[ ]*[-+]?[0-9]{1,3}[ ]*")
+    columns = []
+    for k in range(1, max(map(len, cut))):
+        column = [row[k] for row in cut if len(row) > k]
+        if all(grouped.fullmatch(cell) or small.fullmatch(cell) for cell in column) and 0 < sum(mark in cell for cell in column) < len(column):
+            columns.append(k)
+    if not columns:
+        return rows
+    for row in cut:
+        for k in columns:
+            if k < len(row):
+                row[k] = row[k].replace(mark, "")
+    return "\n".join(cells.join(row) for row in cut)
 
 
 def _unquoted(line: str) -> str:

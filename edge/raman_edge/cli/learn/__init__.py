@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_own(parser, can_do_without=False)
     shared.add_model(parser)
     shared.add_laser(parser)
+    shared.add_axis(parser)
     shared.add_json(parser)
     parser.set_defaults(usage_error=parser.error)
 
@@ -66,7 +67,7 @@ def _learn(options: argparse.Namespace) -> int:
         options.usage_error(str(error))
     with OwnLibrary.open(options.own or shared.default_own_path(), create=True) as own:
         library = shared.with_own(base, own, model)
-        given = GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser)
+        given = GivenFiles(options.files, sys.stdin.buffer if sys.stdin else None, options.laser, axis=options.axis)
         learned, faults = teach(name, given, model, library, own, note=options.note, force=options.force)
     _tell(options, name, learned, faults, model, library)
     if not learned:
@@ -92,7 +93,7 @@ def _tell(
         if _for_a_person(options):
             say(f"{fault.origin.path}: {fault.why}")
         else:
-            write(record.encode(record.of(fault, record.means(model, library, options.laser))))
+            write(record.encode(record.of(fault, record.means(model, library, options.laser, axis=options.axis))))
 
 
 def _list(options: argparse.Namespace) -> int:
