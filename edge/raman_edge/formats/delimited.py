@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import Origin, Spectrum
 
 
+_LONG_ROWS = 10
+"""A table with this many times as many columns as rows has its spectra in rows."""
+
+
 class Delimited:
     """Reads a table of numbers in text: dialect from the numbers, columns from the names above them.
 
@@ -45,7 +49,7 @@ class Delimited:
         table = find_table(document)
         named = find_names(table)
         _refuse_ambiguous(table, named)
-        _refuse_sideways(table)
+        _refuse_sideways(table, facts(pairs(named.header)).points)
         with table.placed():
             return self._spectra(table, named, document, origin)
 
@@ -90,9 +94,16 @@ def _refuse_ambiguous(table: Table, named: Names) -> None:
     raise FormatError(msg)
 
 
-def _refuse_sideways(table: Table) -> None:
-    """Refuse a table of a few long rows, which has a spectrum a row instead of a column."""
-    if table.size < MIN_POINTS <= table.dialect.columns:
+def _refuse_sideways(table: Table, declared: int | None) -> None:
+    """Refuse a table of long rows, which has a spectrum a row instead of a column."""
+    columns = table.dialect.columns
+    if declared == columns > table.size or (columns > _LONG_ROWS * table.size and columns >= MIN_POINTS):
+        msg = (
+            f"line {table.first_line}: {table.size} rows of {columns} numbers, spectra in rows without an axis; expected a row of "
+            "Raman shifts above them, behind a name for each row: export with the axis, or a column a spectrum"
+        )
+        raise FormatError(msg)
+    if table.size < MIN_POINTS <= columns:
         msg = (
             f"line {table.first_line}: {table.size} rows of {table.dialect.columns} numbers; expected a Raman shift and its "
             f"counts in each of at least {MIN_POINTS} rows: turn the table (transpose) and export it again"

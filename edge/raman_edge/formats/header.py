@@ -294,5 +294,7 @@ def _bracketed_unit(key: str) -> AxisKind | None:
 
 def _alone(above: Iterable[str]) -> AxisKind | None:
     """Return the unit that stands alone on a line of the header; None where there is none, or more than one."""
-    found = {unit for line in above if len(line) < _SHORT_LINE and (unit := header_unit(line)) and unit.role is not Role.PIXEL}
+    short = [line for line in above if 0 < len(line) < _SHORT_LINE and not any(letter.isdigit() for letter in line[1:-2])]
+    units = [header_unit(part) for line in short for part in (line, *line.split()[1:])]
+    found = {unit for unit in units if unit is not None and unit.role is not Role.PIXEL}
     return found.pop() if len(found) == 1 else None

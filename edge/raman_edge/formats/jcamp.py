@@ -7,6 +7,7 @@ numbers are in :mod:`raman_edge.formats.asdf`.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,11 @@ _LEAST_LINES, _BEND = 3, 0.2
 _MAX_VALUE = 500
 """Characters that are kept of a value."""
 _MAX_LABELS = 500
+_DECIMAL_COMMA = re.compile(",(?=[0-9])")
+_ONE_WAY = 0.9
+"""Share of the steps of an axis that go the same way."""
+_SEEN = 64
+"""Lines of a table that tell what its commas are."""
 _SHOWN = 60
 
 
@@ -217,33 +223,70 @@ def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.f
     """Return the abscissas and ordinates of a table, with their factors."""
     from raman_edge.formats.asdf import ordinates, pairs  # noqa: PLC0415 - its expressions take longer to compile than most files to read
 
-    rows, form = _decimal_points(block, block.tables[label]), block.values.get(label, "").replace(" ", "").upper()
+    rows, form = block.tables[label], block.values.get(label, "").replace(" ", "").upper()
     x_factor, y_factor = (block.number(name) or 1.0 for name in ("XFACTOR", "YFACTOR"))
-    if form.startswith(_STEPPED):
-        found = ordinates(rows)
-        _refuse_fewer(block, len(found.values), rows[-1][0])
-        return _axis(block, found, x_factor), np.array(found.values) * y_factor
-    if form.startswith(_PAIRED):
+    if not form.startswith((_STEPPED, _PAIRED)):
+        msg = f"line {rows[0][0] - 1}: ##{label}= has the form {safe(form, _SHOWN)}; expected {_STEPPED}) or {_PAIRED}"
+        raise FormatError(msg)
+
+    def read(rows: list[Row]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if form.startswith(_STEPPED):
+            found = ordinates(rows)
+            _refuse_other_number(block, len(found.values), rows[-1][0])
+            return _axis(block, found, x_factor), np.array(found.values) * y_factor
         x, y = pairs(rows)
-        _refuse_fewer(block, len(x), rows[-1][0])
+        _refuse_other_number(block, len(x), rows[-1][0])
+        if block.number("NPOINTS") is None and any("," in line for _, line in rows):
+            _refuse_up_and_down(np.diff(x), rows[0][0])
         return np.array(x) * x_factor, np.array(y) * y_factor
-    msg = f"line {rows[0][0] - 1}: ##{label}= has the form {safe(form, _SHOWN)}; expected {_STEPPED}) or {_PAIRED}"
-    raise FormatError(msg)
+
+    first, *others = _readings(block, rows, stepped=form.startswith(_STEPPED))
+    try:
+        return read(first)
+    except FormatError:
+        for other in others:
+            with suppress(FormatError):
+                return read(other)
+        raise
 
 
-def _decimal_points(block: _Block, rows: list[Row]) -> list[Row]:
-    """Turn decimal commas into points where the header's numbers have them; a comma before a blank still parts two numbers."""
-    if any("," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY")):
-        return [(number, re.sub(r",(?=[0-9])", ".", line)) for number, line in rows]
-    return rows
+def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row]]:
+    """Return the rows as their commas may be meant, the surest first: as decimal marks, or as they stand between numbers.
+
+    A comma before a blank parts two numbers whatever the others are.
+    """
+    if not any("," in line for _, line in rows):
+        return [rows]
+    decimal = [(number, _DECIMAL_COMMA.sub(".", line)) for number, line in rows]
+    header = any("," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY"))
+    tokens = [token for _, line in rows[:_SEEN] for token in re.split(r"[ \t;+]+|,(?=[ \t])", line) if token]
+    single = all(token.count(",") <= 1 for token in tokens) and any(" " in line or "\t" in line for _, line in rows[:_SEEN])
+    return [decimal, rows] if header or (stepped and single) else [rows, decimal]
 
 
-def _refuse_fewer(block: _Block, points: int, line: int) -> None:
+def _refuse_up_and_down(steps: NDArray[np.float64], line: int) -> None:
+    """Refuse abscissas that do not run one way, as those do that are torn from their decimals."""
+    if steps.size and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) < _ONE_WAY:
+        msg = (
+            f"line {line}: the abscissas go up and down; expected them to run one way: do the numbers have decimal commas, "
+            "which JCAMP-DX has not? export it with decimal points"
+        )
+        raise FormatError(msg)
+
+
+def _refuse_other_number(block: _Block, points: int, line: int) -> None:
+    """Refuse a table with another number of points than its block declares."""
     declared = block.number("NPOINTS")
     if declared is not None and points < declared:
         msg = (
             f"line {line}: the table ends after {points} of the {declared:g} points that ##NPOINTS= declares: "
             "it is cut short or still being written; copy it again"
+        )
+        raise FormatError(msg)
+    if declared is not None and points > declared:
+        msg = (
+            f"line {line}: the table has {points} points and ##NPOINTS= declares {declared:g}; expected as many: do its numbers have "
+            "decimal commas, which JCAMP-DX has not? export it with decimal points"
         )
         raise FormatError(msg)
 

@@ -136,7 +136,7 @@ def find_axes(table: Table, named: Names) -> Axes:
     Raises :class:`FormatError` where the first column is named and no axis, or where a column without a name
     is as good an axis as the first one.
     """
-    candidates = {k: name.axis for k, name in enumerate(named.names) if name.axis and k not in named.places and _is_axis(table, k, name)}
+    candidates = {k: name.axis for k, name in enumerate(named.names) if name.axis and k not in named.places and _is_axis(table, k)}
     best = next((role for role in AXES if any(kind.role is role for kind in candidates.values())), None)
     if best is not None:
         chosen = tuple(k for k, kind in candidates.items() if kind.role is best)
@@ -150,9 +150,9 @@ def find_axes(table: Table, named: Names) -> Axes:
     return _by_values(table, named)
 
 
-def _is_axis(table: Table, column: int, name: Name) -> bool:
+def _is_axis(table: Table, column: int) -> bool:
     """Whether a column that is named like an axis is one: ``Channel 1`` and ``Night shift`` may be samples, whose counts go up and down."""
-    if column == 0 or (name.whole and not name.sample):
+    if column == 0:
         return True
     values = table.column(column)
     steps = np.diff(values[np.isfinite(values)])

@@ -49,6 +49,11 @@ _COMMAS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?=\.[0-9])")
 _POINTS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:\.[0-9]{3})+(?=,[0-9])")
 _BLANKS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?: [0-9]{3})+(?=[.,;|\t\n]|$)")
 """Numbers with separators of thousands."""
+_GROUPED: dict[str | None, re.Pattern[str]] = {
+    ",": re.compile(r"(?:^|[, ])[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]"),
+    None: re.compile(r"(?:^| )[1-9][0-9]{0,2}(?: [0-9]{3})+(?:[.,][0-9]+)?$"),
+}
+"""Such numbers in rows of equal delimiters, which have more cells by them."""
 _COMMENTS = ("#", "%", "//", "!", "*")
 _BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
 
@@ -260,6 +265,13 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
     """Cut the rows into cells; rows of another length are left out at the ends and empty inside."""
     cut = dialect.cut([lines[k] for k in run])
     misfits = [k for k, cells in enumerate(cut) if len(cells) != dialect.columns]
+    grouped = next((k for k in run if _GROUPED[dialect.delimiter].search(lines[k])), None) if misfits and dialect.delimiter in _GROUPED else None
+    if grouped is not None:
+        msg = (
+            f"line {grouped + 1}: {safe(lines[grouped])} has separators of thousands that part cells as well ({dialect.name}); "
+            "expected numbers without them: export the table without separators of thousands, or with tabs"
+        )
+        raise FormatError(msg)
     if len(misfits) > _STRAY * len(cut) + _FEW_ROWS:
         odd = run[misfits[0]]
         msg = (

@@ -75,7 +75,8 @@ def _particle(document: Document, origin: Origin, start: int, end: int, index: i
     except FormatError as error:
         msg = f"line {start + 1}: {error}"
         raise FormatError(msg) from error
-    return spectrum(points, origin, meta, known, index)
+    named = {"counts_from": meta["title"]} if "title" in meta else {}
+    return spectrum(points, origin, meta | named, known, index)
 
 
 def _columns(rows: list[str], first: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

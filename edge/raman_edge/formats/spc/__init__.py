@@ -11,6 +11,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import Binary
 from raman_edge.formats.columns import AXES as AXIS_ROLES
@@ -27,7 +29,6 @@ from raman_edge.spectrum import OTHER_METHOD
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from raman_edge.formats.columns import AxisKind
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
     from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
+_UNBELIEVED = frozenset({2, 3, 10})
+"""Codes of the counts that software writes by default: absorbance, Kubelka-Munk, log(1/R)."""
+_MOST_ABSORBANCE = 10.0
+"""No detector sees through more."""
 _NM = re.compile(r"\b([0-9]{3,4}(?:\.[0-9]+)?) ?nm\b")
 
 
@@ -61,6 +66,8 @@ class Spc:
         other = _other_method(head)
         kind = None if other else _axis(head)
         said = pairs(log(file, head))
+        if other and _is_no_absorbance(file, head):
+            other, kind = None, _axis(head)
         meta = {**said, **described(file, head), "format": self.name, "counts in": head.y_label or Y_UNITS[head.y_unit]}
         if other:
             meta[OTHER_METHOD] = other
@@ -99,6 +106,18 @@ def _other_method(head: Header) -> str | None:
     x, y = head.x_label or X_UNITS[head.x_unit], head.y_label or Y_UNITS[head.y_unit]
     kind = f" (a {METHODS[method]})" if method in METHODS_NOT_RAMAN else ""
     return f"{safe(y)} over {safe(x)}{kind}"
+
+
+def _is_no_absorbance(file: Binary, head: Header) -> bool:
+    """Whether only the code of the counts says absorbance or the like over wavenumbers, and the values are too large to be that."""
+    return (
+        head.y_unit in _UNBELIEVED
+        and not head.y_label
+        and head.method in {0, 11}
+        and head.x_unit in UNNAMED.union(AXES)
+        and not head.flags & CHROMATOGRAM
+        and float(np.nanmax(next(traces(file, head)).counts, initial=0.0)) > _MOST_ABSORBANCE
+    )
 
 
 def _shift(x: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, told: AxisOption | None) -> NDArray[np.float64]:
