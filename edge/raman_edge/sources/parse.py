@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -65,9 +65,7 @@ def parse(
     if OTHER_METHOD in spectra[0].meta:
         spectra = spectra[:1]  # a run of mass spectra is no Raman spectrum once, not five hundred times
     share_ms = 1e3 * (perf_counter() - started) / len(spectra)
-    return tuple(
-        replace(spectrum, origin=replace(spectrum.origin, index=index, read_ms=share_ms)) for index, spectrum in enumerate(spectra)
-    )
+    return tuple(spectrum.located(index, share_ms) for index, spectrum in enumerate(spectra))
 
 
 def _on_axis(value: Spectrum | Fault, calibration: Calibration) -> Spectrum | Fault:
