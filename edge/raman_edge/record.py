@@ -108,7 +108,7 @@ class Means(msgspec.Struct, frozen=True):
 
 
 def means(model: Model, library: Library, laser_nm: float | None = None, calibration: str | None = None, axis: str | None = None) -> Means:
-    """Return what a run names spectra with; ``laser_nm`` (nm) and ``axis`` are for files that do not tell, ``calibration`` the id of theirs.
+    """Return what a run names spectra with; ``laser_nm`` (nm) and ``axis`` are for files that do not tell, ``calibration`` is an id.
 
     The library is no part of ``config``: a lab that teaches one more material does not want its whole folder answered anew.
     """

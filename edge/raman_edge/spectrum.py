@@ -239,9 +239,11 @@ class Spectrum:
         if not len(block):
             return ()
         model = cls(axis, block[0], first, None, shared.exposure_s, shared.saturation, shared.meta)
-        made, meta, places, number, start = model._with, model.meta, shared.places, first.numbered, first.index  # noqa: SLF001 - our own
+        made, meta, places, number, start = model._with, model.meta, shared.places, first.numbered, first.index
         if not places:
-            return tuple([made(row, number(start + k), moment, meta) for k, (row, moment) in enumerate(zip(block, shared.moments, strict=True))])
+            return tuple(
+                [made(row, number(start + k), moment, meta) for k, (row, moment) in enumerate(zip(block, shared.moments, strict=True))]
+            )
         return tuple(
             [
                 made(row, number(start + k), moment, PlacedMeta(meta, places, k))

@@ -56,9 +56,8 @@ class Binary:
         self.need(at, count * kind.itemsize, what)
         with np.errstate(invalid="ignore"):  # a signalling NaN in a damaged file
             values = np.frombuffer(self.data, kind, count, at).astype(np.float64)
-        if kind.kind == "f":
-            if not (math.isfinite(values.max(initial=0.0)) and math.isfinite(values.min(initial=0.0))):
-                values[~np.isfinite(values)] = np.nan
+        if kind.kind == "f" and not (math.isfinite(values.max(initial=0.0)) and math.isfinite(values.min(initial=0.0))):
+            values[~np.isfinite(values)] = np.nan
         return values
 
     def view(self, dtype: Literal["f4", "u8"], at: int, count: int, what: str) -> NDArray[Any]:

@@ -170,29 +170,34 @@ _MOST = 200
 """Characters of a name that are looked at."""
 
 # Words that say nothing beside a word that tells a role, and the words of the roles in the forms they take.
-_FILLERS = frozenset(
-    """spectrum spectra spektrum spektren spectre spectres espectro espectros spettro spettri widmo спектр data daten donnees datos dati dados
-    данные value values wert werte valeur valor valore measurement messung mesure medida misura scan ccd detector detektor sensor average averaged
-    mean mittelwert mittel of the de du des der die das del di da do in per light spectral spektral column raman stokes axis achse axe eje asse
-    eixo number nummer num nombre numero units unit arbitrary arb au rel relative electrical""".split()
-)
-_KNOWN = frozenset(
-    """shift shifts wavenumber wavenumbers wave length wavelength wavelengths wellenzahl wellenzahlen wellenlange wellenlaenge longueur longitud
-    onde onda onde ondas lunghezza lunghezze comprimento comprimentos golflengte golfgetal lambda λ nanometer nanometers wl wvl wlen wvlen wlength
-    wn wavenum wavelen pixel pixels channel kanal canal index px pix nr no dark background backgrounds dunkel untergrund hintergrund bkg bkgd bg
-    obscurite oscuro white reference references referenz referencia riferimento ref raw roh rohdaten brut brute crudo grezzo processed corrected
-    korrigiert corrigee corrige corretto corregido net bereinigt subtracted subtraction subtr corr baseline fit fitted fitting intensity intensities
-    intensitat intensitaten intensite intensidad intensita intensidade count counts cnt cts cps signal error err errors stdev std stddev sigma
-    deviation standard uncertainty variance rsd sem sd standardabweichung fehler irradiance radiance transmission transmittance absorption
-    absorbance extinction reflectance reflection reflectivity remission emissivity kubelka munk laser excitation anregung temperature temperatur
-    voltage time zeit temps tiempo tempo date datum theta mass energy energie id year jahr month monat day tag power leistung current humidity
-    exposure integration frequency frequenz photon verschiebung verschuiving deplacement decalage desplazamiento spostamento deslocamento
-    przesuniecie dunkelspektrum dunkelstrom referenzspektrum rohspektrum vaglangd hullamhossz""".split()
-)
-_WEAK = frozenset(
-    """white net no nr index channel kanal canal laser excitation anregung temperature temperatur voltage time zeit temps tiempo tempo date datum
-    theta mass id year jahr month monat day tag power leistung current humidity exposure integration frequency frequenz energy energie fit fitted ref references brut brute crudo raw roh bg""".split()
-)
+_FILLERS_TEXT = """
+spectrum spectra spektrum spektren spectre spectres espectro espectros spettro spettri widmo спектр data daten donnees datos dati
+dados данные value values wert werte valeur valor valore measurement messung mesure medida misura scan ccd detector detektor
+sensor average averaged mean mittelwert mittel of the de du des der die das del di da do in per light spectral spektral column
+raman stokes axis achse axe eje asse eixo number nummer num nombre numero units unit arbitrary arb au rel relative electrical
+"""
+_FILLERS = frozenset(_FILLERS_TEXT.split())
+_KNOWN_TEXT = """
+shift shifts wavenumber wavenumbers wave length wavelength wavelengths wellenzahl wellenzahlen wellenlange wellenlaenge longueur
+longitud onde onda ondas lunghezza lunghezze comprimento comprimentos golflengte golfgetal lambda λ nanometer nanometers wl wvl
+wlen wvlen wlength wn wavenum wavelen pixel pixels channel kanal canal index px pix nr no dark background backgrounds dunkel
+untergrund hintergrund bkg bkgd bg obscurite oscuro white reference references referenz referencia riferimento ref raw roh
+rohdaten brut brute crudo grezzo processed corrected korrigiert corrigee corrige corretto corregido net bereinigt subtracted
+subtraction subtr corr baseline fit fitted fitting intensity intensities intensitat intensitaten intensite intensidad intensita
+intensidade count counts cnt cts cps signal error err errors stdev std stddev sigma deviation standard uncertainty variance rsd
+sem sd standardabweichung fehler irradiance radiance transmission transmittance absorption absorbance extinction reflectance
+reflection reflectivity remission emissivity kubelka munk laser excitation anregung temperature temperatur voltage time zeit temps
+tiempo tempo date datum theta mass energy energie id year jahr month monat day tag power leistung current humidity exposure
+integration frequency frequenz photon verschiebung verschuiving deplacement decalage desplazamiento spostamento deslocamento
+przesuniecie dunkelspektrum dunkelstrom referenzspektrum rohspektrum vaglangd hullamhossz
+"""
+_KNOWN = frozenset(_KNOWN_TEXT.split())
+_WEAK_TEXT = """
+white net no nr index channel kanal canal laser excitation anregung temperature temperatur voltage time zeit temps tiempo tempo
+date datum theta mass id year jahr month monat day tag power leistung current humidity exposure integration frequency frequenz
+energy energie fit fitted ref references brut brute crudo raw roh bg
+"""
+_WEAK = frozenset(_WEAK_TEXT.split())
 """Words that are as good a name of a sample, where the table does not speak of anything else."""
 _PAIRED = frozenset(
     {
@@ -321,7 +326,11 @@ def _axis(name: str, found: Role) -> AxisKind | None:
     before = _role(_plain(head))
     if before in _COUNTED or (before is Role.OTHER and not any(word in head for word in _ENERGIES)):
         return None
-    kind = _AXIS_UNITS[unit]
+    return _by_unit(_AXIS_UNITS[unit], head, before)
+
+
+def _by_unit(kind: AxisKind, head: str, before: Role) -> AxisKind:
+    """Return the axis that a unit and the words before it tell: the unit decides."""
     if kind.role is Role.WAVELENGTH and (before is Role.SHIFT or _DELTA.search(head)):
         return AxisKind(kind.role, kind.factor, kind.unit, doubt=f"a Raman shift in {kind.unit}")
     if kind.role is Role.WAVENUMBER and (before is Role.SHIFT or _plain(head) == "raman"):

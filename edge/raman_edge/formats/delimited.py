@@ -13,7 +13,8 @@ from raman_edge.formats.layout import Names, Series, find_axes, find_counts, fin
 from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.table import MAX_COLUMNS, Table, find_table
+from raman_edge.formats.stack import MAX_SPECTRA
+from raman_edge.formats.table import MAX_ROWS, Table, find_table
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT, PIXELS
@@ -116,8 +117,11 @@ def _parts(shifts: dict[int, NDArray[np.float64]], counts: tuple[Series, ...]) -
     first, *_ = shifts
     length = _cycle(shifts[first]) if len(shifts) == 1 else shifts[first].size
     spectra = shifts[first].size // length * len(counts)
-    if spectra > MAX_COLUMNS:
-        msg = f"the file holds {spectra} spectra; expected at most {MAX_COLUMNS}: export fewer a file"
+    if spectra > MAX_SPECTRA or length > MAX_ROWS:
+        msg = (
+            f"the file holds {spectra} spectra of {length} rows; expected at most {MAX_SPECTRA} spectra and {MAX_ROWS} rows each: "
+            "export fewer a file"
+        )
         raise FormatError(msg)
     for start in range(0, shifts[first].size, length):
         for series in counts:

@@ -258,7 +258,9 @@ def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row
     if not any("," in line for _, line in rows):
         return [rows]
     decimal = [(number, _DECIMAL_COMMA.sub(".", line)) for number, line in rows]
-    header = any("," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY"))
+    header = any(
+        "," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY")
+    )
     tokens = [token for _, line in rows[:_SEEN] for token in re.split(r"[ \t;+]+|,(?=[ \t])", line) if token]
     single = all(token.count(",") <= 1 for token in tokens) and any(" " in line or "\t" in line for _, line in rows[:_SEEN])
     return [decimal, rows] if header or (stepped and single) else [rows, decimal]

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import AXES, AxisKind, Name, Role, axis_kind, is_units, read_name, read_names, role
+from raman_edge.formats.columns import AXES, AxisKind, Name, Role, axis_kind, is_units, read_name, read_names
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.table import split_names
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import LARGEST, MIN_POINTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
     from raman_edge.formats.table import Table
@@ -284,7 +282,7 @@ def _chosen(table: Table, named: Names, found: dict[int, Role]) -> tuple[list[Se
 
 
 def _dark_of(raw: int, named: Names, found: dict[int, Role]) -> int | None:
-    """Return the dark of the same sample, or the only dark of the only raw column where neither names a sample; None where there is none."""
+    """Return the dark of the same sample, or the only dark of the only raw column; None where there is none."""
     darks = [k for k, one in found.items() if one is Role.DARK]
     raws = [k for k, one in found.items() if one is Role.RAW]
     same = [k for k in darks if named.names[k].sample == named.names[raw].sample]

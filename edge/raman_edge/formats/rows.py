@@ -86,7 +86,9 @@ class SpectraInRows:
         while rows and _is_below(layout, rows[-1][1]):
             rows.pop()
         if not 1 <= len(rows) <= MAX_COLUMNS or len(rows) * layout.points > MAX_CELLS:
-            msg = f"{len(rows)} rows of {layout.points} counts; expected 1 to {MAX_COLUMNS} rows and at most {MAX_CELLS} cells: export fewer"
+            msg = (
+                f"{len(rows)} rows of {layout.points} counts; expected 1 to {MAX_COLUMNS} rows and at most {MAX_CELLS} cells: export fewer"
+            )
             raise FormatError(msg)
         heads = layout.cut(lines[layout.top])
         axis = layout.number(heads[layout.heads : layout.heads + layout.points])

@@ -196,9 +196,10 @@ def _refuse_implausible(known: NDArray[np.float64], laser_nm: float | None, *, r
 
 
 def _two_readings(what: str, known: NDArray[np.float64]) -> str:
+    step = abs(known[-1] - known[0]) / max(1, np.unique(known).size - 1)
     return (
-        f"{what} runs from {known.min():g} to {known.max():g} in steps of {abs(known[-1] - known[0]) / max(1, np.unique(known).size - 1):.2g}: "
-        f"wavelengths (nm) or Raman shifts (cm-1)? {_SAY_IT[0].upper()}{_SAY_IT[1:]}"
+        f"{what} runs from {known.min():g} to {known.max():g} in steps of {step:.2g}: wavelengths (nm) or Raman shifts (cm-1)? "
+        f"{_SAY_IT[0].upper()}{_SAY_IT[1:]}"
     )
 
 

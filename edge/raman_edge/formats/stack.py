@@ -49,9 +49,7 @@ def check_spectra(spectra: int, points: int) -> None:
         raise FormatError(msg)
 
 
-def block(
-    shift: NDArray[np.float64], counts: NDArray[np.floating], origin: Origin, shared: Shared, known: Facts
-) -> tuple[Spectrum, ...]:
+def block(shift: NDArray[np.float64], counts: NDArray[np.floating], origin: Origin, shared: Shared, known: Facts) -> tuple[Spectrum, ...]:
     """Return a spectrum for each row of ``counts``, (m, n), on the Raman shifts ``shift``, (n,), numbered from 0.
 
     As :func:`stacked` does, and several times as fast where every row is sound, as a map's are.

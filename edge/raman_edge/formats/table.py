@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.dialect import Dialect, detect
@@ -15,21 +17,25 @@ from raman_edge.formats.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import Document
 
 MAX_ROWS = 100_000
 """No detector has more pixels."""
+MAX_MAP_ROWS = 2_500_000
+"""Of a map as text, which has the axis again for every place: as many as a file of the largest size holds."""
 MAX_COLUMNS = 4_096
 """More spectra than this in one file are an archive, not an exposure."""
 MAX_CELLS = 4_000_000
 """What is parsed within about a second."""
+MAX_MAP_CELLS = 10_000_000
 MAX_LINE = 65_536
 """Characters; a longer line is no row of a table."""
 MANY_ROWS = 16
 """As many rows as a spectrum has at least: losing them in silence is losing a table."""
+_PART = 1 << 22
+"""Characters that are read at once of a map."""
 _FEW_ROWS = 4
 _STRAY = 0.05
 """Rows, and share of them on top, that may have another number of cells: totals, a cut last line."""
@@ -108,12 +114,14 @@ def even_table(text: str) -> Table | None:
 
     Most files are; what is found is what :func:`any_table` finds, several times as fast.
     """
-    if text.count("\n") > MAX_ROWS + _MOST_ABOVE or '"' in text:
+    if text.count("\n") > MAX_MAP_ROWS + _MOST_ABOVE or '"' in text:
         return None
     text = text if text.endswith("\n") else text + "\n"
     place = _only_block(text)
     if place is None:
         return None
+    if text.count("\n", place.start, place.stop) > MAX_ROWS:
+        return _map_table(text, place)
     block, above = ungrouped(text[place]), text[: place.start].split("\n")[:-1]
     rows = block.split("\n")[:-1]
     if not MANY_ROWS <= len(rows) <= MAX_ROWS or max(map(len, rows)) > MAX_LINE:
@@ -124,6 +132,32 @@ def even_table(text: str) -> Table | None:
         return None
     values = dialect.read_even(block, rows)
     return None if values is None else Table(above, values, first, dialect, len(above) + 1, len(above) + len(rows))
+
+
+def _map_table(text: str, place: slice) -> Table | None:
+    """Read the rows of a map, of which there are more than a spectrum may have, part by part; None where they are not equal."""
+    above, total = text[: place.start].split("\n")[:-1], text.count("\n", place.start, place.stop)
+    dialect: Dialect | None = None
+    first: list[str] = []
+    values = np.empty(0)
+    start, filled = place.start, 0
+    while start < place.stop:
+        stop = text.rfind("\n", start, min(start + _PART, place.stop)) + 1
+        if stop <= start:
+            return None
+        part = text[start:stop]
+        rows = part.split("\n")[:-1]
+        if dialect is None:
+            dialect = detect(rows, len(above) + 1)
+            if total * dialect.columns > MAX_MAP_CELLS:
+                return None
+            values, first = np.empty(total * dialect.columns), dialect.cut(rows[:1])[0]
+        found = dialect.read_even(part, rows)
+        if found is None:
+            return None
+        values[filled : filled + found.size] = found
+        start, filled = stop, filled + found.size
+    return None if dialect is None else Table(above, values, first, dialect, len(above) + 1, len(above) + total)
 
 
 def _only_block(text: str) -> slice | None:
@@ -203,7 +237,9 @@ def _without_marks(rows: str, cells: str, mark: str) -> str:
     columns = []
     for k in range(1, max(map(len, cut))):
         column = [row[k] for row in cut if len(row) > k]
-        if all(grouped.fullmatch(cell) or small.fullmatch(cell) for cell in column) and 0 < sum(mark in cell for cell in column) < len(column):
+        if all(grouped.fullmatch(cell) or small.fullmatch(cell) for cell in column) and 0 < sum(mark in cell for cell in column) < len(
+            column
+        ):
             columns.append(k)
     if not columns:
         return rows
@@ -265,7 +301,9 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
     """Cut the rows into cells; rows of another length are left out at the ends and empty inside."""
     cut = dialect.cut([lines[k] for k in run])
     misfits = [k for k, cells in enumerate(cut) if len(cells) != dialect.columns]
-    grouped = next((k for k in run if _GROUPED[dialect.delimiter].search(lines[k])), None) if misfits and dialect.delimiter in _GROUPED else None
+    grouped = (
+        next((k for k in run if _GROUPED[dialect.delimiter].search(lines[k])), None) if misfits and dialect.delimiter in _GROUPED else None
+    )
     if grouped is not None:
         msg = (
             f"line {grouped + 1}: {safe(lines[grouped])} has separators of thousands that part cells as well ({dialect.name}); "

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.cells import numbers
@@ -22,6 +20,7 @@ from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import tidy
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import Document
