@@ -98,7 +98,7 @@ def _refuse_ambiguous(table: Table, named: Names) -> None:
 def _refuse_sideways(table: Table, declared: int | None) -> None:
     """Refuse a table of long rows, which has a spectrum a row instead of a column."""
     columns = table.dialect.columns
-    if declared == columns > table.size or (columns > _LONG_ROWS * table.size and columns >= MIN_POINTS):
+    if declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size):
         msg = (
             f"line {table.first_line}: {table.size} rows of {columns} numbers, spectra in rows without an axis; expected a row of "
             "Raman shifts above them, behind a name for each row: export with the axis, or a column a spectrum"

@@ -142,7 +142,7 @@ def find_axes(table: Table, named: Names) -> Axes:
         chosen = tuple(k for k in chosen if candidates[k] == kind)
         return Axes(chosen, kind, tuple(k for k in candidates if k not in chosen))
     first = named.names[0]
-    if first.role in {Role.OTHER, Role.SIGMA} and first.whole:
+    if first.role in {Role.OTHER, Role.SIGMA}:
         msg = f"the first column is {safe(first.text)}; expected a Raman shift (cm-1), a wavelength (nm) or a wavenumber"
         raise FormatError(msg)
     return _by_values(table, named)

@@ -37,8 +37,10 @@ _ARRAYS = (((860.0, 960.0), (1640.0, 1720.0)), ((860.0, 960.0), (2450.0, 2560.0)
 """nm; where InGaAs arrays begin and end."""
 _RAMAN_RANGE = (-1500.0, 4500.0)
 """cm⁻¹; an axis that lies within, read as wavelengths with the laser that the file names, may well be wavelengths."""
-_WAVELENGTHS = (120.0, 20_000.0)
+_WAVELENGTHS = (100.0, 20_000.0)
 """nm; nothing else is a wavelength."""
+_NO_UNIT_FROM = 150.0
+"""nm; where an axis that is named a wavelength, without a unit, begins at the least: Raman shifts are called so, too."""
 _SAY_IT = (
     "say which with --axis nm, --axis shift or --axis pixel, or put a line with the column names above the table, "
     "such as 'Raman shift (cm-1)' and 'counts'"
@@ -99,13 +101,14 @@ def settled(
         return kind
     msg = (
         f"the axis is named a wavelength and runs from {known.min():g} to {known.max():g}; "
-        f"expected {_WAVELENGTHS[0]:g} to {_WAVELENGTHS[1]:g} nm: if these are Raman shifts (cm-1), say so with --axis shift"
+        f"expected {_WAVELENGTHS[0] if kind.unit else _NO_UNIT_FROM:g} to {_WAVELENGTHS[1]:g} nm: if these are Raman shifts (cm-1), say so with --axis shift"
     )
     raise FormatError(msg)
 
 
 def _is_no_wavelength(known: NDArray[np.float64], kind: AxisKind) -> bool:
-    return bool(known.min() * kind.factor < _WAVELENGTHS[0] or known.max() * kind.factor > _WAVELENGTHS[1])
+    least = _WAVELENGTHS[0] if kind.unit else _NO_UNIT_FROM
+    return bool(known.min() * kind.factor < least or known.max() * kind.factor > _WAVELENGTHS[1])
 
 
 def is_pixels(values: NDArray[np.float64], kind: AxisKind | None, told: AxisOption | None = None) -> bool:

@@ -183,10 +183,8 @@ def any_table(lines: Sequence[str]) -> Table:
     if not runs:
         raise FormatError(_no_rows(lines))
     longest = max(runs, key=len)
-    rows = [lines[k] for k in longest]
-    if (plain := ungrouped("\n".join(rows)).split("\n")) != rows:
-        lines = list(lines)
-        for k, line in zip(longest, plain, strict=True):
+    if sum(len(lines[k]) for k in longest) <= _PART:
+        for k, line in zip(longest, ungrouped("\n".join([lines[k] for k in longest])).split("\n"), strict=True):
             lines[k] = line
     dialect = detect([lines[k] for k in longest], longest[0] + 1)
     _check_size(len(longest), dialect)
@@ -223,31 +221,39 @@ def ungrouped(rows: str) -> str:
         rows = _POINTS.sub(lambda found: found[0].replace(".", ""), rows)
     if cells != " " and " " in rows:
         rows = _BLANKS.sub(lambda found: found[0].replace(" ", ""), rows)
-    for mark in ",.":
-        if mark in rows:
-            rows = _without_marks(rows, cells, mark)
+    if len(rows) <= _PART:
+        for mark in ",.":
+            if mark in rows:
+                rows = _without_marks(rows, None if cells == " " else cells, mark)
     return rows
 
 
-def _without_marks(rows: str, cells: str, mark: str) -> str:
+def _without_marks(rows: str, cells: str | None, mark: str) -> str:
     """Take the separators of thousands out of columns of whole numbers."""
-    cut = [row.split(None if cells == " " else cells) for row in rows.split("\n")]
+    lines = rows.split("\n")
     grouped = re.compile(rf"[ ]*[-+]?[1-9][0-9]{{0,2}}(?:[{mark}][0-9]{{3}})+[ ]*")
     small = re.compile("[ ]*[-+]?[0-9]{1,3}[ ]*")
+    few = [line.split(cells) for line in lines[:: max(1, len(lines) // _FEW_ROWS)] if line]
+    may_be = [
+        k
+        for k in range(1, min(map(len, few), default=0))
+        if all(grouped.fullmatch(cell) or small.fullmatch(cell) for cell in (row[k] for row in few))
+    ]
+    if not may_be:
+        return rows
+    cut = [line.split(cells) for line in lines]
     columns = []
-    for k in range(1, max(map(len, cut))):
+    for k in may_be:
         column = [row[k] for row in cut if len(row) > k]
         if all(grouped.fullmatch(cell) or small.fullmatch(cell) for cell in column) and 0 < sum(mark in cell for cell in column) < len(
             column
         ):
             columns.append(k)
-    if not columns:
-        return rows
     for row in cut:
         for k in columns:
             if k < len(row):
                 row[k] = row[k].replace(mark, "")
-    return "\n".join(cells.join(row) for row in cut)
+    return "\n".join((cells or " ").join(row) for row in cut) if columns else rows
 
 
 def _unquoted(line: str) -> str:
@@ -301,15 +307,7 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
     """Cut the rows into cells; rows of another length are left out at the ends and empty inside."""
     cut = dialect.cut([lines[k] for k in run])
     misfits = [k for k, cells in enumerate(cut) if len(cells) != dialect.columns]
-    grouped = (
-        next((k for k in run if _GROUPED[dialect.delimiter].search(lines[k])), None) if misfits and dialect.delimiter in _GROUPED else None
-    )
-    if grouped is not None:
-        msg = (
-            f"line {grouped + 1}: {safe(lines[grouped])} has separators of thousands that part cells as well ({dialect.name}); "
-            "expected numbers without them: export the table without separators of thousands, or with tabs"
-        )
-        raise FormatError(msg)
+    _refuse_grouped(lines, run, cut, dialect)
     if len(misfits) > _STRAY * len(cut) + _FEW_ROWS:
         odd = run[misfits[0]]
         msg = (
@@ -326,6 +324,19 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
         cut[k] = [""] * dialect.columns
     cells = [cell for row in cut[start:stop] for cell in row]
     return Table(list(lines[: run[start]]), numbers(cells), cut[start], dialect, run[start] + 1, run[stop - 1] + 1)
+
+
+def _refuse_grouped(lines: Sequence[str], run: list[int], cut: list[list[str]], dialect: Dialect) -> None:
+    """Refuse rows that have more cells than others by the separators of thousands in them, and by nothing else."""
+    pattern, least = _GROUPED.get(dialect.delimiter), min(map(len, cut))
+    longer = [k for k, cells in zip(run, cut, strict=True) if len(cells) > least]
+    if pattern is None or not longer or len(cut) - len(longer) < _FEW_ROWS or not all(pattern.search(lines[k]) for k in longer):
+        return
+    msg = (
+        f"line {longer[0] + 1}: {safe(lines[longer[0]])} has separators of thousands that part cells as well ({dialect.name}); "
+        "expected numbers without them: export the table without separators of thousands, or with tabs"
+    )
+    raise FormatError(msg)
 
 
 def _are_column_numbers(first: list[str], second: list[str]) -> bool:

@@ -186,7 +186,7 @@ def test_what_is_no_raman_spectrum_is_said_by_its_own_codes(made: SpcFile, says:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2), "'absorbance' over 'wavenumber (cm-1)'"),
+        (SpcFile([SHIFT], [COUNTS / 1e4], x_unit=1, y_unit=2), "'absorbance' over 'wavenumber (cm-1)'"),
         (SpcFile([SHIFT], [COUNTS], x_unit=9), "'counts' over 'mass (m/z)'"),
         (SpcFile([SHIFT], [COUNTS], x_unit=5), "'counts' over 'time (minutes)'"),
         (SpcFile([SHIFT], [COUNTS], x_unit=0, method=10), "'counts' over 'arbitrary' (a NMR spectrum)"),
