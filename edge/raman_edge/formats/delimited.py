@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
 from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names
 from raman_edge.formats.shift import is_pixels, to_shift
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import Document
+    from raman_edge.formats.header import Facts
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 
@@ -67,7 +71,7 @@ class Delimited:
             shifts = {axis: table.column(axis) for axis in axes.columns}
             meta[PIXELS] = f"{table.size}"
         else:
-            shifts = {axis: to_shift(table.column(axis), kind, known.laser_nm, document.axis, raman=known.raman) for axis in axes.columns}
+            shifts = _shifts({axis: table.column(axis) for axis in axes.columns}, kind, known, document.axis)
         meta["format"] = f"{self.name} ({table.dialect.name})"
         counts = find_counts(table, named, axes)
         if counts.left_out:
@@ -81,6 +85,22 @@ class Delimited:
             about = known if series.raw else replace(known, saturation=None)
             found.append(spectrum(points, origin, own, about, index))
         return tuple(found)
+
+
+def _shifts(
+    columns: dict[int, NDArray[np.float64]], kind: AxisKind | None, known: Facts, told: AxisOption | None
+) -> dict[int, NDArray[np.float64]]:
+    """Return the Raman shifts of every axis; where nothing names them, what the first that can be told is, the others are."""
+    try:
+        return {k: to_shift(axis, kind, known.laser_nm, told, raman=known.tells_shifts(axis)) for k, axis in columns.items()}
+    except FormatError:
+        if kind is not None or told is not None:
+            raise
+        for axis in columns.values():
+            with suppress(FormatError):
+                to_shift(axis, None, known.laser_nm, raman=known.tells_shifts(axis))
+                return {k: to_shift(other, AxisKind(Role.SHIFT), known.laser_nm) for k, other in columns.items()}
+        raise
 
 
 def _refuse_ambiguous(table: Table, named: Names) -> None:

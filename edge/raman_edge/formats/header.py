@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AXES, AxisKind, Role, axis_kind, header_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
 Found = TypeVar("Found")
@@ -131,6 +132,11 @@ class Facts:
     """Where the axis runs from and to by the header, in the unit of :attr:`axis`; None is unknown."""
     raman: bool = False
     """Whether the header speaks of Raman spectra or of cm⁻¹."""
+
+    def tells_shifts(self, values: NDArray[np.float64]) -> bool:
+        """Whether the header speaks for Raman shifts on an axis: by a word, or by a laser whose wavelength lies above all of them."""
+        beyond = self.laser_nm is not None and self.laser_from == FROM_FILE and bool(np.nanmax(values, initial=0.0) < self.laser_nm)
+        return self.raman or beyond
 
     def axis_of(self, values: NDArray[np.float64]) -> AxisKind | None:
         """Return what the header says of an axis with these values; None where they lie outside of the range that it gives."""

@@ -64,7 +64,7 @@ class LabspecMap:
 
 
 def _shift(values: NDArray[np.float64], known: Facts, told: AxisOption | None) -> NDArray[np.float64]:
-    kind = known.axis_of(values) or AxisKind(Role.WAVENUMBER, assumed=not known.raman)
+    kind = known.axis_of(values) or AxisKind(Role.WAVENUMBER, assumed=not known.tells_shifts(values))
     return to_shift(values, kind, known.laser_nm, told)
 
 

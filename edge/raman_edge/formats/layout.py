@@ -31,6 +31,8 @@ _VALUE = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?[ ]?(?:nm|ms|s|mw|%|°c|k)?", re
 """A header's value, such as ``785 nm``: what a column is not called."""
 _ONE_WAY = 0.9
 """Share of steps that go the same way in a column that is an axis."""
+_EVEN = 0.2
+"""The shortest step of an axis by the longest; a grating's steps differ by a third."""
 _ALIKE = 0.5
 """cm⁻¹; by how much 1e7 / nm and a shift, both rounded to two decimals, may disagree on the laser."""
 _PAIR = 2
@@ -134,7 +136,7 @@ def find_axes(table: Table, named: Names) -> Axes:
     Raises :class:`FormatError` where the first column is named and no axis, or where a column without a name
     is as good an axis as the first one.
     """
-    candidates = {k: name.axis for k, name in enumerate(named.names) if name.axis and k not in named.places and _is_axis(table, k)}
+    candidates = {k: name.axis for k, name in enumerate(named.names) if name.axis and k not in named.places and _is_axis(table, named, k)}
     best = next((role for role in AXES if any(kind.role is role for kind in candidates.values())), None)
     if best is not None:
         chosen = tuple(k for k, kind in candidates.items() if kind.role is best)
@@ -148,10 +150,13 @@ def find_axes(table: Table, named: Names) -> Axes:
     return _by_values(table, named)
 
 
-def _is_axis(table: Table, column: int) -> bool:
+def _is_axis(table: Table, named: Names, column: int) -> bool:
     """Whether a column that is named like an axis is one: ``Channel 1`` and ``Night shift`` may be samples, whose counts go up and down."""
     if column == 0:
         return True
+    name = named.names[column]
+    if (not name.whole or name.sample) and not (name.axis and name.axis.unit):
+        return _runs_evenly(table.column(column))
     values = table.column(column)
     steps = np.diff(values[np.isfinite(values)])
     return steps.size >= MIN_POINTS - 1 and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) >= _ONE_WAY
@@ -188,6 +193,12 @@ def _runs_one_way(values: NDArray[np.float64]) -> bool:
     """Whether a column rises or falls from every row to the next, as no counts do."""
     steps = np.diff(values[np.isfinite(values)])  # the shorter of two spectra side by side ends in empty cells
     return bool(steps.size >= MIN_POINTS - 1 and ((steps > 0).all() or (steps < 0).all()))
+
+
+def _runs_evenly(values: NDArray[np.float64]) -> bool:
+    """Whether a column runs one way in steps of much the same length, as a smooth slope of counts does not."""
+    steps = np.abs(np.diff(values[np.isfinite(values)]))
+    return _runs_one_way(values) and bool(steps.min() >= _EVEN * steps.max())
 
 
 def _laser_of(nm: NDArray[np.float64], shift: NDArray[np.float64]) -> float | None:

@@ -98,7 +98,7 @@ class SpectraInRows:
         if document.pixels and is_pixels(axis, kind, document.axis):
             shift, meta = axis, meta | {PIXELS: f"{axis.size}"}
         else:
-            shift = to_shift(axis, kind, known.laser_nm, document.axis, raman=known.raman)
+            shift = to_shift(axis, kind, known.laser_nm, document.axis, raman=known.tells_shifts(axis))
         cut = [_cells(layout, number, line) for number, line in rows]
         left = [k for k, cells in enumerate(cut) if _is_left_out(cells[: layout.labels])]
         if left and len(left) < len(cut):
