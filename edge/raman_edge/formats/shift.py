@@ -99,9 +99,10 @@ def settled(
         if _looks_like_nm(known, laser_nm, fine=True):
             raise FormatError(_two_readings("the axis", known))
         return kind
+    least = _WAVELENGTHS[0] if kind.unit else _NO_UNIT_FROM
     msg = (
         f"the axis is named a wavelength and runs from {known.min():g} to {known.max():g}; "
-        f"expected {_WAVELENGTHS[0] if kind.unit else _NO_UNIT_FROM:g} to {_WAVELENGTHS[1]:g} nm: if these are Raman shifts (cm-1), say so with --axis shift"
+        f"expected {least:g} to {_WAVELENGTHS[1]:g} nm: if these are Raman shifts (cm-1), say so with --axis shift"
     )
     raise FormatError(msg)
 

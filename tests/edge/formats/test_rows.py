@@ -13,7 +13,10 @@ from raman_edge.formats.rows import SpectraInRows
 SHIFT = [100.5 + 10 * k for k in range(40)]
 NM = [790.0 + 2 * k for k in range(40)]
 ROWS = [[float(k * row % 37) + 0.25 for k in range(40)] for row in (3, 5, 7)]
-OCEAN = "Data from a Node\n\nIntegration Time (sec): 2.0E-1\nXAxis mode: Wavelengths\nNumber of Pixels in Spectrum: 40\n>>>>>Begin Spectral Data<<<<<\n"
+OCEAN = (
+    "Data from a Node\n\nIntegration Time (sec): 2.0E-1\nXAxis mode: Wavelengths\nNumber of Pixels in Spectrum: 40\n"
+    ">>>>>Begin Spectral Data<<<<<\n"
+)
 
 
 def line(*cells: object, delimiter: str = ",") -> str:

@@ -331,7 +331,7 @@ def without_exponents(made: SpcFile) -> bytes:
 
 
 @pytest.mark.parametrize("form", ["float", "int32", "int16"])
-def test_subfiles_without_exponents_have_the_files(form: Literal["float", "int32", "int16"]) -> None:
+def test_subfiles_without_exponents_have_the_files(form: Form) -> None:
     """Some software leaves them 0 and writes the header's alone."""
     made = SpcFile([SHIFT], [COUNTS, COUNTS[::-1]], form=form, axis="even")
     whole, bare = read(made.made(), ORIGIN), read(without_exponents(made), ORIGIN)

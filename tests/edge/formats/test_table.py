@@ -115,7 +115,9 @@ def test_separators_of_thousands_are_taken_out_where_they_can_be_nothing_else(ro
 def test_a_text_map_may_have_as_many_spectra_as_a_file_holds() -> None:
     """More rows than any spectrum has, read part by part, are the rows that were written."""
     axis = [f"{x:.2f}" for x in np.linspace(1800.0, 400.0, 1015)]
-    text = "#X\t\t#Y\t\t#Wave\t\t#Intensity\n" + "".join(f"{k}\t{-k}\t{x}\t{(k * n) % 97}.5\n" for k in range(120) for n, x in enumerate(axis))
+    text = "#X\t\t#Y\t\t#Wave\t\t#Intensity\n" + "".join(
+        f"{k}\t{-k}\t{x}\t{(k * n) % 97}.5\n" for k in range(120) for n, x in enumerate(axis)
+    )
     found = read(text.encode(), ORIGIN)
     assert (len(found), len(found[0]), found[119].meta["place"]) == (120, 1015, "119, -119")
     assert found[7].counts.tolist() == [(7 * n) % 97 + 0.5 for n in range(1015)][::-1]
