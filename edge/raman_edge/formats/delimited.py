@@ -54,7 +54,8 @@ class Delimited:
         table = find_table(document)
         named = find_names(table)
         _refuse_ambiguous(table, named)
-        _refuse_sideways(table, facts(pairs(named.header)).points)
+        if table.dialect.columns >= MIN_POINTS:
+            _refuse_sideways(table, facts(pairs(named.header)).points)
         with table.placed():
             return self._spectra(table, named, document, origin)
 

@@ -105,6 +105,7 @@ _TELLING = (
     *("pixel", "point", "punkt", "punt", "sizegraph", "all data save", *_POINTS_ANYWHERE),
 )
 """Keys without any of these tell no fact; headers have a hundred of them."""
+_IS_TELLING = re.compile("|".join(map(re.escape, _TELLING)))
 _MOST_POINTS = 1e6
 _OCEAN = ("SpectraSuite", "OOIBase", ">>>>>")
 """Programs of Ocean Optics, in any language, write wavelengths unless their header says otherwise."""
@@ -167,7 +168,7 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
 def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
     """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
     folded = ((_folded(key), value) for key, value in meta.items())
-    meta = {key: value for key, value in folded if any(word in key for word in _TELLING)}
+    meta = {key: value for key, value in folded if _IS_TELLING.search(key)}
     above = list(above)[:_MAX_LINES]
     axis, limits = _first(meta, _axis), None
     if axis is None and (found := _first(meta, _axis_range)):

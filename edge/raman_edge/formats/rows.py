@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     from raman_edge.formats.document import Document
     from raman_edge.spectrum import Origin, Spectrum
 
-_MOST_ABOVE = 300
-"""Lines in which the axis is looked for."""
+_MOST_ABOVE = 16_384
+"""Characters in which the line of the axis is looked for."""
+_TRIED = 3
+"""Wide lines that may be it: names of the cells before the counts may stand above."""
+_WIDE = 2 * MIN_POINTS
+"""Characters of a line that may be an axis."""
 _MOST_LABELS = 32
 """Cells before the counts."""
 _MAX_LABEL = 100
@@ -142,16 +146,25 @@ def _cells(layout: _Layout, number: int, line: str) -> list[str]:
 
 def _layout(text: str) -> _Layout | None:
     """Find the axis: a line of many numbers behind a name or behind empty cells, above one of as many."""
-    place = 0
-    for top in range(_MOST_ABOVE):
-        end = text.find("\n", place)
-        line, following = text[place : end if end >= 0 else len(text)], _next_line(text, end)
+    start = top = 0
+    head = text[:_MOST_ABOVE].split("\n")
+    if max(map(len, head)) <= _WIDE:
+        return None
+    for line in head:
+        if len(line) > _WIDE and max(map(line.count, "\t;,")) >= MIN_POINTS - 1:
+            break
+        start, top = start + len(line) + 1, top + 1
+    else:
+        return None
+    for _ in range(_TRIED):
+        end = text.find("\n", start)
+        line, following = text[start : end if end >= 0 else len(text)], _next_line(text, end)
         if len(line) > MAX_LINE or following is None:
             return None
         for delimiter in "\t;,":
-            if line.count(delimiter) >= MIN_POINTS and (found := _as_axis(line, following, delimiter, top)) is not None:
-                return found if not _has_columns(text, end, found) else None
-        place = end + 1
+            if line.count(delimiter) >= MIN_POINTS - 1 and (layout := _as_axis(line, following, delimiter, top)) is not None:
+                return layout if not _has_columns(text, end, layout) else None
+        start, top = end + 1, top + 1
     return None
 
 

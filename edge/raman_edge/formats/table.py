@@ -217,15 +217,27 @@ def ungrouped(rows: str) -> str:
     if cells is None:
         return rows
     if "," in rows and "." in rows:
-        rows = _COMMAS.sub(lambda found: found[0].replace(",", ""), rows)
-        rows = _POINTS.sub(lambda found: found[0].replace(".", ""), rows)
-    if cells != " " and " " in rows:
+        if _may_group(rows, ",", "."):
+            rows = _COMMAS.sub(lambda found: found[0].replace(",", ""), rows)
+        if _may_group(rows, ".", ","):
+            rows = _POINTS.sub(lambda found: found[0].replace(".", ""), rows)
+    if cells != " " and " " in rows and _may_group(rows, " ", None):
         rows = _BLANKS.sub(lambda found: found[0].replace(" ", ""), rows)
     if len(rows) <= _PART:
         for mark in ",.":
             if mark in rows:
                 rows = _without_marks(rows, None if cells == " " else cells, mark)
     return rows
+
+
+def _may_group(rows: str, mark: str, decimal: str | None) -> bool:
+    """Whether a mark stands anywhere between a digit and three more, with the decimal mark behind them: tens of times as fast as looking."""
+    signs = np.frombuffer(rows.encode("ascii", "replace"), np.uint8)
+    digits = (signs >= ord("0")) & (signs <= ord("9"))
+    found = (signs[1:-4] == ord(mark)) & digits[:-5] & digits[2:-3] & digits[3:-2] & digits[4:-1]
+    if decimal is not None:
+        found &= signs[5:] == ord(decimal)
+    return bool(found.any())
 
 
 def _without_marks(rows: str, cells: str | None, mark: str) -> str:
