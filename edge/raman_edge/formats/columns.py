@@ -28,7 +28,7 @@ class Role(Enum):
     DARK = "dark"
     REFERENCE = "reference"
     SIGMA = "error or deviation"
-    OTHER = "something else"
+    OTHER = "not counts"
     """Named, and neither an axis nor counts: a transmission, a time, a fit."""
     UNKNOWN = "unknown"
 
@@ -87,6 +87,8 @@ _DENSITY = re.compile(
     r"\b(?:[mµμu]?w|[mµμu]?j|counts?|cts|cnt|cps|photons?|a\. ?u\.?|au|adu|electrons?|e-|lx|lm|lumen|lux)[ ·.*]*(?:/|(?:c?m|nm|s)\^?-[0-9])"
 )
 """What is per area, time or wavelength is no axis: ``mW/cm²``, ``µW/cm²/nm``, ``counts/nm``."""
+_POWER = re.compile(r"(?<![a-z])[mµμu]?w ?(?:/|[ ·.*](?:c?m|nm)\^?-[0-9])")
+"""What is a power per area or wavelength is no count."""
 _OTHER_UNITS = frozenset(
     {"thz", "ghz", "mhz", "hz", "khz", "1/m", "m-1", "kev", "j", "kj/mol", "kcal/mol", "mm", "m", "pm", "1/nm", "1/um"}
 )
@@ -242,6 +244,8 @@ def role(name: str) -> Role:
     plain = _plain(name)
     if plain in _EXACT:
         return _EXACT[plain]
+    if _POWER.search(_folded(name)):
+        return Role.OTHER
     axis = _axis(name, _role(plain))
     if axis is not None:
         return Role.UNKNOWN if axis.doubt else axis.role

@@ -11,6 +11,7 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AXES, AxisKind, Name, Role, axis_kind, is_units, read_name, read_names
 from raman_edge.formats.header import LASER_NM
+from raman_edge.formats.shift import is_pixels
 from raman_edge.formats.table import split_names
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import LARGEST, MIN_POINTS
@@ -166,11 +167,9 @@ def _by_values(table: Table, named: Names) -> Axes:
     """Find the axes of a table whose names tell none: x and y in turn, a wavelength beside its shift, or the first column."""
     first = Axes((0,), named.axis)
     columns = [k for k in range(table.dialect.columns) if k not in named.places]
-    if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN):
+    if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN) or not _runs_one_way(table.column(columns[0])):
         return first
     running = [k for k in columns if _runs_one_way(table.column(k))]
-    if columns[0] not in running:
-        return first
     if running == columns[::_PAIR] and len(columns) % _PAIR == 0 and not named.axis:
         return Axes(tuple(running), None)
     if named.given:
@@ -179,6 +178,8 @@ def _by_values(table: Table, named: Names) -> Axes:
         for other in running:
             if shift != other and (laser := _laser_of(table.column(other), table.column(shift))):
                 return Axes((shift,), AxisKind(Role.SHIFT), tuple(k for k in running if k != shift), laser)
+    if len(running) == _PAIR and running[0] == columns[0] and is_pixels(table.column(running[0]), None):
+        return Axes((running[1],), named.axis, (running[0],))
     if len(running) > 1 and named.axis is None:
         seen = " and ".join(f"column {k + 1} ({table.column(k)[0]:g} to {table.column(k)[-1]:g})" for k in running[:3])
         msg = (

@@ -178,7 +178,7 @@ def _refuse_implausible(known: NDArray[np.float64], laser_nm: float | None, *, r
     low, high = float(known.min()), float(known.max())
     steps = np.diff(known)
     runs = f"the first column has no name and runs from {low:g} to {high:g}"
-    if low < _UNNAMED[0] or high > _UNNAMED[1]:
+    if not _may_be_shifts(low, high):
         kind = ", as an absolute wavenumber does" if high > _UNNAMED[1] and low > 0 else ""
         msg = f"{runs}{kind}; expected a Raman shift of {_UNNAMED[0]:g} to {_UNNAMED[1]:g} cm-1: {_SAY_IT}"
         raise FormatError(msg)
@@ -197,6 +197,13 @@ def _refuse_implausible(known: NDArray[np.float64], laser_nm: float | None, *, r
         raise FormatError(msg)
     if _looks_like_nm(known, laser_nm, fine=raman):
         raise FormatError(_two_readings("the first column has no name and", known))
+
+
+def _may_be_shifts(low: float, high: float) -> bool:
+    """Whether a column without a name lies where Raman shifts do; beside negative ones, also beyond: nothing else is negative."""
+    if low < 0 and high >= _NEAR_LASER:
+        return low >= -NAMED_LIMIT and high <= _WIDE_LIMIT
+    return low >= _UNNAMED[0] and high <= _UNNAMED[1]
 
 
 def _two_readings(what: str, known: NDArray[np.float64]) -> str:

@@ -231,7 +231,7 @@ def ungrouped(rows: str) -> str:
 
 
 def _may_group(rows: str, mark: str, decimal: str | None) -> bool:
-    """Whether a mark stands anywhere between a digit and three more, with the decimal mark behind them: tens of times as fast as looking."""
+    """Whether a mark stands anywhere between a digit and three more, with the decimal mark behind them: much faster than a pattern."""
     signs = np.frombuffer(rows.encode("ascii", "replace"), np.uint8)
     digits = (signs >= ord("0")) & (signs <= ord("9"))
     found = (signs[1:-4] == ord(mark)) & digits[:-5] & digits[2:-3] & digits[3:-2] & digits[4:-1]

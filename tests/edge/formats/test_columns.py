@@ -88,6 +88,7 @@ NAMES = {
     Role.REFERENCE: ["Reference", "ref", "White reference"],
     Role.OTHER: [
         "%TR #1",
+        "Intensity (µW/cm²/nm)",
         "Absorbance #1",
         "Irradiance (W/cm^2/nm) #1",
         "Transmittance",

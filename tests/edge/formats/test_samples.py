@@ -65,14 +65,14 @@ def test_a_word_in_a_name_drops_no_column(names: tuple[str, ...]) -> None:
         (("Quartz", "White reference"), ["Quartz"], None),
         (("Quartz", "Quartz std", "Calcite"), ["Quartz", "Calcite"], "'Quartz std' (error or deviation)"),
         (("Mean", "Std"), ["Mean"], "'Std' (error or deviation)"),
-        (("Intensity", "Temperature (°C)"), ["Intensity"], "'Temperature (°C)' (something else)"),
+        (("Intensity", "Temperature (°C)"), ["Intensity"], "'Temperature (°C)' (not counts)"),
         (
             ("Sample", "Dark", "Reference", "Absorbance"),
             ["Sample"],
-            "'Dark' (dark), 'Reference' (reference), 'Absorbance' (something else)",
+            "'Dark' (dark), 'Reference' (reference), 'Absorbance' (not counts)",
         ),
         (("Processed", "Raw"), ["Processed"], "'Raw' (raw counts, of which there are processed ones)"),
-        (("Counts", "Power (mW/cm^2)"), ["Counts"], "'Power (mW/cm^2)' (something else)"),
+        (("Counts", "Power (mW/cm^2)"), ["Counts"], "'Power (mW/cm^2)' (not counts)"),
     ],
 )
 def test_what_is_left_out_is_named(names: tuple[str, ...], read_from: list[str], left: str | None) -> None:
@@ -107,6 +107,13 @@ def test_wavelengths_beside_their_shifts_tell_the_laser() -> None:
     text = "".join(f"{a:.2f} {x:.2f} {y:.2f}\n" for a, x, y in zip(nm, SHIFT, COUNTS[0], strict=True))
     (found,) = read(text.encode(), ORIGIN)
     assert (found.axis.shift.tolist(), found.counts.tolist(), found.meta["laser_nm"]) == (SHIFT, COUNTS[0], "785")
+
+
+def test_pixel_numbers_beside_shifts_are_no_axis() -> None:
+    """The numbers of the pixels, then the shift, without names."""
+    text = "".join(f"{k} {x} {y}\n" for k, (x, y) in enumerate(zip(SHIFT, COUNTS[0], strict=True)))
+    (found,) = read(text.encode(), ORIGIN)
+    assert (found.axis.shift.tolist(), found.counts.tolist()) == (SHIFT, COUNTS[0])
 
 
 def test_two_axes_without_names_are_asked_about() -> None:

@@ -139,6 +139,12 @@ def test_an_axis_that_a_laser_makes_a_shift_is_asked_about() -> None:
         to_shift(values, None, 1064.0)
 
 
+def test_nothing_else_is_negative() -> None:
+    """An axis without a name that goes below 0 and beyond 6000 has Raman shifts."""
+    values = np.linspace(-560.9, 6267.4, 1600)
+    assert np.array_equal(to_shift(values, None, None), values)
+
+
 def test_the_option_does_not_decide_what_a_file_says() -> None:
     """A name or a unit wins."""
     assert np.array_equal(to_shift(RISING, SHIFT, None, "nm"), RISING)
