@@ -37,6 +37,8 @@ _EVEN = 0.2
 _ALIKE = 0.5
 """cm⁻¹; by how much 1e7 / nm and a shift, both rounded to two decimals, may disagree on the laser."""
 _PAIR = 2
+_MOST_AXES = 8
+"""Columns that are held against each other."""
 _MAX_LEFT_OUT = 500
 """Characters of what is left out that are kept."""
 
@@ -174,8 +176,8 @@ def _by_values(table: Table, named: Names) -> Axes:
         return Axes(tuple(running), None)
     if named.given:
         return first
-    for shift in running:
-        for other in running:
+    for shift in running[:_MOST_AXES]:
+        for other in running[:_MOST_AXES]:
             if shift != other and (laser := _laser_of(table.column(other), table.column(shift))):
                 return Axes((shift,), AxisKind(Role.SHIFT), tuple(k for k in running if k != shift), laser)
     if len(running) == _PAIR and running[0] == columns[0] and is_pixels(table.column(running[0]), None):

@@ -268,7 +268,7 @@ class FolderSource:
             values = (fault(origin, "the file is empty; copy it again"),)
         elif not self._memory.known(sha256):
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
-            unread = Unread(origin, data, self._rules.laser_nm, self._rules.axis, self._rules.calibration)
+            unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration, self._rules.axis)
             values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         return values, Given(candidate, sha256, len(values))

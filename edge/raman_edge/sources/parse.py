@@ -29,10 +29,10 @@ class Unread:
     data: bytes
     laser_nm: float | None = None
     """For a file that does not tell its laser's wavelength, nm."""
-    axis: AxisOption | None = None
-    """What an axis holds that the file does not name; None is unknown."""
     calibration: Calibration | None = None
     """What makes the axis; None leaves it as the instrument wrote it."""
+    axis: AxisOption | None = None
+    """What an axis holds that the file does not name; None is unknown."""
 
     def values(self) -> tuple[Spectrum | Fault, ...]:
         """Return what is in it, as :func:`parse` does, on the calibrated axis."""
