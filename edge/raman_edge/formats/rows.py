@@ -18,7 +18,7 @@ from raman_edge.formats.columns import AxisKind, Role, axis_kind, read_name
 from raman_edge.formats.header import facts, pairs
 from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.table import MAX_CELLS, MAX_COLUMNS, MAX_LINE
+from raman_edge.formats.table import MAX_CELLS, MAX_COLUMNS, MAX_LINE, MAX_ROWS
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT, PIXELS
@@ -209,12 +209,12 @@ def _has_columns(text: str, end: int, layout: _Layout) -> bool:
     if layout.labels != 1:
         return False
     column = []
-    for line in text[end + 1 : end + 1 + 4 * MAX_LINE].split("\n"):
+    for line in text[end + 1 :].split("\n", MAX_ROWS):
         cell = line.partition(layout.delimiter)[0].strip().strip('"')
         if cell:
             column.append(cell.replace(",", ".") if layout.decimal_comma else cell)
-    if len(column) < MIN_POINTS or not all(map(is_number, column[:-1])):
-        return False
+    if len(column) < max(MIN_POINTS, layout.points) or not all(map(is_number, column[:-1])):
+        return False  # a spectrum has more points than there are spectra, where the first cells are numbers such as times
     values = numbers(column[:-1])
     steps = np.diff(values)
     return bool(((steps > 0).all() or (steps < 0).all()) and not is_pixels(values, None))

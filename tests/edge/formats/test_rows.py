@@ -95,6 +95,14 @@ def test_columns_with_numbers_for_names_stay_columns(heads: list[object]) -> Non
     assert all(spectrum.axis.stop == SHIFT[-1] for spectrum in found)
 
 
+@pytest.mark.parametrize("head", ["", "time (s)", "sample"])
+def test_times_before_many_rows_are_no_axis(head: str) -> None:
+    """Of two rising sequences the longer one is the axis."""
+    text = line(head, *SHIFT) + "".join(line(30.5 * k, *[(k * n) % 17 + 0.5 for n in range(40)]) for k in range(20))
+    found = read(text.encode(), ORIGIN)
+    assert (len(found), found[0].axis.shift.tolist()) == (20, SHIFT)
+
+
 def test_rows_without_an_axis_are_said_to_be_that() -> None:
     """As many numbers a row as the header has pixels."""
     text = "Number of Pixels: 100\n\n" + "".join(line(*[(k * n) % 91 for n in range(100)], delimiter="\t") for k in range(20))
