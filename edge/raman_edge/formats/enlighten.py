@@ -174,7 +174,7 @@ def _meta(header: list[list[str]], column: int | None) -> dict[str, str]:
     """Return the header by lower-case key: the value over ``column``, or all of the line where there is one measurement."""
     meta: dict[str, str] = {}
     for key, *values in header:
-        value = values[column - 1] if column is not None and len(values) >= column else ",".join(values)
+        value = values[column - 1] if column and len(values) >= column else ",".join(values)
         if value.strip(" ,"):
             meta.setdefault(key.strip().lower(), value.strip(" ,"))
     return meta

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -245,6 +246,7 @@ def _roles(names: dict[int, Name]) -> dict[int, Role]:
         all(name.whole for name in names.values()) and any(name.role in _MEASURED for name in names.values())
     )
     samples = {name.sample for name in names.values() if name.role is Role.UNKNOWN or not name.whole} - {()}
+    measured = {name.sample for name in names.values() if name.role is not Role.SIGMA}
     kinds: dict[tuple[str, ...], set[Role]] = {}
     for name in names.values():
         kinds.setdefault(name.sample, set()).add(name.role)
@@ -257,7 +259,7 @@ def _roles(names: dict[int, Name]) -> dict[int, Role]:
         elif not name.whole:
             same = kinds[name.sample]
             paired = {Role.RAW, Role.DARK} <= same or (one is Role.DARK and Role.COUNTS in same)
-            deviates = one is Role.SIGMA and name.sample in {other.sample for other in names.values() if other.role is not Role.SIGMA}
+            deviates = one is Role.SIGMA and name.sample in measured
             one = one if one in {Role.COUNTS, Role.PROCESSED} or paired or deviates else Role.UNKNOWN
         elif (name.weak and not speaks and not name.has_unit) or (condition and name.sample):
             one = Role.UNKNOWN
@@ -284,8 +286,9 @@ def _chosen(table: Table, named: Names, found: dict[int, Role]) -> tuple[list[Se
     if processed:
         why |= {k: f"{found[k].value}, of which there are processed ones" for k in having(Role.COUNTS) + having(Role.RAW)}
         return series + [Series(named.names[k].text, k, table.column(k), raw=False) for k in processed], why
+    darks = _darks(named, having(Role.RAW), having(Role.DARK))
     for k in having(Role.RAW) + having(Role.COUNTS):
-        dark = _dark_of(k, named, found) if found[k] is Role.RAW else None
+        dark = darks.get(k)
         difference = None if dark is None else table.column(k) - table.column(dark)
         if dark is not None and difference is not None and _filled(difference):
             why.pop(dark, None)
@@ -295,15 +298,17 @@ def _chosen(table: Table, named: Names, found: dict[int, Role]) -> tuple[list[Se
     return series, why
 
 
-def _dark_of(raw: int, named: Names, found: dict[int, Role]) -> int | None:
-    """Return the dark of the same sample, or the only dark of the only raw column; None where there is none."""
-    darks = [k for k, one in found.items() if one is Role.DARK]
-    raws = [k for k, one in found.items() if one is Role.RAW]
-    same = [k for k in darks if named.names[k].sample == named.names[raw].sample]
-    if len(same) == 1 and sum(named.names[k].sample == named.names[raw].sample for k in raws) == 1:
-        return same[0]
-    alone = len(raws) == len(darks) == 1 and named.names[raw].whole and named.names[darks[0]].whole
-    return darks[0] if alone and not (named.names[raw].sample and named.names[darks[0]].sample) else None
+def _darks(named: Names, raws: list[int], darks: list[int]) -> dict[int, int]:
+    """Return the dark of each raw column: that of the same sample, or the only dark of the only raw column."""
+    if len(raws) == len(darks) == 1:
+        raw, dark = named.names[raws[0]], named.names[darks[0]]
+        if raw.sample == dark.sample or (raw.whole and dark.whole and not (raw.sample and dark.sample)):
+            return {raws[0]: darks[0]}
+    samples = Counter(named.names[k].sample for k in (*raws, *darks))
+    of_sample = {named.names[k].sample: k for k in darks}
+    return {
+        k: of_sample[named.names[k].sample] for k in raws if samples[named.names[k].sample] == _PAIR and named.names[k].sample in of_sample
+    }
 
 
 def _filled(values: NDArray[np.float64]) -> bool:

@@ -163,3 +163,9 @@ def test_a_grid_of_nm_is_no_detector() -> None:
     assert len(read((head + rows).encode(), ORIGIN)[0]) == 30
     bent = "".join(f"{nm + 0.002 * k * k:.2f},{1e7 / 785 - 1e7 / (nm + 0.002 * k * k):.2f},{k % 7}\n" for k, nm in enumerate(grid))
     assert "its header declares 50: the file is cut short" in str(answered((head + bent).encode()))
+
+
+def test_a_column_before_the_axis_has_no_value_of_its_own_in_the_header() -> None:
+    """The keys stand above it; a header line may be a key alone."""
+    text = f"{HEAD.rstrip()}\nNote\n\nStone A,Wavenumber,Stone B\n" + "".join(f"{k % 5},{200 + 3 * k},{k % 7}\n" for k in range(30))
+    assert len(read(text.encode(), ORIGIN)) == 2
