@@ -11,7 +11,7 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
-from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names
+from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names, runs_one_way
 from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spectra import spectrum
@@ -54,7 +54,7 @@ class Delimited:
         table = find_table(document)
         named = find_names(table)
         _refuse_ambiguous(table, named)
-        if table.dialect.columns >= MIN_POINTS:
+        if table.dialect.columns >= MIN_POINTS and not any(name.axis for name in named.names):
             _refuse_sideways(table, facts(pairs(named.header)).points)
         with table.placed():
             return self._spectra(table, named, document, origin)
@@ -117,9 +117,10 @@ def _refuse_ambiguous(table: Table, named: Names) -> None:
 
 
 def _refuse_sideways(table: Table, declared: int | None) -> None:
-    """Refuse a table of long rows, which has a spectrum a row instead of a column."""
+    """Refuse a table of long rows without an axis in its first column, which has a spectrum a row instead of a column."""
     columns = table.dialect.columns
-    if declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size):
+    long = declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size)
+    if long and not runs_one_way(table.column(0)):
         msg = (
             f"line {table.first_line}: {table.size} rows of {columns} numbers, spectra in rows without an axis; expected a row of "
             "Raman shifts above them, behind a name for each row: export with the axis, or a column a spectrum"

@@ -170,9 +170,9 @@ def _by_values(table: Table, named: Names) -> Axes:
     """Find the axes of a table whose names tell none: x and y in turn, a wavelength beside its shift, or the first column."""
     first = Axes((0,), named.axis)
     columns = [k for k in range(table.dialect.columns) if k not in named.places]
-    if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN) or not _runs_one_way(table.column(columns[0])):
+    if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN) or not runs_one_way(table.column(columns[0])):
         return first
-    running = [k for k in columns if _runs_one_way(table.column(k))]
+    running = [k for k in columns if runs_one_way(table.column(k))]
     if running == columns[::_PAIR] and len(columns) % _PAIR == 0 and not named.axis:
         return Axes(tuple(running), None)
     if named.given:
@@ -193,7 +193,7 @@ def _by_values(table: Table, named: Names) -> Axes:
     return first
 
 
-def _runs_one_way(values: NDArray[np.float64]) -> bool:
+def runs_one_way(values: NDArray[np.float64]) -> bool:
     """Whether a column rises or falls from every row to the next, as no counts do."""
     steps = np.diff(values[np.isfinite(values)])  # the shorter of two spectra side by side ends in empty cells
     return bool(steps.size >= MIN_POINTS - 1 and ((steps > 0).all() or (steps < 0).all()))
@@ -202,7 +202,7 @@ def _runs_one_way(values: NDArray[np.float64]) -> bool:
 def _runs_evenly(values: NDArray[np.float64]) -> bool:
     """Whether a column runs one way in steps of much the same length, as a smooth slope of counts does not."""
     steps = np.abs(np.diff(values[np.isfinite(values)]))
-    return _runs_one_way(values) and bool(steps.min() >= _EVEN * steps.max())
+    return runs_one_way(values) and bool(steps.min() >= _EVEN * steps.max())
 
 
 def _laser_of(nm: NDArray[np.float64], shift: NDArray[np.float64]) -> float | None:

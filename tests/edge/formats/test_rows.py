@@ -103,6 +103,15 @@ def test_times_before_many_rows_are_no_axis(head: str) -> None:
     assert (len(found), found[0].axis.shift.tolist()) == (20, SHIFT)
 
 
+@pytest.mark.parametrize("names", [True, False])
+def test_many_spectra_of_few_points_are_columns(names: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """A map exported a column a place is wider than it is long."""
+    head = line("Raman shift", *[f"place {k}" for k in range(500)]) * names
+    text = head + "".join(line(x, *[(k * k * (n + 3)) % 91 + 0.5 for n in range(500)]) for k, x in enumerate(SHIFT))
+    found = read(text.encode(), ORIGIN)
+    assert (len(found), found[7].axis.shift.tolist()) == (500, SHIFT)
+
+
 def test_rows_without_an_axis_are_said_to_be_that() -> None:
     """As many numbers a row as the header has pixels."""
     text = "Number of Pixels: 100\n\n" + "".join(line(*[(k * n) % 91 for n in range(100)], delimiter="\t") for k in range(20))
