@@ -15,6 +15,7 @@ import msgspec
 from raman_edge.errors import JournalDamaged
 from raman_edge.pipeline import TOP, Reading, Timing
 from raman_edge.quality import Quality
+from raman_edge.spectrum import LEFT_OUT
 from raman_edge.verdict import Answer, Match, Sets
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     """Which spectrum of a file that holds several; left out for the first."""
     grown_from: str | None = None
     """Digest of an earlier content of the same path that this content begins with: this answer replaces that one's. Else left out."""
+    left_out: str = ""
+    """What of the file is not read on purpose, and why, as in ``'Dark' (dark)``; left out where nothing is."""
 
 
 class ModelRef(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,14 +110,15 @@ class Means(msgspec.Struct, frozen=True):
     """Digest of what, besides the model file, belongs to the question; a content is answered once for each."""
 
 
-def means(model: Model, library: Library, laser_nm: float | None = None, calibration: str | None = None) -> Means:
-    """Return what a run names spectra with; ``laser_nm`` (nm) is for files that do not tell, ``calibration`` the id of their axis.
+def means(model: Model, library: Library, laser_nm: float | None = None, calibration: str | None = None, axis: str | None = None) -> Means:
+    """Return what a run names spectra with; ``laser_nm`` (nm) and ``axis`` are for files that do not tell, ``calibration`` is an id.
 
     The library is no part of ``config``: a lab that teaches one more material does not want its whole folder answered anew.
     """
     laser = "" if laser_nm is None else f" laser={laser_nm:g}"
-    axis = "" if calibration is None else f" calibration={calibration}"
-    config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}{axis}".encode()).hexdigest()[:ID_CHARACTERS]
+    made = "" if calibration is None else f" calibration={calibration}"
+    told = "" if axis is None else f" axis={axis}"
+    config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}{made}{told}".encode()).hexdigest()[:ID_CHARACTERS]
     return Means(ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider, library.sha256), config)
 
 
@@ -147,7 +151,7 @@ def _result(reading: Reading, means: Means) -> Result:
     return Result(
         id=_digest(content, str(spectrum.origin.index), means.model.sha256, means.config, *calibrated),
         ts=_stamp(now),
-        source=_source(spectrum.origin),
+        source=_source(spectrum.origin, spectrum.meta.get(LEFT_OUT, "")),
         decision=verdict.decision,
         why=verdict.doubts,
         matches=verdict.ranked,
@@ -171,8 +175,8 @@ def _fault(fault: Fault, means: Means) -> FaultRecord:
     )
 
 
-def _source(origin: Origin) -> Source:
-    return Source(origin.kind, _text(origin.path), origin.sha256, origin.index, origin.grown_from)
+def _source(origin: Origin, left_out: str = "") -> Source:
+    return Source(origin.kind, _text(origin.path), origin.sha256, origin.index, origin.grown_from, _text(left_out))
 
 
 def _text(data: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,16 +13,30 @@ import numpy as np
 from raman_edge.errors import SpectrumError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from typing import Self
 
     from numpy.typing import ArrayLike, NDArray
 
 
 PIXELS = "pixels"
 """Key of ``meta`` where the axis is not a Raman shift but the numbers of the detector's pixels: only a calibration asks for those."""
+LEFT_OUT = "left_out"
+"""Key of ``meta``: what of the file is not read on purpose, and why, as in ``'Dark' (dark)``."""
 OTHER_METHOD = "other_method"
 """Key of ``meta``: what a file says was measured where that is no Raman spectrum; the axis is then as the file has it."""
+
+
+_NEW, _PUT = object.__new__, object.__setattr__
+"""How a frozen value is filled by those who made it."""
+
+
+def _is_frozen(values: NDArray[np.floating]) -> bool:
+    """Whether nobody can change an array any more, and it is as :func:`frozen` makes it."""
+    base = values if values.base is None else values.base
+    fixed = not values.flags.writeable and isinstance(base, np.ndarray) and not base.flags.writeable
+    return fixed and values.flags.c_contiguous and values.dtype == np.float64
 
 
 def frozen(values: ArrayLike, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
@@ -101,6 +116,63 @@ class Origin:
     That content was a part of this one, read before all of it was written: its answer is replaced by this one's.
     """
 
+    def numbered(self, index: int, read_ms: float = 0.0) -> Origin:
+        """Return the origin of spectrum number ``index`` of the same file, read in ``read_ms``."""
+        made = _NEW(Origin)
+        _PUT(made, "kind", self.kind)
+        _PUT(made, "path", self.path)
+        _PUT(made, "sha256", self.sha256)
+        _PUT(made, "index", index)
+        _PUT(made, "read_ms", read_ms)
+        return made
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Place:
+    """One coordinate of every spectrum of a map."""
+
+    name: str
+    """Key of the meta, such as ``x``."""
+    values: NDArray[np.floating]
+    """(m,), read-only."""
+    unit: str
+
+
+class PlacedMeta(Mapping[str, str]):
+    """The meta of one spectrum of a map: what all have, and its place, which becomes text where somebody looks."""
+
+    __slots__ = ("_common", "_index", "_places")
+
+    def __init__(self, common: Mapping[str, str], places: Sequence[Place], index: int) -> None:
+        self._common, self._places, self._index = common, places, index
+
+    def __getitem__(self, key: str) -> str:
+        for place in self._places:
+            if place.name == key:
+                return f"{place.values[self._index]:g} {place.unit}"
+        return self._common[key]
+
+    def __iter__(self) -> Iterator[str]:
+        own = [place.name for place in self._places]
+        yield from (key for key in self._common if key not in own)
+        yield from own
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all spectra of a map have in common, and what each has of its own."""
+
+    moments: Sequence[datetime | None]
+    """When each was taken, (m,), with a time zone; None is unknown."""
+    places: Sequence[Place] = ()
+    """Where each was taken."""
+    exposure_s: float | None = None
+    saturation: float | None = None
+    meta: Mapping[str, str] = field(default_factory=dict)
+
 
 @dataclass(frozen=True, slots=True)
 class Calibrated:
@@ -151,6 +223,55 @@ class Spectrum:
             raise SpectrumError(msg)
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
+
+    @classmethod
+    def rows(cls, axis: Axis, counts: NDArray[np.floating], first: Origin, shared: Shared) -> tuple[Self, ...]:
+        """Return a spectrum for each row of ``counts``, (m, n), on one axis of n points, checked together: a map has thousands.
+
+        ``first`` is the origin of the first, the others are numbered on. Raises :class:`SpectrumError` as the spectra
+        themselves would.
+        """
+        block = counts if _is_frozen(counts) else frozen(counts)
+        if block.ndim != 2 or block.shape[1] != len(axis) or len(shared.moments) != len(block):  # noqa: PLR2004 - a table
+            msg = f"a map has one count a point and one time a spectrum; got counts of shape {block.shape} on an axis of {len(axis)} points"
+            raise SpectrumError(msg)
+        if block.size and not (math.isfinite(block.min()) and math.isfinite(block.max())):
+            msg = f"counts are finite; {int((~np.isfinite(block)).sum())} of {block.size} are not"
+            raise SpectrumError(msg)
+        if naive := next((moment for moment in shared.moments if moment is not None and moment.tzinfo is None), None):
+            msg = f"the time of a spectrum has a time zone, or is None where it is unknown; got {naive}"
+            raise SpectrumError(msg)
+        if not len(block):
+            return ()
+        model = cls(axis, block[0], first, None, shared.exposure_s, shared.saturation, shared.meta)
+        made, meta, places, number, start = model._with, model.meta, shared.places, first.numbered, first.index
+        if not places:
+            return tuple(
+                [made(row, number(start + k), moment, meta) for k, (row, moment) in enumerate(zip(block, shared.moments, strict=True))]
+            )
+        return tuple(
+            [
+                made(row, number(start + k), moment, PlacedMeta(meta, places, k))
+                for k, (row, moment) in enumerate(zip(block, shared.moments, strict=True))
+            ]
+        )
+
+    def located(self, index: int, read_ms: float) -> Self:
+        """Return this spectrum as number ``index`` of its file, read in ``read_ms``."""
+        return self._with(self.counts, self.origin.numbered(index, read_ms), self.taken_at, self.meta)
+
+    def _with(self, counts: NDArray[np.floating], origin: Origin, taken_at: datetime | None, meta: Mapping[str, str]) -> Self:
+        """Return a copy with these fields, which were checked: several times as fast as :func:`dataclasses.replace`."""
+        made = _NEW(type(self))
+        _PUT(made, "axis", self.axis)
+        _PUT(made, "counts", counts)
+        _PUT(made, "origin", origin)
+        _PUT(made, "taken_at", taken_at)
+        _PUT(made, "exposure_s", self.exposure_s)
+        _PUT(made, "saturation", self.saturation)
+        _PUT(made, "meta", meta)
+        _PUT(made, "calibrated", self.calibrated)
+        return made
 
     def __len__(self) -> int:
         return len(self.axis)

@@ -170,7 +170,7 @@ def test_marked_only_when_it_is_done(tmp_path: Path) -> None:
 def test_several_spectra_of_a_file_are_numbered_and_marked_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of several spectra gives all of them, numbered, and is remembered after the last one."""
     made = [build.spectrum(seed=seed) for seed in range(70)]
-    monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm, pixels: tuple(made))  # noqa: ARG005 - a reader's signature
+    monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm, axis, pixels: tuple(made))  # noqa: ARG005 - a reader's signature
     (tmp_path / "map.csv").write_text("seventy spectra")
     memory = Remembered()
     with FolderSource(tmp_path, memory, QUICK, once=True) as source:
@@ -185,7 +185,7 @@ def test_several_spectra_of_a_file_are_numbered_and_marked_together(tmp_path: Pa
 def test_a_stop_in_the_middle_of_a_file_begins_it_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped between two batches of one file, the file is not remembered and comes again as a whole."""
     made = [build.spectrum(seed=seed) for seed in range(70)]
-    monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm, pixels: tuple(made))  # noqa: ARG005 - a reader's signature
+    monkeypatch.setattr(formats, "read", lambda data, origin, laser_nm, axis, pixels: tuple(made))  # noqa: ARG005 - a reader's signature
     (tmp_path / "map.csv").write_text("seventy spectra" * 20_000)  # a large file: a small one goes on whole
     memory, stop = Remembered(), threading.Event()
     with FolderSource(tmp_path, memory, QUICK, stop=stop) as source:
@@ -220,7 +220,7 @@ def test_too_large_is_a_fault_without_reading(tmp_path: Path, monkeypatch: pytes
 def test_a_defect_in_a_reader_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a reader raises, the file is answered and the next one is read."""
 
-    def broken(data: bytes, origin: object, laser_nm: object, pixels: object) -> tuple[Spectrum, ...]:  # noqa: ARG001 - a reader's signature
+    def broken(data: bytes, origin: object, laser_nm: object, axis: object, pixels: object) -> tuple[Spectrum, ...]:  # noqa: ARG001 - a reader's signature
         raise ZeroDivisionError(data)
 
     monkeypatch.setattr(formats, "read", broken)

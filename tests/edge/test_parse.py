@@ -21,7 +21,7 @@ def test_a_file_of_another_method_gives_one_value(monkeypatch: pytest.MonkeyPatc
     raman = tuple(build.spectrum(seed=seed) for seed in range(5))
     mass = tuple(replace(one, meta={OTHER_METHOD: "'Abundance' over 'mass (m/z)'"}) for one in raman)
     for made, count in ((raman, 5), (mass, 1)):
-        monkeypatch.setattr(formats, "read", lambda *_, laser_nm, pixels, made=made: made)  # noqa: ARG005 - a reader's signature
+        monkeypatch.setattr(formats, "read", lambda *_, laser_nm, axis, pixels, made=made: made)  # noqa: ARG005 - a reader's signature
         assert [value.origin.index for value in parse(b"", HERE)] == list(range(count))
 
 

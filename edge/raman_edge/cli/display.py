@@ -128,6 +128,10 @@ class OnScreen:
         self._screen.bench(bench)
 
 
+MOST_NOTES = 100
+"""Kinds of files of which it is said what is not read."""
+
+
 class Onlooker:
     """Counts answers, hands them to a display and wakes the sinks; the run ends when one of them says that it cannot go on."""
 
@@ -135,10 +139,22 @@ class Onlooker:
         self.tally: Counter[str] = Counter()
         """How many answers there were of each decision, faults among them."""
         self._display, self._deliveries = display, deliveries
+        self._left_out: set[str] = set()
+
+    def _tell_left_out(self, event: Reading | Fault | None) -> None:
+        """Note what of a file is not read on purpose, once for all files alike; the record of each has it."""
+        from raman_edge.spectrum import LEFT_OUT, Fault  # noqa: PLC0415 - numpy, loaded by now
+
+        left = None if event is None or isinstance(event, Fault) else event.spectrum.meta.get(LEFT_OUT)
+        if event is not None and left and left not in self._left_out and len(self._left_out) < MOST_NOTES:
+            self._left_out.add(left)
+            path = event.origin.path if isinstance(event, Fault) else event.spectrum.origin.path
+            self._display.note(f"{path}: not read: {left} (said once for files alike)")
 
     def show(self, answer: Answer) -> None:
         """Count and show one answer."""
         self.tally[answer.decision] += 1
+        self._tell_left_out(answer.event)
         if answer.event is None:
             self._display.count(answer.decision)
         else:

@@ -37,5 +37,7 @@ class Naming:
         from raman_edge.crew import Crew, Opening  # noqa: PLC0415 - with it
 
         path, _ = shared.paths(options)
-        means = record.means(model, library, getattr(options, "laser", None), calibration.id if calibration else None)
+        means = record.means(
+            model, library, getattr(options, "laser", None), calibration.id if calibration else None, getattr(options, "axis", None)
+        )
         return cls(model, library, means, Crew(model, Opening(path, options.threads, library, means)), calibration)

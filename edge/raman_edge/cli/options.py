@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
 OWN_VARIABLE = "RAMAN_EDGE_LIBRARY"
 DAY_S = 86_400.0
+AXES = ("nm", "shift", "pixel")
+"""What an axis may hold that its file does not name."""
 LASER_NM = (150.0, 2000.0)
 """As in ``formats.header``, which imports numpy: too early for :func:`limit_threads`."""
 
@@ -53,6 +55,16 @@ def add_laser(parser: argparse.ArgumentParser) -> None:
         type=laser_nm,
         metavar="NM",
         help="the laser's wavelength, nm, for files that do not tell it and have a wavelength axis; what a file says itself wins",
+    )
+
+
+def add_axis(parser: argparse.ArgumentParser) -> None:
+    """Add ``--axis``."""
+    parser.add_argument(
+        "--axis",
+        choices=AXES,
+        help="what the axis of a file holds that does not say it: wavelengths (nm), Raman shifts (cm-1) or pixels, which need "
+        "--calibration; what a file says itself wins",
     )
 
 

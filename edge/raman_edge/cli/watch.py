@@ -70,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     deliver.add_to(parser)
     parser.set_defaults(to=None)
     shared.add_laser(parser)
+    shared.add_axis(parser)
     shared.add_calibration(parser, ". Where it ends while files are watched, each is a fault until there is a new one, and then answered")
     shared.add_journal(parser)
     shared.add_model(parser)
@@ -284,6 +285,7 @@ def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibrati
         written=(*journals, *deliver.files_of(to)),
         ignore=frozenset((status.st_dev, status.st_ino) for status in ours),
         laser_nm=options.laser,
+        axis=options.axis,
         calibration=calibration,
         newest=_newest(options.backlog),
         move_failed=None if options.move_failed is None else str(options.move_failed),

@@ -17,20 +17,23 @@ import numpy as np
 from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats.delimited import Delimited
 from raman_edge.formats.document import Document, Reader
-from raman_edge.formats.enlighten import Enlighten
+from raman_edge.formats.enlighten import Enlighten, EnlightenRows
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.jcamp import Jcamp
 from raman_edge.formats.labspec import LabspecMap
 from raman_edge.formats.labspec_xml import LabspecXml
 from raman_edge.formats.late import LATE
 from raman_edge.formats.opus import Opus
+from raman_edge.formats.rows import SpectraInRows
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spc import Spc
+from raman_edge.formats.truematch import TrueMatch
 from raman_edge.formats.unread import unread_kind
 from raman_edge.formats.wdf import Wdf
 
 if TYPE_CHECKING:
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 __all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "is_whole", "read", "sniff"]
@@ -40,16 +43,20 @@ MAX_BYTES = 64 * 1024 * 1024
 
 READERS: tuple[Reader, ...] = (
     *(Wdf(), Opus(), *LATE, Spc()),
-    *(Rruff(), Jcamp(), LabspecXml(), Enlighten(), LabspecMap(), Delimited()),
+    *(Rruff(), Jcamp(), LabspecXml(), EnlightenRows(), Enlighten(), TrueMatch(), LabspecMap()),
+    *(SpectraInRows(), Delimited()),
 )
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
 
-def read(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: bool = False) -> tuple[Spectrum, ...]:
+def read(
+    data: bytes, origin: Origin, *, laser_nm: float | None = None, axis: AxisOption | None = None, pixels: bool = False
+) -> tuple[Spectrum, ...]:
     """Return the spectra in a file's bytes, at least one, numbered by ``origin.index`` from 0.
 
     ``laser_nm`` (nm, 150..2000) is for files that do not tell their laser's wavelength; what a file
-    says itself wins, and ``meta["laser_from"]`` says which it was. With ``pixels``, a table whose axis is
+    says itself wins, and ``meta["laser_from"]`` says which it was. ``axis`` says in the same way what an axis holds that the
+    file does not name: wavelengths (``nm``), Raman shifts (``shift``) or pixels (``pixel``). With ``pixels``, a table whose axis is
     the detector's pixels is no error: its spectra have those for an axis, and say so in ``meta``. Raises :class:`FormatError` with
     one line that says what the file looks like, what was expected and what to do, whatever the bytes
     are, and :class:`ConfigError` for a laser that cannot be.
@@ -60,7 +67,7 @@ def read(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: 
     if laser_nm is not None and not LASER_NM[0] <= laser_nm <= LASER_NM[1]:
         msg = f"a laser of {laser_nm:g} nm; expected {LASER_NM[0]:g} to {LASER_NM[1]:g} nm, the wavelength of the excitation"
         raise ConfigError(msg)
-    document = Document(data, laser_nm, pixels)
+    document = Document(data, laser_nm, axis, pixels)
     reader = sniff(document)
     try:
         with np.errstate(all="ignore"):  # numbers that overflow are left out with those that were none
@@ -78,9 +85,9 @@ JCAMP_END, JCAMP_TAIL = re.compile(rb"##\s*END\s*=", re.IGNORECASE), 256
 """What ends a JCAMP file, and in how many of its last bytes; one that has all its points is read without it."""
 
 
-def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, pixels: bool = False) -> bool:
+def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis: AxisOption | None = None, pixels: bool = False) -> bool:
     """Whether a file declares its own length and has all of it; False for a table, which may end after any row."""
-    document = Document(data, laser_nm, pixels)
+    document = Document(data, laser_nm, axis, pixels)
     try:
         reader = sniff(document)
         ended = not isinstance(reader, Jcamp) or JCAMP_END.search(data[-JCAMP_TAIL:]) is not None

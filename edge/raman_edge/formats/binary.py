@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 from raman_edge.errors import FormatError
 
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     from numpy.typing import NDArray
 
@@ -58,9 +59,15 @@ class Binary:
         self.need(at, count * kind.itemsize, what)
         with np.errstate(invalid="ignore"):  # a signalling NaN in a damaged file
             values = np.frombuffer(self.data, kind, count, at).astype(np.float64)
-        if kind.kind == "f":
+        if kind.kind == "f" and not (math.isfinite(values.max(initial=0.0)) and math.isfinite(values.min(initial=0.0))):
             values[~np.isfinite(values)] = np.nan
         return values
+
+    def view(self, dtype: Literal["f4", "u8"], at: int, count: int, what: str) -> NDArray[Any]:
+        """Return ``count`` numbers from byte ``at`` as the file has them, (count,), read-only."""
+        kind = np.dtype(self.order + dtype)
+        self.need(at, count * kind.itemsize, what)
+        return np.frombuffer(self.data, kind, count, at)
 
     def text(self, at: int, size: int) -> str:
         """Return the text in at most ``size`` bytes from byte ``at``, up to the first zero; shorter where the file ends."""

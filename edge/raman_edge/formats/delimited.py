@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.header import facts, pairs, refuse_cut
-from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names
+from raman_edge.formats.columns import AxisKind, Role
+from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
+from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names, runs_one_way
 from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.table import MAX_COLUMNS, Table, find_table
+from raman_edge.formats.stack import MAX_SPECTRA
+from raman_edge.formats.table import MAX_ROWS, Table, find_table
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import MIN_POINTS, tidy
-from raman_edge.spectrum import PIXELS
+from raman_edge.spectrum import LEFT_OUT, PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import Document
+    from raman_edge.formats.header import Facts
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
+
+
+_LONG_ROWS = 10
+"""A table with this many times as many columns as rows has its spectra in rows."""
 
 
 class Delimited:
@@ -45,24 +54,31 @@ class Delimited:
         table = find_table(document)
         named = find_names(table)
         _refuse_ambiguous(table, named)
-        _refuse_sideways(table)
+        if table.dialect.columns >= MIN_POINTS and not any(name.axis for name in named.names):
+            _refuse_sideways(table, facts(pairs(named.header)).points)
         with table.placed():
             return self._spectra(table, named, document, origin)
 
     def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
         meta = pairs(named.header)
-        known = facts(meta, table.above).or_laser(document.laser_nm)
+        known = facts(meta, table.above)
         refuse_cut(known, table.size)
-        axes, kind = find_axes(named)
-        kind = kind or known.axis
-        if document.pixels and is_pixels(table.column(axes[0]), kind):
-            shifts = {axis: table.column(axis) for axis in axes}
+        axes = find_axes(table, named)
+        known = known.or_laser(axes.laser_nm, FROM_FILE).or_laser(document.laser_nm)
+        first = table.column(axes.columns[0])
+        kind = known.axis_of(first) if axes.kind is None or axes.kind.assumed else None
+        kind = kind or axes.kind
+        if document.pixels and is_pixels(first, kind, document.axis):
+            shifts = {axis: table.column(axis) for axis in axes.columns}
             meta[PIXELS] = f"{table.size}"
         else:
-            shifts = {axis: to_shift(table.column(axis), kind, known.laser_nm) for axis in axes}
+            shifts = _shifts({axis: table.column(axis) for axis in axes.columns}, kind, known, document.axis)
         meta["format"] = f"{self.name} ({table.dialect.name})"
+        counts = find_counts(table, named, axes)
+        if counts.left_out:
+            meta[LEFT_OUT] = counts.left_out
         found = []
-        for index, (shift, series, part) in enumerate(_parts(shifts, find_counts(table, named, axes))):
+        for index, (shift, series, part) in enumerate(_parts(shifts, counts.series)):
             points = tidy(shift[part], series.values[part])
             own = meta | {"counts_from": series.label} if series.label else dict(meta)
             if named.places:
@@ -70,6 +86,22 @@ class Delimited:
             about = known if series.raw else replace(known, saturation=None)
             found.append(spectrum(points, origin, own, about, index))
         return tuple(found)
+
+
+def _shifts(
+    columns: dict[int, NDArray[np.float64]], kind: AxisKind | None, known: Facts, told: AxisOption | None
+) -> dict[int, NDArray[np.float64]]:
+    """Return the Raman shifts of every axis; where nothing names them, what the first that can be told is, the others are."""
+    try:
+        return {k: to_shift(axis, kind, known.laser_nm, told, raman=known.tells_shifts(axis)) for k, axis in columns.items()}
+    except FormatError:
+        if kind is not None or told is not None:
+            raise
+        for axis in columns.values():
+            with suppress(FormatError):
+                to_shift(axis, None, known.laser_nm, raman=known.tells_shifts(axis))
+                return {k: to_shift(other, AxisKind(Role.SHIFT), known.laser_nm) for k, other in columns.items()}
+        raise
 
 
 def _refuse_ambiguous(table: Table, named: Names) -> None:
@@ -84,9 +116,17 @@ def _refuse_ambiguous(table: Table, named: Names) -> None:
     raise FormatError(msg)
 
 
-def _refuse_sideways(table: Table) -> None:
-    """Refuse a table of a few long rows, which has a spectrum a row instead of a column."""
-    if table.size < MIN_POINTS <= table.dialect.columns:
+def _refuse_sideways(table: Table, declared: int | None) -> None:
+    """Refuse a table of long rows without an axis in its first column, which has a spectrum a row instead of a column."""
+    columns = table.dialect.columns
+    long = declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size)
+    if long and not runs_one_way(table.column(0)):
+        msg = (
+            f"line {table.first_line}: {table.size} rows of {columns} numbers, spectra in rows without an axis; expected a row of "
+            "Raman shifts above them, behind a name for each row: export with the axis, or a column a spectrum"
+        )
+        raise FormatError(msg)
+    if table.size < MIN_POINTS <= columns:
         msg = (
             f"line {table.first_line}: {table.size} rows of {table.dialect.columns} numbers; expected a Raman shift and its "
             f"counts in each of at least {MIN_POINTS} rows: turn the table (transpose) and export it again"
@@ -99,8 +139,11 @@ def _parts(shifts: dict[int, NDArray[np.float64]], counts: tuple[Series, ...]) -
     first, *_ = shifts
     length = _cycle(shifts[first]) if len(shifts) == 1 else shifts[first].size
     spectra = shifts[first].size // length * len(counts)
-    if spectra > MAX_COLUMNS:
-        msg = f"the file holds {spectra} spectra; expected at most {MAX_COLUMNS}: export fewer a file"
+    if spectra > MAX_SPECTRA or length > MAX_ROWS:
+        msg = (
+            f"the file holds {spectra} spectra of {length} rows; expected at most {MAX_SPECTRA} spectra and {MAX_ROWS} rows each: "
+            "export fewer a file"
+        )
         raise FormatError(msg)
     for start in range(0, shifts[first].size, length):
         for series in counts:

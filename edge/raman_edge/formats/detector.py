@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.shift import to_shift
 from raman_edge.spectrum import PIXELS
 
@@ -41,7 +41,7 @@ def axis(values: NDArray[np.float64], kind: Role, known: Facts, document: Docume
         return values, {PIXELS: f"{values.size}"}
     if kind is Role.WAVELENGTH:
         _refuse_wavelengths(values, known.laser_nm)
-    return to_shift(values, kind, known.laser_nm), {}
+    return to_shift(values, AxisKind(kind), known.laser_nm), {}
 
 
 def _refuse_wavelengths(values: NDArray[np.float64], laser_nm: float | None) -> None:

@@ -10,6 +10,7 @@ from raman_edge.errors import FormatError
 from raman_edge.formats.text import MAX_LINES, decode
 
 if TYPE_CHECKING:
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 _HEAD = 8_192
@@ -24,6 +25,8 @@ class Document:
     """The whole file."""
     laser_nm: float | None = None
     """The laser's wavelength for files that do not tell it, nm; None where nobody says."""
+    axis: AxisOption | None = None
+    """What an axis holds that the file does not name; None where the user does not say."""
     pixels: bool = False
     """Whether an axis of pixels is wanted as it is: by a calibration, which makes a Raman shift of it."""
 

@@ -7,18 +7,22 @@ the header above them. Format: ENLIGHTEN's own ColumnFileParser.py and ExportFil
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
+from raman_edge.formats.cells import numbers
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import facts, positive, refuse_cut
 from raman_edge.formats.layout import Names, find_axes, find_counts, find_names
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.table import Table, find_table
-from raman_edge.formats.tidy import tidy
+from raman_edge.formats.table import MAX_COLUMNS, Table, find_table
+from raman_edge.formats.tidy import MIN_POINTS, tidy
+from raman_edge.spectrum import LEFT_OUT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,8 +31,8 @@ if TYPE_CHECKING:
     from raman_edge.formats.header import Facts
     from raman_edge.spectrum import Origin, Spectrum
 
-_EVEN = 0.02
-"""cm⁻¹; steps that differ by less are a grid's, rounded to two decimals. A detector's differ by ten times that."""
+_EVEN = 0.0101
+"""nm or cm⁻¹; an axis this near to even steps is a grid, rounded to two decimals. A detector's bends more within a hundred pixels."""
 _FIRST = ("enlighten version", "wpspeccal version")
 
 
@@ -53,30 +57,124 @@ class Enlighten:
             return self._spectra(table, named, document, origin)
 
     def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
-        axes, kind = find_axes(named)
-        if len(axes) > 1:
-            msg = f"the export has the axes of {len(axes)} spectrometers; expected one: export each one's measurements by itself"
+        axes = find_axes(table, named)
+        if len(axes.columns) > 1:
+            msg = f"the export has the axes of {len(axes.columns)} spectrometers; expected one: export each one's measurements by itself"
             raise FormatError(msg)
         counts = find_counts(table, named, axes)
+        axis = table.column(axes.columns[0])
         header = [line.split(table.dialect.delimiter or ",") for line in named.header]
-        detector = _is_detector(table.column(axes[0]))
+        detector = all(_is_detector(table.column(k)) for k in (*axes.columns, *axes.others) if named.names[k].role is not Role.PIXEL)
         found = []
-        for index, series in enumerate(counts):
-            meta = _meta(header, series.column if len(counts) > 1 else None)
+        for index, series in enumerate(counts.series):
+            meta = _meta(header, series.column if len(counts.series) > 1 else None)
             known = _facts(meta).or_laser(document.laser_nm)
             if detector:
                 refuse_cut(known, table.size)
-            points = tidy(to_shift(table.column(axes[0]), kind, known.laser_nm), series.values)
+            points = tidy(to_shift(axis, axes.kind, known.laser_nm, document.axis), series.values)
             meta |= {"format": self.name, "counts_from": series.label}
+            if counts.left_out:
+                meta[LEFT_OUT] = counts.left_out
             found.append(spectrum(points, origin, meta, known, index))
         return tuple(found)
+
+
+class EnlightenRows:
+    """Reads ENLIGHTEN's row-ordered CSV: the axes in rows, then a row for what each measurement is kept as.
+
+    Every row has its header before its values, and says in one cell what it is: ``wavelengths``, ``wavenumbers``,
+    ``processed``, ``raw``, ``dark`` or ``reference``. Rows of one line number are one measurement.
+    """
+
+    name = "ENLIGHTEN CSV in rows"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the first line names the program and its order of rows."""
+        first = document.head[:500].partition("\n")[0].lower()
+        return first.startswith("dash output") or ("enlighten version" in first and ",row," in first)
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Read every measurement."""
+        lines = document.lines
+        top = next((k for k, line in enumerate(lines) if line.lower().startswith("line number")), None)
+        if top is None:
+            msg = "no line of names that begins with 'Line Number'; expected one above the rows: export the measurements again"
+            raise FormatError(msg)
+        names = [name.strip().lower() for name in lines[top].split(",")]
+        names = names[: next((k for k, name in enumerate(names) if name.isdecimal()), len(names))]
+        rows = [_Row.cut(line, names, number) for number, line in enumerate(lines[top + 1 :], top + 2) if line.strip()]
+        axes = {row.kind: row for row in rows if row.kind in _ROW_AXES}
+        axis = next((axes[kind] for kind in _ROW_AXES if kind in axes), None)
+        if axis is None:
+            msg = f"no row of wavenumbers or wavelengths in {len(rows)} rows; expected one: export the measurements with their axis"
+            raise FormatError(msg)
+        lined: dict[str, dict[str, _Row]] = {}
+        for row in rows:
+            if row.kind not in _ROW_AXES:
+                lined.setdefault(row.meta.get("line number", ""), {}).setdefault(row.kind, row)
+        if not lined or len(lined) > MAX_COLUMNS:
+            msg = f"{len(lined)} measurements; expected 1 to {MAX_COLUMNS}: export fewer a file"
+            raise FormatError(msg)
+        found = []
+        for index, kinds in enumerate(lined.values()):
+            label, counts, row = _best_row(kinds)
+            known = _facts(row.meta).or_laser(document.laser_nm)
+            if counts.size != axis.values.size:
+                msg = f"line {row.number}: {counts.size} counts and an axis of {axis.values.size} points: {CUT_SHORT}"
+                raise FormatError(msg)
+            points = tidy(to_shift(axis.values, _ROW_AXES[axis.kind], known.laser_nm, document.axis), counts)
+            left = ", ".join(f"{kind} ({kind})" for kind in kinds if kind in {"dark", "reference"} and kind not in label)
+            meta = row.meta | {"format": self.name, "counts_from": label} | ({LEFT_OUT: left} if left else {})
+            found.append(spectrum(points, origin, meta, known, index))
+        return tuple(found)
+
+
+_ROW_AXES = {
+    "wavenumbers": AxisKind(Role.SHIFT, 1.0, "cm-1"),
+    "wavelengths": AxisKind(Role.WAVELENGTH, 1.0, "nm"),
+    "pixels": AxisKind(Role.PIXEL),
+}
+_ROW_COUNTS = ("processed", "raw", "dark", "reference")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Row:
+    """One row of a row-ordered file."""
+
+    kind: str
+    meta: dict[str, str]
+    """The cells before the values, by lower-case name."""
+    values: NDArray[np.float64]
+    number: int
+    """Of its line, from 1."""
+
+    @classmethod
+    def cut(cls, line: str, names: list[str], number: int) -> _Row:
+        """Cut a line; raises :class:`FormatError` where it has fewer values than it declares."""
+        cells = [cell.strip() for cell in line.split(",")]
+        meta = {name: cell for name, cell in zip(names, cells, strict=False) if name and cell}
+        kind = next((cell.lower() for cell in cells[: len(names)] if cell.lower() in {*_ROW_AXES, *_ROW_COUNTS}), "processed")
+        values = numbers(cells[len(names) :])
+        declared = meta.get("pixel count", "")
+        if declared.isdecimal() and values.size < int(declared[:9]):
+            msg = f"line {number}: {values.size} values; its pixel count is {declared[:9]}: {CUT_SHORT}"
+            raise FormatError(msg)
+        return cls(kind, meta, values, number)
+
+
+def _best_row(kinds: dict[str, _Row]) -> tuple[str, NDArray[np.float64], _Row]:
+    """Return the counts of a measurement: processed, else raw minus dark, else raw or what there is, with their name."""
+    if "processed" not in kinds and {"raw", "dark"} <= {*kinds} and kinds["raw"].values.size == kinds["dark"].values.size:
+        return "raw - dark", kinds["raw"].values - kinds["dark"].values, kinds["raw"]
+    kind = next(kind for kind in (*_ROW_COUNTS, *kinds) if kind in kinds)
+    return kind, kinds[kind].values, kinds[kind]
 
 
 def _meta(header: list[list[str]], column: int | None) -> dict[str, str]:
     """Return the header by lower-case key: the value over ``column``, or all of the line where there is one measurement."""
     meta: dict[str, str] = {}
     for key, *values in header:
-        value = values[column - 1] if column is not None and len(values) >= column else ",".join(values)
+        value = values[column - 1] if column and len(values) >= column else ",".join(values)
         if value.strip(" ,"):
             meta.setdefault(key.strip().lower(), value.strip(" ,"))
     return meta
@@ -88,6 +186,9 @@ def _facts(meta: dict[str, str]) -> Facts:
 
 
 def _is_detector(axis: NDArray[np.float64]) -> bool:
-    """Whether the rows are the detector's pixels, as ``Pixel Count`` counts them, and not an even grid."""
-    steps = np.diff(axis)
-    return bool(np.ptp(steps) > _EVEN) if steps.size else True
+    """Whether the rows are the detector's pixels, as ``Pixel Count`` counts them, and not an even grid rounded to two decimals."""
+    axis = axis[np.isfinite(axis)]
+    if axis.size < MIN_POINTS:
+        return True
+    even = np.linspace(axis[0], axis[-1], axis.size)
+    return bool(np.abs(axis - even).max() > _EVEN)

@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import AXES, Role, role
+from raman_edge.formats.columns import AXES, AxisKind, Role, axis_kind, header_unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from numpy.typing import NDArray
 
 Found = TypeVar("Found")
 _MAX_LINES = 500
@@ -35,12 +39,57 @@ _SECONDS = {
 _NO_LASER_WAVELENGTH = ("power", "current", "temp", "enable", "level", "mode", "serial", "status", "leistung", "strom")
 _LASER = ("laser", "excit", "anregung", "激光", "レーザー", "лазер")
 _WAVE = ("wave", "wellenl", "longueur d", "longitud de", "lunghezza d", "comprimento de", "длина волны", "波长", "波長", "nm")
-_NM = re.compile(rf"{_NUMBER.pattern}(?:[ ]?nm\b.*)?", re.IGNORECASE)
+_NM = re.compile(r"(?<![0-9.,])([0-9]{3,4}(?:[.,][0-9]+)?) ?nm(?![a-z])", re.IGNORECASE)
+"""As in ``532nm_Edge``."""
 _EXPOSED = ("integ", "intig", "exposure", "expos", "esposiz", "belicht", "интегр", "экспоз", "выдержк")
 """How words for the exposure begin; "intigration" is how BWSpec spells it."""
 _EXPOSED_ANYWHERE = ("积分时间", "積分時間", "曝光时间", "露光時間")
 _AXIS = ("axis", "achse", "xunit", "x unit", "轴", "軸")
 _AXIS_WORDS = frozenset({"axe", "eje", "asse", "eixo", "ось"})
+_RANGES = (
+    "range",
+    "bereich",
+    "plage",
+    "gamme",
+    "rango",
+    "intervallo",
+    "intervalo",
+    "limits",
+    "abscissa",
+    "datakind",
+    "unit",
+    "einheit",
+    "zakres",
+)
+_ENDS = frozenset({"from", "to", "start", "stop", "end", "first", "last", "begin", "min", "max", "von", "bis", "spectro"})
+"""Keys with one of these and a unit tell the unit of the axis: LabSpec's ``#Range (nm)=``."""
+_NO_AXIS = (
+    *(
+        "laser",
+        "excit",
+        "anregung",
+        "step",
+        "slit",
+        "resol",
+        "res.",
+        "cent",
+        "blaze",
+        "grating",
+        "filter",
+        "hole",
+        "power",
+        "time",
+        "integ",
+    ),
+    *("temp", "gain", "stage", "scan", "map", "size", "sizex", "image", "date", "dynamic", "voltage", "data unit", "dataunit"),
+)
+_UNIT_BEHIND = re.compile(r"[0-9.,]\s*((?:1\s*/\s*|rel\.?\s*)?[^\W\d_]{1,9}(?:\^?[-\u2212\u207b][1\u00b9])?)\s*$")
+_POSITIVE = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
+_INSIDE = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
+_SHORT_LINE = 16
+_SPAN = 0.1
+"""Share of a range in the header by which the axis may go beyond it."""
+_RAMAN = re.compile(r"raman|cm ?\^?\(?[-\u2212\u207b][1\u00b9]|1 ?/ ?cm", re.IGNORECASE)
 _POINTS = (
     *("number of pixels", "number of points", "pixel num", "pixel count", "pixels", "data points", "npoints", "sizegraph"),
     *("anzahl der pixel", "anzahl pixel", "anzahl der punkte", "anzahl punkte", "nombre de pixels", "nombre de points"),
@@ -51,9 +100,12 @@ _POINTS_ANYWHERE = ("像素数", "画素数", "число пикселеи", "ч
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _TELLING = (
     *(*_LASER, "wl", *_EXPOSED, *_EXPOSED_ANYWHERE, "acq", "unit", "saturation", "time", "date", *_AXIS, *_AXIS_WORDS),
+    *_RANGES,
+    *_ENDS,
     *("pixel", "point", "punkt", "punt", "sizegraph", "all data save", *_POINTS_ANYWHERE),
 )
 """Keys without any of these tell no fact; headers have a hundred of them."""
+_IS_TELLING = re.compile("|".join(map(re.escape, _TELLING)))
 _MOST_POINTS = 1e6
 _OCEAN = ("SpectraSuite", "OOIBase", ">>>>>")
 """Programs of Ocean Optics, in any language, write wavelengths unless their header says otherwise."""
@@ -75,14 +127,32 @@ class Facts:
     """None is unknown, and so is a time without a time zone: it stays in the meta as text."""
     points: int | None = None
     """Rows that the table has by its own account; None is unknown."""
-    axis: Role | None = None
+    axis: AxisKind | None = None
     """What the header says the first column is."""
+    axis_range: tuple[float, float] | None = None
+    """Where the axis runs from and to by the header, in the unit of :attr:`axis`; None is unknown."""
+    raman: bool = False
+    """Whether the header speaks of Raman spectra or of cm⁻¹."""
 
-    def or_laser(self, laser_nm: float | None) -> Facts:
+    def tells_shifts(self, values: NDArray[np.float64]) -> bool:
+        """Whether the header speaks for Raman shifts on an axis: by a word, or by a laser whose wavelength lies above all of them."""
+        beyond = self.laser_nm is not None and self.laser_from == FROM_FILE and bool(np.nanmax(values, initial=0.0) < self.laser_nm)
+        return self.raman or beyond
+
+    def axis_of(self, values: NDArray[np.float64]) -> AxisKind | None:
+        """Return what the header says of an axis with these values; None where they lie outside of the range that it gives."""
+        if self.axis is None or self.axis_range is None:
+            return self.axis
+        low, high = self.axis_range
+        room = _SPAN * (high - low)
+        known = values[values == values]  # noqa: PLR0124 - without NaN
+        return self.axis if known.size and known.min() >= low - room and known.max() <= high + room else None
+
+    def or_laser(self, laser_nm: float | None, laser_from: str = FROM_OPTION) -> Facts:
         """Return these facts with ``laser_nm`` (nm) where the file names no laser: what a file says itself wins."""
         if self.laser_nm is not None or laser_nm is None:
             return self
-        return replace(self, laser_nm=laser_nm, laser_from=FROM_OPTION)
+        return replace(self, laser_nm=laser_nm, laser_from=laser_from)
 
 
 def pairs(lines: Iterable[str]) -> dict[str, str]:
@@ -98,10 +168,15 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
 def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
     """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
     folded = ((_folded(key), value) for key, value in meta.items())
-    meta = {key: value for key, value in folded if any(word in key for word in _TELLING)}
-    axis = _first(meta, _axis)
+    meta = {key: value for key, value in folded if _IS_TELLING.search(key)}
+    above = list(above)[:_MAX_LINES]
+    axis, limits = _first(meta, _axis), None
+    if axis is None and (found := _first(meta, _axis_range)):
+        axis, limits = found
+    if axis is None:
+        axis = _alone(above)
     if axis is None and any(line.startswith(_OCEAN) for line in above):
-        axis = Role.WAVELENGTH
+        axis = AxisKind(Role.WAVELENGTH)
     return Facts(
         laser_nm=_first(meta, _laser),
         exposure_s=_first(meta, lambda key, value: _exposure(key, value, meta)),
@@ -109,6 +184,8 @@ def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
         taken_at=_first(meta, _taken_at),
         points=None if meta.get("all data save") == "0" else _first(meta, _declared),
         axis=axis,
+        axis_range=limits,
+        raman=any(_RAMAN.search(line[: _MAX_KEY + _MAX_VALUE]) for line in above),
     )
 
 
@@ -155,8 +232,9 @@ def _laser(key: str, value: str) -> float | None:
     words = _LETTERS.findall(key)
     if any(word in key for word in _NO_LASER_WAVELENGTH) or not (any(word in key for word in _LASER) or words == ["wl"]):
         return None
-    says_so = any(word in key for word in _WAVE) or value.lower().endswith("nm") or (len(words) == 1 and _NM.fullmatch(value))
-    nm = positive(value)
+    named = _NM.search(value)
+    says_so = named or any(word in key for word in _WAVE) or (len(words) == 1 and _NUMBER.fullmatch(value))
+    nm = positive(named[1] if named else value)
     return nm if says_so and nm is not None and LASER_NM[0] <= nm <= LASER_NM[1] else None
 
 
@@ -194,8 +272,36 @@ def _taken_at(key: str, value: str) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _axis(key: str, value: str) -> Role | None:
+def _axis(key: str, value: str) -> AxisKind | None:
     if key.startswith("y") or not (any(word in key for word in _AXIS) or _AXIS_WORDS & {*_LETTERS.findall(key)}):
         return None
-    found = role(value)
-    return found if found in AXES else None
+    found = axis_kind(value)
+    return found if found is not None and found.role in AXES else None
+
+
+def _axis_range(key: str, value: str) -> tuple[AxisKind, tuple[float, float] | None] | None:
+    """Return the unit of the axis that a key such as ``range (nm)`` tells, and the range behind it."""
+    words = {*_LETTERS.findall(key)}
+    if key.startswith("y") or any(word in key for word in _NO_AXIS) or not (any(word in key for word in _RANGES) or words & _ENDS):
+        return None
+    behind = _UNIT_BEHIND.search(value)
+    unit = _bracketed_unit(key) or header_unit(value) or (header_unit(behind[1]) if behind else None)
+    if unit is None:
+        return None
+    ends = [float(number.replace(",", ".")) for number in _POSITIVE.findall(value[:_MAX_KEY])][:2]
+    limits = (min(ends), max(ends)) if len(ends) == 2 and ends[0] != ends[1] else None  # noqa: PLR2004 - from and to
+    # Lengths in µm are of the stage as well: only one that is the axis's own range tells.
+    return (unit, limits) if limits or unit.unit in {"nm", "cm-1"} else None
+
+
+def _bracketed_unit(key: str) -> AxisKind | None:
+    inside = _INSIDE.search(key)
+    return header_unit(inside[1]) if inside else None
+
+
+def _alone(above: Iterable[str]) -> AxisKind | None:
+    """Return the unit that stands alone on a line of the header; None where there is none, or more than one."""
+    short = [line for line in above if 0 < len(line) < _SHORT_LINE and not any(letter.isdigit() for letter in line[1:-2])]
+    units = [header_unit(part) for line in short for part in (line, *line.split()[1:])]
+    found = {unit for unit in units if unit is not None and unit.role is not Role.PIXEL}
+    return found.pop() if len(found) == 1 else None

@@ -7,13 +7,14 @@ numbers are in :mod:`raman_edge.formats.asdf`.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import Role, role
+from raman_edge.formats.columns import AxisKind, Role, axis_kind, role
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from raman_edge.formats.asdf import Ordinates, Row
     from raman_edge.formats.document import Document
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = r"(?im)^##\s*(?:TITLE|JCAMP-?DX|DATA ?TYPE|XYDATA|XYPOINTS|XUNITS)\s*="
@@ -39,7 +41,6 @@ _CURVES = ("XYDATA", "XYPOINTS")
 _STEPPED, _PAIRED = "(X++(Y..Y)", "(XY..XY)"
 _LONGDATE = r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)"
 _MICRO = ("micro", "µm", "μm")
-_NM_IN_MICROMETRE = 1000.0
 _UNTOLD = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
 """Data types that say nothing."""
 _NOT_COUNTS = ("ABSORB", "TRANSM", "REFLECT", "KUBELKA", "EMISSION", "LOG(1/R)")
@@ -48,6 +49,11 @@ _LEAST_LINES, _BEND = 3, 0.2
 _MAX_VALUE = 500
 """Characters that are kept of a value."""
 _MAX_LABELS = 500
+_DECIMAL_COMMA = re.compile(",(?=[0-9])")
+_ONE_WAY = 0.9
+"""Share of the steps of an axis that go the same way."""
+_SEEN = 64
+"""Lines of a table that tell what its commas are."""
 _SHOWN = 60
 
 
@@ -104,7 +110,7 @@ class Jcamp:
         extra = {"format": self.name}
         if others := [_called(block) for block in filled if block not in chosen]:
             extra["left_out"] = ", ".join(others)[:_MAX_VALUE]
-        return tuple(_spectrum(block, extra, document.laser_nm, origin, index) for index, block in enumerate(chosen))
+        return tuple(_spectrum(block, extra, document, origin, index) for index, block in enumerate(chosen))
 
 
 def _blocks(lines: Sequence[str]) -> list[_Block]:
@@ -178,63 +184,111 @@ def _called(block: _Block) -> str:
     return (block.kind or "a block without a data type") + (" (peaks)" if "PEAKTABLE" in block.tables else "")
 
 
-def _spectrum(block: _Block, extra: dict[str, str], laser_nm: float | None, origin: Origin, index: int) -> Spectrum:
+def _spectrum(block: _Block, extra: dict[str, str], document: Document, origin: Origin, index: int) -> Spectrum:
     meta = {key: value for key, value in block.meta.items() if value} | extra
     if found := re.search(_LONGDATE, meta.get("longdate", "")):
         meta["longdate"] = "{}-{}-{}T{}{}:{}".format(*found.groups())
-    known = facts(meta).or_laser(laser_nm)
+    known = facts(meta).or_laser(document.laser_nm)
     label = next(name for name in _CURVES if block.tables.get(name))
     x, y = _curve(block, label)
     try:
         if other := _other_method(block):
             points, meta[OTHER_METHOD] = tidy(x, y), other
         else:
-            points = tidy(_shift(block, x, known.laser_nm), y)
+            points = tidy(_shift(block, x, known.laser_nm, document.axis), y)
     except FormatError as error:
         msg = f"line {block.line}: {error}"
         raise FormatError(msg) from error
     return spectrum(points, origin, meta, known, index)
 
 
-def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
+def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None, told: AxisOption | None) -> NDArray[np.float64]:
     """Return the Raman shift, cm⁻¹."""
+    return to_shift(x, _kind(block), laser_nm, told, raman=True)
+
+
+def _kind(block: _Block) -> AxisKind | None:
+    """Return what the axis is by its units; None where the block does not tell."""
     units = block.values.get("XUNITS", "")
     if any(word in units.lower() for word in _MICRO):
-        return to_shift(x * _NM_IN_MICROMETRE, Role.WAVELENGTH, laser_nm)
-    return to_shift(x, role(units) if units else None, laser_nm)
+        return AxisKind(Role.WAVELENGTH, 1e3, "µm")
+    found = axis_kind(units) if units else None
+    if found is None and role(units) in {Role.OTHER, Role.COUNTS}:
+        msg = f"##XUNITS= is {safe(units, _SHOWN)}; expected 1/CM or NANOMETERS: export the spectrum over the Raman shift"
+        raise FormatError(msg)
+    return found
 
 
 def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the abscissas and ordinates of a table, with their factors."""
     from raman_edge.formats.asdf import ordinates, pairs  # noqa: PLC0415 - its expressions take longer to compile than most files to read
 
-    rows, form = _decimal_points(block, block.tables[label]), block.values.get(label, "").replace(" ", "").upper()
+    rows, form = block.tables[label], block.values.get(label, "").replace(" ", "").upper()
     x_factor, y_factor = (block.number(name) or 1.0 for name in ("XFACTOR", "YFACTOR"))
-    if form.startswith(_STEPPED):
-        found = ordinates(rows)
-        _refuse_fewer(block, len(found.values), rows[-1][0])
-        return _axis(block, found, x_factor), np.array(found.values) * y_factor
-    if form.startswith(_PAIRED):
+    if not form.startswith((_STEPPED, _PAIRED)):
+        msg = f"line {rows[0][0] - 1}: ##{label}= has the form {safe(form, _SHOWN)}; expected {_STEPPED}) or {_PAIRED}"
+        raise FormatError(msg)
+
+    def read(rows: list[Row]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if form.startswith(_STEPPED):
+            found = ordinates(rows)
+            _refuse_other_number(block, len(found.values), rows[-1][0])
+            return _axis(block, found, x_factor), np.array(found.values) * y_factor
         x, y = pairs(rows)
-        _refuse_fewer(block, len(x), rows[-1][0])
+        _refuse_other_number(block, len(x), rows[-1][0])
+        if block.number("NPOINTS") is None and any("," in line for _, line in rows):
+            _refuse_up_and_down(np.diff(x), rows[0][0])
         return np.array(x) * x_factor, np.array(y) * y_factor
-    msg = f"line {rows[0][0] - 1}: ##{label}= has the form {safe(form, _SHOWN)}; expected {_STEPPED}) or {_PAIRED}"
-    raise FormatError(msg)
+
+    first, *others = _readings(block, rows, stepped=form.startswith(_STEPPED))
+    try:
+        return read(first)
+    except FormatError:
+        for other in others:
+            with suppress(FormatError):
+                return read(other)
+        raise
 
 
-def _decimal_points(block: _Block, rows: list[Row]) -> list[Row]:
-    """Turn decimal commas into points where the header's numbers have them; a comma before a blank still parts two numbers."""
-    if any("," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY")):
-        return [(number, re.sub(r",(?=[0-9])", ".", line)) for number, line in rows]
-    return rows
+def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row]]:
+    """Return the rows as their commas may be meant, the surest first: as decimal marks, or as they stand between numbers.
+
+    A comma before a blank parts two numbers whatever the others are.
+    """
+    if not any("," in line for _, line in rows):
+        return [rows]
+    decimal = [(number, _DECIMAL_COMMA.sub(".", line)) for number, line in rows]
+    header = any(
+        "," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY")
+    )
+    tokens = [token for _, line in rows[:_SEEN] for token in re.split(r"[ \t;+]+|,(?=[ \t])", line) if token]
+    single = all(token.count(",") <= 1 for token in tokens) and any(" " in line or "\t" in line for _, line in rows[:_SEEN])
+    return [decimal, rows] if header or (stepped and single) else [rows, decimal]
 
 
-def _refuse_fewer(block: _Block, points: int, line: int) -> None:
+def _refuse_up_and_down(steps: NDArray[np.float64], line: int) -> None:
+    """Refuse abscissas that do not run one way, as those do that are torn from their decimals."""
+    if steps.size and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) < _ONE_WAY:
+        msg = (
+            f"line {line}: the abscissas go up and down; expected them to run one way: do the numbers have decimal commas, "
+            "which JCAMP-DX has not? export it with decimal points"
+        )
+        raise FormatError(msg)
+
+
+def _refuse_other_number(block: _Block, points: int, line: int) -> None:
+    """Refuse a table with another number of points than its block declares."""
     declared = block.number("NPOINTS")
     if declared is not None and points < declared:
         msg = (
             f"line {line}: the table ends after {points} of the {declared:g} points that ##NPOINTS= declares: "
             "it is cut short or still being written; copy it again"
+        )
+        raise FormatError(msg)
+    if declared is not None and points > declared:
+        msg = (
+            f"line {line}: the table has {points} points and ##NPOINTS= declares {declared:g}; expected as many: do its numbers have "
+            "decimal commas, which JCAMP-DX has not? export it with decimal points"
         )
         raise FormatError(msg)
 

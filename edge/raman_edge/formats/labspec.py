@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import facts, pairs
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
@@ -20,7 +20,12 @@ from raman_edge.formats.table import MAX_CELLS, MAX_COLUMNS
 from raman_edge.formats.tidy import MIN_POINTS, tidy
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from raman_edge.formats.document import Document
+    from raman_edge.formats.header import Facts
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 _FIRST_ROW = re.compile(rf"(?:[ ]*#[^\n]*\n|[ \t]*\n)*+(\t{{1,4}})(?:[-+]?[0-9][-+.,eE0-9]*\t){{{MIN_POINTS - 1}}}")
@@ -46,8 +51,8 @@ class LabspecMap:
         points = _cells(axis.rstrip("\t"), decimal_comma=decimal_comma)[places:]
         _refuse_sizes(len(rows), len(points))
         meta = pairs(lines[:top]) | {"format": self.name}
-        known = facts(meta).or_laser(document.laser_nm)
-        shift = to_shift(numbers(points), known.axis or Role.WAVENUMBER, known.laser_nm)
+        known = facts(meta, lines[:top]).or_laser(document.laser_nm)
+        shift = _shift(numbers(points), known, document.axis)
         found = []
         for index, (number, line) in enumerate(rows):
             cells = _cells(line.rstrip("\t") if line.count("\t") >= places + len(points) else line, decimal_comma=decimal_comma)
@@ -56,6 +61,11 @@ class LabspecMap:
             own = meta | {"place": ", ".join(cell.strip() for cell in cells[:places])[:100]}
             found.append(spectrum(tidy(shift, numbers(cells[places:])), origin, own, known, index))
         return tuple(found)
+
+
+def _shift(values: NDArray[np.float64], known: Facts, told: AxisOption | None) -> NDArray[np.float64]:
+    kind = known.axis_of(values) or AxisKind(Role.WAVENUMBER, assumed=not known.tells_shifts(values))
+    return to_shift(values, kind, known.laser_nm, told)
 
 
 def _cells(line: str, *, decimal_comma: bool) -> list[str]:

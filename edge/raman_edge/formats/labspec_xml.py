@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
-from raman_edge.formats.columns import Role, role
+from raman_edge.formats.columns import axis_kind
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from raman_edge.formats.columns import AxisKind
     from raman_edge.formats.document import Document
     from raman_edge.spectrum import Origin, Spectrum
 
@@ -60,7 +61,7 @@ class LabspecXml:
         meta = _settings(root) | {"format": self.name}
         known = facts(meta).or_laser(document.laser_nm)
         values, unit = _axis(root)
-        shift = to_shift(values, _kind(unit), known.laser_nm)
+        shift = to_shift(values, _kind(unit), known.laser_nm, document.axis)
         return tuple(spectrum(tidy(shift, counts), origin, meta, known, index) for index, counts in enumerate(_rows(root, values.size)))
 
 
@@ -108,11 +109,11 @@ def _axis(root: ET.Element) -> tuple[NDArray[np.float64], str]:
     raise FormatError(msg)
 
 
-def _kind(unit: str) -> Role | None:
+def _kind(unit: str) -> AxisKind | None:
     if not unit:
         return None
-    found = role(unit)
-    if found is Role.UNKNOWN:
+    found = axis_kind(unit)
+    if found is None:
         msg = f"the spectral axis is in {safe(unit)}; expected 1/cm or nm: set LabSpec's unit and export again"
         raise FormatError(msg)
     return found

@@ -17,7 +17,7 @@ import numpy as np
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT, Binary
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import LASER_NM, Facts, positive
 from raman_edge.formats.opus_blocks import DIRECTORY, STATUS, directory, parameters
 from raman_edge.formats.shift import to_shift
@@ -50,8 +50,13 @@ _DATA = (
     *("interferograms", "spectra", "Raman", "emission", "reflectance", "directory", "power", "log reflectance", "ATR", "photoacoustic"),
 )
 """Kinds of data, by code."""
-_AXES = {"WN": (Role.WAVENUMBER, 1.0), "MI": (Role.WAVELENGTH, 1e3), "NM": (Role.WAVELENGTH, 1.0), "PNT": (Role.PIXEL, 1.0)}
-"""Units of the axis: what it is then, and the factor to nm or cm⁻¹."""
+_AXES = {
+    "WN": AxisKind(Role.WAVENUMBER, 1.0, "cm-1"),
+    "MI": AxisKind(Role.WAVELENGTH, 1e3, "µm"),
+    "NM": AxisKind(Role.WAVELENGTH, 1.0, "nm"),
+    "PNT": AxisKind(Role.PIXEL),
+}
+"""What the axis is, by its unit."""
 _LARGEST = 1e9
 """No number of a status is larger."""
 _DAY = re.compile(r"([0-9]{2})/([0-9]{2})/([0-9]{4})")
@@ -84,7 +89,7 @@ class Opus:
         general = _merged(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
         said = {name: str(general[key]) for key, name in _TEXTS.items() if general.get(key)}
         known = Facts(laser_nm=_laser(general)).or_laser(document.laser_nm)
-        pairs = zip(wanted, _statuses(file, wanted, blocks), strict=True)
+        pairs = _with_status(file, wanted, blocks)
         traces = (trace for block, status in pairs for trace in _traces(file, block, status, known))
         if wanted[0].data != _RAMAN:
             said[OTHER_METHOD] = _DATA[wanted[0].data]
@@ -107,6 +112,7 @@ def _is_spectrum(block: Block, kind: int) -> bool:
         and block.part != _IMAGINARY
         and block.channel != _REFERENCE
         and block.derivative == 0
+        and not block.is_report
         and block.form in {_PLAIN, _SERIES, _COMPACT}
     )
 
@@ -117,18 +123,23 @@ def _held(blocks: Iterable[Block]) -> str:
     return ", ".join(_DATA[kind] if kind < len(_DATA) else f"data of kind {kind}" for kind in kinds) or "no data"
 
 
-def _statuses(file: Binary, wanted: Sequence[Block], blocks: Iterable[Block]) -> list[Parameters]:
-    """Return the status of every wanted block: the next one of its type whose points fit in it."""
+def _with_status(file: Binary, wanted: Sequence[Block], blocks: Iterable[Block]) -> list[tuple[Block, Parameters]]:
+    """Return every wanted block with its status: the next one of its type whose points fit in it.
+
+    A compact block without one, beside others that have theirs, is the result of an evaluation and no spectrum.
+    """
     kinds = {block.data for block in wanted}
     there = [(block.code, parameters(file, block)) for block in blocks if block.parameters == STATUS and block.data in kinds]
-    found = []
-    for block in wanted:
+    found: list[tuple[Block, Parameters]] = []
+    for block in sorted(wanted, key=lambda block: block.form == _COMPACT):
         fits = next((k for k, (code, status) in enumerate(there) if code == block.code | STATUS << 4 and _fits(status, block)), None)
+        if fits is None and block.form == _COMPACT and found:
+            continue
         if fits is None:
             msg = f"byte {block.at}: a block of {block.size} bytes without a status that fits; expected both: {CUT_SHORT}"
             raise FormatError(msg)
-        found.append(there.pop(fits)[1])
-    return found
+        found.append((block, there.pop(fits)[1]))
+    return sorted(found, key=lambda pair: wanted.index(pair[0]))
 
 
 def _fits(status: Parameters, block: Block) -> bool:
@@ -151,9 +162,8 @@ def _traces(file: Binary, block: Block, status: Parameters, known: Facts) -> Ite
     if unit not in _AXES:
         msg = f"byte {block.at}: the axis of the block is in {safe(unit)}; expected wavenumbers (WN): save it with them from OPUS"
         raise FormatError(msg)
-    kind, factor = _AXES[unit]
     x = np.linspace(_real(status, "FXV", block), _real(status, "LXV", block), points)
-    shift = to_shift(x * factor, kind, known.laser_nm) if block.data == _RAMAN else x
+    shift = to_shift(x, _AXES[unit], known.laser_nm) if block.data == _RAMAN else x
     scale = _real(status, "CSF", block) if "CSF" in status else 1.0
     date = f"{status.get('DAT', '')} {status.get('TIM', '')}".strip()
     own = {"date": date} if date else {}

@@ -63,6 +63,11 @@ class Block:
         return self.code >> 17 & 3
 
     @property
+    def is_report(self) -> bool:
+        """Whether it is the report of an evaluation, which is kept under the kind of data that was evaluated; bit 30 is no part of it."""
+        return bool(self.code >> 22 & 0xFF)
+
+    @property
     def form(self) -> int:
         """How the numbers are kept."""
         return self.code >> 19 & 7

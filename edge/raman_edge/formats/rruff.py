@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import are_even, numbers, plain
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import Facts, positive
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
@@ -69,7 +69,7 @@ class Rruff:
         start = next((k for k in range(label + 1, end) if lines[k].lstrip().startswith(_ROW)), end)
         shift, counts = _columns(lines[start:end])
         meta = _from_file_name(origin.path) | _header(lines[:start]) | {"format": self.name}
-        points = tidy(shift if OTHER_METHOD in meta else to_shift(shift, Role.SHIFT, None), counts)
+        points = tidy(shift if OTHER_METHOD in meta else to_shift(shift, AxisKind(Role.SHIFT), None), counts)
         known = Facts(laser_nm=positive(meta.get("laser_nm", ""))).or_laser(document.laser_nm)
         return (spectrum(points, origin, meta, known),)
 

@@ -7,71 +7,130 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import AxisKind, Role
 
 if TYPE_CHECKING:
+    from typing import Literal
+
     from numpy.typing import NDArray
+
+    AxisOption = Literal["nm", "shift", "pixel"]
+    """What the user says that an axis holds."""
 
 NAMED_LIMIT = 6000.0
 """cm⁻¹; detectors see beyond the last fundamental (H₂, 4161 cm⁻¹) and as far on the anti-Stokes side, but not this far."""
+_WIDE_LIMIT = 12_000.0
+"""cm⁻¹; a grating of 150 lines/mm and a blue laser see shifts beyond :data:`NAMED_LIMIT`, but none beyond this."""
+_NEAR_LASER = 2000.0
+"""cm⁻¹; an axis that begins below is no absolute wavenumber: those are 1e7 / wavelength, and 2000 would be 5 µm."""
 _UNNAMED = (-600.0, 5500.0)
 """cm⁻¹; a column without a name has to look like a Raman shift."""
 _LEAST_SPAN = 50.0
 """cm⁻¹; a column without a name that covers less is something else."""
 _ONE_WAY = 0.9
 """Share of steps that go the same way in a column that is an axis; overlapping scan windows step back a few times."""
-_NM = (300.0, 1200.0, 450.0, 0.25)
-"""Silicon detectors' wavelengths: from, to, widest span, coarsest step (nm). Raman shifts are not cut that fine."""
+_SILICON = (150.0, 1200.0)
+"""nm; what silicon detectors see. A column without a name that lies within may hold wavelengths."""
+_FINE = 0.25
+"""nm; steps in which Raman shifts are hardly ever written."""
+_ARRAYS = (((860.0, 960.0), (1640.0, 1720.0)), ((860.0, 960.0), (2450.0, 2560.0)))
+"""nm; where InGaAs arrays begin and end."""
+_RAMAN_RANGE = (-1500.0, 4500.0)
+"""cm⁻¹; an axis that lies within, read as wavelengths with the laser that the file names, may well be wavelengths."""
 _WAVELENGTHS = (100.0, 20_000.0)
 """nm; nothing else is a wavelength."""
-_SAY_IT = "if it is a Raman shift, put a line with the column names above the table, such as 'Raman shift (cm-1)' and 'counts'"
+_NO_UNIT_FROM = 150.0
+"""nm; where an axis that is named a wavelength, without a unit, begins at the least: Raman shifts are called so, too."""
+_SAY_IT = (
+    "say which with --axis nm, --axis shift or --axis pixel, or put a line with the column names above the table, "
+    "such as 'Raman shift (cm-1)' and 'counts'"
+)
 _SAY_LASER = "give it as --laser NM, put a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
+_TOLD = {"nm": AxisKind(Role.WAVELENGTH, 1.0, "nm"), "shift": AxisKind(Role.SHIFT, 1.0, "cm-1"), "pixel": AxisKind(Role.PIXEL)}
 
 
-def to_shift(values: NDArray[np.float64], kind: Role | None, laser_nm: float | None) -> NDArray[np.float64]:
+def to_shift(
+    values: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, told: AxisOption | None = None, *, raman: bool = False
+) -> NDArray[np.float64]:
     """Return the Raman shift (cm⁻¹) of every row, NaN where ``values`` is NaN.
 
-    ``kind`` is the axis's role, None where nothing names it. Raises :class:`FormatError`
-    where the values cannot be a Raman shift, or need a laser wavelength that is not there.
+    ``kind`` is what the file says of the axis, None where nothing names it; ``told`` what the user says, which decides
+    where the file does not. ``raman`` is whether the file speaks of Raman spectra elsewhere. Raises :class:`FormatError`
+    where the values cannot be a Raman shift, may as well be something else, or need a laser wavelength that is not there.
     """
     known = values[np.isfinite(values)]
     if known.size == 0:
         msg = f"the axis column holds no number in {values.size} rows; expected the Raman shift (cm-1): was the instrument calibrated?"
         raise FormatError(msg)
-    if kind is Role.PIXEL:
+    kind = settled(known, kind, laser_nm, told, raman=raman)
+    if kind.role is Role.PIXEL:
         msg = (
             f"the axis is in pixels ({known.min():g} to {known.max():g}); expected a Raman shift (cm-1): calibrate the instrument "
             "by a lamp or a standard (`raman-edge calibrate`) and give --calibration, or export with a wavenumber axis"
         )
         raise FormatError(msg)
-    if kind is None:
-        _refuse_implausible(known)
-        return values
-    if kind is Role.WAVELENGTH:
+    if kind.factor != 1.0:
+        values, known = values * kind.factor, known * kind.factor
+    if kind.role is Role.WAVELENGTH:
         return _from_wavelength(values, known, laser_nm)
-    if kind is Role.WAVENUMBER and known.max() > NAMED_LIMIT:
+    if kind.role is Role.WAVENUMBER and known.max() > NAMED_LIMIT and known.min() > _NEAR_LASER:
         return _from_wavenumber(values, known, laser_nm)
-    return _within(values, known, "the axis")
+    return _within(values, known)
 
 
-def is_pixels(values: NDArray[np.float64], kind: Role | None) -> bool:
-    """Whether the axis column holds the numbers of a detector's pixels, by its name or, where nothing names it, by its steps."""
-    if kind is Role.PIXEL:
-        return bool(np.isfinite(values).any())
+def settled(
+    known: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, told: AxisOption | None, *, raman: bool = False
+) -> AxisKind:
+    """Return what an axis with these values is; raises :class:`FormatError` where that cannot be told."""
+    if kind is not None and not kind.doubt and not kind.assumed and not (kind.role is Role.WAVELENGTH and _is_no_wavelength(known, kind)):
+        return kind
+    if told is not None:
+        return _TOLD[told]
+    if kind is None:
+        _refuse_implausible(known, laser_nm, raman=raman)
+        return _TOLD["shift"]
+    if kind.doubt:
+        msg = (
+            f"the axis is named {kind.doubt} and runs from {known.min():g} to {known.max():g}: wavelengths (nm) or Raman shifts (cm-1)? "
+            "Expected a name and a unit that agree: say which with --axis nm or --axis shift"
+        )
+        raise FormatError(msg)
+    if kind.assumed:
+        if _looks_like_nm(known, laser_nm, fine=True):
+            raise FormatError(_two_readings("the axis", known))
+        return kind
+    least = _WAVELENGTHS[0] if kind.unit else _NO_UNIT_FROM
+    msg = (
+        f"the axis is named a wavelength and runs from {known.min():g} to {known.max():g}; "
+        f"expected {least:g} to {_WAVELENGTHS[1]:g} nm: if these are Raman shifts (cm-1), say so with --axis shift"
+    )
+    raise FormatError(msg)
+
+
+def _is_no_wavelength(known: NDArray[np.float64], kind: AxisKind) -> bool:
+    least = _WAVELENGTHS[0] if kind.unit else _NO_UNIT_FROM
+    return bool(known.min() * kind.factor < least or known.max() * kind.factor > _WAVELENGTHS[1])
+
+
+def is_pixels(values: NDArray[np.float64], kind: AxisKind | None, told: AxisOption | None = None) -> bool:
+    """Whether the axis column holds the numbers of a detector's pixels: by its name, the user's word or, without either, its steps."""
+    if kind is not None and not kind.assumed and not kind.doubt:
+        return kind.role is Role.PIXEL and bool(np.isfinite(values).any())
+    if told is not None:
+        return told == "pixel" and bool(np.isfinite(values).any())
     return kind is None and values.size > 1 and _counts_up(values)
 
 
 def _counts_up(known: NDArray[np.float64]) -> bool:
-    return bool(known[0] in {0.0, 1.0} and (np.diff(known) == 1).all())
+    """Whether values count pixels from 0 or 1, up or down, once or again and again."""
+    if known[0] not in {0.0, 1.0}:
+        known = known[::-1]
+    steps = np.diff(known)
+    again = (known[1:] == known[0]) & (steps < 0)
+    return bool(known[0] in {0.0, 1.0} and ((steps == 1) | again).all() and (steps == 1).any())
 
 
 def _from_wavelength(values: NDArray[np.float64], known: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
-    if known.min() < _WAVELENGTHS[0] or known.max() > _WAVELENGTHS[1]:
-        msg = (
-            f"the axis is named a wavelength and runs from {known.min():g} to {known.max():g}; "
-            f"expected {_WAVELENGTHS[0]:g} to {_WAVELENGTHS[1]:g} nm: {_SAY_IT}"
-        )
-        raise FormatError(msg)
     if laser_nm is None:
         msg = f"the axis is a wavelength ({known.min():g} to {known.max():g} nm) and the laser's is not in the file: {_SAY_LASER}"
         raise FormatError(msg)
@@ -102,36 +161,69 @@ def _near(values: NDArray[np.float64], laser_nm: float) -> NDArray[np.float64]:
     return near
 
 
-def _within(values: NDArray[np.float64], known: NDArray[np.float64], what: str) -> NDArray[np.float64]:
-    if known.min() < -NAMED_LIMIT or known.max() > NAMED_LIMIT or known.max() <= 0:
+def _within(values: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keep shifts as they are: those of a blue laser go beyond 6000 cm⁻¹, but begin near the laser."""
+    most = _WIDE_LIMIT if known.min() <= _NEAR_LASER else NAMED_LIMIT
+    if known.min() < -NAMED_LIMIT or known.max() > most or known.max() <= 0:
         msg = (
-            f"{what} runs from {known.min():g} to {known.max():g} cm-1; expected a Raman shift within {-NAMED_LIMIT:g} to "
-            f"{NAMED_LIMIT:g} cm-1 that goes above 0: check its unit and the laser wavelength"
+            f"the axis runs from {known.min():g} to {known.max():g} cm-1; expected a Raman shift within {-NAMED_LIMIT:g} to "
+            f"{most:g} cm-1 that goes above 0: check its unit and the laser wavelength"
         )
         raise FormatError(msg)
     return values
 
 
-def _refuse_implausible(known: NDArray[np.float64]) -> None:
-    """Refuse a column without a name that does not look like a Raman shift."""
+def _refuse_implausible(known: NDArray[np.float64], laser_nm: float | None, *, raman: bool) -> None:
+    """Refuse a column without a name that does not look like a Raman shift, or as much like something else."""
     low, high = float(known.min()), float(known.max())
-    span, steps = high - low, np.diff(known)
+    steps = np.diff(known)
     runs = f"the first column has no name and runs from {low:g} to {high:g}"
-    if low < _UNNAMED[0] or high > _UNNAMED[1]:
+    if not _may_be_shifts(low, high):
         kind = ", as an absolute wavenumber does" if high > _UNNAMED[1] and low > 0 else ""
         msg = f"{runs}{kind}; expected a Raman shift of {_UNNAMED[0]:g} to {_UNNAMED[1]:g} cm-1: {_SAY_IT}"
+        raise FormatError(msg)
+    if _counts_up(known):
+        msg = (
+            f"{runs} in steps of 1, as pixel numbers do; expected a Raman shift (cm-1): if these are pixels, calibrate the instrument; "
+            f"else {_SAY_IT}"
+        )
         raise FormatError(msg)
     one_way = max(float(np.mean(steps >= 0)), float(np.mean(steps <= 0))) if steps.size else 1.0
     if one_way < _ONE_WAY:
         msg = f"{runs} up and down; expected a Raman shift that rises or falls from row to row: {_SAY_IT}"
         raise FormatError(msg)
-    if _counts_up(known):
-        msg = f"{runs} in steps of 1, as pixel numbers do; expected a Raman shift (cm-1): calibrate the instrument, or {_SAY_IT}"
-        raise FormatError(msg)
-    if span < _LEAST_SPAN:
+    if high - low < _LEAST_SPAN:
         msg = f"{runs}; expected a Raman shift that covers {_LEAST_SPAN:g} cm-1 or more: {_SAY_IT}"
         raise FormatError(msg)
-    nm_from, nm_to, nm_span, nm_step = _NM
-    if nm_from <= low and high <= nm_to and span <= nm_span and span <= nm_step * steps.size:
-        msg = f"{runs} in steps of {span / steps.size:.2g}, as a wavelength in nm does; expected a Raman shift (cm-1): {_SAY_IT}"
-        raise FormatError(msg)
+    if _looks_like_nm(known, laser_nm, fine=raman):
+        raise FormatError(_two_readings("the first column has no name and", known))
+
+
+def _may_be_shifts(low: float, high: float) -> bool:
+    """Whether a column without a name lies where Raman shifts do; beside negative ones, also beyond: nothing else is negative."""
+    if low < 0 and high >= _NEAR_LASER:
+        return low >= -NAMED_LIMIT and high <= _WIDE_LIMIT
+    return low >= _UNNAMED[0] and high <= _UNNAMED[1]
+
+
+def _two_readings(what: str, known: NDArray[np.float64]) -> str:
+    step = abs(known[-1] - known[0]) / max(1, np.unique(known).size - 1)
+    return (
+        f"{what} runs from {known.min():g} to {known.max():g} in steps of {step:.2g}: wavelengths (nm) or Raman shifts (cm-1)? "
+        f"{_SAY_IT[0].upper()}{_SAY_IT[1:]}"
+    )
+
+
+def _looks_like_nm(known: NDArray[np.float64], laser_nm: float | None, *, fine: bool) -> bool:
+    """Whether the values may as well be wavelengths; with ``fine``, only where they are cut as finely as those."""
+    low, high = float(known.min()), float(known.max())
+    if _SILICON[0] <= low and high <= _SILICON[1]:
+        falls = known[0] > known[-1]
+        return high - low <= _FINE * max(1, np.unique(known).size - 1) or not (fine or falls)
+    if fine:
+        return False
+    if any(begin[0] <= low <= begin[1] and end[0] <= high <= end[1] for begin, end in _ARRAYS):
+        return True
+    if laser_nm is None or low <= _SILICON[0]:
+        return False
+    return bool(1e7 / laser_nm - 1e7 / low >= _RAMAN_RANGE[0] and 1e7 / laser_nm - 1e7 / high <= _RAMAN_RANGE[1])

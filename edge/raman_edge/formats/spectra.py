@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 _NOTHING = Facts()
 
 
+def with_laser(meta: Mapping[str, str], known: Facts) -> dict[str, str]:
+    """Return ``meta`` with ``laser_nm`` and ``laser_from`` where the laser is known."""
+    if known.laser_nm is None:
+        return dict(meta)
+    return {**meta, "laser_nm": f"{known.laser_nm:g}", "laser_from": known.laser_from}
+
+
 def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: Facts = _NOTHING, index: int = 0) -> Spectrum:
     """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm``, ``laser_from``, ``tidied`` where known."""
-    said = dict(meta)
-    if known.laser_nm is not None:
-        said |= {"laser_nm": f"{known.laser_nm:g}", "laser_from": known.laser_from}
+    said = with_laser(meta, known)
     if points.notes:
         said["tidied"] = "; ".join(points.notes)
     return Spectrum(

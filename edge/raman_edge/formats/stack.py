@@ -5,20 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import FormatError
-from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.spectra import spectrum, with_laser
 from raman_edge.formats.table import MAX_ROWS
-from raman_edge.formats.tidy import MIN_POINTS, tidy
-from raman_edge.spectrum import OTHER_METHOD
+from raman_edge.formats.tidy import LARGEST, MIN_POINTS, tidy
+from raman_edge.spectrum import OTHER_METHOD, Axis, PlacedMeta, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from raman_edge.formats.header import Facts
-    from raman_edge.spectrum import Origin, Spectrum
+    from raman_edge.spectrum import Origin, Shared
 
 LEAST_POINTS = 2
 """Of another method: a mass spectrum is a few lines."""
@@ -46,6 +47,27 @@ def check_spectra(spectra: int, points: int) -> None:
             "export a part of the map or series"
         )
         raise FormatError(msg)
+
+
+def block(shift: NDArray[np.float64], counts: NDArray[np.floating], origin: Origin, shared: Shared, known: Facts) -> tuple[Spectrum, ...]:
+    """Return a spectrum for each row of ``counts``, (m, n), on the Raman shifts ``shift``, (n,), numbered from 0.
+
+    As :func:`stacked` does, and several times as fast where every row is sound, as a map's are.
+    """
+    steps = np.diff(shift)
+    rising, falling = bool((steps > 0).all()), bool((steps < 0).all())
+    sound = counts.shape[1] >= MIN_POINTS and (rising or falling) and bool(np.isfinite(shift).all())
+    if not sound or not -LARGEST < counts.min() <= counts.max() < LARGEST:  # a NaN is neither
+        each = (
+            (shift, row.astype(np.float64), PlacedMeta({}, shared.places, index), replace(known, taken_at=moment))
+            for index, (row, moment) in enumerate(zip(counts, shared.moments, strict=True))
+        )
+        return stacked(each, origin, shared.meta)
+    order = slice(None, None, -1 if falling else 1)
+    values = np.array(counts[:, order], np.float64, order="C")
+    values.setflags(write=False)
+    shared = replace(shared, exposure_s=known.exposure_s, saturation=known.saturation, meta=with_laser(shared.meta, known))
+    return Spectrum.rows(Axis(shift[order]), values, replace(origin, index=0), shared)
 
 
 def stacked(traces: Iterable[Trace], origin: Origin, meta: Mapping[str, str]) -> tuple[Spectrum, ...]:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.dialect import Dialect, detect
@@ -15,21 +17,25 @@ from raman_edge.formats.text import safe
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import Document
 
 MAX_ROWS = 100_000
 """No detector has more pixels."""
+MAX_MAP_ROWS = 2_500_000
+"""Of a map as text, which has the axis again for every place: as many as a file of the largest size holds."""
 MAX_COLUMNS = 4_096
 """More spectra than this in one file are an archive, not an exposure."""
 MAX_CELLS = 4_000_000
 """What is parsed within about a second."""
+MAX_MAP_CELLS = 10_000_000
 MAX_LINE = 65_536
 """Characters; a longer line is no row of a table."""
 MANY_ROWS = 16
 """As many rows as a spectrum has at least: losing them in silence is losing a table."""
+_PART = 1 << 22
+"""Characters that are read at once of a map."""
 _FEW_ROWS = 4
 _STRAY = 0.05
 """Rows, and share of them on top, that may have another number of cells: totals, a cut last line."""
@@ -43,6 +49,17 @@ _ROWS = re.compile(r"(?:[-+.,;|eE \t]*+[0-9][-+0-9.,;|eE \t]*+\n)*+")
 _MOST_ABOVE, _MOST_BELOW = 1000, 8192
 """Lines above the table and characters below it up to which it is worth looking there for other rows."""
 _DAMAGED = re.compile(r"[ \t]*+[-+]?[.,]?[0-9]")
+_APOSTROPHE = re.compile("(?<=[0-9])['’](?=[0-9]{3}(?![0-9]))")
+_BLANKS_BETWEEN = re.compile("[0-9] +[-+]?[0-9]")
+_COMMAS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?=\.[0-9])")
+_POINTS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:\.[0-9]{3})+(?=,[0-9])")
+_BLANKS = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?: [0-9]{3})+(?=[.,;|\t\n]|$)")
+"""Numbers with separators of thousands."""
+_GROUPED: dict[str | None, re.Pattern[str]] = {
+    ",": re.compile(r"(?:^|[, ])[1-9][0-9]{0,2}(?:,[0-9]{3})+\.[0-9]"),
+    None: re.compile(r"(?:^| )[1-9][0-9]{0,2}(?: [0-9]{3})+(?:[.,][0-9]+)?$"),
+}
+"""Such numbers in rows of equal delimiters, which have more cells by them."""
 _COMMENTS = ("#", "%", "//", "!", "*")
 _BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
 
@@ -86,6 +103,9 @@ class Table:
 
 def find_table(document: Document) -> Table:
     """Find the largest block of rows of numbers; raises :class:`FormatError` where there is none, or more than one."""
+    if "'" in document.text or "’" in document.text:
+        text = _APOSTROPHE.sub("", document.text)
+        return even_table(text) or any_table(text.split("\n"))
     return even_table(document.text) or any_table(document.lines)
 
 
@@ -94,13 +114,15 @@ def even_table(text: str) -> Table | None:
 
     Most files are; what is found is what :func:`any_table` finds, several times as fast.
     """
-    if text.count("\n") > MAX_ROWS + _MOST_ABOVE or '"' in text:
+    if text.count("\n") > MAX_MAP_ROWS + _MOST_ABOVE or '"' in text:
         return None
     text = text if text.endswith("\n") else text + "\n"
     place = _only_block(text)
     if place is None:
         return None
-    block, above = text[place], text[: place.start].split("\n")[:-1]
+    if text.count("\n", place.start, place.stop) > MAX_ROWS:
+        return _map_table(text, place)
+    block, above = ungrouped(text[place]), text[: place.start].split("\n")[:-1]
     rows = block.split("\n")[:-1]
     if not MANY_ROWS <= len(rows) <= MAX_ROWS or max(map(len, rows)) > MAX_LINE:
         return None
@@ -110,6 +132,32 @@ def even_table(text: str) -> Table | None:
         return None
     values = dialect.read_even(block, rows)
     return None if values is None else Table(above, values, first, dialect, len(above) + 1, len(above) + len(rows))
+
+
+def _map_table(text: str, place: slice) -> Table | None:
+    """Read the rows of a map, of which there are more than a spectrum may have, part by part; None where they are not equal."""
+    above, total = text[: place.start].split("\n")[:-1], text.count("\n", place.start, place.stop)
+    dialect: Dialect | None = None
+    first: list[str] = []
+    values = np.empty(0)
+    start, filled = place.start, 0
+    while start < place.stop:
+        stop = text.rfind("\n", start, min(start + _PART, place.stop)) + 1
+        if stop <= start:
+            return None
+        part = text[start:stop]
+        rows = part.split("\n")[:-1]
+        if dialect is None:
+            dialect = detect(rows, len(above) + 1)
+            if total * dialect.columns > MAX_MAP_CELLS:
+                return None
+            values, first = np.empty(total * dialect.columns), dialect.cut(rows[:1])[0]
+        found = dialect.read_even(part, rows)
+        if found is None:
+            return None
+        values[filled : filled + found.size] = found
+        start, filled = stop, filled + found.size
+    return None if dialect is None else Table(above, values, first, dialect, len(above) + 1, len(above) + total)
 
 
 def _only_block(text: str) -> slice | None:
@@ -135,6 +183,9 @@ def any_table(lines: Sequence[str]) -> Table:
     if not runs:
         raise FormatError(_no_rows(lines))
     longest = max(runs, key=len)
+    if sum(len(lines[k]) for k in longest) <= _PART:
+        for k, line in zip(longest, ungrouped("\n".join([lines[k] for k in longest])).split("\n"), strict=True):
+            lines[k] = line
     dialect = detect([lines[k] for k in longest], longest[0] + 1)
     _check_size(len(longest), dialect)
     table = _cut(lines, longest, dialect)
@@ -153,6 +204,68 @@ def split_names(line: str, columns: int, delimiter: str | None) -> tuple[str, ..
         if len(named) == columns:
             return tuple(named)
     return None
+
+
+def ungrouped(rows: str) -> str:
+    """Return rows of numbers without separators of thousands: ``1,005.59``, ``1.005,59``, ``1 005,59`` become ``1005.59``, ``1005,59``.
+
+    Only where something else parts the cells; in ``100,005.59`` a comma may be that. Whole numbers such as ``1,005`` are
+    thousands where a column has them beside numbers below 1000 and no others.
+    """
+    first = rows[: rows.find("\n") if "\n" in rows else len(rows)]
+    cells = next((sign for sign in "\t;|" if sign in first), " " if _BLANKS_BETWEEN.search(first) else None)
+    if cells is None:
+        return rows
+    if "," in rows and "." in rows:
+        if _may_group(rows, ",", "."):
+            rows = _COMMAS.sub(lambda found: found[0].replace(",", ""), rows)
+        if _may_group(rows, ".", ","):
+            rows = _POINTS.sub(lambda found: found[0].replace(".", ""), rows)
+    if cells != " " and " " in rows and _may_group(rows, " ", None):
+        rows = _BLANKS.sub(lambda found: found[0].replace(" ", ""), rows)
+    if len(rows) <= _PART:
+        for mark in ",.":
+            if mark in rows:
+                rows = _without_marks(rows, None if cells == " " else cells, mark)
+    return rows
+
+
+def _may_group(rows: str, mark: str, decimal: str | None) -> bool:
+    """Whether a mark stands anywhere between a digit and three more, with the decimal mark behind them: much faster than a pattern."""
+    signs = np.frombuffer(rows.encode("ascii", "replace"), np.uint8)
+    digits = (signs >= ord("0")) & (signs <= ord("9"))
+    found = (signs[1:-4] == ord(mark)) & digits[:-5] & digits[2:-3] & digits[3:-2] & digits[4:-1]
+    if decimal is not None:
+        found &= signs[5:] == ord(decimal)
+    return bool(found.any())
+
+
+def _without_marks(rows: str, cells: str | None, mark: str) -> str:
+    """Take the separators of thousands out of columns of whole numbers."""
+    lines = rows.split("\n")
+    grouped = re.compile(rf"[ ]*[-+]?[1-9][0-9]{{0,2}}(?:[{mark}][0-9]{{3}})+[ ]*")
+    small = re.compile("[ ]*[-+]?[0-9]{1,3}[ ]*")
+    few = [line.split(cells) for line in lines[:: max(1, len(lines) // _FEW_ROWS)] if line]
+    may_be = [
+        k
+        for k in range(1, min(map(len, few), default=0))
+        if all(grouped.fullmatch(cell) or small.fullmatch(cell) for cell in (row[k] for row in few))
+    ]
+    if not may_be:
+        return rows
+    cut = [line.split(cells) for line in lines]
+    columns = []
+    for k in may_be:
+        column = [row[k] for row in cut if len(row) > k]
+        if all(grouped.fullmatch(cell) or small.fullmatch(cell) for cell in column) and 0 < sum(mark in cell for cell in column) < len(
+            column
+        ):
+            columns.append(k)
+    for row in cut:
+        for k in columns:
+            if k < len(row):
+                row[k] = row[k].replace(mark, "")
+    return "\n".join((cells or " ").join(row) for row in cut) if columns else rows
 
 
 def _unquoted(line: str) -> str:
@@ -206,6 +319,7 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
     """Cut the rows into cells; rows of another length are left out at the ends and empty inside."""
     cut = dialect.cut([lines[k] for k in run])
     misfits = [k for k, cells in enumerate(cut) if len(cells) != dialect.columns]
+    _refuse_grouped(lines, run, cut, dialect)
     if len(misfits) > _STRAY * len(cut) + _FEW_ROWS:
         odd = run[misfits[0]]
         msg = (
@@ -222,6 +336,19 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
         cut[k] = [""] * dialect.columns
     cells = [cell for row in cut[start:stop] for cell in row]
     return Table(list(lines[: run[start]]), numbers(cells), cut[start], dialect, run[start] + 1, run[stop - 1] + 1)
+
+
+def _refuse_grouped(lines: Sequence[str], run: list[int], cut: list[list[str]], dialect: Dialect) -> None:
+    """Refuse rows that have more cells than others by the separators of thousands in them, and by nothing else."""
+    pattern, least = _GROUPED.get(dialect.delimiter), min(map(len, cut))
+    longer = [k for k, cells in zip(run, cut, strict=True) if len(cells) > least]
+    if pattern is None or not longer or len(cut) - len(longer) < _FEW_ROWS or not all(pattern.search(lines[k]) for k in longer):
+        return
+    msg = (
+        f"line {longer[0] + 1}: {safe(lines[longer[0]])} has separators of thousands that part cells as well ({dialect.name}); "
+        "expected numbers without them: export the table without separators of thousands, or with tabs"
+    )
+    raise FormatError(msg)
 
 
 def _are_column_numbers(first: list[str], second: list[str]) -> bool:

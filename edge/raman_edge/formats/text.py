@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.signature import binary_kind
@@ -24,6 +25,8 @@ _CONTROL_SHARE = 0.005
 """More control characters than this are binary data."""
 _NUL_SHARE = 0.6
 """Latin text in UTF-16 has nearly every other byte 0; headers in other scripts lower the share."""
+_PADDING = re.compile(rb"(?<=[ -~\x80-\xff])\x00+(?=[ \t;,]*[\r\n]|[\t;,])")
+"""Texts of a fixed length that AvaSoft and ASD write into a line, up to its end or to the next cell."""
 _LOOK_ALIKES = (("\u00a0", " "), ("\u202f", " "), ("\u2009", " "), ("\u2212", "-"))
 """Spaces and the minus sign that typesetting software puts into numbers."""
 
@@ -45,6 +48,8 @@ def decode(data: bytes) -> str:
     if wide := _utf16_without_mark(data):
         return _tidied(_strict(data, wide))
     data = data.rstrip(b"\x00\x1a")  # padding to a block, the end-of-file mark of DOS
+    if 0 in data:
+        data = _PADDING.sub(b"", data)
     _refuse_binary(data)
     return _tidied(_narrow(data))
 

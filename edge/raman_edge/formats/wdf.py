@@ -12,17 +12,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT, Binary
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import CM_PER_EV, AxisKind, Role
 from raman_edge.formats.header import LASER_NM, Facts
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
+from raman_edge.formats.stack import block, check_points, check_spectra
 from raman_edge.formats.text import safe
 from raman_edge.formats.wdf_properties import integers
+from raman_edge.spectrum import Place, Shared, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from raman_edge.formats.document import Document
     from raman_edge.spectrum import Origin, Spectrum
@@ -41,14 +46,14 @@ _UNITS = (
 )
 """Units, by code."""
 _AXES = {
-    1: (Role.SHIFT, 1.0),
-    2: (Role.WAVENUMBER, 1.0),
-    3: (Role.WAVELENGTH, 1.0),
-    4: (Role.WAVENUMBER, 8065.543937),
-    5: (Role.WAVELENGTH, 1e3),
-    16: (Role.PIXEL, 1.0),
+    1: AxisKind(Role.SHIFT, 1.0, "cm-1"),
+    2: AxisKind(Role.WAVENUMBER, 1.0, "cm-1"),
+    3: AxisKind(Role.WAVELENGTH, 1.0, "nm"),
+    4: AxisKind(Role.WAVENUMBER, CM_PER_EV, "eV"),
+    5: AxisKind(Role.WAVELENGTH, 1e3, "µm"),
+    16: AxisKind(Role.PIXEL),
 }
-"""The units that can be a Raman axis: what it is then, and the factor to nm or cm⁻¹ (eV: CODATA 2018)."""
+"""The units that can be a Raman axis, and what it is then."""
 _PLACES = {3: "x", 4: "y", 5: "z", 9: "temperature", 10: "pressure"}
 """What of the origins goes into the meta, by type."""
 _TIME, _LIST = 11, 24
@@ -90,7 +95,10 @@ class Wdf:
         points, collected = _counted(file)
         known = Facts(laser_nm=_laser(file), exposure_s=_exposure(file, blocks)).or_laser(document.laser_nm)
         known = replace(known, taken_at=_moment(file.integer("Q", 0x88, "start time")))
-        return stacked(_traces(file, blocks, points, collected, known), origin, _described(file, blocks) | {"format": self.name})
+        shift, counts = _numbers(file, blocks, points, collected, known.laser_nm)
+        moments, places = _each(file, _origins(file, blocks, collected), collected, known.taken_at)
+        shared = Shared(moments, places, meta=_described(file, blocks) | {"format": self.name})
+        return block(shift, counts, origin, shared, known)
 
 
 def _blocks(file: Binary) -> dict[str, _Block]:
@@ -129,20 +137,17 @@ def _counted(file: Binary) -> tuple[int, int]:
     return points, collected
 
 
-def _traces(file: Binary, blocks: Mapping[str, _Block], points: int, collected: int, known: Facts) -> Iterator[Trace]:
-    """Give every spectrum the axis, its place and its time."""
+def _numbers(
+    file: Binary, blocks: Mapping[str, _Block], points: int, collected: int, laser_nm: float | None
+) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
+    """Return the Raman shift, (points,), and the counts as the file has them, (collected, points)."""
     data, axis = _wanted(file, blocks, "DATA", 4 * points * collected), _wanted(file, blocks, "XLST", 8 + 4 * points)
     unit = file.integer("I", axis.at + 4, "unit of the axis")
     if unit not in _AXES:
         msg = f"byte {axis.at + 4}: the axis is in {_unit(unit)}; expected Raman shift, wavenumber or wavelength: save it so from WiRE"
         raise FormatError(msg)
-    kind, factor = _AXES[unit]
-    shift = to_shift(file.array("f4", axis.at + 8, points, "axis") * factor, kind, known.laser_nm)
-    origins = _origins(file, blocks, collected)
-    for index in range(collected):
-        own, taken_at = _place(file, origins, index) if collected > 1 else ({}, None)
-        counts = file.array("f4", data.at + 4 * points * index, points, "counts")
-        yield shift, counts, own, replace(known, taken_at=taken_at or known.taken_at)
+    shift = to_shift(file.array("f4", axis.at + 8, points, "axis"), _AXES[unit], laser_nm)
+    return shift, file.view("f4", data.at, points * collected, "counts").reshape(collected, points)
 
 
 def _wanted(file: Binary, blocks: Mapping[str, _Block], name: str, size: int) -> _Block:
@@ -169,15 +174,23 @@ def _origins(file: Binary, blocks: Mapping[str, _Block], collected: int) -> dict
     return found
 
 
-def _place(file: Binary, origins: Mapping[int, tuple[int, str]], index: int) -> tuple[dict[str, str], datetime | None]:
-    """Return where a spectrum of a map was taken, as text, and when."""
-    places = {
-        name: f"{file.real('d', origins[kind][0] + 8 * index, name):g} {origins[kind][1]}"
-        for kind, name in _PLACES.items()
-        if kind in origins
-    }
-    when = _moment(file.integer("Q", origins[_TIME][0] + 8 * index, "time")) if _TIME in origins else None
-    return places, when
+def _each(
+    file: Binary, origins: Mapping[int, tuple[int, str]], collected: int, started: datetime | None
+) -> tuple[list[datetime | None], list[Place]]:
+    """Return when each spectrum of a map was taken, and where; of a single one, when it was started."""
+    if collected == 1 or not origins:
+        return [started] * collected, []
+    places = [
+        Place(_PLACES[kind], frozen(file.array("f8", at, collected, "place")), unit)
+        for kind, (at, unit) in origins.items()
+        if kind in _PLACES
+    ]
+    if _TIME not in origins:
+        return [started] * collected, places
+    ticks = file.view("u8", origins[_TIME][0], collected, "time").astype(np.uint64)
+    known = ((ticks > 0) & (ticks < _LAST_TICK)).tolist()
+    micros = (ticks // np.uint64(10)).tolist()
+    return [_EPOCH + timedelta(0, 0, micro) if sound else started for sound, micro in zip(known, micros, strict=True)], places
 
 
 def _unit(code: int) -> str:

@@ -44,7 +44,9 @@ def integers(data: bytes, names: frozenset[str]) -> dict[str, int]:
 
 def _size(data: bytes, at: int, kind: str, flags: int) -> int | None:
     """Return the bytes of an item's value; None where its form is unknown."""
-    if flags & _COMPRESSED or (kind not in _SIZES and kind not in _LONG):
+    if flags & _COMPRESSED:  # its length stands before it, whatever is packed
+        return 4 + int.from_bytes(data[at : at + 4], "little")
+    if kind not in _SIZES and kind not in _LONG:
         return None
     if not flags & _ARRAY and kind in _SIZES:
         return _SIZES[kind]

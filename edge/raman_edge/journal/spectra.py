@@ -17,7 +17,7 @@ from raman_edge.spectrum import Axis, Calibrated, Origin, Spectrum
 if TYPE_CHECKING:
     from raman_edge.record import Source
 
-KEPT = ("laser_nm", "laser_from", "format", "tidied")
+KEPT = ("laser_nm", "laser_from", "format", "tidied", "left_out")
 """What is kept of a header; the rest stays in the file, whose digest the record names."""
 CALIBRATION, CALIBRATED_AT, CALIBRATED_RMS = "calibration", "calibrated_at", "calibrated_rms"
 """Names of ours beside those: which calibration made the axis; absent where it is as the instrument wrote it."""

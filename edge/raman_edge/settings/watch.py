@@ -47,6 +47,7 @@ Sink = Annotated[
 Backlog = Annotated[
     str, Meta(pattern=r"^(process|skip|newest=[1-9][0-9]{0,8})$", description='"process", "skip" or "newest=N"', examples=["newest=100"])
 ]
+AxisTold = Annotated[str, Meta(pattern=r"^(nm|shift|pixel)$", description='"nm", "shift" or "pixel"', examples=["nm"])]
 Threads = Annotated[int, Meta(ge=1, le=1024, description="a number of processor threads, 1 to 1024", examples=[1])]
 Nanometres = Annotated[float, Meta(ge=150, le=2000, description="a wavelength in nm, 150 to 2000", examples=[785.0])]
 
@@ -69,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """What to do with files that lie there at the start: answer them, leave them, answer the newest N; None is to answer them."""
     laser_nm: Nanometres | None = None
     """Wavelength of the laser, nm, for files that do not tell it; None is unknown."""
+    axis: AxisTold | None = None
+    """What the axis of files holds that do not say it; None is unknown, and such files are faults that ask."""
     calibration: Named | None = None
     """The wavenumber calibration of the instrument that writes the files: its file, or the serial number; None is none."""
     move_failed: Folder | None = None

@@ -301,7 +301,7 @@ class FolderSource:
         if data is None or state.ready is Ready.YES or state.answered is not None:
             return data
         pixels = self._rules.calibration is not None
-        if formats.is_whole(data, Origin("file", candidate.path), laser_nm=self._rules.laser_nm, pixels=pixels):
+        if formats.is_whole(data, Origin("file", candidate.path), laser_nm=self._rules.laser_nm, axis=self._rules.axis, pixels=pixels):
             return data
         state.declares_nothing = True
         return None
@@ -359,7 +359,7 @@ class FolderSource:
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
             origin = replace(origin, grown_from=self._beginning(candidate.path, data))
             if origin.grown_from is None or not self._is_output(candidate.path, data):
-                unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration)
+                unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration, self._rules.axis)
                 values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         settled |= sha256 is None  # of a file that is too large there is nothing to compare

@@ -17,19 +17,28 @@ from raman_edge.spectrum import Fault, Origin, Spectrum
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from raman_edge.formats.shift import AxisOption
+
 STANDARD_INPUT = "-"
 
 
 class GivenFiles:
     """Spectra from ``paths``: files, folders (the files in them, sorted, not below), ``-`` for ``standard_input``.
 
-    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength; with ``pixels``, an axis of
-    pixels is given as it is, for a calibration to make a Raman shift of it.
+    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength, ``axis`` for those that do not tell what
+    their axis holds; with ``pixels``, an axis of pixels is given as it is, for a calibration to make a Raman shift of it.
     """
 
     def __init__(
-        self, paths: Sequence[str], standard_input: BinaryIO | None = None, laser_nm: float | None = None, *, pixels: bool = False
+        self,
+        paths: Sequence[str],
+        standard_input: BinaryIO | None = None,
+        laser_nm: float | None = None,
+        *,
+        axis: AxisOption | None = None,
+        pixels: bool = False,
     ) -> None:
+        self._axis = axis
         self._pixels = pixels
         self._paths = paths
         self._laser_nm = laser_nm
@@ -72,7 +81,7 @@ class GivenFiles:
             why = f"the file is larger than {MAX_BYTES / 2**20:g} MiB, the most that is read; export one spectrum a file"
             yield fault(Origin(kind, path), why)
             return
-        yield from parse(data, Origin(kind, path, hashlib.sha256(data).hexdigest()), self._laser_nm, pixels=self._pixels)
+        yield from parse(data, Origin(kind, path, hashlib.sha256(data).hexdigest()), self._laser_nm, axis=self._axis, pixels=self._pixels)
 
     def _read(self, path: str) -> bytes:
         """Return one byte more than is allowed at most."""

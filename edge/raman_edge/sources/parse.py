@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin
 
 RECORDING = b'{"crc":"'
@@ -30,10 +31,12 @@ class Unread:
     """For a file that does not tell its laser's wavelength, nm."""
     calibration: Calibration | None = None
     """What makes the axis; None leaves it as the instrument wrote it."""
+    axis: AxisOption | None = None
+    """What an axis holds that the file does not name; None is unknown."""
 
     def values(self) -> tuple[Spectrum | Fault, ...]:
         """Return what is in it, as :func:`parse` does, on the calibrated axis."""
-        found = parse(self.data, self.origin, self.laser_nm, pixels=self.calibration is not None)
+        found = parse(self.data, self.origin, self.laser_nm, axis=self.axis, pixels=self.calibration is not None)
         return found if self.calibration is None else tuple(_on_axis(value, self.calibration) for value in found)
 
 
@@ -42,15 +45,17 @@ def values(event: Spectrum | Fault | Unread) -> tuple[Spectrum | Fault, ...]:
     return event.values() if isinstance(event, Unread) else (event,)
 
 
-def parse(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixels: bool = False) -> tuple[Spectrum | Fault, ...]:
+def parse(
+    data: bytes, origin: Origin, laser_nm: float | None = None, *, axis: AxisOption | None = None, pixels: bool = False
+) -> tuple[Spectrum | Fault, ...]:
     """Return the spectra in ``data``, each with its place and share of the time in its origin; never raises.
 
-    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength; ``pixels`` as :func:`formats.read` has it.
+    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength; ``axis`` and ``pixels`` as :func:`formats.read` has them.
     Whatever one file does to a reader, the run goes on: it is answered with a fault.
     """
     started = perf_counter()
     try:
-        spectra = _read(data, origin, laser_nm, pixels=pixels)
+        spectra = _read(data, origin, laser_nm, axis, pixels=pixels)
     except SpectrumError as error:
         return (fault(origin, str(error)),)
     except Exception as error:  # noqa: BLE001 - a defect in one reader must not stop the instrument
@@ -60,9 +65,7 @@ def parse(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixels:
     if OTHER_METHOD in spectra[0].meta:
         spectra = spectra[:1]  # a run of mass spectra is no Raman spectrum once, not five hundred times
     share_ms = 1e3 * (perf_counter() - started) / len(spectra)
-    return tuple(
-        replace(spectrum, origin=replace(spectrum.origin, index=index, read_ms=share_ms)) for index, spectrum in enumerate(spectra)
-    )
+    return tuple(spectrum.located(index, share_ms) for index, spectrum in enumerate(spectra))
 
 
 def _on_axis(value: Spectrum | Fault, calibration: Calibration) -> Spectrum | Fault:
@@ -75,10 +78,10 @@ def _on_axis(value: Spectrum | Fault, calibration: Calibration) -> Spectrum | Fa
         return fault(value.origin, str(error))
 
 
-def _read(data: bytes, origin: Origin, laser_nm: float | None, *, pixels: bool) -> tuple[Spectrum, ...]:
+def _read(data: bytes, origin: Origin, laser_nm: float | None, axis: AxisOption | None, *, pixels: bool) -> tuple[Spectrum, ...]:
     """Read a file of any format, or a recording of an instrument; the errors of :func:`formats.read`."""
     if not data.startswith(RECORDING):
-        return formats.read(data, origin, laser_nm=laser_nm, pixels=pixels)
+        return formats.read(data, origin, laser_nm=laser_nm, axis=axis, pixels=pixels)
     from raman_edge.acquire import recorded  # noqa: PLC0415 - what measures, and most files were measured elsewhere
 
     return recorded.spectra(data, origin, laser_nm, pixels=pixels)

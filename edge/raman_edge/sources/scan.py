@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raman_edge.calibration.calibration import Calibration
+    from raman_edge.formats.shift import AxisOption
 
 TEMPORARY = (
     *("~", ".tmp", ".temp", ".part", ".partial", ".crdownload", ".filepart", ".download", ".swp", ".lock", ".lck"),
@@ -73,6 +74,8 @@ class Rules:
     """A file is complete when it has been unchanged this long, s; None is 1, or 3 on a network file system."""
     laser_nm: float | None = None
     """Excitation of files with a wavelength axis that do not tell theirs, nm; None is unknown."""
+    axis: AxisOption | None = None
+    """What an axis holds that a file does not name; None is unknown."""
     calibration: Calibration | None = None
     """What makes the axis of every spectrum; None leaves it as the instrument wrote it."""
     newest: int | None = None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from contracts.format_contract import EXAMPLES, ORIGIN, FormatContract, answered
 from raman_edge.formats import read
-from raman_edge.formats.enlighten import Enlighten
+from raman_edge.formats.enlighten import Enlighten, EnlightenRows
 
 HEAD = "ENLIGHTEN Version,4\nIntegration Time,500\nLaser Wavelength,785\n\n"
 
@@ -114,3 +114,58 @@ def test_a_table_parted_by_spaces_keeps_its_header() -> None:
     names, *lines = table("Wavenumber,Raw", SHIFT, RAW).decode().split("\n")[4:]
     (found,) = read((HEAD + "\n".join(line.replace(",", " ") for line in [names, *lines])).encode(), ORIGIN)
     assert (len(found), found.exposure_s) == (30, 0.5)
+
+
+class TestEnlightenRows(FormatContract):
+    """The contract, on a file in rows."""
+
+    reader = EnlightenRows()
+    example = "enlighten_rows.csv"
+
+
+ROWS = (EXAMPLES / "enlighten_rows.csv").read_text(encoding="utf-8")
+
+
+def test_rows_are_measurements_on_the_row_of_wavenumbers() -> None:
+    """Processed, else raw minus dark of the same line; laser and exposure from the cells before the values."""
+    found = read(ROWS.encode(), ORIGIN)
+    assert [spectrum.meta["counts_from"] for spectrum in found] == ["processed", "raw - dark"]
+    assert [round(float(spectrum.axis.shift[spectrum.counts.argmax()])) for spectrum in found] == [250, 350]
+    assert {(spectrum.axis.start, spectrum.meta["laser_nm"], spectrum.exposure_s) for spectrum in found} == {(150.5, "785", 1.5)}
+    assert found[0].meta["timestamp"] == "2020-01-01 12:34:51"
+
+
+def test_rows_without_wavenumbers_are_converted() -> None:
+    """The row of wavelengths, with the laser of the measurement."""
+    text = "\n".join(line for line in ROWS.splitlines() if ",wavenumbers," not in line)
+    assert read(text.encode(), ORIGIN)[0].axis.start == pytest.approx(150.5, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("Line Number,", "Number,", "expected one above the rows"),
+        (",wavenumbers,", ",words,", None),
+        ("True,40,", "True,41,", "its pixel count is 41: it is cut short"),
+    ],
+)
+def test_rows_that_are_wrong_are_named(old: str, new: str, says: str | None) -> None:
+    """One line."""
+    found = answered(ROWS.replace(old, new).encode())
+    assert says is None or says in str(found)
+
+
+def test_a_grid_of_nm_is_no_detector() -> None:
+    """Even steps of a wavelength, with shifts beside them, are fewer than the detector's pixels; a bent axis that is short is cut."""
+    head = HEAD.replace("\n\n", "\nPixel Count,50\n\n") + "Wavelength,Wavenumber,Processed\n"
+    grid = [790 + 0.5 * k for k in range(30)]
+    rows = "".join(f"{nm:.2f},{1e7 / 785 - 1e7 / nm:.2f},{k % 7}\n" for k, nm in enumerate(grid))
+    assert len(read((head + rows).encode(), ORIGIN)[0]) == 30
+    bent = "".join(f"{nm + 0.002 * k * k:.2f},{1e7 / 785 - 1e7 / (nm + 0.002 * k * k):.2f},{k % 7}\n" for k, nm in enumerate(grid))
+    assert "its header declares 50: the file is cut short" in str(answered((head + bent).encode()))
+
+
+def test_a_column_before_the_axis_has_no_value_of_its_own_in_the_header() -> None:
+    """The keys stand above it; a header line may be a key alone."""
+    text = f"{HEAD.rstrip()}\nNote\n\nStone A,Wavenumber,Stone B\n" + "".join(f"{k % 5},{200 + 3 * k},{k % 7}\n" for k in range(30))
+    assert len(read(text.encode(), ORIGIN)) == 2

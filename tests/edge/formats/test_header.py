@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from contracts.format_contract import UNHURRIED
 from hypothesis import given
@@ -44,6 +45,10 @@ def test_pairs_are_bounded_and_the_first_stays() -> None:
         ("laser", "633 nm HeNe", 633.0),
         ("excitation wavelength", "1064", 1064.0),
         ("laser", "532.00nm", 532.0),
+        ("laser", "532nm_Edge", 532.0),
+        ("laser", "473nm_Edge", 473.0),
+        ("laser", "HeNe 632.8 nm", 632.8),
+        ("laser", "300 mW, 785 nm", 785.0),
         ("laser power (mw)", "785", None),
         ("laser_powerlevel", "785", None),
         ("laser power (785 nm)", "300 mW", None),
@@ -92,13 +97,46 @@ def test_the_exposure_needs_a_unit(meta: dict[str, str], seconds: float | None) 
 )
 def test_the_axis_may_be_named_in_the_header(meta: dict[str, str], axis: Role | None) -> None:
     """Formats without column names say it further up."""
-    assert facts(meta).axis is axis
+    found = facts(meta).axis
+    assert (found.role if found else None) is axis
 
 
 def test_spectrasuite_writes_wavelengths() -> None:
     """A format that never names its axis is known by its first line."""
-    assert facts({}, ["SpectraSuite Data File", "+++"]).axis is Role.WAVELENGTH
-    assert facts({"xaxis": "Raman shift"}, ["SpectraSuite Data File", "+++"]).axis is Role.SHIFT
+    told = [facts({}, ["SpectraSuite Data File", "+++"]).axis, facts({"xaxis": "Raman shift"}, ["SpectraSuite Data File", "+++"]).axis]
+    assert [kind.role for kind in told if kind] == [Role.WAVELENGTH, Role.SHIFT]
+
+
+@pytest.mark.parametrize(
+    ("line", "unit"),
+    [
+        ("#Range (nm)=\t790...905", "nm"),
+        ("#Range (eV)=\t1.33...1.57", "eV"),
+        ("#Range (µm)=\t0.79...0.93", "µm"),
+        ("#Range (cm-¹)=\t100...3200", "cm-1"),
+        ("Spectral range: 790 - 930 nm", "nm"),
+        ("Units: nm", "nm"),
+        ("NM", "nm"),
+        ("GR NM", "nm"),
+        ("#Range=\tVisible", None),
+        ("Laser (nm): 785", None),
+        ("Center wavelength (nm): 850", None),
+        ("Slit (µm): 50", None),
+        ("X range (µm): 20", None),
+        ("Y range (nm): 20 - 30", None),
+    ],
+)
+def test_a_unit_that_a_header_tells_anywhere_counts(line: str, unit: str | None) -> None:
+    """LabSpec tells it in the range; what is the laser's, the stage's or the slit's is none of the axis."""
+    found = facts(pairs([line]), [line]).axis
+    assert (found.unit if found else None) == unit
+
+
+def test_a_range_that_the_axis_does_not_lie_in_is_not_its_own() -> None:
+    """A spectrometer's range in nm stands above shifts as well."""
+    known = facts(pairs(["Range (nm): 780 - 930"]))
+    assert known.axis_of(np.linspace(790.0, 905.0, 50)) is not None
+    assert known.axis_of(np.linspace(100.0, 3200.0, 50)) is None
 
 
 @pytest.mark.parametrize(

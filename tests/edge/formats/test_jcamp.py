@@ -236,3 +236,30 @@ def test_a_table_without_values_is_refused(lines: str) -> None:
     head = "##TITLE=x\n##DATA TYPE=RAMAN SPECTRUM\n##XUNITS=1/CM\n##FIRSTX=100\n##LASTX=200\n##XYDATA=(X++(Y..Y))\n"
     message = said(head + lines + "##END=\n")
     assert "##XYDATA= is empty" in message or "has a ##XYDATA= and no curve" in message
+
+
+HEAD = "##TITLE=q\n##JCAMP-DX=4.24\n##DATA TYPE=RAMAN SPECTRUM\n##XUNITS=1/CM\n##YUNITS=ARBITRARY UNITS\n##XFACTOR=1\n##YFACTOR=1\n"
+
+
+@pytest.mark.parametrize("records", ["##NPOINTS=40\n", "##FIRSTX=100\n##LASTX=178\n##NPOINTS=40\n", ""])
+@pytest.mark.parametrize("separator", [" ", "; ", "\t"])
+def test_pairs_with_decimal_commas(records: str, separator: str) -> None:
+    """Whole numbers in the header say nothing; the number of points or the abscissas do."""
+    rows = "".join(f"{100 + 2 * k},25{separator}{(k * k) % 37},50\n" for k in range(40))
+    found = one(HEAD + records + "##XYPOINTS=(XY..XY)\n" + rows + "##END=\n")
+    assert (len(found), found.axis.start, found.axis.stop, found.counts[3]) == (40, 100.25, 178.25, 9.5)
+
+
+def test_steps_with_decimal_commas() -> None:
+    """A comma within a number parts nothing where blanks do."""
+    rows = "".join(f"{100 + 12 * k} " + " ".join(f"0,{(k * 7 + n) % 90 + 10}" for n in range(6)) + "\n" for k in range(10))
+    found = one(HEAD + "##FIRSTX=100\n##LASTX=218\n##DELTAX=2\n##NPOINTS=60\n##XYDATA=(X++(Y..Y))\n" + rows + "##END=\n")
+    assert (len(found), found.axis.stop, found.counts[1]) == (60, 218.0, 0.11)
+
+
+def test_more_points_than_declared_are_refused() -> None:
+    """They are two numbers torn apart, or another table."""
+    rows = "".join(f"{100 + 2 * k}.25, {k % 7}.5\n" for k in range(40))
+    message = said(HEAD + "##NPOINTS=30\n##XYPOINTS=(XY..XY)\n" + rows + "##END=\n")
+    assert "the table has 40 points and ##NPOINTS= declares 30" in message
+    assert "decimal commas" in message

@@ -119,7 +119,7 @@ def test_a_column_that_begins_empty_is_no_map() -> None:
         ),
         ("<LSX_Data>", "<!ENTITY b 'c'>\n<LSX_Data>", "line 2: an XML declaration"),
         ("Spectr<", "Wheel<", "the XML has no spectral axis"),
-        ("1/cm", "eV", "the spectral axis is in 'eV'; expected 1/cm or nm"),
+        ("1/cm", "THz", "the spectral axis is in 'THz'; expected 1/cm or nm"),
         ("</LSX_Row>", " 7</LSX_Row>", "spectrum 1 of 2 has 41 counts or more, its axis 40 points"),
         ("<LSX_Row>", "<LSX_Line>", "the XML is broken ('mismatched tag"),
         ("120.09 120 120</LSX_Row>", "120</LSX_Row>", "has 38 counts, its axis 40 points"),

@@ -239,3 +239,20 @@ def test_any_directory_is_answered(draw: st.DataObject) -> None:
         put = draw.draw(st.sampled_from([b"\0", b"\xff", b"\xff" * 4, b"\0\0\0\x80", b"\x7f", b"\x10\0\0\0", b"END\0"]))
         made[at : at + len(put)] = put
     answered(bytes(made))
+
+
+@pytest.mark.parametrize("bits", [0x600000, 0x400000, 0x40600000])
+@pytest.mark.parametrize("first", [False, True])
+def test_the_report_of_an_evaluation_is_no_spectrum(bits: int, first: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """OPUS keeps it under the kind of data that was evaluated, without a status."""
+    report: Block = (RAMAN | bits, bytes(1304))
+    numbers = raman(SHIFT[::-1], COUNTS[::-1])
+    blocks = [report, *numbers] if first else [*numbers, report]
+    (found,) = read(opus([*blocks, *INSTRUMENTS]), ORIGIN)
+    assert found.counts.tolist() == COUNTS.tolist()
+
+
+def test_a_compact_result_beside_a_spectrum_is_left_out() -> None:
+    """It has no status of its own; the spectrum has one."""
+    (found,) = read(opus([(RAMAN | COMPACT, bytes(88)), *raman(SHIFT[::-1], COUNTS[::-1]), *INSTRUMENTS]), ORIGIN)
+    assert found.counts.tolist() == COUNTS.tolist()

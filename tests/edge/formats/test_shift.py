@@ -5,29 +5,31 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.shift import is_pixels, to_shift
 
+SHIFT, WAVENUMBER, WAVELENGTH, PIXEL = (AxisKind(role) for role in (Role.SHIFT, Role.WAVENUMBER, Role.WAVELENGTH, Role.PIXEL))
+NM = AxisKind(Role.WAVELENGTH, 1.0, "nm")
 RISING = np.linspace(100.0, 1800.0, 200)
 
 
-@pytest.mark.parametrize("kind", [Role.SHIFT, Role.WAVENUMBER, None])
+@pytest.mark.parametrize("kind", [SHIFT, WAVENUMBER, None])
 @pytest.mark.parametrize("values", [RISING, RISING[::-1], RISING - 300.0])
-def test_a_raman_shift_is_left_alone(values: np.ndarray, kind: Role | None) -> None:
+def test_a_raman_shift_is_left_alone(values: np.ndarray, kind: AxisKind | None) -> None:
     """Rising, falling, from below 0: a Raman shift stays as it is."""
     assert np.array_equal(to_shift(values, kind, None), values)
 
 
 def test_a_wavelength_is_converted() -> None:
     """The shift is the difference of the wavenumbers of laser and light."""
-    shift = to_shift(np.linspace(785.0, 950.0, 50), Role.WAVELENGTH, 785.0)
+    shift = to_shift(np.linspace(785.0, 950.0, 50), WAVELENGTH, 785.0)
     assert shift[0] == 0
     assert shift[-1] == pytest.approx(1e7 / 785 - 1e7 / 950)
 
 
 def test_an_absolute_wavenumber_is_converted() -> None:
     """What lies too high for a shift is the light's own wavenumber."""
-    shift = to_shift(np.linspace(12_700.0, 10_500.0, 50), Role.WAVENUMBER, 785.0)
+    shift = to_shift(np.linspace(12_700.0, 10_500.0, 50), WAVENUMBER, 785.0)
     assert shift[0] == pytest.approx(1e7 / 785 - 12_700)
     assert (np.diff(shift) > 0).all()
 
@@ -36,20 +38,21 @@ def test_gaps_stay_gaps() -> None:
     """A row without an axis value stays without one, whatever is converted."""
     values = np.linspace(800.0, 900.0, 50)
     values[3] = np.nan
-    assert np.isnan(to_shift(values, Role.WAVELENGTH, 785.0)).sum() == 1
+    assert np.isnan(to_shift(values, WAVELENGTH, 785.0)).sum() == 1
 
 
 @pytest.mark.parametrize(
     ("values", "kind", "laser", "says"),
     [
-        (np.linspace(800, 900, 50), Role.WAVELENGTH, None, r"a wavelength \(800 to 900 nm\) and the laser's is not in the file"),
-        (np.linspace(0, 900, 50), Role.WAVELENGTH, 785.0, "runs from 0 to 900; expected 100 to 20000 nm"),
-        (np.linspace(400, 700, 50), Role.WAVELENGTH, 785.0, "with a laser of 785 nm, runs from .* goes above 0"),
-        (np.linspace(12_700, 10_000, 50), Role.WAVENUMBER, None, "an absolute wavenumber .* the laser's wavelength is not in the file"),
-        (np.linspace(12_700, 10_000, 50), Role.WAVENUMBER, 400.0, "with a laser of 400 nm, runs from"),
-        (np.linspace(100, 9000, 50), Role.SHIFT, None, "runs from 100 to 9000 cm-1; expected a Raman shift within"),
-        (np.arange(1024.0), Role.PIXEL, 785.0, r"the axis is in pixels \(0 to 1023\); expected a Raman shift"),
-        (np.full(9, np.nan), Role.SHIFT, None, "no number in 9 rows"),
+        (np.linspace(800, 900, 50), WAVELENGTH, None, r"a wavelength \(800 to 900 nm\) and the laser's is not in the file"),
+        (np.linspace(0, 900, 50), WAVELENGTH, 785.0, "runs from 0 to 900; expected 150 to 20000 nm"),
+        (np.linspace(50, 900, 50), NM, 785.0, "runs from 50 to 900; expected 100 to 20000 nm"),
+        (np.linspace(400, 700, 50), WAVELENGTH, 785.0, "with a laser of 785 nm, runs from .* goes above 0"),
+        (np.linspace(12_700, 10_000, 50), WAVENUMBER, None, "an absolute wavenumber .* the laser's wavelength is not in the file"),
+        (np.linspace(12_700, 10_000, 50), WAVENUMBER, 400.0, "with a laser of 400 nm, runs from"),
+        (np.linspace(100, 13_000, 50), SHIFT, None, "runs from 100 to 13000 cm-1; expected a Raman shift within"),
+        (np.arange(1024.0), PIXEL, 785.0, r"the axis is in pixels \(0 to 1023\); expected a Raman shift"),
+        (np.full(9, np.nan), SHIFT, None, "no number in 9 rows"),
         (np.linspace(12_700, 10_000, 50), None, None, "as an absolute wavenumber does"),
         (np.linspace(-900, 10, 50), None, None, "runs from -900 to 10; expected a Raman shift of -600 to 5500"),
         (np.arange(1024.0), None, None, "in steps of 1, as pixel numbers do"),
@@ -57,19 +60,24 @@ def test_gaps_stay_gaps() -> None:
         (np.linspace(0.1, 0.9, 50), None, None, "covers 50 cm-1 or more"),
         (np.full(50, 7.0), None, None, "covers 50 cm-1 or more"),
         (np.tile([100.0, 900.0, 300.0], 20), None, None, "up and down"),
-        (np.linspace(785, 950, 1024), None, None, "in steps of 0.16, as a wavelength in nm does"),
+        (
+            np.linspace(785, 950, 1024),
+            None,
+            None,
+            r"in steps of 0.16: wavelengths \(nm\) or Raman shifts \(cm-1\)\? Say which with --axis nm",
+        ),
     ],
 )
-def test_what_is_no_raman_shift_is_refused(values: np.ndarray, kind: Role | None, laser: float | None, says: str) -> None:
+def test_what_is_no_raman_shift_is_refused(values: np.ndarray, kind: AxisKind | None, laser: float | None, says: str) -> None:
     """The message names the values, what was expected and what to do."""
     with pytest.raises(FormatError, match=says) as caught:
         to_shift(np.asarray(values, dtype=float), kind, laser)
-    assert any(advice in str(caught.value) for advice in ("if it is a Raman shift", "give it as --laser NM", "calibrate", "check its unit"))
+    assert any(advice in str(caught.value) for advice in ("--axis shift", "give it as --laser NM", "calibrate", "check its unit"))
 
 
-@pytest.mark.parametrize("values", [np.arange(100.0, 1124.0), np.linspace(0, 3000, 500), np.linspace(350, 1100, 1024)])
+@pytest.mark.parametrize("values", [np.arange(100.0, 1124.0), np.linspace(0, 3000, 500), np.linspace(1100, 350, 1024)])
 def test_unnamed_shifts_that_look_a_little_like_something_else_are_read(values: np.ndarray) -> None:
-    """Steps of 1 that do not begin at a pixel, and ranges that a wavelength may have, are no reason to refuse."""
+    """Steps of 1 that do not begin at a pixel, and falling axes in the range of wavelengths, are no reason to refuse."""
     assert to_shift(values, None, None).size == values.size
 
 
@@ -84,13 +92,86 @@ def test_a_few_steps_back_are_no_reason_to_refuse() -> None:
     [
         (np.arange(0.0, 100.0), None, True),
         (np.arange(1.0, 100.0), None, True),
-        (np.arange(0.0, 100.0), Role.PIXEL, True),
+        (np.arange(0.0, 100.0), PIXEL, True),
         (np.arange(5.0, 100.0), None, False),
-        (np.arange(0.0, 100.0), Role.SHIFT, False),
-        (np.full(9, np.nan), Role.PIXEL, False),
+        (np.tile(np.arange(1.0, 100.0), 2), None, True),
+        (np.concatenate([np.arange(0.0, 100.0), np.arange(0.0, 50.0)]), None, True),
+        (np.arange(100.0)[::-1], None, True),
+        (np.arange(0.0, 100.0), SHIFT, False),
+        (np.full(9, np.nan), PIXEL, False),
         (np.empty(0), None, False),
     ],
 )
-def test_pixels_are_told_from_their_name_or_their_steps(values: np.ndarray, kind: Role | None, *, pixels: bool) -> None:
+def test_pixels_are_told_from_their_name_or_their_steps(values: np.ndarray, kind: AxisKind | None, *, pixels: bool) -> None:
     """A column named so, or one without a name that counts from 0 or 1, has the numbers of pixels."""
     assert is_pixels(values, kind) == pixels
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "points"),
+    [
+        (150.0, 850.0, 4711),
+        (176.36, 893.69, 3648),
+        (176.14, 1100.29, 1612),
+        (400, 700, 301),
+        (380, 780, 81),
+        (405, 495, 181),
+        (900, 1700, 512),
+    ],
+)
+def test_what_may_be_wavelengths_is_asked_about(low: float, high: float, points: int) -> None:
+    """Of any span and step within what silicon and InGaAs detectors see; the option decides, either way."""
+    values = np.linspace(low, high, points)
+    with pytest.raises(FormatError, match=r"wavelengths \(nm\) or Raman shifts \(cm-1\)\? Say which with --axis nm, --axis shift"):
+        to_shift(values, None, None)
+    assert np.array_equal(to_shift(values, None, None, "shift"), values)
+    with pytest.raises(FormatError, match="give it as --laser NM"):
+        to_shift(values, None, None, "nm")
+    with pytest.raises(FormatError, match="the axis is in pixels"):
+        to_shift(values, None, None, "pixel")
+
+
+def test_an_axis_that_a_laser_makes_a_shift_is_asked_about() -> None:
+    """From 1070 to 1400 nm lie 50 to 2250 cm⁻¹ of a laser of 1064 nm, and both readings are sound."""
+    values = np.linspace(1070.0, 1400.0, 1024)
+    assert np.array_equal(to_shift(values, None, None), values)
+    with pytest.raises(FormatError, match="--axis nm"):
+        to_shift(values, None, 1064.0)
+
+
+def test_nothing_else_is_negative() -> None:
+    """An axis without a name that goes below 0 and beyond 6000 has Raman shifts."""
+    values = np.linspace(-560.9, 6267.4, 1600)
+    assert np.array_equal(to_shift(values, None, None), values)
+
+
+def test_the_option_does_not_decide_what_a_file_says() -> None:
+    """A name or a unit wins."""
+    assert np.array_equal(to_shift(RISING, SHIFT, None, "nm"), RISING)
+    assert to_shift(np.linspace(790.0, 900.0, 50), NM, 785.0, "shift")[0] == pytest.approx(1e7 / 785 - 1e7 / 790)
+
+
+def test_a_name_that_contradicts_itself_is_asked_about() -> None:
+    """Raman shifts are not in nm."""
+    doubted = AxisKind(Role.WAVELENGTH, 1.0, "nm", doubt="a Raman shift in nm")
+    with pytest.raises(FormatError, match=r"named a Raman shift in nm .* --axis nm or --axis shift"):
+        to_shift(RISING, doubted, 785.0)
+    assert np.array_equal(to_shift(RISING, doubted, 785.0, "shift"), RISING)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [(AxisKind(Role.WAVELENGTH, 1e3, "µm"), 0.8), (AxisKind(Role.WAVENUMBER, 8065.543937, "eV"), 1.55)]
+)
+def test_other_units_are_converted(kind: AxisKind, values: float) -> None:
+    """To nm or to cm⁻¹ before the laser is taken."""
+    shift = to_shift(np.linspace(values, values * 1.01, 50), kind, 785.0)
+    nm = values * kind.factor if kind.role is Role.WAVELENGTH else 1e7 / (values * kind.factor)
+    assert shift[0] == pytest.approx(1e7 / 785 - 1e7 / nm)
+
+
+@pytest.mark.parametrize("kind", [SHIFT, WAVENUMBER])
+@pytest.mark.parametrize("low", [-560.9, 100.0])
+def test_shifts_of_a_blue_laser_go_beyond_6000(kind: AxisKind, low: float) -> None:
+    """What begins near the laser is no absolute wavenumber."""
+    values = np.linspace(low, 6267.4, 1600)
+    assert np.array_equal(to_shift(values, kind, None), values)

@@ -186,7 +186,7 @@ def test_what_is_no_raman_spectrum_is_said_by_its_own_codes(made: SpcFile, says:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2), "'absorbance' over 'wavenumber (cm-1)'"),
+        (SpcFile([SHIFT], [COUNTS / 1e4], x_unit=1, y_unit=2), "'absorbance' over 'wavenumber (cm-1)'"),
         (SpcFile([SHIFT], [COUNTS], x_unit=9), "'counts' over 'mass (m/z)'"),
         (SpcFile([SHIFT], [COUNTS], x_unit=5), "'counts' over 'time (minutes)'"),
         (SpcFile([SHIFT], [COUNTS], x_unit=0, method=10), "'counts' over 'arbitrary' (a NMR spectrum)"),
@@ -320,3 +320,33 @@ def test_without_the_flag_the_exponent_of_the_file_counts() -> None:
     assert np.allclose(one(bytes(made)).counts, COUNTS, atol=1e-3)
     made[0] |= MULTI
     assert one(bytes(made)).counts.max() > 1e20
+
+
+def without_exponents(made: SpcFile) -> bytes:
+    """Return a file of several subfiles whose own exponents are 0."""
+    data, size = bytearray(made.made()), 32 + (2 if made.form == "int16" else 4) * len(SHIFT)
+    for k in range(len(made.counts)):
+        data[512 + k * size + 1] = 0
+    return bytes(data)
+
+
+@pytest.mark.parametrize("form", ["float", "int32", "int16"])
+def test_subfiles_without_exponents_have_the_files(form: Form) -> None:
+    """Some software leaves them 0 and writes the header's alone."""
+    made = SpcFile([SHIFT], [COUNTS, COUNTS[::-1]], form=form, axis="even")
+    whole, bare = read(made.made(), ORIGIN), read(without_exponents(made), ORIGIN)
+    assert [one.counts.tolist() for one in bare] == [one.counts.tolist() for one in whole]
+
+
+def test_an_exponent_of_0_among_others_is_a_subfiles_own() -> None:
+    """Counts below a half have it."""
+    small = COUNTS / COUNTS.max() * 0.45
+    found = read(SpcFile([SHIFT], [COUNTS, small], form="int32").made(), ORIGIN)
+    assert found[1].counts.max() == pytest.approx(0.45)
+
+
+def test_an_absorbance_beyond_10_is_not_believed() -> None:
+    """Software writes the code by default; no detector sees through so much."""
+    found = one(SpcFile([SHIFT], [COUNTS], x_unit=1, y_unit=2).made())
+    assert OTHER_METHOD not in found.meta
+    assert found.axis.start == SHIFT[0]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import format_mutations
 import numpy as np
 import pytest
-from contracts.format_contract import EXAMPLES, UNHURRIED
+from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, answered
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
-from raman_edge.formats import rruff
+from raman_edge.formats import read, rruff
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.document import Document
-from raman_edge.formats.table import any_table, even_table
+from raman_edge.formats.table import MAX_MAP_ROWS, any_table, even_table, ungrouped
 
 CELL = st.one_of(st.integers(-99, 99).map(str), st.floats(-1e3, 1e3).map("{:.2f}".format), st.sampled_from(["", " ", "NaN", "1e5", " 7 "]))
 ABOVE = st.sampled_from(["", "Raman shift;counts\n", "# a\n\n", "12\n", "NaN 5\n", "0;1\n", "x y\n" * 3, '"a","b"\n', "1.2.3\n"])
@@ -90,4 +90,40 @@ def test_rruff_rows_are_cut_alike_in_both_ways(rows: list[str]) -> None:
 
 def test_a_file_that_is_all_table_takes_no_more_memory_than_allowed() -> None:
     """The fast way leaves what is too large to the one that says so."""
-    assert even_table("1 2\n" * 100_001) is None
+    assert even_table("1 2\n" * (MAX_MAP_ROWS + 1001)) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "plain"),
+    [
+        ("1.5\t1,005.59\n2.5\t955.1\n", "1.5\t1005.59\n2.5\t955.1\n"),
+        ("1,5;1.005,59\n", "1,5;1005,59\n"),
+        ("1,5;1 005,59\n", "1,5;1005,59\n"),
+        ("1.5\t1,234,567.8\n", "1.5\t1234567.8\n"),
+        ("1.5\t955\n2.5\t1,005\n", "1.5\t955\n2.5\t1005\n"),
+        ("1,5\t0,125\n2,5\t1,005\n", "1,5\t0,125\n2,5\t1,005\n"),
+        ("100,005.59,1\n", "100,005.59,1\n"),
+        ("100.000\t955\n101.000\t956\n", "100.000\t955\n101.000\t956\n"),
+        ("1.125\t2.250\n1.250\t2.375\n", "1.125\t2.250\n1.250\t2.375\n"),
+    ],
+)
+def test_separators_of_thousands_are_taken_out_where_they_can_be_nothing_else(rows: str, plain: str) -> None:
+    """Three decimals, and commas that part cells, stay."""
+    assert ungrouped(rows) == plain
+
+
+def test_a_text_map_may_have_as_many_spectra_as_a_file_holds() -> None:
+    """More rows than any spectrum has, read part by part, are the rows that were written."""
+    axis = [f"{x:.2f}" for x in np.linspace(1800.0, 400.0, 1015)]
+    text = "#X\t\t#Y\t\t#Wave\t\t#Intensity\n" + "".join(
+        f"{k}\t{-k}\t{x}\t{(k * n) % 97}.5\n" for k in range(120) for n, x in enumerate(axis)
+    )
+    found = read(text.encode(), ORIGIN)
+    assert (len(found), len(found[0]), found[119].meta["place"]) == (120, 1015, "119, -119")
+    assert found[7].counts.tolist() == [(7 * n) % 97 + 0.5 for n in range(1015)][::-1]
+
+
+def test_a_table_of_more_rows_than_a_spectrum_has_is_refused_where_it_is_no_map() -> None:
+    """No detector has more pixels."""
+    text = "Raman shift\tcounts\n" + "".join(f"{100 + k * 0.01:.2f}\t{k % 7}\n" for k in range(100_001))
+    assert "expected at most 16384 spectra and 100000 rows each" in str(answered(text.encode()))

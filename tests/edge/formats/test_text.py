@@ -116,3 +116,16 @@ def test_safe_text_escapes_what_a_terminal_acts_on() -> None:
     """Escape codes and overrides are shown as escapes, long text is cut."""
     assert safe("\x1b[31mred\u202e\n") == r"'\x1b[31mred\u202e\n'"
     assert safe("a" * 50) == "'" + "a" * 39 + "…'"
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"  \r\n", b"\t1\n", b";x\n"])
+def test_texts_of_a_fixed_length_are_padded_with_zeros(end: bytes) -> None:
+    """AvaSoft and ASD write them so into a line."""
+    assert decode(b"name: 0912345U1" + bytes(30) + end + b"1 2\n") == decode(b"name: 0912345U1" + end + b"1 2\n")
+
+
+@pytest.mark.parametrize("data", [b"ab\0cd\n", b"\0\0ab\n", b"a\0\x01\n"])
+def test_zeros_elsewhere_are_binary_data(data: bytes) -> None:
+    """A zero between two letters pads nothing."""
+    with pytest.raises(FormatError, match="binary data"):
+        decode(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import struct
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -199,7 +200,8 @@ def test_a_time_that_is_none_is_unknown() -> None:
         (struct.pack("<ccHd", b"q", b"\0", 1, 2.5) + integer(5, 7) + named(5, "Exposure Time"), 7),
         (struct.pack("<ccHI", b"u", b"\0", 1, 2**32 - 1) + integer(5, 7) + named(5, "Exposure Time"), None),
         (struct.pack("<ccH", b"X", b"\0", 1) + integer(5, 7) + named(5, "Exposure Time"), None),
-        (struct.pack("<ccHI", b"i", b"\x40", 1, 2) + integer(5, 7) + named(5, "Exposure Time"), None),
+        (struct.pack("<ccHI2s", b"i", b"\x40", 1, 2, b"ab") + integer(5, 7) + named(5, "Exposure Time"), 7),
+        (struct.pack("<ccHI", b"i", b"\x40", 1, 2**31) + integer(5, 7) + named(5, "Exposure Time"), None),
         (integer(5, 7), None),
         (named(5, "Exposure Time"), None),
         (b"", None),
@@ -236,3 +238,35 @@ def test_any_header_is_answered(draw: st.DataObject) -> None:
         put = draw.draw(st.sampled_from([b"\0", b"\xff", b"\xff" * 8, b"\0\0\0\x80", b"\0\0\x80\x7f", b"\x10\0\0\0\0\0\0\0"]))
         made[at : at + len(put)] = put
     answered(bytes(made))
+
+
+def test_a_packed_item_is_skipped_by_its_length() -> None:
+    """WiRE packs some of the properties before the exposure."""
+    packed = struct.pack("<ccHI", b"b", b"\x40", 7, 11) + bytes(range(11))
+    made = replace(EXAMPLE, measured=properties(packed + integer(5, 10_000) + named(5, "Exposure Time")))
+    assert read(made.made(), ORIGIN)[0].exposure_s == 10.0
+
+
+@pytest.mark.parametrize("falling", [False, True])
+def test_a_map_read_as_a_block_is_what_its_spectra_are_alone(falling: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """The fast way, and the one that a spectrum with a number missing takes, agree on everything but that spectrum."""
+    order = slice(None, None, -1 if falling else 1)
+    whole = replace(MAP, x=SHIFT[order], counts=[row[order] for row in MAP.counts])
+    broken = replace(whole, counts=[*whole.counts[:5], np.where(np.arange(40) == 3, np.nan, whole.counts[5])])
+    fast, slow = read(whole.made(), ORIGIN), read(broken.made(), ORIGIN)
+    for one, other in zip(fast[:5], slow[:5], strict=True):
+        assert one.axis.same_as(other.axis)
+        assert np.array_equal(one.counts, other.counts)
+        assert (one.meta, one.taken_at, one.origin, one.exposure_s) == (other.meta, other.taken_at, other.origin, other.exposure_s)
+    assert slow[5].meta["tidied"] == "1 of 40 rows without a number left out"
+    assert not fast[0].counts.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        fast[0].counts[0] = 1.0
+
+
+def test_the_spectra_of_a_map_travel_to_another_process() -> None:
+    """Their places become text on the way."""
+    one = read(MAP.made(), ORIGIN)[4]
+    again = pickle.loads(pickle.dumps(one))  # noqa: S301 - our own
+    assert dict(again.meta) == dict(one.meta)
+    assert (again.meta["x"], again.meta["y"], again.taken_at) == ("1.5 um", "2 um", one.taken_at)

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_model(parser)
     shared.add_laser(parser)
     shared.add_calibration(parser)
+    shared.add_axis(parser)
     shared.add_json(parser)
     parser.set_defaults(usage_error=parser.error)
 
@@ -71,7 +72,7 @@ def _learn(options: argparse.Namespace) -> int:
     with OwnLibrary.open(options.own or shared.default_own_path(), create=True) as own:
         library = shared.with_own(base, own, model)
         standard_input = sys.stdin.buffer if sys.stdin else None
-        given = GivenFiles(options.files, standard_input, options.laser, pixels=calibration is not None)
+        given = GivenFiles(options.files, standard_input, options.laser, pixels=calibration is not None, axis=options.axis)
         spectra = given if calibration is None else applied(given, calibration)
         learned, faults = teach(name, spectra, model, library, own, note=options.note, force=options.force)
     _tell(options, name, learned, faults, model, library, None if calibration is None else calibration.id)
@@ -104,7 +105,7 @@ def _tell(
         if _for_a_person(options):
             say(f"{fault.origin.path}: {fault.why}")
         else:
-            write(record.encode(record.of(fault, record.means(model, library, options.laser, calibration))))
+            write(record.encode(record.of(fault, record.means(model, library, options.laser, calibration, axis=options.axis))))
 
 
 def _list(options: argparse.Namespace) -> int:

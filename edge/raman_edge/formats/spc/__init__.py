@@ -11,10 +11,12 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import Binary
 from raman_edge.formats.columns import AXES as AXIS_ROLES
-from raman_edge.formats.columns import Role, role
+from raman_edge.formats.columns import Role, axis_kind, role
 from raman_edge.formats.header import LASER_NM, Facts, facts, pairs, positive
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spc.codes import AXES, METHODS, METHODS_NOT_RAMAN, RAMAN_SHIFT, UNNAMED, X_UNITS, Y_RAMAN, Y_UNITS
@@ -25,14 +27,19 @@ from raman_edge.formats.text import safe
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
+    from raman_edge.formats.columns import AxisKind
     from raman_edge.formats.document import Document
+    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
+_UNBELIEVED = frozenset({2, 3, 10})
+"""Codes of the counts that software writes by default: absorbance, Kubelka-Munk, log(1/R)."""
+_MOST_ABSORBANCE = 10.0
+"""No detector sees through more."""
 _NM = re.compile(r"\b([0-9]{3,4}(?:\.[0-9]+)?) ?nm\b")
 
 
@@ -57,28 +64,34 @@ class Spc:
         file = Binary(document.data, order(document.data[1]))
         head = header(file)
         other = _other_method(head)
-        kind, factor = (Role.OTHER, 1.0) if other else _axis(head)
+        kind = None if other else _axis(head)
         said = pairs(log(file, head))
+        if other and _is_no_absorbance(file, head):
+            other, kind = None, _axis(head)
         meta = {**said, **described(file, head), "format": self.name, "counts in": head.y_label or Y_UNITS[head.y_unit]}
         if other:
             meta[OTHER_METHOD] = other
         known = _facts(said).or_laser(document.laser_nm)
-        return stacked(_traces(file, head, kind, factor, known), origin, meta)
+
+        def shifted(x: NDArray[np.float64]) -> NDArray[np.float64]:
+            return x if other else _shift(x, kind, known.laser_nm, document.axis)
+
+        return stacked(_traces(file, head, shifted, known), origin, meta)
 
 
-def _traces(file: Binary, head: Header, kind: Role | None, factor: float, known: Facts) -> Iterator[Trace]:
+def _traces(file: Binary, head: Header, shifted: Callable[[NDArray[np.float64]], NDArray[np.float64]], known: Facts) -> Iterator[Trace]:
     """Give every subfile its Raman shift."""
     for trace in traces(file, head):
         own = {"z": f"{trace.z:g} ({X_UNITS.get(head.z_unit, 'unknown unit')})"} if head.many else {}
-        yield _shift(trace.x * factor, kind, known.laser_nm), trace.counts, own, known
+        yield shifted(trace.x), trace.counts, own, known
 
 
-def _axis(head: Header) -> tuple[Role | None, float]:
-    """Return what the x axis is and the factor to nm or cm⁻¹; None where nothing says it."""
-    label = role(head.x_label)
-    if head.x_unit != RAMAN_SHIFT and label in AXIS_ROLES:
-        return label, 1.0
-    return AXES.get(head.x_unit, (None, 1.0))
+def _axis(head: Header) -> AxisKind | None:
+    """Return what the x axis is; None where nothing says it."""
+    label = axis_kind(head.x_label)
+    if head.x_unit != RAMAN_SHIFT and label is not None:
+        return label
+    return AXES.get(head.x_unit)
 
 
 def _other_method(head: Header) -> str | None:
@@ -95,18 +108,28 @@ def _other_method(head: Header) -> str | None:
     return f"{safe(y)} over {safe(x)}{kind}"
 
 
-def _shift(x: NDArray[np.float64], kind: Role | None, laser_nm: float | None) -> NDArray[np.float64]:
-    """Return the Raman shift, cm⁻¹; an axis without a unit has to look like one, another method's stays as it is."""
-    if kind is Role.OTHER:
-        return x
+def _is_no_absorbance(file: Binary, head: Header) -> bool:
+    """Whether only the code of the counts says absorbance or the like over wavenumbers, and the values are too large to be that."""
+    return (
+        head.y_unit in _UNBELIEVED
+        and not head.y_label
+        and head.method in {0, 11}
+        and head.x_unit in UNNAMED.union(AXES)
+        and not head.flags & CHROMATOGRAM
+        and float(np.nanmax(next(traces(file, head)).counts, initial=0.0)) > _MOST_ABSORBANCE
+    )
+
+
+def _shift(x: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, told: AxisOption | None) -> NDArray[np.float64]:
+    """Return the Raman shift, cm⁻¹; an axis without a unit has to look like one."""
     try:
-        return to_shift(x, kind, laser_nm)
+        return to_shift(x, kind, laser_nm, told, raman=True)
     except FormatError as error:
         if kind is not None:
             raise
         msg = (
             f"byte 28: the axis has no unit and runs from {x[0]:g} to {x[-1]:g}, which does not look like a Raman shift (cm-1); "
-            "set its unit in the software that made the file, or export with a Raman-shift axis"
+            "say what it is with --axis nm or --axis shift, or set its unit in the software that made the file"
         )
         raise FormatError(msg) from error
 

@@ -5,7 +5,7 @@ Galactic Universal Data Format Specification, SPC.H (1997): fxtype, fytype, fexp
 
 from __future__ import annotations
 
-from raman_edge.formats.columns import Role
+from raman_edge.formats.columns import CM_PER_EV, AxisKind, Role
 
 RAMAN_SHIFT, TEXT_LABELS = 13, 15
 X_UNITS: dict[int, str] = {
@@ -43,17 +43,17 @@ X_UNITS: dict[int, str] = {
     255: "double interferogram",
 }
 """Units of an axis, by code."""
-AXES: dict[int, tuple[Role, float]] = {
-    1: (Role.WAVENUMBER, 1.0),
-    2: (Role.WAVELENGTH, 1e3),
-    3: (Role.WAVELENGTH, 1.0),
-    RAMAN_SHIFT: (Role.SHIFT, 1.0),
-    14: (Role.WAVENUMBER, 8065.543937),
-    16: (Role.PIXEL, 1.0),
-    17: (Role.PIXEL, 1.0),
-    22: (Role.PIXEL, 1.0),
+AXES: dict[int, AxisKind] = {
+    1: AxisKind(Role.WAVENUMBER, 1.0, "cm-1"),
+    2: AxisKind(Role.WAVELENGTH, 1e3, "µm"),
+    3: AxisKind(Role.WAVELENGTH, 1.0, "nm"),
+    RAMAN_SHIFT: AxisKind(Role.SHIFT, 1.0, "cm-1"),
+    14: AxisKind(Role.WAVENUMBER, CM_PER_EV, "eV"),
+    16: AxisKind(Role.PIXEL),
+    17: AxisKind(Role.PIXEL),
+    22: AxisKind(Role.PIXEL),
 }
-"""The codes that can be a Raman axis: what it is then, and the factor to nm or cm⁻¹ (eV: CODATA 2018)."""
+"""The codes that can be a Raman axis, and what it is then."""
 UNNAMED = frozenset({0, TEXT_LABELS})
 """The codes that say nothing of the axis."""
 Y_UNITS: dict[int, str] = {

@@ -63,6 +63,9 @@ class Header:
     log_at: int
     """Byte of the log; 0 where there is none."""
 
+    own_exponents: bool = True
+    """Whether an exponent of 0 in the header of a subfile is its own, and not left out in favour of the file's."""
+
     @property
     def many(self) -> bool:
         """Whether there may be more than one subfile."""

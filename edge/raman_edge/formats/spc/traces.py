@@ -7,7 +7,7 @@ words of a 32-bit fraction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.spc.header import FLOAT, MULTI, NEW_BYTES, OLD, OLD_BYTES, ORDERED_Z, OWN_X, RANDOM_Z, SHARED_X, SHORT_Y
-from raman_edge.formats.stack import LEAST_POINTS, check_points, check_spectra
+from raman_edge.formats.stack import LEAST_POINTS, MAX_SPECTRA, check_points, check_spectra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +59,7 @@ def _shared(file: Binary, head: Header) -> Iterator[Trace]:
         at += 4 * head.points
     else:
         x = np.linspace(head.first, head.last, head.points)
+    head = _with_exponents(file, head, at)
     places = _places(file, head, at)
     for index, start in enumerate(places):
         yield Trace(x, _counts(file, head, start, start + _HEAD, head.points), _z(file, head, places[0], start, index))
@@ -113,8 +114,20 @@ def _own_places(file: Binary, head: Header) -> list[tuple[int, int]]:
 
 
 def _exponent(file: Binary, head: Header, start: int) -> int:
-    """Return the exponent of a subfile: its own where there may be several, else the file's."""
-    return file.integer("b", start + 1, "exponent") if head.flags & MULTI else head.exponent
+    """Return the exponent of a subfile: its own where there may be several and they have one, else the file's."""
+    if not head.flags & MULTI:
+        return head.exponent
+    own = file.integer("b", start + 1, "exponent")
+    return head.exponent if own == 0 and (head.exponent == FLOAT or not head.own_exponents) else own
+
+
+def _with_exponents(file: Binary, head: Header, at: int) -> Header:
+    """Tell whether the subfiles have exponents of their own: some software leaves all of them 0 and writes the header's alone."""
+    if not head.flags & MULTI or head.exponent in {0, FLOAT}:
+        return head
+    step = _HEAD + (2 if head.flags & SHORT_Y else 4) * head.points
+    starts = range(at, file.size - 1, step)[: head.spectra or MAX_SPECTRA]
+    return replace(head, own_exponents=any(file.data[start + 1] for start in starts))
 
 
 def _width(head: Header, exponent: int) -> int:

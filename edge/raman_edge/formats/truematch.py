@@ -1,0 +1,93 @@
+"""WITec TrueMatch ASCII: of every particle a header, what is known of the particle, and a table.
+
+Sections in brackets: ``[SpectrumHeader]`` with the laser and the unit of the axis, ``[SampleMetaData]``,
+``[SpectrumData]`` with two columns.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
+from raman_edge.formats.cells import numbers
+from raman_edge.formats.columns import axis_kind
+from raman_edge.formats.header import facts, pairs
+from raman_edge.formats.shift import to_shift
+from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.table import MAX_COLUMNS, MAX_ROWS
+from raman_edge.formats.text import safe
+from raman_edge.formats.tidy import tidy
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from raman_edge.formats.document import Document
+    from raman_edge.spectrum import Origin, Spectrum
+
+_MARK = "[witec_truematch"
+_HEADER, _DATA = "[spectrumheader]", "[spectrumdata]"
+
+
+class TrueMatch:
+    """Reads a spectrum a particle; ``meta`` has its title and what was measured of it, such as its length."""
+
+    name = "WITec TrueMatch"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the text begins with the format's name."""
+        return document.head[: len(_MARK)].lower() == _MARK
+
+    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+        """Read every particle."""
+        lines = document.lines
+        starts = [k for k, line in enumerate(lines) if line.strip().lower() == _HEADER]
+        if not 1 <= len(starts) <= MAX_COLUMNS:
+            msg = f"{len(starts)} spectra; expected 1 to {MAX_COLUMNS}: is the file complete? export it again"
+            raise FormatError(msg)
+        ends = [*starts[1:], len(lines)]
+        return tuple(_particle(document, origin, start, end, index) for index, (start, end) in enumerate(zip(starts, ends, strict=True)))
+
+
+def _particle(document: Document, origin: Origin, start: int, end: int, index: int) -> Spectrum:
+    """Read the lines of one particle."""
+    lines = document.lines[start:end]
+    data = next((k for k, line in enumerate(lines) if line.strip().lower() == _DATA), None)
+    if data is None:
+        msg = f"line {start + 1}: a particle without [SpectrumData]: {CUT_SHORT}"
+        raise FormatError(msg)
+    meta = pairs(lines[:data]) | {"format": TrueMatch.name}
+    known = facts(meta).or_laser(document.laser_nm)
+    x, y = _columns([line for line in lines[data + 1 :] if line.strip()], start + data + 2)
+    declared = meta.get("spectrumsize", "")
+    if declared.isdecimal() and x.size < int(declared[:9]):
+        msg = f"line {end}: the spectrum of line {start + 1} has {x.size} points and declares {declared[:9]}: {CUT_SHORT}"
+        raise FormatError(msg)
+    unit = meta.get("xdatakind", "")
+    kind = axis_kind(unit) if unit else None
+    if unit and kind is None:
+        msg = f"line {start + 1}: the axis is in {safe(unit)}; expected nm or 1/cm: set the unit in WITec's software and export again"
+        raise FormatError(msg)
+    try:
+        points = tidy(to_shift(x, kind, known.laser_nm, document.axis), y)
+    except FormatError as error:
+        msg = f"line {start + 1}: {error}"
+        raise FormatError(msg) from error
+    named = {"counts_from": meta["title"]} if "title" in meta else {}
+    return spectrum(points, origin, meta | named, known, index)
+
+
+def _columns(rows: list[str], first: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both columns of a table; raises :class:`FormatError` with the line that has not two cells."""
+    if len(rows) > MAX_ROWS:
+        msg = f"line {first}: {len(rows)} rows; expected at most {MAX_ROWS}: no detector has more pixels"
+        raise FormatError(msg)
+    cut = [row.split() for row in rows]
+    odd = next((k for k, cells in enumerate(cut) if len(cells) != 2), None)  # noqa: PLR2004 - x and y
+    if odd is not None:
+        msg = f"line {first + odd}: {safe(rows[odd])} has {len(cut[odd])} cells; expected 2, the axis and the counts: {CUT_SHORT}"
+        raise FormatError(msg)
+    cells = [cell.replace(",", ".") for row in cut for cell in row]
+    values = numbers(cells)
+    return values[::2], values[1::2]
