@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.calibration.making import Measured
     from raman_edge.calibration.standards import Standard
+    from raman_edge.formats.shift import AxisOption
 
 BAD_DATA, OFF = 65, 1
 HOURS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="use an instrument's calibration no longer (--restore brings it back); an earlier one is deleted by its id",
     )
     shared.add_laser(parser)
+    shared.add_axis(parser)
     shared.add_json(parser)
     measuring = parser.add_argument_group("with --port")
     instruments.add_line(measuring)
@@ -112,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
     from raman_edge.calibration.standards import find  # noqa: PLC0415 - msgspec
 
     standard = find(options.standard)
-    first = _measured_now(options, standard) if options.port else _measured(options.file, options.standard, options.laser)
+    first = _measured_now(options, standard) if options.port else _measured(options.file, options.standard, options.laser, options.axis)
     return _make(options, first) if options.check is None else _check(options, first)
 
 
@@ -122,7 +124,7 @@ def _make(options: argparse.Namespace, first: Measured) -> int:
     from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
     from raman_edge.cli import calibration_shown  # noqa: PLC0415
 
-    second = _measured(options.laser_file, options.laser_standard, options.laser) if options.laser_file else None
+    second = _measured(options.laser_file, options.laser_standard, options.laser, options.axis) if options.laser_file else None
     instrument = _instrument(options, first)
     made = first.spectrum.taken_at or datetime.now(UTC)
     calibration = making.make(first, instrument=instrument, laser_nm=options.laser, made=made, days=options.expires, laser=second)
@@ -229,7 +231,7 @@ def _measured_now(options: argparse.Namespace, standard: Standard) -> Measured:
     raise KeyboardInterrupt(stop.signal)
 
 
-def _measured(path: str, standard: str, laser_nm: float | None) -> Measured:
+def _measured(path: str, standard: str, laser_nm: float | None, axis: AxisOption | None) -> Measured:
     """Read the spectrum of a standard that a file holds; where it holds several, as a recording does, their mean."""
     import sys  # noqa: PLC0415
 
@@ -243,7 +245,7 @@ def _measured(path: str, standard: str, laser_nm: float | None) -> Measured:
 
     known = find(standard)
     spectra = []
-    for event in GivenFiles([path], sys.stdin.buffer if sys.stdin else None, laser_nm, pixels=True):
+    for event in GivenFiles([path], sys.stdin.buffer if sys.stdin else None, laser_nm, pixels=True, axis=axis):
         if isinstance(event, Fault):
             msg = f"{path!r}: {event.why}"
             raise SpectrumError(msg)
