@@ -289,7 +289,8 @@ def test_only_telling_peaks_are_missing(height: float, missing: int) -> None:
 @UNHURRIED
 def test_match_uses_every_peak_once(found: list[float], reference: list[float], tolerance: float) -> None:
     """Every peak is in one list, no pair is wider than the tolerance, and no two left over could have been a pair."""
-    mine, theirs = Peaks(*[np.sort(found)] * 3), Peaks(np.sort(reference), np.ones(len(reference)), np.ones(len(reference)))
+    mine = Peaks(np.sort(found), np.sort(found), np.full(len(found), 8.0))
+    theirs = Peaks(np.sort(reference), np.ones(len(reference)), np.full(len(reference), 8.0))
     result = match(mine, theirs, (100.0, 200.0), tolerance)
     assert sorted([m.at for m in result.matched] + [x.at for x in result.extra]) == [round(x, 1) for x in sorted(found)]
     assert sorted([m.reference for m in result.matched] + [x.at for x in result.missing]) == [round(x, 1) for x in sorted(reference)]
