@@ -120,14 +120,14 @@ class Lines:
         kept = sorted((line for line in lines if line[3] >= RARELY * len(tables)), key=lambda line: -line[2])[:MOST_LINES]
         shift, width, highest, _ = np.array(sorted(kept)).reshape(-1, 4).T
         lowest = np.array([min(_height_near(table, at) for table in tables) for at in shift.tolist()])
-        return cls(shift, width, highest, lowest)
+        return cls(shift, width, highest, np.minimum(lowest, highest))  # a higher line may stand beside it
 
     def and_of(self, table: Peaks) -> Lines:
         """Return these lines with those of one more reference; all of its lines count."""
         again = Lines.of([Peaks(self.shift, self.highest, self.width), table])
         before = Peaks(self.shift, self.lowest, self.width)
         lowest = [min(_height_near(before, at), _height_near(table, at)) for at in again.shift.tolist()]
-        return Lines(again.shift, again.width, again.highest, np.array(lowest))
+        return Lines(again.shift, again.width, again.highest, np.minimum(lowest, again.highest))
 
     @cached_property
     def rounded(self) -> tuple[tuple[float, float, float], ...]:
@@ -223,10 +223,12 @@ def find(axis: Axis, counts: Array, *, most: int = MOST) -> Peaks:
 def match(found: Peaks, reference: Lines | Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
     """Pair the nearest peaks first; ``covered`` (cm⁻¹) is where a reference peak can be missed at all.
 
-    ``reference`` are the lines of a material, or the peaks of its only reference. Missing is what every reference has.
+    ``reference`` are the lines of a material, or the peaks of its only reference. Missing is what every reference has and the spectrum
+    has nothing near.
     """
     lines = reference if isinstance(reference, Lines) else Lines(reference.shift, reference.width, reference.height, reference.height)
-    pairs = sorted(_pairs(found, lines, tolerance))
+    near = _near(found, lines, tolerance)
+    pairs = sorted(_pairs(near))
     ours, theirs = found.rounded, lines.rounded
     matched = tuple(
         Matched(at=ours[i].at, reference=theirs[j][0], delta=round(ours[i].at - theirs[j][0], 1), height=ours[i].height,
@@ -234,9 +236,9 @@ def match(found: Peaks, reference: Lines | Peaks, covered: tuple[float, float], 
         for i, j in pairs
     )  # fmt: skip
     low, high = covered
-    left, right = {i for i, _ in pairs}, {j for _, j in pairs}
+    left, there = {i for i, _ in pairs}, {j for _, _, j in near}
     missing = tuple(
-        Lone(at, least) for j, (at, _, least) in enumerate(theirs) if j not in right and least >= TELLING_HEIGHT and low <= at <= high
+        Lone(at, least) for j, (at, _, least) in enumerate(theirs) if j not in there and least >= TELLING_HEIGHT and low <= at <= high
     )
     return PeakMatch(matched, missing, tuple(lone for i, lone in enumerate(ours) if i not in left))
 
@@ -246,19 +248,25 @@ def _share(shared: float, alone: tuple[Lone, ...]) -> float:
     return shared / whole if whole else 0.0
 
 
-def _pairs(found: Peaks, lines: Lines, tolerance: float) -> list[tuple[int, int]]:
-    """Return index pairs of the same peaks, each used once, the closest pairs first."""
+def _near(found: Peaks, lines: Lines, tolerance: float) -> list[tuple[float, int, int]]:
+    """Return distance and indices of all peaks and lines that can be the same, the closest first."""
     theirs, widths = lines.shift.tolist(), lines.width.tolist()
+    reach = max(tolerance, FARTHEST)
     near = []
     for i, (at, width) in enumerate(zip(found.shift.tolist(), found.width.tolist(), strict=True)):
-        for j in range(bisect_left(theirs, at - max(tolerance, FARTHEST)), bisect_right(theirs, at + max(tolerance, FARTHEST))):
+        for j in range(bisect_left(theirs, at - reach), bisect_right(theirs, at + reach)):
             distance = abs(at - theirs[j])
             if distance <= tolerance or distance <= min(FARTHEST, BROAD * max(width, widths[j])):
                 near.append((distance, i, j))
+    return sorted(near)
+
+
+def _pairs(near: list[tuple[float, int, int]]) -> list[tuple[int, int]]:
+    """Return index pairs, each peak used once, the closest pairs first."""
     pairs: list[tuple[int, int]] = []
     used_found: set[int] = set()
     used_reference: set[int] = set()
-    for _, i, j in sorted(near):
+    for _, i, j in near:
         if i not in used_found and j not in used_reference:
             pairs.append((i, j))
             used_found.add(i)

@@ -33,7 +33,7 @@ LARGEST = 50.0
 """Log odds beyond this are as good as sure, and do not overflow."""
 EVEN = 0.5
 """Below this probability of being in the library no name is a match."""
-LEAST_CHANCE = 0.8
+LEAST_CHANCE = 0.6
 """Least probability of the name, times that of being in the library, of a match."""
 STRONG = 0.25
 """Least height, relative to the highest, of a peak that no reference of the name has, for the name to be no match."""
@@ -189,8 +189,8 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claim
         return Verdict("rejected", (), nameless, (*quality.problems, *quality.doubts), None, told)
     if sure < decision.familiar.least:
         return Verdict("unknown", (), nameless, (_strange(ranking), *quality.doubts), None, told)
-    against = objections(first, told, claimed=claims.sets)
     names, several = _names(ranking, decision.ambiguous_below, claimed=claims.sets)
+    against = objections(first if claims.sets else nameless[0], told, alone=len(names) == 1)
     answer: Answer = "possible" if against else "ambiguous" if len(names) > 1 else "match"
     doubts = (*against, *several, *quality.doubts)
     if not claims.sets:
@@ -198,17 +198,16 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claim
     return Verdict(answer, names, ranked, doubts, ranking.sets, told)
 
 
-def objections(first: Match, known: float | None, *, claimed: bool = True) -> tuple[str, ...]:
+def objections(first: Match, known: float | None, *, alone: bool = True) -> tuple[str, ...]:
     """Return what speaks against the first candidate as a match, the weightiest first; empty where nothing does.
 
-    ``known`` is the probability of being in the library, None where it was not measured; ``claimed`` is whether the candidate's
-    own probability was.
+    ``known`` is the probability of being in the library, None where it was not measured; ``alone`` is whether no other name is left.
     """
     found = []
-    chance = (1.0 if known is None else known) * (first.score if claimed and first.score is not None else 1.0)
+    chance = (1.0 if known is None else known) * (1.0 if first.score is None else first.score)
     if known is not None and known < EVEN:
         found.append(f"more likely not in the library than in it: of spectra as near as this, {1 - known:.0%} are of other materials")
-    elif chance < LEAST_CHANCE:
+    elif alone and chance < LEAST_CHANCE:
         found.append(f"not sure enough for a match: {first.label} is right in {chance:.0%} of such cases, a match needs {LEAST_CHANCE:.0%}")
     if strong := [peak for peak in first.peaks.extra if peak.height >= STRONG]:
         found.append(f"{first.label} does not explain the {_places(strong)}: a mixture, or another material")
