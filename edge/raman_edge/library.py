@@ -345,7 +345,7 @@ def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:
 def _check(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:
     """Refuse another schema, and arrays that are missing, too many, or of another type or dimension than :meth:`Library.save` writes."""
     schema = np.asarray(arrays.get("schema", SCHEMA)).tolist()
-    if schema not in {1, SCHEMA}:
+    if schema not in (1, SCHEMA):  # a list in a damaged file, which no set can be asked for
         msg = f"library {str(path)!r} has schema {str(schema)[:40]}; this raman-edge reads {SCHEMA}: update it or export the library again"
         raise LibraryError(msg)
     expected = {name: kind for name, kind in ARRAYS.items() if schema == SCHEMA or not name.startswith("line_")}

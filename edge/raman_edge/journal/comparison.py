@@ -35,16 +35,19 @@ def _decided(before: Result, again: Result) -> list[str]:
 
 
 def _numbers(before: Result, again: Result) -> list[str]:
-    """Return where the numbers differ: the similarities, which every answer has, and the probabilities that both have."""
+    """Return where the numbers differ: the probabilities, or the similarities where one answer has no probabilities."""
     said = []
     was, now = ({match.label: match for match in result.matches} for result in (before, again))
     for label in {**was, **now}:
         old, new = was.get(label), now.get(label)
-        if old is None or new is None or abs(old.similarity - new.similarity) > LEAST:
-            values = [f"{match.similarity:.4f}" if match else "not listed" for match in (old, new)]
-            said.append(f"similarity of {label} {values[0]}, now {values[1]}")
-        elif old.score is not None and new.score is not None and abs(old.score - new.score) > LEAST:
-            said.append(f"{label} {old.score:.2%}, now {new.score:.2%}")
+        if old and new and (old.score is None or new.score is None):
+            if abs(old.similarity - new.similarity) > LEAST:
+                said.append(f"similarity of {label} {old.similarity:.4f}, now {new.similarity:.4f}")
+            continue
+        # A candidate that is not listed has less than the last one that is.
+        scores = [match.score if match and match.score is not None else 0.0 for match in (old, new)]
+        if abs(scores[0] - scores[1]) > LEAST:
+            said.append(f"{label} {scores[0]:.2%}, now {scores[1]:.2%}")
     within = LEAST if before.v == again.v else OTHER_LINES
     if before.known is not None and again.known is not None and abs(before.known - again.known) > within:
         said.append(f"known {before.known:.2%}, now {again.known:.2%}")
