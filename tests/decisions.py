@@ -28,12 +28,13 @@ from raman_edge.pipeline import Reading, identify_all
 from raman_edge.quality import Quality
 from raman_edge.sources.given import GivenFiles
 from raman_edge.spectrum import Axis, Origin, Spectrum
-from raman_edge.verdict import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raman_edge.card import Decision
+    from raman_edge.peaks import Lines
+    from raman_edge.verdict import Ranking
     from raman_export.held import Kept
 
 GOOD = Quality(snr=100.0, saturated=None, coverage=1.0)
@@ -75,7 +76,7 @@ def cases(kept: Kept) -> list[Case]:
     first = [confidence.halves(names) for _, names in sides]
     learned = sorted(set(material.classes[split.library].tolist()))
     labels, class_of = [material.labels[k] for k in learned], np.arange(len(learned))
-    lines: dict[str, object] = {}
+    lines: dict[str, Lines] = {}
     made: list[Case] = []
     for half in (True, False):
         fusion = confidence.fit(questions[0].rows(first[0] != half))

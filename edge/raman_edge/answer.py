@@ -24,7 +24,7 @@ MEANING = {
     "fault": "There is no spectrum to name.",
 }
 """What each answer means."""
-IF = "if it is in the library"
+IF = "if in the library"
 """The condition of every probability among the library's names, and of every set of names."""
 SHORT = 4
 """Names of a title that are written out; the others are counted."""

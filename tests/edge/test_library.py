@@ -191,7 +191,7 @@ def test_query_of_another_length_is_refused(good: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("schema", np.array(2), "has schema 2; this raman-edge reads 1: update it"),
+        ("schema", np.array(3), "has schema 3; this raman-edge reads 2: update it"),
         ("schema", np.array([1, 1]), r"has schema \[1, 1\]"),
         ("schema", np.array(2.0), "schema has 0 dimensions of type float64"),
         ("schema", np.array(1), r"has \['line_count', .*too much"),

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge import record
+from raman_edge.answer import ANSWERS, NAMED
 from raman_edge.library import Library
 from raman_edge.model import Model
 from raman_edge.pipeline import TOP, identify, readings
@@ -236,7 +237,7 @@ def test_records_hold_numbers_only(
     saturation: float | None,
     ends: tuple[float, float, float],
 ) -> None:
-    """No number of a record is ever missing, NaN or infinite, however bad the exposure; the decision is one of four."""
+    """No number of a record is NaN or infinite, however bad the exposure; what names nothing has neither probabilities nor sets."""
     conditions: dict[str, Any] = {"signal": signal, "background": background, "saturation": saturation}
     seen = build.spectrum(label, seed, axis=Axis.linear(*ends), **conditions)
     (event,) = readings([seen], *pair)
@@ -244,9 +245,12 @@ def test_records_hold_numbers_only(
     if isinstance(event, Fault):
         assert "flat spectrum" in document["why"]  # saturated wherever the model looks
         return
-    assert document["decision"] in {"match", "ambiguous", "unknown", "rejected"}
+    assert document["decision"] in ANSWERS
+    named = document["decision"] in NAMED
+    assert (bool(document["names"]), document["one_of"] is not None) == (named, named)
     numbers = [document["quality"]["snr"], document["quality"]["coverage"], *document["ms"].values()]
     for match in document["matches"]:
-        numbers += [match["score"], match["similarity"]]
+        assert (match["score"] is not None) is named
+        numbers += [match["score"] or 0.0, match["similarity"]]
         numbers += [value for peaks in match["peaks"].values() for peak in peaks for value in peak.values()]
     assert all(isinstance(number, float | int) for number in numbers)

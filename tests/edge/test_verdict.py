@@ -350,7 +350,7 @@ def test_several_possible_names_are_possible_together() -> None:
     verdict = decide(replace(ranked(0.6, 0.3, similarity=0.45), sets=sets), GOOD, decision(familiar=LENIENT))
     assert (verdict.decision, verdict.names) == ("possible", sets.p90)
     assert "not in the library" in verdict.doubts[0]
-    assert "if it is in the library" in verdict.doubts[1]
+    assert "if in the library" in verdict.doubts[1]
 
 
 def test_a_model_that_was_not_measured_claims_no_figure() -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 
+from raman_edge.answer import IF
 from raman_edge.pipeline import Reading
 from raman_edge.ui import sections
 from raman_edge.ui.look import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
@@ -57,7 +58,8 @@ def _rows(event: Reading | Fault, width: int, look: Look) -> list[Row]:
     cut = () if cells(look.safe(words)) <= _room(name, width, look) else (words,)
     rows += [row for reason in (*cut, *verdict.doubts) for row in _indented(reason, width, look)]
     if verdict.ranked:
-        rows += _indented(f"{sections.candidates(verdict)}:", width, look, QUIET)
+        claimed = any(match.score is not None for match in verdict.ranked)
+        rows += _indented(f"candidates {IF}:" if claimed else "the nearest, by similarity:", width, look, QUIET)
     table = min(BROAD, width - 4)
     rows += [(("  ", PLAIN), *row) for row in sections.matches(verdict, table, len(verdict.ranked), look)]
     if verdict.ranked:

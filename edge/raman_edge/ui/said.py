@@ -82,8 +82,9 @@ def _named(reading: Reading, look: Look) -> Row:
 
 
 def _why(reading: Reading, look: Look) -> str:
-    """Return the reasons in plain words; for a name, what the peaks say of it."""
+    """Return the reasons in plain words, and what the peaks say of a name: before the doubts of a match, after what speaks against it."""
     words = list(reading.verdict.doubts)
     if reading.verdict.best is not None:
-        words.insert(0, sections.peak_summary(reading.verdict.best.peaks, look))
+        place = 0 if reading.verdict.decision == "match" else len(words)
+        words.insert(place, sections.peak_summary(reading.verdict.best.peaks, look))
     return "; ".join(words)

@@ -56,7 +56,7 @@ def matches(verdict: Verdict, width: int, height: int, look: Look) -> list[Row]:
 def candidates(verdict: Verdict) -> str:
     """Return what the numbers beside the candidates are."""
     claimed = any(match.score is not None for match in verdict.ranked)
-    return f"candidates, {IF}" if claimed else "nearest, similarity"
+    return IF if claimed else "nearest, similarity"
 
 
 def _match(match: Match, answer: bool, decision: Answer, label: int, width: int, look: Look) -> Row:  # noqa: FBT001 - a fact about a row
