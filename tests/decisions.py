@@ -1,8 +1,9 @@
 """Measure the decisions on spectra that were kept apart, and on what is no material of the library.
 
-``python tests/decisions.py RUN`` asks a run of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
+``python tests/decisions.py RUN…`` asks runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
 ask: a library of what it learned from, the lines of its references, and :func:`raman_edge.verdict.decide`. Probabilities and
-"unknown" are fitted on one half of the specimens (of the species, for what was never learned) and asked of the other.
+"unknown" are fitted on one half of the specimens (of the species, for what was never learned) and asked of the other. A run
+without unknown species takes "unknown" from one that is given beside it, as the export does.
 
 ``python tests/decisions.py --foreign DATA`` asks the embedded model for the plastics, liquids and standards in a folder such
 as ``../shared/data``: a match is false unless the material is a mineral by another name, see :data:`MINERALS`.
@@ -32,7 +33,7 @@ from raman_edge.spectrum import Axis, Origin, Spectrum
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raman_edge.card import Decision
+    from raman_edge.card import Decision, Familiar
     from raman_edge.peaks import Lines
     from raman_edge.verdict import Ranking
     from raman_export.held import Kept
@@ -62,8 +63,8 @@ class Case:
     rule: Decision
 
 
-def cases(kept: Kept) -> list[Case]:
-    """Return every spectrum that a run kept apart, each under a rule fitted on the other half."""
+def cases(kept: Kept, other: Familiar | None) -> list[Case]:
+    """Return every spectrum that a run kept apart, each under a rule fitted on the other half; ``other`` is another run's "unknown"."""
     from raman_export import held, unknown
     from raman_train import confidence, runs
 
@@ -83,7 +84,7 @@ def cases(kept: Kept) -> list[Case]:
         levels = confidence.levels(questions[0].rows(first[0] != half), fusion)
         looks = [unknown.look(material, axis, answers, fusion, asked) for asked, _ in sides]
         known, strange = (look.rows(mine != half) for look, mine in zip(looks, first, strict=True))
-        familiar = unknown.fit(known, strange) if strange.similarity.size else unknown.by_similarity(known.similarity)
+        familiar = unknown.fit(known, strange) if strange.similarity.size else other or unknown.by_similarity(known.similarity)
         rule = held.decision(scale, fusion, levels, familiar)
         for (asked, _), question, mine in zip(sides, questions, first, strict=True):
             for row in np.flatnonzero(mine == half).tolist():
@@ -197,6 +198,12 @@ def ask_foreign(data: Path) -> None:
     strangers = sum(number for told in counts.values() for word, number in told.items() if not word.endswith("mineral"))
     false = sum(told["match"] for told in counts.values())
     print(f"false matches: {false} of {strangers}, {false / strangers:.1%}", *matches, sep="\n")
+
+
+def _opened(paths: list[Path]) -> Iterator[tuple[Kept, Path]]:
+    from raman_export.held import Kept
+
+    yield from ((Kept.open(path), path) for path in paths)
 
 
 def main() -> int:

@@ -217,7 +217,7 @@ def old(said: Result, **changes: object) -> Result:
     fields |= {"v": 1, "one_of": {"p90": ["Quartz"], "p95": ["Quartz", "Opal"]}} | changes
     del fields["names"]
     for match in fields["matches"]:
-        match["score"] = match["score"] or 0.2
+        match["score"] = 0.2 if match["score"] is None else match["score"]
     read = records.decode(json.dumps(fields))
     assert isinstance(read, records.Result)
     return read
