@@ -55,7 +55,7 @@ def cells(said: Record) -> tuple[str, ...]:
         f"{best.score:.4f}" if best and best.score is not None else "",
         f"{best.similarity:.4f}" if best else "",
         "" if said.known is None else f"{said.known:.4f}",
-        _text("; ".join(said.one_of.p90)) if said.one_of else "",
+        _text("; ".join(said.one_of.p90)) if best and said.one_of else "",
         f"{quality.snr:.1f}",
         {None: "", True: "true", False: "false"}[quality.saturated],
         f"{quality.coverage:.3f}",
