@@ -214,12 +214,11 @@ def main() -> int:
     options = parser.parse_args()
     if options.foreign:
         ask_foreign(options.foreign)
-    for path in options.runs:
-        from raman_export.held import Kept
-
-        kept = Kept.open(path)
-        made = cases(kept)
-        measured = bool(kept.material.split.unknown.size)
+    familiar = None
+    for kept, path in sorted(_opened(options.runs), key=lambda one: -one[0].material.split.unknown.size):
+        made = cases(kept, familiar)
+        familiar = made[0].rule.familiar if kept.material.split.unknown.size else familiar
+        measured = familiar is not None
         print(f"\n{path.name}: protocol {kept.made.about.config.data.protocol}, {kept.made.about.epochs} epochs")
         shares(made, measured=measured)
         curve(made, measured=measured)
