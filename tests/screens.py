@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import build
 import numpy as np
 from raman_edge import peaks, scene
+from raman_edge.answer import NAMED
 from raman_edge.devices.exposure import Counters, LinkStatus
 from raman_edge.pipeline import Reading, Timing
 from raman_edge.quality import Quality
@@ -16,6 +18,9 @@ from raman_edge.ui.controls import KEYS, Controls
 from raman_edge.ui.state import Bench, ModelFacts, ScreenState, fold
 from raman_edge.ui.view import pressed
 from raman_edge.verdict import Match, Sets, Verdict
+
+if TYPE_CHECKING:
+    from raman_edge.answer import Answer
 
 SIZES = ((80, 24), (100, 30), (200, 60))
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -38,20 +43,24 @@ def exposure(label: str, name: str, *, ripple: float = 0.004, ceiling: float = 1
 
 def reading(
     seen: Spectrum,
-    decision: str,
+    decision: Answer,
     scores: tuple[tuple[str, float, float], ...],
     doubts: tuple[str, ...] = (),
-    among: Sets = Sets(),  # noqa: B008 - frozen
+    among: Sets | None = None,
     **quality: object,
 ) -> Reading:
-    """A reading with these words and numbers; features and peaks are computed."""
+    """A reading with these words and numbers; features and peaks are computed, and what names nothing has no probabilities."""
     features = build.RECIPE.features(seen)
     found = peaks.find(build.RECIPE.axis, features)
     ranked = tuple(
-        Match(label, score, similarity, peaks.match(found, build.table(label), (150.0, 1400.0))) for label, score, similarity in scores
+        Match(label, score if decision in NAMED else None, similarity, peaks.match(found, build.table(label), (150.0, 1400.0)))
+        for label, score, similarity in scores
     )
+    names = () if decision not in NAMED else among.p90 if among else (ranked[0].label,)
+    sets = among or Sets(names, names) if decision in NAMED else None
     judged = Quality(**({"snr": 57.3, "saturated": None, "coverage": 0.893} | quality))  # type: ignore[arg-type]  # its own fields
-    return Reading(seen, features, found, judged, Verdict(decision, ranked, doubts, among), Timing(0.41, 0.92, 0.55, 1.88))  # type: ignore[arg-type]  # one of the four
+    verdict = Verdict(decision, names, ranked, doubts, sets, 0.93 if decision == "match" else 0.4)
+    return Reading(seen, features, found, judged, verdict, Timing(0.41, 0.92, 0.55, 1.88))
 
 
 MATCH = reading(
@@ -64,8 +73,17 @@ AMBIGUOUS = reading(
     exposure("Calcite", "/data/incoming/石膏-第三号样品.csv"),
     "ambiguous",
     (("Calcite", 0.46, 0.9), ("Gypsum", 0.44, 0.89), ("Anatase", 0.06, 0.4), ("Zircon", 0.03, 0.3), ("Quartz", 0.01, 0.2)),
-    ("one of Calcite, Gypsum, Anatase: right in 90 of 100 cases",),
+    ("if in the library, it is one of these in 90 of 100 cases",),
     Sets(("Calcite", "Gypsum", "Anatase"), ("Calcite", "Gypsum", "Anatase", "Zircon")),
+)
+POSSIBLE = reading(
+    exposure("Quartz", "/data/incoming/vein-2.txt"),
+    "possible",
+    (("Quartz", 0.92, 0.79), *ABSENT[1:3]),
+    (
+        "more likely not in the library than in it: of spectra as near as this, 60% are of other materials",
+        "Quartz does not explain the peak at 1086 cm⁻¹: a mixture, or another material",
+    ),
 )
 UNKNOWN = reading(
     exposure("Quartz", "wafer.txt"),
@@ -94,6 +112,7 @@ FAULT = Fault(
 )
 EVENTS: dict[str, Reading | Fault] = {
     "match": MATCH,
+    "possible": POSSIBLE,
     "ambiguous": AMBIGUOUS,
     "unknown": UNKNOWN,
     "rejected": WEAK,

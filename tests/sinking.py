@@ -31,6 +31,7 @@ def said(number: int, label: str = "Quartz", path: str = "", **more: object) -> 
         "ts": TS,
         "source": Source("file", path or f"/in/{number}.csv", f"{number:064x}"),
         "decision": "match",
+        "names": (label,),
         "why": (),
         "matches": (Match(label, 0.97, 0.95),),
         "one_of": Sets((label, "Opal"), (label, "Opal", "Gypsum")),

@@ -161,4 +161,4 @@ def put(folder: Path, name: str, text: str) -> None:
 def is_whole(rows: list[str]) -> bool:
     """Whether header, footer, keys and every rule of a frame are where they belong."""
     ends = rows[0].startswith(" raman-edge ") and "matched-filter" in rows[-2] and rows[-1].endswith("q quit")
-    return ends and sum("── matches ─" in row for row in rows) == 1
+    return ends and sum("── quality ─" in row for row in rows) == 1

@@ -9,7 +9,7 @@ exported: every device replays it at every start.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -138,6 +138,15 @@ class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Protocol, split sizes and seeds behind the figures; of which network, where that is another."""
 
 
+class Claims(NamedTuple):
+    """What a model was measured for, and may therefore say of an answer."""
+
+    sets: bool
+    """The probability of a name, and the sets that hold the truth."""
+    known: bool
+    """The probability that a material is in the library at all."""
+
+
 class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Everything the edge must know about a model, beside its weights."""
 
@@ -162,6 +171,12 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         if len(set(self.labels)) != len(self.labels) or not self.labels:
             msg = f"labels are unique and at least one; got {len(self.labels)} of which {len(set(self.labels))} differ"
             raise ValueError(msg)
+
+    @property
+    def claims(self) -> Claims:
+        """What was measured: figures of coverage for the sets, of species kept apart for "unknown"."""
+        measured = self.provenance.measured
+        return Claims(sets=any(name.endswith("_coverage_90") for name in measured), known=any(name.endswith("_auroc") for name in measured))
 
     def to_json(self) -> str:
         """Write the card as it stands in the ONNX file."""

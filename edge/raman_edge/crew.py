@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from raman_edge.answer import Answer as Verdict
     from raman_edge.journal.writing import Prepared
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.record import Means
     from raman_edge.sources import Batch
     from raman_edge.spectrum import Spectrum
-    from raman_edge.verdict import Answer as Verdict
 
     Event = Spectrum | Fault | Unread
     Answered = Verdict | Literal["fault"]

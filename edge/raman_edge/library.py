@@ -17,7 +17,7 @@ import numpy as np
 
 from raman_edge import whole
 from raman_edge.errors import LibraryError
-from raman_edge.peaks import Peaks
+from raman_edge.peaks import Lines, Peaks
 from raman_edge.search import Search, encode, lengths
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 Number = TypeVar("Number", bound=np.generic)
 
-SCHEMA = 1
-"""Version of the arrays in the file."""
+SCHEMA = 2
+"""Version of the arrays in the file: 1 has one peak table a label and no lines of its other references; it is read too."""
 MAX_LIBRARY_BYTES = 256 * 2**20
 """A library is refused above this, on disk (before it is read) or unpacked; the embedded one has 3 MiB."""
 TABLE = 16
@@ -76,6 +76,8 @@ class Library:
     """Peak table of each label, (k,)."""
     sha256: str = ""
     """Digest of the file it was read from, and of the references joined later, lower-case hex."""
+    lines: tuple[Lines, ...] = ()
+    """Lines of each label over all of its references, (k,); where they are not given, those of its peak table."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
 
@@ -95,12 +97,23 @@ class Library:
         if n == 0 or steps[0] != 1 or (steps < 0).any() or (steps > 1).any() or self.label_of[-1] != k - 1:
             msg = "a library's references are sorted by label and every label has one: the file is damaged"
             raise LibraryError(msg)
+        if not self.lines:
+            object.__setattr__(self, "lines", tuple(Lines.of([table]) for table in self.peaks))
+        elif len(self.lines) != k:
+            msg = f"a library of {k} labels has the lines of each; got those of {len(self.lines)}: the file is damaged"
+            raise LibraryError(msg)
         for name, value in (("label_of", self.label_of), ("codes", self.codes), ("_first", np.flatnonzero(steps))):
             object.__setattr__(self, name, _frozen(value))
 
     @classmethod
     def build(
-        cls, network: str, labels: Sequence[str], embedding: NDArray[np.float32], specimens: Sequence[str], peaks: dict[str, Peaks]
+        cls,
+        network: str,
+        labels: Sequence[str],
+        embedding: NDArray[np.float32],
+        specimens: Sequence[str],
+        peaks: dict[str, Peaks],
+        lines: dict[str, Lines] | None = None,
     ) -> Library:
         """Sort references by label and put them together; ``labels`` is (n,), one a reference."""
         names, index = np.unique(np.asarray(labels), return_inverse=True)
@@ -113,6 +126,7 @@ class Library:
             _sealed(_encoded(embedding[order])),
             tuple(specimens[i] for i in order),
             tuple(peaks[name] for name in unique),
+            lines=tuple(lines[name] for name in unique) if lines else (),
         )
 
     def __len__(self) -> int:
@@ -131,8 +145,8 @@ class Library:
     def joined(self, references: Iterable[Reference]) -> Library:
         """Return this library with more references.
 
-        A label that is here gets another reference and keeps its peak table; new labels stand after the old ones, whose
-        order stays: among equal scores an old label goes first. Raises :class:`LibraryError` for an embedding of another length.
+        A label that is here gets another reference and its lines, and keeps its peak table; new labels stand after the old
+        ones, whose order stays: among equal scores an old label goes first. :class:`LibraryError` for another length.
         """
         added = tuple(references)
         labels = tuple(dict.fromkeys((*self.labels, *(one.label for one in added))))
@@ -143,6 +157,9 @@ class Library:
         for one in added:
             self._check_length(one.embedding)
         tables = {one.label: one.peaks for one in reversed(added)} | dict(zip(self.labels, self.peaks, strict=True))
+        lines = dict(zip(self.labels, self.lines, strict=True))
+        for one in added:
+            lines[one.label] = lines[one.label].and_of(one.peaks) if one.label in lines else Lines.of([one.peaks])
         label_of = np.array([place[one.label] for one in added], dtype=np.intp)
         after = np.searchsorted(self.label_of, label_of, side="right")
         specimens = np.insert(np.array(self.specimens, dtype=object), after, [one.specimen for one in added])
@@ -154,6 +171,7 @@ class Library:
             tuple(specimens.tolist()),
             tuple(tables[label] for label in labels),
             _digest(self.sha256, added),
+            tuple(lines[label] for label in labels),
         )
 
     def search(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -187,6 +205,7 @@ class Library:
         """
         counts = [len(table) for table in self.peaks]
         stacked = {name: np.concatenate([getattr(t, name) for t in self.peaks]).astype(np.float32) for name in ("shift", "height", "width")}
+        gathered = {name: np.concatenate([getattr(t, name) for t in self.lines]).astype(np.float32) for name in LINE_COLUMNS}
         packed = io.BytesIO()
         np.savez_compressed(
             packed,
@@ -200,6 +219,11 @@ class Library:
             peak_shift=stacked["shift"],
             peak_height=stacked["height"].astype(np.float16),
             peak_width=stacked["width"].astype(np.float16),
+            line_count=np.array([len(lines) for lines in self.lines], dtype=np.uint16),
+            line_shift=gathered["shift"],
+            line_width=gathered["width"].astype(np.float16),
+            line_highest=gathered["highest"].astype(np.float16),
+            line_lowest=gathered["lowest"].astype(np.float16),
         )
         try:
             with whole.written(path) as file:
@@ -229,6 +253,7 @@ class Library:
             tuple(arrays["specimens"].tolist()),
             _tables(arrays),
             sha256,
+            _lines(arrays),
         )
 
 
@@ -258,6 +283,8 @@ def _sealed(array: NDArray[Number]) -> NDArray[Number]:
     return array
 
 
+LINE_COLUMNS = ("shift", "width", "highest", "lowest")
+"""Columns of the lines of a label."""
 ARRAYS = {
     "schema": ("i", 0),
     "network": ("U", 0),
@@ -269,6 +296,8 @@ ARRAYS = {
     "peak_shift": ("f", 1),
     "peak_height": ("f", 1),
     "peak_width": ("f", 1),
+    "line_count": ("u", 1),
+    **{f"line_{name}": ("f", 1) for name in LINE_COLUMNS},
 }
 """The arrays in a library file: how numpy's name of the type begins, byte order aside, and number of dimensions."""
 
@@ -323,14 +352,15 @@ def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:
 def _check(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:
     """Refuse another schema, and arrays that are missing, too many, or of another type or dimension than :meth:`Library.save` writes."""
     schema = np.asarray(arrays.get("schema", SCHEMA)).tolist()
-    if schema != SCHEMA:
+    if schema not in (1, SCHEMA):  # a list in a damaged file, which no set can be asked for
         msg = f"library {str(path)!r} has schema {str(schema)[:40]}; this raman-edge reads {SCHEMA}: update it or export the library again"
         raise LibraryError(msg)
-    if arrays.keys() != ARRAYS.keys():
-        lacks, spare = sorted(ARRAYS.keys() - arrays.keys()), sorted(arrays.keys() - ARRAYS.keys())
+    expected = {name: kind for name, kind in ARRAYS.items() if schema == SCHEMA or not name.startswith("line_")}
+    if arrays.keys() != expected.keys():
+        lacks, spare = sorted(expected.keys() - arrays.keys()), sorted(arrays.keys() - expected.keys())
         msg = f"library {str(path)!r} lacks {lacks} and has {str(spare)[:200]} too much: is it a .library.npz?"
         raise LibraryError(msg)
-    for name, (kind, dimensions) in ARRAYS.items():
+    for name, (kind, dimensions) in expected.items():
         array = np.asarray(arrays[name])  # a member that is no array comes as bytes
         if not array.dtype.str[1:].startswith(kind) or array.ndim != dimensions:
             msg = (
@@ -371,3 +401,25 @@ def _tables(arrays: dict[str, NDArray[np.generic]]) -> tuple[Peaks, ...]:
         raise LibraryError(msg)
     starts = (ends - counts).tolist()
     return tuple(Peaks(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))
+
+
+def _lines(arrays: dict[str, NDArray[np.generic]]) -> tuple[Lines, ...]:
+    """Cut the stacked lines into those of each label; empty for a library of schema 1, which has none."""
+    if "line_count" not in arrays:
+        return ()
+    counts = arrays["line_count"].astype(np.intp)
+    stacked = [arrays[f"line_{name}"].astype(np.float64) for name in LINE_COLUMNS]
+    shift, width, highest, lowest = stacked
+    if counts.size != arrays["peak_count"].size or [column.size for column in stacked] != [int(counts.sum())] * len(LINE_COLUMNS):
+        msg = (
+            f"the library's lines are those of {counts.size} labels and hold {[c.size for c in stacked]} values; "
+            f"{arrays['peak_count'].size} labels and {int(counts.sum())} values expected: the file is damaged"
+        )
+        raise LibraryError(msg)
+    inside = (lowest >= 0).all() and (lowest <= highest).all() and (highest <= 1).all()
+    if not (np.isfinite(shift).all() and inside and ((width >= 0) & (width < np.inf)).all()):
+        msg = "the library's lines have positions that are finite, heights in 0..1 and widths from 0: the file is damaged"
+        raise LibraryError(msg)
+    ends = np.cumsum(counts)
+    starts = (ends - counts).tolist()
+    return tuple(Lines(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))

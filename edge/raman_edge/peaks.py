@@ -10,12 +10,16 @@ import math
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from raman_edge.spectrum import Axis, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Array = NDArray[np.floating]
 
@@ -35,8 +39,18 @@ MOST = 30
 """Peaks kept, the most prominent ones."""
 TOLERANCE = 8.0
 """Two peaks are the same within this distance, cm⁻¹: uncalibrated handhelds are off by 5."""
+BROAD = 0.25
+"""Two broad peaks are the same within this share of the wider one's width: the top of a broad line is not a sharp place."""
+FARTHEST = 15.0
+"""No two peaks are the same beyond this distance, cm⁻¹, however broad they are."""
 TELLING_HEIGHT = 0.15
 """A reference peak lower than this share of the highest is not called missing."""
+SAME_LINE = 4.0
+"""Peaks of two references of one material are one line within this distance, cm⁻¹: measured axes differ by 1 to 3."""
+RARELY = 0.05
+"""A line that a smaller share of a material's references shows is not the material's: an impurity, or a wrong label."""
+MOST_LINES = 48
+"""Lines kept of a material, the highest ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +76,69 @@ class Peaks:
         """The peaks as records have them: a tenth of a cm⁻¹, a thousandth of the height."""
         places, heights = self.shift.round(1).tolist(), self.height.round(3).tolist()
         return tuple(Lone(at, height) for at, height in zip(places, heights, strict=True))
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """The lines of one material over all of its references: how high each is at most, and at least.
+
+    One reference is not enough to call a peak foreign or missing: turned in the beam, a crystal shows other lines.
+    """
+
+    shift: Array
+    """Position, cm⁻¹, (k,), increasing."""
+    width: Array
+    """Largest full width at half prominence, cm⁻¹, (k,)."""
+    highest: Array
+    """Largest height in any reference, relative to that reference's most prominent peak, (k,), 0..1."""
+    lowest: Array
+    """Height that every reference has there at least, (k,), 0..1; 0 where one has no peak."""
+
+    def __post_init__(self) -> None:
+        for name in ("shift", "width", "highest", "lowest"):
+            object.__setattr__(self, name, frozen(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return int(self.shift.size)
+
+    @classmethod
+    def of(cls, tables: Sequence[Peaks]) -> Lines:
+        """Gather the lines of these references, one table each."""
+        lines: list[list[float]] = []  # position, width, height, references that show it
+        for table in tables:
+            used: set[int] = set()
+            for at, width, height in sorted(zip(table.shift.tolist(), table.width.tolist(), table.height.tolist(), strict=True),
+                                            key=lambda peak: -peak[2]):  # fmt: skip
+                near = [(abs(line[0] - at), k) for k, line in enumerate(lines) if k not in used and abs(line[0] - at) <= SAME_LINE]
+                if near:
+                    k = min(near)[1]
+                    lines[k][1:] = [max(lines[k][1], width), max(lines[k][2], height), lines[k][3] + 1]
+                    used.add(k)
+                else:
+                    used.add(len(lines))
+                    lines.append([at, width, height, 1])
+        kept = sorted((line for line in lines if line[3] >= RARELY * len(tables)), key=lambda line: -line[2])[:MOST_LINES]
+        shift, width, highest, _ = np.array(sorted(kept)).reshape(-1, 4).T
+        lowest = np.array([min(_height_near(table, at) for table in tables) for at in shift.tolist()])
+        return cls(shift, width, highest, np.minimum(lowest, highest))  # a higher line may stand beside it
+
+    def and_of(self, table: Peaks) -> Lines:
+        """Return these lines with those of one more reference; all of its lines count."""
+        again = Lines.of([Peaks(self.shift, self.highest, self.width), table])
+        before = Peaks(self.shift, self.lowest, self.width)
+        lowest = [min(_height_near(before, at), _height_near(table, at)) for at in again.shift.tolist()]
+        return Lines(again.shift, again.width, again.highest, np.minimum(lowest, again.highest))
+
+    @cached_property
+    def rounded(self) -> tuple[tuple[float, float, float], ...]:
+        """Place, largest and least height as records have them: a tenth of a cm⁻¹, a thousandth of the height."""
+        columns = (self.shift.round(1).tolist(), self.highest.round(3).tolist(), self.lowest.round(3).tolist())
+        return tuple(zip(*columns, strict=True))
+
+
+def _height_near(table: Peaks, at: float) -> float:
+    """Return the height of the highest peak of ``table`` near ``at``, 0 where there is none."""
+    return float(table.height[np.abs(table.shift - at) <= TOLERANCE].max(initial=0.0))
 
 
 class Matched(msgspec.Struct, frozen=True):
@@ -105,6 +182,13 @@ class PeakMatch(msgspec.Struct, frozen=True):
         """Share of the reference's telling peaks, by height, that the spectrum has too, 0..1; 0 where there are none."""
         return _share(sum(peak.reference_height for peak in self.matched), self.missing)
 
+    @property
+    def offset(self) -> float:
+        """Mean distance of the spectrum's peaks from the reference's, cm⁻¹, weighted by the lower height of each pair; 0 without pairs."""
+        weights = [min(peak.height, peak.reference_height) for peak in self.matched]
+        whole = sum(weights)
+        return sum(weight * peak.delta for weight, peak in zip(weights, self.matched, strict=True)) / whole if whole else 0.0
+
 
 def noise(counts: Array, apart: tuple[int, ...] = (1,)) -> float:
     """Return the standard deviation of the noise, in the unit of ``counts``; 0 where there are too few points to tell.
@@ -136,18 +220,26 @@ def find(axis: Axis, counts: Array, *, most: int = MOST) -> Peaks:
     return Peaks(_refine(axis, lines, tops, step), prominence / (largest or 1.0), _widths(lines, tops, prominence) * step)
 
 
-def match(found: Peaks, reference: Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
-    """Pair the nearest peaks first; ``covered`` (cm⁻¹) is where a reference peak can be missed at all."""
-    pairs = sorted(_pairs(found.shift, reference.shift, tolerance))
-    ours, theirs = found.rounded, reference.rounded
+def match(found: Peaks, reference: Lines | Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
+    """Pair the nearest peaks first; ``covered`` (cm⁻¹) is where a reference peak can be missed at all.
+
+    ``reference`` are the lines of a material, or the peaks of its only reference. Missing is what every reference has and the spectrum
+    has nothing near.
+    """
+    lines = reference if isinstance(reference, Lines) else Lines(reference.shift, reference.width, reference.height, reference.height)
+    near = _near(found, lines, tolerance)
+    pairs = sorted(_pairs(near))
+    ours, theirs = found.rounded, lines.rounded
     matched = tuple(
-        Matched(at=ours[i].at, reference=theirs[j].at, delta=round(ours[i].at - theirs[j].at, 1), height=ours[i].height,
-                reference_height=theirs[j].height)
+        Matched(at=ours[i].at, reference=theirs[j][0], delta=round(ours[i].at - theirs[j][0], 1), height=ours[i].height,
+                reference_height=theirs[j][1])
         for i, j in pairs
     )  # fmt: skip
     low, high = covered
-    left, right = {i for i, _ in pairs}, {j for _, j in pairs}
-    missing = tuple(lone for j, lone in enumerate(theirs) if j not in right and lone.height >= TELLING_HEIGHT and low <= lone.at <= high)
+    left, there = {i for i, _ in pairs}, {j for _, _, j in near}
+    missing = tuple(
+        Lone(at, least) for j, (at, _, least) in enumerate(theirs) if j not in there and least >= TELLING_HEIGHT and low <= at <= high
+    )
     return PeakMatch(matched, missing, tuple(lone for i, lone in enumerate(ours) if i not in left))
 
 
@@ -156,18 +248,25 @@ def _share(shared: float, alone: tuple[Lone, ...]) -> float:
     return shared / whole if whole else 0.0
 
 
-def _pairs(found: Array, reference: Array, tolerance: float) -> list[tuple[int, int]]:
-    """Return index pairs within ``tolerance``, each peak used once, the closest pairs first."""
-    theirs = reference.tolist()
-    near = [
-        (abs(at - theirs[j]), i, j)
-        for i, at in enumerate(found.tolist())
-        for j in range(bisect_left(theirs, at - tolerance), bisect_right(theirs, at + tolerance))
-    ]
+def _near(found: Peaks, lines: Lines, tolerance: float) -> list[tuple[float, int, int]]:
+    """Return distance and indices of all peaks and lines that can be the same, the closest first."""
+    theirs, widths = lines.shift.tolist(), lines.width.tolist()
+    reach = max(tolerance, FARTHEST)
+    near = []
+    for i, (at, width) in enumerate(zip(found.shift.tolist(), found.width.tolist(), strict=True)):
+        for j in range(bisect_left(theirs, at - reach), bisect_right(theirs, at + reach)):
+            distance = abs(at - theirs[j])
+            if distance <= tolerance or distance <= min(FARTHEST, BROAD * max(width, widths[j])):
+                near.append((distance, i, j))
+    return sorted(near)
+
+
+def _pairs(near: list[tuple[float, int, int]]) -> list[tuple[int, int]]:
+    """Return index pairs, each peak used once, the closest pairs first."""
     pairs: list[tuple[int, int]] = []
     used_found: set[int] = set()
     used_reference: set[int] = set()
-    for _, i, j in sorted(near):
+    for _, i, j in near:
         if i not in used_found and j not in used_reference:
             pairs.append((i, j))
             used_found.add(i)

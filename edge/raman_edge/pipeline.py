@@ -142,7 +142,7 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     ranking = verdict.rank(library.labels, compared.similarity, compared.logits, compared.class_of, decision, TOP)
     covered = (max(axis.start, spectrum.axis.start), min(axis.stop, spectrum.axis.stop))
     explained = tuple(_explained(match, one.peaks, library, covered) for match in ranking.matches)
-    said = verdict.decide(replace(ranking, matches=explained), one.quality, decision)
+    said = verdict.decide(replace(ranking, matches=explained), one.quality, decision, model.card.claims)
     read_ms, infer_ms = spectrum.origin.read_ms, compared.ms + 1e3 * (perf_counter() - started)
     timing = Timing(read_ms, one.ms, infer_ms, read_ms + one.ms + infer_ms)
     return Reading(spectrum, one.features, one.peaks, one.quality, said, timing)
@@ -168,8 +168,8 @@ def _refuse_infinite(compared: _Compared) -> None:
 
 
 def _explained(match: Match, found: Peaks, library: Library, covered: tuple[float, float]) -> Match:
-    table = library.peaks[library.place[match.label]]
-    return verdict.Match(match.label, match.score, match.similarity, peaks.match(found, table, covered))
+    lines = library.lines[library.place[match.label]]
+    return replace(match, peaks=peaks.match(found, lines, covered))
 
 
 @lru_cache(maxsize=2)

@@ -7,24 +7,31 @@ function of the reading and of the model: the same content gives the same ``id``
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
+from raman_edge.answer import NAMED, Answer, named_before
 from raman_edge.errors import JournalDamaged
 from raman_edge.pipeline import TOP, Reading, Timing
 from raman_edge.quality import Quality
 from raman_edge.spectrum import LEFT_OUT
-from raman_edge.verdict import Answer, Match, Sets
+from raman_edge.verdict import Match, Sets
 
 if TYPE_CHECKING:
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.spectrum import Calibrated, Fault, Origin
 
-SCHEMA: Literal[1] = 1
-"""``v`` of every record; a field that changes its meaning makes it 2."""
+SCHEMA: Literal[2] = 2
+"""``v`` of every record; a field that changes its meaning raises it.
+
+1: a match needed no more than one name in its set and a similarity that 95 % of the known spectra reach; an unknown and a
+rejected spectrum had probabilities and sets too. 2: see :func:`raman_edge.verdict.decide`; ``names`` are listed, and
+``score``, ``one_of`` and ``known`` are null where nothing is claimed.
+"""
 DAY_S = 86_400.0
 ID_CHARACTERS = 32
 """Hexadecimal characters of an id: 128 bits."""
@@ -71,17 +78,19 @@ class CalibrationRef(msgspec.Struct, frozen=True):
 class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
     """What was said of a spectrum."""
 
-    v: Literal[1] = SCHEMA
+    v: Literal[1, 2] = SCHEMA
     id: str
     ts: str
     source: Source
     decision: Answer
+    names: tuple[str, ...] = ()
+    """The names that the answer leaves; empty for unknown and rejected."""
     why: tuple[str, ...]
     matches: tuple[Match, ...]
-    one_of: Sets
-    """Names among which the truth is in 90 and in 95 of 100 cases."""
-    known: float
-    """How probable it is that the material is in the library at all."""
+    one_of: Sets | None
+    """Names among which the truth is in 90 and in 95 of 100 cases if it is in the library; null where nothing is claimed."""
+    known: float | None
+    """How probable it is that the material is in the library at all; null where that was not measured."""
     quality: Quality
     model: ModelRef
     calibration: CalibrationRef | None = None
@@ -92,7 +101,7 @@ class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_on
 class FaultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="fault", kw_only=True):
     """Why there is no spectrum to say anything of."""
 
-    v: Literal[1] = SCHEMA
+    v: Literal[1, 2] = SCHEMA
     id: str
     ts: str
     source: Source
@@ -133,14 +142,26 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes | str) -> Record:
-    """Read a line back; :class:`JournalDamaged` where it is no record."""
+    """Read a line back; one of version 1 without the probabilities and sets that belong to no name.
+
+    :class:`JournalDamaged` where it is no record.
+    """
     try:
         record: Record = msgspec.json.decode(line, type=Record)
         datetime.fromisoformat(record.ts)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         msg = f"a line of the journal is no record: {str(error)[:200]}. `raman-edge journal verify` tests the whole of it"
         raise JournalDamaged(msg) from error
-    return record
+    return _of_version_1(record) if isinstance(record, Result) and record.v == 1 else record
+
+
+def _of_version_1(said: Result) -> Result:
+    if said.decision not in NAMED:
+        nameless = tuple(replace(match, score=None) for match in said.matches)
+        return msgspec.structs.replace(said, matches=nameless, one_of=None)
+    sets = said.one_of or Sets()
+    names = named_before(said.decision, [match.label for match in said.matches], sets.p90, sets.p95)
+    return msgspec.structs.replace(said, names=names)
 
 
 def _result(reading: Reading, means: Means) -> Result:
@@ -153,6 +174,7 @@ def _result(reading: Reading, means: Means) -> Result:
         ts=_stamp(now),
         source=_source(spectrum.origin, spectrum.meta.get(LEFT_OUT, "")),
         decision=verdict.decision,
+        names=verdict.names,
         why=verdict.doubts,
         matches=verdict.ranked,
         one_of=verdict.sets,

@@ -10,6 +10,7 @@ from raman_edge import quality, reference
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.library import Library, path_beside
 from raman_edge.model import Model
+from raman_edge.peaks import Lines
 from raman_edge.teach import ALIKE
 from raman_train.data import folder
 
@@ -119,6 +120,7 @@ def _chosen(made: Sequence[Reference]) -> list[Reference]:
 
 def _alone(network: str, own: Sequence[Reference]) -> Library:
     tables = {one.label: one.peaks for one in reversed(own)}
+    lines = {label: Lines.of([one.peaks for one in own if one.label == label]) for label in tables}
     return Library.build(
-        network, [one.label for one in own], np.stack([one.embedding for one in own]), [one.specimen for one in own], tables
+        network, [one.label for one in own], np.stack([one.embedding for one in own]), [one.specimen for one in own], tables, lines
     )

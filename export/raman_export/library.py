@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge import peaks
 from raman_edge.library import TABLE, Library
+from raman_edge.peaks import Lines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,11 +27,13 @@ def build(
 ) -> Library:
     """Return the library of these references, (n, …), without those that say nothing new."""
     kept = distinct(labels, embedding)
-    tables = {}
+    tables, lines = {}, {}
     for label in np.unique(labels):
-        pure = features[central(np.flatnonzero(labels == label), embedding)]
-        tables[str(label)] = peaks.find(axis, pure.astype(np.float64), most=TABLE)
-    return Library.build(network, labels[kept].tolist(), embedding[kept], specimens[kept].tolist(), tables)
+        own = np.flatnonzero(labels == label)
+        every = {index: peaks.find(axis, features[index].astype(np.float64), most=TABLE) for index in own.tolist()}
+        tables[str(label)] = every[central(own, embedding)]
+        lines[str(label)] = Lines.of(list(every.values()))
+    return Library.build(network, labels[kept].tolist(), embedding[kept], specimens[kept].tolist(), tables, lines)
 
 
 def distinct(labels: NDArray[np.str_], embedding: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -14,16 +14,15 @@ import torch
 from raman_edge import peaks
 from raman_edge.card import Familiar
 from raman_edge.library import TABLE
+from raman_edge.peaks import Lines
 from raman_edge.verdict import CANDIDATES
 from raman_train import confidence, evaluate, loop, metrics
 from raman_train.confidence import Questions
 from raman_train.models.search import Search
 
-from raman_export import library
-
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from raman_edge.peaks import Peaks
+    from raman_edge.peaks import PeakMatch
     from raman_edge.spectrum import Axis
     from raman_train.confidence import Fusion
     from raman_train.evaluate import Answers
@@ -57,8 +56,9 @@ def look(material: Material, axis: Axis, answers: Answers, fusion: Fusion, asked
     leading = -np.sort(-scores, axis=1)[:, :CANDIDATES].astype(np.float64)
     above = np.exp((leading - leading[:, :1]) / fusion.temperature).sum(axis=1)
     first = scores.argmax(axis=1)
-    tables = {label: _table(material, axis, answers, label) for label in np.unique(first).tolist()}
-    explained = [_explained(material, axis, index, tables[label]) for index, label in zip(asked.tolist(), first.tolist(), strict=True)]
+    lines = {label: _lines(material, axis, label) for label in np.unique(first).tolist()}
+    pairs = zip(asked.tolist(), first.tolist(), strict=True)
+    explained = [explain(material, axis, index, lines[label]).explained for index, label in pairs]
     return Looks(
         questions.similarity.max(axis=1).astype(np.float64), leading[:, 0] + fusion.temperature * np.log(above), np.array(explained)
     )
@@ -138,15 +138,15 @@ def neighbours(material: Material) -> NDArray[np.bool_]:
     return np.array([median[label] >= NEIGHBOUR for label in species.tolist()], dtype=bool)
 
 
-def _table(material: Material, axis: Axis, answers: Answers, label: int) -> Peaks:
-    """Return the peak table that a library of what was learned from has for a label."""
+def _lines(material: Material, axis: Axis, label: int) -> Lines:
+    """Return the lines that a library of what was learned from has for a label."""
     learned = material.split.library
     own = learned[material.classes[learned] == label]
-    pure = material.features[library.central(own, answers.embedding)].astype(np.float64)
-    return peaks.find(axis, pure, most=TABLE)
+    return Lines.of([peaks.find(axis, material.features[index].astype(np.float64), most=TABLE) for index in own.tolist()])
 
 
-def _explained(material: Material, axis: Axis, index: int, table: Peaks) -> float:
+def explain(material: Material, axis: Axis, index: int, lines: Lines) -> PeakMatch:
+    """Return the peaks of a spectrum beside the lines of a label, as the edge compares them."""
     found = peaks.find(axis, material.features[index].astype(np.float64))
     measured = material.dataset.spectrum(index).axis
-    return peaks.match(found, table, (max(axis.start, measured.start), min(axis.stop, measured.stop))).explained
+    return peaks.match(found, lines, (max(axis.start, measured.start), min(axis.stop, measured.stop)))

@@ -281,6 +281,7 @@ def test_replay_says_what_differs(pair: tuple[str, ...], tmp_path: Path, capsys:
     other = msgspec.structs.replace(
         entry.record,
         decision="unknown",
+        names=(),
         matches=(replace(first, label="Opal"),),
         model=records.ModelRef("another", "f" * 64, "CPU", "e" * 64),
     )

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import raman_edge
 from raman_edge import formats
+from raman_edge.answer import NAMED
 from raman_edge.cli.demo import exposures, judging, summary
 from raman_edge.cli.demo.burst import Burst, Dropped
 from raman_edge.cli.demo.exposures import Exposure
@@ -156,14 +157,15 @@ def test_a_disk_that_fills_up_meanwhile_is_told_as_well(tmp_path: Path) -> None:
         assert burst.over.wait(60)
 
 
-def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, why: tuple[str, ...] = ()) -> Result:
+def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> Result:
     """A record that says this."""
     return Result(
         id="1",
         ts="2026-01-01T00:00:01.500Z",
         source=Source("file", "/x/a.csv"),
-        decision=decision,  # type: ignore[arg-type]  # one of the four
-        why=why,
+        decision=decision,  # type: ignore[arg-type]  # one of the five
+        names=among or ((label,) if decision in NAMED else ()),
+        why=(),
         matches=(Match(label, 0.9, 0.9),),
         one_of=Sets((label,), (label,)),
         known=0.9,
@@ -181,8 +183,9 @@ FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=Source("file",
     [
         ("mineral", said("match"), True),
         ("mineral", said("match", "Calcite"), False),
-        ("mineral", said("ambiguous", "Calcite", why=("one of Calcite, Quartz: together 90%",)), True),
-        ("mineral", said("ambiguous", "Calcite", why=("one of Calcite, Gypsum: together 90%",)), False),
+        ("mineral", said("ambiguous", "Calcite", among=("Calcite", "Quartz")), True),
+        ("mineral", said("ambiguous", "Calcite", among=("Calcite", "Gypsum")), False),
+        ("mineral", said("possible"), True),
         ("mineral", said("unknown"), False),
         ("mineral", FAULT, False),
         ("stranger", said("unknown"), True),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
+from raman_edge.answer import NAMED
 from raman_edge.cli.demo import acts, instrument, judging, summary
 from raman_edge.cli.demo.calibrated import Calibrated
 from raman_edge.cli.demo.proof import Link, Proof
@@ -31,14 +32,15 @@ FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=Source("serial
 BETTER = Calibrated(before=5.0, after=0.1, lines=8)
 
 
-def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, why: tuple[str, ...] = ()) -> Result:
+def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> Result:
     """A record of an instrument that says this."""
     return Result(
         id="1",
         ts="2026-01-01T00:00:01.500Z",
         source=Source("serial", "/x"),
-        decision=decision,  # type: ignore[arg-type]  # one of the four
-        why=why,
+        decision=decision,  # type: ignore[arg-type]  # one of the five
+        names=among or ((label,) if decision in NAMED else ()),
+        why=(),
         matches=(Match(label, 0.9, 0.9),),
         one_of=Sets((label,), (label,)),
         known=0.9,
@@ -56,7 +58,7 @@ def played(right: Right, *records: Record, sample: str = "Quartz", mishap: Misha
     return Played(act, records, exposures + 1 + faults, 1, exposures, faults, spikes, results)
 
 
-AMONG = said("ambiguous", why=("one of Calcite, Quartz: together 90%",))
+AMONG = said("ambiguous", among=("Calcite", "Quartz"))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge import record as records
+from raman_edge.answer import NAMED
 from raman_edge.cli.journal.brief import brief
 from raman_edge.journal import Entry, Filters, Journal, comparison, keys
-from raman_edge.verdict import Match, Sets
+from raman_edge.verdict import Match
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,11 +92,14 @@ def spread(path: Path) -> list[Result]:
     assert isinstance(first, records.Result)
     made = []
     for number in range(60):
-        decision = ("match", "match", "unknown", "ambiguous", "rejected")[number % 5]
+        decision = ("match", "match", "unknown", "ambiguous", "rejected", "possible")[number % 6]
         source = records.Source("file", PLACES[number % 4], f"{number:064x}")
         ts = keys.written(keys.milliseconds(START + timedelta(hours=(number * 37) % 60)))  # not in order: a clock was set back
         matches = (replace(first.matches[0], label=NAMES[number % 3]), *first.matches[1:])
-        made.append(msgspec.structs.replace(first, id=f"{number:032x}", ts=ts, source=source, decision=decision, matches=matches))
+        names = (NAMES[number % 3],) if decision in NAMED else ()
+        made.append(
+            msgspec.structs.replace(first, id=f"{number:032x}", ts=ts, source=source, decision=decision, names=names, matches=matches)
+        )
     journals.write(path, *(Entry(record, None) for record in made))
     return made
 
@@ -112,7 +116,7 @@ FILTERS = st.builds(
     Filters,
     since=MOMENTS,
     until=MOMENTS,
-    decision=st.sampled_from([None, "match", "unknown", "ambiguous", "rejected", "fault"]),
+    decision=st.sampled_from([None, "match", "possible", "unknown", "ambiguous", "rejected", "fault"]),
     label=st.sampled_from([None, "quartz", "CALCITE", "Opal"]),
     path=st.sampled_from([None, "*", "/a/*", "*.csv", "*/one.???", "/b/[[]x].csv", "one.csv"]),
 )
@@ -121,7 +125,7 @@ FILTERS = st.builds(
 def meant(record: Result, filters: Filters) -> bool:
     """Say whether a record is meant, the slow way."""
     when = datetime.fromisoformat(record.ts)
-    named = record.matches[0].label if record.decision in {"match", "ambiguous"} else ""
+    named = record.matches[0].label if record.decision in {"match", "possible", "ambiguous"} else ""
     return (
         (filters.since is None or when >= filters.since)
         and (filters.until is None or when < filters.until)
@@ -198,11 +202,49 @@ def test_candidates_that_come_and_go() -> None:
 def test_decision_name_and_knowledge() -> None:
     """Another decision, another name, and another probability of being known at all are each said."""
     before = result()
-    unknown = msgspec.structs.replace(before, decision="unknown", known=before.known - 0.2, one_of=Sets())
+    assert before.known is not None
+    unknown = msgspec.structs.replace(before, decision="unknown", names=(), known=before.known - 0.2, one_of=None, why=("too far",))
     said = comparison.differences(before, unknown)
-    assert said[0] == "decision match, now unknown"
+    assert said[0].startswith("decision match, now unknown")
+    assert "(too far)" in said[0]
     assert said[1] == "named Quartz, now nothing"
     assert said[-1].startswith("known ")
+
+
+def old(said: Result, **changes: object) -> Result:
+    """Return what an older raman-edge would have recorded: version 1 lists no names, and has probabilities and sets everywhere."""
+    fields = json.loads(records.encode(said))
+    fields |= {"v": 1, "one_of": {"p90": ["Quartz"], "p95": ["Quartz", "Opal"]}} | changes
+    del fields["names"]
+    for match in fields["matches"]:
+        match["score"] = 0.2 if match["score"] is None else match["score"]
+    read = records.decode(json.dumps(fields))
+    assert isinstance(read, records.Result)
+    return read
+
+
+def test_a_record_of_version_1_is_read_as_it_is_meant() -> None:
+    """It names what it named; an unknown one has neither probabilities nor sets, whatever its line holds."""
+    assert old(result()).names == ("Quartz",)
+    assert old(result(), decision="ambiguous").names == ("Quartz", "Opal")
+    unknown = old(result(), decision="unknown")
+    assert (unknown.names, unknown.one_of, {match.score for match in unknown.matches}) == ((), None, {None})
+
+
+def test_an_older_answer_is_compared_by_what_both_say() -> None:
+    """Another version alone is no difference; another decision is one, with its reason and the rules as a note."""
+    now = result()
+    assert comparison.differences(old(now), now) == ()
+    assert "of version 1" in comparison.other_means(old(now), now)[0]
+    unknown = msgspec.structs.replace(
+        now, decision="unknown", names=(), one_of=None, matches=tuple(replace(m, score=None) for m in now.matches)
+    )
+    assert comparison.differences(old(now, decision="unknown"), unknown) == ()
+    possible = msgspec.structs.replace(now, decision="possible", why=("not sure enough",))
+    assert comparison.differences(old(now), possible) == ("decision match, now possible (not sure enough)",)
+    (note,) = comparison.other_means(old(now), possible)
+    assert "the numbers are the same" in note
+    assert comparison.other_means(now, possible) == ()
 
 
 def test_another_library_where_the_record_names_one() -> None:
@@ -230,12 +272,12 @@ def test_a_brief_line_is_one_line(path: str, why: str, index: int, room: int) ->
 
 
 def test_a_brief_line_reads_every_record() -> None:
-    """A line shows name and probability of a match, the decision otherwise, and the first reason."""
+    """A line shows the answer in words, a match with its probability, and the first reason."""
     record = result()
     assert f"Quartz {record.matches[0].score:.0%}" in brief(records.encode(record).decode(), 30)
-    doubtful = msgspec.structs.replace(record, decision="ambiguous", why=("one of two", "and more"))
+    doubtful = msgspec.structs.replace(record, decision="possible", why=("one of two", "and more"))
     shown = brief(records.encode(doubtful).decode(), 30)
-    assert "  ambiguous  " in shown
+    assert "  perhaps Quartz  " in shown
     assert shown.endswith("  one of two")
 
 

@@ -191,9 +191,10 @@ def test_query_of_another_length_is_refused(good: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("schema", np.array(2), "has schema 2; this raman-edge reads 1: update it"),
+        ("schema", np.array(3), "has schema 3; this raman-edge reads 2: update it"),
         ("schema", np.array([1, 1]), r"has schema \[1, 1\]"),
-        ("schema", np.array(1.0), "schema has 0 dimensions of type float64"),
+        ("schema", np.array(2.0), "schema has 0 dimensions of type float64"),
+        ("schema", np.array(1), r"has \['line_count', .*too much"),
         ("network", np.array([NETWORK]), "network has 1 dimensions"),
         ("network", np.array(7), "network has 0 dimensions of type int64"),
         ("labels", np.array([b"Apatite", b"Quartz", b"Zircon"]), "labels has 1 dimensions of type"),
@@ -224,7 +225,13 @@ def test_query_of_another_length_is_refused(good: Path) -> None:
         ("embedding", np.zeros((6, 8), [("a", "i1")]), "embedding has 2 dimensions of type"),
         ("peak_count", np.array([2, 2], dtype=np.uint16), r"hold \[6, 6, 6\] values, 4 expected"),
         ("peak_count", np.array([2, 2, 3], dtype=np.uint16), r"hold \[6, 6, 6\] values, 7 expected"),
-        ("peak_count", np.array([3, 3], dtype=np.uint16), "3 labels has .* 2 peak tables"),
+        ("peak_count", np.array([3, 3], dtype=np.uint16), "lines are those of 3 labels .* 2 labels"),
+        ("line_count", np.array([2, 4], dtype=np.uint16), "lines are those of 2 labels .* 3 labels"),
+        ("line_count", np.array([2, 2, 3], dtype=np.uint16), "7 values expected"),
+        ("line_shift", np.full(6, np.nan, np.float32), "positions that are finite"),
+        ("line_lowest", np.full(6, 1.0, np.float16), r"heights in 0\.\.1"),
+        ("line_highest", np.full(6, 1.5, np.float16), r"heights in 0\.\.1"),
+        ("line_width", np.full(6, np.inf, np.float16), "widths from 0"),
         ("peak_count", np.array([], dtype=np.uint16), r"hold \[6, 6, 6\] values, 0 expected"),
         ("peak_count", np.array([8, -2, 0], dtype=np.int16), "peak_count has 1 dimensions of type int16"),
         ("peak_shift", np.full(6, np.nan, np.float32), "positions that are finite"),
@@ -253,7 +260,7 @@ def test_arrays_missing_and_too_many_are_named(good: Path) -> None:
 def test_future_schema_is_told_before_its_arrays(good: Path) -> None:
     """A library from the future says update, whatever else it holds."""
     path = altered(good, lambda arrays: (arrays.pop("labels"), arrays.update(schema=np.array(9))))
-    with pytest.raises(LibraryError, match="schema 9; this raman-edge reads 1: update it"):
+    with pytest.raises(LibraryError, match="schema 9; this raman-edge reads 2: update it"):
         Library.open(path, network=NETWORK)
 
 

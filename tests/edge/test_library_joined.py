@@ -85,7 +85,7 @@ def test_old_answers_stay_unless_the_new_material_is_nearer(model: Model, label:
     assert [match.similarity for match in kept] == pytest.approx([match.similarity for match in before[: len(kept)]], abs=2e-4)
     assert len(kept) >= len(after) - 1
     if after[0].label != before[0].label:
-        assert after[0].score > after[1].score or after[0].similarity > after[1].similarity
+        assert (after[0].score or 0.0) > (after[1].score or 0.0) or after[0].similarity > after[1].similarity
 
 
 @given(old_labels, st.lists(st.sampled_from(OLD + NEW), min_size=1, max_size=8), st.integers(0, 99))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from raman_edge import peaks, scene
-from raman_edge.peaks import TELLING_HEIGHT, TOLERANCE, Peaks, find, match, noise
+from raman_edge.peaks import FARTHEST, TELLING_HEIGHT, TOLERANCE, Lines, Peaks, find, match, noise
 from raman_edge.recipe import MinMax, Recipe, Resample
 from raman_edge.spectrum import Axis, Origin, Spectrum
 from scipy import ndimage, signal
@@ -252,10 +252,10 @@ def test_noise_of_too_few_points_is_0(size: int) -> None:
 
 
 def test_nearest_peaks_are_matched_first() -> None:
-    """A peak goes to the nearest of the other table, and what is left over to the next."""
+    """A peak goes to the nearest of the other table; a reference peak with any peak near it is not missing."""
     result = match(table(460.0, 466.0), table(464.0, 471.0), (0.0, 2000.0))
     assert [(m.at, m.reference, m.delta) for m in result.matched] == [(466.0, 464.0, 2.0)]
-    assert [lone.at for lone in result.missing] == [471.0]
+    assert result.missing == ()
     assert [lone.at for lone in result.extra] == [460.0]
 
 
@@ -263,7 +263,7 @@ def test_equally_near_peaks_are_matched_once() -> None:
     """Between two peaks at the same distance the first is taken, and none twice."""
     result = match(table(100.0), table(98.0, 102.0), (0.0, 200.0))
     assert [(m.at, m.reference) for m in result.matched] == [(100.0, 98.0)]
-    assert [lone.at for lone in result.missing] == [102.0]
+    assert result.missing == ()
 
 
 @pytest.mark.parametrize(("distance", "matched"), [(TOLERANCE, 1), (-TOLERANCE, 1), (TOLERANCE + 0.01, 0), (-TOLERANCE - 0.01, 0)])
@@ -289,13 +289,68 @@ def test_only_telling_peaks_are_missing(height: float, missing: int) -> None:
 @UNHURRIED
 def test_match_uses_every_peak_once(found: list[float], reference: list[float], tolerance: float) -> None:
     """Every peak is in one list, no pair is wider than the tolerance, and no two left over could have been a pair."""
-    mine, theirs = Peaks(*[np.sort(found)] * 3), Peaks(np.sort(reference), np.ones(len(reference)), np.ones(len(reference)))
+    mine = Peaks(np.sort(found), np.sort(found), np.zeros(len(found)))
+    theirs = Peaks(np.sort(reference), np.ones(len(reference)), np.zeros(len(reference)))
     result = match(mine, theirs, (100.0, 200.0), tolerance)
     assert sorted([m.at for m in result.matched] + [x.at for x in result.extra]) == [round(x, 1) for x in sorted(found)]
-    assert sorted([m.reference for m in result.matched] + [x.at for x in result.missing]) == [round(x, 1) for x in sorted(reference)]
+    missed = [x for x in reference if all(abs(x - at) > tolerance for at in found)]
+    assert sorted(x.at for x in result.missing) == [round(x, 1) for x in sorted(missed)]
+    assert {m.reference for m in result.matched} <= {round(x, 1) for x in reference}
     assert all(abs(m.delta) <= tolerance + 0.06 for m in result.matched)
     assert all(abs(a.at - b.at) >= tolerance - 0.11 for a, b in itertools.product(result.extra, result.missing))
     assert [m.at for m in result.matched] == sorted(m.at for m in result.matched)
+
+
+@pytest.mark.parametrize(
+    ("width", "distance", "matched"), [(8.0, 9.0, 0), (40.0, 9.5, 1), (40.0, 10.5, 0), (500.0, FARTHEST, 1), (500.0, FARTHEST + 1, 0)]
+)
+def test_broad_peaks_match_from_farther(width: float, distance: float, matched: int) -> None:
+    """The top of a broad line is not a sharp place: a quarter of its width off is the same line, up to a limit."""
+    broad = Peaks(np.array([600.0]), np.array([1.0]), np.array([width]))
+    for one, other in ((broad, table(600.0 + distance)), (table(600.0 + distance), broad)):
+        assert len(match(one, other, (0.0, 2000.0)).matched) == matched
+
+
+def lines(*tables: tuple[tuple[float, float], ...]) -> Lines:
+    """Return the lines of references with these peaks, (cm⁻¹, height)."""
+    return Lines.of([Peaks(*np.array([(*peak, 8.0) for peak in sorted(peaks)]).reshape(-1, 3).T) for peaks in tables])
+
+
+def test_lines_say_what_any_and_what_every_reference_has() -> None:
+    """A crystal that is turned shows other lines: the highest says what is explained, the lowest what may be missed."""
+    made = lines(((464.0, 1.0), (206.0, 0.4)), ((465.0, 0.8), (800.0, 0.3)))
+    assert made.shift.tolist() == [206.0, 464.0, 800.0]
+    assert made.highest.tolist() == [0.4, 1.0, 0.3]
+    assert made.lowest.tolist() == [0.0, 0.8, 0.0]
+    result = match(table(464.0, 800.0), made, (0.0, 2000.0))
+    assert [found.reference for found in result.matched] == [464.0, 800.0]
+    assert (result.missing, result.extra) == ((), ())
+    assert [lone.at for lone in match(table(206.0), made, (0.0, 2000.0)).missing] == [464.0]
+
+
+def test_a_rare_line_is_not_the_materials() -> None:
+    """A line that one of many references shows is an impurity, or a wrong label; of few references every line counts."""
+    usual = ((464.0, 1.0),)
+    assert lines(usual, ((464.0, 1.0), (1002.0, 0.9))).shift.tolist() == [464.0, 1002.0]
+    assert lines(*[usual] * 30, ((464.0, 1.0), (1002.0, 0.9))).shift.tolist() == [464.0]
+
+
+def test_lines_with_one_more_reference_are_those_of_all() -> None:
+    """A reference that is added brings its lines, and what it lacks is no longer required."""
+    first, second = ((464.0, 1.0), (206.0, 0.4)), ((464.5, 0.8), (800.0, 0.3))
+    more = lines(first).and_of(table(464.5, 800.0, height=0.3))
+    assert more.shift.tolist() == lines(first, second).shift.tolist()
+    assert more.lowest.tolist() == [0.0, 0.3, 0.0]
+    assert (more.lowest <= more.highest).all()
+
+
+@given(st.lists(st.lists(st.tuples(st.floats(100, 300), st.floats(0.01, 1.0)), max_size=6).map(tuple), min_size=1, max_size=6))
+@UNHURRIED
+def test_any_references_have_lines_in_order(tables: list[tuple[tuple[float, float], ...]]) -> None:
+    """Lines rise, their heights lie in 0..1, and no line is higher at least than at most."""
+    made = lines(*tables)
+    assert (np.diff(made.shift) >= 0).all()
+    assert ((made.lowest >= 0) & (made.lowest <= made.highest) & (made.highest <= 1)).all()
 
 
 def test_match_gives_plain_numbers() -> None:

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge import record
+from raman_edge.answer import ANSWERS, NAMED
 from raman_edge.library import Library
 from raman_edge.model import Model
 from raman_edge.pipeline import TOP, identify, readings
@@ -65,12 +66,12 @@ def parsed(made: record.Record) -> dict[str, Any]:
 def test_result_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
     """A result has exactly the fields of the architecture's page, nested as there."""
     document = parsed(result(pair))
-    said = {"decision", "why", "matches", "one_of", "known", "quality"}
+    said = {"decision", "names", "why", "matches", "one_of", "known", "quality"}
     assert set(document) == {"v", "event", "id", "ts", "source", "model", "calibration", "ms"} | said
     assert set(document["one_of"]) == {"p90", "p95"}
     assert document["one_of"]["p90"] == ["Calcite"]
     assert 0.5 < document["known"] <= 1
-    assert (document["v"], document["event"], document["calibration"]) == (1, "result", None)
+    assert (document["v"], document["event"], document["calibration"]) == (2, "result", None)
     assert set(document["source"]) == {"kind", "path", "sha256"}
     assert all(set(match) == {"label", "score", "similarity", "peaks"} for match in document["matches"])
     peaks = document["matches"][0]["peaks"]
@@ -88,7 +89,7 @@ def test_fault_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
     """A fault has exactly the fields of the architecture's page."""
     document = parsed(fault(pair, Fault(Origin("file", "x.csv"), "line 3: no number")))
     assert set(document) == {"v", "event", "id", "ts", "source", "why"}
-    assert (document["v"], document["event"], document["why"]) == (1, "fault", "line 3: no number")
+    assert (document["v"], document["event"], document["why"]) == (2, "fault", "line 3: no number")
     assert document["source"] == {"kind": "file", "path": "x.csv"}
 
 
@@ -236,7 +237,7 @@ def test_records_hold_numbers_only(
     saturation: float | None,
     ends: tuple[float, float, float],
 ) -> None:
-    """No number of a record is ever missing, NaN or infinite, however bad the exposure; the decision is one of four."""
+    """No number of a record is NaN or infinite, however bad the exposure; what names nothing has neither probabilities nor sets."""
     conditions: dict[str, Any] = {"signal": signal, "background": background, "saturation": saturation}
     seen = build.spectrum(label, seed, axis=Axis.linear(*ends), **conditions)
     (event,) = readings([seen], *pair)
@@ -244,9 +245,12 @@ def test_records_hold_numbers_only(
     if isinstance(event, Fault):
         assert "flat spectrum" in document["why"]  # saturated wherever the model looks
         return
-    assert document["decision"] in {"match", "ambiguous", "unknown", "rejected"}
+    assert document["decision"] in ANSWERS
+    named = document["decision"] in NAMED
+    assert (bool(document["names"]), document["one_of"] is not None) == (named, named)
     numbers = [document["quality"]["snr"], document["quality"]["coverage"], *document["ms"].values()]
     for match in document["matches"]:
-        numbers += [match["score"], match["similarity"]]
+        assert (match["score"] is not None) is named
+        numbers += [match["score"] or 0.0, match["similarity"]]
         numbers += [value for peaks in match["peaks"].values() for peak in peaks for value in peak.values()]
     assert all(isinstance(number, float | int) for number in numbers)

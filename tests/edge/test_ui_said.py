@@ -48,7 +48,7 @@ def test_thirty_names_break_nothing(size: tuple[int, int]) -> None:
     frame = render(fold(EMPTY, one_of(30)), *size)  # type: ignore[arg-type]  # a reading
     assert {width_of(row) for row in frame.rows} == {size[0]}
     assert "…" in frame.text
-    assert "── matches" in frame.text
+    assert "── if in the library" in frame.text
 
 
 def test_the_names_of_the_answer_are_marked_in_the_table() -> None:
@@ -76,7 +76,7 @@ def test_labels_of_any_length_leave_room_for_their_numbers() -> None:
         seen = replace(MATCH, verdict=replace(MATCH.verdict, ranked=(match, *MATCH.verdict.ranked[1:])))
         for size in SIZES:
             frame = render(fold(EMPTY, seen), *size)
-            table = frame.text.split("── matches")[1]
+            table = frame.text.split("── if in the library")[1]
             assert "97.1%" in table
             assert {width_of(row) for row in frame.rows} == {size[0]}
 

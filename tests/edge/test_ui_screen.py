@@ -54,7 +54,7 @@ def test_hostile_names_stay_text(text: str, size: tuple[int, int], ascii_only: b
     """A label, a file name, a reason, a source or a note is shown as data, and never moves anything else."""
     match = replace(MATCH.verdict.ranked[0], label=text)
     seen = replace(MATCH.spectrum, origin=Origin("file", text))
-    verdict = Verdict("match", (match, *MATCH.verdict.ranked[1:]), (text,))
+    verdict = Verdict("match", (match.label,), (match, *MATCH.verdict.ranked[1:]), (text,))
     state = fold(fold(replace(EMPTY, source=text), replace(MATCH, spectrum=seen, verdict=verdict)), Fault(Origin("file", text), text))
     for latest in (state, replace(state, past=(replace(MATCH, spectrum=seen, verdict=verdict),), note=text)):
         frame = render(latest, *size, ascii_only=ascii_only)

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from raman_edge.card import Decision, Familiar
+from raman_edge import verdict
+from raman_edge.card import Claims, Decision, Familiar
 from raman_edge.peaks import Lone, Matched, PeakMatch
 from raman_edge.quality import Quality
-from raman_edge.verdict import Match, Ranking, Sets, decide, known, odds, rank
+from raman_edge.verdict import LEAST_CHANCE, REQUIRED, STRONG, Match, Ranking, Sets, Verdict, known, objections, odds, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,14 @@ RULE = Decision(
     logit_scale=20.0, head_weight=0.2, temperature=0.05, rank_prior=0.0, least_90=0.2, least_95=0.05, ambiguous_below=0.6, familiar=FAMILIAR
 )
 NAMES = ("Anatase", "Calcite", "Gypsum", "Quartz", "Zircon", "Field sample 7")
+
+
+ALL = Claims(sets=True, known=True)
+
+
+def decide(ranking: Ranking, quality: Quality, rule: Decision, claims: Claims = ALL) -> Verdict:
+    """Decide for a model that was measured for everything, unless ``claims`` says otherwise."""
+    return verdict.decide(ranking, quality, rule, claims)
 
 
 def decision(**changes: object) -> Decision:
@@ -181,13 +190,14 @@ def test_labels_far_behind_say_less_than_their_number() -> None:
 def test_plain_match() -> None:
     """A good spectrum with one likely label is a match, with nothing to doubt."""
     verdict = decide(ranked(0.97, 0.02), GOOD, RULE)
-    assert (verdict.decision, verdict.ranked, verdict.doubts) == ("match", ranked(0.97, 0.02).matches, ())
+    assert (verdict.decision, verdict.names, verdict.ranked, verdict.doubts) == ("match", ("Anatase",), ranked(0.97, 0.02).matches, ())
     assert verdict.best is not None
     assert verdict.best.label == "Anatase"
+    assert verdict.known is not None
     assert verdict.known > 0.99
 
 
-@pytest.mark.parametrize(("similarity", "answer"), [(0.5, "match"), (0.4999, "unknown"), (-0.2, "unknown")])
+@pytest.mark.parametrize(("similarity", "answer"), [(0.5, "possible"), (0.4999, "unknown"), (-0.2, "unknown")])
 def test_unknown_below_the_threshold(similarity: float, answer: str) -> None:
     """Where nothing in the library is near enough the answer is unknown: exactly from the card's threshold down."""
     verdict = decide(ranked(0.99, similarity=similarity), GOOD, RULE)
@@ -236,28 +246,29 @@ def test_nearest_of_the_whole_library_decides() -> None:
     assert decide(ranking, GOOD, RULE).decision == "match"
 
 
-@pytest.mark.parametrize(("score", "answer"), [(0.6, "match"), (0.5999, "ambiguous")])
-def test_ambiguous_below_the_threshold(score: float, answer: str) -> None:
-    """A best label less probable than the card's threshold is one of several, whatever the sets say."""
+@pytest.mark.parametrize(("score", "names"), [(0.6, ("Anatase",)), (0.5999, ("Anatase", "Calcite"))])
+def test_ambiguous_below_the_threshold(score: float, names: tuple[str, ...]) -> None:
+    """A best label less probable than the card's threshold is one of several, whatever the sets say; one above is alone."""
     verdict = decide(ranked(score, 0.3, 0.05), GOOD, RULE)
-    assert verdict.decision == answer
+    assert verdict.names == names
+    assert (verdict.decision == "ambiguous") is (len(names) > 1)
     assert verdict.best is not None
 
 
 @pytest.mark.parametrize(
-    ("sets", "score", "said"),
+    ("sets", "score", "names", "often"),
     [
-        (Sets(("A", "B"), ("A", "B", "C")), 0.9, "one of A, B: right in 90 of 100 cases"),
-        (Sets(("A",), ("A", "B", "C")), 0.5, "one of A, B, C: right in 95 of 100 cases"),
-        (Sets(("A",), ("A",)), 0.5, "one of Anatase, Calcite, and neither surely"),
+        (Sets(("A", "B"), ("A", "B", "C")), 0.9, ("A", "B"), "90 of 100"),
+        (Sets(("A",), ("A", "B", "C")), 0.5, ("A", "B", "C"), "95 of 100"),
+        (Sets(("A",), ("A",)), 0.5, ("Anatase", "Calcite"), "no name is more likely than not"),
     ],
 )
-def test_one_of_names_those_among_which_the_truth_is(sets: Sets, score: float, said: str) -> None:
+def test_one_of_names_those_among_which_the_truth_is(sets: Sets, score: float, names: tuple[str, ...], often: str) -> None:
     """Where one name would be dishonest the answer is a set, and how often such sets hold the truth."""
     verdict = decide(replace(ranked(score, 0.3), sets=sets), GOOD, RULE)
-    assert verdict.decision == "ambiguous"
-    assert verdict.doubts == (said,)
-    assert verdict.sets == sets
+    assert (verdict.decision, verdict.names, verdict.sets) == ("ambiguous", names, sets)
+    assert len(verdict.doubts) == 1
+    assert often in verdict.doubts[0]
 
 
 @pytest.mark.parametrize("quality", [Quality(snr=1.0, saturated=None, coverage=1.0), Quality(snr=50.0, saturated=None, coverage=0.1)])
@@ -290,14 +301,105 @@ def test_every_reason_is_plain() -> None:
             assert not any(mark in doubt for mark in ("np.", "float", "(", "{"))
 
 
-@pytest.mark.parametrize(("similarity", "share"), [(0.45, "73%"), (0.5, None), (0.9, None)])
-def test_a_name_below_even_odds_comes_with_a_doubt(similarity: float, share: str | None) -> None:
-    """Between the threshold and even odds of being known the answer says that it may be none of the library's."""
-    rule = decision(familiar=Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.2))
-    verdict = decide(ranked(0.97, similarity=similarity), GOOD, rule)
-    assert verdict.decision == "match"
-    said = f"perhaps nothing in the library: of spectra that are as near, {share} are of other materials"
-    assert verdict.doubts == ((said,) if share else ())
-    ambiguous = decide(ranked(0.5, 0.4, similarity=similarity), GOOD, rule)
-    assert ambiguous.doubts[0].startswith("one of ")
-    assert ambiguous.doubts[1:] == verdict.doubts
+LENIENT = Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.2)
+"""Known from a similarity of .43 on, and likelier known than not from .5 on."""
+
+
+def off_by(delta: float) -> Matched:
+    """Return a matched peak that is so far off, cm⁻¹."""
+    return Matched(at=464.0 + delta, reference=464.0, delta=delta, height=1.0, reference_height=1.0)
+
+
+MATCHED = off_by(0.0)
+
+
+def beside(found: PeakMatch, score: float = 0.97) -> Ranking:
+    """Return a ranking whose first candidate has these peaks."""
+    ranking = ranked(score, 0.02)
+    return replace(ranking, matches=(replace(ranking.matches[0], peaks=found), *ranking.matches[1:]))
+
+
+@pytest.mark.parametrize(
+    ("ranking", "objected"),
+    [
+        (ranked(0.97), ""),
+        (ranked(0.97, similarity=0.45), "more likely not in the library"),
+        (ranked(LEAST_CHANCE - 0.01), "not sure enough"),
+        (ranked(LEAST_CHANCE + 0.01), ""),
+        (beside(PeakMatch((MATCHED,), (), (Lone(1086.0, STRONG),))), "does not explain the peak at 1086 cm"),
+        (beside(PeakMatch((MATCHED,), (), (Lone(1086.0, STRONG - 0.01),))), ""),
+        (beside(PeakMatch((MATCHED,), (Lone(206.0, REQUIRED),))), "lacks the peak at 206 cm"),
+        (beside(PeakMatch((MATCHED,), (Lone(206.0, REQUIRED - 0.01),))), ""),
+        (beside(PeakMatch((off_by(7.0),))), "calibrate the wavenumber axis"),
+        (beside(PeakMatch((off_by(-7.0),))), "calibrate the wavenumber axis"),
+        (beside(PeakMatch((off_by(5.0),))), ""),
+    ],
+)
+def test_no_match_where_something_speaks_against_it(ranking: Ranking, objected: str) -> None:
+    """A name is a match exactly where nothing objects; else it is possible, and the first reason is the objection."""
+    verdict = decide(ranking, GOOD, decision(familiar=LENIENT))
+    assert verdict.decision == ("possible" if objected else "match")
+    assert verdict.names == ("Anatase",)
+    assert bool(verdict.doubts) is bool(objected)
+    assert all(objected in doubt for doubt in verdict.doubts)
+
+
+def test_several_possible_names_are_possible_together() -> None:
+    """Where several names are left and something speaks against the first, the answer is possible, with all of them."""
+    sets = Sets(("Anatase", "Calcite"), ("Anatase", "Calcite", "Gypsum"))
+    verdict = decide(replace(ranked(0.6, 0.3, similarity=0.45), sets=sets), GOOD, decision(familiar=LENIENT))
+    assert (verdict.decision, verdict.names) == ("possible", sets.p90)
+    assert "not in the library" in verdict.doubts[0]
+    assert "if in the library" in verdict.doubts[1]
+
+
+def test_a_model_that_was_not_measured_claims_no_figure() -> None:
+    """Without measured figures there is no probability, no set and no percentage in any reason; names and thresholds stay."""
+    sets = Sets(("Anatase", "Calcite"), ("Anatase", "Calcite", "Gypsum"))
+    for ranking in (ranked(0.97), ranked(0.5, 0.4), replace(ranked(0.6, 0.3), sets=sets), ranked(0.9, similarity=0.1)):
+        verdict = decide(ranking, GOOD, RULE, Claims(sets=False, known=False))
+        assert (verdict.sets, verdict.known, {match.score for match in verdict.ranked}) == (None, None, {None})
+        assert not any("of 100" in doubt or "%" in doubt for doubt in verdict.doubts)
+    assert decide(ranked(0.97), GOOD, RULE, Claims(sets=False, known=False)).decision == "match"
+    assert decide(ranked(0.97), GOOD, RULE, Claims(sets=True, known=False)).known is None
+
+
+LONE = st.lists(st.builds(Lone, st.floats(100, 1500), st.floats(0, 1)), max_size=4).map(tuple)
+
+
+@st.composite
+def rankings(draw: st.DrawFn) -> Ranking:
+    """Any ranking of one to four candidates with any peaks."""
+    found = PeakMatch((off_by(draw(st.floats(-8.0, 8.0))),), draw(LONE), draw(LONE))
+    scores = draw(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4))
+    ranking = ranked(*sorted(scores, reverse=True), similarity=draw(st.floats(-1.0, 1.0)))
+    matches = tuple(replace(match, peaks=found) for match in ranking.matches)
+    return replace(ranking, matches=matches, sets=Sets(NAMES[: draw(st.integers(1, 3))], NAMES[:4]))
+
+
+QUALITIES = st.sampled_from([GOOD, Quality(1.0, None, 1.0), Quality(50.0, True, 1.0)])  # noqa: FBT003 - saturated
+
+
+@given(rankings(), QUALITIES, st.builds(Claims, st.booleans(), st.booleans()))
+@settings(deadline=None)
+def test_an_answer_never_contradicts_itself(ranking: Ranking, quality: Quality, claims: Claims) -> None:
+    """Whatever is known of a spectrum: a match has nothing against it, and what names nothing has neither probability nor set."""
+    verdict = decide(ranking, quality, decision(familiar=LENIENT), claims)
+    first = verdict.ranked[0]
+    if verdict.decision == "match":
+        assert verdict.known is None or verdict.known >= 0.5
+        assert not objections(first, verdict.known)
+        assert not [peak for peak in first.peaks.extra if peak.height >= STRONG]
+        assert len(verdict.names) == 1
+        assert verdict.names == (first.label,)
+        assert verdict.doubts == quality.doubts
+    if verdict.decision in {"unknown", "rejected"}:
+        assert (verdict.names, verdict.sets, verdict.best) == ((), None, None)
+        assert {match.score for match in verdict.ranked} == {None}
+    if verdict.decision in {"possible", "ambiguous"}:
+        assert verdict.names
+        assert verdict.doubts
+    if verdict.decision == "ambiguous":
+        assert len(verdict.names) > 1
+        assert verdict.known is None or verdict.known >= 0.5
+    assert (verdict.known is not None) is claims.known

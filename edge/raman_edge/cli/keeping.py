@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import IF, title
 from raman_edge.errors import OutputError
 from raman_edge.escaping import printable
 from raman_edge.sources.root import lies_within
@@ -70,8 +71,9 @@ def _free(into: Path, spectrum: Spectrum) -> Iterator[Path]:
 def _lines(reading: Reading) -> Iterator[str]:
     """Return a header that says what it is, and a line a point; decimals as many as tell the numbers exactly."""
     spectrum, verdict = reading.spectrum, reading.verdict
-    best = verdict.ranked[0] if verdict.decision == "match" and verdict.ranked else None
-    said = f"{best.label} ({best.score:.1%})" if best else verdict.decision
+    best = verdict.best if verdict.decision == "match" else None
+    sure = f" ({best.score:.1%} {IF})" if best and best.score is not None else ""
+    said = f"{title(verdict.decision, verdict.names)}{sure}"
     yield f"# Measured: {printable(spectrum.origin.path)}"
     yield f"# Answer: {printable(said)}"
     if spectrum.taken_at is not None:

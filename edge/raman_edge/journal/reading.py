@@ -38,7 +38,7 @@ class Filters:
     until: datetime | None = None
     """Before that time."""
     decision: str | None = None
-    """``match``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``."""
+    """``match``, ``possible``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``."""
     label: str | None = None
     """What was named, in upper or lower case."""
     path: str | None = None

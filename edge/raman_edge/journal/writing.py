@@ -27,7 +27,6 @@ def prepare(entry: Entry, model: str, config: str) -> Prepared:
     """Return what is written of ``entry``."""
     record = entry.record
     result = record if isinstance(record, records.Result) else None
-    named = result and result.matches and result.decision in {"match", "ambiguous"}
     kept = spectra.keep(entry.spectrum) if entry.spectrum else None
     facts = chain.Facts(
         seq=0,
@@ -39,7 +38,7 @@ def prepare(entry: Entry, model: str, config: str) -> Prepared:
         path=record.source.path,
         ts=record.ts,
         decision=result.decision if result else "fault",
-        best=result.matches[0].label if result and named else None,
+        best=result.names[0] if result and result.names else None,
         line=records.encode(record).decode(),
         spectrum=kept.digest if kept else None,
     )

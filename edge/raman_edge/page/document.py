@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import IF, MEANING
 from raman_edge.page import evidence, figure, provenance, sheet, words
 from raman_edge.page.markup import NOTHING, Html, datum, escaped, joined, tag
 from raman_edge.page.style import STYLE
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
+    from raman_edge.answer import Title
     from raman_edge.page.subject import Subject
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -55,12 +57,13 @@ def _head(subject: Subject, heading: str) -> Html:
     said = subject.record
     kind = words.decision(said)
     first = tag("p", tag("span", f"{UNICODE.sign[kind]} {kind}", class_=kind), " · ", datum(words.file_name(said.source)), class_="kind")
-    sure = f" Probability {said.matches[0].score:.1%}." if isinstance(said, Result) and kind == "match" and said.matches else ""
+    score = said.matches[0].score if isinstance(said, Result) and kind == "match" and said.matches else None
+    sure = "" if score is None else f" Probability {score:.1%} {IF}."
     why = tag("ul", *(tag("li", datum(reason)) for reason in words.reasons(said))) if words.reasons(said) else NOTHING
-    return tag("header", first, tag(heading, _listed(words.title(said))), tag("p", words.MEANING[kind] + sure), why)
+    return tag("header", first, tag(heading, _listed(words.title(said))), tag("p", MEANING[kind] + sure), why)
 
 
-def _listed(title: words.Title) -> Html:
+def _listed(title: Title) -> Html:
     """Return an answer in which each name keeps its direction of writing to itself."""
     names = [part for name in title.names for part in (", ", datum(name))][1:]
     return joined([title.before, *names, title.after])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import IF, NAMED
 from raman_edge.page.markup import NOTHING, Html, datum, facts, joined, section, tag
 from raman_edge.quality import MIN_COVERAGE, MIN_SNR
 from raman_edge.ui.look import UNICODE
@@ -26,20 +27,22 @@ SATURATED = {True: "yes", False: "no", None: "not known: neither file nor instru
 def sections(said: Result) -> tuple[Html, ...]:
     """Return them as sections."""
     best = said.matches[0] if said.matches else None
-    return (_candidates(said.matches), _sets(said), _peaks(best) if best else NOTHING, _quality(said))
+    return (_candidates(said.matches), _library(said), _peaks(best) if best else NOTHING, _quality(said))
 
 
 def _candidates(matches: Sequence[Match]) -> Html:
-    names = ("", "probability", "", "similarity", "peaks")
+    claimed = any(match.score is not None for match in matches)
+    names = ("", *((f"probability, {IF}", "") if claimed else ()), "similarity", "peaks")
     rows = [tag("tr", *(tag("th", name, scope="col") for name in names))]
     rows += [_candidate(match) for match in matches]
-    return section("Candidates", tag("table", *rows, class_="numbers"))
+    return section("Candidates" if claimed else "Nearest in the library", tag("table", *rows, class_="numbers"))
 
 
 def _candidate(match: Match) -> Html:
     found = match.peaks
     of = len(found.matched) + len(found.missing)
-    cells = (f"{match.score:.1%}", _bar(match.score), f"{match.similarity:.3f}", f"{len(found.matched)} of {of}" if of else "–")
+    sure = () if match.score is None else (f"{match.score:.1%}", _bar(match.score))
+    cells = (*sure, f"{match.similarity:.3f}", f"{len(found.matched)} of {of}" if of else "–")
     return tag("tr", tag("th", datum(match.label), scope="row"), *(tag("td", cell) for cell in cells))
 
 
@@ -56,10 +59,13 @@ def _bar(share: float) -> Html:
     )
 
 
-def _sets(said: Result) -> Html:
-    rows = [(f"in {share} of 100 cases", _names(names)) for share, names in (("90", said.one_of.p90), ("95", said.one_of.p95))]
-    known = ("in the library at all", f"{said.known:.0%} sure")
-    return section("The truth is among", facts([*rows, known]))
+def _library(said: Result) -> Html:
+    """Return how probable it is that the material is in the library and, where something is named, what holds if it is."""
+    rows: list[tuple[str, Html | str]] = [] if said.known is None else [("in the library at all", f"{said.known:.0%}")]
+    if said.one_of and said.decision in NAMED:
+        sets = (("90", said.one_of.p90), ("95", said.one_of.p95))
+        rows += [(f"{IF}, in {share} of 100 cases one of", _names(names)) for share, names in sets]
+    return section("Is it in the library?", facts(rows)) if rows else NOTHING
 
 
 def _names(names: Sequence[str]) -> Html:

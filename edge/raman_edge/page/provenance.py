@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from raman_edge import __version__
 from raman_edge.page.markup import NOTHING, Html, datum, facts, joined, section, tag
 from raman_edge.record import Result
+from raman_edge.verdict import EVEN, LEAST_CHANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,6 +94,8 @@ def _card(card: ModelCard) -> Facts:
     yield "trained on", datum(made.trained_on)
     yield "terms", datum(made.licence)
     yield "unknown", f"where it is less than {decision.familiar.least:.1%} sure that the material is in the library"
+    unsure = f"less than {EVEN:.0%} sure that the material is in the library, or less than {LEAST_CHANCE:.0%} that the name is right"
+    yield "possible", f"where it is {unsure}, or the lines of spectrum and references contradict each other"
     several = f"where the best name has less than {decision.ambiguous_below:.0%}, or another has at least {decision.least_90:.1%}"
     yield "ambiguous", f"{several}: then the set of 90 of 100 cases holds several"
 

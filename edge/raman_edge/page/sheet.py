@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import ANSWERS, IF
 from raman_edge.page import figure, words
 from raman_edge.page.markup import NOTHING, Html, datum, tag
 from raman_edge.record import Result
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 ROOM = 72
 """Cells of an answer, and of a file's name, on a card."""
-ORDER = ("match", "ambiguous", "unknown", "rejected", "fault")
+ORDER = (*ANSWERS, "fault")
 
 
 def sheet(subjects: Sequence[Subject]) -> Iterator[Html]:
@@ -33,8 +34,8 @@ def _card(subject: Subject) -> Html:
     said, spectrum = subject.record, subject.held.spectrum
     kind = words.decision(said)
     drawn = figure.small(subject, spectrum) if spectrum is not None else tag("div", "no spectrum", class_="none")
-    best = said.matches[0] if isinstance(said, Result) and kind == "match" and said.matches else None
-    score = tag("span", f"{best.score:.0%}", class_="score") if best else NOTHING
+    sure = said.matches[0].score if isinstance(said, Result) and kind == "match" and said.matches else None
+    score = NOTHING if sure is None else tag("span", f"{sure:.0%} {IF}", class_="score")
     name = tag("small", datum(safe_text(words.file_name(said.source), ROOM)))
     head = tag("strong", tag("span", UNICODE.sign[kind], class_=kind), " ", datum(safe_text(str(words.title(said)), ROOM)))
     return tag("a", drawn, tag("div", head, " ", score), name, href=f"#{subject.anchor}")

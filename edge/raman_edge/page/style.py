@@ -21,7 +21,7 @@ header { margin-bottom: 0.7rem; }
 header ul { margin: 0.2rem 0; padding-left: 1.2rem; }
 .kind { color: var(--quiet); }
 .match, .good, .matched { color: var(--blue); }
-.ambiguous, .unknown, .rejected, .fault, .care, .bad, .missing, .extra { color: var(--orange); }
+.possible, .ambiguous, .unknown, .rejected, .fault, .care, .bad, .missing, .extra { color: var(--orange); }
 .kind span, .bad, .sheet .match { font-weight: bold; }
 .lacks { border-left: 4px solid var(--orange); padding-left: 0.6rem; }
 figure { margin: 0.6rem 0; }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from raman_edge import __version__
+from raman_edge.answer import ANSWERS
 from raman_edge.record import FaultRecord
-from raman_edge.verdict import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ class Metrics:
         self._model_id = ""
         self._model.labels(__version__, self._model_id).set(1)
         self._materials: set[str] = set()
-        for decision in get_args(Answer):
+        for decision in ANSWERS:
             self._results.labels(decision)  # 0 is a number too: a rate needs the sample before the first
         ProcessCollector(registry=own)
         own.register(_Standings(overview))

@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from raman_edge import record as records
+from raman_edge.answer import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,12 +22,12 @@ COLUMNS = (
     "sha256",  # of its bytes; empty where it could not be read
     "index",  # which spectrum of the file, from 0
     "event",  # result or fault
-    "decision",  # match, ambiguous, unknown or rejected; empty for a fault
-    "label",  # the material; empty where none is named (unknown, rejected, fault), as are the next two
-    "score",  # its probability, 0..1
+    "decision",  # match, possible, ambiguous, unknown or rejected; empty for a fault
+    "label",  # the material, the likeliest where several are named; empty where none is (unknown, rejected, fault), as are the next two
+    "score",  # its probability if it is in the library, 0..1; empty where the model's were not measured
     "similarity",  # cosine to its best reference, -1..1
-    "known",  # probability that the material is in the library at all, 0..1
-    "one_of_90",  # names among which the truth is in 90 of 100 cases, with "; " between them
+    "known",  # probability that the material is in the library at all, 0..1; empty where that was not measured
+    "one_of_90",  # names among which the truth is in 90 of 100 cases if it is in the library, with "; " between them; empty like score
     "snr",  # signal to noise
     "saturated",  # true or false; empty is unknown
     "coverage",  # share of the model's axis that was measured, 0..1
@@ -36,7 +37,6 @@ COLUMNS = (
 """The table's columns; a text that begins as a formula does has a ' before it, what does not print is escaped."""
 FORMULA = re.compile(r"[=+\-@]")
 """How a cell begins that a spreadsheet would calculate (OWASP, CSV Injection); tabs and returns are escaped before."""
-NAMED = {"match", "ambiguous"}
 
 
 def cells(said: Record) -> tuple[str, ...]:
@@ -52,10 +52,10 @@ def cells(said: Record) -> tuple[str, ...]:
         "result",
         said.decision,
         _text(best.label) if best else "",
-        f"{best.score:.4f}" if best else "",
+        f"{best.score:.4f}" if best and best.score is not None else "",
         f"{best.similarity:.4f}" if best else "",
-        f"{said.known:.4f}",
-        _text("; ".join(said.one_of.p90)),
+        "" if said.known is None else f"{said.known:.4f}",
+        _text("; ".join(said.one_of.p90)) if best and said.one_of else "",
         f"{quality.snr:.1f}",
         {None: "", True: "true", False: "false"}[quality.saturated],
         f"{quality.coverage:.3f}",

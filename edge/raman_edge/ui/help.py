@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 SIGN = 9
 """Cells of a key."""
+ANSWERS = (
+    *(("match", "a name"), ("possible", "perhaps"), ("ambiguous", "one of")),
+    *(("unknown", "unknown"), ("rejected", "too bad"), ("fault", "fault")),
+)
 LEGEND = (
-    ("answers", (("match", "a name"), ("ambiguous", "one of"), ("unknown", "unknown"), ("rejected", "too bad"), ("fault", "no spectrum"))),
+    ("answers", ANSWERS),
     ("peaks", (("matched", "in both"), ("missing", "only in the reference"), ("extra", "only in the spectrum"))),
     ("quality", (("good", "good"), ("care", "take care"), ("bad", "bad"), ("out", "not known"))),
 )

@@ -25,12 +25,12 @@ from raman_edge.ui.view import pressed
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from raman_edge.answer import Answer
     from raman_edge.devices.exposure import LinkStatus
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.spectrum import Fault
     from raman_edge.ui.state import Bench
-    from raman_edge.verdict import Answer
 
 LOOK_S = 0.2
 """How often a new size of the terminal is looked for, s: nothing else wakes an idle screen."""

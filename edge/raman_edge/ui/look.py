@@ -30,6 +30,7 @@ CARE = ORANGE
 BAD = ORANGE + STRONG
 STYLE: dict[str, Style] = {
     "match": BLUE + STRONG,
+    "possible": ORANGE + STRONG,
     "ambiguous": ORANGE + STRONG,
     "unknown": ORANGE + STRONG,
     "rejected": BAD,
@@ -84,8 +85,9 @@ UNICODE = Look(
     ascii_only=False,
     sign={
         "match": "✓",
+        "possible": "?",
         "ambiguous": "≈",
-        "unknown": "?",
+        "unknown": "–",
         "rejected": "✗",
         "fault": "!",
         "waiting": "○",
@@ -114,8 +116,9 @@ ASCII = Look(
     ascii_only=True,
     sign={
         "match": "*",
+        "possible": "?",
         "ambiguous": "~",
-        "unknown": "?",
+        "unknown": "-",
         "rejected": "x",
         "fault": "!",
         "waiting": "o",

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 
+from raman_edge.answer import IF
 from raman_edge.pipeline import Reading
 from raman_edge.ui import sections
 from raman_edge.ui.look import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
 from raman_edge.ui.rows import Frame, cells, wrapped
-from raman_edge.ui.state import answer, name_of, reasons
+from raman_edge.ui.state import answer, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,9 +56,10 @@ def _rows(event: Reading | Fault, width: int, look: Look) -> list[Row]:
     name, words = name_of(event.spectrum.origin), answer(verdict)
     rows = [_head(verdict.decision, words, name, width, look)]
     cut = () if cells(look.safe(words)) <= _room(name, width, look) else (words,)
-    rows += [row for reason in (*cut, *reasons(verdict)) for row in _indented(reason, width, look)]
-    if verdict.ranked and verdict.best is None:
-        rows += _indented("the nearest, by similarity:", width, look, QUIET)
+    rows += [row for reason in (*cut, *verdict.doubts) for row in _indented(reason, width, look)]
+    if verdict.ranked:
+        claimed = any(match.score is not None for match in verdict.ranked)
+        rows += _indented(f"candidates {IF}:" if claimed else "the nearest, by similarity:", width, look, QUIET)
     table = min(BROAD, width - 4)
     rows += [(("  ", PLAIN), *row) for row in sections.matches(verdict, table, len(verdict.ranked), look)]
     if verdict.ranked:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import IF
 from raman_edge.pipeline import Reading
 from raman_edge.ui import link as links
 from raman_edge.ui import sections
 from raman_edge.ui.look import PLAIN, QUIET, STYLE
-from raman_edge.ui.state import answer, name_of, reasons, title_of
+from raman_edge.ui.state import answer, name_of, title_of
 
 if TYPE_CHECKING:
     from raman_edge.devices.exposure import LinkStatus
@@ -76,12 +77,14 @@ def _named(reading: Reading, look: Look) -> Row:
     """Return the answer in words, with its probability where it is one label."""
     verdict = reading.verdict
     words: Row = ((look.safe(answer(verdict)), STYLE[verdict.decision]),)
-    return (*words, (f"  {verdict.ranked[0].score:.1%}", PLAIN)) if verdict.decision == "match" else words
+    score = verdict.best.score if verdict.decision == "match" and verdict.best else None
+    return words if score is None else (*words, (f"  {score:.1%}", PLAIN), (f" {IF}", QUIET))
 
 
 def _why(reading: Reading, look: Look) -> str:
-    """Return the reasons in plain words; for a name, what the peaks say of it."""
-    words = list(reasons(reading.verdict))
+    """Return the reasons in plain words, and what the peaks say of a name: before the doubts of a match, after what speaks against it."""
+    words = list(reading.verdict.doubts)
     if reading.verdict.best is not None:
-        words.insert(0, sections.peak_summary(reading.verdict.best.peaks, look))
+        place = 0 if reading.verdict.decision == "match" else len(words)
+        words.insert(place, sections.peak_summary(reading.verdict.best.peaks, look))
     return "; ".join(words)

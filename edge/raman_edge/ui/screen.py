@@ -118,7 +118,8 @@ def _header(state: ScreenState, width: int, look: Look) -> Row:
         left = "" if state.left_s is None else f", {lasting(state.left_s)} left"
         counts = ((f"{state.waiting} waiting{left} {look.dot} ", STRONG), *counts)
     if width >= WIDE:
-        words = (f"{tally.match} match", f"{tally.ambiguous} one of several", f"{tally.unknown} unknown", f"{tally.rejected} rejected")
+        named = (f"{tally.match} match", f"{tally.possible} possible", f"{tally.ambiguous} one of several")
+        words = (*named, f"{tally.unknown} unknown", f"{tally.rejected} rejected")
         counts = ((f" {look.dot} ".join(words) + f" {look.dot} ", QUIET), *counts)
     for box in _chosen(state, look):
         counts = ((f" {look.boxed(box)} ", CHIP), (" ", PLAIN), *counts)

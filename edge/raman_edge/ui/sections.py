@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import IF, NAMED
 from raman_edge.quality import MIN_COVERAGE, MIN_SNR
 from raman_edge.ui.look import CARE, PLAIN, QUIET, STRONG, STYLE
 from raman_edge.ui.rows import EMPTY, cells, fit, spread
@@ -11,13 +12,14 @@ from raman_edge.ui.rows import EMPTY, cells, fit, spread
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from raman_edge.answer import Answer
     from raman_edge.peaks import PeakMatch
     from raman_edge.pipeline import Reading, Timing
     from raman_edge.quality import Quality
     from raman_edge.ui.look import Light, Look
     from raman_edge.ui.rows import Row
     from raman_edge.ui.state import Outcome
-    from raman_edge.verdict import Answer, Match, Verdict
+    from raman_edge.verdict import Match, Verdict
 
 SURE_SNR = 10.0
 """Ten standard deviations are IUPAC's limit of quantification: above it the light is good."""
@@ -26,7 +28,7 @@ SURE_COVERAGE = 0.75
 _SATURATED: dict[bool | None, tuple[str, Light]] = {True: ("yes", "bad"), False: ("no", "good"), None: ("not known", "out")}
 PEAKS = 25
 """Cells of a peak's row: sign, position, difference, word."""
-WORDS = {"match": PLAIN, "ambiguous": CARE, "unknown": CARE, "rejected": CARE, "fault": CARE}
+WORDS = {"match": PLAIN, "possible": CARE, "ambiguous": CARE, "unknown": CARE, "rejected": CARE, "fault": CARE}
 """Style of an answer in the list of last results: the sign before it is strong enough."""
 CHIP = 14
 """Most cells of a name in the one-line list of last results."""
@@ -45,20 +47,23 @@ def matches(verdict: Verdict, width: int, height: int, look: Look) -> list[Row]:
 
     A probability among the library's labels says nothing where the material is in none of them.
     """
-    named = verdict.decision in {"match", "ambiguous"}
     ranked = verdict.ranked[:height]
     longest = max((cells(look.safe(match.label)) for match in ranked), default=0)
     label = min(longest, max(8, width - 16))
-    among = verdict.sets.p90 if len(verdict.sets.p90) > 1 else verdict.sets.p95
-    among = among if verdict.decision == "ambiguous" else tuple(match.label for match in ranked[:1] if named)
-    return [_match(match, match.label in among, verdict.decision, label, width, look) for match in ranked]
+    return [_match(match, match.label in verdict.names, verdict.decision, label, width, look) for match in ranked]
+
+
+def candidates(verdict: Verdict) -> str:
+    """Return what the numbers beside the candidates are."""
+    claimed = any(match.score is not None for match in verdict.ranked)
+    return IF if claimed else "nearest, similarity"
 
 
 def _match(match: Match, answer: bool, decision: Answer, label: int, width: int, look: Look) -> Row:  # noqa: FBT001 - a fact about a row
     """Return one candidate; those of the answer have its sign and colour."""
-    named = decision in {"match", "ambiguous"}
-    share = match.score if named else match.similarity
-    score = f"{share:6.1%}" if named else f"{share:6.3f}"
+    named = decision in NAMED
+    share = match.similarity if match.score is None else match.score
+    score = f"{share:6.3f}" if match.score is None else f"{share:6.1%}"
     room = max(0, width - label - len(score) - 5)
     style = STYLE[decision] if answer else (PLAIN if named else QUIET)
     sign = look.arrow if decision == "match" else look.sign[decision]
@@ -184,7 +189,7 @@ def chips(recent: Sequence[Outcome], width: int, look: Look) -> Row:
     row: Row = EMPTY
     left = width
     for outcome in recent:
-        words = look.safe(outcome.text if outcome.decision == "match" else outcome.decision, CHIP)
+        words = look.safe(outcome.text if outcome.decision in NAMED else outcome.decision, CHIP)
         left -= 2 + cells(words)
         if left < 0:
             break

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from raman_edge.answer import title
 from raman_edge.pipeline import Reading
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from raman_edge.acquire.plan import Doing, Progress
+    from raman_edge.answer import Answer
     from raman_edge.devices.exposure import LinkStatus
     from raman_edge.library import Library
     from raman_edge.model import Model
     from raman_edge.spectrum import Fault, Origin
     from raman_edge.ui.controls import Key
-    from raman_edge.verdict import Answer, Verdict
+    from raman_edge.verdict import Verdict
 
 RECENT = 10
 """Events that are remembered."""
@@ -57,9 +59,9 @@ class Outcome:
     """Of the file or port; data, not yet safe to show."""
     decision: Answer | Literal["fault"]
     text: str
-    """The label, ``one of …``, ``unknown`` or the reason; data, not yet safe to show."""
+    """The label, ``perhaps …``, ``one of …``, ``unknown`` or the reason; data, not yet safe to show."""
     score: float | None = None
-    """Probability of the label, 0..1; None where no label is the answer."""
+    """Probability of a match, 0..1, if it is in the library; None for every other answer."""
     ms: float | None = None
     """From the bytes to the answer; None for a fault."""
 
@@ -91,6 +93,7 @@ class Tally:
     """How many events ended how."""
 
     match: int = 0
+    possible: int = 0
     ambiguous: int = 0
     unknown: int = 0
     rejected: int = 0
@@ -107,7 +110,7 @@ class Tally:
     @property
     def done(self) -> int:
         """Spectra that got an answer, whichever."""
-        return self.match + self.ambiguous + self.unknown + self.rejected
+        return self.match + self.possible + self.ambiguous + self.unknown + self.rejected
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -201,22 +204,13 @@ def outcome_of(event: Reading | Fault, now: datetime | None = None) -> Outcome:
     if not isinstance(event, Reading):
         return Outcome(name_of(event.origin), "fault", event.why)
     verdict = event.verdict
-    best = verdict.ranked[0].score if verdict.decision == "match" and verdict.ranked else None
+    best = verdict.best.score if verdict.decision == "match" and verdict.best else None
     return Outcome(title_of(event, now), verdict.decision, answer(verdict), best, event.timing.total)
 
 
 def answer(verdict: Verdict) -> str:
-    """Return the answer in words: a label, ``one of …``, ``unknown``, or that the spectrum is rejected."""
-    if verdict.decision == "match" and verdict.ranked:
-        return verdict.ranked[0].label
-    if verdict.decision == "ambiguous" and verdict.doubts:
-        return verdict.doubts[0]
-    return verdict.decision
-
-
-def reasons(verdict: Verdict) -> tuple[str, ...]:
-    """Return the doubts that :func:`answer` has not said already."""
-    return verdict.doubts[1:] if verdict.decision == "ambiguous" else verdict.doubts
+    """Return the answer in words: a label, ``perhaps …``, ``one of …``, ``unknown``, or that the spectrum is rejected."""
+    return str(title(verdict.decision, verdict.names))
 
 
 def title_of(reading: Reading, now: datetime | None) -> str:

@@ -38,9 +38,8 @@ def tables(state: ScreenState, width: int, height: int, look: Look) -> list[Row]
     results = (width - peaks - QUALITY) // 2 if width >= WIDE else 0
     others = [size for size in (peaks, QUALITY, results) if size]
     first = max(0, width - sum(others) - GAP * len(others))
-    columns = [
-        _table("matches" if _named(reading) else "nearest, similarity", _matches(reading, first, height - 1, look), first, height, look)
-    ]
+    name = sections.candidates(reading.verdict) if reading else "candidates"
+    columns = [_table(name, _matches(reading, first, height - 1, look), first, height, look)]
     if peaks:
         columns.append(_table(_against(reading), _peaks(reading, height - 1, look), peaks, height, look))
     columns.append(_table("quality", _quality(state, reading, height - 1, look), QUALITY, height, look))
@@ -78,10 +77,6 @@ def _inset(row: Row) -> Row:
 
 def _table(name: str, rows: list[Row], width: int, height: int, look: Look) -> list[Row]:
     return [title(name, width, look), *block(rows, width, height - 1)]
-
-
-def _named(reading: Reading | None) -> bool:
-    return reading is None or reading.verdict.best is not None
 
 
 def _against(reading: Reading | None) -> str:

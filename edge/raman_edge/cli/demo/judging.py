@@ -58,10 +58,8 @@ def _is_told(one: Played) -> bool:
 
 
 def _named(said: Result, labels: Sequence[str]) -> bool:
-    """Whether one of ``labels`` was named, alone or as one of several."""
-    alone = said.decision == "match" and said.matches[0].label in labels
-    among = said.decision == "ambiguous" and any(label in (said.why[0] if said.why else "") for label in labels)
-    return alone or among
+    """Whether one of ``labels`` was named, surely, perhaps, or as one of several."""
+    return any(label in said.names for label in labels)
 
 
 def _right(is_right: bool) -> Judgement:  # noqa: FBT001 - the one thing it says

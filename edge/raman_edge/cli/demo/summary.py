@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from raman_edge import answer
 from raman_edge import record as records
 from raman_edge.cli.demo import judging
 from raman_edge.record import FaultRecord, Result
@@ -193,7 +194,5 @@ def _compared(drop: Dropped, said: Record | None) -> Compared:
 def _words(said: Record) -> str:
     if isinstance(said, FaultRecord):
         return "no spectrum"
-    words = {"match": said.matches[0].label, "ambiguous": (said.why or ("ambiguous",))[0].partition(":")[0]}.get(
-        said.decision, said.decision
-    )
-    return f"{words}, saturated" if said.quality.saturated else words
+    words = answer.title(said.decision, said.names)
+    return f"{words}, saturated" if said.quality.saturated else str(words)

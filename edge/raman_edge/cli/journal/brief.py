@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from raman_edge.answer import named_before, title
 from raman_edge.errors import JournalDamaged
 from raman_edge.escaping import printable
 
 ID = 8
 """Characters of an id that are shown: they tell a million records apart."""
+MOST = 2
+"""Names of an answer that are written out."""
 
 
 class _Place(msgspec.Struct):
@@ -18,7 +21,12 @@ class _Place(msgspec.Struct):
 
 class _Named(msgspec.Struct):
     label: str
-    score: float
+    score: float | None = None
+
+
+class _Sets(msgspec.Struct):
+    p90: tuple[str, ...] = ()
+    p95: tuple[str, ...] = ()
 
 
 class _Said(msgspec.Struct):
@@ -30,6 +38,20 @@ class _Said(msgspec.Struct):
     why: str | tuple[str, ...]
     decision: str = "fault"
     matches: tuple[_Named, ...] = ()
+    names: tuple[str, ...] | None = None
+    """None in a record of version 1."""
+    one_of: _Sets | None = None
+
+    @property
+    def answer(self) -> str:
+        """The answer in words, a match with its probability."""
+        names = self.names
+        if names is None:
+            sets = self.one_of or _Sets()
+            names = named_before(self.decision, [match.label for match in self.matches], sets.p90, sets.p95)
+        words = printable(str(title(self.decision, names, MOST)))
+        score = self.matches[0].score if self.decision == "match" and self.matches else None
+        return words if score is None else f"{words} {score:.0%}"
 
 
 def brief(line: str, room: int) -> str:
@@ -39,11 +61,9 @@ def brief(line: str, room: int) -> str:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         msg = f"a line of the journal is no record: {str(error)[:200]}. `raman-edge journal verify` tests the whole of it"
         raise JournalDamaged(msg) from error
-    named = said.decision == "match" and said.matches
-    answer = f"{said.matches[0].label} {said.matches[0].score:.0%}" if named else said.decision
     reasons = (said.why,) if isinstance(said.why, str) else said.why
     place = printable(said.source.path + (f" [{said.source.index + 1}]" if said.source.index else ""))
     if len(place) > room:
         place = f"…{place[1 - room :]}"
     why = reasons[0] if reasons else ""
-    return f"{printable(said.id)[:ID]}  {said.ts[:19].replace('T', ' ')}  {answer:<20}  {place:<{room}}  {why}".rstrip()
+    return f"{printable(said.id)[:ID]}  {said.ts[:19].replace('T', ' ')}  {said.answer:<20}  {place:<{room}}  {why}".rstrip()

@@ -7,13 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import ANSWERS
 from raman_edge.errors import NoSuchRecord
 
 if TYPE_CHECKING:
     from raman_edge.journal import Filters, Journal
     from raman_edge.journal.held import Held
 
-DECISIONS = ("match", "ambiguous", "unknown", "rejected", "fault")
+DECISIONS = (*ANSWERS, "fault")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 AGO = re.compile(r"([0-9]{1,6})([mhd])")
 SHORTEST = 4
@@ -29,7 +30,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--decision",
         choices=DECISIONS,
         metavar="ANSWER",
-        help="that answer only: match, ambiguous, unknown, rejected, or fault, which is a file that could not be answered",
+        help="that answer only: match, possible (named with a doubt), ambiguous (one of several), unknown, rejected, or fault, which is a "
+        "file that could not be answered",
     )
     parser.add_argument("--label", metavar="NAME", help="that material was named; upper or lower case")
     parser.add_argument(

@@ -7,6 +7,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from raman_edge.answer import IF, title
 from raman_edge.cli import options as shared
 from raman_edge.cli.journal import filters
 from raman_edge.cli.output import is_terminal, write, write_text
@@ -108,15 +109,20 @@ def _fault(said: FaultRecord) -> Iterator[tuple[str, str]]:
 
 
 def _result(said: Result) -> Iterator[tuple[str, str]]:
-    named = said.matches and said.decision in {"match", "ambiguous"}
-    yield "answer", f"{said.matches[0].label}, {said.decision}" if named else said.decision
+    words = title(said.decision, said.names)
+    yield "answer", f"{words}, {said.decision}" if said.names else str(words)
     for number, why in enumerate(said.why):
         yield "" if number else "why", why
+    if any(match.score is not None for match in said.matches):
+        yield "", f"probabilities hold {IF}:"
     for number, match in enumerate(said.matches):
-        yield "" if number else "nearest", f"{match.score:7.2%}  {match.label}, similarity {match.similarity:.3f}"
-    for share, names in (("90", said.one_of.p90), ("95", said.one_of.p95)):
-        yield "", f"right in {share} of 100 cases: one of {', '.join(names)}"
-    yield "known", f"{said.known:.0%} sure that the material is in the library at all"
+        score = "" if match.score is None else f"{match.score:7.2%}  "
+        yield "" if number else "nearest", f"{score}{match.label}, similarity {match.similarity:.3f}"
+    if said.one_of:
+        for share, names in (("90", said.one_of.p90), ("95", said.one_of.p95)):
+            yield "", f"{IF}, it is in {share} of 100 cases one of {', '.join(names)}"
+    if said.known is not None:
+        yield "known", f"in the library at all: {said.known:.0%}"
     if said.matches:
         yield from _peaks(said.matches[0].label, said.matches[0].peaks)
     quality = said.quality

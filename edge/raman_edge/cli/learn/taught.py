@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from raman_edge.answer import title
 from raman_edge.own.entry import storable
 
 if TYPE_CHECKING:
@@ -73,4 +74,5 @@ def _said(verdict: Verdict) -> str:
     first = verdict.ranked[0]
     if verdict.best is None:
         return f"{verdict.decision} (nearest {first.label}, similarity {first.similarity:.2f})"
-    return f"{first.label} {first.score:.0%}" if verdict.decision == "match" else f"{first.label} {first.score:.0%} (ambiguous)"
+    sure = "" if first.score is None or verdict.decision != "match" else f" {first.score:.0%}"
+    return f"{title(verdict.decision, verdict.names)}{sure}"

@@ -1,0 +1,229 @@
+"""Measure the decisions on spectra that were kept apart, and on what is no material of the library.
+
+``python tests/decisions.py RUN…`` asks runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
+ask: a library of what it learned from, the lines of its references, and :func:`raman_edge.verdict.decide`. Probabilities and
+"unknown" are fitted on one half of the specimens (of the species, for what was never learned) and asked of the other. A run
+without unknown species takes "unknown" from one that is given beside it, as the export does.
+
+``python tests/decisions.py --foreign DATA`` asks the embedded model for the plastics, liquids and standards in a folder such
+as ``../shared/data``: a match is false unless the material is a mineral by another name, see :data:`MINERALS`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from raman_edge import verdict
+from raman_edge.answer import ANSWERS
+from raman_edge.card import Claims
+from raman_edge.library import Library, default_path
+from raman_edge.model import Model
+from raman_edge.model import default_path as model_path
+from raman_edge.pipeline import Reading, identify_all
+from raman_edge.quality import Quality
+from raman_edge.sources.given import GivenFiles
+from raman_edge.spectrum import Axis, Origin, Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from raman_edge.card import Decision, Familiar
+    from raman_edge.peaks import Lines
+    from raman_edge.verdict import Ranking
+    from raman_export.held import Kept
+
+GOOD = Quality(snr=100.0, saturated=None, coverage=1.0)
+EVERYTHING = Claims(sets=True, known=True)
+CHANCES = (0.5, 0.6, 0.65, 0.7, 0.75, 0.775, 0.8, 0.85)
+HEIGHTS = (0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.1)
+MINERALS = {
+    "calcium carbonate": "Calcite",
+    "silicon carbide": "Moissanite",
+    "silicon": "Silicon",
+    "sodium sulfate": "Thenardite",
+    "sodium bicarbonate": "Nahcolite",
+    "silicon dioxide": "Quartz",
+}
+"""Chemicals that are minerals of the embedded library, by their label there."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Case:
+    """One spectrum that was kept apart, as far as the decision needs it."""
+
+    truth: str | None
+    """None where its species is not in the library."""
+    ranking: Ranking
+    rule: Decision
+
+
+def cases(kept: Kept, other: Familiar | None) -> list[Case]:
+    """Return every spectrum that a run kept apart, each under a rule fitted on the other half; ``other`` is another run's "unknown"."""
+    from raman_export import held, unknown
+    from raman_train import confidence, runs
+
+    material, split = kept.material, kept.material.split
+    axis = kept.made.about.config.recipe.axis
+    answers = runs.ask(kept.made, material)
+    scale = confidence.scale_of(answers)
+    sides = [(split.test, material.dataset.specimens[split.test]), (split.unknown, material.dataset.labels[split.unknown])]
+    questions = [confidence.Questions.of(answers, material.classes, split, asked) for asked, _ in sides]
+    first = [confidence.halves(names) for _, names in sides]
+    learned = sorted(set(material.classes[split.library].tolist()))
+    labels, class_of = [material.labels[k] for k in learned], np.arange(len(learned))
+    lines: dict[str, Lines] = {}
+    made: list[Case] = []
+    for half in (True, False):
+        fusion = confidence.fit(questions[0].rows(first[0] != half))
+        levels = confidence.levels(questions[0].rows(first[0] != half), fusion)
+        looks = [unknown.look(material, axis, answers, fusion, asked) for asked, _ in sides]
+        known, strange = (look.rows(mine != half) for look, mine in zip(looks, first, strict=True))
+        familiar = unknown.fit(known, strange) if strange.similarity.size else other or unknown.by_similarity(known.similarity)
+        rule = held.decision(scale, fusion, levels, familiar)
+        for (asked, _), question, mine in zip(sides, questions, first, strict=True):
+            for row in np.flatnonzero(mine == half).tolist():
+                similarity, head = question.similarity[row, learned], question.head[row, learned] * np.float32(scale)
+                ranking = verdict.rank(labels, similarity, head, class_of, rule, 5)
+                best = ranking.matches[0].label
+                if best not in lines:
+                    lines[best] = unknown._lines(material, axis, material.labels.index(best))
+                found = unknown.explain(material, axis, int(asked[row]), lines[best])
+                seen = (replace(ranking.matches[0], peaks=found), *ranking.matches[1:])
+                truth = material.labels[question.truth[row]]
+                made.append(Case(truth if truth in labels else None, replace(ranking, matches=seen), rule))
+    return made
+
+
+def before(case: Case) -> str:
+    """Return the decision of record version 1: a match was one name in its set, of a similarity that 95 % of the known reach."""
+    ranking, rule = case.ranking, case.rule
+    if verdict.known(ranking, ranking.matches[0].peaks, rule.familiar) < rule.familiar.least:
+        return "unknown"
+    return "ambiguous" if len(ranking.sets.p90) > 1 or (ranking.matches[0].score or 0.0) < rule.ambiguous_below else "match"
+
+
+def now(case: Case, *, measured: bool) -> str:
+    """Return the decision of today."""
+    return verdict.decide(case.ranking, GOOD, case.rule, EVERYTHING._replace(known=measured)).decision
+
+
+def kind(case: Case) -> str:
+    """Return what the first candidate is."""
+    return "strange" if case.truth is None else "right" if case.ranking.matches[0].label == case.truth else "wrong"
+
+
+def shares(made: list[Case], *, measured: bool) -> None:
+    """Print how often each decision is given, before and now, by what the first candidate is."""
+    print(f"{'first candidate':18} {'spectra':>7}  rules   " + "  ".join(f"{answer:>9}" for answer in ANSWERS[:-1]))
+    for name in ("right", "wrong", "strange"):
+        mine = [case for case in made if kind(case) == name]
+        for rules, answers in (("before", map(before, mine)), ("now", (now(case, measured=measured) for case in mine))):
+            counts = Counter(answers)
+            if mine:
+                row = "  ".join(f"{counts[answer] / len(mine):9.1%}" for answer in ANSWERS[:-1])
+                print(f"{name if rules == 'before' else '':18} {len(mine) if rules == 'before' else '':>7}  {rules:6}  {row}")
+
+
+def curve(made: list[Case], *, measured: bool) -> None:
+    """Print what each least chance, and each height of a strong line, makes of the matches."""
+    whole = Counter(map(kind, made))
+    usual = (verdict.LEAST_CHANCE, verdict.STRONG, verdict.REQUIRED)
+    tried = [(chance, *usual[1:]) for chance in CHANCES] + [(usual[0], height, usual[2]) for height in HEIGHTS]
+    tried += [(usual[0], usual[1], height) for height in HEIGHTS]
+    print("\nshare of matches    least chance  unexplained from  lacking from   right   wrong  strange")
+    for numbers in tried:
+        verdict.LEAST_CHANCE, verdict.STRONG, verdict.REQUIRED = numbers
+        counts = Counter(kind(case) for case in made if now(case, measured=measured) == "match")
+        row = "  ".join(f"{counts[name] / max(1, whole[name]):6.1%}" for name in ("right", "wrong", "strange"))
+        print(f"{'':18} {numbers[0]:13.3f} {numbers[1]:17.2f} {numbers[2]:13.2f}  {row}{'   <- ours' if numbers == usual else ''}")
+    verdict.LEAST_CHANCE, verdict.STRONG, verdict.REQUIRED = usual
+
+
+def foreign(data: Path) -> Iterator[tuple[str, str, Spectrum]]:
+    """Give group, name and spectrum of everything that is no mineral by its origin."""
+    for path in sorted((data / "instrument_files").rglob("*")):
+        if path.is_file():
+            with GivenFiles([str(path)], None) as source:
+                yield from (("instrument_files", path.name, event) for event in source if isinstance(event, Spectrum))
+    for path in sorted((data / "organics" / "wasatch_library").glob("*.csv")):
+        with GivenFiles([str(path)], None) as source:
+            yield from (("wasatch_library", path.stem, event) for event in source if isinstance(event, Spectrum))
+    from raman_train.data import organics
+
+    handheld = organics.read(data / "organics" / "handheld_785.npz")
+    yield from (("handheld_785", str(label), handheld.spectrum(row)) for row, label in enumerate(handheld.labels))
+    lines = [line.split(";") for line in (data / "everyday" / "rampp_references.csv").read_text("utf-8").splitlines()]
+    table = np.array([[float(cell.replace(",", ".") or "nan") for cell in row] for row in lines[1:]])
+    for column, name in enumerate(lines[0][1:], 1):
+        yield "rampp_references", name, _finite(table[:, 0], table[:, column], name)
+    with np.load(data / "everyday" / "weathered_plastics.npz", allow_pickle=False) as npz:
+        rows = zip(npz["counts"].astype(float), npz["label"].tolist(), npz["name"].tolist(), strict=True)
+        yield from (("weathered_plastics", label, _finite(npz["shift"].astype(float), counts, name)) for counts, label, name in rows)
+
+
+def _finite(shift: np.ndarray, counts: np.ndarray, name: str) -> Spectrum:  # type: ignore[type-arg]  # any shape of floats
+    given = np.isfinite(shift) & np.isfinite(counts)
+    return Spectrum(Axis(shift[given]), counts[given], Origin("test", name))
+
+
+def is_mineral(name: str, label: str) -> bool:
+    """Whether a material by that name may be named ``label``: calcite, silicon and anatase files, and chemicals that are minerals."""
+    known = {"CAL": "Calcite", "S0": "Silicon", "Anatase": "Anatase"}
+    files = any(part in name.upper() if part.isupper() else part in name for part, mineral in known.items() if mineral == label)
+    return files or MINERALS.get(name.lower()) == label
+
+
+def ask_foreign(data: Path) -> None:
+    """Print the decisions of the embedded model by group, and every match."""
+    model = Model.open(model_path())
+    library = Library.open(default_path(), network=model.card.network)
+    counts: dict[str, Counter[str]] = {}
+    matches = []
+    for group, name, spectrum in foreign(data):
+        (event,) = identify_all([spectrum], model, library)
+        said = event.verdict.decision if isinstance(event, Reading) else "fault"
+        names = event.verdict.names if isinstance(event, Reading) else ()
+        mineral = bool(names) and is_mineral(name, names[0])
+        counts.setdefault(group, Counter())[f"{said}{' of a mineral' if mineral else ''}"] += 1
+        if said == "match":
+            matches.append(f"  {'mineral' if mineral else 'FALSE  '} {group}: {name} -> {names[0]}")
+    for group, told in counts.items():
+        print(f"{group:20} {sum(told.values()):4}  " + ", ".join(f"{number} {word}" for word, number in told.most_common()))
+    strangers = sum(number for told in counts.values() for word, number in told.items() if not word.endswith("mineral"))
+    false = sum(told["match"] for told in counts.values())
+    print(f"false matches: {false} of {strangers}, {false / strangers:.1%}", *matches, sep="\n")
+
+
+def _opened(paths: list[Path]) -> Iterator[tuple[Kept, Path]]:
+    from raman_export.held import Kept
+
+    yield from ((Kept.open(path), path) for path in paths)
+
+
+def main() -> int:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folder of a run with protocol sample or open")
+    parser.add_argument("--foreign", type=Path, metavar="DATA", help="folder with instrument_files, organics and everyday")
+    options = parser.parse_args()
+    if options.foreign:
+        ask_foreign(options.foreign)
+    familiar = None
+    for kept, path in sorted(_opened(options.runs), key=lambda one: -one[0].material.split.unknown.size):
+        made = cases(kept, familiar)
+        familiar = made[0].rule.familiar if kept.material.split.unknown.size else familiar
+        measured = familiar is not None
+        print(f"\n{path.name}: protocol {kept.made.about.config.data.protocol}, {kept.made.about.epochs} epochs")
+        shares(made, measured=measured)
+        curve(made, measured=measured)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
