@@ -48,7 +48,7 @@ NARROW = 100
 """Columns below which it is left out."""
 CAVEAT = (
     "Simulated light, from the library's own peak tables: it shows that everything runs, not how well real spectra are named. "
-    "≈ is an answer beside which others are as honest."
+    "? is the right name with a doubt, ≈ an answer beside which others are as honest."
 )
 BROAD = 120
 """Most cells of the table."""
@@ -64,6 +64,8 @@ class Line:
     judgement: Judgement
     ms: float | None = None
     """From the last byte to the answer; None where there is none."""
+    doubted: bool = False
+    """Whether the name was given with a doubt: then even the right one has no tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,12 @@ def compare(dropped: Sequence[Dropped], journal: Journal) -> list[Compared]:
 
 def of_story(played: Sequence[Played]) -> list[Line]:
     """Return a line for each act."""
-    return [Line(one.act.title, _told(one), judging.of_act(one), _ms(judging.last(one.said))) for one in played]
+    return [_line(one, judging.last(one.said)) for one in played]
+
+
+def _line(one: Played, result: Result | None) -> Line:
+    doubted = one.calibrated is None and result is not None and result.decision == "possible"
+    return Line(one.act.title, _told(one), judging.of_act(one), _ms(result), doubted)
 
 
 def _told(one: Played) -> str:
@@ -139,7 +146,7 @@ def table(lines: Sequence[Line], proof: Proof, seconds: float, width: int, look:
     sizes = (happened, width - happened - time, time)
     rows: list[Row] = [title("demo", width, look), _row(("  what happened", "answered", "named in"), [QUIET] * 3, sizes, look)]
     for line in lines:
-        sign = SIGNS[line.judgement]
+        sign = "possible" if line.doubted and line.judgement == "right" else SIGNS[line.judgement]
         ms = "" if line.ms is None else f"{line.ms:.1f} ms"
         styles = (PLAIN, PLAIN if line.judgement == "right" else STYLE[sign], QUIET)
         cells = _row((line.happened, line.answer, ms), styles, (sizes[0] - 2, *sizes[1:]), look)
