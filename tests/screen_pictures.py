@@ -50,8 +50,8 @@ class Scene(NamedTuple):
 
 
 SCENES = {
-    "screen-serial": Scene("Calcite", lambda rows: "✓ Calcite" in rows[3] and "2 of 3" in rows[1], ("--average", "3")),
-    "screen-unknown": Scene("polystyrene", lambda rows: "? unknown" in rows[3] and "3 done" in rows[0]),
+    "screen-serial": Scene("Quartz", lambda rows: "✓ Quartz" in rows[3] and "2 of 3" in rows[1], ("--average", "3")),
+    "screen-unknown": Scene("polystyrene", lambda rows: "– unknown" in rows[3] and "3 done" in rows[0]),
     "screen-disconnected": Scene("Quartz", lambda rows: "disconnected" in rows[3], unplugged=True),
 }
 
