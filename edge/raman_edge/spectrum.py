@@ -124,6 +124,7 @@ class Origin:
         _PUT(made, "sha256", self.sha256)
         _PUT(made, "index", index)
         _PUT(made, "read_ms", read_ms)
+        _PUT(made, "grown_from", self.grown_from)
         return made
 
 

@@ -148,3 +148,20 @@ def test_unknown_conditions_are_none() -> None:
     spectrum = Spectrum(AXIS, np.zeros(3), HERE)
     assert (spectrum.taken_at, spectrum.exposure_s, spectrum.saturation) == (None, None, None)
     assert (HERE.sha256, HERE.index, HERE.read_ms) == (None, 0, 0.0)
+
+
+def test_a_numbered_origin_keeps_every_other_field() -> None:
+    """It is built field by field, for maps of thousands: a field that is added later must not be lost."""
+    whole = Origin("file", "map.wdf", "ab" * 32, 0, 0.0, "cd" * 32)
+    made = whole.numbered(7, 1.5)
+    kept = {field.name: getattr(made, field.name) for field in dataclasses.fields(Origin)}
+    assert kept == {field.name: getattr(whole, field.name) for field in dataclasses.fields(Origin)} | {"index": 7, "read_ms": 1.5}
+
+
+def test_a_located_spectrum_keeps_every_other_field() -> None:
+    """The same for a spectrum."""
+    whole = Spectrum(Axis(np.array([100.0, 200.0])), np.array([1.0, 2.0]), Origin("file", "a"), datetime(2026, 1, 1, tzinfo=UTC), 0.5)
+    made = whole.located(3, 0.1)
+    for field in dataclasses.fields(Spectrum):
+        if field.name != "origin":
+            assert getattr(made, field.name) is getattr(whole, field.name)
