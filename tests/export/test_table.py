@@ -104,11 +104,21 @@ def test_a_paper_network_answers_by_its_class_head_at_the_edge(paper: Path, tmp_
     assert "sample_ece" in model.card.provenance.measured
 
 
-def test_an_unmeasured_paper_network_has_guesses(paper: Path, tmp_path: Path) -> None:
-    """Without a measurement the card says so, and the logits still rank alone."""
+def test_a_paper_network_is_measured_by_its_own_run(paper: Path, tmp_path: Path) -> None:
+    """Where the run kept something apart it needs no --measured; the logits rank alone."""
     out = tmp_path / "m.onnx"
     export.run(paper, out, "fp32", None, [], ["levels=1"])
     told = Model.open(out).card
+    assert told.decision.head_weight == 1.0
+    assert "split seed 0" in told.provenance.measured_how
+    assert told.provenance.measured["sample_top1_fp32"] > 0
+
+
+def test_an_unmeasured_paper_network_has_guesses(tmp_path: Path) -> None:
+    """Where nothing was kept apart, the card says that nothing was measured."""
+    made = untrained.write("drcnn", tmp_path / "run", points=64, classes=3)
+    export.run(made, tmp_path / "m.onnx", "fp32", None, [])
+    told = Model.open(tmp_path / "m.onnx").card
     assert told.decision.head_weight == 1.0
     assert "not measured" in told.provenance.measured_how
 
@@ -123,7 +133,6 @@ def test_an_untrained_network_shows_size_and_speed_alone(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize(("asked", "says"), [
-    ([], "only --onnx --table does without"),
     (["out.onnx", "--compress", "rank=99999"], "Give 1 to"),
     (["out.onnx", "--with-base"], "goes with --library FOLDER"),
     (["out.onnx", "--compress", "depth=3"], "rank=R, levels=K or embedding=E"),
