@@ -40,7 +40,7 @@ man: $(VENV)/.dev  ## write docs/raman-edge.1 anew
 	$(BIN)/python -m raman_edge.cli.manual
 
 bench: $(VENV)/.dev  ## measure the edge on this machine: cold start, milliseconds, beside the bare network
-	$(BIN)/python tests/bench.py
+	$(BIN)/python benchmarks/bench.py
 
 runs/rruff.npz: $(VENV)/.dev
 	$(BIN)/raman-train import $(DATA)/rruff/paper_datasets.npz $(DATA)/rruff/excellent_unoriented.zip --out $@
@@ -69,7 +69,7 @@ default: runs/rruff.npz  ## make the embedded default again: measure, refit on e
 
 clean:  ## remove .venv, caches and build results (runs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find edge train export tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find edge train export tests benchmarks fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "raman-edge needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
