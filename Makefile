@@ -15,15 +15,18 @@ BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo test check format man bench benchmark table2 figures default clean
+.PHONY: help demo test test-all check format man bench benchmark table2 figures default clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.edge  ## see it work in a minute, with a simulated spectrometer (DEMO_SECONDS=10 hurries it)
 	@$(BIN)/raman-edge demo
 
-test: $(VENV)/.dev  ## run every test (installs torch on the first run)
+test: $(VENV)/.dev  ## run the tests that are not marked slow (installs torch on the first run)
+	$(BIN)/python -m pytest -n auto -m 'not slow'
+
+test-all: $(VENV)/.dev  ## run every test, the slow ones too
 	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev  ## ruff, mypy, import contracts
