@@ -11,6 +11,8 @@ import torture
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and SIGSTOP are not sent on Windows")
 @pytest.mark.timeout(300)
