@@ -15,6 +15,8 @@ import mutations
 import pytest
 from raman_edge import library, model
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(mutations.__file__)
 
 
