@@ -15,15 +15,18 @@ BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo test check format man bench benchmark table2 figures default clean
+.PHONY: help demo test test-all check format man bench benchmark table2 figures default clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.edge  ## see it work in a minute, with a simulated spectrometer (DEMO_SECONDS=10 hurries it)
 	@$(BIN)/raman-edge demo
 
-test: $(VENV)/.dev  ## run every test (installs torch on the first run)
+test: $(VENV)/.dev  ## run the tests that are not marked slow (installs torch on the first run)
+	$(BIN)/python -m pytest -n auto -m 'not slow'
+
+test-all: $(VENV)/.dev  ## run every test, the slow ones too
 	$(BIN)/python -m pytest -n auto
 
 check: $(VENV)/.dev  ## ruff, mypy, import contracts
@@ -40,7 +43,7 @@ man: $(VENV)/.dev  ## write docs/raman-edge.1 anew
 	$(BIN)/python -m raman_edge.cli.manual
 
 bench: $(VENV)/.dev  ## measure the edge on this machine: cold start, milliseconds, beside the bare network
-	$(BIN)/python tests/bench.py
+	$(BIN)/python benchmarks/bench.py
 
 runs/rruff.npz: $(VENV)/.dev
 	$(BIN)/raman-train import $(DATA)/rruff/paper_datasets.npz $(DATA)/rruff/excellent_unoriented.zip --out $@
@@ -69,7 +72,7 @@ default: runs/rruff.npz  ## make the embedded default again: measure, refit on e
 
 clean:  ## remove .venv, caches and build results (runs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	find edge train export tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find edge train export tests benchmarks fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "raman-edge needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }

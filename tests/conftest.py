@@ -1,8 +1,9 @@
-"""What every test shares: where real data lies, and one thread for torch."""
+"""What every test shares: where real data lies, one thread for torch, and signals as a shell in the foreground leaves them."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 """Tests that import onnxruntime themselves tell its maker nothing either."""
 os.environ["RAMAN_EDGE_LIBRARY"] = str(Path(__file__).parent / "nothing-was-taught.sqlite3")
 """What the user of this machine has taught is nothing to the tests."""
+
+
+for name in ("SIGHUP", "SIGQUIT"):
+    # nohup, and a shell in the background, leave these ignored; commands that tests start would inherit that and miss the test's signal.
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
 def data_folder() -> Path:

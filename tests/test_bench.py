@@ -30,6 +30,8 @@ from raman_edge.spectrum import Origin
 if TYPE_CHECKING:
     from raman_edge.journal.writing import Prepared
 
+pytestmark = pytest.mark.slow
+
 PROC = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are measured in /proc")
 
 

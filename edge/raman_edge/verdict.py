@@ -36,7 +36,7 @@ EVEN = 0.5
 LEAST_CHANCE = 0.775
 """Least probability of the name, times that of being in the library, of a match.
 
-Chosen on species kept apart (`python tests/decisions.py`, decision 21): one unknown mineral in twenty has a neighbour in the
+Chosen on species kept apart (`python benchmarks/decisions.py`, decision 21): one unknown mineral in twenty has a neighbour in the
 library that it cannot be told from, and this is where no more of them are matches.
 """
 STRONG = 0.2

@@ -25,6 +25,8 @@ from raman_edge.model import Model
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.slow
+
 SHORT = bench.Effort(spectra=12, rounds=1, starts=1, watched_s=0.5)
 
 

@@ -37,11 +37,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def measuring(folder: Path, model: Path, *more: str, page: str = PAGE, disk: Path | None = None) -> Iterator[tuple[Serial, Simulated]]:
+def measuring(
+    folder: Path, model: Path, *more: str, page: str = PAGE, disk: Path | None = None, faults: tuple[str, ...] = ()
+) -> Iterator[tuple[Serial, Simulated]]:
     """A run on a simulated instrument, which is killed where a test fails; its journal is on a ``disk`` of its own."""
     given = ("--profile", page, "--model", str(model), *more)
     place = (disk or folder) / "journal.sqlite3"
-    with lit_page.instrument(page) as simulated, Serial(simulated.port, *given, journal=place, calibrations=folder) as run:
+    with (
+        lit_page.instrument(page, faults=faults) as simulated,
+        Serial(simulated.port, *given, journal=place, calibrations=folder) as run,
+    ):
         yield run, simulated
 
 
@@ -113,21 +118,26 @@ def test_a_port_that_another_program_has_is_busy(tmp_path: Path, model: Path) ->
 
 
 def test_a_full_disk_is_waited_for(tmp_path: Path, model: Path) -> None:
-    """Where the journal's disk is full the instrument waits; with room what was measured is answered, and it goes on."""
+    """Where the journal's disk is full the instrument waits; with room what was measured is answered, and it goes on.
+
+    A broken frame is answered as a fault and is not counted as a frame.
+    """
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=500k", "tmpfs", disk], capture_output=True, text=True, check=False)
     if mounted.returncode:
         pytest.skip(f"nothing may be mounted here: {mounted.stderr.strip()}")
     try:
-        with measuring(tmp_path, model, disk=disk) as (run, _):
+        with measuring(tmp_path, model, disk=disk, faults=("drop@15",)) as (run, _):
             run.wait_until(lambda: run.noted("full") > 0, "a note")
             before = len(run.lines)
             subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
             run.wait_for(before + 5)
             run.wait_until(lambda: run.noted("it works again") == 1, "a note")
             assert run.end(signal.SIGTERM) == 143
-        last = int(run.notes[-1].split(" frames")[0].rsplit(" ", 1)[1])
-        assert last - 1 <= len(answered(run)) <= last
+        frames = int(run.notes[-1].split(" frames")[0].rsplit(" ", 1)[1])
+        faults = sum(line["event"] == "fault" for line in run.lines)  # the one above, and more on a busy machine
+        assert faults
+        assert frames - 1 <= len(answered(run)) - faults <= frames  # the signal may drop the last frame
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)

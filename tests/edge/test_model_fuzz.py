@@ -1,6 +1,6 @@
 """Damaged and hostile files in a process of their own: onnxruntime is native code, and a crash there is no exception.
 
-``python tests/mutations.py FILE COUNT`` makes as many mutations as one has time for.
+``python fuzz/mutations.py FILE COUNT`` makes as many mutations as one has time for.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import command
 import mutations
 import pytest
 from raman_edge import library, model
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(mutations.__file__)
 

@@ -1,4 +1,4 @@
-"""The promise of the watched folder, with everything against it at once; ``tests/torture.py`` does the same for as long as asked."""
+"""The promise of the watched folder, with everything against it at once; ``fuzz/torture.py`` does the same for as long as asked."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import torture
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL and SIGSTOP are not sent on Windows")

@@ -24,6 +24,8 @@ from raman_train.cli import main
 from raman_train.data import synthetic
 from scipy.signal import savgol_filter
 
+pytestmark = pytest.mark.slow
+
 SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 
 

@@ -10,6 +10,8 @@ from raman_export import arranged, graph, half, parity, quantise, variant
 from raman_train import config
 from raman_train.models import Network, build
 
+pytestmark = pytest.mark.slow
+
 LENGTH, CLASSES = 101, 5
 SYSTEMS = {
     "drcnn": config.DrcnnConfig(recursions=3),

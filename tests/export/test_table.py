@@ -17,6 +17,8 @@ from raman_train import config, runs
 from raman_train.cli import main
 from raman_train.data import synthetic
 
+pytestmark = pytest.mark.slow
+
 SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 
 

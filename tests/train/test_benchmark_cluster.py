@@ -16,7 +16,7 @@ from sweeping import write_configs
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 """A cluster is a dozen processes, two of which import torch: 20 s on a machine that has nothing else to do."""
 
 QUIET = {

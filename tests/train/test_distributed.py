@@ -20,6 +20,8 @@ from torch import nn
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 EDGE = ("training.epochs=3", "model.dropout=0")

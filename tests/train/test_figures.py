@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = ["$x$", "_", r"\frac{1}{2}", "<b>&\n石 $"]
 """Names that a drawing library may take for something else."""
 

@@ -12,6 +12,8 @@ from raman_edge.spectrum import Axis
 from raman_train import checkpoint, config, harder, runs
 from raman_train.cli import main
 
+pytestmark = pytest.mark.slow
+
 SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 AXIS = Axis.linear(100.0, 1500.0, 1.0)
 LINE = np.exp(-(((AXIS.shift - 800.0) / 5.0) ** 2))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from raman_train.data.datasets import Dataset
 
+pytestmark = pytest.mark.slow
+
 SHARED = ("acetonitrile", "cyclohexane", "glycine", "methanol")
 """Compounds of both collections."""
 

@@ -91,6 +91,7 @@ def test_within_an_epoch_nothing_waits_for_the_device(tmp_path: Path, monkeypatc
         run._step(order[8:16], 1)
 
 
+@pytest.mark.slow
 def test_a_compiled_training_is_the_same_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``compiled`` both augmentation and loss go through the compiler, and the same weights come out."""
     asked = []
@@ -140,6 +141,7 @@ def test_shifts_are_in_wavenumbers_of_the_recipe(tmp_path: Path) -> None:
     assert moved.std() == pytest.approx(2.0, rel=0.1)
 
 
+@pytest.mark.slow
 def test_bf16_learns_what_fp32_learns(tmp_path: Path) -> None:
     """DRCNN's loss falls alike in both; weights and their moments stay fp32."""
     losses = {}

@@ -17,6 +17,8 @@ from raman_edge.errors import ConfigError
 from raman_train import checkpoint, config, loop, runs
 from raman_train.cli import main
 
+pytestmark = pytest.mark.slow
+
 SMOKE = Path(config.__file__).parent / "configs" / "smoke.toml"
 CPU = torch.device("cpu")
 

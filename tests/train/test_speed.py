@@ -19,6 +19,8 @@ from raman_train.models import build
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -20,6 +20,8 @@ from raman_train.transfer import keep, lines, plan, study
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 TINY = (
     "drcnn-edge.model.width=4", "drcnn-edge.model.recursions=1", "drcnn-edge.model.squeeze=2", "drcnn-edge.model.embedding=8",
     "drcnn-edge.model.spectral=4", "pretraining.epochs=2", "pretraining.batch=8", "retraining.epochs=2", "retraining.batch=4",

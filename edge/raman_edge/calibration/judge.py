@@ -2,7 +2,7 @@
 
 A fit is judged by the whole spectrum: the strong lines of the standard are there, the strong peaks
 are lines of the standard, more of them agree than chance explains, and the axis is one that a grating can make.
-The limits are those that part right from wrong in ``tests/calibration_matrix.py``, with room on either side.
+The limits are those that part right from wrong in ``benchmarks/calibration_matrix.py``, with room on either side.
 """
 
 from __future__ import annotations

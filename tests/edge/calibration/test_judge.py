@@ -16,6 +16,8 @@ from raman_edge.spectrum import Axis, Origin, Spectrum
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 NM = 788 + 0.1585 * np.arange(1024) - 1.9e-5 * np.arange(1024.0) ** 2
 DEVICE = matrix.Instrument(785.0, NM, width_cm=6.0, noise=1e-3, slope=0.2)
 """1024 pixels from 48 to 1985 cm⁻¹ at 785 nm."""

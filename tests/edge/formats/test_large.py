@@ -9,6 +9,8 @@ import pytest
 from contracts.format_contract import EXAMPLES
 from raman_edge.formats import MAX_BYTES
 
+pytestmark = pytest.mark.slow
+
 ROOM = 1 << 30
 """Bytes of address space beyond what the process and its input have."""
 READ = f"""

@@ -1,4 +1,4 @@
-"""Pictures of the screen from real runs: ``python tests/screen_pictures.py [OUT]``, OUT is ``docs``.
+"""Pictures of the screen from real runs: ``python benchmarks/screen_pictures.py [OUT]``, OUT is ``docs``.
 
 Each is what a terminal of 100 by 30 showed while ``raman-edge serial`` measured with a simulated spectrometer,
 cell by cell, by the embedded model. Nothing is drawn by hand, and nothing in it was measured.
@@ -16,6 +16,8 @@ import pyte
 from raman_edge.ui.picture import SIZE, svg
 from raman_edge.ui.rows import Frame
 from rich.style import Style
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 from terminals import Terminal, simulated
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def main() -> None:
     for name, scene in SCENES.items():
         path = out / f"{name}.svg"
         path.write_text(svg(pictured(scene), f"raman-edge serial, {scene.material} (simulated)"), encoding="utf-8")
-        print(path)  # noqa: T201 - a command
+        print(path)
 
 
 class Scene(NamedTuple):

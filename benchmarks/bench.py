@@ -1,6 +1,6 @@
 """What the edge costs on this machine, beside the project's own limits: `make bench`.
 
-``python tests/bench.py [--quick] [--backlog N] [--turns N] [--files N] [--rows N | --year]``. Nothing here
+``python benchmarks/bench.py [--quick] [--backlog N] [--turns N] [--files N] [--rows N | --year]``. Nothing here
 passes or fails: a timed test would fail on a busy machine and pass on a fast one. Read the ratios; the
 milliseconds are those of the machine that ran it, and what else it did meanwhile.
 """

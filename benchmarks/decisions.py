@@ -1,11 +1,11 @@
 """Measure the decisions on spectra that were kept apart, and on what is no material of the library.
 
-``python tests/decisions.py RUN…`` asks runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
+``python benchmarks/decisions.py RUN…`` asks runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
 ask: a library of what it learned from, the lines of its references, and :func:`raman_edge.verdict.decide`. Probabilities and
 "unknown" are fitted on one half of the specimens (of the species, for what was never learned) and asked of the other. A run
 without unknown species takes "unknown" from one that is given beside it, as the export does.
 
-``python tests/decisions.py --foreign DATA`` asks the embedded model for the plastics, liquids and standards in a folder such
+``python benchmarks/decisions.py --foreign DATA`` asks the embedded model for the plastics, liquids and standards in a folder such
 as ``../shared/data``: a match is false unless the material is a mineral by another name, see :data:`MINERALS`.
 """
 

@@ -1,6 +1,6 @@
 """``raman-edge serial`` for hours: a simulated instrument, a fault every hundred spectra, and every frame accounted for.
 
-``python tests/soak.py COUNT [--profile NAME] [--paced] [--every N]`` calibrates the instrument, measures COUNT spectra
+``python benchmarks/soak.py COUNT [--profile NAME] [--paced] [--every N]`` calibrates the instrument, measures COUNT spectra
 and prints what the instrument sent, what was answered and counted, how long answers took and how memory went. With ``--paced``
 the line and the exposure take their time (115 200 baud where the instrument can). Exit code 1 where a good frame was not answered
 or a bad one not counted.
@@ -19,12 +19,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import command
 import numpy as np
 from raman_edge.cli.devices import materials
 from raman_edge.devices import catalogue
 from raman_edge.devices.simulator.scene import Scene
 from raman_edge.devices.simulator.simulated import Simulated
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
+import command
 
 if TYPE_CHECKING:
     import subprocess

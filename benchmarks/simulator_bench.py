@@ -1,6 +1,6 @@
 """How long a simulated device takes over a spectrum, for every profile that ships: request read, exposed, encoded.
 
-``python tests/simulator_bench.py [REPEATS]`` prints, a line a profile, values, and the median and 99th percentile in ms.
+``python benchmarks/simulator_bench.py [REPEATS]`` prints, a line a profile, values, and the median and 99th percentile in ms.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     for name in catalogue.profiles():
         taken = times(name, repeats)
         pixels = catalogue.load(name).n_pixels or 1024
-        print(f"{name:20} {pixels:5} values  median {taken[repeats // 2]:.2f} ms  p99 {taken[repeats * 99 // 100]:.2f} ms")  # noqa: T201 - a command
+        print(f"{name:20} {pixels:5} values  median {taken[repeats // 2]:.2f} ms  p99 {taken[repeats * 99 // 100]:.2f} ms")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Every standard's spectrum calibrated as every standard: which are accepted, which are right.
 
-``python tests/calibration_matrix.py`` prints the confusion matrix of synthetic spectra, and that of the real files where
+``python benchmarks/calibration_matrix.py`` prints the confusion matrix of synthetic spectra, and that of the real files where
 ``RAMAN_DATA`` (or ``../shared/data``) has them; it ends with 1 where a wrong calibration was accepted. ``--rounds N`` takes N
 instruments per kind of axis (other dispersion, resolution, noise, pixel count, line heights), ``--only NAME`` one spectrum.
 """

@@ -1,4 +1,6 @@
-"""Milliseconds that reading takes: ``python tests/read_speed.py [--map] FILE…``; the least of many rounds, which other work disturbs least.
+"""Milliseconds that reading takes: ``python benchmarks/read_speed.py [--map] FILE…``.
+
+Printed is the least of many rounds, which other work disturbs least.
 
 With ``--map``, a WDF map of 2205 spectra of 394 points is written and read by this project and by renishawWiRE in turn, in one run.
 """
@@ -17,6 +19,8 @@ from raman_edge.errors import FormatError
 from raman_edge.formats import read
 from raman_edge.sources.parse import parse
 from raman_edge.spectrum import Origin
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 from wdf_files import FILETIME, MICRON, TICKS, TIME, WdfFile, X, Y
 
 ROUNDS, TIMES = 15, 10
@@ -66,9 +70,9 @@ def race() -> None:
                 took = perf_counter() - wall, process_time() - processor
                 del kept
                 least[name] = (min(least[name][0], took[0]), min(least[name][1], took[1]))
-    print(f"a WDF map of {SPECTRA} x {POINTS}, the least of {MAP_ROUNDS} rounds in turn")  # noqa: T201 - a command
+    print(f"a WDF map of {SPECTRA} x {POINTS}, the least of {MAP_ROUNDS} rounds in turn")
     for name, (wall, processor) in least.items():
-        print(f"{1e3 * wall:7.2f} ms, processor {1e3 * processor:7.2f} ms  {name}")  # noqa: T201 - a command
+        print(f"{1e3 * wall:7.2f} ms, processor {1e3 * processor:7.2f} ms  {name}")
 
 
 def main() -> int:
@@ -80,7 +84,7 @@ def main() -> int:
     for path in map(Path, names):
         data = path.read_bytes()
         least = min(repeat(lambda data=data, name=path.name: answered(data, name), number=TIMES, repeat=ROUNDS)) / TIMES
-        print(f"{1e3 * least:7.2f} ms  {len(data) / 1024:6.0f} KiB  {path.name}  ({answered(data, path.name)})")  # noqa: T201 - a command
+        print(f"{1e3 * least:7.2f} ms  {len(data) / 1024:6.0f} KiB  {path.name}  ({answered(data, path.name)})")
     return 0
 
 

@@ -1,7 +1,7 @@
 """The library's search as integers beside the same as floats, in turn in one run.
 
-``python tests/search_bench.py`` prints milliseconds with the library in the processor's caches, and after something else has filled them,
-which is what a spectrum meets that comes five times a second.
+``python benchmarks/search_bench.py`` prints milliseconds with the library in the processor's caches, and after something else has
+filled them, which is what a spectrum meets that comes five times a second.
 """
 
 from __future__ import annotations

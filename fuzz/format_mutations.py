@@ -1,6 +1,6 @@
 """Mutations of files as instruments write them, read one after the other in child processes.
 
-``python tests/format_mutations.py FOLDER COUNT [FIRST]`` mutates every file below FOLDER in turn. A
+``python fuzz/format_mutations.py FOLDER COUNT [FIRST]`` mutates every file below FOLDER in turn. A
 crash, a hang, more memory than a spectrum can need or anything but spectra or one clear line is told
 with the number of its mutation, and the rest goes on; exit code 1 then. ``mutation(files(FOLDER), N)``
 gives the bytes again.
@@ -192,7 +192,7 @@ def main() -> int:
     """Run what the command line asks for."""
     folder, count, first = Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0])
     ends = tally(folder, range(first, first + count))
-    print(f"{count} mutations of the files below {folder}: {dict(sorted(ends.items()))}")  # noqa: T201 - a command
+    print(f"{count} mutations of the files below {folder}: {dict(sorted(ends.items()))}")
     return int(any(said not in {"answered", "fault"} for said in ends))
 
 

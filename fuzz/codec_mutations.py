@@ -1,6 +1,6 @@
 """Frames of every codec, damaged one byte or one burst at a time, decoded between good ones.
 
-``python tests/codec_mutations.py COUNT [FIRST]`` tallies by wire:
+``python fuzz/codec_mutations.py COUNT [FIRST]`` tallies by wire:
 
 - good: the damaged frame gave its own counts; fault: it gave none; reply: it was taken for an answer.
 - nothing: nothing but line ends was left of it; merged: what was left of it went into the next frame.
@@ -17,9 +17,12 @@ import collections
 import random
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.devices.codecs.events import RawFrame, Reply, WireFault
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 from wires import WIRES, Wire, cut
 
 if TYPE_CHECKING:
@@ -113,7 +116,7 @@ def run(numbers: range) -> dict[str, collections.Counter[str]]:
             became = f"ESCAPED {error!r}"
         tally[wire.name][became] += 1
         if became[0].isupper():
-            print(f"mutation {number} of {wire.name}: {became}", flush=True)  # noqa: T201 - a command
+            print(f"mutation {number} of {wire.name}: {became}", flush=True)
     return tally
 
 
@@ -122,9 +125,9 @@ def main() -> int:
     count, first = int(sys.argv[1]), int((sys.argv[2:] or ["0"])[0])
     tally = run(range(first, first + count))
     for name, became in tally.items():
-        print(f"{name}: {dict(sorted(became.items()))}")  # noqa: T201 - a command
+        print(f"{name}: {dict(sorted(became.items()))}")
     together = sum(tally.values(), collections.Counter[str]())
-    print(f"{count} mutations of {len(tally)} wires: {dict(sorted(together.items()))}")  # noqa: T201 - a command
+    print(f"{count} mutations of {len(tally)} wires: {dict(sorted(together.items()))}")
     return int(any(became[0].isupper() for became in together))
 
 

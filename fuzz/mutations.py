@@ -1,6 +1,6 @@
 """Mutations of a model or library file, opened one after the other in child processes.
 
-``python tests/mutations.py FILE COUNT [FIRST]``: a crash or a hang of a child is reported with the
+``python fuzz/mutations.py FILE COUNT [FIRST]``: a crash or a hang of a child is reported with the
 number of its mutation, and the rest goes on. Exit code 1 where anything but a result or an error of
 ours came of one.
 """
@@ -161,7 +161,7 @@ def run(file: Path, numbers: range, work: Callable[[Path, range, int], None] = c
 
 def _report(number: int, said: str) -> None:
     if said.isupper() or said.startswith(("ESCAPED", "CRASHED")):
-        print(f"mutation {number}: {said}", flush=True)  # noqa: T201 - a command
+        print(f"mutation {number}: {said}", flush=True)
 
 
 def _lines(fd: int) -> Iterator[bytes | None]:
@@ -182,7 +182,7 @@ def main() -> int:
     """Run what the command line asks for."""
     file, count, first = Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0])
     tally = run(file, range(first, first + count))
-    print(f"{count} mutations of {file.name}: {dict(sorted(tally.items()))}")  # noqa: T201 - a command
+    print(f"{count} mutations of {file.name}: {dict(sorted(tally.items()))}")
     return int(any(said.isupper() or said.startswith("ESCAPED") for said in tally))
 
 

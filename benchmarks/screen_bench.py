@@ -1,6 +1,6 @@
 """What a frame of the screen costs on this machine, and what a screen of eight frames a second takes of a core.
 
-``python tests/screen_bench.py [--seconds S]``. Nothing here passes or fails: a timed test would fail on a busy machine.
+``python benchmarks/screen_bench.py [--seconds S]``. Nothing here passes or fails: a timed test would fail on a busy machine.
 Processor time is measured, not time that went by: what else the machine does counts little.
 """
 
@@ -12,18 +12,22 @@ import os
 import pty
 import struct
 import subprocess
+import sys
 import termios
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-import screens
 from raman_edge import library, model
 from raman_edge.ui.live import Screen
 from raman_edge.ui.screen import render
 from raman_edge.ui.terminal import Terminal
 from rich.console import Console
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
+import screens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,14 +45,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0, help="how long each screen is driven (10)")
     options = parser.parse_args()
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}
-    print(f"a frame at most {LIMIT_MS:g} ms, {A_SECOND} a second at most {LIMIT_SHARE:.0%} of a core")  # noqa: T201 - a command
-    print(f"{'screen':>8}  {'ms a frame':>10}  {'p99':>5}  {'renderer alone':>14}  {'of a core':>9}")  # noqa: T201
+    print(f"a frame at most {LIMIT_MS:g} ms, {A_SECOND} a second at most {LIMIT_SHARE:.0%} of a core")
+    print(f"{'screen':>8}  {'ms a frame':>10}  {'p99':>5}  {'renderer alone':>14}  {'of a core':>9}")
     for width, height in screens.SIZES:
         with drained(width, height) as console:
             whole, pure = frames(console, width, height)
             share = _share(console, options.seconds)
         late = quantiles(whole, n=100)[-1]
-        print(f"{width:>4}x{height:<3}  {median(whole):>10.2f}  {late:>5.2f}  {median(pure):>14.2f}  {share:>9.1%}")  # noqa: T201
+        print(f"{width:>4}x{height:<3}  {median(whole):>10.2f}  {late:>5.2f}  {median(pure):>14.2f}  {share:>9.1%}")
 
 
 @contextmanager

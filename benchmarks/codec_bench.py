@@ -1,6 +1,6 @@
 """How long a whole frame takes to decode, for every profile that ships.
 
-``python tests/codec_bench.py [REPEATS]`` prints, a line a profile, values, bytes, and the median and 99th percentile in ms.
+``python benchmarks/codec_bench.py [REPEATS]`` prints, a line a profile, values, bytes, and the median and 99th percentile in ms.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main() -> None:
         data = codec.encode(spectrum(count))
         taken = times(codec, data, repeats)
         half, most = taken[repeats // 2], taken[repeats * 99 // 100]
-        print(f"{name:20} {count:5} values {len(data):6} bytes  median {half:.3f} ms  p99 {most:.3f} ms")  # noqa: T201 - a command
+        print(f"{name:20} {count:5} values {len(data):6} bytes  median {half:.3f} ms  p99 {most:.3f} ms")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A year of one spectrum a minute in a journal: how large it is, how fast it lists, verifies and remembers.
 
-``python tests/journal_bench.py [--rows N] [--points N] [--noise COUNTS] [--into FILE]`` prints
+``python benchmarks/journal_bench.py [--rows N] [--points N] [--noise COUNTS] [--into FILE]`` prints
 one line of JSON. The records are real answers of the embedded model to simulated exposures of
 many materials, the spectra are in whole counts, as a detector gives them; digests, times and
 file names are new in every row, so that nothing is small because it was there before.

@@ -1,6 +1,6 @@
 """Everything at once against ``raman-edge watch``: writers, SIGKILL, a second watcher, lost events, a folder that is replaced.
 
-``python tests/torture.py SECONDS [SEED [FLOODS]]`` prints what was written, how often the watchers were killed, and whether the
+``python fuzz/torture.py SECONDS [SEED [FLOODS]]`` prints what was written, how often the watchers were killed, and whether the
 journal has exactly one row for every content that lies in the folder at the end. Exit code 1 where it has not.
 The first FLOODS bursts are of a thousand files: a backlog for which a watcher starts a second process.
 """
@@ -20,9 +20,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from raman_edge.journal import Journal
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 import build
 import command
-from raman_edge.journal import Journal
 from writing import NAMES, Writer
 
 OPERATIONS = (

@@ -1,4 +1,4 @@
-"""What the library ``jcamp`` does with JCAMP-DX: ``python tests/jcamp_library.py FOLDER [COUNT]``.
+"""What the library ``jcamp`` does with JCAMP-DX: ``python fuzz/jcamp_library.py FOLDER [COUNT]``.
 
 The numbers of docs/decisions/0013 come from here: COUNT tables of every form, written from known numbers;
 tables with one damaged difference; a header that declares 10⁹ points; COUNT mutations of the files in FOLDER.
@@ -16,6 +16,8 @@ from pathlib import Path
 
 import jcamp  # type: ignore[import-untyped]
 from format_mutations import files, mutation
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 from jcamp_forms import FORMS, file
 
 MEMORY = 4 << 30
@@ -58,7 +60,7 @@ def main() -> int:
     contents = files(folder)
     tally["mutations"] = collections.Counter(ended(mutation(contents, number)) for number in range(count))
     for name, ends in tally.items():
-        print(f"{name}: {dict(ends.most_common())}")  # noqa: T201 - a command
+        print(f"{name}: {dict(ends.most_common())}")
     return 0
 
 
