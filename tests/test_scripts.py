@@ -14,11 +14,12 @@ ROOT = Path(__file__).parents[1]
 LOAD = """
 import runpy, sys
 from pathlib import Path
-path, loaded = list(sys.path), set(sys.modules)
+path, loaded, root = list(sys.path), set(sys.modules), Path.cwd().parent
+own = {root / name for name in ("tests", "benchmarks", "fuzz")}  # not .venv, which may lie beside them
 for script in sorted(Path.cwd().glob("*.py")):
     runpy.run_path(script, run_name="loaded")
     for name in set(sys.modules) - loaded:
-        if Path.cwd().parent in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
+        if own & set(Path(getattr(sys.modules[name], "__file__", None) or "/").parents):
             del sys.modules[name]
     sys.path[:] = path
     print(script.name)
