@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -103,7 +104,8 @@ class Identifier:
         model, library : path, optional
             As in :func:`open_model`; the embedded ones where there are none.
         user_library : path or bool
-            True is the library that ``raman-edge learn`` writes, where there is one; False is none.
+            True is the library that ``raman-edge learn`` writes, where there is one; False is none. A path that does not exist is
+            created by :meth:`add_reference`.
         public_key : path, optional
             Refuse a model that the owner of this key has not signed.
         threads : int
@@ -131,12 +133,13 @@ class Identifier:
     def _setup(self, base: Library, user_library: StrPath | bool) -> None:  # noqa: FBT001 - a path too
         self._lock = threading.Lock()
         self._user_path = None if user_library is False else _user_path(user_library)
-        named = not isinstance(user_library, bool)
         notes: tuple[str, ...] = ()
-        if self._user_path is not None and (named or self._user_path.exists()):
-            with self._user_library(create=named and not self._user_path.exists()) as own:
+        if self._user_path is not None and os.path.exists(self._user_path):  # noqa: PTH110 - Path.exists raises where a folder is closed
+            with self._user_library(create=False) as own:
                 references, notes = own.references(self._model)
             base = base.joined(references)
+        elif self._user_path is not None and not isinstance(user_library, bool):
+            notes = (f"user library {str(self._user_path)!r} does not exist; add_reference creates it",)
         self.notes: tuple[str, ...] = (*self._model.notes, *notes)
         """Remarks about the installation, and which references of the user's library this model cannot use; usually empty."""
         self._library = base
@@ -202,7 +205,8 @@ class Identifier:
         if counts is not None:
             first = Spectrum(cast("ArrayLike", first), counts)
         if isinstance(first, Spectrum):
-            return Identification.of(pipeline.identify(first, self._model, self._library), self.means())
+            references = self._library  # another thread may replace it
+            return Identification.of(pipeline.identify(first, self._model, references), record.means(self._model, references))
         return list(self.identify_each(_spectra(first), batch=pipeline.BATCH))
 
     def identify_each(self, spectra: Iterable[Spectrum | Fault], *, means: Means | None = None, batch: int = 1) -> Iterator[Identification]:
@@ -222,15 +226,9 @@ class Identifier:
         Identification
             What cannot be identified has the decision ``fault``.
         """
-        opened, references, means = self._model, self._library, means or self.means()
-        waiting: list[Spectrum | Fault] = []
-        for spectrum in spectra:
-            waiting.append(spectrum)
-            if len(waiting) >= batch:
-                for event in pipeline.identify_all(waiting, opened, references):
-                    yield Identification.of(event, means)
-                waiting.clear()
-        for event in pipeline.identify_all(waiting, opened, references):
+        references = self._library  # another thread may replace it
+        means = means or record.means(self._model, references)
+        for event in pipeline.readings(spectra, self._model, references, batch):
             yield Identification.of(event, means)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
@@ -413,7 +411,7 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     folder : path
         Files are never changed or moved.
     identifier : Identifier, optional
-        ``Identifier()`` where there is none.
+        ``Identifier()`` where there is none. References added after the first result are used by the next ``watch``.
     journal : Journal or path, optional
         A path is opened and closed here; the user's own journal where there is none.
     match : sequence of str
@@ -455,11 +453,12 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
             options = {"match": match, "once": once, "stop": stop, "laser": laser, "axis": axis, "calibration": calibration, "note": note}
             yield from watch(folder, identifier, journal=opened, **options)  # type: ignore[arg-type]  # the arguments above
         return
-    means = identifier.means(laser=laser, calibration=calibration, axis=axis)
+    references = identifier.library  # another thread may replace it
+    means = record.means(identifier.model, references, laser, calibration.id if calibration else None, axis)
     ours = tuple(f"{journal.path}{suffix}" for suffix in ("", "-wal", "-shm"))
     rules = Rules(tuple(match), laser_nm=laser, axis=axis, calibration=calibration, written=ours)
     memory = journal.memory(means.model.sha256, means.config)
-    opening = Opening(model.default_path(), 1, identifier.library, means)  # not used: one processor starts no second process
+    opening = Opening(model.default_path(), 1, references, means)  # not used: one processor starts no second process
     source = FolderSource(os.fspath(folder), memory, rules, once=once, stop=stop, note=note)
     with source, Crew(identifier.model, opening, processors=1) as crew:
         try:
@@ -516,7 +515,13 @@ class Instrument:
         return self._calibration
 
     def measure(
-        self, exposure: float | Literal["auto"] | None = None, average: int = 1, *, dark: bool = False, timeout: float = PATIENCE_S
+        self,
+        exposure: float | Literal["auto"] | None = None,
+        average: int = 1,
+        *,
+        dark: bool = False,
+        standard: bool = False,
+        timeout: float = PATIENCE_S,
     ) -> Spectrum:
         """Measure one spectrum.
 
@@ -530,6 +535,8 @@ class Instrument:
         dark : bool
             Take a dark spectrum with the shutter closed, and subtract it. Without it the instrument's dark pixels are subtracted
             where it has any.
+        standard : bool
+            For :func:`calibrate`: on the instrument's own axis, without the calibration; that axis may be of pixels.
         timeout : float
             How long to wait beyond the exposures themselves, s, more than 0.
 
@@ -558,6 +565,9 @@ class Instrument:
         from raman_edge.acquire.bench import Bench  # noqa: PLC0415 - what measures
 
         plan = self._plan(exposure, average, dark=dark)
+        if standard:
+            plan = replace(plan, calibration=None, pixels=True)
+        self._spectrometer.light(on=True)  # what came unasked since the last spectrum shows what was in the beam before
         over, faults, given = monotonic() + timeout, [], 0
         for event in Bench(self._spectrometer, plan, stop=self._stop, note=self._note):
             if isinstance(event, Spectrum):
@@ -569,6 +579,9 @@ class Instrument:
                 given, over = frames, monotonic() + timeout
             if monotonic() > over + (self.status.exposure_s or 0.0) * self.status.averages:
                 break
+        if self._stop.is_set():
+            msg = f"the measurement at {self.status.port!r} was stopped before a spectrum was complete"
+            raise errors.SourceLost(msg)
         why = faults[-1] if faults else self.status.why or "it sends nothing"
         msg = f"no spectrum from {self.status.port!r} within {timeout:g} s after the exposure ({self.status.state}): {why}"
         raise errors.SourceUnavailable(msg)
@@ -596,19 +609,11 @@ class Instrument:
 
         if self._wanted is False:
             return None
-        known = self._spectrometer.instrument
+        known, now = self._spectrometer.instrument, datetime.now(UTC)
         serial, name = (None, None) if known is None else (known.serial_number, known.model)
         if isinstance(self._wanted, Calibration):
-            found: Calibration | None = self._wanted
-        elif self._wanted is not None:
-            found = store.find(os.fspath(self._wanted), name)
-        else:
-            found = store.of_device(serial, name) if serial is not None else None
-        if found is not None:
-            if serial is not None:
-                found.require_instrument(serial, name)
-            found.require_fresh(datetime.now(UTC))
-        return found
+            return store.fitting(self._wanted, serial, name, now)
+        return store.for_instrument(None if self._wanted is None else os.fspath(self._wanted), serial, name, now)
 
 
 def connect(

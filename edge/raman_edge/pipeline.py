@@ -103,10 +103,15 @@ def identify_all(events: Sequence[Spectrum | Fault], model: Model, library: Libr
     return [one if isinstance(one, Fault) else _guarded(one.spectrum, partial(_judge, next(compared), model, library)) for one in prepared]
 
 
-def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library) -> Iterator[Reading | Fault]:
-    """Name everything that ``source`` gives, one by one; what cannot be named is a fault in the stream."""
+def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library, batch: int = 1) -> Iterator[Reading | Fault]:
+    """Name everything that ``source`` gives, ``batch`` together; what cannot be named is a fault in the stream."""
+    waiting: list[Spectrum | Fault] = []
     for event in source:
-        yield from identify_all([event], model, library)
+        waiting.append(event)
+        if len(waiting) >= batch:
+            yield from identify_all(waiting, model, library)
+            waiting.clear()
+    yield from identify_all(waiting, model, library)
 
 
 def probabilities(spectra: Sequence[Spectrum], model: Model, library: Library) -> NDArray[np.float64]:

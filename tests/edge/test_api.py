@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 import raman_edge as re
 from raman_edge import cli
-from raman_edge.identification import Identification
 from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from raman_edge.identification import Identification
 
 VARIES = ("ts", "ms")
 """Keys of a record that differ between two runs."""
@@ -57,7 +58,7 @@ def test_arrays_are_identified(identifier: re.Identifier) -> None:
     assert (result.label, result.decision, result.names) == ("Quartz", "match", ("Quartz",))
     assert result.probability == result.candidates[0].score
     assert result.reasons == ()
-    assert [one.label for one in result.candidates][0] == "Quartz"
+    assert result.candidates[0].label == "Quartz"
     assert result.quality is not None
     assert result.spectrum is not None
     assert "Quartz" in repr(result)
@@ -90,7 +91,8 @@ def test_a_list_keeps_its_order_and_a_bad_spectrum_its_place(identifier: re.Iden
     results = identifier.identify(spectra)
     assert [one.label for one in results] == ["Quartz", None, "Gypsum"]
     assert [one.decision for one in results][1] == "fault"
-    assert results[1].reasons and results[1].candidates == () and results[1].spectrum is None and results[1].quality is None
+    assert results[1].reasons
+    assert (results[1].candidates, results[1].spectrum, results[1].quality) == ((), None, None)
     assert results[1].to_dict()["event"] == "fault"
     assert identifier.identify([]) == []
     assert [one.label for one in identifier.identify(iter(spectra[:1]))] == ["Quartz"]
@@ -119,7 +121,8 @@ def test_an_unknown_spectrum_has_no_label(identifier: re.Identifier) -> None:
     assert result.decision in {"unknown", "rejected"}
     assert (result.label, result.probability, result.names) == (None, None, ())
     assert result.reasons
-    assert result.candidates and all(one.score is None for one in result.candidates)
+    assert result.candidates
+    assert all(one.score is None for one in result.candidates)
 
 
 def test_threads_share_an_identifier(identifier: re.Identifier) -> None:
@@ -331,7 +334,8 @@ def test_labels_are_escaped_in_html(identifier: re.Identifier) -> None:
     result = hostile(identifier)
     assert "<script>" in str(result.label)
     shown = result._repr_html_()
-    assert "<script>" not in shown and "\x1b" not in shown
+    assert "<script>" not in shown
+    assert "\x1b" not in shown
     assert "&lt;script&gt;" in shown
     assert "\x1b" not in repr(result)
     fault = identifier.identify([re.Fault(Origin("file", "a"), "<img src=x>")])[0]
@@ -360,7 +364,7 @@ def test_a_spectrum_is_plotted(identifier: re.Identifier, monkeypatch: pytest.Mo
 # The package itself
 
 
-def test_every_public_name_is_there_and_nothing_is_loaded_before(capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_public_name_is_there_and_nothing_is_loaded_before() -> None:
     """``import raman_edge`` loads no numpy; each name of ``__all__`` can be had, and an unknown one is an AttributeError."""
     script = (
         "import sys, raman_edge as re; assert 'numpy' not in sys.modules; assert set(re.__all__) <= set(dir(re)); "
