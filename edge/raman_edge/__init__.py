@@ -5,8 +5,8 @@ The public names, loaded when they are first used, so that the command line star
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False
+"""As ``typing.TYPE_CHECKING``, without importing typing."""
 
 if TYPE_CHECKING:
     from raman_edge import errors
@@ -76,6 +76,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    import importlib  # noqa: PLC0415 - once a name is used
+
     if name == "errors":
         return importlib.import_module("raman_edge.errors")
     if name not in _MODULE_OF:
