@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from contextlib import suppress
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 
     StrPath: TypeAlias = str | os.PathLike[str]
 
-LOGGER = logging.getLogger("raman_edge")
-"""Where notes go unless a function is given for them: a folder that is away, a dark that is missing."""
 PATIENCE_S = 30.0
 """How long :meth:`Instrument.measure` waits beyond the exposures themselves, s."""
 LONGEST_DAYS = 3650.0
@@ -47,7 +44,10 @@ UNNAMED = "unnamed"
 
 
 def _log(text: str) -> None:
-    LOGGER.warning("%s", text)
+    """Give a note to the logger ``raman_edge``: a folder that is away, a dark that is missing."""
+    import logging  # noqa: PLC0415 - 18 ms, which a run without a note does not pay
+
+    logging.getLogger("raman_edge").warning("%s", text)
 
 
 def open_model(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -184,6 +183,8 @@ def _words(one: Identification) -> str:
 
 
 def _safe(text: str) -> str:
+    import html  # noqa: PLC0415 - 2 ms, for notebooks alone
+
     return html.escape(printable(text))
 
 

@@ -15,6 +15,7 @@ import lit_page
 import numpy as np
 import pytest
 import raman_edge as re
+from raman_edge import api
 from raman_edge.calibration import standards, store
 from raman_edge.cli.devices.materials import HEIGHTS
 from raman_edge.devices import catalogue
@@ -311,3 +312,10 @@ def test_files_are_read_with_a_calibration(tmp_path: Path) -> None:
     with pytest.raises(re.CalibrationError):
         re.read(path, calibration=calibrations.fresh(ended=True))
     assert calibrations.fresh().expires > datetime.now(UTC) + timedelta(days=1)
+
+
+def test_notes_go_to_the_logger(caplog: pytest.LogCaptureFixture) -> None:
+    """What changes by itself is a warning of the logger ``raman_edge``, as text, unless a function takes it."""
+    api._log("50 % of %s")
+    assert caplog.messages == ["50 % of %s"]
+    assert caplog.records[0].name == "raman_edge"
