@@ -35,12 +35,27 @@ if TYPE_CHECKING:
 
     StrPath: TypeAlias = str | os.PathLike[str]
 
+AXES = ("nm", "shift", "pixel")
+"""What an axis may hold that its file does not name."""
+LASER_NM = (150.0, 2000.0)
+"""As in ``formats.header``, which loads every reader."""
 PATIENCE_S = 30.0
 """How long :meth:`Instrument.measure` waits beyond the exposures themselves, s."""
 LONGEST_DAYS = 3650.0
 """Longest that a calibration may hold."""
 UNNAMED = "unnamed"
 """Instrument of a calibration whose spectrum has no serial number."""
+
+
+def _check(laser: float | None, axis: str | None = None) -> None:
+    """Refuse a laser or a kind of axis that no spectrometer has, as the command line does."""
+    low, high = LASER_NM
+    if laser is not None and not low <= laser <= high:
+        msg = f"got laser={laser!r}; expected its wavelength in nm, {low:g} to {high:g}, such as 785"
+        raise errors.ConfigError(msg)
+    if axis is not None and axis not in AXES:
+        msg = f"got axis={axis!r}; expected one of {', '.join(map(repr, AXES))}, or None where the file says it"
+        raise errors.ConfigError(msg)
 
 
 def _log(text: str) -> None:
@@ -373,9 +388,12 @@ def read(
         The file does not exist, is a folder or a device, or may not be read.
     FormatError
         It holds no spectrum: which line or byte, and why.
+    ConfigError
+        ``laser`` is not within 150 to 2000 nm, or ``axis`` is none of the three.
     CalibrationError, SpectrumError
         The calibration has expired, or is of another instrument.
     """
+    _check(laser, axis)
     from raman_edge.sources.given import read_file  # noqa: PLC0415 - the readers of formats
 
     found = []
@@ -437,6 +455,7 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     JournalError
         The journal cannot be opened or written: what was not committed is given by the next generator.
     """
+    _check(laser, axis)
     from raman_edge import journal as journals  # noqa: PLC0415 - sqlite
     from raman_edge.crew import Crew, Opening  # noqa: PLC0415 - with it
     from raman_edge.ingest import identifications  # noqa: PLC0415 - with it
@@ -655,6 +674,7 @@ def connect(
     ConfigError
         Unknown profile, or one that cannot be guessed; an option that the instrument does not have.
     """
+    _check(laser)
     from raman_edge.devices import ports  # noqa: PLC0415 - for those who measure
 
     ended = stop or threading.Event()
@@ -710,6 +730,7 @@ def calibrate(
     ConfigError
         Unknown standard, or an impossible number of days.
     """
+    _check(laser)
     from raman_edge.calibration import making, standards  # noqa: PLC0415 - for those who calibrate
     from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - with it
 

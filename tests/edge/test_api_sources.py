@@ -319,3 +319,18 @@ def test_notes_go_to_the_logger(caplog: pytest.LogCaptureFixture) -> None:
     api._log("50 % of %s")
     assert caplog.messages == ["50 % of %s"]
     assert caplog.records[0].name == "raman_edge"
+
+
+@pytest.mark.parametrize("laser", [0, -785, 7.85e-7, float("nan"), 5000])
+def test_an_impossible_laser_is_refused_everywhere(laser: float, identifier: re.Identifier, incoming: Path, tmp_path: Path) -> None:
+    """In metres, negative or not a number: the same error from every function that takes one."""
+    for call in (
+        lambda: re.read(incoming / "Quartz.csv", laser=laser),
+        lambda: next(re.watch(incoming, identifier, journal=tmp_path / "journal.sqlite3", laser=laser)),
+        lambda: re.connect("/dev/ttyUSB9", profile="ocean-sts", laser=laser),
+        lambda: re.calibrate(build.spectrum(), laser=laser),
+    ):
+        with pytest.raises(re.ConfigError, match=r"got laser=.+; expected"):
+            call()
+    with pytest.raises(re.ConfigError, match=r"got axis=.+; expected"):
+        re.read(incoming / "Quartz.csv", axis="cm-1")  # type: ignore[arg-type]  # what is to be refused
