@@ -1,4 +1,4 @@
-"""From a source into the journal: named, committed, then shown; and the source told that it is done."""
+"""From a source into the journal: identified, committed, then shown; then the source remembers it as done."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
+from raman_edge import record
+from raman_edge.identification import Identification
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from concurrent.futures import Future
     from threading import Event
 
@@ -63,3 +67,17 @@ def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher, stop:
     patience = monotonic() + STOPPED_S
     while under_way and not (stop is not None and stop.is_set() and monotonic() > patience):
         commit()
+
+
+def identifications(source: Source, crew: Crew, journal: Journal) -> Iterator[Identification]:
+    """Give what an open ``source`` gives, identified, each committed alone and before it is given; what the journal has is not given.
+
+    A generator that is closed in the middle of a batch has neither committed nor given the rest, and the source gives that again.
+    """
+    for batch in source:
+        answers = crew.result(batch, crew.answer(batch)) if batch.events else []
+        for answer in answers:
+            (is_new,) = journal.add([answer.row])
+            if is_new and answer.event is not None:  # None is what a second process named
+                yield Identification(record.decode(answer.row.facts.line), answer.event)
+        batch.done({*range(len(batch.events))} - {answer.place for answer in answers if answer.decision != "fault"})

@@ -29,6 +29,7 @@ TOP = 5
 """Candidates in a reading."""
 BATCH = 32
 """Spectra that go through the network at once: more gain nothing, and each waits for the last one."""
+NOT_FINITE = "the network gives no finite numbers for this spectrum: is it damaged? `raman-edge model verify` tests the model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,41 @@ def identify_all(events: Sequence[Spectrum | Fault], model: Model, library: Libr
     return [one if isinstance(one, Fault) else _guarded(one.spectrum, partial(_judge, next(compared), model, library)) for one in prepared]
 
 
-def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library) -> Iterator[Reading | Fault]:
-    """Name everything that ``source`` gives, one by one; what cannot be named is a fault in the stream."""
+def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library, batch: int = 1) -> Iterator[Reading | Fault]:
+    """Name everything that ``source`` gives, ``batch`` together; what cannot be named is a fault in the stream."""
+    waiting: list[Spectrum | Fault] = []
     for event in source:
-        yield from identify_all([event], model, library)
+        waiting.append(event)
+        if len(waiting) >= batch:
+            yield from identify_all(waiting, model, library)
+            waiting.clear()
+    yield from identify_all(waiting, model, library)
+
+
+def probabilities(spectra: Sequence[Spectrum], model: Model, library: Library) -> NDArray[np.float64]:
+    """Return the probability of every label of the library for every spectrum, (n, k), as :func:`identify` ranks them.
+
+    Nothing is decided: each row adds up to 1, also where the material is not in the library. :class:`SpectrumError` names the spectrum.
+    """
+    class_of = _class_of(library, model)
+    rows: list[NDArray[np.float64]] = []
+    for first in range(0, len(spectra), BATCH):
+        features = [_features(spectrum, first + place, model) for place, spectrum in enumerate(spectra[first : first + BATCH])]
+        outputs = model.run(np.stack(features))
+        similarity = library.search_all(outputs.embedding)
+        finite = np.isfinite(outputs.logits).all(axis=1) & np.isfinite(outputs.embedding).all(axis=1)
+        if not finite.all():
+            raise SpectrumError(f"spectrum {first + int(finite.argmin())}: {NOT_FINITE}")
+        compared = zip(similarity, outputs.logits, strict=True)
+        rows += [verdict.probabilities(near, logits, class_of, model.card.decision) for near, logits in compared]
+    return np.stack(rows) if rows else np.zeros((0, len(library.labels)))
+
+
+def _features(spectrum: Spectrum, place: int, model: Model) -> NDArray[np.float32]:
+    try:
+        return model.card.recipe.features(spectrum)
+    except SpectrumError as error:
+        raise SpectrumError(f"spectrum {place}: {error}") from error
 
 
 def _prepare(spectrum: Spectrum, model: Model) -> _Prepared:
@@ -163,8 +195,7 @@ def _guarded(spectrum: Spectrum, step: Callable[[], Made]) -> Made | Fault:
 def _refuse_infinite(compared: _Compared) -> None:
     """Refuse what would rank as anything: every comparison with NaN is false."""
     if not (np.isfinite(compared.logits).all() and np.isfinite(compared.embedding).all()):
-        msg = "the network gives no finite numbers for this spectrum: is it damaged? `raman-edge model verify` tests the model"
-        raise SpectrumError(msg)
+        raise SpectrumError(NOT_FINITE)
 
 
 def _explained(match: Match, found: Peaks, library: Library, covered: tuple[float, float]) -> Match:

@@ -46,6 +46,25 @@ def frozen(values: ArrayLike, dtype: type[np.floating] = np.float64) -> NDArray[
     return array
 
 
+def _numbers(values: object, name: str) -> NDArray[np.float64]:
+    """Return what a caller gives as real numbers; a masked value is NaN. :class:`SpectrumError` where they are no numbers."""
+    try:
+        array = np.ma.filled(values.astype(np.float64), np.nan) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
+        if not (array.dtype.kind in "biuf" or (array.dtype.kind == "O" and array.ndim == 1)):
+            msg = f"expected an array of real numbers for the {name}; got {array.dtype.name} of shape {array.shape}"
+            raise SpectrumError(msg)
+        return array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"expected an array of real numbers for the {name}; got {type(values).__name__}: {error}"
+        raise SpectrumError(msg) from error
+
+
+def _ordered(shift: object, counts: object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return both as numbers, reversed together where the Raman shift falls strictly."""
+    x, y = _numbers(shift, "Raman shift"), _numbers(counts, "counts")
+    return (x[::-1], y[::-1]) if x.ndim == 1 and x.shape == y.shape and (x[1:] < x[:-1]).all() else (x, y)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Axis:
     """The Raman shift of every point of a spectrum."""
@@ -187,14 +206,25 @@ class Calibrated:
     """Root mean square of the standard's lines about it, cm⁻¹; None where one line was all."""
 
 
+ARRAY = Origin("array", "array")
+"""Where a spectrum comes from that a script makes of two arrays."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Spectrum:
-    """One exposure, as the detector or the file gave it: nothing is corrected here."""
+    """One exposure, as the detector or the file gave it: nothing is corrected here.
+
+    ``Spectrum(shift, counts)`` takes two arrays, or an :class:`Axis` and an array. Arrays whose Raman shift falls strictly are
+    reversed together. The arrays are copied once and are read-only.
+
+    Raises :class:`SpectrumError` for an axis or counts that are not numbers, not finite, not of one length, or not in order.
+    """
 
     axis: Axis
+    """The Raman shift, cm⁻¹; an array of it, (n,), becomes an :class:`Axis`."""
     counts: NDArray[np.floating]
     """Counts or arbitrary units, (n,), finite, as long as the axis; may be negative after a dark subtraction."""
-    origin: Origin
+    origin: Origin = ARRAY
     taken_at: datetime | None = None
     """When it was taken, with a time zone; None is unknown."""
     exposure_s: float | None = None
@@ -206,7 +236,26 @@ class Spectrum:
     calibrated: Calibrated | None = None
     """What made the axis; None where it is as the instrument wrote it."""
 
+    if TYPE_CHECKING:
+
+        def __init__(  # noqa: PLR0913, PLR0917 - the fields, with what the first two accept besides
+            self,
+            axis: Axis | ArrayLike,
+            counts: ArrayLike,
+            origin: Origin = ...,
+            taken_at: datetime | None = ...,
+            exposure_s: float | None = ...,
+            saturation: float | None = ...,
+            meta: Mapping[str, str] = ...,
+            calibrated: Calibrated | None = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
+        given: object = self.axis
+        if not isinstance(given, Axis):
+            shift, values = _ordered(given, self.counts)
+            object.__setattr__(self, "axis", Axis(shift))
+            object.__setattr__(self, "counts", values)
         counts = frozen(self.counts)
         if counts.shape != self.axis.shift.shape:
             msg = f"a spectrum has one count a point; got counts of shape {counts.shape} on an axis of {len(self.axis)} points"

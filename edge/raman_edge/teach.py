@@ -52,6 +52,8 @@ class Taught:
     """Other labels that it cannot be told from, the nearest first."""
     enrol_ms: float
     """Its share of the enrolment: embedding it, storing it, joining it to the library."""
+    library: Library
+    """The library with all that was learned together."""
 
     def is_named(self, name: str) -> bool:
         """Whether it is now named ``name``."""
@@ -84,7 +86,9 @@ def _read(spectrum: Spectrum, model: Model, library: Library, *, force: bool) ->
     except SpectrumError as error:
         return fault(spectrum.origin, str(error))
     if reading.quality.problems and not force:
-        return fault(spectrum.origin, f"not learned: {'; '.join(reading.quality.problems)}. --force learns it all the same")
+        return fault(
+            spectrum.origin, f"not learned: {'; '.join(reading.quality.problems)}. --force (in Python force=True) learns it all the same"
+        )
     return reading
 
 
@@ -104,6 +108,7 @@ def _stored(name: str, before: list[Reading], model: Model, library: Library, ow
             identify(reading.spectrum, model, joined).verdict,
             _alike(one, library),
             share_ms,
+            joined,
         )
         for reading, one, is_new in zip(before, made, new, strict=True)
     )

@@ -143,8 +143,7 @@ def rank(
     logit belongs to a label, -1 where the network was never taught it: such a label is
     scored by similarity alone and ranks like any other.
     """
-    heads = np.where(class_of >= 0, logits[class_of] / decision.logit_scale, similarity)
-    scores = (1 - decision.head_weight) * similarity + decision.head_weight * heads
+    scores = _scores(similarity, logits, class_of, decision)
     order = _leading(scores)
     leading = scores[order]
     shares = odds(leading, decision.temperature, decision.rank_prior)
@@ -159,6 +158,26 @@ def rank(
         labels[nearest],
         round(float(similarity[nearest]), 4),
     )
+
+
+def probabilities(
+    similarity: NDArray[np.float32], logits: NDArray[np.float32], class_of: NDArray[np.intp], decision: Decision
+) -> NDArray[np.float64]:
+    """Return the probability of every label, (k,), with the arguments of :func:`rank`; those after :data:`CANDIDATES` have 0."""
+    scores = _scores(similarity, logits, class_of, decision)
+    order = _leading(scores)
+    shares = np.zeros(scores.size)
+    shares[order] = odds(scores[order], decision.temperature, decision.rank_prior)
+    return shares
+
+
+def _scores(
+    similarity: NDArray[np.float32], logits: NDArray[np.float32], class_of: NDArray[np.intp], decision: Decision
+) -> NDArray[np.floating]:
+    """Return the score of every label, (k,)."""
+    heads = np.where(class_of >= 0, logits[class_of] / decision.logit_scale, similarity)
+    scores: NDArray[np.floating] = (1 - decision.head_weight) * similarity + decision.head_weight * heads
+    return scores
 
 
 def _leading(scores: NDArray[np.floating]) -> NDArray[np.intp]:

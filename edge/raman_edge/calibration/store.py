@@ -20,6 +20,7 @@ from raman_edge.errors import CalibrationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
 VARIABLE = "RAMAN_EDGE_CALIBRATIONS"
 """The folder of calibrations, instead of one in the user's data folder."""
@@ -70,6 +71,26 @@ def of_device(serial: str, model: str | None) -> Calibration | None:
         if path.is_file() and (found := read(path)).is_of_model(model):
             return found
     return None
+
+
+def for_instrument(named: str | None, serial: str | None, model: str | None, now: datetime | None) -> Calibration | None:
+    """Return the calibration that is named (see :func:`find`), else that of the serial number and model; None where there is neither.
+
+    Raises :class:`CalibrationError` as :func:`fitting` does.
+    """
+    if named is None and serial is None:
+        return None
+    found = find(named, model) if named is not None else of_device(str(serial), model)
+    return None if found is None else fitting(found, serial, model, now)
+
+
+def fitting(calibration: Calibration, serial: str | None, model: str | None, now: datetime | None) -> Calibration:
+    """Return ``calibration``; :class:`CalibrationError` where it is of another instrument, or has expired at ``now`` (None: unchecked)."""
+    if serial is not None:
+        calibration.require_instrument(serial, model)
+    if now is not None:
+        calibration.require_fresh(now)
+    return calibration
 
 
 def write(calibration: Calibration, path: Path) -> Path | None:

@@ -10,13 +10,11 @@ from raman_edge.cli.output import is_terminal, say, write
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.pipeline import Reading
-    from raman_edge.spectrum import Fault
+    from raman_edge.identification import Identification
+    from raman_edge.spectrum import Fault, Spectrum
 
 SOME_FAILED, ALL_FAILED = 1, 65
 
@@ -33,59 +31,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Answer every file; 1 where some could not be, 65 where none could."""
+    """Identify every file; 1 where some could not be, 65 where none could."""
     calibration = shared.opened_calibration(options)
     model, library = shared.opened(options)
-    show = _lines(model, library, options, calibration) if options.json or not is_terminal() else _report()
+    from raman_edge.api import Identifier  # noqa: PLC0415 - loaded by now
+
+    identifier = Identifier.of(model, library)
+    show = _line if options.json or not is_terminal() else _report()
+    means = identifier.means(laser=options.laser, calibration=calibration, axis=options.axis)
     answered = failed = 0
-    for event, good in _events(options, model, library, calibration):
-        show(event)
-        _tell_left_out(event)
-        answered, failed = answered + good, failed + (not good)
+    for result in identifier.identify_each(_spectra(options, calibration), means=means):
+        show(result)
+        _tell_left_out(result)
+        answered, failed = answered + (result.decision != "fault"), failed + (result.decision == "fault")
     if not failed:
         return 0
     return SOME_FAILED if answered else ALL_FAILED
 
 
-def _events(
-    options: argparse.Namespace, model: Model, library: Library, calibration: Calibration | None
-) -> Iterator[tuple[Reading | Fault, bool]]:
-    """Give every answer, and whether it is one."""
-    from raman_edge.calibration.calibration import applied  # noqa: PLC0415
-    from raman_edge.pipeline import readings  # noqa: PLC0415 - after the arguments are known to be good
-    from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
-    from raman_edge.spectrum import Fault  # noqa: PLC0415
+def _spectra(options: argparse.Namespace, calibration: Calibration | None) -> Iterable[Spectrum | Fault]:
+    from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - after the arguments are known to be good
+    from raman_edge.sources.given import GivenFiles  # noqa: PLC0415 - with it
 
-    given = GivenFiles(
-        options.files, sys.stdin.buffer if sys.stdin else None, options.laser, axis=options.axis, pixels=calibration is not None
-    )
-    with given as source:
-        events = applied(source, calibration) if calibration is not None else source
-        for event in readings(events, model, library):
-            yield event, not isinstance(event, Fault)
+    standard_input = sys.stdin.buffer if sys.stdin else None
+    given = GivenFiles(options.files, standard_input, options.laser, axis=options.axis, pixels=calibration is not None)
+    return applied(given, calibration) if calibration is not None else given
 
 
-def _lines(
-    model: Model, library: Library, options: argparse.Namespace, calibration: Calibration | None
-) -> Callable[[Reading | Fault], None]:
-    """Return what prints an answer as one line of JSON."""
-    from raman_edge import record  # noqa: PLC0415
+def _line(result: Identification) -> None:
+    """Print a result as one line of JSON."""
+    from raman_edge import record  # noqa: PLC0415 - loaded by now
 
-    means = record.means(model, library, options.laser, calibration.id if calibration else None, options.axis)
-    return lambda event: write(record.encode(record.of(event, means)))
+    write(record.encode(result.record))
 
 
-def _tell_left_out(event: Reading | Fault) -> None:
+def _tell_left_out(result: Identification) -> None:
     """Name on standard error what of a file is not read on purpose, once a file."""
-    from raman_edge.pipeline import Reading  # noqa: PLC0415
-    from raman_edge.spectrum import LEFT_OUT  # noqa: PLC0415
+    from raman_edge.spectrum import LEFT_OUT  # noqa: PLC0415 - loaded by now
 
-    if isinstance(event, Reading) and event.spectrum.origin.index == 0 and (left := event.spectrum.meta.get(LEFT_OUT)):
-        say(f"{event.spectrum.origin.path}: not read: {left}")
+    spectrum = result.spectrum
+    if spectrum is not None and spectrum.origin.index == 0 and (left := spectrum.meta.get(LEFT_OUT)):
+        say(f"{spectrum.origin.path}: not read: {left}")
 
 
-def _report() -> Callable[[Reading | Fault], None]:
-    """Return what prints an answer for a person."""
+def _report() -> Callable[[Identification], None]:
+    """Return what prints a result for a person."""
     from rich.console import Console  # noqa: PLC0415 - only on a terminal
 
     from raman_edge.ui.report import describe  # noqa: PLC0415
@@ -93,4 +83,4 @@ def _report() -> Callable[[Reading | Fault], None]:
 
     console = Console(highlight=False)
     ascii_only = needs_ascii(console)
-    return lambda event: console.print(describe(event, ascii_only=ascii_only), soft_wrap=True)
+    return lambda result: console.print(describe(result.event, ascii_only=ascii_only), soft_wrap=True)

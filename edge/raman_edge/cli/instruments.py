@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from threading import Event
 
     from raman_edge.devices.exposure import Spectrometer
-    from raman_edge.devices.profile import Profile
 
 AUTO = "auto"
 """Exposure that is searched."""
@@ -52,10 +51,10 @@ def add_line(parser: argparse._ActionsContainer) -> None:
 
 def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
     """Return what the options name, not yet open; :class:`ConfigError` for what it cannot do."""
-    from raman_edge.devices.ports import OCEAN  # noqa: PLC0415 - with msgspec
+    from raman_edge.devices import ports  # noqa: PLC0415 - with msgspec
 
     exposure_s = None if options.exposure in {None, AUTO} else options.exposure
-    if options.port.startswith(OCEAN):
+    if options.port.startswith(ports.OCEAN):
         _refuse_line_options(options)
         from raman_edge.devices.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
 
@@ -65,7 +64,7 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
     from raman_edge.devices.session.spectrometer import World  # noqa: PLC0415
 
     return SerialSpectrometer(
-        profile_of(options.port, options.profile),
+        ports.profile_of(options.port, options.profile),
         options.port,
         exposure_s=exposure_s,
         baud=options.baud,
@@ -75,24 +74,6 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
         stop=stop,
         world=World(guard=guarding),
     )
-
-
-def profile_of(port: str, named: str | None) -> Profile:
-    """Return the profile that is named, else the only one that names the USB device on that port."""
-    from raman_edge.devices import catalogue, ports  # noqa: PLC0415 - msgspec
-
-    if named is not None:
-        return catalogue.load(named)
-    known = [catalogue.load(name) for name in catalogue.profiles()]
-    fitting = {name for one in ports.serial(known) if port in {one.address, one.device} for name in one.profiles}
-    if len(fitting) == 1:
-        return catalogue.load(fitting.pop())
-    several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
-    msg = (
-        f"which instrument is on {port!r}? {several}: give --profile, one of {', '.join(catalogue.profiles())}, or a file of your own; "
-        f"`raman-edge devices probe {port}` asks it"
-    )
-    raise ConfigError(msg)
 
 
 def _refuse_line_options(options: argparse.Namespace) -> None:

@@ -150,20 +150,11 @@ def opened_calibration(options: argparse.Namespace) -> Calibration | None:
 def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
     """Open the model and the library that was exported with it."""
     limit_threads(options.threads)
-    from raman_edge import signature  # noqa: PLC0415 - commands that run no model do not pay for it
-    from raman_edge.errors import LibraryError  # noqa: PLC0415
-    from raman_edge.library import Library  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
-    from raman_edge.model import Model  # noqa: PLC0415
+    from raman_edge.api import open_model  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
 
-    network, references = paths(options)
-    signed = signature.read(signature.path_beside(network), options.key) if options.key else None
-    model = Model.open(network, threads=options.threads, sha256=signed.model if signed else None)
+    model, library = open_model(options.model, options.library, public_key=options.key, threads=options.threads)
     for note in model.notes:
         say(note)
-    library = Library.open(references, network=model.card.network)
-    if signed and library.sha256 != signed.library:
-        msg = f"library {str(references)!r} has SHA-256 {library.sha256}, {signed.library} is signed: it is another file, or was changed"
-        raise LibraryError(msg)
     return model, library
 
 
@@ -195,11 +186,7 @@ def default_own_path() -> Path:
     """Return where the user's own library lies unless an option says otherwise."""
     from raman_edge.settings import watch as settings  # noqa: PLC0415 - with msgspec
 
-    if named := settings.configured("own"):
-        return named
-    import platformdirs  # noqa: PLC0415 - not needed where a path is given
-
-    return Path(platformdirs.user_data_dir("raman-edge")) / "own.sqlite3"
+    return settings.user_library()
 
 
 def limit_threads(threads: int) -> None:

@@ -161,21 +161,11 @@ def calibration_of(options: argparse.Namespace, instrument: Instrument | None, n
 
     serial = None if instrument is None else instrument.serial_number
     model = None if instrument is None else instrument.model
-    found: Calibration | None = None
-    if options.calibration is not None:
-        found = store.find(options.calibration, model)
-    elif serial is not None:
-        found = store.of_device(serial, model)
-        if found is None and (path := store.path_of(serial)).is_file():
-            say(f"the calibration {str(path)!r} is of {store.read(path).model!r} with the same serial number and is not used for {model!r}")
-    if found is None:
-        return None
-    if serial is not None:
-        found.require_instrument(serial, model)
-        if found.model is None:
-            say(f"the calibration of {found.instrument!r} names no vendor and model: calibrate again to bind it to {model!r}")
-    if now is not None:
-        found.require_fresh(now)
+    found = store.for_instrument(options.calibration, serial, model, now)
+    if found is None and serial is not None and (path := store.path_of(serial)).is_file():
+        say(f"the calibration {str(path)!r} is of {store.read(path).model!r} with the same serial number and is not used for {model!r}")
+    if found is not None and serial is not None and found.model is None:
+        say(f"the calibration of {found.instrument!r} names no vendor and model: calibrate again to bind it to {model!r}")
     return found
 
 

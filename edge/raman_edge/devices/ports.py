@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from raman_edge.devices import catalogue
+from raman_edge.errors import ConfigError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -206,3 +209,19 @@ def _text(folder: Path, name: str) -> str:
         return (folder / name).read_text("utf-8", "replace").strip()
     except OSError:
         return ""
+
+
+def profile_of(port: str, named: str | None) -> Profile:
+    """Return the profile of that name, else the only one that names the USB device on ``port``; :class:`ConfigError` if none."""
+    if named is not None:
+        return catalogue.load(named)
+    known = [catalogue.load(name) for name in catalogue.profiles()]
+    fitting = {name for one in serial(known) if port in {one.address, one.device} for name in one.profiles}
+    if len(fitting) == 1:
+        return catalogue.load(fitting.pop())
+    several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
+    msg = (
+        f"which instrument is on {port!r}? {several}: give --profile (in Python profile=), one of {', '.join(catalogue.profiles())}, "
+        f"or a file of your own; `raman-edge devices probe {port}` asks it"
+    )
+    raise ConfigError(msg)

@@ -11,6 +11,7 @@ from raman_edge.journal.memory import JournalMemory
 from raman_edge.journal.reading import ALL
 
 if TYPE_CHECKING:
+    import os
     from array import array
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
@@ -43,7 +44,7 @@ class Journal:
         self._spectra = spectra
 
     @classmethod
-    def open(cls, path: Path, *, create: bool = True, spectra: bool = True) -> Journal:
+    def open(cls, path: str | os.PathLike[str], *, create: bool = True, spectra: bool = True) -> Journal:
         """Open or create the journal at ``path``, bringing an older one up to date.
 
         Without ``spectra`` it keeps their digests only, and cannot answer them again.
@@ -51,7 +52,7 @@ class Journal:
         Raises :class:`JournalUnavailable`: cannot be opened or written now. :class:`JournalError`:
         damaged, no journal, from a newer raman-edge.
         """
-        database = Database(path, create=create)
+        database = Database(Path(path), create=create)
         with database.using("opened"):
             return cls(database, spectra=spectra)
 

@@ -146,6 +146,15 @@ def gather(options: argparse.Namespace, environ: Mapping[str, str] = os.environ)
     return first(KEYS, [_of_command(options), _of_environment(environ), *map(_of_file, files(named, environ)), _defaults()])
 
 
+def user_library() -> Path:
+    """Return where the user's own library lies unless an option gives a path; there need not be one yet."""
+    if named := configured("own"):
+        return named
+    import platformdirs  # noqa: PLC0415 - not needed where a path is given
+
+    return Path(platformdirs.user_data_dir("raman-edge")) / "own.sqlite3"
+
+
 def configured(key: str, environ: Mapping[str, str] = os.environ) -> Path | None:
     """Return the path that environment or files give for ``key``; None where they give none.
 

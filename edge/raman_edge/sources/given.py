@@ -6,9 +6,11 @@ import errno
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
+from raman_edge.errors import SourceUnavailable
 from raman_edge.formats import MAX_BYTES
 from raman_edge.sources.parse import fault, parse
 from raman_edge.sources.scan import is_candidate_name
@@ -70,26 +72,53 @@ class GivenFiles:
             yield from self._file(str(Path(folder) / name))
 
     def _file(self, path: str) -> Iterator[Spectrum | Fault]:
-        kind = "stdin" if path == STANDARD_INPUT else "file"
+        stream = self._standard_input if path == STANDARD_INPUT else None
+        origin = Origin("stdin" if path == STANDARD_INPUT else "file", path)
         try:
-            data = self._read(path)
+            data = _bytes(stream) if path == STANDARD_INPUT else _content(path)
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            yield fault(Origin(kind, path), f"the file cannot be read: {why}")
+            yield fault(origin, f"the file cannot be read: {_why(error)}")
             return
-        if len(data) > MAX_BYTES:
-            why = f"the file is larger than {MAX_BYTES / 2**20:g} MiB, the most that is read; export one spectrum a file"
-            yield fault(Origin(kind, path), why)
-            return
-        yield from parse(data, Origin(kind, path, hashlib.sha256(data).hexdigest()), self._laser_nm, axis=self._axis, pixels=self._pixels)
+        yield from _parsed(data, origin, self._laser_nm, axis=self._axis, pixels=self._pixels)
 
-    def _read(self, path: str) -> bytes:
-        """Return one byte more than is allowed at most."""
-        if path != STANDARD_INPUT:
-            if not stat.S_ISREG(Path(path).stat().st_mode):  # opening a pipe without a writer waits for ever
-                raise OSError(errno.EINVAL, "it is a pipe or a device; pass it on standard input, as -")
-            with Path(path).open("rb") as file:
-                return file.read(MAX_BYTES + 1)
-        if self._standard_input is None:
-            raise OSError(errno.EBADF, "standard input is closed")
-        return self._standard_input.read(MAX_BYTES + 1)
+
+def read_file(
+    path: str, laser_nm: float | None = None, *, axis: AxisOption | None = None, pixels: bool = False
+) -> tuple[Spectrum | Fault, ...]:
+    """Return the spectra of one file, or the fault that it holds instead; arguments as in :class:`GivenFiles`.
+
+    Raises :class:`SourceUnavailable` where the file itself cannot be read.
+    """
+    try:
+        data = _content(path)
+    except (OSError, ValueError) as error:
+        msg = f"{path!r} cannot be read: {_why(error)}. Expected a file of spectra that exists and may be read"
+        raise SourceUnavailable(msg) from error
+    return _parsed(data, Origin("file", path), laser_nm, axis=axis, pixels=pixels)
+
+
+def _parsed(data: bytes, origin: Origin, laser_nm: float | None, *, axis: AxisOption | None, pixels: bool) -> tuple[Spectrum | Fault, ...]:
+    if len(data) > MAX_BYTES:
+        return (fault(origin, f"the file is larger than {MAX_BYTES / 2**20:g} MiB, the most that is read; export one spectrum a file"),)
+    return parse(data, replace(origin, sha256=hashlib.sha256(data).hexdigest()), laser_nm, axis=axis, pixels=pixels)
+
+
+def _content(path: str) -> bytes:
+    """Return one byte more than is allowed at most."""
+    if stat.S_ISDIR(mode := Path(path).stat().st_mode):
+        raise OSError(errno.EISDIR, "it is a folder")
+    if not stat.S_ISREG(mode):  # opening a pipe without a writer waits for ever
+        raise OSError(errno.EINVAL, "it is a pipe or a device; pass it on standard input, as -")
+    with Path(path).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _bytes(stream: BinaryIO | None) -> bytes:
+    """Return one byte more than is allowed at most."""
+    if stream is None:
+        raise OSError(errno.EBADF, "standard input is closed")
+    return stream.read(MAX_BYTES + 1)
+
+
+def _why(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)

@@ -1,0 +1,199 @@
+"""The result of identification as a script and a notebook use it: the record that every output writes, with names, HTML and a plot."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+import msgspec
+
+from raman_edge import record as records
+from raman_edge.answer import IF, MEANING, NAMED, title
+from raman_edge.errors import ConfigError
+from raman_edge.escaping import printable
+from raman_edge.pipeline import Reading
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from raman_edge.answer import Answer
+    from raman_edge.quality import Quality
+    from raman_edge.record import Means, Record
+    from raman_edge.spectrum import Fault, Spectrum
+    from raman_edge.verdict import Match
+
+
+class Axes(Protocol):
+    """What :meth:`Identification.plot` uses of ``matplotlib.axes.Axes``."""
+
+    def plot(self, x: NDArray[np.floating], y: NDArray[np.floating], /, **style: object) -> object:
+        """Draw a line."""
+
+    def axvline(self, x: float, /, **style: object) -> object:
+        """Draw a vertical line."""
+
+    def set_title(self, label: str, /, **style: object) -> object:
+        """Set the title."""
+
+    def set_xlabel(self, xlabel: str, /) -> object:
+        """Name the horizontal axis."""
+
+    def set_ylabel(self, ylabel: str, /) -> object:
+        """Name the vertical axis."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Identification:
+    """What one spectrum was identified as.
+
+    Every attribute is read from :attr:`record`, which the command line, the journal and every output write. A spectrum that cannot
+    be identified (an unreadable file, no overlap with the model's axis) has the decision ``fault`` and its reason.
+    """
+
+    record: Record
+    """The versioned record."""
+    event: Reading | Fault
+    """What the record was made of: the spectrum with its features, peaks and quality, or the fault."""
+
+    @classmethod
+    def of(cls, event: Reading | Fault, means: Means) -> Self:
+        """Return the identification of what the pipeline made of a spectrum.
+
+        Parameters
+        ----------
+        event : Reading or Fault
+            What :func:`raman_edge.pipeline.identify_all` returned.
+        means : Means
+            Model, library and configuration that made it.
+        """
+        return cls(records.of(event, means), event)
+
+    @property
+    def decision(self) -> Answer | Literal["fault"]:
+        """``match``, ``possible``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``; docs/api.md says what each means."""
+        return self.record.decision if isinstance(self.record, records.Result) else "fault"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names that the decision leaves, the likeliest first; empty for ``unknown``, ``rejected`` and ``fault``."""
+        return self.record.names if isinstance(self.record, records.Result) else ()
+
+    @property
+    def label(self) -> str | None:
+        """The likeliest of :attr:`names`; None where nothing is named. Only a ``match`` is certain enough to be used alone."""
+        return self.names[0] if self.names else None
+
+    @property
+    def probability(self) -> float | None:
+        """Probability of :attr:`label` among the library's labels, 0..1, if the material is in the library.
+
+        None where nothing is named, and for a model whose probabilities were not measured.
+        """
+        return next((one.score for one in self.candidates if one.label == self.label), None)
+
+    @property
+    def known(self) -> float | None:
+        """Probability that the material is in the library at all, 0..1; None where that was not measured."""
+        return self.record.known if isinstance(self.record, records.Result) else None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why the decision is not, or not plainly, the first candidate; the reason of a fault."""
+        return self.record.why if isinstance(self.record, records.Result) else (self.record.why,)
+
+    @property
+    def candidates(self) -> tuple[Match, ...]:
+        """The best candidates first, whatever the decision: ``label``, ``score``, ``similarity`` (cosine, -1..1) and ``peaks``."""
+        return self.record.matches if isinstance(self.record, records.Result) else ()
+
+    @property
+    def quality(self) -> Quality | None:
+        """Signal-to-noise ratio, saturation, coverage; None for a fault."""
+        return self.record.quality if isinstance(self.record, records.Result) else None
+
+    @property
+    def spectrum(self) -> Spectrum | None:
+        """The spectrum as it was given; None for a fault."""
+        return self.event.spectrum if isinstance(self.event, Reading) else None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the record as JSON values: equal to ``json.loads`` of the line that the command line prints.
+
+        Returns
+        -------
+        dict
+            Keys and values as in docs/outputs.md; text is data and not escaped.
+        """
+        return cast("dict[str, object]", msgspec.json.decode(records.encode(self.record)))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the spectrum, and the peaks that the first candidate shares with it.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; a new figure where there is none.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            Horizontal axis in cm⁻¹, vertical axis in counts.
+
+        Raises
+        ------
+        ConfigError
+            matplotlib is not installed, or the identification is a fault and has no spectrum.
+        """
+        if self.spectrum is None:
+            msg = f"got a fault, which has no spectrum to plot; expected an identified spectrum. Its reason: {self.reasons[0]}"
+            raise ConfigError(msg)
+        axes = _new_axes() if ax is None else ax
+        axes.plot(self.spectrum.axis.shift, self.spectrum.counts, linewidth=1.0)
+        for peak in self.candidates[0].peaks.matched if self.candidates else ():
+            axes.axvline(peak.at, linestyle=":", linewidth=0.8, color="grey")
+        axes.set_title(_words(self), parse_math=False)  # a label with a dollar sign is text
+        axes.set_xlabel("Raman shift (cm⁻¹)")
+        axes.set_ylabel("Counts")
+        return axes
+
+    def __repr__(self) -> str:
+        sure = "" if self.probability is None else f", probability={self.probability:.4f}"
+        return f"Identification(decision={self.decision!r}, names={self.names!r}{sure})"
+
+    def _repr_html_(self) -> str:
+        """Return a title, the reasons and the candidates for a notebook; every text is escaped."""
+        meaning = f' title="{_safe(MEANING[self.decision])}"'
+        reasons = "".join(f"<li>{_safe(reason)}</li>" for reason in self.reasons)
+        rows = "".join(
+            f"<tr><td>{_safe(one.label)}</td><td>{'' if one.score is None else f'{one.score:.1%}'}</td><td>{one.similarity:.3f}</td></tr>"
+            for one in self.candidates
+        )
+        table = f"<table><tr><th>candidate</th><th>probability {IF}</th><th>similarity</th></tr>{rows}</table>" if rows else ""
+        return f"<div><strong{meaning}>{_safe(_words(self))}</strong>{f'<ul>{reasons}</ul>' if reasons else ''}{table}</div>"
+
+
+def _words(one: Identification) -> str:
+    """Return the decision in words, such as ``possible: perhaps Quartz``."""
+    words = str(title(one.decision, one.names))
+    return f"{one.decision}: {printable(words)}" if one.decision in NAMED else words
+
+
+def _safe(text: str) -> str:
+    import html  # noqa: PLC0415 - 2 ms, for notebooks alone
+
+    return html.escape(printable(text))
+
+
+def _new_axes() -> Axes:
+    """Return the axes of a new figure; matplotlib is loaded here alone, and the edge does not depend on it."""
+    try:
+        pyplot = importlib.import_module("matplotlib.pyplot")
+    except ImportError as error:
+        msg = f"plot() needs matplotlib, which cannot be imported ({error}): pip install matplotlib, or give axes of your own"
+        raise ConfigError(msg) from error
+    axes: Axes = pyplot.subplots()[1]
+    return axes
