@@ -242,6 +242,7 @@ REAL = (
     ("S0N02", "silicon", 785.0),
     ("S0P10", "silicon", 785.0),
     ("wasatch_library/Silicon.csv", "silicon", 785.0),
+    ("Si-data.WIP", "silicon", 632.8),
 )
 """Part of a path, what it is of, and its laser; every other file is right as none. Toluene has six lines of the mixture with
 acetonitrile at the same places, hence the right axis; that it lacks the others is no reason to call the axis wrong."""
