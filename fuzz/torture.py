@@ -55,11 +55,13 @@ class Report:
     """Digests in the journal that were never a whole file."""
     verified: bool = False
     """Whether the journal's chain holds."""
+    codes: tuple[int, ...] = ()
+    """Exit codes of the two watchers; 143 is a clean stop."""
 
     @property
     def is_right(self) -> bool:
         """Whether the promise was kept."""
-        return self.verified and not (self.missing or self.twice or self.torn)
+        return self.verified and set(self.codes) <= {143} and not (self.missing or self.twice or self.torn)
 
 
 class Watchers:
@@ -135,7 +137,7 @@ def run(seconds: float, seed: int, place: Path, floods: int = 0) -> Report:
     codes = watchers.end()
     report = compare(journal, {digest(content) for content in writer.complete}, lying)
     report.kills, report.pauses = watchers.kills, watchers.pauses
-    report.verified &= codes == [143, 143]
+    report.codes = tuple(codes)
     return report
 
 

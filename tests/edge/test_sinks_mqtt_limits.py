@@ -53,6 +53,8 @@ def test_a_record_that_is_too_large_is_named(options: str, how: str, monkeypatch
     """The records that a broker does not take are named with the limit, in a line each, and all others arrive."""
     if (how in {"puback", "announced"} and "3.1.1" in options) or (how == "puback" and options):
         pytest.skip("what this protocol does not have")
+    if how in {"disconnect", "close"} and "qos=0" in options:
+        pytest.skip("at qos 0 nothing confirms a record: whether the broker's end comes before it counts as sent is a matter of timing")
     monkeypatch.setattr(mqtt, "STEADY_S", 0.1)
     with Broker(3000, announces=how == "announced", how=how) as limited, sink_to(limited.port, options) as sink:
         with pytest.raises(RecordsRefused) as refused:
