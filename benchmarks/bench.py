@@ -17,8 +17,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from benching import backlog, folders, many, year
 from benching.naive import Naive
-from raman_edge import bench, library, model
 from raman_edge.cli.model.bench import table
+from raman_edge.diagnostics import benchmark
+from raman_edge.matching import library
+from raman_edge.model import model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +41,7 @@ def main() -> None:
     files = (model.default_path(), library.default_path())
     network = model.Model.open(files[0])
     references = library.Library.open(files[1], network=network.card.network)
-    report = bench.measure(network, references, files, 1, bench.QUICK if options.quick else bench.THOROUGH)
+    report = benchmark.measure(network, references, files, 1, benchmark.QUICK if options.quick else benchmark.THOROUGH)
     for name, value in table(report):
         print(f"{name:42}{value}")
     rates = [say(what, made) for what, made in backlogs(options, Naive.of(network, references))]
@@ -108,7 +110,7 @@ class Limit(NamedTuple):
         return "within" if good else "UNDER" if self.at_least else "OVER"
 
 
-def limits(report: bench.Report) -> list[Limit]:
+def limits(report: benchmark.Report) -> list[Limit]:
     """Return what has a limit of one spectrum at a time."""
     return [
         Limit("cold start, s", report.cold_start_s, 0.8),

@@ -9,8 +9,8 @@ import sys
 import time
 
 import numpy as np
-from raman_edge.devices.catalogue import load, profiles
-from raman_edge.devices.codecs import Codec, of
+from raman_edge.instruments.codecs import Codec, of
+from raman_edge.instruments.profiles.catalogue import load, profiles
 
 
 def spectrum(count: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -1,7 +1,7 @@
 """Measure the decisions on spectra that were kept apart, and on what is no material of the library.
 
 ``python benchmarks/decisions.py RUN…`` asks runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
-ask: a library of what it learned from, the lines of its references, and :func:`raman_edge.verdict.decide`. Probabilities and
+ask: a library of what it learned from, the lines of its references, and :func:`raman_edge.matching.ranking.decide`. Probabilities and
 "unknown" are fitted on one half of the specimens (of the species, for what was never learned) and asked of the other. A run
 without unknown species takes "unknown" from one that is given beside it, as the export does.
 
@@ -19,23 +19,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge import verdict
-from raman_edge.answer import ANSWERS
-from raman_edge.card import Claims
-from raman_edge.library import Library, default_path
-from raman_edge.model import Model
-from raman_edge.model import default_path as model_path
-from raman_edge.pipeline import Reading, identify_all
+from raman_edge.matching import ranking
+from raman_edge.matching.identify import Reading, identify_all
+from raman_edge.matching.library import Library, default_path
+from raman_edge.model.card import Claims
+from raman_edge.model.model import Model
+from raman_edge.model.model import default_path as model_path
 from raman_edge.quality import Quality
-from raman_edge.sources.given import GivenFiles
+from raman_edge.sources.files import GivenFiles
 from raman_edge.spectrum import Axis, Origin, Spectrum
+from raman_edge.wording import ANSWERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raman_edge.card import Decision, Familiar
+    from raman_edge.matching.ranking import Ranking
+    from raman_edge.model.card import Decision, Familiar
     from raman_edge.peaks import Lines
-    from raman_edge.verdict import Ranking
     from raman_export.held import Kept
 
 GOOD = Quality(snr=100.0, saturated=None, coverage=1.0)
@@ -89,28 +89,28 @@ def cases(kept: Kept, other: Familiar | None) -> list[Case]:
         for (asked, _), question, mine in zip(sides, questions, first, strict=True):
             for row in np.flatnonzero(mine == half).tolist():
                 similarity, head = question.similarity[row, learned], question.head[row, learned] * np.float32(scale)
-                ranking = verdict.rank(labels, similarity, head, class_of, rule, 5)
-                best = ranking.matches[0].label
+                ranked = ranking.rank(labels, similarity, head, class_of, rule, 5)
+                best = ranked.matches[0].label
                 if best not in lines:
                     lines[best] = unknown._lines(material, axis, material.labels.index(best))
                 found = unknown.explain(material, axis, int(asked[row]), lines[best])
-                seen = (replace(ranking.matches[0], peaks=found), *ranking.matches[1:])
+                seen = (replace(ranked.matches[0], peaks=found), *ranked.matches[1:])
                 truth = material.labels[question.truth[row]]
-                made.append(Case(truth if truth in labels else None, replace(ranking, matches=seen), rule))
+                made.append(Case(truth if truth in labels else None, replace(ranked, matches=seen), rule))
     return made
 
 
 def before(case: Case) -> str:
     """Return the decision of record version 1: a match was one name in its set, of a similarity that 95 % of the known reach."""
-    ranking, rule = case.ranking, case.rule
-    if verdict.known(ranking, ranking.matches[0].peaks, rule.familiar) < rule.familiar.least:
+    ranked, rule = case.ranking, case.rule
+    if ranking.known(ranked, ranked.matches[0].peaks, rule.familiar) < rule.familiar.least:
         return "unknown"
-    return "ambiguous" if len(ranking.sets.p90) > 1 or (ranking.matches[0].score or 0.0) < rule.ambiguous_below else "match"
+    return "ambiguous" if len(ranked.sets.p90) > 1 or (ranked.matches[0].score or 0.0) < rule.ambiguous_below else "match"
 
 
 def now(case: Case, *, measured: bool) -> str:
     """Return the decision of today."""
-    return verdict.decide(case.ranking, GOOD, case.rule, EVERYTHING._replace(known=measured)).decision
+    return ranking.decide(case.ranking, GOOD, case.rule, EVERYTHING._replace(known=measured)).decision
 
 
 def kind(case: Case) -> str:
@@ -133,16 +133,16 @@ def shares(made: list[Case], *, measured: bool) -> None:
 def curve(made: list[Case], *, measured: bool) -> None:
     """Print what each least chance, and each height of a strong line, makes of the matches."""
     whole = Counter(map(kind, made))
-    usual = (verdict.LEAST_CHANCE, verdict.STRONG, verdict.REQUIRED)
+    usual = (ranking.LEAST_CHANCE, ranking.STRONG, ranking.REQUIRED)
     tried = [(chance, *usual[1:]) for chance in CHANCES] + [(usual[0], height, usual[2]) for height in HEIGHTS]
     tried += [(usual[0], usual[1], height) for height in HEIGHTS]
     print("\nshare of matches    least chance  unexplained from  lacking from   right   wrong  strange")
     for numbers in tried:
-        verdict.LEAST_CHANCE, verdict.STRONG, verdict.REQUIRED = numbers
+        ranking.LEAST_CHANCE, ranking.STRONG, ranking.REQUIRED = numbers
         counts = Counter(kind(case) for case in made if now(case, measured=measured) == "match")
         row = "  ".join(f"{counts[name] / max(1, whole[name]):6.1%}" for name in ("right", "wrong", "strange"))
         print(f"{'':18} {numbers[0]:13.3f} {numbers[1]:17.2f} {numbers[2]:13.2f}  {row}{'   <- ours' if numbers == usual else ''}")
-    verdict.LEAST_CHANCE, verdict.STRONG, verdict.REQUIRED = usual
+    ranking.LEAST_CHANCE, ranking.STRONG, ranking.REQUIRED = usual
 
 
 def foreign(data: Path) -> Iterator[tuple[str, str, Spectrum]]:

@@ -22,8 +22,10 @@ from time import perf_counter
 
 import msgspec
 import numpy as np
-from raman_edge import library, model, pipeline, record, scene
+from raman_edge import records, synthetic
 from raman_edge.journal import Entry, Filters, Journal, writing
+from raman_edge.matching import identify, library
+from raman_edge.model import model
 from raman_edge.spectrum import Axis, Origin
 
 YEAR = 500_000
@@ -38,15 +40,15 @@ def answers(points: int, signal: float) -> list[Entry]:
     """Return the embedded model's answers to one exposure each of many materials, of so many points and counts."""
     network = model.Model.open(model.default_path())
     references = library.Library.open(library.default_path(), network=network.card.network)
-    means = record.means(network, references)
+    means = records.means(network, references)
     axis = Axis(np.linspace(100.0, 2000.0, points) ** 0.99)  # uneven, as the axis of a grating is
     made = []
     for number, label in enumerate(references.labels[:: max(1, len(references.labels) // MATERIALS)]):
         table = references.peaks[references.place[label]]
         rng = np.random.default_rng(number)
-        seen = scene.expose(axis, table, scene.Conditions(signal=signal, read_noise=READ_NOISE), rng, Origin("file", "", "0" * 64))
+        seen = synthetic.expose(axis, table, synthetic.Conditions(signal=signal, read_noise=READ_NOISE), rng, Origin("file", "", "0" * 64))
         whole = replace(seen, counts=np.rint(seen.counts))
-        said = record.of(pipeline.identify(whole, network, references), means)
+        said = records.of(identify.identify(whole, network, references), means)
         made.append(Entry(said, whole))
     return made
 
@@ -111,9 +113,9 @@ def _listing(journal: Journal, filters: Filters) -> float:
 def _renamed(prepared: writing.Prepared, entry: Entry, number: int) -> writing.Prepared:
     """Return what is written of one more file with this spectrum."""
     sha256, ts = _digest(number), (START + timedelta(minutes=number)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    source = record.Source("file", _path(number), sha256)
+    source = records.Source("file", _path(number), sha256)
     said = msgspec.structs.replace(entry.record, id=_digest(number + 10**9)[:32], ts=ts, source=source)
-    facts = replace(prepared.facts, id=said.id, sha256=sha256, path=source.path, ts=ts, line=record.encode(said).decode())
+    facts = replace(prepared.facts, id=said.id, sha256=sha256, path=source.path, ts=ts, line=records.encode(said).decode())
     return replace(prepared, facts=facts)
 
 

@@ -20,10 +20,11 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-from raman_edge import library, model
-from raman_edge.ui.live import Screen
-from raman_edge.ui.screen import render
-from raman_edge.ui.terminal import Terminal
+from raman_edge.matching import library
+from raman_edge.model import model
+from raman_edge.terminal.live import Screen
+from raman_edge.terminal.screen import render
+from raman_edge.terminal.terminal import Terminal
 from rich.console import Console
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
@@ -32,7 +33,7 @@ import screens
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raman_edge.ui.state import ScreenState
+    from raman_edge.terminal.state import ScreenState
 
 FRAMES = 200
 A_SECOND = 8

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyte
-from raman_edge.ui.picture import SIZE, svg
-from raman_edge.ui.rows import Frame
+from raman_edge.terminal.picture import SIZE, svg
+from raman_edge.terminal.rows import Frame
 from rich.style import Style
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
@@ -23,7 +23,7 @@ from terminals import Terminal, simulated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.ui.rows import Row
+    from raman_edge.terminal.rows import Row
 
 PROFILE, PORT = "ocean-sts", "ttyRAMAN"
 SERIAL = ("--profile", PROFILE, "--laser", "785", "--baud", "115200")

@@ -10,8 +10,9 @@ import time
 from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge import library, model
-from raman_edge.library import Library
+from raman_edge.matching import library
+from raman_edge.matching.library import Library
+from raman_edge.model import model
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 import time
 
-from raman_edge.devices import catalogue, requests
-from raman_edge.devices.simulator.device import Device
-from raman_edge.devices.simulator.scene import Scene
+from raman_edge.instruments.profiles import catalogue, requests
+from raman_edge.simulator.device import Device
+from raman_edge.simulator.scene import Scene
 
 
 def times(name: str, repeats: int) -> list[float]:

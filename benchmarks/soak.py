@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from raman_edge.cli.devices import materials
-from raman_edge.devices import catalogue
-from raman_edge.devices.simulator.scene import Scene
-from raman_edge.devices.simulator.simulated import Simulated
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.simulator.scene import Scene
+from raman_edge.simulator.simulated import Simulated
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 import command

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from raman_edge.errors import RamanEdgeError
-from raman_edge.library import Library
-from raman_edge.model import Model
-from raman_edge.untrusted.wire import SPAN, Wire
+from raman_edge.matching.library import Library
+from raman_edge.model.check.wire import SPAN, Wire
+from raman_edge.model.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from raman_edge import __version__, card, scene
-from raman_edge.library import Library
+from raman_edge import __version__, synthetic
+from raman_edge.matching.library import Library
+from raman_edge.model import card
 from raman_edge.peaks import Peaks
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def spectrum(
     """Return one exposure of a mineral, its own for each ``seed``."""
     rng = np.random.default_rng(seed)
     place = origin or Origin("test", f"{label}-{seed}")
-    return scene.expose(axis or Axis.linear(150.0, 1400.0, 1.0), table(label), scene.Conditions(**conditions), rng, place)
+    return synthetic.expose(axis or Axis.linear(150.0, 1400.0, 1.0), table(label), synthetic.Conditions(**conditions), rng, place)
 
 
 def text(label: str = "Calcite", seed: int = 0) -> str:
@@ -63,7 +64,7 @@ FAMILIAR = card.Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0,
 
 def templates() -> NDArray[np.float32]:
     """Return what the matched filter looks for, (labels, n), centred and of unit norm."""
-    pure = np.stack([scene.lines(RECIPE.axis, table(label)) for label in LINES])
+    pure = np.stack([synthetic.lines(RECIPE.axis, table(label)) for label in LINES])
     pure -= pure.mean(axis=1, keepdims=True)
     return (pure / np.linalg.norm(pure, axis=1, keepdims=True)).astype(np.float32)
 

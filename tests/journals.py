@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import build
 import command
-from raman_edge import record as records
+from raman_edge import records
 from raman_edge.journal import Entry, Filters, Journal
-from raman_edge.library import Library
-from raman_edge.model import Model
-from raman_edge.pipeline import identify
+from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library
+from raman_edge.model.model import Model
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
-    from raman_edge.record import Means
+    from raman_edge.records import Means
 
 RUN = {"model": "m" * 64, "config": "c" * 32}
 STATE = (1, 2, 3, 4, 5)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raman_edge.cli.devices import materials
-from raman_edge.devices import catalogue
-from raman_edge.devices.simulator.scene import Scene
-from raman_edge.devices.simulator.simulated import Simulated
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.simulator.scene import Scene
+from raman_edge.simulator.simulated import Simulated
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from raman_edge.devices.profile import Profile
+    from raman_edge.instruments.profiles.profile import Profile
 
 PAGE = """
 schema = 1

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import journals
 import msgspec
-from raman_edge import record as records
+from raman_edge import records
 from raman_edge.journal import Row
-from raman_edge.journal.held import Held
-from raman_edge.page import AtHand, Subject, document
-from raman_edge.record import FaultRecord, Result
+from raman_edge.journal.query import Held
+from raman_edge.records import FaultRecord, Result
+from raman_edge.report import AtHand, Subject, document
 
 if TYPE_CHECKING:
     from datetime import tzinfo

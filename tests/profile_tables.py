@@ -11,7 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-from raman_edge.devices import commands, frame, profile
+from raman_edge.instruments.profiles import commands, frame, profile
 
 PAGE = Path(__file__).parents[1] / "docs" / "instruments.md"
 TABLE = re.compile(r"<!-- keys of (\w+)\.(\w+) -->\n.*?<!-- end -->", re.DOTALL)

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import build
 import numpy as np
-from raman_edge import peaks, scene
-from raman_edge.answer import NAMED
-from raman_edge.devices.exposure import Counters, LinkStatus
-from raman_edge.pipeline import Reading, Timing
+from raman_edge import peaks, synthetic
+from raman_edge.instruments.spectrometer import Counters, LinkStatus
+from raman_edge.matching.identify import Reading, Timing
+from raman_edge.matching.ranking import Match, Sets, Verdict
 from raman_edge.quality import Quality
 from raman_edge.spectrum import Axis, Calibrated, Fault, Origin, Spectrum
-from raman_edge.ui.controls import KEYS, Controls
-from raman_edge.ui.state import Bench, ModelFacts, ScreenState, fold
-from raman_edge.ui.view import pressed
-from raman_edge.verdict import Match, Sets, Verdict
+from raman_edge.terminal.controls import KEYS, Controls
+from raman_edge.terminal.navigation import pressed
+from raman_edge.terminal.state import Bench, ModelFacts, ScreenState, fold
+from raman_edge.wording import NAMED
 
 if TYPE_CHECKING:
-    from raman_edge.answer import Answer
+    from raman_edge.wording import Answer
 
 SIZES = ((80, 24), (100, 30), (200, 60))
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -35,7 +35,7 @@ ABSENT = (("Zircon", 0.55, 0.71), ("Anatase", 0.25, 0.64), ("Gypsum", 0.1, 0.52)
 def exposure(label: str, name: str, *, ripple: float = 0.004, ceiling: float = 1e9) -> Spectrum:
     """One exposure without chance in it: lines, a background, and a ripple in place of noise."""
     axis = Axis.linear(150.0, 1400.0, 1.0)
-    pure = scene.lines(axis, build.table(label), shift_error=0.8)
+    pure = synthetic.lines(axis, build.table(label), shift_error=0.8)
     ripples = ripple * np.sin(2.3 * axis.shift) * np.cos(0.7 * axis.shift)
     counts = 900 + 21_000 * (pure + 0.3 * np.exp(-(((axis.shift - 800) / 400) ** 2)) + ripples)
     return Spectrum(axis, np.minimum(counts, ceiling), Origin("file", name), exposure_s=0.5)

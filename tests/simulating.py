@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.devices import catalogue, codecs, requests
-from raman_edge.devices.codecs import RawFrame
-from raman_edge.devices.literals import literal
-from raman_edge.devices.profile import Profile
-from raman_edge.devices.requests import DEFAULT
-from raman_edge.devices.simulator.device import Device
-from raman_edge.devices.simulator.scene import Scene
+from raman_edge.instruments import codecs
+from raman_edge.instruments.codecs import RawFrame
+from raman_edge.instruments.profiles import catalogue, requests
+from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.profile import Profile
+from raman_edge.instruments.profiles.requests import DEFAULT
+from raman_edge.simulator.device import Device
+from raman_edge.simulator.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from raman_edge.devices.codecs import Event
-    from raman_edge.devices.requests import Wanted
-    from raman_edge.devices.simulator.device import Sent
+    from raman_edge.instruments.codecs import Event
+    from raman_edge.instruments.profiles.requests import Wanted
+    from raman_edge.simulator.device import Sent
 
 PROFILES = tuple(catalogue.profiles())
 ASKED = tuple(name for name in PROFILES if not catalogue.load(name).streams)

@@ -6,19 +6,19 @@ import json
 import time
 from typing import TYPE_CHECKING, Self
 
-from raman_edge import record as records
+from raman_edge import records
 from raman_edge.journal import Entry, Journal, Row
-from raman_edge.pipeline import Timing
+from raman_edge.matching.identify import Timing
+from raman_edge.matching.ranking import Match, Sets
 from raman_edge.quality import Quality
-from raman_edge.record import FaultRecord, ModelRef, Result, Source
-from raman_edge.verdict import Match, Sets
+from raman_edge.records import FaultRecord, ModelRef, Result, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from raman_edge.record import Record
-    from raman_edge.sinks import Standing
+    from raman_edge.outputs import Standing
+    from raman_edge.records import Record
 
 RUN = {"model": "a" * 64, "config": "c" * 32}
 TS = "2026-11-22T10:00:00.000Z"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import build
 import numpy as np
-from raman_edge import scene
-from raman_edge.devices.codecs.events import RawFrame
-from raman_edge.devices.exposure import Counters, Exposure, Instrument, LinkStatus
-from raman_edge.devices.profile import Dark, Integration, Sensor
+from raman_edge import synthetic
 from raman_edge.errors import ConfigError
+from raman_edge.instruments.codecs.events import RawFrame
+from raman_edge.instruments.profiles.profile import Dark, Integration, Sensor
+from raman_edge.instruments.spectrometer import Counters, Exposure, Instrument, LinkStatus
 from raman_edge.spectrum import Axis, Fault, Origin
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def light(label: str | None, rate: float) -> NDArray[np.float64]:
     """Return counts a second at every pixel: the highest line of a mineral has ``rate``; None is an empty beam."""
     if label is None:
         return np.zeros(PIXELS)
-    seen = scene.lines(Axis(shift()), build.table(label)) * rate
+    seen = synthetic.lines(Axis(shift()), build.table(label)) * rate
     seen[:COVERED] = 0.0
     return np.asarray(seen, dtype=np.float64)
 

@@ -15,16 +15,17 @@ import build
 import pytest
 from benching import backlog, folders, many, year
 from benching.naive import Naive
-from raman_edge import library, model
-from raman_edge.bench.commits import Commits
+from raman_edge.diagnostics.benchmark.commits import Commits
 from raman_edge.errors import JournalError, SourceLost
 from raman_edge.formats import read
 from raman_edge.journal import Entry, Journal
 from raman_edge.journal.writing import prepare
-from raman_edge.library import Library
-from raman_edge.model import Model
-from raman_edge.pipeline import identify
-from raman_edge.record import of
+from raman_edge.matching import library
+from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library
+from raman_edge.model import model
+from raman_edge.model.model import Model
+from raman_edge.records import of
 from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import consoles
 import profile_tables
 import pytest
-from raman_edge.devices import catalogue
-from raman_edge.devices.ports import OCEAN_VENDOR
-from raman_edge.devices.profile import CERTAINTIES
+from raman_edge.instruments.ports import OCEAN_VENDOR
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.instruments.profiles.profile import CERTAINTIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,9 @@ from pathlib import Path
 import build
 import pytest
 from raman_edge.errors import ConfigError
-from raman_edge.settings import toml, watch
-from raman_edge.settings.watch import Settings
+from raman_edge.service import settings
+from raman_edge.service.settings import Settings
+from raman_edge.settings import toml
 
 RUNNING = Path(__file__).parents[1] / "docs" / "running"
 README = (RUNNING / "README.md").read_text("utf-8")
@@ -88,14 +89,14 @@ def test_the_example_changes_nothing_as_it_stands() -> None:
 
 def test_the_example_has_every_key_once_in_the_programs_order() -> None:
     """No setting is missing in it, and it has none that the program does not know."""
-    assert tuple(re.findall(r"^# ([a-z_]+) = ", CONFIG, re.MULTILINE)) == watch.KEYS
+    assert tuple(re.findall(r"^# ([a-z_]+) = ", CONFIG, re.MULTILINE)) == settings.KEYS
 
 
 def test_the_example_loads_with_every_key_set() -> None:
     """Each example is a value that is accepted, and has a comment above it."""
-    settings = toml.convert(toml.parse(SET.encode(), "config.toml"), Settings)
-    assert all(getattr(settings, key) not in (None, ()) for key in watch.KEYS)
-    assert all(re.search(rf"^# .*\.\n(# [a-z_]+ = .*\n)*# {key} = ", CONFIG, re.MULTILINE) for key in watch.KEYS)
+    loaded = toml.convert(toml.parse(SET.encode(), "config.toml"), Settings)
+    assert all(getattr(loaded, key) not in (None, ()) for key in settings.KEYS)
+    assert all(re.search(rf"^# .*\.\n(# [a-z_]+ = .*\n)*# {key} = ", CONFIG, re.MULTILINE) for key in settings.KEYS)
 
 
 def test_the_readme_shows_messages_as_they_are() -> None:
@@ -141,7 +142,7 @@ def test_the_unit_starts_a_command_that_there_is() -> None:
     (start,) = unit["ExecStart"]
     assert start.split()[1:] == ["watch", "--json", "--config", "/etc/raman-edge/config.toml"]
     variables = {value.partition("=")[0] for value in unit["Environment"]}
-    assert {name for name in variables if name.startswith("RAMAN_EDGE_")} <= set(watch.VARIABLES.values())
+    assert {name for name in variables if name.startswith("RAMAN_EDGE_")} <= set(settings.VARIABLES.values())
     assert unit["RestartPreventExitStatus"] == [f"2 {ConfigError.exit_code}"]
     assert unit["SuccessExitStatus"] == [f"{128 + signal.SIGINT} {128 + signal.SIGTERM}"]
     assert (unit["Type"], unit["WatchdogSec"]) == (["notify"], ["30"])
@@ -159,6 +160,6 @@ def test_the_container_runs_as_nobody_in_particular() -> None:
     text = (RUNNING / "Containerfile").read_text("utf-8")
     assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)
     assert "OMP_NUM_THREADS=1" in text
-    assert set(re.findall(r"RAMAN_EDGE_\w+", text)) <= set(watch.VARIABLES.values())
+    assert set(re.findall(r"RAMAN_EDGE_\w+", text)) <= set(settings.VARIABLES.values())
     copied = re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE)
     assert all((RUNNING.parents[1] / name).exists() for names in copied for name in names.split())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import torch
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_train import checkpoint, config, runs
 from raman_train.data import synthetic
 from raman_train.models import build

@@ -15,8 +15,8 @@ import numpy as np
 import seabreeze.pyseabreeze
 import usb.backend  # type: ignore[import-untyped] # pyusb has no types
 import usb.core  # type: ignore[import-untyped]
-from raman_edge.devices import ports
-from raman_edge.devices.codecs.obp import HEADER, Flag, Message
+from raman_edge.instruments import ports
+from raman_edge.instruments.codecs.obp import HEADER, Flag, Message
 from seabreeze import spectrometers
 from seabreeze.backends import BackendConfig
 from seabreeze.pyseabreeze import transport

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from raman_edge.devices import catalogue, checks, codecs
-from raman_edge.devices.profile import Integration
+from raman_edge.instruments import codecs
+from raman_edge.instruments.profiles import catalogue, validate
+from raman_edge.instruments.profiles.profile import Integration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
-    from raman_edge.devices.profile import Profile
+    from raman_edge.instruments.profiles.profile import Profile
     from scripted_device import Said, ScriptedDevice
 
 PIXELS = 8
@@ -25,7 +26,7 @@ PATIENT_MS, HASTY_MS = 20_000, 700
 
 def quick(name: str, pixels: int = PIXELS, margin_ms: float = PATIENT_MS) -> Profile:
     """Return a profile that ships, with few pixels, the shortest exposure and no time to boot."""
-    profile = checks.load(catalogue.find(name))
+    profile = validate.load(catalogue.find(name))
     replace = msgspec.structs.replace
     times = profile.integration and replace(profile.integration, margin_ms=margin_ms, default=profile.integration.min)
     return replace(

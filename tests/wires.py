@@ -7,23 +7,23 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge.devices.codecs.checksums import Check, Crc
-from raman_edge.devices.codecs.delimited import Delimited, Keywords
-from raman_edge.devices.codecs.delta8 import Delta8
-from raman_edge.devices.codecs.fixed import Fixed, Layout
-from raman_edge.devices.codecs.lines import Grammar, Lines
-from raman_edge.devices.codecs.obp import Obp, Spectra
-from raman_edge.devices.codecs.ooi import FLAME, SAD500, Ooi, Setup
-from raman_edge.devices.codecs.ooi_text import OoiText
-from raman_edge.devices.codecs.words import Scale, Words
+from raman_edge.instruments.codecs.checksums import Check, Crc
+from raman_edge.instruments.codecs.delimited import Delimited, Keywords
+from raman_edge.instruments.codecs.delta8 import Delta8
+from raman_edge.instruments.codecs.fixed import Fixed, Layout
+from raman_edge.instruments.codecs.lines import Grammar, Lines
+from raman_edge.instruments.codecs.obp import Obp, Spectra
+from raman_edge.instruments.codecs.ooi import FLAME, SAD500, Ooi, Setup
+from raman_edge.instruments.codecs.ooi_text import OoiText
+from raman_edge.instruments.codecs.words import Scale, Words
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
-    from raman_edge.devices.codecs.events import Event
-    from raman_edge.devices.codecs.stream import Stream
+    from raman_edge.instruments.codecs.events import Event
+    from raman_edge.instruments.codecs.stream import Stream
 
 PIXELS = 24
 U16 = Words("u16be")

@@ -13,7 +13,7 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from raman_edge.bench.watching import environment
+from raman_edge.diagnostics.benchmark.watching import environment
 from raman_edge.errors import SourceLost
 from raman_edge.journal import Journal
 

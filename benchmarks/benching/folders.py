@@ -6,13 +6,13 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge import scene
+from raman_edge import synthetic
 from raman_edge.spectrum import Axis, Origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from raman_edge.library import Library
+    from raman_edge.matching.library import Library
     from raman_edge.spectrum import Spectrum
 
 RANGE = (150.0, 1450.0)
@@ -30,7 +30,7 @@ def exposures(library: Library, count: int, points: int) -> list[Spectrum]:
     known = [table for table in library.peaks if len(table)]
     axis = Axis(np.linspace(*RANGE, points))
     chosen = rng.choice(len(known), count)
-    return [scene.expose(axis, known[i], scene.Conditions(), rng, Origin("bench", "")) for i in chosen]
+    return [synthetic.expose(axis, known[i], synthetic.Conditions(), rng, Origin("bench", "")) for i in chosen]
 
 
 def simulated(folder: Path, library: Library, count: int, points: int = POINTS) -> list[Path]:

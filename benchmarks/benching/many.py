@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.bench.watching import GRACE_S, MOST_SAID, environment, peak_resident_mb, running
+from raman_edge.diagnostics.benchmark.watching import GRACE_S, MOST_SAID, environment, peak_resident_mb, running
 from raman_edge.errors import SourceLost
 from raman_edge.journal import Journal
 
@@ -20,8 +20,8 @@ from benching import folders
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.bench.watching import Answers
-    from raman_edge.library import Library
+    from raman_edge.diagnostics.benchmark.watching import Answers
+    from raman_edge.matching.library import Library
 
 EVERY = 1000
 """Answered files between two looks at the memory, at least."""

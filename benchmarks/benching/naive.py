@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from raman_edge import record
+from raman_edge import records
 from raman_edge.formats import read
 from raman_edge.journal import Entry, Journal
 from raman_edge.journal.writing import prepare
-from raman_edge.pipeline import identify
+from raman_edge.matching.identify import identify
 from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.record import Means
+    from raman_edge.matching.library import Library
+    from raman_edge.model.model import Model
+    from raman_edge.records import Means
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,7 +35,7 @@ class Naive:
     @classmethod
     def of(cls, model: Model, library: Library) -> Naive:
         """Name spectra with ``model`` and ``library``."""
-        return cls(model, library, record.means(model, library))
+        return cls(model, library, records.means(model, library))
 
     def plain(self, files: Sequence[Path], lines: Path) -> float:
         """Write a line for every file, without digest, journal or waiting; return the seconds it took."""
@@ -43,7 +43,7 @@ class Naive:
         with lines.open("wb") as out:
             for file in files:
                 for spectrum in read(file.read_bytes(), Origin("file", str(file))):
-                    out.write(record.encode(record.of(identify(spectrum, self.model, self.library), self.means)) + b"\n")
+                    out.write(records.encode(records.of(identify(spectrum, self.model, self.library), self.means)) + b"\n")
         return perf_counter() - started
 
     def kept(self, files: Sequence[Path], lines: Path, journal: Path) -> float:
@@ -54,7 +54,7 @@ class Naive:
             for file in files:
                 data = file.read_bytes()
                 for spectrum in read(data, Origin("file", str(file), hashlib.sha256(data).hexdigest())):
-                    said = record.of(identify(spectrum, self.model, self.library), self.means)
+                    said = records.of(identify(spectrum, self.model, self.library), self.means)
                     rows.add([prepare(Entry(said, spectrum), self.means.model.sha256, self.means.config)])
-                    out.write(record.encode(said) + b"\n")
+                    out.write(records.encode(said) + b"\n")
         return perf_counter() - started

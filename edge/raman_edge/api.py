@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal, Self, TypeAlias, cast, overload
 
 import numpy as np
 
-from raman_edge import errors, library, model, pipeline, record, signature
+from raman_edge import errors, records
 from raman_edge.identification import Identification
+from raman_edge.matching import identify, library
+from raman_edge.model import model, signature
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:
@@ -22,16 +24,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from raman_edge.acquire.plan import Plan
+    from raman_edge.acquisition.plan import Plan
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.devices.exposure import LinkStatus, Spectrometer
     from raman_edge.formats.shift import AxisOption
+    from raman_edge.instruments.spectrometer import LinkStatus, Spectrometer
     from raman_edge.journal import Journal
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.own import OwnLibrary
-    from raman_edge.record import Means
-    from raman_edge.teach import Taught
+    from raman_edge.matching.library import Library
+    from raman_edge.matching.teach import Taught
+    from raman_edge.matching.user_library import OwnLibrary
+    from raman_edge.model.model import Model
+    from raman_edge.records import Means
 
     StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -185,7 +187,7 @@ class Identifier:
 
     def means(self, *, laser: float | None = None, calibration: Calibration | None = None, axis: AxisOption | None = None) -> Means:
         """Return model, library and configuration as records name them; the arguments are those of :func:`read`."""
-        return record.means(self._model, self._library, laser, calibration.id if calibration else None, axis)
+        return records.means(self._model, self._library, laser, calibration.id if calibration else None, axis)
 
     @overload
     def identify(self, shift: ArrayLike, counts: ArrayLike, /) -> Identification: ...
@@ -221,8 +223,8 @@ class Identifier:
             first = Spectrum(cast("ArrayLike", first), counts)
         if isinstance(first, Spectrum):
             references = self._library  # another thread may replace it
-            return Identification.of(pipeline.identify(first, self._model, references), record.means(self._model, references))
-        return list(self.identify_each(_spectra(first), batch=pipeline.BATCH))
+            return Identification.of(identify.identify(first, self._model, references), records.means(self._model, references))
+        return list(self.identify_each(_spectra(first), batch=identify.BATCH))
 
     def identify_each(self, spectra: Iterable[Spectrum | Fault], *, means: Means | None = None, batch: int = 1) -> Iterator[Identification]:
         """Identify a stream, in its order.
@@ -242,8 +244,8 @@ class Identifier:
             What cannot be identified has the decision ``fault``.
         """
         references = self._library  # another thread may replace it
-        means = means or record.means(self._model, references)
-        for event in pipeline.readings(spectra, self._model, references, batch):
+        means = means or records.means(self._model, references)
+        for event in identify.readings(spectra, self._model, references, batch):
             yield Identification.of(event, means)
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803 - scikit-learn's name
@@ -265,7 +267,7 @@ class Identifier:
         SpectrumError
             ``X`` has another shape, or a row is not finite or has no structure; the message names the row.
         """
-        return pipeline.probabilities(self._rows(X), self._model, self._library)
+        return identify.probabilities(self._rows(X), self._model, self._library)
 
     def predict(self, X: ArrayLike) -> NDArray[np.str_]:  # noqa: N803 - scikit-learn's name
         """Return the most probable label of every row, (m,): ``classes_[predict_proba(X).argmax(axis=1)]``.
@@ -273,7 +275,7 @@ class Identifier:
         It never abstains; :meth:`identify` does. Parameters and errors as in :meth:`predict_proba`.
         """
         rows, opened, references = self._rows(X), self._model, self._library
-        best = pipeline.probabilities(rows, opened, references).argmax(axis=1)
+        best = identify.probabilities(rows, opened, references).argmax(axis=1)
         return np.array([references.labels[place] for place in best.tolist()], dtype=np.str_)
 
     def _rows(self, given: ArrayLike) -> list[Spectrum]:
@@ -320,8 +322,8 @@ class Identifier:
         SpectrumError
             The spectrum cannot be used.
         """
-        from raman_edge.own.entry import checked_name  # noqa: PLC0415 - sqlite
-        from raman_edge.teach import teach  # noqa: PLC0415 - sqlite
+        from raman_edge.matching.teach import teach  # noqa: PLC0415 - sqlite
+        from raman_edge.matching.user_library.entry import checked_name  # noqa: PLC0415 - sqlite
 
         name = checked_name(label)
         with self._lock, self._user_library(create=True) as own:
@@ -333,7 +335,7 @@ class Identifier:
         return learned[0]
 
     def _user_library(self, *, create: bool) -> OwnLibrary:
-        from raman_edge.own import OwnLibrary  # noqa: PLC0415 - sqlite
+        from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - sqlite
 
         if self._user_path is None:
             msg = "this identifier has no user library; expected a path or True: Identifier(user_library=...)"
@@ -344,7 +346,7 @@ class Identifier:
 def _user_path(given: StrPath | bool) -> Path:  # noqa: FBT001 - a path too
     if not isinstance(given, bool):
         return Path(given)
-    from raman_edge.settings import watch as settings  # noqa: PLC0415 - reads files of settings
+    from raman_edge.service import settings  # noqa: PLC0415 - reads files of settings
 
     return settings.user_library()
 
@@ -394,7 +396,7 @@ def read(
         The calibration has expired, or is of another instrument.
     """
     _check(laser, axis)
-    from raman_edge.sources.given import read_file  # noqa: PLC0415 - the readers of formats
+    from raman_edge.sources.files import read_file  # noqa: PLC0415 - the readers of formats
 
     found = []
     for value in read_file(os.fspath(path), laser, axis=axis, pixels=calibration is not None):
@@ -457,9 +459,9 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     """
     _check(laser, axis)
     from raman_edge import journal as journals  # noqa: PLC0415 - sqlite
-    from raman_edge.crew import Crew, Opening  # noqa: PLC0415 - with it
-    from raman_edge.ingest import identifications  # noqa: PLC0415 - with it
-    from raman_edge.settings import watch as settings  # noqa: PLC0415 - reads files of settings
+    from raman_edge.service import settings  # noqa: PLC0415 - reads files of settings
+    from raman_edge.service.run import identifications  # noqa: PLC0415 - with it
+    from raman_edge.service.worker import Crew, Opening  # noqa: PLC0415 - with it
     from raman_edge.sources.folder import FolderSource  # noqa: PLC0415 - the readers of formats
     from raman_edge.sources.scan import Rules  # noqa: PLC0415 - with it
 
@@ -473,7 +475,7 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
             yield from watch(folder, identifier, journal=opened, **options)  # type: ignore[arg-type]  # the arguments above
         return
     references = identifier.library  # another thread may replace it
-    means = record.means(identifier.model, references, laser, calibration.id if calibration else None, axis)
+    means = records.means(identifier.model, references, laser, calibration.id if calibration else None, axis)
     ours = tuple(f"{journal.path}{suffix}" for suffix in ("", "-wal", "-shm"))
     rules = Rules(tuple(match), laser_nm=laser, axis=axis, calibration=calibration, written=ours)
     memory = journal.memory(means.model.sha256, means.config)
@@ -581,7 +583,7 @@ class Instrument:
         if not 0 < timeout < float("inf"):
             msg = f"got timeout={timeout}; expected seconds, more than 0"
             raise errors.ConfigError(msg)
-        from raman_edge.acquire.bench import Bench  # noqa: PLC0415 - what measures
+        from raman_edge.acquisition.acquisition import Bench  # noqa: PLC0415 - what measures
 
         plan = self._plan(exposure, average, dark=dark)
         if standard:
@@ -606,7 +608,7 @@ class Instrument:
         raise errors.SourceUnavailable(msg)
 
     def _plan(self, exposure: float | str | None, average: int, *, dark: bool) -> Plan:
-        from raman_edge.acquire.plan import Plan  # noqa: PLC0415 - what measures
+        from raman_edge.acquisition.plan import Plan  # noqa: PLC0415 - what measures
 
         if isinstance(exposure, str) and exposure != "auto":
             msg = f'got exposure={exposure!r}; expected seconds, "auto" or None'
@@ -675,7 +677,7 @@ def connect(
         Unknown profile, or one that cannot be guessed; an option that the instrument does not have.
     """
     _check(laser)
-    from raman_edge.devices import ports  # noqa: PLC0415 - for those who measure
+    from raman_edge.instruments import ports  # noqa: PLC0415 - for those who measure
 
     ended = stop or threading.Event()
     spectrometer: Spectrometer
@@ -683,11 +685,11 @@ def connect(
         if profile is not None or baud is not None:
             msg = f"{port!r} is an Ocean instrument on USB, which its driver knows: leave out profile and baud"
             raise errors.ConfigError(msg)
-        from raman_edge.devices.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
+        from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
 
         spectrometer = OceanSpectrometer(port, None, stop=ended)
     else:
-        from raman_edge.devices.session import SerialSpectrometer  # noqa: PLC0415 - pyserial
+        from raman_edge.instruments.serial import SerialSpectrometer  # noqa: PLC0415 - pyserial
 
         facts = ports.profile_of(port, None if profile is None else os.fspath(profile))
         spectrometer = SerialSpectrometer(facts, port, baud=baud, stop=ended)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import msgspec
 
-from raman_edge import record as records
-from raman_edge.answer import IF, MEANING, NAMED, title
+from raman_edge import records
 from raman_edge.errors import ConfigError
 from raman_edge.escaping import printable
-from raman_edge.pipeline import Reading
+from raman_edge.matching.identify import Reading
+from raman_edge.wording import IF, MEANING, NAMED, title
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.answer import Answer
+    from raman_edge.matching.ranking import Match
     from raman_edge.quality import Quality
-    from raman_edge.record import Means, Record
+    from raman_edge.records import Means, Record
     from raman_edge.spectrum import Fault, Spectrum
-    from raman_edge.verdict import Match
+    from raman_edge.wording import Answer
 
 
 class Axes(Protocol):
@@ -66,7 +66,7 @@ class Identification:
         Parameters
         ----------
         event : Reading or Fault
-            What :func:`raman_edge.pipeline.identify_all` returned.
+            What :func:`raman_edge.matching.identify.identify_all` returned.
         means : Means
             Model, library and configuration that made it.
         """

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from onnx import helper
-from raman_edge import __version__, card
+from raman_edge import __version__
 from raman_edge.errors import ConfigError
-from raman_edge.library import Library, path_beside
-from raman_edge.model import MAX_MODEL_BYTES, Model
+from raman_edge.matching.library import Library, path_beside
+from raman_edge.model import card
+from raman_edge.model.model import MAX_MODEL_BYTES, Model
 from raman_train import checkpoint, runs
 from raman_train.data import datasets
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     import onnx
     from numpy.typing import NDArray
-    from raman_edge.model import Outputs
+    from raman_edge.model.model import Outputs
     from raman_train.checkpoint import Checkpoint
     from raman_train.data.datasets import Dataset
     from raman_train.runs import Material

@@ -12,7 +12,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from raman_edge.errors import ModelError
-from raman_edge.model import INPUT, OUTPUTS
+from raman_edge.model.model import INPUT, OUTPUTS
 
 if TYPE_CHECKING:
     from torch import nn

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import torch
-from raman_edge.card import Decision
 from raman_edge.errors import ConfigError
+from raman_edge.model.card import Decision
 from raman_train import checkpoint, confidence, evaluate, loop, metrics, runs
 from raman_train.confidence import Fusion, Levels
 from raman_train.config import DrcnnEdgeConfig
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import onnx
     from numpy.typing import NDArray
-    from raman_edge.card import Familiar
+    from raman_edge.model.card import Familiar
     from raman_train.checkpoint import Checkpoint
     from raman_train.confidence import Questions
     from raman_train.runs import Material

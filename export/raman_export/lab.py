@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from raman_edge import quality, reference
+from raman_edge import quality
 from raman_edge.errors import ConfigError, SpectrumError
-from raman_edge.library import Library, path_beside
-from raman_edge.model import Model
+from raman_edge.matching import reference
+from raman_edge.matching.library import Library, path_beside
+from raman_edge.matching.teach import ALIKE
+from raman_edge.model.model import Model
 from raman_edge.peaks import Lines
-from raman_edge.teach import ALIKE
 from raman_train.data import folder
 
 from raman_export.library import central, distinct
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from raman_edge.library import Reference
+    from raman_edge.matching.library import Reference
     from raman_train.data.datasets import Dataset
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from raman_edge.model import INPUT, OUTPUTS
+from raman_edge.model.model import INPUT, OUTPUTS
 
 from raman_export import parity
 

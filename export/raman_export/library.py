@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from raman_edge import peaks
-from raman_edge.library import TABLE, Library
+from raman_edge.matching.library import TABLE, Library
 from raman_edge.peaks import Lines
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import msgspec
 import numpy as np
 import onnxruntime as ort
 import torch
-from raman_edge import runtime
 from raman_edge.errors import ModelError
-from raman_edge.model import INPUT, OUTPUTS, Outputs
+from raman_edge.model import runtime
+from raman_edge.model.model import INPUT, OUTPUTS, Outputs
 
 if TYPE_CHECKING:
     import onnx

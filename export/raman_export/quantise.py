@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from raman_edge.model import INPUT
+from raman_edge.model.model import INPUT
 
 from raman_export import graph
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from raman_edge import signature
 from raman_edge.errors import ConfigError, ModelError
-from raman_edge.library import Library, path_beside
-from raman_edge.model import Model
+from raman_edge.matching.library import Library, path_beside
+from raman_edge.model import signature
+from raman_edge.model.model import Model
 
 if TYPE_CHECKING:
     from pathlib import Path

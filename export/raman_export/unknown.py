@@ -1,6 +1,6 @@
 """When to say "unknown": a probability that a material is in the library, fitted on species that were kept apart.
 
-What is weighed is what the edge knows of a spectrum (:func:`raman_edge.verdict.known`): the best similarity, the energy
+What is weighed is what the edge knows of a spectrum (:func:`raman_edge.matching.ranking.known`): the best similarity, the energy
 of the scores, and how much of the spectrum's peaks the first candidate explains. No weight may be negative: a spectrum
 is never stranger for being more alike.
 """
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 from raman_edge import peaks
-from raman_edge.card import Familiar
-from raman_edge.library import TABLE
+from raman_edge.matching.library import TABLE
+from raman_edge.matching.ranking import CANDIDATES
+from raman_edge.model.card import Familiar
 from raman_edge.peaks import Lines
-from raman_edge.verdict import CANDIDATES
 from raman_train import confidence, evaluate, loop, metrics
 from raman_train.confidence import Questions
 from raman_train.models.search import Search
@@ -95,7 +95,7 @@ def by_similarity(known: NDArray[np.floating]) -> Familiar:
 
 
 def probability(familiar: Familiar, looks: Looks) -> NDArray[np.float64]:
-    """Return what :func:`raman_edge.verdict.known` says of each spectrum, (n,)."""
+    """Return what :func:`raman_edge.matching.ranking.known` says of each spectrum, (n,)."""
     odds = familiar.bias + familiar.similarity * looks.similarity + familiar.energy * looks.energy + familiar.explained * looks.explained
     return 1.0 / (1.0 + np.exp(-odds))
 

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raman_edge.devices.codecs.events import RawFrame, Reply, WireFault
 from raman_edge.errors import SpectrumError
+from raman_edge.instruments.codecs.events import RawFrame, Reply, WireFault
 from wires import PIXELS, Wire, cut, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
-    from raman_edge.devices.codecs.events import Event
+    from raman_edge.instruments.codecs.events import Event
 
 INHERITED = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow])
 """One test, run for every codec: each has its own executor, and a busy machine is no failure."""

@@ -10,8 +10,8 @@ import pytest
 import sinking
 from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
-from raman_edge.sinks import delivery
-from raman_edge.sinks.deliveries import Deliveries
+from raman_edge.outputs import delivery
+from raman_edge.outputs.forwarding import Deliveries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from raman_edge.journal import Row
-    from raman_edge.sinks import Sink
+    from raman_edge.outputs import Sink
 
 COUNT = 60
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contracts.source_contract import open_files
-from raman_edge.devices.exposure import Counters, Exposure, LinkStatus
 from raman_edge.errors import ConfigError, SourceUnavailable
+from raman_edge.instruments.spectrometer import Counters, Exposure, LinkStatus
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
-    from raman_edge.devices.exposure import Spectrometer
+    from raman_edge.instruments.spectrometer import Spectrometer
 
 PATIENCE_S = 30.0
 """A busy machine is no failure."""

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from raman_edge import scene
+from raman_edge import synthetic
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.peaks import Peaks
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from raman_edge.recipe import Step
+    from raman_edge.preprocessing import Step
 
 AXIS = Axis.linear(100.0, 700.0, 2.0)
 """What the golden numbers were made on; 301 points."""
@@ -33,7 +33,7 @@ INHERITED = settings(deadline=None, suppress_health_check=[HealthCheck.differing
 def measured() -> NDArray[np.float64]:
     """Return counts with lines, a background, something like noise and two spikes, the same on every machine."""
     x = AXIS.shift
-    counts: NDArray[np.float64] = 1000 * scene.lines(AXIS, SPECIMEN) + 200 * np.exp(-(((x - 400) / 300) ** 2)) + 300
+    counts: NDArray[np.float64] = 1000 * synthetic.lines(AXIS, SPECIMEN) + 200 * np.exp(-(((x - 400) / 300) ** 2)) + 300
     counts += 4 * np.sin(x * x)
     counts[[75, 225]] += 2000.0
     return counts

@@ -18,10 +18,10 @@ import raman_edge as re
 from raman_edge import api
 from raman_edge.calibration import standards, store
 from raman_edge.cli.devices.materials import HEIGHTS
-from raman_edge.devices import catalogue
-from raman_edge.devices.simulator.materials import Lines
-from raman_edge.devices.simulator.scene import Scene
-from raman_edge.devices.simulator.simulated import Simulated
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.simulator.materials import Lines
+from raman_edge.simulator.scene import Scene
+from raman_edge.simulator.simulated import Simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

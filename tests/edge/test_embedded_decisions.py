@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from raman_edge import library, model, scene
-from raman_edge.pipeline import identify
+from raman_edge import synthetic
+from raman_edge.matching import library
+from raman_edge.matching.identify import identify
+from raman_edge.model import model
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.verdict import Verdict
+    from raman_edge.matching.library import Library
+    from raman_edge.matching.ranking import Verdict
+    from raman_edge.model.model import Model
 
     Pair = tuple[Model, Library]
 
@@ -31,7 +33,7 @@ def pair() -> Pair:
 def lines(pair: Pair, label: str, shift: float = 0.0) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the lines of a mineral, from the library's own table, moved by ``shift`` cm⁻¹."""
     references = pair[1]
-    pure = scene.lines(AXIS, references.peaks[references.place[label]], shift_error=shift)
+    pure = synthetic.lines(AXIS, references.peaks[references.place[label]], shift_error=shift)
     return np.asarray(pure, dtype=np.float64)
 
 

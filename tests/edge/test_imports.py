@@ -45,9 +45,9 @@ IDENTIFY = f"""{FORBID}
 from pathlib import Path
 import numpy as np
 from raman_edge import record, scene
-from raman_edge.library import Library
-from raman_edge.model import Model
-from raman_edge.pipeline import identify
+from raman_edge.matching.library import Library
+from raman_edge.model.model import Model
+from raman_edge.matching.identify import identify
 from raman_edge.spectrum import Axis, Origin
 
 model = Model.open(Path(sys.argv[2]))
@@ -72,7 +72,7 @@ def test_edge_imports_nothing_of_training() -> None:
     files = {file.relative_to(ROOT / "edge").with_suffix("") for file in (ROOT / "edge" / "raman_edge").rglob("*.py")}
     names = {".".join(file.parts).removesuffix(".__init__") for file in files}
     assert set(found) | {"raman_edge"} == names
-    assert {"raman_edge.cli", "raman_edge.ui", "raman_edge.formats", "raman_edge.sources", "raman_edge.journal"} <= set(loaded)
+    assert {"raman_edge.cli", "raman_edge.terminal", "raman_edge.formats", "raman_edge.sources", "raman_edge.journal"} <= set(loaded)
 
 
 def test_forbidden_modules_are_noticed() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.masking import HIDDEN, holds_password, masked, masked_setting, masked_text
-from raman_edge.sinks import opened
+from raman_edge.outputs import opened
 
 if TYPE_CHECKING:
     from pathlib import Path

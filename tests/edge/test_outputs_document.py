@@ -8,8 +8,8 @@ from pathlib import Path
 import sinking
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from raman_edge.sinks import broker, deliveries, delivery, metrics
-from raman_edge.sinks.table import COLUMNS
+from raman_edge.outputs import broker, delivery, forwarding, metrics
+from raman_edge.outputs.table import COLUMNS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text()
 
@@ -58,4 +58,4 @@ def test_the_numbers() -> None:
     """Batches and waits are those of the code."""
     assert f"({delivery.BATCH} records\nat most)" in TEXT
     assert f"after {delivery.FIRST_REST_S:g}, 2, 4 … {delivery.LONGEST_REST_S:g} s" in TEXT
-    assert f"waits {deliveries.STOPPED_S:g} s at most" in TEXT
+    assert f"waits {forwarding.STOPPED_S:g} s at most" in TEXT

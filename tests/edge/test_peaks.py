@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from raman_edge import peaks, scene
+from raman_edge import peaks, synthetic
 from raman_edge.peaks import FARTHEST, TELLING_HEIGHT, TOLERANCE, Lines, Peaks, find, match, noise
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_edge.spectrum import Axis, Origin, Spectrum
 from scipy import ndimage, signal
 
@@ -134,7 +134,7 @@ def test_positions_are_finer_than_the_points(offset: float, width: float, top: f
     lines = Peaks(places, np.array([0.3, 1.0, 0.5, 0.7, 0.4]), np.full(5, width))
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        seen = scene.expose(AXIS, lines, scene.Conditions(signal=top), rng, Origin("test", ""))
+        seen = synthetic.expose(AXIS, lines, synthetic.Conditions(signal=top), rng, Origin("test", ""))
         found = find(AXIS, seen.counts)
         assert found.shift == pytest.approx(places, abs=within)
         assert found.height == pytest.approx(lines.height, abs=0.05)
@@ -153,7 +153,7 @@ def test_background_is_scipys_opening(counts: NDArray[np.float64], half: int) ->
 @pytest.mark.parametrize("background", [0.0, 0.2, 0.5, 1.0])
 def test_fluorescence_is_no_peak(background: float) -> None:
     """A broad background as high as the lines is not found, and does not change the height or width of a line on it."""
-    pure = find(AXIS, scene.lines(AXIS, build.table("Zircon")))
+    pure = find(AXIS, synthetic.lines(AXIS, build.table("Zircon")))
     assert len(pure) == 4
     for seed in range(5):
         found = find(AXIS, RECIPE.features(build.spectrum("Zircon", seed, background=background)))
@@ -185,7 +185,7 @@ def test_noise_has_few_peaks(pixel: float) -> None:
 def test_weak_lines_are_found(pixel: float) -> None:
     """A line eight times as high as the noise of one pixel is found on any pixels, among little else."""
     axis = Axis.linear(100.0, 1700.0, pixel)
-    lines = scene.lines(axis, Peaks(np.array([464.0, 900.0]), np.ones(2), np.full(2, 9.0)))
+    lines = synthetic.lines(axis, Peaks(np.array([464.0, 900.0]), np.ones(2), np.full(2, 9.0)))
     for seed in range(10):
         counts = np.random.default_rng(seed).normal(100.0, 1.0, len(axis)) + 8.0 * lines
         found = find(AXIS, RECIPE.features(Spectrum(axis, counts, Origin("test", "")))).shift
@@ -206,7 +206,7 @@ def test_most_prominent_peaks_are_kept() -> None:
     """Of more peaks than asked for, the most prominent ones are given, in order of their shift."""
     places = np.arange(100.0, 1500.0, 100.0)
     height = np.array([0.2, 0.9, 0.3, 0.8, 0.4, 1.0, 0.5, 0.6, 0.25, 0.35, 0.45, 0.55, 0.65, 0.7])
-    counts = scene.lines(AXIS, Peaks(places, height, np.full(14, 8.0)))
+    counts = synthetic.lines(AXIS, Peaks(places, height, np.full(14, 8.0)))
     found = find(AXIS, counts, most=3)
     assert found.shift == pytest.approx([200.0, 400.0, 600.0], abs=0.1)
     assert len(find(AXIS, counts)) == 14
@@ -214,7 +214,7 @@ def test_most_prominent_peaks_are_kept() -> None:
 
 def test_ripples_of_a_large_line_are_no_peaks() -> None:
     """What is lower than a twenty-fifth of the largest prominence is left out, noise or not."""
-    counts = scene.lines(AXIS, Peaks(np.array([300.0, 800.0, 1300.0]), np.array([1.0, 0.05, 0.03]), np.full(3, 8.0)))
+    counts = synthetic.lines(AXIS, Peaks(np.array([300.0, 800.0, 1300.0]), np.array([1.0, 0.05, 0.03]), np.full(3, 8.0)))
     assert find(AXIS, counts).shift == pytest.approx([300.0, 800.0], abs=0.1)
 
 
@@ -229,7 +229,7 @@ def test_noise_is_its_standard_deviation(sigma: float, apart: tuple[int, ...]) -
 def test_noise_does_not_see_lines_and_spikes() -> None:
     """A few lines and spikes do not change the noise; its unit is that of the counts."""
     rng = np.random.default_rng(1)
-    counts = rng.normal(0.0, 1.0, len(AXIS)) + 1000 * scene.lines(AXIS, build.table("Quartz"))
+    counts = rng.normal(0.0, 1.0, len(AXIS)) + 1000 * synthetic.lines(AXIS, build.table("Quartz"))
     counts[[77, 500, 1300]] += 1e5
     assert noise(counts) == pytest.approx(1.0, rel=0.15)
     assert noise(60.0 * counts) == pytest.approx(60.0 * noise(counts))

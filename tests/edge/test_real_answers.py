@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from raman_edge import library, model
-from raman_edge.pipeline import Reading, readings
-from raman_edge.sources.given import GivenFiles
+from raman_edge.matching import library
+from raman_edge.matching.identify import Reading, readings
+from raman_edge.model import model
+from raman_edge.sources.files import GivenFiles
 
 DATA = Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[3] / "shared" / "data")
 FOLDER = DATA / "instrument_files"

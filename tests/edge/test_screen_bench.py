@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import screen_bench
 import screens
-from raman_edge.ui.controls import Controls
+from raman_edge.terminal.controls import Controls
 
 
 def test_every_state_is_measured_on_a_terminal() -> None:

@@ -13,11 +13,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from raman_edge import card
 from raman_edge.errors import ConfigError, ModelError
-from raman_edge.library import Library, path_beside
-from raman_edge.model import Model
-from raman_edge.pipeline import identify
+from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library, path_beside
+from raman_edge.model import card
+from raman_edge.model.model import Model
 from raman_export import export, library, parity, provenance, quantise, variant
 from raman_train import checkpoint, config, runs
 from raman_train.cli import main

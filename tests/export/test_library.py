@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from raman_edge import peaks
 from raman_edge.errors import ConfigError, LibraryError
-from raman_edge.library import Library
-from raman_edge.model import Model
-from raman_edge.pipeline import identify
+from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library
+from raman_edge.model.model import Model
 from raman_export import lab, library
 from raman_train.cli import main
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 import untrained
 from raman_edge.errors import ConfigError
-from raman_edge.library import Library, path_beside
-from raman_edge.model import Model
-from raman_edge.pipeline import identify
+from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library, path_beside
+from raman_edge.model.model import Model
 from raman_export import compress, export, held, latency, table, variant
 from raman_train import config, runs
 from raman_train.cli import main

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from raman_edge import verdict
 from raman_edge.errors import ConfigError
+from raman_edge.matching import ranking
 from raman_train import confidence, metrics
 from raman_train.confidence import Fusion, Questions
 from raman_train.data.splits import Split, nobody
@@ -27,7 +27,7 @@ def drawn(fusion: Fusion, count: int = 4000, seed: int = 0) -> tuple[Questions, 
     blind = Questions(similarity, head, np.zeros(count, dtype=np.intp))
     scores = confidence.fused(blind, fusion.head_weight)
     order = np.argsort(-scores, axis=1, kind="stable")
-    odds = verdict.odds(np.take_along_axis(scores, order, axis=1), fusion.temperature, fusion.rank_prior)
+    odds = ranking.odds(np.take_along_axis(scores, order, axis=1), fusion.temperature, fusion.rank_prior)
     place = (odds.cumsum(axis=1) > rng.random((count, 1))).argmax(axis=1)
     names = np.array([f"R{index // 2:06d}" for index in range(count)])
     return blind._replace(truth=order[np.arange(count), place]), names
@@ -91,7 +91,7 @@ def test_levels_are_the_conformal_quantile() -> None:
     similarity[:, 0] += np.linspace(0.01, 0.19, 19, dtype=np.float32)
     asked = Questions(similarity, similarity, np.zeros(19, dtype=np.intp))
     fusion = Fusion(0.0, 0.1, 0.0)
-    given = [float(verdict.odds(row[np.argsort(-row)], 0.1, 0.0)[0]) for row in similarity]
+    given = [float(ranking.odds(row[np.argsort(-row)], 0.1, 0.0)[0]) for row in similarity]
     level = confidence.levels(asked, fusion)
     assert level.of95 == pytest.approx(min(given))
     assert level.of90 == pytest.approx(sorted(given)[1])

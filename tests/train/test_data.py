@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from raman_edge.errors import ConfigError
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_train.cli import main
 from raman_train.data import datasets, readers, rruff, synthetic
 

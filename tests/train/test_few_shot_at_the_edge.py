@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import build
 import numpy as np
 import pytest
-from raman_edge.library import Library
-from raman_edge.model import Model
-from raman_edge.own import OwnLibrary
-from raman_edge.pipeline import identify
-from raman_edge.teach import teach
+from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library
+from raman_edge.matching.teach import teach
+from raman_edge.matching.user_library import OwnLibrary
+from raman_edge.model.model import Model
 from raman_train import evaluate, metrics
 from raman_train.data.rows import Row, gather
 from raman_train.data.splits.split import Split

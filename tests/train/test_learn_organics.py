@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from raman_edge import library
-from raman_edge.library import Library
-from raman_edge.model import Model, default_path
-from raman_edge.own import OwnLibrary
-from raman_edge.pipeline import identify
-from raman_edge.sources.given import GivenFiles
-from raman_edge.teach import teach
+from raman_edge.matching import library
+from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library
+from raman_edge.matching.teach import teach
+from raman_edge.matching.user_library import OwnLibrary
+from raman_edge.model.model import Model, default_path
+from raman_edge.sources.files import GivenFiles
 from raman_train.data import organics
 
 if TYPE_CHECKING:

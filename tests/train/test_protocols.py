@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_train.data import rruff, splits
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from raman_edge.errors import ConfigError
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_train import hardware, naive, race, speed, steps
 from raman_train.config import DrcnnConfig
 from raman_train.data import splits

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from raman_edge import verdict
 from raman_edge.errors import ConfigError
+from raman_edge.matching import ranking
 
 from raman_train import evaluate, metrics
 
@@ -119,7 +119,7 @@ def levels(asked: Questions, fusion: Fusion) -> Levels:
     Sadinle et al., J. Am. Stat. Assoc. 114 (2019) 223.
     """
     given = np.sort(_of_truth(asked, fusion))[::-1]
-    return Levels(*(float(given[min(int(np.ceil((given.size + 1) * share)), given.size) - 1]) for share in verdict.COVERED))
+    return Levels(*(float(given[min(int(np.ceil((given.size + 1) * share)), given.size) - 1]) for share in ranking.COVERED))
 
 
 def ask(asked: Questions, specimens: NDArray[np.str_]) -> Asked:
@@ -144,7 +144,7 @@ def ask(asked: Questions, specimens: NDArray[np.str_]) -> Asked:
 def measure(found: Asked) -> dict[str, float]:
     """Return calibration error, and coverage and mean size of the conformal sets, by name."""
     told = {"ece": metrics.calibration_error(found.best, found.right)}
-    for row, share in enumerate(verdict.COVERED):
+    for row, share in enumerate(ranking.COVERED):
         told[f"coverage_{share:.0%}"[:-1]] = float(found.held[row].mean())
         told[f"set_size_{share:.0%}"[:-1]] = float(found.sizes[row].mean())
         told[f"single_{share:.0%}"[:-1]] = float((found.sizes[row] == 1).mean())
@@ -163,10 +163,10 @@ def _calibrated(asked: Questions, head_weight: float) -> Fusion:
 
     scores = fused(asked, head_weight)
     right = scores.argmax(axis=1) == asked.truth
-    leading = -np.sort(-scores, axis=1)[:, : verdict.CANDIDATES]
+    leading = -np.sort(-scores, axis=1)[:, : ranking.CANDIDATES]
 
     def loss(at: Sequence[float]) -> float:
-        best = np.clip(verdict.odds(leading, float(np.exp(at[0])), max(0.0, float(at[1])))[:, 0], SURE, 1 - SURE)
+        best = np.clip(ranking.odds(leading, float(np.exp(at[0])), max(0.0, float(at[1])))[:, 0], SURE, 1 - SURE)
         return float(-np.log(np.where(right, best, 1 - best)).mean())
 
     found = minimize(loss, START, method="Nelder-Mead", options={"xatol": 1e-2, "fatol": 1e-5, "maxiter": 200}).x
@@ -182,9 +182,9 @@ def _ranked(asked: Questions, fusion: Fusion) -> tuple[NDArray[np.intp], NDArray
     """Return the truth's place in the ranking (from 0), (n,), and the probabilities in that order, (n, candidates)."""
     scores = fused(asked, fusion.head_weight)
     order = np.argsort(-scores, axis=1, kind="stable")
-    leading = np.take_along_axis(scores, order[:, : verdict.CANDIDATES], axis=1)
+    leading = np.take_along_axis(scores, order[:, : ranking.CANDIDATES], axis=1)
     place: NDArray[np.intp] = (order == asked.truth[:, None]).argmax(axis=1)
-    return place, verdict.odds(leading, fusion.temperature, fusion.rank_prior)
+    return place, ranking.odds(leading, fusion.temperature, fusion.rank_prior)
 
 
 def _of_truth(asked: Questions, fusion: Fusion) -> NDArray[np.float64]:

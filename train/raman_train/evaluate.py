@@ -111,7 +111,7 @@ def library_scores(
 ) -> NDArray[np.float32]:
     """Return the edge's own score, (asked, classes): best cosine of the library and the class head.
 
-    The very rule of :func:`raman_edge.verdict.rank`, over ``asked`` (the test part) at once. Raises :class:`ConfigError`
+    The very rule of :func:`raman_edge.matching.ranking.rank`, over ``asked`` (the test part) at once. Raises :class:`ConfigError`
     for a system whose logits are no cosines.
     """
     if answers.logit_scale is None:

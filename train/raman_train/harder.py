@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import torch
 from raman_edge.errors import ConfigError
-from raman_edge.recipe import Baseline, MinMax
+from raman_edge.preprocessing import Baseline, MinMax
 
 from raman_train import confidence, evaluate, loop, metrics, runs
 from raman_train.confidence import Questions
@@ -46,7 +46,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     top1: float
     top1_background_off: float
-    """With arpls, see :class:`raman_edge.recipe.Baseline`."""
+    """With arpls, see :class:`raman_edge.preprocessing.Baseline`."""
 
 
 def ask(made: Checkpoint, material: Material) -> list[Row]:

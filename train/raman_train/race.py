@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import torch
 from raman_edge.errors import ConfigError
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 
 from raman_train import loop, naive, runs
 from raman_train.config import Config, DataConfig, DrcnnConfig, TrainingConfig

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-    from raman_edge.recipe import Recipe
+    from raman_edge.preprocessing import Recipe
 
     from raman_train.data.datasets import Dataset
     from raman_train.data.splits import Split

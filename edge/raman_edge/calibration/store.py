@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge import whole
+from raman_edge import atomic_write
 from raman_edge.calibration.calibration import Calibration
 from raman_edge.errors import CalibrationError
 
@@ -102,7 +102,7 @@ def write(calibration: Calibration, path: Path) -> Path | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = _set_aside(path)
-        with whole.written(path) as file:
+        with atomic_write.written(path) as file:
             file.write(data + b"\n")
     except OSError as error:
         msg = f"the calibration cannot be written to {str(path)!r}: {error.strerror}"
@@ -122,7 +122,7 @@ def _set_aside(path: Path) -> Path | None:
         name = f"{path.stem}.unreadable.{hashlib.sha256(data).hexdigest()[:8]}"
     kept = path.parent / EARLIER / f"{name}.json"
     kept.parent.mkdir(exist_ok=True)
-    with whole.written(kept) as file:
+    with atomic_write.written(kept) as file:
         file.write(data)
     return kept
 

@@ -215,7 +215,7 @@ def _instrument(options: argparse.Namespace, first: Measured) -> str:
 
 def _measured_now(options: argparse.Namespace, standard: Standard) -> Measured:
     """Measure the standard with the instrument on a port."""
-    from raman_edge.acquire.bench import Bench  # noqa: PLC0415 - numpy
+    from raman_edge.acquisition.acquisition import Bench  # noqa: PLC0415 - numpy
     from raman_edge.calibration.making import Measured  # noqa: PLC0415
     from raman_edge.cli.signals import stopping  # noqa: PLC0415
     from raman_edge.spectrum import Spectrum  # noqa: PLC0415
@@ -240,7 +240,7 @@ def _measured(path: str, standard: str, laser_nm: float | None, axis: AxisOption
     from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - numpy
     from raman_edge.calibration.making import Measured  # noqa: PLC0415
     from raman_edge.calibration.standards import find  # noqa: PLC0415
-    from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
+    from raman_edge.sources.files import GivenFiles  # noqa: PLC0415
     from raman_edge.spectrum import OTHER_METHOD, Fault  # noqa: PLC0415
 
     known = find(standard)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge.ui import plot
-from raman_edge.ui.look import ASCII, UNICODE
+from raman_edge.terminal import plot
+from raman_edge.terminal.theme import ASCII, UNICODE
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -39,7 +39,7 @@ def script(shell: str) -> str:
     import shtab  # noqa: PLC0415 - for this command alone
 
     from raman_edge import cli  # noqa: PLC0415 - it imports this module by name
-    from raman_edge.devices import catalogue  # noqa: PLC0415 - with msgspec
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - with msgspec
 
     root = cli.whole()
     profiles = _profiles(tuple(catalogue.profiles()))

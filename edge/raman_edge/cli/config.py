@@ -12,32 +12,32 @@ from raman_edge.masking import masked, masked_text
 if TYPE_CHECKING:
     import argparse
 
-    from raman_edge.settings.layers import Setting
+    from raman_edge.settings.sources import Setting
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    from raman_edge.settings import watch  # noqa: PLC0415 - with msgspec
+    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
 
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     show = actions.add_parser("show", help="every setting of `watch` and its value, as TOML", allow_abbrev=False)
     show.add_argument("--origin", action="store_true", help="and where each value comes from")
-    watch.add_config(show)
+    settings.add_config(show)
     shared.add_json(show)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every setting; what nobody has set is a comment."""
-    from raman_edge.settings import watch  # noqa: PLC0415 - with msgspec
+    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
 
-    settings = watch.gather(options)
+    values = settings.gather(options)
     if options.json:
-        told = {key: {"value": _shown(key, setting.value), "origin": setting.origin} for key, setting in settings.items()}
+        told = {key: {"value": _shown(key, setting.value), "origin": setting.origin} for key, setting in values.items()}
         write(json.dumps({"v": 1, "settings": told}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
         return 0
-    lines = {key: _line(key, setting) for key, setting in settings.items()}
+    lines = {key: _line(key, setting) for key, setting in values.items()}
     widest = max(map(len, lines.values()))
-    for key, setting in settings.items():
+    for key, setting in values.items():
         with_origin = options.origin and setting.value is not None
         write_text(f"{lines[key]:<{widest}}  # {setting.origin}" if with_origin else lines[key])
     return 0

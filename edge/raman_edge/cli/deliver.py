@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import Event
 
-    from raman_edge.sinks.deliveries import Deliveries
+    from raman_edge.outputs.forwarding import Deliveries
 
 STDOUT = "stdout"
 FILES = ("jsonl:", "csv:")
@@ -77,7 +77,7 @@ def delivering(
     leaving the block raises why. ConfigError for a mistake, also a file in the ``watched`` folder.
     """
     from raman_edge.journal import Journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.sinks.deliveries import Deliveries  # noqa: PLC0415 - only where something is delivered
+    from raman_edge.outputs.forwarding import Deliveries  # noqa: PLC0415 - only where something is delivered
 
     wanted = [*([STDOUT] if stdout and STDOUT not in specs else []), *specs]
     for spec in wanted:

@@ -11,15 +11,15 @@ from raman_edge.cli.output import say
 if TYPE_CHECKING:
     from typing import Self
 
-    from raman_edge.crew import Answer, Answered
-    from raman_edge.devices.exposure import LinkStatus
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.pipeline import Reading
-    from raman_edge.sinks.deliveries import Deliveries
+    from raman_edge.instruments.spectrometer import LinkStatus
+    from raman_edge.matching.identify import Reading
+    from raman_edge.matching.library import Library
+    from raman_edge.model.model import Model
+    from raman_edge.outputs.forwarding import Deliveries
+    from raman_edge.service.worker import Answer, Answered
     from raman_edge.spectrum import Fault
-    from raman_edge.ui.controls import Controls
-    from raman_edge.ui.state import Bench
+    from raman_edge.terminal.controls import Controls
+    from raman_edge.terminal.state import Bench
 
 
 class Display(Protocol):
@@ -87,7 +87,7 @@ class OnScreen:
     """The live screen; ``controls`` is what its keys can do to the run."""
 
     def __init__(self, source: str, model: Model, library: Library, controls: Controls | None = None) -> None:
-        from raman_edge.ui.live import Screen  # noqa: PLC0415 - rich, only on a terminal
+        from raman_edge.terminal.live import Screen  # noqa: PLC0415 - rich, only on a terminal
 
         self._screen = Screen(source=source, model=model, library=library, controls=controls)
         self._shown = ExitStack()

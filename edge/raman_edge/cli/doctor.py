@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from raman_edge.doctor.finding import Asked, Finding
+    from raman_edge.diagnostics.doctor.finding import Asked, Finding
 
 WRONG = 1
 WIDTHS = (7, 18)
@@ -26,7 +26,7 @@ STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments: those of ``watch`` that decide whether it can run."""
-    from raman_edge.settings import watch  # noqa: PLC0415 - with msgspec
+    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
 
     parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder that is, or will be, watched")
     shared.add_journal(parser)
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_own(parser)
     shared.add_calibration(parser)
     shared.add_json(parser)
-    watch.add_config(parser)
+    settings.add_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,25 +54,25 @@ def run(options: argparse.Namespace) -> int:
 
 def _findings(options: argparse.Namespace) -> Iterator[Finding]:
     """Give the findings, those about the settings first; mistakes in them leave the command line to be looked at."""
-    from raman_edge import doctor  # noqa: PLC0415 - after the arguments are known to be good
-    from raman_edge.doctor.finding import ok, wrong  # noqa: PLC0415
-    from raman_edge.settings import watch  # noqa: PLC0415
+    from raman_edge.diagnostics import doctor  # noqa: PLC0415 - after the arguments are known to be good
+    from raman_edge.diagnostics.doctor.finding import ok, wrong  # noqa: PLC0415
+    from raman_edge.service import settings  # noqa: PLC0415
 
     try:
-        merged = watch.merge(options)
-        read = watch.files(options.config)
+        merged = settings.merge(options)
+        read = settings.files(options.config)
         yield ok("settings", f"read from {', '.join(map(str, read))}" if read else "no file; the defaults")
     except ConfigError as error:
         for line in error.args:
             yield wrong("settings", line, "correct it; the rest is looked at without it")
-        merged = watch.merge_nothing(options)
+        merged = settings.merge_nothing(options)
     yield from doctor.examine(_asked(merged))
 
 
 def _asked(options: argparse.Namespace) -> Asked:
     """Return what merged options would start ``watch`` with."""
     from raman_edge import journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.doctor.finding import Asked  # noqa: PLC0415
+    from raman_edge.diagnostics.doctor.finding import Asked  # noqa: PLC0415
 
     model, library = shared.paths(options)
     return Asked(
@@ -102,8 +102,8 @@ def _as_text() -> Callable[[Finding], None]:
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    from raman_edge.ui.safe import safe_text  # noqa: PLC0415
-    from raman_edge.ui.terminal import needs_ascii  # noqa: PLC0415
+    from raman_edge.terminal.safe import safe_text  # noqa: PLC0415
+    from raman_edge.terminal.terminal import needs_ascii  # noqa: PLC0415
 
     console = Console(highlight=False)
     ascii_only = needs_ascii(console)

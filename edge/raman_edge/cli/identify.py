@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _spectra(options: argparse.Namespace, calibration: Calibration | None) -> Iterable[Spectrum | Fault]:
     from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - after the arguments are known to be good
-    from raman_edge.sources.given import GivenFiles  # noqa: PLC0415 - with it
+    from raman_edge.sources.files import GivenFiles  # noqa: PLC0415 - with it
 
     standard_input = sys.stdin.buffer if sys.stdin else None
     given = GivenFiles(options.files, standard_input, options.laser, axis=options.axis, pixels=calibration is not None)
@@ -60,9 +60,9 @@ def _spectra(options: argparse.Namespace, calibration: Calibration | None) -> It
 
 def _line(result: Identification) -> None:
     """Print a result as one line of JSON."""
-    from raman_edge import record  # noqa: PLC0415 - loaded by now
+    from raman_edge import records  # noqa: PLC0415 - loaded by now
 
-    write(record.encode(result.record))
+    write(records.encode(result.record))
 
 
 def _tell_left_out(result: Identification) -> None:
@@ -78,8 +78,8 @@ def _report() -> Callable[[Identification], None]:
     """Return what prints a result for a person."""
     from rich.console import Console  # noqa: PLC0415 - only on a terminal
 
-    from raman_edge.ui.report import describe  # noqa: PLC0415
-    from raman_edge.ui.terminal import needs_ascii  # noqa: PLC0415
+    from raman_edge.terminal.summary import describe  # noqa: PLC0415
+    from raman_edge.terminal.terminal import needs_ascii  # noqa: PLC0415
 
     console = Console(highlight=False)
     ascii_only = needs_ascii(console)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import argparse
     from threading import Event
 
-    from raman_edge.devices.exposure import Spectrometer
+    from raman_edge.instruments.spectrometer import Spectrometer
 
 AUTO = "auto"
 """Exposure that is searched."""
@@ -51,17 +51,17 @@ def add_line(parser: argparse._ActionsContainer) -> None:
 
 def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
     """Return what the options name, not yet open; :class:`ConfigError` for what it cannot do."""
-    from raman_edge.devices import ports  # noqa: PLC0415 - with msgspec
+    from raman_edge.instruments import ports  # noqa: PLC0415 - with msgspec
 
     exposure_s = None if options.exposure in {None, AUTO} else options.exposure
     if options.port.startswith(ports.OCEAN):
         _refuse_line_options(options)
-        from raman_edge.devices.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
+        from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
 
         return OceanSpectrometer(options.port, exposure_s, stop=stop)
     from raman_edge.cli.signals import guarding  # noqa: PLC0415 - with an instrument
-    from raman_edge.devices.session import SerialSpectrometer  # noqa: PLC0415 - pyserial
-    from raman_edge.devices.session.spectrometer import World  # noqa: PLC0415
+    from raman_edge.instruments.serial import SerialSpectrometer  # noqa: PLC0415 - pyserial
+    from raman_edge.instruments.serial.spectrometer import World  # noqa: PLC0415
 
     return SerialSpectrometer(
         ports.profile_of(options.port, options.profile),

@@ -7,15 +7,15 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.answer import IF, title
 from raman_edge.errors import OutputError
 from raman_edge.escaping import printable
 from raman_edge.sources.root import lies_within
+from raman_edge.wording import IF, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from raman_edge.pipeline import Reading
+    from raman_edge.matching.identify import Reading
     from raman_edge.spectrum import Spectrum
 
 LONGEST = 40

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
-    from raman_edge.acquire.bench import Bench
-    from raman_edge.acquire.plan import Plan
+    from raman_edge.acquisition.acquisition import Bench
+    from raman_edge.acquisition.plan import Plan
     from raman_edge.cli.display import Display
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
-    from raman_edge.crew import Answer, Crew
-    from raman_edge.devices.exposure import Counters, Spectrometer
+    from raman_edge.instruments.spectrometer import Counters, Spectrometer
     from raman_edge.journal import Journal
+    from raman_edge.service.worker import Answer, Crew
     from raman_edge.sources.spectrometer import SpectrometerSource
 
 TICK_S = 0.2
@@ -64,7 +64,7 @@ class Measuring:
         with self._deliveries, self._display, self._told(), self._source, self._naming.crew as crew, self._made_safe(crew):
             if self._as_lines and self._plan.mode == "trigger":
                 Thread(target=_each_line, args=(self._source.bench,), name="standard input", daemon=True).start()
-            from raman_edge.ingest import follow  # noqa: PLC0415 - with the model
+            from raman_edge.service.run import follow  # noqa: PLC0415 - with the model
 
             while True:
                 try:
@@ -130,7 +130,7 @@ class Measuring:
     def _screen(self, bench: Bench) -> Display:
         from raman_edge.cli.display import OnScreen  # noqa: PLC0415 - rich, only on a terminal
         from raman_edge.cli.keeping import keeper  # noqa: PLC0415
-        from raman_edge.ui.controls import Controls  # noqa: PLC0415
+        from raman_edge.terminal.controls import Controls  # noqa: PLC0415
 
         controls = Controls(
             quit=self._stop.event.set,
@@ -158,7 +158,7 @@ class Measuring:
             teller.join()
 
     def _tell_until(self, over: Event) -> None:
-        from raman_edge.ui.state import Bench as Shown  # noqa: PLC0415 - by now loaded
+        from raman_edge.terminal.state import Bench as Shown  # noqa: PLC0415 - by now loaded
 
         expires = None if self._plan.calibration is None else self._plan.calibration.expires
         while not over.is_set():

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     import argparse
 
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.crew import Crew
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.record import Means
+    from raman_edge.matching.library import Library
+    from raman_edge.model.model import Model
+    from raman_edge.records import Means
+    from raman_edge.service.worker import Crew
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -33,11 +33,11 @@ class Naming:
         """Open what the options name; whatever is wrong with it is raised, and nothing is half opened."""
         model, library = shared.opened(options)
         library.prepare()
-        from raman_edge import record  # noqa: PLC0415 - numpy, after its threads were limited
-        from raman_edge.crew import Crew, Opening  # noqa: PLC0415 - with it
+        from raman_edge import records  # noqa: PLC0415 - numpy, after its threads were limited
+        from raman_edge.service.worker import Crew, Opening  # noqa: PLC0415 - with it
 
         path, _ = shared.paths(options)
-        means = record.means(
+        means = records.means(
             model, library, getattr(options, "laser", None), calibration.id if calibration else None, getattr(options, "axis", None)
         )
         return cls(model, library, means, Crew(model, Opening(path, options.threads, library, means)), calibration)

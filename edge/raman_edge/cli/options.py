@@ -13,9 +13,9 @@ from raman_edge.cli.output import say
 if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.journal import Journal
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.own import OwnLibrary
+    from raman_edge.matching.library import Library
+    from raman_edge.matching.user_library import OwnLibrary
+    from raman_edge.model.model import Model
 
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
 OWN_VARIABLE = "RAMAN_EDGE_LIBRARY"
@@ -126,7 +126,7 @@ def opened(options: argparse.Namespace) -> tuple[Model, Library]:
     """Open the model and the library that the options name, with the user's own where the command has :func:`add_own`."""
     model, library = opened_base(options)
     if not getattr(options, "no_own", True) and (path := own_path(options)) is not None:
-        from raman_edge.own import OwnLibrary  # noqa: PLC0415 - with sqlite
+        from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - with sqlite
 
         with OwnLibrary.open(path, create=False) as own:
             library = with_own(library, own, model)
@@ -160,7 +160,8 @@ def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
 
 def paths(options: argparse.Namespace) -> tuple[Path, Path]:
     """Return where the model and the library lie that the options name."""
-    from raman_edge import library, model  # noqa: PLC0415 - with numpy
+    from raman_edge.matching import library  # noqa: PLC0415 - with numpy
+    from raman_edge.model import model  # noqa: PLC0415 - with numpy
 
     beside = library.path_beside(options.model) if options.model else library.default_path()
     return options.model or model.default_path(), options.library or beside
@@ -184,7 +185,7 @@ def own_path(options: argparse.Namespace) -> Path | None:
 
 def default_own_path() -> Path:
     """Return where the user's own library lies unless an option says otherwise."""
-    from raman_edge.settings import watch as settings  # noqa: PLC0415 - with msgspec
+    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
 
     return settings.user_library()
 
@@ -202,6 +203,6 @@ def limit_threads(threads: int) -> None:
 def opened_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:
     """Open the journal that option, environment or a file of settings name, else the user's own."""
     from raman_edge import journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.settings import watch as settings  # noqa: PLC0415 - with msgspec
+    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
 
     return journal.Journal.open(options.journal or settings.configured("journal") or journal.default_path(), create=create)

@@ -15,11 +15,11 @@ from raman_edge.errors import ConfigError
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from raman_edge.acquire.darks import Dark
-    from raman_edge.acquire.plan import Mode, Plan
+    from raman_edge.acquisition.darks import Dark
+    from raman_edge.acquisition.plan import Mode, Plan
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.devices.exposure import Instrument
-    from raman_edge.devices.recording_file import Planned
+    from raman_edge.instruments.recording_file import Planned
+    from raman_edge.instruments.spectrometer import Instrument
 
 NONE = "none"
 POLICIES: dict[str, Literal["none", "take", "auto"]] = {"none": "none", "take": "take", "auto": "auto"}
@@ -96,7 +96,7 @@ def plan(options: argparse.Namespace, calibration: Calibration | None = None, *,
 
 def planned(options: argparse.Namespace) -> Planned:
     """Return what a recording should remember of the plan."""
-    from raman_edge.devices.recording_file import Planned  # noqa: PLC0415 - numpy
+    from raman_edge.instruments.recording_file import Planned  # noqa: PLC0415 - numpy
 
     auto, gate = options.exposure == AUTO, getattr(options, "trigger", NONE) == "gate"
     return Planned(
@@ -111,7 +111,7 @@ def planned(options: argparse.Namespace) -> Planned:
 
 def again(options: argparse.Namespace, planned: Planned, calibration: Calibration | None) -> Plan:
     """Return the plan of a recording that is played again: as it was measured, but for what the options say."""
-    from raman_edge.acquire.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
+    from raman_edge.acquisition.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
 
     return Plan(
         auto_exposure=planned.auto_exposure,
@@ -136,7 +136,7 @@ def recording(options: argparse.Namespace) -> Plan:
 
 
 def _exposing(options: argparse.Namespace) -> Plan:
-    from raman_edge.acquire.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
+    from raman_edge.acquisition.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
 
     auto = options.exposure == AUTO
     return Plan(
@@ -172,7 +172,7 @@ def calibration_of(options: argparse.Namespace, instrument: Instrument | None, n
 def _dark(text: str) -> Literal["none", "take", "auto"] | Dark:
     if text in POLICIES:
         return POLICIES[text]
-    from raman_edge.acquire import darks  # noqa: PLC0415 - numpy
+    from raman_edge.acquisition import darks  # noqa: PLC0415 - numpy
 
     path = Path(text)
     if not path.is_file():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge import whole
+from raman_edge import atomic_write
 from raman_edge.cli import options as shared
 from raman_edge.cli.journal import filters
 from raman_edge.cli.output import say, write
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from raman_edge.journal import Filters, Journal
-    from raman_edge.journal.held import Held
-    from raman_edge.page import AtHand
+    from raman_edge.journal.query import Held
+    from raman_edge.report import AtHand
 
 MOST = 1000
 """Results in one document: a browser lays out as many in seconds."""
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     with shared.opened_journal(options, create=False) as journal:
         _check(options.out, journal, force=options.force)
         chosen = _chosen(options, journal, meant)
-    from raman_edge.page import Subject, document  # noqa: PLC0415 - with rich and numpy
+    from raman_edge.report import Subject, document  # noqa: PLC0415 - with rich and numpy
 
     means = _at_hand(options, chosen)
     parts = (part.encode() for part in document([Subject(held, means) for held in chosen]))
@@ -99,7 +99,7 @@ def _at_hand(options: argparse.Namespace, chosen: list[Held]) -> AtHand | None:
     if all(held.digest is None for held in chosen):
         return None
     model, library = shared.opened(options)
-    from raman_edge.page import AtHand  # noqa: PLC0415 - numpy, after its threads were limited
+    from raman_edge.report import AtHand  # noqa: PLC0415 - numpy, after its threads were limited
 
     return AtHand(model.sha256, model.card, library)
 
@@ -107,7 +107,7 @@ def _at_hand(options: argparse.Namespace, chosen: list[Held]) -> AtHand | None:
 def _put(out: Path, parts: Iterable[bytes]) -> int:
     """Write a file that appears when it is whole; return its bytes."""
     try:
-        with whole.written(out) as file:
+        with atomic_write.written(out) as file:
             return sum(file.write(piece) for piece in parts)
     except OSError as error:
         msg = f"{str(out)!r} cannot be written: {error.strerror or error}. Give another place with -o"

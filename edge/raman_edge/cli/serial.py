@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from threading import Event
 
-    from raman_edge.devices.exposure import Spectrometer
+    from raman_edge.instruments.spectrometer import Spectrometer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +69,6 @@ def named(options: argparse.Namespace, stop: Event) -> Spectrometer:
     spectrometer = instruments.spectrometer(options, stop)
     if options.record is None:
         return spectrometer
-    from raman_edge.devices.recording import Recorder  # noqa: PLC0415
+    from raman_edge.instruments.recording import Recorder  # noqa: PLC0415
 
     return Recorder(spectrometer, options.record, plans.planned(options))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.cli.display import Display
     from raman_edge.cli.signals import Stop
-    from raman_edge.crew import Answer
     from raman_edge.journal import Journal
-    from raman_edge.service import Service
+    from raman_edge.service.systemd import Service
+    from raman_edge.service.worker import Answer
     from raman_edge.sources.scan import Rules
 
 LEFT_TO_THE_START = ("journal", "to")
@@ -40,7 +40,7 @@ SOUND_S = 5.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    from raman_edge.settings import watch as settings  # noqa: PLC0415 - with msgspec
+    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
 
     parser.add_argument("folder", metavar="DIR", nargs="?", help="the folder, and those below it; a file of settings may name it instead")
     parser.add_argument("--once", action="store_true", help="answer what is there and end")
@@ -81,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Watch until told to stop; with ``--once`` 1 where some files could not be answered."""
-    from raman_edge.service import Service  # noqa: PLC0415 - once the arguments are known to be good
-    from raman_edge.settings import watch as settings  # noqa: PLC0415
+    from raman_edge.service import settings  # noqa: PLC0415
+    from raman_edge.service.systemd import Service  # noqa: PLC0415 - once the arguments are known to be good
 
     with stopping(reload=True) as stop:
         merged = settings.merge(options)
@@ -138,7 +138,7 @@ class Watching:
         from raman_edge.cli.display import NotesOnly, Onlooker, OnScreen  # noqa: PLC0415 - once the arguments are known to be good
         from raman_edge.cli.keeping import keeper  # noqa: PLC0415
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
-        from raman_edge.ui.controls import Controls  # noqa: PLC0415
+        from raman_edge.terminal.controls import Controls  # noqa: PLC0415
 
         self._options, self._merged = options, merged
         self._journal, self._stop, self._service = journal, stop, service
@@ -197,9 +197,9 @@ class Watching:
         return False
 
     def _follow(self) -> None:
-        from raman_edge.ingest import follow  # noqa: PLC0415 - with the model
+        from raman_edge.service.run import follow  # noqa: PLC0415 - with the model
         from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
-        from raman_edge.ui.state import Bench  # noqa: PLC0415
+        from raman_edge.terminal.state import Bench  # noqa: PLC0415
 
         merged, means, calibration = self._merged, self._naming.means, self._naming.calibration
         self._display.bench(Bench(expires=calibration.expires if calibration else None))
@@ -230,7 +230,7 @@ class Watching:
     def _reload(self) -> None:
         """Read settings, model, library and calibration again; where anything is wrong with them, go on with what there was."""
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - loaded by now
-        from raman_edge.settings import watch as settings  # noqa: PLC0415
+        from raman_edge.service import settings  # noqa: PLC0415
 
         self._service.reloading()
         try:

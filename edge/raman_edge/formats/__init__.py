@@ -23,10 +23,10 @@ from raman_edge.formats.jcamp import Jcamp
 from raman_edge.formats.labspec import LabspecMap
 from raman_edge.formats.labspec_xml import LabspecXml
 from raman_edge.formats.late import LATE
+from raman_edge.formats.magic import markup_kind
 from raman_edge.formats.opus import Opus
 from raman_edge.formats.rows import SpectraInRows
 from raman_edge.formats.rruff import Rruff
-from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spc import Spc
 from raman_edge.formats.truematch import TrueMatch
 from raman_edge.formats.unread import unread_kind

@@ -12,8 +12,8 @@ from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
 from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names, runs_one_way
+from raman_edge.formats.magic import markup_kind
 from raman_edge.formats.shift import is_pixels, to_shift
-from raman_edge.formats.signature import markup_kind
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.stack import MAX_SPECTRA
 from raman_edge.formats.table import MAX_ROWS, Table, find_table

@@ -6,7 +6,7 @@ import codecs
 import re
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.signature import binary_kind
+from raman_edge.formats.magic import binary_kind
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),

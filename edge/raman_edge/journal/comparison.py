@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from raman_edge.record import Result
+    from raman_edge.records import Result
 
 LEAST = 0.0005
 """Scores that differ by no more are the same: they are kept with four digits, and processors round each in their way."""

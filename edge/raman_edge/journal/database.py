@@ -12,7 +12,7 @@ from urllib.parse import quote
 from raman_edge import sqlite_file
 from raman_edge.errors import JournalError, JournalUnavailable
 from raman_edge.journal import schema
-from raman_edge.journal.explain import explained
+from raman_edge.journal.errors import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

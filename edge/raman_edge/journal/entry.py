@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from raman_edge.record import Record
+    from raman_edge.records import Record
     from raman_edge.spectrum import Spectrum
 
 

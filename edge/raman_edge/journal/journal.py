@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.journal import keys, reading
+from raman_edge.journal import reading, row_codec
 from raman_edge.journal.database import Database
 from raman_edge.journal.memory import JournalMemory
 from raman_edge.journal.reading import ALL
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from raman_edge.journal.entry import Entry
     from raman_edge.journal.finding import Finding
-    from raman_edge.journal.held import Held
+    from raman_edge.journal.query import Held
     from raman_edge.journal.reading import Filters, Row
     from raman_edge.journal.writing import Prepared
 
@@ -116,20 +116,20 @@ class Journal:
 
     def held(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[Held]:
         """Give the records with model, chain and spectrum, newest first; ``limit`` of them at most."""
-        from raman_edge.journal import held  # noqa: PLC0415 - numpy
+        from raman_edge.journal import query  # noqa: PLC0415 - numpy
 
         with self._database.using("read") as connection:
-            yield from held.held(connection, reading.numbers(connection, filters, limit))
+            yield from query.held(connection, reading.numbers(connection, filters, limit))
 
     def verify(self, head: str | None = None, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Finding:
         """Read everything again and say whether it is what was written; ``head`` is a hash noted earlier.
 
         ``progress`` is told now and then how many rows have been read, and of how many.
         """
-        from raman_edge.journal import verification  # noqa: PLC0415 - numpy
+        from raman_edge.journal import verify  # noqa: PLC0415 - numpy
 
         with self._database.using("read") as connection:
-            return verification.verify(connection, head, progress)
+            return verify.verify(connection, head, progress)
 
     def prune(self, before: datetime) -> int:
         """Take the spectra of records before the time ``before`` away, and return how many those were.
@@ -141,11 +141,11 @@ class Journal:
 
         with self._database.transaction() as connection:
             taken = connection.execute(
-                "DELETE FROM spectra WHERE seq IN (SELECT seq FROM records WHERE ts < ?)", (keys.milliseconds(before),)
+                "DELETE FROM spectra WHERE seq IN (SELECT seq FROM records WHERE ts < ?)", (row_codec.milliseconds(before),)
             ).rowcount
             connection.execute("DELETE FROM axes WHERE axis NOT IN (SELECT axis FROM spectra)")
             if taken:
-                events.add(connection, events.Pruned(keys.milliseconds(before), taken))
+                events.add(connection, events.Pruned(row_codec.milliseconds(before), taken))
             return taken
 
     def count(self, filters: Filters = ALL) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import raman_edge
-from raman_edge.journal.keys import STATE_BYTES, packed, state
+from raman_edge.journal.row_codec import STATE_BYTES, packed, state
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import RowDamaged
-from raman_edge.journal import keys
+from raman_edge.journal import row_codec
 
 if TYPE_CHECKING:
     import sqlite3
@@ -54,15 +54,15 @@ class Filters:
     def where(self) -> tuple[str, tuple[object, ...]]:
         """Return the condition and its values."""
         tests: dict[str, object] = {
-            "ts >= ?": self.since and keys.milliseconds(self.since),
-            "ts < ?": self.until and keys.milliseconds(self.until),
+            "ts >= ?": self.since and row_codec.milliseconds(self.since),
+            "ts < ?": self.until and row_codec.milliseconds(self.until),
             "decision = ?": self.decision,
             "best = ?": self.label,
             "path GLOB ?": self.path,
         }
         given = {test: value for test, value in tests.items() if value is not None}
         if self.id is not None:
-            least, most = keys.beginning(self.id)
+            least, most = row_codec.beginning(self.id)
             given |= {"id >= ?": least, "id <= ?": most}
         return " AND ".join(given) or "1", tuple(given.values())
 
@@ -79,7 +79,7 @@ def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ..
 
     Raises :class:`RowDamaged` where that is the first.
     """
-    query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own text
+    query = f"SELECT {row_codec.COLUMNS} FROM {row_codec.TABLES} WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own text
     rows: list[Row] = []
     for stored in connection.execute(query, (seq, limit)):
         try:
@@ -94,7 +94,7 @@ def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ..
 def rows(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Row]:
     """Give the rows of these numbers, in their order."""
     for part in _parts(chosen):
-        query = f"SELECT {keys.COLUMNS} FROM {keys.TABLES} WHERE seq IN ({_places(part)})"  # noqa: S608 - our own text
+        query = f"SELECT {row_codec.COLUMNS} FROM {row_codec.TABLES} WHERE seq IN ({_places(part)})"  # noqa: S608 - our own text
         found = {stored[0]: stored for stored in connection.execute(query, part).fetchall()}
         yield from (row_of(facts_of(found[seq])) for seq in part if seq in found)
 
@@ -127,10 +127,10 @@ def _places(values: Sized) -> str:
     return ",".join("?" * len(values))
 
 
-def facts_of(stored: keys.Stored) -> Facts:
+def facts_of(stored: row_codec.Stored) -> Facts:
     """Return what a row says; :class:`RowDamaged` where it cannot be read."""
     try:
-        return keys.facts(stored)
+        return row_codec.facts(stored)
     except DAMAGE as error:
         raise RowDamaged(stored[0], error) from error
 

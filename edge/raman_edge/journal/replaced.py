@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge.journal import keys, reading
+from raman_edge.journal import reading, row_codec
 
 if TYPE_CHECKING:
     import sqlite3
@@ -57,7 +57,7 @@ def replaced(connection: sqlite3.Connection, chosen: array[int]) -> set[int]:
             continue
         if sha256 is None:
             found |= {seq for seq in rows_here if (said := _source(connection, seq)) and said.kind == "file"}
-        elif (said := _source(connection, later)) and said.grown_from == keys.unpacked(sha256):
+        elif (said := _source(connection, later)) and said.grown_from == row_codec.unpacked(sha256):
             found |= rows_here
     return found
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.journal import chain, keys
+from raman_edge.journal import chain, row_codec
 
 if TYPE_CHECKING:
     import sqlite3
@@ -97,16 +97,16 @@ def _move_records(connection: sqlite3.Connection) -> None:
         facts = chain.Facts(*row)
         head = chain.link(head, facts)
         if (named := (facts.model, facts.config)) not in runs:
-            runs[named] = connection.execute(keys.SET_FIRST, (facts.line, *named)).fetchone()
+            runs[named] = connection.execute(row_codec.SET_FIRST, (facts.line, *named)).fetchone()
         run, first = runs[named]
-        connection.execute(keys.INSERT_RECORD, keys.columns(facts, run, head))
-        connection.execute(keys.INSERT_LINE, keys.line(facts, first))
+        connection.execute(row_codec.INSERT_RECORD, row_codec.columns(facts, run, head))
+        connection.execute(row_codec.INSERT_LINE, row_codec.line(facts, first))
 
 
 def _move_memory(connection: sqlite3.Connection) -> None:
     query = "SELECT sha256, run FROM contents_1 JOIN runs USING (model, config)"
-    moved = ((keys.packed(sha256), run) for sha256, run in connection.execute(query))
+    moved = ((row_codec.packed(sha256), run) for sha256, run in connection.execute(query))
     connection.executemany("INSERT INTO contents VALUES (?,?)", moved)
     query = "SELECT path, run, dev, ino, size, mtime_ns, ctime_ns FROM seen_1 JOIN runs USING (model, config)"
-    states = ((path, run, keys.state(signature)) for path, run, *signature in connection.execute(query))
+    states = ((path, run, row_codec.state(signature)) for path, run, *signature in connection.execute(query))
     connection.executemany("INSERT INTO seen VALUES (?,?,?)", states)

@@ -15,7 +15,7 @@ from raman_edge.journal import packing
 from raman_edge.spectrum import Axis, Calibrated, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from raman_edge.record import Source
+    from raman_edge.records import Source
 
 KEPT = ("laser_nm", "laser_from", "format", "tidied", "left_out")
 """What is kept of a header; the rest stays in the file, whose digest the record names."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from raman_edge import record as records
-from raman_edge.journal import chain, events, keys, packing, spectra
+from raman_edge import records
+from raman_edge.journal import chain, events, packing, row_codec, spectra
 from raman_edge.journal.memory import ADD_RUN, failed_config
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ class Writer:
         placed = chain.placed(new.facts, self._seq + 1)
         head = chain.link(self._head, placed)
         run, first = self._run(placed)
-        row = keys.columns(placed, run, head)
-        if self._connection.execute(f"{keys.INSERT_RECORD} ON CONFLICT DO NOTHING", row).rowcount != 1:
+        row = row_codec.columns(placed, run, head)
+        if self._connection.execute(f"{row_codec.INSERT_RECORD} ON CONFLICT DO NOTHING", row).rowcount != 1:
             return False
-        self._connection.execute(keys.INSERT_LINE, keys.line(placed, first))
+        self._connection.execute(row_codec.INSERT_LINE, row_codec.line(placed, first))
         if new.spectrum and self._with_spectra:
             self._connection.execute("INSERT INTO spectra VALUES (?,?,?)", (placed.seq, self._axis(new.spectrum), new.spectrum.body))
         self._seq, self._head = placed.seq, head
@@ -85,7 +85,7 @@ class Writer:
         run = (facts.model, facts.config)
         if run not in self._runs:
             self._connection.execute(ADD_RUN, run)
-            self._runs[run] = self._connection.execute(keys.SET_FIRST, (facts.line, *run)).fetchone()
+            self._runs[run] = self._connection.execute(row_codec.SET_FIRST, (facts.line, *run)).fetchone()
         return self._runs[run]
 
     def _axis(self, kept: spectra.Kept) -> int:

@@ -15,7 +15,7 @@ import msgspec
 
 from raman_edge.errors import ConfigError
 from raman_edge.masking import masked_setting
-from raman_edge.settings.places import KeyPath, places
+from raman_edge.settings.toml_lines import KeyPath, places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +102,7 @@ def _no_toml(name: str, text: str, said: str) -> str:
 
 def convert(document: Document, kind: type[Read]) -> Read:
     """Return the document as a ``kind``; :class:`ConfigError` with a line for every mistake."""
-    from raman_edge.settings.mistakes import mistakes  # noqa: PLC0415 - only where there are some
+    from raman_edge.settings.errors import mistakes  # noqa: PLC0415 - only where there are some
 
     try:
         return msgspec.convert(document.data, kind)

@@ -26,8 +26,8 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from raman_edge.sources.complete import Writer, writer_of
 from raman_edge.sources.scan import STAGE, Signature, candidate_at
+from raman_edge.sources.stability import Writer, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,26 +23,16 @@ from typing import TYPE_CHECKING
 from raman_edge import formats
 from raman_edge.errors import SourceLost
 from raman_edge.sources import Batch, failed
-from raman_edge.sources.arrivals import Arrivals
-from raman_edge.sources.complete import (
-    COARSE_S,
-    SKEW_S,
-    Ready,
-    Writer,
-    is_settled,
-    patience_s,
-    read_complete,
-    readiness,
-    resolution_s,
-)
+from raman_edge.sources.batcher import Gathering, Given
 from raman_edge.sources.failed import Failed
-from raman_edge.sources.gather import Gathering, Given
 from raman_edge.sources.mount import is_network
+from raman_edge.sources.notify import Arrivals
 from raman_edge.sources.parse import Unread, fault
-from raman_edge.sources.rest import Pace, changed
+from raman_edge.sources.pending import Answered, Waiting, WaitingRoom
 from raman_edge.sources.root import Root
 from raman_edge.sources.scan import Candidate, Rules, Scan, candidate_at
-from raman_edge.sources.waiting import Answered, Waiting, WaitingRoom
+from raman_edge.sources.schedule import Pace, changed
+from raman_edge.sources.stability import COARSE_S, SKEW_S, Ready, Writer, is_settled, patience_s, read_complete, readiness, resolution_s
 from raman_edge.sources.writers import open_for_writing
 from raman_edge.spectrum import Fault, Origin, Spectrum
 

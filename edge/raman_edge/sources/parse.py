@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import Origin
 
 RECORDING = b'{"crc":"'
-"""How a recording begins (:mod:`raman_edge.devices.recording_file`)."""
+"""How a recording begins (:mod:`raman_edge.instruments.recording_file`)."""
 MOST_WHY = 500
 """Characters of a reason that are kept."""
 
@@ -82,7 +82,7 @@ def _read(data: bytes, origin: Origin, laser_nm: float | None, axis: AxisOption 
     """Read a file of any format, or a recording of an instrument; the errors of :func:`formats.read`."""
     if not data.startswith(RECORDING):
         return formats.read(data, origin, laser_nm=laser_nm, axis=axis, pixels=pixels)
-    from raman_edge.acquire import recorded  # noqa: PLC0415 - what measures, and most files were measured elsewhere
+    from raman_edge.acquisition import recorded  # noqa: PLC0415 - what measures, and most files were measured elsewhere
 
     return recorded.spectra(data, origin, laser_nm, pixels=pixels)
 

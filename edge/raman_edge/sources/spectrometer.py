@@ -8,7 +8,7 @@ from queue import Empty, Full, Queue
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from raman_edge.acquire.bench import Bench, silent
+from raman_edge.acquisition.acquisition import Bench, silent
 from raman_edge.sources import Batch
 from raman_edge.spectrum import Fault
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Self
 
-    from raman_edge.acquire.bench import Note, Prompt
-    from raman_edge.acquire.plan import Plan
-    from raman_edge.devices.exposure import Spectrometer
+    from raman_edge.acquisition.acquisition import Note, Prompt
+    from raman_edge.acquisition.plan import Plan
+    from raman_edge.instruments.spectrometer import Spectrometer
     from raman_edge.spectrum import Spectrum
 
 AHEAD = 2

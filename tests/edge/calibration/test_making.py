@@ -13,8 +13,8 @@ from raman_edge.calibration import standards
 from raman_edge.calibration.making import Measured, deviation, make
 from raman_edge.errors import SpectrumError
 from raman_edge.peaks import Peaks
-from raman_edge.scene import Conditions, expose
 from raman_edge.spectrum import PIXELS, Axis, Origin, Spectrum
+from raman_edge.synthetic import Conditions, expose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,8 +9,8 @@ import pytest
 from raman_edge.calibration import standards
 from raman_edge.calibration.making import Measured, deviation, make
 from raman_edge.cli.devices import materials
-from raman_edge.devices import catalogue
-from raman_edge.devices.simulator.scene import Scene
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.simulator.scene import Scene
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)

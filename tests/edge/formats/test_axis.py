@@ -9,14 +9,14 @@ import build
 import materials
 import pytest
 from contracts.format_contract import ORIGIN
-from raman_edge import record
+from raman_edge import records
 from raman_edge.cli import main, options
 from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats import read
-from raman_edge.library import Library
-from raman_edge.model import Model
-from raman_edge.settings import watch as settings
-from raman_edge.sources.given import GivenFiles
+from raman_edge.matching.library import Library
+from raman_edge.model.model import Model
+from raman_edge.service import settings
+from raman_edge.sources.files import GivenFiles
 from raman_edge.sources.parse import parse
 from raman_edge.spectrum import PIXELS, Fault, Spectrum
 
@@ -62,9 +62,9 @@ def test_another_axis_is_another_question(tmp_path: Path) -> None:
     network, references = build.write_pair(tmp_path)[:2]
     model = Model.open(network)
     library = Library.open(references, network=model.card.network)
-    ways = [record.means(model, library, None, None, axis).config for axis in (None, *options.AXES)]
+    ways = [records.means(model, library, None, None, axis).config for axis in (None, *options.AXES)]
     assert len({*ways}) == 4
-    assert ways[0] == record.means(model, library).config
+    assert ways[0] == records.means(model, library).config
 
 
 def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, print the table, append the line."""
     import msgspec  # noqa: PLC0415 - only what the command needs
-    from raman_edge.sinks.grown import JSON_LINES, GrownFile  # noqa: PLC0415
+    from raman_edge.outputs.append_only import JSON_LINES, GrownFile  # noqa: PLC0415
 
     from raman_train import checkpoint, harder, loop, runs  # noqa: PLC0415 - torch takes seconds to import
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
-    from raman_edge.recipe import Recipe
+    from raman_edge.preprocessing import Recipe
 
 SCHEMA = 1
 NATIVE = 4

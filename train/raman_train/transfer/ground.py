@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from raman_edge.errors import ConfigError, SpectrumError
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

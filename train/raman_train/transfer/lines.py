@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from raman_edge.errors import ConfigError
-from raman_edge.sinks.grown import JSON_LINES, GrownFile
+from raman_edge.outputs.append_only import JSON_LINES, GrownFile
 
 from raman_train import evaluate
 

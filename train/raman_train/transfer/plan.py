@@ -18,7 +18,7 @@ from raman_train.models.search import Similarity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.recipe import Recipe
+    from raman_edge.preprocessing import Recipe
 
     from raman_train.transfer.lines import Start
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
-    from raman_edge.recipe import Recipe
+    from raman_edge.preprocessing import Recipe
 
     from raman_train.data.datasets import Dataset
     from raman_train.loop import Epoch

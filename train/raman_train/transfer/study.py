@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from raman_edge.recipe import Recipe
+    from raman_edge.preprocessing import Recipe
 
     from raman_train.checkpoint import Checkpoint
     from raman_train.data.datasets import Dataset

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
-    from raman_edge.sinks.deliveries import Deliveries
+    from raman_edge.outputs.forwarding import Deliveries
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
 SECONDS = 50.0
@@ -86,7 +86,7 @@ def _witness(naming: Naming, stop: Stop, *, on_screen: bool) -> Witness:
     """Return what shows the story: a screen, or notes."""
     from raman_edge.cli.demo.witness import Witness  # noqa: PLC0415 - rich
     from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
-    from raman_edge.ui.controls import Controls  # noqa: PLC0415
+    from raman_edge.terminal.controls import Controls  # noqa: PLC0415
 
     controls, model, library = Controls(quit=stop.event.set), naming.model, naming.library
     return Witness.of(OnScreen(TITLE, model, library, controls) if on_screen else NotesOnly(), TITLE, model, library, controls.keys)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from raman_edge.acquire.plan import Plan
+from raman_edge.acquisition.plan import Plan
 from raman_edge.cli.demo import exposures
-from raman_edge.devices.simulator.materials import SEPARATOR, Lines
+from raman_edge.simulator.materials import SEPARATOR, Lines
 
 if TYPE_CHECKING:
-    from raman_edge.devices.simulator.materials import Material
-    from raman_edge.library import Library
+    from raman_edge.matching.library import Library
+    from raman_edge.simulator.materials import Material
 
 LASER_NM = 785.0
 EXPOSURE_S = 0.1

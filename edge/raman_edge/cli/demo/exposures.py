@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from raman_edge import scene
+from raman_edge import synthetic
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Axis, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.library import Library
+    from raman_edge.matching.library import Library
     from raman_edge.spectrum import Spectrum
 
 MANY = 40
@@ -110,7 +110,7 @@ def _exposure(index: int, kind: Kind, label: str, table: Peaks, model_axis: Axis
     if kind == "broken":
         return Exposure(f"sample-{index + 1:02d}.txt", kind, label, ERROR_PAGE)
     write, suffix, step = FORMATS[index % len(FORMATS)]
-    seen = scene.expose(_axis(model_axis, step, rng), table, _conditions(kind, rng), rng, Origin("demo", label))
+    seen = synthetic.expose(_axis(model_axis, step, rng), table, _conditions(kind, rng), rng, Origin("demo", label))
     return Exposure(f"sample-{index + 1:02d}{suffix}", kind, label, write(seen).encode())
 
 
@@ -120,10 +120,10 @@ def _axis(model_axis: Axis, step: float, rng: np.random.Generator) -> Axis:
     return Axis.linear(round(model_axis.start + span * rng.uniform(0.0, 0.02)), round(model_axis.stop - span * rng.uniform(0.0, 0.1)), step)
 
 
-def _conditions(kind: Kind, rng: np.random.Generator) -> scene.Conditions:
+def _conditions(kind: Kind, rng: np.random.Generator) -> synthetic.Conditions:
     if kind == "saturated":
-        return scene.Conditions(signal=4 * FULL_SCALE, background=0.1, saturation=FULL_SCALE)
-    return scene.Conditions(signal=10 ** rng.uniform(3.4, 4.5), background=rng.uniform(0.0, 0.6), shift_error=rng.normal(0.0, 1.0))
+        return synthetic.Conditions(signal=4 * FULL_SCALE, background=0.1, saturation=FULL_SCALE)
+    return synthetic.Conditions(signal=10 ** rng.uniform(3.4, 4.5), background=rng.uniform(0.0, 0.6), shift_error=rng.normal(0.0, 1.0))
 
 
 def _comma(seen: Spectrum) -> str:

@@ -7,20 +7,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from raman_edge.cli.demo.acts import find
-from raman_edge.devices import catalogue
-from raman_edge.devices.session import SerialSpectrometer
-from raman_edge.devices.simulator.ports import PtyAt, TcpAt
-from raman_edge.devices.simulator.scene import Conditions, Scene
-from raman_edge.devices.simulator.simulated import Simulated
 from raman_edge.errors import ConfigError, SourceUnavailable
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.instruments.serial import SerialSpectrometer
+from raman_edge.simulator.ports import PtyAt, TcpAt
+from raman_edge.simulator.scene import Conditions, Scene
+from raman_edge.simulator.simulated import Simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from threading import Event
 
     from raman_edge.cli.demo.acts import Act
-    from raman_edge.devices.profile import Profile
-    from raman_edge.library import Library
+    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.matching.library import Library
 
 PROFILE = "ocean-sts"
 """It tells its serial number and the coefficients of its axis, and a frame with a byte too few is seen to be broken."""

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from raman_edge.devices.simulator.materials import SEPARATOR
-from raman_edge.record import FaultRecord, Result
+from raman_edge.records import FaultRecord, Result
+from raman_edge.simulator.materials import SEPARATOR
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raman_edge.cli.demo.exposures import Exposure
     from raman_edge.cli.demo.story import Played
-    from raman_edge.record import Record
+    from raman_edge.records import Record
 
 Judgement = Literal["right", "wrong", "open", "missing"]
 """``open``: nobody can say which answer would be right; ``missing``: there is none."""

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raman_edge.cli.demo.story import Played
-    from raman_edge.devices.exposure import Counters
+    from raman_edge.instruments.spectrometer import Counters
     from raman_edge.journal import Journal
 
 

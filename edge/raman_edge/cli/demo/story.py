@@ -13,34 +13,34 @@ from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from raman_edge import record as records
-from raman_edge.acquire.bench import Bench
+from raman_edge import records
+from raman_edge.acquisition.acquisition import Bench
 from raman_edge.calibration import making, standards
 from raman_edge.calibration.calibration import serial_of
 from raman_edge.cli.demo.calibrated import Calibrated, off
 from raman_edge.cli.demo.instrument import PROFILE
 from raman_edge.cli.display import Onlooker
 from raman_edge.errors import SpectrumError
-from raman_edge.ingest import follow
-from raman_edge.record import FaultRecord, Result
+from raman_edge.records import FaultRecord, Result
+from raman_edge.service.run import follow
 from raman_edge.sources.spectrometer import SpectrometerSource
 from raman_edge.spectrum import Fault, Spectrum
-from raman_edge.ui.state import Bench as Shown
+from raman_edge.terminal.state import Bench as Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.acquire.plan import Plan
+    from raman_edge.acquisition.plan import Plan
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.cli.demo.acts import Act
     from raman_edge.cli.demo.burst import Burst
     from raman_edge.cli.demo.instrument import Instrument
     from raman_edge.cli.demo.witness import Witness
     from raman_edge.cli.naming import Naming
-    from raman_edge.crew import Crew
     from raman_edge.journal import Journal
-    from raman_edge.record import Record
-    from raman_edge.sinks.deliveries import Deliveries
+    from raman_edge.outputs.forwarding import Deliveries
+    from raman_edge.records import Record
+    from raman_edge.service.worker import Crew
     from raman_edge.sources.folder import FolderSource
 
 PATIENCE_S = 45.0

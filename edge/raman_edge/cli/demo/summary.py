@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from raman_edge import answer
-from raman_edge import record as records
+from raman_edge import records, wording
 from raman_edge.cli.demo import judging
-from raman_edge.record import FaultRecord, Result
-from raman_edge.ui.look import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
-from raman_edge.ui.rows import Frame, fit, title, wrapped
-from raman_edge.ui.terminal import needs_ascii
+from raman_edge.records import FaultRecord, Result
+from raman_edge.terminal.rows import Frame, fit, title, wrapped
+from raman_edge.terminal.terminal import needs_ascii
+from raman_edge.terminal.theme import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
     from raman_edge.cli.demo.proof import Proof
     from raman_edge.cli.demo.story import Played
     from raman_edge.journal import Journal
-    from raman_edge.record import Record
-    from raman_edge.ui.look import Look
-    from raman_edge.ui.rows import Row
+    from raman_edge.records import Record
+    from raman_edge.terminal.rows import Row
+    from raman_edge.terminal.theme import Look
 
 SIGNS = {"right": "match", "wrong": "rejected", "open": "ambiguous", "missing": "waiting"}
 """Name of the sign of each judgement."""
@@ -201,5 +200,5 @@ def _compared(drop: Dropped, said: Record | None) -> Compared:
 def _words(said: Record) -> str:
     if isinstance(said, FaultRecord):
         return "no spectrum"
-    words = answer.title(said.decision, said.names)
+    words = wording.title(said.decision, said.names)
     return f"{words}, saturated" if said.quality.saturated else str(words)

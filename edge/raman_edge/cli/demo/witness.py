@@ -7,21 +7,21 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from raman_edge.errors import OutputError
-from raman_edge.pipeline import Reading
-from raman_edge.ui.picture import SIZE, svg
-from raman_edge.ui.screen import render
-from raman_edge.ui.state import Bench, ModelFacts, ScreenState, fold
+from raman_edge.matching.identify import Reading
+from raman_edge.terminal.picture import SIZE, svg
+from raman_edge.terminal.screen import render
+from raman_edge.terminal.state import Bench, ModelFacts, ScreenState, fold
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.cli.display import Display
-    from raman_edge.crew import Answered
-    from raman_edge.devices.exposure import LinkStatus
-    from raman_edge.library import Library
-    from raman_edge.model import Model
+    from raman_edge.instruments.spectrometer import LinkStatus
+    from raman_edge.matching.library import Library
+    from raman_edge.model.model import Model
+    from raman_edge.service.worker import Answered
     from raman_edge.spectrum import Fault
-    from raman_edge.ui.controls import Key
+    from raman_edge.terminal.controls import Key
 
 
 class Witness:

@@ -10,7 +10,7 @@ from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, write, write_text
 
 if TYPE_CHECKING:
-    from raman_edge.devices.explanation import Explanation
+    from raman_edge.instruments.profiles.explain import Explanation
 
 SHOWN = 16
 """Bytes of a request on one line."""
@@ -28,10 +28,10 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print one object, or a line each for a person."""
-    from raman_edge.devices import catalogue, explanation, requests  # noqa: PLC0415 - msgspec
+    from raman_edge.instruments.profiles import catalogue, explain, requests  # noqa: PLC0415 - msgspec
 
     profile = catalogue.load(options.profile)
-    told = explanation.of(profile, requests.wanted(profile, options.exposure, options.average))
+    told = explain.of(profile, requests.wanted(profile, options.exposure, options.average))
     if options.json or not is_terminal():
         write(json.dumps(_fact(told), ensure_ascii=False).encode())
         return 0

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from raman_edge.devices.profile import Profile
+    from raman_edge.instruments.profiles.profile import Profile
 
 NONE = 1
 
@@ -27,7 +27,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a profile a line; 1 where words fit none."""
-    from raman_edge.devices import catalogue  # noqa: PLC0415 - msgspec
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - msgspec
 
     files = catalogue.profiles()
     profiles = [profile for profile in map(catalogue.load, files) if _fits(profile, options.words)]
@@ -49,7 +49,7 @@ def _fits(profile: Profile, words: Sequence[str]) -> bool:
 
 
 def _show(profiles: Sequence[Profile]) -> None:
-    from raman_edge.devices.profile import CERTAINTIES  # noqa: PLC0415 - msgspec
+    from raman_edge.instruments.profiles.profile import CERTAINTIES  # noqa: PLC0415 - msgspec
 
     for profile in profiles:
         tested = "tested on hardware" if profile.provenance.hardware_tested else "not tried on hardware"

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.calibration import standards
-from raman_edge.devices.simulator import materials
-from raman_edge.devices.simulator.materials import Curve, Lamp, Lines
 from raman_edge.errors import ConfigError, FormatError, RamanEdgeError
+from raman_edge.simulator import materials
+from raman_edge.simulator.materials import Curve, Lamp, Lines
 
 if TYPE_CHECKING:
-    from raman_edge.devices.simulator.materials import Material
-    from raman_edge.library import Library
+    from raman_edge.matching.library import Library
+    from raman_edge.simulator.materials import Material
 
 HEIGHTS = {
     # Against the tallest, about as a near-infrared laser shows them; nothing is measured by these.
@@ -89,7 +89,8 @@ def _plain(name: str) -> Material | None:
 @cache
 def _library() -> Library | None:
     """Open the embedded library, without running its model; None where none is embedded, as in a fresh checkout."""
-    from raman_edge import library, model  # noqa: PLC0415 - once a name is looked up in it
+    from raman_edge.matching import library  # noqa: PLC0415 - once a name is looked up in it
+    from raman_edge.model import model  # noqa: PLC0415 - once a name is looked up in it
 
     try:
         path = model.default_path()

@@ -24,7 +24,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the page: to a pipe or a file byte for byte."""
-    from raman_edge.devices import catalogue  # noqa: PLC0415 - msgspec
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - msgspec
     from raman_edge.settings import toml  # noqa: PLC0415
 
     path = catalogue.find(options.profile)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.devices.ports import Port
+    from raman_edge.instruments.ports import Port
 
 TITLES = ("PORT", "STATE", "USB", "WHAT", "PROFILE")
 WSL = "this is WSL: usbipd attaches a USB device of Windows to it (`usbipd list`, `usbipd attach --wsl --busid …`)"
@@ -39,7 +39,8 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print a port a line; none is no mistake."""
-    from raman_edge.devices import catalogue, ports  # noqa: PLC0415 - msgspec
+    from raman_edge.instruments import ports  # noqa: PLC0415 - msgspec
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - msgspec
 
     profiles = [catalogue.load(name) for name in catalogue.profiles()]
     found = [*ports.serial(profiles), *ports.ocean()]

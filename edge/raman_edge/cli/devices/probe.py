@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
 
-    from raman_edge.devices.exposure import Instrument
-    from raman_edge.devices.probing import Asked, Heard, Spoken
-    from raman_edge.devices.profile import Profile
+    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.instruments.serial.probe import Asked, Heard, Spoken
+    from raman_edge.instruments.spectrometer import Instrument
 
     Tell = Callable[[dict[str, object], Iterable[str]], None]
     """Takes a record for a program, and the same for a person; one of them is written."""
@@ -50,7 +50,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Listen or ask, and tell what came."""
-    from raman_edge.devices import ports  # noqa: PLC0415 - with the command
+    from raman_edge.instruments import ports  # noqa: PLC0415 - with the command
 
     tell = _as_json if options.json or not is_terminal() else _as_text
     if options.port.startswith(ports.OCEAN):
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _driven(where: str, tell: Tell) -> int:
-    from raman_edge.devices.usb import OceanSpectrometer  # noqa: PLC0415 - with numpy
+    from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - with numpy
 
     with OceanSpectrometer(where) as spectrometer:
         if spectrometer.instrument is not None:
@@ -71,10 +71,10 @@ def _driven(where: str, tell: Tell) -> int:
 
 def _by_profile(where: str, name: str, tell: Tell) -> int:
     """Ask as a session does, and show every byte of it, also where it fails."""
-    from raman_edge.devices import catalogue  # noqa: PLC0415 - with numpy
-    from raman_edge.devices.probing import Overheard  # noqa: PLC0415
-    from raman_edge.devices.session import ask  # noqa: PLC0415
-    from raman_edge.devices.session.spectrometer import World  # noqa: PLC0415
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - with numpy
+    from raman_edge.instruments.serial import ask  # noqa: PLC0415
+    from raman_edge.instruments.serial.probe import Overheard  # noqa: PLC0415
+    from raman_edge.instruments.serial.spectrometer import World  # noqa: PLC0415
 
     profile = catalogue.load(name)
     heard: list[Spoken] = []
@@ -89,15 +89,16 @@ def _by_profile(where: str, name: str, tell: Tell) -> int:
 
 def _unknown(where: str, tell: Tell) -> int:
     """Listen; ask where it is silent; say what to try next."""
-    from raman_edge.devices import catalogue, probing  # noqa: PLC0415 - with numpy
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - with numpy
+    from raman_edge.instruments.serial import probe  # noqa: PLC0415 - with numpy
 
     profiles = [catalogue.load(name) for name in catalogue.profiles()]
-    heard = probing.listen(where, profiles)
+    heard = probe.listen(where, profiles)
     tell(*_heard(heard))
     found = tuple(reading.profile for reading in heard.readings)
     answered = bool(heard.data)
-    for question in () if answered else probing.questions(profiles):
-        for asked in () if found else probing.ask(where, question):
+    for question in () if answered else probe.questions(profiles):
+        for asked in () if found else probe.ask(where, question):
             tell(*_asked(asked))
             answered = answered or bool(asked.got)
             found = asked.question.profiles if asked.answered else ()
@@ -107,7 +108,7 @@ def _unknown(where: str, tell: Tell) -> int:
 
 def _by_usb(where: str, profiles: list[Profile]) -> tuple[str, ...]:
     """Return the profiles that name the USB device of a port."""
-    from raman_edge.devices import ports  # noqa: PLC0415 - with the command
+    from raman_edge.instruments import ports  # noqa: PLC0415 - with the command
 
     here = os.path.realpath(where)
     return next((port.profiles for port in ports.serial(profiles) if os.path.realpath(port.device) == here), ())

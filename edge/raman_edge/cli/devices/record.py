@@ -33,8 +33,8 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Record until told to stop, or ``--count`` spectra are there."""
-    from raman_edge.acquire.bench import Bench  # noqa: PLC0415 - numpy
-    from raman_edge.devices.recording import Recorder  # noqa: PLC0415
+    from raman_edge.acquisition.acquisition import Bench  # noqa: PLC0415 - numpy
+    from raman_edge.instruments.recording import Recorder  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
     with stopping() as stop:

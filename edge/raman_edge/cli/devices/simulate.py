@@ -17,8 +17,8 @@ from raman_edge.cli.signals import stopping
 from raman_edge.errors import RamanEdgeError
 
 if TYPE_CHECKING:
-    from raman_edge.devices.profile import Profile
-    from raman_edge.devices.simulator.simulated import Simulated
+    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.simulator.simulated import Simulated
 
 LOOK_S = 0.2
 """Between two looks whether it still runs, s."""
@@ -64,10 +64,10 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Simulate until a signal, or ``quit`` on standard input."""
     from raman_edge.cli.devices import materials  # noqa: PLC0415 - numpy
-    from raman_edge.devices import catalogue  # noqa: PLC0415
-    from raman_edge.devices.simulator.ports import PtyAt, TcpAt  # noqa: PLC0415
-    from raman_edge.devices.simulator.scene import Scene  # noqa: PLC0415
-    from raman_edge.devices.simulator.simulated import Simulated  # noqa: PLC0415
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415
+    from raman_edge.simulator.ports import PtyAt, TcpAt  # noqa: PLC0415
+    from raman_edge.simulator.scene import Scene  # noqa: PLC0415
+    from raman_edge.simulator.simulated import Simulated  # noqa: PLC0415
 
     profile = catalogue.load(options.profile)
     scene = Scene(profile, options.material, find=materials.find, axis_error_cm=options.axis_error)
@@ -101,7 +101,7 @@ def _tell(options: argparse.Namespace, profile: Profile, simulated: Simulated) -
 
 def _listen(simulated: Simulated, ended: threading.Event) -> None:
     """Carry out what stands on standard input, to its end; a mistake is told, and changes nothing."""
-    from raman_edge.devices.simulator import orders  # noqa: PLC0415 - once it runs
+    from raman_edge.simulator import orders  # noqa: PLC0415 - once it runs
 
     with contextlib.suppress(OSError, ValueError):  # no standard input, or closed
         for line in sys.stdin or ():

@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _checked(name: str) -> tuple[str | None, list[str]]:
     """Return the profile's name, None where it is wrong, and its mistakes."""
-    from raman_edge.devices import catalogue  # noqa: PLC0415 - msgspec
+    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - msgspec
 
     try:
         return catalogue.load(name).device.id, []

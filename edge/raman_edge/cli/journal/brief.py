@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from raman_edge.answer import named_before, title
 from raman_edge.errors import JournalDamaged
 from raman_edge.escaping import printable
+from raman_edge.wording import named_before, title
 
 ID = 8
 """Characters of an id that are shown: they tell a million records apart."""
@@ -30,7 +30,7 @@ class _Sets(msgspec.Struct):
 
 
 class _Said(msgspec.Struct):
-    """What is shown of a record (:mod:`raman_edge.record`, whose module takes longer to load)."""
+    """What is shown of a record (:mod:`raman_edge.records`, whose module takes longer to load)."""
 
     id: str
     ts: str

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from raman_edge import whole
+from raman_edge import atomic_write
 from raman_edge.cli import options as shared
 from raman_edge.cli.journal import filters
 from raman_edge.cli.output import is_terminal, say, write, write_text
@@ -67,10 +67,10 @@ def _records(journal: Journal, options: argparse.Namespace) -> Iterator[str]:
 
 def _table(lines: Iterator[str]) -> Iterator[str]:
     """Give the rows of the table, its columns' names first."""
-    from raman_edge import record  # noqa: PLC0415 - JSON lines are passed on without being read
-    from raman_edge.sinks import table  # noqa: PLC0415
+    from raman_edge import records  # noqa: PLC0415 - JSON lines are passed on without being read
+    from raman_edge.outputs import table  # noqa: PLC0415
 
-    rows = chain([table.COLUMNS], (table.cells(record.decode(line)) for line in lines))
+    rows = chain([table.COLUMNS], (table.cells(records.decode(line)) for line in lines))
     return (table.encoded(row).decode().removesuffix("\r\n") for row in rows)
 
 
@@ -90,7 +90,7 @@ def _writer(out: Path | None) -> Iterator[Callable[[str], None]]:
         yield write_text if is_terminal() else lambda line: write(line.encode())
         return
     try:
-        with whole.written(out) as file:
+        with atomic_write.written(out) as file:
             yield partial(_put, file)
     except OSError as error:
         msg = f"{str(out)!r} cannot be written: {error.strerror or error}. Give another place with --out"

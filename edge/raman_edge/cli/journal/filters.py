@@ -7,12 +7,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from raman_edge.answer import ANSWERS
 from raman_edge.errors import NoSuchRecord
+from raman_edge.wording import ANSWERS
 
 if TYPE_CHECKING:
     from raman_edge.journal import Filters, Journal
-    from raman_edge.journal.held import Held
+    from raman_edge.journal.query import Held
 
 DECISIONS = (*ANSWERS, "fault")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raman_edge.journal import Journal
-    from raman_edge.journal.held import Held
-    from raman_edge.library import Library
-    from raman_edge.model import Model
+    from raman_edge.journal.query import Held
+    from raman_edge.matching.library import Library
+    from raman_edge.model.model import Model
 
 DIFFERENT, NOTHING_TO_REPLAY = 1, 65
 
@@ -77,21 +77,21 @@ def _wanted(journal: Journal, options: argparse.Namespace) -> Iterator[Held]:
 
 
 def _again(held: Held, model: Model, library: Library) -> Outcome:
-    from raman_edge import record  # noqa: PLC0415 - with the model
+    from raman_edge import records  # noqa: PLC0415 - with the model
     from raman_edge.errors import SpectrumError  # noqa: PLC0415
     from raman_edge.journal import comparison  # noqa: PLC0415
-    from raman_edge.pipeline import identify  # noqa: PLC0415
+    from raman_edge.matching.identify import identify  # noqa: PLC0415
 
-    before = record.decode(held.row.line)
-    if isinstance(before, record.FaultRecord):
+    before = records.decode(held.row.line)
+    if isinstance(before, records.FaultRecord):
         return Outcome(None, ("it was a fault: there never was a spectrum",), ())
     if held.spectrum is None:
         return Outcome(None, ("its spectrum is not kept: it was taken away, or written by an older raman-edge",), ())
     try:
-        now = record.of(identify(held.spectrum, model, library), record.means(model, library))
+        now = records.of(identify(held.spectrum, model, library), records.means(model, library))
     except SpectrumError as error:
         return Outcome(same=False, lines=(f"it cannot be answered any more: {error}",), notes=())
-    if isinstance(now, record.FaultRecord):
+    if isinstance(now, records.FaultRecord):
         return Outcome(same=False, lines=(now.why,), notes=())
     differences = comparison.differences(before, now)
     return Outcome(not differences, differences, comparison.other_means(before, now))

@@ -7,18 +7,18 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from raman_edge.answer import IF, title
 from raman_edge.cli import options as shared
 from raman_edge.cli.journal import filters
 from raman_edge.cli.output import is_terminal, write, write_text
+from raman_edge.wording import IF, title
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from raman_edge.journal.held import Held
+    from raman_edge.journal.query import Held
     from raman_edge.peaks import PeakMatch
-    from raman_edge.record import CalibrationRef, FaultRecord, Result
+    from raman_edge.records import CalibrationRef, FaultRecord, Result
     from raman_edge.spectrum import Spectrum
 
 NAME = 10
@@ -76,15 +76,15 @@ def _numbers(spectrum: Spectrum) -> dict[str, object]:
 
 def _facts(held: Held) -> Iterator[tuple[str, str]]:
     """Give names and values, in the order of what a reader asks."""
-    from raman_edge import record  # noqa: PLC0415
+    from raman_edge import records  # noqa: PLC0415
 
-    said = record.decode(held.row.line)
-    yield from _fault(said) if isinstance(said, record.FaultRecord) else _result(said)
+    said = records.decode(held.row.line)
+    yield from _fault(said) if isinstance(said, records.FaultRecord) else _result(said)
     source = said.source
     yield "file", source.path + (f"  (spectrum {source.index + 1} of it)" if source.index else "")
     yield "content", f"SHA-256 {source.sha256}" if source.sha256 else "none was read"
     yield "answered", said.ts.replace("T", " ").replace("Z", " UTC")
-    if isinstance(said, record.Result):
+    if isinstance(said, records.Result):
         yield (
             "by",
             f"{said.model.id} on {said.model.provider}, model {said.model.sha256[:12]}, library {said.model.library[:12] or 'not noted'}",
@@ -146,7 +146,7 @@ def _measured(spectrum: Spectrum) -> str:
 
 
 def _plot(spectrum: Spectrum, width: int, *, ascii_only: bool) -> list[str]:
-    from raman_edge.ui import plot  # noqa: PLC0415 - only where there is something to draw
+    from raman_edge.terminal import plot  # noqa: PLC0415 - only where there is something to draw
 
     shift, counts = spectrum.axis.shift, spectrum.counts
     drawn = plot.ascii_plot if ascii_only else plot.braille

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from raman_edge.library import Library
-    from raman_edge.model import Model
-    from raman_edge.own.entry import Entry
+    from raman_edge.matching.library import Library
+    from raman_edge.matching.teach import Taught
+    from raman_edge.matching.user_library.entry import Entry
+    from raman_edge.model.model import Model
     from raman_edge.spectrum import Fault
-    from raman_edge.teach import Taught
 
 SOME_FAILED, NOTHING_DONE = 1, 65
 
@@ -60,10 +60,10 @@ def _learn(options: argparse.Namespace) -> int:
     calibration = shared.opened_calibration(options)
     model, base = shared.opened_base(options)
     from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - numpy, after its threads were limited
-    from raman_edge.own import OwnLibrary  # noqa: PLC0415
-    from raman_edge.own.entry import checked_name  # noqa: PLC0415
-    from raman_edge.sources.given import GivenFiles  # noqa: PLC0415
-    from raman_edge.teach import teach  # noqa: PLC0415
+    from raman_edge.matching.teach import teach  # noqa: PLC0415
+    from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415
+    from raman_edge.matching.user_library.entry import checked_name  # noqa: PLC0415
+    from raman_edge.sources.files import GivenFiles  # noqa: PLC0415
 
     try:
         name = checked_name(options.name)
@@ -91,7 +91,7 @@ def _tell(
     calibration: str | None,
 ) -> None:
     """Print what was learned and what was not; ``library`` is the one before, ``calibration`` the id of the axis."""
-    from raman_edge import record  # noqa: PLC0415 - numpy
+    from raman_edge import records  # noqa: PLC0415 - numpy
     from raman_edge.cli.learn import taught as shown  # noqa: PLC0415
 
     for one in learned:
@@ -105,7 +105,7 @@ def _tell(
         if _for_a_person(options):
             say(f"{fault.origin.path}: {fault.why}")
         else:
-            write(record.encode(record.of(fault, record.means(model, library, options.laser, calibration, axis=options.axis))))
+            write(records.encode(records.of(fault, records.means(model, library, options.laser, calibration, axis=options.axis))))
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -126,7 +126,7 @@ def _held(options: argparse.Namespace) -> tuple[Entry, ...]:
     path = shared.own_path(options)
     if path is None:
         return ()
-    from raman_edge.own import OwnLibrary  # noqa: PLC0415 - sqlite
+    from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - sqlite
 
     with OwnLibrary.open(path, create=False) as own:
         return own.entries()
@@ -137,7 +137,7 @@ def _forget(options: argparse.Namespace) -> int:
     path = shared.own_path(options)
     removed: tuple[Entry, ...] = ()
     if path is not None:
-        from raman_edge.own import OwnLibrary  # noqa: PLC0415 - sqlite
+        from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - sqlite
 
         with OwnLibrary.open(path, create=False) as own:
             removed = own.forget(options.forget)

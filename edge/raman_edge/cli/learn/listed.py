@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.own.entry import Entry
+    from raman_edge.matching.user_library.entry import Entry
 
 DIGEST = 12
 """Characters of a digest that are shown to a person."""

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge.answer import title
-from raman_edge.own.entry import storable
+from raman_edge.matching.user_library.entry import storable
+from raman_edge.wording import title
 
 if TYPE_CHECKING:
-    from raman_edge.library import Library
-    from raman_edge.teach import Taught
-    from raman_edge.verdict import Verdict
+    from raman_edge.matching.library import Library
+    from raman_edge.matching.ranking import Verdict
+    from raman_edge.matching.teach import Taught
 
 
 def encoded(name: str, one: Taught, library: Library) -> bytes:

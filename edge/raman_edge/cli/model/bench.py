@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from raman_edge.bench import Report
+    from raman_edge.diagnostics.benchmark import Report
 
 UNKNOWN = "not told by this system"
 
@@ -33,12 +33,12 @@ def run(options: argparse.Namespace) -> int:
     model, library = shared.opened(options)
     import msgspec  # noqa: PLC0415 - after the arguments are known to be good
 
-    from raman_edge import bench  # noqa: PLC0415
+    from raman_edge.diagnostics import benchmark  # noqa: PLC0415
 
-    effort = bench.QUICK if options.quick else bench.THOROUGH
+    effort = benchmark.QUICK if options.quick else benchmark.THOROUGH
     say(f"measuring for about {10 if options.quick else 40} s; other work on this machine makes every time longer")
     with ending():
-        report = bench.measure(model, library, shared.paths(options), options.threads, effort)
+        report = benchmark.measure(model, library, shared.paths(options), options.threads, effort)
     if options.json or not is_terminal():
         write(msgspec.json.encode(report))
         return 0

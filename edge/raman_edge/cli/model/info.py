@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, write, write_text
-from raman_edge.runtime import installed
+from raman_edge.model.runtime import installed
 
 if TYPE_CHECKING:
     import argparse
 
-    from raman_edge.library import Library
-    from raman_edge.model import Model
+    from raman_edge.matching.library import Library
+    from raman_edge.model.model import Model
 
 
 def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

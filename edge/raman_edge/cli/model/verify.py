@@ -12,7 +12,7 @@ from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, write, write_text
 
 if TYPE_CHECKING:
-    from raman_edge.verification import Check
+    from raman_edge.diagnostics.verify_model import Check
 
 BAD = 65
 OUTCOMES = {True: "passed", False: "FAILED", None: "-"}
@@ -30,7 +30,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print every check; 65 where one failed."""
-    from raman_edge.verification import Asked, verify  # noqa: PLC0415 - numpy
+    from raman_edge.diagnostics.verify_model import Asked, verify  # noqa: PLC0415 - numpy
 
     options.model = options.file or options.model
     model, library = shared.paths(options)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from raman_edge.errors import ConfigError
-from raman_edge.recipe import MinMax, Recipe, Resample
+from raman_edge.preprocessing import MinMax, Recipe, Resample
 
 from raman_train.data.splits import copies
 from raman_train.data.splits.few_shot import few_shot

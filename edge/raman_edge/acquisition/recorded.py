@@ -1,0 +1,104 @@
+"""A recording as a file of spectra: each exposure by itself, corrected as at the bench, for whoever reads files."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from raman_edge.acquisition.dark_run import DarkRun
+from raman_edge.acquisition.reduction import Reduction
+from raman_edge.errors import ConfigError, FormatError, SpectrumError
+from raman_edge.instruments.recording import entries
+from raman_edge.instruments.recording_file import MOST_LINE, Began
+from raman_edge.spectrum import Fault
+
+if TYPE_CHECKING:
+    from raman_edge.acquisition.darks import Dark
+    from raman_edge.instruments.spectrometer import Exposure
+    from raman_edge.spectrum import Origin, Spectrum
+
+NAME = "raman-edge recording"
+MOST_COUNTS = 1 << 24
+"""Counts of a recording that is read at once, 128 MiB: four thousand exposures of a large detector."""
+
+
+@dataclass
+class _Found:
+    """What was read up to now."""
+
+    spectra: list[Spectrum] = field(default_factory=list)
+    counts: int = 0
+    darks: int = 0
+    faults: int = 0
+    why: str = ""
+    """What was wrong with the last exposure that gave no spectrum, or with the end of the file."""
+
+    @property
+    def left_out(self) -> str:
+        """What gave no spectrum, in words."""
+        said = [f"{number} {what}" for number, what in ((self.darks, "dark exposures"), (self.faults, "faults")) if number]
+        return ", ".join([*said, self.why] if self.why else said)
+
+    def torn(self, note: str) -> None:
+        """Note how the file ends."""
+        self.why = note
+
+    def count(self, exposure: Exposure) -> None:
+        """Count an exposure; raises :class:`FormatError` where they are too many to be read at once."""
+        self.darks += exposure.dark
+        self.counts += exposure.frame.counts.size
+        if self.counts > MOST_COUNTS:
+            msg = f"more than {MOST_COUNTS} counts; a recording as long as this is read with `raman-edge devices replay`"
+            raise FormatError(msg)
+
+    def add(self, exposure: Exposure, dark: Dark | None, reduction: Reduction) -> None:
+        """Make the spectrum of an exposure; where it gives none it is a fault."""
+        fits = dark is not None and dark.why_not(exposure) is None
+        try:
+            self.spectra.append(reduction.spectrum([exposure], dark if fits else None))
+        except (SpectrumError, ConfigError) as error:
+            self.faults += 1
+            self.why = str(error)
+
+
+def spectra(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixels: bool = False) -> tuple[Spectrum, ...]:
+    """Return a spectrum for each exposure with light, its index in the origin; darks that are recorded before it are subtracted.
+
+    ``laser_nm`` (nm) is for an instrument that does not tell its laser; ``pixels`` gives an axis of pixels where nobody knows another.
+    Raises :class:`FormatError` where the recording is damaged, or has no exposure that gives a spectrum.
+    """
+    try:
+        found = _collected(data, laser_nm, pixels=pixels)
+    except FormatError as error:
+        msg = f"{NAME}: {error}"
+        raise FormatError(msg) from error
+    meta = {"format": NAME} | ({"left_out": found.left_out} if found.left_out else {})
+    return tuple(replace(one, origin=replace(origin, index=index), meta={**one.meta, **meta}) for index, one in enumerate(found.spectra))
+
+
+def _collected(data: bytes, laser_nm: float | None, *, pixels: bool) -> _Found:
+    """Read everything, in its order."""
+    found, run, dark = _Found(), DarkRun(), None
+    reduction = Reduction()
+    stream = io.BytesIO(data)
+    for entry in entries(iter(lambda: stream.readline(MOST_LINE + 1), b""), found.torn):
+        if isinstance(entry, Began):
+            reduction = Reduction(laser_nm=entry.plan.laser_nm, pixels=pixels)
+        elif isinstance(entry, Fault):
+            found.faults += 1
+        else:
+            found.count(entry)
+            dark = run.feed(entry) or dark
+            if not entry.dark:
+                found.add(entry, dark, _told(reduction, entry, laser_nm))
+    if not found.spectra:
+        msg = f"no exposure of it gives a spectrum ({found.left_out or 'there is none'}): record it again"
+        raise FormatError(msg)
+    return found
+
+
+def _told(reduction: Reduction, exposure: Exposure, laser_nm: float | None) -> Reduction:
+    """Return the reduction with the laser it is read with, where neither the recording nor the instrument says what it is."""
+    known = reduction.laser_nm is not None or exposure.instrument.laser_nm is not None
+    return reduction if known else replace(reduction, laser_nm=laser_nm)

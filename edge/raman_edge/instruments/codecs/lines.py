@@ -1,0 +1,225 @@
+"""Decimal numbers as text: a spectrum a line, or a value a line, alone or behind its place on the axis."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from raman_edge.errors import SpectrumError
+from raman_edge.instruments.codecs.columns import LINE_END, NUMBER, PADDING, Column, behind, numbers, odd, shown
+from raman_edge.instruments.codecs.events import RawFrame, Reply
+from raman_edge.instruments.codecs.stream import Lost, Stream, Took
+from raman_edge.instruments.codecs.words import RISING, Scale, same_length
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import ArrayLike
+
+    from raman_edge.instruments.codecs.events import Counts, Event
+
+LONGEST: Final = 24
+"""Bytes of the longest number, its separator included."""
+MOST: Final = 65_536
+"""Values of the longest line where nobody says how many there are."""
+PAIR: Final = 2
+_TEXT = re.compile(rb"[\x20-\x7E\t]{1,256}")
+_WORD = re.compile(rb"\b(?!(?:nan|inf)\b)[a-z]{2}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """How the lines are to be read."""
+
+    count: int | None = None
+    """Values of a spectrum; None is as many as the first whole line has, at least 2."""
+    layout: Literal["row", "column", "pairs"] = "row"
+    """A spectrum a line, a value a line, or a value a line behind its place on the axis."""
+    separator: bytes = b","
+    """Between the values of a row or a pair; one more at its end is no value."""
+    comment: bytes = b""
+    """Lines that begin with this are skipped; empty where none is."""
+    error: bytes = b""
+    """Lines that begin with this say why there is no spectrum; empty where none does."""
+    end: bytes = b""
+    """What stands after the last line of a column or of pairs."""
+    streaming: bool = False
+    """Whether the device sends without being asked, so that the first line may have begun before the port was opened."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of a line of a column."""
+        return PAIR if self.layout == "pairs" else 1
+
+    def split(self, lines: list[bytes]) -> list[list[bytes]]:
+        """Return the numbers of each line."""
+        separator = self.separator
+        if separator == b" ":
+            return [line.split() for line in lines]
+        return [line.removesuffix(separator).split(separator) for line in lines]
+
+
+class Lines(Stream):
+    """Lines of text, ended by CR, LF or both; blank ones are skipped."""
+
+    def __init__(self, grammar: Grammar, scale: Scale = RISING) -> None:
+        self._grammar, self._scale = grammar, scale
+        self._characters = NUMBER + re.escape(grammar.separator)
+        self._numeric = re.compile(rb"[%b]+" % self._characters)
+        super().__init__(LONGEST * (grammar.width * (grammar.count or MOST) + 16))
+
+    def reset(self) -> None:
+        """Begin a new stream at byte 0, as after the port was opened."""
+        self._count = self._grammar.count
+        self._within = self._grammar.streaming
+        super().reset()
+
+    def silence(self) -> Iterator[Event]:
+        """Say that the line was quiet: what is kept is no whole frame, is dropped and counted."""
+        within = self._grammar.streaming and bool(self._kept)
+        events = super().silence()
+        self._within = within
+        return events
+
+    def _give_up(self, events: list[Event], why: str) -> None:
+        super()._give_up(events, why)
+        self._within = True
+
+    def _moved(self) -> None:
+        self._looked = 0
+        self._column = Column(0, self._characters if self._grammar.layout == "pairs" else NUMBER)
+
+    def _next(self) -> Took | Lost | None:
+        if self._column.lines:
+            return self._values()
+        found = LINE_END.search(self._kept, self._looked)
+        if found is None:
+            self._looked = len(self._kept)
+            return None
+        raw = bytes(self._kept[: found.start()])
+        end, line = found.end(), raw.strip(PADDING)
+        if self._within:
+            self._within = False
+            return Took(end, Reply("partial", line, at=self._at))
+        if not line or (self._grammar.comment and line.startswith(self._grammar.comment)):
+            return Took(end)
+        if name := self._said(line):
+            return Took(end, Reply(name, line, at=self._at))
+        return self._row(end, line, raw) if self._grammar.layout == "row" else self._values()
+
+    def _said(self, line: bytes) -> str:
+        """Return what a line is that was never meant as counts; "" where it was."""
+        if self._grammar.error and line.startswith(self._grammar.error):
+            return "error"
+        return "text" if self._is_text(line) else ""
+
+    def _is_text(self, line: bytes) -> bool:
+        """Whether a line was never meant as counts: neither a damaged byte nor a value that is a word makes it one."""
+        grammar = self._grammar
+        alone = grammar.separator not in line
+        if line[:1] in b"+-.0123456789" or not _TEXT.fullmatch(line) or not (alone or _WORD.search(line)):
+            return False
+        return alone or grammar.layout != "row" or len(*grammar.split([line])) != self._count
+
+    def _row(self, end: int, line: bytes, raw: bytes) -> Took | Lost:
+        values = numbers(*self._grammar.split([line])) if self._numeric.fullmatch(line) else None
+        if values is None:
+            return Lost(end, self._mistake(raw))
+        self._count = self._count or (len(values) if len(values) > 1 else None)
+        return self._whole(end, values) if len(values) == self._count else Lost(end, self._mistake(raw))
+
+    def _mistake(self, raw: bytes) -> str:
+        """Say what is wrong with a row: which value is none, or how many there are."""
+        separator, count = self._grammar.separator, self._count
+        line = raw.strip(PADDING.replace(separator, b""))
+        cells = re.split(rb"[ \t]+", line) if separator == b" " else line.removesuffix(separator).split(separator)
+        if line.endswith(separator) and len(cells) + 1 == count:
+            cells.append(b"")  # what looks like a separator at the end stands before a value that is empty
+        if why := odd(cells):
+            return f"{why}; expected {count or 'at least 2'} numbers with {shown(separator)} between them"
+        return f"{len(cells)} values in a line; expected {count or 'at least 2'}"
+
+    def _values(self) -> Took | Lost | None:
+        """Go on with a spectrum of a value a line."""
+        count, column = self._count or 0, self._column
+        if (line := column.resume(self._kept, count)) is not None:
+            end = behind(self._kept, column.place, 1)
+            return Lost(column.place or end, f"{self._place_of(len(column.lines))} is {shown(line)}; expected {self._expected}")
+        return self._closed(count) if len(column.lines) == count else None
+
+    def _closed(self, count: int) -> Took | Lost | None:
+        closing, place = self._grammar.end, self._column.place
+        while closing and bytes(self._kept[place : place + 1]) in (b"\r", b"\n"):
+            place += 1
+        if len(self._kept) < place + len(closing):
+            return None
+        if not self._kept.startswith(closing, place):
+            early = self._kept.find(closing, 0, place)
+            found = early + len(closing) if early >= 0 else place
+            return Lost(found, f"a column of {count} values does not end with {closing!r}")
+        return self._read(place, len(closing))
+
+    def _read(self, place: int, closing: int) -> Took | Lost:
+        """Read the lines of a column, which end at ``place``; ``closing`` bytes follow them."""
+        lines, width = self._column.lines, self._grammar.width
+        cells = self._grammar.split(lines) if width > 1 else []
+        if cells and set(map(len, cells)) != {width}:
+            at = next(at for at, cell in enumerate(cells) if len(cell) != width)
+            return Lost(behind(self._kept, 0, at + 1), f"{self._place_of(at)} is {shown(lines[at])}; expected {self._expected}")
+        values = numbers([text for _, text in cells] or lines)
+        axis = numbers([text for text, _ in cells]) if cells else None
+        if values is None or (cells and axis is None):
+            why = odd([text for _, text in cells] or lines) or f"on the axis, {odd([text for text, _ in cells])}"
+            return Lost(place, f"{why}; expected {self._expected}")
+        if axis is not None and (turned := _turned(axis)):
+            why = f"an axis that goes from {axis[turned - 1]} to {axis[turned]}; expected one that rises or falls to its end"
+            return Lost(behind(self._kept, 0, turned), why)
+        return self._whole(place + closing, values)
+
+    def _place_of(self, at: int) -> str:
+        """Return what to call the line of a column that is ``at`` lines behind its first."""
+        return f"{'line' if self._grammar.layout == 'pairs' else 'value'} {at + 1} of {self._count}"
+
+    @property
+    def _expected(self) -> str:
+        return f"2 numbers with {shown(self._grammar.separator)} between them" if self._grammar.layout == "pairs" else "a number"
+
+    def _whole(self, length: int, values: Counts) -> Took | Lost:
+        if why := self._scale.misfit(values):
+            return Lost(length, why)
+        return Took(length, RawFrame(self._scale.turned(values), at=self._at, length=length))
+
+    def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
+        """Return the lines of a frame, CR LF at their ends; raises :class:`SpectrumError` where the counts do not fit.
+
+        Pairs have the number of the value, from 0, as their axis.
+        """
+        _ = fields
+        if self._count is not None:
+            same_length(counts, self._count)
+        values = self._scale.turned(np.asarray(counts))
+        if not np.isfinite(values).all():
+            msg = "counts that are not finite; expected finite numbers"
+            raise SpectrumError(msg)
+        texts = [repr(value).encode() for value in values.tolist()]
+        separator = self._grammar.separator
+        if self._grammar.layout == "row":
+            return separator.join(texts) + b"\r\n"
+        if self._grammar.layout == "pairs":
+            texts = [b"%d%b%b" % (place, separator, text) for place, text in enumerate(texts)]
+        return b"".join(text + b"\r\n" for text in texts) + self._grammar.end
+
+
+def _turned(axis: Counts) -> int:
+    """Return from where on an axis goes the way that most of it goes, to its end; 0 where all of it does.
+
+    No spectrum has a step the other way in it: the next one begins behind the last of them.
+    """
+    ways = np.sign(np.diff(axis))
+    if not ways.size:
+        return 0
+    wrong = np.flatnonzero((ways != (np.median(ways) or ways[-1])) | (ways == 0))
+    return int(wrong[-1]) + 1 if wrong.size else 0

@@ -1,0 +1,162 @@
+"""The one loop of every codec: keep what may become a frame, drop and count what cannot.
+
+A codec looks at the kept bytes and says :class:`Took` (that many bytes were an event), :class:`Lost`
+(that many bytes begin nothing) or None (more bytes are needed). What it says of some bytes must not
+depend on how many more follow; then no cut of the stream can change what comes out, faults included.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from raman_edge.instruments.codecs.events import WireFault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import ArrayLike
+
+    from raman_edge.instruments.codecs.events import Event
+
+RUN = 65_536
+"""Bytes without a frame that are told as one fault; a longer run becomes several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    """The first ``count`` kept bytes are done with; ``event`` came of them, or nothing where they only part two events."""
+
+    count: int
+    event: Event | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The first ``count`` kept bytes, at least 1, begin no frame."""
+
+    count: int
+    why: str
+    told: bool = True
+    """Whether this is a fault by itself; False for bytes between frames, which are told together when the next frame begins."""
+
+
+def may_begin(sync: bytes, data: bytearray, start: int, end: int) -> int:
+    """Return the first place in ``data[start:end]`` where ``sync`` stands, or begins to stand at the very end; ``end`` where nowhere."""
+    found = data.find(sync, start, end)
+    if found >= 0:
+        return found
+    tails = range(max(start, end - len(sync) + 1), end)
+    return next((place for place in tails if sync.startswith(data[place:end])), end)
+
+
+class Stream(ABC):
+    """What is kept between two calls, where it stands in the stream, and the way back after bytes that were no frame."""
+
+    def __init__(self, limit: int, sync: bytes = b"") -> None:
+        self.limit = limit
+        """Most bytes that are kept: those of the longest frame."""
+        self.sync = sync
+        """How every frame begins; empty where only silence parts garbage from a frame."""
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new stream at byte 0, as after the port was opened."""
+        self._kept = bytearray()
+        self._at = 0
+        self._searching = False
+        self._between = 0
+        self._why = ""
+        self._moved()
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Take the next bytes of the stream, all of them, and return what they complete; how they were cut makes no difference."""
+        events: list[Event] = []
+        rest = memoryview(data)
+        while rest:
+            room = self.limit - len(self._kept)
+            self._kept += rest[:room]
+            rest = rest[room:]
+            self._drain(events)
+            while len(self._kept) >= self.limit:
+                self._give_up(events, f"no whole frame in {self.limit} bytes, the longest there is")
+                self._drain(events)
+        return iter(events)
+
+    def silence(self) -> Iterator[Event]:
+        """Say that the line was quiet for longer than a frame pauses: what is kept is no whole frame, is dropped and counted."""
+        events: list[Event] = []
+        while self._kept:
+            self._give_up(events, f"the line went quiet after {len(self._kept)} bytes, before the frame was whole")
+            self._drain(events)
+        self._tell_between(events)
+        self._searching = False
+        return iter(events)
+
+    @abstractmethod
+    def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
+        """Return the bytes with which a device sends these counts; raises :class:`SpectrumError` where they do not fit."""
+
+    @abstractmethod
+    def _next(self) -> Took | Lost | None:
+        """Say what the kept bytes, at least one, begin with; None asks for more."""
+
+    def _moved(self) -> None:  # noqa: B027 - most codecs work nothing out beforehand
+        """Forget what was worked out about the kept bytes: their beginning is another one now."""
+
+    def _ahead(self, end: int) -> int:
+        """Return the next place after the first kept byte where a frame may begin, at most ``end``."""
+        return may_begin(self.sync, self._kept, 1, end) if self.sync else end
+
+    def _bad(self, length: int, why: str) -> Lost:
+        """Refuse a frame of that length, but not a frame that may begin inside of it."""
+        return Lost(self._ahead(length), why)
+
+    def _seek(self) -> Lost | None:
+        """Drop what stands before the next place where a frame may begin."""
+        end = len(self._kept)
+        place = may_begin(self.sync, self._kept, 0, end) if self.sync else end * self._searching
+        return Lost(place, "bytes between frames", told=False) if place else None
+
+    def _drain(self, events: list[Event]) -> None:
+        while self._kept and (step := self._next()) is not None:
+            if isinstance(step, Lost):
+                self._lose(events, step)
+                continue
+            self._tell_between(events)
+            if step.event is not None:
+                events.append(step.event)
+                self._searching = False
+            self._drop(step.count)
+
+    def _give_up(self, events: list[Event], why: str) -> None:
+        self._lose(events, self._bad(len(self._kept), why))
+
+    def _lose(self, events: list[Event], lost: Lost) -> None:
+        self._searching = True
+        if lost.told:
+            self._tell_between(events)
+            events.append(WireFault(lost.why, lost.count, self._at))
+            self._drop(lost.count)
+            return
+        left = lost.count
+        self._why = self._why if self._between else lost.why
+        while left:
+            part = min(left, RUN - self._between)
+            self._between += part
+            self._drop(part)
+            left -= part
+            if self._between == RUN:
+                self._tell_between(events)
+                self._why = lost.why
+
+    def _tell_between(self, events: list[Event]) -> None:
+        if self._between:
+            events.append(WireFault(self._why, self._between, self._at - self._between))
+            self._between = 0
+
+    def _drop(self, count: int) -> None:
+        del self._kept[:count]
+        self._at += count
+        self._moved()

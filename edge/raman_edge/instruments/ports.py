@@ -1,0 +1,227 @@
+"""Where instruments are plugged in: serial ports and Ocean instruments on USB, looked at without opening them.
+
+Opening a port raises DTR, which restarts boards, and takes bytes from whoever listens: so what is told here
+is what the system knows. Who holds a port is read from ``/proc``, where it shows the processes of this user.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from raman_edge.errors import ConfigError
+from raman_edge.instruments.profiles import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from raman_edge.instruments.profiles.profile import Profile
+
+Access = Literal["free", "busy", "denied", "unknown"]
+"""Nobody who can be seen has it open; somebody has; this user may not; this system does not tell."""
+
+DEV = Path("/dev")
+PROC = Path("/proc")
+USB_DEVICES = Path("/sys/bus/usb/devices")
+OCEAN_VENDOR = 0x2457
+"""Ocean Optics' (Ocean Insight's) USB vendor number."""
+OCEAN = "ocean:"
+"""How an instrument that python-seabreeze drives is addressed: ``ocean:`` or ``ocean:SERIAL``."""
+
+
+class Use(NamedTuple):
+    """Whether a device file can be used, and by whom it is."""
+
+    access: Access
+    holder: str = ""
+    """Who has it open, as ``name (pid)``; "" where nobody is seen. Data."""
+    group: str = ""
+    """The group that may use it; "" is unknown."""
+
+
+class Listed(Protocol):
+    """What pyserial tells of a port; None is unknown."""
+
+    @property
+    def device(self) -> str:
+        """The system's name of it."""
+
+    @property
+    def description(self) -> str | None:
+        """What there is to say, or ``n/a``."""
+
+    @property
+    def manufacturer(self) -> str | None:
+        """As the USB device tells it."""
+
+    @property
+    def product(self) -> str | None:
+        """As the USB device tells it."""
+
+    @property
+    def serial_number(self) -> str | None:
+        """Of the USB chip."""
+
+    @property
+    def vid(self) -> int | None:
+        """USB vendor."""
+
+    @property
+    def pid(self) -> int | None:
+        """USB product."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A place where an instrument may be; what it tells of itself is data, to be escaped."""
+
+    address: str
+    """What to give to a command: a name that stays the same after unplugging, where there is one."""
+    device: str
+    """The system's own name, which changes with the order of plugging in."""
+    what: str
+    """Vendor and product as the device tells them; "" is nothing."""
+    use: Use
+    vid: int | None = None
+    pid: int | None = None
+    serial_number: str | None = None
+    """Of the USB chip, not of the spectrometer behind it; an Ocean instrument's own. None is unknown."""
+    profiles: tuple[str, ...] = ()
+    """Profiles that name this USB device in ``match.usb``."""
+
+
+def serial(profiles: Iterable[Profile], listed: Iterable[Listed] | None = None, dev: Path = DEV, proc: Path = PROC) -> Iterator[Port]:
+    """Give the serial ports in the order of their names; ``listed`` is what pyserial finds."""
+    links, held, matches = _links(dev), holders(proc), _matches(profiles)
+    for port in sorted(_listed() if listed is None else listed, key=lambda port: port.device):
+        yield Port(
+            address=links.get(os.path.realpath(port.device), port.device),
+            device=port.device,
+            what=_what(port),
+            vid=port.vid,
+            pid=port.pid,
+            serial_number=port.serial_number,
+            profiles=matches.get((port.vid, port.pid), ()),
+            use=_use(port.device, held),
+        )
+
+
+def ocean(devices: Path = USB_DEVICES, dev: Path = DEV, proc: Path = PROC) -> Iterator[Port]:
+    """Give Ocean's instruments on USB, as Linux tells of them; elsewhere none. Their models are python-seabreeze's, if it is here."""
+    held, models = holders(proc), _models()
+    for place in sorted(devices.glob("*")):
+        read = partial(_text, place)
+        if read("idVendor") != f"{OCEAN_VENDOR:04x}":
+            continue
+        pid = int(read("idProduct"), 16)
+        device = str(dev / "bus" / "usb" / f"{int(read('busnum')):03}" / f"{int(read('devnum')):03}")
+        number = read("serial")
+        yield Port(
+            address=OCEAN + number,
+            device=device,
+            what=" ".join(filter(None, (read("manufacturer") or "Ocean Optics", models.get(pid) or read("product")))),
+            vid=OCEAN_VENDOR,
+            pid=pid,
+            serial_number=number or None,
+            use=_use(device, held),
+        )
+
+
+def _listed() -> Iterable[Listed]:
+    from serial.tools import list_ports  # noqa: PLC0415 - only where ports are looked for
+
+    found: Iterable[Listed] = list_ports.comports()
+    return found
+
+
+def holders(proc: Path = PROC) -> dict[str, str]:
+    """Return which device files the processes that this user can see have open: path → ``name (pid)``, others than this one."""
+    found: dict[str, str] = {}
+    for process in proc.glob("[0-9]*"):
+        if process.name == str(os.getpid()):
+            continue
+        for path in _opened(process):
+            found.setdefault(path, f"{_text(process, 'comm') or 'a process'} ({process.name})")
+    return found
+
+
+def _opened(process: Path) -> Iterator[str]:
+    """Give the device files that a process has open; nothing where it is another user's, or has just ended."""
+    with suppress(OSError):
+        for entry in (process / "fd").iterdir():
+            with suppress(OSError):
+                path = str(entry.readlink())
+                if path.startswith("/dev/"):
+                    yield path
+
+
+def _use(device: str, held: Mapping[str, str]) -> Use:
+    if sys.platform == "win32":
+        return Use("unknown")
+    import grp  # noqa: PLC0415 - POSIX only
+
+    path = os.path.realpath(device)
+    try:
+        group = grp.getgrgid(os.stat(path).st_gid).gr_name  # noqa: PTH116 - a name, not a Path
+    except (OSError, KeyError):
+        group = ""
+    if path in held:
+        return Use("busy", held[path], group)
+    return Use("free" if os.access(path, os.R_OK | os.W_OK) else "denied", group=group)
+
+
+def _links(dev: Path) -> dict[str, str]:
+    """Return the names by serial number that udev gave: real path → name."""
+    return {os.path.realpath(link): str(link) for link in sorted((dev / "serial" / "by-id").glob("*"), reverse=True)}
+
+
+def _matches(profiles: Iterable[Profile]) -> dict[tuple[int | None, int | None], tuple[str, ...]]:
+    found: dict[tuple[int | None, int | None], tuple[str, ...]] = {}
+    for profile in profiles:
+        for usb in profile.match.usb:
+            found[usb.vid, usb.pid] = (*found.get((usb.vid, usb.pid), ()), profile.device.id)
+    return found
+
+
+def _what(port: Listed) -> str:
+    told = " ".join(filter(None, (port.manufacturer, port.product)))
+    description = port.description or ""
+    return told or ("" if description == "n/a" else description)
+
+
+def _models() -> dict[int, str]:
+    """Return python-seabreeze's models by product number; nothing where it is not installed. No device is touched."""
+    try:
+        from seabreeze.pyseabreeze import devices  # noqa: F401, PLC0415 - an extra; it registers the models
+        from seabreeze.pyseabreeze.transport import USBTransport  # noqa: PLC0415
+    except ImportError:
+        return {}
+    return {pid: model for (vid, pid), model in USBTransport.vendor_product_ids.items() if vid == OCEAN_VENDOR}
+
+
+def _text(folder: Path, name: str) -> str:
+    try:
+        return (folder / name).read_text("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def profile_of(port: str, named: str | None) -> Profile:
+    """Return the profile of that name, else the only one that names the USB device on ``port``; :class:`ConfigError` if none."""
+    if named is not None:
+        return catalogue.load(named)
+    known = [catalogue.load(name) for name in catalogue.profiles()]
+    fitting = {name for one in serial(known) if port in {one.address, one.device} for name in one.profiles}
+    if len(fitting) == 1:
+        return catalogue.load(fitting.pop())
+    several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
+    msg = (
+        f"which instrument is on {port!r}? {several}: give --profile (in Python profile=), one of {', '.join(catalogue.profiles())}, "
+        f"or a file of your own; `raman-edge devices probe {port}` asks it"
+    )
+    raise ConfigError(msg)

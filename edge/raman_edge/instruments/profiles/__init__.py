@@ -1,0 +1,1 @@
+"""A profile: one instrument as a page of facts, validated, and the requests that are built from it."""

@@ -1,0 +1,203 @@
+"""How one spectrum comes back over the wire: facts that a codec is built from.
+
+``mode`` in a profile chooses one of four:
+
+- ``fixed``: ``sync``, header words, ``count`` values, checksum, ``trailer``; always as many bytes.
+- ``delimited``: lines of text that announce the values, then the values in binary or a line each, then ``end``.
+- ``lines``: decimal numbers as text, a spectrum a line or a value a line.
+- ``codec``: a protocol with rules of its own, by name.
+
+A codec gives counts as they rise with light: where ``invert_from`` is set, it has subtracted.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+from typing import Literal as OneOf
+
+import msgspec
+from msgspec import Meta
+
+from raman_edge.instruments.profiles.literals import Literal, literal
+
+Dtype = OneOf["u8", "u16be", "u16le", "u32be", "u32le", "i16be", "i16le", "i32be", "i32le", "f32be", "f32le"]
+"""A number in binary: unsigned, signed or IEEE 754, how many bits, which end first."""
+NUMPY = {
+    "u8": "u1",
+    "u16be": ">u2",
+    "u16le": "<u2",
+    "u32be": ">u4",
+    "u32le": "<u4",
+    "i16be": ">i2",
+    "i16le": "<i2",
+    "i32be": ">i4",
+    "i32le": "<i4",
+    "f32be": ">f4",
+    "f32le": "<f4",
+}
+"""What numpy calls each :data:`Dtype`."""
+
+Count = Annotated[int, Meta(ge=1, le=65_536, description="how many values a spectrum has, 1 to 65536", examples=[2048])]
+Word = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z][a-z0-9_]{0,31}:(u8|[ui](16|32)[bl]e|f32[bl]e)\Z",
+        description='a header word as "name:type", the type one of u8, u16be, u16le, u32be, u32le, i16be, …, f32le',
+        examples=["integration_ms:u16be"],
+    ),
+]
+Byte = Annotated[int, Meta(ge=0, le=255, description="a byte, 0 to 255", examples=[0x31])]
+Keyword = Annotated[
+    str,
+    Meta(pattern=r"\A[\x21-\x7E][\x20-\x7E]{0,63}\Z", description="what a line begins with, 1 to 64 printable ASCII characters"),
+]
+
+
+def size_of(dtype: str) -> int:
+    """Return how many bytes a number of a :data:`Dtype` takes."""
+    return int("".join(filter(str.isdigit, dtype))) // 8
+
+
+class HeaderWord(NamedTuple):
+    """One number between ``sync`` and the values."""
+
+    name: str
+    dtype: str
+
+
+class Checksum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What proves a frame, and over which of its bytes."""
+
+    kind: OneOf["none", "sum8", "sum16be", "sum16le", "values", "xor8", "crc8", "md5"] = "none"
+    """Sums are of bytes, overflow ignored, but ``values`` is the sum of the values, told in a line of text; ``crc8`` is not
+    reflected and its result is not XORed."""
+    over: OneOf["payload", "frame"] = "payload"
+    """The values alone, or everything from ``sync`` to the last value."""
+    poly: Byte = 0x31
+    """Polynomial of ``crc8`` without its highest term."""
+    init: Byte = 0xFF
+    """Register of ``crc8`` before the first byte."""
+
+    @property
+    def size(self) -> int:
+        """Bytes on the wire where it is sent in binary."""
+        return {"none": 0, "sum16be": 2, "sum16le": 2, "md5": 16}.get(self.kind, 1)
+
+
+class FrameBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="mode"):
+    """What every mode knows: what is answered before the values."""
+
+    ack: Literal = ""
+    """What the device answers to a request it has understood, before anything else; "" is nothing."""
+    nak: Literal = ""
+    """What it answers to a request it has refused; "" is nothing."""
+    busy: Literal = ""
+    """What it answers while it cannot measure; "" is nothing."""
+    ready: Literal = ""
+    """What it sends when the integration has ended and the values follow; "" is nothing."""
+    echo: bool = False
+    """Whether it sends back the request before it answers."""
+    invert_from: Annotated[int, Meta(ge=1, le=2**32 - 1, description="full scale of a detector whose values fall with light")] | None = None
+    """Counts are this minus the value; None where values rise with light."""
+
+    @property
+    def answers(self) -> dict[str, bytes]:
+        """``ack``, ``nak``, ``busy`` and ``ready`` as bytes, those that the device has."""
+        texts = {"ack": self.ack, "nak": self.nak, "busy": self.busy, "ready": self.ready}
+        return {name: literal(text) for name, text in texts.items() if text}
+
+
+class Fixed(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="fixed"):
+    """``sync``, header words, values, checksum, ``trailer``: always as many bytes."""
+
+    count: Count
+    """Values of a spectrum."""
+    dtype: Dtype
+    """How each is sent."""
+    sync: Literal = ""
+    """What a frame begins with; "" is nothing, then only silence parts garbage from the next frame."""
+    header: tuple[Word, ...] = ()
+    """Numbers between ``sync`` and the values, in this order."""
+    trailer: Literal = ""
+    """What a frame ends with, after the checksum."""
+    checksum: Checksum = Checksum()
+
+    @property
+    def words(self) -> tuple[HeaderWord, ...]:
+        """The header, taken apart."""
+        return tuple(HeaderWord(*word.split(":")) for word in self.header)
+
+    @property
+    def size(self) -> int:
+        """Bytes from the first of ``sync`` to the last of ``trailer``."""
+        header = sum(size_of(word.dtype) for word in self.words)
+        ends = len(literal(self.sync)) + len(literal(self.trailer))
+        return ends + header + self.count * size_of(self.dtype) + self.checksum.size
+
+
+class Delimited(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="delimited"):
+    """Lines ``KEYWORD value``, one of which (``start``) says how many values follow it; ``end`` closes the frame."""
+
+    count: Count
+    """Values of a spectrum; what ``start`` announces has to be the same."""
+    dtype: Dtype
+    """How each is sent; with ``text``, what the checksum is taken over."""
+    text: bool = False
+    """Whether each is sent as a line with a decimal number, and not in binary."""
+    start: Keyword
+    """Beginning of the line after which the values come, such as ``BINARY16``; the rest of the line is how many."""
+    end: Keyword
+    """The line after the values."""
+    header: dict[str, Keyword] = {}
+    """Name → beginning of the line that holds the number, such as ``counter = "FRAME COUNTER"``; any order, any may be absent."""
+    checksum: Checksum = Checksum()
+    """``over`` is always the payload."""
+    checksum_line: Keyword | None = None
+    """Beginning of the line that holds the checksum, 0x and hexadecimal digits, or decimal ones; a frame without it is not
+    checked. None is none."""
+
+
+class Lines(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="lines"):
+    """Decimal numbers as text; lines end with LF, CR or both, blank ones are skipped."""
+
+    count: Count | None = None
+    """Values of a spectrum; None is as many as the first whole one has."""
+    layout: OneOf["row", "column", "pairs"] = "row"
+    """A spectrum a line, a value a line, or a value a line behind its place on the axis (a pixel, nm), which has to rise or to
+    fall throughout: a line that is missing is noticed by it, and the axis is not used further."""
+    separator: OneOf[",", ";", "tab", "space"] = ","
+    """Between the numbers of a line; one at its end is no further value."""
+    comment: Keyword | None = None
+    """Lines that begin with this are skipped; None where all count."""
+    error: Keyword | None = None
+    """Lines that begin with this say why there is no spectrum; None where none do."""
+    end: Literal = ""
+    """What comes after the last value of a ``column`` or of ``pairs``; "" is nothing, the count ends it."""
+
+
+class Codec(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="codec"):
+    """A protocol with rules of its own, which a codec of that name knows."""
+
+    name: OneOf["ooi", "obp", "delta8"]
+    """Ocean's ASCII/binary set, Ocean Binary Protocol, or differences of a byte."""
+    count: Count
+    """Values of a spectrum, without those that are skipped."""
+    header: tuple[Word, ...] = ()
+    """``ooi``: the words between FFFF and the values, whose meaning differs between models; ``size_flag`` 1 makes values DWORDs."""
+    text: bool = False
+    """``ooi``: whether ``aA`` was sent and words are decimal numbers with CR or LF behind them."""
+    compressed: bool = False
+    """``ooi``: whether ``G 1`` was sent and values are differences."""
+    checksum: bool = False
+    """``ooi``: whether ``k`` was sent and the sum of the points follows FFFD; ``obp``: whether frames carry their MD5."""
+    skip: Annotated[int, Meta(ge=0, le=64, description="how many values come before the spectrum, 0 to 64", examples=[1])] = 0
+    """``delta8``: values before the first pixel, which are dropped."""
+
+    @property
+    def words(self) -> tuple[HeaderWord, ...]:
+        """The header, taken apart."""
+        return tuple(HeaderWord(*word.split(":")) for word in self.header)
+
+
+Frame = Fixed | Delimited | Lines | Codec
+"""How one spectrum comes back."""

@@ -1,0 +1,217 @@
+"""Who is at a serial port: what comes by itself, and which profiles' questions are answered.
+
+Only a profile that says ``match.probe`` has a question that may be sent to a device nobody knows, and nothing
+is sent to one that speaks by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from raman_edge.instruments import codecs
+from raman_edge.instruments.codecs import RawFrame
+from raman_edge.instruments.profiles import fields
+from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.profile import Serial
+from raman_edge.instruments.serial.port import REAL, Port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.instruments.serial.port import Clock
+
+RATES = (115_200, 9600, 921_600, 57_600, 38_400, 19_200, 230_400, 460_800)
+"""Rates that are listened at, the commonest first."""
+FIRST_S = 2.5
+"""How long to listen first, s: a board that restarts when it is opened needs 2 s for its bootloader."""
+NEXT_S = 1.0
+"""How long to listen at each further rate, s."""
+ANSWER_S = 0.5
+"""How long a device has for its answer beyond the transfer, s."""
+QUIET_S = 0.2
+"""Silence after which an answer is over, s."""
+ENDLESS_S = 3.0
+"""A device that never stops talking is not waited for, s."""
+SLICE_S = 0.05
+READABLE = 0.95
+"""Share of printable characters from which bytes are text at the right rate: at a wrong one about a third are."""
+LEAST = 16
+"""Values that a line has to have to be a spectrum and no message."""
+TEXT = frozenset(b"\t\r\n") | frozenset(range(0x20, 0x7F))
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A request, or all that came until the next one."""
+
+    sent: bool
+    """By this side."""
+    baud: int | None
+    """None where there is no rate."""
+    data: bytes
+
+
+class Overheard(Port):
+    """A port that puts what is said over it into ``spoken``."""
+
+    def __init__(self, spoken: list[Spoken], where: str, line: Serial, clock: Clock = REAL) -> None:
+        super().__init__(where, line, clock)
+        self._spoken = spoken
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, as :class:`Port` does."""
+        self._spoken.append(Spoken(sent=True, baud=self.baud, data=data))
+        super().write(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        """Return what comes, as :class:`Port` does."""
+        data = super().read(timeout_s)
+        last = self._spoken[-1] if self._spoken else None
+        if last is not None and (last.sent, last.baud) == (False, self.baud):
+            self._spoken[-1] = replace(last, data=last.data + data)
+        elif data:
+            self._spoken.append(Spoken(sent=False, baud=self.baud, data=data))
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A profile that finds spectra in what comes."""
+
+    profile: str
+    spectra: int
+    values: int
+    """Of the last of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a device says that was not asked."""
+
+    data: bytes
+    """What came at the rate that fits best; empty where it is silent."""
+    baud: int | None
+    """That rate; None where there is none."""
+    readings: tuple[Reading, ...] = ()
+    """Profiles that find spectra in it, those that say how many values there are first."""
+
+    @property
+    def readable(self) -> float:
+        """Share of the bytes that are printable, 0 to 1."""
+        return sum(byte in TEXT for byte in self.data) / max(len(self.data), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What profiles ask an unknown device; several that ask the same share one."""
+
+    profiles: tuple[str, ...]
+    line: Serial
+    """As the first of them has it, with the rates of all."""
+    sent: bytes
+    expected: bytes
+    """What the answer begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question and what came of it."""
+
+    question: Question
+    baud: int | None
+    got: bytes
+    """b"" is silence."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it is the answer of a device of that kind, with or without an echo of the question."""
+        return self.got.startswith((self.question.expected, self.question.sent + self.question.expected))
+
+
+def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> Heard:
+    """Open the port and return what comes; :class:`raman_edge.errors.SourceUnavailable` where it cannot be opened."""
+    port = Port(where, Serial(baud=RATES), clock)
+    port.open(RATES[0])
+    best = Heard(b"", port.baud)
+    try:
+        for rate in RATES if port.paced else RATES[:1]:
+            port.set_baud(rate)
+            data = _collected(port, FIRST_S if rate == RATES[0] else NEXT_S, clock)
+            heard = Heard(data, port.baud, tuple(readings(data, profiles)))
+            if heard.readings or not data:
+                return heard if data else best  # a device that talks is heard at any rate, as nonsense
+            if not best.data or heard.readable > best.readable:
+                best = heard
+            if best.readable >= READABLE:
+                break
+    finally:
+        port.close()
+    return best
+
+
+def readings(data: bytes, profiles: Iterable[Profile]) -> Iterator[Reading]:
+    """Give the profiles whose devices stream, and which find spectra in these bytes."""
+    for profile in sorted((profile for profile in profiles if profile.streams), key=lambda profile: profile.n_pixels is None):
+        events = codecs.of(profile.frame, streaming=True).feed(data)
+        frames = [event for event in events if isinstance(event, RawFrame) and event.counts.size >= LEAST]
+        if frames:
+            yield Reading(profile.device.id, len(frames), frames[-1].counts.size)
+
+
+def questions(profiles: Iterable[Profile]) -> tuple[Question, ...]:
+    """Return what may be asked of a device that nobody knows, each question once."""
+    found: dict[tuple[bytes, bytes], Question] = {}
+    for profile in profiles:
+        probe = profile.match.probe
+        if probe is None:
+            continue
+        sent = fields.request(tuple(field for text in probe.send for field in fields.parse(text)), {})
+        expected = literal(probe.expect)
+        same = found.get((sent, expected))
+        names = (*(same.profiles if same else ()), profile.device.id)
+        first = same.line if same else profile.serial
+        rates = tuple(dict.fromkeys((*first.baud, *profile.serial.baud)))
+        gap = max(first.byte_gap_ms, profile.serial.byte_gap_ms)
+        found[sent, expected] = Question(names, msgspec.structs.replace(first, baud=rates, byte_gap_ms=gap), sent, expected)
+    return tuple(found.values())
+
+
+def ask(where: str, question: Question, clock: Clock = REAL) -> Iterator[Asked]:
+    """Ask at one rate after the other until it is answered; gives each attempt."""
+    port = Port(where, question.line, clock)
+    port.open(question.line.baud[0])
+    try:
+        clock.sleep(question.line.boot_ms / 1000)
+        for rate in question.line.baud if port.paced else question.line.baud[:1]:
+            port.set_baud(rate)
+            _collected(port, 0, clock)
+            port.write(question.sent)
+            asked = Asked(question, port.baud, _answer(port, clock))
+            yield asked
+            if asked.answered:
+                return
+    finally:
+        port.close()
+
+
+def _collected(port: Port, seconds: float, clock: Clock) -> bytes:
+    """Return what comes in so long."""
+    until, got = clock.now() + seconds, port.read(0)
+    while (left := until - clock.now()) > 0:
+        got += port.read(min(SLICE_S, left))
+    return got
+
+
+def _answer(port: Port, clock: Clock) -> bytes:
+    """Return what comes, until the line is quiet."""
+    got = b""
+    until, end = clock.now() + ANSWER_S, clock.now() + ENDLESS_S
+    while (left := min(until, end) - clock.now()) > 0:
+        if data := port.read(min(SLICE_S, left)):
+            got += data
+            until = clock.now() + QUIET_S
+    return got

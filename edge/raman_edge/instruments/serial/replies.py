@@ -1,0 +1,202 @@
+"""What a device answers to a request that is no measurement, read without I/O, and what comes before a frame.
+
+Answers have no checksum: what is not exactly what the profile says is garbled, and asked for again.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from raman_edge.instruments.codecs.events import Reply
+from raman_edge.instruments.codecs.obp import Obp, Spectra
+from raman_edge.instruments.codecs.words import Words
+from raman_edge.instruments.profiles.frame import Codec, FrameBase, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from raman_edge.instruments.profiles.commands import Command
+    from raman_edge.instruments.profiles.profile import Profile
+
+LINE = 256
+"""Bytes of the longest line that is an answer."""
+_END = re.compile(rb"[\r\n]")
+_PRINTABLE = re.compile(rb"[\x20-\x7E\t]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no answer, or no spectrum."""
+
+    kind: Literal["refused", "silent", "bad"]
+    """The device said no; nothing came in time; what came was broken."""
+    why: str
+    """One line; what the device said in it is data."""
+
+
+Answer = bytes | Trouble | None
+"""What was asked for, why it is not there, or None where more bytes are needed."""
+
+
+class Listener:
+    """Takes the bytes that come after a request, until they are its answer."""
+
+    def __init__(self, profile: Profile, command: Command, sent: bytes) -> None:
+        self._profile, self._command, self._sent = profile, command, sent
+        self._got = b""
+        self._obp = (
+            Obp(Spectra(profile.frame.count or 1, md5=False)) if isinstance(profile.frame, Codec) and command.message is not None else None
+        )
+
+    def feed(self, data: bytes) -> Answer:
+        """Take the next bytes; an empty call says whether any are needed."""
+        self._got += data
+        return self._message(data) if self._obp else self._plain()
+
+    def heard(self) -> bytes:
+        """Return what has come so far."""
+        return self._got
+
+    def _message(self, data: bytes) -> Answer:
+        if self._command.reply == "none":
+            return b""  # a device that was not asked to acknowledge says nothing where all is well
+        for event in self._obp.feed(data) if self._obp else ():
+            if not isinstance(event, Reply):
+                continue
+            if event.name == "nak":
+                return Trouble("refused", f"error {event.fields['error']} ({event.fields['error_name']})")
+            if event.fields.get("type") == self._command.message:
+                return self._value(event.data)
+        return None
+
+    def _value(self, data: bytes) -> bytes | Trouble:
+        if self._command.reply == "line":
+            return _line(data.rstrip(b"\0"), self._command.after)
+        size = size_of(self._command.reply)
+        return data if len(data) == size else Trouble("bad", f"{len(data)} bytes, expected {size}")
+
+    def _plain(self) -> Answer:
+        command, rest = self._command, self._got
+        if self._profile.answers.echo:
+            rest = past_line_end(rest, self._sent)
+            if not rest.startswith(self._sent):
+                return None if self._sent.startswith(rest) else Trouble("bad", f"{shown(rest)}, expected its echo {shown(self._sent)}")
+            rest = rest[len(self._sent) :]
+        literals = self._profile.answers.literals
+        if command.ack or command.reply == "line":
+            rest = past_line_end(rest, literals["ack"]) if command.ack else rest
+            expected = literals if command.ack else {name: text for name, text in literals.items() if name != "ack"}
+            name = first(rest, expected)
+            if name in ("nak", "busy"):
+                return Trouble("refused", "it refused" if name == "nak" else "it is busy")
+            if (error := self._error(rest)) is not None:
+                return error or None
+            if command.ack and name is None:
+                return None if may_become(rest, literals) else Trouble("bad", f"{shown(rest)}, expected {shown(literals['ack'])}")
+            rest = rest[len(literals["ack"]) :] if command.ack else rest
+        return self._reply(rest)
+
+    def _error(self, rest: bytes) -> Trouble | Literal[""] | None:
+        """Return what a line of error says, "" where it may yet become one, None where it is none."""
+        keyword = (self._profile.answers.error or "").encode()
+        line = rest.lstrip(b"\r\n")
+        if not keyword or not line.startswith(keyword):
+            return "" if line and keyword.startswith(line) else None
+        end = _END.search(line)
+        return Trouble("refused", shown(line[: end.start()])) if end else ""
+
+    def _reply(self, rest: bytes) -> Answer:
+        reply = self._command.reply
+        if reply == "none":
+            return b""
+        if reply != "line":
+            size = size_of(reply)
+            return rest[:size] if len(rest) >= size else None
+        line = rest.lstrip(b"\r\n")
+        end = _END.search(line)
+        if end is None:
+            return Trouble("bad", f"no end of line in {len(line)} bytes") if len(line) > LINE else None
+        return _line(line[: end.start()], self._command.after)
+
+
+class Preface:
+    """What a device sends between a request for a spectrum and its frame: echo, acknowledgement, the sign that it is ready."""
+
+    def __init__(self, frame: FrameBase, sent: bytes) -> None:
+        answers: Mapping[str, bytes] = {} if isinstance(frame, Codec) and frame.name in ("ooi", "obp") else frame.answers
+        self._refusals = {name: answers[name] for name in ("nak", "busy") if name in answers}
+        echo = [sent] if frame.echo else []
+        self._parts = echo + [answers[name] for name in ("ack", "ready") if name in answers]
+        self._echo = bool(echo)
+        self._kept = b""
+
+    def feed(self, data: bytes) -> bytes | Trouble:
+        """Return the bytes that belong to the frame; :class:`Trouble` where it will not come, or cannot be told from what did."""
+        self._kept += data
+        while self._parts:
+            part = self._parts[0]
+            self._kept = past_line_end(self._kept, part)
+            if self._kept.startswith(part):
+                self._kept = self._kept[len(part) :]
+                self._parts.pop(0)
+                self._echo = False
+                continue
+            if not self._echo and (refused := _refusal(first(self._kept, self._refusals))):
+                return refused
+            if may_become(self._kept, {"expected": part, **({} if self._echo else self._refusals)}):
+                return b""
+            return Trouble("bad", f"{shown(self._kept)} before the spectrum, expected {shown(part)}")
+        kept, self._kept = self._kept, b""
+        return kept
+
+    def alone(self, whole: bytes) -> Trouble | None:
+        """Return the refusal that all that came is, where the line is quiet after it."""
+        return _refusal(next((name for name, text in self._refusals.items() if whole == text), None))
+
+
+def _refusal(name: str | None) -> Trouble | None:
+    return Trouble("refused", "it refused to measure" if name == "nak" else "it is busy") if name else None
+
+
+def first(data: bytes, literals: Mapping[str, bytes]) -> str | None:
+    """Return which of the literals the bytes begin with."""
+    return next((name for name, text in literals.items() if data.startswith(text)), None)
+
+
+def past_line_end(data: bytes, expected: bytes) -> bytes:
+    """Return the bytes behind the rest of a line that was complete before its last byte came: CR alone ends one, and LF may follow."""
+    return data if expected[:1] in (b"\r", b"\n") else data.lstrip(b"\r\n")
+
+
+def may_become(data: bytes, literals: Mapping[str, bytes]) -> bool:
+    """Whether more bytes can make one of the literals of these."""
+    return any(text.startswith(data) for text in literals.values())
+
+
+def number(data: bytes, reply: str) -> float | None:
+    """Return an answer as a number; None where it is none, or not finite."""
+    if reply != "line":
+        values = Words(reply).decode(data)
+        return None if values is None else float(values[0])
+    try:
+        value = float(data) if b"_" not in data else math.nan
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def shown(data: bytes) -> str:
+    """Return bytes of a device for a message: printable, and not too long."""
+    return repr(data[:40])[1:] + (" …" if len(data) > 40 else "")  # noqa: PLR2004 - half a line
+
+
+def _line(data: bytes, after: str) -> bytes | Trouble:
+    if not _PRINTABLE.fullmatch(data):
+        return Trouble("bad", f"{shown(data)}, expected a line of text")
+    before, found, value = data.partition(after.encode()) if after else (b"", b"-", data)
+    if not found:
+        return Trouble("bad", f"{shown(before)}, expected {after!r} before the value")
+    return value.strip()

@@ -1,0 +1,1 @@
+"""From a prepared spectrum to ranked materials: references, probability and one decision."""

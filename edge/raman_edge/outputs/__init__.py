@@ -1,0 +1,107 @@
+"""Where records go: every sink is fed from the journal, at least once, by a thread of its own.
+
+A sink is named by a specification, as it is given on a command line::
+
+    jsonl:FILE                                  lines of JSON, appended
+    csv:FILE                                    a table, appended
+    stdout                                      lines of JSON on standard output
+    mqtt://[USER@]HOST[:PORT]/TOPIC[?OPTIONS]   messages to a broker; mqtts:// with TLS
+    prometheus:[HOST:]PORT                      counters to be scraped
+
+What a sink has confirmed is remembered in the journal under its name: the next run goes
+on there. Ids are stable, so a reader that must not count twice drops those it has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, Self
+
+from raman_edge.errors import ConfigError
+from raman_edge.masking import masked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raman_edge.journal import Row
+
+KINDS = "jsonl:FILE, csv:FILE, stdout, mqtt://HOST/TOPIC, mqtts://HOST/TOPIC or prometheus:PORT"
+
+
+class Sink(Protocol):
+    """A place that records are sent to; opened by ``with``, anew after every :class:`raman_edge.errors.SinkError`."""
+
+    @property
+    def name(self) -> str:
+        """What it is, without secrets, and without what may change and leave it the same sink."""
+
+    @property
+    def remembers(self) -> bool:
+        """Whether the next run goes on where this one stopped; if not, each run begins with its own records."""
+
+    def __enter__(self) -> Self:
+        """Open it; SinkError where that fails now and may be tried again."""
+
+    def __exit__(self, *exc: object) -> None:
+        """Release everything, whatever happened."""
+
+    def send(self, rows: Sequence[Row]) -> None:
+        """Return when the other side has all of ``rows``; without rows, when it is there.
+
+        Raises RecordsRefused where it has all but those that it can never take.
+        Raises SinkError where that fails now and may be tried again, with all of ``rows``.
+        BrokenPipeError and OutputError end the run: nobody reads standard output.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one sink stands."""
+
+    name: str
+    owed: int
+    """Records in the journal that it has not confirmed."""
+    failing: bool
+
+
+class Overview(Protocol):
+    """What a sink may tell of the run besides the records."""
+
+    def newest(self) -> int:
+        """Return the number of the journal's newest record; 0 where there is none."""
+
+    def standings(self) -> Sequence[Standing]:
+        """Return how the sinks stand that remember."""
+
+    def backlog(self) -> int | None:
+        """Return how many files wait to be read; None is unknown."""
+
+
+def opened(spec: str, overview: Overview) -> Sink:
+    """Make the sink that ``spec`` names, not yet opened.
+
+    Raises :class:`ConfigError`: no such kind, a mistake in its parts, its extra is not installed.
+    """
+    kind, _, rest = spec.partition(":")
+    if spec == "stdout":
+        from raman_edge.outputs.pipe import Pipe  # noqa: PLC0415 - what is not used is not loaded
+
+        return Pipe.standard_output()
+    if kind == "jsonl":
+        from raman_edge.outputs.files import JsonLines, file_of  # noqa: PLC0415
+
+        return JsonLines(file_of(spec))
+    if kind == "csv":
+        from raman_edge.outputs.files import Table, file_of  # noqa: PLC0415 - msgspec, to read the records
+
+        return Table(file_of(spec))
+    if kind in {"mqtt", "mqtts"}:
+        from raman_edge.outputs import broker, mqtt  # noqa: PLC0415 - paho
+
+        return mqtt.Mqtt(broker.parse(spec))
+    if kind == "prometheus":
+        from raman_edge.outputs import prometheus  # noqa: PLC0415 - prometheus_client
+
+        return prometheus.Prometheus(*prometheus.address(rest), overview)
+    msg = f"an output {masked(spec)!r} is not known: expected {KINDS}"
+    raise ConfigError(msg)

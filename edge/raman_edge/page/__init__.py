@@ -1,6 +1,0 @@
-"""A page about a result that a lab can file or print: HTML that needs nothing but itself, drawn by pure functions."""
-
-from raman_edge.page.document import document
-from raman_edge.page.subject import AtHand, Subject
-
-__all__ = ["AtHand", "Subject", "document"]

@@ -1,0 +1,84 @@
+"""THE preprocessing: an ordered tuple of versioned steps, the same in training and at the edge.
+
+A recipe is data. It is written into the checkpoint by training, copied into the model
+card by export and replayed by the edge; it is never reordered and no step is skipped.
+A step whose numbers change gets a new tag, so an old model keeps its old numbers.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from raman_edge.errors import ConfigError, SpectrumError
+from raman_edge.preprocessing.baseline import Baseline
+from raman_edge.preprocessing.despike import Despike
+from raman_edge.preprocessing.minmax import MinMax
+from raman_edge.preprocessing.resample import Resample
+from raman_edge.preprocessing.smooth import Smooth
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from raman_edge.spectrum import Axis, Spectrum
+
+Step = Resample | MinMax | Despike | Baseline | Smooth
+"""Every step there is; a tag that is not among them is refused when a recipe is read."""
+
+__all__ = ["Baseline", "Despike", "MinMax", "Recipe", "Resample", "Smooth", "Step"]
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
+    """What turns a spectrum into the network's input."""
+
+    steps: tuple[Step, ...]
+    """Applied in this order."""
+
+    def __post_init__(self) -> None:
+        if not any(isinstance(step, Resample) for step in self.steps):
+            got = ", ".join(step.tag for step in self.steps) or "no step at all"
+            msg = f"a recipe needs a resample step, so that its output has a known axis; got {got}"
+            raise ValueError(msg)
+
+    @cached_property
+    def axis(self) -> Axis:
+        """The axis of the features: that of the last resample step."""
+        return next(step.axis for step in reversed(self.steps) if isinstance(step, Resample))
+
+    def features(self, spectrum: Spectrum) -> NDArray[np.float32]:
+        """Return the network's input, (len(self.axis),) float32.
+
+        Raises :class:`SpectrumError` where a step cannot be applied (no overlap with the
+        model's axis, a spectrum without any structure).
+        """
+        axis, counts = spectrum.axis, np.asarray(spectrum.counts, dtype=np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # refused below
+            for step in self.steps:
+                axis, counts = step.apply(axis, counts)
+                _refuse_infinite(counts, step.tag, spectrum)
+            features = counts.astype(np.float32)
+        _refuse_infinite(features, "float32", spectrum)
+        return features
+
+    @classmethod
+    def from_json(cls, text: bytes | str) -> Recipe:
+        """Read a recipe; an unknown step, field or value is a :class:`ConfigError` that names its place."""
+        try:
+            return msgspec.json.decode(text, type=cls)
+        except msgspec.MsgspecError as error:
+            msg = f"recipe: {error}"
+            raise ConfigError(msg) from error
+
+    def to_json(self) -> bytes:
+        """Write the recipe as JSON that :meth:`from_json` reads back."""
+        return msgspec.json.encode(self)
+
+
+def _refuse_infinite(values: NDArray[np.floating], what: str, spectrum: Spectrum) -> None:
+    if not np.isfinite(values).all():
+        low, high = spectrum.counts.min(), spectrum.counts.max()
+        msg = f"{what} gives values that are not finite; the counts lie between {low:g} and {high:g}: is the spectrum damaged?"
+        raise SpectrumError(msg)

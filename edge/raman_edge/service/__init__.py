@@ -1,0 +1,1 @@
+"""A run: watching or measuring, with its worker process, settings, signals and the service manager."""

@@ -1,0 +1,145 @@
+"""What a simulated device says: values that were asked for, refusals, and the words beside a spectrum."""
+
+from __future__ import annotations
+
+import zlib
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from raman_edge.instruments.profiles.expressions import Number
+from raman_edge.instruments.profiles.fields import Binary
+from raman_edge.instruments.profiles.frame import Codec, Delimited, Fixed, size_of
+from raman_edge.instruments.profiles.literals import literal
+
+if TYPE_CHECKING:
+    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.simulator.requests import Asked
+
+VERSION = 1000
+"""Firmware 1.00.0, as Ocean's devices tell it."""
+NOT_READY, INVALID = 7, 6
+"""OBP: errors of a device that is busy, and of one that refuses."""
+
+
+class Answers:
+    """The sentences of one device."""
+
+    def __init__(self, profile: Profile, coefficients: tuple[float, ...], saturation: int) -> None:
+        self._profile, self._coefficients, self._saturation = profile, coefficients, saturation
+        self.serial_number = profile.simulator.serial_number
+        """Its own; another where another instrument is plugged in."""
+        self.obp = isinstance(profile.frame, Codec) and profile.frame.name == "obp"
+        """Whether it answers in messages."""
+        self._ooi = isinstance(profile.frame, Codec) and profile.frame.name == "ooi"
+        self._literals = profile.answers.literals
+        texts = (profile.commands.identify, profile.commands.coefficient)
+        ends = {template[-1:] for command in texts if command for template in command.send}
+        self._end = b"\r" if "\r" in ends else b"\r\n"
+
+    def before(self, asked: Asked) -> bytes:
+        """Return what comes before the integration: the echo and that the request was understood."""
+        if self.obp:
+            return b""
+        frame = self._profile.frame
+        # Of ooi the acknowledgement is a frame's first byte.
+        ack = b"" if self._ooi else literal(frame.ack)
+        return (asked.data if frame.echo else b"") + ack
+
+    @property
+    def ready(self) -> bytes:
+        """What comes when the integration has ended."""
+        return literal(self._profile.frame.ready)
+
+    def done(self, asked: Asked) -> bytes:
+        """Return the whole answer to a request that is no spectrum."""
+        if self.obp:
+            return self._message(asked)
+        if asked.name == "probe":
+            expected = self._profile.match.probe
+            return literal(expected.expect if expected else "") + self._end
+        echo = asked.data if self._profile.answers.echo else b""
+        ack = self._literals.get("ack", b"") if asked.command.ack else b""
+        return echo + ack + self._reply(asked)
+
+    def mangled(self, asked: Asked) -> bytes:
+        """Return the answer to a change of the rate that the host does not wait for: its last byte is none."""
+        echo = asked.data if self._profile.answers.echo else b""
+        ack = self._literals.get("ack", b"")
+        return echo + ack[:-1] + b"\xff" * bool(ack)
+
+    def refusal(self, asked: Asked, kind: str) -> bytes:
+        """Return how it says ``nak`` or ``busy``; nothing where it has no such answer."""
+        if self.obp:
+            return self._refused(asked, asked.error or (NOT_READY if kind == "busy" else INVALID))
+        wanted = self._profile.frame.answers if asked.name in {"acquire", "start", "repeat"} else {}
+        if said := wanted.get(kind) or self._literals.get(kind, b""):
+            return (asked.data if self._profile.answers.echo and asked.name else b"") + said
+        error = self._profile.answers.error or getattr(self._profile.frame, "error", None)
+        return f"{error}: {'unknown request' if kind == 'nak' else 'busy'}\r\n".encode("ascii") if error else b""
+
+    def _reply(self, asked: Asked) -> bytes:
+        kind = asked.command.reply
+        if kind == "none":
+            return b""
+        if kind == "line":
+            return asked.command.after.encode("ascii") + self._text(asked).encode("ascii") + (b"" if self.obp else self._end)
+        value = self._number(asked)
+        return Binary(kind, Number(value)).encoded({}, b"")
+
+    def _text(self, asked: Asked) -> str:
+        if asked.name == "serial_number":
+            return self.serial_number
+        if asked.name == "identify":
+            probe = self._profile.match.probe
+            same = probe is not None and probe.send == asked.command.send
+            if probe is not None and same and not self._ooi:
+                return literal(probe.expect).decode("latin-1")
+            return str(VERSION) if self._ooi else self._profile.device.id
+        value = self._number(asked)
+        return str(int(value)) if value.denominator == 1 else repr(float(value))
+
+    def _number(self, asked: Asked) -> Fraction:
+        if asked.name == "coefficient":
+            return Fraction(self.coefficient(asked.told.get("index", 0)) or 0)
+        if asked.name == "serial_number":
+            digits = "".join(filter(str.isdigit, self.serial_number))
+            return Fraction(int(digits or zlib.crc32(self.serial_number.encode())) % 2**15)
+        return Fraction({"identify": VERSION, "saturation": self._saturation}.get(asked.name, 0))
+
+    def coefficient(self, index: int) -> float | None:
+        """Return a coefficient by the device's own count; None where it has none."""
+        place = index - getattr(self._profile.wavelength, "first_index", 0)
+        return self._coefficients[place] if 0 <= place < len(self._coefficients) else None
+
+    def _message(self, asked: Asked) -> bytes:
+        from raman_edge.instruments.codecs.obp import Flag, Message  # noqa: PLC0415 - for the few that speak it
+
+        data = self._reply(asked)
+        if not data and not asked.wants_ack:
+            return b""
+        flags = Flag.RESPONSE | (Flag.ACK if asked.wants_ack else 0)
+        return Message(asked.kind, data, flags, regarding=asked.regarding, md5=asked.md5).to_bytes()
+
+    def _refused(self, asked: Asked, error: int) -> bytes:
+        from raman_edge.instruments.codecs.obp import Flag, Message  # noqa: PLC0415
+
+        return Message(asked.kind, b"", Flag.RESPONSE | Flag.NACK, error, asked.regarding, md5=asked.md5).to_bytes()
+
+
+def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> dict[str, int | str]:
+    """Return what the words beside a spectrum say, of those that the page names."""
+    ms, us = round(exposure_s * 1e3), round(exposure_s * 1e6)
+    told = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
+    told |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
+    frame = profile.frame
+    words = dict.fromkeys(frame.header, "") if isinstance(frame, Delimited) else {}
+    if isinstance(frame, Codec | Fixed):
+        words = {word.name: word.dtype for word in frame.words}
+    fields: dict[str, int | str] = {}
+    for name, dtype in words.items():
+        if name in {"exposure_s", "exposure"} and dtype[:1] in {"", "f"}:
+            fields[name] = f"{exposure_s:g}"
+        else:
+            most = 2 ** (8 * size_of(dtype) - 1) if dtype else 2**31
+            fields[name] = told.get(name, 0) % most
+    return fields

@@ -1,0 +1,239 @@
+"""A simulated device that is plugged in and answers while a block runs, in a thread of its own.
+
+::
+
+    with Simulated(catalogue.load("ocean-sts"), pacing=False) as simulated:
+        serial.Serial(simulated.port, 9600)
+        simulated.unplug()
+        simulated.replug("OTHER")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+from raman_edge.simulator.device import Device
+from raman_edge.simulator.faults import REPLUG_S, serial_number
+from raman_edge.simulator.line import Line, Piece, heard
+from raman_edge.simulator.ports import PtyAt
+from raman_edge.simulator.scene import Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.simulator.faults import Fault
+    from raman_edge.simulator.materials import Material
+    from raman_edge.simulator.ports import At, Port
+
+ABSENT_S = 0.01
+"""Between two looks whether a host has come, s."""
+REST_S = 1.0
+"""Longest sleep, s."""
+FULL_S = 0.05
+"""Longest wait for room on the host's side, s."""
+
+
+class Simulated:
+    """One simulated instrument. Its methods may be called from any thread, and are done when they return."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        scene: Scene | None = None,
+        *,
+        faults: Iterable[str] = (),
+        seed: int = 0,
+        pacing: bool = True,
+        at: At | None = None,
+    ) -> None:
+        """Put a device before a ``scene``, the page's own where none is given.
+
+        ``faults`` are written as in :mod:`raman_edge.simulator.faults`; ``pacing`` False takes neither the time of the
+        line nor that of an exposure; ``at`` is a link to a pseudo-terminal unless :class:`raman_edge.simulator.ports.TcpAt`
+        is given. Raises :class:`raman_edge.errors.ConfigError` for a fault or a material that does not exist.
+        """
+        self.device = Device(profile, scene or Scene(profile), seed, faults=faults, pacing=pacing, note=self._say)
+        self.note: Callable[[str], None] = lambda _: None
+        """Is told every request and event, a line each, from the thread of the device."""
+        self._at = at or PtyAt()
+        self._line = Line(profile.serial.bits_per_byte, pacing=pacing)
+        self._lock = threading.RLock()
+        self._thread = threading.Thread(target=self._run, name="simulated instrument", daemon=True)
+        self._ending = False
+        self._port: Port | None = None
+        self._blocked = self._there = False
+        self._replug: tuple[float, Fault] | None = None
+        self._failure: Exception | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._plug()
+        except BaseException:
+            self._at.clear()
+            raise
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._ending = True
+        self._wake()
+        self._thread.join()
+        if self._port is not None:
+            self._port.close()
+        self._at.clear()
+        self._wake_in.close()
+        self._wake_out.close()
+        if self._failure is not None and not any(exc):
+            raise self._failure
+
+    @property
+    def port(self) -> str:
+        """What a host opens: a path, or ``socket://HOST:PORT``; the same after a replug."""
+        return self._at.port
+
+    @property
+    def running(self) -> bool:
+        """Whether it still answers: False where something unforeseen has ended it."""
+        return self._thread.is_alive()
+
+    @property
+    def frames(self) -> int:
+        """Spectra sent so far, those that were damaged included."""
+        return self.device.frames
+
+    def unplug(self) -> None:
+        """Pull the cable; the device loses its power."""
+        with self._lock:
+            self._pull(None)
+        self._wake()
+
+    def replug(self, serial: str | None = None) -> None:
+        """Plug in, after :meth:`unplug` where that was not done: the same instrument, or one of another serial number."""
+        with self._lock:
+            number = None if serial is None else serial_number(serial)
+            self._pull(None)
+            self.device.answers.serial_number = number or self.device.answers.serial_number
+            self._plug()
+        self._wake()
+
+    def material(self, material: str | Material) -> None:
+        """Lay something else under the laser; :class:`raman_edge.errors.ConfigError` where the name is not known."""
+        with self._lock:
+            self.device.scene.put(material)
+            self._say(f"under the laser: {self.device.scene.material.name}")
+
+    def laser(self, *, on: bool) -> None:
+        """Switch a laser that the device does not control."""
+        with self._lock:
+            self.device.scene.switch(on=on)
+            self._say(f"the laser is {'on' if on else 'off'}")
+
+    def fault(self, kind: str) -> None:
+        """Let something go wrong: ``flip`` with the next spectrum, or as :mod:`raman_edge.simulator.faults` writes it."""
+        with self._lock:
+            self.device.fault(kind)
+
+    def _say(self, text: str) -> None:
+        self.note(text)
+
+    def _plug(self) -> None:
+        self.device.power_cycle()
+        self._port = self._at.plug(self.device.baud)
+        self._there, self._replug = False, None
+        self._say(f"plugged in: {self.device.answers.serial_number}")
+
+    def _pull(self, fault: Fault | None) -> None:
+        """Take the cable out; a fault puts it back after a while."""
+        if self._port is not None:
+            self._port.close()
+            self._port = None
+            self._say("unplugged")
+        self._line.clear()
+        self._replug = None
+        if fault is not None:
+            away_s = REPLUG_S if fault.seconds is None else fault.seconds
+            self._replug = (time.monotonic() + away_s, fault)
+
+    def _run(self) -> None:
+        try:
+            while not self._ending:
+                with self._lock:
+                    rest = self._step(time.monotonic())
+                    port = self._port if self._there else None
+                self._sleep(rest, port)
+        except Exception as error:  # noqa: BLE001 - told to whoever leaves the block
+            self._failure = error
+
+    def _step(self, now: float) -> float:
+        """Do what can be done now, and return how long nothing will be, s."""
+        self.device.watch(now)
+        if self._port is None:
+            return self._away(now)
+        data = self._port.read()
+        if data is None:
+            if self._there:
+                self._say("the host has gone")
+                self._line.clear()
+            self._there = False
+            return ABSENT_S
+        if not self._there:
+            self._there = True
+            self._say("a host is there")
+            self.device.joined(now)
+        if data:
+            rate = self.device.rate.at(now)
+            self.device.receive(heard(data, self._port.rate or rate, rate), now)
+        if not self._blocked:
+            for sent in self.device.advance(now):
+                self._line.put(sent)
+        self._write(self._port, now)
+        if self._blocked or self._port is None:
+            return FULL_S if self._blocked else 0.0
+        coming = [at_s for at_s in (self.device.next_s, self._line.next_s) if at_s is not None]
+        return max(0.0, min([at_s - now for at_s in coming] + [REST_S]))
+
+    def _away(self, now: float) -> float:
+        if self._replug is None:
+            return REST_S
+        at_s, fault = self._replug
+        if now < at_s:
+            return at_s - now
+        self.replug(fault.serial)
+        return 0.0
+
+    def _write(self, port: Port, now: float) -> None:
+        """Hand over what has arrived; what the host has no room for stays."""
+        self._blocked = False
+        while (piece := self._line.take(now)) is not None:
+            data = heard(piece.data, piece.baud, port.rate)
+            # What is put back was garbled already, or never will be.
+            taken = port.write(data) if data else 0
+            if taken < len(data):
+                self._line.put_back(Piece(piece.at_s, data[taken:], port.rate or piece.baud, piece.unplugs))
+                self._blocked = True
+                return
+            if piece.unplugs is not None:
+                self._pull(piece.unplugs)
+                return
+
+    def _sleep(self, rest: float, port: Port | None) -> None:
+        """Wait until the host sends, has room, or somebody wakes us."""
+        readers: list[Port | socket.socket] = [self._wake_out, *([port] if port else [])]
+        try:
+            woken, _, _ = select.select(readers, [port] if port and self._blocked else [], [], rest)
+        except (OSError, ValueError):  # the port was closed meanwhile
+            return
+        if self._wake_out in woken:
+            with contextlib.suppress(OSError):
+                self._wake_out.recv(64)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._wake_in.send(b"!")

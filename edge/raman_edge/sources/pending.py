@@ -1,0 +1,129 @@
+"""Files that are there but not answered yet: still being written, or denied; and when to look at them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from raman_edge.sources.stability import Ready, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from raman_edge.sources.scan import Candidate, Signature
+
+RETRY_S = (0.5, 1.0, 2.0, 4.0, 30.0)
+"""Waits after a file could not be read, s; the last one repeats, and with it the file counts as given up."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """One file that waits."""
+
+    signature: Signature
+    since: float
+    """When it was first found in this state; monotonic, s."""
+    moved: bool = False
+    """Whether it was seen being renamed into place in this state."""
+    closed: bool = False
+    """Whether its writer was seen to close it, and no other one has written since."""
+    failures: int = 0
+    next_try: float = 0.0
+    """Monotonic, s."""
+    writer: Writer = Writer.UNKNOWN
+    """What is known of its writer."""
+    ready: Ready = Ready.NO
+    declares_nothing: bool = False
+    """Whether its content was looked at and does not declare its own length."""
+    is_told: bool = False
+    """Whether it was reported that a program keeps it open."""
+    answered: Answered | None = None
+    """What was answered of it in this state, which may still change unseen; None where nothing was."""
+
+    @property
+    def unchanged_s(self) -> float:
+        """How long it has been in this state, s."""
+        return monotonic() - self.since
+
+    @property
+    def due(self) -> bool:
+        """Whether it may be tried now."""
+        return monotonic() >= self.next_try
+
+    @property
+    def given_up(self) -> bool:
+        """Whether it was answered with a deferral; it is tried on all the same."""
+        return self.failures >= len(RETRY_S)
+
+    def fail(self) -> bool:
+        """Note that it could not be read and when to try again; True the one time that it is given up."""
+        self.failures += 1
+        self.next_try = monotonic() + RETRY_S[min(self.failures, len(RETRY_S)) - 1]
+        return self.failures == len(RETRY_S)
+
+    def begin(self, signature: Signature) -> None:
+        """Begin the wait again, as for a file that has changed; failures are still counted."""
+        self.signature, self.since = signature, monotonic()
+        self.moved = self.declares_nothing = self.is_told = False
+        if self.answered is not None:
+            self.answered, self.next_try = None, 0.0
+
+    def look_again(self, answered: Answered, seconds: float) -> None:
+        """Note what was answered, and when the content is to be compared with it."""
+        self.answered, self.next_try = answered, monotonic() + seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The content that was answered of a file whose times may not show its next change."""
+
+    digest: str
+    """SHA-256 of the content."""
+    failed: bool
+    is_coarse: bool
+    """Whether the wait for the next look is worth waking up for."""
+
+
+class WaitingRoom:
+    """All files that wait, by path."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, Waiting] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._files)
+
+    def keep(self, there: Collection[str]) -> None:
+        """Forget all files but these: the others are gone or answered."""
+        self._files = {path: state for path, state in self._files.items() if path in there}
+
+    def enter(self, candidate: Candidate, *, moved: bool = False, closed: bool = False) -> Waiting:
+        """Return the state of a file; a change begins its wait again, but not its count of failures."""
+        path, signature = candidate
+        state = self._files.setdefault(path, Waiting(signature, monotonic()))
+        if state.signature != signature:
+            state.begin(signature)
+        state.moved |= moved
+        state.closed = closed
+        return state
+
+    def leave(self, path: str) -> None:
+        """Forget a file that was answered."""
+        self._files.pop(path, None)
+
+    def unfinished(self) -> Iterator[str]:
+        """Give the paths of the files that are worth waiting for."""
+        return (path for path, state in self._files.items() if not state.given_up and state.answered is None)
+
+    def due_s(self, stable_s: float, otherwise_s: float) -> float | None:
+        """Return in how many seconds the first file may be complete, None where none waits.
+
+        It is ``otherwise_s`` where all could be by now: a program keeps them open.
+        """
+        now = monotonic()
+        waiting = [state for state in self._files.values() if state.answered is None or state.answered.is_coarse]
+        if not waiting:
+            return None
+        left = (max(state.next_try, 0.0 if state.answered else state.since + stable_s) - now for state in waiting)
+        return min((seconds for seconds in left if seconds > 0), default=otherwise_s)

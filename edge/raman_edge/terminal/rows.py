@@ -1,0 +1,115 @@
+"""Rows of styled text, exact to the cell: the only thing a screen is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+
+from raman_edge.terminal.theme import PLAIN, QUIET, STRONG
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from rich.console import Console, ConsoleOptions
+    from rich.style import Style
+
+    from raman_edge.terminal.theme import Look
+
+Piece = tuple[str, "Style"]
+"""Text without control characters, and its style."""
+Row = tuple[Piece, ...]
+EMPTY: Row = ()
+GAP = 2
+"""Cells between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a terminal shows at one moment; a rich renderable."""
+
+    rows: tuple[Row, ...]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        """Give the rows to rich as they are: no markup, no wrapping, no highlighting."""
+        for i, row in enumerate(self.rows):
+            if i:
+                yield Segment.line()  # none after the last row: it would scroll a full screen
+            yield from (Segment(text, style) for text, style in row)
+
+    @property
+    def text(self) -> str:
+        """The rows without their styles, one a line."""
+        return "\n".join("".join(text for text, _ in row) for row in self.rows)
+
+
+def cells(text: str) -> int:
+    """Return the cells that ``text``, without control characters, takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+def width_of(row: Row) -> int:
+    """Return the cells that ``row`` takes."""
+    return sum(cells(text) for text, _ in row)
+
+
+def fit(row: Row, width: int) -> Row:
+    """Return ``row`` cut or padded to exactly ``width`` cells."""
+    fitted: list[Piece] = []
+    left = max(0, width)
+    for text, style in row:
+        taken = len(text) if text.isascii() else cell_len(text)  # as `cells`: this is the screen's innermost loop
+        if taken > left:
+            fitted.append((set_cell_size(text, left), style))
+            return tuple(fitted)
+        fitted.append((text, style))
+        left -= taken
+    if left:
+        fitted.append((" " * left, PLAIN))
+    return tuple(fitted)
+
+
+def spread(left: Row, right: Row, width: int) -> Row:
+    """Return ``left`` and ``right`` at the two ends of ``width`` cells; where both do not fit, the left one is cut."""
+    room = width - width_of(right)
+    return (*fit(left, room), *right) if room > 0 else fit(right, width)
+
+
+def block(rows: Iterable[Row], width: int, height: int) -> list[Row]:
+    """Return exactly ``height`` rows of exactly ``width`` cells."""
+    kept = list(rows)[:height]
+    return [fit(row, width) for row in kept] + [fit(EMPTY, width)] * (height - len(kept))
+
+
+def beside(blocks: Sequence[Sequence[Row]], gap: int = GAP) -> list[Row]:
+    """Return blocks of the same height side by side."""
+    space: Piece = (" " * gap, PLAIN)
+    joined: list[Row] = []
+    for rows in zip(*blocks, strict=True):
+        line: list[Piece] = []
+        for row in rows:
+            line.extend((*row, space))
+        joined.append(tuple(line[:-1]))
+    return joined
+
+
+def title(text: str, width: int, look: Look) -> Row:
+    """Return a horizontal rule with ``text`` in it."""
+    shown = look.safe(text, max(0, width - 6))
+    head: Row = ((look.rule * 2 + " ", QUIET), (shown, STRONG), (" ", PLAIN))
+    return fit((*head, (look.rule * max(0, width - width_of(head)), QUIET)), width)
+
+
+def wrapped(text: str, width: int, lines: int, look: Look) -> list[str]:
+    """Return ``text`` broken at spaces into at most ``lines`` lines of ``width`` cells; the last one is cut."""
+    rest = look.safe(text)
+    found: list[str] = []
+    while rest and len(found) < lines - 1 and cells(rest) > width:
+        head = set_cell_size(rest, width)
+        at = head.rfind(" ")
+        cut = at if at > width // 3 else len(head.rstrip())
+        found.append(rest[:cut])
+        rest = rest[cut:].lstrip()
+    return [*found, look.safe(rest, width)] if rest else found

@@ -1,0 +1,197 @@
+"""The whole screen: a pure function from what is known and a size to a frame.
+
+The layout depends on the size, and on whether there are an instrument and a keyboard, so that
+nothing jumps from one result to the next. What there is no room for is left out from the bottom
+up: last results, tables, reasons, plot; the answer itself is on the smallest screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from raman_edge.matching.identify import Reading
+from raman_edge.terminal import chart, widgets
+from raman_edge.terminal.headline import is_old, said
+from raman_edge.terminal.help import help_rows, hints
+from raman_edge.terminal.link import link_rows, seconds
+from raman_edge.terminal.navigation import enlarged, place
+from raman_edge.terminal.rows import Frame, block, cells, fit, spread, title, width_of, wrapped
+from raman_edge.terminal.tables import WIDE, last_results, tables
+from raman_edge.terminal.theme import ASCII, CHIP, PLAIN, QUIET, STRONG, STYLE, UNICODE
+
+if TYPE_CHECKING:
+    from raman_edge.matching.identify import Timing
+    from raman_edge.terminal.rows import Row
+    from raman_edge.terminal.state import ScreenState
+    from raman_edge.terminal.theme import Look
+
+NARROW = 40
+"""Columns beneath which there are neither tables nor last results."""
+SMALLEST = 4
+"""Rows beneath which only the answer is shown."""
+KEYS_FROM = 12
+"""Rows from which the keys have one."""
+NAME = 16
+"""Least cells of the answer's row that are not the answer; one that is longer is told again beneath, whole."""
+LINK_FROM = ((30, 2), (8, 1))
+"""Rows from which the link has so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many rows each part gets; 0 leaves it out."""
+
+    why: int
+    plot: int
+    model_plot: int
+    tables: int
+    """Rows of the tables, their titles included."""
+    results: int
+    """Rows of the last results beneath the tables, 1 or 2 without a title."""
+
+    @property
+    def below(self) -> int:
+        """Rows between the reasons and the footer."""
+        return self.plot + self.model_plot + self.tables + self.results
+
+
+def layout(width: int, height: int) -> Layout:
+    """Share out ``height`` rows, those of link and keys not among them."""
+    left = height - 3  # header, answer, footer
+    why = _least(left, (18, 2), (3, 1))
+    left -= why
+    tables = _least(height, (52, 11), (40, 9), (34, 7), (21, 6)) if width >= NARROW else 0
+    left -= tables
+    beneath = NARROW <= width < WIDE
+    results = _least(height, (44, 11), (36, 8), (28, 5), (23, 2), (19, 1)) if beneath else 0
+    left -= results
+    if left <= chart.FEET:
+        return Layout(why + left, 0, 0, tables, results)
+    model_plot = left * 2 // 5 if left >= 24 else 0  # noqa: PLR2004 - two plots of ten rows at least
+    return Layout(why, left - model_plot, model_plot, tables, results)
+
+
+def _least(size: int, *steps: tuple[int, int]) -> int:
+    """Return the value of the first step whose threshold ``size`` reaches, else 0."""
+    return next((value for threshold, value in steps if size >= threshold), 0)
+
+
+def render(state: ScreenState, width: int, height: int, *, ascii_only: bool = False) -> Frame:
+    """Return the frame of ``state`` with exactly ``height`` rows of ``width`` cells."""
+    look = ASCII if ascii_only else UNICODE
+    if height < SMALLEST:
+        return Frame(tuple(block(_said(state, layout(width, height).why, width, look), width, height)))
+    keys = [fit(_keys(state, width), width)] if state.keys and height >= KEYS_FROM else []
+    lines = _least(height, *LINK_FROM)
+    link = link_rows(state, state.link, width, lines, look) if state.link and lines else []
+    plan = layout(width, height - len(keys) - len(link))
+    return Frame(
+        (
+            fit(_header(state, width, look), width),
+            *(fit(row, width) for row in link),
+            *_said(state, plan.why, width, look),
+            *_below(state, plan, width, look),
+            fit(_footer(state, width, look), width),
+            *keys,
+        )
+    )
+
+
+def _below(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row]:
+    """Return what stands beneath the answer: plots and tables, or the help."""
+    if state.view.help:
+        return help_rows(state.keys, width, plan.below, look)
+    rows = [*block(_plots(state, plan, width, look), width, plan.plot + plan.model_plot), *tables(state, width, plan.tables, look)]
+    if is_old(state):  # what is old does not shine
+        rows = [tuple((text, QUIET) for text, _ in row) for row in rows]
+    return [*rows, *last_results(state, width, plan.results, look)]
+
+
+def _header(state: ScreenState, width: int, look: Look) -> Row:
+    """Return where spectra come from, and how many came."""
+    tally = state.tally
+    counts: Row = ((f"{tally.done} done {look.dot} ", PLAIN), (f"{tally.fault} failed ", STYLE["fault"] if tally.fault else PLAIN))
+    if state.waiting:
+        left = "" if state.left_s is None else f", {lasting(state.left_s)} left"
+        counts = ((f"{state.waiting} waiting{left} {look.dot} ", STRONG), *counts)
+    if width >= WIDE:
+        named = (f"{tally.match} match", f"{tally.possible} possible", f"{tally.ambiguous} one of several")
+        words = (*named, f"{tally.unknown} unknown", f"{tally.rejected} rejected")
+        counts = ((f" {look.dot} ".join(words) + f" {look.dot} ", QUIET), *counts)
+    for box in _chosen(state, look):
+        counts = ((f" {look.boxed(box)} ", CHIP), (" ", PLAIN), *counts)
+    room = width - width_of(counts) - 15
+    source: Row = ((" raman-edge", STRONG), (f" {look.dot} {look.safe(state.source, room)}" if room > 0 else "", QUIET))
+    return spread(source, counts, width)
+
+
+def _chosen(state: ScreenState, look: Look) -> list[str]:
+    """Return what a person has chosen to look at, where it is not everything of the newest."""
+    boxes = []
+    if state.view.zoom is not None:
+        boxes.append(f"zoom {look.times}{enlarged(state):.0f}")
+    if state.view.at is not None:
+        at = place(state)
+        boxes.append("held" if at == 0 else "an older result" if at is None else f"result {at + 1} of {len(state.past)}")
+    return boxes
+
+
+def lasting(value: float) -> str:
+    """Return a duration in the unit that suits it: ``40 s``, ``12 min``, ``3.5 h``."""
+    if value < 100:  # noqa: PLR2004 - two digits
+        return seconds(max(1.0, round(value)))
+    return f"{value / 60:.0f} min" if value < 6000 else f"{value / 3600:.1f} h"  # noqa: PLR2004 - a hundred minutes
+
+
+def _said(state: ScreenState, lines: int, width: int, look: Look) -> list[Row]:
+    """Return the answer and, beneath it, ``lines`` rows of reasons."""
+    what = said(state, look)
+    whole = "".join(text for text, _ in what.words)
+    why = f"{whole}; {what.why}" if cells(whole) > width - NAME else what.why
+    rows: list[Row] = [((f"   {line}", PLAIN),) for line in wrapped(why, width - 4, lines, look)] if lines else []
+    return [fit(widgets.headline(what.sign, what.words, what.name, width, look), width), *block(rows, width, lines)]
+
+
+def _plots(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row]:
+    """Return the exposure and, where there is room, what the model sees of it."""
+    inside, zoom = (state.model.start, state.model.stop), state.view.zoom
+    if not plan.plot:
+        return []
+    event = state.shown
+    if not isinstance(event, Reading):
+        words = "" if event else f"{state.model.labels} names to choose from"
+        return chart.empty_chart(inside, words, width, plan.plot + plan.model_plot, look)
+    rows = chart.chart(event, inside, zoom, (width, plan.plot), look)
+    if plan.model_plot:
+        shift = np.linspace(*inside, event.features.size)
+        rows.append(fit(((" ", PLAIN), *title("what the model sees", width - 2, look)), width))
+        rows += chart.model_chart(event, shift, zoom, (width, plan.model_plot - 1), look)
+    return rows
+
+
+def _footer(state: ScreenState, width: int, look: Look) -> Row:
+    """Return a note where there is one, else the model and the milliseconds by stage."""
+    if state.note:
+        return ((f" {look.arrow} ", STYLE["fault"]), (look.safe(state.note, max(0, width - 4)), STYLE["care"]))
+    model = state.model
+    made = (f"made {model.created}",) if model.created else ()
+    facts = (model.name, model.precision, model.provider, f"{model.labels} names", *made)
+    timing = _milliseconds(state.shown.timing) if isinstance(state.shown, Reading) else ""
+    timing = timing if len(timing) < width - len(model.name) else ""
+    room = width - len(timing) - 2
+    words = next((text for n in (5, 4, 3, 1) if len(text := f" {look.dot} ".join(facts[:n])) < room), facts[0])
+    return spread(((f" {look.safe(words)}", QUIET),), ((f" {timing} ", QUIET),), width)
+
+
+def _keys(state: ScreenState, width: int) -> Row:
+    """Return the keys that do something."""
+    return hints(state.keys, "go on" if state.bench.paused or state.view.at is not None else "pause", width)
+
+
+def _milliseconds(timing: Timing) -> str:
+    """Return the time of each stage and their sum."""
+    *parts, (_, total) = widgets.stages(timing)
+    return " + ".join(f"{name} {ms:.1f}" for name, ms in parts) + f" = {total:.1f} ms"

@@ -1,0 +1,107 @@
+"""The lower part of the screen: matches, peaks, quality and the last results, side by side or beneath each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.matching.identify import Reading
+from raman_edge.terminal import widgets
+from raman_edge.terminal.calibrated import calibration_row
+from raman_edge.terminal.navigation import place
+from raman_edge.terminal.rows import EMPTY, GAP, beside, block, title
+from raman_edge.terminal.theme import PLAIN, QUIET, STYLE
+
+if TYPE_CHECKING:
+    from raman_edge.terminal.rows import Row
+    from raman_edge.terminal.state import ScreenState
+    from raman_edge.terminal.theme import Look
+
+WIDE = 150
+"""Columns from which the last results stand beside the tables."""
+THREE = 64
+"""Columns from which the peaks have a table."""
+ROOMY = 8
+"""Rows from which the peaks' table has a heading."""
+INSET = 1
+"""Cells left free on either side."""
+QUALITY = 23
+"""Cells of the table of quality."""
+
+
+def tables(state: ScreenState, width: int, height: int, look: Look) -> list[Row]:
+    """Return the tables of the last reading, ``height`` rows with their titles."""
+    if height < 1:
+        return []
+    width -= 2 * INSET
+    reading = state.shown if isinstance(state.shown, Reading) else None
+    peaks = widgets.PEAKS if width >= THREE else 0
+    results = (width - peaks - QUALITY) // 2 if width >= WIDE else 0
+    others = [size for size in (peaks, QUALITY, results) if size]
+    first = max(0, width - sum(others) - GAP * len(others))
+    name = widgets.candidates(reading.verdict) if reading else "candidates"
+    columns = [_table(name, _matches(reading, first, height - 1, look), first, height, look)]
+    if peaks:
+        columns.append(_table(_against(reading), _peaks(reading, height - 1, look), peaks, height, look))
+    columns.append(_table("quality", _quality(state, reading, height - 1, look), QUALITY, height, look))
+    if results:
+        columns.append(_table("last results", _results(state, results, look), results, height, look))
+    return [_inset(row) for row in beside(columns)]
+
+
+def last_results(state: ScreenState, width: int, height: int, look: Look) -> list[Row]:
+    """Return the last results: a titled list, or one or two rows of them in short."""
+    if height > 2:  # noqa: PLR2004 - a title needs two rows beneath it
+        inner = width - 2 * INSET
+        return [_inset(row) for row in _table("last results", _results(state, inner, look), inner, height, look)]
+    lead = " last  "
+    margin = (" " * len(lead), PLAIN)
+    recent = state.recent
+    rows: list[Row] = [((lead, QUIET), *widgets.chips(recent, width - len(lead), look))] if recent else []
+    failed = next((outcome for outcome in recent if outcome.decision == "fault"), None)
+    if failed is not None:
+        sign = (f"{look.sign['fault']} ", STYLE["fault"])
+        told: Row = (sign, (look.safe(f"{failed.name}: {failed.text}", max(0, width - len(lead) - 3)), QUIET))
+        # On one row a fault that has just happened is told, until something else has.
+        rows = [rows[0], (margin, *told)] if height > 1 else [((lead, QUIET), *told)] if failed is recent[0] else rows
+    return block(rows, width, height)
+
+
+def _results(state: ScreenState, width: int, look: Look) -> list[Row]:
+    return widgets.result_rows(state.recent, place(state) if state.view.at is not None else None, width, look)
+
+
+def _inset(row: Row) -> Row:
+    margin: Row = ((" " * INSET, PLAIN),)
+    return (*margin, *row, *margin)
+
+
+def _table(name: str, rows: list[Row], width: int, height: int, look: Look) -> list[Row]:
+    return [title(name, width, look), *block(rows, width, height - 1)]
+
+
+def _against(reading: Reading | None) -> str:
+    """Return the title of the peaks: they are compared with the first candidate's."""
+    ranked = reading.verdict.ranked if reading else ()
+    return f"peaks, {ranked[0].label}" if ranked else "peaks"
+
+
+def _matches(reading: Reading | None, width: int, height: int, look: Look) -> list[Row]:
+    return widgets.matches(reading.verdict, width, height, look) if reading else []
+
+
+def _peaks(reading: Reading | None, height: int, look: Look) -> list[Row]:
+    """Return the peaks beside the first candidate's, with a heading where there is room."""
+    if reading is None or not reading.verdict.ranked:
+        return []
+    heading = [widgets.peak_heading(look)] if height >= ROOMY else []
+    return [*heading, *widgets.peak_rows(reading.verdict.ranked[0].peaks, height - len(heading), look)]
+
+
+def _quality(state: ScreenState, reading: Reading | None, height: int, look: Look) -> list[Row]:
+    """Return quality, the calibration and, where there is room, the time of each stage."""
+    if reading is None:
+        return []
+    calibrated = calibration_row(reading.spectrum.calibrated, state.bench.expires, state.now, look)
+    lights, facts = widgets.quality_rows(reading, look)
+    rows, times = [*lights, calibrated, *facts], widgets.time_rows(reading.timing)
+    return [*rows, EMPTY, *times] if height > len(rows) + len(times) else rows

@@ -1,0 +1,198 @@
+"""The parts of the screen, each a pure function to rows of an exact size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from raman_edge.quality import MIN_COVERAGE, MIN_SNR
+from raman_edge.terminal.rows import EMPTY, cells, fit, spread
+from raman_edge.terminal.theme import CARE, PLAIN, QUIET, STRONG, STYLE
+from raman_edge.wording import IF, NAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raman_edge.matching.identify import Reading, Timing
+    from raman_edge.matching.ranking import Match, Verdict
+    from raman_edge.peaks import PeakMatch
+    from raman_edge.quality import Quality
+    from raman_edge.terminal.rows import Row
+    from raman_edge.terminal.state import Outcome
+    from raman_edge.terminal.theme import Light, Look
+    from raman_edge.wording import Answer
+
+SURE_SNR = 10.0
+"""Ten standard deviations are IUPAC's limit of quantification: above it the light is good."""
+SURE_COVERAGE = 0.75
+"""Share of the model's axis above which the light is good."""
+_SATURATED: dict[bool | None, tuple[str, Light]] = {True: ("yes", "bad"), False: ("no", "good"), None: ("not known", "out")}
+PEAKS = 25
+"""Cells of a peak's row: sign, position, difference, word."""
+WORDS = {"match": PLAIN, "possible": CARE, "ambiguous": CARE, "unknown": CARE, "rejected": CARE, "fault": CARE}
+"""Style of an answer in the list of last results: the sign before it is strong enough."""
+CHIP = 14
+"""Most cells of a name in the one-line list of last results."""
+
+
+def headline(sign: str, words: Row, name: str, width: int, look: Look) -> Row:
+    """Return the answer at the left end and where it came from at the right end."""
+    left: Row = ((f" {look.sign[sign]} ", STYLE[sign]), *words)
+    room = width - sum(cells(text) for text, _ in left) - 2
+    right: Row = ((look.safe(name, max(min(room, width // 3), 0)) + " ", QUIET),)
+    return spread(left, right, width)
+
+
+def matches(verdict: Verdict, width: int, height: int, look: Look) -> list[Row]:
+    """Return the ranked candidates with bars of their probability; without an answer they are only the nearest, by similarity.
+
+    A probability among the library's labels says nothing where the material is in none of them.
+    """
+    ranked = verdict.ranked[:height]
+    longest = max((cells(look.safe(match.label)) for match in ranked), default=0)
+    label = min(longest, max(8, width - 16))
+    return [_match(match, match.label in verdict.names, verdict.decision, label, width, look) for match in ranked]
+
+
+def candidates(verdict: Verdict) -> str:
+    """Return what the numbers beside the candidates are."""
+    claimed = any(match.score is not None for match in verdict.ranked)
+    return IF if claimed else "nearest, similarity"
+
+
+def _match(match: Match, answer: bool, decision: Answer, label: int, width: int, look: Look) -> Row:  # noqa: FBT001 - a fact about a row
+    """Return one candidate; those of the answer have its sign and colour."""
+    named = decision in NAMED
+    share = match.similarity if match.score is None else match.score
+    score = f"{share:6.3f}" if match.score is None else f"{share:6.1%}"
+    room = max(0, width - label - len(score) - 5)
+    style = STYLE[decision] if answer else (PLAIN if named else QUIET)
+    sign = look.arrow if decision == "match" else look.sign[decision]
+    return (
+        (f"{sign} " if answer else "  ", style),
+        *fit(((look.safe(match.label, label), style),), label),
+        ("  ", PLAIN),
+        *fit(((bar(share, room, look), STYLE["good"] if named else QUIET),), room),
+        (f" {score}", style),
+    )
+
+
+def bar(share: float, width: int, look: Look) -> str:
+    """Return ``share`` (0..1) of ``width`` cells, to half a cell where the terminal can."""
+    steps = len(look.bar)
+    filled = round(min(1.0, max(0.0, share)) * width * steps)
+    whole, part = divmod(filled, steps)
+    return look.bar[-1] * whole + (look.bar[part - 1] if part else "")
+
+
+def peak_rows(found: PeakMatch, height: int, look: Look) -> list[Row]:
+    """Return the most telling peaks in order of position; a last row counts the others."""
+    rows = [(p.height, p.at, "matched", f"{p.delta + 0.0:+6.1f}") for p in found.matched]
+    rows += [(p.height, p.at, "missing", " " * 6) for p in found.missing]
+    rows += [(p.height, p.at, "extra", " " * 6) for p in found.extra]
+    kept = sorted(rows, reverse=True)[: height if len(rows) <= height else height - 1]
+    shown: list[Row] = [
+        ((f"{look.sign[word]} ", STYLE[word]), (f"{at:6.1f} {delta} ", PLAIN), (word, QUIET if word == "matched" else STYLE[word]))
+        for _, at, word, delta in sorted(kept, key=lambda row: row[1])
+    ]
+    if len(rows) > len(kept) and height > 0:
+        shown.append(((f"  {look.ellipsis} {len(rows) - len(kept)} smaller", QUIET),))
+    return shown
+
+
+def peak_heading(look: Look) -> Row:
+    """Return what the columns of the peaks' table are."""
+    return ((f"{look.unit:>8} {look.delta:>6}", QUIET),)
+
+
+def peak_summary(found: PeakMatch, look: Look) -> str:
+    """Return one line on the peaks: how many of the reference's are there, how far off, how many are extra."""
+    known = len(found.matched) + len(found.missing)
+    if not known:
+        return "the reference has no peak in this range"
+    words = f"{len(found.matched)} of {known} reference peaks found"
+    if found.matched:
+        worst = max((peak.delta for peak in found.matched), key=abs)
+        words += f", at most {worst + 0.0:+.1f} {look.unit} off"
+    return f"{words}, {len(found.extra)} extra"
+
+
+def quality_rows(reading: Reading, look: Look) -> tuple[list[Row], list[Row]]:
+    """Return quality as traffic lights, and what was measured."""
+    judged, axis = reading.quality, reading.spectrum.axis
+    values = quality_values(judged)
+    rows = [light_row(light, name, value, look) for (name, light), value in zip(lights(judged).items(), values, strict=True)]
+    facts = [_fact("range", f"{axis.start:.0f}{look.range}{axis.stop:.0f}"), _fact("points", f"{len(axis)}")]
+    if reading.spectrum.exposure_s is not None:
+        facts.append(_fact("exposure", f"{reading.spectrum.exposure_s:.3g} s"))
+    return rows, facts
+
+
+def lights(judged: Quality) -> dict[str, Light]:
+    """Return the traffic light of each measure of quality."""
+    return {
+        "signal/noise": _grade(judged.snr, MIN_SNR, SURE_SNR),
+        "saturated": _SATURATED[judged.saturated][1],
+        "coverage": _grade(judged.coverage, MIN_COVERAGE, SURE_COVERAGE),
+    }
+
+
+def quality_values(judged: Quality) -> tuple[str, str, str]:
+    """Return what stands beside each of the :func:`lights`."""
+    return f"{judged.snr:.0f}", _SATURATED[judged.saturated][0], f"{judged.coverage:.0%}"
+
+
+def _grade(value: float, least: float, sure: float) -> Light:
+    return "bad" if value < least else "care" if value < sure else "good"
+
+
+def light_row(light: Light, name: str, value: str, look: Look) -> Row:
+    """Return one traffic light with what it judges."""
+    style = STYLE[light]
+    return ((f"{look.sign[light]} ", style), (f"{name:<12}", PLAIN), (f"{value:>9}", style if light in {"care", "bad"} else PLAIN))
+
+
+def _fact(name: str, value: str) -> Row:
+    return (("  ", PLAIN), (f"{name:<9}", QUIET), (f"{value:>12}", PLAIN))
+
+
+def stages(timing: Timing) -> list[tuple[str, float]]:
+    """Return the milliseconds of each stage, by name."""
+    return [("read", timing.read), ("prepare", timing.prepare), ("infer", timing.infer), ("total", timing.total)]
+
+
+def time_rows(timing: Timing) -> list[Row]:
+    """Return one row a stage."""
+    return [_fact(name, f"{ms:.1f} ms") for name, ms in stages(timing)]
+
+
+def result_rows(recent: Sequence[Outcome], chosen: int | None, width: int, look: Look) -> list[Row]:
+    """Return the last results one a row: sign, file, answer, probability, time; the ``chosen`` one is strong."""
+    name = min(28, width // 3, max((cells(look.safe(outcome.name)) for outcome in recent), default=0))
+    rows: list[Row] = []
+    for i, outcome in enumerate(recent):
+        style, words = STYLE[outcome.decision], WORDS[outcome.decision]
+        numbers = "" if outcome.ms is None else f"{outcome.ms:7.1f} ms"
+        score = "" if outcome.score is None else f"{outcome.score:7.1%}"
+        tail: Row = ((f"{score:>7}{numbers:>11}" if width > 50 else score, QUIET),)  # noqa: PLR2004 - cells for three columns
+        room = max(0, width - name - 4 - sum(cells(text) for text, _ in tail) - 1)
+        head: Row = (
+            (f"{look.sign[outcome.decision]} ", style),
+            *fit(((look.safe(outcome.name, name), STRONG if i == chosen else QUIET),), name + 2),
+            (look.safe(outcome.text, room), words),
+        )
+        rows.append(spread(head, tail, width))
+    return rows
+
+
+def chips(recent: Sequence[Outcome], width: int, look: Look) -> Row:
+    """Return as many last results as fit on one row, the newest first and strong."""
+    row: Row = EMPTY
+    left = width
+    for outcome in recent:
+        words = look.safe(outcome.text if outcome.decision in NAMED else outcome.decision, CHIP)
+        left -= 2 + cells(words)
+        if left < 0:
+            break
+        row = (*row, (f"{look.sign[outcome.decision]} ", STYLE[outcome.decision]), (f"{words}   ", PLAIN if row else STRONG))
+        left -= 3
+    return row

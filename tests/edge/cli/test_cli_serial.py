@@ -1,0 +1,310 @@
+"""``raman-edge serial`` with a simulated instrument: what is measured is named, and what cannot be done is said."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sqlite3
+import sys
+from typing import TYPE_CHECKING
+
+import build
+import calibrations
+import lit_page
+import pytest
+import soak
+from raman_edge import cli
+from raman_edge.calibration import store
+from raman_edge.cli.measuring import Measuring
+from raman_edge.journal import Journal, schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raman_edge.errors import JournalUnavailable
+    from raman_edge.service.worker import Answer
+    from raman_edge.simulator.simulated import Simulated
+
+if sys.platform == "win32":
+    pytest.skip("simulated instruments are pseudo-terminals", allow_module_level=True)
+
+PAGE = "ocean-sts"
+"""Tells its serial number and its wavelengths, and not what laser shines."""
+NUMBER = "SIM00001"
+Said = tuple[int, list[dict[str, object]], str]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, with its library beside it."""
+    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep the calibrations of this machine's user out of the tests."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "kept"))
+    return tmp_path / "kept"
+
+
+class Command:
+    """``raman-edge serial`` in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], model: Path, folder: Path) -> None:
+        self._capsys, self._given = capsys, ("--model", model, "--journal", folder / "journal.sqlite3", "--no-own")
+
+    def __call__(self, port: str, *options: str | Path, page: str | Path | None = PAGE) -> Said:
+        """Run it; return exit code, records and what it says beside them."""
+        named = () if page is None else ("--profile", page)
+        code = cli.main([str(one) for one in ("serial", port, *named, *self._given, *options)])
+        out, err = self._capsys.readouterr()
+        return code, [json.loads(line) for line in out.splitlines()], err
+
+
+@pytest.fixture
+def serial(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> Command:
+    """Return the command."""
+    return Command(capsys, model, tmp_path)
+
+
+def names(records: list[dict[str, object]]) -> list[object]:
+    """Return the best match of every record."""
+    return [record["matches"][0]["label"] for record in records]  # type: ignore[index]  # a record's matches
+
+
+def keep(number: str, **more: object) -> str:
+    """Keep a calibration for an instrument, and return its id."""
+    made = calibrations.fresh(instrument=number, **more)  # type: ignore[arg-type]
+    store.write(made, store.path_of(number))
+    return made.id
+
+
+def asked(simulated: Simulated) -> list[str]:
+    """Return the list that fills with what the instrument is asked."""
+    heard: list[str] = []
+    simulated.note = heard.append
+    return heard
+
+
+# What is measured
+
+
+def test_what_is_measured_is_named(serial: Command, tmp_path: Path) -> None:
+    """So many spectra as were wanted come out as lines, from their port, and in an output; the last line says how it went."""
+    out = tmp_path / "out.jsonl"
+    with lit_page.instrument(PAGE, faults=["silence@3", "nak@4"]) as simulated:
+        port = simulated.port
+        code, records, said = serial(port, "--laser", "785", "--count", "5", "--to", f"jsonl:{out}")
+    assert code == 0
+    results = [record for record in records if record["event"] == "result"]
+    assert names(results) == ["Calcite"] * 5
+    assert [(record["source"]["kind"], record["source"]["path"]) for record in results] == [("serial", port)] * 5  # type: ignore[index]
+    assert {json.loads(line)["id"] for line in out.read_bytes().splitlines()} == {record["id"] for record in records}
+    assert [record["event"] for record in records].count("fault") == 2
+    last = said.splitlines()[-1]
+    assert "5 match; 2 failed; 5 frames, 1 late, 1 refused, 1 stale; journal" in last
+
+
+def test_a_cable_that_is_out_for_a_while(serial: Command) -> None:
+    """Unplugged in the middle of a spectrum the run goes on once it is back, and every good frame is answered."""
+    with lit_page.instrument(PAGE, faults=["unplug@4:for=0.05"]) as simulated:
+        code, records, said = serial(simulated.port, "--laser", "785", "--count", "5")
+    assert (code, names([record for record in records if record["event"] == "result"])) == (0, ["Calcite"] * 5)
+    assert "5 frames" in said.splitlines()[-1]
+    assert "1 reconnects" in said.splitlines()[-1]
+    assert any("was open and is gone" in str(record.get("why")) for record in records)
+
+
+def test_another_instrument_is_refused(serial: Command) -> None:
+    """Where another one is plugged in instead, the run ends and names both serial numbers; what came before is answered."""
+    with lit_page.instrument(PAGE, faults=["unplug@4:for=0.05,serial=OTHER"]) as simulated:
+        code, records, said = serial(simulated.port, "--laser", "785")
+    assert code == 69
+    assert names([record for record in records if record["event"] == "result"]) == ["Calcite"] * 2
+    assert f"serial number OTHER, expected {NUMBER}" in said
+
+
+def test_a_line_is_a_spectrum(serial: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe every line of standard input is one spectrum, and its end is the end."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n\nanything\n"))
+    with lit_page.instrument(PAGE) as simulated:
+        code, records, _ = serial(simulated.port, "--laser", "785", "--trigger", "key")
+    assert (code, names(records)) == (0, ["Calcite"] * 3)
+
+
+def test_something_steady_is_a_spectrum(serial: Command) -> None:
+    """The gate answers what holds still in the beam, once it has been seen twice."""
+    with lit_page.instrument(PAGE) as simulated:
+        code, records, said = serial(simulated.port, "--laser", "785", "--trigger", "gate", "--count", "1")
+    assert (code, names(records)) == (0, ["Calcite"])
+    assert int(re.findall(r"(\d+) frames", said)[0]) >= 2
+
+
+def test_the_exposure_is_searched(serial: Command) -> None:
+    """The highest line comes to 70-85 % of saturation, and that exposure is said and used."""
+    with lit_page.instrument(PAGE) as simulated:
+        code, records, said = serial(simulated.port, "--laser", "785", "--exposure", "auto", "--count", "1")
+        used = simulated.device.exposure_s
+    assert (code, names(records)) == (0, ["Calcite"])
+    assert f"exposure {used:g} s: the highest line is at " in said
+
+
+@pytest.mark.parametrize(("method", "dark"), [("shutter", "shutter_close"), ("laser", "laser_off")])
+def test_the_dark_is_taken_by_what_keeps_light_out(serial: Command, tmp_path: Path, method: str, dark: str) -> None:
+    """With a shutter or an armed laser the dark needs nobody; the answer is of lit exposures, and both are as before at the end."""
+    page = lit_page.write(tmp_path, method)
+    with lit_page.instrument(str(page)) as simulated:
+        heard = asked(simulated)
+        code, records, _ = serial(simulated.port, "--dark", "take", "--arm-laser", "--count", "1", page=page)
+        assert (simulated.device.laser, simulated.device.shutter) == (False, True)
+    assert (code, names(records)) == (0, ["Calcite"])
+    assert dark in heard[heard.index("laser_on") : -1]
+    assert heard.index("laser_on") < heard.index("acquire")
+
+
+# Calibrations
+
+
+def test_the_instruments_own_calibration_is_used(serial: Command) -> None:
+    """Kept under its serial number it is found without being named, and every record names it; ``none`` leaves it out."""
+    kept = keep(NUMBER)
+    with lit_page.instrument(PAGE) as simulated:
+        _, (found,), _ = serial(simulated.port, "--count", "1", "--laser", "785")
+        code, (without,), _ = serial(simulated.port, "--count", "1", "--laser", "785", "--calibration", "none")
+    assert kept in json.dumps(found)
+    assert (code, kept in json.dumps(without)) == (0, False)
+
+
+@pytest.mark.parametrize(("number", "ended", "said"), [(NUMBER, True, "measure the standard again"), ("OTHER", False, NUMBER)])
+def test_a_calibration_that_does_not_hold_is_refused(serial: Command, number: str, ended: bool, said: str) -> None:  # noqa: FBT001
+    """One that is too old, or of another instrument, measures nothing."""
+    keep(number, ended=ended)
+    with lit_page.instrument(PAGE) as simulated:
+        code, records, err = serial(simulated.port, "--count", "1", "--calibration", number)
+    assert (code, records) == (78, [])
+    assert said in err
+
+
+def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.CaptureFixture[str], kept: Path) -> None:
+    """A standard measured at the port shows how far the instrument is off, is kept by its serial number, and used from then on."""
+    with lit_page.instrument(PAGE, "polystyrene") as simulated:
+        measured = ("calibrate", "--port", simulated.port, "--profile", PAGE, "--laser", "786", "--standard", "polystyrene")
+        assert cli.main([*measured, "--average", "3", "--dark", "none"]) == 0
+        said = json.loads(capsys.readouterr().out)
+        assert (kept / f"{NUMBER}.json").is_file()
+        simulated.material("Calcite")
+        code, (record,), _ = serial(simulated.port, "--count", "1")
+    assert (code, names([record])) == (0, ["Calcite"])
+    assert str(said["id"]) in json.dumps(record)
+    places = [peak["at"] for peak in record["matches"][0]["peaks"]["matched"]]  # type: ignore[index]  # a record's matches
+    assert min(abs(at - 1086.0) for at in places) < 1.5  # by the laser that was told it would be off by sixteen
+
+
+# What cannot be done
+
+
+@pytest.mark.parametrize(
+    ("options", "page", "code", "said"),
+    [
+        (("--laser", "785"), None, 78, "give --profile"),
+        ((), PAGE, 78, "laser"),
+        (("--laser", "2000"), PAGE, 78, "is the laser's wavelength right?"),
+        (("--laser", "785", "--baud", "300"), PAGE, 78, "got 300 baud"),
+        (("--laser", "785", "--arm-laser"), PAGE, 78, "has no command that switches a laser on"),
+        (("--laser", "785", "--exposure", "60000"), PAGE, 78, "got an exposure of 60000 s"),
+        (("--laser", "785", "--dark", "nothing"), PAGE, 78, "there is no such file"),
+        (("--laser", "785", "--calibration", "nothing"), PAGE, 78, "neither a calibration's file nor an instrument"),
+        (("--laser", "785", "--record", "."), PAGE, 78, "the recording cannot be written"),
+    ],
+)
+def test_what_cannot_be_measured_is_said(serial: Command, options: tuple[str, ...], page: str | None, code: int, said: str) -> None:
+    """Options that cannot be met end with the code of their kind and a reason on one line, and nothing is answered."""
+    with lit_page.instrument(PAGE) as simulated:
+        got, records, err = serial(simulated.port, *options, "--count", "1", page=page)
+    assert (got, records) == (code, [])
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_what_is_not_a_port_is_said(serial: Command, tmp_path: Path) -> None:
+    """A port that is not there is 69; line options at an instrument that has no line are 78; a recording that is there stays."""
+    code, _, err = serial(str(tmp_path / "ttyUSB0"), "--laser", "785")
+    assert (code, "is not there: plug it in" in err) == (69, True)
+    code, _, err = serial("ocean:", "--laser", "785")
+    assert (code, "--profile is for serial ports" in err) == (78, True)
+    (tmp_path / "run.recording").write_text("mine")
+    with lit_page.instrument(PAGE) as simulated:
+        code, _, err = serial(simulated.port, "--laser", "785", "--count", "1", "--record", tmp_path / "run.recording")
+    assert (code, (tmp_path / "run.recording").read_text()) == (78, "mine")
+    assert "name a new file" in err
+
+
+def test_a_defect_leaves_no_laser_on(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails in the middle of a run, the laser is off after it."""
+
+    def fail(*_: object) -> None:
+        assert lit_page.shines(simulated)
+        msg = "a defect"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(Measuring, "show", fail)
+    page = lit_page.write(tmp_path)
+    with lit_page.instrument(str(page)) as simulated:
+        code, _, err = serial(simulated.port, "--arm-laser", page=page)
+        assert not lit_page.shines(simulated)
+    assert (code, "internal error (RuntimeError)" in err) == (70, True)
+
+
+def test_a_defect_is_told_above_a_laser_that_may_be_on(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the laser does not go off after a defect, both are said, the laser last, and the exit code is the laser's."""
+
+    def fail(*_: object) -> None:
+        simulated.fault("nak:on=laser_off,every=1")
+        msg = "a defect"
+        raise RuntimeError(msg)
+
+    monkeypatch.setattr(Measuring, "show", fail)
+    page = lit_page.write(tmp_path)
+    with lit_page.instrument(str(page)) as simulated:
+        code, _, err = serial(simulated.port, "--arm-laser", page=page)
+    assert code == 74
+    assert "internal error (RuntimeError)" in err
+    assert "LASER MAY STILL BE ON: lit on " in err.splitlines()[-1]
+
+
+def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program writes to the journal the instrument waits; what was measured is answered then, and nothing twice."""
+    monkeypatch.setattr(schema, "BUSY_S", 0.1)
+    show, rest = Measuring.show, Measuring._rest
+    held: list[sqlite3.Connection] = []
+
+    def hold(run: Measuring, answer: Answer) -> None:
+        show(run, answer)
+        if not held:
+            held.append(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None))
+            held[0].execute("BEGIN IMMEDIATE")
+
+    def let_go(run: Measuring, error: JournalUnavailable) -> None:
+        if held[0].in_transaction:
+            held[0].execute("ROLLBACK")
+        rest(run, error)
+
+    monkeypatch.setattr(Measuring, "show", hold)
+    monkeypatch.setattr(Measuring, "_rest", let_go)
+    with lit_page.instrument(PAGE) as simulated:
+        code, records, said = serial(simulated.port, "--laser", "785", "--count", "6")
+    held[0].close()
+    assert code == 0
+    assert said.count("Another program holds it") == 1
+    results = [str(record["id"]) for record in records if record["event"] == "result"]
+    assert len(results) == len(set(results)) == 6
+    with Journal.open(tmp_path / "journal.sqlite3", create=False) as journal:
+        assert {str(json.loads(line)["id"]) for line in journal.records()} == {str(record["id"]) for record in records}
+
+
+def test_every_frame_is_accounted_for() -> None:
+    """With a fault at every twentieth spectrum, all good ones are answered and all bad ones counted."""
+    report = soak.soak(200, every=20)
+    assert report.struck >= 9
+    assert report.is_right, report

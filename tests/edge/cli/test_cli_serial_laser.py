@@ -1,0 +1,355 @@
+"""``raman-edge serial`` with a laser, as a process: off whenever no exposure runs, and said where it may still be on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import build
+import command
+import lit_page
+import pytest
+from watch_process import PATIENCE_S, Serial, journaled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from raman_edge.simulator.simulated import Simulated
+
+if sys.platform == "win32":
+    pytest.skip("simulated instruments are pseudo-terminals", allow_module_level=True)
+
+NOT_OFF = 74
+WARNING = "LASER MAY STILL BE ON: lit on "
+SILENT, REFUSING = "silence:on=laser_off,every=1", "nak:on=laser_off,every=1"
+QUICK_S = 3.0
+"""Several times what a wait may last before the laser is off, s: a busy machine is no fault."""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, its library beside it."""
+    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
+
+
+@contextmanager
+def measuring(
+    folder: Path, model: Path, *more: str, journal: Path | None = None, longest_ms: int = 9999, **simulated: object
+) -> Iterator[tuple[Serial, Simulated]]:
+    """A run with an armed laser on a simulated instrument."""
+    page = lit_page.write(folder)
+    page.write_text(page.read_text().replace("max = 9999", f"max = {longest_ms}"))
+    path = str(page)
+    given = ("--profile", path, "--model", str(model), "--arm-laser", *more)
+    with (
+        lit_page.instrument(path, **simulated) as instrument,
+        Serial(instrument.port, *given, journal=journal or folder / "journal.sqlite3", calibrations=folder) as run,
+    ):
+        yield run, instrument
+
+
+def stays_dark(instrument: Simulated, seconds: float = 0.6) -> bool:
+    """Whether the laser is off all of so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if lit_page.shines(instrument):
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def eventually(what: Callable[[], bool]) -> bool:
+    """Whether ``what`` comes to hold."""
+    end = time.monotonic() + PATIENCE_S
+    while not what():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def wait_for_an_exposure(run: Serial, instrument: Simulated) -> None:
+    """Wait until the instrument, which is being opened, exposes with its laser on."""
+    heard: list[str] = []
+    instrument.note = heard.append
+    run.wait_until(lambda: "acquire" in heard and lit_page.shines(instrument), "an exposure")
+
+
+def state(run: Serial) -> str:
+    """Return the state of the process: T is stopped."""
+    return Path(f"/proc/{run.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def warned(run: Serial) -> None:
+    """Assert that the laser is said to be on perhaps: in the last line, in the journal and on standard output."""
+    assert WARNING in run.notes[-1]
+    assert not run.noted("Traceback")
+    (record,) = [one for one in journaled(run.journal) if WARNING in str(one.get("why"))]
+    assert (record["event"], record["source"]["kind"]) == ("fault", "serial")  # type: ignore[index]  # a record's source
+    assert record["id"] in [line["id"] for line in run.lines]
+
+
+# Off at every end, or said
+
+
+@pytest.mark.parametrize("fault", [SILENT, REFUSING])
+def test_a_laser_that_does_not_go_off_at_the_end_is_said(tmp_path: Path, model: Path, fault: str) -> None:
+    """A normal end with --count is 74, with the reason in the last line, in the journal and on standard output."""
+    with measuring(tmp_path, model, "--count", "40", "--keep-laser-on") as (run, instrument):
+        run.wait_for(2)
+        instrument.fault(fault)
+        assert run.end() == NOT_OFF
+        assert lit_page.shines(instrument)
+    warned(run)
+    assert run.noted("40 match") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1])
+def test_a_signal_is_no_reason_to_be_silent(tmp_path: Path, model: Path, number: int) -> None:
+    """Whatever signal ends the run, a laser that does not go off is 74."""
+    with measuring(tmp_path, model) as (run, instrument):
+        run.wait_for(2)
+        instrument.fault(REFUSING)
+        assert run.end(number) == NOT_OFF
+        assert lit_page.shines(instrument)
+    warned(run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1, signal.SIGALRM])
+def test_a_signal_that_kills_others_ends_it_in_order(tmp_path: Path, model: Path, number: int) -> None:
+    """SIGQUIT and its like switch the laser off, answer what was measured, and give the signal's code."""
+    with measuring(tmp_path, model) as (run, instrument):
+        run.wait_for(2)
+        assert run.end(number) == 128 + number
+        assert not lit_page.shines(instrument)
+    assert "journal" in run.notes[-1]
+
+
+def test_an_instrument_that_is_gone_at_the_end_is_said(tmp_path: Path, model: Path) -> None:
+    """Unplugged with the laser on and stopped before it is back: 74."""
+    with measuring(tmp_path, model) as (run, instrument):
+        run.wait_for(2)
+        assert eventually(lambda: lit_page.shines(instrument))
+        instrument.unplug()
+        run.wait_until(lambda: any("was open and is gone" in str(line.get("why")) for line in run.lines), "the loss")
+        assert run.end(signal.SIGTERM) == NOT_OFF
+    warned(run)
+
+
+def test_a_second_signal_does_not_leave_it_on(tmp_path: Path, model: Path) -> None:
+    """Told twice to end, in the middle of the end, it still switches the laser off first."""
+    with measuring(tmp_path, model) as (run, instrument):
+        run.wait_for(2)
+        for _ in range(6):
+            run.process.send_signal(signal.SIGINT)
+            time.sleep(0.01)
+        assert run.end() in {128 + signal.SIGINT, -signal.SIGINT}  # the last one may come when all is done
+        assert not lit_page.shines(instrument)
+
+
+def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model: Path) -> None:
+    """A device that hears nothing while it exposes: the laser's end is confirmed after it, and the exit code is the signal's."""
+    with measuring(tmp_path, model, "--exposure", "3", pacing=True) as (run, instrument):
+        wait_for_an_exposure(run, instrument)
+        assert run.end(signal.SIGINT) == 128 + signal.SIGINT
+        assert not lit_page.shines(instrument)
+        assert run.noted("waiting for the exposure of 3 s") == 1
+
+
+def test_who_does_not_wait_is_told(tmp_path: Path, model: Path) -> None:
+    """A second Ctrl-C waits no longer for the exposure, and as nothing has confirmed that the laser is off, that is said."""
+    with measuring(tmp_path, model, "--exposure", "50", longest_ms=60_000, pacing=True) as (run, instrument):
+        wait_for_an_exposure(run, instrument)
+        run.process.send_signal(signal.SIGINT)
+        run.wait_until(lambda: run.noted("waiting for the exposure of 50 s") == 1, "a note")
+        assert run.end(signal.SIGINT) == NOT_OFF
+        assert lit_page.shines(instrument)
+    warned(run)
+
+
+# Off whenever no exposure runs
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
+@pytest.mark.parametrize("number", [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU])
+def test_suspended_the_laser_is_off(tmp_path: Path, model: Path, number: int) -> None:
+    """Ctrl-Z switches the laser off before the process stops; it is on again only when the process measures again."""
+    with measuring(tmp_path, model) as (run, instrument):
+        for _ in range(2):
+            run.wait_for(len(run.lines) + 2)
+            run.process.send_signal(number)
+            assert eventually(lambda: state(run) == "T")
+            assert stays_dark(instrument)
+            run.process.send_signal(signal.SIGCONT)
+            assert eventually(lambda: lit_page.shines(instrument))
+        run.wait_for(len(run.lines) + 2)
+        assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
+    assert not [line for line in run.lines if line["event"] == "fault"]
+
+
+@pytest.mark.parametrize("then", [signal.SIGCONT, signal.SIGTERM])
+def test_a_suspension_that_takes_long_can_be_called_off(tmp_path: Path, model: Path, then: int) -> None:
+    """Told to go on, or to end, while the exposure before a suspension is waited for, the process is not stopped for ever."""
+    with measuring(tmp_path, model, "--exposure", "8", pacing=True) as (run, instrument):
+        wait_for_an_exposure(run, instrument)
+        run.process.send_signal(signal.SIGTSTP)
+        time.sleep(0.3)
+        run.process.send_signal(then)
+        if then == signal.SIGCONT:
+            run.wait_for(len(run.lines) + 1)
+        assert run.end(None if then == signal.SIGTERM else signal.SIGTERM) == 128 + signal.SIGTERM
+        assert not lit_page.shines(instrument)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
+def test_what_does_not_go_off_is_not_suspended(tmp_path: Path, model: Path) -> None:
+    """Where the laser does not go off, the process says so and goes on trying."""
+    with measuring(tmp_path, model) as (run, instrument):
+        run.wait_for(2)
+        instrument.fault("nak:on=laser_off,every=1")
+        run.process.send_signal(signal.SIGTSTP)
+        run.wait_until(lambda: run.noted("not suspended: " + WARNING) == 1, "a word")
+        assert state(run) != "T"
+        assert run.end(signal.SIGTERM) == NOT_OFF
+    assert sum(WARNING in str(line.get("why")) for line in run.lines) >= 2
+
+
+def test_between_two_exposures_the_laser_is_off(tmp_path: Path, model: Path) -> None:
+    """--interval: on for an exposure, off for the wait."""
+    with measuring(tmp_path, model, "--interval", "1.5") as (run, instrument):
+        for count in (1, 2, 3):
+            run.wait_for(count)
+            assert eventually(lambda: not lit_page.shines(instrument))
+            assert stays_dark(instrument, 0.4)
+        assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+def test_a_laser_that_is_kept_on_stays_on(tmp_path: Path, model: Path) -> None:
+    """--keep-laser-on leaves it on between exposures, and off at the end."""
+    with measuring(tmp_path, model, "--interval", "1", "--keep-laser-on") as (run, instrument):
+        run.wait_for(1)
+        before = len(run.lines)
+        while len(run.lines) < before + 2:
+            assert lit_page.shines(instrument)
+            time.sleep(0.005)
+        assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
+        assert not lit_page.shines(instrument)
+
+
+def test_waiting_for_a_key_the_laser_is_off(tmp_path: Path, model: Path) -> None:
+    """Before the first line of standard input the laser has not been on; after an answer it is off until the next line."""
+    page = str(lit_page.write(tmp_path))
+    with lit_page.instrument(page) as instrument:
+        given = ("--profile", page, "--model", model, "--arm-laser", "--journal", tmp_path / "j", "--no-own", "--trigger", "key")
+        read, write = os.pipe()
+        process = command.start("serial", instrument.port, *given, stdin=read)
+        os.close(read)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            assert stays_dark(instrument, 1.0)
+            for _ in range(2):
+                os.write(write, b"\n")
+                assert b"Calcite" in process.stdout.readline()
+                assert eventually(lambda: not lit_page.shines(instrument))
+                assert stays_dark(instrument)
+        finally:
+            os.close(write)
+            assert process.wait(PATIENCE_S) == 0
+            process.stdout.close()
+            process.stderr.close()
+
+
+def test_an_empty_beam_is_looked_at_in_pulses(tmp_path: Path, model: Path) -> None:
+    """--trigger gate: while nothing is in the beam the laser is mostly off; what comes into it is found and answered."""
+    with measuring(tmp_path, model, "--trigger", "gate") as (run, instrument):
+        instrument.material("none")
+        run.wait_until(lambda: instrument.frames > 3, "looks")
+        seen = []
+        end = time.monotonic() + 3.0
+        while time.monotonic() < end:
+            seen.append(lit_page.shines(instrument))
+            time.sleep(0.002)
+        assert sum(seen) < len(seen) / 2
+        instrument.material("Calcite")
+        run.wait_for(len(run.lines) + 2)
+        assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+def test_a_full_disk_leaves_no_laser_on(tmp_path: Path, model: Path) -> None:
+    """While the journal cannot be written, nothing is exposed and the laser is off."""
+    import subprocess
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=500k", "tmpfs", disk], capture_output=True, text=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"nothing may be mounted here: {mounted.stderr.strip()}")
+    try:
+        with measuring(tmp_path, model, journal=disk / "journal.sqlite3") as (run, instrument):
+            run.wait_until(lambda: run.noted("full") > 0, "a note")
+            assert eventually(lambda: not lit_page.shines(instrument))
+            assert stays_dark(instrument)
+            subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
+            assert eventually(lambda: lit_page.shines(instrument))
+            assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
+    finally:
+        subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+# The next start
+
+
+def test_after_a_kill_the_next_start_switches_it_off_first(tmp_path: Path, model: Path) -> None:
+    """SIGKILL cannot be caught: the laser stays on, and the next start switches it off before anything is measured."""
+    with measuring(tmp_path, model, "--keep-laser-on") as (run, instrument):
+        run.wait_for(2)
+        run.kill()
+        assert lit_page.shines(instrument)
+        heard: list[str] = []
+        instrument.note = heard.append
+        ended = command.run(
+            "serial",
+            instrument.port,
+            "--profile",
+            tmp_path / "laser.toml",
+            "--model",
+            model,
+            "--journal",
+            tmp_path / "j",
+            "--no-own",
+            "--count",
+            "1",
+        )
+        assert ended.returncode == 0
+        assert not lit_page.shines(instrument)
+        assert heard.index("laser_off") < heard.index("acquire")
+
+
+def test_a_start_that_cannot_switch_it_off_is_said(tmp_path: Path, model: Path) -> None:
+    """An instrument that refuses to switch its laser off is not measured with: 74, and no laser is armed."""
+    page = str(lit_page.write(tmp_path))
+    with lit_page.instrument(page, faults=[REFUSING]) as instrument:
+        ended = command.run("serial", instrument.port, "--profile", page, "--model", model, "--journal", tmp_path / "j", "--no-own")
+    assert ended.returncode == NOT_OFF
+    assert WARNING in ended.stderr.decode()
+
+
+@pytest.mark.parametrize("what", ["record", "calibrate"])
+def test_the_other_commands_say_it_too(tmp_path: Path, what: str) -> None:
+    """Whatever measures with an armed laser ends with 74 where it does not go off."""
+    page = str(lit_page.write(tmp_path))
+    calls = {
+        "record": ("devices", "record", "PORT", "--count", "2", "-o", tmp_path / "run.recording"),
+        "calibrate": ("calibrate", "--port", "PORT", "--standard", "polystyrene", "--out", tmp_path / "made.json"),
+    }
+    with lit_page.instrument(page, "polystyrene", faults=[f"nak@{number}:on=laser_off" for number in range(2, 30)]) as instrument:
+        called = [instrument.port if one == "PORT" else one for one in calls[what]]
+        ended = command.run(*called, "--profile", page, "--arm-laser")
+        assert ended.returncode == NOT_OFF
+        assert WARNING in ended.stderr.decode().splitlines()[-1]

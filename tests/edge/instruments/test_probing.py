@@ -1,0 +1,276 @@
+"""Who is at a port: what comes by itself, what is asked of whom, and ``raman-edge devices probe`` as its users see it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import command
+from raman_edge import cli
+from raman_edge.errors import SourceBusy
+from raman_edge.instruments import codecs, ports
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.instruments.serial import probe
+from raman_edge.instruments.serial.port import Clock, Port
+from raman_edge.simulator.simulated import Simulated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+    from raman_edge.instruments.profiles.profile import Serial
+
+PROFILES = [catalogue.load(name) for name in catalogue.profiles()]
+
+
+class Script:
+    """A port whose device says ``speak(baud)`` when it is opened or its rate changes, and answers requests; time passes as it is read."""
+
+    def __init__(self, speak: Callable[[int], bytes], answer: Callable[[int, bytes], bytes] = lambda _baud, _data: b"") -> None:
+        self.at = 0.0
+        self.baud: int | None = None
+        self.paced = True
+        self.sent: list[tuple[int | None, bytes]] = []
+        self.opened = 0
+        self._speak, self._answer = speak, answer
+        self._waiting = b""
+
+    def __call__(self, _where: str, _line: Serial, _clock: Clock) -> Script:
+        """Stand where a port is made."""
+        return self
+
+    @property
+    def clock(self) -> Clock:
+        """A clock that only reading moves."""
+        return Clock(lambda: self.at, self._pass)
+
+    def _pass(self, seconds: float) -> None:
+        self.at += seconds
+
+    def open(self, baud: int) -> None:
+        """Begin."""
+        self.opened += 1
+        self.set_baud(baud)
+
+    def set_baud(self, baud: int) -> None:
+        """Change the rate."""
+        self.baud = baud
+        self._waiting = self._speak(baud)
+
+    def write(self, data: bytes) -> None:
+        """Take a request."""
+        self.sent.append((self.baud, data))
+        self._waiting += self._answer(self.baud or 0, data)
+
+    def read(self, timeout_s: float) -> bytes:
+        """Give what waits; silence takes as long as it is waited for."""
+        data, self._waiting = self._waiting, b""
+        self.at += 0.001 if data else timeout_s + 1e-6
+        return data
+
+    def close(self) -> None:
+        """End."""
+        self.opened -= 1
+
+
+class Endless(Script):
+    """A device that always has something more to say."""
+
+    def read(self, timeout_s: float) -> bytes:
+        """Give a byte a hundredth of a second, but nothing where it is not waited for."""
+        self.at += 0.01
+        return b"x" if timeout_s else b""
+
+
+def heard(monkeypatch: pytest.MonkeyPatch, script: Script) -> probe.Heard:
+    """Listen to a script."""
+    monkeypatch.setattr(probe, "Port", script)
+    found = probe.listen("port", PROFILES, script.clock)
+    assert script.opened == 0
+    assert script.sent == []
+    return found
+
+
+def rows(values: int, count: int = 3) -> bytes:
+    """Return lines of numbers."""
+    return b"".join(b",".join(b"%d" % (line + value) for value in range(values)) + b"\n" for line in range(count + 1))
+
+
+def test_silence_is_listened_to_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that says nothing says nothing at any rate: the others are not tried."""
+    script = Script(lambda _: b"")
+    found = heard(monkeypatch, script)
+    assert (found.data, found.readings, found.readable) == (b"", (), 0.0)
+    assert 2.5 <= script.at < 3
+
+
+def test_a_stream_of_lines_is_found_at_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a wrong rate it is nonsense; at its own the profile whose count fits stands before the one that takes any."""
+    script = Script(lambda baud: rows(288) if baud == 57_600 else bytes(range(128, 256)) * 9)
+    found = heard(monkeypatch, script)
+    assert found.baud == 57_600
+    assert [(one.profile, one.values) for one in found.readings] == [("c12880ma-csv", 288), ("generic-csv-stream", 288)]
+    assert found.readings[0].spectra >= 2
+
+
+def test_a_stream_of_another_length_is_anybodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the profile that takes any number of values reads it."""
+    found = heard(monkeypatch, Script(lambda _: rows(512)))
+    assert [one.profile for one in found.readings] == ["generic-csv-stream"]
+
+
+def test_only_devices_that_stream_are_looked_for() -> None:
+    """A profile whose device has to be started reads nothing that comes by itself; a short line is a message."""
+    nymphet, generic = catalogue.load("tcd1304-nymphet"), catalogue.load("generic-csv-stream")
+    assert list(probe.readings(bytes(8 * 3694), [nymphet])) == []
+    assert list(probe.readings(rows(5), [generic])) == []
+    made = codecs.of(generic.frame, 64, streaming=True).encode(range(64))
+    assert [one.values for one in probe.readings(made * 4, [generic])] == [64]
+
+
+def test_what_nobody_reads_is_told_at_the_rate_where_it_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A greeting is no spectrum, and its rate is where it can be read."""
+    script = Script(lambda baud: b"Hello, I am a board\r\n" if baud == 9600 else b"\xf8\x00\xe0H")
+    found = heard(monkeypatch, script)
+    assert (found.baud, found.readable, found.readings) == (9600, 1.0, ())
+
+
+def test_nonsense_at_every_rate_is_told_at_the_least_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are no text anywhere are still shown."""
+    found = heard(monkeypatch, Script(lambda baud: b"\xf8\x00\xe0" + b"A" * (baud == 38_400)))
+    assert (found.baud, found.readable) == (38_400, 0.25)
+
+
+def test_only_profiles_with_a_question_ask() -> None:
+    """Each question stands once, with all who ask it and the rates of all; without match.probe nothing is ever sent."""
+    found = {question.sent: question for question in probe.questions(PROFILES)}
+    assert set(found[b"v"].profiles) >= {"ocean-flame-s", "ocean-usb2000"}
+    assert set(found[b"v"].line.baud) >= {9600, 115_200, 57_600}
+    assert found[b"v"].line.byte_gap_ms == 1
+    assert found[b"*IDN?\r"].expected == b"JETI_PIC_VERSA"
+    asking = {profile.device.id for profile in PROFILES if profile.match.probe is not None}
+    assert {name for question in found.values() for name in question.profiles} == asking
+
+
+def test_a_question_is_asked_at_each_rate_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The device that listens at the second rate is asked twice, and no further."""
+    question = next(question for question in probe.questions(PROFILES) if question.sent == b"*IDN?\r")
+    script = Script(lambda _: b"", lambda baud, data: data + b"JETI_PIC_VERSA\r" if baud == 38_400 else b"")
+    monkeypatch.setattr(probe, "Port", script)
+    asked = list(probe.ask("port", question, script.clock))
+    assert [(one.baud, one.answered) for one in asked] == [(115_200, False), (38_400, True)]
+    assert script.sent == [(115_200, b"*IDN?\r"), (38_400, b"*IDN?\r")]
+    assert script.opened == 0
+
+
+def test_a_device_that_never_stops_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer without end is cut."""
+    question = probe.questions(PROFILES)[0]
+    script = Endless(lambda _: b"")
+    monkeypatch.setattr(probe, "Port", script)
+    first = next(probe.ask("port", question, script.clock))
+    assert 100 < len(first.got) < 1000
+    assert not first.answered
+
+
+# the command
+
+
+def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
+    """Run ``devices probe`` and return its exit code, its records and what it said."""
+    capsys.readouterr()
+    code = cli.main(["devices", "probe", *arguments])
+    out, said = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], said
+
+
+def test_with_its_profile_a_device_says_who_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every request and answer is a record, in order; then what is known of the instrument."""
+    with Simulated(catalogue.load("ocean-sts"), pacing=False) as simulated:
+        code, told, said = ran(capsys, simulated.port, "--profile", "ocean-sts")
+    assert (code, said) == (0, "")
+    *spoken, instrument = told
+    assert spoken[0]["sent"]
+    assert spoken[0]["hex"].startswith("c1 c0 00 11")
+    assert {one["event"] for one in spoken} == {"said"}
+    assert not spoken[1]["sent"]
+    assert (instrument["event"], instrument["serial_number"], instrument["profile"]) == ("instrument", "SIM00001", "ocean-sts")
+    assert len(instrument["coefficients"]) == 4
+
+
+def test_an_unknown_device_is_found_by_its_question(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is listened to first, then asked; the profiles that it answers to are named, and nothing more is sent."""
+    monkeypatch.setattr(probe, "FIRST_S", 0.05)
+    monkeypatch.setattr(probe, "ANSWER_S", 20.0)  # at every rate it says something, at most of them nonsense
+    with Simulated(catalogue.load("ocean-usb2000"), pacing=False) as simulated:
+        code, told, said = ran(capsys, simulated.port)
+    assert code == 0
+    assert (told[0]["event"], told[0]["bytes"]) == ("heard", 0)
+    assert told[-1]["answered"]
+    assert (told[-1]["baud"], told[-1]["sent"], told[-1]["expected"]) == (9600, "76", "06")
+    assert f"next: raman-edge devices probe {simulated.port} --profile ocean-flame-s, or ocean-usb2000" in said
+
+
+def test_on_a_terminal_the_bytes_are_seen() -> None:
+    """Requests and answers as hexadecimal beside their text, then a line a fact."""
+    with Simulated(catalogue.load("jeti-versapic"), pacing=False) as simulated:
+        code, shown = command.on_terminal("devices", "probe", simulated.port, "--profile", "jeti-versapic", columns=120)
+    assert code == 0
+    assert b"> 2a 49 44 4e 3f 0d" in shown
+    assert b"*IDN?." in shown
+    assert b"JETI_PIC_VERSA" in shown
+    assert b"serial number  SIM00001" in shown
+    assert b"exposure       1 to 60000 ms" in shown
+
+
+def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """69, and what may be the matter or what its USB numbers say; one that is not there is told as such."""
+    silent = Script(lambda _: b"")
+    monkeypatch.setattr(probe, "Port", silent)
+    monkeypatch.setattr(probe, "ask", lambda *_: iter(()))
+    monkeypatch.setattr(probe, "FIRST_S", 0.0)
+    code, told, said = ran(capsys, "/dev/null")
+    assert (code, [one["event"] for one in told]) == (69, ["heard"])
+    assert "TX and RX" in said
+    board = ports.Port("/dev/null", "/dev/null", "", ports.Use("free"), profiles=("tcd1304-rossel",))
+    monkeypatch.setattr(ports, "serial", lambda _: iter((board,)))
+    code, _, said = ran(capsys, "/dev/null")
+    assert code == 69
+    assert "by its USB numbers" in said
+    assert "--profile tcd1304-rossel" in said
+    monkeypatch.undo()
+    code, told, said = ran(capsys, "/dev/does-not-exist")
+    assert (code, told) == (69, [])
+    assert "is not there" in said
+
+
+def test_a_device_that_talks_is_asked_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it says is told, and what to do with it; nothing is sent."""
+    script = Script(lambda _: b"\x1b[2Jhello\r\n")
+    monkeypatch.setattr(probe, "Port", script)
+    monkeypatch.setattr(probe, "FIRST_S", 0.01)
+    monkeypatch.setattr(probe, "NEXT_S", 0.01)
+    code, (told,), said = ran(capsys, "port")
+    assert (code, told["bytes"], script.sent) == (0, 11, [])
+    assert "no profile that ships knows it" in said
+
+
+def test_a_busy_port_is_75(capsys: pytest.CaptureFixture[str]) -> None:
+    """Another program that has the port is told apart from an instrument that is silent."""
+    profile = catalogue.load("ocean-sts")
+    with Simulated(profile, pacing=False) as simulated:
+        port = Port(simulated.port, profile.serial)
+        port.open(9600)
+        try:
+            for arguments in ((), ("--profile", "ocean-sts")):
+                code, told, said = ran(capsys, simulated.port, *arguments)
+                assert (code, told) == (SourceBusy.exit_code, [])
+                assert "busy" in said
+        finally:
+            port.close()
+
+
+def test_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """A profile that does not exist is 78; no port is 2."""
+    assert ran(capsys, "/dev/null", "--profile", "ocaen-sts")[0] == 78
+    assert ran(capsys)[0] == 2

@@ -1,0 +1,113 @@
+"""Devices that send by themselves once they are started: joined in the middle, silent, or left running by somebody else."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from raman_edge.instruments.serial import SerialSpectrometer
+from raman_edge.instruments.spectrometer import Exposure
+from raman_edge.spectrum import Fault
+from scripted_device import Said, ScriptedDevice
+from wire_profiles import Talker, changed, hasty, ooi, quick, without_discards
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from raman_edge.instruments.profiles.profile import Profile
+
+NYMPHET = without_discards(quick("tcd1304-nymphet"))
+STREAM = changed(changed(NYMPHET, "commands", acquire=None), "frame", sync="hex:AA 55")
+
+
+def starting(profile: Profile) -> Talker:
+    """Return a device that is started and stopped."""
+    return Talker(profile, {b"#IT:001ms%": (0, b""), b"#Stop%": (0, b"")}, (b"#Start%", b"#Onestep%"))
+
+
+def first(device: SerialSpectrometer) -> list[Exposure | Fault]:
+    """Return what comes up to the first spectrum."""
+    said: list[Exposure | Fault] = []
+    while not any(isinstance(one, Exposure) for one in said):
+        one = device.expose()
+        said += [] if one is None else [one]
+    return said
+
+
+def test_a_stream_is_joined_anywhere(tmp_path: Path) -> None:
+    """The rest of a spectrum that had begun before is no broken one."""
+    talker = starting(STREAM)
+    talker.frames = [[talker.good()[7:], talker.good()]]
+    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(STREAM, fake.port) as device:
+        (said,) = first(device)
+        assert device.status.counters.bad == 0
+        assert device.status.counters.dropped_bytes > 0
+    assert isinstance(said, Exposure)
+    assert said.counts[0] == 200
+
+
+def test_garbage_without_end_is_told_although_nothing_had_begun(tmp_path: Path) -> None:
+    """More bytes than a spectrum has, and none among them, are a fault."""
+    talker = starting(STREAM)
+    talker.frames = [[b"\x00" * 99 + talker.good()]]
+    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(STREAM, fake.port) as device:
+        said = first(device)
+        assert device.status.counters.bad == 1
+    assert [type(one) for one in said] == [Fault, Exposure]
+
+
+def test_a_stream_that_dries_up_is_started_again(tmp_path: Path) -> None:
+    """A device that was started and sends nothing is a fault, and started once more."""
+    profile = hasty(STREAM)
+    talker = starting(profile)
+    talker.frames = [[]]
+    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port) as device:
+        said = first(device)
+        assert device.status.counters.timeouts >= 1
+    assert isinstance(said[0], Fault)
+    assert "by itself" in said[0].why
+    assert talker.asked.count(b"#Start%") >= 2
+
+
+def test_a_stream_that_somebody_left_running_is_ended_first(tmp_path: Path) -> None:
+    """A device that is still sending when it is opened is stopped before anything is asked of it."""
+    talker, over = starting(NYMPHET), threading.Event()
+
+    def script(data: bytes) -> list[Said]:
+        said = talker(data)
+        if b"#Stop%" in talker.asked:
+            over.set()
+        return said
+
+    with ScriptedDevice(tmp_path / "port", script) as fake:
+
+        def speak() -> None:
+            while not over.wait(0.01):
+                fake.say(bytes(16))
+
+        speaker = threading.Thread(target=speak)
+        speaker.start()
+        try:
+            with SerialSpectrometer(NYMPHET, fake.port) as device:
+                (said,) = first(device)
+        finally:
+            over.set()
+            speaker.join()
+    assert isinstance(said, Exposure)
+    assert said.counts[0] == 100
+    assert talker.asked[0] == b"#Stop%"
+
+
+def test_what_came_before_a_change_and_was_not_taken_is_not_given(tmp_path: Path) -> None:
+    """A spectrum that waits behind a fault still has the light before: it goes, the fault stays told."""
+    profile = changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None)
+    talker = ooi(profile)
+    talker.frames = [[b"\xaa" + talker.good()]]
+    with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port) as device:
+        while not isinstance(device.expose(), Fault):
+            pass
+        assert not device.light(on=False)
+        (said,) = first(device)
+    assert isinstance(said, Exposure)
+    assert said.dark
+    assert said.counts[0] == 200

@@ -1,0 +1,237 @@
+"""The sizes told beforehand against those that onnxruntime really gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import build
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import TensorProto, helper, numpy_helper
+from raman_edge.errors import ModelError
+from raman_edge.model import check, model
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+X = np.arange(24.0, dtype=np.float32).reshape(2, 3, 4)
+IMAGE = np.arange(60.0, dtype=np.float32).reshape(1, 2, 30)
+KERNEL = np.ones((4, 2, 3), np.float32)
+
+
+def whole(*numbers: int) -> NDArray[np.int64]:
+    """Return int64 numbers, as shapes and axes are written."""
+    return np.array(numbers, np.int64)
+
+
+def one_node(operator: str, inputs: Sequence[NDArray[np.generic] | None], outputs: int, **attributes: object) -> onnx.ModelProto:
+    """Return a network of one node whose inputs are all stored."""
+    names = ["" if value is None else f"i{place}" for place, value in enumerate(inputs)]
+    node = helper.make_node(operator, names, [f"o{place}" for place in range(outputs)], **attributes)
+    stored = [numpy_helper.from_array(value, name) for value, name in zip(inputs, names, strict=True) if value is not None]
+    results = [onnx.ValueInfoProto(name=name) for name in node.output]
+    return helper.make_model(
+        helper.make_graph([node], "one", [], results, stored), opset_imports=[helper.make_opsetid("", 18)], ir_version=10
+    )
+
+
+def told(proto: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor, told from the file."""
+    return {name: tensor.shape for name, tensor in check.inspect(proto.SerializeToString()).sizes.items()}
+
+
+def really(proto: onnx.ModelProto, **given: NDArray[np.float32]) -> dict[str, NDArray[np.generic]]:
+    """Return every result, run by onnxruntime without its optimiser."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    session = ort.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_outputs()]
+    return dict(zip(names, session.run(names, given), strict=True))
+
+
+CASES: list[tuple[str, list[NDArray[np.generic] | None], int, dict[str, object]]] = [
+    *[
+        (name, [X], 1, {})
+        for name in ("Abs", "Erf", "Exp", "Identity", "LeakyRelu", "Log", "LogSoftmax", "Neg", "Relu", "Shape", "Sigmoid")
+    ],
+    *[(name, [X], 1, {}) for name in ("Softmax", "Softplus", "Sqrt", "Tanh", "Transpose", "Flatten", "GlobalAveragePool", "GlobalMaxPool")],
+    *[(name, [X, np.ones((3, 1), np.float32)], 1, {}) for name in ("Add", "Div", "Max", "Min", "Mul", "PRelu", "Pow", "Sub", "Less")],
+    ("Add", [np.ones((3, 1), np.float32), np.ones((2, 1, 4), np.float32)], 1, {}),
+    ("Where", [np.array([[True], [False]]), np.ones((2, 3), np.float32), np.float32(1).reshape(())], 1, {}),
+    ("BatchNormalization", [X, *[np.ones(3, np.float32)] * 4], 1, {}),
+    ("Cast", [X], 1, {"to": TensorProto.FLOAT16}),
+    ("Clip", [X, np.float32(0).reshape(()), None], 1, {}),
+    ("Concat", [X, X, X], 1, {"axis": 1}),
+    ("Concat", [X, X], 1, {"axis": -1}),
+    ("Constant", [], 1, {"value": numpy_helper.from_array(X, "")}),
+    ("Constant", [], 1, {"value_ints": [1, 2, 3]}),
+    ("Constant", [], 1, {"value_float": 1.0}),
+    ("Conv", [IMAGE, KERNEL], 1, {}),
+    ("Conv", [IMAGE, KERNEL, np.ones(4, np.float32)], 1, {"pads": [1, 2], "strides": [3], "dilations": [2]}),
+    ("Conv", [IMAGE, np.ones((4, 1, 5), np.float32)], 1, {"group": 2, "auto_pad": "SAME_UPPER", "strides": [4]}),
+    ("Conv", [IMAGE[..., None], KERNEL[..., None]], 1, {"auto_pad": "VALID"}),
+    ("DequantizeLinear", [np.ones((3, 2), np.int8), np.ones(2, np.float32), np.zeros(2, np.int8)], 1, {"axis": 1}),
+    ("Expand", [np.ones((3, 1), np.float32), whole(2, 1, 4)], 1, {}),
+    ("Flatten", [X], 1, {"axis": -1}),
+    ("Gather", [X, whole(0, 1)], 1, {"axis": 2}),
+    ("Gather", [X, np.int64(1).reshape(())], 1, {"axis": -1}),
+    ("GatherElements", [X, np.zeros((2, 3, 1), np.int64)], 1, {"axis": 2}),
+    ("GatherND", [X, whole(0, 1).reshape(1, 2)], 1, {}),
+    ("GatherND", [X, whole(0, 1).reshape(2, 1)], 1, {"batch_dims": 1}),
+    ("Gemm", [np.ones((3, 2), np.float32), np.ones((4, 3), np.float32)], 1, {"transA": 1, "transB": 1}),
+    ("Gemm", [np.ones((2, 3), np.float32), np.ones((3, 4), np.float32), np.ones(4, np.float32)], 1, {}),
+    ("LpNormalization", [X], 1, {}),
+    ("MatMul", [X, np.ones((4, 5), np.float32)], 1, {}),
+    ("MatMul", [np.ones(4, np.float32), np.ones((2, 4, 5), np.float32)], 1, {}),
+    ("MatMul", [X, np.ones(4, np.float32)], 1, {}),
+    ("MaxPool", [IMAGE], 2, {"kernel_shape": [3], "strides": [2]}),
+    ("MaxPool", [IMAGE], 1, {"kernel_shape": [4], "strides": [3], "pads": [1, 1], "dilations": [2]}),
+    ("MaxPool", [IMAGE], 1, {"kernel_shape": [3], "strides": [4], "ceil_mode": 1}),
+    ("AveragePool", [IMAGE], 1, {"kernel_shape": [3], "strides": [2], "auto_pad": "SAME_LOWER"}),
+    ("Pad", [X, whole(0, 1, 0, 2, 0, 3)], 1, {}),
+    ("Pad", [X, whole(1, -1), None, whole(-1)], 1, {}),
+    ("QuantizeLinear", [X, np.float32(1).reshape(()), np.uint8(0).reshape(())], 1, {}),
+    ("ReduceL2", [X, whole(-1)], 1, {}),
+    ("ReduceMean", [X, whole(0, 2)], 1, {"keepdims": 0}),
+    ("ReduceSum", [X], 1, {"keepdims": 0}),
+    ("ReduceSum", [X], 1, {"noop_with_empty_axes": 1}),
+    ("Reshape", [X, whole(0, -1)], 1, {}),
+    ("Reshape", [np.ones((0, 3), np.float32), whole(3, 0)], 1, {"allowzero": 1}),
+    ("ScatterElements", [X, np.zeros((1, 1, 1), np.int64), np.ones((1, 1, 1), np.float32)], 1, {"axis": 1}),
+    ("Shape", [X], 1, {"start": 1, "end": -1}),
+    ("Slice", [X, whole(1, -3), whole(99, -1), whole(1, 2), whole(1, 2)], 1, {}),
+    ("Slice", [X, whole(0), whole(1)], 1, {}),
+    ("Slice", [X, whole(-9), whole(2**63 - 1), whole(2), whole(3)], 1, {}),
+    ("Slice", [whole(5, 6, 7), whole(-2), whole(2**31 - 1)], 1, {}),
+    ("Squeeze", [np.ones((1, 3, 1), np.float32)], 1, {}),
+    ("Squeeze", [np.ones((1, 3, 1), np.float32), whole(-1)], 1, {}),
+    ("TopK", [X, whole(2)], 2, {"axis": 1}),
+    ("Transpose", [X], 1, {"perm": [2, 0, 1]}),
+    ("Unsqueeze", [X, whole(0, -1)], 1, {}),
+]
+
+
+@pytest.mark.parametrize(("operator", "inputs", "outputs", "attributes"), CASES, ids=[f"{i}-{case[0]}" for i, case in enumerate(CASES)])
+def test_a_size_told_is_the_real_one(
+    operator: str, inputs: list[NDArray[np.generic] | None], outputs: int, attributes: dict[str, object]
+) -> None:
+    """Each operator gives what its rule says, and integers that are followed are the real ones."""
+    proto = one_node(operator, inputs, outputs, **attributes)
+    sizes = check.inspect(proto.SerializeToString()).sizes
+    for name, value in really(proto).items():
+        # A window that reaches over the end may be left out: the rule counts it.
+        assert sizes[name].shape == value.shape or (attributes.get("ceil_mode") and sizes[name].count >= value.size)
+        assert sizes[name].values is None or sizes[name].values == tuple(value.reshape(-1).tolist())
+
+
+QUANTISED = [
+    ("QLinearMatMul", np.ones((2, 3), np.uint8), np.ones((3, 4), np.int8)),
+    ("QLinearConv", np.ones((1, 2, 9), np.uint8), np.ones((4, 2, 3), np.int8)),
+]
+
+
+@pytest.mark.parametrize(("operator", "a", "b"), QUANTISED)
+def test_a_quantised_product_has_the_size_of_a_plain_one(operator: str, a: NDArray[np.uint8], b: NDArray[np.int8]) -> None:
+    """The second factor stands behind scale and zero point of the first."""
+    scale, zero, zero_b = np.float32(1).reshape(()), np.uint8(0).reshape(()), np.int8(0).reshape(())
+    proto = one_node(operator, [a, scale, zero, b, scale, zero_b, scale, zero], 1)
+    assert told(proto)["o0"] == really(proto)["o0"].shape
+
+
+@pytest.mark.parametrize("which", ["embedded", "tiny"])
+def test_every_tensor_of_a_network_is_as_large_as_told(which: str) -> None:
+    """Every result inside a whole network, beside what onnxruntime gives for one spectrum."""
+    proto = onnx.load(model.default_path()) if which == "embedded" else build.graph(build.templates())
+    sizes = told(proto)
+    kept = {value.name for value in proto.graph.output}
+    proto.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for node in proto.graph.node for name in node.output if name and name not in kept
+    )
+    (given_in,) = proto.graph.input
+    got = really(proto, spectrum=np.zeros((1, given_in.type.tensor_type.shape.dim[1].dim_value), np.float32))
+    assert len(got) >= len(proto.graph.node)
+    assert {name: sizes[name] for name in got} == {name: value.shape for name, value in got.items()}
+
+
+DIMS = st.lists(st.integers(0, 4), max_size=4)
+
+
+@given(DIMS, DIMS)
+@settings(max_examples=300)
+def test_stretching_is_numpys(a: list[int], b: list[int]) -> None:
+    """Two shapes fit where numpy says so, and become what numpy makes of them."""
+    proto = one_node("Add", [np.zeros(a, np.float32), np.zeros(b, np.float32)], 1)
+    try:
+        expected = np.broadcast_shapes(tuple(a), tuple(b))
+    except ValueError:
+        with pytest.raises(ModelError, match="do not fit together"):
+            told(proto)
+    else:
+        assert told(proto)["o0"] == expected
+
+
+@given(st.integers(1, 40), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(0, 3))
+@settings(max_examples=60, deadline=None)
+def test_any_window_is_counted_as_onnxruntime_does(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> None:
+    """Convolutions of any geometry: the same length, or refused by both."""
+    data, weights = np.ones((1, 1, size), np.float32), np.ones((1, 1, kernel), np.float32)
+    proto = one_node("Conv", [data, weights], 1, strides=[stride], dilations=[dilation], pads=[before, after])
+    if size + before + after < dilation * (kernel - 1) + 1:
+        with pytest.raises(ModelError, match="wider than its input"):
+            told(proto)
+    else:
+        assert told(proto)["o0"] == really(proto)["o0"].shape
+
+
+WRONG: list[tuple[str, list[NDArray[np.generic] | None], dict[str, object], str]] = [
+    ("MatMul", [X, X], {}, "cannot be multiplied"),
+    ("Gemm", [X, X], {}, "two matrices expected"),
+    ("Gemm", [np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)], {}, "cannot be multiplied"),
+    ("Conv", [IMAGE, np.ones((4, 3, 3), np.float32)], {}, "does not fit an input"),
+    ("Conv", [IMAGE, KERNEL], {"strides": [0]}, "1 or more"),
+    ("Conv", [IMAGE, KERNEL], {"strides": [1, 1]}, "not for 1 dimensions"),
+    ("Conv", [IMAGE, KERNEL], {"auto_pad": "SAME_UPPER", "pads": [1, 1]}, "only one of them"),
+    ("MaxPool", [IMAGE], {"kernel_shape": [1, 1]}, "does not fit an input"),
+    ("MaxPool", [IMAGE], {}, "does not fit an input"),
+    ("Concat", [X, IMAGE], {"axis": 0}, "do not fit together"),
+    ("Reshape", [X, whole(5, -1)], {}, "cannot become"),
+    ("Reshape", [X, whole(-1, -1)], {}, "cannot become"),
+    ("Expand", [X, whole(-1)], {}, "below 0"),
+    ("Pad", [X, whole(1)], {}, "6 widths expected"),
+    ("Pad", [X, whole(-9, 0, 0, 0, 0, 0)], {}, "cannot be cut"),
+    ("Gather", [whole(1, 2), whole(7)], {}, r"indices \[7\] of 2 numbers"),
+    ("GatherND", [X, whole(0, 0, 0, 0).reshape(1, 4)], {}, "indices of shape"),
+    ("Unsqueeze", [X, whole(1, 1)], {}, "name one twice"),
+    ("Unsqueeze", [X, whole(9)], {}, "axis 9 of a tensor with 4 dimensions"),
+    ("Unsqueeze", [X, whole(*range(3, 9))], {}, "more than 8 dimensions"),
+    ("Squeeze", [X, whole(0)], {}, "only dimensions of 1"),
+    ("Transpose", [X], {"perm": [0, 0, 1]}, "no order of 3 dimensions"),
+    ("Slice", [X, whole(0), whole(1), whole(0), whole(0)], {}, "no step below 1"),
+    ("Slice", [X, whole(3), whole(0), whole(0), whole(-1)], {}, "no step below 1"),
+    ("TopK", [X, whole(5)], {}, "the best"),
+    ("Flatten", [X], {"axis": 7}, "axis 7"),
+    ("Concat", [X], {"axis": "0"}, "attribute axis is an integer"),
+    ("Transpose", [X], {"perm": 3}, "attribute perm is a list"),
+    ("Constant", [], {"value_string": "a"}, "a constant is a tensor"),
+    ("Constant", [], {"value_float": 1.0, "value_ints": [1, 2]}, "a constant says one thing, this one 2"),
+    ("ReduceSum", [X], {"noop_with_empty_axes": 2}, "noop_with_empty_axes is 0 or 1, got 2"),
+    ("Gemm", [np.ones((2, 3), np.float32), np.ones((3, 2), np.float32)], {"transA": -1}, "transA is 0 or 1"),
+    ("Relu", [], {}, "input 0 is missing"),
+    ("Expand", [X, np.ones(100, np.int64)], {}, "is not known before the network runs"),
+]
+
+
+@pytest.mark.parametrize(("operator", "inputs", "attributes", "why"), WRONG, ids=[f"{i}-{case[0]}" for i, case in enumerate(WRONG)])
+def test_an_operation_that_cannot_be_is_refused(
+    operator: str, inputs: list[NDArray[np.generic] | None], attributes: dict[str, object], why: str
+) -> None:
+    """Shapes that do not fit are refused with both, and with the node."""
+    with pytest.raises(ModelError, match=rf"{operator} node ''.*{why}"):
+        told(one_node(operator, inputs, 1, **attributes))

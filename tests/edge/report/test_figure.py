@@ -1,0 +1,131 @@
+"""The picture shows the spectrum as it was recorded, and each peak where it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import msgspec
+import numpy as np
+import pages
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from raman_edge.peaks import Lone, Matched, PeakMatch
+from raman_edge.report import Subject, figure, marks
+from raman_edge.spectrum import Axis, Origin, Spectrum
+
+FLAT = Spectrum(Axis.linear(100.0, 1100.0, 1.0), np.full(1001, 50.0), Origin("test", ""))
+NUMBER = re.compile(r"-?\d+")
+
+
+def subject(found: PeakMatch, measured: Spectrum = FLAT) -> Subject:
+    """Return an answer whose first candidate has these peaks."""
+    said = pages.result()
+    return pages.subject(msgspec.structs.replace(said, matches=(replace(said.matches[0], peaks=found),)), measured)
+
+
+def drawn(one: Subject) -> pages.Taken:
+    """Return the picture of a result, taken apart."""
+    assert one.held.spectrum is not None
+    return pages.Taken(figure.picture(one, one.held.spectrum).text)
+
+
+def places(taken: pages.Taken, kind: str) -> list[tuple[int, int]]:
+    """Return where the lines of that class begin."""
+    paths = [dict(group) for group in groups(taken, "path")]
+    begins = [NUMBER.findall(path["d"])[:2] for path in paths if path["class"] == kind]
+    return [(int(x), int(y)) for x, y in begins]
+
+
+def groups(taken: pages.Taken, tag: str) -> list[list[tuple[str, str]]]:
+    """Return the attributes of each element of that name, in its order."""
+    found: list[list[tuple[str, str]]] = []
+    for name, attribute, value in taken.attributes:
+        if name == tag:
+            if not found or attribute in dict(found[-1]):
+                found.append([])
+            found[-1].append((attribute, value or ""))
+    return found
+
+
+def column(shift: float) -> int:
+    """Return where a shift lies in the picture of :data:`FLAT`."""
+    return figure.view_of(subject(PeakMatch()), FLAT).plane.column(shift)
+
+
+def test_a_sign_stands_over_its_peak() -> None:
+    """A matched and an extra peak have their signs above the curve's highest point near their place."""
+    counts = FLAT.counts.copy()
+    counts[300], counts[700] = 1050.0, 550.0
+    found = PeakMatch((Matched(400.0, 402.0, -2.0, 1.0, 0.9),), (), (Lone(800.0, 0.5),))
+    taken = drawn(subject(found, replace(FLAT, counts=counts)))
+    top, floor = figure.TOP, figure.FLOOR
+    assert places(taken, "sign matched") == [(column(400.0), top - marks.ABOVE)]
+    assert places(taken, "sign extra") == [(column(800.0), (top + floor) // 2 - marks.ABOVE)]
+    assert places(taken, "agree") == places(taken, "sign matched")
+
+
+def test_reference_peaks_hang_from_the_floor_at_their_own_place() -> None:
+    """Sticks hang where the reference has the peak, not where it was measured, as long as they are high; missing ones carry a sign."""
+    found = PeakMatch((Matched(400.0, 402.0, -2.0, 1.0, 0.5),), (Lone(600.0, 1.0),), ())
+    taken = drawn(subject(found))
+    assert places(taken, "stick matched") == [(column(402.0), figure.FLOOR)]
+    assert places(taken, "stick missing") == [(column(600.0), figure.FLOOR)]
+    lengths = [path for path in taken.values("d") if re.fullmatch(rf"M\d+ {figure.FLOOR}v\d+", path)]
+    assert sorted(int(path.rpartition("v")[2]) for path in lengths) == [marks.LONGEST // 2, marks.LONGEST]
+    assert places(taken, "sign missing")[0][1] > figure.FLOOR + marks.LONGEST
+
+
+def test_a_reference_peak_outside_the_recorded_range_is_not_drawn() -> None:
+    """What the spectrum does not reach has no stick beside the axis."""
+    taken = drawn(subject(PeakMatch((), (Lone(1500.0, 1.0), Lone(20.0, 1.0)), ())))
+    assert places(taken, "stick missing") == []
+
+
+def test_numbers_at_peaks_leave_each_other_room() -> None:
+    """Of crowded peaks the higher ones get their number; every peak has its sign."""
+    found = PeakMatch((), (), tuple(Lone(500.0 + 5 * number, 0.1 + 0.01 * number) for number in range(40)))
+    taken = drawn(subject(found))
+    labels = [dict(group) for group in groups(taken, "text")]
+    at = sorted(int(label["x"]) for label in labels if label["class"] == "middle halo")
+    assert len(places(taken, "sign extra")) == 40
+    assert 1 < len(at) < 40
+    assert min(np.diff(at)) >= marks.APART
+    assert column(695.0) in at
+
+
+def test_the_reference_area_hangs_below_the_spectrum() -> None:
+    """With the library at hand its lines are drawn downwards: no point of them is above the floor."""
+    one = pages.subject(pages.result(), pages.spectrum(), pages.at_hand())
+    area = next(dict(group)["d"] for group in groups(drawn(one), "path") if dict(group)["class"] == "reference")
+    moves = re.findall(r"(-?\d+)([+-]\d+)", area.partition("V")[0])
+    heights = np.cumsum([int(y) for _, y in moves])
+    assert heights.min() >= figure.FLOOR
+    assert heights.max() == pytest.approx(figure.FLOOR + marks.LONGEST, abs=25)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(0.0, "0"), (1500.0, "1500"), (-20.0, "-20"), (0.25, "0.25"), (2e6, "2e+06"), (1e-7, "1e-07"), (1e300, "1e+300")]
+)
+def test_counts_are_written_short(value: float, shown: str) -> None:
+    """Counts on an axis are whole where they are whole, and short where they are enormous or tiny."""
+    assert figure.number(value) == shown
+
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=60)
+@given(hnp.arrays(np.float64, st.integers(2, 60), elements=FINITE), st.floats(-1e4, 1e4), st.floats(1e-3, 1e3))
+def test_any_spectrum_has_a_picture(counts: np.ndarray[tuple[int], np.dtype[np.float64]], start: float, step: float) -> None:
+    """Whatever finite counts and axis were recorded, the picture is well formed and its curve inside its rectangle."""
+    measured = Spectrum(Axis(start + step * np.arange(counts.size)), counts, Origin("test", ""))
+    taken = drawn(subject(PeakMatch((), (), (Lone(start, 1.0),)), measured))
+    curve = next(dict(group)["d"] for group in groups(taken, "path") if dict(group)["class"] == "curve")
+    moves = np.array([[int(x), int(y)] for x, y in re.findall(r"(-?\d+)([+-]\d+)", curve)])
+    along, down = np.cumsum(moves, axis=0).T
+    assert figure.LEFT <= along.min() <= along.max() <= figure.WIDTH - figure.RIGHT
+    assert figure.TOP <= down.min() <= down.max() <= figure.FLOOR
+    assert "nan" not in curve

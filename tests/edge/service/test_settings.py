@@ -1,0 +1,266 @@
+"""What ``watch`` is told: by whom, who wins, and how the place of a mistake is told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from raman_edge import cli
+from raman_edge.cli import watch as command
+from raman_edge.errors import ConfigError
+from raman_edge.service import settings
+from raman_edge.settings.sources import Setting, first
+
+COMMAND_ONLY = {"help", "once", "json", "config", "no_own"}
+"""What a file does not say: how this one run goes, and how it is shown."""
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the files and variables of this machine out of the tests."""
+    for name in [name for name in os.environ if name.startswith("RAMAN_EDGE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(settings, "places", lambda: (tmp_path / "user.toml", tmp_path / "system.toml"))
+
+
+def written(path: Path, text: str) -> Path:
+    """Write a file of settings."""
+    path.write_text(text, "utf-8")
+    return path
+
+
+def options(**said: object) -> argparse.Namespace:
+    """Return a command line; what it does not say is None, as argparse leaves it."""
+    return argparse.Namespace(**said)
+
+
+def test_the_command_line_wins_over_the_environment_over_the_file_over_the_default(tmp_path: Path) -> None:
+    """Each layer is heard where those before it say nothing, and every value knows who said it."""
+    file = written(tmp_path / "f.toml", "poll_s = 1\nstable_s = 1\nthreads = 2\n")
+    environ = {"RAMAN_EDGE_POLL_S": "3", "RAMAN_EDGE_STABLE_S": "3"}
+    found = settings.gather(options(config=file, poll=4.0), environ)
+    assert found["poll_s"] == (4.0, "command line")
+    assert found["stable_s"] == (3.0, "RAMAN_EDGE_STABLE_S")
+    assert found["threads"] == (2, f"{file}:3")
+    assert found["to"] == ((), "default")
+
+
+@given(st.lists(st.booleans(), min_size=4, max_size=4))
+def test_the_first_that_speaks_is_heard(tmp_path_factory: pytest.TempPathFactory, who: list[bool]) -> None:
+    """Whoever speaks: command line, environment, user's file, system's file, in this order."""
+    folder = tmp_path_factory.mktemp("who")
+    files = [written(folder / f"{index}.toml", f"poll_s = {index}") for index in (2, 3) if who[index]]
+    environ = {"RAMAN_EDGE_POLL_S": "1"} if who[1] else {}
+    layers = [
+        settings._of_command(options(poll=0.5 if who[0] else None)),
+        settings._of_environment(environ),
+        *map(settings._of_file, files),
+    ]
+    expected = next((value for value, speaks in zip((0.5, 1.0, 2.0, 3.0), who, strict=True) if speaks), None)
+    assert first(["poll_s"], [*layers, {"poll_s": Setting(None, "default")}])["poll_s"].value == expected
+
+
+def test_one_file_is_read_where_one_is_named_else_the_users_over_the_systems(tmp_path: Path) -> None:
+    """``--config`` wins over RAMAN_EDGE_CONFIG; what is named stands alone; nothing has to be there."""
+    assert settings.gather(options(), {})["poll_s"].origin == "default"
+    written(tmp_path / "system.toml", "poll_s = 1\nthreads = 3")
+    written(tmp_path / "user.toml", "poll_s = 2")
+    found = settings.gather(options(), {})
+    assert (found["poll_s"].value, found["threads"].value) == (2.0, 3)
+    named = written(tmp_path / "named.toml", "poll_s = 4")
+    assert settings.gather(options(), {"RAMAN_EDGE_CONFIG": str(named)})["threads"].value == 1
+    given_too = written(tmp_path / "given.toml", "poll_s = 5")
+    assert settings.gather(options(config=given_too), {"RAMAN_EDGE_CONFIG": str(named)})["poll_s"].value == 5.0
+
+
+@pytest.mark.parametrize("how", ["option", "variable"])
+def test_a_named_file_has_to_be_there(tmp_path: Path, how: str) -> None:
+    """Who names a file means it."""
+    path = tmp_path / "none.toml"
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        settings.gather(options(config=path if how == "option" else None), {} if how == "option" else {"RAMAN_EDGE_CONFIG": str(path)})
+
+
+def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the command is started, the folder, the journal and files that sinks write lie beside the settings."""
+    (tmp_path / "etc").mkdir()
+    text = 'folder = "in"\njournal = "/var/j"\nmodel = "~/m.onnx"\nown = "own.sqlite3"\nto = ["jsonl:a.jsonl", "csv:/b", "mqtt://h/t"]'
+    written(tmp_path / "etc" / "f.toml", text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/x")
+    merged = settings.merge(options(config=Path("etc/f.toml")), {})
+    here = str(tmp_path / "etc")
+    assert (merged.folder, merged.journal, merged.model) == (f"{here}/in", Path("/var/j"), Path("/home/x/m.onnx"))
+    assert (merged.own, merged.no_own) == (Path(here) / "own.sqlite3", False)
+    assert merged.to == [f"jsonl:{here}/a.jsonl", "csv:/b", "mqtt://h/t"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("USB2+A01234", "USB2+A01234"),
+        ("c.json", "{here}/c.json"),
+        ("kept/SN-1", "{here}/kept/SN-1"),
+        ("/etc/c", "/etc/c"),
+        ("~/c", "/home/x/c"),
+    ],
+)
+def test_a_calibration_is_an_instrument_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, expected: str) -> None:
+    """A name without a folder is a serial number; whatever else is a file, which lies beside the settings."""
+    monkeypatch.setenv("HOME", "/home/x")
+    file = written(tmp_path / "f.toml", f'calibration = "{text}"')
+    assert settings.merge(options(config=file), {}).calibration == expected.format(here=tmp_path)
+    assert settings.merge(options(config=file), {"RAMAN_EDGE_CALIBRATION": "other"}).calibration == "other"
+    assert settings.merge(options(config=file, calibration="mine"), {}).calibration == "mine"
+
+
+def test_a_list_on_the_command_line_replaces_the_files(tmp_path: Path) -> None:
+    """Patterns and outputs are not mixed from two places."""
+    file = written(tmp_path / "f.toml", 'match = ["*.csv"]\nto = ["stdout"]')
+    merged = settings.merge(options(config=file, match=["*.txt"]), {"RAMAN_EDGE_TO": "jsonl:a,csv:b"})
+    assert (merged.match, merged.to) == (["*.txt"], ["jsonl:a", "csv:b"])
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "expected"),
+    [
+        ({}, "", (None, False)),
+        ({}, "own = true", (None, False)),
+        ({}, "own = false", (None, True)),
+        ({"own": Path("a")}, "own = false", (Path("a"), False)),
+        ({"no_own": True}, 'own = "/b"', (None, True)),
+        ({"no_own": False}, 'own = "/b"', (Path("/b"), False)),
+    ],
+)
+def test_the_own_library_and_none_are_one_setting(tmp_path: Path, said: dict[str, object], text: str, expected: object) -> None:
+    """``--own FILE`` wins over a file's ``own = false``, and ``--no-own`` over a file's path."""
+    merged = settings.merge(options(config=written(tmp_path / "f.toml", text), **said), {})
+    assert (merged.own, merged.no_own) == expected
+
+
+def test_the_variable_of_the_own_library_wins_over_a_file_and_may_name_what_is_not_there(tmp_path: Path) -> None:
+    """It is left to whoever opens the library, who asks the variable first."""
+    merged = settings.merge(options(config=written(tmp_path / "f.toml", "own = false")), {"RAMAN_EDGE_LIBRARY": "/none"})
+    assert (merged.own, merged.no_own) == (None, False)
+
+
+def test_merging_leaves_the_command_line_as_it_was(tmp_path: Path) -> None:
+    """The same command line is merged again when the file has changed."""
+    file = written(tmp_path / "f.toml", "poll_s = 1")
+    said = options(config=file, poll=None, once=True)
+    assert settings.merge(said, {}).poll == 1.0
+    written(file, "poll_s = 2")
+    merged = settings.merge(said, {})
+    assert (merged.poll, merged.once, said.poll, merged.threads) == (2.0, True, None, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("poll_s = 0", "f.toml:1: poll_s: got 0, expected seconds, more than 0"),
+        ("stable_s = 90000", "f.toml:1: stable_s: got 90000, expected seconds"),
+        ("threads = 0", "f.toml:1: threads: got 0, expected a number of processor threads, 1 to 1024"),
+        ("laser_nm = 78", "f.toml:1: laser_nm: got 78, expected a wavelength in nm, 150 to 2000"),
+        ('backlog = "newest=0"', 'f.toml:1: backlog: got "newest=0", expected "process", "skip" or "newest=N"'),
+        ('\nto = [\n "stdout",\n "ftp://x"\n]', 'f.toml:4: to[1]: got "ftp://x", expected an output: jsonl:FILE'),
+        ("match = []", "f.toml:1: match: got [], expected a list"),
+        ('folder = ""', 'f.toml:1: folder: got "", expected the path of a folder'),
+        ("[watch]\npoll_s = 1", "f.toml:1: watch is no key that is known here; did you mean match?"),
+        ("poll-s = 1", "f.toml:1: poll-s is no key that is known here; did you mean poll_s?"),
+    ],
+)
+def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: str) -> None:
+    """Ranges, patterns, types and names, each with the line."""
+    file = written(tmp_path / "f.toml", text)
+    with pytest.raises(ConfigError) as caught:
+        settings.merge(options(config=file), {})
+    assert str(caught.value).startswith(f"{tmp_path}/{line}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("RAMAN_EDGE_POLL_S", "fast", 'RAMAN_EDGE_POLL_S: poll_s: got "fast", expected seconds'),
+        ("RAMAN_EDGE_POLL_S", "0", 'RAMAN_EDGE_POLL_S: poll_s: got "0", expected seconds'),
+        ("RAMAN_EDGE_TO", "stdout,x", 'RAMAN_EDGE_TO: to[1]: got "x"'),
+        ("RAMAN_EDGE_THREADS", "1.5", 'RAMAN_EDGE_THREADS: threads: got "1.5"'),
+    ],
+)
+def test_the_environment_is_checked_too(name: str, text: str, said: str) -> None:
+    """The variable stands where a file's name and line would."""
+    with pytest.raises(ConfigError) as caught:
+        settings.merge(options(), {name: text})
+    assert str(caught.value).startswith(said)
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    """As in every shell script that sets one to nothing."""
+    assert settings.gather(options(), {"RAMAN_EDGE_POLL_S": ""})["poll_s"].origin == "default"
+
+
+def test_no_folder_anywhere_is_told(tmp_path: Path) -> None:
+    """The message names the command and the files."""
+    assert settings.folder_of(settings.merge(options(folder="a"), {})) == "a"
+    with pytest.raises(ConfigError, match=rf"raman-edge watch DIR, or set folder in .*{tmp_path}/user.toml"):
+        settings.folder_of(settings.merge(options(), {}))
+
+
+def test_commands_without_config_find_the_same_journal(tmp_path: Path) -> None:
+    """``journal list`` reads what ``watch`` writes."""
+    assert settings.configured("journal", {}) is None
+    written(tmp_path / "user.toml", 'journal = "j"')
+    assert settings.configured("journal", {}) == tmp_path / "j"
+    assert settings.configured("journal", {"RAMAN_EDGE_JOURNAL": "/k"}) == Path("/k")
+
+
+def test_a_file_can_say_whatever_the_command_line_can() -> None:
+    """Every option of ``watch`` has its key, except how one run goes and is shown."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    assert {action.dest for action in parser._actions} - COMMAND_ONLY <= set(settings.OPTIONS.values())
+
+
+def test_every_variable_belongs_to_one_key() -> None:
+    """No two keys read the same variable."""
+    assert set(settings.VARIABLES) == set(settings.OPTIONS) == set(settings.KEYS)
+    assert len(set(settings.VARIABLES.values())) == len(settings.KEYS)
+    assert set(settings.KEYS) > settings.PATHS
+
+
+# config show
+
+
+def test_show_prints_a_file_that_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What ``config show`` prints is TOML, and read again gives the same settings."""
+    file = written(tmp_path / "f.toml", 'folder = "in"\nmatch = ["*.csv"]\nown = false\nto = ["jsonl:é.jsonl"]\npoll_s = 1')
+    assert cli.main(["config", "show", "--config", str(file), "--origin"]) == 0
+    printed = capsys.readouterr().out
+    again = written(tmp_path / "again.toml", printed)
+    assert {key: setting.value for key, setting in settings.gather(options(config=again), {}).items()} == {
+        key: setting.value for key, setting in settings.gather(options(config=file), {}).items()
+    }
+    assert f"# {file}:2\n" in printed
+    assert msgspec.convert(tomllib.loads(printed), settings.Settings).poll_s == 1.0
+
+
+def test_show_as_json_has_value_and_origin(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For scripts."""
+    monkeypatch.setenv("RAMAN_EDGE_POLL_S", "2")
+    assert cli.main(["config", "show", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["settings"]
+    assert told["poll_s"] == {"value": 2.0, "origin": "RAMAN_EDGE_POLL_S"}
+    assert list(told) == list(settings.KEYS)
+
+
+def test_show_of_a_wrong_file_is_a_configuration_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """78, a line for every mistake."""
+    file = written(tmp_path / "f.toml", "a = 1\nb = 2")
+    assert cli.main(["config", "show", "--config", str(file)]) == 78
+    assert capsys.readouterr().err.count("raman-edge: ") == 2

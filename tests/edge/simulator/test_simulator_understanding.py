@@ -1,0 +1,91 @@
+"""Requests read back: every page, every command, over all that it may be asked for."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from raman_edge.instruments.profiles import catalogue, requests
+from raman_edge.instruments.profiles.requests import Wanted
+from raman_edge.simulator.requests import Asked, Reader
+from simulating import PROFILES
+
+PAGES = {name: catalogue.load(name) for name in PROFILES}
+COMMANDS = [(name, str(path[1])) for name, page in PAGES.items() for path, _ in requests.commands(page) if path[1] != "prepare"]
+
+
+def read(name: str, data: bytes, *, streaming: bool = False) -> list[Asked]:
+    """Return the requests in some bytes."""
+    reader = Reader(PAGES[name])
+    reader.kept += data
+    found: list[Asked] = []
+    while (asked := reader.next(streaming=streaming)) is not None:
+        found.append(asked)
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), COMMANDS)
+@settings(max_examples=10, deadline=None)
+@given(st.data())
+def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataObject) -> None:
+    """Exposure, averages, coefficient and rate come out of the very bytes that the page makes of them, however they are cut."""
+    page = PAGES[name]
+    facts = page.integration
+    exposure = data.draw(st.integers(facts.min, facts.max)) if facts else None
+    averages = data.draw(st.integers(1, facts.averages_max)) if facts else 1
+    wanted = Wanted(exposure, averages, data.draw(st.integers(0, 4)), data.draw(st.sampled_from(page.serial.baud)))
+    sent = requests.request(page, command, wanted)
+    reader = Reader(page)
+    for at in range(len(sent)):
+        assert reader.next(streaming=command == "stop") is None
+        reader.kept.append(sent[at])
+    asked = reader.next(streaming=command == "stop")
+    assert asked is not None
+    assert requests.request(page, asked.name, wanted) == sent
+    everything = {"integration": exposure, "averages": averages, "index": wanted.index, "baud": wanted.baud}
+    assert {key: value for key, value in asked.told.items() if key in everything}.items() <= everything.items()
+    if command.startswith("set_") or command == "coefficient":
+        assert asked.told
+    assert not reader.kept
+
+
+def test_two_requests_glued_together_are_two() -> None:
+    """And bytes between them are requests that nobody understands."""
+    glued = read("ocean-flame-s", b"I\x00\x0bA\x00\x02S")
+    assert [(asked.name, dict(asked.told)) for asked in glued] == [
+        ("set_integration", {"integration": 11}),
+        ("set_averages", {"averages": 2}),
+        ("acquire", {}),
+    ]
+    found = read("jeti-versapic", b"*IDN?\r*BAD\r*PARA:FIT3?\r")
+    assert [(asked.name, dict(asked.told)) for asked in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
+
+
+def test_noise_without_an_end_is_given_up() -> None:
+    """A line that never ends does not grow for ever, and the request behind it is understood."""
+    reader = Reader(PAGES["jeti-versapic"])
+    for _ in range(50):
+        reader.kept += b"*" * 100
+        while reader.next(streaming=False) is not None:
+            pass
+        assert len(reader.kept) <= 1024
+    assert [asked.name for asked in read("jeti-versapic", b"?" * 2000)] == [""]
+
+
+def test_a_stop_that_looks_like_a_start_is_told_by_what_the_device_does() -> None:
+    """The same twelve bytes ask for one spectrum, or end a stream."""
+    data = requests.request(PAGES["tcd1304-rossel"], "stop")
+    assert [asked.name for asked in read("tcd1304-rossel", data)] == ["acquire"]
+    assert [asked.name for asked in read("tcd1304-rossel", data, streaming=True)] == ["stop"]
+
+
+@settings(deadline=None)
+@given(st.sampled_from(PROFILES), st.binary(max_size=200))
+def test_no_bytes_confuse_it(name: str, data: bytes) -> None:
+    """Whatever comes, it is taken apart without loss, and what is kept is bounded by what may still become a request."""
+    reader = Reader(PAGES[name])
+    reader.kept += data
+    while (asked := reader.next(streaming=False)) is not None:
+        assert asked.data
+    assert len(reader.kept) <= len(data)
+    assert reader.next(streaming=False) is None

@@ -1,0 +1,172 @@
+"""Half-written files in a watched folder: waited for where anything tells that they are, and replaced where nothing does."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import build
+import jcamp_forms
+import pytest
+from raman_edge import formats
+from raman_edge.sources import folder, stability
+from raman_edge.sources.notify import Arrivals
+from raman_edge.sources.scan import Rules
+from raman_edge.sources.stability import Writer
+from raman_edge.spectrum import Fault, Origin
+from watching import Remembered, Watched, once
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STABLE_S = 0.2
+RULES = Rules(poll_s=0.02, stable_s=STABLE_S)
+needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a writer")
+
+
+@pytest.fixture
+def unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another user's file: the kernel does not say who writes it, and the processes that may are hidden."""
+    monkeypatch.setattr(stability, "writer_of", lambda _: Writer.UNKNOWN)
+    monkeypatch.setattr(folder, "open_for_writing", frozenset)
+
+
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No event is ever reported."""
+    monkeypatch.setattr(Arrivals, "open", lambda _: None)
+
+
+def digest(text: str) -> str:
+    """Return SHA-256 in lower-case hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_in_halves(path: Path, text: str, pause_s: float) -> str:
+    """Write a file with a pause in the middle, and return its first half."""
+    half = text[: len(text) // 2]
+    with path.open("w") as file:
+        file.write(half)
+        file.flush()
+        time.sleep(pause_s)
+        file.write(text[len(half) :])
+    return half
+
+
+@pytest.mark.usefixtures("unknown", "deaf")
+def test_nothing_tells_a_pause_of_twice_the_wait(tmp_path: Path) -> None:
+    """Where nothing tells who writes a table, a pause longer than it has to lie still elsewhere makes no half answer."""
+    text = build.text()
+    with Watched(tmp_path, rules=RULES) as watched:
+        write_in_halves(tmp_path / "a.csv", text, 2 * STABLE_S)
+        watched.wait_for(values=1)
+    assert [value.origin.sha256 for value in watched.values] == [digest(text)]
+
+
+@pytest.mark.usefixtures("unknown", "deaf")
+def test_nothing_tells_a_long_pause(tmp_path: Path) -> None:
+    """After a longer one the half is answered, and the answer to the whole file says which one it replaces."""
+    text = build.text()
+    with Watched(tmp_path, rules=RULES) as watched:
+        half = write_in_halves(tmp_path / "a.csv", text, 20 * STABLE_S)
+        watched.wait_for(values=2)
+    assert [(value.origin.sha256, value.origin.grown_from) for value in watched.values] == [
+        (digest(half), None),
+        (digest(text), digest(half)),
+    ]
+
+
+@needs_events
+@pytest.mark.usefixtures("unknown")
+@pytest.mark.parametrize("is_touched", [False, True], ids=["made", "touched before"])
+def test_events_tell_of_the_writer(tmp_path: Path, is_touched: bool) -> None:  # noqa: FBT001 - a column of the table
+    """A file that was changed and not closed before our eyes is waited for, and answered soon after it is closed."""
+    text, path = build.text(), tmp_path / "a.csv"
+    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.05)) as watched:
+        time.sleep(0.2)
+        if is_touched:
+            path.touch()
+        write_in_halves(path, text, 2.0)
+        closed = time.monotonic()
+        watched.wait_for(values=1)
+        assert time.monotonic() - closed < 5.0
+    assert [value.origin.sha256 for value in watched.values] == [digest(text)]
+
+
+@pytest.mark.usefixtures("deaf")
+def test_other_processes_tell_of_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that a visible process has open is waited for, though the kernel does not tell of it."""
+    monkeypatch.setattr(stability, "writer_of", lambda _: Writer.UNKNOWN)
+    text = build.text()
+    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.05)) as watched:
+        write_in_halves(tmp_path / "a.csv", text, 2.0)
+        watched.wait_for(values=1)
+    assert [value.origin.sha256 for value in watched.values] == [digest(text)]
+
+
+@pytest.mark.parametrize("soon_s", [0.05, 0.3])
+def test_kept_open_it_is_not_answered_in_halves(tmp_path: Path, soon_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that its writer keeps open is not answered however long it pauses, and that is said once."""
+    monkeypatch.setattr(stability, "OPEN_WHOLE_S", soon_s)
+    text = build.text()
+    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.05)) as watched:
+        write_in_halves(tmp_path / "a.csv", text, 1.5)
+        watched.wait_for(values=1)
+    assert [value.origin.sha256 for value in watched.values] == [digest(text)]
+    assert len(watched.notes) == 1
+    assert "keeps it open" in watched.notes[0]
+
+
+JCAMP = jcamp_forms.file([10, 20, 40, 30, 20, 10, 5, 6, 7, 8] * 30, "AFFN")
+
+
+@pytest.mark.usefixtures("unknown", "deaf")
+def test_a_file_that_declares_its_length_is_answered_when_it_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JCAMP file is whole when it has all that it declares: nothing more is waited for, and a half of it is not answered."""
+    monkeypatch.setattr(stability, "UNKNOWN_S", 60.0)
+    monkeypatch.setattr(stability, "UNKNOWN_TIMES", 1000.0)
+    with Watched(tmp_path, rules=RULES) as watched:
+        write_in_halves(tmp_path / "a.jdx", JCAMP, 5 * STABLE_S)
+        watched.wait_for(values=1)
+    assert [value.origin.sha256 for value in watched.values] == [digest(JCAMP)]
+    assert not isinstance(watched.values[0], Fault)
+
+
+def test_kept_open_but_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that never closes a file which declares its length does not keep it from its answer."""
+    monkeypatch.setattr(stability, "OPEN_WHOLE_S", 0.1)
+    with Watched(tmp_path, rules=RULES) as watched, (tmp_path / "a.jdx").open("w") as file:
+        file.write(JCAMP)
+        file.flush()
+        watched.wait_for(values=1)
+    assert watched.values[0].origin.sha256 == digest(JCAMP)
+
+
+def test_what_declares_its_length() -> None:
+    """No beginning of a JCAMP file is whole, and no table is, however complete."""
+    data = JCAMP.rstrip().encode()
+    origin = Origin("test", "")
+    assert formats.is_whole(data, origin)
+    assert not any(formats.is_whole(data[:size], origin) for size in range(0, len(data), 7))
+    assert not formats.is_whole(build.text().encode(), origin)
+
+
+def test_only_a_beginning_is_replaced(tmp_path: Path) -> None:
+    """A file that grows says what it grew from, step by step; one that is written anew says nothing."""
+    path, memory, text = tmp_path / "a.csv", Remembered(), build.text()
+    said = []
+    for content in (text[:5000], text[:9000], text, build.text(seed=3), build.text(seed=3)[:-1], "x" + build.text(seed=3)):
+        path.write_text(content)
+        said += [value.origin.grown_from for value in once(tmp_path, memory)]
+    assert said == [None, digest(text[:5000]), digest(text[:9000]), None, None, None]
+
+
+def test_a_copy_of_a_half_elsewhere_is_not_replaced(tmp_path: Path) -> None:
+    """What lies under another name is another file."""
+    memory, text = Remembered(), build.text()
+    (tmp_path / "a.csv").write_text(text[:9000])
+    once(tmp_path, memory)
+    (tmp_path / "b.csv").write_text(text)
+    assert [value.origin.grown_from for value in once(tmp_path, memory)] == [None]

@@ -1,0 +1,154 @@
+"""Every surface says the same of an answer: screen, description, page, lists, table, record and saved file follow one decision."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import build
+import journals
+import pages
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from raman_edge import records
+from raman_edge.cli import keeping
+from raman_edge.cli.journal import brief, show
+from raman_edge.matching.identify import identify
+from raman_edge.matching.ranking import Match, Ranking, Sets, decide, objections
+from raman_edge.outputs.table import COLUMNS, cells
+from raman_edge.peaks import Lone, Matched, PeakMatch
+from raman_edge.quality import Quality
+from raman_edge.terminal import theme
+from raman_edge.terminal.screen import render
+from raman_edge.terminal.state import fold
+from raman_edge.terminal.summary import describe
+from raman_edge.wording import ANSWERS, IF, MEANING, NAMED, title
+from rich.console import Console
+from screens import EMPTY
+
+if TYPE_CHECKING:
+    from raman_edge.matching.identify import Reading
+    from raman_edge.records import Result
+
+LABELS = ("Quartz", "Calcite", "Gypsum", "Zircon")
+HEIGHTS = st.sampled_from([0.05, 0.19, 0.2, 0.5, 1.0])
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> Reading:
+    """One real reading with whatever may be known of it, and the decision that follows."""
+    model, library = journals.pair()
+    seen = identify(build.spectrum("Quartz", 3), model, library)
+    lone = st.lists(st.builds(Lone, st.sampled_from([281.0, 712.0, 1086.0]), HEIGHTS), max_size=2).map(tuple)
+    found = PeakMatch((Matched(at=464.0, reference=464.0, delta=0.0, height=1.0, reference_height=1.0),), draw(lone), draw(lone))
+    scores = draw(st.sampled_from([(0.97, 0.02, 0.01, 0.0), (0.7, 0.2, 0.1, 0.0), (0.4, 0.3, 0.2, 0.1)]))
+    similarity = draw(st.sampled_from([0.2, 0.48, 0.52, 0.6, 0.95]))
+    matches = tuple(Match(label, score, similarity, found) for label, score in zip(LABELS, scores, strict=True))
+    size = draw(st.integers(1, 3))
+    ranking = Ranking(matches, Sets(LABELS[:size], LABELS[: size + 1]), 0.9, "Quartz", similarity)
+    quality = draw(st.sampled_from([seen.quality, Quality(2.0, None, 1.0), replace(seen.quality, saturated=True)]))
+    claims = model.card.claims if draw(st.booleans()) else model.card.claims._replace(sets=False, known=False)
+    rule = model.card.decision
+    return replace(seen, quality=quality, verdict=decide(ranking, quality, rule, claims))
+
+
+def recorded(reading: Reading) -> Result:
+    """Return the record of a reading, as it comes back from its line."""
+    model, library = journals.pair()
+    said = records.decode(records.encode(records.of(reading, records.means(model, library))))
+    assert isinstance(said, records.Result)
+    return said
+
+
+def surfaces(reading: Reading) -> dict[str, str]:
+    """Return the text of everything that shows an answer, by name."""
+    said = recorded(reading)
+    line = records.encode(said).decode()
+    console = Console(file=io.StringIO(), width=200)
+    console.print(describe(reading))
+    return {
+        "screen": render(fold(EMPTY, reading), 200, 60).text,
+        "description": console.file.getvalue(),  # type: ignore[attr-defined]  # the StringIO above
+        "page": pages.Taken(pages.text(pages.subject(said, reading.spectrum, pages.at_hand()))).said,
+        "list": brief.brief(line, 30),
+        "show": "\n".join(f"{name} {value}" for name, value in show._result(said)),
+        "table": "; ".join(cells(said)),
+        "record": line,
+        "saved": "\n".join(keeping._lines(reading)).split("Raman shift")[0],
+    }
+
+
+@given(readings())
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+def test_every_surface_follows_the_decision(reading: Reading) -> None:
+    """Words, names, probabilities and sets on every surface are those of the one decision, and none contradicts it."""
+    verdict, said, shown = reading.verdict, recorded(reading), surfaces(reading)
+    words = str(title(verdict.decision, verdict.names))
+    assert (said.decision, said.names, said.why) == (verdict.decision, verdict.names, verdict.doubts)
+    for name in ("screen", "description", "page", "show", "saved"):
+        assert words in shown[name], name
+    assert str(title(verdict.decision, verdict.names, brief.MOST)) in shown["list"]
+    for reason in verdict.doubts:
+        assert all(reason in shown[name] for name in ("page", "show", "table", "record"))
+    assert MEANING[verdict.decision] in shown["page"]
+    # A tick, and "match", only where the answer is one.
+    for name in ("screen", "description", "page"):
+        assert ("✓" in shown[name]) is (verdict.decision == "match"), name
+    # What names nothing has no probability and no set, nor has a model that was not measured.
+    claimed = verdict.decision in NAMED and said.one_of is not None
+    for name in ("description", "page", "show"):
+        assert (IF in shown[name]) is claimed or (verdict.decision == "match" and name == "description"), name
+        assert ("of 100 cases one of" in shown[name]) <= claimed, name
+    row = dict(zip(COLUMNS, cells(said), strict=True))
+    assert (row["label"] != "") is bool(verdict.names)
+    assert (row["score"] != "") is (row["one_of_90"] != "") is claimed
+    assert (row["known"] != "") is (said.known is not None)
+    document = json.loads(shown["record"])
+    assert all((match["score"] is not None) is claimed for match in document["matches"])
+    assert (document["one_of"] is not None) is claimed
+    # The one rule of the issue, on the record itself.
+    if said.decision == "match":
+        assert said.known is None or said.known >= 0.5
+        assert not objections(said.matches[0], said.known)
+
+
+@pytest.mark.parametrize("answer", [*ANSWERS, "fault"])
+def test_every_answer_has_a_sign_of_its_own(answer: str) -> None:
+    """No two answers share a sign, in Unicode or in ASCII, and each has a style and a meaning."""
+    for one in (theme.UNICODE, theme.ASCII):
+        assert [name for name in (*ANSWERS, "fault") if one.sign[name] == one.sign[answer]] == [answer]
+    assert answer in theme.STYLE
+    assert answer in MEANING
+    assert (theme.UNICODE.sign["match"], theme.UNICODE.sign["possible"]) == ("✓", "?")
+
+
+@pytest.mark.parametrize(
+    ("decision", "names", "words"),
+    [
+        ("match", ("Quartz",), "Quartz"),
+        ("possible", ("Quartz",), "perhaps Quartz"),
+        ("possible", ("A", "B"), "perhaps one of A, B"),
+        ("ambiguous", ("A", "B", "C", "D", "E"), "one of A, B, C, D or 1 more"),
+        ("unknown", (), "unknown"),
+        ("unknown", ("Quartz",), "unknown"),
+        ("rejected", (), "rejected"),
+    ],
+)
+def test_titles(decision: str, names: tuple[str, ...], words: str) -> None:
+    """An answer is a name, perhaps one, one of several, or its decision; what names nothing has no name, whatever a record holds."""
+    assert str(title(decision, names)) == words
+
+
+def test_an_old_match_that_would_be_none_today_says_so_on_its_page() -> None:
+    """A record of version 1 keeps its decision; its page says by which rules, and what speaks against it today."""
+    fields = json.loads(records.encode(pages.result())) | {"v": 1, "known": 0.22}
+    del fields["names"]
+    old = records.decode(json.dumps(fields))
+    assert isinstance(old, records.Result)
+    shown = pages.Taken(pages.text(pages.subject(old, pages.spectrum()))).said
+    assert "Decided by the rules of version 1" in shown
+    assert "more likely not in the library than in it" in shown
+    assert "version 1" not in pages.Taken(pages.text(pages.subject(pages.result(), pages.spectrum()))).said.split("Journal")[0]
