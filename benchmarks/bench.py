@@ -110,7 +110,7 @@ class Limit(NamedTuple):
         return "within" if good else "UNDER" if self.at_least else "OVER"
 
 
-def limits(report: benchmark.Report) -> list[Limit]:
+def limits(report: benchmark.BenchmarkReport) -> list[Limit]:
     """Return what has a limit of one spectrum at a time."""
     return [
         Limit("cold start, s", report.cold_start_s, 0.8),

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge import formats
 from raman_edge.calibration import making, standards
-from raman_edge.calibration.making import Measured, make
+from raman_edge.calibration.making import StandardSpectrum, make
 from raman_edge.errors import CalibrationError, RamanEdgeError, SpectrumError
 from raman_edge.spectrum import OTHER_METHOD, PIXELS, Axis, Origin, Spectrum
 
@@ -165,7 +165,7 @@ def remembered() -> None:
     """Read a spectrum as a standard once: every refusal asks what else it is, of the same spectrum each time."""
     read, known = making._read, {}
 
-    def again(one: Measured, span: Span, laser_nm: float) -> object:
+    def again(one: StandardSpectrum, span: Span, laser_nm: float) -> object:
         key = (one.spectrum.counts.tobytes(), one.spectrum.axis.shift.tobytes(), one.standard.name, laser_nm)
         if key not in known:
             if len(known) > 2 * len(standards.STANDARDS):
@@ -180,7 +180,7 @@ def tried(seen: Spectrum, truth: str, claim: str, kind: str, laser: str, label_n
     """Calibrate, and judge what comes out."""
     blank = Outcome(truth, claim, kind, laser, None, "")
     try:
-        made = make(Measured(seen, standards.find(claim)), instrument="X", laser_nm=label_nm, made=NOW, days=30)
+        made = make(StandardSpectrum(seen, standards.find(claim)), instrument="X", laser_nm=label_nm, made=NOW, days=30)
     except RamanEdgeError as refusal:
         return replace(blank, why=str(refusal))
     if instrument is None:

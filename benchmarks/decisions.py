@@ -26,7 +26,7 @@ from raman_edge.model.card import Claims
 from raman_edge.model.model import Model
 from raman_edge.model.model import default_path as model_path
 from raman_edge.quality import Quality
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Axis, Origin, Spectrum
 from raman_edge.wording import ANSWERS
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raman_edge.matching.ranking import Ranking
-    from raman_edge.model.card import Decision, Familiar
-    from raman_edge.peaks import Lines
+    from raman_edge.model.card import Decision, OutOfLibraryRule
+    from raman_edge.peaks import MaterialLines
     from raman_export.held import Kept
 
 GOOD = Quality(snr=100.0, saturated=None, coverage=1.0)
@@ -63,7 +63,7 @@ class Case:
     rule: Decision
 
 
-def cases(kept: Kept, other: Familiar | None) -> list[Case]:
+def cases(kept: Kept, other: OutOfLibraryRule | None) -> list[Case]:
     """Return every spectrum that a run kept apart, each under a rule fitted on the other half; ``other`` is another run's "unknown"."""
     from raman_export import held, unknown
     from raman_train import confidence, runs
@@ -77,7 +77,7 @@ def cases(kept: Kept, other: Familiar | None) -> list[Case]:
     first = [confidence.halves(names) for _, names in sides]
     learned = sorted(set(material.classes[split.library].tolist()))
     labels, class_of = [material.labels[k] for k in learned], np.arange(len(learned))
-    lines: dict[str, Lines] = {}
+    lines: dict[str, MaterialLines] = {}
     made: list[Case] = []
     for half in (True, False):
         fusion = confidence.fit(questions[0].rows(first[0] != half))
@@ -149,10 +149,10 @@ def foreign(data: Path) -> Iterator[tuple[str, str, Spectrum]]:
     """Give group, name and spectrum of everything that is no mineral by its origin."""
     for path in sorted((data / "instrument_files").rglob("*")):
         if path.is_file():
-            with GivenFiles([str(path)], None) as source:
+            with FileSource([str(path)], None) as source:
                 yield from (("instrument_files", path.name, event) for event in source if isinstance(event, Spectrum))
     for path in sorted((data / "organics" / "wasatch_library").glob("*.csv")):
-        with GivenFiles([str(path)], None) as source:
+        with FileSource([str(path)], None) as source:
             yield from (("wasatch_library", path.stem, event) for event in source if isinstance(event, Spectrum))
     from raman_train.data import organics
 

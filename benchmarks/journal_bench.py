@@ -23,7 +23,7 @@ from time import perf_counter
 import msgspec
 import numpy as np
 from raman_edge import records, synthetic
-from raman_edge.journal import Entry, Filters, Journal, writing
+from raman_edge.journal import Filters, Journal, JournalEntry, writing
 from raman_edge.matching import identify, library
 from raman_edge.model import model
 from raman_edge.spectrum import Axis, Origin
@@ -36,7 +36,7 @@ READ_NOISE = 8.0
 """Counts, of a cooled detector of 16 bits."""
 
 
-def answers(points: int, signal: float) -> list[Entry]:
+def answers(points: int, signal: float) -> list[JournalEntry]:
     """Return the embedded model's answers to one exposure each of many materials, of so many points and counts."""
     network = model.Model.open(model.default_path())
     references = library.Library.open(library.default_path(), network=network.card.network)
@@ -46,14 +46,16 @@ def answers(points: int, signal: float) -> list[Entry]:
     for number, label in enumerate(references.labels[:: max(1, len(references.labels) // MATERIALS)]):
         table = references.peaks[references.place[label]]
         rng = np.random.default_rng(number)
-        seen = synthetic.expose(axis, table, synthetic.Conditions(signal=signal, read_noise=READ_NOISE), rng, Origin("file", "", "0" * 64))
+        seen = synthetic.expose(
+            axis, table, synthetic.SyntheticConditions(signal=signal, read_noise=READ_NOISE), rng, Origin("file", "", "0" * 64)
+        )
         whole = replace(seen, counts=np.rint(seen.counts))
         said = records.of(identify.identify(whole, network, references), means)
-        made.append(Entry(said, whole))
+        made.append(JournalEntry(said, whole))
     return made
 
 
-def fill(path: Path, entries: list[Entry], rows: int, *, spectra: bool) -> float:
+def fill(path: Path, entries: list[JournalEntry], rows: int, *, spectra: bool) -> float:
     """Write ``rows`` rows, and mark each content, in batches; return the seconds it took."""
     started = perf_counter()
     run = {"model": entries[0].record.model.sha256, "config": "0" * 32}  # type: ignore[union-attr]  # they are results
@@ -62,7 +64,7 @@ def fill(path: Path, entries: list[Entry], rows: int, *, spectra: bool) -> float
         memory = journal.memory(**run)
         for first in range(0, rows, BATCH):
             with journal._database.transaction() as connection:
-                writer = writing.Writer(connection, with_spectra=spectra)
+                writer = writing.JournalWriter(connection, with_spectra=spectra)
                 for number in range(first, min(rows, first + BATCH)):
                     writer.add(_renamed(prepared[number % len(prepared)], entries[number % len(entries)], number))
             for number in range(first, min(rows, first + BATCH)):
@@ -110,10 +112,10 @@ def _listing(journal: Journal, filters: Filters) -> float:
     return perf_counter() - started
 
 
-def _renamed(prepared: writing.Prepared, entry: Entry, number: int) -> writing.Prepared:
+def _renamed(prepared: writing.Prepared, entry: JournalEntry, number: int) -> writing.Prepared:
     """Return what is written of one more file with this spectrum."""
     sha256, ts = _digest(number), (START + timedelta(minutes=number)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    source = records.Source("file", _path(number), sha256)
+    source = records.RecordSource("file", _path(number), sha256)
     said = msgspec.structs.replace(entry.record, id=_digest(number + 10**9)[:32], ts=ts, source=source)
     facts = replace(prepared.facts, id=said.id, sha256=sha256, path=source.path, ts=ts, line=records.encode(said).decode())
     return replace(prepared, facts=facts)

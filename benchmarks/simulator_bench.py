@@ -9,14 +9,14 @@ import sys
 import time
 
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.simulator.device import Device
+from raman_edge.simulator.device import SimulatedDevice
 from raman_edge.simulator.scene import Scene
 
 
 def times(name: str, repeats: int) -> list[float]:
     """Return how long each of so many spectra took, in ms, sorted."""
     profile = catalogue.load(name)
-    device = Device(profile, Scene(profile), pacing=False)
+    device = SimulatedDevice(profile, Scene(profile), pacing=False)
     device.joined(0.0)
     for data in requests.prepared(profile):
         device.receive(data, 0.0)

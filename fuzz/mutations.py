@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge.errors import RamanEdgeError
 from raman_edge.matching.library import Library
-from raman_edge.model.check.wire import SPAN, Wire
+from raman_edge.model.check.wire import SPAN, ProtobufBytes
 from raman_edge.model.model import Model
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def structure(content: bytes) -> list[int]:
     """Return the places of a protobuf file that are not long runs of numbers; every place of another file."""
     mask = np.ones(len(content), bool)
     try:
-        _leave_out(Wire(content, 10**7), 0, len(content), mask, 0)
+        _leave_out(ProtobufBytes(content, 10**7), 0, len(content), mask, 0)
     except RamanEdgeError:
         return list(range(len(content)))
     return [int(place) for place in np.flatnonzero(mask)]
 
 
-def _leave_out(wire: Wire, low: int, high: int, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], depth: int) -> None:
+def _leave_out(wire: ProtobufBytes, low: int, high: int, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], depth: int) -> None:
     for _, kind, _, first, end in wire.fields(low, high):
         if kind != SPAN or end - first < LONG:
             continue

@@ -48,7 +48,7 @@ def spectrum(
     """Return one exposure of a mineral, its own for each ``seed``."""
     rng = np.random.default_rng(seed)
     place = origin or Origin("test", f"{label}-{seed}")
-    return synthetic.expose(axis or Axis.linear(150.0, 1400.0, 1.0), table(label), synthetic.Conditions(**conditions), rng, place)
+    return synthetic.expose(axis or Axis.linear(150.0, 1400.0, 1.0), table(label), synthetic.SyntheticConditions(**conditions), rng, place)
 
 
 def text(label: str = "Calcite", seed: int = 0) -> str:
@@ -58,7 +58,7 @@ def text(label: str = "Calcite", seed: int = 0) -> str:
     return f"Raman shift (cm-1), Intensity (counts)\n{rows}\n"
 
 
-FAMILIAR = card.Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.5)
+FAMILIAR = card.OutOfLibraryRule(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.5)
 """Known from a similarity of one half on."""
 
 
@@ -117,7 +117,7 @@ def model_card(filters: NDArray[np.float32], **changes: object) -> card.ModelCar
             ambiguous_below=0.5,
             familiar=FAMILIAR,
         ),
-        "provenance": card.Provenance(
+        "provenance": card.ModelProvenance(
             trained_on="lines written down by hand",
             cite=("nobody",),
             licence="MIT",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from raman_edge.calibration.calibration import Calibration, Line
-from raman_edge.calibration.scale import Scale
+from raman_edge.calibration.calibration import Calibration, CalibrationLine
+from raman_edge.calibration.scale import WavelengthScale
 
 LASER_NM = 785.0
 POINTS = 1251
@@ -31,10 +31,10 @@ def fresh(off_nm: float = 0.0, *, instrument: str = "SN-1", ended: bool = False,
         own_laser_nm=LASER_NM,
         laser_nm=LASER_NM,
         laser_fitted=False,
-        scale=Scale(centre, half, (nm[0] + off_nm, *nm[1:])),
+        scale=WavelengthScale(centre, half, (nm[0] + off_nm, *nm[1:])),
         order=len(nm) - 1,
         valid=(620.9, 3054.3),
-        lines=(Line("polystyrene", 1001.4, 0.2, 0.3),),
+        lines=(CalibrationLine("polystyrene", 1001.4, 0.2, 0.3),),
         rms=0.2345678,
         rms_without=0.3,
     )

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 import build
 import command
 from raman_edge import records
-from raman_edge.journal import Entry, Filters, Journal
+from raman_edge.journal import Filters, Journal, JournalEntry
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
-    from raman_edge.records import Means
+    from raman_edge.records import Provenance
 
 RUN = {"model": "m" * 64, "config": "c" * 32}
 STATE = (1, 2, 3, 4, 5)
@@ -36,24 +36,24 @@ def pair() -> tuple[Model, Library]:
     return opened, Library.open(library, network=opened.card.network)
 
 
-def means() -> Means:
+def means() -> Provenance:
     """Return what answers in these tests."""
     return records.means(*pair())
 
 
-def answer(number: int = 0, label: str = "Quartz", path: str = "") -> Entry:
+def answer(number: int = 0, label: str = "Quartz", path: str = "") -> JournalEntry:
     """Return the answer to a spectrum of its own, with its spectrum."""
     sha256 = f"{number:064x}"
     spectrum = build.spectrum(label, number, origin=Origin("file", path or f"in/{label}-{number}.csv", sha256))
-    return Entry(records.of(identify(spectrum, *pair()), means()), spectrum)
+    return JournalEntry(records.of(identify(spectrum, *pair()), means()), spectrum)
 
 
-def failure(number: int = 0, path: str = "in/bad.csv") -> Entry:
+def failure(number: int = 0, path: str = "in/bad.csv") -> JournalEntry:
     """Return the answer to a content that is no spectrum."""
-    return Entry(records.of(Fault(Origin("file", path, f"{number:063x}f"), "it is no spectrum"), means()), None)
+    return JournalEntry(records.of(Fault(Origin("file", path, f"{number:063x}f"), "it is no spectrum"), means()), None)
 
 
-def write(path: Path, *entries: Entry, **options: bool) -> None:
+def write(path: Path, *entries: JournalEntry, **options: bool) -> None:
     """Write these answers into the journal at ``path``."""
     answering = means()
     with Journal.open(path, **options) as journal:
@@ -78,7 +78,7 @@ def ids(path: Path) -> list[str]:
         return [json.loads(line)["id"] for line in journal.records(oldest=True)]
 
 
-def with_id(entry: Entry) -> Filters:
+def with_id(entry: JournalEntry) -> Filters:
     """Return what finds this entry."""
     return Filters(id=entry.record.id)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge import synthetic
 from raman_edge.peaks import Peaks
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ SILICON = Peaks(np.array([303.0, 520.5, 960.0]), np.array([0.1, 1.0, 0.15]), np.
 def exposure(table: Peaks = SILICON, seed: int = 0, name: str = "wafer") -> Spectrum:
     """Return one exposure, its own for each ``seed``."""
     rng = np.random.default_rng(seed)
-    return synthetic.expose(Axis.linear(150.0, 1400.0, 1.0), table, synthetic.Conditions(), rng, Origin("test", f"{name}-{seed}"))
+    return synthetic.expose(Axis.linear(150.0, 1400.0, 1.0), table, synthetic.SyntheticConditions(), rng, Origin("test", f"{name}-{seed}"))
 
 
 def noise() -> Spectrum:
@@ -42,6 +42,6 @@ def write_spectrum(path: Path, made: Spectrum) -> Path:
 
 def read(path: Path) -> Spectrum:
     """Return the one spectrum in the file at ``path``."""
-    (spectrum,) = GivenFiles([str(path)])
+    (spectrum,) = FileSource([str(path)])
     assert isinstance(spectrum, Spectrum)
     return spectrum

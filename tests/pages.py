@@ -8,31 +8,31 @@ from typing import TYPE_CHECKING
 import journals
 import msgspec
 from raman_edge import records
-from raman_edge.journal import Row
-from raman_edge.journal.query import Held
-from raman_edge.records import FaultRecord, Result
-from raman_edge.report import AtHand, Subject, document
+from raman_edge.journal import JournalRow
+from raman_edge.journal.query import StoredResult
+from raman_edge.records import FaultRecord, ResultRecord
+from raman_edge.report import CurrentModel, ReportedResult, document
 
 if TYPE_CHECKING:
     from datetime import tzinfo
 
-    from raman_edge.journal import Entry
+    from raman_edge.journal import JournalEntry
     from raman_edge.spectrum import Spectrum
 
 TS = "2026-03-01T12:00:00.000Z"
 VOID = frozenset({"meta"})
 
 
-def at_hand() -> AtHand:
+def at_hand() -> CurrentModel:
     """Return the tiny model and its library as means of explanation."""
     model, library = journals.pair()
-    return AtHand(model.sha256, model.card, library)
+    return CurrentModel(model.sha256, model.card, library)
 
 
-def result(label: str = "Quartz", number: int = 0, **changes: object) -> Result:
+def result(label: str = "Quartz", number: int = 0, **changes: object) -> ResultRecord:
     """Return the record of an answer; ``changes`` replace fields."""
     said = journals.answer(number, label).record
-    assert isinstance(said, Result)
+    assert isinstance(said, ResultRecord)
     return msgspec.structs.replace(said, ts=TS, **changes)
 
 
@@ -50,18 +50,20 @@ def spectrum(label: str = "Quartz", number: int = 0) -> Spectrum:
     return measured
 
 
-def subject(said: Result | FaultRecord, measured: Spectrum | None = None, means: AtHand | None = None) -> Subject:
+def subject(said: ResultRecord | FaultRecord, measured: Spectrum | None = None, means: CurrentModel | None = None) -> ReportedResult:
     """Return a record with what the journal would hold beside it."""
     digest = None if isinstance(said, FaultRecord) else "d" * 64
-    return Subject(Held(Row(7, said.id, records.encode(said).decode()), "m" * 64, "c" * 32, "e" * 64, digest, measured), means)
+    return ReportedResult(
+        StoredResult(JournalRow(7, said.id, records.encode(said).decode()), "m" * 64, "c" * 32, "e" * 64, digest, measured), means
+    )
 
 
-def of(entry: Entry) -> Subject:
+def of(entry: JournalEntry) -> ReportedResult:
     """Return an entry as its page would see it, with the model at hand."""
     return subject(msgspec.structs.replace(entry.record, ts=TS), entry.spectrum, at_hand())
 
 
-def text(*subjects: Subject, zone: tzinfo | None = None) -> str:
+def text(*subjects: ReportedResult, zone: tzinfo | None = None) -> str:
     """Return the document about these."""
     return "".join(document(subjects, zone))
 

@@ -11,12 +11,12 @@ import numpy as np
 from raman_edge import peaks, synthetic
 from raman_edge.instruments.spectrometer import Counters, LinkStatus
 from raman_edge.matching.identify import Reading, Timing
-from raman_edge.matching.ranking import Match, Sets, Verdict
+from raman_edge.matching.ranking import Candidate, PredictionSets, Verdict
 from raman_edge.quality import Quality
-from raman_edge.spectrum import Axis, Calibrated, Fault, Origin, Spectrum
+from raman_edge.spectrum import AppliedCalibration, Axis, Fault, Origin, Spectrum
 from raman_edge.terminal.controls import KEYS, Controls
 from raman_edge.terminal.navigation import pressed
-from raman_edge.terminal.state import Bench, ModelFacts, ScreenState, fold
+from raman_edge.terminal.state import AcquisitionState, ModelFacts, ScreenState, fold
 from raman_edge.wording import NAMED
 
 if TYPE_CHECKING:
@@ -46,18 +46,18 @@ def reading(
     decision: Answer,
     scores: tuple[tuple[str, float, float], ...],
     doubts: tuple[str, ...] = (),
-    among: Sets | None = None,
+    among: PredictionSets | None = None,
     **quality: object,
 ) -> Reading:
     """A reading with these words and numbers; features and peaks are computed, and what names nothing has no probabilities."""
     features = build.RECIPE.features(seen)
     found = peaks.find(build.RECIPE.axis, features)
     ranked = tuple(
-        Match(label, score if decision in NAMED else None, similarity, peaks.match(found, build.table(label), (150.0, 1400.0)))
+        Candidate(label, score if decision in NAMED else None, similarity, peaks.match(found, build.table(label), (150.0, 1400.0)))
         for label, score, similarity in scores
     )
     names = () if decision not in NAMED else among.p90 if among else (ranked[0].label,)
-    sets = among or Sets(names, names) if decision in NAMED else None
+    sets = among or PredictionSets(names, names) if decision in NAMED else None
     judged = Quality(**({"snr": 57.3, "saturated": None, "coverage": 0.893} | quality))  # type: ignore[arg-type]  # its own fields
     verdict = Verdict(decision, names, ranked, doubts, sets, 0.93 if decision == "match" else 0.4)
     return Reading(seen, features, found, judged, verdict, Timing(0.41, 0.92, 0.55, 1.88))
@@ -74,7 +74,7 @@ AMBIGUOUS = reading(
     "ambiguous",
     (("Calcite", 0.46, 0.9), ("Gypsum", 0.44, 0.89), ("Anatase", 0.06, 0.4), ("Zircon", 0.03, 0.3), ("Quartz", 0.01, 0.2)),
     ("if in the library, it is one of these in 90 of 100 cases",),
-    Sets(("Calcite", "Gypsum", "Anatase"), ("Calcite", "Gypsum", "Anatase", "Zircon")),
+    PredictionSets(("Calcite", "Gypsum", "Anatase"), ("Calcite", "Gypsum", "Anatase", "Zircon")),
 )
 POSSIBLE = reading(
     exposure("Quartz", "/data/incoming/vein-2.txt"),
@@ -140,8 +140,8 @@ LINK = LinkStatus(
     "acquiring", "/dev/ttyUSB0", "ocean-usb2000", 115_200, "USB2E7916", 0.1, 4, None, Counters(frames=1204, bad=3, timeouts=1, reconnects=1)
 )
 LASER = replace(LINK, laser=True)
-BENCH = Bench(done=3, of=10, expires=NOW + timedelta(days=20))
-CALIBRATED = Calibrated("0c1d" * 16, NOW - timedelta(days=10, hours=3), 0.4)
+BENCH = AcquisitionState(done=3, of=10, expires=NOW + timedelta(days=20))
+CALIBRATED = AppliedCalibration("0c1d" * 16, NOW - timedelta(days=10, hours=3), 0.4)
 
 
 def from_port(event: Reading) -> Reading:
@@ -155,7 +155,7 @@ def from_port(event: Reading) -> Reading:
 BAD_FRAME = Fault(Origin("serial", "/dev/ttyUSB0"), "the checksum is 4f1a and not 4e1a: the frame is dropped, the next one is on its way")
 
 
-def serial(*events: Reading | Fault, link: LinkStatus = LASER, bench: Bench = BENCH) -> ScreenState:
+def serial(*events: Reading | Fault, link: LinkStatus = LASER, bench: AcquisitionState = BENCH) -> ScreenState:
     """The state of an instrument after these events."""
     state = ScreenState("/dev/ttyUSB0", MODEL, link=link, bench=bench, keys=SERIAL_KEYS, now=NOW)
     for event in events:

@@ -10,15 +10,15 @@ from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.literals import literal
 from raman_edge.instruments.profiles.profile import Profile
 from raman_edge.instruments.profiles.requests import DEFAULT
-from raman_edge.simulator.device import Device
+from raman_edge.simulator.device import SimulatedDevice
 from raman_edge.simulator.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from raman_edge.instruments.codecs import Event
-    from raman_edge.instruments.profiles.requests import Wanted
-    from raman_edge.simulator.device import Sent
+    from raman_edge.instruments.profiles.requests import RequestValues
+    from raman_edge.simulator.device import SentBytes
 
 PROFILES = tuple(catalogue.profiles())
 ASKED = tuple(name for name in PROFILES if not catalogue.load(name).streams)
@@ -36,16 +36,16 @@ class Desk:
         self.now = 1000.0
         self.said: list[str] = []
         scene = scene or Scene(self.profile)
-        self.device = Device(self.profile, scene, seed, faults=faults, note=self.said.append)
+        self.device = SimulatedDevice(self.profile, scene, seed, faults=faults, note=self.said.append)
         self.codec = codecs.of(self.profile.frame, scene.pixels)
         self.device.joined(self.now)
         if not self.profile.streams:
             self.prepare()
 
-    def wait(self, seconds: float = A_WHILE_S) -> list[Sent]:
+    def wait(self, seconds: float = A_WHILE_S) -> list[SentBytes]:
         """Let time pass, stopping wherever the device has something to do; returns what it sends."""
         until = self.now + seconds
-        sent: list[Sent] = []
+        sent: list[SentBytes] = []
         while (coming := self.device.next_s) is not None and coming <= until:
             self.now = max(self.now, coming)
             sent += self.device.advance(self.now)
@@ -57,7 +57,7 @@ class Desk:
         self.device.receive(data, self.now)
         return b"".join(sent.data for sent in self.wait(seconds))
 
-    def ask(self, name: str, wanted: Wanted = DEFAULT) -> bytes:
+    def ask(self, name: str, wanted: RequestValues = DEFAULT) -> bytes:
         """Send a command of the page and return the answer."""
         return self.tell(requests.request(self.profile, name, wanted))
 
@@ -66,7 +66,7 @@ class Desk:
         for data in requests.prepared(self.profile):
             self.tell(data)
 
-    def measure(self, wanted: Wanted = DEFAULT) -> list[Event]:
+    def measure(self, wanted: RequestValues = DEFAULT) -> list[Event]:
         """Ask for one spectrum and return what the page's codec makes of the answer, behind what comes before it."""
         asked = requests.request(self.profile, "acquire", wanted)
         return self.decoded(self.tell(asked), asked)

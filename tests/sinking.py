@@ -7,11 +7,11 @@ import time
 from typing import TYPE_CHECKING, Self
 
 from raman_edge import records
-from raman_edge.journal import Entry, Journal, Row
+from raman_edge.journal import Journal, JournalEntry, JournalRow
 from raman_edge.matching.identify import Timing
-from raman_edge.matching.ranking import Match, Sets
+from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.quality import Quality
-from raman_edge.records import FaultRecord, ModelRef, Result, Source
+from raman_edge.records import FaultRecord, ModelRef, RecordSource, ResultRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,37 +24,37 @@ RUN = {"model": "a" * 64, "config": "c" * 32}
 TS = "2026-11-22T10:00:00.000Z"
 
 
-def said(number: int, label: str = "Quartz", path: str = "", **more: object) -> Result:
+def said(number: int, label: str = "Quartz", path: str = "", **more: object) -> ResultRecord:
     """Return the record that has this number in its id."""
     facts: dict[str, object] = {
         "id": f"{number:032x}",
         "ts": TS,
-        "source": Source("file", path or f"/in/{number}.csv", f"{number:064x}"),
+        "source": RecordSource("file", path or f"/in/{number}.csv", f"{number:064x}"),
         "decision": "match",
         "names": (label,),
         "why": (),
-        "matches": (Match(label, 0.97, 0.95),),
-        "one_of": Sets((label, "Opal"), (label, "Opal", "Gypsum")),
+        "matches": (Candidate(label, 0.97, 0.95),),
+        "one_of": PredictionSets((label, "Opal"), (label, "Opal", "Gypsum")),
         "known": 0.9,
         "quality": Quality(41.0, None, 0.98),
         "model": ModelRef("net-b74c5d", RUN["model"], "CPUExecutionProvider"),
         "ms": Timing(0.4, 0.2, 1.3, 1.9),
     }
-    return Result(**(facts | more))  # type: ignore[arg-type]  # the fields of a record
+    return ResultRecord(**(facts | more))  # type: ignore[arg-type]  # the fields of a record
 
 
 def fault(number: int, why: str = "it is no spectrum") -> FaultRecord:
     """Return a fault that has this number in its id."""
-    return FaultRecord(id=f"{number:032x}", ts=TS, source=Source("file", f"/in/{number}.csv"), why=why)
+    return FaultRecord(id=f"{number:032x}", ts=TS, source=RecordSource("file", f"/in/{number}.csv"), why=why)
 
 
-def row(number: int, record: Record | None = None) -> Row:
+def row(number: int, record: Record | None = None) -> JournalRow:
     """Return the row of this number: of ``record``, or of a result."""
     record = record or said(number)
-    return Row(number, record.id, records.encode(record).decode())
+    return JournalRow(number, record.id, records.encode(record).decode())
 
 
-def rows(count: int, first: int = 1) -> list[Row]:
+def rows(count: int, first: int = 1) -> list[JournalRow]:
     """Return rows with the numbers from ``first`` on."""
     return [row(number) for number in range(first, first + count)]
 
@@ -63,7 +63,7 @@ def write(path: Path, count: int, first: int = 1) -> list[str]:
     """Write results with the numbers from ``first`` on into the journal at ``path`` and return their ids."""
     made = [said(number) for number in range(first, first + count)]
     with Journal.open(path) as journal:
-        journal.write([Entry(record, None) for record in made], **RUN)
+        journal.write([JournalEntry(record, None) for record in made], **RUN)
     return [record.id for record in made]
 
 
@@ -124,7 +124,7 @@ class Script:
     def __exit__(self, *exc: object) -> None:
         self.closed += 1
 
-    def send(self, rows: Sequence[Row]) -> None:
+    def send(self, rows: Sequence[JournalRow]) -> None:
         """Take what the script lets pass."""
         for number, one in enumerate(rows):
             self.behave(number)

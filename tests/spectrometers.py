@@ -13,8 +13,8 @@ import numpy as np
 from raman_edge import synthetic
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.profiles.profile import Dark, Integration, Sensor
-from raman_edge.instruments.spectrometer import Counters, Exposure, Instrument, LinkStatus
+from raman_edge.instruments.profiles.profile import DarkSettings, Integration, Sensor
+from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentInfo, LinkStatus
 from raman_edge.spectrum import Axis, Fault, Origin
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LASER_NM = 785.0
 COEFFICIENTS = (785.5, 0.125)
 """nm of the pixel: 8 to 1441 cm⁻¹."""
-INSTRUMENT = Instrument(
+INSTRUMENT = InstrumentInfo(
     profile="fake",
     model="Nobody's fake",
     serial_number="F1",
@@ -38,7 +38,7 @@ INSTRUMENT = Instrument(
     integration=Integration(unit="ms", min=1, max=60_000, default=100),
     coefficients=COEFFICIENTS,
     laser_nm=LASER_NM,
-    dark=Dark(method="laser"),
+    dark=DarkSettings(method="laser"),
 )
 OFFSET = 400.0
 """Counts without light or time."""
@@ -71,7 +71,7 @@ class Fake:
         label: str | None = "Calcite",
         rate: float = 100_000.0,
         *,
-        instrument: Instrument = INSTRUMENT,
+        instrument: InstrumentInfo = INSTRUMENT,
         happens: Iterable[Fault | str | None] = (),
         most: int | None = None,
         seed: int = 1,
@@ -105,7 +105,7 @@ class Fake:
         return LinkStatus("ready", "fake:", self.made.profile, exposure_s=self.exposure_s, counters=Counters(frames=self._given))
 
     @property
-    def instrument(self) -> Instrument | None:
+    def instrument(self) -> InstrumentInfo | None:
         """The facts."""
         return self.made
 
@@ -160,7 +160,7 @@ class Fake:
         return np.clip(np.rint(seen), 0, most).astype(np.int64)
 
 
-def instrument(**changes: object) -> Instrument:
+def instrument(**changes: object) -> InstrumentInfo:
     """Return the instrument with other facts."""
     import msgspec
 

@@ -18,7 +18,7 @@ from benching.naive import Naive
 from raman_edge.diagnostics.benchmark.commits import Commits
 from raman_edge.errors import JournalError, SourceLost
 from raman_edge.formats import read
-from raman_edge.journal import Entry, Journal
+from raman_edge.journal import Journal, JournalEntry
 from raman_edge.journal.writing import prepare
 from raman_edge.matching import library
 from raman_edge.matching.identify import identify
@@ -46,7 +46,7 @@ def naive() -> Naive:
 def row(naive: Naive, path: str, seed: int) -> Prepared:
     """Return what the journal would have of a spectrum in a file."""
     said = of(identify(build.spectrum(seed=seed, origin=Origin("file", path)), naive.model, naive.library), naive.means)
-    return prepare(Entry(said, None), naive.means.model.sha256, naive.means.config)
+    return prepare(JournalEntry(said, None), naive.means.model.sha256, naive.means.config)
 
 
 def spectra_in(files: list[Path]) -> list[tuple[int, bytes]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.parse import values
-from raman_edge.sources.scan import Rules
+from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from raman_edge.sources import Source
     from raman_edge.spectrum import Spectrum
 
-QUICK = Rules(poll_s=0.02, stable_s=0.1)
+QUICK = ScanRules(poll_s=0.02, stable_s=0.1)
 Signature = tuple[int, int, int, int, int]
 
 
@@ -67,7 +67,7 @@ def once(root: Path, memory: Remembered | None = None, **rules: object) -> list[
     """Return what a single pass gives."""
     settings: dict[str, object] = {"poll_s": 0.02, "stable_s": 0.1}
     settings.update(rules)
-    with FolderSource(root, memory or Remembered(), Rules(**settings), once=True) as source:  # type: ignore[arg-type]  # fields of Rules
+    with FolderSource(root, memory or Remembered(), ScanRules(**settings), once=True) as source:  # type: ignore[arg-type]  # fields of Rules
         return list(dealt_with(source))
 
 
@@ -91,7 +91,7 @@ def names(values: list[Spectrum | Fault], root: Path) -> list[str]:
 class Watched:
     """A source that is read in a thread."""
 
-    def __init__(self, root: Path, memory: Remembered | None = None, rules: Rules = QUICK) -> None:
+    def __init__(self, root: Path, memory: Remembered | None = None, rules: ScanRules = QUICK) -> None:
         self.stop = threading.Event()
         self.values: list[Spectrum | Fault] = []
         self.notes: list[str] = []

@@ -30,7 +30,7 @@ def exposures(library: Library, count: int, points: int) -> list[Spectrum]:
     known = [table for table in library.peaks if len(table)]
     axis = Axis(np.linspace(*RANGE, points))
     chosen = rng.choice(len(known), count)
-    return [synthetic.expose(axis, known[i], synthetic.Conditions(), rng, Origin("bench", "")) for i in chosen]
+    return [synthetic.expose(axis, known[i], synthetic.SyntheticConditions(), rng, Origin("bench", "")) for i in chosen]
 
 
 def simulated(folder: Path, library: Library, count: int, points: int = POINTS) -> list[Path]:

@@ -20,7 +20,7 @@ from benching import folders
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.diagnostics.benchmark.watching import Answers
+    from raman_edge.diagnostics.benchmark.watching import OutputLines
     from raman_edge.matching.library import Library
 
 EVERY = 1000
@@ -162,7 +162,7 @@ def peak_of_second(pid: int) -> float | None:
 
 
 @contextmanager
-def _on_an_empty_folder(place: Path, file: Path) -> Iterator[Answers]:
+def _on_an_empty_folder(place: Path, file: Path) -> Iterator[OutputLines]:
     """Run a process that has answered ``file``, of which nothing is left in its folder."""
     folder = place / "empty"
     folder.mkdir()
@@ -174,7 +174,7 @@ def _on_an_empty_folder(place: Path, file: Path) -> Iterator[Answers]:
         yield answers
 
 
-def _idle(empty: Answers, answered: Answers, lasting_s: float) -> Idle:
+def _idle(empty: OutputLines, answered: OutputLines, lasting_s: float) -> Idle:
     """Return what both take meanwhile."""
     taken: list[float | None] = []
     beside = answered.cpu_percent(lambda: taken.append(empty.cpu_percent(lambda: time.sleep(lasting_s))))

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import LinkStatus, Spectrometer
     from raman_edge.journal import Journal
     from raman_edge.matching.library import Library
-    from raman_edge.matching.teach import Taught
-    from raman_edge.matching.user_library import OwnLibrary
+    from raman_edge.matching.teach import AddedReference
+    from raman_edge.matching.user_library import UserLibrary
     from raman_edge.model.model import Model
-    from raman_edge.records import Means
+    from raman_edge.records import Provenance
 
     StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -185,7 +185,7 @@ class Identifier:
         """Labels of the columns of :meth:`predict_proba`, (k,); references that were added with a new label stand last."""
         return np.array(self._library.labels)
 
-    def means(self, *, laser: float | None = None, calibration: Calibration | None = None, axis: AxisOption | None = None) -> Means:
+    def means(self, *, laser: float | None = None, calibration: Calibration | None = None, axis: AxisOption | None = None) -> Provenance:
         """Return model, library and configuration as records name them; the arguments are those of :func:`read`."""
         return records.means(self._model, self._library, laser, calibration.id if calibration else None, axis)
 
@@ -226,7 +226,9 @@ class Identifier:
             return Identification.of(identify.identify(first, self._model, references), records.means(self._model, references))
         return list(self.identify_each(_spectra(first), batch=identify.BATCH))
 
-    def identify_each(self, spectra: Iterable[Spectrum | Fault], *, means: Means | None = None, batch: int = 1) -> Iterator[Identification]:
+    def identify_each(
+        self, spectra: Iterable[Spectrum | Fault], *, means: Provenance | None = None, batch: int = 1
+    ) -> Iterator[Identification]:
         """Identify a stream, in its order.
 
         Parameters
@@ -296,7 +298,7 @@ class Identifier:
             raise errors.SpectrumError(msg)
         return [Spectrum(axis, row) for row in rows]
 
-    def add_reference(self, label: str, spectrum: Spectrum, *, note: str = "", force: bool = False) -> Taught:
+    def add_reference(self, label: str, spectrum: Spectrum, *, note: str = "", force: bool = False) -> AddedReference:
         """Add a spectrum to the user's library; this identifier knows it at once, others when they are opened.
 
         Parameters
@@ -334,13 +336,13 @@ class Identifier:
             self._library.prepare()
         return learned[0]
 
-    def _user_library(self, *, create: bool) -> OwnLibrary:
-        from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - sqlite
+    def _user_library(self, *, create: bool) -> UserLibrary:
+        from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - sqlite
 
         if self._user_path is None:
             msg = "this identifier has no user library; expected a path or True: Identifier(user_library=...)"
             raise errors.LibraryError(msg)
-        return OwnLibrary.open(self._user_path, create=create)
+        return UserLibrary.open(self._user_path, create=create)
 
 
 def _user_path(given: StrPath | bool) -> Path:  # noqa: FBT001 - a path too
@@ -461,9 +463,9 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     from raman_edge import journal as journals  # noqa: PLC0415 - sqlite
     from raman_edge.service import settings  # noqa: PLC0415 - reads files of settings
     from raman_edge.service.run import identifications  # noqa: PLC0415 - with it
-    from raman_edge.service.worker import Crew, Opening  # noqa: PLC0415 - with it
+    from raman_edge.service.worker import Worker, WorkerSettings  # noqa: PLC0415 - with it
     from raman_edge.sources.folder import FolderSource  # noqa: PLC0415 - the readers of formats
-    from raman_edge.sources.scan import Rules  # noqa: PLC0415 - with it
+    from raman_edge.sources.scan import ScanRules  # noqa: PLC0415 - with it
 
     identifier = identifier or Identifier()
     if isinstance(match, str):
@@ -477,11 +479,11 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     references = identifier.library  # another thread may replace it
     means = records.means(identifier.model, references, laser, calibration.id if calibration else None, axis)
     ours = tuple(f"{journal.path}{suffix}" for suffix in ("", "-wal", "-shm"))
-    rules = Rules(tuple(match), laser_nm=laser, axis=axis, calibration=calibration, written=ours)
+    rules = ScanRules(tuple(match), laser_nm=laser, axis=axis, calibration=calibration, written=ours)
     memory = journal.memory(means.model.sha256, means.config)
-    opening = Opening(model.default_path(), 1, references, means)  # not used: one processor starts no second process
+    opening = WorkerSettings(model.default_path(), 1, references, means)  # not used: one processor starts no second process
     source = FolderSource(os.fspath(folder), memory, rules, once=once, stop=stop, note=note)
-    with source, Crew(identifier.model, opening, processors=1) as crew:
+    with source, Worker(identifier.model, opening, processors=1) as crew:
         try:
             yield from identifications(source, crew, journal)
         except GeneratorExit:
@@ -583,14 +585,14 @@ class Instrument:
         if not 0 < timeout < float("inf"):
             msg = f"got timeout={timeout}; expected seconds, more than 0"
             raise errors.ConfigError(msg)
-        from raman_edge.acquisition.acquisition import Bench  # noqa: PLC0415 - what measures
+        from raman_edge.acquisition.acquisition import Acquisition  # noqa: PLC0415 - what measures
 
         plan = self._plan(exposure, average, dark=dark)
         if standard:
             plan = replace(plan, calibration=None, pixels=True)
         self._spectrometer.light(on=True)  # what came unasked since the last spectrum shows what was in the beam before
         over, faults, given = monotonic() + timeout, [], 0
-        for event in Bench(self._spectrometer, plan, stop=self._stop, note=self._note):
+        for event in Acquisition(self._spectrometer, plan, stop=self._stop, note=self._note):
             if isinstance(event, Spectrum):
                 return event
             if isinstance(event, Fault):
@@ -741,4 +743,4 @@ def calibrate(
         raise errors.ConfigError(msg)
     name = instrument or serial_of(spectrum) or UNNAMED
     made = spectrum.taken_at or datetime.now(UTC)
-    return making.make(making.Measured(spectrum, standards.find(standard)), instrument=name, laser_nm=laser, made=made, days=days)
+    return making.make(making.StandardSpectrum(spectrum, standards.find(standard)), instrument=name, laser_nm=laser, made=made, days=days)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.matching.ranking import Match
+    from raman_edge.matching.ranking import Candidate
     from raman_edge.quality import Quality
-    from raman_edge.records import Means, Record
+    from raman_edge.records import Provenance, Record
     from raman_edge.spectrum import Fault, Spectrum
     from raman_edge.wording import Answer
 
 
-class Axes(Protocol):
+class PlotAxes(Protocol):
     """What :meth:`Identification.plot` uses of ``matplotlib.axes.Axes``."""
 
     def plot(self, x: NDArray[np.floating], y: NDArray[np.floating], /, **style: object) -> object:
@@ -60,7 +60,7 @@ class Identification:
     """What the record was made of: the spectrum with its features, peaks and quality, or the fault."""
 
     @classmethod
-    def of(cls, event: Reading | Fault, means: Means) -> Self:
+    def of(cls, event: Reading | Fault, means: Provenance) -> Self:
         """Return the identification of what the pipeline made of a spectrum.
 
         Parameters
@@ -75,12 +75,12 @@ class Identification:
     @property
     def decision(self) -> Answer | Literal["fault"]:
         """``match``, ``possible``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``; docs/api.md says what each means."""
-        return self.record.decision if isinstance(self.record, records.Result) else "fault"
+        return self.record.decision if isinstance(self.record, records.ResultRecord) else "fault"
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names that the decision leaves, the likeliest first; empty for ``unknown``, ``rejected`` and ``fault``."""
-        return self.record.names if isinstance(self.record, records.Result) else ()
+        return self.record.names if isinstance(self.record, records.ResultRecord) else ()
 
     @property
     def label(self) -> str | None:
@@ -98,22 +98,22 @@ class Identification:
     @property
     def known(self) -> float | None:
         """Probability that the material is in the library at all, 0..1; None where that was not measured."""
-        return self.record.known if isinstance(self.record, records.Result) else None
+        return self.record.known if isinstance(self.record, records.ResultRecord) else None
 
     @property
     def reasons(self) -> tuple[str, ...]:
         """Why the decision is not, or not plainly, the first candidate; the reason of a fault."""
-        return self.record.why if isinstance(self.record, records.Result) else (self.record.why,)
+        return self.record.why if isinstance(self.record, records.ResultRecord) else (self.record.why,)
 
     @property
-    def candidates(self) -> tuple[Match, ...]:
+    def candidates(self) -> tuple[Candidate, ...]:
         """The best candidates first, whatever the decision: ``label``, ``score``, ``similarity`` (cosine, -1..1) and ``peaks``."""
-        return self.record.matches if isinstance(self.record, records.Result) else ()
+        return self.record.matches if isinstance(self.record, records.ResultRecord) else ()
 
     @property
     def quality(self) -> Quality | None:
         """Signal-to-noise ratio, saturation, coverage; None for a fault."""
-        return self.record.quality if isinstance(self.record, records.Result) else None
+        return self.record.quality if isinstance(self.record, records.ResultRecord) else None
 
     @property
     def spectrum(self) -> Spectrum | None:
@@ -130,7 +130,7 @@ class Identification:
         """
         return cast("dict[str, object]", msgspec.json.decode(records.encode(self.record)))
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(self, ax: PlotAxes | None = None) -> PlotAxes:
         """Draw the spectrum, and the peaks that the first candidate shares with it.
 
         Parameters
@@ -188,12 +188,12 @@ def _safe(text: str) -> str:
     return html.escape(printable(text))
 
 
-def _new_axes() -> Axes:
+def _new_axes() -> PlotAxes:
     """Return the axes of a new figure; matplotlib is loaded here alone, and the edge does not depend on it."""
     try:
         pyplot = importlib.import_module("matplotlib.pyplot")
     except ImportError as error:
         msg = f"plot() needs matplotlib, which cannot be imported ({error}): pip install matplotlib, or give axes of your own"
         raise ConfigError(msg) from error
-    axes: Axes = pyplot.subplots()[1]
+    axes: PlotAxes = pyplot.subplots()[1]
     return axes

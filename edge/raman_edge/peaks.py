@@ -72,14 +72,14 @@ class Peaks:
         return int(self.shift.size)
 
     @cached_property
-    def rounded(self) -> tuple[Lone, ...]:
+    def rounded(self) -> tuple[UnmatchedPeak, ...]:
         """The peaks as records have them: a tenth of a cm⁻¹, a thousandth of the height."""
         places, heights = self.shift.round(1).tolist(), self.height.round(3).tolist()
-        return tuple(Lone(at, height) for at, height in zip(places, heights, strict=True))
+        return tuple(UnmatchedPeak(at, height) for at, height in zip(places, heights, strict=True))
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class MaterialLines:
     """The lines of one material over all of its references: how high each is at most, and at least.
 
     One reference is not enough to call a peak foreign or missing: turned in the beam, a crystal shows other lines.
@@ -102,7 +102,7 @@ class Lines:
         return int(self.shift.size)
 
     @classmethod
-    def of(cls, tables: Sequence[Peaks]) -> Lines:
+    def of(cls, tables: Sequence[Peaks]) -> MaterialLines:
         """Gather the lines of these references, one table each."""
         lines: list[list[float]] = []  # position, width, height, references that show it
         for table in tables:
@@ -122,12 +122,12 @@ class Lines:
         lowest = np.array([min(_height_near(table, at) for table in tables) for at in shift.tolist()])
         return cls(shift, width, highest, np.minimum(lowest, highest))  # a higher line may stand beside it
 
-    def and_of(self, table: Peaks) -> Lines:
+    def and_of(self, table: Peaks) -> MaterialLines:
         """Return these lines with those of one more reference; all of its lines count."""
-        again = Lines.of([Peaks(self.shift, self.highest, self.width), table])
+        again = MaterialLines.of([Peaks(self.shift, self.highest, self.width), table])
         before = Peaks(self.shift, self.lowest, self.width)
         lowest = [min(_height_near(before, at), _height_near(table, at)) for at in again.shift.tolist()]
-        return Lines(again.shift, again.width, again.highest, np.minimum(lowest, again.highest))
+        return MaterialLines(again.shift, again.width, again.highest, np.minimum(lowest, again.highest))
 
     @cached_property
     def rounded(self) -> tuple[tuple[float, float, float], ...]:
@@ -141,7 +141,7 @@ def _height_near(table: Peaks, at: float) -> float:
     return float(table.height[np.abs(table.shift - at) <= TOLERANCE].max(initial=0.0))
 
 
-class Matched(msgspec.Struct, frozen=True):
+class MatchedPeak(msgspec.Struct, frozen=True):
     """A peak of the spectrum that the reference has too."""
 
     at: float
@@ -156,7 +156,7 @@ class Matched(msgspec.Struct, frozen=True):
     """In the reference, likewise."""
 
 
-class Lone(msgspec.Struct, frozen=True):
+class UnmatchedPeak(msgspec.Struct, frozen=True):
     """A peak that only the reference (missing) or only the spectrum (extra) has."""
 
     at: float
@@ -168,9 +168,9 @@ class Lone(msgspec.Struct, frozen=True):
 class PeakMatch(msgspec.Struct, frozen=True):
     """A spectrum's peaks beside a reference's."""
 
-    matched: tuple[Matched, ...] = ()
-    missing: tuple[Lone, ...] = ()
-    extra: tuple[Lone, ...] = ()
+    matched: tuple[MatchedPeak, ...] = ()
+    missing: tuple[UnmatchedPeak, ...] = ()
+    extra: tuple[UnmatchedPeak, ...] = ()
 
     @property
     def explained(self) -> float:
@@ -220,35 +220,41 @@ def find(axis: Axis, counts: Array, *, most: int = MOST) -> Peaks:
     return Peaks(_refine(axis, lines, tops, step), prominence / (largest or 1.0), _widths(lines, tops, prominence) * step)
 
 
-def match(found: Peaks, reference: Lines | Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
+def match(found: Peaks, reference: MaterialLines | Peaks, covered: tuple[float, float], tolerance: float = TOLERANCE) -> PeakMatch:
     """Pair the nearest peaks first; ``covered`` (cm⁻¹) is where a reference peak can be missed at all.
 
     ``reference`` are the lines of a material, or the peaks of its only reference. Missing is what every reference has and the spectrum
     has nothing near.
     """
-    lines = reference if isinstance(reference, Lines) else Lines(reference.shift, reference.width, reference.height, reference.height)
+    lines = (
+        reference
+        if isinstance(reference, MaterialLines)
+        else MaterialLines(reference.shift, reference.width, reference.height, reference.height)
+    )
     near = _near(found, lines, tolerance)
     pairs = sorted(_pairs(near))
     ours, theirs = found.rounded, lines.rounded
     matched = tuple(
-        Matched(at=ours[i].at, reference=theirs[j][0], delta=round(ours[i].at - theirs[j][0], 1), height=ours[i].height,
+        MatchedPeak(at=ours[i].at, reference=theirs[j][0], delta=round(ours[i].at - theirs[j][0], 1), height=ours[i].height,
                 reference_height=theirs[j][1])
         for i, j in pairs
     )  # fmt: skip
     low, high = covered
     left, there = {i for i, _ in pairs}, {j for _, _, j in near}
     missing = tuple(
-        Lone(at, least) for j, (at, _, least) in enumerate(theirs) if j not in there and least >= TELLING_HEIGHT and low <= at <= high
+        UnmatchedPeak(at, least)
+        for j, (at, _, least) in enumerate(theirs)
+        if j not in there and least >= TELLING_HEIGHT and low <= at <= high
     )
     return PeakMatch(matched, missing, tuple(lone for i, lone in enumerate(ours) if i not in left))
 
 
-def _share(shared: float, alone: tuple[Lone, ...]) -> float:
+def _share(shared: float, alone: tuple[UnmatchedPeak, ...]) -> float:
     whole = shared + sum(peak.height for peak in alone)
     return shared / whole if whole else 0.0
 
 
-def _near(found: Peaks, lines: Lines, tolerance: float) -> list[tuple[float, int, int]]:
+def _near(found: Peaks, lines: MaterialLines, tolerance: float) -> list[tuple[float, int, int]]:
     """Return distance and indices of all peaks and lines that can be the same, the closest first."""
     theirs, widths = lines.shift.tolist(), lines.width.tolist()
     reach = max(tolerance, FARTHEST)

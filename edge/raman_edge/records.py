@@ -15,7 +15,7 @@ import msgspec
 
 from raman_edge.errors import JournalDamaged
 from raman_edge.matching.identify import TOP, Reading, Timing
-from raman_edge.matching.ranking import Match, Sets
+from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.quality import Quality
 from raman_edge.spectrum import LEFT_OUT
 from raman_edge.wording import NAMED, Answer, named_before
@@ -23,7 +23,7 @@ from raman_edge.wording import NAMED, Answer, named_before
 if TYPE_CHECKING:
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
-    from raman_edge.spectrum import Calibrated, Fault, Origin
+    from raman_edge.spectrum import AppliedCalibration, Fault, Origin
 
 SCHEMA: Literal[2] = 2
 """``v`` of every record; a field that changes its meaning raises it.
@@ -39,7 +39,7 @@ ESCAPED_BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
 """How Python names a byte that is not UTF-8 (PEP 383), and how a record does."""
 
 
-class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+class RecordSource(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where it came from."""
 
     kind: str
@@ -75,19 +75,19 @@ class CalibrationRef(msgspec.Struct, frozen=True):
     """Root mean square of the standard's lines about it, cm⁻¹; null where one line was all."""
 
 
-class Result(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
+class ResultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
     """What was said of a spectrum."""
 
     v: Literal[1, 2] = SCHEMA
     id: str
     ts: str
-    source: Source
+    source: RecordSource
     decision: Answer
     names: tuple[str, ...] = ()
     """The names that the answer leaves; empty for unknown and rejected."""
     why: tuple[str, ...]
-    matches: tuple[Match, ...]
-    one_of: Sets | None
+    matches: tuple[Candidate, ...]
+    one_of: PredictionSets | None
     """Names among which the truth is in 90 and in 95 of 100 cases if it is in the library; null where nothing is claimed."""
     known: float | None
     """How probable it is that the material is in the library at all; null where that was not measured."""
@@ -104,14 +104,14 @@ class FaultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="fault", k
     v: Literal[1, 2] = SCHEMA
     id: str
     ts: str
-    source: Source
+    source: RecordSource
     why: str
 
 
-Record = Result | FaultRecord
+Record = ResultRecord | FaultRecord
 
 
-class Means(msgspec.Struct, frozen=True):
+class Provenance(msgspec.Struct, frozen=True):
     """What decides an answer besides the content: made once a run, by :func:`means`."""
 
     model: ModelRef
@@ -119,7 +119,9 @@ class Means(msgspec.Struct, frozen=True):
     """Digest of what, besides the model file, belongs to the question; a content is answered once for each."""
 
 
-def means(model: Model, library: Library, laser_nm: float | None = None, calibration: str | None = None, axis: str | None = None) -> Means:
+def means(
+    model: Model, library: Library, laser_nm: float | None = None, calibration: str | None = None, axis: str | None = None
+) -> Provenance:
     """Return what a run names spectra with; ``laser_nm`` (nm) and ``axis`` are for files that do not tell, ``calibration`` is an id.
 
     The library is no part of ``config``: a lab that teaches one more material does not want its whole folder answered anew.
@@ -128,10 +130,10 @@ def means(model: Model, library: Library, laser_nm: float | None = None, calibra
     made = "" if calibration is None else f" calibration={calibration}"
     told = "" if axis is None else f" axis={axis}"
     config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}{made}{told}".encode()).hexdigest()[:ID_CHARACTERS]
-    return Means(ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider, library.sha256), config)
+    return Provenance(ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider, library.sha256), config)
 
 
-def of(event: Reading | Fault, means: Means) -> Record:
+def of(event: Reading | Fault, means: Provenance) -> Record:
     """Make the record of ``event``, now."""
     return _result(event, means) if isinstance(event, Reading) else _fault(event, means)
 
@@ -152,24 +154,24 @@ def decode(line: bytes | str) -> Record:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         msg = f"a line of the journal is no record: {str(error)[:200]}. `raman-edge journal verify` tests the whole of it"
         raise JournalDamaged(msg) from error
-    return _of_version_1(record) if isinstance(record, Result) and record.v == 1 else record
+    return _of_version_1(record) if isinstance(record, ResultRecord) and record.v == 1 else record
 
 
-def _of_version_1(said: Result) -> Result:
+def _of_version_1(said: ResultRecord) -> ResultRecord:
     if said.decision not in NAMED:
         nameless = tuple(replace(match, score=None) for match in said.matches)
         return msgspec.structs.replace(said, matches=nameless, one_of=None)
-    sets = said.one_of or Sets()
+    sets = said.one_of or PredictionSets()
     names = named_before(said.decision, [match.label for match in said.matches], sets.p90, sets.p95)
     return msgspec.structs.replace(said, names=names)
 
 
-def _result(reading: Reading, means: Means) -> Result:
+def _result(reading: Reading, means: Provenance) -> ResultRecord:
     spectrum, verdict, timing = reading.spectrum, reading.verdict, reading.timing
     content = spectrum.origin.sha256 or hashlib.sha256(spectrum.axis.shift.tobytes() + spectrum.counts.tobytes()).hexdigest()
     now = datetime.now(UTC)
     calibrated = (spectrum.calibrated.id,) if spectrum.calibrated else ()
-    return Result(
+    return ResultRecord(
         id=_digest(content, str(spectrum.origin.index), means.model.sha256, means.config, *calibrated),
         ts=_stamp(now),
         source=_source(spectrum.origin, spectrum.meta.get(LEFT_OUT, "")),
@@ -186,7 +188,7 @@ def _result(reading: Reading, means: Means) -> Result:
     )
 
 
-def _fault(fault: Fault, means: Means) -> FaultRecord:
+def _fault(fault: Fault, means: Provenance) -> FaultRecord:
     origin = fault.origin
     content = origin.sha256 or f"{origin.path}\0{fault.why}"
     return FaultRecord(
@@ -197,8 +199,8 @@ def _fault(fault: Fault, means: Means) -> FaultRecord:
     )
 
 
-def _source(origin: Origin, left_out: str = "") -> Source:
-    return Source(origin.kind, _text(origin.path), origin.sha256, origin.index, origin.grown_from, _text(left_out))
+def _source(origin: Origin, left_out: str = "") -> RecordSource:
+    return RecordSource(origin.kind, _text(origin.path), origin.sha256, origin.index, origin.grown_from, _text(left_out))
 
 
 def _text(data: str) -> str:
@@ -210,7 +212,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:ID_CHARACTERS]
 
 
-def _calibration(by: Calibrated | None, now: datetime) -> CalibrationRef | None:
+def _calibration(by: AppliedCalibration | None, now: datetime) -> CalibrationRef | None:
     if by is None:
         return None
     return CalibrationRef(by.id, round((now - by.made).total_seconds() / DAY_S, 2), None if by.rms is None else round(by.rms, 3))

@@ -195,7 +195,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
+class AppliedCalibration:
     """Which wavenumber calibration made an axis."""
 
     id: str
@@ -233,7 +233,7 @@ class Spectrum:
     """Counts at which the detector saturates; None is unknown."""
     meta: Mapping[str, str] = field(default_factory=dict)
     """What the header said, as text."""
-    calibrated: Calibrated | None = None
+    calibrated: AppliedCalibration | None = None
     """What made the axis; None where it is as the instrument wrote it."""
 
     if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class Spectrum:
             exposure_s: float | None = ...,
             saturation: float | None = ...,
             meta: Mapping[str, str] = ...,
-            calibrated: Calibrated | None = ...,
+            calibrated: AppliedCalibration | None = ...,
         ) -> None: ...
 
     def __post_init__(self) -> None:

@@ -52,7 +52,7 @@ class ForeignSchema(ValueError):
     """A file whose tables are not those that we make."""
 
 
-class Item(NamedTuple):
+class SchemaItem(NamedTuple):
     """A table, an index, a view or a trigger."""
 
     kind: str
@@ -62,7 +62,7 @@ class Item(NamedTuple):
     """The statement that makes it, without comments, with single blanks."""
 
 
-class Budget:
+class QueryBudget:
     """Steps of sqlite's virtual machine that a file may still take; a statement that needs more is interrupted."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Budget:
 
 
 def connect(
-    where: str, *, longest: int, timeout: float, budget: Budget | None = None, check_same_thread: bool = True
+    where: str, *, longest: int, timeout: float, budget: QueryBudget | None = None, check_same_thread: bool = True
 ) -> sqlite3.Connection:
     """Open the file that the URI ``where`` names, with every limit set; ``longest`` is that of a row, bytes.
 
@@ -90,7 +90,7 @@ def connect(
         for limit, most in LIMITS.items():
             connection.setlimit(limit, most)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest)
-        connection.set_progress_handler(budget or Budget(), STEPS_AT_ONCE)
+        connection.set_progress_handler(budget or QueryBudget(), STEPS_AT_ONCE)
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA cell_size_check = ON")
     except BaseException:
@@ -99,7 +99,7 @@ def connect(
     return connection
 
 
-def schema_made_by(steps: Iterable[Callable[[sqlite3.Connection], object]]) -> frozenset[Item]:
+def schema_made_by(steps: Iterable[Callable[[sqlite3.Connection], object]]) -> frozenset[SchemaItem]:
     """Return what stands in a new file after these steps."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
@@ -110,7 +110,7 @@ def schema_made_by(steps: Iterable[Callable[[sqlite3.Connection], object]]) -> f
         connection.close()
 
 
-def require_schema(connection: sqlite3.Connection, expected: frozenset[Item]) -> None:
+def require_schema(connection: sqlite3.Connection, expected: frozenset[SchemaItem]) -> None:
     """Refuse a file that does not hold exactly what is ``expected``; raises :class:`ForeignSchema`.
 
     Read is the list of what the file holds, not any of it: a view does not run.
@@ -148,16 +148,16 @@ def count(connection: sqlite3.Connection, table: str, most: int) -> int:
     return number
 
 
-def _items(connection: sqlite3.Connection) -> list[Item]:
+def _items(connection: sqlite3.Connection) -> list[SchemaItem]:
     """Return what stands in a file, without what sqlite adds."""
     rows = connection.execute(f"SELECT type, name, tbl_name, sql FROM sqlite_master LIMIT {MOST_ITEMS + 1}").fetchall()  # noqa: S608 - a number
     if len(rows) > MOST_ITEMS:
         raise ForeignSchema(f"it has more than {MOST_ITEMS} tables and indices")
-    items = [Item(str(kind), str(name), str(table), _plain(str(sql or ""))) for kind, name, table, sql in rows]
+    items = [SchemaItem(str(kind), str(name), str(table), _plain(str(sql or ""))) for kind, name, table, sql in rows]
     return [item for item in items if not _is_added(item)]
 
 
-def _is_added(item: Item) -> bool:
+def _is_added(item: SchemaItem) -> bool:
     """Whether sqlite made it: the index behind UNIQUE or PRIMARY KEY has no statement."""
     index = item.kind == "index" and not item.sql and item.name.startswith("sqlite_autoindex_")
     return index or (item.kind == "table" and item.sql == ADDED_BY_SQLITE.get(item.name))
@@ -168,5 +168,5 @@ def _plain(sql: str) -> str:
     return " ".join(COMMENT.sub(" ", sql).split())
 
 
-def _named(item: Item) -> str:
+def _named(item: SchemaItem) -> str:
     return f"{item.kind[:SHOWN]} {item.name[:SHOWN]!r}"

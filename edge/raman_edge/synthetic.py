@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class SyntheticConditions:
     """What stands between the lines and the counts."""
 
     signal: float = 20_000.0
@@ -46,7 +46,7 @@ def lines(axis: Axis, peaks: Peaks, shift_error: float = 0.0) -> NDArray[np.floa
     return total
 
 
-def expose(axis: Axis, peaks: Peaks, conditions: Conditions, rng: Generator, origin: Origin) -> Spectrum:
+def expose(axis: Axis, peaks: Peaks, conditions: SyntheticConditions, rng: Generator, origin: Origin) -> Spectrum:
     """Return one exposure of a material with these ``peaks``: lines, background, shot noise, read noise."""
     pure = lines(axis, peaks, conditions.shift_error)
     pure = pure / max(float(pure.max()), 1e-12)

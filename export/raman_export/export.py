@@ -147,7 +147,7 @@ def _card(made: Checkpoint, material: Material, answers: Outputs, chosen: Varian
         embedding=answers.embedding.shape[1],
         recipe=about.config.recipe,
         decision=held.together(measurements, held.logit_scale(made)),
-        provenance=card.Provenance(
+        provenance=card.ModelProvenance(
             trained_on=source.trained_on,
             cite=source.cite,
             licence=source.licence,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import onnx
     from numpy.typing import NDArray
-    from raman_edge.model.card import Familiar
+    from raman_edge.model.card import OutOfLibraryRule
     from raman_train.checkpoint import Checkpoint
     from raman_train.confidence import Questions
     from raman_train.runs import Material
@@ -121,7 +121,7 @@ def measure(path: Path, chosen: Variant) -> Held:
     return Held(told, name, figures, how + "".join(f", {step}" for step in chosen.steps))
 
 
-def decision(logit_scale: float, fusion: Fusion, levels: Levels, familiar: Familiar) -> Decision:
+def decision(logit_scale: float, fusion: Fusion, levels: Levels, familiar: OutOfLibraryRule) -> Decision:
     """Put together what goes into the card."""
     return Decision(
         logit_scale=logit_scale, head_weight=fusion.head_weight, temperature=fusion.temperature, rank_prior=fusion.rank_prior,
@@ -144,7 +144,7 @@ def together(held: Sequence[Held], logit_scale: float | None) -> Decision:
     return msgspec.structs.replace(held[0].decision, familiar=strange.decision.familiar)
 
 
-def _familiar(kept: Kept, answers: evaluate.Answers, questions: Questions, fusion: Fusion) -> tuple[Familiar, dict[str, float]]:
+def _familiar(kept: Kept, answers: evaluate.Answers, questions: Questions, fusion: Fusion) -> tuple[OutOfLibraryRule, dict[str, float]]:
     """Return when to say "unknown", and how well that was told; by similarity alone where no species were kept apart."""
     split = kept.material.split
     if not split.unknown.size:

@@ -12,7 +12,7 @@ from raman_edge.matching import reference
 from raman_edge.matching.library import Library, path_beside
 from raman_edge.matching.teach import ALIKE
 from raman_edge.model.model import Model
-from raman_edge.peaks import Lines
+from raman_edge.peaks import MaterialLines
 from raman_train.data import folder
 
 from raman_export.library import central, distinct
@@ -121,7 +121,7 @@ def _chosen(made: Sequence[Reference]) -> list[Reference]:
 
 def _alone(network: str, own: Sequence[Reference]) -> Library:
     tables = {one.label: one.peaks for one in reversed(own)}
-    lines = {label: Lines.of([one.peaks for one in own if one.label == label]) for label in tables}
+    lines = {label: MaterialLines.of([one.peaks for one in own if one.label == label]) for label in tables}
     return Library.build(
         network, [one.label for one in own], np.stack([one.embedding for one in own]), [one.specimen for one in own], tables, lines
     )

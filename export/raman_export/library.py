@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge import peaks
 from raman_edge.matching.library import TABLE, Library
-from raman_edge.peaks import Lines
+from raman_edge.peaks import MaterialLines
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ def build(
         own = np.flatnonzero(labels == label)
         every = {index: peaks.find(axis, features[index].astype(np.float64), most=TABLE) for index in own.tolist()}
         tables[str(label)] = every[central(own, embedding)]
-        lines[str(label)] = Lines.of(list(every.values()))
+        lines[str(label)] = MaterialLines.of(list(every.values()))
     return Library.build(network, labels[kept].tolist(), embedding[kept], specimens[kept].tolist(), tables, lines)
 
 

@@ -14,8 +14,8 @@ import torch
 from raman_edge import peaks
 from raman_edge.matching.library import TABLE
 from raman_edge.matching.ranking import CANDIDATES
-from raman_edge.model.card import Familiar
-from raman_edge.peaks import Lines
+from raman_edge.model.card import OutOfLibraryRule
+from raman_edge.peaks import MaterialLines
 from raman_train import confidence, evaluate, loop, metrics
 from raman_train.confidence import Questions
 from raman_train.models.search import Search
@@ -64,7 +64,7 @@ def look(material: Material, axis: Axis, answers: Answers, fusion: Fusion, asked
     )
 
 
-def fit(known: Looks, strange: Looks) -> Familiar:
+def fit(known: Looks, strange: Looks) -> OutOfLibraryRule:
     """Return the logistic function that tells both, each side counting half, and the threshold that keeps 95 % of the known."""
     from scipy.optimize import minimize  # noqa: PLC0415 - only fitting needs it
 
@@ -80,21 +80,21 @@ def fit(known: Looks, strange: Looks) -> Familiar:
 
     found = minimize(loss, np.zeros(4), method="L-BFGS-B", bounds=[(None, None), *[(0.0, None)] * 3]).x
     weights = found[1:] / spread
-    chosen = Familiar(
+    chosen = OutOfLibraryRule(
         similarity=round(float(weights[0]), 5), energy=round(float(weights[1]), 5), explained=round(float(weights[2]), 5),
         bias=round(float(found[0] - weights @ centre), 5), least=0.0,
     )  # fmt: skip
     kept = float(np.quantile(probability(chosen, known), 1 - evaluate.KNOWN_KEPT))
-    return Familiar(**{name: getattr(chosen, name) for name in ("similarity", "energy", "explained", "bias")}, least=round(kept, 5))
+    return OutOfLibraryRule(**{name: getattr(chosen, name) for name in ("similarity", "energy", "explained", "bias")}, least=round(kept, 5))
 
 
-def by_similarity(known: NDArray[np.floating]) -> Familiar:
+def by_similarity(known: NDArray[np.floating]) -> OutOfLibraryRule:
     """Return the rule where no species were kept apart: the similarity that 95 % of the known spectra reach."""
     least = float(np.quantile(known, 1 - evaluate.KNOWN_KEPT))
-    return Familiar(similarity=STEEPNESS, energy=0.0, explained=0.0, bias=round(-STEEPNESS * least, 5), least=0.5)
+    return OutOfLibraryRule(similarity=STEEPNESS, energy=0.0, explained=0.0, bias=round(-STEEPNESS * least, 5), least=0.5)
 
 
-def probability(familiar: Familiar, looks: Looks) -> NDArray[np.float64]:
+def probability(familiar: OutOfLibraryRule, looks: Looks) -> NDArray[np.float64]:
     """Return what :func:`raman_edge.matching.ranking.known` says of each spectrum, (n,)."""
     odds = familiar.bias + familiar.similarity * looks.similarity + familiar.energy * looks.energy + familiar.explained * looks.explained
     return 1.0 / (1.0 + np.exp(-odds))
@@ -138,14 +138,14 @@ def neighbours(material: Material) -> NDArray[np.bool_]:
     return np.array([median[label] >= NEIGHBOUR for label in species.tolist()], dtype=bool)
 
 
-def _lines(material: Material, axis: Axis, label: int) -> Lines:
+def _lines(material: Material, axis: Axis, label: int) -> MaterialLines:
     """Return the lines that a library of what was learned from has for a label."""
     learned = material.split.library
     own = learned[material.classes[learned] == label]
-    return Lines.of([peaks.find(axis, material.features[index].astype(np.float64), most=TABLE) for index in own.tolist()])
+    return MaterialLines.of([peaks.find(axis, material.features[index].astype(np.float64), most=TABLE) for index in own.tolist()])
 
 
-def explain(material: Material, axis: Axis, index: int, lines: Lines) -> PeakMatch:
+def explain(material: Material, axis: Axis, index: int, lines: MaterialLines) -> PeakMatch:
     """Return the peaks of a spectrum beside the lines of a label, as the edge compares them."""
     found = peaks.find(axis, material.features[index].astype(np.float64))
     measured = material.dataset.spectrum(index).axis

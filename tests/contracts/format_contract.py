@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
-from raman_edge.formats import READERS, Document, Reader, read, sniff
+from raman_edge.formats import READERS, FileContent, FormatReader, read, sniff
 from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def same(one: tuple[Spectrum, ...], other: tuple[Spectrum, ...]) -> bool:
 class FormatContract:
     """Inherited by the tests of every reader; text formats set ``text``."""
 
-    reader: ClassVar[Reader]
+    reader: ClassVar[FormatReader]
     example: ClassVar[str]
     """Name of a file in :data:`EXAMPLES` in this format."""
     text: ClassVar[bool] = True
@@ -66,14 +66,14 @@ class FormatContract:
 
     def test_sniffing_gives_its_example_to_this_reader(self) -> None:
         """The example is recognised from its content, and by no reader that stands before."""
-        assert sniff(Document(self.data)).name == self.reader.name
-        assert self.reader.recognises(Document(self.data))
+        assert sniff(FileContent(self.data)).name == self.reader.name
+        assert self.reader.recognises(FileContent(self.data))
 
     @pytest.mark.parametrize("other", example_names())
     def test_sniffing_gives_no_other_example_to_this_reader(self, other: str) -> None:
         """The examples of the other formats go to their own readers."""
         if other != self.example:
-            assert sniff(Document((EXAMPLES / other).read_bytes())).name != self.reader.name
+            assert sniff(FileContent((EXAMPLES / other).read_bytes())).name != self.reader.name
 
     def test_stands_among_the_readers_once(self) -> None:
         """A reader is reached through the list of readers, under a name of its own."""
@@ -94,7 +94,7 @@ class FormatContract:
     @pytest.mark.parametrize("data", [b"", b"\x00" * 99, bytes(range(256)) * 9, b"%PDF-1.7 \x00", b"WDF1\x01\x00"])
     def test_does_not_recognise_what_is_no_text(self, data: bytes) -> None:
         """Sniffing never raises, and no reader claims empty or foreign bytes."""
-        assert not self.reader.recognises(Document(data))
+        assert not self.reader.recognises(FileContent(data))
 
     @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "\r\r\n"])
     def test_line_ends_make_no_difference(self, ends: str) -> None:

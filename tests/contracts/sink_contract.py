@@ -11,14 +11,14 @@ import sinking
 from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
 from raman_edge.outputs import delivery
-from raman_edge.outputs.forwarding import Deliveries
+from raman_edge.outputs.forwarding import Forwarding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
     from typing import Self
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
     from raman_edge.outputs import Sink
 
 COUNT = 60
@@ -38,7 +38,7 @@ class Unreliable:
     def __exit__(self, *exc: object) -> None:
         self._sink.__exit__(*exc)
 
-    def send(self, rows: Sequence[Row]) -> None:
+    def send(self, rows: Sequence[JournalRow]) -> None:
         """Pass some of the rows on, then perhaps fail."""
         some = int(self._rng.integers(0, len(rows) + 1))
         fails = bool(rows) and self._rng.random() < 0.5
@@ -105,7 +105,7 @@ class SinkContract:
         written = sinking.write(path, COUNT // 2)
         stop = Event()
         for number in range(3):
-            deliveries = Deliveries(lambda: Journal.open(path), lambda _: None, stop, from_start=True)
+            deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, stop, from_start=True)
             deliveries.add_sink(Unreliable(self.sink(tmp_path), seed * 10 + number))
             with deliveries:
                 written += sinking.write(path, COUNT // 6, first=len(written) + 1)
@@ -118,7 +118,7 @@ class SinkContract:
         path = tmp_path / "journal.sqlite3"
         written = sinking.write(path, 10)
         for _ in range(3):
-            deliveries = Deliveries(lambda: Journal.open(path), lambda _: None, Event(), from_start=True)
+            deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, Event(), from_start=True)
             deliveries.add_sink(self.sink(tmp_path))
             with deliveries:
                 pass

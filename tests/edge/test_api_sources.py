@@ -19,7 +19,7 @@ from raman_edge import api
 from raman_edge.calibration import standards, store
 from raman_edge.cli.devices.materials import HEIGHTS
 from raman_edge.instruments.profiles import catalogue
-from raman_edge.simulator.materials import Lines
+from raman_edge.simulator.materials import LinesMaterial
 from raman_edge.simulator.scene import Scene
 from raman_edge.simulator.simulated import Simulated
 
@@ -275,7 +275,7 @@ def test_an_instrument_is_calibrated(profile: str) -> None:
     """A hidden error of 3 cm⁻¹ is found by polystyrene and gone in what is measured afterwards; pixels become a Raman shift."""
     page = catalogue.load(profile)
     lines = standards.find("polystyrene").lines
-    scene = Scene(page, Lines.at("polystyrene", lines, HEIGHTS["polystyrene"]), axis_error_cm=3.0)
+    scene = Scene(page, LinesMaterial.at("polystyrene", lines, HEIGHTS["polystyrene"]), axis_error_cm=3.0)
     with Simulated(page, scene, pacing=False) as simulated:
         with re.connect(simulated.port, profile=profile, laser=785) as instrument:
             seen = instrument.measure("auto", 3, standard=True)

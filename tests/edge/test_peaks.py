@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from raman_edge import peaks, synthetic
-from raman_edge.peaks import FARTHEST, TELLING_HEIGHT, TOLERANCE, Lines, Peaks, find, match, noise
+from raman_edge.peaks import FARTHEST, TELLING_HEIGHT, TOLERANCE, MaterialLines, Peaks, find, match, noise
 from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_edge.spectrum import Axis, Origin, Spectrum
 from scipy import ndimage, signal
@@ -134,7 +134,7 @@ def test_positions_are_finer_than_the_points(offset: float, width: float, top: f
     lines = Peaks(places, np.array([0.3, 1.0, 0.5, 0.7, 0.4]), np.full(5, width))
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        seen = synthetic.expose(AXIS, lines, synthetic.Conditions(signal=top), rng, Origin("test", ""))
+        seen = synthetic.expose(AXIS, lines, synthetic.SyntheticConditions(signal=top), rng, Origin("test", ""))
         found = find(AXIS, seen.counts)
         assert found.shift == pytest.approx(places, abs=within)
         assert found.height == pytest.approx(lines.height, abs=0.05)
@@ -311,9 +311,9 @@ def test_broad_peaks_match_from_farther(width: float, distance: float, matched: 
         assert len(match(one, other, (0.0, 2000.0)).matched) == matched
 
 
-def lines(*tables: tuple[tuple[float, float], ...]) -> Lines:
+def lines(*tables: tuple[tuple[float, float], ...]) -> MaterialLines:
     """Return the lines of references with these peaks, (cm⁻¹, height)."""
-    return Lines.of([Peaks(*np.array([(*peak, 8.0) for peak in sorted(peaks)]).reshape(-1, 3).T) for peaks in tables])
+    return MaterialLines.of([Peaks(*np.array([(*peak, 8.0) for peak in sorted(peaks)]).reshape(-1, 3).T) for peaks in tables])
 
 
 def test_lines_say_what_any_and_what_every_reference_has() -> None:

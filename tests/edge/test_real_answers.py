@@ -9,7 +9,7 @@ import pytest
 from raman_edge.matching import library
 from raman_edge.matching.identify import Reading, readings
 from raman_edge.model import model
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 
 DATA = Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[3] / "shared" / "data")
 FOLDER = DATA / "instrument_files"
@@ -21,7 +21,7 @@ def answers(pattern: str) -> dict[str, Reading]:
     network = model.Model.open(model.default_path())
     references = library.Library.open(library.default_path(), network=network.card.network)
     files = sorted(path for path in FOLDER.rglob(pattern) if path.suffix in {".txt", ".tsv", ".csv"})
-    with GivenFiles([str(path) for path in files], None) as source:
+    with FileSource([str(path) for path in files], None) as source:
         said = [event for event in readings(source, network, references) if isinstance(event, Reading)]
     return {_name(reading): reading for reading in said}
 

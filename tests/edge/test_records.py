@@ -37,10 +37,10 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
     return Model.open(model), Library.open(library, network=build.NETWORK)
 
 
-def result(pair: tuple[Model, Library], spectrum: Spectrum | None = None) -> records.Result:
+def result(pair: tuple[Model, Library], spectrum: Spectrum | None = None) -> records.ResultRecord:
     """Return the record of one exposure of calcite, or of ``spectrum``."""
     made = records.of(identify(spectrum or build.spectrum("Calcite", origin=FILE), *pair), records.means(*pair))
-    assert isinstance(made, records.Result)
+    assert isinstance(made, records.ResultRecord)
     return made
 
 
@@ -97,7 +97,7 @@ def test_result_says_what_was_said(pair: tuple[Model, Library]) -> None:
     """The values of a record are those of the reading, the model and the source."""
     reading = identify(build.spectrum("Calcite", origin=FILE), *pair)
     made = records.of(reading, records.means(*pair))
-    assert isinstance(made, records.Result)
+    assert isinstance(made, records.ResultRecord)
     assert made.decision == reading.verdict.decision == "match"
     assert made.matches == reading.verdict.ranked
     assert made.matches[0].label == "Calcite"
@@ -214,7 +214,7 @@ def test_any_result_comes_back_from_its_line(pair: tuple[Model, Library], label:
     made = result(pair, build.spectrum(label, 3, origin=replace(FILE, index=4)))
     again = records.decode(records.encode(made))
     assert again == made
-    assert isinstance(again, records.Result)
+    assert isinstance(again, records.ResultRecord)
     assert again.source.index == 4
     assert again.matches[0].peaks == made.matches[0].peaks
 

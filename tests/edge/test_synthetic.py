@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Axis, Origin, Spectrum
-from raman_edge.synthetic import Conditions, expose, lines
+from raman_edge.synthetic import SyntheticConditions, expose, lines
 
 AXIS = Axis.linear(100.0, 1500.0, 1.0)
 HERE = Origin("demo", "simulated")
-QUIET = Conditions(background=0.0, dark=0.0, read_noise=0.0)
+QUIET = SyntheticConditions(background=0.0, dark=0.0, read_noise=0.0)
 
 
-def exposed(conditions: Conditions, seed: int = 0, peaks: Peaks | None = None) -> Spectrum:
+def exposed(conditions: SyntheticConditions, seed: int = 0, peaks: Peaks | None = None) -> Spectrum:
     """Return one exposure of zircon, or of ``peaks``."""
     return expose(AXIS, build.table("Zircon") if peaks is None else peaks, conditions, np.random.default_rng(seed), HERE)
 
@@ -53,30 +53,30 @@ def test_highest_line_has_the_signal() -> None:
     for factor in (0.01, 1.0, 40.0):
         table = build.table("Zircon")
         taller = Peaks(table.shift, factor * table.height, table.width)
-        counts = exposed(Conditions(signal=1e6, background=0.0, dark=0.0, read_noise=0.0), peaks=taller).counts
+        counts = exposed(SyntheticConditions(signal=1e6, background=0.0, dark=0.0, read_noise=0.0), peaks=taller).counts
         assert counts.max() == pytest.approx(1e6, rel=0.01)
 
 
 def test_noise_is_shot_and_read_noise() -> None:
     """The deviation of repeated exposures is the root of the counts, and the read-out's on top."""
     none = Peaks(np.empty(0), np.empty(0), np.empty(0))
-    dark = exposed(Conditions(background=0.0, dark=2500.0, read_noise=0.0), peaks=none).counts
+    dark = exposed(SyntheticConditions(background=0.0, dark=2500.0, read_noise=0.0), peaks=none).counts
     assert dark.mean() == pytest.approx(2500.0, rel=0.01)
     assert dark.std() == pytest.approx(50.0, rel=0.1)
-    both = exposed(Conditions(background=0.0, dark=2500.0, read_noise=120.0), peaks=none).counts
+    both = exposed(SyntheticConditions(background=0.0, dark=2500.0, read_noise=120.0), peaks=none).counts
     assert both.std() == pytest.approx(130.0, rel=0.1)
 
 
 def test_saturation_clips_and_is_told() -> None:
     """A detector that saturates shows no more than its limit, and the spectrum says what that is."""
-    clipped = exposed(Conditions(signal=50_000.0, saturation=30_000.0))
+    clipped = exposed(SyntheticConditions(signal=50_000.0, saturation=30_000.0))
     assert clipped.counts.max() == clipped.saturation == 30_000.0
     assert (clipped.counts == 30_000.0).sum() > 3
-    assert exposed(Conditions()).saturation is None
+    assert exposed(SyntheticConditions()).saturation is None
 
 
 def test_exposures_are_their_seeds() -> None:
     """The same seed gives the same counts, another seed others; the origin is the one that was given."""
-    assert np.array_equal(exposed(Conditions(), 3).counts, exposed(Conditions(), 3).counts)
-    assert not np.array_equal(exposed(Conditions(), 3).counts, exposed(Conditions(), 4).counts)
-    assert exposed(Conditions()).origin is HERE
+    assert np.array_equal(exposed(SyntheticConditions(), 3).counts, exposed(SyntheticConditions(), 3).counts)
+    assert not np.array_equal(exposed(SyntheticConditions(), 3).counts, exposed(SyntheticConditions(), 4).counts)
+    assert exposed(SyntheticConditions()).origin is HERE

@@ -17,9 +17,9 @@ from raman_edge import records
 from raman_edge.cli import keeping
 from raman_edge.cli.journal import brief, show
 from raman_edge.matching.identify import identify
-from raman_edge.matching.ranking import Match, Ranking, Sets, decide, objections
+from raman_edge.matching.ranking import Candidate, PredictionSets, Ranking, decide, objections
 from raman_edge.outputs.table import COLUMNS, cells
-from raman_edge.peaks import Lone, Matched, PeakMatch
+from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.quality import Quality
 from raman_edge.terminal import theme
 from raman_edge.terminal.screen import render
@@ -31,7 +31,7 @@ from screens import EMPTY
 
 if TYPE_CHECKING:
     from raman_edge.matching.identify import Reading
-    from raman_edge.records import Result
+    from raman_edge.records import ResultRecord
 
 LABELS = ("Quartz", "Calcite", "Gypsum", "Zircon")
 HEIGHTS = st.sampled_from([0.05, 0.19, 0.2, 0.5, 1.0])
@@ -42,24 +42,24 @@ def readings(draw: st.DrawFn) -> Reading:
     """One real reading with whatever may be known of it, and the decision that follows."""
     model, library = journals.pair()
     seen = identify(build.spectrum("Quartz", 3), model, library)
-    lone = st.lists(st.builds(Lone, st.sampled_from([281.0, 712.0, 1086.0]), HEIGHTS), max_size=2).map(tuple)
-    found = PeakMatch((Matched(at=464.0, reference=464.0, delta=0.0, height=1.0, reference_height=1.0),), draw(lone), draw(lone))
+    lone = st.lists(st.builds(UnmatchedPeak, st.sampled_from([281.0, 712.0, 1086.0]), HEIGHTS), max_size=2).map(tuple)
+    found = PeakMatch((MatchedPeak(at=464.0, reference=464.0, delta=0.0, height=1.0, reference_height=1.0),), draw(lone), draw(lone))
     scores = draw(st.sampled_from([(0.97, 0.02, 0.01, 0.0), (0.7, 0.2, 0.1, 0.0), (0.4, 0.3, 0.2, 0.1)]))
     similarity = draw(st.sampled_from([0.2, 0.48, 0.52, 0.6, 0.95]))
-    matches = tuple(Match(label, score, similarity, found) for label, score in zip(LABELS, scores, strict=True))
+    matches = tuple(Candidate(label, score, similarity, found) for label, score in zip(LABELS, scores, strict=True))
     size = draw(st.integers(1, 3))
-    ranking = Ranking(matches, Sets(LABELS[:size], LABELS[: size + 1]), 0.9, "Quartz", similarity)
+    ranking = Ranking(matches, PredictionSets(LABELS[:size], LABELS[: size + 1]), 0.9, "Quartz", similarity)
     quality = draw(st.sampled_from([seen.quality, Quality(2.0, None, 1.0), replace(seen.quality, saturated=True)]))
     claims = model.card.claims if draw(st.booleans()) else model.card.claims._replace(sets=False, known=False)
     rule = model.card.decision
     return replace(seen, quality=quality, verdict=decide(ranking, quality, rule, claims))
 
 
-def recorded(reading: Reading) -> Result:
+def recorded(reading: Reading) -> ResultRecord:
     """Return the record of a reading, as it comes back from its line."""
     model, library = journals.pair()
     said = records.decode(records.encode(records.of(reading, records.means(model, library))))
-    assert isinstance(said, records.Result)
+    assert isinstance(said, records.ResultRecord)
     return said
 
 
@@ -147,7 +147,7 @@ def test_an_old_match_that_would_be_none_today_says_so_on_its_page() -> None:
     fields = json.loads(records.encode(pages.result())) | {"v": 1, "known": 0.22}
     del fields["names"]
     old = records.decode(json.dumps(fields))
-    assert isinstance(old, records.Result)
+    assert isinstance(old, records.ResultRecord)
     shown = pages.Taken(pages.text(pages.subject(old, pages.spectrum()))).said
     assert "Decided by the rules of version 1" in shown
     assert "more likely not in the library than in it" in shown

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from raman_edge.matching import ranking
-from raman_edge.matching.ranking import Match, Ranking, Sets
-from raman_edge.peaks import Lone, Matched, PeakMatch
+from raman_edge.matching.ranking import Candidate, PredictionSets, Ranking
+from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_export import unknown
 from raman_export.unknown import Looks
 
@@ -45,9 +45,10 @@ def test_nothing_is_stranger_for_being_more_alike() -> None:
 def test_the_edge_says_the_same() -> None:
     """The probability that was fitted is the one the edge gives."""
     found = unknown.fit(*(looks(np.random.default_rng(seed), 200, mean, mean) for seed, mean in ((2, 0.9), (3, 0.6))))
-    ranked = Ranking((Match("Quartz", 0.9, 0.8),), Sets(("Quartz",), ("Quartz",)), 0.75, "Quartz", 0.8)
+    ranked = Ranking((Candidate("Quartz", 0.9, 0.8),), PredictionSets(("Quartz",), ("Quartz",)), 0.75, "Quartz", 0.8)
     peaks = PeakMatch(
-        matched=(Matched(at=464, reference=464, delta=0, height=1.0, reference_height=1.0),), extra=(Lone(at=800, height=0.25),)
+        matched=(MatchedPeak(at=464, reference=464, delta=0, height=1.0, reference_height=1.0),),
+        extra=(UnmatchedPeak(at=800, height=0.25),),
     )
     one = Looks(np.array([0.8]), np.array([0.75]), np.array([0.8]))
     assert ranking.known(ranked, peaks, found) == pytest.approx(float(unknown.probability(found, one)[0]))

@@ -11,7 +11,7 @@ import pytest
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
 from raman_edge.matching.teach import teach
-from raman_edge.matching.user_library import OwnLibrary
+from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model
 from raman_train import evaluate, metrics
 from raman_train.data.rows import Row, gather
@@ -49,7 +49,7 @@ def test_the_edge_finds_what_evaluate_measures(tmp_path: Path) -> None:
     base_rows = outputs.embedding[split.train]
     names = [labels[k] for k in classes[split.train]]
     base = Library.build(build.NETWORK, names, base_rows, names, {name: build.table(name) for name in KNOWN})
-    with OwnLibrary.open(tmp_path / "own.sqlite3", create=True) as own:
+    with UserLibrary.open(tmp_path / "own.sqlite3", create=True) as own:
         for label in NEW:
             taught, faults = teach(label, spectra[label][:3], model, base, own)
             assert (len(taught), faults) == (3, ())

@@ -10,9 +10,9 @@ from raman_edge.matching import library
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
 from raman_edge.matching.teach import teach
-from raman_edge.matching.user_library import OwnLibrary
+from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model, default_path
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 from raman_train.data import organics
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def pair() -> tuple[Model, Library]:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnLibrary]:
+def own(tmp_path: Path) -> Iterator[UserLibrary]:
     """An empty library of one's own."""
-    with OwnLibrary.open(tmp_path / "own.sqlite3", create=True) as opened:
+    with UserLibrary.open(tmp_path / "own.sqlite3", create=True) as opened:
         yield opened
 
 
@@ -50,7 +50,7 @@ def handheld(real_data: Path) -> Dataset:
     return organics.read(path)
 
 
-def test_one_replicate_teaches_a_compound(pair: tuple[Model, Library], own: OwnLibrary, handheld: Dataset) -> None:
+def test_one_replicate_teaches_a_compound(pair: tuple[Model, Library], own: UserLibrary, handheld: Dataset) -> None:
     """Of 38 compounds, one replicate each is taught: the other three are named among them and every mineral, at least 95 of 100."""
     model, base = pair
     first = {str(label): int(np.flatnonzero(handheld.labels == label)[0]) for label in np.unique(handheld.labels)}
@@ -64,13 +64,13 @@ def test_one_replicate_teaches_a_compound(pair: tuple[Model, Library], own: OwnL
 
 
 def test_a_reference_of_one_instrument_serves_another(
-    pair: tuple[Model, Library], own: OwnLibrary, handheld: Dataset, real_data: Path
+    pair: tuple[Model, Library], own: UserLibrary, handheld: Dataset, real_data: Path
 ) -> None:
     """Compounds taught from another instrument's files are named in the handheld's spectra, beside what else that one measured."""
     model, base = pair
     folder = real_data / "organics" / "wasatch_library"
     for path in {*sorted(folder.glob("*.csv"))[::4], *(folder / f"{name}.csv" for name in SHARED)}:
-        teach(path.stem, GivenFiles([str(path)]), model, base, own)
+        teach(path.stem, FileSource([str(path)]), model, base, own)
     joined = base.joined(own.references(model)[0])
     asked = np.flatnonzero(np.isin(handheld.labels, SHARED))
     named = [identify(handheld.spectrum(int(index)), model, joined).verdict.ranked[0].label for index in asked]

@@ -15,13 +15,13 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from raman_edge.acquisition import average, darks
-from raman_edge.acquisition.controls import Wishes
+from raman_edge.acquisition.controls import AcquisitionControls
 from raman_edge.acquisition.corrections import corrected
 from raman_edge.acquisition.dark_run import DarkRun, length
 from raman_edge.acquisition.darks import Dark
-from raman_edge.acquisition.exposing import Exposing
+from raman_edge.acquisition.exposing import ExposureSearch
 from raman_edge.acquisition.gate import Gate
-from raman_edge.acquisition.plan import Plan, Progress
+from raman_edge.acquisition.plan import AcquisitionProgress, Plan
 from raman_edge.acquisition.reduction import Reduction, digest
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.instruments.profiles import profile
@@ -37,7 +37,7 @@ Events: TypeAlias = "Iterator[Spectrum | Fault | None]"
 Next: TypeAlias = "Generator[Fault | None, None, Exposure | None]"
 Note: TypeAlias = "Callable[[str], None]"
 Prompt: TypeAlias = "Callable[[str], None]"
-"""Shows a person what to do before the bench goes on, which :meth:`Bench.trigger` says is done; "" takes it away again."""
+"""Shows a person what to do before the bench goes on, which :meth:`Acquisition.trigger` says is done; "" takes it away again."""
 
 PULSE_S = 1.0
 """Between two signs of life, s."""
@@ -54,7 +54,7 @@ def silent(_: str) -> None:
     """Tell nobody."""
 
 
-class Bench:
+class Acquisition:
     """Iterates over spectra, faults, and None as a sign of life about once a second; ``spectrometer`` is open.
 
     It ends at ``plan.count``, when the spectrometer has ``ended``, or soon after ``stop`` is set. A broken exposure is given as
@@ -76,7 +76,7 @@ class Bench:
     ) -> None:
         self._spectrometer, self._plan, self._note, self._prompt = spectrometer, plan, note, prompt
         self._stop = stop or threading.Event()
-        self._wishes = Wishes()
+        self._wishes = AcquisitionControls()
         self._reduction = Reduction(laser_nm=plan.laser_nm, calibration=plan.calibration, pixels=plan.pixels, kind=plan.kind)
         self._dark = plan.dark if isinstance(plan.dark, Dark) else None
         self._dark_run, self._doubted = DarkRun(), ""
@@ -85,7 +85,7 @@ class Bench:
         self._held: Exposure | None = None
         self._last_byte = perf_counter()
         self._after = "", 0
-        self._exposing = Exposing(plan, note)
+        self._exposing = ExposureSearch(plan, note)
         self._gate = Gate()
         self._group: list[Exposure] = []
         self._given, self._due = 0, 0.0
@@ -117,11 +117,11 @@ class Bench:
         self._wishes.last()
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> AcquisitionProgress:
         """What it is at; may be read by any thread."""
         taking = self._doing == "dark"
         done, of = (len(self._dark_run), length(self._plan.averages)) if taking else (len(self._group), self._plan.averages)
-        return Progress(self._doing, done, of, self._wishes.paused, self._question)
+        return AcquisitionProgress(self._doing, done, of, self._wishes.paused, self._question)
 
     @property
     def dark(self) -> Dark | None:
@@ -359,7 +359,7 @@ class Bench:
     @property
     def _dark_prompt(self) -> str:
         instrument = self._spectrometer.instrument
-        return (instrument.dark if instrument is not None else profile.Dark()).prompt
+        return (instrument.dark if instrument is not None else profile.DarkSettings()).prompt
 
     def _use(self, dark: Dark | None) -> None:
         """Subtract a dark from now on, and keep it where that is planned; None changes nothing."""

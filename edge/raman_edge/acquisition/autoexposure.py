@@ -11,8 +11,8 @@ import numpy as np
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from raman_edge.acquisition.corrections import Corrected
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.acquisition.corrections import CorrectedCounts
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
 LOWEST, HIGHEST = 0.70, 0.85
 """Share of saturation that the highest line is brought to: above the noise of the converter, below where detectors bend."""
@@ -56,7 +56,7 @@ class Advice:
     """Which end of the instrument's range is in the way; "" is none."""
 
 
-def limits(instrument: Instrument, longest_s: float) -> Limits:
+def limits(instrument: InstrumentInfo, longest_s: float) -> Limits:
     """Return what ``instrument`` can do up to ``longest_s``; raises :class:`ConfigError` where exposures cannot be searched."""
     facts = instrument.integration
     if facts is None or instrument.sensor.saturation is None:
@@ -67,7 +67,7 @@ def limits(instrument: Instrument, longest_s: float) -> Limits:
     return Limits(facts.min * unit, max(facts.min * unit, min(facts.max * unit, longest_s)), unit)
 
 
-def fill(found: Corrected) -> float:
+def fill(found: CorrectedCounts) -> float:
     """Return how full the detector was above the dark, 0..1, and 1 where it was clipped.
 
     A pixel that stands :data:`ALONE` is a cosmic spike, which says nothing of the light: its neighbours count.

@@ -11,19 +11,19 @@ from raman_edge.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
 LEAST_SHIFT = 50.0
 """cm⁻¹. Nearer to the laser its own line and the edge of the filter are measured, which few instruments get below; beyond
 it is anti-Stokes light. Both are cut, since a model sees the highest line first."""
 
 
-def numbers(pixels: NDArray[np.intp], instrument: Instrument) -> NDArray[np.float64]:
+def numbers(pixels: NDArray[np.intp], instrument: InstrumentInfo) -> NDArray[np.float64]:
     """Return the numbers that the instrument's polynomial has for pixels counted from 0."""
     return (pixels + instrument.first_pixel).astype(np.float64)
 
 
-def shift(pixels: NDArray[np.intp], instrument: Instrument, laser_nm: float) -> NDArray[np.float64]:
+def shift(pixels: NDArray[np.intp], instrument: InstrumentInfo, laser_nm: float) -> NDArray[np.float64]:
     """Return the Raman shift of pixels, cm⁻¹, (n,), in their order; raises :class:`ConfigError` where it does not run one way.
 
     Both wavelengths are taken as they are told: in air the shifts are 0.03 % larger than in vacuum, 0.8 cm⁻¹ at 3000, and where

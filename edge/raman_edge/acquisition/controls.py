@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 
-class Wishes:
+class AcquisitionControls:
     """Set by any thread, taken by the one that measures."""
 
     def __init__(self) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from raman_edge.acquisition.average import Mean
     from raman_edge.acquisition.darks import Dark
     from raman_edge.instruments.profiles.profile import Sensor
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Corrected:
+class CorrectedCounts:
     """Counts of the active pixels, corrected."""
 
     pixels: NDArray[np.intp]
@@ -39,7 +39,7 @@ class Corrected:
         return self.saturation is not None and bool((self.counts >= self.saturation).any())
 
 
-def corrected(mean: Mean, instrument: Instrument, dark: Dark | None) -> Corrected:
+def corrected(mean: Mean, instrument: InstrumentInfo, dark: Dark | None) -> CorrectedCounts:
     """Correct a mean; ``dark`` is one that fits (:meth:`Dark.why_not`).
 
     The detector's saturation goes through the same steps as the counts, pixel by pixel, since a dark moves it.
@@ -62,7 +62,7 @@ def corrected(mean: Mean, instrument: Instrument, dark: Dark | None) -> Correcte
     kept = active(sensor, size)
     counts, ceiling = rows[:, kept]
     clipped = (mean.clipped & ~bad)[kept]
-    return Corrected(kept, counts, _saturation(counts, ceiling, clipped), said, linear)
+    return CorrectedCounts(kept, counts, _saturation(counts, ceiling, clipped), said, linear)
 
 
 def active(sensor: Sensor, size: int) -> NDArray[np.intp]:

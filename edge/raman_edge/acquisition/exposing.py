@@ -12,7 +12,7 @@ from raman_edge.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.acquisition.corrections import Corrected
+    from raman_edge.acquisition.corrections import CorrectedCounts
     from raman_edge.acquisition.plan import Plan
     from raman_edge.instruments.spectrometer import Exposure, Spectrometer
 
@@ -22,7 +22,7 @@ FOLLOWED = 0.01
 """Relative; how near an exposure is to the one that was asked for."""
 
 
-class Exposing:
+class ExposureSearch:
     """Judges every exposure, and sets the next one; a function of their order, as all of a bench."""
 
     def __init__(self, plan: Plan, note: Callable[[str], None]) -> None:
@@ -36,7 +36,7 @@ class Exposing:
         """Search no more: somebody chose an exposure."""
         self.searches = False
 
-    def well(self, exposure: Exposure, found: Corrected, spectrometer: Spectrometer) -> bool:
+    def well(self, exposure: Exposure, found: CorrectedCounts, spectrometer: Spectrometer) -> bool:
         """Whether ``exposure``, of which ``found`` was made, is as it should be; sets another one where it is not.
 
         Raises :class:`ConfigError` where the instrument does not allow a search.

@@ -81,7 +81,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class AcquisitionProgress:
     """What a bench is at: a snapshot."""
 
     doing: Doing = "measuring"

@@ -10,7 +10,7 @@ from raman_edge.acquisition.dark_run import DarkRun
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.errors import ConfigError, FormatError, SpectrumError
 from raman_edge.instruments.recording import entries
-from raman_edge.instruments.recording_file import MOST_LINE, Began
+from raman_edge.instruments.recording_file import MOST_LINE, RecordingHeader
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _collected(data: bytes, laser_nm: float | None, *, pixels: bool) -> _Found:
     reduction = Reduction()
     stream = io.BytesIO(data)
     for entry in entries(iter(lambda: stream.readline(MOST_LINE + 1), b""), found.torn):
-        if isinstance(entry, Began):
+        if isinstance(entry, RecordingHeader):
             reduction = Reduction(laser_nm=entry.plan.laser_nm, pixels=pixels)
         elif isinstance(entry, Fault):
             found.faults += 1

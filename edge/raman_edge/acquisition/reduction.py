@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.acquisition.corrections import Corrected
+    from raman_edge.acquisition.corrections import CorrectedCounts
     from raman_edge.acquisition.darks import Dark
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.instruments.spectrometer import Exposure, Instrument
+    from raman_edge.instruments.spectrometer import Exposure, InstrumentInfo
 
 FROM_INSTRUMENT, FROM_OPTION, FROM_CALIBRATION = "instrument", "option", "calibration"
 
@@ -76,7 +76,7 @@ class Reduction:
         """Return where it comes from."""
         return Origin(self.kind, self.path, sha256)
 
-    def _own_axis(self, found: Corrected, instrument: Instrument, laser_nm: float | None) -> NDArray[np.float64] | None:
+    def _own_axis(self, found: CorrectedCounts, instrument: InstrumentInfo, laser_nm: float | None) -> NDArray[np.float64] | None:
         """Return the Raman shift that the instrument itself gives; None where it is to be an axis in pixels."""
         if self.calibration is not None and self.calibration.unit == "pixel":
             return None
@@ -104,7 +104,7 @@ class Reduction:
         except SpectrumError as error:  # the next spectrum of this instrument fits it no better
             raise CalibrationError(str(error)) from error
 
-    def _laser(self, instrument: Instrument) -> tuple[float | None, str]:
+    def _laser(self, instrument: InstrumentInfo) -> tuple[float | None, str]:
         """Return what excites, nm, and who says so: the user, the instrument, or whoever calibrated an axis that was made with it."""
         if self.laser_nm is not None:
             return self.laser_nm, FROM_OPTION
@@ -140,7 +140,7 @@ def _cut(spectrum: Spectrum) -> Spectrum:
     return replace(spectrum, axis=Axis(spectrum.axis.shift[kept]), counts=spectrum.counts[kept])
 
 
-def _meta(exposures: Sequence[Exposure], found: Corrected, spikes: int) -> dict[str, str]:
+def _meta(exposures: Sequence[Exposure], found: CorrectedCounts, spikes: int) -> dict[str, str]:
     """Return what is known of the measurement, as text."""
     last = exposures[-1]
     instrument = last.instrument

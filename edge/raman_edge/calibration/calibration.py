@@ -12,9 +12,9 @@ import msgspec
 import numpy as np
 
 from raman_edge.calibration import scale
-from raman_edge.calibration.scale import Scale, Unit
+from raman_edge.calibration.scale import Unit, WavelengthScale
 from raman_edge.errors import CalibrationError, SpectrumError
-from raman_edge.spectrum import PIXELS, Axis, Calibrated, Fault, Spectrum
+from raman_edge.spectrum import PIXELS, AppliedCalibration, Axis, Fault, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,7 +30,7 @@ MODEL_KEYS = ("model", "instrument model", "spectrometer model")
 _WORD = re.compile(r"[^\W_]+")
 
 
-class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class CalibrationLine(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the standard and what the calibration makes of it."""
 
     standard: str
@@ -67,11 +67,11 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The laser that Raman shifts are made with now, nm in vacuum."""
     laser_fitted: bool
     """Whether that was told by a Raman standard on a scale that a lamp gave; else it is as it was given."""
-    scale: Scale
+    scale: WavelengthScale
     order: int
     valid: tuple[float, float]
     """Where the lines hold it, cm⁻¹; outside it is extrapolated."""
-    lines: tuple[Line, ...]
+    lines: tuple[CalibrationLine, ...]
     rms: float | None
     """cm⁻¹; None where one line was all there is."""
     rms_without: float | None
@@ -156,7 +156,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             msg = "the calibrated axis would not rise from point to point: the spectrum reaches too far beyond what was calibrated"
             raise SpectrumError(msg)
         meta = {key: value for key, value in spectrum.meta.items() if key != PIXELS} | {"laser_nm": f"{self.laser_nm:.10g}"}
-        return replace(spectrum, axis=Axis(shift), counts=counts, meta=meta, calibrated=Calibrated(self.id, self.made, self.rms))
+        return replace(spectrum, axis=Axis(shift), counts=counts, meta=meta, calibrated=AppliedCalibration(self.id, self.made, self.rms))
 
     def _refuse_other(self, spectrum: Spectrum) -> None:
         if spectrum.calibrated is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raman_edge.calibration.scale import Scale
+from raman_edge.calibration.scale import WavelengthScale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +61,7 @@ class Pairs:
 class Fit:
     """A fitted scale, and how far the lines are from it."""
 
-    scale: Scale
+    scale: WavelengthScale
     laser_nm: float
     """Vacuum; as given, or as a Raman standard tells it on a lamp's scale."""
     pairs: Pairs
@@ -121,7 +121,7 @@ def fit(pairs: Pairs, span: Span, laser_nm: float, order: int) -> Fit:
     if span.unit == "shift":
         solution = np.pad(solution, (0, max(0, 2 - solution.size)))
         solution[:2] += span.centre, span.half
-    scale = Scale(span.centre, span.half, tuple(solution.tolist()))
+    scale = WavelengthScale(span.centre, span.half, tuple(solution.tolist()))
     return Fit(scale, laser_nm, pairs, residual, without, order)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.calibration.fit import Fit, Span
-    from raman_edge.calibration.observe import Observed
+    from raman_edge.calibration.observe import ObservedPeaks
     from raman_edge.calibration.standards import Standard
 
     Array = NDArray[np.float64]
@@ -170,7 +170,7 @@ def _listed(places: tuple[float, ...], most: int = 4) -> str:
     return ", ".join(f"{place:.0f}" for place in places[:most])
 
 
-def judge(found: Fit, seen: Observed, standard: Standard, span: Span) -> Judgement:
+def judge(found: Fit, seen: ObservedPeaks, standard: Standard, span: Span) -> Judgement:
     """Judge a fit by all peaks of the spectrum."""
     laser = found.laser_nm
     shift, width = _shift(found, seen.place), _width(found, seen)
@@ -217,7 +217,7 @@ def _shift(found: Fit, place: Array) -> Array:
     return result
 
 
-def _width(found: Fit, seen: Observed) -> Array:
+def _width(found: Fit, seen: ObservedPeaks) -> Array:
     """Return the widths of the peaks, cm⁻¹."""
     return np.abs(_shift(found, seen.place + seen.width / 2) - _shift(found, seen.place - seen.width / 2))
 

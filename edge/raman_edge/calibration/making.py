@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.calibration import match, scale
-from raman_edge.calibration.calibration import Calibration, Line, laser_of, model_of, serial_of
+from raman_edge.calibration.calibration import Calibration, CalibrationLine, laser_of, model_of, serial_of
 from raman_edge.calibration.fit import Fit, Pairs, Span
 from raman_edge.calibration.judge import Judgement, doubt, judge
 from raman_edge.calibration.observe import OFF, observe
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.calibration.observe import Observed
+    from raman_edge.calibration.observe import ObservedPeaks
     from raman_edge.spectrum import Spectrum
 
 LEAST = 3
@@ -45,7 +45,7 @@ LASER_NEAR = 6.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Measured:
+class StandardSpectrum:
     """A spectrum of a standard."""
 
     spectrum: Spectrum
@@ -53,7 +53,7 @@ class Measured:
 
 
 def make(
-    first: Measured, *, instrument: str, laser_nm: float | None, made: datetime, days: float, laser: Measured | None = None
+    first: StandardSpectrum, *, instrument: str, laser_nm: float | None, made: datetime, days: float, laser: StandardSpectrum | None = None
 ) -> Calibration:
     """Calibrate ``instrument`` by one standard; where that is a lamp, ``laser`` is a Raman standard that tells the laser's wavelength.
 
@@ -109,11 +109,11 @@ class Deviation:
         return float(np.sqrt(np.mean([off**2 for _, off in self.lines])))
 
 
-def deviation(calibration: Calibration, today: Measured, now: datetime) -> Deviation:
+def deviation(calibration: Calibration, today: StandardSpectrum, now: datetime) -> Deviation:
     """Return how far off the calibrated axis is today; raises as :meth:`Calibration.apply` and :func:`make` do."""
     spectrum = calibration.apply(today.spectrum, now)
     nominal = calibration.laser_nm
-    found = _scale(Measured(spectrum, today.standard), _span(spectrum, nominal), nominal)
+    found = _scale(StandardSpectrum(spectrum, today.standard), _span(spectrum, nominal), nominal)
     at = 1e7 / nominal - 1e7 / found.pairs.wavelength(nominal)
     seen = 1e7 / nominal - 1e7 / found.pairs.place
     return Deviation(tuple(zip(at.tolist(), (seen - at).tolist(), strict=True)))
@@ -127,7 +127,7 @@ def _laser(spectrum: Spectrum, given: float | None) -> float:
     return told
 
 
-def _require_usual_beginning(found: Fit, span: Span, first: Measured) -> None:
+def _require_usual_beginning(found: Fit, span: Span, first: StandardSpectrum) -> None:
     """Raise :class:`SpectrumError` where a lamp on pixels, which cannot check the laser, makes an axis that few instruments have."""
     begins = float((1e7 / found.laser_nm - 1e7 / found.scale.wavelength(np.array([span.first, span.last]))).min())
     low, high = LAMP_BEGINS
@@ -157,7 +157,7 @@ class _Read:
     """Another way that is hardly worse, on another axis."""
 
 
-def _scale(one: Measured, span: Span, laser_nm: float) -> Fit:
+def _scale(one: StandardSpectrum, span: Span, laser_nm: float) -> Fit:
     """Find the standard's lines and fit them; :class:`SpectrumError` where they are not there, or the fit may be wrong."""
     standard = one.standard
     if span.unit == "pixel" and len(standard.lines) < LEAST_PIXELS:
@@ -187,13 +187,13 @@ def _scale(one: Measured, span: Span, laser_nm: float) -> Fit:
     return read.fit
 
 
-def _read(one: Measured, span: Span, laser_nm: float) -> tuple[_Read | None, int]:
+def _read(one: StandardSpectrum, span: Span, laser_nm: float) -> tuple[_Read | None, int]:
     """Return the best way to read the peaks, None where there is none, and how many peaks there are."""
     standard = one.standard
     seen = observe(one.spectrum, standard, laser_nm)
     everything = observe(one.spectrum, standard, laser_nm, everywhere=True)
     least = _least(standard, span)
-    fits = match.solutions(seen, match.Lines.of(standard, laser_nm), span, laser_nm, least) if len(seen) else []
+    fits = match.solutions(seen, match.StandardLines.of(standard, laser_nm), span, laser_nm, least) if len(seen) else []
     judged = sorted(((fit, judge(fit, everything, standard, span)) for fit in fits), key=lambda pair: -pair[1].merit)
     if not judged:
         return None, len(seen)
@@ -211,13 +211,13 @@ def _least(standard: Standard, span: Span) -> int:
     return LEAST_PIXELS if span.unit == "pixel" else min(LEAST, len(standard.lines))
 
 
-def _better(one: Measured, span: Span, laser_nm: float, read: _Read | None) -> tuple[Standard, Fit] | None:
+def _better(one: StandardSpectrum, span: Span, laser_nm: float, read: _Read | None) -> tuple[Standard, Fit] | None:
     """Return the other standard that the spectrum is of: it fits, better than ``read``, and gives another axis; None where none does."""
     found: list[tuple[float, Standard, Fit]] = []
     for standard in STANDARDS:
         if standard.name == one.standard.name or len(standard.lines) < max(2, _least(standard, span)):
             continue
-        other, _ = _read(Measured(one.spectrum, standard), span, laser_nm)
+        other, _ = _read(StandardSpectrum(one.spectrum, standard), span, laser_nm)
         if other is None or other.doubt is not None or other.rival is not None:
             continue
         if read is None or (other.judged.merit > read.judged.merit + CLEARLY and _apart(other.fit, read.fit) > SAME_AXIS):
@@ -226,7 +226,7 @@ def _better(one: Measured, span: Span, laser_nm: float, read: _Read | None) -> t
     return None if best is None else best[1:]
 
 
-def _refused(why: str, one: Measured, span: Span, laser_nm: float, better: tuple[Standard, Fit] | None) -> str:
+def _refused(why: str, one: StandardSpectrum, span: Span, laser_nm: float, better: tuple[Standard, Fit] | None) -> str:
     """Return a refusal: what was found, and what to do."""
     better = better or _better(one, span, laser_nm, None)
     if better is not None:
@@ -248,7 +248,7 @@ def _apart(one: Fit, other: Fit) -> float:
     return float(np.abs(1e7 / one.scale.wavelength(places) - 1e7 / other.scale.wavelength(places)).max())
 
 
-def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: Measured) -> Fit:
+def _with_laser(lamp: Fit, second: StandardSpectrum, span: Span, nominal: float, first: StandardSpectrum) -> Fit:
     """Tell the laser's wavelength from the Raman standard's lines on the lamp's scale."""
     if not first.standard.lamp or second.standard.lamp:
         msg = "the laser's wavelength is told by a Raman standard on a scale that a lamp gave: take neon first"
@@ -259,7 +259,7 @@ def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: 
     seen = observe(second.spectrum, second.standard, nominal)
     wavelength = lamp.scale.wavelength(seen.place)
     guess = _guessed(wavelength, seen, second.standard, nominal)
-    raman = match.assign(seen, wavelength, match.Lines.of(second.standard, guess), np.full(wavelength.size, LASER_NEAR))
+    raman = match.assign(seen, wavelength, match.StandardLines.of(second.standard, guess), np.full(wavelength.size, LASER_NEAR))
     least = min(LEAST, len(second.standard.lines))
     if len(raman) < least:
         msg = (
@@ -280,7 +280,7 @@ def _with_laser(lamp: Fit, second: Measured, span: Span, nominal: float, first: 
     )
 
 
-def _require_laser_lines(lamp: Fit, second: Measured, span: Span, raman: Pairs, off: NDArray[np.float64]) -> None:
+def _require_laser_lines(lamp: Fit, second: StandardSpectrum, span: Span, raman: Pairs, off: NDArray[np.float64]) -> None:
     """Raise :class:`SpectrumError` where the lines of the Raman standard on the lamp's scale may be others."""
     laser_nm = 1e7 / float((1e7 / lamp.scale.wavelength(raman.place) + raman.line).mean())
     moved = replace(lamp, laser_nm=laser_nm, pairs=raman, residual=off, order=0)
@@ -292,7 +292,7 @@ def _require_laser_lines(lamp: Fit, second: Measured, span: Span, raman: Pairs, 
         raise SpectrumError(msg)
 
 
-def _guessed(wavelength: NDArray[np.float64], seen: Observed, standard: Standard, nominal: float) -> float:
+def _guessed(wavelength: NDArray[np.float64], seen: ObservedPeaks, standard: Standard, nominal: float) -> float:
     """Return the laser that puts most of the peaks on lines of ``standard``, nm."""
     truth, absolute = standard.truth(), 1e7 / wavelength
     lasers = (absolute[:, None] + truth[None, :]).ravel()
@@ -304,13 +304,13 @@ def _guessed(wavelength: NDArray[np.float64], seen: Observed, standard: Standard
     return 1e7 / float(lasers[score.argmax()])
 
 
-def _lines(found: Fit, named: list[Measured]) -> tuple[Line, ...]:
+def _lines(found: Fit, named: list[StandardSpectrum]) -> tuple[CalibrationLine, ...]:
     pairs = found.pairs
     at = 1e7 / found.laser_nm - 1e7 / pairs.wavelength(found.laser_nm)
     names = [next(one.standard.name for one in named if one.standard.lamp == lamp) for lamp in pairs.lamp.tolist()]
     without = [value if np.isfinite(value) else None for value in found.without.tolist()]
     lines = [
-        Line(name, round(place, 2), round(off, 3), None if alone is None else round(alone, 3))
+        CalibrationLine(name, round(place, 2), round(off, 3), None if alone is None else round(alone, 3))
         for name, place, off, alone in zip(names, at.tolist(), found.residual.tolist(), without, strict=True)
     ]
     return tuple(sorted(lines, key=lambda line: line.at))

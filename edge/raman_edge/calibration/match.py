@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.calibration.observe import Observed
+    from raman_edge.calibration.observe import ObservedPeaks
     from raman_edge.calibration.standards import Standard
 
     Array = NDArray[np.float64]
@@ -46,7 +46,7 @@ CHUNK = 4096
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Lines:
+class StandardLines:
     """A standard's lines, as a search wants them."""
 
     truth: Array
@@ -56,12 +56,12 @@ class Lines:
     lamp: bool
 
     @classmethod
-    def of(cls, standard: Standard, laser_nm: float) -> Lines:
+    def of(cls, standard: Standard, laser_nm: float) -> StandardLines:
         """Return the lines with a laser of ``laser_nm``."""
         return cls(standard.truth(), standard.wavelengths(laser_nm), standard.lamp)
 
 
-def solutions(seen: Observed, lines: Lines, span: Span, laser_nm: float, least: int) -> list[Fit]:
+def solutions(seen: ObservedPeaks, lines: StandardLines, span: Span, laser_nm: float, least: int) -> list[Fit]:
     """Return the different ways to read the peaks as lines, the best first; empty where there is none with ``least`` lines."""
     guesses = _shift_guesses(seen, lines, laser_nm) if span.unit == "shift" else _pixel_guesses(seen, lines, span, laser_nm)
     ranked = _ranked(guesses, seen, lines, TOLERANCE if span.unit == "shift" else POINTS, span)
@@ -73,7 +73,7 @@ def solutions(seen: Observed, lines: Lines, span: Span, laser_nm: float, least: 
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
 
 
-def _shift_guesses(seen: Observed, lines: Lines, laser_nm: float) -> Array:
+def _shift_guesses(seen: ObservedPeaks, lines: StandardLines, laser_nm: float) -> Array:
     """Return (g, k) wavelengths of the peaks: moved, and moved and stretched, in cm⁻¹."""
     shift, truth = 1e7 / laser_nm - 1e7 / seen.place, 1e7 / laser_nm - 1e7 / lines.wavelength
     i, j = np.nonzero(np.abs(truth[None, :] - shift[:, None]) <= OFF)
@@ -87,7 +87,7 @@ def _shift_guesses(seen: Observed, lines: Lines, laser_nm: float) -> Array:
     return 1e7 / (1e7 / laser_nm - np.concatenate([shift + moved[:, None], stretched]))
 
 
-def _pixel_guesses(seen: Observed, lines: Lines, span: Span, laser_nm: float) -> Array:
+def _pixel_guesses(seen: ObservedPeaks, lines: StandardLines, span: Span, laser_nm: float) -> Array:
     """Return (g, k) wavelengths of the peaks: two of them are two lines, the dispersion changes evenly along the detector."""
     strong = np.sort(np.argsort(-seen.height)[:STRONGEST])
     first, second = np.triu_indices(strong.size, 1)
@@ -114,7 +114,7 @@ def _bent(p: Array, q: Array, one: Array, two: Array, bend: float, span: Span) -
     return np.stack([start.ravel(), slope.ravel(), (slope * bend / 4).ravel()], axis=1)
 
 
-def _ranked(guesses: Array, seen: Observed, lines: Lines, tolerance: float, span: Span) -> Iterator[Array]:
+def _ranked(guesses: Array, seen: ObservedPeaks, lines: StandardLines, tolerance: float, span: Span) -> Iterator[Array]:
     """Give the best guesses, each unlike those before."""
     if not guesses.size:
         return
@@ -128,7 +128,7 @@ def _ranked(guesses: Array, seen: Observed, lines: Lines, tolerance: float, span
             yield guesses[k]
 
 
-def _score(guesses: Array, seen: Observed, lines: Lines, tolerance: float, span: Span) -> Array:
+def _score(guesses: Array, seen: ObservedPeaks, lines: StandardLines, tolerance: float, span: Span) -> Array:
     """Return how well each of (g, k) guesses explains the peaks: the less likely by chance, the better, (g,)."""
     within, chance = _within(guesses, seen, tolerance, span, lines)
     nearest = np.abs(_nearest(guesses, lines.wavelength)[1] - guesses)
@@ -138,7 +138,7 @@ def _score(guesses: Array, seen: Observed, lines: Lines, tolerance: float, span:
     return result
 
 
-def _within(guesses: Array, seen: Observed, tolerance: float, span: Span, lines: Lines) -> tuple[Array, Array]:
+def _within(guesses: Array, seen: ObservedPeaks, tolerance: float, span: Span, lines: StandardLines) -> tuple[Array, Array]:
     """Return the tolerance of every peak, nm, (g, k), and the share of the range that all lines' tolerances cover, (g,)."""
     if span.unit == "shift":
         within = tolerance * guesses**2 / 1e7
@@ -159,7 +159,7 @@ def _nearest(wavelength: Array, lines: Array) -> tuple[NDArray[np.intp], Array]:
     return index, lines[index]
 
 
-def _grow(guess: Array, seen: Observed, lines: Lines, span: Span, laser_nm: float, least: int) -> Fit | None:
+def _grow(guess: Array, seen: ObservedPeaks, lines: StandardLines, span: Span, laser_nm: float, least: int) -> Fit | None:
     """Fit, assign anew with what was fitted, narrower each time; None where too few lines hold."""
     wavelength, found = guess, None
     for tolerance in (2.0, 1.5, 1.0, 0.7):
@@ -173,7 +173,7 @@ def _grow(guess: Array, seen: Observed, lines: Lines, span: Span, laser_nm: floa
     return found
 
 
-def _room(seen: Observed, wavelength: Array, span: Span) -> Array:
+def _room(seen: ObservedPeaks, wavelength: Array, span: Span) -> Array:
     """Return the tolerance of each peak, cm⁻¹."""
     if span.unit == "shift":
         return np.full(wavelength.size, TOLERANCE)
@@ -182,7 +182,7 @@ def _room(seen: Observed, wavelength: Array, span: Span) -> Array:
     return result
 
 
-def assign(seen: Observed, wavelength: Array, lines: Lines, room: Array) -> Pairs:
+def assign(seen: ObservedPeaks, wavelength: Array, lines: StandardLines, room: Array) -> Pairs:
     """Pair peaks and lines within ``room`` (cm⁻¹) of each other, each once, near and high ones first."""
     index, truth = _nearest(wavelength, lines.wavelength)
     off = np.abs(1e7 / wavelength - 1e7 / truth)
@@ -194,7 +194,7 @@ def assign(seen: Observed, wavelength: Array, lines: Lines, room: Array) -> Pair
     return Pairs(seen.place[chosen], lines.truth[index[chosen]], np.full(chosen.size, lines.lamp))
 
 
-def worth(found: Fit, seen: Observed) -> float:
+def worth(found: Fit, seen: ObservedPeaks) -> float:
     """Return how much of the spectrum a solution explains, less what it does not fit."""
     heights = dict(zip(seen.place.tolist(), np.sqrt(seen.height).tolist(), strict=True))
     explained = sum(heights[place] for place in found.pairs.place.tolist()) / sum(heights.values())

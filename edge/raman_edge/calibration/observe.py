@@ -31,7 +31,7 @@ LASER_LINE = 60.0
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Observed:
+class ObservedPeaks:
     """Peaks on the instrument's own axis."""
 
     place: NDArray[np.float64]
@@ -47,7 +47,7 @@ class Observed:
         return int(self.place.size)
 
 
-def observe(spectrum: Spectrum, standard: Standard, laser_nm: float, *, everywhere: bool = False) -> Observed:
+def observe(spectrum: Spectrum, standard: Standard, laser_nm: float, *, everywhere: bool = False) -> ObservedPeaks:
     """Return the peaks of ``spectrum`` where ``standard`` can have lines; ``laser_nm`` is the one the own axis was made with.
 
     With ``everywhere`` the peaks beyond the standard's lines are there too, but for the laser's own line.
@@ -55,7 +55,7 @@ def observe(spectrum: Spectrum, standard: Standard, laser_nm: float, *, everywhe
     kept = _near(spectrum, standard, everywhere=everywhere)
     shift, counts = spectrum.axis.shift[kept], _without_spikes(spectrum, standard)[kept]
     if shift.size < peaks.SMOOTH.size:
-        return Observed(np.empty(0), np.empty(0), np.empty(0))
+        return ObservedPeaks(np.empty(0), np.empty(0), np.empty(0))
     even = Axis(np.linspace(shift[0], shift[-1], shift.size))
     found = peaks.find(even, counts, most=MOST)
     step = (even.stop - even.start) / (len(even) - 1)
@@ -65,7 +65,7 @@ def observe(spectrum: Spectrum, standard: Standard, laser_nm: float, *, everywhe
     order = np.argsort(at, kind="stable")
     place = np.interp(at, index, places)[order]
     width = np.interp(at, index, np.abs(np.gradient(places)))[order] * (found.width / step)[order]
-    return Observed(place, found.height[order].astype(np.float64), width, _faintest(counts))
+    return ObservedPeaks(place, found.height[order].astype(np.float64), width, _faintest(counts))
 
 
 def _faintest(counts: NDArray[np.floating]) -> float:

@@ -28,7 +28,7 @@ def own(shift: NDArray[np.floating], unit: Unit, laser_nm: float) -> NDArray[np.
     return shift if unit == "pixel" else 1e7 / (1e7 / laser_nm - shift)
 
 
-class Scale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WavelengthScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """λ = c₀ + c₁t + c₂t² + c₃t³ with t = (place - centre) / half."""
 
     centre: float

@@ -128,7 +128,7 @@ def _set_aside(path: Path) -> Path | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredCalibration:
     """A calibration and where it lies."""
 
     calibration: Calibration
@@ -137,7 +137,7 @@ class Kept:
     """False where another one has replaced it, or it was removed."""
 
 
-def kept(instrument: str | None = None) -> Iterator[Kept]:
+def kept(instrument: str | None = None) -> Iterator[StoredCalibration]:
     """Yield the calibrations in the folder, of one instrument where it is named: by instrument, those in use first, then the latest.
 
     Files that are no calibration are left out.
@@ -146,7 +146,7 @@ def kept(instrument: str | None = None) -> Iterator[Kept]:
     for place in (folder(), folder() / EARLIER):
         for path in place.glob("*.json") if place.is_dir() else ():
             try:
-                one = Kept(read(path), path, in_use=place == folder())
+                one = StoredCalibration(read(path), path, in_use=place == folder())
             except CalibrationError:
                 continue
             if instrument is None or instrument in {one.calibration.instrument, one.calibration.serial, one.calibration.id}:
@@ -154,7 +154,7 @@ def kept(instrument: str | None = None) -> Iterator[Kept]:
     yield from sorted(found, key=lambda one: (one.calibration.instrument, not one.in_use, -one.calibration.made.timestamp(), str(one.path)))
 
 
-def named(wanted: str, *, in_use: bool | None = None) -> Kept:
+def named(wanted: str, *, in_use: bool | None = None) -> StoredCalibration:
     """Return the kept calibration of an instrument, or the one whose id begins so; :class:`CalibrationError` where that is none or several.
 
     Of an instrument's earlier ones (``in_use`` False) the latest is taken.
@@ -174,17 +174,17 @@ def named(wanted: str, *, in_use: bool | None = None) -> Kept:
     raise CalibrationError(msg)
 
 
-def restore(wanted: str) -> tuple[Kept, Path | None]:
+def restore(wanted: str) -> tuple[StoredCalibration, Path | None]:
     """Put an earlier calibration into use again, the one in use becomes an earlier one; return it and where that one is kept."""
     earlier = named(wanted, in_use=False)
     path = place_for(earlier.calibration.instrument, earlier.calibration.model)
     replaced = write(earlier.calibration, path)
     if earlier.path != replaced:
         _delete(earlier.path)
-    return Kept(earlier.calibration, path, in_use=True), replaced
+    return StoredCalibration(earlier.calibration, path, in_use=True), replaced
 
 
-def remove(wanted: str) -> tuple[Kept, Path | None]:
+def remove(wanted: str) -> tuple[StoredCalibration, Path | None]:
     """Take a calibration out of use, which keeps it as an earlier one; an earlier one, which only its id names, is deleted.
 
     Return it and where it is kept, None where it was deleted.

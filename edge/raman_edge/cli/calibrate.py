@@ -16,7 +16,7 @@ from raman_edge.errors import CalibrationError, SpectrumError
 
 if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.calibration.making import Measured
+    from raman_edge.calibration.making import StandardSpectrum
     from raman_edge.calibration.standards import Standard
     from raman_edge.formats.shift import AxisOption
 
@@ -118,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     return _make(options, first) if options.check is None else _check(options, first)
 
 
-def _make(options: argparse.Namespace, first: Measured) -> int:
+def _make(options: argparse.Namespace, first: StandardSpectrum) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
@@ -182,7 +182,7 @@ def _moved(calibration: Calibration, path: Path) -> float | None:
     return moved
 
 
-def _check(options: argparse.Namespace, first: Measured) -> int:
+def _check(options: argparse.Namespace, first: StandardSpectrum) -> int:
     from datetime import UTC, datetime  # noqa: PLC0415
 
     from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
@@ -203,7 +203,7 @@ def _check(options: argparse.Namespace, first: Measured) -> int:
     return 0 if good else OFF
 
 
-def _instrument(options: argparse.Namespace, first: Measured) -> str:
+def _instrument(options: argparse.Namespace, first: StandardSpectrum) -> str:
     """Return what the calibration is kept by: what the user says, else what the instrument itself says."""
     from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - numpy
 
@@ -213,39 +213,39 @@ def _instrument(options: argparse.Namespace, first: Measured) -> str:
     return str(told)
 
 
-def _measured_now(options: argparse.Namespace, standard: Standard) -> Measured:
+def _measured_now(options: argparse.Namespace, standard: Standard) -> StandardSpectrum:
     """Measure the standard with the instrument on a port."""
-    from raman_edge.acquisition.acquisition import Bench  # noqa: PLC0415 - numpy
-    from raman_edge.calibration.making import Measured  # noqa: PLC0415
+    from raman_edge.acquisition.acquisition import Acquisition  # noqa: PLC0415 - numpy
+    from raman_edge.calibration.making import StandardSpectrum  # noqa: PLC0415
     from raman_edge.cli.signals import stopping  # noqa: PLC0415
     from raman_edge.spectrum import Spectrum  # noqa: PLC0415
 
     with stopping() as stop:
         plan = plans.standard(options)
         with instruments.spectrometer(options, stop.event) as spectrometer:
-            for event in Bench(spectrometer, plan, stop=stop.event, note=say):
+            for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
                 if isinstance(event, Spectrum):
-                    return Measured(event, standard)
+                    return StandardSpectrum(event, standard)
                 if event is not None:
                     say(event.why)
     raise KeyboardInterrupt(stop.signal)
 
 
-def _measured(path: str, standard: str, laser_nm: float | None, axis: AxisOption | None) -> Measured:
+def _measured(path: str, standard: str, laser_nm: float | None, axis: AxisOption | None) -> StandardSpectrum:
     """Read the spectrum of a standard that a file holds; where it holds several, as a recording does, their mean."""
     import sys  # noqa: PLC0415
 
     import numpy as np  # noqa: PLC0415
 
     from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - numpy
-    from raman_edge.calibration.making import Measured  # noqa: PLC0415
+    from raman_edge.calibration.making import StandardSpectrum  # noqa: PLC0415
     from raman_edge.calibration.standards import find  # noqa: PLC0415
-    from raman_edge.sources.files import GivenFiles  # noqa: PLC0415
+    from raman_edge.sources.files import FileSource  # noqa: PLC0415
     from raman_edge.spectrum import OTHER_METHOD, Fault  # noqa: PLC0415
 
     known = find(standard)
     spectra = []
-    for event in GivenFiles([path], sys.stdin.buffer if sys.stdin else None, laser_nm, pixels=True, axis=axis):
+    for event in FileSource([path], sys.stdin.buffer if sys.stdin else None, laser_nm, pixels=True, axis=axis):
         if isinstance(event, Fault):
             msg = f"{path!r}: {event.why}"
             raise SpectrumError(msg)
@@ -266,4 +266,4 @@ def _measured(path: str, standard: str, laser_nm: float | None, axis: AxisOption
     if len(spectra) > 1:
         say(f"{path!r} holds {len(spectra)} spectra: calibrating by their mean, as of {known.title} alone")
         last = replace(last, counts=np.mean([one.counts for one in spectra], axis=0))
-    return Measured(last, known)
+    return StandardSpectrum(last, known)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.calibration.making import Deviation, Measured
+    from raman_edge.calibration.making import Deviation, StandardSpectrum
     from raman_edge.spectrum import Spectrum
 
 WIDTH, HEIGHT = 72, 6
@@ -48,7 +48,7 @@ def checked(calibration: Calibration, today: Deviation, *, good: bool) -> bytes:
     return msgspec.json.encode(about | {"mean": round(today.mean, 3), "rms": round(today.rms, 3), "lines": lines})
 
 
-def words(calibration: Calibration, first: Measured, path: str) -> list[str]:
+def words(calibration: Calibration, first: StandardSpectrum, path: str) -> list[str]:
     """Return what was fitted, the lines with their residuals, the spectrum on its new axis."""
     pixels = calibration.unit == "pixel"
     kind = ORDERS[calibration.order]
@@ -80,7 +80,7 @@ def deviation(calibration: Calibration, today: Deviation, *, good: bool) -> list
     ]
 
 
-def warnings(calibration: Calibration, first: Measured, now: datetime) -> list[str]:
+def warnings(calibration: Calibration, first: StandardSpectrum, now: datetime) -> list[str]:
     """Return what the user should know before trusting it; ``first`` is what it was made from."""
     said = []
     if first.standard.lamp and not calibration.laser_fitted:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from raman_edge.calibration.store import Kept
+    from raman_edge.calibration.store import StoredCalibration
 
 ID = 12
 """Characters of an id that a person sees."""
@@ -56,7 +56,7 @@ def _list(instrument: str | None, *, for_a_person: bool) -> int:
     return 0
 
 
-def _line(one: Kept) -> str:
+def _line(one: StoredCalibration) -> str:
     """Return a calibration on a line for a person."""
     made = one.calibration
     model = f" ({made.model})" if made.model else ""
@@ -70,7 +70,7 @@ def _line(one: Kept) -> str:
     )
 
 
-def _encoded(one: Kept, event: str, aside: Path | None) -> bytes:
+def _encoded(one: StoredCalibration, event: str, aside: Path | None) -> bytes:
     """Return a calibration as one line of JSON; ``aside`` is where the file is kept that was in use."""
     made = one.calibration
     return msgspec.json.encode(

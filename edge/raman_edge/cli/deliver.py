@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import Event
 
-    from raman_edge.outputs.forwarding import Deliveries
+    from raman_edge.outputs.forwarding import Forwarding
 
 STDOUT = "stdout"
 FILES = ("jsonl:", "csv:")
@@ -70,20 +70,20 @@ def delivering(
     stdout: bool = False,
     from_start: bool = False,
     watched: str | None = None,
-) -> Deliveries:
+) -> Forwarding:
     """Return the outputs that ``specs`` name, and standard output where ``stdout``; they deliver in the ``with`` block.
 
     ``note`` is called from other threads. ``stop`` ends the run, and is set where nobody reads standard output;
     leaving the block raises why. ConfigError for a mistake, also a file in the ``watched`` folder.
     """
     from raman_edge.journal import Journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.outputs.forwarding import Deliveries  # noqa: PLC0415 - only where something is delivered
+    from raman_edge.outputs.forwarding import Forwarding  # noqa: PLC0415 - only where something is delivered
 
     wanted = [*([STDOUT] if stdout and STDOUT not in specs else []), *specs]
     for spec in wanted:
         if watched is not None and spec.startswith(FILES):
             _check_apart(spec, Path(watched))
-    return Deliveries(lambda: Journal.open(journal, create=False), note, stop, from_start=from_start).add(*wanted)
+    return Forwarding(lambda: Journal.open(journal, create=False), note, stop, from_start=from_start).add(*wanted)
 
 
 def _check_apart(spec: str, watched: Path) -> None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from raman_edge.matching.identify import Reading
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
-    from raman_edge.outputs.forwarding import Deliveries
-    from raman_edge.service.worker import Answer, Answered
+    from raman_edge.outputs.forwarding import Forwarding
+    from raman_edge.service.worker import Answered, IdentifiedSpectrum
     from raman_edge.spectrum import Fault
     from raman_edge.terminal.controls import Controls
-    from raman_edge.terminal.state import Bench
+    from raman_edge.terminal.state import AcquisitionState
 
 
 class Display(Protocol):
@@ -47,7 +47,7 @@ class Display(Protocol):
     def link(self, status: LinkStatus) -> None:
         """Show how the link to the instrument does."""
 
-    def bench(self, bench: Bench) -> None:
+    def bench(self, bench: AcquisitionState) -> None:
         """Show what the acquisition is at."""
 
 
@@ -79,7 +79,7 @@ class NotesOnly:
     def link(self, status: LinkStatus) -> None:
         """Show nothing."""
 
-    def bench(self, bench: Bench) -> None:
+    def bench(self, bench: AcquisitionState) -> None:
         """Show nothing."""
 
 
@@ -123,7 +123,7 @@ class OnScreen:
         """Show the link beneath the heading."""
         self._screen.link(status)
 
-    def bench(self, bench: Bench) -> None:
+    def bench(self, bench: AcquisitionState) -> None:
         """Show what the acquisition is at beside the link."""
         self._screen.bench(bench)
 
@@ -135,7 +135,7 @@ MOST_NOTES = 100
 class Onlooker:
     """Counts answers, hands them to a display and wakes the sinks; the run ends when one of them says that it cannot go on."""
 
-    def __init__(self, display: Display, deliveries: Deliveries) -> None:
+    def __init__(self, display: Display, deliveries: Forwarding) -> None:
         self.tally: Counter[str] = Counter()
         """How many answers there were of each decision, faults among them."""
         self._display, self._deliveries = display, deliveries
@@ -151,7 +151,7 @@ class Onlooker:
             path = event.origin.path if isinstance(event, Fault) else event.spectrum.origin.path
             self._display.note(f"{path}: not read: {left} (said once for files alike)")
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: IdentifiedSpectrum) -> None:
         """Count and show one answer."""
         self.tally[answer.decision] += 1
         self._tell_left_out(answer.event)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from raman_edge.diagnostics.doctor.finding import Asked, Finding
+    from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding
 
 WRONG = 1
 WIDTHS = (7, 18)
@@ -69,13 +69,13 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
     yield from doctor.examine(_asked(merged))
 
 
-def _asked(options: argparse.Namespace) -> Asked:
+def _asked(options: argparse.Namespace) -> DoctorSettings:
     """Return what merged options would start ``watch`` with."""
     from raman_edge import journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.diagnostics.doctor.finding import Asked  # noqa: PLC0415
+    from raman_edge.diagnostics.doctor.finding import DoctorSettings  # noqa: PLC0415
 
     model, library = shared.paths(options)
-    return Asked(
+    return DoctorSettings(
         journal=options.journal or journal.default_path(),
         model=model,
         library=library,

@@ -51,10 +51,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _spectra(options: argparse.Namespace, calibration: Calibration | None) -> Iterable[Spectrum | Fault]:
     from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - after the arguments are known to be good
-    from raman_edge.sources.files import GivenFiles  # noqa: PLC0415 - with it
+    from raman_edge.sources.files import FileSource  # noqa: PLC0415 - with it
 
     standard_input = sys.stdin.buffer if sys.stdin else None
-    given = GivenFiles(options.files, standard_input, options.laser, axis=options.axis, pixels=calibration is not None)
+    given = FileSource(options.files, standard_input, options.laser, axis=options.axis, pixels=calibration is not None)
     return applied(given, calibration) if calibration is not None else given
 
 

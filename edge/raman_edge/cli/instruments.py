@@ -61,7 +61,7 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
         return OceanSpectrometer(options.port, exposure_s, stop=stop)
     from raman_edge.cli.signals import guarding  # noqa: PLC0415 - with an instrument
     from raman_edge.instruments.serial import SerialSpectrometer  # noqa: PLC0415 - pyserial
-    from raman_edge.instruments.serial.spectrometer import World  # noqa: PLC0415
+    from raman_edge.instruments.serial.spectrometer import Environment  # noqa: PLC0415
 
     return SerialSpectrometer(
         ports.profile_of(options.port, options.profile),
@@ -72,7 +72,7 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
         laser=options.arm_laser,
         keep_laser_on=options.keep_laser_on,
         stop=stop,
-        world=World(guard=guarding),
+        world=Environment(guard=guarding),
     )
 
 

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
-    from raman_edge.acquisition.acquisition import Bench
+    from raman_edge.acquisition.acquisition import Acquisition
     from raman_edge.acquisition.plan import Plan
     from raman_edge.cli.display import Display
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
     from raman_edge.instruments.spectrometer import Counters, Spectrometer
     from raman_edge.journal import Journal
-    from raman_edge.service.worker import Answer, Crew
+    from raman_edge.service.worker import IdentifiedSpectrum, Worker
     from raman_edge.sources.spectrometer import SpectrometerSource
 
 TICK_S = 0.2
@@ -76,7 +76,7 @@ class Measuring:
                     return self._onlooker.tally
 
     @contextmanager
-    def _made_safe(self, crew: Crew) -> Iterator[None]:
+    def _made_safe(self, crew: Worker) -> Iterator[None]:
         """Switch the laser off however the block ends, while a laser that may still be on can be journaled and delivered."""
         try:
             yield
@@ -87,7 +87,7 @@ class Measuring:
             if why := self._spectrometer.make_safe():
                 self._journal_unsafe(why, crew)
 
-    def _journal_unsafe(self, why: str, crew: Crew) -> None:
+    def _journal_unsafe(self, why: str, crew: Worker) -> None:
         """Keep it as a fault; the command says it last, by the error that leaving the instrument raises."""
         made = hashlib.sha256(f"{datetime.now(UTC).isoformat()} {why}".encode("utf-8", "backslashreplace")).hexdigest()
         batch = Batch((Fault(Origin(self._plan.kind, self._spectrometer.status.port, sha256=made), why),))
@@ -101,7 +101,7 @@ class Measuring:
             self.show(answer)
         self._deliveries.wake()
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: IdentifiedSpectrum) -> None:
         """Count and show one answer."""
         self._onlooker.show(answer)
 
@@ -127,7 +127,7 @@ class Measuring:
         """Show a person what to do, until Enter says that it is done."""
         self._display.note(text)
 
-    def _screen(self, bench: Bench) -> Display:
+    def _screen(self, bench: Acquisition) -> Display:
         from raman_edge.cli.display import OnScreen  # noqa: PLC0415 - rich, only on a terminal
         from raman_edge.cli.keeping import keeper  # noqa: PLC0415
         from raman_edge.terminal.controls import Controls  # noqa: PLC0415
@@ -158,7 +158,7 @@ class Measuring:
             teller.join()
 
     def _tell_until(self, over: Event) -> None:
-        from raman_edge.terminal.state import Bench as Shown  # noqa: PLC0415 - by now loaded
+        from raman_edge.terminal.state import AcquisitionState as Shown  # noqa: PLC0415 - by now loaded
 
         expires = None if self._plan.calibration is None else self._plan.calibration.expires
         while not over.is_set():
@@ -168,7 +168,7 @@ class Measuring:
             over.wait(TICK_S)
 
 
-def _each_line(bench: Bench) -> None:
+def _each_line(bench: Acquisition) -> None:
     """Take one spectrum for each line of standard input, and end with the last of them."""
     for _ in sys.stdin or ():
         bench.trigger()

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
-    from raman_edge.records import Means
-    from raman_edge.service.worker import Crew
+    from raman_edge.records import Provenance
+    from raman_edge.service.worker import Worker
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -23,8 +23,8 @@ class Naming:
 
     model: Model
     library: Library
-    means: Means
-    crew: Crew
+    means: Provenance
+    crew: Worker
     calibration: Calibration | None = None
     """What makes the axes; None leaves them as instruments wrote them."""
 
@@ -34,10 +34,10 @@ class Naming:
         model, library = shared.opened(options)
         library.prepare()
         from raman_edge import records  # noqa: PLC0415 - numpy, after its threads were limited
-        from raman_edge.service.worker import Crew, Opening  # noqa: PLC0415 - with it
+        from raman_edge.service.worker import Worker, WorkerSettings  # noqa: PLC0415 - with it
 
         path, _ = shared.paths(options)
         means = records.means(
             model, library, getattr(options, "laser", None), calibration.id if calibration else None, getattr(options, "axis", None)
         )
-        return cls(model, library, means, Crew(model, Opening(path, options.threads, library, means)), calibration)
+        return cls(model, library, means, Worker(model, WorkerSettings(path, options.threads, library, means)), calibration)

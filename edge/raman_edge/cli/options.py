@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.journal import Journal
     from raman_edge.matching.library import Library
-    from raman_edge.matching.user_library import OwnLibrary
+    from raman_edge.matching.user_library import UserLibrary
     from raman_edge.model.model import Model
 
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
@@ -126,9 +126,9 @@ def opened(options: argparse.Namespace) -> tuple[Model, Library]:
     """Open the model and the library that the options name, with the user's own where the command has :func:`add_own`."""
     model, library = opened_base(options)
     if not getattr(options, "no_own", True) and (path := own_path(options)) is not None:
-        from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - with sqlite
+        from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - with sqlite
 
-        with OwnLibrary.open(path, create=False) as own:
+        with UserLibrary.open(path, create=False) as own:
             library = with_own(library, own, model)
     return model, library
 
@@ -167,7 +167,7 @@ def paths(options: argparse.Namespace) -> tuple[Path, Path]:
     return options.model or model.default_path(), options.library or beside
 
 
-def with_own(library: Library, own: OwnLibrary, model: Model) -> Library:
+def with_own(library: Library, own: UserLibrary, model: Model) -> Library:
     """Return ``library`` with what the user has taught; what this model cannot use is said."""
     references, left_out = own.references(model)
     for line in left_out:

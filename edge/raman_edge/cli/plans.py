@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from raman_edge.acquisition.darks import Dark
     from raman_edge.acquisition.plan import Mode, Plan
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.instruments.recording_file import Planned
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.instruments.recording_file import PlanLine
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
 NONE = "none"
 POLICIES: dict[str, Literal["none", "take", "auto"]] = {"none": "none", "take": "take", "auto": "auto"}
@@ -94,12 +94,12 @@ def plan(options: argparse.Namespace, calibration: Calibration | None = None, *,
     )
 
 
-def planned(options: argparse.Namespace) -> Planned:
+def planned(options: argparse.Namespace) -> PlanLine:
     """Return what a recording should remember of the plan."""
-    from raman_edge.instruments.recording_file import Planned  # noqa: PLC0415 - numpy
+    from raman_edge.instruments.recording_file import PlanLine  # noqa: PLC0415 - numpy
 
     auto, gate = options.exposure == AUTO, getattr(options, "trigger", NONE) == "gate"
-    return Planned(
+    return PlanLine(
         averages=options.average,
         auto_exposure=auto,
         longest_s=options.longest,
@@ -109,7 +109,7 @@ def planned(options: argparse.Namespace) -> Planned:
     )
 
 
-def again(options: argparse.Namespace, planned: Planned, calibration: Calibration | None) -> Plan:
+def again(options: argparse.Namespace, planned: PlanLine, calibration: Calibration | None) -> Plan:
     """Return the plan of a recording that is played again: as it was measured, but for what the options say."""
     from raman_edge.acquisition.plan import LONGEST_S, Plan  # noqa: PLC0415 - numpy
 
@@ -150,7 +150,7 @@ def _exposing(options: argparse.Namespace) -> Plan:
     )
 
 
-def calibration_of(options: argparse.Namespace, instrument: Instrument | None, now: datetime | None = None) -> Calibration | None:
+def calibration_of(options: argparse.Namespace, instrument: InstrumentInfo | None, now: datetime | None = None) -> Calibration | None:
     """Return the calibration that is named, else that of the instrument's serial number and model; None where there is neither.
 
     One that is too old at ``now`` (None is not to ask), or of another instrument, is refused: :class:`raman_edge.errors.CalibrationError`.

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from raman_edge.journal import Filters, Journal
-    from raman_edge.journal.query import Held
-    from raman_edge.report import AtHand
+    from raman_edge.journal.query import StoredResult
+    from raman_edge.report import CurrentModel
 
 MOST = 1000
 """Results in one document: a browser lays out as many in seconds."""
@@ -57,10 +57,10 @@ def run(options: argparse.Namespace) -> int:
     with shared.opened_journal(options, create=False) as journal:
         _check(options.out, journal, force=options.force)
         chosen = _chosen(options, journal, meant)
-    from raman_edge.report import Subject, document  # noqa: PLC0415 - with rich and numpy
+    from raman_edge.report import ReportedResult, document  # noqa: PLC0415 - with rich and numpy
 
     means = _at_hand(options, chosen)
-    parts = (part.encode() for part in document([Subject(held, means) for held in chosen]))
+    parts = (part.encode() for part in document([ReportedResult(held, means) for held in chosen]))
     if options.out == STANDARD_OUTPUT:
         for part in parts:
             write(part.removesuffix(b"\n"))
@@ -80,7 +80,7 @@ def _check(out: Path, journal: Journal, *, force: bool) -> None:
         raise OutputError(f"{str(out)!r} is there already: --force replaces it, or give another place with -o")
 
 
-def _chosen(options: argparse.Namespace, journal: Journal, meant: Filters) -> list[Held]:
+def _chosen(options: argparse.Namespace, journal: Journal, meant: Filters) -> list[StoredResult]:
     """Return the records that are meant, each once: as given, or the newest first."""
     if options.ids:
         found = (filters.one(journal, beginning) for beginning in options.ids)
@@ -94,14 +94,14 @@ def _chosen(options: argparse.Namespace, journal: Journal, meant: Filters) -> li
     return chosen
 
 
-def _at_hand(options: argparse.Namespace, chosen: list[Held]) -> AtHand | None:
+def _at_hand(options: argparse.Namespace, chosen: list[StoredResult]) -> CurrentModel | None:
     """Open the model, unless nothing but faults is meant: they need none."""
     if all(held.digest is None for held in chosen):
         return None
     model, library = shared.opened(options)
-    from raman_edge.report import AtHand  # noqa: PLC0415 - numpy, after its threads were limited
+    from raman_edge.report import CurrentModel  # noqa: PLC0415 - numpy, after its threads were limited
 
-    return AtHand(model.sha256, model.card, library)
+    return CurrentModel(model.sha256, model.card, library)
 
 
 def _put(out: Path, parts: Iterable[bytes]) -> int:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
     from raman_edge.service.systemd import Service
-    from raman_edge.service.worker import Answer
-    from raman_edge.sources.scan import Rules
+    from raman_edge.service.worker import IdentifiedSpectrum
+    from raman_edge.sources.scan import ScanRules
 
 LEFT_TO_THE_START = ("journal", "to")
 """Settings that a reload does not change."""
@@ -165,7 +165,7 @@ class Watching:
             self._service.stopping()
         return self._onlooker.tally
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: IdentifiedSpectrum) -> None:
         """Count and show one answer."""
         self._onlooker.show(answer)
 
@@ -199,10 +199,10 @@ class Watching:
     def _follow(self) -> None:
         from raman_edge.service.run import follow  # noqa: PLC0415 - with the model
         from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
-        from raman_edge.terminal.state import Bench  # noqa: PLC0415
+        from raman_edge.terminal.state import AcquisitionState  # noqa: PLC0415
 
         merged, means, calibration = self._merged, self._naming.means, self._naming.calibration
-        self._display.bench(Bench(expires=calibration.expires if calibration else None))
+        self._display.bench(AcquisitionState(expires=calibration.expires if calibration else None))
         memory = self._journal.memory(means.model.sha256, means.config)
         rules = _rules(merged, self._journal, calibration, self._to)
         source = FolderSource(merged.folder, memory, rules, once=merged.once, stop=self._stop.event, note=self._display.note)
@@ -267,9 +267,9 @@ def _newest(backlog: str | None) -> int | None:
     return 0 if backlog == "skip" else int(backlog.partition("=")[2])
 
 
-def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibration | None, to: Sequence[str]) -> Rules:
+def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibration | None, to: Sequence[str]) -> ScanRules:
     """Return which files are looked at: never the journal, nor what this command itself writes, such as the outputs ``to``."""
-    from raman_edge.sources.scan import Rules  # noqa: PLC0415 - with the source
+    from raman_edge.sources.scan import ScanRules  # noqa: PLC0415 - with the source
 
     ours = []
     for stream in (1, 2):
@@ -278,7 +278,7 @@ def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibrati
     journals = (f"{journal.path}{suffix}" for suffix in ("", "-wal", "-shm"))
     if options.move_failed is not None and Path(options.folder).exists():  # else whoever opens the folder says that it is away
         ours.append(_folder_for_failed(options.move_failed, options.folder))
-    return Rules(
+    return ScanRules(
         tuple(options.match or ("*",)),
         poll_s=options.poll,
         stable_s=options.stable,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ModelCheck:
     """One check and how it ended."""
 
     name: str
@@ -27,7 +27,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class VerifySettings:
     """What is to be verified, and against what."""
 
     model: Path
@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Evidence:
+class VerifyState:
     """What the checks so far have brought to light."""
 
     data: bytes = b""
@@ -53,31 +53,31 @@ class Evidence:
 Outcome = tuple[bool | None, str]
 
 
-def verify(asked: Asked) -> tuple[Check, ...]:
+def verify(asked: VerifySettings) -> tuple[ModelCheck, ...]:
     """Make every check; nothing is loaded by onnxruntime before structure and card have passed.
 
     Raises :class:`ConfigError` where the key cannot be used: that says nothing about the model.
     """
-    found, done = Evidence(), dict[str, Check]()
+    found, done = VerifyState(), dict[str, ModelCheck]()
     for name, (needs, make) in CHECKS.items():
         if needs and done[needs].passed is not True:
-            done[name] = Check(name, None, f"not reached: the check of the {needs} did not pass")
+            done[name] = ModelCheck(name, None, f"not reached: the check of the {needs} did not pass")
             continue
         try:
             passed, said = make(asked, found)
         except (ModelError, LibraryError) as error:
             passed, said = False, str(error)
-        done[name] = Check(name, passed, said)
+        done[name] = ModelCheck(name, passed, said)
     return tuple(done.values())
 
 
-def _file(asked: Asked, found: Evidence) -> Outcome:
+def _file(asked: VerifySettings, found: VerifyState) -> Outcome:
     found.data = model.read(asked.model)
     found.digest = hashlib.sha256(found.data).hexdigest()
     return True, f"{len(found.data)} bytes, SHA-256 {found.digest}"
 
 
-def _digest(asked: Asked, found: Evidence) -> Outcome:
+def _digest(asked: VerifySettings, found: VerifyState) -> Outcome:
     if asked.sha256 is None:
         return None, "not asked for: --sha256 HEX compares"
     if asked.sha256 != found.digest:
@@ -85,7 +85,7 @@ def _digest(asked: Asked, found: Evidence) -> Outcome:
     return True, "the SHA-256 that was expected"
 
 
-def _structure(_: Asked, found: Evidence) -> Outcome:
+def _structure(_: VerifySettings, found: VerifyState) -> Outcome:
     seen = check.inspect(found.data)
     return True, (
         f"{len(seen.graph.nodes)} nodes of known operators, {len(seen.graph.weights)} weights, all in the file; "
@@ -93,18 +93,18 @@ def _structure(_: Asked, found: Evidence) -> Outcome:
     )
 
 
-def _card(asked: Asked, found: Evidence) -> Outcome:
+def _card(asked: VerifySettings, found: VerifyState) -> Outcome:
     card = model.look_through(found.data, asked.model)
     found.network = card.network
     return True, f"{card.name}, {card.precision}, {len(card.labels)} labels, recipe {' '.join(step.tag for step in card.recipe.steps)}"
 
 
-def _probe(asked: Asked, found: Evidence) -> Outcome:
+def _probe(asked: VerifySettings, found: VerifyState) -> Outcome:
     opened = model.Model.open(asked.model, threads=asked.threads, sha256=found.digest)
     return True, f"the model gave here ({opened.provider}) what it gave where it was exported"
 
 
-def _library(asked: Asked, found: Evidence) -> Outcome:
+def _library(asked: VerifySettings, found: VerifyState) -> Outcome:
     library = Library.open(asked.library, network=found.network)
     found.library = library.sha256
     check.check_names("the library's labels", library.labels)
@@ -112,7 +112,7 @@ def _library(asked: Asked, found: Evidence) -> Outcome:
     return True, f"{len(library)} references of {len(library.labels)} labels, of this network; SHA-256 {library.sha256}"
 
 
-def _signature(asked: Asked, found: Evidence) -> Outcome:
+def _signature(asked: VerifySettings, found: VerifyState) -> Outcome:
     beside = signature.path_beside(asked.model)
     if asked.key is None:
         return None, "there, and not asked for: --key PUBLIC.pem checks it" if beside.is_file() else "not asked for, and there is none"
@@ -123,7 +123,7 @@ def _signature(asked: Asked, found: Evidence) -> Outcome:
     return True, "model and library are those that the owner of the key signed"
 
 
-CHECKS: dict[str, tuple[str, Callable[[Asked, Evidence], Outcome]]] = {
+CHECKS: dict[str, tuple[str, Callable[[VerifySettings, VerifyState], Outcome]]] = {
     "file": ("", _file),
     "digest": ("file", _digest),
     "structure": ("file", _structure),

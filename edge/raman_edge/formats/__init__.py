@@ -1,6 +1,6 @@
 """File formats: bytes in, spectra out, no I/O; which format it is is told from the content.
 
-A reader is an object with a name, ``recognises`` and ``read`` (:class:`Reader`); a new format is a
+A reader is an object with a name, ``recognises`` and ``read`` (:class:`FormatReader`); a new format is a
 new file here and a place in :data:`READERS`. ``meta`` of every spectrum has the header as text
 under its keys in lower case, and of ours: ``format``, ``laser_nm`` and ``laser_from`` (``file`` or
 ``option``), ``counts_from`` (the column), ``place`` (where on the sample, of a map), ``left_out``
@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import ConfigError, FormatError
-from raman_edge.formats.delimited import Delimited
-from raman_edge.formats.document import Document, Reader
+from raman_edge.formats.delimited import DelimitedText
+from raman_edge.formats.document import FileContent, FormatReader
 from raman_edge.formats.enlighten import Enlighten, EnlightenRows
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.jcamp import Jcamp
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
-__all__ = ["MAX_BYTES", "READERS", "Document", "Reader", "is_whole", "read", "sniff"]
+__all__ = ["MAX_BYTES", "READERS", "FileContent", "FormatReader", "is_whole", "read", "sniff"]
 
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; sources refuse them by size, before they read them."""
 
-READERS: tuple[Reader, ...] = (
+READERS: tuple[FormatReader, ...] = (
     *(Wdf(), Opus(), *LATE, Spc()),
     *(Rruff(), Jcamp(), LabspecXml(), EnlightenRows(), Enlighten(), TrueMatch(), LabspecMap()),
-    *(SpectraInRows(), Delimited()),
+    *(SpectraInRows(), DelimitedText()),
 )
 """Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
 
@@ -67,7 +67,7 @@ def read(
     if laser_nm is not None and not LASER_NM[0] <= laser_nm <= LASER_NM[1]:
         msg = f"a laser of {laser_nm:g} nm; expected {LASER_NM[0]:g} to {LASER_NM[1]:g} nm, the wavelength of the excitation"
         raise ConfigError(msg)
-    document = Document(data, laser_nm, axis, pixels)
+    document = FileContent(data, laser_nm, axis, pixels)
     reader = sniff(document)
     try:
         with np.errstate(all="ignore"):  # numbers that overflow are left out with those that were none
@@ -87,7 +87,7 @@ JCAMP_END, JCAMP_TAIL = re.compile(rb"##\s*END\s*=", re.IGNORECASE), 256
 
 def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis: AxisOption | None = None, pixels: bool = False) -> bool:
     """Whether a file declares its own length and has all of it; False for a table, which may end after any row."""
-    document = Document(data, laser_nm, axis, pixels)
+    document = FileContent(data, laser_nm, axis, pixels)
     try:
         reader = sniff(document)
         ended = not isinstance(reader, Jcamp) or JCAMP_END.search(data[-JCAMP_TAIL:]) is not None
@@ -96,7 +96,7 @@ def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis
         return False
 
 
-def sniff(document: Document) -> Reader:
+def sniff(document: FileContent) -> FormatReader:
     """Return the reader of a file; raises :class:`FormatError` where none recognises it."""
     if kind := unread_kind(document.data):
         msg = f"the file is {kind}"

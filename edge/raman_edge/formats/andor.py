@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role, role
 from raman_edge.formats.detector import axis, moment, numbered, polynomial
-from raman_edge.formats.header import LASER_NM, Facts
+from raman_edge.formats.header import LASER_NM, HeaderFacts
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
 from raman_edge.formats.text import safe
 from raman_edge.spectrum import OTHER_METHOD
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _SIGNAL = re.compile(rb"Andor Technology Multi-Channel File\n65538 ([01])\n")
@@ -88,14 +88,14 @@ class _Track:
     """Whether column 1 is the detector's first pixel and no pixels were binned in a row."""
 
 
-def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
+def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every row of every track of every frame.
 
     ``meta`` has ``detector``, ``serial number`` (the camera's), ``accumulations``, ``counts in`` (their name), ``left_out`` and,
     where there are several, ``frame``, ``track`` and ``row``. The file's laser is used only where its axis is a Raman shift:
     otherwise the field holds a default.
     """
-    file = Binary(document.data)
+    file = BinaryFile(document.data)
     if (signal := _SIGNAL.match(file.data)) is None or signal[1] == b"0":
         msg = "byte 36: the file holds no signal, perhaps a reference or background only; expected one: save the measurement from Solis"
         raise FormatError(msg)
@@ -104,7 +104,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     kind = _kind(names.x)
     coefficients, laser = _calibration(file.data[user_end : names.begin])
     seconds = _number(settings[4])
-    known = Facts(
+    known = HeaderFacts(
         laser_nm=laser if kind is Role.SHIFT else None,
         exposure_s=seconds if 0 < seconds < math.inf else None,
         taken_at=moment(int(settings[2])),
@@ -122,7 +122,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     return stacked(_traces(file, at, axes, tracks, document, known, kind), origin, meta)
 
 
-def _described(file: Binary, at: int) -> tuple[re.Match[bytes], str, int, dict[int, list[float]]]:
+def _described(file: BinaryFile, at: int) -> tuple[re.Match[bytes], str, int, dict[int, list[float]]]:
     """Return the settings, the detector's model, where the user's text ends, and the polynomials of single frames in it."""
     settings = _SETTINGS.match(file.data, at)
     detector = _DETECTOR.search(file.data, settings.end(), settings.end() + _HEAD) if settings else None
@@ -137,7 +137,7 @@ def _described(file: Binary, at: int) -> tuple[re.Match[bytes], str, int, dict[i
     return settings, detector[1].decode("utf-8", "replace").strip(), end, {frame: line for frame, line in own.items() if line}
 
 
-def _names(file: Binary, at: int) -> _Names:
+def _names(file: BinaryFile, at: int) -> _Names:
     """Find the three names of the axes: each behind a line with its length."""
     for start in _NAMED.finditer(file.data, max(at - 1, 0), at + _REST):
         found, end = [], start.end()
@@ -171,7 +171,7 @@ def _calibration(lines: bytes) -> tuple[list[float], float | None]:
     return _numbers(found[1]), laser if LASER_NM[0] <= laser <= LASER_NM[1] else None
 
 
-def _tracks(file: Binary, at: int, version: int) -> tuple[int, int, list[_Track]]:
+def _tracks(file: BinaryFile, at: int, version: int) -> tuple[int, int, list[_Track]]:
     """Return where the counts begin, the frames, and the areas of each."""
     area = _AREA.match(file.data, at)
     *_, frames, count, total, size = (int(word) for word in area[1].split()) if area else (0,) * 8
@@ -214,7 +214,7 @@ def _track(found: re.Match[bytes]) -> _Track:
     return _Track(columns, rows, whole=left == wide == 1)
 
 
-def _after(file: Binary, line: re.Pattern[bytes], at: int, what: str) -> int:
+def _after(file: BinaryFile, line: re.Pattern[bytes], at: int, what: str) -> int:
     found = line.match(file.data, at)
     if found is None:
         msg = f"byte {at}: the {what} does not follow; expected a number: {CUT_SHORT}"
@@ -223,7 +223,7 @@ def _after(file: Binary, line: re.Pattern[bytes], at: int, what: str) -> int:
 
 
 def _traces(
-    file: Binary, at: int, axes: list[list[float]], tracks: list[_Track], document: Document, known: Facts, kind: Role
+    file: BinaryFile, at: int, axes: list[list[float]], tracks: list[_Track], document: FileContent, known: HeaderFacts, kind: Role
 ) -> Iterator[Trace]:
     """Give every row its axis, and say which one it is."""
     for frame, coefficients in enumerate(axes):

@@ -36,7 +36,7 @@ _SHOWN = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Ordinates:
+class OrdinateTable:
     """The values of a table in the form (X++(Y..Y)), before its factor."""
 
     values: list[float]
@@ -45,7 +45,7 @@ class Ordinates:
     """Of every line: the index of its first value, the abscissa it begins with, its number."""
 
 
-def ordinates(rows: Sequence[Row]) -> Ordinates:
+def ordinates(rows: Sequence[Row]) -> OrdinateTable:
     """Read (X++(Y..Y)); raises :class:`FormatError` with the line, also where a check value is not the value it repeats."""
     tokens = _ASDF if any(_ONLY_IN_ASDF.search(line) for _, line in rows) else _AFFN
     values: list[float] = []
@@ -67,7 +67,7 @@ def ordinates(rows: Sequence[Row]) -> Ordinates:
         checks.append((index, begins, number))
         values += found
         differences = ends_in_difference
-    return Ordinates(values, checks)
+    return OrdinateTable(values, checks)
 
 
 def pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:

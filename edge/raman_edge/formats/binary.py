@@ -25,7 +25,7 @@ CUT_SHORT = "it is cut short or still being written: copy it again"
 
 
 @dataclass(frozen=True, eq=False)
-class Binary:
+class BinaryFile:
     """A file's bytes, read in one byte order."""
 
     data: bytes

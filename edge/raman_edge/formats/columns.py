@@ -216,7 +216,7 @@ _PAIRED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class ColumnName:
     """What the name of a column tells."""
 
     text: str
@@ -259,7 +259,7 @@ def axis_kind(name: str) -> AxisKind | None:
 
 
 @lru_cache(maxsize=1024)
-def read_name(text: str) -> Name:
+def read_name(text: str) -> ColumnName:
     """Read the name of a column."""
     plain = _plain(text)
     found = role(text)
@@ -274,15 +274,15 @@ def read_name(text: str) -> Name:
         stranger = words
     if words in {("x",), ("y",)}:
         stranger = ()
-    return Name(text, found, axis, whole=not stranger, weak=bool(_WEAK & {*words}), sample=(*stranger, *numbers))
+    return ColumnName(text, found, axis, whole=not stranger, weak=bool(_WEAK & {*words}), sample=(*stranger, *numbers))
 
 
-def read_names(names: tuple[str, ...]) -> tuple[Name, ...]:
+def read_names(names: tuple[str, ...]) -> tuple[ColumnName, ...]:
     """Read the names of a table's columns; letters mean something only where all of them stand together."""
     letters = tuple(name.lower() for name in names)
     if {*letters} == {*_JAZ}:
         kind = {"w": AxisKind(Role.WAVELENGTH, 1.0, "nm")}
-        return tuple(Name(name, _JAZ[name.lower()], kind.get(name.lower()), whole=True, weak=False, sample=()) for name in names)
+        return tuple(ColumnName(name, _JAZ[name.lower()], kind.get(name.lower()), whole=True, weak=False, sample=()) for name in names)
     return tuple(read_name(name) for name in names)
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
-from raman_edge.formats.layout import Names, Series, find_axes, find_counts, find_names, runs_one_way
+from raman_edge.formats.layout import ColumnNames, Series, find_axes, find_counts, find_names, runs_one_way
 from raman_edge.formats.magic import markup_kind
 from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.stack import MAX_SPECTRA
-from raman_edge.formats.table import MAX_ROWS, Table, find_table
+from raman_edge.formats.table import MAX_ROWS, NumberTable, find_table
 from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT, PIXELS
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
-    from raman_edge.formats.header import Facts
+    from raman_edge.formats.document import FileContent
+    from raman_edge.formats.header import HeaderFacts
     from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
@@ -36,7 +36,7 @@ _LONG_ROWS = 10
 """A table with this many times as many columns as rows has its spectra in rows."""
 
 
-class Delimited:
+class DelimitedText:
     """Reads a table of numbers in text: dialect from the numbers, columns from the names above them.
 
     Without names, the first column is the axis if it looks like a Raman shift. Several
@@ -45,11 +45,11 @@ class Delimited:
 
     name = "delimited text"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the file is text that does not begin like another kind of file."""
         return bool(document.head) and markup_kind(document.head) is None
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every spectrum of the table."""
         table = find_table(document)
         named = find_names(table)
@@ -59,7 +59,7 @@ class Delimited:
         with table.placed():
             return self._spectra(table, named, document, origin)
 
-    def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def _spectra(self, table: NumberTable, named: ColumnNames, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         meta = pairs(named.header)
         known = facts(meta, table.above)
         refuse_cut(known, table.size)
@@ -89,7 +89,7 @@ class Delimited:
 
 
 def _shifts(
-    columns: dict[int, NDArray[np.float64]], kind: AxisKind | None, known: Facts, told: AxisOption | None
+    columns: dict[int, NDArray[np.float64]], kind: AxisKind | None, known: HeaderFacts, told: AxisOption | None
 ) -> dict[int, NDArray[np.float64]]:
     """Return the Raman shifts of every axis; where nothing names them, what the first that can be told is, the others are."""
     try:
@@ -104,7 +104,7 @@ def _shifts(
         raise
 
 
-def _refuse_ambiguous(table: Table, named: Names) -> None:
+def _refuse_ambiguous(table: NumberTable, named: ColumnNames) -> None:
     """Refuse ``1,5,2,7``: four columns, or 1.5 and 2.7 with decimal commas? Four names above it would tell."""
     if not table.dialect.ambiguous or named.given:
         return
@@ -116,7 +116,7 @@ def _refuse_ambiguous(table: Table, named: Names) -> None:
     raise FormatError(msg)
 
 
-def _refuse_sideways(table: Table, declared: int | None) -> None:
+def _refuse_sideways(table: NumberTable, declared: int | None) -> None:
     """Refuse a table of long rows without an axis in its first column, which has a spectrum a row instead of a column."""
     columns = table.dialect.columns
     long = declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size)

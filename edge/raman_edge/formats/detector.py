@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
-    from raman_edge.formats.header import Facts
+    from raman_edge.formats.document import FileContent
+    from raman_edge.formats.header import HeaderFacts
 
 LEAST_NM = 100.0
 """No spectrometer for Raman spectra sees shorter wavelengths."""
@@ -31,7 +31,7 @@ def polynomial(coefficients: Sequence[float], at: NDArray[np.float64]) -> NDArra
     return np.asarray(np.polynomial.polynomial.polyval(at, np.asarray(coefficients, np.float64)), np.float64)
 
 
-def axis(values: NDArray[np.float64], kind: Role, known: Facts, document: Document) -> tuple[NDArray[np.float64], dict[str, str]]:
+def axis(values: NDArray[np.float64], kind: Role, known: HeaderFacts, document: FileContent) -> tuple[NDArray[np.float64], dict[str, str]]:
     """Return the Raman shift (cm⁻¹) of every column, and what the meta says of the axis.
 
     A calibration that asks for pixels gets them. Otherwise the errors of :func:`to_shift`, with what

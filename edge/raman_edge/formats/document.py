@@ -18,7 +18,7 @@ _HEAD = 8_192
 
 
 @dataclass(frozen=True, eq=False)
-class Document:
+class FileContent:
     """One file, as bytes; text readers ask for :attr:`text` or :attr:`lines`, binary ones for :attr:`data`."""
 
     data: bytes
@@ -53,15 +53,15 @@ class Document:
         return self.text.split("\n")
 
 
-class Reader(Protocol):
+class FormatReader(Protocol):
     """One file format: pure functions of a document's bytes, no I/O."""
 
     @property
     def name(self) -> str:
         """What people call the format; stands in messages and in ``meta["format"]``."""
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the content is this format's; never raises, looks at little."""
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Return the spectra, at least one; raises :class:`FormatError` with the place."""

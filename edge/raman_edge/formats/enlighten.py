@@ -17,18 +17,18 @@ from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import facts, positive, refuse_cut
-from raman_edge.formats.layout import Names, find_axes, find_counts, find_names
+from raman_edge.formats.layout import ColumnNames, find_axes, find_counts, find_names
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.table import MAX_COLUMNS, Table, find_table
+from raman_edge.formats.table import MAX_COLUMNS, NumberTable, find_table
 from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
-    from raman_edge.formats.header import Facts
+    from raman_edge.formats.document import FileContent
+    from raman_edge.formats.header import HeaderFacts
     from raman_edge.spectrum import Origin, Spectrum
 
 _EVEN = 0.0101
@@ -45,18 +45,18 @@ class Enlighten:
 
     name = "ENLIGHTEN CSV"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the first line names the program."""
         return document.head.lstrip(' \n"').lower().startswith(_FIRST)
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every measurement of the file."""
         table = find_table(document)
         named = find_names(table)
         with table.placed():
             return self._spectra(table, named, document, origin)
 
-    def _spectra(self, table: Table, named: Names, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def _spectra(self, table: NumberTable, named: ColumnNames, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         axes = find_axes(table, named)
         if len(axes.columns) > 1:
             msg = f"the export has the axes of {len(axes.columns)} spectrometers; expected one: export each one's measurements by itself"
@@ -88,12 +88,12 @@ class EnlightenRows:
 
     name = "ENLIGHTEN CSV in rows"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the first line names the program and its order of rows."""
         first = document.head[:500].partition("\n")[0].lower()
         return first.startswith("dash output") or ("enlighten version" in first and ",row," in first)
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every measurement."""
         lines = document.lines
         top = next((k for k, line in enumerate(lines) if line.lower().startswith("line number")), None)
@@ -180,7 +180,7 @@ def _meta(header: list[list[str]], column: int | None) -> dict[str, str]:
     return meta
 
 
-def _facts(meta: dict[str, str]) -> Facts:
+def _facts(meta: dict[str, str]) -> HeaderFacts:
     milliseconds = positive(meta.get("integration time", ""))
     return replace(facts(meta), exposure_s=None if milliseconds is None else milliseconds / 1000)
 

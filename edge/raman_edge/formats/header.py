@@ -112,7 +112,7 @@ _OCEAN = ("SpectraSuite", "OOIBase", ">>>>>")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HeaderFacts:
     """What a header says that changes how its table is read."""
 
     laser_nm: float | None = None
@@ -148,7 +148,7 @@ class Facts:
         known = values[values == values]  # noqa: PLR0124 - without NaN
         return self.axis if known.size and known.min() >= low - room and known.max() <= high + room else None
 
-    def or_laser(self, laser_nm: float | None, laser_from: str = FROM_OPTION) -> Facts:
+    def or_laser(self, laser_nm: float | None, laser_from: str = FROM_OPTION) -> HeaderFacts:
         """Return these facts with ``laser_nm`` (nm) where the file names no laser: what a file says itself wins."""
         if self.laser_nm is not None or laser_nm is None:
             return self
@@ -165,7 +165,7 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
     return meta
 
 
-def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
+def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> HeaderFacts:
     """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
     folded = ((_folded(key), value) for key, value in meta.items())
     meta = {key: value for key, value in folded if _IS_TELLING.search(key)}
@@ -177,7 +177,7 @@ def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
         axis = _alone(above)
     if axis is None and any(line.startswith(_OCEAN) for line in above):
         axis = AxisKind(Role.WAVELENGTH)
-    return Facts(
+    return HeaderFacts(
         laser_nm=_first(meta, _laser),
         exposure_s=_first(meta, lambda key, value: _exposure(key, value, meta)),
         saturation=_first(meta, lambda key, value: positive(value) if "saturation" in key else None),
@@ -189,7 +189,7 @@ def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> Facts:
     )
 
 
-def refuse_cut(known: Facts, rows: int) -> None:
+def refuse_cut(known: HeaderFacts, rows: int) -> None:
     """Refuse a table with fewer rows than its header declares."""
     if known.points is not None and rows < known.points:
         msg = (

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.asdf import Ordinates, Row
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.asdf import OrdinateTable, Row
+    from raman_edge.formats.document import FileContent
     from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
@@ -93,11 +93,11 @@ class Jcamp:
 
     name = "JCAMP-DX"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the text begins with labelled records of the standard's own."""
         return document.head.startswith(("##", "$$")) and re.search(_MARK, document.head) is not None
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every Raman spectrum of the file."""
         blocks = _blocks(document.lines)
         for block in blocks:
@@ -184,7 +184,7 @@ def _called(block: _Block) -> str:
     return (block.kind or "a block without a data type") + (" (peaks)" if "PEAKTABLE" in block.tables else "")
 
 
-def _spectrum(block: _Block, extra: dict[str, str], document: Document, origin: Origin, index: int) -> Spectrum:
+def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origin: Origin, index: int) -> Spectrum:
     meta = {key: value for key, value in block.meta.items() if value} | extra
     if found := re.search(_LONGDATE, meta.get("longdate", "")):
         meta["longdate"] = "{}-{}-{}T{}{}:{}".format(*found.groups())
@@ -293,7 +293,7 @@ def _refuse_other_number(block: _Block, points: int, line: int) -> None:
         raise FormatError(msg)
 
 
-def _axis(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64]:
+def _axis(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.float64]:
     """Return the abscissas that the header gives, where every line begins with the one that its place has.
 
     Raises :class:`FormatError` with the first line that does not.
@@ -317,7 +317,7 @@ def _axis(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64]
     raise FormatError(msg)
 
 
-def _missed(x: NDArray[np.float64], found: Ordinates, factor: float) -> tuple[int, float, float] | None:
+def _missed(x: NDArray[np.float64], found: OrdinateTable, factor: float) -> tuple[int, float, float] | None:
     """Return the first line that begins elsewhere than its place on the axis: its number, and both abscissas."""
     room = 1.01 * max(abs(float(x[-1] - x[0])) / max(1, x.size - 1), abs(factor))
     for index, begins, line in found.checks:
@@ -327,7 +327,7 @@ def _missed(x: NDArray[np.float64], found: Ordinates, factor: float) -> tuple[in
     return None
 
 
-def _uneven(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float64] | None:
+def _uneven(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.float64] | None:
     """Return the axis that the lines and ``##LASTX=`` give, where it bends smoothly; None where a line stands out.
 
     Dispersive instruments have no even axis, and some software writes it in a form that is made for one.
@@ -344,7 +344,7 @@ def _uneven(block: _Block, found: Ordinates, factor: float) -> NDArray[np.float6
     return between
 
 
-def _axes(block: _Block, found: Ordinates, factor: float) -> Iterator[NDArray[np.float64]]:
+def _axes(block: _Block, found: OrdinateTable, factor: float) -> Iterator[NDArray[np.float64]]:
     """Give the axes that the header may mean, the surest first."""
     first, last, delta = (block.number(name) for name in ("FIRSTX", "LASTX", "DELTAX"))
     points = np.arange(len(found.values), dtype=np.float64)

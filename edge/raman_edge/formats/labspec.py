@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
-    from raman_edge.formats.header import Facts
+    from raman_edge.formats.document import FileContent
+    from raman_edge.formats.header import HeaderFacts
     from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
@@ -36,11 +36,11 @@ class LabspecMap:
 
     name = "LabSpec map"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the first row is an axis that begins with empty cells."""
         return bool(document.head) and _FIRST_ROW.match(document.text) is not None
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every row."""
         lines = document.lines
         top = next((k for k, line in enumerate(lines) if line.startswith("\t") and not line.isspace()), len(lines) - 1)
@@ -63,7 +63,7 @@ class LabspecMap:
         return tuple(found)
 
 
-def _shift(values: NDArray[np.float64], known: Facts, told: AxisOption | None) -> NDArray[np.float64]:
+def _shift(values: NDArray[np.float64], known: HeaderFacts, told: AxisOption | None) -> NDArray[np.float64]:
     kind = known.axis_of(values) or AxisKind(Role.WAVENUMBER, assumed=not known.tells_shifts(values))
     return to_shift(values, kind, known.laser_nm, told)
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.columns import AxisKind
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _NAME, _VALUE, _EXACT = "0x6D6D616E", "0x7D6C61DB", "0x8736F70"
@@ -51,11 +51,11 @@ class LabspecXml:
 
     name = "LabSpec XML"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the document element is LabSpec's."""
         return document.head.startswith("<") and ("<LSX_Data" in document.head or "<LSX_Tree" in document.head)
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every spectrum of the matrix."""
         root = _parsed(document.text)
         meta = _settings(root) | {"format": self.name}

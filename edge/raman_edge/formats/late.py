@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
-    Read = Callable[["Document", "Origin", str], tuple["Spectrum", ...]]
+    Read = Callable[["FileContent", "Origin", str], tuple["Spectrum", ...]]
     """Reads a document; the last argument is the name of the format."""
 
 
@@ -26,11 +26,11 @@ class LateReader:
     """Imports the reader's module and returns its function."""
     at: int = 0
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether one of the marks is in its place."""
         return document.data.startswith(self.marks, self.at)
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Import the reader and read every spectrum."""
         return self.load()(document, origin, self.name)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import AXES, AxisKind, Name, Role, axis_kind, is_units, read_name, read_names
+from raman_edge.formats.columns import AXES, AxisKind, ColumnName, Role, axis_kind, is_units, read_name, read_names
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.shift import is_pixels
 from raman_edge.formats.table import split_names
@@ -20,7 +20,7 @@ from raman_edge.formats.tidy import LARGEST, MIN_POINTS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from raman_edge.formats.table import Table
+    from raman_edge.formats.table import NumberTable
 
 _MARK = ">>>>>"
 """What Ocean Optics writes where the data begin, with words that are no names of columns."""
@@ -45,10 +45,10 @@ _MAX_LEFT_OUT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class ColumnNames:
     """The names of a table's columns, and the header lines above them."""
 
-    names: tuple[Name, ...]
+    names: tuple[ColumnName, ...]
     """One a column; of an empty text where the column has none."""
     given: bool
     """Whether the file names its columns."""
@@ -61,7 +61,7 @@ class Names:
 
 
 @dataclass(frozen=True, slots=True)
-class Axes:
+class AxisColumns:
     """The axis columns of a table; with several of one kind, each belongs to the columns on its right."""
 
     columns: tuple[int, ...]
@@ -98,7 +98,7 @@ class Counts:
     """The columns that are no spectra, each with what it is, as in ``'Dark' (dark)``; empty where there are none."""
 
 
-def find_names(table: Table) -> Names:
+def find_names(table: NumberTable) -> ColumnNames:
     """Find the names of the columns: in the line above the table, above a line of units, or a few lines further up."""
     columns, delimiter = table.dialect.columns, table.dialect.delimiter
     near = [k for k in range(len(table.above) - 1, max(-1, len(table.above) - _NEAR), -1) if table.above[k].strip()]
@@ -110,7 +110,7 @@ def find_names(table: Table) -> Names:
             return named
     if lines and lines[0][0] == near[0]:
         return found[0]
-    return Names((read_name(""),) * columns, given=False, header=table.above, axis=axis_kind(table.above[near[0]]) if near else None)
+    return ColumnNames((read_name(""),) * columns, given=False, header=table.above, axis=axis_kind(table.above[near[0]]) if near else None)
 
 
 def _with_units(lines: list[tuple[int, tuple[str, ...]]]) -> tuple[int, tuple[str, ...]]:
@@ -126,15 +126,15 @@ def _joined(name: str, unit: str) -> str:
     return f"{name} {unit}".strip() if not unit or unit[0] in "([" else f"{name} ({unit})".strip()
 
 
-def _named(table: Table, place: int, texts: tuple[str, ...]) -> Names:
+def _named(table: NumberTable, place: int, texts: tuple[str, ...]) -> ColumnNames:
     names = read_names(texts)
     places = tuple(k for k, text in enumerate(texts) if text.lower() in _PLACES)
     if not any(name.axis for name in names) or not any(name.role in _MEASURED for k, name in enumerate(names) if k not in places):
         places = ()
-    return Names(names, given=True, header=table.above[:place], axis=None, places=places)
+    return ColumnNames(names, given=True, header=table.above[:place], axis=None, places=places)
 
 
-def find_axes(table: Table, named: Names) -> Axes:
+def find_axes(table: NumberTable, named: ColumnNames) -> AxisColumns:
     """Find the axis columns of a table: by their names, else by their values.
 
     Raises :class:`FormatError` where the first column is named and no axis, or where a column without a name
@@ -146,7 +146,7 @@ def find_axes(table: Table, named: Names) -> Axes:
         chosen = tuple(k for k, kind in candidates.items() if kind.role is best)
         kind = candidates[chosen[0]]
         chosen = tuple(k for k in chosen if candidates[k] == kind)
-        return Axes(chosen, kind, tuple(k for k in candidates if k not in chosen))
+        return AxisColumns(chosen, kind, tuple(k for k in candidates if k not in chosen))
     first = named.names[0]
     if first.role in {Role.OTHER, Role.SIGMA}:
         msg = f"the first column is {safe(first.text)}; expected a Raman shift (cm-1), a wavelength (nm) or a wavenumber"
@@ -154,7 +154,7 @@ def find_axes(table: Table, named: Names) -> Axes:
     return _by_values(table, named)
 
 
-def _is_axis(table: Table, named: Names, column: int) -> bool:
+def _is_axis(table: NumberTable, named: ColumnNames, column: int) -> bool:
     """Whether a column that is named like an axis is one: ``Channel 1`` and ``Night shift`` may be samples, whose counts go up and down."""
     if column == 0:
         return True
@@ -166,23 +166,23 @@ def _is_axis(table: Table, named: Names, column: int) -> bool:
     return steps.size >= MIN_POINTS - 1 and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) >= _ONE_WAY
 
 
-def _by_values(table: Table, named: Names) -> Axes:
+def _by_values(table: NumberTable, named: ColumnNames) -> AxisColumns:
     """Find the axes of a table whose names tell none: x and y in turn, a wavelength beside its shift, or the first column."""
-    first = Axes((0,), named.axis)
+    first = AxisColumns((0,), named.axis)
     columns = [k for k in range(table.dialect.columns) if k not in named.places]
     if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN) or not runs_one_way(table.column(columns[0])):
         return first
     running = [k for k in columns if runs_one_way(table.column(k))]
     if running == columns[::_PAIR] and len(columns) % _PAIR == 0 and not named.axis:
-        return Axes(tuple(running), None)
+        return AxisColumns(tuple(running), None)
     if named.given:
         return first
     for shift in running[:_MOST_AXES]:
         for other in running[:_MOST_AXES]:
             if shift != other and (laser := _laser_of(table.column(other), table.column(shift))):
-                return Axes((shift,), AxisKind(Role.SHIFT), tuple(k for k in running if k != shift), laser)
+                return AxisColumns((shift,), AxisKind(Role.SHIFT), tuple(k for k in running if k != shift), laser)
     if len(running) == _PAIR and running[0] == columns[0] and is_pixels(table.column(running[0]), None):
-        return Axes((running[1],), named.axis, (running[0],))
+        return AxisColumns((running[1],), named.axis, (running[0],))
     if len(running) > 1 and named.axis is None:
         seen = " and ".join(f"column {k + 1} ({table.column(k)[0]:g} to {table.column(k)[-1]:g})" for k in running[:3])
         msg = (
@@ -216,7 +216,7 @@ def _laser_of(nm: NDArray[np.float64], shift: NDArray[np.float64]) -> float | No
     return round(1e7 / float(laser.mean()), 2)
 
 
-def find_counts(table: Table, named: Names, axes: Axes) -> Counts:
+def find_counts(table: NumberTable, named: ColumnNames, axes: AxisColumns) -> Counts:
     """Find the counts of every spectrum in the table, and what is left out.
 
     A column is a spectrum unless its whole name says that it is something else, and the table speaks of such
@@ -240,7 +240,7 @@ def find_counts(table: Table, named: Names, axes: Axes) -> Counts:
     return Counts(tuple(sorted(series, key=lambda one: one.column)), left[:_MAX_LEFT_OUT])
 
 
-def _roles(names: dict[int, Name]) -> dict[int, Role]:
+def _roles(names: dict[int, ColumnName]) -> dict[int, Role]:
     """Tell what each column is, from its own name and from what the others are called."""
     speaks = any(name.whole and not name.weak and name.role in _INSTRUMENT for name in names.values()) or (
         all(name.whole for name in names.values()) and any(name.role in _MEASURED for name in names.values())
@@ -269,12 +269,12 @@ def _roles(names: dict[int, Name]) -> dict[int, Role]:
     return found
 
 
-def _may_be_sample(name: Name) -> bool:
+def _may_be_sample(name: ColumnName) -> bool:
     """Whether a column of which nothing better is there may hold the counts of a sample after all."""
     return name.role is Role.REFERENCE or (name.weak and not name.has_unit)
 
 
-def _chosen(table: Table, named: Names, found: dict[int, Role]) -> tuple[list[Series], dict[int, str]]:
+def _chosen(table: NumberTable, named: ColumnNames, found: dict[int, Role]) -> tuple[list[Series], dict[int, str]]:
     """Return the spectra among the columns, and why each of the others is none."""
 
     def having(wanted: Role) -> list[int]:
@@ -298,7 +298,7 @@ def _chosen(table: Table, named: Names, found: dict[int, Role]) -> tuple[list[Se
     return series, why
 
 
-def _darks(named: Names, raws: list[int], darks: list[int]) -> dict[int, int]:
+def _darks(named: ColumnNames, raws: list[int], darks: list[int]) -> dict[int, int]:
     """Return the dark of each raw column: that of the same sample, or the only dark of the only raw column."""
     if len(raws) == len(darks) == 1:
         raw, dark = named.names[raws[0]], named.names[darks[0]]

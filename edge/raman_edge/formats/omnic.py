@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role
 from raman_edge.formats.detector import axis
-from raman_edge.formats.header import LASER_NM, Facts, facts, pairs
+from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs
 from raman_edge.formats.stack import LEAST_POINTS, Trace, check_points, check_spectra, stacked
 from raman_edge.formats.tidy import LARGEST
 from raman_edge.spectrum import OTHER_METHOD
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _DIRECTORY, _ENTRY, _COUNT = 304, 16, 294
@@ -95,14 +95,14 @@ class _Head:
         return self.y == _RAMAN or (self.x == _SHIFT and self.y not in _INFRARED)
 
 
-def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
+def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every spectrum of the file; interferograms and backgrounds beside them are left.
 
     A spectrum that is no Raman spectrum by its own codes keeps its axis and has ``other_method`` in the meta.
     ``meta`` has ``title``, ``comment``, ``counts in``, ``scans`` and the ``key: value`` lines of
     the history.
     """
-    file = Binary(document.data)
+    file = BinaryFile(document.data)
     blocks = _directory(file)
     found = {kind: [block for block in blocks if block.kind == kind] for kind in (_HEAD, _DATA, _COMMENT, _HISTORY, _TITLE)}
     heads = [_head(file, block) for block in found[_HEAD]]
@@ -127,7 +127,7 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     return stacked(_traces(file, heads, found, wanted, document), origin, {key: value for key, value in meta.items() if value})
 
 
-def _directory(file: Binary) -> list[_Block]:
+def _directory(file: BinaryFile) -> list[_Block]:
     """Return the blocks of the file; raises :class:`FormatError` where one is not all there."""
     count = file.integer("H", _COUNT, "number of blocks") or _MOST_ENTRIES
     blocks = []
@@ -141,7 +141,7 @@ def _directory(file: Binary) -> list[_Block]:
     return blocks
 
 
-def _head(file: Binary, block: _Block) -> _Head:
+def _head(file: BinaryFile, block: _Block) -> _Head:
     file.need(block.at, _HEADER, "header of a spectrum")
     head = _Head(
         points=file.integer("I", block.at + 4, "points"),
@@ -159,7 +159,7 @@ def _head(file: Binary, block: _Block) -> _Head:
 
 
 def _traces(
-    file: Binary, heads: Sequence[_Head], found: Mapping[int, Sequence[_Block]], wanted: Sequence[int], document: Document
+    file: BinaryFile, heads: Sequence[_Head], found: Mapping[int, Sequence[_Block]], wanted: Sequence[int], document: FileContent
 ) -> Iterator[Trace]:
     """Give every spectrum its axis and the facts from its texts."""
     left = _MOST_HISTORY
@@ -181,7 +181,7 @@ def _traces(
         yield _shift(x, head, known, document) if head.raman else x, file.array("f4", data.at, head.points, "counts"), own, known
 
 
-def _shift(x: NDArray[np.float64], head: _Head, known: Facts, document: Document) -> NDArray[np.float64]:
+def _shift(x: NDArray[np.float64], head: _Head, known: HeaderFacts, document: FileContent) -> NDArray[np.float64]:
     """Return the Raman shift, cm⁻¹."""
     if head.x not in _AXES:
         msg = f"the axis is in {_X.get(head.x, f'unit {head.x}')}; expected Raman shift, wavenumber or wavelength: save it so from OMNIC"
@@ -190,7 +190,7 @@ def _shift(x: NDArray[np.float64], head: _Head, known: Facts, document: Document
     return axis(x * factor, kind, known, document)[0]
 
 
-def _text(file: Binary, block: _Block) -> str:
+def _text(file: BinaryFile, block: _Block) -> str:
     """Return the text of a block, without the zeros in it."""
     raw = file.data[block.at : block.at + min(block.size, _MOST_TEXT)].replace(b"\r", b"\n").rstrip(b"\0")
     return raw.replace(b"\0", b" ").decode("cp1252", "replace").strip()
@@ -204,7 +204,7 @@ def _laser(history: str) -> float | None:
     return nm if LASER_NM[0] <= nm <= LASER_NM[1] else None
 
 
-def _moment(file: Binary, titles: Sequence[_Block], index: int, own: dict[str, str]) -> datetime | None:
+def _moment(file: BinaryFile, titles: Sequence[_Block], index: int, own: dict[str, str]) -> datetime | None:
     """Return when a spectrum was taken: a group has it behind the title of each, a single one in the file's header."""
     if index < len(titles):
         own["title"] = file.text(titles[index].at, 256)

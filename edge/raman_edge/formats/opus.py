@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import AxisKind, Role
-from raman_edge.formats.header import LASER_NM, Facts, positive
+from raman_edge.formats.header import LASER_NM, HeaderFacts, positive
 from raman_edge.formats.opus_blocks import DIRECTORY, STATUS, directory, parameters
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.formats.opus_blocks import Block, Parameters
     from raman_edge.spectrum import Origin, Spectrum
 
@@ -77,18 +77,18 @@ class Opus:
 
     name = "Bruker OPUS"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the file begins with an OPUS header."""
         return document.data.startswith(_MAGIC) and len(document.data) >= _HEADER
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every Raman block."""
-        file = Binary(document.data)
+        file = BinaryFile(document.data)
         blocks = directory(file)
         wanted = _wanted(blocks)
         general = _merged(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
         said = {name: str(general[key]) for key, name in _TEXTS.items() if general.get(key)}
-        known = Facts(laser_nm=_laser(general)).or_laser(document.laser_nm)
+        known = HeaderFacts(laser_nm=_laser(general)).or_laser(document.laser_nm)
         pairs = _with_status(file, wanted, blocks)
         traces = (trace for block, status in pairs for trace in _traces(file, block, status, known))
         if wanted[0].data != _RAMAN:
@@ -123,7 +123,7 @@ def _held(blocks: Iterable[Block]) -> str:
     return ", ".join(_DATA[kind] if kind < len(_DATA) else f"data of kind {kind}" for kind in kinds) or "no data"
 
 
-def _with_status(file: Binary, wanted: Sequence[Block], blocks: Iterable[Block]) -> list[tuple[Block, Parameters]]:
+def _with_status(file: BinaryFile, wanted: Sequence[Block], blocks: Iterable[Block]) -> list[tuple[Block, Parameters]]:
     """Return every wanted block with its status: the next one of its type whose points fit in it.
 
     A compact block without one, beside others that have theirs, is the result of an evaluation and no spectrum.
@@ -147,14 +147,14 @@ def _fits(status: Parameters, block: Block) -> bool:
     return isinstance(points, int) and 0 < 4 * points <= block.size
 
 
-def _merged(file: Binary, blocks: Iterable[Block]) -> Parameters:
+def _merged(file: BinaryFile, blocks: Iterable[Block]) -> Parameters:
     merged: Parameters = {}
     for block in blocks:
         merged |= parameters(file, block)
     return merged
 
 
-def _traces(file: Binary, block: Block, status: Parameters, known: Facts) -> Iterator[Trace]:
+def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFacts) -> Iterator[Trace]:
     """Give the spectra of a block their axis and their facts."""
     points = int(_real(status, "NPT", block))
     check_points(points)
@@ -172,7 +172,7 @@ def _traces(file: Binary, block: Block, status: Parameters, known: Facts) -> Ite
         yield shift, counts * scale, own, known
 
 
-def _counts(file: Binary, block: Block, points: int, *, integers: bool) -> Iterator[NDArray[np.float64]]:
+def _counts(file: BinaryFile, block: Block, points: int, *, integers: bool) -> Iterator[NDArray[np.float64]]:
     """Give the counts of every spectrum in a block."""
     kind: Literal["i4", "f4"] = "i4" if integers else "f4"
     if block.form != _SERIES:

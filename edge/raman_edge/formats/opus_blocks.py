@@ -10,7 +10,7 @@ from raman_edge.errors import FormatError
 from raman_edge.formats.binary import CUT_SHORT
 
 if TYPE_CHECKING:
-    from raman_edge.formats.binary import Binary
+    from raman_edge.formats.binary import BinaryFile
 
 STATUS, DIRECTORY = 1, 13
 """Kind of parameters: those of a block of numbers; kind of data: the directory."""
@@ -73,7 +73,7 @@ class Block:
         return self.code >> 19 & 7
 
 
-def directory(file: Binary) -> list[Block]:
+def directory(file: BinaryFile) -> list[Block]:
     """Return the blocks of the directory; raises :class:`FormatError` where one is not all there."""
     start, most = file.integer("I", 12, "place of the directory"), file.integer("I", 16, "number of blocks")
     if not 0 < most <= _MOST_BLOCKS:
@@ -93,7 +93,7 @@ def directory(file: Binary) -> list[Block]:
     return found
 
 
-def parameters(file: Binary, block: Block) -> Parameters:
+def parameters(file: BinaryFile, block: Block) -> Parameters:
     """Return a block's parameters by their three letters, up to END or to what is none."""
     found: Parameters = {}
     at, stop = block.at, block.at + min(block.size, _MOST_BYTES)
@@ -106,7 +106,7 @@ def parameters(file: Binary, block: Block) -> Parameters:
     return found
 
 
-def _value(file: Binary, kind: int, at: int, size: int) -> str | int | float:
+def _value(file: BinaryFile, kind: int, at: int, size: int) -> str | int | float:
     if kind == _INTEGER and size >= 4:  # noqa: PLR2004 - its bytes
         return file.integer("i", at, "parameter")
     if kind == _REAL and size >= 8:  # noqa: PLR2004 - its bytes

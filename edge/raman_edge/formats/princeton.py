@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import Binary
+from raman_edge.formats.binary import BinaryFile
 from raman_edge.formats.columns import Role
 from raman_edge.formats.detector import axis, numbered, polynomial
-from raman_edge.formats.header import LASER_NM, Facts
+from raman_edge.formats.header import LASER_NM, HeaderFacts
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
 from raman_edge.formats.text import safe
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.binary import Number
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.formats.princeton_xml import Region
     from raman_edge.spectrum import Origin, Spectrum
 
@@ -47,14 +47,14 @@ _MOST_ORDER, _MOST_PAIRS = 5, 10
 _MOST_ROIS = 10
 
 
-def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
+def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every row of every region of every frame.
 
     ``meta`` has ``accumulations``, ``comment``, ``date`` (2.x: its time has no zone, so ``taken_at``
     stays None), ``user``, ``detector``, ``serial number`` and ``spectrometer`` (3.0) and, where there are several, ``frame``, ``region``
     and ``row``.
     """
-    file = Binary(document.data)
+    file = BinaryFile(document.data)
     file.need(0, _HEADER, "header")
     version = file.real("f", 1992, "version")
     code = file.integer("h", 108, "type of a count")
@@ -67,11 +67,11 @@ def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     from raman_edge.formats.princeton_xml import footer  # noqa: PLC0415 - LightField's files only
 
     xml = footer(file)
-    known = Facts(laser_nm=xml.laser_nm, exposure_s=xml.exposure_s, taken_at=xml.taken_at).or_laser(document.laser_nm)
+    known = HeaderFacts(laser_nm=xml.laser_nm, exposure_s=xml.exposure_s, taken_at=xml.taken_at).or_laser(document.laser_nm)
     return stacked(_new(file, document, _CODES[code], xml.frames, xml.stride, xml.regions, known), origin, {**meta, **xml.meta})
 
 
-def _old(file: Binary, document: Document, kind: Number) -> Iterator[Trace]:
+def _old(file: BinaryFile, document: FileContent, kind: Number) -> Iterator[Trace]:
     """Give the rows of a WinSpec file their axis."""
     columns, rows, frames = file.integer("H", 42, "columns"), file.integer("H", 656, "rows"), file.integer("i", 1446, "frames")
     check_points(columns)
@@ -86,7 +86,7 @@ def _old(file: Binary, document: Document, kind: Number) -> Iterator[Trace]:
     file.need(_HEADER, size * rows * frames, f"{frames} x {rows} x {columns} counts")
     values, unit, laser = _axis(file, columns)
     exposure = file.real("f", 10, "exposure")
-    known = Facts(laser_nm=laser, exposure_s=exposure if 0 < exposure < math.inf else None).or_laser(document.laser_nm)
+    known = HeaderFacts(laser_nm=laser, exposure_s=exposure if 0 < exposure < math.inf else None).or_laser(document.laser_nm)
     shift, said = axis(values, unit, known, document)
     for index in range(frames * rows):
         frame, row = divmod(index, rows)
@@ -94,7 +94,7 @@ def _old(file: Binary, document: Document, kind: Number) -> Iterator[Trace]:
         yield shift, file.array(kind, _HEADER + size * index, columns, "counts"), said | own, known
 
 
-def _axis(file: Binary, columns: int) -> tuple[NDArray[np.float64], Role, float | None]:
+def _axis(file: BinaryFile, columns: int) -> tuple[NDArray[np.float64], Role, float | None]:
     """Return what the columns are in a WinSpec file, and the laser (nm) or None."""
     known = _laser(file.real("d", _X + 311, "laser"))
     if file.integer("B", _X + 98, "calibration") == 0:
@@ -121,7 +121,7 @@ def _laser(value: float) -> float | None:
     return 1e7 / value if 1e7 / LASER_NM[1] <= value <= 1e7 / LASER_NM[0] else None
 
 
-def _pixels(file: Binary, columns: int) -> NDArray[np.float64]:
+def _pixels(file: BinaryFile, columns: int) -> NDArray[np.float64]:
     """Return the pixel of every column, from 1, as the polynomial counts them.
 
     The columns are the pixels where whole rows were read out. Otherwise the calibration's own points
@@ -142,7 +142,7 @@ def _pixels(file: Binary, columns: int) -> NDArray[np.float64]:
     raise FormatError(msg)
 
 
-def _described(file: Binary) -> dict[str, str]:
+def _described(file: BinaryFile) -> dict[str, str]:
     """Return a WinSpec header's texts by name, without the empty ones."""
     comments = [file.text(200 + 80 * k, 80) for k in range(5)]
     texts = {
@@ -154,13 +154,13 @@ def _described(file: Binary) -> dict[str, str]:
 
 
 def _new(
-    file: Binary,
-    document: Document,
+    file: BinaryFile,
+    document: FileContent,
     kind: Number,
     frames: int,
     stride: int,
     regions: Sequence[Region],
-    known: Facts,
+    known: HeaderFacts,
 ) -> Iterator[Trace]:
     """Give the rows of a LightField file their axis."""
     size = int(kind[1]) * sum(region.columns * region.rows for region in regions)

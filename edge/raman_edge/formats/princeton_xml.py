@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.binary import Binary
+    from raman_edge.formats.binary import BinaryFile
 
 _PLACE = 678
 """Byte of the header that says where the XML begins."""
@@ -64,7 +64,7 @@ class Footer:
     meta: Mapping[str, str]
 
 
-def footer(file: Binary) -> Footer:
+def footer(file: BinaryFile) -> Footer:
     """Read the XML of a file; raises :class:`FormatError` where it is not all there."""
     root = _parsed(file)
     frame = next(iter(_all(root, "DataBlock")), None)
@@ -98,7 +98,7 @@ def footer(file: Binary) -> Footer:
     )
 
 
-def _parsed(file: Binary) -> ET.Element:
+def _parsed(file: BinaryFile) -> ET.Element:
     from xml.etree import ElementTree as ET  # noqa: PLC0415 - few files are XML, and every start would pay
 
     at = file.integer("Q", _PLACE, "place of the XML")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _MOST_ABOVE = 16_384
@@ -75,11 +75,11 @@ class SpectraInRows:
 
     name = "spectra in rows"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether a line of names and a rising row of numbers stands above lines that are as long."""
         return bool(document.head) and _layout(document.text) is not None
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every row."""
         layout = _layout(document.text)
         if layout is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import are_even, numbers, plain
 from raman_edge.formats.columns import AxisKind, Role
-from raman_edge.formats.header import Facts, positive
+from raman_edge.formats.header import HeaderFacts, positive
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.tidy import tidy
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _LABEL = re.compile(r"^##([A-Z][A-Z /-]*)=", re.MULTILINE)
@@ -50,14 +50,14 @@ class Rruff:
 
     name = "RRUFF text"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the labels are RRUFF's and not JCAMP-DX's."""
         if "##" not in document.head:
             return False
         labels = set(_LABEL.findall(document.head))
         return bool(labels & _OURS) and not labels & _JCAMP
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read the one spectrum of the file."""
         lines = document.lines
         last = f"\n{document.text}".find("\n##END")
@@ -70,7 +70,7 @@ class Rruff:
         shift, counts = _columns(lines[start:end])
         meta = _from_file_name(origin.path) | _header(lines[:start]) | {"format": self.name}
         points = tidy(shift if OTHER_METHOD in meta else to_shift(shift, AxisKind(Role.SHIFT), None), counts)
-        known = Facts(laser_nm=positive(meta.get("laser_nm", ""))).or_laser(document.laser_nm)
+        known = HeaderFacts(laser_nm=positive(meta.get("laser_nm", ""))).or_laser(document.laser_nm)
         return (spectrum(points, origin, meta, known),)
 
 

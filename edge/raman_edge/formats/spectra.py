@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from raman_edge.formats.header import Facts
+from raman_edge.formats.header import HeaderFacts
 from raman_edge.spectrum import Spectrum
 
 if TYPE_CHECKING:
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from raman_edge.formats.tidy import Points
     from raman_edge.spectrum import Origin
 
-_NOTHING = Facts()
+_NOTHING = HeaderFacts()
 
 
-def with_laser(meta: Mapping[str, str], known: Facts) -> dict[str, str]:
+def with_laser(meta: Mapping[str, str], known: HeaderFacts) -> dict[str, str]:
     """Return ``meta`` with ``laser_nm`` and ``laser_from`` where the laser is known."""
     if known.laser_nm is None:
         return dict(meta)
     return {**meta, "laser_nm": f"{known.laser_nm:g}", "laser_from": known.laser_from}
 
 
-def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: Facts = _NOTHING, index: int = 0) -> Spectrum:
+def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: HeaderFacts = _NOTHING, index: int = 0) -> Spectrum:
     """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm``, ``laser_from``, ``tidied`` where known."""
     said = with_laser(meta, known)
     if points.notes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.header import Facts
+    from raman_edge.formats.header import HeaderFacts
     from raman_edge.spectrum import Origin, Shared
 
 LEAST_POINTS = 2
@@ -28,7 +28,7 @@ MAX_SPECTRA = 16_384
 MAX_POINTS = 16_777_216
 """Points over all spectra: 128 MiB as float64, and what a file of the largest size holds as float32."""
 
-Trace = tuple["NDArray[np.float64]", "NDArray[np.float64]", "Mapping[str, str]", "Facts"]
+Trace = tuple["NDArray[np.float64]", "NDArray[np.float64]", "Mapping[str, str]", "HeaderFacts"]
 """Raman shift (cm⁻¹) and counts, both (n,), what is known of this spectrum as text, and its facts."""
 
 
@@ -49,7 +49,9 @@ def check_spectra(spectra: int, points: int) -> None:
         raise FormatError(msg)
 
 
-def block(shift: NDArray[np.float64], counts: NDArray[np.floating], origin: Origin, shared: Shared, known: Facts) -> tuple[Spectrum, ...]:
+def block(
+    shift: NDArray[np.float64], counts: NDArray[np.floating], origin: Origin, shared: Shared, known: HeaderFacts
+) -> tuple[Spectrum, ...]:
     """Return a spectrum for each row of ``counts``, (m, n), on the Raman shifts ``shift``, (n,), numbered from 0.
 
     As :func:`stacked` does, and several times as fast where every row is sound, as a map's are.

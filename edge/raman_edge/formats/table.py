@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
 
 MAX_ROWS = 100_000
 """No detector has more pixels."""
@@ -65,7 +65,7 @@ _BETWEEN_QUOTES = re.compile(r'" *+[,;\t] *+"')
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class NumberTable:
     """Rows of numbers, and the lines above them."""
 
     above: list[str]
@@ -101,7 +101,7 @@ class Table:
             raise FormatError(msg) from error
 
 
-def find_table(document: Document) -> Table:
+def find_table(document: FileContent) -> NumberTable:
     """Find the largest block of rows of numbers; raises :class:`FormatError` where there is none, or more than one."""
     if "'" in document.text or "’" in document.text:
         text = _APOSTROPHE.sub("", document.text)
@@ -109,7 +109,7 @@ def find_table(document: Document) -> Table:
     return even_table(document.text) or any_table(document.lines)
 
 
-def even_table(text: str) -> Table | None:
+def even_table(text: str) -> NumberTable | None:
     """Find the table of a text that has nothing but numbers in one block of equal rows; None where it is not that simple.
 
     Most files are; what is found is what :func:`any_table` finds, several times as fast.
@@ -131,10 +131,10 @@ def even_table(text: str) -> Table | None:
     if len(rows) * dialect.columns > MAX_CELLS or dialect.columns > MAX_COLUMNS or _are_column_numbers(first, second):
         return None
     values = dialect.read_even(block, rows)
-    return None if values is None else Table(above, values, first, dialect, len(above) + 1, len(above) + len(rows))
+    return None if values is None else NumberTable(above, values, first, dialect, len(above) + 1, len(above) + len(rows))
 
 
-def _map_table(text: str, place: slice) -> Table | None:
+def _map_table(text: str, place: slice) -> NumberTable | None:
     """Read the rows of a map, of which there are more than a spectrum may have, part by part; None where they are not equal."""
     above, total = text[: place.start].split("\n")[:-1], text.count("\n", place.start, place.stop)
     dialect: Dialect | None = None
@@ -157,7 +157,7 @@ def _map_table(text: str, place: slice) -> Table | None:
             return None
         values[filled : filled + found.size] = found
         start, filled = stop, filled + found.size
-    return None if dialect is None else Table(above, values, first, dialect, len(above) + 1, len(above) + total)
+    return None if dialect is None else NumberTable(above, values, first, dialect, len(above) + 1, len(above) + total)
 
 
 def _only_block(text: str) -> slice | None:
@@ -176,7 +176,7 @@ def _only_block(text: str) -> slice | None:
     return None
 
 
-def any_table(lines: Sequence[str]) -> Table:
+def any_table(lines: Sequence[str]) -> NumberTable:
     """Find the table of any text, line by line."""
     lines = [_unquoted(line) if '"' in line and len(line) <= MAX_LINE else line for line in lines]
     runs = _runs(lines)
@@ -315,7 +315,7 @@ def _check_size(rows: int, dialect: Dialect) -> None:
         raise FormatError(msg)
 
 
-def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
+def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> NumberTable:
     """Cut the rows into cells; rows of another length are left out at the ends and empty inside."""
     cut = dialect.cut([lines[k] for k in run])
     misfits = [k for k, cells in enumerate(cut) if len(cells) != dialect.columns]
@@ -335,7 +335,7 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> Table:
     for k in misfits:
         cut[k] = [""] * dialect.columns
     cells = [cell for row in cut[start:stop] for cell in row]
-    return Table(list(lines[: run[start]]), numbers(cells), cut[start], dialect, run[start] + 1, run[stop - 1] + 1)
+    return NumberTable(list(lines[: run[start]]), numbers(cells), cut[start], dialect, run[start] + 1, run[stop - 1] + 1)
 
 
 def _refuse_grouped(lines: Sequence[str], run: list[int], cut: list[list[str]], dialect: Dialect) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = "[witec_truematch"
@@ -35,11 +35,11 @@ class TrueMatch:
 
     name = "WITec TrueMatch"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the text begins with the format's name."""
         return document.head[: len(_MARK)].lower() == _MARK
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every particle."""
         lines = document.lines
         starts = [k for k, line in enumerate(lines) if line.strip().lower() == _HEADER]
@@ -50,7 +50,7 @@ class TrueMatch:
         return tuple(_particle(document, origin, start, end, index) for index, (start, end) in enumerate(zip(starts, ends, strict=True)))
 
 
-def _particle(document: Document, origin: Origin, start: int, end: int, index: int) -> Spectrum:
+def _particle(document: FileContent, origin: Origin, start: int, end: int, index: int) -> Spectrum:
     """Read the lines of one particle."""
     lines = document.lines[start:end]
     data = next((k for k, line in enumerate(lines) if line.strip().lower() == _DATA), None)

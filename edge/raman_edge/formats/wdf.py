@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import CM_PER_EV, AxisKind, Role
-from raman_edge.formats.header import LASER_NM, Facts
+from raman_edge.formats.header import LASER_NM, HeaderFacts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.stack import block, check_points, check_spectra
 from raman_edge.formats.text import safe
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _MAGIC = b"WDF1"
@@ -83,17 +83,17 @@ class Wdf:
 
     name = "Renishaw WDF"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the file begins with a WDF header's name and size."""
         return document.data.startswith(_MAGIC) and int.from_bytes(document.data[8:16], "little") == _HEADER
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every spectrum that was collected."""
-        file = Binary(document.data)
+        file = BinaryFile(document.data)
         file.need(0, _HEADER, "header")
         blocks = _blocks(file)
         points, collected = _counted(file)
-        known = Facts(laser_nm=_laser(file), exposure_s=_exposure(file, blocks)).or_laser(document.laser_nm)
+        known = HeaderFacts(laser_nm=_laser(file), exposure_s=_exposure(file, blocks)).or_laser(document.laser_nm)
         known = replace(known, taken_at=_moment(file.integer("Q", 0x88, "start time")))
         shift, counts = _numbers(file, blocks, points, collected, known.laser_nm)
         moments, places = _each(file, _origins(file, blocks, collected), collected, known.taken_at)
@@ -101,7 +101,7 @@ class Wdf:
         return block(shift, counts, origin, shared, known)
 
 
-def _blocks(file: Binary) -> dict[str, _Block]:
+def _blocks(file: BinaryFile) -> dict[str, _Block]:
     """Return the blocks by name, the first of each; raises :class:`FormatError` where the file ends within one."""
     found: dict[str, _Block] = {}
     at = _HEADER
@@ -119,7 +119,7 @@ def _blocks(file: Binary) -> dict[str, _Block]:
     raise FormatError(msg)
 
 
-def _counted(file: Binary) -> tuple[int, int]:
+def _counted(file: BinaryFile) -> tuple[int, int]:
     """Return the points of a spectrum and how many spectra were collected."""
     points, collected = file.integer("I", 0x3C, "points"), file.integer("Q", 0x48, "spectra")
     if file.integer("Q", 0x10, "flags") & _OWN_AXES:
@@ -138,7 +138,7 @@ def _counted(file: Binary) -> tuple[int, int]:
 
 
 def _numbers(
-    file: Binary, blocks: Mapping[str, _Block], points: int, collected: int, laser_nm: float | None
+    file: BinaryFile, blocks: Mapping[str, _Block], points: int, collected: int, laser_nm: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
     """Return the Raman shift, (points,), and the counts as the file has them, (collected, points)."""
     data, axis = _wanted(file, blocks, "DATA", 4 * points * collected), _wanted(file, blocks, "XLST", 8 + 4 * points)
@@ -150,7 +150,7 @@ def _numbers(
     return shift, file.view("f4", data.at, points * collected, "counts").reshape(collected, points)
 
 
-def _wanted(file: Binary, blocks: Mapping[str, _Block], name: str, size: int) -> _Block:
+def _wanted(file: BinaryFile, blocks: Mapping[str, _Block], name: str, size: int) -> _Block:
     """Return a block that is needed, with at least ``size`` bytes."""
     block = blocks.get(name)
     if block is None or block.size < size:
@@ -160,7 +160,7 @@ def _wanted(file: Binary, blocks: Mapping[str, _Block], name: str, size: int) ->
     return block
 
 
-def _origins(file: Binary, blocks: Mapping[str, _Block], collected: int) -> dict[int, tuple[int, str]]:
+def _origins(file: BinaryFile, blocks: Mapping[str, _Block], collected: int) -> dict[int, tuple[int, str]]:
     """Return where the values of every kind of origin begin, and their unit; none where they do not fit."""
     block = blocks.get("ORGN")
     stride = _LIST + 8 * file.integer("Q", 0x40, "spectra")
@@ -175,7 +175,7 @@ def _origins(file: Binary, blocks: Mapping[str, _Block], collected: int) -> dict
 
 
 def _each(
-    file: Binary, origins: Mapping[int, tuple[int, str]], collected: int, started: datetime | None
+    file: BinaryFile, origins: Mapping[int, tuple[int, str]], collected: int, started: datetime | None
 ) -> tuple[list[datetime | None], list[Place]]:
     """Return when each spectrum of a map was taken, and where; of a single one, when it was started."""
     if collected == 1 or not origins:
@@ -202,13 +202,13 @@ def _moment(ticks: int) -> datetime | None:
     return _EPOCH + timedelta(microseconds=ticks // 10) if 0 < ticks < _LAST_TICK else None
 
 
-def _laser(file: Binary) -> float | None:
+def _laser(file: BinaryFile) -> float | None:
     """Return the laser's wavelength, nm, from its wavenumber; None where there is none."""
     wavenumber = file.real("f", 0x9C, "laser")
     return 1e7 / wavenumber if 1e7 / LASER_NM[1] <= wavenumber <= 1e7 / LASER_NM[0] else None
 
 
-def _exposure(file: Binary, blocks: Mapping[str, _Block]) -> float | None:
+def _exposure(file: BinaryFile, blocks: Mapping[str, _Block]) -> float | None:
     """Return the exposure of the measurement, s; None where it is not found."""
     block = blocks.get("WXDM")
     if block is None:
@@ -217,7 +217,7 @@ def _exposure(file: Binary, blocks: Mapping[str, _Block]) -> float | None:
     return milliseconds / 1000 if milliseconds > 0 else None
 
 
-def _described(file: Binary, blocks: Mapping[str, _Block]) -> dict[str, str]:
+def _described(file: BinaryFile, blocks: Mapping[str, _Block]) -> dict[str, str]:
     """Return the header's texts by name, without the empty ones."""
     version = ".".join(str(file.integer("H", 0x78 + 2 * k, "version")) for k in range(4))
     collected, capacity = file.integer("Q", 0x48, "spectra"), file.integer("Q", 0x40, "spectra")

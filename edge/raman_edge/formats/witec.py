@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role
 from raman_edge.formats.detector import axis, polynomial
-from raman_edge.formats.header import LASER_NM, Facts, facts, pairs, positive
+from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs, positive
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
 from raman_edge.formats.text import safe
 from raman_edge.formats.witec_tags import Tag, number, read_tag
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.binary import Number
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = 8
@@ -108,17 +108,17 @@ class _Ready:
     graph: _Graph
     shift: NDArray[np.float64]
     """cm⁻¹, (columns,)."""
-    known: Facts
+    known: HeaderFacts
     meta: dict[str, str]
 
 
-def read(document: Document, origin: Origin, name: str) -> tuple[Spectrum, ...]:
+def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every spectrum of every graph that has a spectral axis; other data sets are counted in the meta.
 
     ``meta`` has ``title`` (the caption), ``x`` and ``y`` of a map, ``collected`` where a map is not
     complete, ``left_out`` and what the information about the measurement holds.
     """
-    file = Binary(document.data)
+    file = BinaryFile(document.data)
     _, root = read_tag(file, _MARK, file.size)
     data = _data(root)
     graphs = [found for one in data.values() if one.kind == "TDGraph" and (found := _graph(one, data)) is not None]
@@ -261,17 +261,17 @@ def _array(tags: dict[str, Tag], data: _Data, name: str) -> NDArray[np.float64]:
     return found
 
 
-def _on_axis(graph: _Graph, information: Mapping[str, dict[str, str]], document: Document) -> _Ready:
+def _on_axis(graph: _Graph, information: Mapping[str, dict[str, str]], document: FileContent) -> _Ready:
     """Return a graph with its Raman shift, and what is known of its spectra."""
     caption = graph.data.caption
     about = next((texts for name, texts in information.items() if caption.lower().startswith(name)), {})
     laser = graph.laser_nm or next((nm for key in _LASER if (nm := positive(about.get(key, ""))) is not None), None)
-    known = Facts(laser_nm=laser, exposure_s=positive(about.get(_EXPOSURE, ""))).or_laser(document.laser_nm)
+    known = HeaderFacts(laser_nm=laser, exposure_s=positive(about.get(_EXPOSURE, ""))).or_laser(document.laser_nm)
     shift, said = axis(_wavelengths(graph.transformation, graph.columns), Role.WAVELENGTH, known, document)
     return _Ready(graph, shift, known, said | {"title": caption} | {key: about[key] for key in _KEPT if key in about})
 
 
-def _traces(file: Binary, ready: _Ready, others: Mapping[int, _Data]) -> Iterator[Trace]:
+def _traces(file: BinaryFile, ready: _Ready, others: Mapping[int, _Data]) -> Iterator[Trace]:
     """Give every spectrum of a graph its place."""
     graph, meta = ready.graph, dict(ready.meta)
     points = _points(graph)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.formats.binary import Binary, Number
+    from raman_edge.formats.binary import BinaryFile, Number
 
 _TREE, _REAL, _SINGLE, _LONG, _INT, _BYTES, _TRUTH, _TEXT = 0, 2, 3, 4, 5, 7, 8, 9
 """Types of contents."""
@@ -44,7 +44,7 @@ _MOST_TEXT = 16_384
 class Tag:
     """One tag of a file."""
 
-    file: Binary
+    file: BinaryFile
     kind: int
     """Type of the contents."""
     at: int
@@ -95,7 +95,7 @@ class Tag:
         return self.file.data[begin : min(end, begin + _MOST_TEXT)].decode("cp1252", "replace")
 
 
-def read_tag(file: Binary, at: int, end: int) -> tuple[str, Tag]:
+def read_tag(file: BinaryFile, at: int, end: int) -> tuple[str, Tag]:
     """Read the tag at byte ``at``, which has to end by byte ``end``; returns its name and it."""
     length = file.integer("I", at, "name of a tag")
     if length > _LONGEST_NAME:

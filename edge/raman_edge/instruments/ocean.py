@@ -13,7 +13,7 @@ import numpy as np
 from raman_edge.errors import ConfigError, SourceLost, SourceUnavailable
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles.profile import Integration, Sensor
-from raman_edge.instruments.spectrometer import Instrument
+from raman_edge.instruments.spectrometer import InstrumentInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,12 +70,12 @@ def connect(serial_number: str | None) -> Driven:
     raise SourceUnavailable(_absent(serial_number, [device.serial_number for device in found]))
 
 
-def told(device: Driven) -> Instrument:
+def told(device: Driven) -> InstrumentInfo:
     """Return what the instrument tells of itself; :class:`SourceLost` where it stops answering."""
     with driven():
         shortest, longest = device.integration_time_micros_limits
         saturation = float(device.max_intensity)
-        return Instrument(
+        return InstrumentInfo(
             profile=PROFILE,
             model=f"Ocean {device.model}",
             serial_number=device.serial_number,

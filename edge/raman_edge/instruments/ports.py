@@ -34,7 +34,7 @@ OCEAN = "ocean:"
 """How an instrument that python-seabreeze drives is addressed: ``ocean:`` or ``ocean:SERIAL``."""
 
 
-class Use(NamedTuple):
+class PortUse(NamedTuple):
     """Whether a device file can be used, and by whom it is."""
 
     access: Access
@@ -44,7 +44,7 @@ class Use(NamedTuple):
     """The group that may use it; "" is unknown."""
 
 
-class Listed(Protocol):
+class ListedPort(Protocol):
     """What pyserial tells of a port; None is unknown."""
 
     @property
@@ -77,7 +77,7 @@ class Listed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
+class PortInfo:
     """A place where an instrument may be; what it tells of itself is data, to be escaped."""
 
     address: str
@@ -86,7 +86,7 @@ class Port:
     """The system's own name, which changes with the order of plugging in."""
     what: str
     """Vendor and product as the device tells them; "" is nothing."""
-    use: Use
+    use: PortUse
     vid: int | None = None
     pid: int | None = None
     serial_number: str | None = None
@@ -95,11 +95,13 @@ class Port:
     """Profiles that name this USB device in ``match.usb``."""
 
 
-def serial(profiles: Iterable[Profile], listed: Iterable[Listed] | None = None, dev: Path = DEV, proc: Path = PROC) -> Iterator[Port]:
+def serial(
+    profiles: Iterable[Profile], listed: Iterable[ListedPort] | None = None, dev: Path = DEV, proc: Path = PROC
+) -> Iterator[PortInfo]:
     """Give the serial ports in the order of their names; ``listed`` is what pyserial finds."""
     links, held, matches = _links(dev), holders(proc), _matches(profiles)
     for port in sorted(_listed() if listed is None else listed, key=lambda port: port.device):
-        yield Port(
+        yield PortInfo(
             address=links.get(os.path.realpath(port.device), port.device),
             device=port.device,
             what=_what(port),
@@ -111,7 +113,7 @@ def serial(profiles: Iterable[Profile], listed: Iterable[Listed] | None = None, 
         )
 
 
-def ocean(devices: Path = USB_DEVICES, dev: Path = DEV, proc: Path = PROC) -> Iterator[Port]:
+def ocean(devices: Path = USB_DEVICES, dev: Path = DEV, proc: Path = PROC) -> Iterator[PortInfo]:
     """Give Ocean's instruments on USB, as Linux tells of them; elsewhere none. Their models are python-seabreeze's, if it is here."""
     held, models = holders(proc), _models()
     for place in sorted(devices.glob("*")):
@@ -121,7 +123,7 @@ def ocean(devices: Path = USB_DEVICES, dev: Path = DEV, proc: Path = PROC) -> It
         pid = int(read("idProduct"), 16)
         device = str(dev / "bus" / "usb" / f"{int(read('busnum')):03}" / f"{int(read('devnum')):03}")
         number = read("serial")
-        yield Port(
+        yield PortInfo(
             address=OCEAN + number,
             device=device,
             what=" ".join(filter(None, (read("manufacturer") or "Ocean Optics", models.get(pid) or read("product")))),
@@ -132,10 +134,10 @@ def ocean(devices: Path = USB_DEVICES, dev: Path = DEV, proc: Path = PROC) -> It
         )
 
 
-def _listed() -> Iterable[Listed]:
+def _listed() -> Iterable[ListedPort]:
     from serial.tools import list_ports  # noqa: PLC0415 - only where ports are looked for
 
-    found: Iterable[Listed] = list_ports.comports()
+    found: Iterable[ListedPort] = list_ports.comports()
     return found
 
 
@@ -160,9 +162,9 @@ def _opened(process: Path) -> Iterator[str]:
                     yield path
 
 
-def _use(device: str, held: Mapping[str, str]) -> Use:
+def _use(device: str, held: Mapping[str, str]) -> PortUse:
     if sys.platform == "win32":
-        return Use("unknown")
+        return PortUse("unknown")
     import grp  # noqa: PLC0415 - POSIX only
 
     path = os.path.realpath(device)
@@ -171,8 +173,8 @@ def _use(device: str, held: Mapping[str, str]) -> Use:
     except (OSError, KeyError):
         group = ""
     if path in held:
-        return Use("busy", held[path], group)
-    return Use("free" if os.access(path, os.R_OK | os.W_OK) else "denied", group=group)
+        return PortUse("busy", held[path], group)
+    return PortUse("free" if os.access(path, os.R_OK | os.W_OK) else "denied", group=group)
 
 
 def _links(dev: Path) -> dict[str, str]:
@@ -188,7 +190,7 @@ def _matches(profiles: Iterable[Profile]) -> dict[tuple[int | None, int | None],
     return found
 
 
-def _what(port: Listed) -> str:
+def _what(port: ListedPort) -> str:
     told = " ".join(filter(None, (port.manufacturer, port.product)))
     description = port.description or ""
     return told or ("" if description == "n/a" else description)

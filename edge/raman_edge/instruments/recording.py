@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.instruments import recording_file
 from raman_edge.instruments.profiles.requests import UNITS
-from raman_edge.instruments.recording_file import MOST_LINE, Began, Broken, Facts, Planned, Shot
+from raman_edge.instruments.recording_file import MOST_LINE, ExposureLine, FaultLine, InstrumentLine, PlanLine, RecordingHeader
 from raman_edge.instruments.spectrometer import Counters, Exposure, LinkStatus
 from raman_edge.spectrum import Fault
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self
 
-    from raman_edge.instruments.spectrometer import Instrument, Spectrometer
+    from raman_edge.instruments.spectrometer import InstrumentInfo, Spectrometer
 
 PULSE_S = 1.0
 """Between two signs of life, s."""
@@ -37,10 +37,10 @@ class Recorder:
     and :class:`OutputError` where it no longer can be.
     """
 
-    def __init__(self, spectrometer: Spectrometer, path: str | os.PathLike[str], plan: Planned | None = None) -> None:
-        self._spectrometer, self._path, self._plan = spectrometer, Path(path), plan or Planned()
+    def __init__(self, spectrometer: Spectrometer, path: str | os.PathLike[str], plan: PlanLine | None = None) -> None:
+        self._spectrometer, self._path, self._plan = spectrometer, Path(path), plan or PlanLine()
         self._file = -1
-        self._known: Instrument | None = None
+        self._known: InstrumentInfo | None = None
         self._is_dark = False
 
     def __enter__(self) -> Self:
@@ -53,7 +53,7 @@ class Recorder:
             opening.callback(self._abandon)
             opening.enter_context(self._spectrometer)
             status = self._spectrometer.status
-            self._write(Began(port=status.port, profile=status.profile, plan=self._plan))
+            self._write(RecordingHeader(port=status.port, profile=status.profile, plan=self._plan))
             opening.pop_all()
         return self
 
@@ -70,7 +70,7 @@ class Recorder:
         return self._spectrometer.status
 
     @property
-    def instrument(self) -> Instrument | None:
+    def instrument(self) -> InstrumentInfo | None:
         """What is known of the instrument."""
         return self._spectrometer.instrument
 
@@ -103,7 +103,7 @@ class Recorder:
             self._write(recording_file.broken(got))
         elif got is not None:
             if got.instrument != self._known:
-                self._write(Facts(instrument=got.instrument))
+                self._write(InstrumentLine(instrument=got.instrument))
                 self._known = got.instrument
             self._write(recording_file.shot(replace(got, dark=got.dark or self._is_dark)))
         return got
@@ -122,34 +122,34 @@ class Recorder:
             raise OutputError(msg) from error
 
 
-def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None) -> Iterator[Began | Exposure | Fault]:
+def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None) -> Iterator[RecordingHeader | Exposure | Fault]:
     """Read the lines of a recording: first how it began, then everything in its order.
 
     A last line that is torn, as a run that was killed leaves it, is left out, and ``note`` is told.
     Raises :class:`FormatError` with the line's number for any other that is damaged.
     """
-    instrument: Instrument | None = None
+    instrument: InstrumentInfo | None = None
     for number, line in enumerate(lines, start=1):
         if not line.endswith(b"\n") and len(line) <= MOST_LINE:
             note(f"line {number} is torn ({len(line)} bytes without an end): the recording was cut short there, and is read up to it")
             return
         entry = recording_file.decode(line, number)
-        if isinstance(entry, Began) != (number == 1):
+        if isinstance(entry, RecordingHeader) != (number == 1):
             what = "begins anew" if number > 1 else "does not begin with the line of a recording"
             msg = f"line {number}: the recording {what}; expected the line that begins it once, and first: was it cut or joined?"
             raise FormatError(msg)
-        if isinstance(entry, Facts):
+        if isinstance(entry, InstrumentLine):
             instrument = entry.instrument
-        elif isinstance(entry, Shot):
+        elif isinstance(entry, ExposureLine):
             if instrument is None:
                 msg = f"line {number}: an exposure before anything was said of the instrument: are lines missing?"
                 raise FormatError(msg)
             yield recording_file.exposure(entry, instrument, number)
         else:
-            yield recording_file.fault(entry) if isinstance(entry, Broken) else entry
+            yield recording_file.fault(entry) if isinstance(entry, FaultLine) else entry
 
 
-class Replayed:
+class ReplayedSpectrometer:
     """The spectrometer of a recording: gives the same exposures and faults again, in their order, with their times.
 
     ``paced`` gives them as far apart as they were, otherwise they come as fast as they are asked for. What it is told
@@ -160,8 +160,8 @@ class Replayed:
     def __init__(self, path: str | os.PathLike[str], *, paced: bool = False, note: Callable[[str], None] = lambda _: None) -> None:
         self._path, self._paced, self._note = Path(path), paced, note
         self._open = ExitStack()
-        self._entries: Iterator[Began | Exposure | Fault] = iter(())
-        self._began = Began(port=str(path), profile="")
+        self._entries: Iterator[RecordingHeader | Exposure | Fault] = iter(())
+        self._began = RecordingHeader(port=str(path), profile="")
         self._next: Exposure | Fault | None = None
         self._last: Exposure | None = None
         self._first: tuple[datetime, float] | None = None
@@ -200,12 +200,12 @@ class Replayed:
         )
 
     @property
-    def plan(self) -> Planned:
+    def plan(self) -> PlanLine:
         """What decided which exposures made a spectrum when it was recorded."""
         return self._began.plan
 
     @property
-    def instrument(self) -> Instrument | None:
+    def instrument(self) -> InstrumentInfo | None:
         """What is known of the instrument that was recorded."""
         known = self._last or self._next
         return known.instrument if isinstance(known, Exposure) else None
@@ -253,7 +253,7 @@ class Replayed:
 
     def _begin(self) -> None:
         began = next(self._entries, None)
-        if not isinstance(began, Began):
+        if not isinstance(began, RecordingHeader):
             msg = f"{str(self._path)!r} is empty, or torn in its first line: there is nothing to replay"
             raise FormatError(msg)
         self._began = began
@@ -262,7 +262,7 @@ class Replayed:
     def _advance(self) -> None:
         """Read one ahead, so that the end is known when it is reached."""
         following = next(self._entries, None)
-        self._next = None if isinstance(following, Began) else following
+        self._next = None if isinstance(following, RecordingHeader) else following
 
     def _is_due(self, exposure: Exposure) -> bool:
         """Wait for the moment of an exposure, at most for one sign of life; whether it has come."""

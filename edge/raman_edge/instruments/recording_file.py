@@ -5,7 +5,7 @@ of ``line`` as they stand there, in eight hexadecimal digits. ``line.is`` says w
 
 ``recording``   the first line: ``version`` 1, the ``port`` and the ``profile`` it was made with, and the ``plan``: what decided
                 which exposures made a spectrum
-``instrument``  what is known of the instrument from here on (:class:`raman_edge.instruments.spectrometer.Instrument`)
+``instrument``  what is known of the instrument from here on (:class:`raman_edge.instruments.spectrometer.InstrumentInfo`)
 ``exposure``    ``taken_at``, ``exposure_s``, ``averages``, ``dark``, the frame's ``fields``, ``type`` and ``counts``:
                 base64 of zlib of little-endian numbers of that type (``<u2``, ``<i4``, ``<i8`` or ``<f8``)
 ``fault``       what came instead of an exposure, with its origin
@@ -22,7 +22,7 @@ import numpy as np
 
 from raman_edge.errors import FormatError
 from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.spectrometer import Exposure, Instrument
+from raman_edge.instruments.spectrometer import Exposure, InstrumentInfo
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ LEVEL = 1
 _KINDS: tuple[Literal["<u2", "<i4", "<i8"], ...] = ("<u2", "<i4", "<i8")
 
 
-class Planned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What decided which exposures made a spectrum, so that they make the same ones again."""
 
     averages: Annotated[int, msgspec.Meta(ge=1, le=MOST_AVERAGES)] = 1
@@ -52,23 +52,23 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What excited, instead of what the instrument says, nm."""
 
 
-class Began(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="recording", forbid_unknown_fields=True):
+class RecordingHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="recording", forbid_unknown_fields=True):
     """The first line."""
 
     version: Literal[1] = 1
     port: str
     """As the user gave it; data."""
     profile: str
-    plan: Planned = Planned()
+    plan: PlanLine = PlanLine()
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="instrument", forbid_unknown_fields=True):
+class InstrumentLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="instrument", forbid_unknown_fields=True):
     """What is known of the instrument from here on."""
 
-    instrument: Instrument
+    instrument: InstrumentInfo
 
 
-class Shot(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="exposure", forbid_unknown_fields=True):
+class ExposureLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="exposure", forbid_unknown_fields=True):
     """One exposure as it was measured."""
 
     taken_at: datetime
@@ -80,7 +80,7 @@ class Shot(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="expos
     counts: bytes
 
 
-class Broken(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="fault", forbid_unknown_fields=True):
+class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="fault", forbid_unknown_fields=True):
     """What came instead of an exposure."""
 
     kind: str
@@ -90,7 +90,7 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="fau
     why: str
 
 
-Entry = Began | Facts | Shot | Broken
+Entry = RecordingHeader | InstrumentLine | ExposureLine | FaultLine
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -122,11 +122,11 @@ def decode(line: bytes, number: int) -> Entry:
     return entry
 
 
-def shot(exposure: Exposure) -> Shot:
+def shot(exposure: Exposure) -> ExposureLine:
     """Return an exposure as an entry."""
     counts = exposure.frame.counts
     kind = _narrowest(counts)
-    return Shot(
+    return ExposureLine(
         taken_at=exposure.taken_at.astimezone(UTC),
         exposure_s=exposure.exposure_s,
         averages=exposure.averages,
@@ -137,7 +137,7 @@ def shot(exposure: Exposure) -> Shot:
     )
 
 
-def exposure(entry: Shot, instrument: Instrument, number: int) -> Exposure:
+def exposure(entry: ExposureLine, instrument: InstrumentInfo, number: int) -> Exposure:
     """Return the exposure of line ``number``; raises :class:`FormatError` where it can be none."""
     if entry.taken_at.tzinfo is None or entry.averages < 1 or (entry.exposure_s is not None and not 0 < entry.exposure_s < np.inf):
         msg = f"line {number}: an exposure of {entry.exposure_s} s, {entry.averages} times, at {entry.taken_at}: no instrument measures so"
@@ -146,13 +146,13 @@ def exposure(entry: Shot, instrument: Instrument, number: int) -> Exposure:
     return Exposure(frame, instrument, entry.taken_at, entry.exposure_s, entry.averages, entry.dark)
 
 
-def broken(fault: Fault) -> Broken:
+def broken(fault: Fault) -> FaultLine:
     """Return a fault as an entry."""
     origin = fault.origin
-    return Broken(kind=origin.kind, path=origin.path, sha256=origin.sha256, index=origin.index, why=fault.why)
+    return FaultLine(kind=origin.kind, path=origin.path, sha256=origin.sha256, index=origin.index, why=fault.why)
 
 
-def fault(entry: Broken) -> Fault:
+def fault(entry: FaultLine) -> Fault:
     """Return the fault of an entry."""
     return Fault(Origin(entry.kind, entry.path, entry.sha256, entry.index), entry.why)
 
@@ -165,7 +165,7 @@ def _narrowest(counts: Counts) -> Literal["<u2", "<i4", "<i8", "<f8"]:
     return next(kind for kind in _KINDS if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
 
 
-def _counts(entry: Shot, number: int) -> Counts:
+def _counts(entry: ExposureLine, number: int) -> Counts:
     kind = np.dtype(entry.type)
     most = MOST_PIXELS * kind.itemsize
     unpacking = zlib.decompressobj()

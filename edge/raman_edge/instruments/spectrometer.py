@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, Self
 import msgspec
 import numpy as np
 
-from raman_edge.instruments.profiles.profile import Dark, Integration, Sensor
+from raman_edge.instruments.profiles.profile import DarkSettings, Integration, Sensor
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +26,7 @@ State = Literal["absent", "opening", "probing", "ready", "acquiring", "faulted"]
 """Not there; being opened; being asked who it is; waiting; measuring; there, but not answering as it should."""
 
 
-class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class InstrumentInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is known of the instrument that is connected: its page, and what it told itself."""
 
     profile: str
@@ -49,7 +49,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Polynomial that counts (above the dark) are divided by; empty where the device gives none."""
     laser_nm: float | None = None
     """What excites, nm; None is unknown."""
-    dark: Dark = Dark()
+    dark: DarkSettings = DarkSettings()
     """How a spectrum without the sample's light is taken."""
 
 
@@ -59,7 +59,7 @@ class Exposure:
 
     frame: RawFrame
     """Counts as the codec gave them: the sum of ``averages`` where the instrument's page says ``sums``."""
-    instrument: Instrument
+    instrument: InstrumentInfo
     taken_at: datetime
     """When its last byte came, UTC."""
     exposure_s: float | None = None
@@ -135,7 +135,7 @@ class Spectrometer(Protocol):
         """How the link does; may be read by any thread."""
 
     @property
-    def instrument(self) -> Instrument | None:
+    def instrument(self) -> InstrumentInfo | None:
         """Return what is known of it; None before it was reached."""
 
     def set_exposure(self, seconds: float) -> None:

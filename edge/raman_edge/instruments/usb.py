@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from seabreeze.spectrometers import Spectrometer as Driven
 
     from raman_edge.instruments.serial.port import Clock
-    from raman_edge.instruments.spectrometer import Instrument, State
+    from raman_edge.instruments.spectrometer import InstrumentInfo, State
 
 SIGN_S = 1.0
 """How often a sign of life is given while nothing comes."""
@@ -58,7 +58,7 @@ class OceanSpectrometer:
         self._stop = stop or Event()
         self._is_lit = True
         self._driven: Driven | None = None
-        self._instrument: Instrument | None = None
+        self._instrument: InstrumentInfo | None = None
         self._reading: Future[NDArray[np.float64]] | None = None
         self._stale = 0
         self._delay = BACK_OFF_S[0]
@@ -89,7 +89,7 @@ class OceanSpectrometer:
         )
 
     @property
-    def instrument(self) -> Instrument | None:
+    def instrument(self) -> InstrumentInfo | None:
         """Return what is known of it; None before it was reached."""
         return self._instrument
 

@@ -11,10 +11,10 @@ over all that it holds, so that a change shows.
 
 from __future__ import annotations
 
-from raman_edge.journal.entry import Entry
-from raman_edge.journal.finding import Finding
+from raman_edge.journal.entry import JournalEntry
+from raman_edge.journal.finding import Verification
 from raman_edge.journal.journal import Journal, default_path
 from raman_edge.journal.memory import JournalMemory, Signature
-from raman_edge.journal.reading import Filters, Row
+from raman_edge.journal.reading import Filters, JournalRow
 
-__all__ = ["Entry", "Filters", "Finding", "Journal", "JournalMemory", "Row", "Signature", "default_path"]
+__all__ = ["Filters", "Journal", "JournalEntry", "JournalMemory", "JournalRow", "Signature", "Verification", "default_path"]

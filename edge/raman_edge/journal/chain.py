@@ -12,7 +12,7 @@ NOTHING = b"\xff" * 8
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class ChainedFacts:
     """All that a row of the journal says, as the chain covers it."""
 
     seq: int
@@ -49,10 +49,10 @@ class Event:
     """JSON."""
 
 
-def link(before: bytes, row: Facts) -> bytes:
+def link(before: bytes, row: ChainedFacts) -> bytes:
     """Return the hash of ``row`` after a row with the hash ``before``.
 
-    It is SHA-256 over ``before`` and the fields of :class:`Facts` in their order, each as
+    It is SHA-256 over ``before`` and the fields of :class:`ChainedFacts` in their order, each as
     its length in bytes (8 bytes, little-endian) and its bytes: text in UTF-8, a whole number
     in decimal digits; for None the length is 2⁶⁴ - 1 and no bytes follow.
     """
@@ -76,6 +76,6 @@ def _hash(before: bytes, values: list[bytes | None]) -> bytes:
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def placed(row: Facts, seq: int) -> Facts:
+def placed(row: ChainedFacts, seq: int) -> ChainedFacts:
     """Return ``row`` at the place ``seq`` of the journal."""
     return replace(row, seq=seq)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from raman_edge.records import Result
+    from raman_edge.records import ResultRecord
 
 LEAST = 0.0005
 """Scores that differ by no more are the same: they are kept with four digits, and processors round each in their way."""
@@ -15,7 +15,7 @@ OTHER_LINES = 0.06
 counted as the material's: the share of explained peaks, which it weighs a little, was smaller then."""
 
 
-def differences(before: Result, again: Result) -> tuple[str, ...]:
+def differences(before: ResultRecord, again: ResultRecord) -> tuple[str, ...]:
     """Return what ``again`` says otherwise than ``before``, a line each; none where decision, names and scores are the same.
 
     A decision that differs brings the first reason that is new: it says why.
@@ -23,7 +23,7 @@ def differences(before: Result, again: Result) -> tuple[str, ...]:
     return (*_decided(before, again), *_numbers(before, again))
 
 
-def _decided(before: Result, again: Result) -> list[str]:
+def _decided(before: ResultRecord, again: ResultRecord) -> list[str]:
     """Return where decision and names differ."""
     said = []
     if before.decision != again.decision:
@@ -34,7 +34,7 @@ def _decided(before: Result, again: Result) -> list[str]:
     return said
 
 
-def _numbers(before: Result, again: Result) -> list[str]:
+def _numbers(before: ResultRecord, again: ResultRecord) -> list[str]:
     """Return where the numbers differ: the probabilities, or the similarities where one answer has no probabilities."""
     said = []
     was, now = ({match.label: match for match in result.matches} for result in (before, again))
@@ -54,7 +54,7 @@ def _numbers(before: Result, again: Result) -> list[str]:
     return said
 
 
-def other_means(before: Result, again: Result) -> tuple[str, ...]:
+def other_means(before: ResultRecord, again: ResultRecord) -> tuple[str, ...]:
     """Return what answers now that did not answer then, a line each."""
     said = []
     if before.model.sha256 != again.model.sha256:
@@ -67,7 +67,7 @@ def other_means(before: Result, again: Result) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _named(result: Result) -> str | None:
+def _named(result: ResultRecord) -> str | None:
     return result.names[0] if result.names else None
 
 

@@ -34,7 +34,7 @@ class Database:
         self._place: Place | None = None
         self._tables: int | None = None
         """What sqlite calls the state of the tables that was checked; None is not yet."""
-        self._budget = sqlite_file.Budget()
+        self._budget = sqlite_file.QueryBudget()
         self._logs: dict[Path, Place | None] = {}
         self._pending: list[tuple[str, tuple[object, ...]]] = []
 

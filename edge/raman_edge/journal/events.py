@@ -26,20 +26,20 @@ class Pruned(msgspec.Struct, frozen=True, tag_field="kind", tag="prune"):
     """How many there were."""
 
 
-class Keeps(msgspec.Struct, frozen=True, tag_field="kind", tag="spectra"):
+class SpectraKept(msgspec.Struct, frozen=True, tag_field="kind", tag="spectra"):
     """Rows from here on have their spectra beside them, or not."""
 
     kept: bool
 
 
-class Found(msgspec.Struct, frozen=True, tag_field="kind", tag="found"):
+class EarlierState(msgspec.Struct, frozen=True, tag_field="kind", tag="found"):
     """What an older raman-edge left, which wrote no events: rows whose spectrum was gone, pruned or removed by hand."""
 
     without: tuple[tuple[int, int], ...]
     """First and last ``seq`` of each run of such rows."""
 
 
-Facts = Pruned | Keeps | Found
+Facts = Pruned | SpectraKept | EarlierState
 Stored = tuple[int, int, str, str, str, bytes]
 """A row of the table ``events``."""
 
@@ -67,7 +67,7 @@ def keeps_spectra(connection: sqlite3.Connection) -> bool:
     """Return whether rows have their spectra beside them, by the newest event that tells."""
     query = "SELECT facts FROM events WHERE kind = 'spectra' ORDER BY after DESC, number DESC LIMIT 1"
     found = connection.execute(query).fetchone()
-    return found is None or msgspec.json.decode(found[0], type=Keeps).kept
+    return found is None or msgspec.json.decode(found[0], type=SpectraKept).kept
 
 
 def stored(connection: sqlite3.Connection) -> list[Stored]:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
-    from raman_edge.journal.entry import Entry
-    from raman_edge.journal.finding import Finding
-    from raman_edge.journal.query import Held
-    from raman_edge.journal.reading import Filters, Row
+    from raman_edge.journal.entry import JournalEntry
+    from raman_edge.journal.finding import Verification
+    from raman_edge.journal.query import StoredResult
+    from raman_edge.journal.reading import Filters, JournalRow
     from raman_edge.journal.writing import Prepared
 
 
@@ -71,7 +71,7 @@ class Journal:
         """Close the file; marks that were not flushed are lost, which costs a second look at their files."""
         self._database.close()
 
-    def write(self, entries: Sequence[Entry], *, model: str, config: str) -> tuple[bool, ...]:
+    def write(self, entries: Sequence[JournalEntry], *, model: str, config: str) -> tuple[bool, ...]:
         """Commit the entries and all pending marks at once; True for each that is new, False where the journal held it.
 
         ``model`` and ``config`` are what :meth:`memory` is given; faults are kept for this version of raman-edge only.
@@ -85,7 +85,7 @@ class Journal:
         from raman_edge.journal import writing  # noqa: PLC0415 - as above
 
         with self._database.transaction() as connection:
-            writer = writing.Writer(connection, with_spectra=self._spectra)
+            writer = writing.JournalWriter(connection, with_spectra=self._spectra)
             return tuple(writer.add(row) for row in rows)
 
     def memory(self, model: str, config: str) -> JournalMemory:
@@ -114,14 +114,14 @@ class Journal:
             for row in reading.rows(connection, chosen):
                 yield row.line
 
-    def held(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[Held]:
+    def held(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[StoredResult]:
         """Give the records with model, chain and spectrum, newest first; ``limit`` of them at most."""
         from raman_edge.journal import query  # noqa: PLC0415 - numpy
 
         with self._database.using("read") as connection:
             yield from query.held(connection, reading.numbers(connection, filters, limit))
 
-    def verify(self, head: str | None = None, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Finding:
+    def verify(self, head: str | None = None, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Verification:
         """Read everything again and say whether it is what was written; ``head`` is a hash noted earlier.
 
         ``progress`` is told now and then how many rows have been read, and of how many.
@@ -153,7 +153,7 @@ class Journal:
         with self._database.using("read") as connection:
             return reading.count(connection, filters)
 
-    def after(self, seq: int, limit: int) -> tuple[Row, ...]:
+    def after(self, seq: int, limit: int) -> tuple[JournalRow, ...]:
         """Return the first ``limit`` rows written after the row ``seq``, oldest first; 0 is before the first."""
         with self._database.using("read") as connection:
             return reading.after(connection, seq, limit)

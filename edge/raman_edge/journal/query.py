@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterator
 
-    from raman_edge.journal.reading import Row
+    from raman_edge.journal.reading import JournalRow
     from raman_edge.spectrum import Spectrum
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class StoredResult:
     """A record with all that the journal holds beside it."""
 
-    row: Row
+    row: JournalRow
     model: str
     """SHA-256 of the model that answered."""
     config: str
@@ -34,7 +34,7 @@ class Held:
     """None for a fault, and where it is not kept."""
 
 
-def held(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Held]:
+def held(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[StoredResult]:
     """Give the rows of these numbers with all that belongs to them, in their order."""
     query = f"SELECT {row_codec.COLUMNS}, chain, shift, spectra.spectrum FROM {row_codec.WITH_SPECTRA} WHERE seq = ?"  # noqa: S608 - our own text
     for seq in chosen:
@@ -42,7 +42,7 @@ def held(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Held]:
         yield _held(tuple(stored), chain, shift, body)
 
 
-def _held(stored: row_codec.Stored, chain: bytes, shift: bytes | None, body: bytes | None) -> Held:
+def _held(stored: row_codec.Stored, chain: bytes, shift: bytes | None, body: bytes | None) -> StoredResult:
     facts = reading.facts_of(stored)
     spectrum = None
     try:
@@ -51,4 +51,4 @@ def _held(stored: row_codec.Stored, chain: bytes, shift: bytes | None, body: byt
         link, digest = chain.hex(), facts.spectrum.hex() if facts.spectrum else None
     except (*reading.DAMAGE, JournalDamaged, SpectrumError) as error:
         raise RowDamaged(facts.seq, error) from error
-    return Held(reading.row_of(facts), facts.model, facts.config, link, digest, spectrum)
+    return StoredResult(reading.row_of(facts), facts.model, facts.config, link, digest, spectrum)

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sized
     from datetime import datetime
 
-    from raman_edge.journal.chain import Facts
+    from raman_edge.journal.chain import ChainedFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class JournalRow:
     """One record as it stands in the journal."""
 
     seq: int
@@ -74,13 +74,13 @@ AT_ONCE = 250
 """Rows in one query; sqlite takes 999 values at least."""
 
 
-def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ...]:
+def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[JournalRow, ...]:
     """Return the first ``limit`` rows after ``seq``, oldest first, at most up to a damaged one.
 
     Raises :class:`RowDamaged` where that is the first.
     """
     query = f"SELECT {row_codec.COLUMNS} FROM {row_codec.TABLES} WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 - our own text
-    rows: list[Row] = []
+    rows: list[JournalRow] = []
     for stored in connection.execute(query, (seq, limit)):
         try:
             rows.append(row_of(facts_of(stored)))
@@ -91,7 +91,7 @@ def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Row, ..
     return tuple(rows)
 
 
-def rows(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Row]:
+def rows(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[JournalRow]:
     """Give the rows of these numbers, in their order."""
     for part in _parts(chosen):
         query = f"SELECT {row_codec.COLUMNS} FROM {row_codec.TABLES} WHERE seq IN ({_places(part)})"  # noqa: S608 - our own text
@@ -127,7 +127,7 @@ def _places(values: Sized) -> str:
     return ",".join("?" * len(values))
 
 
-def facts_of(stored: row_codec.Stored) -> Facts:
+def facts_of(stored: row_codec.Stored) -> ChainedFacts:
     """Return what a row says; :class:`RowDamaged` where it cannot be read."""
     try:
         return row_codec.facts(stored)
@@ -135,6 +135,6 @@ def facts_of(stored: row_codec.Stored) -> Facts:
         raise RowDamaged(stored[0], error) from error
 
 
-def row_of(facts: Facts) -> Row:
+def row_of(facts: ChainedFacts) -> JournalRow:
     """Return what readers of a row get."""
-    return Row(facts.seq, facts.id, facts.line)
+    return JournalRow(facts.seq, facts.id, facts.line)

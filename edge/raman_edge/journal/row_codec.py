@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from raman_edge.journal import compression
-from raman_edge.journal.chain import Facts
+from raman_edge.journal.chain import ChainedFacts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,19 +30,19 @@ Stored = tuple[int, bytes | str, bytes | str | None, int, str, str, str, int | s
 """A row of :data:`COLUMNS`."""
 
 
-def columns(facts: Facts, run: int, head: bytes) -> tuple[object, ...]:
+def columns(facts: ChainedFacts, run: int, head: bytes) -> tuple[object, ...]:
     """Return a row of the table ``records``."""
     sha256 = None if facts.sha256 is None else packed(facts.sha256)
     named = (facts.path, moment(facts.ts), facts.decision, facts.best, facts.spectrum, head)
     return (facts.seq, packed(facts.id), sha256, facts.index, run, *named)
 
 
-def line(facts: Facts, first: str) -> tuple[int, bytes]:
+def line(facts: ChainedFacts, first: str) -> tuple[int, bytes]:
     """Return a row of the table ``lines``; ``first`` is the first line of the same model and configuration."""
     return facts.seq, compression.pack(facts.line, compression.before(first, (facts.path, facts.sha256, facts.id, facts.ts, facts.best)))
 
 
-def facts(row: Stored) -> Facts:
+def facts(row: Stored) -> ChainedFacts:
     """Return what a row of the journal says; :class:`ValueError` where its line is gone or cannot be read."""
     seq, name, sha256, index, model, config, path, ts, decision, best, squeezed, spectrum, first = row
     if squeezed is None or first is None:
@@ -50,7 +50,7 @@ def facts(row: Stored) -> Facts:
     name, sha256 = unpacked(name), None if sha256 is None else unpacked(sha256)
     ts = ts if isinstance(ts, str) else written(ts)
     said = compression.unpack(squeezed, compression.before(first, (path, sha256, name, ts, best)))
-    return Facts(seq, name, sha256, index, model, config, path, ts, decision, best, said, spectrum)
+    return ChainedFacts(seq, name, sha256, index, model, config, path, ts, decision, best, said, spectrum)
 
 
 def packed(text: str) -> bytes | str:

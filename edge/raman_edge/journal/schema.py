@@ -83,7 +83,7 @@ def check_tables(connection: sqlite3.Connection, path: Path, version: int = SCHE
 
 
 @lru_cache(maxsize=8)
-def _expected(migrations: tuple[Callable[[sqlite3.Connection], None], ...]) -> frozenset[sqlite_file.Item]:
+def _expected(migrations: tuple[Callable[[sqlite3.Connection], None], ...]) -> frozenset[sqlite_file.SchemaItem]:
     return sqlite_file.schema_made_by(migrations)
 
 

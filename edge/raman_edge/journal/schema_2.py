@@ -94,7 +94,7 @@ def _move_records(connection: sqlite3.Connection) -> None:
         "SELECT seq, id, sha256, idx, model, config, path, ts, coalesce(decision, 'fault'), best, record, NULL FROM records_1 ORDER BY seq"
     )
     for row in connection.execute(query):
-        facts = chain.Facts(*row)
+        facts = chain.ChainedFacts(*row)
         head = chain.link(head, facts)
         if (named := (facts.model, facts.config)) not in runs:
             runs[named] = connection.execute(row_codec.SET_FIRST, (facts.line, *named)).fetchone()

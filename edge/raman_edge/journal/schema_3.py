@@ -28,4 +28,4 @@ def migrate(connection: sqlite3.Connection) -> None:
     connection.execute(SCRIPT)
     without = tuple(events.runs_of(seq for (seq,) in connection.execute(WITHOUT)))
     if without:
-        events.add(connection, events.Found(without))
+        events.add(connection, events.EarlierState(without))

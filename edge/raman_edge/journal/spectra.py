@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 
 from raman_edge.journal import packing
-from raman_edge.spectrum import Axis, Calibrated, Origin, Spectrum
+from raman_edge.spectrum import AppliedCalibration, Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from raman_edge.records import Source
+    from raman_edge.records import RecordSource
 
 KEPT = ("laser_nm", "laser_from", "format", "tidied", "left_out")
 """What is kept of a header; the rest stays in the file, whose digest the record names."""
@@ -23,7 +23,7 @@ CALIBRATION, CALIBRATED_AT, CALIBRATED_RMS = "calibration", "calibrated_at", "ca
 """Names of ours beside those: which calibration made the axis; absent where it is as the instrument wrote it."""
 
 
-class Facts(msgspec.Struct, frozen=True, array_like=True):
+class SpectrumFacts(msgspec.Struct, frozen=True, array_like=True):
     """What is kept beside the numbers; None is unknown."""
 
     taken_at: str | None
@@ -33,15 +33,15 @@ class Facts(msgspec.Struct, frozen=True, array_like=True):
     meta: dict[str, str]
 
 
-class Body(msgspec.Struct, frozen=True, array_like=True):
+class SpectrumRow(msgspec.Struct, frozen=True, array_like=True):
     """One row of the table ``spectra``, without its axis."""
 
-    facts: Facts
+    facts: SpectrumFacts
     counts: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PackedSpectrum:
     """A spectrum ready to be written."""
 
     digest: bytes
@@ -51,14 +51,14 @@ class Kept:
     body: bytes
 
 
-def keep(spectrum: Spectrum) -> Kept:
+def keep(spectrum: Spectrum) -> PackedSpectrum:
     """Return ``spectrum`` packed, with what the chain covers of it."""
     shift, counts = (np.ascontiguousarray(values, dtype=np.float64) for values in (spectrum.axis.shift, spectrum.counts))
     axis = axis_digest(shift)
     taken_at = spectrum.taken_at.isoformat() if spectrum.taken_at else None
     meta = {name: spectrum.meta[name] for name in KEPT if name in spectrum.meta} | _said(spectrum.calibrated)
-    facts = Facts(taken_at, spectrum.exposure_s, spectrum.saturation, meta)
-    return Kept(_digest(axis, counts, facts), axis, shift, msgspec.msgpack.encode(Body(facts, packing.pack(counts))))
+    facts = SpectrumFacts(taken_at, spectrum.exposure_s, spectrum.saturation, meta)
+    return PackedSpectrum(_digest(axis, counts, facts), axis, shift, msgspec.msgpack.encode(SpectrumRow(facts, packing.pack(counts))))
 
 
 def axis_digest(shift: np.ndarray[tuple[int], np.dtype[np.float64]]) -> bytes:
@@ -78,7 +78,7 @@ def _axis(shift: bytes) -> bytes:
     return axis_digest(packing.unpack(shift))
 
 
-def restore(shift: bytes, body: bytes, source: Source) -> Spectrum:
+def restore(shift: bytes, body: bytes, source: RecordSource) -> Spectrum:
     """Return the spectrum as it was; :class:`ValueError` where the bytes are no stored spectrum."""
     read = _read(body)
     facts = read.facts
@@ -95,7 +95,7 @@ def restore(shift: bytes, body: bytes, source: Source) -> Spectrum:
     )
 
 
-def _said(by: Calibrated | None) -> dict[str, str]:
+def _said(by: AppliedCalibration | None) -> dict[str, str]:
     """Return a calibration as facts of a spectrum."""
     if by is None:
         return {}
@@ -103,22 +103,22 @@ def _said(by: Calibrated | None) -> dict[str, str]:
     return {CALIBRATION: by.id, CALIBRATED_AT: by.made.isoformat(), **rms}
 
 
-def _calibrated(meta: dict[str, str]) -> Calibrated | None:
+def _calibrated(meta: dict[str, str]) -> AppliedCalibration | None:
     """Read a calibration back; :class:`ValueError` where it is none."""
     if CALIBRATION not in meta:
         return None
     rms = meta.get(CALIBRATED_RMS)
     made = datetime.fromisoformat(meta.get(CALIBRATED_AT, ""))
-    return Calibrated(meta[CALIBRATION], made, None if rms is None else float(rms))
+    return AppliedCalibration(meta[CALIBRATION], made, None if rms is None else float(rms))
 
 
-def _read(body: bytes) -> Body:
+def _read(body: bytes) -> SpectrumRow:
     try:
-        read: Body = msgspec.msgpack.decode(body, type=Body)
+        read: SpectrumRow = msgspec.msgpack.decode(body, type=SpectrumRow)
     except msgspec.MsgspecError as error:
         raise ValueError(f"no stored spectrum: {error}") from error
     return read
 
 
-def _digest(axis: bytes, counts: np.ndarray[tuple[int], np.dtype[np.float64]], facts: Facts) -> bytes:
+def _digest(axis: bytes, counts: np.ndarray[tuple[int], np.dtype[np.float64]], facts: SpectrumFacts) -> bytes:
     return hashlib.sha256(axis + counts.astype("<f8").tobytes() + msgspec.json.encode(facts)).digest()

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from raman_edge.journal import chain, events, packing, reading, row_codec, spectra
-from raman_edge.journal.finding import Finding
+from raman_edge.journal.finding import Verification
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,7 +26,7 @@ OFTEN = 100
 """Rows between two reports of the progress."""
 
 
-def verify(connection: sqlite3.Connection, noted: str | None, progress: Callable[[int, int], None]) -> Finding:
+def verify(connection: sqlite3.Connection, noted: str | None, progress: Callable[[int, int], None]) -> Verification:
     """Read everything once, as it stands at one moment; ``noted`` is a head that must be in the chain."""
     connection.execute("BEGIN")
     try:
@@ -51,7 +51,7 @@ class _Verification:
         self._keeps = True
         """Whether rows have their spectra beside them here."""
 
-    def run(self, progress: Callable[[int, int], None]) -> Finding:
+    def run(self, progress: Callable[[int, int], None]) -> Verification:
         """Follow the chain to its end, or to what is wrong first."""
         of: int = self._connection.execute("SELECT count(*) FROM records").fetchone()[0]
         progress(0, of)
@@ -69,7 +69,7 @@ class _Verification:
             wrong = f"{_place(self._events[0])} lies after rows that are gone"
         if wrong is None and self._noted is not None and self._found is None:
             wrong = f"the head {self._noted} is nowhere in the chain: rows were taken off its end, or all of it was written anew"
-        return Finding(self._rows, self._held, self._head.hex(), self._found, wrong, self._pruned, self._unexplained)
+        return Verification(self._rows, self._held, self._head.hex(), self._found, wrong, self._pruned, self._unexplained)
 
     def _read_events(self) -> str | None:
         try:
@@ -87,7 +87,7 @@ class _Verification:
             event, facts = events.read(stored)
             if chain.link_event(self._head, event) != stored[-1]:
                 return f"{_place(stored)} does not fit its hash: it was changed, or what was before it was removed, added or moved"
-            self._keeps = facts.kept if isinstance(facts, events.Keeps) else self._keeps
+            self._keeps = facts.kept if isinstance(facts, events.SpectraKept) else self._keeps
             self._go_on(stored[-1], event.after)
         return None
 
@@ -112,7 +112,9 @@ class _Verification:
         if not self._keeps or any(_took(event, facts, seq, ts) for event, facts in self._said):
             self._pruned += 1
             return None
-        if any(isinstance(facts, events.Found) and any(first <= seq <= last for first, last in facts.without) for _, facts in self._said):
+        if any(
+            isinstance(facts, events.EarlierState) and any(first <= seq <= last for first, last in facts.without) for _, facts in self._said
+        ):
             self._unexplained += 1
             return None
         return f"{_row(stored)}: its spectrum is gone, and no prune took it away: it was removed by hand"

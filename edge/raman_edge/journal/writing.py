@@ -12,23 +12,23 @@ from raman_edge.journal.memory import ADD_RUN, failed_config
 if TYPE_CHECKING:
     import sqlite3
 
-    from raman_edge.journal.entry import Entry
+    from raman_edge.journal.entry import JournalEntry
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An entry as it will be written, but for its place in the journal."""
 
-    facts: chain.Facts
-    spectrum: spectra.Kept | None
+    facts: chain.ChainedFacts
+    spectrum: spectra.PackedSpectrum | None
 
 
-def prepare(entry: Entry, model: str, config: str) -> Prepared:
+def prepare(entry: JournalEntry, model: str, config: str) -> Prepared:
     """Return what is written of ``entry``."""
     record = entry.record
-    result = record if isinstance(record, records.Result) else None
+    result = record if isinstance(record, records.ResultRecord) else None
     kept = spectra.keep(entry.spectrum) if entry.spectrum else None
-    facts = chain.Facts(
+    facts = chain.ChainedFacts(
         seq=0,
         id=record.id,
         sha256=record.source.sha256,
@@ -45,7 +45,7 @@ def prepare(entry: Entry, model: str, config: str) -> Prepared:
     return Prepared(facts, kept)
 
 
-class Writer:
+class JournalWriter:
     """Adds rows within one transaction."""
 
     def __init__(self, connection: sqlite3.Connection, *, with_spectra: bool) -> None:
@@ -77,10 +77,10 @@ class Writer:
         if self._keeps is None:
             self._keeps = events.keeps_spectra(self._connection)
         if self._keeps != self._with_spectra:
-            self._head = events.add(self._connection, events.Keeps(self._with_spectra))
+            self._head = events.add(self._connection, events.SpectraKept(self._with_spectra))
             self._keeps = self._with_spectra
 
-    def _run(self, facts: chain.Facts) -> tuple[int, str]:
+    def _run(self, facts: chain.ChainedFacts) -> tuple[int, str]:
         """Return the number of model and configuration, and their first line."""
         run = (facts.model, facts.config)
         if run not in self._runs:
@@ -88,7 +88,7 @@ class Writer:
             self._runs[run] = self._connection.execute(row_codec.SET_FIRST, (facts.line, *run)).fetchone()
         return self._runs[run]
 
-    def _axis(self, kept: spectra.Kept) -> int:
+    def _axis(self, kept: spectra.PackedSpectrum) -> int:
         """Return the number of an axis, which is written once."""
         found = self._connection.execute("SELECT axis FROM axes WHERE digest=?", (kept.axis,)).fetchone()
         if found:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.matching.library import Library
-    from raman_edge.matching.ranking import Match, Verdict
+    from raman_edge.matching.ranking import Candidate, Verdict
     from raman_edge.model.model import Model
     from raman_edge.peaks import Peaks
     from raman_edge.quality import Quality
@@ -199,7 +199,7 @@ def _refuse_infinite(compared: _Compared) -> None:
         raise SpectrumError(NOT_FINITE)
 
 
-def _explained(match: Match, found: Peaks, library: Library, covered: tuple[float, float]) -> Match:
+def _explained(match: Candidate, found: Peaks, library: Library, covered: tuple[float, float]) -> Candidate:
     lines = library.lines[library.place[match.label]]
     return replace(match, peaks=peaks.match(found, lines, covered))
 

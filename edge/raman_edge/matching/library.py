@@ -18,7 +18,7 @@ import numpy as np
 from raman_edge import atomic_write
 from raman_edge.errors import LibraryError
 from raman_edge.matching.search import Search, encode, lengths
-from raman_edge.peaks import Lines, Peaks
+from raman_edge.peaks import MaterialLines, Peaks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -76,7 +76,7 @@ class Library:
     """Peak table of each label, (k,)."""
     sha256: str = ""
     """Digest of the file it was read from, and of the references joined later, lower-case hex."""
-    lines: tuple[Lines, ...] = ()
+    lines: tuple[MaterialLines, ...] = ()
     """Lines of each label over all of its references, (k,); where they are not given, those of its peak table."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
@@ -98,7 +98,7 @@ class Library:
             msg = "a library's references are sorted by label and every label has one: the file is damaged"
             raise LibraryError(msg)
         if not self.lines:
-            object.__setattr__(self, "lines", tuple(Lines.of([table]) for table in self.peaks))
+            object.__setattr__(self, "lines", tuple(MaterialLines.of([table]) for table in self.peaks))
         elif len(self.lines) != k:
             msg = f"a library of {k} labels has the lines of each; got those of {len(self.lines)}: the file is damaged"
             raise LibraryError(msg)
@@ -113,7 +113,7 @@ class Library:
         embedding: NDArray[np.float32],
         specimens: Sequence[str],
         peaks: dict[str, Peaks],
-        lines: dict[str, Lines] | None = None,
+        lines: dict[str, MaterialLines] | None = None,
     ) -> Library:
         """Sort references by label and put them together; ``labels`` is (n,), one a reference."""
         names, index = np.unique(np.asarray(labels), return_inverse=True)
@@ -159,7 +159,7 @@ class Library:
         tables = {one.label: one.peaks for one in reversed(added)} | dict(zip(self.labels, self.peaks, strict=True))
         lines = dict(zip(self.labels, self.lines, strict=True))
         for one in added:
-            lines[one.label] = lines[one.label].and_of(one.peaks) if one.label in lines else Lines.of([one.peaks])
+            lines[one.label] = lines[one.label].and_of(one.peaks) if one.label in lines else MaterialLines.of([one.peaks])
         label_of = np.array([place[one.label] for one in added], dtype=np.intp)
         after = np.searchsorted(self.label_of, label_of, side="right")
         specimens = np.insert(np.array(self.specimens, dtype=object), after, [one.specimen for one in added])
@@ -403,7 +403,7 @@ def _tables(arrays: dict[str, NDArray[np.generic]]) -> tuple[Peaks, ...]:
     return tuple(Peaks(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))
 
 
-def _lines(arrays: dict[str, NDArray[np.generic]]) -> tuple[Lines, ...]:
+def _lines(arrays: dict[str, NDArray[np.generic]]) -> tuple[MaterialLines, ...]:
     """Cut the stacked lines into those of each label; empty for a library of schema 1, which has none."""
     if "line_count" not in arrays:
         return ()
@@ -422,4 +422,4 @@ def _lines(arrays: dict[str, NDArray[np.generic]]) -> tuple[Lines, ...]:
         raise LibraryError(msg)
     ends = np.cumsum(counts)
     starts = (ends - counts).tolist()
-    return tuple(Lines(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))
+    return tuple(MaterialLines(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.model.card import Claims, Decision, Familiar
-    from raman_edge.peaks import Lone
+    from raman_edge.model.card import Claims, Decision, OutOfLibraryRule
+    from raman_edge.peaks import UnmatchedPeak
     from raman_edge.quality import Quality
     from raman_edge.wording import Answer
 
@@ -52,7 +52,7 @@ LISTED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class Candidate:
     """One candidate."""
 
     label: str
@@ -66,7 +66,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Sets:
+class PredictionSets:
     """Names among which the truth is if the material is in the library, the likelier first; never empty.
 
     Split-conformal sets (Sadinle et al., J. Am. Stat. Assoc. 114 (2019) 223): of spectra of new specimens whose
@@ -81,9 +81,9 @@ class Sets:
 class Ranking:
     """The library's labels in the order of their scores, as far as a verdict needs them."""
 
-    matches: tuple[Match, ...]
+    matches: tuple[Candidate, ...]
     """The best candidates first."""
-    sets: Sets
+    sets: PredictionSets
     energy: float
     """``temperature * log Σ exp(score / temperature)``: high where something scores high (Liu et al., NeurIPS 2020)."""
     nearest: str
@@ -100,18 +100,18 @@ class Verdict:
     names: tuple[str, ...]
     """The names that the answer leaves, the likelier first: one of a match, one or more of a possible answer, two or more of an
     ambiguous one, none of the others."""
-    ranked: tuple[Match, ...]
+    ranked: tuple[Candidate, ...]
     """The best candidates first, whatever the decision; without probabilities where nothing is named."""
     doubts: tuple[str, ...] = ()
     """Why the answer is not, or not plainly, the first candidate; plain words."""
-    sets: Sets | None = None
+    sets: PredictionSets | None = None
     """None where nothing is named, and of a model whose sets were not measured."""
     known: float | None = None
     """How probable it is that the material is in the library at all, 0..1, had both been as likely before; None of a model for which
     that was not measured."""
 
     @property
-    def best(self) -> Match | None:
+    def best(self) -> Candidate | None:
         """The first of the names; None where nothing is named."""
         return self.ranked[0] if self.ranked and self.decision in NAMED else None
 
@@ -148,12 +148,12 @@ def rank(
     leading = scores[order]
     shares = odds(leading, decision.temperature, decision.rank_prior)
     best = zip(order[:top].tolist(), shares[:top].tolist(), similarity[order[:top]].tolist(), strict=True)
-    first = tuple(Match(labels[i], round(share, 4), round(cosine, 4)) for i, share, cosine in best)
+    first = tuple(Candidate(labels[i], round(share, 4), round(cosine, 4)) for i, share, cosine in best)
     above = np.exp((leading - leading[0]).astype(np.float64) / decision.temperature).sum()
     nearest = int(similarity.argmax())
     return Ranking(
         first,
-        Sets(*(_members(labels, order, shares, least) for least in (decision.least_90, decision.least_95))),
+        PredictionSets(*(_members(labels, order, shares, least) for least in (decision.least_90, decision.least_95))),
         float(leading[0]) + decision.temperature * math.log(above),
         labels[nearest],
         round(float(similarity[nearest]), 4),
@@ -190,7 +190,7 @@ def _leading(scores: NDArray[np.floating]) -> NDArray[np.intp]:
     return inside[np.argsort(-scores[inside], kind="stable")][:CANDIDATES]
 
 
-def known(ranking: Ranking, explained: PeakMatch, familiar: Familiar) -> float:
+def known(ranking: Ranking, explained: PeakMatch, familiar: OutOfLibraryRule) -> float:
     """Return how probable it is that the material is in the library, 0..1, by similarity, energy and peaks (a logistic function).
 
     ``explained`` are the spectrum's peaks beside those of the first candidate.
@@ -223,7 +223,7 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claim
     return Verdict(answer, names, ranked, doubts, ranking.sets, told)
 
 
-def objections(first: Match, known: float | None, *, alone: bool = True) -> tuple[str, ...]:
+def objections(first: Candidate, known: float | None, *, alone: bool = True) -> tuple[str, ...]:
     """Return what speaks against the first candidate as a match, the weightiest first; empty where nothing does.
 
     ``known`` is the probability of being in the library, None where it was not measured; ``alone`` is whether no other name is left.
@@ -243,7 +243,7 @@ def objections(first: Match, known: float | None, *, alone: bool = True) -> tupl
     return tuple(found)
 
 
-def _places(peaks: Sequence[Lone]) -> str:
+def _places(peaks: Sequence[UnmatchedPeak]) -> str:
     """Return where peaks are, the highest first: ``peak at 1086 cm⁻¹``."""
     highest = sorted(peaks, key=lambda peak: -peak.height)
     more = f" and {len(highest) - LISTED} more" if len(highest) > LISTED else ""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.identify import Reading
     from raman_edge.matching.library import Library, Reference
     from raman_edge.matching.ranking import Verdict
-    from raman_edge.matching.user_library import OwnLibrary
+    from raman_edge.matching.user_library import UserLibrary
     from raman_edge.model.model import Model
     from raman_edge.quality import Quality
     from raman_edge.spectrum import Spectrum
@@ -30,7 +30,7 @@ MOST_ALIKE = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Alike:
+class Confusable:
     """Another label that a spectrum cannot be told from."""
 
     label: str
@@ -39,7 +39,7 @@ class Alike:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Taught:
+class AddedReference:
     """One spectrum that was learned."""
 
     spectrum: Spectrum
@@ -48,7 +48,7 @@ class Taught:
     """False where the library had this very spectrum under this name."""
     before: Verdict
     now: Verdict
-    alike: tuple[Alike, ...]
+    alike: tuple[Confusable, ...]
     """Other labels that it cannot be told from, the nearest first."""
     enrol_ms: float
     """Its share of the enrolment: embedding it, storing it, joining it to the library."""
@@ -61,8 +61,8 @@ class Taught:
 
 
 def teach(
-    name: str, spectra: Iterable[Spectrum | Fault], model: Model, library: Library, own: OwnLibrary, *, note: str = "", force: bool = False
-) -> tuple[tuple[Taught, ...], tuple[Fault, ...]]:
+    name: str, spectra: Iterable[Spectrum | Fault], model: Model, library: Library, own: UserLibrary, *, note: str = "", force: bool = False
+) -> tuple[tuple[AddedReference, ...], tuple[Fault, ...]]:
     """Store every good spectrum as a reference of ``name``; what cannot be used comes back as faults.
 
     ``library`` is what answers now, with the user's own. ``force`` also takes what :mod:`raman_edge.quality` rejects.
@@ -92,7 +92,7 @@ def _read(spectrum: Spectrum, model: Model, library: Library, *, force: bool) ->
     return reading
 
 
-def _stored(name: str, before: list[Reading], model: Model, library: Library, own: OwnLibrary, note: str) -> tuple[Taught, ...]:
+def _stored(name: str, before: list[Reading], model: Model, library: Library, own: UserLibrary, note: str) -> tuple[AddedReference, ...]:
     """Enrol the spectra of these readings, together, and read them again."""
     started = perf_counter()
     made = [reference.make(reading.spectrum, name, reading.spectrum.origin.path, model) for reading in before]
@@ -100,7 +100,7 @@ def _stored(name: str, before: list[Reading], model: Model, library: Library, ow
     joined = library.joined(one for one, is_new in zip(made, new, strict=True) if is_new)
     share_ms = 1e3 * (perf_counter() - started) / len(before)
     return tuple(
-        Taught(
+        AddedReference(
             reading.spectrum,
             reading.quality,
             is_new,
@@ -114,9 +114,9 @@ def _stored(name: str, before: list[Reading], model: Model, library: Library, ow
     )
 
 
-def _alike(made: Reference, library: Library) -> tuple[Alike, ...]:
+def _alike(made: Reference, library: Library) -> tuple[Confusable, ...]:
     """Return the labels other than its own that a reference cannot be told from."""
     similarity = library.search(made.embedding)
     order = (-similarity).argsort(kind="stable")[: MOST_ALIKE + 1]
-    near = (Alike(library.labels[k], round(float(similarity[k]), 4)) for k in order if similarity[k] > ALIKE)
+    near = (Confusable(library.labels[k], round(float(similarity[k]), 4)) for k in order if similarity[k] > ALIKE)
     return tuple(one for one in near if one.label != made.label)[:MOST_ALIKE]

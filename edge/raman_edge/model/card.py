@@ -82,7 +82,7 @@ class Probe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Smallest accepted cosine of the two embeddings."""
 
 
-class Familiar(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class OutOfLibraryRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How probable it is that a material is in the library at all: a logistic function, fitted on species kept apart."""
 
     similarity: Finite
@@ -114,10 +114,10 @@ class Decision(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """The same for 95 of 100."""
     ambiguous_below: Fraction
     """Probability of the best label below which more than one name is possible, whatever the sets say."""
-    familiar: Familiar
+    familiar: OutOfLibraryRule
 
 
-class Provenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ModelProvenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the network was trained on, how it was measured, whom to cite."""
 
     trained_on: str
@@ -162,7 +162,7 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """Length of the embedding."""
     recipe: Recipe
     decision: Decision
-    provenance: Provenance
+    provenance: ModelProvenance
     minimum_raman_edge: str
     """The oldest raman-edge that can honour this card."""
     probe: Probe

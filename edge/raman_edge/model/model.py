@@ -14,7 +14,7 @@ import numpy as np
 from raman_edge.errors import CardError, ModelError, ProbeMismatch, SpectrumError
 from raman_edge.model import card as cards
 from raman_edge.model import check
-from raman_edge.model.runtime import Opened, brief, open_session
+from raman_edge.model.runtime import OpenedSession, brief, open_session
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def default_path() -> Path:
 class Model:
     """An opened model; made by :meth:`open`, which refuses what it cannot honour."""
 
-    def __init__(self, opened: Opened, card: ModelCard, sha256: str) -> None:
+    def __init__(self, opened: OpenedSession, card: ModelCard, sha256: str) -> None:
         self._session = opened.session
         self.notes = opened.notes
         """What a person should hear of the installed onnxruntime; empty where all is well."""

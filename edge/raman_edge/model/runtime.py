@@ -30,7 +30,7 @@ MAX_MESSAGE = 300
 """Characters shown of what onnxruntime says."""
 
 
-class Opened(NamedTuple):
+class OpenedSession(NamedTuple):
     """A session, and what is to be known of how it came about."""
 
     session: onnxruntime.InferenceSession
@@ -38,7 +38,7 @@ class Opened(NamedTuple):
     """What a person should hear: a GPU that was not used, wheels that overwrite each other."""
 
 
-def open_session(data: bytes, threads: int, *, gpu: bool = True) -> Opened:
+def open_session(data: bytes, threads: int, *, gpu: bool = True) -> OpenedSession:
     """Open a session on the bytes of a model that neither spins idle cores nor reads other files.
 
     Without ``gpu`` it runs on the processor, also where CUDA is offered.
@@ -66,7 +66,7 @@ def open_session(data: bytes, threads: int, *, gpu: bool = True) -> Opened:
         msg = f"onnxruntime {ort.__version__} cannot run it; it says: {brief(error)}"
         raise ModelError(msg) from error
     session.disable_fallback()
-    return Opened(session, notes(installed(), offered=len(wanted) > 1, got=session.get_providers()[0]))
+    return OpenedSession(session, notes(installed(), offered=len(wanted) > 1, got=session.get_providers()[0]))
 
 
 @cache

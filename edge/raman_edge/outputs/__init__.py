@@ -23,7 +23,7 @@ from raman_edge.masking import masked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
 
 KINDS = "jsonl:FILE, csv:FILE, stdout, mqtt://HOST/TOPIC, mqtts://HOST/TOPIC or prometheus:PORT"
 
@@ -45,7 +45,7 @@ class Sink(Protocol):
     def __exit__(self, *exc: object) -> None:
         """Release everything, whatever happened."""
 
-    def send(self, rows: Sequence[Row]) -> None:
+    def send(self, rows: Sequence[JournalRow]) -> None:
         """Return when the other side has all of ``rows``; without rows, when it is there.
 
         Raises RecordsRefused where it has all but those that it can never take.
@@ -92,9 +92,9 @@ def opened(spec: str, overview: Overview) -> Sink:
 
         return JsonLines(file_of(spec))
     if kind == "csv":
-        from raman_edge.outputs.files import Table, file_of  # noqa: PLC0415 - msgspec, to read the records
+        from raman_edge.outputs.files import CsvFile, file_of  # noqa: PLC0415 - msgspec, to read the records
 
-        return Table(file_of(spec))
+        return CsvFile(file_of(spec))
     if kind in {"mqtt", "mqtts"}:
         from raman_edge.outputs import broker, mqtt  # noqa: PLC0415 - paho
 

@@ -53,7 +53,7 @@ JSON_LINES = LineForm(ours=_begins_object, whole=_is_object)
 """A JSON object a line."""
 
 
-class GrownFile:
+class AppendOnlyFile:
     """Appends lines to a file, which is opened for each batch: one that was rotated or deleted is simply made again.
 
     A last line without its newline is kept where it is whole: an editor, a copy or a script removed the newline. It is

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
     from raman_edge.outputs import Sink
 
 BATCH = 200
@@ -27,10 +27,10 @@ FIRST_REST_S, LONGEST_REST_S = 1.0, 60.0
 """After a failure the next attempt waits, twice as long each time until one goes on for longer than the longest, s."""
 
 
-class Feed(Protocol):
+class JournalFeed(Protocol):
     """What a delivery needs of an open journal."""
 
-    def after(self, seq: int, limit: int) -> Sequence[Row]:
+    def after(self, seq: int, limit: int) -> Sequence[JournalRow]:
         """Return the first ``limit`` records after ``seq``, oldest first."""
 
     def newest(self) -> int:
@@ -43,17 +43,17 @@ class Feed(Protocol):
         """Remember that ``sink`` has all up to ``seq``."""
 
 
-class FeedOpener(Protocol):
+class JournalFeedOpener(Protocol):
     """Opens the journal: each thread its own."""
 
-    def __call__(self) -> AbstractContextManager[Feed]:
+    def __call__(self) -> AbstractContextManager[JournalFeed]:
         """Return it, opened by ``with``."""
 
 
 class Delivery:
     """Feeds one sink in a thread of its own; made, then :meth:`begin`, then :meth:`finish`."""
 
-    def __init__(self, sink: Sink, feed: FeedOpener, note: Callable[[str], None], ended: Callable[[], None]) -> None:
+    def __init__(self, sink: Sink, feed: JournalFeedOpener, note: Callable[[str], None], ended: Callable[[], None]) -> None:
         """``note`` is told of the sink's troubles; ``ended`` is called where :attr:`failure` is one that ends the run."""
         self.sink = sink
         self.failure: Exception | None = None
@@ -77,7 +77,7 @@ class Delivery:
         self._news, self._finishing, self._given_up = Event(), Event(), Event()
         self._thread = Thread(target=self._run, name=f"to {sink.name}", daemon=True)
 
-    def begin(self, feed: Feed, *, from_start: bool) -> Self:
+    def begin(self, feed: JournalFeed, *, from_start: bool) -> Self:
         """Start; a sink the journal does not know begins with what comes now, or with everything."""
         self.newest = feed.newest()
         known = feed.cursor(self.sink.name) if self.sink.remembers else None
@@ -134,7 +134,7 @@ class Delivery:
                 continue
             return
 
-    def _follow(self, feed: Feed) -> None:
+    def _follow(self, feed: JournalFeed) -> None:
         """Deliver what there is and what comes, until told to finish."""
         while not self._given_up.is_set():
             last = self._finishing.is_set()
@@ -148,7 +148,7 @@ class Delivery:
                 self._finishing.wait(GATHER_S)
             self._news.wait(0.0 if self._finishing.is_set() else POLL_S)
 
-    def _send(self, feed: Feed) -> bool:
+    def _send(self, feed: JournalFeed) -> bool:
         """Send the next batch and move the cursor; whether there may be more."""
         if self.sink.remembers:
             self._agree(feed)
@@ -168,7 +168,7 @@ class Delivery:
         self._works(len(rows) - refused, more=more)
         return more
 
-    def _sent(self, rows: Sequence[Row]) -> int:
+    def _sent(self, rows: Sequence[JournalRow]) -> int:
         """Send rows and return how many of them can never be taken; each is named in a line."""
         try:
             self.sink.send(rows)
@@ -182,12 +182,12 @@ class Delivery:
             return len(refused.args)
         return 0
 
-    def _has_all_up_to(self, seq: int, feed: Feed) -> None:
+    def _has_all_up_to(self, seq: int, feed: JournalFeed) -> None:
         self.place, self.moved_at = seq, time.monotonic()
         if self.sink.remembers:
             feed.advance(self.sink.name, seq)
 
-    def _agree(self, feed: Feed) -> None:
+    def _agree(self, feed: JournalFeed) -> None:
         """Bring our place and the journal's together: another process may feed the same sink, or a move of the cursor have failed."""
         kept = feed.cursor(self.sink.name)
         if kept is None:  # the journal was replaced by a new one

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Self
 
 from raman_edge import records
 from raman_edge.errors import ConfigError, JournalDamaged, RecordsDamaged
-from raman_edge.outputs.append_only import JSON_LINES, GrownFile, LineForm
+from raman_edge.outputs.append_only import JSON_LINES, AppendOnlyFile, LineForm
 from raman_edge.outputs.table import COLUMNS, cells, encoded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
 
 
 QUOTED = re.compile(rb'"[^"]*"')
@@ -30,7 +30,7 @@ class _File:
     def __init__(self, kind: str, path: Path, form: LineForm) -> None:
         self.path = path
         self.name = f"{kind}:{path}"
-        self._file = GrownFile(path, form)
+        self._file = AppendOnlyFile(path, form)
 
     def __enter__(self) -> Self:
         return self
@@ -38,7 +38,7 @@ class _File:
     def __exit__(self, *exc: object) -> None:
         """The file is open only while it is written."""
 
-    def send(self, rows: Sequence[Row]) -> None:
+    def send(self, rows: Sequence[JournalRow]) -> None:
         """Append a line for each row and sync them; SinkError where that fails, RecordsDamaged for rows that are no records."""
         lines, refused = [], []
         for row in rows:
@@ -51,7 +51,7 @@ class _File:
         if refused:
             raise RecordsDamaged(*refused)
 
-    def line(self, row: Row) -> bytes:
+    def line(self, row: JournalRow) -> bytes:
         """Return the line of a row."""
         raise NotImplementedError
 
@@ -62,12 +62,12 @@ class JsonLines(_File):
     def __init__(self, path: Path) -> None:
         super().__init__("jsonl", path, JSON_LINES)
 
-    def line(self, row: Row) -> bytes:
+    def line(self, row: JournalRow) -> bytes:
         """Return the record's JSON."""
         return f"{row.line}\n".encode()
 
 
-class Table(_File):
+class CsvFile(_File):
     """Comma-separated values (RFC 4180), UTF-8, the names of the columns in the first line."""
 
     def __init__(self, path: Path) -> None:
@@ -76,7 +76,7 @@ class Table(_File):
         form = LineForm(lambda last: bool(begins.match(last)) or header.startswith(last), _is_row, b"\r\n", header)
         super().__init__("csv", path, form)
 
-    def line(self, row: Row) -> bytes:
+    def line(self, row: JournalRow) -> bytes:
         """Return the record's cells."""
         return encoded(cells(records.decode(row.line)))
 

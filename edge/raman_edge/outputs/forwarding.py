@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from threading import Event
 
-    from raman_edge.outputs.delivery import FeedOpener
+    from raman_edge.outputs.delivery import JournalFeedOpener
 
 STOPPED_S = 1.5
 """How long a run that was told to stop waits for a sink that works, s."""
@@ -24,7 +24,7 @@ LOOK_S = 0.1
 """How often an ending run looks whether it was told to stop, s."""
 
 
-class Deliveries:
+class Forwarding:
     """The sinks of a run; they deliver while the ``with`` block runs.
 
     At the end of the block everything is delivered that the patience allows. A sink that
@@ -32,7 +32,7 @@ class Deliveries:
     the block sets it; what is owed to the others goes at the next start. Raises what :meth:`failure` returns.
     """
 
-    def __init__(self, feed: FeedOpener, note: Callable[[str], None], stop: Event, *, from_start: bool = False) -> None:
+    def __init__(self, feed: JournalFeedOpener, note: Callable[[str], None], stop: Event, *, from_start: bool = False) -> None:
         """``feed`` opens the journal; each thread opens its own. ``stop`` ends the run, and is set where a sink ends it."""
         self._feed, self._note, self._stop, self._from_start = feed, note, stop, from_start
         self._all: list[Delivery] = []

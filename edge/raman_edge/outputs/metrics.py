@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from raman_edge.outputs import Overview
-    from raman_edge.records import Record, Result
+    from raman_edge.records import Record, ResultRecord
 
 MOST_MATERIALS = 200
 """Materials that have a counter of their own, the first that are named; all later ones share ``OTHER``."""
@@ -59,7 +59,7 @@ class Metrics:
         else:
             self._count_result(said)
 
-    def _count_result(self, said: Result) -> None:
+    def _count_result(self, said: ResultRecord) -> None:
         self._results.labels(said.decision).inc()
         self._snr.set(said.quality.snr)
         for stage in STAGES:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from paho.mqtt.client import ConnectFlags, DisconnectFlags
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
     from raman_edge.outputs.broker import Broker
 
 KEEP_ALIVE_S = 30
@@ -86,7 +86,7 @@ class Mqtt:
             self._line.close()
         self._line = None
 
-    def send(self, rows: Sequence[Row]) -> None:
+    def send(self, rows: Sequence[JournalRow]) -> None:
         """Publish every row and return when the broker has confirmed all; SinkError where it does not.
 
         Raises RecordsRefused where it has confirmed all but those that are larger than it takes.
@@ -118,7 +118,7 @@ class Mqtt:
         if refused:
             raise RecordsRefused(*refused)
 
-    def _publish(self, rows: Sequence[Row], *, alone: bool) -> list[int]:
+    def _publish(self, rows: Sequence[JournalRow], *, alone: bool) -> list[int]:
         """Publish rows, and return the places of those that the broker refuses as too large."""
         if self._line is None:
             raise SinkError(f"{self.name} is not connected")
@@ -143,13 +143,13 @@ class Mqtt:
             self._line.close()
             raise
 
-    def _message(self, row: Row) -> Message:
+    def _message(self, row: JournalRow) -> Message:
         return self._broker.topic, row.line, self._broker.retain
 
-    def _size(self, row: Row) -> int:
+    def _size(self, row: JournalRow) -> int:
         return packet_bytes(self._broker, *self._message(row)[:2])
 
-    def _refusal(self, row: Row, most: int | None = None, ends: int = 0) -> str:
+    def _refusal(self, row: JournalRow, most: int | None = None, ends: int = 0) -> str:
         """Return a line on a record that the broker does not take.
 
         ``most`` is how many bytes it takes, None is unknown; ``ends`` is how often it ended the connection at the record.
@@ -173,7 +173,7 @@ def packet_bytes(broker: Broker, topic: str, payload: str) -> int:
     return 1 + digits + length
 
 
-def _path_of(row: Row) -> str:
+def _path_of(row: JournalRow) -> str:
     try:
         return decode(row.line).source.path
     except JournalDamaged:

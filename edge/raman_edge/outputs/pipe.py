@@ -17,7 +17,7 @@ from raman_edge.escaping import printable_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
 
 LOOK_S = 1.0
 """How often a pipe that somebody made non-blocking is tried again unasked, s."""
@@ -57,7 +57,7 @@ class Pipe:
     def __exit__(self, *exc: object) -> None:
         """What is not ours stays open."""
 
-    def send(self, rows: Sequence[Row]) -> None:
+    def send(self, rows: Sequence[JournalRow]) -> None:
         """Write every line; BrokenPipeError where the reader has gone, OutputError where it cannot be written."""
         if self._fd is None:
             return

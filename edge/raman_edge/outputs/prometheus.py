@@ -24,7 +24,7 @@ except ImportError as missing:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
     from raman_edge.outputs import Overview
 
     Request = socket.socket | tuple[bytes, socket.socket]
@@ -137,7 +137,7 @@ class Prometheus:
             thread.join()
         self._serving = None
 
-    def send(self, rows: Sequence[Row]) -> None:
+    def send(self, rows: Sequence[JournalRow]) -> None:
         """Count every row; RecordsDamaged for rows that are no records."""
         refused = []
         for row in rows:

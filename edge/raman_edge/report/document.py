@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.records import Result
+from raman_edge.records import ResultRecord
 from raman_edge.report import evidence, figure, provenance, sheet, words
 from raman_edge.report.markup import NOTHING, Html, datum, escaped, joined, tag
 from raman_edge.report.style import STYLE
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import tzinfo
 
-    from raman_edge.report.subject import Subject
+    from raman_edge.report.subject import ReportedResult
     from raman_edge.wording import Title
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -29,7 +29,7 @@ HEAD = f"""<!DOCTYPE html>
 """
 
 
-def document(subjects: Sequence[Subject], zone: tzinfo | None = None) -> Iterator[str]:
+def document(subjects: Sequence[ReportedResult], zone: tzinfo | None = None) -> Iterator[str]:
     """Give the lines of one HTML document about one result or more: the same ones for the same results.
 
     Times are in UTC and in ``zone``; None is that of this machine.
@@ -44,20 +44,20 @@ def document(subjects: Sequence[Subject], zone: tzinfo | None = None) -> Iterato
     yield "</body></html>\n"
 
 
-def page(subject: Subject, zone: tzinfo | None, heading: str) -> Html:
+def page(subject: ReportedResult, zone: tzinfo | None, heading: str) -> Html:
     """Return the page of one result under a heading of that level."""
     said, spectrum = subject.record, subject.held.spectrum
     drawn = figure.picture(subject, spectrum) if spectrum is not None else NOTHING
-    parts = evidence.sections(said) if isinstance(said, Result) else ()
+    parts = evidence.sections(said) if isinstance(said, ResultRecord) else ()
     facts = tag("div", *parts, *provenance.sections(subject, zone), _signature(), class_="facts-of")
     return tag("article", _head(subject, heading), drawn, facts, id=subject.anchor)
 
 
-def _head(subject: Subject, heading: str) -> Html:
+def _head(subject: ReportedResult, heading: str) -> Html:
     said = subject.record
     kind = words.decision(said)
     first = tag("p", tag("span", f"{UNICODE.sign[kind]} {kind}", class_=kind), " · ", datum(words.file_name(said.source)), class_="kind")
-    score = said.matches[0].score if isinstance(said, Result) and kind == "match" and said.matches else None
+    score = said.matches[0].score if isinstance(said, ResultRecord) and kind == "match" and said.matches else None
     sure = "" if score is None else f" Probability {score:.1%} {IF}."
     why = tag("ul", *(tag("li", datum(reason)) for reason in words.reasons(said))) if words.reasons(said) else NOTHING
     return tag("header", first, tag(heading, _listed(words.title(said))), tag("p", MEANING[kind] + sure), why)

@@ -13,9 +13,9 @@ from raman_edge.wording import IF, NAMED
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.matching.ranking import Match
+    from raman_edge.matching.ranking import Candidate
     from raman_edge.peaks import PeakMatch
-    from raman_edge.records import Result
+    from raman_edge.records import ResultRecord
 
 BAR = 120
 """Length of a bar for the probability 1, units of its picture."""
@@ -24,13 +24,13 @@ IN_A_SET = 40
 SATURATED = {True: "yes", False: "no", None: "not known: neither file nor instrument says at how many counts"}
 
 
-def sections(said: Result) -> tuple[Html, ...]:
+def sections(said: ResultRecord) -> tuple[Html, ...]:
     """Return them as sections."""
     best = said.matches[0] if said.matches else None
     return (_candidates(said.matches), _library(said), _peaks(best) if best else NOTHING, _quality(said))
 
 
-def _candidates(matches: Sequence[Match]) -> Html:
+def _candidates(matches: Sequence[Candidate]) -> Html:
     claimed = any(match.score is not None for match in matches)
     names = ("", *((f"probability, {IF}", "") if claimed else ()), "similarity", "peaks")
     rows = [tag("tr", *(tag("th", name, scope="col") for name in names))]
@@ -38,7 +38,7 @@ def _candidates(matches: Sequence[Match]) -> Html:
     return section("Candidates" if claimed else "Nearest in the library", tag("table", *rows, class_="numbers"))
 
 
-def _candidate(match: Match) -> Html:
+def _candidate(match: Candidate) -> Html:
     found = match.peaks
     of = len(found.matched) + len(found.missing)
     sure = () if match.score is None else (f"{match.score:.1%}", _bar(match.score))
@@ -59,7 +59,7 @@ def _bar(share: float) -> Html:
     )
 
 
-def _library(said: Result) -> Html:
+def _library(said: ResultRecord) -> Html:
     """Return how probable it is that the material is in the library and, where something is named, what holds if it is."""
     rows: list[tuple[str, Html | str]] = [] if said.known is None else [("in the library at all", f"{said.known:.0%}")]
     if said.one_of and said.decision in NAMED:
@@ -75,7 +75,7 @@ def _names(names: Sequence[str]) -> Html:
     return joined([*shown, f" and {len(names) - IN_A_SET} more" if len(names) > IN_A_SET else ""])
 
 
-def _peaks(best: Match) -> Html:
+def _peaks(best: Candidate) -> Html:
     """Return the peaks in order of Raman shift."""
     found = best.peaks
     rows = [tag("tr", *(tag("th", name, scope="col") for name in ("", "measured", "reference", "Δ", "height")))]
@@ -97,7 +97,7 @@ def _peak(_: float, kind: str, measured: str, reference: str, delta: str, height
     return tag("tr", sign, *(tag("td", cell) for cell in (measured, reference, delta, f"{height:.2f}")))
 
 
-def _quality(said: Result) -> Html:
+def _quality(said: ResultRecord) -> Html:
     quality = said.quality
     values = {
         "signal/noise": f"{quality.snr:g} (at least {MIN_SNR:g})",

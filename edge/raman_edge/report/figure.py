@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge import synthetic
-from raman_edge.records import Result
+from raman_edge.records import ResultRecord
 from raman_edge.report import marks
 from raman_edge.report.markup import Html, path, tag
 from raman_edge.report.plane import Plane, curve, ticks
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.report.subject import Subject
+    from raman_edge.report.subject import ReportedResult
     from raman_edge.spectrum import Spectrum
 
 WIDTH, HEIGHT = 1520, 650
@@ -34,7 +34,7 @@ NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PlotRange:
     """What the picture shows, and whether everything of the spectrum fits."""
 
     plane: Plane
@@ -42,11 +42,11 @@ class View:
     """The highest count, where it lies above the picture; None where everything fits."""
 
 
-def picture(subject: Subject, spectrum: Spectrum) -> Html:
+def picture(subject: ReportedResult, spectrum: Spectrum) -> Html:
     """Return the picture with its words beneath."""
     view = view_of(subject, spectrum)
     plane, said = view.plane, subject.record
-    best = said.matches[0] if isinstance(said, Result) and said.matches else None
+    best = said.matches[0] if isinstance(said, ResultRecord) and said.matches else None
     reference = subject.peaks(best.label) if best else None
     parts = [*_axes(plane), _line(spectrum, plane)]
     if reference is not None:
@@ -60,7 +60,7 @@ def picture(subject: Subject, spectrum: Spectrum) -> Html:
     return tag("figure", shown, tag("figcaption", *_caption(view, named=best is not None, whole=reference is not None)))
 
 
-def view_of(subject: Subject, spectrum: Spectrum) -> View:
+def view_of(subject: ReportedResult, spectrum: Spectrum) -> PlotRange:
     """Return the rectangle of the whole axis, as high as the counts are within the model's range where that is known.
 
     What lies outside it, such as the laser line at 0 cm⁻¹, does not flatten the rest.
@@ -73,10 +73,10 @@ def view_of(subject: Subject, spectrum: Spectrum) -> View:
         seen = inside if inside.size else counts
     ends = float(seen.min()), float(seen.max())
     plane = Plane(LEFT, TOP, WIDTH - LEFT - RIGHT, FLOOR - TOP, spectrum.axis.start, spectrum.axis.stop, *ends)
-    return View(plane, float(counts.max()) if counts.max() > ends[1] else None)
+    return PlotRange(plane, float(counts.max()) if counts.max() > ends[1] else None)
 
 
-def small(subject: Subject, spectrum: Spectrum) -> Html:
+def small(subject: ReportedResult, spectrum: Spectrum) -> Html:
     """Return the curve alone, for a contact sheet."""
     plane = replace(view_of(subject, spectrum).plane, left=0, top=8, width=480, height=184)
     drawn = path(curve(spectrum.axis.shift, spectrum.counts, plane), "curve")
@@ -113,7 +113,7 @@ def number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.4g}"  # noqa: PLR2004 - six digits fit
 
 
-def _caption(view: View, *, named: bool, whole: bool) -> Iterator[Html | str]:
+def _caption(view: PlotRange, *, named: bool, whole: bool) -> Iterator[Html | str]:
     yield from marks.legend() if named else ("No candidate: nothing hangs beneath.",)
     if named and not whole:
         yield " Beneath are only those of the candidate's peaks that the record holds."

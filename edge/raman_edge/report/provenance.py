@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge import __version__
 from raman_edge.matching.ranking import EVEN, LEAST_CHANCE
-from raman_edge.records import Result
+from raman_edge.records import ResultRecord
 from raman_edge.report.markup import NOTHING, Html, datum, facts, joined, section, tag
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from raman_edge.model.card import ModelCard
     from raman_edge.records import CalibrationRef
     from raman_edge.report.markup import Child
-    from raman_edge.report.subject import Subject
+    from raman_edge.report.subject import ReportedResult
     from raman_edge.spectrum import Spectrum
 
     Facts = Iterator[tuple[str, Child]]
@@ -28,10 +28,10 @@ HEADER = 80
 """Characters of one of them."""
 
 
-def sections(subject: Subject, zone: tzinfo | None) -> tuple[Html, ...]:
+def sections(subject: ReportedResult, zone: tzinfo | None) -> tuple[Html, ...]:
     """Return them as sections; times are in UTC and in ``zone``, None for that of this machine."""
     made = [section("Source", facts(_source(subject, zone)))]
-    if isinstance(said := subject.record, Result):
+    if isinstance(said := subject.record, ResultRecord):
         made.append(section("Wavenumber calibration", facts(_calibration(said.calibration))))
         made.append(section("Model", _lacks(subject.lacks), facts(_model(subject, said))))
     made.append(section("Times", facts(_times(subject, zone))))
@@ -43,7 +43,7 @@ def _lacks(why: str) -> Html:
     return tag("p", why, class_="lacks") if why else NOTHING
 
 
-def _source(subject: Subject, zone: tzinfo | None) -> Facts:
+def _source(subject: ReportedResult, zone: tzinfo | None) -> Facts:
     source, spectrum = subject.record.source, subject.held.spectrum
     yield source.kind, datum(source.path)
     yield "SHA-256", _digest(source.sha256) if source.sha256 else "none: no content was read"
@@ -51,7 +51,7 @@ def _source(subject: Subject, zone: tzinfo | None) -> Facts:
         yield "spectrum", f"number {source.index + 1} of the file"
     if spectrum is not None:
         yield from _measured(spectrum, zone)
-    elif isinstance(subject.record, Result):
+    elif isinstance(subject.record, ResultRecord):
         yield "spectrum", joined(["not kept; its SHA-256 is ", _digest(subject.held.digest or "not noted")])
 
 
@@ -78,7 +78,7 @@ def _calibration(by: CalibrationRef | None) -> Facts:
     yield "residual", "one line was all" if by.rms is None else f"{by.rms:g} cm⁻¹ rms about the standard's lines"
 
 
-def _model(subject: Subject, said: Result) -> Facts:
+def _model(subject: ReportedResult, said: ResultRecord) -> Facts:
     yield "name", datum(said.model.id)
     yield "SHA-256", _digest(said.model.sha256)
     yield "library", _digest(said.model.library) if said.model.library else "not noted"
@@ -100,15 +100,15 @@ def _card(card: ModelCard) -> Facts:
     yield "ambiguous", f"{several}: then the set of 90 of 100 cases holds several"
 
 
-def _times(subject: Subject, zone: tzinfo | None) -> Facts:
+def _times(subject: ReportedResult, zone: tzinfo | None) -> Facts:
     said = subject.record
     yield "answered", _both(datetime.fromisoformat(said.ts), zone)
-    if isinstance(said, Result):
+    if isinstance(said, ResultRecord):
         ms = said.ms
         yield "took", f"read {ms.read:.1f}, prepare {ms.prepare:.1f}, infer {ms.infer:.1f}, in all {ms.total:.1f} ms"
 
 
-def _journal(subject: Subject) -> Facts:
+def _journal(subject: ReportedResult) -> Facts:
     held = subject.held
     yield "row", f"{held.row.seq}"
     yield "record", _digest(held.row.id)

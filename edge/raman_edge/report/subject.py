@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from raman_edge import records
 
 if TYPE_CHECKING:
-    from raman_edge.journal.query import Held
+    from raman_edge.journal.query import StoredResult
     from raman_edge.matching.library import Library
     from raman_edge.model.card import ModelCard
     from raman_edge.peaks import Peaks
@@ -22,7 +22,7 @@ UNSAID = "reference peaks that the record does not hold"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class AtHand:
+class CurrentModel:
     """A model and library as they are here and now."""
 
     sha256: str
@@ -32,11 +32,11 @@ class AtHand:
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class ReportedResult:
     """One record, and what can be shown of it."""
 
-    held: Held
-    means: AtHand | None
+    held: StoredResult
+    means: CurrentModel | None
     """None where no model was opened."""
 
     @cached_property
@@ -58,7 +58,7 @@ class Subject:
     def library(self) -> Library | None:
         """The library that was searched; None where it is not at hand."""
         means = self.means
-        same = means and isinstance(self.record, records.Result) and means.library.sha256 == self.record.model.library
+        same = means and isinstance(self.record, records.ResultRecord) and means.library.sha256 == self.record.model.library
         return means.library if means and same and self.card else None
 
     def peaks(self, label: str) -> Peaks | None:
@@ -70,7 +70,7 @@ class Subject:
     def lacks(self) -> str:
         """What cannot be shown, and why: nothing is put in its place; empty where everything can."""
         said, means = self.record, self.means
-        if not isinstance(said, records.Result) or self.library:
+        if not isinstance(said, records.ResultRecord) or self.library:
             return ""
         if means is None:
             return f"No model was opened: its card, and {UNSAID}, are not shown."
@@ -80,8 +80,8 @@ class Subject:
         differ = _differ(said.model.library, means.library.sha256)
         return f"Another library was searched ({differ}), such as before something was learned: {UNSAID} cannot be shown."
 
-    def _other_model(self, means: AtHand) -> bool:
-        return isinstance(self.record, records.Result) and means.sha256 != self.record.model.sha256
+    def _other_model(self, means: CurrentModel) -> bool:
+        return isinstance(self.record, records.ResultRecord) and means.sha256 != self.record.model.sha256
 
 
 def _differ(then: str, now: str) -> str:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from raman_edge import wording
 from raman_edge.matching.ranking import objections
-from raman_edge.records import FaultRecord, Result
+from raman_edge.records import FaultRecord, ResultRecord
 from raman_edge.terminal.safe import safe_text
 from raman_edge.wording import Title
 
 if TYPE_CHECKING:
-    from raman_edge.records import Record, Source
+    from raman_edge.records import Record, RecordSource
 
 LONGEST = 80
 """Cells of one name in a title."""
@@ -21,7 +21,7 @@ EARLIER = "Decided by the rules of version 1, which asked less of a match. Today
 
 def decision(said: Record) -> str:
     """Return the kind of answer."""
-    return said.decision if isinstance(said, Result) else "fault"
+    return said.decision if isinstance(said, ResultRecord) else "fault"
 
 
 def title(said: Record) -> Title:
@@ -41,7 +41,7 @@ def reasons(said: Record) -> tuple[str, ...]:
     return said.why
 
 
-def file_name(source: Source) -> str:
+def file_name(source: RecordSource) -> str:
     """Return the last part of a path, and which spectrum of the file where it is not the first."""
     name = source.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or source.path or source.kind
     return f"{name} [{source.index + 1}]" if source.index else name

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from threading import Event
 
     from raman_edge.journal import Journal
-    from raman_edge.service.worker import Answer, Crew
+    from raman_edge.service.worker import IdentifiedSpectrum, Worker
     from raman_edge.sources import Batch, Source
 
 AHEAD = 4
@@ -24,17 +24,17 @@ STOPPED_S = 0.5
 """How long batches that the source will give again are still answered once the run was told to stop, s."""
 
 
-class Watcher(Protocol):
+class Observer(Protocol):
     """Who looks on while a source is answered."""
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: IdentifiedSpectrum) -> None:
         """Take one answer, which is in the journal by now and was not before."""
 
     def pulse(self, waiting: int) -> bool:
         """Come by after every commit, and about once a second where nothing comes; True ends the run between two batches."""
 
 
-def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher, stop: Event | None = None) -> None:
+def follow(source: Source, crew: Worker, journal: Journal, watcher: Observer, stop: Event | None = None) -> None:
     """Answer everything that an open ``source`` gives: into the journal first, then shown.
 
     ``stop`` is for a source that gives again, in another run, what was not done, such as a folder: once it is set,
@@ -43,7 +43,7 @@ def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher, stop:
     Raises :class:`raman_edge.errors.JournalError` where an answer cannot be kept: nothing of that batch is done,
     and a source that is opened anew gives it again.
     """
-    under_way: deque[tuple[Batch, Future[list[Answer]]]] = deque()
+    under_way: deque[tuple[Batch, Future[list[IdentifiedSpectrum]]]] = deque()
 
     def commit() -> None:
         batch, asked = under_way.popleft()
@@ -69,7 +69,7 @@ def follow(source: Source, crew: Crew, journal: Journal, watcher: Watcher, stop:
         commit()
 
 
-def identifications(source: Source, crew: Crew, journal: Journal) -> Iterator[Identification]:
+def identifications(source: Source, crew: Worker, journal: Journal) -> Iterator[Identification]:
     """Give what an open ``source`` gives, identified, each committed alone and before it is given; what the journal has is not given.
 
     A generator that is closed in the middle of a batch has neither committed nor given the rest, and the source gives that again.

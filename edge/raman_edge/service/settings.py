@@ -215,7 +215,7 @@ def _from_text(key: str, name: str, text: str) -> object:
     try:
         return getattr(msgspec.convert({key: given}, Settings, strict=False), key)
     except msgspec.ValidationError:
-        return getattr(toml.convert(toml.Document(name, {key: given}, {}), Settings), key)  # which tells what is wrong
+        return getattr(toml.convert(toml.TomlDocument(name, {key: given}, {}), Settings), key)  # which tells what is wrong
 
 
 def _of_file(path: Path) -> dict[str, Setting]:

@@ -20,10 +20,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from raman_edge import records
-from raman_edge.journal import Entry
+from raman_edge.journal import JournalEntry
 from raman_edge.journal.writing import prepare
 from raman_edge.matching.identify import BATCH, Reading, identify_all
-from raman_edge.sources.parse import Unread, values
+from raman_edge.sources.parse import RawFile, values
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from raman_edge.journal.writing import Prepared
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
-    from raman_edge.records import Means
+    from raman_edge.records import Provenance
     from raman_edge.sources import Batch
     from raman_edge.spectrum import Spectrum
     from raman_edge.wording import Answer as Verdict
 
-    Event = Spectrum | Fault | Unread
+    Event = Spectrum | Fault | RawFile
     Answered = Verdict | Literal["fault"]
 
 MANY = 256
@@ -54,7 +54,7 @@ PATIENCE_S = 5.0
 """How long it may take to end before it is killed, s."""
 
 
-class Answer(NamedTuple):
+class IdentifiedSpectrum(NamedTuple):
     """What was said of one spectrum, and the row that the journal will have of it."""
 
     place: int
@@ -66,17 +66,17 @@ class Answer(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class WorkerSettings:
     """What a second process needs to name spectra as the first one does."""
 
     path: Path
     """Of the model; another file in its place is refused by its digest."""
     threads: int
     library: Library
-    means: Means
+    means: Provenance
 
 
-def answer_all(events: Sequence[Event], model: Model, library: Library, means: Means) -> list[Answer]:
+def answer_all(events: Sequence[Event], model: Model, library: Library, means: Provenance) -> list[IdentifiedSpectrum]:
     """Parse what is not parsed, name every spectrum and make its row; what cannot be named is a fault in its place."""
     parsed = [(place, value) for place, event in enumerate(events) for value in values(event)]
     made: list[Reading | Fault] = []
@@ -85,20 +85,20 @@ def answer_all(events: Sequence[Event], model: Model, library: Library, means: M
     return [_answer(place, said, means) for (place, _), said in zip(parsed, made, strict=True)]
 
 
-def _answer(place: int, said: Reading | Fault, means: Means) -> Answer:
-    entry = Entry(records.of(said, means), None if isinstance(said, Fault) else said.spectrum)
+def _answer(place: int, said: Reading | Fault, means: Provenance) -> IdentifiedSpectrum:
+    entry = JournalEntry(records.of(said, means), None if isinstance(said, Fault) else said.spectrum)
     decision: Answered = "fault" if isinstance(said, Fault) else said.verdict.decision
-    return Answer(place, decision, said, prepare(entry, means.model.sha256, means.config))
+    return IdentifiedSpectrum(place, decision, said, prepare(entry, means.model.sha256, means.config))
 
 
-class Crew:
+class Worker:
     """Names batches: here, or in a second process as well while a backlog waits."""
 
-    def __init__(self, model: Model, opening: Opening, *, processors: int | None = None) -> None:
+    def __init__(self, model: Model, opening: WorkerSettings, *, processors: int | None = None) -> None:
         """Use at most as many ``processors`` as this process may run on; with one of them nothing is ever started."""
         self._model, self._opening = model, opening
         self._alone = (processors or _processors()) <= opening.threads
-        self._second: Second | None = None
+        self._second: WorkerProcess | None = None
         self._last_busy = monotonic()
 
     def __enter__(self) -> Self:
@@ -107,7 +107,7 @@ class Crew:
     def __exit__(self, *exc: object) -> None:
         self._end()
 
-    def answer(self, batch: Batch) -> Future[list[Answer]]:
+    def answer(self, batch: Batch) -> Future[list[IdentifiedSpectrum]]:
         """Name a batch, now or soon; :func:`result` takes the answer."""
         if batch.waiting:
             self._last_busy = monotonic()
@@ -117,11 +117,11 @@ class Crew:
             self._start()
         if self._second is not None and batch.waiting and self._second.has_room:
             return self._second.submit(batch.events)
-        done: Future[list[Answer]] = Future()
+        done: Future[list[IdentifiedSpectrum]] = Future()
         done.set_result(self._here(batch))
         return done
 
-    def result(self, batch: Batch, answers: Future[list[Answer]]) -> list[Answer]:
+    def result(self, batch: Batch, answers: Future[list[IdentifiedSpectrum]]) -> list[IdentifiedSpectrum]:
         """Return the answers to a batch; where the second process fails, they are found here, and it is not started again."""
         try:
             return answers.result(ANSWER_S)
@@ -134,12 +134,12 @@ class Crew:
         if self._second is not None and monotonic() - self._last_busy > IDLE_S:
             self._end()
 
-    def _here(self, batch: Batch) -> list[Answer]:
+    def _here(self, batch: Batch) -> list[IdentifiedSpectrum]:
         return answer_all(batch.events, self._model, self._opening.library, self._opening.means)
 
     def _start(self) -> None:
         try:
-            self._second = Second(self._opening)
+            self._second = WorkerProcess(self._opening)
         except (OSError, RuntimeError):  # no memory, no process more
             self._alone = True
 
@@ -154,10 +154,10 @@ class Crew:
         self._second = None
 
 
-class Second:
+class WorkerProcess:
     """The second process, and the thread that talks to it."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: WorkerSettings) -> None:
         context = multiprocessing.get_context("spawn")  # onnxruntime does not survive a fork
         self._ours, theirs = context.Pipe()
         self._process = context.Process(target=work, args=(theirs, opening), name="raman-edge", daemon=True)
@@ -166,7 +166,7 @@ class Second:
         theirs.close()
         self._talk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crew")
         self._ready: Future[object] = self._talk.submit(self._ours.recv)
-        self._under_way: list[Future[list[Answer]]] = []
+        self._under_way: list[Future[list[IdentifiedSpectrum]]] = []
 
     @property
     def is_lost(self) -> bool:
@@ -179,7 +179,7 @@ class Second:
         self._under_way = [one for one in self._under_way if not one.done()]
         return self._ready.done() and not self.is_lost and len(self._under_way) < QUEUED
 
-    def submit(self, events: Sequence[Event]) -> Future[list[Answer]]:
+    def submit(self, events: Sequence[Event]) -> Future[list[IdentifiedSpectrum]]:
         """Have a batch named; an exception comes of it where the process is lost."""
         asked = self._talk.submit(partial(self._ask, events))
         self._under_way.append(asked)
@@ -196,9 +196,9 @@ class Second:
         self._ours.close()
         self._process.close()
 
-    def _ask(self, events: Sequence[Event]) -> list[Answer]:
+    def _ask(self, events: Sequence[Event]) -> list[IdentifiedSpectrum]:
         self._ours.send(events)
-        told: list[Answer] = self._ours.recv()
+        told: list[IdentifiedSpectrum] = self._ours.recv()
         return told
 
 
@@ -227,7 +227,7 @@ def _apart() -> Iterator[None]:
         sys.modules["__main__"] = ours
 
 
-def work(asked: Connection, opening: Opening) -> None:
+def work(asked: Connection, opening: WorkerSettings) -> None:
     """Be the second process: open the model, say so, and name batches until the first process is gone.
 
     Whatever fails ends it without a word: the first process does the same work then, and says what is wrong there too.
@@ -239,7 +239,7 @@ def work(asked: Connection, opening: Opening) -> None:
         return
 
 
-def _work(asked: Connection, opening: Opening) -> None:
+def _work(asked: Connection, opening: WorkerSettings) -> None:
     from raman_edge.model.model import Model  # noqa: PLC0415 - in the second process only
 
     model = Model.open(opening.path, threads=opening.threads, sha256=opening.means.model.sha256)

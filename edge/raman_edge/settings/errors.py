@@ -18,7 +18,7 @@ from raman_edge.masking import masked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from raman_edge.settings.toml import Document
+    from raman_edge.settings.toml import TomlDocument
     from raman_edge.settings.toml_lines import KeyPath
 
 SHOWN = 80
@@ -39,14 +39,14 @@ Found = tuple["KeyPath", str]
 """Where, and what is to be told."""
 
 
-def mistakes(document: Document, kind: type[msgspec.Struct]) -> list[str]:
+def mistakes(document: TomlDocument, kind: type[msgspec.Struct]) -> list[str]:
     """Return what is wrong, a line for each mistake with its place; the document is one that msgspec refuses as a ``kind``."""
     found = list(_in_table(document.data, kind, ()))
     found.sort(key=lambda mistake: _line(document, mistake[0]))
     return [f"{document.place(path)}: {said}" for path, said in found]
 
 
-def _line(document: Document, path: KeyPath) -> int:
+def _line(document: TomlDocument, path: KeyPath) -> int:
     return int(document.place(path).removeprefix(document.name).lstrip(":") or 0)
 
 

@@ -30,7 +30,7 @@ Read = TypeVar("Read", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class TomlDocument:
     """A TOML file as it was read."""
 
     name: str
@@ -54,7 +54,7 @@ def load(path: Path, kind: type[Read]) -> Read:
     return convert(read(path), kind)
 
 
-def read(path: Path) -> Document:
+def read(path: Path) -> TomlDocument:
     """Read a TOML file; :class:`ConfigError` where it cannot be read or is no TOML."""
     name = str(path)
     try:
@@ -69,7 +69,7 @@ def read(path: Path) -> Document:
     return parse(data, name)
 
 
-def parse(data: bytes, name: str) -> Document:
+def parse(data: bytes, name: str) -> TomlDocument:
     """Read TOML from bytes; a byte order mark, as Windows' editors write it, is skipped."""
     try:
         # Lines as tomllib counts them.
@@ -79,7 +79,7 @@ def parse(data: bytes, name: str) -> Document:
         msg = f"{name}:{line}: byte {data[error.start]:#04x} is no UTF-8: save the file as UTF-8"
         raise ConfigError(msg) from error
     try:
-        return Document(name, tomllib.loads(text), places(text))
+        return TomlDocument(name, tomllib.loads(text), places(text))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(_no_toml(name, text, str(error))) from error
     except RecursionError as error:
@@ -100,7 +100,7 @@ def _no_toml(name: str, text: str, said: str) -> str:
     return f"{name}:{line}: no TOML{column} ({what}): got {_cut(masked_setting(got))}; {advice}"
 
 
-def convert(document: Document, kind: type[Read]) -> Read:
+def convert(document: TomlDocument, kind: type[Read]) -> Read:
     """Return the document as a ``kind``; :class:`ConfigError` with a line for every mistake."""
     from raman_edge.settings.errors import mistakes  # noqa: PLC0415 - only where there are some
 

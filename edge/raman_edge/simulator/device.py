@@ -17,12 +17,12 @@ import numpy as np
 from raman_edge.errors import ConfigError
 from raman_edge.instruments import codecs
 from raman_edge.instruments.profiles import requests
-from raman_edge.instruments.profiles.frame import Codec
+from raman_edge.instruments.profiles.frame import NamedFrame
 from raman_edge.instruments.profiles.requests import UNITS, units
 from raman_edge.simulator import faults as going_wrong
 from raman_edge.simulator.rate import Rate
-from raman_edge.simulator.replies import Answers, header
-from raman_edge.simulator.requests import Asked, Reader
+from raman_edge.simulator.replies import ReplyWriter, header
+from raman_edge.simulator.requests import HostRequest, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.simulator.faults import Fault
+    from raman_edge.simulator.faults import InjectedFault
     from raman_edge.simulator.scene import Scene
 
 PATIENCE_S = 0.5
@@ -47,7 +47,7 @@ AT_ONCE = frozenset(("abort", "stop"))
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SentBytes:
     """Bytes that the device sends."""
 
     at_s: float
@@ -55,11 +55,11 @@ class Sent:
     data: bytes
     baud: int
     """At which rate."""
-    unplugs: Fault | None = None
+    unplugs: InjectedFault | None = None
     """What takes the cable out after them; None is nothing."""
 
 
-class Device:
+class SimulatedDevice:
     """One instrument. The caller's clock may begin anywhere and never goes back."""
 
     def __init__(
@@ -77,7 +77,7 @@ class Device:
         self._note = note or (lambda _: None)
         self._rng = np.random.default_rng(seed)
         self._faults = going_wrong.Faults((), self._rng)
-        self.answers = Answers(profile, scene.coefficients, scene.saturation)
+        self.answers = ReplyWriter(profile, scene.coefficients, scene.saturation)
         self._codec = codecs.of(profile.frame, scene.pixels)
         self._modes = frozenset(requests.prepared(profile))
         """Requests that the form of a frame relies on."""
@@ -116,10 +116,10 @@ class Device:
         self.streaming = self.profile.streams
         self._last = b""
         self._prepared: set[bytes] = set()
-        self._reader = Reader(self.profile)
+        self._reader = RequestReader(self.profile)
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
-        self._waiting: deque[Asked] = deque()
-        self._out: list[Sent] = []
+        self._waiting: deque[HostRequest] = deque()
+        self._out: list[SentBytes] = []
         self._measures_until: float | None = None
         self._heard_s = 0.0
 
@@ -132,7 +132,7 @@ class Device:
         """Let something go wrong, as :func:`raman_edge.simulator.faults.parse` reads it; :class:`ConfigError` where it cannot."""
         fault = going_wrong.parse(text)
         name = "acquire" if fault.on == going_wrong.FRAMES else fault.on
-        if fault.kind in {"nak", "busy"} and not self.answers.refusal(Asked(name, b""), fault.kind):
+        if fault.kind in {"nak", "busy"} and not self.answers.refusal(HostRequest(name, b""), fault.kind):
             msg = f"got the fault {text!r}, and {self.profile.device.id} has no answer {fault.kind}: silence is what it does instead"
             raise ConfigError(msg)
         self._faults.add(fault)
@@ -169,7 +169,7 @@ class Device:
         coming = [at_s for at_s in times if at_s is not None]
         return min(coming, default=None)
 
-    def advance(self, now: float) -> list[Sent]:
+    def advance(self, now: float) -> list[SentBytes]:
         """Do what is due, and return what is sent, in order."""
         while self._due and self._due[0][0] <= now:
             due, _, action = heapq.heappop(self._due)
@@ -183,7 +183,7 @@ class Device:
     def _at(self, at_s: float, action: Callable[[float], None]) -> None:
         heapq.heappush(self._due, (at_s, next(self._order), action))
 
-    def _take(self, asked: Asked, now: float) -> None:
+    def _take(self, asked: HostRequest, now: float) -> None:
         """Serve a request, or let it wait until the measurement is over."""
         if self._measures_until is None or asked.name in AT_ONCE:
             self._serve(asked, now)
@@ -193,7 +193,7 @@ class Device:
         else:
             self._waiting.append(asked)
 
-    def _serve(self, asked: Asked, now: float) -> None:
+    def _serve(self, asked: HostRequest, now: float) -> None:
         struck = self._struck(asked.name) if asked.name else ()
         kinds = {fault.kind for fault in struck}
         if refused := next((kind for kind in ("nak", "busy") if kind in kinds), None):
@@ -205,7 +205,7 @@ class Device:
             self._note(f"{asked.name} {' '.join(f'{name}={value}' for name, value in asked.told.items())}".rstrip())
             self._do(asked, struck, now)
 
-    def _possible(self, asked: Asked) -> bool:
+    def _possible(self, asked: HostRequest) -> bool:
         """Whether the device can do what is asked for."""
         facts, told = self.profile.integration, asked.told
         if facts is not None and not facts.min <= told.get("integration", facts.min) <= facts.max:
@@ -218,7 +218,7 @@ class Device:
             return False
         return asked.name != "coefficient" or self.answers.coefficient(told.get("index", 0)) is not None
 
-    def _do(self, asked: Asked, struck: tuple[Fault, ...], now: float) -> None:
+    def _do(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
         self._set(asked)
         match asked.name:
             case "acquire":
@@ -234,7 +234,7 @@ class Device:
             case _:
                 self._deliver(now, self.answers.done(asked), struck)
 
-    def _set(self, asked: Asked) -> None:
+    def _set(self, asked: HostRequest) -> None:
         """Take over what a request says of exposure and averages, and what it switches."""
         told = asked.told
         if "integration" in told and self.profile.integration is not None:
@@ -265,7 +265,7 @@ class Device:
         self._due = [one for one in self._due if self.streaming]
         self._waiting.clear()
 
-    def _measure(self, asked: Asked, struck: tuple[Fault, ...], now: float) -> None:
+    def _measure(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
         """Begin one spectrum; it is sent when it is over."""
         struck += self._struck(going_wrong.FRAMES)
         kinds = {fault.kind for fault in struck}
@@ -278,7 +278,7 @@ class Device:
         self._measures_until = now + self._lasts()
         self._at(self._measures_until, lambda due: self._measured(asked, struck, due))
 
-    def _measured(self, asked: Asked, struck: tuple[Fault, ...], due: float) -> None:
+    def _measured(self, asked: HostRequest, struck: tuple[InjectedFault, ...], due: float) -> None:
         self._measures_until = None
         self._deliver(due, self.answers.ready + self._exposed(due, struck, asked), struck)
         while self._waiting and self._measures_until is None:
@@ -292,7 +292,7 @@ class Device:
         kinds = {fault.kind for fault in struck}
         data = self._exposed(due, struck)
         if refused := next((kind for kind in ("nak", "busy") if kind in kinds), None):
-            self._send(due, self.answers.refusal(Asked("acquire", b""), refused))
+            self._send(due, self.answers.refusal(HostRequest("acquire", b""), refused))
         elif "silence" not in kinds:
             self._deliver(due, data, struck)
         self._at(due + self._pause(data), self._tick)
@@ -305,7 +305,7 @@ class Device:
         """Return the time between two spectra of a stream, s: it is no faster than the line."""
         return max(self._lasts(), len(data) * self.profile.serial.bits_per_byte / self.baud) if self._pacing else UNPACED_S
 
-    def _exposed(self, now: float, struck: tuple[Fault, ...], asked: Asked | None = None) -> bytes:
+    def _exposed(self, now: float, struck: tuple[InjectedFault, ...], asked: HostRequest | None = None) -> bytes:
         """Return the bytes of a new spectrum."""
         stale = self._stale > 0 or any(fault.kind == "stale" for fault in struck)
         self._stale = max(0, self._stale - 1)
@@ -328,14 +328,14 @@ class Device:
     def _form(self) -> codecs.Codec:
         """Return what makes bytes of counts: Ocean's devices wake without compression and checksum, and have to be told."""
         frame = self.profile.frame
-        if self._modes <= self._prepared or not isinstance(frame, Codec) or frame.name != "ooi":
+        if self._modes <= self._prepared or not isinstance(frame, NamedFrame) or frame.name != "ooi":
             return self._codec
         return codecs.of(msgspec.structs.replace(frame, compressed=False, checksum=False))
 
     def _fitting(self, counts: NDArray[np.int64], fields: dict[str, int | str]) -> NDArray[np.int64]:
         """Return counts that the frame holds: sums of Ocean's devices go out in double words, where the protocol tells how."""
         frame = self.profile.frame
-        if not isinstance(frame, Codec) or frame.name == "obp" or counts.max() <= WORD:
+        if not isinstance(frame, NamedFrame) or frame.name == "obp" or counts.max() <= WORD:
             return counts
         if "size_flag" in fields and not (frame.compressed or frame.checksum):
             fields["size_flag"] = 1
@@ -361,7 +361,7 @@ class Device:
             self._note("the watchdog has switched the laser off")
             self.laser = False
 
-    def _set_baud(self, asked: Asked, struck: tuple[Fault, ...], now: float) -> None:
+    def _set_baud(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
         """Answer at the rate there is, then change it."""
         new = asked.told["baud"]
         mangled = not asked.command.ack and not self.answers.obp and new != self.baud
@@ -371,15 +371,15 @@ class Device:
     def _confirm(self, data: bytes, now: float) -> None:
         command = self.profile.commands.set_baud
         if (request := self.rate.hear(data)) and command is not None:
-            self._send(now, self.answers.done(Asked("set_baud", request, command)))
+            self._send(now, self.answers.done(HostRequest("set_baud", request, command)))
 
-    def _struck(self, target: str) -> tuple[Fault, ...]:
+    def _struck(self, target: str) -> tuple[InjectedFault, ...]:
         struck = self._faults.struck(target)
         for fault in struck:
             self._note(f"fault {fault.kind}")
         return struck
 
-    def _deliver(self, due: float, data: bytes, struck: tuple[Fault, ...]) -> None:
+    def _deliver(self, due: float, data: bytes, struck: tuple[InjectedFault, ...]) -> None:
         """Send an answer with what goes wrong with it."""
         for fault in struck:
             if data:
@@ -401,5 +401,5 @@ class Device:
         if data:
             self._emit(due, data)
 
-    def _emit(self, due: float, data: bytes, unplugs: Fault | None = None) -> None:
-        self._at(due, lambda at_s: self._out.append(Sent(at_s, data, self.baud, unplugs)))
+    def _emit(self, due: float, data: bytes, unplugs: InjectedFault | None = None) -> None:
+        self._at(due, lambda at_s: self._out.append(SentBytes(at_s, data, self.baud, unplugs)))

@@ -45,7 +45,7 @@ TARGETS = (FRAMES, "prepare", *Commands.__struct_fields__[1:])
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """One thing that goes wrong, and when."""
 
     kind: str
@@ -75,7 +75,7 @@ class Fault:
         return number % self.every == 0 if self.every else number == self.at or not self.at
 
 
-def parse(text: str) -> Fault:
+def parse(text: str) -> InjectedFault:
     """Read a fault as the user writes it; :class:`ConfigError` says what was expected."""
     head, _, tail = text.partition(":")
     kind, at, number = head.partition("@")
@@ -93,7 +93,7 @@ def parse(text: str) -> Fault:
     if sum(key in found for key in ("at", "every", "p")) > 1:
         msg = f"got the fault {text!r}: @N, every= and p= each say when; give one of them"
         raise ConfigError(msg)
-    return Fault(kind, **found)  # type: ignore[arg-type] # each option's reader gives its field's type
+    return InjectedFault(kind, **found)  # type: ignore[arg-type] # each option's reader gives its field's type
 
 
 def _whole(text: str, value: str) -> int:
@@ -155,15 +155,15 @@ OPTIONS: dict[str, tuple[str, Callable[[str, str], int | float | str]]] = {
 class Faults:
     """The faults that are still to come, counted by what they strike."""
 
-    def __init__(self, faults: tuple[Fault, ...], rng: Generator) -> None:
+    def __init__(self, faults: tuple[InjectedFault, ...], rng: Generator) -> None:
         self._coming, self._rng = list(faults), rng
         self._seen: dict[str, int] = {}
 
-    def add(self, fault: Fault) -> None:
+    def add(self, fault: InjectedFault) -> None:
         """Let one more thing go wrong."""
         self._coming.append(fault)
 
-    def struck(self, target: str) -> tuple[Fault, ...]:
+    def struck(self, target: str) -> tuple[InjectedFault, ...]:
         """Count one more frame, or request of that name, and return what goes wrong with it."""
         number = self._seen[target] = self._seen.get(target, 0) + 1
         found = tuple(fault for fault in self._coming if fault.on == target and fault.strikes(number, self._rng))

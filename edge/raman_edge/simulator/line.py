@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from raman_edge.simulator.device import Sent
-    from raman_edge.simulator.faults import Fault
+    from raman_edge.simulator.device import SentBytes
+    from raman_edge.simulator.faults import InjectedFault
 
 PIECE_S = 0.004
 """Bytes that are on the line for so long are handed over together, s."""
@@ -17,26 +17,26 @@ WRONG = b"\x00\x80\xe0\xf8\xfe\xff"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ArrivedBytes:
     """Bytes that have arrived together."""
 
     at_s: float
     """When the last of them was whole, s."""
     data: bytes
     baud: int
-    unplugs: Fault | None = None
+    unplugs: InjectedFault | None = None
 
 
-class Line:
+class SimulatedLine:
     """What is on its way to the host, in order."""
 
     def __init__(self, bits_per_byte: int, *, pacing: bool) -> None:
         """``pacing`` False takes no time."""
         self._bits, self._pacing = bits_per_byte, pacing
-        self._pieces: deque[Piece] = deque()
+        self._pieces: deque[ArrivedBytes] = deque()
         self._free_s = float("-inf")
 
-    def put(self, sent: Sent) -> None:
+    def put(self, sent: SentBytes) -> None:
         """Send bytes behind those that are on their way."""
         start = max(self._free_s, sent.at_s)
         byte_s = self._bits / sent.baud if self._pacing else 0.0
@@ -44,7 +44,7 @@ class Line:
         ends = [*range(size, len(sent.data), size), len(sent.data)]
         for begin, end in zip([0, *ends], ends, strict=False):
             out = sent.unplugs if end == len(sent.data) else None
-            self._pieces.append(Piece(start + end * byte_s, sent.data[begin:end], sent.baud, out))
+            self._pieces.append(ArrivedBytes(start + end * byte_s, sent.data[begin:end], sent.baud, out))
         self._free_s = start + len(sent.data) * byte_s
 
     @property
@@ -52,11 +52,11 @@ class Line:
         """When the next bytes arrive, s; None where none are on their way."""
         return self._pieces[0].at_s if self._pieces else None
 
-    def take(self, now: float) -> Piece | None:
+    def take(self, now: float) -> ArrivedBytes | None:
         """Return the next bytes that have arrived by now; None where none have."""
         return self._pieces.popleft() if self._pieces and self._pieces[0].at_s <= now else None
 
-    def put_back(self, piece: Piece) -> None:
+    def put_back(self, piece: ArrivedBytes) -> None:
         """Keep what the host had no room for."""
         self._pieces.appendleft(piece)
 

@@ -41,7 +41,7 @@ class Material(Protocol):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Lines:
+class LinesMaterial:
     """A material by its Raman lines."""
 
     name: str
@@ -49,7 +49,7 @@ class Lines:
     excited: bool = True
 
     @classmethod
-    def at(cls, name: str, shifts: Sequence[float], heights: Sequence[float] = (), width: float = NARROWEST) -> Lines:
+    def at(cls, name: str, shifts: Sequence[float], heights: Sequence[float] = (), width: float = NARROWEST) -> LinesMaterial:
         """Return a material with lines at ``shifts`` (cm⁻¹, increasing), as high as ``heights`` (0..1), all alike where none are given."""
         tall = heights or [1.0] * len(shifts)
         return cls(name, Peaks(np.array(shifts, float), np.array(tall, float), np.full(len(shifts), width)))
@@ -116,12 +116,12 @@ class Mixture:
         return mean
 
 
-NONE = Lines.at("none", ())
+NONE = LinesMaterial.at("none", ())
 """Nothing: dark, ambient light and noise."""
-MINERALS: tuple[Lines, ...] = (
+MINERALS: tuple[LinesMaterial, ...] = (
     # The strongest lines, as the RRUFF project's spectra of calcite (R040070) and quartz (R040031) show them.
-    Lines.at("Calcite", (155.0, 281.0, 711.0, 1085.5, 1435.0), (0.2, 0.45, 0.2, 1.0, 0.05)),
-    Lines.at("Quartz", (127.5, 205.5, 263.0, 355.0, 394.0, 464.5, 806.0, 1160.0), (0.45, 0.45, 0.08, 0.1, 0.08, 1.0, 0.05, 0.05)),
+    LinesMaterial.at("Calcite", (155.0, 281.0, 711.0, 1085.5, 1435.0), (0.2, 0.45, 0.2, 1.0, 0.05)),
+    LinesMaterial.at("Quartz", (127.5, 205.5, 263.0, 355.0, 394.0, 464.5, 806.0, 1160.0), (0.45, 0.45, 0.08, 0.1, 0.08, 1.0, 0.05, 0.05)),
 )
 """Known without a library of references."""
 

@@ -21,7 +21,7 @@ NAME = "ttyRAMAN"
 """Of the link that stands for a pseudo-terminal where no other was asked for."""
 
 
-class Port(Protocol):
+class Endpoint(Protocol):
     """The device's end. No call waits."""
 
     def fileno(self) -> int:
@@ -41,14 +41,14 @@ class Port(Protocol):
         """Pull the cable."""
 
 
-class At(Protocol):
+class EndpointFactory(Protocol):
     """A place to plug in, again and again."""
 
     @property
     def port(self) -> str:
         """What a host opens: the same every time."""
 
-    def plug(self, baud: int) -> Port:
+    def plug(self, baud: int) -> Endpoint:
         """Plug in; a host that sets no rate is taken to be at ``baud``. Raises :class:`SourceUnavailable` where that cannot be."""
 
     def clear(self) -> None:

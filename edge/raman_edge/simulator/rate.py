@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.instruments.profiles.profile import Switch
+    from raman_edge.instruments.profiles.profile import BaudSwitch
 
 CONFIRM_S = 2.0
 """How long a device waits for the second request at a new rate, s."""
@@ -17,7 +17,7 @@ SETTLED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class BaudTrial:
     """A new rate that holds only if the host asks for it once more."""
 
     request: bytes
@@ -28,7 +28,7 @@ class Trial:
 class Rate:
     """One device's rate. A change holds until power is lost, and longer where it was saved."""
 
-    def __init__(self, wakes_at: int, switch: Switch | None, note: Callable[[str], None]) -> None:
+    def __init__(self, wakes_at: int, switch: BaudSwitch | None, note: Callable[[str], None]) -> None:
         self.wakes_at = self.baud = wakes_at
         """After a loss of power, and now."""
         self._settle_s = SETTLED * switch.settle_ms / 1e3 if switch else 0.0
@@ -40,7 +40,7 @@ class Rate:
         """Begin anew after a loss of power."""
         self.baud = self.wakes_at
         self._coming: tuple[float, int, bytes] | None = None
-        self._trial: Trial | None = None
+        self._trial: BaudTrial | None = None
         self._heard = b""
 
     def change(self, request: bytes, new: int, now: float) -> None:
@@ -65,7 +65,7 @@ class Rate:
             changed_s, new, request = self._coming
             self._coming = None
             if self._confirmed:
-                self._trial, self._heard = Trial(request, self.baud, changed_s + CONFIRM_S), b""
+                self._trial, self._heard = BaudTrial(request, self.baud, changed_s + CONFIRM_S), b""
             else:
                 self._note(f"now at {new} baud")
             self.baud = new
@@ -90,6 +90,6 @@ class Rate:
             self._go_back(trial)
         return b""
 
-    def _go_back(self, trial: Trial) -> None:
+    def _go_back(self, trial: BaudTrial) -> None:
         self.baud, self._trial = trial.old, None
         self._note(f"not confirmed: back at {self.baud} baud")

@@ -7,13 +7,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from raman_edge.instruments.profiles.expressions import Number
-from raman_edge.instruments.profiles.fields import Binary
-from raman_edge.instruments.profiles.frame import Codec, Delimited, Fixed, size_of
+from raman_edge.instruments.profiles.fields import BinaryField
+from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, NamedFrame, size_of
 from raman_edge.instruments.profiles.literals import literal
 
 if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.simulator.requests import Asked
+    from raman_edge.simulator.requests import HostRequest
 
 VERSION = 1000
 """Firmware 1.00.0, as Ocean's devices tell it."""
@@ -21,22 +21,22 @@ NOT_READY, INVALID = 7, 6
 """OBP: errors of a device that is busy, and of one that refuses."""
 
 
-class Answers:
+class ReplyWriter:
     """The sentences of one device."""
 
     def __init__(self, profile: Profile, coefficients: tuple[float, ...], saturation: int) -> None:
         self._profile, self._coefficients, self._saturation = profile, coefficients, saturation
         self.serial_number = profile.simulator.serial_number
         """Its own; another where another instrument is plugged in."""
-        self.obp = isinstance(profile.frame, Codec) and profile.frame.name == "obp"
+        self.obp = isinstance(profile.frame, NamedFrame) and profile.frame.name == "obp"
         """Whether it answers in messages."""
-        self._ooi = isinstance(profile.frame, Codec) and profile.frame.name == "ooi"
+        self._ooi = isinstance(profile.frame, NamedFrame) and profile.frame.name == "ooi"
         self._literals = profile.answers.literals
         texts = (profile.commands.identify, profile.commands.coefficient)
         ends = {template[-1:] for command in texts if command for template in command.send}
         self._end = b"\r" if "\r" in ends else b"\r\n"
 
-    def before(self, asked: Asked) -> bytes:
+    def before(self, asked: HostRequest) -> bytes:
         """Return what comes before the integration: the echo and that the request was understood."""
         if self.obp:
             return b""
@@ -50,7 +50,7 @@ class Answers:
         """What comes when the integration has ended."""
         return literal(self._profile.frame.ready)
 
-    def done(self, asked: Asked) -> bytes:
+    def done(self, asked: HostRequest) -> bytes:
         """Return the whole answer to a request that is no spectrum."""
         if self.obp:
             return self._message(asked)
@@ -61,13 +61,13 @@ class Answers:
         ack = self._literals.get("ack", b"") if asked.command.ack else b""
         return echo + ack + self._reply(asked)
 
-    def mangled(self, asked: Asked) -> bytes:
+    def mangled(self, asked: HostRequest) -> bytes:
         """Return the answer to a change of the rate that the host does not wait for: its last byte is none."""
         echo = asked.data if self._profile.answers.echo else b""
         ack = self._literals.get("ack", b"")
         return echo + ack[:-1] + b"\xff" * bool(ack)
 
-    def refusal(self, asked: Asked, kind: str) -> bytes:
+    def refusal(self, asked: HostRequest, kind: str) -> bytes:
         """Return how it says ``nak`` or ``busy``; nothing where it has no such answer."""
         if self.obp:
             return self._refused(asked, asked.error or (NOT_READY if kind == "busy" else INVALID))
@@ -77,16 +77,16 @@ class Answers:
         error = self._profile.answers.error or getattr(self._profile.frame, "error", None)
         return f"{error}: {'unknown request' if kind == 'nak' else 'busy'}\r\n".encode("ascii") if error else b""
 
-    def _reply(self, asked: Asked) -> bytes:
+    def _reply(self, asked: HostRequest) -> bytes:
         kind = asked.command.reply
         if kind == "none":
             return b""
         if kind == "line":
             return asked.command.after.encode("ascii") + self._text(asked).encode("ascii") + (b"" if self.obp else self._end)
         value = self._number(asked)
-        return Binary(kind, Number(value)).encoded({}, b"")
+        return BinaryField(kind, Number(value)).encoded({}, b"")
 
-    def _text(self, asked: Asked) -> str:
+    def _text(self, asked: HostRequest) -> str:
         if asked.name == "serial_number":
             return self.serial_number
         if asked.name == "identify":
@@ -98,7 +98,7 @@ class Answers:
         value = self._number(asked)
         return str(int(value)) if value.denominator == 1 else repr(float(value))
 
-    def _number(self, asked: Asked) -> Fraction:
+    def _number(self, asked: HostRequest) -> Fraction:
         if asked.name == "coefficient":
             return Fraction(self.coefficient(asked.told.get("index", 0)) or 0)
         if asked.name == "serial_number":
@@ -111,7 +111,7 @@ class Answers:
         place = index - getattr(self._profile.wavelength, "first_index", 0)
         return self._coefficients[place] if 0 <= place < len(self._coefficients) else None
 
-    def _message(self, asked: Asked) -> bytes:
+    def _message(self, asked: HostRequest) -> bytes:
         from raman_edge.instruments.codecs.obp import Flag, Message  # noqa: PLC0415 - for the few that speak it
 
         data = self._reply(asked)
@@ -120,7 +120,7 @@ class Answers:
         flags = Flag.RESPONSE | (Flag.ACK if asked.wants_ack else 0)
         return Message(asked.kind, data, flags, regarding=asked.regarding, md5=asked.md5).to_bytes()
 
-    def _refused(self, asked: Asked, error: int) -> bytes:
+    def _refused(self, asked: HostRequest, error: int) -> bytes:
         from raman_edge.instruments.codecs.obp import Flag, Message  # noqa: PLC0415
 
         return Message(asked.kind, b"", Flag.RESPONSE | Flag.NACK, error, asked.regarding, md5=asked.md5).to_bytes()
@@ -132,8 +132,8 @@ def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> 
     told = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
     told |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
     frame = profile.frame
-    words = dict.fromkeys(frame.header, "") if isinstance(frame, Delimited) else {}
-    if isinstance(frame, Codec | Fixed):
+    words = dict.fromkeys(frame.header, "") if isinstance(frame, DelimitedFrame) else {}
+    if isinstance(frame, NamedFrame | FixedFrame):
         words = {word.name: word.dtype for word in frame.words}
     fields: dict[str, int | str] = {}
     for name, dtype in words.items():

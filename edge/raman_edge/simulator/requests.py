@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import expressions, fields, requests
 from raman_edge.instruments.profiles.commands import Command
-from raman_edge.instruments.profiles.fields import Binary, Written
+from raman_edge.instruments.profiles.fields import BinaryField, DecimalField
 from raman_edge.instruments.profiles.frame import NUMPY, size_of
-from raman_edge.instruments.profiles.requests import Wanted
+from raman_edge.instruments.profiles.requests import RequestValues
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.fields import Field
     from raman_edge.instruments.profiles.profile import Profile
 
-    Number = Binary | Written
+    Number = BinaryField | DecimalField
 
 DIGITS, ANY = (b"[-0-9.]", b"[-0-9.]*"), b"[\\s\\S]"
 """A number as text, and any byte, as patterns of one step each."""
@@ -44,7 +44,7 @@ NOTHING = Command()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HostRequest:
     """One request of the host."""
 
     name: str
@@ -93,7 +93,7 @@ def _pattern(name: str, command: Command) -> Pattern:
     for one in (one for text in command.send for one in fields.parse(text)):
         parts = _steps(one)
         steps += parts
-        if isinstance(one, Binary | Written) and one.names():
+        if isinstance(one, BinaryField | DecimalField) and one.names():
             numbers.append(one)
             whole += b"(" + b"".join(parts) + b")"
         else:
@@ -106,14 +106,14 @@ def _pattern(name: str, command: Command) -> Pattern:
 
 def _steps(one: Field) -> list[bytes]:
     """Return what the bytes of a field may be, one pattern after the other."""
-    if isinstance(one, fields.Check):
+    if isinstance(one, fields.ChecksumField):
         return [ANY] * fields.CHECKS[one.kind][0]
     if not one.names():
         return [re.escape(bytes((byte,))) for byte in one.encoded({}, b"")]
-    return [ANY] * size_of(one.dtype) if isinstance(one, Binary) else list(DIGITS)
+    return [ANY] * size_of(one.dtype) if isinstance(one, BinaryField) else list(DIGITS)
 
 
-class Reader:
+class RequestReader:
     """Bytes of the host in, requests out; what is no request comes out without a name."""
 
     def __init__(self, profile: Profile) -> None:
@@ -121,11 +121,11 @@ class Reader:
         self._patterns = patterns(profile)
         self._messages = any(pattern.command.message is not None for pattern in self._patterns)
         self._ends = _ends(self._patterns)
-        self._known: dict[tuple[bytes, bool], Asked] = {}
+        self._known: dict[tuple[bytes, bool], HostRequest] = {}
         self.kept = bytearray()
         """Bytes that may become a request."""
 
-    def next(self, *, streaming: bool) -> Asked | None:
+    def next(self, *, streaming: bool) -> HostRequest | None:
         """Take the next request out of :attr:`kept`, None where it takes more bytes; ``streaming`` tells a stop from what looks like it."""
         if not self.kept:
             return None
@@ -138,12 +138,12 @@ class Reader:
             return self._asked([one for one in found if one[1].end() == longest], bytes(self.kept[:longest]), streaming=streaming)
         if len(data) > LONGEST:
             self.kept.clear()
-            return Asked("", data)
+            return HostRequest("", data)
         if any(pattern.begun.fullmatch(data) for pattern in self._patterns):
             return None
         return self._unknown(data)
 
-    def _asked(self, found: list[tuple[Pattern, re.Match[bytes]]], data: bytes, *, streaming: bool) -> Asked:
+    def _asked(self, found: list[tuple[Pattern, re.Match[bytes]]], data: bytes, *, streaming: bool) -> HostRequest:
         del self.kept[: len(data)]
         if (data, streaming) not in self._known:
             if len(self._known) >= REMEMBERED:
@@ -154,7 +154,7 @@ class Reader:
             self._known[data, streaming] = stops[0] if stops and streaming else sound[0]
         return self._known[data, streaming]
 
-    def _read(self, pattern: Pattern, texts: tuple[bytes, ...], data: bytes) -> Asked:
+    def _read(self, pattern: Pattern, texts: tuple[bytes, ...], data: bytes) -> HostRequest:
         """Return what a request asks for; without a name where the page would not have written it so."""
         told: dict[str, Fraction] = {}
         try:
@@ -162,23 +162,23 @@ class Reader:
                 told |= _solved(number.expression, _value(number, text), self._profile)
             wanted = _wanted(self._profile, told)
             if pattern.name != "probe" and _again(self._profile, pattern, wanted) != data:
-                return Asked("", data)
+                return HostRequest("", data)
         except (ConfigError, ValueError):
-            return Asked("", data)
+            return HostRequest("", data)
         values = {name: round(told[name]) for name in told if name != "baud_code"}
         if wanted.baud is not None:
             values["baud"] = wanted.baud
-        return Asked(pattern.name, data, pattern.command, values)
+        return HostRequest(pattern.name, data, pattern.command, values)
 
-    def _unknown(self, data: bytes) -> Asked | None:
+    def _unknown(self, data: bytes) -> HostRequest | None:
         """Take what nobody understands: a line where requests are lines, else a byte."""
         end = next((place + 1 for place, byte in enumerate(data) if byte in self._ends), 0) if self._ends else 1
         if not end:
             return None
         del self.kept[:end]
-        return Asked("", data[:end])
+        return HostRequest("", data[:end])
 
-    def _message(self) -> Asked | None:
+    def _message(self) -> HostRequest | None:
         """Take the next OBP message; bytes that are none are dropped."""
         from raman_edge.instruments.codecs import obp  # noqa: PLC0415 - for the few that speak it
 
@@ -201,17 +201,17 @@ class Reader:
         error = asked.error if whole else BAD_CHECKSUM
         name = "" if error else asked.name
         wants = bool(flags & obp.Flag.ACK_WANTED)
-        return Asked(name, data, asked.command, asked.told, kind, regarding, wants, check == obp.MD5, error)
+        return HostRequest(name, data, asked.command, asked.told, kind, regarding, wants, check == obp.MD5, error)
 
-    def _by_kind(self, kind: int, body: bytes, data: bytes) -> Asked:
+    def _by_kind(self, kind: int, body: bytes, data: bytes) -> HostRequest:
         known = [pattern for pattern in self._patterns if pattern.command.message == kind]
         for pattern in known:
             if match := pattern.whole.fullmatch(body):
                 told: dict[str, Fraction] = {}
                 for number, text in zip(pattern.numbers, match.groups(), strict=True):
                     told |= _solved(number.expression, _value(number, text), self._profile)
-                return Asked(pattern.name, data, pattern.command, {name: round(value) for name, value in told.items()})
-        return Asked("", data, error=BAD_PAYLOAD if known else UNKNOWN)
+                return HostRequest(pattern.name, data, pattern.command, {name: round(value) for name, value in told.items()})
+        return HostRequest("", data, error=BAD_PAYLOAD if known else UNKNOWN)
 
 
 def _ends(patterns: tuple[Pattern, ...]) -> bytes:
@@ -226,12 +226,12 @@ def _text(pattern: Pattern) -> bool:
     return bool(pattern.command.send) and pattern.command.send[-1].startswith("ascii:") and pattern.command.send[-1][-1:] in "\r\n%;"
 
 
-def _again(profile: Profile, pattern: Pattern, wanted: Wanted) -> bytes:
+def _again(profile: Profile, pattern: Pattern, wanted: RequestValues) -> bytes:
     values = requests.values(profile, pattern.name, wanted)
     return requests.sent(profile, pattern.command, values, pattern.name)
 
 
-def _wanted(profile: Profile, told: Mapping[str, Fraction]) -> Wanted:
+def _wanted(profile: Profile, told: Mapping[str, Fraction]) -> RequestValues:
     """Return what the numbers of a request ask for; ValueError where the device knows no such rate."""
     integration = round(told["integration"]) if "integration" in told else None
     baud = round(told["baud"]) if "baud" in told else None
@@ -241,12 +241,12 @@ def _wanted(profile: Profile, told: Mapping[str, Fraction]) -> Wanted:
         if not rates:
             raise ValueError(told["baud_code"])
         baud = rates[0]
-    return Wanted(integration, round(told.get("averages", Fraction(1))), round(told.get("index", Fraction(0))), baud)
+    return RequestValues(integration, round(told.get("averages", Fraction(1))), round(told.get("index", Fraction(0))), baud)
 
 
 def _value(number: Number, text: bytes) -> Fraction:
     """Return the number that its bytes stand for; ValueError where they stand for none."""
-    if isinstance(number, Written):
+    if isinstance(number, DecimalField):
         return Fraction(text.decode("ascii"))
     order: Literal["little", "big"] = "little" if number.dtype.endswith("le") else "big"
     if number.dtype.startswith("f"):
@@ -256,7 +256,7 @@ def _value(number: Number, text: bytes) -> Fraction:
 
 def _solved(expression: Expression, value: Fraction, profile: Profile) -> dict[str, Fraction]:
     """Return what the one name in an expression is where the whole is ``value``; nothing where it stands in it twice."""
-    if isinstance(expression, expressions.Name):
+    if isinstance(expression, expressions.ExpressionName):
         formula = profile.values.get(expression.name)
         return _solved(expressions.parse(formula), value, profile) if formula else {expression.name: value}
     if not isinstance(expression, expressions.Operation) or bool(expression.left.names()) == bool(expression.right.names()):

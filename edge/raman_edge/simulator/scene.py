@@ -41,7 +41,7 @@ DTYPE_TOPS = {"u8": 255, "i16": 32_767}
 
 
 @dataclass(frozen=True, slots=True)
-class Conditions:
+class SceneConditions:
     """How bright it is; relative to the highest line of the material, but for the first."""
 
     brightness: float = 0.5
@@ -54,7 +54,7 @@ class Conditions:
     """Cosmic particles, 1/s."""
 
 
-USUAL = Conditions()
+USUAL = SceneConditions()
 """Bright enough to be named, and far from saturation."""
 
 
@@ -68,7 +68,7 @@ class Scene:
         *,
         find: Callable[[str], Material] = materials.find,
         axis_error_cm: float = 0.0,
-        conditions: Conditions = USUAL,
+        conditions: SceneConditions = USUAL,
     ) -> None:
         """Lay a material under the laser; None is the page's own.
 

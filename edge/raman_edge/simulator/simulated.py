@@ -17,9 +17,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.simulator.device import Device
+from raman_edge.simulator.device import SimulatedDevice
 from raman_edge.simulator.faults import REPLUG_S, serial_number
-from raman_edge.simulator.line import Line, Piece, heard
+from raman_edge.simulator.line import ArrivedBytes, SimulatedLine, heard
 from raman_edge.simulator.ports import PtyAt
 from raman_edge.simulator.scene import Scene
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.simulator.faults import Fault
+    from raman_edge.simulator.faults import InjectedFault
     from raman_edge.simulator.materials import Material
-    from raman_edge.simulator.ports import At, Port
+    from raman_edge.simulator.ports import Endpoint, EndpointFactory
 
 ABSENT_S = 0.01
 """Between two looks whether a host has come, s."""
@@ -50,7 +50,7 @@ class Simulated:
         faults: Iterable[str] = (),
         seed: int = 0,
         pacing: bool = True,
-        at: At | None = None,
+        at: EndpointFactory | None = None,
     ) -> None:
         """Put a device before a ``scene``, the page's own where none is given.
 
@@ -58,17 +58,17 @@ class Simulated:
         line nor that of an exposure; ``at`` is a link to a pseudo-terminal unless :class:`raman_edge.simulator.ports.TcpAt`
         is given. Raises :class:`raman_edge.errors.ConfigError` for a fault or a material that does not exist.
         """
-        self.device = Device(profile, scene or Scene(profile), seed, faults=faults, pacing=pacing, note=self._say)
+        self.device = SimulatedDevice(profile, scene or Scene(profile), seed, faults=faults, pacing=pacing, note=self._say)
         self.note: Callable[[str], None] = lambda _: None
         """Is told every request and event, a line each, from the thread of the device."""
         self._at = at or PtyAt()
-        self._line = Line(profile.serial.bits_per_byte, pacing=pacing)
+        self._line = SimulatedLine(profile.serial.bits_per_byte, pacing=pacing)
         self._lock = threading.RLock()
         self._thread = threading.Thread(target=self._run, name="simulated instrument", daemon=True)
         self._ending = False
-        self._port: Port | None = None
+        self._port: Endpoint | None = None
         self._blocked = self._there = False
-        self._replug: tuple[float, Fault] | None = None
+        self._replug: tuple[float, InjectedFault] | None = None
         self._failure: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -149,7 +149,7 @@ class Simulated:
         self._there, self._replug = False, None
         self._say(f"plugged in: {self.device.answers.serial_number}")
 
-    def _pull(self, fault: Fault | None) -> None:
+    def _pull(self, fault: InjectedFault | None) -> None:
         """Take the cable out; a fault puts it back after a while."""
         if self._port is not None:
             self._port.close()
@@ -208,7 +208,7 @@ class Simulated:
         self.replug(fault.serial)
         return 0.0
 
-    def _write(self, port: Port, now: float) -> None:
+    def _write(self, port: Endpoint, now: float) -> None:
         """Hand over what has arrived; what the host has no room for stays."""
         self._blocked = False
         while (piece := self._line.take(now)) is not None:
@@ -216,16 +216,16 @@ class Simulated:
             # What is put back was garbled already, or never will be.
             taken = port.write(data) if data else 0
             if taken < len(data):
-                self._line.put_back(Piece(piece.at_s, data[taken:], port.rate or piece.baud, piece.unplugs))
+                self._line.put_back(ArrivedBytes(piece.at_s, data[taken:], port.rate or piece.baud, piece.unplugs))
                 self._blocked = True
                 return
             if piece.unplugs is not None:
                 self._pull(piece.unplugs)
                 return
 
-    def _sleep(self, rest: float, port: Port | None) -> None:
+    def _sleep(self, rest: float, port: Endpoint | None) -> None:
         """Wait until the host sends, has room, or somebody wakes us."""
-        readers: list[Port | socket.socket] = [self._wake_out, *([port] if port else [])]
+        readers: list[Endpoint | socket.socket] = [self._wake_out, *([port] if port else [])]
         try:
             woken, _, _ = select.select(readers, [port] if port and self._blocked else [], [], rest)
         except (OSError, ValueError):  # the port was closed meanwhile

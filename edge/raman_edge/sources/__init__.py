@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from raman_edge.sources.parse import Unread
+    from raman_edge.sources.parse import RawFile
     from raman_edge.spectrum import Fault, Spectrum
 
 
@@ -20,7 +20,7 @@ def _nothing(failed: Collection[int]) -> None:
 class Batch:
     """What a source gives at a time: one spectrum where one came, many where many wait, none as a sign of life."""
 
-    events: tuple[Spectrum | Fault | Unread, ...] = ()
+    events: tuple[Spectrum | Fault | RawFile, ...] = ()
     waiting: int = 0
     """How many more files are known to wait behind this batch."""
     done: Callable[[Collection[int]], None] = _nothing

@@ -12,8 +12,8 @@ from raman_edge.sources import Batch
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from raman_edge.sources.parse import Unread
-    from raman_edge.sources.scan import Candidate
+    from raman_edge.sources.parse import RawFile
+    from raman_edge.sources.scan import FileCandidate
     from raman_edge.spectrum import Fault, Spectrum
 
 MOST = 32
@@ -23,10 +23,10 @@ LATE_S = 0.1
 
 
 @dataclass(slots=True, eq=False)
-class Given:
+class OpenFile:
     """A file whose values are under way."""
 
-    candidate: Candidate
+    candidate: FileCandidate
     sha256: str | None
     """Digest of its content; None where it was not read."""
     values: int
@@ -47,12 +47,12 @@ class Given:
         return self.has_failed or 0 < self.values == self.failed
 
 
-class Gathering:
+class Batcher:
     """Fills batches; ``finish`` is told of every file whose values are all done."""
 
-    def __init__(self, finish: Callable[[Given], None]) -> None:
+    def __init__(self, finish: Callable[[OpenFile], None]) -> None:
         self._finish = finish
-        self._events: list[tuple[Spectrum | Fault | Unread, Given | None]] = []
+        self._events: list[tuple[Spectrum | Fault | RawFile, OpenFile | None]] = []
         self._since = 0.0
 
     def __bool__(self) -> bool:
@@ -63,7 +63,7 @@ class Gathering:
         """Whether the first value has waited long enough."""
         return bool(self._events) and monotonic() - self._since > LATE_S
 
-    def add(self, values: Sequence[Spectrum | Fault | Unread], given: Given | None, left: int) -> Iterator[Batch]:
+    def add(self, values: Sequence[Spectrum | Fault | RawFile], given: OpenFile | None, left: int) -> Iterator[Batch]:
         """Take the values of a file, giving every batch that is full; None is for a value that belongs to no file's memory."""
         if given is not None and not values:
             self._finish(given)
@@ -81,7 +81,7 @@ class Gathering:
         self._events = []
         return made
 
-    def _done(self, owners: tuple[Given | None, ...], failed: Collection[int] = ()) -> None:
+    def _done(self, owners: tuple[OpenFile | None, ...], failed: Collection[int] = ()) -> None:
         for place, given in enumerate(owners):
             if given is not None:
                 given.done += 1

@@ -27,12 +27,12 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from raman_edge.sources.scan import STAGE, Signature, candidate_at
-from raman_edge.sources.stability import Writer, writer_of
+from raman_edge.sources.stability import OpenWriter, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from raman_edge.sources.scan import Candidate
+    from raman_edge.sources.scan import FileCandidate
 
 LATER_S = 60.0
 """A file whose writer cannot be known is moved when it has been unchanged this long, s."""
@@ -48,14 +48,14 @@ NO_SUCH_CALL = frozenset((errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EN
 """Errors of a call that this kernel or file system does not have."""
 
 
-class Failed:
+class FailedFiles:
     """Moves failed files to ``folder``, or none where that is None; ``note`` gets one line where a file stays."""
 
     def __init__(self, folder: str | None, note: Callable[[str], None], *, leases: bool) -> None:
         self.folder = folder
         self._note = note
         self._leases = leases
-        self._later: dict[str, tuple[Candidate, str | None, float]] = {}
+        self._later: dict[str, tuple[FileCandidate, str | None, float]] = {}
         """Path → the file, its digest, and when it is moved (monotonic, s)."""
         self._attempts: Counter[str] = Counter()
 
@@ -63,7 +63,7 @@ class Failed:
         """Whether the file is to be moved, and has not refused it too often."""
         return self.folder is not None and self._attempts[path] < MOST_ATTEMPTS
 
-    def move(self, candidate: Candidate, sha256: str | None) -> None:
+    def move(self, candidate: FileCandidate, sha256: str | None) -> None:
         """Move a file now; one that was changed meanwhile is left to the next look."""
         if self.folder is None:
             return
@@ -75,7 +75,7 @@ class Failed:
             self._attempts[candidate.path] = MOST_ATTEMPTS
             self._note(f"file {candidate.path!r} cannot be moved to {self.folder!r}: {error.strerror}; it stays")
 
-    def move_later(self, candidate: Candidate, sha256: str | None) -> None:
+    def move_later(self, candidate: FileCandidate, sha256: str | None) -> None:
         """Move a file whose writer cannot be known when it has been unchanged for :data:`LATER_S` more."""
         self._later[candidate.path] = (candidate, sha256, monotonic() + LATER_S)
 
@@ -95,7 +95,7 @@ class Failed:
             )
 
 
-def move(candidate: Candidate, folder: str, sha256: str | None = None, *, leases: bool = True) -> str | None:
+def move(candidate: FileCandidate, folder: str, sha256: str | None = None, *, leases: bool = True) -> str | None:
     """Move the file into ``folder`` and return where it lies now; None where it is gone, was changed or is being written.
 
     ``sha256`` is the digest of the content that failed; None where it was not read. Without ``leases``, as on a
@@ -163,7 +163,7 @@ def _replaced(source: str, target: str) -> None:
         raise
 
 
-def _is_the_one(held: str, candidate: Candidate, sha256: str | None, *, leases: bool) -> bool:
+def _is_the_one(held: str, candidate: FileCandidate, sha256: str | None, *, leases: bool) -> bool:
     """Whether the file that was taken is the one that failed, as it was, and no process is writing it."""
     try:
         fd = os.open(held, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
@@ -172,7 +172,7 @@ def _is_the_one(held: str, candidate: Candidate, sha256: str | None, *, leases: 
     try:
         before = os.fstat(fd)
         same = stat.S_ISREG(before.st_mode) and Signature.of(before)[:4] == candidate.signature[:4]  # a rename changes the change time
-        if not same or (leases and writer_of(fd) is Writer.OPEN) or (sha256 is not None and _digest(fd) != sha256):
+        if not same or (leases and writer_of(fd) is OpenWriter.OPEN) or (sha256 is not None and _digest(fd) != sha256):
             return False
         return Signature.of(os.fstat(fd)) == Signature.of(before)
     finally:

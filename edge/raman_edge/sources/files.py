@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STANDARD_INPUT = "-"
 
 
-class GivenFiles:
+class FileSource:
     """Spectra from ``paths``: files, folders (the files in them, sorted, not below), ``-`` for ``standard_input``.
 
     ``laser_nm`` (nm) is for files that do not tell their laser's wavelength, ``axis`` for those that do not tell what
@@ -85,7 +85,7 @@ class GivenFiles:
 def read_file(
     path: str, laser_nm: float | None = None, *, axis: AxisOption | None = None, pixels: bool = False
 ) -> tuple[Spectrum | Fault, ...]:
-    """Return the spectra of one file, or the fault that it holds instead; arguments as in :class:`GivenFiles`.
+    """Return the spectra of one file, or the fault that it holds instead; arguments as in :class:`FileSource`.
 
     Raises :class:`SourceUnavailable` where the file itself cannot be read.
     """

@@ -1,7 +1,7 @@
 """A watched folder: every distinct content that lies still in it is given once, whatever happens.
 
 The scan is the mechanism; events only wake it, because they get lost without a word. What was
-answered is remembered by a :class:`Memory` that outlives the process, keyed by content: the same
+answered is remembered by a :class:`FolderMemory` that outlives the process, keyed by content: the same
 file is not read again, and a copy under another name is no new work. Files are never changed or
 held open, and moved only where that was asked for.
 """
@@ -23,16 +23,26 @@ from typing import TYPE_CHECKING
 from raman_edge import formats
 from raman_edge.errors import SourceLost
 from raman_edge.sources import Batch, failed
-from raman_edge.sources.batcher import Gathering, Given
-from raman_edge.sources.failed import Failed
+from raman_edge.sources.batcher import Batcher, OpenFile
+from raman_edge.sources.failed import FailedFiles
 from raman_edge.sources.mount import is_network
-from raman_edge.sources.notify import Arrivals
-from raman_edge.sources.parse import Unread, fault
-from raman_edge.sources.pending import Answered, Waiting, WaitingRoom
-from raman_edge.sources.root import Root
-from raman_edge.sources.scan import Candidate, Rules, Scan, candidate_at
-from raman_edge.sources.schedule import Pace, changed
-from raman_edge.sources.stability import COARSE_S, SKEW_S, Ready, Writer, is_settled, patience_s, read_complete, readiness, resolution_s
+from raman_edge.sources.notify import FolderEvents
+from raman_edge.sources.parse import RawFile, fault
+from raman_edge.sources.pending import AnsweredContent, PendingFile, PendingFiles
+from raman_edge.sources.root import WatchedFolder
+from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, candidate_at
+from raman_edge.sources.schedule import PollSchedule, changed
+from raman_edge.sources.stability import (
+    COARSE_S,
+    SKEW_S,
+    OpenWriter,
+    Readiness,
+    is_settled,
+    patience_s,
+    read_complete,
+    readiness,
+    resolution_s,
+)
 from raman_edge.sources.writers import open_for_writing
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
@@ -40,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from raman_edge.sources.memory import Memory
+    from raman_edge.sources.memory import FolderMemory
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
 QUICK_GLANCE_S = 0.02
@@ -80,24 +90,24 @@ class FolderSource:
     def __init__(
         self,
         root: str | os.PathLike[str],
-        memory: Memory,
-        rules: Rules | None = None,
+        memory: FolderMemory,
+        rules: ScanRules | None = None,
         *,
         once: bool = False,
         stop: threading.Event | None = None,
         note: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self._rules = rules or Rules()
-        self._root = Root(os.fspath(root), self._rules, note)
+        self._rules = rules or ScanRules()
+        self._root = WatchedFolder(os.fspath(root), self._rules, note)
         self._memory = memory
         self._once = once
         self._stop = stop or threading.Event()
         self._note = note
         self._network = network = is_network(os.fspath(root))
         poll_s = _given(self._rules.poll_s, NETWORK_POLL_S if network else POLL_S)
-        self._pace = Pace(poll_s, poll_s if network else min(GLANCE_S, poll_s))
+        self._pace = PollSchedule(poll_s, poll_s if network else min(GLANCE_S, poll_s))
         self._stable_s = _given(self._rules.stable_s, NETWORK_STABLE_S if network else STABLE_S)
-        self._arrivals = Arrivals()
+        self._arrivals = FolderEvents()
         self._moved: set[str] = set()
         self._touched: set[str] = set()
         """Files that were closed by a writer or renamed into place since they were read: their state may not show a change."""
@@ -106,8 +116,8 @@ class FolderSource:
         self._settled: set[int] = set()
         self._given: dict[str, str | None] = {}
         """Path → digest of the files whose values are under way."""
-        self._waiting = WaitingRoom()
-        self._failed = Failed(self._rules.move_failed, note, leases=not network)
+        self._waiting = PendingFiles()
+        self._failed = FailedFiles(self._rules.move_failed, note, leases=not network)
         self._told_ours: set[str] = set()
         self.ignored: Counter[str] = Counter()
         """How many names the last look ignored, by the reason."""
@@ -120,7 +130,7 @@ class FolderSource:
             self._arrivals.open()
             self._arrivals.follow([self._root.path])
         if self._arrivals.listening:
-            self._pace = Pace(self._pace.poll_s, min(QUICK_GLANCE_S, self._pace.poll_s))
+            self._pace = PollSchedule(self._pace.poll_s, min(QUICK_GLANCE_S, self._pace.poll_s))
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -175,7 +185,7 @@ class FolderSource:
         queue: list[tuple[bool, int, str]] = []
         settled: set[int] = set()
 
-        def meet(candidate: Candidate) -> None:
+        def meet(candidate: FileCandidate) -> None:
             if self._stop.is_set():
                 raise _Stopped
             state = hash(candidate)
@@ -233,7 +243,7 @@ class FolderSource:
 
     def _batches(self, queue: list[tuple[bool, int, str]], until: float) -> Iterator[Batch]:
         """Give what is in these files, as many at once as there are ready, until a time has come."""
-        gathering = Gathering(self._finish)
+        gathering = Batcher(self._finish)
         for candidate, left in self._unanswered(queue):
             if self._stop.is_set():
                 return  # what was gathered is not marked: it begins again at the next start
@@ -248,7 +258,7 @@ class FolderSource:
         if gathering:
             yield gathering.batch(0)
 
-    def _unanswered(self, queue: list[tuple[bool, int, str]]) -> Iterator[tuple[Candidate, int]]:
+    def _unanswered(self, queue: list[tuple[bool, int, str]]) -> Iterator[tuple[FileCandidate, int]]:
         """Give the files that the memory does not know in their state, each with how many are left behind it."""
         for first in range(0, len(queue), TOGETHER):
             there = [found for *_, path in queue[first : first + TOGETHER] if (found := candidate_at(path)) is not None]
@@ -263,7 +273,7 @@ class FolderSource:
             for place, candidate in enumerate(fresh, start=1):
                 yield candidate, behind + len(fresh) - place
 
-    def _answer(self, candidate: Candidate) -> tuple[tuple[Spectrum | Fault | Unread, ...], Given | None]:
+    def _answer(self, candidate: FileCandidate) -> tuple[tuple[Spectrum | Fault | RawFile, ...], OpenFile | None]:
         """Return what is in one file; nothing where its content was given before, it is not complete, or gone."""
         path = candidate.path
         state = self._waiting.enter(candidate, moved=path in self._moved, closed=path in self._arrivals.closed)
@@ -284,11 +294,11 @@ class FolderSource:
         self._touched.discard(path)
         return self._values(candidate, data, state, settled=settled)
 
-    def _read(self, candidate: Candidate, state: Waiting, *, twice: bool) -> bytes | None:
+    def _read(self, candidate: FileCandidate, state: PendingFile, *, twice: bool) -> bytes | None:
         """Return the bytes of a complete file, none of one that is too large; None where it is not complete."""
         size = candidate.signature.size if candidate.signature.size <= self._rules.max_bytes else 0
         data = read_complete(candidate, size, partial(self._is_ready, candidate, state), leases=not self._network, twice=twice)
-        if data is None or state.ready is Ready.YES or state.answered is not None:
+        if data is None or state.ready is Readiness.YES or state.answered is not None:
             return data
         pixels = self._rules.calibration is not None
         if formats.is_whole(data, Origin("file", candidate.path), laser_nm=self._rules.laser_nm, axis=self._rules.axis, pixels=pixels):
@@ -296,7 +306,7 @@ class FolderSource:
         state.declares_nothing = True
         return None
 
-    def _is_ready(self, candidate: Candidate, state: Waiting, writer: Writer) -> bool:
+    def _is_ready(self, candidate: FileCandidate, state: PendingFile, writer: OpenWriter) -> bool:
         """Whether the file is to be read; ``writer`` is what the kernel says, and other processes may say more."""
         signature, unchanged_s = candidate.signature, state.unchanged_s
         judge = partial(
@@ -304,24 +314,24 @@ class FolderSource:
             moved=state.moved, closed=state.closed, network=self._network,
         )  # fmt: skip
         state.ready = judge(writer)
-        if writer is Writer.UNKNOWN and state.ready is not Ready.NO:
+        if writer is OpenWriter.UNKNOWN and state.ready is not Readiness.NO:
             if self._writing is None:
                 self._writing = open_for_writing()
             if candidate.path in self._arrivals.writing or signature[:2] in self._writing:
-                writer = Writer.OPEN
+                writer = OpenWriter.OPEN
                 state.ready = judge(writer)
         state.writer = writer
-        if writer is Writer.OPEN and state.ready is not Ready.NO and not state.is_told:
+        if writer is OpenWriter.OPEN and state.ready is not Readiness.NO and not state.is_told:
             state.is_told = True
-            when = "when that closes it" if state.ready is Ready.IF_WHOLE else "as it stands"
+            when = "when that closes it" if state.ready is Readiness.IF_WHOLE else "as it stands"
             self._note(f"file {candidate.path!r} is unchanged for {unchanged_s:.0f} s but a program keeps it open: it is answered {when}")
         if state.answered is not None:
-            return writer is not Writer.OPEN
-        return state.ready is Ready.YES or (state.ready is Ready.IF_WHOLE and signature.size > 0 and not state.declares_nothing)
+            return writer is not OpenWriter.OPEN
+        return state.ready is Readiness.YES or (state.ready is Readiness.IF_WHOLE and signature.size > 0 and not state.declares_nothing)
 
     def _values(
-        self, candidate: Candidate, data: bytes, state: Waiting, *, settled: bool
-    ) -> tuple[tuple[Spectrum | Fault | Unread, ...], Given | None]:
+        self, candidate: FileCandidate, data: bytes, state: PendingFile, *, settled: bool
+    ) -> tuple[tuple[Spectrum | Fault | RawFile, ...], OpenFile | None]:
         """Return the values in a complete file; none where its content was answered before, or is under way."""
         size, most = candidate.signature.size, self._rules.max_bytes
         sha256 = hashlib.sha256(data).hexdigest() if data else None
@@ -330,14 +340,14 @@ class FolderSource:
         before = state.answered
         if before is not None and before.digest == sha256:
             if settled:
-                return (), Given(candidate, sha256, 0, has_failed=before.failed, is_movable=self._is_movable(state))
+                return (), OpenFile(candidate, sha256, 0, has_failed=before.failed, is_movable=self._is_movable(state))
             self._look_again(candidate, before)
             return (), None
-        if before is not None and state.writer is Writer.UNKNOWN:
+        if before is not None and state.writer is OpenWriter.UNKNOWN:
             state.begin(candidate.signature)  # another content in the same state: it has to be unchanged in its turn
             return (), None
         origin = Origin("file", candidate.path, sha256)
-        values: tuple[Spectrum | Fault | Unread, ...] = ()
+        values: tuple[Spectrum | Fault | RawFile, ...] = ()
         has_failed = False
         if size > most:
             values = (fault(origin, f"the file is {size / 2**20:.0f} MiB; at most {most / 2**20:g} MiB are read"),)
@@ -349,11 +359,11 @@ class FolderSource:
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
             origin = replace(origin, grown_from=self._beginning(candidate.path, data))
             if origin.grown_from is None or not self._is_output(candidate.path, data):
-                unread = Unread(origin, data, self._rules.laser_nm, self._rules.calibration, self._rules.axis)
+                unread = RawFile(origin, data, self._rules.laser_nm, self._rules.calibration, self._rules.axis)
                 values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         settled |= sha256 is None  # of a file that is too large there is nothing to compare
-        return values, Given(candidate, sha256, len(values), settled, has_failed, self._is_movable(state))
+        return values, OpenFile(candidate, sha256, len(values), settled, has_failed, self._is_movable(state))
 
     def _beginning(self, path: str, data: bytes) -> str | None:
         """Return the digest of the content that was answered last under this path where it is the beginning of ``data``."""
@@ -371,14 +381,14 @@ class FolderSource:
             self._note(f"file {path!r} holds records of raman-edge and grows: it is answered once and not again. Write it elsewhere")
         return True
 
-    def _is_movable(self, state: Waiting) -> bool:
+    def _is_movable(self, state: PendingFile) -> bool:
         """Whether no process writes the file, by all that is known; else it is moved later."""
-        if state.writer is Writer.NONE or state.moved or state.closed or state.unchanged_s >= failed.LATER_S:
+        if state.writer is OpenWriter.NONE or state.moved or state.closed or state.unchanged_s >= failed.LATER_S:
             return True
         age_s = (time.time_ns() - state.signature.ctime_ns) / 1e9
         return age_s >= failed.LATER_S + SKEW_S * self._network
 
-    def _finish(self, given: Given) -> None:
+    def _finish(self, given: OpenFile) -> None:
         """Remember a file whose every value is in the journal, and move it where it failed and that was asked for."""
         candidate, place = given.candidate, self._place(given.candidate.path)
         self._given.pop(candidate.path, None)
@@ -398,15 +408,15 @@ class FolderSource:
             self._settle(candidate)
         else:
             self._memory.mark(place, _no_state(candidate), given.sha256, failed=given.is_failed)
-            self._look_again(candidate, Answered(given.sha256, given.is_failed, self._is_coarse(candidate)))
+            self._look_again(candidate, AnsweredContent(given.sha256, given.is_failed, self._is_coarse(candidate)))
 
-    def _look_again(self, candidate: Candidate, answered: Answered) -> None:
+    def _look_again(self, candidate: FileCandidate, answered: AnsweredContent) -> None:
         """Have the content compared again: often enough that one which lies still for ``stable_s`` is met, until a tick has passed."""
         state = self._waiting.enter(candidate)
         left_s = resolution_s(candidate.signature, network=self._network) - state.unchanged_s
         state.look_again(answered, min(max(left_s, 0.0), self._stable_s / 2))
 
-    def _is_coarse(self, candidate: Candidate) -> bool:
+    def _is_coarse(self, candidate: FileCandidate) -> bool:
         return resolution_s(candidate.signature, network=self._network) > COARSE_S
 
     def _has_ended(self) -> bool:
@@ -419,12 +429,12 @@ class FolderSource:
         """Return the absolute path under which a file is remembered; links in it may come to point elsewhere."""
         return os.path.abspath(path)  # noqa: PTH100 - Path.resolve() would follow links
 
-    def _settle(self, candidate: Candidate) -> None:
+    def _settle(self, candidate: FileCandidate) -> None:
         self._settled.add(hash(candidate))
         self._waiting.leave(candidate.path)
 
 
-def _no_state(candidate: Candidate) -> tuple[int, int, int, int, int]:
+def _no_state(candidate: FileCandidate) -> tuple[int, int, int, int, int]:
     """Return the state of no file: what was answered is remembered with its size, and the file is read again."""
     return (0, 0, candidate.signature.size, 0, 0)
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Memory(Protocol):
+class FolderMemory(Protocol):
     """What is remembered of the files, across restarts."""
 
     def seen_each(self, files: Sequence[tuple[str, tuple[int, int, int, int, int]]]) -> list[bool]:

@@ -101,7 +101,7 @@ class Queue:
                 yield watch, mask, data[place - length : place].rstrip(b"\0")
 
 
-class Arrivals:
+class FolderEvents:
     """What comes into folders, and which files their writers have closed.
 
     Two queues: a writer's every step is heard in the second one only, so that it does not wake anything.

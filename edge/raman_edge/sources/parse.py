@@ -22,7 +22,7 @@ MOST_WHY = 500
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Unread:
+class RawFile:
     """A whole file that nobody has parsed yet: whoever names the spectra does, perhaps in another process."""
 
     origin: Origin
@@ -40,9 +40,9 @@ class Unread:
         return found if self.calibration is None else tuple(_on_axis(value, self.calibration) for value in found)
 
 
-def values(event: Spectrum | Fault | Unread) -> tuple[Spectrum | Fault, ...]:
+def values(event: Spectrum | Fault | RawFile) -> tuple[Spectrum | Fault, ...]:
     """Return the values in one event of a source."""
-    return event.values() if isinstance(event, Unread) else (event,)
+    return event.values() if isinstance(event, RawFile) else (event,)
 
 
 def parse(

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from raman_edge.sources.stability import Ready, Writer
+from raman_edge.sources.stability import OpenWriter, Readiness
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from raman_edge.sources.scan import Candidate, Signature
+    from raman_edge.sources.scan import FileCandidate, Signature
 
 RETRY_S = (0.5, 1.0, 2.0, 4.0, 30.0)
 """Waits after a file could not be read, s; the last one repeats, and with it the file counts as given up."""
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingFile:
     """One file that waits."""
 
     signature: Signature
@@ -31,14 +31,14 @@ class Waiting:
     failures: int = 0
     next_try: float = 0.0
     """Monotonic, s."""
-    writer: Writer = Writer.UNKNOWN
+    writer: OpenWriter = OpenWriter.UNKNOWN
     """What is known of its writer."""
-    ready: Ready = Ready.NO
+    ready: Readiness = Readiness.NO
     declares_nothing: bool = False
     """Whether its content was looked at and does not declare its own length."""
     is_told: bool = False
     """Whether it was reported that a program keeps it open."""
-    answered: Answered | None = None
+    answered: AnsweredContent | None = None
     """What was answered of it in this state, which may still change unseen; None where nothing was."""
 
     @property
@@ -69,13 +69,13 @@ class Waiting:
         if self.answered is not None:
             self.answered, self.next_try = None, 0.0
 
-    def look_again(self, answered: Answered, seconds: float) -> None:
+    def look_again(self, answered: AnsweredContent, seconds: float) -> None:
         """Note what was answered, and when the content is to be compared with it."""
         self.answered, self.next_try = answered, monotonic() + seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class AnsweredContent:
     """The content that was answered of a file whose times may not show its next change."""
 
     digest: str
@@ -85,11 +85,11 @@ class Answered:
     """Whether the wait for the next look is worth waking up for."""
 
 
-class WaitingRoom:
+class PendingFiles:
     """All files that wait, by path."""
 
     def __init__(self) -> None:
-        self._files: dict[str, Waiting] = {}
+        self._files: dict[str, PendingFile] = {}
 
     def __bool__(self) -> bool:
         return bool(self._files)
@@ -98,10 +98,10 @@ class WaitingRoom:
         """Forget all files but these: the others are gone or answered."""
         self._files = {path: state for path, state in self._files.items() if path in there}
 
-    def enter(self, candidate: Candidate, *, moved: bool = False, closed: bool = False) -> Waiting:
+    def enter(self, candidate: FileCandidate, *, moved: bool = False, closed: bool = False) -> PendingFile:
         """Return the state of a file; a change begins its wait again, but not its count of failures."""
         path, signature = candidate
-        state = self._files.setdefault(path, Waiting(signature, monotonic()))
+        state = self._files.setdefault(path, PendingFile(signature, monotonic()))
         if state.signature != signature:
             state.begin(signature)
         state.moved |= moved

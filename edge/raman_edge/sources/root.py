@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import SourceUnavailable
-from raman_edge.sources.scan import Rules, Scan, scan
+from raman_edge.sources.scan import Scan, ScanRules, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.sources.scan import Candidate
+    from raman_edge.sources.scan import FileCandidate
 
 
-class Root:
+class WatchedFolder:
     """A watched folder and what was last said of its state; ``note`` is told once of every change."""
 
-    def __init__(self, path: str, rules: Rules, note: Callable[[str], None]) -> None:
+    def __init__(self, path: str, rules: ScanRules, note: Callable[[str], None]) -> None:
         self.path = path
         self._rules = rules
         self._note = note
@@ -36,7 +36,7 @@ class Root:
             msg = f"folder {self.path!r} cannot be watched: {error.strerror}. Give a folder that exists and that you may read"
             raise SourceUnavailable(msg) from error
 
-    def look(self, meet: Callable[[Candidate], None]) -> Scan | None:
+    def look(self, meet: Callable[[FileCandidate], None]) -> Scan | None:
         """Tell of every file that lies in the folder now; None while it cannot be read."""
         try:
             identity = _identity(self.path)

@@ -51,7 +51,7 @@ class Signature(NamedTuple):
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-class Candidate(NamedTuple):
+class FileCandidate(NamedTuple):
     """A file that may be a spectrum."""
 
     path: str
@@ -59,7 +59,7 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class ScanRules:
     """Which files are looked at, and how."""
 
     include: tuple[str, ...] = ("*",)
@@ -111,7 +111,7 @@ class Scan:
     ignored: Counter[str] = field(default_factory=Counter)
     """How many names are not looked at, by the reason; names that fit no pattern are not counted."""
     ours: list[str] = field(default_factory=list)
-    """Files that are ignored because they are among :attr:`Rules.written`, whatever they are called here."""
+    """Files that are ignored because they are among :attr:`ScanRules.written`, whatever they are called here."""
     stages: list[str] = field(default_factory=list)
     """Private folders of a move that was interrupted."""
 
@@ -128,7 +128,7 @@ def _why_ignored(name: str) -> str:
     return "temporary" if name.lower().endswith(TEMPORARY) else ""
 
 
-def scan(root: str, rules: Rules, meet: Callable[[Candidate], None]) -> Scan:
+def scan(root: str, rules: ScanRules, meet: Callable[[FileCandidate], None]) -> Scan:
     """Look through ``root``, telling ``meet`` of every candidate; raises :class:`OSError` where the root itself cannot be listed.
 
     Candidates are told one by one: of a hundred thousand answered files none need stay in memory.
@@ -150,16 +150,18 @@ def scan(root: str, rules: Rules, meet: Callable[[Candidate], None]) -> Scan:
     return found
 
 
-def candidate_at(path: str) -> Candidate | None:
+def candidate_at(path: str) -> FileCandidate | None:
     """Return the file at ``path`` as it is now, or None where it is gone or no regular file."""
     try:
         status = os.lstat(path)
     except OSError:
         return None
-    return Candidate(path, Signature.of(status)) if stat.S_ISREG(status.st_mode) else None
+    return FileCandidate(path, Signature.of(status)) if stat.S_ISREG(status.st_mode) else None
 
 
-def _enter(folder: str, found: Scan, rules: Rules, ours: frozenset[tuple[int, int]], meet: Callable[[Candidate], None]) -> list[str]:
+def _enter(
+    folder: str, found: Scan, rules: ScanRules, ours: frozenset[tuple[int, int]], meet: Callable[[FileCandidate], None]
+) -> list[str]:
     """Tell of the files in ``folder``, add it to ``found`` and return the folders below it."""
     changed = os.stat(folder).st_mtime_ns  # noqa: PTH116 - paths stay text, as names may be any bytes
     found.folders[folder] = changed if abs(time.time_ns() - changed) > RACY_NS else -1

@@ -18,7 +18,7 @@ SHARE_HURRYING = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PollSchedule:
     """The rhythm of one folder, all in seconds."""
 
     poll_s: float

@@ -8,7 +8,7 @@ from queue import Empty, Full, Queue
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from raman_edge.acquisition.acquisition import Bench, silent
+from raman_edge.acquisition.acquisition import Acquisition, silent
 from raman_edge.sources import Batch
 from raman_edge.spectrum import Fault
 
@@ -55,7 +55,7 @@ class SpectrometerSource:
         self._spectrometer = spectrometer
         self._stop = stop or threading.Event()
         self._note = note
-        self.bench = Bench(spectrometer, plan, stop=self._stop, note=note, prompt=prompt)
+        self.bench = Acquisition(spectrometer, plan, stop=self._stop, note=note, prompt=prompt)
         self._waiting: Queue[tuple[float, Spectrum | Fault | _End]] = Queue(AHEAD)
         self._failure: Exception | None = None
         self._has_ended, self._is_closing, self._dropped = False, False, 0

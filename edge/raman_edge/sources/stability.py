@@ -26,7 +26,7 @@ from raman_edge.sources.scan import Signature
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.sources.scan import Candidate
+    from raman_edge.sources.scan import FileCandidate
 
 try:
     import fcntl
@@ -47,7 +47,7 @@ CHUNK = 1 << 20
 """Bytes requested at once."""
 
 
-class Writer(Enum):
+class OpenWriter(Enum):
     """Whether a process has the file open for writing."""
 
     NONE = "none"
@@ -55,7 +55,7 @@ class Writer(Enum):
     UNKNOWN = "unknown"
 
 
-class Ready(Enum):
+class Readiness(Enum):
     """Whether a file can be answered."""
 
     NO = "no"
@@ -64,20 +64,20 @@ class Ready(Enum):
     YES = "yes"
 
 
-def writer_of(fd: int) -> Writer:
+def writer_of(fd: int) -> OpenWriter:
     """Ask the kernel whether the file behind ``fd``, opened read-only, is open for writing anywhere."""
     if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
-        return Writer.UNKNOWN
+        return OpenWriter.UNKNOWN
     try:
         # A broken lease is announced by SIGIO, which kills; SIGURG is ignored unless asked for.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
-        return Writer.OPEN
+        return OpenWriter.OPEN
     except OSError:
-        return Writer.UNKNOWN
+        return OpenWriter.UNKNOWN
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    return Writer.NONE
+    return OpenWriter.NONE
 
 
 def patience_s(stable_s: float) -> float:
@@ -87,14 +87,14 @@ def patience_s(stable_s: float) -> float:
 
 def readiness(
     signature: Signature,
-    writer: Writer,
+    writer: OpenWriter,
     unchanged_s: float,
     stable_s: float,
     *,
     moved: bool = False,
     closed: bool = False,
     network: bool = False,
-) -> Ready:
+) -> Readiness:
     """Return whether a file in this state can be answered.
 
     ``unchanged_s`` is how long it has been watched without a change, s. Where no process writes it, three signs
@@ -102,16 +102,16 @@ def readiness(
     (it was renamed some time after it was written, or copied with its times), and a change time that lies long enough
     in the past. ``closed`` tells that its writer was seen to close it. On a ``network`` the change time is of another clock.
     """
-    if writer is Writer.OPEN:
+    if writer is OpenWriter.OPEN:
         soon, late = unchanged_s >= OPEN_WHOLE_S, unchanged_s >= OPEN_STABLE_S
-        return Ready.YES if late else Ready.IF_WHOLE if soon else Ready.NO
+        return Readiness.YES if late else Readiness.IF_WHOLE if soon else Readiness.NO
     age_s = (time.time_ns() - signature.ctime_ns) / 1e9
-    if writer is Writer.UNKNOWN:
+    if writer is OpenWriter.UNKNOWN:
         enough_s = patience_s(stable_s)
         late = moved or closed or unchanged_s >= enough_s or age_s >= enough_s + SKEW_S * network
-        return Ready.NO if unchanged_s < stable_s else Ready.YES if late else Ready.IF_WHOLE
+        return Readiness.NO if unchanged_s < stable_s else Readiness.YES if late else Readiness.IF_WHOLE
     spared = signature.size > 0 and (moved or signature.ctime_ns > signature.mtime_ns or age_s >= stable_s)
-    return Ready.YES if unchanged_s >= stable_s or spared else Ready.NO
+    return Readiness.YES if unchanged_s >= stable_s or spared else Readiness.NO
 
 
 def resolution_s(signature: Signature, *, network: bool = False) -> float:
@@ -144,7 +144,7 @@ def is_settled(signature: Signature, unchanged_s: float, *, network: bool = Fals
 
 
 def read_complete(
-    candidate: Candidate, size: int, finished: Callable[[Writer], bool], *, leases: bool, twice: bool = False
+    candidate: FileCandidate, size: int, finished: Callable[[OpenWriter], bool], *, leases: bool, twice: bool = False
 ) -> bytes | None:
     """Return the first ``size`` bytes of the file, or None where it is not complete or changed meanwhile.
 
@@ -154,7 +154,7 @@ def read_complete(
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     fd = os.open(candidate.path, flags)
     try:
-        before = writer_of(fd) if leases else Writer.UNKNOWN
+        before = writer_of(fd) if leases else OpenWriter.UNKNOWN
         if Signature.of(os.fstat(fd)) != candidate.signature or not finished(before):
             return None
         data = _read(fd, size)
@@ -162,7 +162,7 @@ def read_complete(
             os.lseek(fd, 0, os.SEEK_SET)
             if _read(fd, size) != data:
                 return None
-        after = writer_of(fd) if leases else Writer.UNKNOWN
+        after = writer_of(fd) if leases else OpenWriter.UNKNOWN
         unchanged = Signature.of(os.fstat(fd)) == candidate.signature and after is before
         return data if unchanged and len(data) == size else None
     finally:

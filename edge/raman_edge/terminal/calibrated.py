@@ -10,20 +10,20 @@ from raman_edge.terminal.widgets import light_row
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from raman_edge.spectrum import Calibrated
+    from raman_edge.spectrum import AppliedCalibration
     from raman_edge.terminal.rows import Row
-    from raman_edge.terminal.theme import Light, Look
+    from raman_edge.terminal.theme import Light, Theme
 
 SOON = timedelta(days=3)
 """Before the end of a calibration that the light takes care."""
 
 
-def calibration_row(used: Calibrated | None, expires: datetime | None, now: datetime | None, look: Look) -> Row:
+def calibration_row(used: AppliedCalibration | None, expires: datetime | None, now: datetime | None, look: Theme) -> Row:
     """Return the light of the calibration that made the axis; ``expires`` is when it ends, ``now`` tells how old it is."""
     return light_row(*_judged(used, expires, now), look)
 
 
-def _judged(used: Calibrated | None, expires: datetime | None, now: datetime | None) -> tuple[Light, str, str]:
+def _judged(used: AppliedCalibration | None, expires: datetime | None, now: datetime | None) -> tuple[Light, str, str]:
     if used is None:
         return "out", "calibrated", "no"
     if now is None:

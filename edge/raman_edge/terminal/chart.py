@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raman_edge.peaks import PeakMatch
     from raman_edge.terminal.plot import Window
     from raman_edge.terminal.rows import Row
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 GUTTER = 9
 """Cells left of the plot: numbers and the vertical axis."""
@@ -34,7 +34,7 @@ Range = tuple[float, float]
 """From and to, cm⁻¹."""
 
 
-def chart(reading: Reading, inside: Range, zoom: Range | None, size: tuple[int, int], look: Look) -> list[Row]:
+def chart(reading: Reading, inside: Range, zoom: Range | None, size: tuple[int, int], look: Theme) -> list[Row]:
     """Return the exposure as it was taken, its axis and the peaks of the best reference.
 
     ``inside`` is the model's range, ``zoom`` the part that is drawn, None for all of it; ``size`` is (columns, rows).
@@ -50,7 +50,7 @@ def chart(reading: Reading, inside: Range, zoom: Range | None, size: tuple[int, 
     return [*rows, *feet(view, across, look), ticks(columns, across, look)]
 
 
-def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | None, size: tuple[int, int], look: Look) -> list[Row]:
+def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | None, size: tuple[int, int], look: Theme) -> list[Row]:
     """Return what the recipe made of the exposure, on the model's own axis; ``size`` is (columns, rows)."""
     width, height = size
     view = plot.part(shift, reading.features, zoom or (float(shift[0]), float(shift[-1])))
@@ -58,7 +58,7 @@ def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | Non
     return [*curve(shift, reading.features, view, {}, ("", across, height - FEET + 1), look), *feet(view, across, look)]
 
 
-def empty_chart(inside: Range, words: str, width: int, height: int, look: Look) -> list[Row]:
+def empty_chart(inside: Range, words: str, width: int, height: int, look: Theme) -> list[Row]:
     """Return the model's axis without a spectrum, with ``words`` in the middle, ``height`` rows."""
     view = plot.Window(*inside, 0.0, 1.0)
     across = max(0, width - GUTTER - MARGIN)
@@ -83,7 +83,7 @@ def curve(
     view: Window,
     columns: dict[int, str],
     shape: tuple[str, int, int],
-    look: Look,
+    look: Theme,
 ) -> list[Row]:
     """Return the plot with its vertical axis; ``shape`` is (quantity, columns, rows)."""
     quantity, across, down = shape
@@ -96,14 +96,14 @@ def curve(
     return [(*_gutter(labels.get(i, ""), look), *_painted(line, paint)) for i, line in enumerate(lines)]
 
 
-def feet(view: Window, across: int, look: Look) -> list[Row]:
+def feet(view: Window, across: int, look: Theme) -> list[Row]:
     """Return the horizontal axis and its numbers."""
     line, numbers = plot.axis(view, across, look)
     pad = " " * (GUTTER - 1)
     return [((f"{pad}{look.corner}{line}", QUIET),), ((f"{pad} {numbers}", QUIET),)]
 
 
-def ticks(columns: dict[int, str], across: int, look: Look) -> Row:
+def ticks(columns: dict[int, str], across: int, look: Theme) -> Row:
     """Return the signs of the peaks in their columns."""
     cells = [(look.sign[columns[i]], STYLE[columns[i]]) if i in columns else (" ", PLAIN) for i in range(across)]
     row: Row = ((f"{'peaks':>{GUTTER - 1}} ", QUIET),)
@@ -112,7 +112,7 @@ def ticks(columns: dict[int, str], across: int, look: Look) -> Row:
     return row
 
 
-def _gutter(label: str, look: Look) -> Row:
+def _gutter(label: str, look: Theme) -> Row:
     return (*fit(((f"{label:>{GUTTER - 2}} ", QUIET),), GUTTER - 1), (look.side, QUIET))
 
 

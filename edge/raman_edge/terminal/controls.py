@@ -33,13 +33,13 @@ class Controls:
     """Keep the spectrum that is shown, and say where in a line for the foot of the screen."""
 
     @property
-    def keys(self) -> tuple[Key, ...]:
+    def keys(self) -> tuple[KeyBinding, ...]:
         """The keys that do something, in the order in which they are shown."""
         return tuple(key for key in KEYS if key.action in ALWAYS or getattr(self, key.action) is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class KeyBinding:
     """One entry at the foot of the screen and in its help."""
 
     action: Action
@@ -52,14 +52,14 @@ class Key:
 
 
 KEYS = (
-    Key("pause", "space", "pause", "stop measuring, or hold what is shown; again: go on"),
-    Key("single", "s", "single", "take one spectrum (Enter does the same)"),
-    Key("dark", "d", "dark", "take the dark anew"),
-    Key("results", "[ ]", "results", "the result before, the next one; arrows do the same"),
-    Key("zoom", "+ -", "zoom", "part of the axis, z in steps; arrows move it, 0 shows all"),
-    Key("save", "w", "save", "write the spectrum that is shown to a file"),
-    Key("help", "?", "help", "this page, and away with it (Esc)"),
-    Key("quit", "q", "quit", "end the run cleanly, as Ctrl-C does"),
+    KeyBinding("pause", "space", "pause", "stop measuring, or hold what is shown; again: go on"),
+    KeyBinding("single", "s", "single", "take one spectrum (Enter does the same)"),
+    KeyBinding("dark", "d", "dark", "take the dark anew"),
+    KeyBinding("results", "[ ]", "results", "the result before, the next one; arrows do the same"),
+    KeyBinding("zoom", "+ -", "zoom", "part of the axis, z in steps; arrows move it, 0 shows all"),
+    KeyBinding("save", "w", "save", "write the spectrum that is shown to a file"),
+    KeyBinding("help", "?", "help", "this page, and away with it (Esc)"),
+    KeyBinding("quit", "q", "quit", "end the run cleanly, as Ctrl-C does"),
 )
 ALWAYS = ("pause", "results", "zoom", "help")
 """Actions that change what is looked at, and need no command."""

@@ -10,7 +10,7 @@ LEAST_S = 1.0
 """A shorter time tells no rate, s."""
 
 
-class Pace:
+class RemainingTime:
     """Remembers when how many were answered."""
 
     def __init__(self) -> None:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import Fault
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.state import ScreenState
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Headline:
     """The headline and its reasons."""
 
     sign: str
@@ -33,18 +33,18 @@ class Said:
     """Data, not yet safe to show."""
 
 
-def said(state: ScreenState, look: Look) -> Said:
+def said(state: ScreenState, look: Theme) -> Headline:
     """Return what is said of the event that is shown, unless a link gives none, or a person is waited for."""
     if state.link is not None and is_cut_off(state):
         return _cut_off(state, state.link, look)
     if state.bench.question and state.view.at is None:
-        return Said("care", ((look.safe(state.bench.question), STYLE["ambiguous"]),), state.source, "")
+        return Headline("care", ((look.safe(state.bench.question), STYLE["ambiguous"]),), state.source, "")
     event = state.shown
     if event is None:
-        return Said("waiting", (("waiting for the first spectrum", QUIET),), "", "")
+        return Headline("waiting", (("waiting for the first spectrum", QUIET),), "", "")
     if isinstance(event, Reading):
-        return Said(event.verdict.decision, _named(event, look), title_of(event, state.now), _why(event, look))
-    return Said("fault", (("no spectrum", STYLE["fault"]),), name_of(event.origin), event.why)
+        return Headline(event.verdict.decision, _named(event, look), title_of(event, state.now), _why(event, look))
+    return Headline("fault", (("no spectrum", STYLE["fault"]),), name_of(event.origin), event.why)
 
 
 def is_cut_off(state: ScreenState) -> bool:
@@ -62,18 +62,18 @@ def brief(event: Reading | Fault) -> str:
     return answer(event.verdict) if isinstance(event, Reading) else "no spectrum"
 
 
-def _cut_off(state: ScreenState, link: LinkStatus, look: Look) -> Said:
+def _cut_off(state: ScreenState, link: LinkStatus, look: Theme) -> Headline:
     """Say that nothing comes, and what came last: it stays in view and must not be taken for the sample of now."""
     words, _ = links.WORDS[link.state]
     if state.shown is None:
         sign = "waiting" if link.state in {"opening", "probing"} else "fault"
-        return Said(sign, ((words, STYLE[sign]),), link.port, link.why)
+        return Headline(sign, ((words, STYLE[sign]),), link.port, link.why)
     here = ((words if link.state == "faulted" else "disconnected"), STYLE["fault"])
     last: Row = ((f"  the last result was {look.safe(brief(state.shown))}", QUIET),)
-    return Said("fault", (here, *last), link.port, link.why or f"{words} again")
+    return Headline("fault", (here, *last), link.port, link.why or f"{words} again")
 
 
-def _named(reading: Reading, look: Look) -> Row:
+def _named(reading: Reading, look: Theme) -> Row:
     """Return the answer in words, with its probability where it is one label."""
     verdict = reading.verdict
     words: Row = ((look.safe(answer(verdict)), STYLE[verdict.decision]),)
@@ -81,7 +81,7 @@ def _named(reading: Reading, look: Look) -> Row:
     return words if score is None else (*words, (f"  {score:.1%}", PLAIN), (f" {IF}", QUIET))
 
 
-def _why(reading: Reading, look: Look) -> str:
+def _why(reading: Reading, look: Theme) -> str:
     """Return the reasons in plain words, and what the peaks say of a name: before the doubts of a match, after what speaks against it."""
     words = list(reading.verdict.doubts)
     if reading.verdict.best is not None:

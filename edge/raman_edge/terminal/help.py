@@ -10,9 +10,9 @@ from raman_edge.terminal.theme import PLAIN, QUIET, STRONG, STYLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from raman_edge.terminal.controls import Key
+    from raman_edge.terminal.controls import KeyBinding
     from raman_edge.terminal.rows import Row
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 SIGN = 9
 """Cells of a key."""
@@ -32,7 +32,7 @@ FIRST = ("help", "quit", "pause", "single", "dark", "results", "zoom", "save")
 """Actions in the order in which their keys get room at the foot of the screen."""
 
 
-def help_rows(keys: Sequence[Key], width: int, height: int, look: Look) -> list[Row]:
+def help_rows(keys: Sequence[KeyBinding], width: int, height: int, look: Theme) -> list[Row]:
     """Return the page, ``height`` rows."""
     inner = width - 2
     rows: list[Row] = [title("keys", inner, look)]
@@ -46,7 +46,7 @@ def help_rows(keys: Sequence[Key], width: int, height: int, look: Look) -> list[
     return block([((" ", PLAIN), *fit(row, inner)) for row in rows], width, height)
 
 
-def hints(keys: Sequence[Key], going_on: str, width: int) -> Row:
+def hints(keys: Sequence[KeyBinding], going_on: str, width: int) -> Row:
     """Return the keys in one row; the most needed of them where there is little room.
 
     ``going_on`` is what the pause key does: ``pause``, or what ends it.
@@ -60,7 +60,7 @@ def hints(keys: Sequence[Key], going_on: str, width: int) -> Row:
     return _hints(kept, going_on, gap)
 
 
-def _hints(keys: Sequence[Key], going_on: str, gap: str) -> Row:
+def _hints(keys: Sequence[KeyBinding], going_on: str, gap: str) -> Row:
     row: Row = ((" ", PLAIN),)
     for i, key in enumerate(keys):
         word = going_on if key.action == "pause" else key.word

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import Counters, LinkStatus, State
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.state import ScreenState
-    from raman_edge.terminal.theme import Light, Look
+    from raman_edge.terminal.theme import Light, Theme
 
 WORDS: dict[State, tuple[str, Light]] = {
     "absent": ("not there", "bad"),
@@ -29,7 +29,7 @@ GOOD: tuple[State, ...] = ("ready", "acquiring")
 """States in which spectra come."""
 
 
-def link_rows(state: ScreenState, link: LinkStatus, width: int, lines: int, look: Look) -> list[Row]:
+def link_rows(state: ScreenState, link: LinkStatus, width: int, lines: int, look: Theme) -> list[Row]:
     """Return one row, or two with the counters on the second one."""
     words, light = WORDS[link.state]
     head: Row = ((f" {look.sign[light]} ", STYLE[light]), (words, STRONG if light == "good" else STYLE[light]))
@@ -44,7 +44,7 @@ def link_rows(state: ScreenState, link: LinkStatus, width: int, lines: int, look
     return rows
 
 
-def facts_of(state: ScreenState, link: LinkStatus, look: Look) -> list[str]:
+def facts_of(state: ScreenState, link: LinkStatus, look: Theme) -> list[str]:
     """Return what it measures with and where it is, the most telling first; safe to show."""
     facts = []
     if link.exposure_s is not None:
@@ -70,7 +70,7 @@ def trouble(seen: Counters) -> list[str]:
     return [f"{count} {what}" for count, what in named if count]
 
 
-def chips(state: ScreenState, link: LinkStatus, look: Look) -> Row:
+def chips(state: ScreenState, link: LinkStatus, look: Theme) -> Row:
     """Return what goes on and must not be overlooked, each in a box of its own."""
     bench = state.bench
     counted = f"{bench.done} of {bench.of}" if bench.of > 1 else ""
@@ -93,7 +93,7 @@ def seconds(value: float) -> str:
     return f"{1e3 * value:.3g} ms" if value < 1 else f"{value:.4g} s"
 
 
-def _listed(facts: list[str], room: int, look: Look) -> str:
+def _listed(facts: list[str], room: int, look: Theme) -> str:
     """Return as many facts as fit, each after a dot."""
     text = ""
     for fact in facts:

@@ -14,7 +14,7 @@ from rich.console import Console
 from raman_edge.errors import RamanEdgeError
 from raman_edge.matching.identify import Reading
 from raman_edge.terminal.controls import Controls
-from raman_edge.terminal.eta import Pace
+from raman_edge.terminal.eta import RemainingTime
 from raman_edge.terminal.navigation import pressed
 from raman_edge.terminal.safe import safe_text
 from raman_edge.terminal.screen import render
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
     from raman_edge.spectrum import Fault
-    from raman_edge.terminal.state import Bench
+    from raman_edge.terminal.state import AcquisitionState
     from raman_edge.wording import Answer
 
 LOOK_S = 0.2
@@ -56,7 +56,7 @@ class Screen:
         self._terminal = Terminal(self.console, self.press, self.note)
         keys = self.controls.keys if self._full and self._terminal.has_keys else ()
         self.state = ScreenState(source, ModelFacts.of(model, library), keys=keys)
-        self._pace = Pace()
+        self._pace = RemainingTime()
         self._told = ""
         self._news, self._stop = Event(), Event()
         self._changing = Lock()
@@ -117,7 +117,7 @@ class Screen:
         if status != self.state.link:
             self._change(link=status)
 
-    def bench(self, bench: Bench) -> None:
+    def bench(self, bench: AcquisitionState) -> None:
         """Show what the acquisition is at."""
         if bench != self.state.bench:
             self._change(bench=bench)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
     Array = NDArray[np.floating]
 
@@ -133,7 +133,7 @@ def nice_step(span: float, most: int) -> float:
     return next((factor * power for factor in (1.0, 2.0, 5.0) if factor * power >= rough), 10.0 * power)
 
 
-def axis(view: Window, width: int, look: Look) -> tuple[str, str]:
+def axis(view: Window, width: int, look: Theme) -> tuple[str, str]:
     """Return the axis line and the numbers beneath it, ``width`` cells each, the unit at the right end."""
     if width < 1:
         return "", ""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.style import Style
 
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 Piece = tuple[str, "Style"]
 """Text without control characters, and its style."""
@@ -95,14 +95,14 @@ def beside(blocks: Sequence[Sequence[Row]], gap: int = GAP) -> list[Row]:
     return joined
 
 
-def title(text: str, width: int, look: Look) -> Row:
+def title(text: str, width: int, look: Theme) -> Row:
     """Return a horizontal rule with ``text`` in it."""
     shown = look.safe(text, max(0, width - 6))
     head: Row = ((look.rule * 2 + " ", QUIET), (shown, STRONG), (" ", PLAIN))
     return fit((*head, (look.rule * max(0, width - width_of(head)), QUIET)), width)
 
 
-def wrapped(text: str, width: int, lines: int, look: Look) -> list[str]:
+def wrapped(text: str, width: int, lines: int, look: Theme) -> list[str]:
     """Return ``text`` broken at spaces into at most ``lines`` lines of ``width`` cells; the last one is cut."""
     rest = look.safe(text)
     found: list[str] = []

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.identify import Timing
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.state import ScreenState
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 NARROW = 40
 """Columns beneath which there are neither tables nor last results."""
@@ -41,7 +41,7 @@ LINK_FROM = ((30, 2), (8, 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RowLayout:
     """How many rows each part gets; 0 leaves it out."""
 
     why: int
@@ -58,7 +58,7 @@ class Layout:
         return self.plot + self.model_plot + self.tables + self.results
 
 
-def layout(width: int, height: int) -> Layout:
+def layout(width: int, height: int) -> RowLayout:
     """Share out ``height`` rows, those of link and keys not among them."""
     left = height - 3  # header, answer, footer
     why = _least(left, (18, 2), (3, 1))
@@ -69,9 +69,9 @@ def layout(width: int, height: int) -> Layout:
     results = _least(height, (44, 11), (36, 8), (28, 5), (23, 2), (19, 1)) if beneath else 0
     left -= results
     if left <= chart.FEET:
-        return Layout(why + left, 0, 0, tables, results)
+        return RowLayout(why + left, 0, 0, tables, results)
     model_plot = left * 2 // 5 if left >= 24 else 0  # noqa: PLR2004 - two plots of ten rows at least
-    return Layout(why, left - model_plot, model_plot, tables, results)
+    return RowLayout(why, left - model_plot, model_plot, tables, results)
 
 
 def _least(size: int, *steps: tuple[int, int]) -> int:
@@ -100,7 +100,7 @@ def render(state: ScreenState, width: int, height: int, *, ascii_only: bool = Fa
     )
 
 
-def _below(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row]:
+def _below(state: ScreenState, plan: RowLayout, width: int, look: Theme) -> list[Row]:
     """Return what stands beneath the answer: plots and tables, or the help."""
     if state.view.help:
         return help_rows(state.keys, width, plan.below, look)
@@ -110,7 +110,7 @@ def _below(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row
     return [*rows, *last_results(state, width, plan.results, look)]
 
 
-def _header(state: ScreenState, width: int, look: Look) -> Row:
+def _header(state: ScreenState, width: int, look: Theme) -> Row:
     """Return where spectra come from, and how many came."""
     tally = state.tally
     counts: Row = ((f"{tally.done} done {look.dot} ", PLAIN), (f"{tally.fault} failed ", STYLE["fault"] if tally.fault else PLAIN))
@@ -128,7 +128,7 @@ def _header(state: ScreenState, width: int, look: Look) -> Row:
     return spread(source, counts, width)
 
 
-def _chosen(state: ScreenState, look: Look) -> list[str]:
+def _chosen(state: ScreenState, look: Theme) -> list[str]:
     """Return what a person has chosen to look at, where it is not everything of the newest."""
     boxes = []
     if state.view.zoom is not None:
@@ -146,7 +146,7 @@ def lasting(value: float) -> str:
     return f"{value / 60:.0f} min" if value < 6000 else f"{value / 3600:.1f} h"  # noqa: PLR2004 - a hundred minutes
 
 
-def _said(state: ScreenState, lines: int, width: int, look: Look) -> list[Row]:
+def _said(state: ScreenState, lines: int, width: int, look: Theme) -> list[Row]:
     """Return the answer and, beneath it, ``lines`` rows of reasons."""
     what = said(state, look)
     whole = "".join(text for text, _ in what.words)
@@ -155,7 +155,7 @@ def _said(state: ScreenState, lines: int, width: int, look: Look) -> list[Row]:
     return [fit(widgets.headline(what.sign, what.words, what.name, width, look), width), *block(rows, width, lines)]
 
 
-def _plots(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row]:
+def _plots(state: ScreenState, plan: RowLayout, width: int, look: Theme) -> list[Row]:
     """Return the exposure and, where there is room, what the model sees of it."""
     inside, zoom = (state.model.start, state.model.stop), state.view.zoom
     if not plan.plot:
@@ -172,7 +172,7 @@ def _plots(state: ScreenState, plan: Layout, width: int, look: Look) -> list[Row
     return rows
 
 
-def _footer(state: ScreenState, width: int, look: Look) -> Row:
+def _footer(state: ScreenState, width: int, look: Theme) -> Row:
     """Return a note where there is one, else the model and the milliseconds by stage."""
     if state.note:
         return ((f" {look.arrow} ", STYLE["fault"]), (look.safe(state.note, max(0, width - 4)), STYLE["care"]))

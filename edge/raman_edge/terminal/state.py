@@ -11,13 +11,13 @@ from raman_edge.wording import title
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from raman_edge.acquisition.plan import Doing, Progress
+    from raman_edge.acquisition.plan import AcquisitionProgress, Doing
     from raman_edge.instruments.spectrometer import LinkStatus
     from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
     from raman_edge.model.model import Model
     from raman_edge.spectrum import Fault, Origin
-    from raman_edge.terminal.controls import Key
+    from raman_edge.terminal.controls import KeyBinding
     from raman_edge.wording import Answer
 
 RECENT = 10
@@ -52,7 +52,7 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RecentResult:
     """One line of the list of last results."""
 
     name: str
@@ -67,7 +67,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class AcquisitionState:
     """What an acquisition is at, beside what its link tells: a snapshot."""
 
     doing: Doing = "measuring"
@@ -83,13 +83,13 @@ class Bench:
     """What a person is to do before it goes on; "" is nothing. Data, not yet safe to show."""
 
     @classmethod
-    def at(cls, progress: Progress, expires: datetime | None = None) -> Bench:
+    def at(cls, progress: AcquisitionProgress, expires: datetime | None = None) -> AcquisitionState:
         """Return what the bench of an acquisition tells, with the end of its calibration."""
         return cls(progress.doing, progress.done, progress.of, progress.paused, expires, progress.question)
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class ResultCounts:
     """How many events ended how."""
 
     match: int = 0
@@ -99,11 +99,11 @@ class Tally:
     rejected: int = 0
     fault: int = 0
 
-    def plus(self, decision: Answer | Literal["fault"]) -> Tally:
+    def plus(self, decision: Answer | Literal["fault"]) -> ResultCounts:
         """Count one more."""
         return replace(self, **{decision: getattr(self, decision) + 1})
 
-    def minus(self, decision: Answer | Literal["fault"]) -> Tally:
+    def minus(self, decision: Answer | Literal["fault"]) -> ResultCounts:
         """Count one less."""
         return replace(self, **{decision: max(0, getattr(self, decision) - 1)})
 
@@ -114,7 +114,7 @@ class Tally:
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class View:
+class Navigation:
     """What a person has chosen to look at."""
 
     at: Reading | Fault | None = None
@@ -134,7 +134,7 @@ class ScreenState:
     model: ModelFacts
     past: tuple[Reading | Fault, ...] = ()
     """The last ten events, the newest first."""
-    tally: Tally = Tally()
+    tally: ResultCounts = ResultCounts()
     waiting: int = 0
     """Files that wait to be read."""
     left_s: float | None = None
@@ -143,11 +143,11 @@ class ScreenState:
     """What is to be known besides, such as a folder that is gone; empty for nothing."""
     link: LinkStatus | None = None
     """How the link to the instrument does; None where spectra come from files."""
-    bench: Bench = Bench()
+    bench: AcquisitionState = AcquisitionState()
     """What the acquisition is at."""
-    view: View = View()
+    view: Navigation = Navigation()
     """What a person has chosen to look at."""
-    keys: tuple[Key, ...] = ()
+    keys: tuple[KeyBinding, ...] = ()
     """The keys that do something; empty where there is no keyboard."""
     now: datetime | None = None
     """When it is looked at, with a time zone: ages are told from it, and left out where it is None."""
@@ -170,7 +170,7 @@ class ScreenState:
         return self.latest
 
     @property
-    def recent(self) -> tuple[Outcome, ...]:
+    def recent(self) -> tuple[RecentResult, ...]:
         """The last ten outcomes, the newest first."""
         return tuple(outcome_of(event, self.now) for event in self.past)
 
@@ -199,13 +199,13 @@ def is_replaced(earlier: Origin, later: Origin) -> bool:
     return earlier.sha256 is None or earlier.sha256 == later.grown_from
 
 
-def outcome_of(event: Reading | Fault, now: datetime | None = None) -> Outcome:
+def outcome_of(event: Reading | Fault, now: datetime | None = None) -> RecentResult:
     """Return ``event`` as one line; ``now`` tells the time zone."""
     if not isinstance(event, Reading):
-        return Outcome(name_of(event.origin), "fault", event.why)
+        return RecentResult(name_of(event.origin), "fault", event.why)
     verdict = event.verdict
     best = verdict.best.score if verdict.decision == "match" and verdict.best else None
-    return Outcome(title_of(event, now), verdict.decision, answer(verdict), best, event.timing.total)
+    return RecentResult(title_of(event, now), verdict.decision, answer(verdict), best, event.timing.total)
 
 
 def answer(verdict: Verdict) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from raman_edge.spectrum import Fault
     from raman_edge.terminal.rows import Row
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 NARROW = 40
 """Least columns that a description is made for."""
@@ -49,7 +49,7 @@ class _Description:
         yield Segment.line()
 
 
-def _rows(event: Reading | Fault, width: int, look: Look) -> list[Row]:
+def _rows(event: Reading | Fault, width: int, look: Theme) -> list[Row]:
     if not isinstance(event, Reading):
         return [_head("fault", "no spectrum", name_of(event.origin), width, look), *_indented(event.why, width, look)]
     verdict = event.verdict
@@ -67,21 +67,21 @@ def _rows(event: Reading | Fault, width: int, look: Look) -> list[Row]:
     return [*rows, _measured(event, look)]
 
 
-def _head(sign: str, words: str, name: str, width: int, look: Look) -> Row:
+def _head(sign: str, words: str, name: str, width: int, look: Theme) -> Row:
     shown = look.safe(name, max(8, width // 2))
     return ((f"{look.sign[sign]} ", STYLE[sign]), (shown, STRONG), ("  ", PLAIN), (look.safe(words, _room(name, width, look)), STYLE[sign]))
 
 
-def _room(name: str, width: int, look: Look) -> int:
+def _room(name: str, width: int, look: Theme) -> int:
     """Return the cells that the answer has beside the name; one that is longer is told again beneath, whole."""
     return width - cells(look.safe(name, max(8, width // 2))) - 5
 
 
-def _indented(text: str, width: int, look: Look, style: Style = PLAIN) -> list[Row]:
+def _indented(text: str, width: int, look: Theme, style: Style = PLAIN) -> list[Row]:
     return [(("  ", PLAIN), (line, style)) for line in wrapped(text, width - 3, 4, look)]
 
 
-def _measured(reading: Reading, look: Look) -> Row:
+def _measured(reading: Reading, look: Theme) -> Row:
     """Return the lights of quality, the calibration where there is one, and the time, on one row."""
     row: Row = (("  ", PLAIN),)
     values = widgets.quality_values(reading.quality)

@@ -14,7 +14,7 @@ from raman_edge.terminal.theme import PLAIN, QUIET, STYLE
 if TYPE_CHECKING:
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.state import ScreenState
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 WIDE = 150
 """Columns from which the last results stand beside the tables."""
@@ -28,7 +28,7 @@ QUALITY = 23
 """Cells of the table of quality."""
 
 
-def tables(state: ScreenState, width: int, height: int, look: Look) -> list[Row]:
+def tables(state: ScreenState, width: int, height: int, look: Theme) -> list[Row]:
     """Return the tables of the last reading, ``height`` rows with their titles."""
     if height < 1:
         return []
@@ -48,7 +48,7 @@ def tables(state: ScreenState, width: int, height: int, look: Look) -> list[Row]
     return [_inset(row) for row in beside(columns)]
 
 
-def last_results(state: ScreenState, width: int, height: int, look: Look) -> list[Row]:
+def last_results(state: ScreenState, width: int, height: int, look: Theme) -> list[Row]:
     """Return the last results: a titled list, or one or two rows of them in short."""
     if height > 2:  # noqa: PLR2004 - a title needs two rows beneath it
         inner = width - 2 * INSET
@@ -66,7 +66,7 @@ def last_results(state: ScreenState, width: int, height: int, look: Look) -> lis
     return block(rows, width, height)
 
 
-def _results(state: ScreenState, width: int, look: Look) -> list[Row]:
+def _results(state: ScreenState, width: int, look: Theme) -> list[Row]:
     return widgets.result_rows(state.recent, place(state) if state.view.at is not None else None, width, look)
 
 
@@ -75,7 +75,7 @@ def _inset(row: Row) -> Row:
     return (*margin, *row, *margin)
 
 
-def _table(name: str, rows: list[Row], width: int, height: int, look: Look) -> list[Row]:
+def _table(name: str, rows: list[Row], width: int, height: int, look: Theme) -> list[Row]:
     return [title(name, width, look), *block(rows, width, height - 1)]
 
 
@@ -85,11 +85,11 @@ def _against(reading: Reading | None) -> str:
     return f"peaks, {ranked[0].label}" if ranked else "peaks"
 
 
-def _matches(reading: Reading | None, width: int, height: int, look: Look) -> list[Row]:
+def _matches(reading: Reading | None, width: int, height: int, look: Theme) -> list[Row]:
     return widgets.matches(reading.verdict, width, height, look) if reading else []
 
 
-def _peaks(reading: Reading | None, height: int, look: Look) -> list[Row]:
+def _peaks(reading: Reading | None, height: int, look: Theme) -> list[Row]:
     """Return the peaks beside the first candidate's, with a heading where there is room."""
     if reading is None or not reading.verdict.ranked:
         return []
@@ -97,7 +97,7 @@ def _peaks(reading: Reading | None, height: int, look: Look) -> list[Row]:
     return [*heading, *widgets.peak_rows(reading.verdict.ranked[0].peaks, height - len(heading), look)]
 
 
-def _quality(state: ScreenState, reading: Reading | None, height: int, look: Look) -> list[Row]:
+def _quality(state: ScreenState, reading: Reading | None, height: int, look: Theme) -> list[Row]:
     """Return quality, the calibration and, where there is room, the time of each stage."""
     if reading is None:
         return []

@@ -47,7 +47,7 @@ STYLE: dict[str, Style] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Theme:
     """The signs of one kind of terminal."""
 
     ascii_only: bool
@@ -81,7 +81,7 @@ class Look:
         return safe_text(text, width, ascii_only=self.ascii_only)
 
 
-UNICODE = Look(
+UNICODE = Theme(
     ascii_only=False,
     sign={
         "match": "✓",
@@ -112,7 +112,7 @@ UNICODE = Look(
     ellipsis="…",
     times="×",
 )
-ASCII = Look(
+ASCII = Theme(
     ascii_only=True,
     sign={
         "match": "*",

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raman_edge.matching.identify import Reading, Timing
-    from raman_edge.matching.ranking import Match, Verdict
+    from raman_edge.matching.ranking import Candidate, Verdict
     from raman_edge.peaks import PeakMatch
     from raman_edge.quality import Quality
     from raman_edge.terminal.rows import Row
-    from raman_edge.terminal.state import Outcome
-    from raman_edge.terminal.theme import Light, Look
+    from raman_edge.terminal.state import RecentResult
+    from raman_edge.terminal.theme import Light, Theme
     from raman_edge.wording import Answer
 
 SURE_SNR = 10.0
@@ -34,7 +34,7 @@ CHIP = 14
 """Most cells of a name in the one-line list of last results."""
 
 
-def headline(sign: str, words: Row, name: str, width: int, look: Look) -> Row:
+def headline(sign: str, words: Row, name: str, width: int, look: Theme) -> Row:
     """Return the answer at the left end and where it came from at the right end."""
     left: Row = ((f" {look.sign[sign]} ", STYLE[sign]), *words)
     room = width - sum(cells(text) for text, _ in left) - 2
@@ -42,7 +42,7 @@ def headline(sign: str, words: Row, name: str, width: int, look: Look) -> Row:
     return spread(left, right, width)
 
 
-def matches(verdict: Verdict, width: int, height: int, look: Look) -> list[Row]:
+def matches(verdict: Verdict, width: int, height: int, look: Theme) -> list[Row]:
     """Return the ranked candidates with bars of their probability; without an answer they are only the nearest, by similarity.
 
     A probability among the library's labels says nothing where the material is in none of them.
@@ -59,7 +59,7 @@ def candidates(verdict: Verdict) -> str:
     return IF if claimed else "nearest, similarity"
 
 
-def _match(match: Match, answer: bool, decision: Answer, label: int, width: int, look: Look) -> Row:  # noqa: FBT001 - a fact about a row
+def _match(match: Candidate, answer: bool, decision: Answer, label: int, width: int, look: Theme) -> Row:  # noqa: FBT001 - a fact about a row
     """Return one candidate; those of the answer have its sign and colour."""
     named = decision in NAMED
     share = match.similarity if match.score is None else match.score
@@ -76,7 +76,7 @@ def _match(match: Match, answer: bool, decision: Answer, label: int, width: int,
     )
 
 
-def bar(share: float, width: int, look: Look) -> str:
+def bar(share: float, width: int, look: Theme) -> str:
     """Return ``share`` (0..1) of ``width`` cells, to half a cell where the terminal can."""
     steps = len(look.bar)
     filled = round(min(1.0, max(0.0, share)) * width * steps)
@@ -84,7 +84,7 @@ def bar(share: float, width: int, look: Look) -> str:
     return look.bar[-1] * whole + (look.bar[part - 1] if part else "")
 
 
-def peak_rows(found: PeakMatch, height: int, look: Look) -> list[Row]:
+def peak_rows(found: PeakMatch, height: int, look: Theme) -> list[Row]:
     """Return the most telling peaks in order of position; a last row counts the others."""
     rows = [(p.height, p.at, "matched", f"{p.delta + 0.0:+6.1f}") for p in found.matched]
     rows += [(p.height, p.at, "missing", " " * 6) for p in found.missing]
@@ -99,12 +99,12 @@ def peak_rows(found: PeakMatch, height: int, look: Look) -> list[Row]:
     return shown
 
 
-def peak_heading(look: Look) -> Row:
+def peak_heading(look: Theme) -> Row:
     """Return what the columns of the peaks' table are."""
     return ((f"{look.unit:>8} {look.delta:>6}", QUIET),)
 
 
-def peak_summary(found: PeakMatch, look: Look) -> str:
+def peak_summary(found: PeakMatch, look: Theme) -> str:
     """Return one line on the peaks: how many of the reference's are there, how far off, how many are extra."""
     known = len(found.matched) + len(found.missing)
     if not known:
@@ -116,7 +116,7 @@ def peak_summary(found: PeakMatch, look: Look) -> str:
     return f"{words}, {len(found.extra)} extra"
 
 
-def quality_rows(reading: Reading, look: Look) -> tuple[list[Row], list[Row]]:
+def quality_rows(reading: Reading, look: Theme) -> tuple[list[Row], list[Row]]:
     """Return quality as traffic lights, and what was measured."""
     judged, axis = reading.quality, reading.spectrum.axis
     values = quality_values(judged)
@@ -145,7 +145,7 @@ def _grade(value: float, least: float, sure: float) -> Light:
     return "bad" if value < least else "care" if value < sure else "good"
 
 
-def light_row(light: Light, name: str, value: str, look: Look) -> Row:
+def light_row(light: Light, name: str, value: str, look: Theme) -> Row:
     """Return one traffic light with what it judges."""
     style = STYLE[light]
     return ((f"{look.sign[light]} ", style), (f"{name:<12}", PLAIN), (f"{value:>9}", style if light in {"care", "bad"} else PLAIN))
@@ -165,7 +165,7 @@ def time_rows(timing: Timing) -> list[Row]:
     return [_fact(name, f"{ms:.1f} ms") for name, ms in stages(timing)]
 
 
-def result_rows(recent: Sequence[Outcome], chosen: int | None, width: int, look: Look) -> list[Row]:
+def result_rows(recent: Sequence[RecentResult], chosen: int | None, width: int, look: Theme) -> list[Row]:
     """Return the last results one a row: sign, file, answer, probability, time; the ``chosen`` one is strong."""
     name = min(28, width // 3, max((cells(look.safe(outcome.name)) for outcome in recent), default=0))
     rows: list[Row] = []
@@ -184,7 +184,7 @@ def result_rows(recent: Sequence[Outcome], chosen: int | None, width: int, look:
     return rows
 
 
-def chips(recent: Sequence[Outcome], width: int, look: Look) -> Row:
+def chips(recent: Sequence[RecentResult], width: int, look: Theme) -> Row:
     """Return as many last results as fit on one row, the newest first and strong."""
     row: Row = EMPTY
     left = width

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import spectrometers
-from raman_edge.acquisition.acquisition import Bench
-from raman_edge.acquisition.plan import Plan, Progress
+from raman_edge.acquisition.acquisition import Acquisition
+from raman_edge.acquisition.plan import AcquisitionProgress, Plan
 from raman_edge.errors import ConfigError, SourceError
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Fault, Spectrum
@@ -32,7 +32,7 @@ def quick_pulse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("raman_edge.acquisition.acquisition.LOOK_S", 0.01)
 
 
-def values(bench: Bench, most: int = PATIENCE) -> list[Spectrum | Fault]:
+def values(bench: Acquisition, most: int = PATIENCE) -> list[Spectrum | Fault]:
     """Return what a bench gives until it ends."""
     found = []
     for count, value in enumerate(bench):
@@ -44,7 +44,7 @@ def values(bench: Bench, most: int = PATIENCE) -> list[Spectrum | Fault]:
 
 def spectra(fake: Fake, plan: Plan, notes: list[str] | None = None) -> list[Spectrum]:
     """Return the spectra that a plan gives; a fault fails the test."""
-    found = values(Bench(fake, plan, note=([] if notes is None else notes).append))
+    found = values(Acquisition(fake, plan, note=([] if notes is None else notes).append))
     assert all(isinstance(one, Spectrum) for one in found)
     return [one for one in found if isinstance(one, Spectrum)]
 
@@ -69,7 +69,7 @@ def test_it_ends_with_the_instrument() -> None:
 def test_it_stops_between_two_exposures() -> None:
     """Told to stop, it ends without another exposure."""
     stop, fake = threading.Event(), Fake()
-    for value in Bench(fake, Plan(), stop=stop):
+    for value in Acquisition(fake, Plan(), stop=stop):
         assert isinstance(value, Spectrum)
         stop.set()
     assert fake.status.counters.frames == 1
@@ -85,7 +85,7 @@ def test_a_spectrum_is_the_mean_of_its_exposures() -> None:
 def test_a_fault_in_the_middle_of_an_average_discards_nothing() -> None:
     """A broken exposure is given as a fault, and the average goes on with those before and after it."""
     fake = Fake(happens=[None, FAULT, FAULT, None, None, None])
-    found = values(Bench(fake, Plan(averages=4, count=1)))
+    found = values(Acquisition(fake, Plan(averages=4, count=1)))
     assert [type(one) for one in found] == [Fault, Fault, Spectrum]
     assert [one.why for one in found[:2] if isinstance(one, Fault)] == [FAULT.why] * 2
     assert fake.status.counters.frames == 4
@@ -93,7 +93,7 @@ def test_a_fault_in_the_middle_of_an_average_discards_nothing() -> None:
 
 def test_faults_with_the_same_words_are_told_apart() -> None:
     """Each fault has a digest of its own, wherever it stands, and the same one again when the same exposures come again."""
-    runs = [values(Bench(Fake(happens=[FAULT, FAULT, None, FAULT], most=3), Plan())) for _ in range(2)]
+    runs = [values(Acquisition(Fake(happens=[FAULT, FAULT, None, FAULT], most=3), Plan())) for _ in range(2)]
     digests = [[one.origin.sha256 for one in run if isinstance(one, Fault)] for run in runs]
     assert len(set(digests[0])) == 3
     assert None not in digests[0]
@@ -110,7 +110,7 @@ def test_what_is_left_of_an_average_is_said() -> None:
 def test_another_exposure_begins_another_average() -> None:
     """Exposures of two durations are never averaged: those before are dropped, and a note says so."""
     notes: list[str] = []
-    bench = Bench(fake := Fake(), Plan(averages=3, count=1), note=notes.append)
+    bench = Acquisition(fake := Fake(), Plan(averages=3, count=1), note=notes.append)
     fake._happens.extend([None, FAULT])
     found: list[Spectrum] = []
     for value in bench:
@@ -125,7 +125,7 @@ def test_another_exposure_begins_another_average() -> None:
 def test_an_exposure_that_cannot_be_set_is_a_note() -> None:
     """A wish that the instrument refuses changes nothing but what the person reads."""
     notes: list[str] = []
-    bench = Bench(Fake(), Plan(count=1), note=notes.append)
+    bench = Acquisition(Fake(), Plan(count=1), note=notes.append)
     bench.set_exposure(1e6)
     assert [one.exposure_s for one in values(bench) if isinstance(one, Spectrum)] == [0.1]
     assert "expected 0.001 to 60 s" in notes[0]
@@ -135,14 +135,14 @@ def test_an_exposure_of_the_plan_that_cannot_be_set_ends_it() -> None:
     """A plan that the instrument refuses is an error before anything is measured."""
     fake = Fake()
     with pytest.raises(ConfigError, match=r"expected 0\.001 to 60 s"):
-        values(Bench(fake, Plan(exposure_s=100.0)))
+        values(Acquisition(fake, Plan(exposure_s=100.0)))
     assert fake.status.counters.frames == 0
 
 
 def test_a_frame_that_gives_no_spectrum_is_a_fault_with_its_digest() -> None:
     """A frame that the page does not fit becomes a fault that two of the kind can be told apart by."""
     wrong = spectrometers.instrument(sensor=replace_sensor(active=(20, 5000)))
-    found = values(Bench(Fake(instrument=wrong, most=2), Plan()))
+    found = values(Acquisition(Fake(instrument=wrong, most=2), Plan()))
     assert all(isinstance(one, Fault) and "sensor.active" in one.why for one in found)
     assert len({one.origin.sha256 for one in found}) == 2
 
@@ -163,16 +163,16 @@ def test_another_instrument_ends_the_run() -> None:
             raise SourceError(msg)
 
     with pytest.raises(SourceError, match="it was F1"):
-        values(Bench(Replugged(), Plan()))
+        values(Acquisition(Replugged(), Plan()))
 
 
 def test_nothing_is_measured_until_it_is_triggered() -> None:
     """On demand, each trigger gives one spectrum, signs of life come meanwhile, and triggers add up."""
     fake = Fake()
-    bench = Bench(fake, Plan(mode="trigger", averages=2, count=3))
+    bench = Acquisition(fake, Plan(mode="trigger", averages=2, count=3))
     running = iter(bench)
     assert next(running) is None
-    assert bench.progress == Progress("trigger", 0, 2)
+    assert bench.progress == AcquisitionProgress("trigger", 0, 2)
     assert fake.status.counters.frames == 0
     bench.trigger()
     assert isinstance(next(running), Spectrum)
@@ -185,7 +185,7 @@ def test_nothing_is_measured_until_it_is_triggered() -> None:
 
 def test_the_last_trigger_is_answered_before_the_end() -> None:
     """Told that no trigger follows, it gives a spectrum for each that waits, and ends."""
-    bench = Bench(Fake(), Plan(mode="trigger", averages=2))
+    bench = Acquisition(Fake(), Plan(mode="trigger", averages=2))
     for _ in range(3):
         bench.trigger()
     bench.last()
@@ -195,7 +195,7 @@ def test_the_last_trigger_is_answered_before_the_end() -> None:
 def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
     """Before each triggered spectrum the instrument is told that light is wanted from now on: one that sends by itself drops the rest."""
     fake = Fake()
-    bench = Bench(fake, Plan(mode="trigger", count=2))
+    bench = Acquisition(fake, Plan(mode="trigger", count=2))
     bench.trigger()
     running = iter(bench)
     assert isinstance(next(running), Spectrum)
@@ -211,7 +211,7 @@ def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pyte
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
     fake = Fake()
-    for value in Bench(fake, Plan(count=2)):
+    for value in Acquisition(fake, Plan(count=2)):
         assert isinstance(value, Spectrum)
         now[0] += seconds
     assert fake.asked == told
@@ -220,7 +220,7 @@ def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pyte
 def test_a_paused_bench_exposes_nothing() -> None:
     """While it is paused nothing is exposed; a trigger takes a single spectrum all the same; then it goes on."""
     fake = Fake()
-    bench = Bench(fake, Plan(count=3))
+    bench = Acquisition(fake, Plan(count=3))
     bench.pause(on=True)
     running = iter(bench)
     assert next(running) is None
@@ -237,24 +237,24 @@ def test_an_interval_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an interval, spectra begin that far apart, by a clock that this test turns."""
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
-    monkeypatch.setattr("raman_edge.acquisition.controls.Wishes.wait", lambda _, seconds: now.__setitem__(0, now[0] + seconds))
-    began = [now[0] for value in Bench(Fake(), Plan(interval_s=30.0, count=4)) if value is not None]
+    monkeypatch.setattr("raman_edge.acquisition.controls.AcquisitionControls.wait", lambda _, seconds: now.__setitem__(0, now[0] + seconds))
+    began = [now[0] for value in Acquisition(Fake(), Plan(interval_s=30.0, count=4)) if value is not None]
     assert began == pytest.approx([0.0, 30.0, 60.0, 90.0], abs=0.01)
 
 
 def test_a_wait_is_told_to_the_instrument() -> None:
     """Before a wait the light is taken away: for the rest of an interval, or for as long as a key, a pause or a person takes."""
     fake = Fake()
-    values(Bench(fake, Plan(count=3, interval_s=0.2)))
+    values(Acquisition(fake, Plan(count=3, interval_s=0.2)))
     assert len(fake.rested) == 2
     assert all(0 < seconds <= 0.2 for seconds in fake.rested)
     fake = Fake()
-    bench = Bench(fake, Plan(mode="trigger", count=1))
+    bench = Acquisition(fake, Plan(mode="trigger", count=1))
     threading.Timer(0.1, bench.trigger).start()
     values(bench)
     assert set(fake.rested) == {math.inf}
     fake = Fake()
-    bench = Bench(fake, Plan(count=1))
+    bench = Acquisition(fake, Plan(count=1))
     bench.pause(on=True)
     threading.Timer(0.1, bench.pause, (False,)).start()
     values(bench)
@@ -264,7 +264,7 @@ def test_a_wait_is_told_to_the_instrument() -> None:
 def test_a_person_with_a_hand_in_the_beam_has_no_laser_on_it() -> None:
     """While somebody is asked to block the beam, and to let the light in again, the light is taken away."""
     fake = Fake(shutter=False)
-    bench = Bench(fake, Plan(count=1, dark="take"), prompt=lambda text: text and threading.Timer(0.02, bench.trigger).start())
+    bench = Acquisition(fake, Plan(count=1, dark="take"), prompt=lambda text: text and threading.Timer(0.02, bench.trigger).start())
     assert len(values(bench)) == 1
     assert fake.rested == [math.inf, math.inf]
 
@@ -275,7 +275,7 @@ def test_the_gate_looks_in_pulses_where_the_light_can_be_taken_away(monkeypatch:
     monkeypatch.setattr("raman_edge.acquisition.acquisition.GATE_S", 0.2)
     fake = Fake(happens=["", "", "", None, None, None], shutter=shutter)
     began = time.monotonic()
-    assert len(values(Bench(fake, Plan(mode="gate", count=1)))) == 1
+    assert len(values(Acquisition(fake, Plan(mode="gate", count=1)))) == 1
     assert (time.monotonic() - began >= 0.6) == shutter
     assert len(fake.rested) >= 3
 
@@ -283,8 +283,8 @@ def test_the_gate_looks_in_pulses_where_the_light_can_be_taken_away(monkeypatch:
 def test_progress_counts_the_exposures() -> None:
     """Between two exposures anybody can read how far the spectrum is."""
     fake = Fake(happens=[None, None, FAULT])
-    bench = Bench(fake, Plan(averages=4, count=1))
-    assert [bench.progress for value in bench if isinstance(value, Fault)] == [Progress("measuring", 2, 4)]
+    bench = Acquisition(fake, Plan(averages=4, count=1))
+    assert [bench.progress for value in bench if isinstance(value, Fault)] == [AcquisitionProgress("measuring", 2, 4)]
 
 
 def test_the_gate_answers_what_holds_still() -> None:
@@ -317,7 +317,7 @@ def test_the_exposure_is_found(rate: float) -> None:
 def test_the_exposure_is_searched_again_when_the_sample_asks_for_it() -> None:
     """A sample that is a hundred times as bright is exposed anew; none of its clipped exposures becomes a spectrum."""
     fake = Fake(rate=3e4)
-    bench, found = Bench(fake, Plan(auto_exposure=True, count=4)), []
+    bench, found = Acquisition(fake, Plan(auto_exposure=True, count=4)), []
     for value in bench:
         if isinstance(value, Spectrum):
             found.append(value)
@@ -353,7 +353,7 @@ def test_the_search_ends_where_the_light_flickers() -> None:
 def test_a_chosen_exposure_ends_the_search() -> None:
     """A person's exposure is kept, however the light is."""
     fake = Fake(rate=1e8)
-    bench = Bench(fake, Plan(auto_exposure=True, count=2))
+    bench = Acquisition(fake, Plan(auto_exposure=True, count=2))
     bench.set_exposure(0.5)
     assert {one.exposure_s for one in values(bench) if isinstance(one, Spectrum)} == {0.5}
 
@@ -367,7 +367,7 @@ def test_an_unknown_exposure_cannot_be_searched() -> None:
             return replace(got, exposure_s=None) if isinstance(got, Exposure) else got
 
     with pytest.raises(ConfigError, match="take it as it is"):
-        values(Bench(Silent(), Plan(auto_exposure=True)))
+        values(Acquisition(Silent(), Plan(auto_exposure=True)))
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_the_time_from_the_last_byte_is_told() -> None:
     """The origin has the milliseconds from the last byte to the spectrum, without the time a recording is old."""
 
     def fresh(fake: Fake) -> Iterator[Spectrum]:
-        for value in Bench(fake, Plan(count=2)):
+        for value in Acquisition(fake, Plan(count=2)):
             assert isinstance(value, Spectrum)
             yield value
 

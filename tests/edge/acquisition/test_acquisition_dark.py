@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import spectrometers
 from raman_edge.acquisition import darks
-from raman_edge.acquisition.acquisition import LIGHT_AGAIN, Bench
+from raman_edge.acquisition.acquisition import LIGHT_AGAIN, Acquisition
 from raman_edge.acquisition.plan import Plan
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.profiles.profile import Dark as Method
+from raman_edge.instruments.profiles.profile import DarkSettings as Method
 from raman_edge.spectrum import Fault, Spectrum
 from spectrometers import FAULT, Fake, exposure
 
@@ -41,7 +41,7 @@ class Patterned(Fake):
         return super().counts(label) + PATTERN.astype(np.int64)
 
 
-def taken(bench: Bench) -> list[Spectrum]:
+def taken(bench: Acquisition) -> list[Spectrum]:
     """Return the spectra of a bench to its end."""
     return [value for value in bench if isinstance(value, Spectrum)]
 
@@ -56,21 +56,21 @@ def roughness(spectrum: Spectrum) -> float:
 def test_a_dark_is_taken_before_the_first_answer(policy: str) -> None:
     """The instrument darkens itself, three exposures are its dark, and the pattern is gone from every spectrum."""
     fake = Patterned()
-    bench = Bench(fake, Plan(dark=policy, count=2))  # type: ignore[arg-type]  # one of both
+    bench = Acquisition(fake, Plan(dark=policy, count=2))  # type: ignore[arg-type]  # one of both
     found = taken(bench)
     assert fake.asked == ["light off", "light on"]
     assert all(roughness(one) < 20 for one in found)
     assert all(one.meta["dark"].startswith("spectrum of 3 exposures") for one in found)
     assert bench.dark is not None
     assert bench.dark.averages == 3
-    plain = taken(Bench(Patterned(), Plan(count=1)))[0]
+    plain = taken(Acquisition(Patterned(), Plan(count=1)))[0]
     assert roughness(plain) > 500
 
 
 def test_a_dark_has_as_many_exposures_as_the_spectrum() -> None:
     """The dark of averages of eight is one of eight, and a fault among them is given and discards nothing."""
     fake = Fake(happens=[None] * 10 + [FAULT])
-    bench = Bench(fake, Plan(dark="take", averages=8, count=1))
+    bench = Acquisition(fake, Plan(dark="take", averages=8, count=1))
     assert [type(value).__name__ for value in bench] == ["Fault", "Spectrum"]
     assert bench.dark is not None
     assert bench.dark.averages == 8
@@ -80,7 +80,7 @@ def test_a_dark_has_as_many_exposures_as_the_spectrum() -> None:
 def test_a_dark_is_taken_again_with_another_exposure() -> None:
     """When the exposure changes, the next spectrum has a dark of its own exposure."""
     fake = Fake()
-    bench, found = Bench(fake, Plan(dark="take", count=2)), []
+    bench, found = Acquisition(fake, Plan(dark="take", count=2)), []
     for value in bench:
         if isinstance(value, Spectrum):
             found.append((value, bench.dark))
@@ -94,7 +94,7 @@ def test_an_old_dark_is_taken_again_where_that_is_wanted(policy: str, times: int
     """``auto`` takes a dark again when it is older than the plan allows, by the times of the exposures; ``take`` does not."""
     fake = Fake()
     fake.exposure_s = 1.0
-    assert len(taken(Bench(fake, Plan(dark=policy, dark_age_s=4.0, count=12)))) == 12  # type: ignore[arg-type]  # one of both
+    assert len(taken(Acquisition(fake, Plan(dark=policy, dark_age_s=4.0, count=12)))) == 12  # type: ignore[arg-type]  # one of both
     assert fake.asked.count("light off") == times
 
 
@@ -103,7 +103,7 @@ def test_a_person_is_asked_where_the_instrument_cannot() -> None:
     fake = Fake(instrument=ASKS, shutter=False)
     shown: list[str] = []
     exposed = []
-    bench = Bench(fake, Plan(dark="take", count=2), prompt=shown.append)
+    bench = Acquisition(fake, Plan(dark="take", count=2), prompt=shown.append)
     running = iter(bench)
     assert next(running) is None
     assert bench.progress.question == "Put the cap on"
@@ -126,7 +126,7 @@ def test_a_person_is_asked_where_the_instrument_cannot() -> None:
 def test_a_trigger_before_the_question_is_no_answer() -> None:
     """Keys that were pressed before a person was asked do not answer the question."""
     shown: list[str] = []
-    bench = Bench(Fake(instrument=ASKS, shutter=False), Plan(dark="take", count=1), prompt=shown.append)
+    bench = Acquisition(Fake(instrument=ASKS, shutter=False), Plan(dark="take", count=1), prompt=shown.append)
     bench.trigger()
     bench.trigger()
     running = iter(bench)
@@ -139,9 +139,9 @@ def test_a_trigger_before_the_question_is_no_answer() -> None:
 def test_nobody_to_ask_is_an_error_with_a_way_out() -> None:
     """Where the light cannot be kept out and nobody is there, a plan that needs a dark is refused; a wish only noted."""
     with pytest.raises(ConfigError, match="name its file"):
-        taken(Bench(Fake(instrument=ASKS, shutter=False), Plan(dark="take")))
+        taken(Acquisition(Fake(instrument=ASKS, shutter=False), Plan(dark="take")))
     notes: list[str] = []
-    bench = Bench(Fake(instrument=ASKS, shutter=False), Plan(count=1), note=notes.append)
+    bench = Acquisition(Fake(instrument=ASKS, shutter=False), Plan(count=1), note=notes.append)
     bench.take_dark()
     assert len(taken(bench)) == 1
     assert "nobody is there" in notes[0]
@@ -151,7 +151,7 @@ def test_a_person_is_not_asked_again_by_itself() -> None:
     """When the exposure changes and only a person could darken, the dark is left out, and one note says why."""
     fake = Fake(instrument=ASKS, shutter=False)
     notes: list[str] = []
-    bench = Bench(fake, Plan(dark="take", count=4), note=notes.append, prompt=lambda text: bench.trigger() if text else None)
+    bench = Acquisition(fake, Plan(dark="take", count=4), note=notes.append, prompt=lambda text: bench.trigger() if text else None)
     found = []
     for value in bench:
         if isinstance(value, Spectrum):
@@ -165,7 +165,7 @@ def test_a_person_is_not_asked_again_by_itself() -> None:
 
 def test_a_dark_that_somebody_wants_is_used_from_then_on() -> None:
     """A key takes a dark whatever the plan says."""
-    bench, found = Bench(Fake(), Plan(count=3)), []
+    bench, found = Acquisition(Fake(), Plan(count=3)), []
     for value in bench:
         if isinstance(value, Spectrum):
             found.append(value)
@@ -177,7 +177,7 @@ def test_a_dark_that_somebody_wants_is_used_from_then_on() -> None:
 def test_a_dark_is_wanted_while_nothing_is_measured() -> None:
     """On demand and paused, a dark is taken at once."""
     fake = Fake()
-    bench = Bench(fake, Plan(mode="trigger", count=1))
+    bench = Acquisition(fake, Plan(mode="trigger", count=1))
     running = iter(bench)
     assert next(running) is None
     bench.take_dark()
@@ -189,13 +189,13 @@ def test_a_dark_is_wanted_while_nothing_is_measured() -> None:
 def test_every_dark_is_kept_where_that_is_wanted(tmp_path: Path) -> None:
     """The dark in use lies in its file, which is a dark for the next run."""
     plan = Plan(dark="take", save_dark=tmp_path / "dark.json", count=1)
-    bench = Bench(Fake(), plan)
+    bench = Acquisition(Fake(), plan)
     taken(bench)
     kept = darks.read(tmp_path / "dark.json")
     assert bench.dark is not None
     assert kept.sha256 == bench.dark.sha256
     fake = Fake(seed=9)
-    (again,) = taken(Bench(fake, Plan(dark=kept, count=1)))
+    (again,) = taken(Acquisition(fake, Plan(dark=kept, count=1)))
     assert fake.asked == []
     assert kept.sha256[:12] in again.meta["dark"]
 
@@ -204,7 +204,7 @@ def test_a_kept_dark_of_another_exposure_ends_the_run() -> None:
     """A dark that was named and does not fit what is measured first is an error with both exposures."""
     dark = darks.of([exposure(np.full(spectrometers.PIXELS, 400.0), dark=True)])
     with pytest.raises(ConfigError, match=r"of 0\.1 s, the exposure of 0\.2 s"):
-        taken(Bench(Fake(), Plan(dark=dark, exposure_s=0.2)))
+        taken(Acquisition(Fake(), Plan(dark=dark, exposure_s=0.2)))
 
 
 def test_a_kept_dark_and_a_search_contradict_each_other() -> None:
@@ -222,7 +222,7 @@ def test_dark_exposures_that_come_unasked_make_a_dark() -> None:
             self._is_lit = self._given not in {2, 3}
             return super().expose()
 
-    found = taken(Bench(Blinking(most=6), Plan()))
+    found = taken(Acquisition(Blinking(most=6), Plan()))
     assert [one.meta["dark"].split(" ")[0] for one in found] == ["pixels", "pixels", "spectrum", "spectrum"]
 
 
@@ -235,14 +235,14 @@ def test_a_dark_that_does_not_come_is_gone_without() -> None:
 
     notes: list[str] = []
     fake = Lying()
-    found = taken(Bench(fake, Plan(dark="take", count=3), note=notes.append))
+    found = taken(Acquisition(fake, Plan(dark="take", count=3), note=notes.append))
     assert len(found) == fake.status.counters.frames == 3
     assert [note for note in notes if "no dark comes" in note] == notes[:1] == notes
 
 
 def test_the_search_comes_before_the_dark() -> None:
     """The dark is of the exposure that was found, whatever was tried before."""
-    bench = Bench(Fake(rate=3e5), Plan(auto_exposure=True, dark="take", count=1))
+    bench = Acquisition(Fake(rate=3e5), Plan(auto_exposure=True, dark="take", count=1))
     (found,) = taken(bench)
     assert bench.dark is not None
     assert bench.dark.exposure_s == found.exposure_s != 0.1
@@ -251,7 +251,7 @@ def test_the_search_comes_before_the_dark() -> None:
 def test_a_stop_in_the_dark_leaves_the_light_off() -> None:
     """A run that ends while the dark is taken does not switch the laser on once more."""
     fake = Fake(happens=[None, None, FAULT])
-    bench = Bench(fake, Plan(dark="take"))
+    bench = Acquisition(fake, Plan(dark="take"))
     for value in bench:
         if isinstance(value, Fault):
             bench.end()

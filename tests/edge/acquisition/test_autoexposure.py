@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from raman_edge.acquisition import autoexposure
 from raman_edge.acquisition.autoexposure import FACTOR, HIGHEST, LOWEST, Advice, Limits, advise, fill, limits
-from raman_edge.acquisition.corrections import Corrected
+from raman_edge.acquisition.corrections import CorrectedCounts
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.profiles.profile import Integration, Sensor
@@ -94,7 +94,7 @@ def test_what_cannot_be_searched_is_refused(changes: dict[str, object]) -> None:
 
 def filled(counts: list[float], saturation: float | None = 1000.0) -> float:
     """Return how full a detector with these counts is."""
-    return fill(Corrected(np.arange(len(counts)), np.array(counts), saturation, "", linear=False))
+    return fill(CorrectedCounts(np.arange(len(counts)), np.array(counts), saturation, "", linear=False))
 
 
 def test_one_pixel_alone_does_not_fill_a_detector() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge import quality
 from raman_edge.acquisition import average, darks
-from raman_edge.acquisition.corrections import Corrected, active, corrected
+from raman_edge.acquisition.corrections import CorrectedCounts, active, corrected
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.errors import SpectrumError
 from raman_edge.instruments.profiles.profile import Sensor
@@ -22,7 +22,7 @@ from raman_edge.spectrum import Axis
 from spectrometers import COVERED, INSTRUMENT, PIXELS, exposure
 
 if TYPE_CHECKING:
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
 FULL = 65_535.0
 BENT = (1.02, -2e-7, 1e-12)
@@ -31,12 +31,12 @@ BARE = msgspec.structs.replace(INSTRUMENT, sensor=Sensor(saturation=FULL))
 Array = npt.NDArray[np.float64]
 
 
-def sensing(**changes: object) -> Instrument:
+def sensing(**changes: object) -> InstrumentInfo:
     """Return the instrument with another detector."""
     return msgspec.structs.replace(INSTRUMENT, sensor=msgspec.structs.replace(INSTRUMENT.sensor, **changes))
 
 
-def correct(counts: Array, instrument: Instrument = INSTRUMENT, dark: Array | None = None) -> Corrected:
+def correct(counts: Array, instrument: InstrumentInfo = INSTRUMENT, dark: Array | None = None) -> CorrectedCounts:
     """Correct one exposure, with the dark of one exposure."""
     shot = exposure(counts, instrument=instrument)
     return corrected(
@@ -168,7 +168,7 @@ def test_counts_below_saturation_are_never_seen_as_saturated(dark: str, bent: bo
     assert not found.is_clipped
 
 
-def drawn(clipped: set[int], dark: str, *, bent: bool, seed: int) -> Corrected:
+def drawn(clipped: set[int], dark: str, *, bent: bool, seed: int) -> CorrectedCounts:
     """Correct counts near saturation over a dark with a strong pattern."""
     rng = np.random.default_rng(seed)
     counts = rng.uniform(20_000, FULL - 1, PIXELS)

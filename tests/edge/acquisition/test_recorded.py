@@ -16,9 +16,9 @@ from raman_edge.errors import FormatError
 from raman_edge.instruments import recording_file
 from raman_edge.instruments.codecs.events import RawFrame
 from raman_edge.instruments.recording import Recorder
-from raman_edge.instruments.recording_file import MOST_PIXELS, Began, Facts, Planned
+from raman_edge.instruments.recording_file import MOST_PIXELS, InstrumentLine, PlanLine, RecordingHeader
 from raman_edge.instruments.spectrometer import Exposure
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 from raman_edge.sources.parse import RECORDING, parse
 from raman_edge.spectrum import Fault, Origin, Spectrum
 from spectrometers import BEGAN, FAULT, INSTRUMENT, Fake
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 HERE = Origin("file", "run.recording", "ab" * 32)
 
 
-def recording(path: Path, fake: Fake | None = None, exposures: int = 3, dark_from: int | None = None, plan: Planned | None = None) -> bytes:
+def recording(
+    path: Path, fake: Fake | None = None, exposures: int = 3, dark_from: int | None = None, plan: PlanLine | None = None
+) -> bytes:
     """Record some exposures, three darks among them where that is wanted."""
     with Recorder(fake or Fake(), path, plan) as recorder:
         for number in range(exposures):
@@ -107,18 +109,18 @@ def test_the_laser_is_whoever_knows_it_best(tmp_path: Path) -> None:
     assert "does not say which laser" in why(silent)
     assert read(silent, laser_nm=785.0)[0].meta["laser_nm"] == "785"
     assert read(recording(tmp_path / "own"), laser_nm=532.0)[0].meta["laser_nm"] == "785"
-    planned = recording(tmp_path / "planned", plan=Planned(laser_nm=784.5))
+    planned = recording(tmp_path / "planned", plan=PlanLine(laser_nm=784.5))
     assert read(planned, laser_nm=532.0)[0].meta["laser_nm"] == "784.5"
 
 
 def test_whoever_calibrates_gets_the_pixels(tmp_path: Path) -> None:
     """A recording of an instrument that tells no wavelengths is no spectrum to be named, and is one to be calibrated with."""
     recording(tmp_path / "run.recording", Fake(instrument=spectrometers.instrument(coefficients=None)))
-    with GivenFiles([str(tmp_path / "run.recording")]) as given_files:
+    with FileSource([str(tmp_path / "run.recording")]) as given_files:
         (fault,) = given_files
     assert isinstance(fault, Fault)
     assert "raman-edge calibrate" in fault.why
-    with GivenFiles([str(tmp_path / "run.recording")], pixels=True) as given_files:
+    with FileSource([str(tmp_path / "run.recording")], pixels=True) as given_files:
         found = list(given_files)
     assert len(found) == 3
     assert all(isinstance(one, Spectrum) and scale.unit(one) == "pixel" for one in found)
@@ -150,7 +152,11 @@ def test_more_than_fits_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) 
     """A file whose lines unpack to more than can be held is refused before they all are."""
     monkeypatch.setattr(recorded, "MOST_COUNTS", 3 * MOST_PIXELS)
     shot = recording_file.encode(recording_file.shot(Exposure(RawFrame(np.zeros(MOST_PIXELS, dtype=np.int64)), INSTRUMENT, BEGAN)))
-    lines = [recording_file.encode(Began(port="p", profile="q")), recording_file.encode(Facts(instrument=INSTRUMENT)), *[shot] * 5]
+    lines = [
+        recording_file.encode(RecordingHeader(port="p", profile="q")),
+        recording_file.encode(InstrumentLine(instrument=INSTRUMENT)),
+        *[shot] * 5,
+    ]
     with pytest.raises(FormatError, match="devices replay"):
         recorded.spectra(b"".join(lines), HERE)
 

@@ -13,8 +13,8 @@ import spectrometers
 from raman_edge.acquisition import axes, darks
 from raman_edge.acquisition.reduction import Reduction, digest
 from raman_edge.calibration import scale
-from raman_edge.calibration.calibration import Calibration, Line
-from raman_edge.calibration.scale import Scale
+from raman_edge.calibration.calibration import Calibration, CalibrationLine
+from raman_edge.calibration.scale import WavelengthScale
 from raman_edge.errors import CalibrationError, ConfigError
 from raman_edge.instruments.profiles.profile import Sensor
 from raman_edge.instruments.spectrometer import Exposure
@@ -22,7 +22,7 @@ from raman_edge.spectrum import PIXELS as IN_PIXELS
 from spectrometers import BEGAN, COEFFICIENTS, COVERED, INSTRUMENT, LASER_NM, PIXELS, Fake, exposure
 
 if TYPE_CHECKING:
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
 SERIAL = Reduction(path="/dev/ttyUSB0")
 
@@ -41,7 +41,8 @@ def calibration(unit: scale.Unit = "pixel", **changes: object) -> Calibration:
     made = Calibration(
         instrument="F1", serial="F1", standards=("neon",), made=BEGAN - timedelta(days=1), expires=BEGAN + timedelta(days=1), unit=unit,
         points=PIXELS - COVERED if unit == "pixel" else None, own_laser_nm=LASER_NM, laser_nm=LASER_NM, laser_fitted=False,
-        scale=Scale(centre, half, ends), order=1, valid=(0.0, 1500.0), lines=(Line("neon", 500.0, 0.1, None),), rms=0.2, rms_without=None,
+        scale=WavelengthScale(centre, half, ends), order=1, valid=(0.0, 1500.0),
+        lines=(CalibrationLine("neon", 500.0, 0.1, None),), rms=0.2, rms_without=None,
     )  # fmt: skip
     return msgspec.structs.replace(made, **changes)
 
@@ -191,7 +192,7 @@ def varied() -> list[tuple[list[Exposure], darks.Dark | None]]:
     one = shot()
     changed = one.frame.counts.copy()
     changed[3] += 1
-    other: Instrument = spectrometers.instrument(serial_number="F2")
+    other: InstrumentInfo = spectrometers.instrument(serial_number="F2")
     dark = darks.of([exposure(np.full(PIXELS, 400.0), dark=True)])
     alone: list[list[Exposure]] = [
         [one],

@@ -8,16 +8,16 @@ import build
 import pytest
 import spectrometers
 from raman_edge import records
-from raman_edge.acquisition.acquisition import Bench
+from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import Plan
-from raman_edge.instruments.profiles.profile import Dark as Method
-from raman_edge.instruments.recording import Recorder, Replayed
+from raman_edge.instruments.profiles.profile import DarkSettings as Method
+from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
 from raman_edge.journal import Journal
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
-from raman_edge.records import Result
+from raman_edge.records import ResultRecord
 from raman_edge.service.run import follow
-from raman_edge.service.worker import Crew, Opening
+from raman_edge.service.worker import Worker, WorkerSettings
 from raman_edge.sources.spectrometer import SpectrometerSource
 from raman_edge.spectrum import Fault, Origin, Spectrum
 from spectrometers import Fake
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from raman_edge.instruments.spectrometer import Spectrometer
     from raman_edge.records import Record
-    from raman_edge.service.worker import Answer
+    from raman_edge.service.worker import IdentifiedSpectrum
 
 BROKEN = [Fault(Origin("serial", "fake:"), f"frame {number} is short") for number in range(3)]
 HAPPENS = (None, BROKEN[0], "Quartz", "Quartz", None, "", "Gypsum", BROKEN[1], "Gypsum", "Gypsum", None, BROKEN[2], "Anatase")
@@ -35,18 +35,18 @@ ASKS = spectrometers.instrument(dark=Method(method="ask"))
 
 
 @pytest.fixture(scope="module")
-def opening(tmp_path_factory: pytest.TempPathFactory) -> Opening:
+def opening(tmp_path_factory: pytest.TempPathFactory) -> WorkerSettings:
     """What names spectra."""
     path, references = build.write_pair(tmp_path_factory.mktemp("pair"))
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return Opening(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.means(model, library))
 
 
 class Onlooker:
     """Looks at nothing."""
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: IdentifiedSpectrum) -> None:
         """Look away."""
 
     def pulse(self, waiting: int) -> bool:  # noqa: ARG002 - of the protocol
@@ -54,18 +54,18 @@ class Onlooker:
         return False
 
 
-def journal_of(spectrometer: Spectrometer, plan: Plan, opening: Opening, path: Path) -> list[tuple[object, ...]]:
+def journal_of(spectrometer: Spectrometer, plan: Plan, opening: WorkerSettings, path: Path) -> list[tuple[object, ...]]:
     """Answer all that a spectrometer gives into a journal, and return what its records say, but for their times."""
     model = Model.open(opening.path)
     with Journal.open(path) as journal:
-        with spectrometer, SpectrometerSource(spectrometer, plan) as source, Crew(model, opening, processors=1) as crew:
+        with spectrometer, SpectrometerSource(spectrometer, plan) as source, Worker(model, opening, processors=1) as crew:
             follow(source, crew, journal, Onlooker())
         return [said(records.decode(line)) for line in journal.records()]
 
 
 def said(one: Record) -> tuple[object, ...]:
     """Return what a record says, but for its times."""
-    if isinstance(one, Result):
+    if isinstance(one, ResultRecord):
         return one.id, one.source, one.decision, one.matches, one.quality, one.calibration
     return one.id, one.source, one.why
 
@@ -83,25 +83,25 @@ def said(one: Record) -> tuple[object, ...]:
     ],
     ids=lambda plan: f"{plan.mode}-{plan.averages}-{plan.dark}-{plan.auto_exposure}",
 )
-def test_a_replayed_recording_gives_the_same_journal(plan: Plan, opening: Opening, tmp_path: Path) -> None:
+def test_a_replayed_recording_gives_the_same_journal(plan: Plan, opening: WorkerSettings, tmp_path: Path) -> None:
     """Ids, decisions, matches and quality of a replay are those of the measurement, and so are its faults."""
     recorder = Recorder(Fake(rate=3e5, happens=HAPPENS, most=40), tmp_path / "run.recording")
     live = journal_of(recorder, plan, opening, tmp_path / "live.sqlite3")
-    again = journal_of(Replayed(tmp_path / "run.recording"), plan, opening, tmp_path / "again.sqlite3")
+    again = journal_of(ReplayedSpectrometer(tmp_path / "run.recording"), plan, opening, tmp_path / "again.sqlite3")
     assert again == live
     assert len(live) > len(BROKEN) + 2
     assert len({row[0] for row in live}) == len(live)
 
 
-def test_into_its_own_journal_a_replay_brings_nothing_new(opening: Opening, tmp_path: Path) -> None:
+def test_into_its_own_journal_a_replay_brings_nothing_new(opening: WorkerSettings, tmp_path: Path) -> None:
     """A journal that has the measurement has every record of its replay: nothing is answered twice."""
     live = journal_of(Recorder(Fake(most=6), tmp_path / "run.recording"), Plan(), opening, tmp_path / "one.sqlite3")
-    assert journal_of(Replayed(tmp_path / "run.recording"), Plan(), opening, tmp_path / "one.sqlite3") == live
+    assert journal_of(ReplayedSpectrometer(tmp_path / "run.recording"), Plan(), opening, tmp_path / "one.sqlite3") == live
 
 
 def spectra(spectrometer: Spectrometer, plan: Plan, *, dark_after: int | None = None, prompted: bool = False) -> list[str | None]:
     """Return the digests of what a bench gives; somebody wants a dark after so many spectra, and somebody answers questions."""
-    bench = Bench(spectrometer, plan, prompt=(lambda text: bench.trigger() if text else None) if prompted else None)
+    bench = Acquisition(spectrometer, plan, prompt=(lambda text: bench.trigger() if text else None) if prompted else None)
     found: list[str | None] = []
     with spectrometer:
         for value in bench:
@@ -119,7 +119,7 @@ def test_a_dark_that_a_key_took_is_in_the_replay(tmp_path: Path, averages: int, 
     plan = Plan(averages=averages)
     live = spectra(Recorder(Fake(most=20, happens=happens), tmp_path / "run.recording"), plan, dark_after=2)
     assert len(live) == (20 - max(3, averages)) // averages
-    assert spectra(Replayed(tmp_path / "run.recording"), plan) == live
+    assert spectra(ReplayedSpectrometer(tmp_path / "run.recording"), plan) == live
 
 
 def test_a_dark_that_a_person_made_is_in_the_replay(tmp_path: Path) -> None:
@@ -127,34 +127,34 @@ def test_a_dark_that_a_person_made_is_in_the_replay(tmp_path: Path) -> None:
     fake = Fake(most=12, instrument=ASKS, shutter=False)
     live = spectra(Recorder(fake, tmp_path / "run.recording"), Plan(dark="take"), prompted=True)
     assert len(live) == 9
-    assert spectra(Replayed(tmp_path / "run.recording"), Plan(dark="take")) == live
+    assert spectra(ReplayedSpectrometer(tmp_path / "run.recording"), Plan(dark="take")) == live
 
 
 def test_what_keys_triggered_is_replayed_without_keys(tmp_path: Path) -> None:
     """Spectra that were taken one by one come one after the other."""
     recorder = Recorder(Fake(), tmp_path / "run.recording")
-    bench, live = Bench(recorder, Plan(mode="trigger", averages=2, count=3)), list[str | None]()
+    bench, live = Acquisition(recorder, Plan(mode="trigger", averages=2, count=3)), list[str | None]()
     with recorder:
         for _ in range(3):
             bench.trigger()
         live = [value.origin.sha256 for value in bench if isinstance(value, Spectrum)]
     assert len(live) == 3
-    assert spectra(Replayed(tmp_path / "run.recording"), Plan(averages=2)) == live
+    assert spectra(ReplayedSpectrometer(tmp_path / "run.recording"), Plan(averages=2)) == live
 
 
 def test_a_recording_without_darks_is_replayed_without(tmp_path: Path) -> None:
     """A plan that wants a dark finds none in the recording, and every exposure of it is still a spectrum."""
     live = spectra(Recorder(Fake(most=5), tmp_path / "run.recording"), Plan())
-    assert spectra(Replayed(tmp_path / "run.recording"), Plan(dark="take")) == live
+    assert spectra(ReplayedSpectrometer(tmp_path / "run.recording"), Plan(dark="take")) == live
 
 
 def test_an_exposure_that_a_key_changed_is_in_the_replay(tmp_path: Path) -> None:
     """Where somebody changed the exposure in the middle of an average, the replay begins its average anew there, too."""
     recorder = Recorder(Fake(most=11), tmp_path / "run.recording")
-    bench, live = Bench(recorder, Plan(averages=3)), list[str | None]()
+    bench, live = Acquisition(recorder, Plan(averages=3)), list[str | None]()
     with recorder:
         for value in bench:
             if isinstance(value, Spectrum):
                 live.append(value.origin.sha256)
                 bench.set_exposure(0.1 + 0.1 * len(live))
-    assert spectra(Replayed(tmp_path / "run.recording"), Plan(averages=3)) == live
+    assert spectra(ReplayedSpectrometer(tmp_path / "run.recording"), Plan(averages=3)) == live

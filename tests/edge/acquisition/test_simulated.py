@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from raman_edge.acquisition.acquisition import Bench
+from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import Plan
 from raman_edge.calibration import making, standards
 from raman_edge.calibration.observe import observe
 from raman_edge.instruments.profiles import catalogue
-from raman_edge.instruments.recording import Recorder, Replayed
+from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
 from raman_edge.instruments.serial.spectrometer import SerialSpectrometer
-from raman_edge.simulator.materials import Lines
+from raman_edge.simulator.materials import LinesMaterial
 from raman_edge.simulator.scene import Scene
 from raman_edge.simulator.simulated import Simulated
 from raman_edge.spectrum import PIXELS, Fault, Spectrum
@@ -43,7 +43,7 @@ def measured(spectrometer: Spectrometer, plan: Plan, simulated: Simulated | None
             simulated.laser(on=question.startswith("Let the light in"))
             bench.trigger()
 
-    bench = Bench(spectrometer, plan, prompt=answer)
+    bench = Acquisition(spectrometer, plan, prompt=answer)
     values = list(bench)
     return [one for one in values if isinstance(one, Spectrum)], [one for one in values if isinstance(one, Fault)]
 
@@ -66,7 +66,7 @@ def test_an_instrument_that_tells_its_wavelengths_shows_calcite_where_it_is(tmp_
         assert 0.6 < one.counts.max() / one.saturation < 0.9
         assert one.meta["dark"].startswith("spectrum of 3 exposures")
         assert one.meta["serial_number"] == "SIM00001"
-    with Replayed(tmp_path / "run.recording") as again:
+    with ReplayedSpectrometer(tmp_path / "run.recording") as again:
         replayed, _ = measured(again, plan)
     assert [one.origin.sha256 for one in replayed] == [one.origin.sha256 for one in spectra]
 
@@ -78,7 +78,7 @@ def test_a_line_that_loses_bytes_costs_no_average(tmp_path: Path) -> None:
     assert [one.meta["averages"] for one in spectra] == ["5"] * 4
     assert len({one.origin.sha256 for one in faults}) == len(faults) > 1
     assert all(PIXELS in one.meta for one in spectra)
-    with Replayed(tmp_path / "run.recording") as again:
+    with ReplayedSpectrometer(tmp_path / "run.recording") as again:
         replayed = measured(again, plan)
     assert [one.origin.sha256 for one in replayed[0]] == [one.origin.sha256 for one in spectra]
     assert replayed[1] == faults
@@ -89,11 +89,11 @@ def test_a_hidden_error_of_the_axis_is_gone_after_a_calibration(profile: str) ->
     """Whether an instrument tells wavelengths that are 3 cm⁻¹ off or none, its calibration puts polystyrene within 1 cm⁻¹ rms."""
     page, standard = catalogue.load(profile), standards.find("polystyrene")
     known = Plan(auto_exposure=True, averages=3, count=1, laser_nm=785.0)
-    scene = Scene(page, Lines.at("polystyrene", standard.lines, HEIGHTS), axis_error_cm=3.0)
+    scene = Scene(page, LinesMaterial.at("polystyrene", standard.lines, HEIGHTS), axis_error_cm=3.0)
     with Simulated(page, scene, pacing=False) as simulated, SerialSpectrometer(page, simulated.port) as spectrometer:
         (seen,), _ = measured(spectrometer, replace(known, pixels=True))
         serial = seen.meta.get("serial_number", "mine")
-        made = making.make(making.Measured(seen, standard), instrument=serial, laser_nm=785.0, made=datetime.now(UTC), days=1)
+        made = making.make(making.StandardSpectrum(seen, standard), instrument=serial, laser_nm=785.0, made=datetime.now(UTC), days=1)
         (calibrated,), _ = measured(spectrometer, replace(known, calibration=made))
     assert calibrated.calibrated is not None
     found = 1e7 / 785.0 - 1e7 / observe(calibrated, standard, 785.0).place
@@ -107,7 +107,7 @@ def test_a_trigger_shows_what_is_in_the_beam_now() -> None:
     """Spectra that a device sent by itself while nothing was wanted are not given for the sample that was laid down since."""
     page = quick("generic-csv-stream", pixels=300)
     with Simulated(page) as simulated, SerialSpectrometer(page, simulated.port) as spectrometer:
-        bench = Bench(spectrometer, Plan(mode="trigger", count=2, pixels=True))
+        bench = Acquisition(spectrometer, Plan(mode="trigger", count=2, pixels=True))
         running = (value for value in bench if isinstance(value, Spectrum))
         simulated.material("Calcite")
         bench.trigger()

@@ -9,7 +9,7 @@ import calibration_matrix as matrix
 import numpy as np
 import pytest
 from raman_edge.calibration import making, standards
-from raman_edge.calibration.making import Measured, make
+from raman_edge.calibration.making import StandardSpectrum, make
 from raman_edge.errors import SpectrumError
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
@@ -63,20 +63,20 @@ def test_a_lamp_with_a_wrong_laser_is_refused(kind: str, label: float) -> None:
 def test_a_refusal_names_the_standard_that_fits(truth: str, claim: str, kind: str) -> None:
     """Whoever named the wrong standard is told which one it is, as the option to give."""
     with pytest.raises(SpectrumError, match=rf"--standard {truth}\b"):
-        make(Measured(seen(truth, kind), standards.find(claim)), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
+        make(StandardSpectrum(seen(truth, kind), standards.find(claim)), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
 
 
 def test_a_single_line_claims_no_more_than_its_own_place() -> None:
     """Silicon calibrates by an offset of at most 15 cm⁻¹, and only where nothing else strong is there."""
     silicon = seen("silicon", "shift")
-    made = make(Measured(silicon, standards.find("silicon")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
+    made = make(StandardSpectrum(silicon, standards.find("silicon")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
     assert made.order == 0
     moved = replace(silicon, axis=Axis(silicon.axis.shift - (silicon.axis.shift[int(np.argmax(silicon.counts))] - 520.45) + 20.0))
     with pytest.raises(SpectrumError, match="expected at most 15"):
-        make(Measured(moved, standards.find("silicon")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
+        make(StandardSpectrum(moved, standards.find("silicon")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
     mixed = replace(silicon, counts=silicon.counts + seen("polystyrene", "shift").counts)
     with pytest.raises(SpectrumError, match="no lines of silicon"):
-        make(Measured(mixed, standards.find("silicon")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
+        make(StandardSpectrum(mixed, standards.find("silicon")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
 
 
 def test_a_dispersion_that_no_grating_has_is_refused() -> None:
@@ -90,13 +90,13 @@ def test_a_dispersion_that_no_grating_has_is_refused() -> None:
 
 def test_a_wrong_second_file_does_not_tell_the_laser() -> None:
     """On a lamp's scale, quartz and the lamp itself are no Raman standard; polystyrene is one."""
-    neon = Measured(seen("neon", "pixel"), standards.find("neon"))
+    neon = StandardSpectrum(seen("neon", "pixel"), standards.find("neon"))
     for truth in ("quartz", "neon", "gypsum"):
         for claim in ("polystyrene", "acetonitrile", "cyclohexane"):
-            second = Measured(seen(truth, "pixel"), standards.find(claim))
+            second = StandardSpectrum(seen(truth, "pixel"), standards.find(claim))
             with pytest.raises(SpectrumError):
                 make(neon, instrument="X", laser_nm=785.0, made=matrix.NOW, days=30, laser=second)
-    second = Measured(seen("polystyrene", "pixel"), standards.find("polystyrene"))
+    second = StandardSpectrum(seen("polystyrene", "pixel"), standards.find("polystyrene"))
     made = make(neon, instrument="X", laser_nm=784.0, made=matrix.NOW, days=30, laser=second)
     assert made.laser_nm == pytest.approx(785.0, abs=0.05)
 
@@ -134,11 +134,11 @@ def test_random_lines_are_no_standard() -> None:
             spectrum = matrix.spectrum(DEVICE, counts, kind, 785.0, rng)
             for claim in NAMES:
                 with pytest.raises(SpectrumError):
-                    make(Measured(spectrum, standards.find(claim)), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
+                    make(StandardSpectrum(spectrum, standards.find(claim)), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
 
 
 def test_a_blank_spectrum_is_refused() -> None:
     """Counts that are all alike have no lines."""
     blank = Spectrum(Axis.linear(100, 3000, 2.0), np.full(1451, 300.0), Origin("test", "blank"), meta={"laser_nm": "785"})
     with pytest.raises(SpectrumError, match="of 0 peaks"):
-        make(Measured(blank, standards.find("polystyrene")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
+        make(StandardSpectrum(blank, standards.find("polystyrene")), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)

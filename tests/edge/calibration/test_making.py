@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from raman_edge.calibration import standards
-from raman_edge.calibration.making import Measured, deviation, make
+from raman_edge.calibration.making import StandardSpectrum, deviation, make
 from raman_edge.errors import SpectrumError
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import PIXELS, Axis, Origin, Spectrum
-from raman_edge.synthetic import Conditions, expose
+from raman_edge.synthetic import SyntheticConditions, expose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def seen(standard: Standard, written: NDArray[np.float64], seed: int, *, missing
     lines = np.delete(np.array(standard.lines), rng.choice(len(standard.lines), missing, replace=False))
     places = np.sort(np.append(lines, [] if false is None else [false]))
     table = Peaks(places, rng.uniform(0.3, 1.0, places.size), np.full(places.size, 8.0))
-    exposed = expose(Axis(SHIFT), table, Conditions(), rng, ORIGIN)
+    exposed = expose(Axis(SHIFT), table, SyntheticConditions(), rng, ORIGIN)
     return Spectrum(Axis(written), exposed.counts, ORIGIN, meta={"laser_nm": f"{LASER:g}"})
 
 
@@ -61,7 +61,7 @@ def lamp(first_nm: float, per_pixel: float, bend: float, seed: int) -> Spectrum:
 
 def calibrated(spectrum: Spectrum, standard: Standard) -> Calibration:
     """Calibrate, for a month from now on."""
-    return make(Measured(spectrum, standard), instrument="SN1", laser_nm=LASER, made=NOW, days=30)
+    return make(StandardSpectrum(spectrum, standard), instrument="SN1", laser_nm=LASER, made=NOW, days=30)
 
 
 def left(calibration: Calibration, written: NDArray[np.float64]) -> float:
@@ -104,7 +104,7 @@ def test_lamp_makes_wavelengths_of_pixels(first: float, per_pixel: float, bend: 
     """A neon lamp calibrates a detector of unknown range and dispersion, to a fifth of a pixel."""
     spectrum = lamp(first, per_pixel, bend, 3)
     laser = 532.0 if first < 550 else 633.0 if first < 700 else 785.0
-    made = make(Measured(spectrum, standards.find("neon")), instrument="SN1", laser_nm=laser, made=NOW, days=30)
+    made = make(StandardSpectrum(spectrum, standards.find("neon")), instrument="SN1", laser_nm=laser, made=NOW, days=30)
     pixel = np.arange(2048.0)
     truth = first + per_pixel * pixel + bend * (1 - ((pixel - 1023.5) / 1023.5) ** 2)
     low, high = (1e7 / (1e7 / laser - value) for value in made.valid)
@@ -117,7 +117,7 @@ def test_reversed_detector_is_turned() -> None:
     straight = lamp(534.0, 0.055, 1.0, 3)
     turned = Spectrum(straight.axis, straight.counts[::-1], ORIGIN, meta={PIXELS: "2048"})
     neon = standards.find("neon")
-    one, other = (make(Measured(each, neon), instrument="SN1", laser_nm=532.0, made=NOW, days=30) for each in (straight, turned))
+    one, other = (make(StandardSpectrum(each, neon), instrument="SN1", laser_nm=532.0, made=NOW, days=30) for each in (straight, turned))
     assert np.allclose(one.apply(straight, NOW).axis.shift, other.apply(turned, NOW).axis.shift, atol=0.1)
     assert np.array_equal(other.apply(turned, NOW).counts, straight.counts)
 
@@ -129,9 +129,9 @@ def test_raman_standard_tells_the_laser_on_a_lamps_scale() -> None:
     truth = 540.0 + 0.07 * pixel + 1.0 * (1 - ((pixel - 1023.5) / 1023.5) ** 2)
     standard = standards.find("cyclohexane")
     table = Peaks(np.array(standard.lines), np.full(len(standard.lines), 0.8), np.full(len(standard.lines), 8.0))
-    raman = expose(Axis(1e7 / 532.4 - 1e7 / truth), table, Conditions(), np.random.default_rng(1), ORIGIN)
-    second = Measured(Spectrum(spectrum.axis, raman.counts, ORIGIN, meta={PIXELS: "2048"}), standard)
-    neon = Measured(spectrum, standards.find("neon"))
+    raman = expose(Axis(1e7 / 532.4 - 1e7 / truth), table, SyntheticConditions(), np.random.default_rng(1), ORIGIN)
+    second = StandardSpectrum(Spectrum(spectrum.axis, raman.counts, ORIGIN, meta={PIXELS: "2048"}), standard)
+    neon = StandardSpectrum(spectrum, standards.find("neon"))
     made = make(neon, instrument="SN1", laser_nm=532.0, made=NOW, days=30, laser=second)
     assert made.laser_nm == pytest.approx(532.4, abs=0.02)
     assert made.laser_fitted
@@ -171,13 +171,13 @@ def test_laser_is_asked_for() -> None:
     """Without the laser's wavelength nothing is guessed."""
     spectrum = lamp(534.0, 0.055, 1.0, 3)
     with pytest.raises(SpectrumError, match="--laser NM"):
-        make(Measured(spectrum, standards.find("neon")), instrument="SN1", laser_nm=None, made=NOW, days=30)
+        make(StandardSpectrum(spectrum, standards.find("neon")), instrument="SN1", laser_nm=None, made=NOW, days=30)
 
 
 def test_check_tells_todays_deviation() -> None:
     """After the axis has moved by 1.5 cm⁻¹, today's standard says so."""
     standard = standards.find("polystyrene")
     calibration = calibrated(seen(standard, wrong(2.0, 1.0, 0.0), 1), standard)
-    today = deviation(calibration, Measured(seen(standard, wrong(3.5, 1.0, 0.0), 2), standard), NOW)
+    today = deviation(calibration, StandardSpectrum(seen(standard, wrong(3.5, 1.0, 0.0), 2), standard), NOW)
     assert today.mean == pytest.approx(1.5, abs=0.3)
     assert today.rms >= abs(today.mean)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from raman_edge import formats
 from raman_edge.calibration import standards
-from raman_edge.calibration.making import Measured, make
+from raman_edge.calibration.making import StandardSpectrum, make
 from raman_edge.spectrum import Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ def read(folder: Path, pattern: str, laser_nm: float) -> Spectrum:
     return formats.read(path.read_bytes(), Origin("file", str(path)), laser_nm=laser_nm, pixels=True)[0]
 
 
-def calibrated(spectrum: Spectrum, standard: str, laser_nm: float, laser: Measured | None = None) -> Calibration:
+def calibrated(spectrum: Spectrum, standard: str, laser_nm: float, laser: StandardSpectrum | None = None) -> Calibration:
     """Calibrate by a real file."""
     known = standards.find(standard)
-    return make(Measured(spectrum, known), instrument="real", laser_nm=laser_nm, made=NOW, days=30, laser=laser)
+    return make(StandardSpectrum(spectrum, known), instrument="real", laser_nm=laser_nm, made=NOW, days=30, laser=laser)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_lamp_on_pixels(real_data: Path) -> None:
 
 def test_acetonitrile_tells_the_laser_of_the_lamps_scale(real_data: Path) -> None:
     """OpenRAMAN's acetonitrile: three lines agree on a laser of 532.2 nm within 3 cm⁻¹, one of them far outside the lamp's lines."""
-    second = Measured(read(real_data, "*acetonitrile_n*", 532.0), standards.find("acetonitrile"))
+    second = StandardSpectrum(read(real_data, "*acetonitrile_n*", 532.0), standards.find("acetonitrile"))
     made = calibrated(read(real_data, "*neon_n*", 532.0), "neon", 532.0, second)
     assert made.laser_nm == pytest.approx(532.24, abs=0.05)
     assert [line.at for line in made.lines if line.standard == "acetonitrile"] == [919.0, 2253.7, 2940.8]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from raman_edge.calibration import standards
-from raman_edge.calibration.making import Measured, deviation, make
+from raman_edge.calibration.making import StandardSpectrum, deviation, make
 from raman_edge.cli.devices import materials
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.simulator.scene import Scene
@@ -17,13 +17,13 @@ NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 STS = catalogue.load("ocean-sts")
 
 
-def measured(standard: str, error: float) -> Measured:
+def measured(standard: str, error: float) -> StandardSpectrum:
     """Return a spectrum of a standard on the axis that the device tells, off by ``error`` cm⁻¹."""
     scene = Scene(STS, standard, find=materials.find, axis_error_cm=error)
     counts = scene.expose(0.1, 10, np.random.default_rng(1), lit=True) / 10
     nm = np.polynomial.polynomial.polyval(np.arange(scene.pixels), scene.coefficients)
     spectrum = Spectrum(Axis(1e7 / 785.0 - 1e7 / nm), counts, Origin("serial", "simulated"))
-    return Measured(spectrum, standards.find(standard))
+    return StandardSpectrum(spectrum, standards.find(standard))
 
 
 @pytest.mark.parametrize("error", [3.0, -3.0, 8.0])

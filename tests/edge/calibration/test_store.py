@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import pytest
 from raman_edge.calibration import store
-from raman_edge.calibration.calibration import Calibration, Line, applied
-from raman_edge.calibration.scale import Scale
+from raman_edge.calibration.calibration import Calibration, CalibrationLine, applied
+from raman_edge.calibration.scale import WavelengthScale
 from raman_edge.errors import CalibrationError, SpectrumError
-from raman_edge.spectrum import PIXELS, Axis, Calibrated, Fault, Origin, Spectrum
+from raman_edge.spectrum import PIXELS, AppliedCalibration, Axis, Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +36,10 @@ def calibration(**changes: object) -> Calibration:
         own_laser_nm=785.0,
         laser_nm=785.0,
         laser_fitted=False,
-        scale=Scale(511.5, 511.5, (850.0, 50.0)),
+        scale=WavelengthScale(511.5, 511.5, (850.0, 50.0)),
         order=1,
         valid=(250.0, 1600.0),
-        lines=(Line("neon", 975.4, 0.1, 0.12),),
+        lines=(CalibrationLine("neon", 975.4, 0.1, 0.12),),
         rms=0.1,
         rms_without=0.12,
     )
@@ -113,7 +113,7 @@ def test_applied_axis_is_named() -> None:
     seen = calibration().apply(pixels(), NOW)
     assert seen.axis.start == pytest.approx(1e7 / 785 - 1e7 / 800)
     assert seen.axis.stop == pytest.approx(1e7 / 785 - 1e7 / 900)
-    assert seen.calibrated == Calibrated(calibration().id, MADE, 0.1)
+    assert seen.calibrated == AppliedCalibration(calibration().id, MADE, 0.1)
     assert PIXELS not in seen.meta
 
 
@@ -136,7 +136,7 @@ def test_another_serial_number_is_refused() -> None:
 
 def test_another_laser_is_refused() -> None:
     """A Raman shift made with another laser is another axis."""
-    mine = calibration(unit="shift", points=None, scale=Scale(850.0, 50.0, (850.1, 50.0)))
+    mine = calibration(unit="shift", points=None, scale=WavelengthScale(850.0, 50.0, (850.1, 50.0)))
     shift = Spectrum(Axis.linear(300.0, 1500.0, 1.0), np.ones(1201), ORIGIN, meta={"laser_nm": "785"})
     assert mine.apply(shift, NOW).axis.start == pytest.approx(300.0 + 1e7 * 0.1 / 804.0**2, abs=0.1)
     with pytest.raises(SpectrumError, match="file's laser is 532 nm, the calibration is of 785 nm"):
@@ -160,7 +160,7 @@ def test_nothing_is_calibrated_twice() -> None:
 def test_scale_that_turns_is_refused() -> None:
     """Where the polynomial would give two pixels one wavelength, there is no axis."""
     with pytest.raises(SpectrumError, match="beyond what was calibrated"):
-        calibration(scale=Scale(511.5, 511.5, (850.0, 10.0, 40.0))).apply(pixels(), NOW)
+        calibration(scale=WavelengthScale(511.5, 511.5, (850.0, 10.0, 40.0))).apply(pixels(), NOW)
 
 
 def test_stream_goes_on_after_a_spectrum_of_another_instrument() -> None:

@@ -14,7 +14,7 @@ from raman_edge.calibration import standards, store
 from raman_edge.cli import calibrate, calibration_shown
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Axis, Origin
-from raman_edge.synthetic import Conditions, expose
+from raman_edge.synthetic import SyntheticConditions, expose
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +34,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def written(path: Path, places: tuple[float, ...], off: float = OFF, laser: str = "785") -> str:
     """Write a spectrum with lines at ``places`` on an axis that is off, and return its path."""
     table = Peaks(np.array(places), np.linspace(1.0, 0.5, len(places)), np.full(len(places), 8.0))
-    seen = expose(AXIS, table, Conditions(), np.random.default_rng(1), Origin("test", ""))
+    seen = expose(AXIS, table, SyntheticConditions(), np.random.default_rng(1), Origin("test", ""))
     rows = "\n".join(f"{shift + off:.3f},{counts:.1f}" for shift, counts in zip(AXIS.shift, seen.counts, strict=True))
     path.write_text(f"Laser wavelength (nm): {laser}\nRaman shift (cm-1),counts\n{rows}\n")
     return str(path)
@@ -152,7 +152,7 @@ def test_several_spectra_of_a_standard_are_averaged(tmp_path: Path, capsys: pyte
     """A file of three noisy exposures calibrates by their mean, and says so; spectra on different axes are refused."""
     lines = standards.find("polystyrene").lines
     table = Peaks(np.array(lines), np.linspace(1.0, 0.5, len(lines)), np.full(len(lines), 8.0))
-    seen = [expose(AXIS, table, Conditions(), np.random.default_rng(seed), Origin("test", "")).counts for seed in range(3)]
+    seen = [expose(AXIS, table, SyntheticConditions(), np.random.default_rng(seed), Origin("test", "")).counts for seed in range(3)]
     rows = [f"{shift + OFF:.3f},{','.join(f'{value:.1f}' for value in counts)}" for shift, *counts in zip(AXIS.shift, *seen, strict=True)]
     file, mean = tmp_path / "three.csv", tmp_path / "mean.csv"
     file.write_text("Laser wavelength (nm): 785\nRaman shift (cm-1),a,b,c\n" + "\n".join(rows) + "\n")

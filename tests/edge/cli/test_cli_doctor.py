@@ -21,7 +21,7 @@ import pytest
 from raman_edge.calibration import store
 from raman_edge.diagnostics.doctor.database import look_into
 from raman_edge.journal import Journal
-from raman_edge.matching.user_library import OwnLibrary
+from raman_edge.matching.user_library import UserLibrary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,7 +100,7 @@ def test_it_creates_and_changes_nothing(box: Box, state: str) -> None:
     """No file, no folder, no byte, no time: not the journal's, nor those that sqlite keeps beside it."""
     if state != "new":
         watched(box)
-        with OwnLibrary.open(box.root / "own.sqlite3", create=True):
+        with UserLibrary.open(box.root / "own.sqlite3", create=True):
             pass
     if state == "crashed":
         with Journal.open(box.journal, create=False) as journal:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from raman_edge import cli, records
 from raman_edge.cli.journal import filters
-from raman_edge.journal import Entry, Journal
+from raman_edge.journal import Journal, JournalEntry
 from raman_edge.outputs import table
 
 if TYPE_CHECKING:
@@ -46,8 +46,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     return "--model", str(model), "--library", str(library), "--no-own"
 
 
-def _on_day(entry: Entry, day: int) -> Entry:
-    return Entry(msgspec.structs.replace(entry.record, ts=f"2026-03-{day:02}T12:00:00.000Z"), entry.spectrum)
+def _on_day(entry: JournalEntry, day: int) -> JournalEntry:
+    return JournalEntry(msgspec.structs.replace(entry.record, ts=f"2026-03-{day:02}T12:00:00.000Z"), entry.spectrum)
 
 
 def journal(*arguments: str | Path, expect: int = 0) -> None:
@@ -168,7 +168,7 @@ def test_ids(made: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
         assert "its first 4 characters" in capsys.readouterr().err
     alike = tmp_path / "alike"
     twins = [journals.failure(number, f"in/{number}") for number in range(2)]
-    named = [Entry(msgspec.structs.replace(twin.record, id=f"abcdef{number:026}"), None) for number, twin in enumerate(twins)]
+    named = [JournalEntry(msgspec.structs.replace(twin.record, id=f"abcdef{number:026}"), None) for number, twin in enumerate(twins)]
     journals.write(alike, *named)
     journal("show", "ABCDE", "--journal", alike, expect=65)
     assert "several ids begin with 'ABCDE'" in capsys.readouterr().err
@@ -284,7 +284,7 @@ def test_replay_says_what_differs(pair: tuple[str, ...], tmp_path: Path, capsys:
         matches=(replace(first, label="Opal"),),
         model=records.ModelRef("another", "f" * 64, "CPU", "e" * 64),
     )
-    journals.write(old, Entry(other, entry.spectrum))
+    journals.write(old, JournalEntry(other, entry.spectrum))
     journal("replay", "--all", "--journal", old, *pair, expect=1)
     captured = capsys.readouterr()
     (answer,) = [json.loads(line) for line in captured.out.splitlines()]

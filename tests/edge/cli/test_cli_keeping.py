@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from raman_edge.cli.keeping import keeper
 from raman_edge.errors import OutputError
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Origin, Spectrum
 from screens import MATCH, STONE, UNKNOWN
 
@@ -32,7 +32,7 @@ def test_what_is_saved_is_read_back_exactly(tmp_path: Path, reading: Reading) ->
     said = keeper(tmp_path)(reading)
     (path,) = tmp_path.iterdir()
     assert path.name in said
-    with GivenFiles([str(path)]) as source:
+    with FileSource([str(path)]) as source:
         (again,) = source
     assert isinstance(again, Spectrum)
     assert np.array_equal(again.counts, reading.spectrum.counts)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SHORT = benchmark.Effort(spectra=12, rounds=1, starts=1, watched_s=0.5)
+SHORT = benchmark.Repetitions(spectra=12, rounds=1, starts=1, watched_s=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -38,13 +38,13 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def report(pair: tuple[Path, Path]) -> benchmark.Report:
+def report(pair: tuple[Path, Path]) -> benchmark.BenchmarkReport:
     """One short measurement."""
     model = Model.open(pair[0])
     return benchmark.measure(model, Library.open(pair[1], network=model.card.network), pair, 1, SHORT)
 
 
-def test_everything_is_measured(report: benchmark.Report, pair: tuple[Path, Path]) -> None:
+def test_everything_is_measured(report: benchmark.BenchmarkReport, pair: tuple[Path, Path]) -> None:
     """Each number is there, of its unit, and of this model."""
     assert report.provider == "CPUExecutionProvider"
     assert (report.references, report.precision) == (5, "fp32")
@@ -55,7 +55,7 @@ def test_everything_is_measured(report: benchmark.Report, pair: tuple[Path, Path
     assert report.watched.fed == 10
 
 
-def test_percentiles_rise_and_the_overhead_is_their_ratio(report: benchmark.Report) -> None:
+def test_percentiles_rise_and_the_overhead_is_their_ratio(report: benchmark.BenchmarkReport) -> None:
     """The whole pipeline holds the network: it takes longer, and the ratio is that of the medians."""
     for taken in (report.latency.network, report.latency.pipeline, report.watched.rename_to_record_ms, report.watched.rename_to_journal_ms):
         assert 0 < taken["p50"] <= taken["p90"] <= taken["p95"] <= taken["p99"]
@@ -64,7 +64,7 @@ def test_percentiles_rise_and_the_overhead_is_their_ratio(report: benchmark.Repo
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are measured in /proc")
-def test_a_watching_process_is_measured_from_outside(report: benchmark.Report) -> None:
+def test_a_watching_process_is_measured_from_outside(report: benchmark.BenchmarkReport) -> None:
     """Its share of a core while it idles and while it is fed, and the memory it held."""
     watched = report.watched
     assert watched.idle_cpu_percent is not None
@@ -79,13 +79,13 @@ def test_it_is_one_object_on_a_pipe(pair: tuple[Path, Path], monkeypatch: pytest
     monkeypatch.setattr(benchmark, "QUICK", SHORT)
     assert cli.main(["model", "bench", "--quick", "--model", str(pair[0])]) == 0
     said = capsys.readouterr()
-    made = msgspec.json.decode(said.out, type=benchmark.Report)
+    made = msgspec.json.decode(said.out, type=benchmark.BenchmarkReport)
     assert made.v == json.loads(said.out)["v"] == 1
     assert made.effort == SHORT
     assert "other work on this machine makes every time longer" in said.err
 
 
-def test_a_person_gets_a_table(report: benchmark.Report) -> None:
+def test_a_person_gets_a_table(report: benchmark.BenchmarkReport) -> None:
     """What was measured, the number, its unit, and that a p99 is of this run."""
     lines = dict(table(report))
     assert lines["onnxruntime's call alone"].count("ms") == 4
@@ -95,7 +95,7 @@ def test_a_person_gets_a_table(report: benchmark.Report) -> None:
     assert all(text.isprintable() for line in lines.items() for text in line)
 
 
-def test_what_the_system_does_not_tell_is_said(report: benchmark.Report) -> None:
+def test_what_the_system_does_not_tell_is_said(report: benchmark.BenchmarkReport) -> None:
     """Without /proc there is neither memory nor processor time; nothing is made up."""
     assert watching.cpu_seconds(2**30) is None
     assert watching.peak_resident_mb(2**30) is None

@@ -10,7 +10,7 @@ import pytest
 from raman_edge import cli
 from raman_edge.calibration import store
 from raman_edge.instruments.recording import Recorder
-from raman_edge.instruments.recording_file import Planned
+from raman_edge.instruments.recording_file import PlanLine
 from spectrometers import Fake
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(store.VARIABLE, str(tmp_path / "kept"))
 
 
-def recorded(path: Path, exposures: int = 4, plan: Planned | None = None) -> Path:
+def recorded(path: Path, exposures: int = 4, plan: PlanLine | None = None) -> Path:
     """Record exposures of calcite."""
     with Recorder(Fake(), path, plan) as recorder:
         for _ in range(exposures):
@@ -62,14 +62,14 @@ def test_a_recording_is_named(capsys: pytest.CaptureFixture[str], model: Path, t
 
 def test_it_is_averaged_as_it_was_planned(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:
     """The plan of the recording says of how many exposures a spectrum is the mean; an option says otherwise."""
-    path = recorded(tmp_path / "run.recording", plan=Planned(averages=2))
+    path = recorded(tmp_path / "run.recording", plan=PlanLine(averages=2))
     assert len(replay(capsys, model, path)[1]) == 2
     assert len(replay(capsys, model, path, "--average", "1")[1]) == 4
 
 
 def test_the_laser_that_was_given_belongs_to_the_answer(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:
     """A replay has the ids of the measurement without being told the laser again, and others with another laser."""
-    path = recorded(tmp_path / "run.recording", plan=Planned(laser_nm=784.9))
+    path = recorded(tmp_path / "run.recording", plan=PlanLine(laser_nm=784.9))
     remembered, same, other = (
         [record["id"] for record in replay(capsys, model, path, *options)[1]] for options in ((), ("--laser", "784.9"), ("--laser", "785"))
     )

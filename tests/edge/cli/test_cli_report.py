@@ -14,7 +14,7 @@ import pages
 import pytest
 from raman_edge import cli
 from raman_edge.cli import report
-from raman_edge.journal import Entry
+from raman_edge.journal import JournalEntry
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
     entries = [*(journals.answer(number, label) for number, label in enumerate(LABELS)), journals.failure()]
     dated = [msgspec.structs.replace(entry.record, ts=f"2026-03-0{day}T12:00:00.000Z") for day, entry in enumerate(entries, start=1)]
-    journals.write(path, *(Entry(said, entry.spectrum) for said, entry in zip(dated, entries, strict=True)))
+    journals.write(path, *(JournalEntry(said, entry.spectrum) for said, entry in zip(dated, entries, strict=True)))
     return path
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.errors import JournalUnavailable
-    from raman_edge.service.worker import Answer
+    from raman_edge.service.worker import IdentifiedSpectrum
     from raman_edge.simulator.simulated import Simulated
 
 if sys.platform == "win32":
@@ -279,7 +279,7 @@ def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp
     show, rest = Measuring.show, Measuring._rest
     held: list[sqlite3.Connection] = []
 
-    def hold(run: Measuring, answer: Answer) -> None:
+    def hold(run: Measuring, answer: IdentifiedSpectrum) -> None:
         show(run, answer)
         if not held:
             held.append(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None))

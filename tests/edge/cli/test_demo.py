@@ -23,9 +23,9 @@ from raman_edge.cli.demo.exposures import Exposure
 from raman_edge.errors import FormatError, SourceLost
 from raman_edge.matching.identify import Timing
 from raman_edge.matching.library import Library
-from raman_edge.matching.ranking import Match, Sets
+from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.quality import Quality
-from raman_edge.records import FaultRecord, ModelRef, Record, Result, Source
+from raman_edge.records import FaultRecord, ModelRef, Record, RecordSource, ResultRecord
 from raman_edge.spectrum import Origin
 from raman_edge.wording import NAMED
 
@@ -157,17 +157,17 @@ def test_a_disk_that_fills_up_meanwhile_is_told_as_well(tmp_path: Path) -> None:
         assert burst.over.wait(60)
 
 
-def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> Result:
+def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> ResultRecord:
     """A record that says this."""
-    return Result(
+    return ResultRecord(
         id="1",
         ts="2026-01-01T00:00:01.500Z",
-        source=Source("file", "/x/a.csv"),
+        source=RecordSource("file", "/x/a.csv"),
         decision=decision,  # type: ignore[arg-type]  # one of the five
         names=among or ((label,) if decision in NAMED else ()),
         why=(),
-        matches=(Match(label, 0.9, 0.9),),
-        one_of=Sets((label,), (label,)),
+        matches=(Candidate(label, 0.9, 0.9),),
+        one_of=PredictionSets((label,), (label,)),
         known=0.9,
         quality=Quality(50.0, saturated, 1.0),
         model=ModelRef("m", "", "CPU"),
@@ -175,7 +175,7 @@ def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None,
     )
 
 
-FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=Source("file", "/x/a.csv"), why="it is empty")
+FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=RecordSource("file", "/x/a.csv"), why="it is empty")
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ from raman_edge.errors import SourceUnavailable
 from raman_edge.instruments.spectrometer import Counters, Exposure
 from raman_edge.matching.identify import Timing
 from raman_edge.matching.library import Library
-from raman_edge.matching.ranking import Match, Sets
+from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.quality import Quality
-from raman_edge.records import FaultRecord, ModelRef, Record, Result, Source
+from raman_edge.records import FaultRecord, ModelRef, Record, RecordSource, ResultRecord
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.theme import ASCII, UNICODE
 from raman_edge.wording import NAMED
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from raman_edge.simulator.ports import TcpAt
 
 LIBRARY = build.make_library()
-FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=Source("serial", "/x"), why="the line went quiet")
+FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=RecordSource("serial", "/x"), why="the line went quiet")
 BETTER = Calibrated(before=5.0, after=0.1, lines=8)
 
 
-def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> Result:
+def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> ResultRecord:
     """A record of an instrument that says this."""
-    return Result(
+    return ResultRecord(
         id="1",
         ts="2026-01-01T00:00:01.500Z",
-        source=Source("serial", "/x"),
+        source=RecordSource("serial", "/x"),
         decision=decision,  # type: ignore[arg-type]  # one of the five
         names=among or ((label,) if decision in NAMED else ()),
         why=(),
-        matches=(Match(label, 0.9, 0.9),),
-        one_of=Sets((label,), (label,)),
+        matches=(Candidate(label, 0.9, 0.9),),
+        one_of=PredictionSets((label,), (label,)),
         known=0.9,
         quality=Quality(50.0, saturated, 1.0),
         model=ModelRef("m", "", "CPU"),
@@ -53,7 +53,7 @@ def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None,
 def played(right: Right, *records: Record, sample: str = "Quartz", mishap: Mishap = "", spikes: int = 0, exposures: int = 1) -> Played:
     """One act with these records."""
     act = replace(acts.acts(LIBRARY)[0], right=right, sample=sample, mishap=mishap)
-    results = sum(isinstance(record, Result) for record in records)
+    results = sum(isinstance(record, ResultRecord) for record in records)
     faults = sum(isinstance(record, FaultRecord) for record in records)
     return Played(act, records, exposures + 1 + faults, 1, exposures, faults, spikes, results)
 

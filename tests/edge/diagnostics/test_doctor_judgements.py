@@ -9,9 +9,9 @@ import pytest
 from calibrations import fresh
 from msgspec.structs import replace
 from raman_edge.diagnostics.doctor import calibrations, examine, folders, journals, machine, models, software
-from raman_edge.diagnostics.doctor.database import Looked
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, ok
-from raman_edge.diagnostics.verify_model import Check
+from raman_edge.diagnostics.doctor.database import DatabaseFacts
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok
+from raman_edge.diagnostics.verify_model import ModelCheck
 from raman_edge.journal.schema import APPLICATION, SCHEMA
 from raman_edge.matching.user_library import database as own_database
 from raman_edge.sources.scan import Scan
@@ -29,10 +29,10 @@ def ago(**time: float) -> str:
     return (NOW - timedelta(**time)).isoformat().replace("+00:00", "Z")
 
 
-def journal(newest: str, count: int = 10, **more: object) -> Looked:
+def journal(newest: str, count: int = 10, **more: object) -> DatabaseFacts:
     """Return what was seen in a journal."""
     facts: dict[str, object] = {"application": APPLICATION, "schema": SCHEMA, "write_ahead": True, "tables": 3}
-    return Looked(**facts | {"rows": ((count, newest, newest, count),)} | more)  # type: ignore[arg-type]  # the fields of Looked
+    return DatabaseFacts(**facts | {"rows": ((count, newest, newest, count),)} | more)  # type: ignore[arg-type]  # the fields of Looked
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def journal(newest: str, count: int = 10, **more: object) -> Looked:
         (journals.content(journal(ago(), count=0), NOW), "ok", "none yet"),
         (journals.content(journal(ago(), application=1, why="no such column: ts"), NOW), "wrong", "another program"),
         (journals.content(journal(ago(), schema=SCHEMA + 1), NOW), "wrong", "update raman-edge"),
-        (journals.content(Looked(why="file is not a database"), NOW), "wrong", "file is not a database"),
+        (journals.content(DatabaseFacts(why="file is not a database"), NOW), "wrong", "file is not a database"),
         (journals.content(journal("no time at all"), NOW), "ok", "57 years old"),
         (journals.content(journal("2026-11-22T11:00:00"), NOW), "ok", "60 minutes old"),
-        (models.judged(Looked(), "own"), "ok", "own: 0 spectra taught"),
+        (models.judged(DatabaseFacts(), "own"), "ok", "own: 0 spectra taught"),
         (journals.held([]), "ok", "no process"),
         (journals.held([7]), "ok", "process 7 has the journal open"),
         (journals.held([7, 9]), "warning", "process 7, 9 have the journal open"),
@@ -124,13 +124,13 @@ def journal(newest: str, count: int = 10, **more: object) -> Looked:
         (folders.writable("output", Path("/a"), there=False, allowed=False), "wrong", "/a is no folder"),
         (folders.writable("output", Path("/a"), there=True, allowed=False), "wrong", "ReadWritePaths=/a"),
         (
-            models.judged(Looked(own_database.APPLICATION, own_database.SCHEMA, tables=2, rows=((4,),)), "own"),
+            models.judged(DatabaseFacts(own_database.APPLICATION, own_database.SCHEMA, tables=2, rows=((4,),)), "own"),
             "ok",
             "own: 4 spectra taught",
         ),
-        (models.judged(Looked(1, 1, tables=1, why="no such table: entries"), "own"), "wrong", "another program"),
-        (models.judged(Looked(own_database.APPLICATION, 99), "own"), "wrong", "schema 99"),
-        (models.judged(Looked(why="denied"), "own"), "wrong", "go without: --no-own"),
+        (models.judged(DatabaseFacts(1, 1, tables=1, why="no such table: entries"), "own"), "wrong", "another program"),
+        (models.judged(DatabaseFacts(own_database.APPLICATION, 99), "own"), "wrong", "schema 99"),
+        (models.judged(DatabaseFacts(why="denied"), "own"), "wrong", "go without: --no-own"),
     ],
 )
 def test_a_fact_is_judged(finding: Finding, level: str, words: str) -> None:
@@ -140,10 +140,10 @@ def test_a_fact_is_judged(finding: Finding, level: str, words: str) -> None:
     assert bool(finding.todo) == (level != "ok")
 
 
-def checks(**passed: bool | None) -> list[Check]:
+def checks(**passed: bool | None) -> list[ModelCheck]:
     """Return the checks of a model."""
     names = ("file", "digest", "structure", "card", "probe", "library", "signature")
-    return [Check(name, passed.get(name, True), f"{name} said") for name in names]
+    return [ModelCheck(name, passed.get(name, True), f"{name} said") for name in names]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def checks(**passed: bool | None) -> list[Check]:
         (checks(signature=False), True, [("model", "ok"), ("library", "ok"), ("signature", "wrong")]),
     ],
 )
-def test_what_the_verification_said_is_told(given: list[Check], signed: bool, expected: list[tuple[str, str]]) -> None:  # noqa: FBT001
+def test_what_the_verification_said_is_told(given: list[ModelCheck], signed: bool, expected: list[tuple[str, str]]) -> None:  # noqa: FBT001
     """One line for the model, one for the library, one for the signature where it was asked for; a broken model ends it."""
     found = list(models.model(given, "m.onnx", signed=signed))
     assert [(finding.check, finding.level) for finding in found] == expected
@@ -203,10 +203,10 @@ def test_the_place_of_the_journal_is_judged(tmp_path: Path, there: bool, writabl
 def test_a_check_that_may_not_look_does_not_end_the_others() -> None:
     """What the system refuses is told, and the next check is made."""
 
-    def refused(_: Asked) -> list[Finding]:
+    def refused(_: DoctorSettings) -> list[Finding]:
         raise PermissionError(13, "Permission denied", "/closed")
 
-    asked = Asked(Path("j"), Path("m"), Path("l"))
+    asked = DoctorSettings(Path("j"), Path("m"), Path("l"))
     found = list(examine(asked, [refused, lambda _: [ok("next", "made")]]))
     assert [finding.check for finding in found] == ["test_doctor_judgements", "next"]
     assert found[0].found == "could not be looked at to the end: Permission denied (/closed)"
@@ -214,5 +214,5 @@ def test_a_check_that_may_not_look_does_not_end_the_others() -> None:
 
 def test_this_machine_is_looked_at() -> None:
     """Every check of a machine answers here, whatever it finds."""
-    found = list(machine.look(Asked(Path("j"), Path("m"), Path("l"))))
+    found = list(machine.look(DoctorSettings(Path("j"), Path("m"), Path("l"))))
     assert [finding.check for finding in found] == ["processors", "memory", "heat", "time", "terminal", "serial ports", "service"]

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.diagnostics.doctor import folders, journals, machine, models, software
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, text_of
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, text_of
 from raman_edge.errors import ConfigError
 from raman_edge.journal import Journal
-from raman_edge.matching.user_library import OwnLibrary
-from raman_edge.sources.scan import Candidate, Signature
+from raman_edge.matching.user_library import UserLibrary
+from raman_edge.sources.scan import FileCandidate, Signature
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 NUMBERS = st.integers(-(2**70), 2**70).map(str) | st.sampled_from(["", "max", "0x5", "-", "1e9", "\0"])
 
 
-def asked(root: Path, **more: object) -> Asked:
+def asked(root: Path, **more: object) -> DoctorSettings:
     """Return a question about the files in ``root``."""
-    return Asked(**{"journal": root / "j.sqlite3", "model": root / "m.onnx", "library": root / "m.library.npz"} | more)  # type: ignore[arg-type]  # its fields
+    return DoctorSettings(**{"journal": root / "j.sqlite3", "model": root / "m.onnx", "library": root / "m.library.npz"} | more)  # type: ignore[arg-type]  # its fields
 
 
 def by_check(found: object) -> dict[str, Finding]:
@@ -98,7 +98,7 @@ def test_names_may_be_any_bytes(tmp_path: Path, name: bytes) -> None:
 
 def test_files_that_vanish_meanwhile_are_no_trouble(tmp_path: Path) -> None:
     """Listed, and gone when they are opened."""
-    gone = Candidate(str(tmp_path / "gone"), Signature(0, 0, 0, 0, 0))
+    gone = FileCandidate(str(tmp_path / "gone"), Signature(0, 0, 0, 0, 0))
     assert folders.opened([gone]) == {"gone": 1}
 
 
@@ -106,8 +106,8 @@ def test_only_the_newest_files_are_opened(tmp_path: Path) -> None:
     """A hundred thousand answered ones cost nothing."""
     path = tmp_path / "a"
     path.write_text("x")
-    old = [Candidate(str(tmp_path / "none"), Signature(0, 0, 0, index, 0)) for index in range(1000)]
-    new = [Candidate(str(path), Signature(0, 0, 0, 10_000, 0))] * folders.MOST_OPENED
+    old = [FileCandidate(str(tmp_path / "none"), Signature(0, 0, 0, index, 0)) for index in range(1000)]
+    new = [FileCandidate(str(path), Signature(0, 0, 0, 10_000, 0))] * folders.MOST_OPENED
     states = folders.opened([*new, *old])
     assert states.total() == folders.MOST_OPENED
     assert "gone" not in states
@@ -156,7 +156,7 @@ def test_the_own_library_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "own.sqlite3"
     assert models.own(asked(tmp_path)).found == "none"
     assert models.own(asked(tmp_path, own=path)).level == "wrong"
-    with OwnLibrary.open(path, create=True):
+    with UserLibrary.open(path, create=True):
         pass
     assert models.own(asked(tmp_path, own=path)).found == f"{path}: 0 spectra taught"
 

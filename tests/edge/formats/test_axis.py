@@ -16,7 +16,7 @@ from raman_edge.formats import read
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.service import settings
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 from raman_edge.sources.parse import parse
 from raman_edge.spectrum import PIXELS, Fault, Spectrum
 
@@ -50,8 +50,8 @@ def test_sources_pass_it_on(tmp_path: Path) -> None:
     """Parsed bytes and files given by name are read with it."""
     (tmp_path / "a.txt").write_text(UNNAMED)
     (parsed,) = parse(UNNAMED.encode(), ORIGIN, axis="shift")
-    (given,) = GivenFiles([str(tmp_path)], axis="shift")
-    (without,) = GivenFiles([str(tmp_path)])
+    (given,) = FileSource([str(tmp_path)], axis="shift")
+    (without,) = FileSource([str(tmp_path)])
     assert isinstance(parsed, Spectrum)
     assert isinstance(given, Spectrum)
     assert isinstance(without, Fault)

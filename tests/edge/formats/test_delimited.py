@@ -10,7 +10,7 @@ from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContrac
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import read
-from raman_edge.formats.delimited import Delimited
+from raman_edge.formats.delimited import DelimitedText
 
 if TYPE_CHECKING:
     from raman_edge.spectrum import Spectrum
@@ -38,7 +38,7 @@ def is_plain(found: Spectrum) -> bool:
 class TestDelimited(FormatContract):
     """The contract, on a table with semicolons and decimal commas."""
 
-    reader = Delimited()
+    reader = DelimitedText()
     example = "delimited.csv"
 
 

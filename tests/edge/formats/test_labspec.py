@@ -7,7 +7,7 @@ import pytest
 from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContract, answered
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge.formats import Document, read, sniff
+from raman_edge.formats import FileContent, read, sniff
 from raman_edge.formats.labspec import LabspecMap
 from raman_edge.formats.labspec_xml import LabspecXml
 
@@ -105,7 +105,7 @@ def test_an_absolute_axis_is_converted() -> None:
 def test_a_column_that_begins_empty_is_no_map() -> None:
     """An empty cell in a table of two columns is a pixel without a Raman shift."""
     text = "\t1\n\t2\n" + "".join(f"{x}\t{k}\n" for k, x in enumerate(SHIFT))
-    assert sniff(Document(text.encode())).name == "delimited text"
+    assert sniff(FileContent(text.encode())).name == "delimited text"
 
 
 @pytest.mark.parametrize(

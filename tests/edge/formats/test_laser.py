@@ -13,7 +13,7 @@ from contracts.format_contract import EXAMPLES, ORIGIN
 from raman_edge.cli import main, options
 from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats import header, read
-from raman_edge.sources.files import GivenFiles
+from raman_edge.sources.files import FileSource
 from raman_edge.sources.parse import parse
 from raman_edge.spectrum import Fault, Spectrum
 
@@ -63,8 +63,8 @@ def test_sources_pass_it_on(tmp_path: Path) -> None:
     """Parsed bytes and files given by name are read with it."""
     (tmp_path / "a.txt").write_text(WAVELENGTHS)
     (parsed,) = parse(WAVELENGTHS.encode(), ORIGIN, 785.0)
-    (given,) = GivenFiles([str(tmp_path)], laser_nm=785.0)
-    (without,) = GivenFiles([str(tmp_path)])
+    (given,) = FileSource([str(tmp_path)], laser_nm=785.0)
+    (without,) = FileSource([str(tmp_path)])
     assert isinstance(parsed, Spectrum)
     assert isinstance(given, Spectrum)
     assert parsed.axis.start == given.axis.start == pytest.approx(FIRST)

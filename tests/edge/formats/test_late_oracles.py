@@ -19,7 +19,7 @@ from omnic_files import ABSORBANCE, WAVENUMBER, OmnicSpectrum, omnic
 from princeton_files import LightFieldFile
 from raman_edge.formats import read
 from raman_edge.formats.andor import _calibration, _described, _names
-from raman_edge.formats.binary import Binary
+from raman_edge.formats.binary import BinaryFile
 from raman_edge.formats.detector import polynomial
 from witec_files import FREE, GRATING, LINEAR, POLYNOMIAL, TABLE, WitecFile, WitecGraph
 
@@ -92,7 +92,7 @@ def test_sif_has_the_wavelengths_and_counts_of_the_text_that_solis_exports() -> 
     data = (DATA / "andor" / "raman1.sif").read_bytes()
     rows = [line.split() for line in (DATA / "andor" / "raman1.asc").read_text("latin-1").splitlines()[:1024]]
     nm, counts = np.array(rows, np.float64).T
-    file = Binary(data)
+    file = BinaryFile(data)
     *_, end, _ = _described(file, data.index(b"65567"))
     coefficients, _ = _calibration(data[end : _names(file, end).begin])
     assert np.allclose(polynomial(coefficients, np.arange(1.0, 1025)), nm, rtol=0, atol=2e-5)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contracts.format_contract import EXAMPLES, ORIGIN, FormatContract, answered
-from raman_edge.formats import Document, read
+from raman_edge.formats import FileContent, read
 from raman_edge.formats.rruff import Rruff
 from raman_edge.spectrum import OTHER_METHOD, Origin
 
@@ -102,7 +102,7 @@ def test_a_header_without_rows_is_refused_with_both_numbers() -> None:
 
 def test_jcamp_with_a_names_label_is_not_rruff() -> None:
     """JCAMP-DX has labels of the same form, and may have NAMES among them."""
-    assert not Rruff().recognises(Document(b"##TITLE=x\n##NAMES=y\n##XUNITS=1/CM\n"))
+    assert not Rruff().recognises(FileContent(b"##TITLE=x\n##NAMES=y\n##XUNITS=1/CM\n"))
 
 
 def test_markup_and_escape_codes_in_the_header_are_data() -> None:

@@ -11,7 +11,7 @@ import pytest
 from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContract, answered
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge.formats import Document, read, sniff
+from raman_edge.formats import FileContent, read, sniff
 from raman_edge.formats.spc import Spc
 from raman_edge.formats.stack import MAX_SPECTRA
 from raman_edge.spectrum import OTHER_METHOD
@@ -288,13 +288,13 @@ def test_subfiles_that_lie_on_one_another_are_refused() -> None:
 @pytest.mark.parametrize("data", [b"PK\x03\x04" + bytes(600), "Laser".encode("utf-16-be") * 99, b"OK" + b"\t1\n" * 400, b"\0M" * 300])
 def test_other_files_with_a_k_l_or_m_in_second_place_are_no_spc(data: bytes) -> None:
     """ZIP archives and texts have versions by chance."""
-    assert not Spc().recognises(Document(data))
+    assert not Spc().recognises(FileContent(data))
 
 
 def test_a_spc_file_is_sniffed_whatever_its_form() -> None:
     """New, big-endian and old."""
     for version in (LITTLE, BIG, OLD):
-        assert sniff(Document(SpcFile([SHIFT], [COUNTS], version=version).made())).name == "Galactic SPC"
+        assert sniff(FileContent(SpcFile([SHIFT], [COUNTS], version=version).made())).name == "Galactic SPC"
 
 
 @given(st.data())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from raman_edge.errors import FormatError
 from raman_edge.formats import read, rruff
 from raman_edge.formats.cells import numbers
-from raman_edge.formats.document import Document
+from raman_edge.formats.document import FileContent
 from raman_edge.formats.table import MAX_MAP_ROWS, any_table, even_table, ungrouped
 
 CELL = st.one_of(st.integers(-99, 99).map(str), st.floats(-1e3, 1e3).map("{:.2f}".format), st.sampled_from(["", " ", "NaN", "1e5", " 7 "]))
@@ -56,7 +56,7 @@ def test_they_agree_on_mutated_files() -> None:
     found = 0
     for number in range(1500):
         try:
-            text = Document(format_mutations.mutation(contents, number)).text
+            text = FileContent(format_mutations.mutation(contents, number)).text
         except FormatError:
             continue
         found += agree(text)

@@ -9,14 +9,14 @@ import pytest
 from codec_mutations import run
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.instruments.codecs import of
-from raman_edge.instruments.codecs.checksums import Check, Crc, sum8, sum16, xor8
+from raman_edge.instruments.codecs.checksums import Crc, FrameChecksum, sum8, sum16, xor8
 from raman_edge.instruments.codecs.events import RawFrame, WireFault
-from raman_edge.instruments.codecs.fixed import Fixed, Layout
-from raman_edge.instruments.codecs.ooi import Ooi, Setup
+from raman_edge.instruments.codecs.fixed import FixedCodec, FrameLayout
+from raman_edge.instruments.codecs.ooi import Ooi, OoiSettings
 from raman_edge.instruments.codecs.stream import RUN, may_begin
-from raman_edge.instruments.codecs.words import Scale, Words
+from raman_edge.instruments.codecs.words import CountScale, WordFormat
 from raman_edge.instruments.profiles.catalogue import load, profiles
-from raman_edge.instruments.profiles.frame import Codec, Lines
+from raman_edge.instruments.profiles.frame import LinesFrame, NamedFrame
 
 NINE = b"123456789"
 
@@ -44,31 +44,31 @@ def test_sums_of_the_nine_digits() -> None:
     """Their codes 49..57 add up to 477; exclusive or leaves 0x31; MD5 is the known one."""
     assert (sum8(NINE), sum16(NINE), xor8(NINE)) == (477 - 256, 477, 0x31)
     assert sum16(b"\xff" * 300) == 300 * 255 - 65_536
-    assert Check("sum16", "big")(NINE) == b"\x01\xdd"
-    assert Check("md5")(NINE).hex() == "25f9e794323b453885f5181f1b624d0b"
+    assert FrameChecksum("sum16", "big")(NINE) == b"\x01\xdd"
+    assert FrameChecksum("md5")(NINE).hex() == "25f9e794323b453885f5181f1b624d0b"
 
 
 @pytest.mark.parametrize("kind", ["crc8", "crc16"])
 def test_a_cyclic_code_needs_its_parameters(kind: str) -> None:
     """There is no such thing as the CRC of eight bits."""
     with pytest.raises(ConfigError, match="expected a code of"):
-        Check(kind)  # type: ignore[arg-type]
+        FrameChecksum(kind)  # type: ignore[arg-type]
 
 
 def test_words_know_their_type_and_range() -> None:
     """A type that nobody knows is refused, and so is a value that does not fit."""
-    assert Words("i16be").encode([-2, 258]) == b"\xff\xfe\x01\x02"
+    assert WordFormat("i16be").encode([-2, 258]) == b"\xff\xfe\x01\x02"
     with pytest.raises(ConfigError, match="values of type 'u12'; expected one of u8"):
-        Words("u12")
+        WordFormat("u12")
     for values in ([-1], [256], [1.5], [float("nan")]):
         with pytest.raises(SpectrumError, match="point 1 is"):
-            Words("u8").encode(values)
-    assert Words("f32le").decode(b"\x00\x00\xc0\x7f") is None
+            WordFormat("u8").encode(values)
+    assert WordFormat("f32le").decode(b"\x00\x00\xc0\x7f") is None
 
 
 def test_tcd1304_frame_is_read_upside_down() -> None:
     """3694 little-endian words, nothing else; light lowers the value."""
-    reader = Fixed(Layout(3694, Words("u16le")), Scale(4095))
+    reader = FixedCodec(FrameLayout(3694, WordFormat("u16le")), CountScale(4095))
     (frame,) = reader.feed(b"\x00\x08" * 3694)
     assert isinstance(frame, RawFrame)
     assert frame.counts.tolist() == [4095 - 2048] * 3694
@@ -77,7 +77,7 @@ def test_tcd1304_frame_is_read_upside_down() -> None:
 
 def test_a_byte_too_many_shows_where_a_detector_has_a_full_scale() -> None:
     """Shifted by a byte, words of twelve bits exceed it; whatever follows is dropped until the line is silent."""
-    reader = Fixed(Layout(4, Words("u16le")), Scale(4095))
+    reader = FixedCodec(FrameLayout(4, WordFormat("u16le")), CountScale(4095))
     good = reader.encode([4000, 3000, 2000, 1000])
     events = [*reader.feed(b"\x00" + good + good), *reader.silence(), *reader.feed(good)]
     assert [type(event) for event in events] == [WireFault, WireFault, RawFrame]
@@ -92,7 +92,7 @@ def test_a_beginning_may_lie_at_the_very_end(start: int, end: int, place: int) -
 
 def test_long_garbage_is_told_in_runs() -> None:
     """Two runs and a bit are two faults at once and one in silence, which together are every byte."""
-    reader = Ooi(Setup(3))
+    reader = Ooi(OoiSettings(3))
     said = list(reader.feed(b"x" * (2 * RUN + 5)))
     faults = [*said, *reader.silence()]
     assert [(fault.dropped, fault.at) for fault in faults if isinstance(fault, WireFault)] == [(RUN, 0), (RUN, RUN), (5, 2 * RUN)]
@@ -116,14 +116,14 @@ def test_every_profile_that_ships_has_a_codec(name: str) -> None:
 
 def test_pixels_are_asked_for_only_where_the_frame_leaves_them_open() -> None:
     """Lines without a count take it from the sensor, and a stream leaves its first line out."""
-    codec = of(Lines(), 2, streaming=True)
+    codec = of(LinesFrame(), 2, streaming=True)
     assert [type(event).__name__ for event in codec.feed(b"1,2\n3,4\n5\n")] == ["Reply", "RawFrame", "WireFault"]
 
 
 def test_header_words_of_an_ocean_frame_are_words() -> None:
     """A profile that gives them another width is told so, before a frame is misread."""
     with pytest.raises(ConfigError, match="u32be"):
-        of(Codec(name="ooi", count=3, header=("scans:u32be",)))
+        of(NamedFrame(name="ooi", count=3, header=("scans:u32be",)))
 
 
 def test_a_slice_of_the_mutations_ends_well() -> None:

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from raman_edge.instruments import codecs
-from raman_edge.instruments.codecs.checksums import Check
-from raman_edge.instruments.codecs.delimited import Delimited, Keywords
+from raman_edge.instruments.codecs.checksums import FrameChecksum
+from raman_edge.instruments.codecs.delimited import DelimitedCodec, Keywords
 from raman_edge.instruments.codecs.events import Event, RawFrame, Reply, WireFault
-from raman_edge.instruments.codecs.lines import Grammar, Lines
-from raman_edge.instruments.codecs.words import Words
+from raman_edge.instruments.codecs.lines import Grammar, LinesCodec
+from raman_edge.instruments.codecs.words import WordFormat
 from raman_edge.instruments.profiles import catalogue
-from raman_edge.instruments.profiles.frame import Fixed
+from raman_edge.instruments.profiles.frame import FixedFrame
 from wires import CRC8, TEENSY, TEENSY_TEXT
 
 if TYPE_CHECKING:
-    from raman_edge.instruments.codecs.stream import Stream
+    from raman_edge.instruments.codecs.stream import CodecStream
 
 
-def told(stream: Stream, *parts: bytes) -> list[object]:
+def told(stream: CodecStream, *parts: bytes) -> list[object]:
     """Return counts, the data of replies and the reasons of faults, in order."""
     events = [event for part in parts for event in stream.feed(part)]
     return [_short(event) for event in [*events, *stream.silence()]]
@@ -40,31 +40,31 @@ def _short(event: Event) -> object:
 @pytest.mark.parametrize("data", [b"1,2,3,\n", b"1,2,3\r\n", b" 1 , 2 , 3 \r", b"\n\n1,2,3\n\n", b"\x001,2,3\n"])
 def test_rows_in_every_manner(data: bytes) -> None:
     """A comma at the end, spaces, empty lines, a NUL and any line end are no values."""
-    assert told(Lines(Grammar(3)), data) == [[1, 2, 3]]
+    assert told(LinesCodec(Grammar(3)), data) == [[1, 2, 3]]
 
 
 def test_the_first_line_of_a_stream_is_no_frame() -> None:
     """It had begun before the port was opened; also where it has as many values as a whole one."""
-    assert told(Lines(Grammar(2, streaming=True)), b"23,4\n1,2\n") == [("partial", b"23,4"), [1, 2]]
+    assert told(LinesCodec(Grammar(2, streaming=True)), b"23,4\n1,2\n") == [("partial", b"23,4"), [1, 2]]
 
 
 def test_a_stream_that_stopped_in_a_line_begins_anew_at_the_next() -> None:
     """After a silence in the middle of a line, what comes next is the rest of one."""
-    stream = Lines(Grammar(2, streaming=True))
+    stream = LinesCodec(Grammar(2, streaming=True))
     told(stream, b"\n1,2\n3")
     assert told(stream, b"4,5\n6,7\n") == [("partial", b"4,5"), [6, 7]]
 
 
 def test_an_answer_after_silence_is_whole_where_the_device_is_asked() -> None:
     """A device that only answers begins every answer at its beginning."""
-    stream = Lines(Grammar(2))
+    stream = LinesCodec(Grammar(2))
     assert told(stream, b"9,") == ["the line went quiet after 2 bytes, before the frame was whole"]
     assert told(stream, b"4,5\n") == [[4, 5]]
 
 
 def test_how_many_values_there_are_is_learned_from_the_first_line() -> None:
     """Where nobody says how many, later lines have to have as many as the first whole one."""
-    assert told(Lines(Grammar()), b"7\n1,2,3\n4,5\n6,7,8\n") == [
+    assert told(LinesCodec(Grammar()), b"7\n1,2,3\n4,5\n6,7,8\n") == [
         "1 values in a line; expected at least 2",
         [1, 2, 3],
         "2 values in a line; expected 3",
@@ -75,22 +75,22 @@ def test_how_many_values_there_are_is_learned_from_the_first_line() -> None:
 def test_errors_comments_and_texts_are_no_frames() -> None:
     """A device's own error, its comments and what it says at start are each called what they are."""
     grammar = Grammar(2, error=b"### Error", comment=b"#")
-    stream = Lines(Grammar(2, error=b"### Error"))
+    stream = LinesCodec(Grammar(2, error=b"### Error"))
     assert told(stream, b"### Error: no trigger\nReady 1.0\n1,2\n") == [("error", b"### Error: no trigger"), ("text", b"Ready 1.0"), [1, 2]]
-    assert told(Lines(grammar), b"# exposure 5\n1,2\n") == [[1, 2]]
+    assert told(LinesCodec(grammar), b"# exposure 5\n1,2\n") == [[1, 2]]
 
 
 @pytest.mark.parametrize("line", [b"1,x", b"1,,2", b"nan,1", b"1_0,2", b"1e999,2", b"1;2", b"0x1,2", b"a1,2", b"--1,2", b"1,2\xff"])
 def test_what_python_would_read_is_still_no_number(line: bytes) -> None:
     """Not-a-number, infinity, underscores, hexadecimal and damaged digits are faults, and the next line is read."""
-    first, second = told(Lines(Grammar(2)), line + b"\n3,4\n")
+    first, second = told(LinesCodec(Grammar(2)), line + b"\n3,4\n")
     assert isinstance(first, str)
     assert second == [3, 4]
 
 
 def test_a_line_of_a_vertical_tab_is_no_number() -> None:
     """White space that is neither a line end nor a space holds no values."""
-    assert told(Lines(Grammar(2, separator=b" ")), b"\x0b\n3 4\n") == [
+    assert told(LinesCodec(Grammar(2, separator=b" ")), b"\x0b\n3 4\n") == [
         r"value 1 of 1 is '\x0b'; expected 2 numbers with ' ' between them",
         [3, 4],
     ]
@@ -118,14 +118,14 @@ def test_a_line_of_a_vertical_tab_is_no_number() -> None:
 )
 def test_a_fault_in_a_row_says_which_value(line: bytes, why: str) -> None:
     """Which value of how many is none, what stands there, and what was expected; the next line is read."""
-    first, second = told(Lines(Grammar(4)), line + b"\r\n5,6,7,8\n")
+    first, second = told(LinesCodec(Grammar(4)), line + b"\r\n5,6,7,8\n")
     assert str(first).startswith(why)
     assert second == [5, 6, 7, 8]
 
 
 def test_tabs_at_the_ends_of_a_row_stand_beside_values() -> None:
     """A value that is missing before the first tab, or behind the last, is found as between two."""
-    first, last, good = told(Lines(Grammar(3, separator=b"\t")), b"\t2\t3\n1\t2\t\n1\t2\t3\t\n")
+    first, last, good = told(LinesCodec(Grammar(3, separator=b"\t")), b"\t2\t3\n1\t2\t\n1\t2\t3\t\n")
     assert str(first).startswith("value 1 of 3 is empty")
     assert str(last).startswith("value 3 of 3 is empty")
     assert good == [1, 2, 3]
@@ -133,29 +133,29 @@ def test_tabs_at_the_ends_of_a_row_stand_beside_values() -> None:
 
 def test_a_learned_count_tells_a_value_from_a_text() -> None:
     """A row as long as those before it is a row, also where its first value is a word; a text is none."""
-    seen = told(Lines(Grammar()), b"1,2,3\nsat,2,3\nReady, 2 lamps\n4,5,6\n")
+    seen = told(LinesCodec(Grammar()), b"1,2,3\nsat,2,3\nReady, 2 lamps\n4,5,6\n")
     assert seen == [[1, 2, 3], "value 1 of 3 is 'sat'; expected 3 numbers with ',' between them", ("text", b"Ready, 2 lamps"), [4, 5, 6]]
 
 
 def test_decimals_stay_decimals() -> None:
     """Counts with a fraction are kept as they are written."""
-    assert told(Lines(Grammar(2, separator=b" ")), b"1.5   -2e3\n") == [[1.5, -2000.0]]
+    assert told(LinesCodec(Grammar(2, separator=b" ")), b"1.5   -2e3\n") == [[1.5, -2000.0]]
 
 
 def test_a_column_ends_with_its_count() -> None:
     """A value a line, blank lines apart; two columns one after the other are two spectra."""
-    assert told(Lines(Grammar(2, "column")), b"00001\r\n\r\n00002\r\n00003\r\n00004\r\n") == [[1, 2], [3, 4]]
+    assert told(LinesCodec(Grammar(2, "column")), b"00001\r\n\r\n00002\r\n00003\r\n00004\r\n") == [[1, 2], [3, 4]]
 
 
 def test_a_lost_line_costs_one_column_where_columns_have_an_end() -> None:
     """Without one of its values, a column does not take the next one's."""
-    told_of = told(Lines(Grammar(2, "column", end=b"\0")), b"1\r\n\0" + b"3\r\n4\r\n\0" + b"5\r\n6\r\n\0")
+    told_of = told(LinesCodec(Grammar(2, "column", end=b"\0")), b"1\r\n\0" + b"3\r\n4\r\n\0" + b"5\r\n6\r\n\0")
     assert told_of == ["a column of 2 values does not end with b'\\x00'", [3, 4], [5, 6]]
 
 
 def test_text_within_a_column_ends_it() -> None:
     """A device that restarts in the middle does not put its greeting or its next spectrum into this one."""
-    assert told(Lines(Grammar(2, "column")), b"1\nHello World\n3\n4\n") == [
+    assert told(LinesCodec(Grammar(2, "column")), b"1\nHello World\n3\n4\n") == [
         "value 2 of 2 is 'Hello World'; expected a number",
         ("text", b"Hello World"),
         [3, 4],
@@ -164,9 +164,9 @@ def test_text_within_a_column_ends_it() -> None:
 
 def test_pairs_are_a_place_and_a_value_a_line() -> None:
     """Pixel or wavelength before the counts, rising or falling; the axis is only looked at."""
-    assert told(Lines(Grammar(3, "pairs")), b"0,10\n1,11\n2,12\n0,20\n1,21\n2,22\n") == [[10, 11, 12], [20, 21, 22]]
-    assert told(Lines(Grammar(3, "pairs", b"\t")), b"802.5\t1.5\r801.25\t2\r800\t3\r") == [[1.5, 2.0, 3.0]]
-    assert told(Lines(Grammar(2, "pairs", b" ")), b" 0   10 \n 1  11\n") == [[10, 11]]
+    assert told(LinesCodec(Grammar(3, "pairs")), b"0,10\n1,11\n2,12\n0,20\n1,21\n2,22\n") == [[10, 11, 12], [20, 21, 22]]
+    assert told(LinesCodec(Grammar(3, "pairs", b"\t")), b"802.5\t1.5\r801.25\t2\r800\t3\r") == [[1.5, 2.0, 3.0]]
+    assert told(LinesCodec(Grammar(2, "pairs", b" ")), b" 0   10 \n 1  11\n") == [[10, 11]]
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_pairs_are_a_place_and_a_value_a_line() -> None:
 def test_a_line_that_is_missing_or_broken_costs_one_spectrum_of_pairs(data: bytes, why: str) -> None:
     """Where the axis turns back, another spectrum has begun; it is told, and the one after it is whole."""
     good = b"0,10\n1,11\n2,12\n3,13\n"
-    first, *rest = told(Lines(Grammar(4, "pairs")), data + 2 * good)
+    first, *rest = told(LinesCodec(Grammar(4, "pairs")), data + 2 * good)
     assert str(first).startswith(why)
     assert rest[-1] == [10, 11, 12, 13]
 
@@ -193,7 +193,7 @@ def test_a_line_that_is_missing_or_broken_costs_one_spectrum_of_pairs(data: byte
 @pytest.mark.parametrize("lines", [["5,1"], ["0,1", "1,2"], [f"{place},1" for place in range(2047)], ["9,1", "8,1", "7,1"]])
 def test_an_axis_that_never_gets_there_is_dropped_at_once(lines: list[str]) -> None:
     """Lines that are no spectrum cost what reading them costs, however many there are: none is looked at again for each that is dropped."""
-    stream = Lines(Grammar(2048, "pairs"))
+    stream = LinesCodec(Grammar(2048, "pairs"))
     data = ("\n".join(lines) + "\n").encode() * (20_000 // len(lines))
     read, real = [0], stream._read
 
@@ -208,16 +208,16 @@ def test_an_axis_that_never_gets_there_is_dropped_at_once(lines: list[str]) -> N
 
 def test_numbers_that_come_in_single_bytes_are_read_once() -> None:
     """A column of 2048 lines that arrives byte by byte is as good as one that arrives whole."""
-    stream = Lines(Grammar(2048, "column"))
+    stream = LinesCodec(Grammar(2048, "column"))
     data = stream.encode(list(range(2048)))
     (frame,) = [event for byte in data[:-1] for event in stream.feed(bytes((byte,)))]
     assert isinstance(frame, RawFrame)
     assert frame.counts.tolist() == list(range(2048))
 
 
-def teensy() -> Delimited:
+def teensy() -> DelimitedCodec:
     """Return a codec of frames of 2 values."""
-    return Delimited(2, Words("u16le"), TEENSY, CRC8)
+    return DelimitedCodec(2, WordFormat("u16le"), TEENSY, CRC8)
 
 
 def test_frame_between_lines_is_these_bytes() -> None:
@@ -235,7 +235,7 @@ def test_fields_come_in_any_order_and_may_be_absent() -> None:
 
 def test_values_that_look_like_lines_are_values() -> None:
     """Line ends and keywords among the values end nothing."""
-    stream = Delimited(4, Words("u8"), Keywords("BIN", "END"))
+    stream = DelimitedCodec(4, WordFormat("u8"), Keywords("BIN", "END"))
     assert told(stream, stream.encode(list(b"\nEND"))) == [list(b"\nEND")]
 
 
@@ -314,7 +314,7 @@ def test_a_frame_of_the_teensy_as_its_firmware_sends_it(asked: str, values: byte
 )
 def test_damage_among_values_that_are_lines_is_told(data: bytes, why: str) -> None:
     """Also where values are text, the next frame is found."""
-    stream = Delimited(2, Words("u16le"), TEENSY_TEXT, Check("values"))
+    stream = DelimitedCodec(2, WordFormat("u16le"), TEENSY_TEXT, FrameChecksum("values"))
     events = told(stream, data + stream.encode([1, 2]))
     assert events[0] == why
     assert events[-1] == [1, 2]
@@ -322,14 +322,14 @@ def test_damage_among_values_that_are_lines_is_told(data: bytes, why: str) -> No
 
 def test_a_checksum_is_over_words_that_the_values_fit() -> None:
     """A value that no word holds has no checksum; it is refused and not rounded."""
-    stream = Delimited(2, Words("u16le"), replace(TEENSY_TEXT, check="CRC"), CRC8)
+    stream = DelimitedCodec(2, WordFormat("u16le"), replace(TEENSY_TEXT, check="CRC"), CRC8)
     why, *_ = told(stream, b"CRC 0x95\nDATA 2\n1\n70000\nEND DATA\n")
     assert str(why).startswith("point 2 is 70000; expected whole numbers 0..65535")
 
 
 def test_jetis_binary_format_is_a_page() -> None:
     """Format 1 of the VersaPIC needs no Python: words, and what comes before them is told as with the text."""
-    page = Fixed(count=3, dtype="u16be", ack="hex:06", nak="hex:15", ready="hex:07")
+    page = FixedFrame(count=3, dtype="u16be", ack="hex:06", nak="hex:15", ready="hex:07")
     (frame,) = codecs.of(page).feed(bytes.fromhex("0001 0100 ffff"))
     assert isinstance(frame, RawFrame)
     assert frame.counts.tolist() == [1, 256, 65_535]

@@ -16,7 +16,7 @@ import pytest
 import serial
 from raman_edge.errors import ConfigError, SourceBusy, SourceLost, SourceUnavailable
 from raman_edge.instruments.profiles.profile import Serial
-from raman_edge.instruments.serial.port import Clock, Port, resolve
+from raman_edge.instruments.serial.port import Clock, SerialPort, resolve
 from raman_edge.instruments.serial.port_errors import denied, said
 from scripted_device import ScriptedDevice
 from serial.tools import list_ports
@@ -31,7 +31,7 @@ LOOP = "loop://"
 def test_bytes_go_both_ways(tmp_path: Path) -> None:
     """What is sent is heard, what is said is read as it comes, and nothing is nothing after the time that was given."""
     with ScriptedDevice(tmp_path / "port", lambda data: [data.upper()]) as fake:
-        port = Port(fake.port, LINE)
+        port = SerialPort(fake.port, LINE)
         port.open(19_200)
         assert (port.baud, fake.rate) == (19_200, 19_200)
         port.write(b"abc")
@@ -49,7 +49,7 @@ def test_bytes_go_both_ways(tmp_path: Path) -> None:
 def test_a_line_without_modem_wires_may_be_told_of_them(tmp_path: Path) -> None:
     """A pseudo-terminal has neither DTR nor RTS: wishes about them are no error there."""
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
-        port = Port(fake.port, Serial(baud=(9600,), dtr_on_open="lower", rts_on_open="lower", flow="rts-cts", parity="E", bytesize=7))
+        port = SerialPort(fake.port, Serial(baud=(9600,), dtr_on_open="lower", rts_on_open="lower", flow="rts-cts", parity="E", bytesize=7))
         port.open(9600)
         assert port.is_open
         port.close()
@@ -58,7 +58,7 @@ def test_a_line_without_modem_wires_may_be_told_of_them(tmp_path: Path) -> None:
 def test_a_device_with_a_small_buffer_gets_byte_by_byte() -> None:
     """``byte_gap_ms`` is waited for after every byte, by the clock that was given."""
     slept: list[float] = []
-    port = Port(LOOP, Serial(baud=(9600,), byte_gap_ms=2), Clock(sleep=slept.append))
+    port = SerialPort(LOOP, Serial(baud=(9600,), byte_gap_ms=2), Clock(sleep=slept.append))
     port.open(9600)
     port.write(b"abc")
     assert slept == [0.002] * 3
@@ -73,7 +73,7 @@ def test_a_port_that_cannot_be_waited_for_is_looked_at_again_and_again() -> None
     def sleep(seconds: float) -> None:
         now[0] += seconds
 
-    port = Port(LOOP, LINE, Clock(lambda: now[0], sleep))
+    port = SerialPort(LOOP, LINE, Clock(lambda: now[0], sleep))
     port.open(9600)
     assert port.read(0.1) == b""
     assert now[0] == pytest.approx(0.1, abs=0.01)
@@ -83,7 +83,7 @@ def test_a_network_port_has_no_rate() -> None:
     """``socket://`` is read and written like a line, its end is a loss, and nobody there is not there."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = f"socket://127.0.0.1:{server.getsockname()[1]}"
-        port = Port(where, LINE)
+        port = SerialPort(where, LINE)
         port.open(9600)
         there, _ = server.accept()
         there.sendall(b"hello")
@@ -100,7 +100,7 @@ def test_a_network_port_has_no_rate() -> None:
 def test_an_unplugged_cable_is_a_loss_whatever_pyserial_raises(tmp_path: Path, action: str) -> None:
     """Reading, writing and changing the rate of a port that is gone are the same error, and the port counts as closed."""
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
-        port = Port(fake.port, LINE)
+        port = SerialPort(fake.port, LINE)
         port.open(9600)
         fake.unplug()
         actions: dict[str, Callable[[], object]] = {
@@ -120,7 +120,7 @@ def test_an_unplugged_cable_is_a_loss_whatever_pyserial_raises(tmp_path: Path, a
 @pytest.mark.parametrize("error", [TypeError("fd"), OSError(5, "I/O"), termios.error(5, "I/O"), serial.PortNotOpenError()])
 def test_every_error_of_an_open_port_is_a_loss(error: Exception) -> None:
     """What pyserial lets through of the system is one error here."""
-    port = Port(LOOP, LINE)
+    port = SerialPort(LOOP, LINE)
     port.open(9600)
 
     def fail(_: int) -> bytes:
@@ -139,13 +139,13 @@ def test_a_port_belongs_to_one_process(tmp_path: Path) -> None:
         "except Exception as error: print(error); sys.exit(error.exit_code)\n"
     )
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
-        port = Port(fake.port, LINE)
+        port = SerialPort(fake.port, LINE)
         port.open(9600)
         other = subprocess.run([sys.executable, "-c", program, fake.port], capture_output=True, text=True, check=False)
         assert other.returncode == 75
         assert "is busy: another program has it" in other.stdout
         with pytest.raises(SourceBusy):
-            Port(fake.port, LINE).open(9600)
+            SerialPort(fake.port, LINE).open(9600)
         port.close()
         port.open(9600)
 
@@ -172,7 +172,7 @@ def test_why_a_port_cannot_be_opened_is_told_apart(
 
     monkeypatch.setattr(serial, "serial_for_url", fail)
     with pytest.raises(SourceUnavailable, match=why) as raised:
-        Port("/dev/ttyUSB0", LINE).open(9600)
+        SerialPort("/dev/ttyUSB0", LINE).open(9600)
     assert raised.type is expected
 
 
@@ -208,8 +208,8 @@ def test_the_lines_of_a_board_are_as_its_profile_says(monkeypatch: pytest.Monkey
         return made[-1]
 
     monkeypatch.setattr(serial, "serial_for_url", port)
-    Port("/dev/x", Serial(baud=(9600,), dtr_on_open="lower", rts_on_open="raise")).open(9600)
-    Port("/dev/x", LINE).open(9600)
+    SerialPort("/dev/x", Serial(baud=(9600,), dtr_on_open="lower", rts_on_open="raise")).open(9600)
+    SerialPort("/dev/x", LINE).open(9600)
     assert (made[0].dtr, made[0].rts) == (False, True)
     assert not hasattr(made[1], "dtr")
 
@@ -238,7 +238,7 @@ def test_a_full_port_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch)
     """A device that takes no bytes any more is lost, not waited for."""
     master, slave = os.openpty()
     monkeypatch.setattr("raman_edge.instruments.serial.port.WRITE_S", 0.05)
-    port = Port(os.ttyname(slave), LINE)
+    port = SerialPort(os.ttyname(slave), LINE)
     port.open(9600)
     with pytest.raises(SourceLost, match="is gone"):
         port.write(bytes(1 << 20))
@@ -249,7 +249,7 @@ def test_a_full_port_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch)
 def test_one_thread_may_look_while_another_reads(tmp_path: Path) -> None:
     """Whether a port is open, and at which rate, can be asked from anywhere."""
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
-        port = Port(fake.port, LINE)
+        port = SerialPort(fake.port, LINE)
         port.open(9600)
         reader = threading.Thread(target=port.read, args=(0.05,))
         reader.start()

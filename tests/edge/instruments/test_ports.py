@@ -15,7 +15,7 @@ import pytest
 from raman_edge import cli
 from raman_edge.cli.devices import ports as shown
 from raman_edge.instruments import ports
-from raman_edge.instruments.ports import Port, Use
+from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.instruments.profiles import catalogue
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="device files, links and /proc")
@@ -127,7 +127,7 @@ def test_oceans_instruments_are_found_by_their_vendor(tmp_path: Path) -> None:
 # the command
 
 
-def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *found: Port) -> tuple[int, list[dict[str, object]], str]:
+def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *found: PortInfo) -> tuple[int, list[dict[str, object]], str]:
     """Run ``devices ports`` where ``found`` is plugged in."""
     monkeypatch.setattr(ports, "serial", lambda _profiles: iter(found))
     monkeypatch.setattr(ports, "ocean", lambda: iter(()))
@@ -139,7 +139,7 @@ def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *f
 
 def test_a_pipe_gets_a_record_each(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Address, what it is, who has it; keys stand flat in one object."""
-    port = Port("/dev/serial/by-id/x", "/dev/ttyUSB0", "FTDI", Use("busy", "cat (12)", "dialout"), 0x0403, 0x6001, "A5")
+    port = PortInfo("/dev/serial/by-id/x", "/dev/ttyUSB0", "FTDI", PortUse("busy", "cat (12)", "dialout"), 0x0403, 0x6001, "A5")
     code, (fact,), said = told(capsys, monkeypatch, port)
     assert (code, said) == (0, "")
     assert fact == {
@@ -167,13 +167,13 @@ def test_where_there_is_none_it_says_what_to_look_at(capsys: pytest.CaptureFixtu
 
 def test_a_port_of_another_group_says_which(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The group that owns the file is the one to join."""
-    _, _, said = told(capsys, monkeypatch, Port("/dev/ttyUSB0", "/dev/ttyUSB0", "", Use("denied", group="uucp")))
+    _, _, said = told(capsys, monkeypatch, PortInfo("/dev/ttyUSB0", "/dev/ttyUSB0", "", PortUse("denied", group="uucp")))
     assert "sudo usermod -aG uucp $USER" in said
 
 
 def test_an_ocean_instrument_that_is_denied_has_a_rule(tmp_path: Path) -> None:
     """The udev rule that ships is named; Linux under Windows gets its own advice where nothing is there."""
-    denied = Port("ocean:A", "/dev/bus/usb/001/002", "Ocean Optics", Use("denied"))
+    denied = PortInfo("ocean:A", "/dev/bus/usb/001/002", "Ocean Optics", PortUse("denied"))
     assert any("70-raman-edge.rules" in line for line in shown.advice([denied], tmp_path / "none"))
     (tmp_path / "version").write_text("Linux version 5.15 (Microsoft)")
     assert "usbipd" in next(shown.advice([], tmp_path / "version"))
@@ -182,7 +182,7 @@ def test_an_ocean_instrument_that_is_denied_has_a_rule(tmp_path: Path) -> None:
 def test_columns_for_a_person(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The name that lasts stands below the short one; what a device says cannot act on the terminal."""
     monkeypatch.setattr(shown, "is_terminal", lambda: True)
-    port = Port("/dev/serial/by-id/x", "/dev/ttyUSB0", "\x1b[2Jevil", Use("free"), 0x0403, 0x6001, "A5", ("tcd1304-rossel",))
+    port = PortInfo("/dev/serial/by-id/x", "/dev/ttyUSB0", "\x1b[2Jevil", PortUse("free"), 0x0403, 0x6001, "A5", ("tcd1304-rossel",))
     monkeypatch.setattr(ports, "serial", lambda _profiles: iter((port,)))
     monkeypatch.setattr(ports, "ocean", lambda: iter(()))
     capsys.readouterr()

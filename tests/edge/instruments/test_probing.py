@@ -11,7 +11,7 @@ from raman_edge.errors import SourceBusy
 from raman_edge.instruments import codecs, ports
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import probe
-from raman_edge.instruments.serial.port import Clock, Port
+from raman_edge.instruments.serial.port import Clock, SerialPort
 from raman_edge.simulator.simulated import Simulated
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Endless(Script):
         return b"x" if timeout_s else b""
 
 
-def heard(monkeypatch: pytest.MonkeyPatch, script: Script) -> probe.Heard:
+def heard(monkeypatch: pytest.MonkeyPatch, script: Script) -> probe.ListenResult:
     """Listen to a script."""
     monkeypatch.setattr(probe, "Port", script)
     found = probe.listen("port", PROFILES, script.clock)
@@ -232,7 +232,7 @@ def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeyp
     code, told, said = ran(capsys, "/dev/null")
     assert (code, [one["event"] for one in told]) == (69, ["heard"])
     assert "TX and RX" in said
-    board = ports.Port("/dev/null", "/dev/null", "", ports.Use("free"), profiles=("tcd1304-rossel",))
+    board = ports.PortInfo("/dev/null", "/dev/null", "", ports.PortUse("free"), profiles=("tcd1304-rossel",))
     monkeypatch.setattr(ports, "serial", lambda _: iter((board,)))
     code, _, said = ran(capsys, "/dev/null")
     assert code == 69
@@ -259,7 +259,7 @@ def test_a_busy_port_is_75(capsys: pytest.CaptureFixture[str]) -> None:
     """Another program that has the port is told apart from an instrument that is silent."""
     profile = catalogue.load("ocean-sts")
     with Simulated(profile, pacing=False) as simulated:
-        port = Port(simulated.port, profile.serial)
+        port = SerialPort(simulated.port, profile.serial)
         port.open(9600)
         try:
             for arguments in ((), ("--profile", "ocean-sts")):

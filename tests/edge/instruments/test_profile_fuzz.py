@@ -50,7 +50,7 @@ def pages(draw: st.DrawFn) -> dict[str, Any]:
 def test_a_page_works_or_says_what_is_wrong(page: dict[str, Any]) -> None:
     """Whatever stands in one place, the page is refused with words, or every request of it can be made and its frame be read."""
     try:
-        profile = validate.convert(toml.Document("x.toml", page, {}))
+        profile = validate.convert(toml.TomlDocument("x.toml", page, {}))
     except ConfigError as error:
         refused = [str(line) for line in error.args]
     else:

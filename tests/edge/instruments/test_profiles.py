@@ -12,27 +12,27 @@ import raman_edge
 from raman_edge.errors import ConfigError
 from raman_edge.instruments import codecs
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.instruments.profiles.frame import Codec, Delimited, Fixed, Lines
+from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame
 from raman_edge.instruments.profiles.profile import CERTAINTIES, Query, Unknown
-from raman_edge.instruments.profiles.requests import Wanted
+from raman_edge.instruments.profiles.requests import RequestValues
 
 if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
 
 ROOT = Path(raman_edge.__file__).parents[2]
 SHIPPED = {
-    "bwtek-btc100": Codec,
-    "c12880ma-csv": Lines,
-    "c12880ma-specread": Lines,
-    "generic-csv-stream": Lines,
-    "jeti-versapic": Lines,
-    "ocean-flame-s": Codec,
-    "ocean-sts": Codec,
-    "ocean-usb2000": Codec,
-    "ocean-usb2000-ascii": Codec,
-    "tcd1304-nymphet": Fixed,
-    "tcd1304-rossel": Fixed,
-    "tcd1304-teensy": Delimited,
+    "bwtek-btc100": NamedFrame,
+    "c12880ma-csv": LinesFrame,
+    "c12880ma-specread": LinesFrame,
+    "generic-csv-stream": LinesFrame,
+    "jeti-versapic": LinesFrame,
+    "ocean-flame-s": NamedFrame,
+    "ocean-sts": NamedFrame,
+    "ocean-usb2000": NamedFrame,
+    "ocean-usb2000-ascii": NamedFrame,
+    "tcd1304-nymphet": FixedFrame,
+    "tcd1304-rossel": FixedFrame,
+    "tcd1304-teensy": DelimitedFrame,
 }
 TWELFTH = """
 schema = 1
@@ -103,14 +103,14 @@ def test_rossels_twelve_bytes() -> None:
     """ER, SH, ICG (a multiple of SH, at least 14776), mode and averages, big-endian, as the firmware reads them."""
     profile = catalogue.load("tcd1304-rossel")
     assert requests.request(profile, "acquire") == bytes.fromhex("4552 00030d40 00030d40 00 01")
-    assert requests.request(profile, "start", Wanted(10, 15)) == bytes.fromhex("4552 00000014 000039bc 01 0f")
-    assert profile.frame.size == 7388 if isinstance(profile.frame, Fixed) else False
+    assert requests.request(profile, "start", RequestValues(10, 15)) == bytes.fromhex("4552 00000014 000039bc 01 0f")
+    assert profile.frame.size == 7388 if isinstance(profile.frame, FixedFrame) else False
 
 
 @pytest.mark.parametrize("integration", [10, 11, 777, 7388, 100_000, 9_999_999])
 def test_rossels_frame_is_a_whole_number_of_exposures(integration: int) -> None:
     """ICG is the smallest multiple of SH that is not below 14776."""
-    sent = requests.request(catalogue.load("tcd1304-rossel"), "acquire", Wanted(integration))
+    sent = requests.request(catalogue.load("tcd1304-rossel"), "acquire", RequestValues(integration))
     sh, icg = struct.unpack_from(">II", sent, 2)
     assert sh == 2 * integration
     assert icg % sh == 0
@@ -120,23 +120,23 @@ def test_rossels_frame_is_a_whole_number_of_exposures(integration: int) -> None:
 @pytest.mark.parametrize(
     ("name", "command", "wanted", "expected"),
     [
-        ("ocean-usb2000", "set_integration", Wanted(300), b"I\x01\x2c"),
-        ("ocean-usb2000", "set_averages", Wanted(averages=2), b"A\x00\x02"),
-        ("ocean-usb2000", "set_baud", Wanted(baud=115_200), b"K\x00\x06"),
-        ("ocean-usb2000", "acquire", Wanted(), b"S"),
-        ("ocean-usb2000-ascii", "set_integration", Wanted(300), b"I300\r"),
-        ("ocean-usb2000-ascii", "set_baud", Wanted(baud=115_200), b"K6\r"),
-        ("tcd1304-teensy", "acquire", Wanted(50_000), b"read 1 0.05\r"),
-        ("bwtek-btc100", "set_baud", Wanted(baud=115_200), b"K0\r"),
-        ("bwtek-btc100", "set_integration", Wanted(50), b"I50\r"),
-        ("jeti-versapic", "acquire", Wanted(250, 4), b"*MEAS:LIGHT 250 4 2\r"),
-        ("jeti-versapic", "coefficient", Wanted(index=3), b"*PARA:FIT3?\r"),
-        ("tcd1304-nymphet", "set_integration", Wanted(500), b"#IT:500ms%"),
-        ("tcd1304-nymphet", "set_integration", Wanted(7), b"#IT:007ms%"),
-        ("c12880ma-specread", "set_integration", Wanted(250), b"SPEC.INTEG 0.25\n"),
+        ("ocean-usb2000", "set_integration", RequestValues(300), b"I\x01\x2c"),
+        ("ocean-usb2000", "set_averages", RequestValues(averages=2), b"A\x00\x02"),
+        ("ocean-usb2000", "set_baud", RequestValues(baud=115_200), b"K\x00\x06"),
+        ("ocean-usb2000", "acquire", RequestValues(), b"S"),
+        ("ocean-usb2000-ascii", "set_integration", RequestValues(300), b"I300\r"),
+        ("ocean-usb2000-ascii", "set_baud", RequestValues(baud=115_200), b"K6\r"),
+        ("tcd1304-teensy", "acquire", RequestValues(50_000), b"read 1 0.05\r"),
+        ("bwtek-btc100", "set_baud", RequestValues(baud=115_200), b"K0\r"),
+        ("bwtek-btc100", "set_integration", RequestValues(50), b"I50\r"),
+        ("jeti-versapic", "acquire", RequestValues(250, 4), b"*MEAS:LIGHT 250 4 2\r"),
+        ("jeti-versapic", "coefficient", RequestValues(index=3), b"*PARA:FIT3?\r"),
+        ("tcd1304-nymphet", "set_integration", RequestValues(500), b"#IT:500ms%"),
+        ("tcd1304-nymphet", "set_integration", RequestValues(7), b"#IT:007ms%"),
+        ("c12880ma-specread", "set_integration", RequestValues(250), b"SPEC.INTEG 0.25\n"),
     ],
 )
-def test_requests_byte_for_byte(name: str, command: str, wanted: Wanted, expected: bytes) -> None:
+def test_requests_byte_for_byte(name: str, command: str, wanted: RequestValues, expected: bytes) -> None:
     """What the documents show is what is sent."""
     assert requests.request(catalogue.load(name), command, wanted) == expected
 
@@ -144,7 +144,7 @@ def test_requests_byte_for_byte(name: str, command: str, wanted: Wanted, expecte
 def test_oceans_message_for_an_integration_of_a_tenth_of_a_second() -> None:
     """The 64 bytes of the Ocean Binary Protocol that set 100000 us."""
     head = "c1c00011 00000000 10001100 00000000 000000000000 00 04 a0860100" + "00" * 12
-    assert requests.request(catalogue.load("ocean-sts"), "set_integration", Wanted(100_000)) == bytes.fromhex(
+    assert requests.request(catalogue.load("ocean-sts"), "set_integration", RequestValues(100_000)) == bytes.fromhex(
         head + "14000000" + "00" * 16 + "c5c4c3c2"
     )
 
@@ -182,7 +182,7 @@ def test_a_twelfth_is_a_page_of_under_thirty_lines(tmp_path: Path) -> None:
     path = tmp_path / "bench-12.toml"
     path.write_text(TWELFTH, encoding="utf-8")
     profile = catalogue.load(str(path))
-    assert requests.request(profile, "acquire", Wanted(2, 3)) == bytes.fromhex("cc01 a8000000 03 78")
+    assert requests.request(profile, "acquire", RequestValues(2, 3)) == bytes.fromhex("cc01 a8000000 03 78")
     counts = range(512)
     codec = codecs.of(profile.frame)
     sent = codec.encode(list(counts), {"counter": 7})
@@ -190,7 +190,7 @@ def test_a_twelfth_is_a_page_of_under_thirty_lines(tmp_path: Path) -> None:
     assert isinstance(frame, codecs.RawFrame)
     assert list(frame.counts) == list(counts)
     assert frame.fields["counter"] == 7
-    assert isinstance(profile.frame, Fixed)
+    assert isinstance(profile.frame, FixedFrame)
     assert len(sent) == profile.frame.size
 
 

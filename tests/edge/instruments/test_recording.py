@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.instruments import recording_file
 from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.recording import Recorder, Replayed, entries
-from raman_edge.instruments.recording_file import MOST_PIXELS, Began, Facts, Planned, Shot
+from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer, entries
+from raman_edge.instruments.recording_file import MOST_PIXELS, ExposureLine, InstrumentLine, PlanLine, RecordingHeader
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Fault, Origin
 from spectrometers import BEGAN, FAULT, INSTRUMENT, Fake
@@ -50,7 +50,7 @@ def recorded(path: Path, fake: Fake) -> list[Exposure | Fault]:
 
 def replayed(path: Path, notes: list[str] | None = None) -> list[Exposure | Fault]:
     """Return all that a recording gives."""
-    with Replayed(path, note=([] if notes is None else notes).append) as again:
+    with ReplayedSpectrometer(path, note=([] if notes is None else notes).append) as again:
         return drained(again)
 
 
@@ -68,7 +68,7 @@ def test_a_recording_gives_what_was_measured(tmp_path: Path) -> None:
     fake = Fake(happens=[None, FAULT, None], most=5)
     given_first = recorded(tmp_path / "run.jsonl", fake)
     assert len(given_first) == 6
-    with Replayed(tmp_path / "run.jsonl") as again:
+    with ReplayedSpectrometer(tmp_path / "run.jsonl") as again:
         assert again.instrument == INSTRUMENT
         assert (again.status.port, again.status.profile, again.status.serial_number) == ("fake:", "fake", "F1")
         given_again = drained(again)
@@ -103,21 +103,21 @@ exposures = st.builds(
 @settings(max_examples=60, deadline=None)
 def test_any_exposure_comes_back_to_the_last_bit(shots: list[Exposure]) -> None:
     """Whatever an instrument counts, and says of itself, is read back as it was."""
-    lines = [recording_file.encode(Began(port="p", profile="q"))]
+    lines = [recording_file.encode(RecordingHeader(port="p", profile="q"))]
     for shot in shots:
-        lines += [recording_file.encode(Facts(instrument=shot.instrument)), recording_file.encode(recording_file.shot(shot))]
+        lines += [recording_file.encode(InstrumentLine(instrument=shot.instrument)), recording_file.encode(recording_file.shot(shot))]
     _, *back = entries(lines)
     assert all(isinstance(one, Exposure) and same(one, shot) for one, shot in zip(back, shots, strict=True))
 
 
 def test_a_recording_remembers_its_plan(tmp_path: Path) -> None:
     """What decided which exposures made a spectrum is there when it is replayed; a recording without it has the plain plan."""
-    planned = Planned(averages=4, auto_exposure=True, longest_s=2.5, gate=True, dark="auto", laser_nm=784.9)
+    planned = PlanLine(averages=4, auto_exposure=True, longest_s=2.5, gate=True, dark="auto", laser_nm=784.9)
     for name, plan in (("planned.jsonl", planned), ("plain.jsonl", None)):
         with Recorder(Fake(most=1), tmp_path / name, plan) as recorder:
             recorder.expose()
-        with Replayed(tmp_path / name) as again:
-            assert again.plan == (plan or Planned())
+        with ReplayedSpectrometer(tmp_path / name) as again:
+            assert again.plan == (plan or PlanLine())
 
 
 def test_a_recorder_is_the_spectrometer_it_records(tmp_path: Path) -> None:
@@ -275,8 +275,8 @@ def test_the_line_of_the_damage_is_named(tmp_path: Path) -> None:
         replayed(tmp_path / "run.jsonl")
 
 
-BEGIN = recording_file.encode(Began(port="p", profile="q"))
-KNOWN = recording_file.encode(Facts(instrument=INSTRUMENT))
+BEGIN = recording_file.encode(RecordingHeader(port="p", profile="q"))
+KNOWN = recording_file.encode(InstrumentLine(instrument=INSTRUMENT))
 GOOD = recording_file.shot(Exposure(RawFrame(np.arange(100)), INSTRUMENT, BEGAN, 0.1))
 
 
@@ -306,7 +306,7 @@ def changed(**changes: object) -> bytes:
         ([BEGIN, b"\xff\xfe\n"], "line 2: no line of a recording"),
         ([BEGIN, b"[" * 200_000 + b"\n"], "line 2: no line of a recording"),
         ([BEGIN, b"x" * (recording_file.MOST_LINE + 1)], f"line 2: {recording_file.MOST_LINE + 1} bytes"),
-        ([recording_file.encode(Began(port="p", profile="q")).replace(b'"port"', b'"harbour"')], "line 1: "),
+        ([recording_file.encode(RecordingHeader(port="p", profile="q")).replace(b'"port"', b'"harbour"')], "line 1: "),
     ],
 )
 def test_what_no_instrument_gives_is_refused(lines: list[bytes], said: str) -> None:
@@ -337,14 +337,17 @@ def test_nothing_to_replay_is_said_on_opening(tmp_path: Path, content: bytes | N
     """A file that is not there, is empty, or was torn in its first line is refused when it is opened."""
     if content is not None:
         (tmp_path / "run.jsonl").write_bytes(content)
-    with pytest.raises((SourceUnavailable, FormatError), match=r"recording|nothing to replay"), Replayed(tmp_path / "run.jsonl"):
+    with (
+        pytest.raises((SourceUnavailable, FormatError), match=r"recording|nothing to replay"),
+        ReplayedSpectrometer(tmp_path / "run.jsonl"),
+    ):
         pass
 
 
 def test_what_a_recording_is_told_changes_nothing(tmp_path: Path) -> None:
     """Another exposure or the light off are no errors, and what was recorded comes as it was."""
     first = recorded(tmp_path / "run.jsonl", Fake(most=2))
-    with Replayed(tmp_path / "run.jsonl") as again:
+    with ReplayedSpectrometer(tmp_path / "run.jsonl") as again:
         again.set_exposure(5.0)
         assert again.light(on=False)
         assert all(map(same, drained(again), first))
@@ -358,7 +361,7 @@ def test_paced_it_keeps_the_distances(monkeypatch: pytest.MonkeyPatch, tmp_path:
     monkeypatch.setattr("raman_edge.instruments.recording.monotonic", lambda: now[0])
     monkeypatch.setattr("raman_edge.instruments.recording.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     came = []
-    with Replayed(tmp_path / "run.jsonl", paced=True) as again:
+    with ReplayedSpectrometer(tmp_path / "run.jsonl", paced=True) as again:
         while not again.ended:
             got = again.expose()
             came.append((got is not None, round(now[0] - 100.0, 3)))
@@ -376,4 +379,4 @@ def test_a_shot_keeps_what_the_recorder_knows() -> None:
     """An exposure that a person kept dark is written as dark, and nothing else of it changes."""
     shot = Exposure(RawFrame(np.arange(5)), INSTRUMENT, BEGAN, 0.1)
     assert recording_file.shot(replace(shot, dark=True)) == msgspec.structs.replace(recording_file.shot(shot), dark=True)
-    assert isinstance(recording_file.shot(shot), Shot)
+    assert isinstance(recording_file.shot(shot), ExposureLine)

@@ -8,7 +8,7 @@ import pytest
 import spectrometers
 from contracts.spectrometer_contract import SpectrometerContract, exposures
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.recording import Recorder, Replayed
+from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
 from raman_edge.instruments.serial import SerialSpectrometer
 from wire_profiles import quick
 
@@ -38,17 +38,17 @@ class TestRecorder(SpectrometerContract):
 class TestReplayed(SpectrometerContract):
     """A recording."""
 
-    def spectrometer(self, folder: Path, stop: threading.Event) -> Replayed:
+    def spectrometer(self, folder: Path, stop: threading.Event) -> ReplayedSpectrometer:
         """Record some exposures, and return what gives them again."""
         _ = stop
         path = folder / "run.recording"
         with Recorder(spectrometers.Fake(most=MOST), path) as recorder:
             exposures(recorder, MOST)
-        return Replayed(path)
+        return ReplayedSpectrometer(path)
 
-    def missing(self, folder: Path) -> Replayed:
+    def missing(self, folder: Path) -> ReplayedSpectrometer:
         """Return one of a file that is not there."""
-        return Replayed(folder / "run.recording")
+        return ReplayedSpectrometer(folder / "run.recording")
 
     def test_the_light_is_switched_or_left_to_a_person(self, tmp_path: Path) -> None:
         """What was recorded without light stays so, and the rest as it was, whatever is asked."""
@@ -58,7 +58,7 @@ class TestReplayed(SpectrometerContract):
             recorder.expose()
             recorder.light(on=True)
             recorder.expose()
-        with Replayed(path) as device:
+        with ReplayedSpectrometer(path) as device:
             assert device.light(on=True)
             assert [one.dark for one in exposures(device, 2)] == [True, False]
 
@@ -69,7 +69,7 @@ def test_an_exposure_that_is_not_known_to_be_possible_is_taken(tmp_path: Path) -
         path = tmp_path / f"{instrument.integration is None}.recording"
         with Recorder(spectrometers.Fake(instrument=instrument), path) as recorder:
             recorder.expose()
-        with Replayed(path) as device:
+        with ReplayedSpectrometer(path) as device:
             if instrument.integration is None:
                 device.set_exposure(1e9)
                 continue

@@ -8,7 +8,7 @@ import pytest
 from raman_edge.instruments.codecs.obp import Flag, Message
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.commands import Command
-from raman_edge.instruments.serial.replies import Answer, Listener, Preface, Trouble, number, shown
+from raman_edge.instruments.serial.replies import Answer, Listener, Preface, ReplyProblem, number, shown
 from wire_profiles import changed, quick
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ REFUSED = [
 def test_a_refusal_is_no_broken_answer(profile: Profile, command: Command, sent: bytes, said: bytes, kind: str) -> None:
     """What the device refuses, and what is none of its answers, are told apart; both are on one printable line."""
     found = Listener(profile, command, sent).feed(said)
-    assert isinstance(found, Trouble)
+    assert isinstance(found, ReplyProblem)
     assert found.kind == kind
     assert found.why.isprintable()
 
@@ -79,7 +79,7 @@ def test_busy_is_a_refusal() -> None:
     """A device that says that it cannot now has refused, not acknowledged."""
     profile = changed(OCEAN, "answers", busy="hex:11")
     found = Listener(profile, OCEAN.commands.set_integration or Command(), b"I\x00\x64").feed(b"\x11")
-    assert found == Trouble("refused", "it is busy")
+    assert found == ReplyProblem("refused", "it is busy")
 
 
 def test_messages_are_answered_by_their_type() -> None:
@@ -89,9 +89,9 @@ def test_messages_are_answered_by_their_type() -> None:
     mine = Message(0x00000100, b"S1\0\0", Flag.RESPONSE).to_bytes()
     assert [said for said in answers(Listener(STS, command, b""), late + mine) if said is not None] == [b"S1"]
     refused = Listener(STS, command, b"").feed(Message(0x00000100, b"", Flag.NACK, 2).to_bytes())
-    assert refused == Trouble("refused", "error 2 (unknown message type)")
+    assert refused == ReplyProblem("refused", "error 2 (unknown message type)")
     short = Listener(STS, STS.commands.identify or Command(), b"").feed(Message(0x00000090, b"\1", Flag.RESPONSE).to_bytes())
-    assert short == Trouble("bad", "1 bytes, expected 2")
+    assert short == ReplyProblem("bad", "1 bytes, expected 2")
 
 
 def test_a_message_that_asks_for_nothing_waits_for_nothing() -> None:
@@ -119,9 +119,9 @@ def test_what_comes_before_a_frame_is_none_of_it(profile: Profile, sent: bytes, 
 
 def test_a_refusal_before_a_frame_is_one() -> None:
     """A device that refuses to measure says so in the place of its acknowledgement; another byte there is a broken answer."""
-    assert Preface(JETI.frame, b"*MEAS\r").feed(b"\x15") == Trouble("refused", "it refused to measure")
+    assert Preface(JETI.frame, b"*MEAS\r").feed(b"\x15") == ReplyProblem("refused", "it refused to measure")
     broken = Preface(JETI.frame, b"*MEAS\r").feed(b"17 18")
-    assert isinstance(broken, Trouble)
+    assert isinstance(broken, ReplyProblem)
     assert broken.kind == "bad"
     assert "expected" in broken.why
 
@@ -131,7 +131,7 @@ def test_a_refusal_without_an_acknowledgement_needs_silence() -> None:
     profile = changed(quick("tcd1304-rossel"), "frame", nak="hex:15")
     preface = Preface(profile.frame, b"ER")
     assert preface.feed(b"\x15") == b"\x15"
-    assert preface.alone(b"\x15") == Trouble("refused", "it refused to measure")
+    assert preface.alone(b"\x15") == ReplyProblem("refused", "it refused to measure")
     assert preface.alone(b"\x15\x00") is None
 
 

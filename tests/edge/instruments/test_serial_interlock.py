@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import lit_page
 import pytest
-from raman_edge.acquisition.acquisition import Bench
+from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import Plan
 from raman_edge.errors import ConfigError, LaserNotOff, SourceError
 from raman_edge.instruments.profiles import catalogue, validate
 from raman_edge.instruments.recording import Recorder
 from raman_edge.instruments.serial import SerialSpectrometer
-from raman_edge.instruments.serial.spectrometer import World
+from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.settings import toml
 from raman_edge.spectrum import Fault, Spectrum
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from raman_edge.simulator.simulated import Simulated
 
 PATIENCE_S = 30.0
-QUICK = World(chance=lambda: -0.99, idle_s=0.1)
-SLOW = World(chance=lambda: -0.99, idle_s=1000.0)
+QUICK = Environment(chance=lambda: -0.99, idle_s=0.1)
+SLOW = Environment(chance=lambda: -0.99, idle_s=1000.0)
 WATCHDOG = '[commands]\nlaser_watchdog = { send = ["ascii:W\\r"], ack = true }'
 REFUSES = "nak:on=laser_off,every=1"
 
@@ -46,7 +46,7 @@ def page(folder: Path, old: str = "", new: str = "", *, method: str = "laser") -
 
 @contextlib.contextmanager
 def measured(
-    profile: Profile, world: World = QUICK, *, keep_laser_on: bool = False, **more: object
+    profile: Profile, world: Environment = QUICK, *, keep_laser_on: bool = False, **more: object
 ) -> Iterator[tuple[SerialSpectrometer, Simulated, list[str]]]:
     """An instrument with an armed laser, and the list of what it is asked."""
     heard: list[str] = []
@@ -95,7 +95,7 @@ def test_nobody_asks_and_the_laser_goes_off(tmp_path: Path) -> None:
 def test_a_reader_of_a_bench_that_is_slow_leaves_no_laser_on(tmp_path: Path) -> None:
     """So it does where a script takes its time with a spectrum."""
     with measured(page(tmp_path)) as (device, simulated, _):
-        for one in Bench(device, Plan(count=2)):
+        for one in Acquisition(device, Plan(count=2)):
             assert isinstance(one, Spectrum)
             assert eventually(lambda: not simulated.device.laser)
 

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 from raman_edge.errors import ConfigError, LaserNotOff
 from raman_edge.instruments.profiles.commands import Command
-from raman_edge.instruments.profiles.profile import Dark, Laser
+from raman_edge.instruments.profiles.profile import DarkSettings, Laser
 from raman_edge.instruments.serial import SerialSpectrometer, spectrometer
-from raman_edge.instruments.serial.laser import Lights
+from raman_edge.instruments.serial.laser import LightControl
 from raman_edge.instruments.serial.port import Clock
-from raman_edge.instruments.serial.spectrometer import World
+from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Fault
 from scripted_device import UNPLUG, ScriptedDevice
@@ -36,14 +36,14 @@ SWITCHES = {
     "shutter_open": Command(send=("ascii:s0",), ack=True),
 }
 PATIENCE_S = 30.0
-SLOW = World(chance=lambda: -0.99, idle_s=math.inf)
+SLOW = Environment(chance=lambda: -0.99, idle_s=math.inf)
 """A busy machine is no reason to switch a laser off, where that is not what is tested."""
 
 
 def lit(method: str) -> Profile:
     """Return an Ocean device with a laser and a shutter."""
     profile = changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None, **SWITCHES)
-    return msgspec.structs.replace(profile, laser=Laser(wavelength_nm=785.0), dark=Dark(method=method))  # type: ignore[arg-type]
+    return msgspec.structs.replace(profile, laser=Laser(wavelength_nm=785.0), dark=DarkSettings(method=method))  # type: ignore[arg-type]
 
 
 LASER, SHUTTER, ASK = lit("laser"), lit("shutter"), lit("ask")
@@ -263,7 +263,7 @@ def test_a_laser_that_went_off_by_itself_is_switched_on_again(tmp_path: Path) ->
     talker = device_of(LASER)
     clock = Clock(lambda: time.monotonic() + away[0], time.sleep)
     away = [0.0]
-    world = World(clock=clock, chance=lambda: -0.99, idle_s=math.inf)
+    world = Environment(clock=clock, chance=lambda: -0.99, idle_s=math.inf)
     profile = watched(60)
     with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port, laser=True, world=world) as device:
         exposed(device)
@@ -297,7 +297,7 @@ class Told:
 def test_an_answer_that_nobody_waited_for_is_out_of_the_way_first() -> None:
     """What answers the laser's cut is waited for before anything else is asked, or it would be taken for bytes of a spectrum."""
     told = Told()
-    lights = Lights(told, armed=True)  # type: ignore[arg-type]  # as much of a wire as it needs
+    lights = LightControl(told, armed=True)  # type: ignore[arg-type]  # as much of a wire as it needs
     lights.apply()
     lights.lit = False
     lights.cut()

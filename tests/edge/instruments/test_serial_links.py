@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from raman_edge.errors import SourceBusy, SourceError, SourceUnavailable
 from raman_edge.instruments.serial import SerialSpectrometer, ask, spectrometer
-from raman_edge.instruments.serial.port import REAL, Clock, Port
-from raman_edge.instruments.serial.spectrometer import World
+from raman_edge.instruments.serial.port import REAL, Clock, SerialPort
+from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Fault
 from scripted_device import UNPLUG, Said, ScriptedDevice
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 JETI = changed(quick("jeti-versapic"), "serial", baud=(115_200,))
 PATIENCE_S = 60.0
-AT_ONCE = World(chance=lambda: -0.99)
+AT_ONCE = Environment(chance=lambda: -0.99)
 """Waits of almost nothing before a link is opened again."""
 Device = SerialSpectrometer
 
@@ -205,8 +205,8 @@ def test_the_waits_grow_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) 
         tried.append(now[0])
         raise SourceUnavailable
 
-    monkeypatch.setattr(Port, "open", fail)
-    device = SerialSpectrometer(JETI, "/dev/nobody", world=World(Clock(lambda: now[0], sleep), lambda: next(chances)))
+    monkeypatch.setattr(SerialPort, "open", fail)
+    device = SerialSpectrometer(JETI, "/dev/nobody", world=Environment(Clock(lambda: now[0], sleep), lambda: next(chances)))
     device._lose("absent", "gone")
     while len(tried) < 9:
         assert device.expose() is None
@@ -295,5 +295,5 @@ def test_who_knows_no_question_is_known_by_a_spectrum(tmp_path: Path) -> None:
 
 def test_the_clock_is_real_unless_another_is_given() -> None:
     """Nothing but a test brings its own time."""
-    assert World().clock is REAL
-    assert 0 <= World().chance() < 1
+    assert Environment().clock is REAL
+    assert 0 <= Environment().chance() < 1

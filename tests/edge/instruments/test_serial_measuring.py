@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.transport import Transport
 
 PATIENCE_S = 30.0
 OCEAN = without_discards(quick("ocean-usb2000"))
@@ -180,7 +180,7 @@ def test_a_spectrum_that_comes_too_late_is_not_taken_for_the_next(tmp_path: Path
     talker.frames = [[asked, talker.good()]]
     answers = rates.answers
 
-    def answered(wire: Wire) -> bool:
+    def answered(wire: Transport) -> bool:
         asked.set()
         return answers(wire)
 

@@ -11,8 +11,8 @@ import pytest
 from raman_edge.instruments.codecs.events import RawFrame
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import SerialSpectrometer
-from raman_edge.instruments.serial.recent import MANY, Recent
-from raman_edge.instruments.serial.spectrometer import World
+from raman_edge.instruments.serial.recent import MANY, RecentFrames
+from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.simulator.simulated import Simulated
 from raman_edge.spectrum import Fault
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 30.0
 PAGE = hasty(changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None))
-QUICK = World(chance=lambda: -0.99)
+QUICK = Environment(chance=lambda: -0.99)
 
 
 def seen(tmp_path: Path, talker: Talker, count: int) -> tuple[list[list[int]], int]:
@@ -99,7 +99,7 @@ def frame(*counts: int, **fields: int | str) -> RawFrame:
 
 def test_a_header_that_counts_tells_a_repeat_from_another_exposure() -> None:
     """The same counts with the next number are a new exposure, with the same number a repeat."""
-    recent = Recent()
+    recent = RecentFrames()
     recent.add(frame(1, 2, counter=7))
     assert recent.repeats(frame(1, 2, counter=7))
     assert not recent.repeats(frame(1, 2, counter=8))
@@ -107,7 +107,7 @@ def test_a_header_that_counts_tells_a_repeat_from_another_exposure() -> None:
 
 def test_a_repeat_is_told_however_late_up_to_a_limit() -> None:
     """Sixteen spectra are remembered; what is believed to be constant is so until something else comes."""
-    recent = Recent()
+    recent = RecentFrames()
     for number in range(MANY + 1):
         recent.add(frame(number))
     assert [recent.repeats(frame(number)) for number in (0, 1, MANY)] == [False, True, True]

@@ -11,10 +11,10 @@ from contracts.spectrometer_contract import SpectrometerContract
 from raman_edge.errors import SourceError
 from raman_edge.instruments import codecs
 from raman_edge.instruments.profiles import catalogue
-from raman_edge.instruments.profiles.frame import Codec, Delimited, Lines
+from raman_edge.instruments.profiles.frame import DelimitedFrame, LinesFrame, NamedFrame
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.instruments.serial.measurement import frame_bytes
-from raman_edge.instruments.serial.spectrometer import World
+from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.simulator.ports import TcpAt
 from raman_edge.simulator.simulated import Simulated
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 PROFILES = tuple(catalogue.profiles())
 PIXELS = 288
 PATIENCE_S = 60.0
-AT_ONCE = World(chance=lambda: -0.99)
+AT_ONCE = Environment(chance=lambda: -0.99)
 STREAMING = ("c12880ma-csv", "generic-csv-stream")
 AS_TEXT = ("c12880ma-specread", "jeti-versapic", "ocean-usb2000-ascii", *STREAMING)
 """Profiles whose numbers are text without a checksum: a digit less, more or another may be a number too."""
@@ -125,12 +125,12 @@ def test_the_longest_frame_is_waited_for(name: str) -> None:
 @pytest.mark.parametrize(
     ("frame", "line"),
     [
-        (Codec(name="ooi", count=PIXELS, header=("pixel_mode:u16be",), text=True), b"4294967295\r\n"),
-        (Delimited(count=PIXELS, dtype="u16le", text=True, start="DATA", end="END"), b"65535\r\n"),
-        (Delimited(count=PIXELS, dtype="i32le", text=True, start="DATA", end="END"), b"-99999999\r\n"),
-        (Lines(count=PIXELS), b"4294967295,"),
-        (Lines(count=PIXELS, layout="column"), b"4294967295\r\n"),
-        (Lines(count=PIXELS, layout="pairs"), b"1050.12345,4294967295\r\n"),
+        (NamedFrame(name="ooi", count=PIXELS, header=("pixel_mode:u16be",), text=True), b"4294967295\r\n"),
+        (DelimitedFrame(count=PIXELS, dtype="u16le", text=True, start="DATA", end="END"), b"65535\r\n"),
+        (DelimitedFrame(count=PIXELS, dtype="i32le", text=True, start="DATA", end="END"), b"-99999999\r\n"),
+        (LinesFrame(count=PIXELS), b"4294967295,"),
+        (LinesFrame(count=PIXELS, layout="column"), b"4294967295\r\n"),
+        (LinesFrame(count=PIXELS, layout="pairs"), b"1050.12345,4294967295\r\n"),
     ],
 )
 def test_numbers_as_text_are_waited_for(frame: Frame, line: bytes) -> None:

@@ -12,7 +12,7 @@ import pytest
 from raman_edge import cli, synthetic
 from raman_edge.errors import ConfigError, SourceUnavailable
 from raman_edge.instruments import ocean, ports, usb
-from raman_edge.instruments.ports import Port, Use
+from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.instruments.serial.port import Clock
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.instruments.usb import OceanSpectrometer
@@ -169,7 +169,7 @@ def test_what_cannot_be_opened_says_what_to_do(bus: Bus, monkeypatch: pytest.Mon
     bus.plug(Sts(), refused=ACCESS)
     with pytest.raises(SourceUnavailable, match=r"Access denied.*70-raman-edge\.rules"), OceanSpectrometer():
         pass
-    denied = Port("ocean:", "/dev/bus/usb/001/002", "", Use("denied"))
+    denied = PortInfo("ocean:", "/dev/bus/usb/001/002", "", PortUse("denied"))
     monkeypatch.setattr(ports, "ocean", lambda: iter((denied,)))
     with pytest.raises(SourceUnavailable, match=r"/dev/bus/usb/001/002 is not for this user: copy docs"), OceanSpectrometer():
         pass

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from raman_edge import records
 from raman_edge.errors import JournalError, JournalUnavailable
-from raman_edge.journal import Entry, Journal, schema
+from raman_edge.journal import Journal, JournalEntry, schema
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
@@ -53,7 +53,7 @@ def result(pair: tuple[Model, Library], sha256: str = "a" * 64, index: int = 0) 
 
 def write(journal: Journal, record: Record, spectrum: Spectrum | None = None, **run: str) -> bool:
     """Write one record."""
-    return journal.write([Entry(record, spectrum)], **(RUN | run))[0]
+    return journal.write([JournalEntry(record, spectrum)], **(RUN | run))[0]
 
 
 def fault(pair: tuple[Model, Library], path: str = "in/x.csv", sha256: str | None = None) -> Record:
@@ -287,7 +287,7 @@ def test_rows_in_the_order_of_writing(journal: Journal, pair: tuple[Model, Libra
     assert journal.newest() == 0
     assert journal.after(0, 10) == ()
     written = [result(pair, f"{number:064x}") for number in range(5)]
-    new = journal.write([Entry(record, None) for record in written], **RUN)
+    new = journal.write([JournalEntry(record, None) for record in written], **RUN)
     assert new == (True,) * 5
     rows = journal.after(0, 10)
     assert [row.seq for row in rows] == [1, 2, 3, 4, 5]
@@ -301,7 +301,7 @@ def test_a_batch_is_written_whole_or_not_at_all(journal: Journal, pair: tuple[Mo
     """Each entry of a batch says whether it is new, also where the batch holds it twice."""
     first, second = result(pair), result(pair, "b" * 64)
     assert write(journal, first)
-    new = journal.write([Entry(record, None) for record in (second, first, second)], **RUN)
+    new = journal.write([JournalEntry(record, None) for record in (second, first, second)], **RUN)
     assert new == (True, False, False)
     assert held(journal) == [first.id, second.id]
     assert journal.write([], **RUN) == ()

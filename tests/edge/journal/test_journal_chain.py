@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import JournalError
-from raman_edge.journal import Finding, Journal, chain
+from raman_edge.journal import Journal, Verification, chain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,7 +40,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def verified(path: Path, head: str | None = None) -> Finding:
+def verified(path: Path, head: str | None = None) -> Verification:
     """Return what a verification finds."""
     with Journal.open(path) as journal:
         return journal.verify(head)
@@ -78,7 +78,7 @@ def test_what_was_written_is_whole(whole: Path) -> None:
 def test_an_empty_journal_is_whole(tmp_path: Path) -> None:
     """A journal without rows has the head that stands before the first."""
     Journal.open(tmp_path / "j").close()
-    assert verified(tmp_path / "j") == Finding(0, 0, chain.START.hex(), None, None)
+    assert verified(tmp_path / "j") == Verification(0, 0, chain.START.hex(), None, None)
     assert verified(tmp_path / "j", chain.START.hex()).wrong is None
 
 
@@ -258,12 +258,12 @@ def test_two_processes_keep_one_chain(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=60)
         assert process.returncode == 0, errors
     assert sorted(journals.ids(path)) == [f"{number:032x}" for number in range(400)]
-    assert verified(path) == Finding(400, 0, verified(path).head, None, None)
+    assert verified(path) == Verification(400, 0, verified(path).head, None, None)
 
 
 def test_the_hash_is_as_documented() -> None:
     """A row's hash is SHA-256 over the hash before and the fields, each with its length: worked out by hand."""
-    row = chain.Facts(7, "ab", None, 0, "m", "c", "p/µ", "t", "match", "Quartz", "{}", b"\x01\x02")
+    row = chain.ChainedFacts(7, "ab", None, 0, "m", "c", "p/µ", "t", "match", "Quartz", "{}", b"\x01\x02")
     fields = (b"7", b"ab", None, b"0", b"m", b"c", "p/µ".encode(), b"t", b"match", b"Quartz", b"{}", b"\x01\x02")
     spelled = b"".join(b"\xff" * 8 if field is None else len(field).to_bytes(8, "little") + field for field in fields)
     assert chain.link(b"\x05" * 32, row) == hashlib.sha256(b"\x05" * 32 + spelled).digest()

@@ -12,7 +12,7 @@ import journals
 import pytest
 from raman_edge import sqlite_file
 from raman_edge.errors import JournalDamaged
-from raman_edge.journal import Finding, Journal, chain, events, schema, schema_1, schema_2
+from raman_edge.journal import Journal, Verification, chain, events, schema, schema_1, schema_2
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def verified(path: Path, head: str | None = None) -> Finding:
+def verified(path: Path, head: str | None = None) -> Verification:
     """Return what a verification finds."""
     with Journal.open(path) as journal:
         return journal.verify(head)

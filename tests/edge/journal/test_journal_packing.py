@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from raman_edge.journal import compression, packing, spectra
-from raman_edge.records import Source
-from raman_edge.spectrum import Axis, Calibrated, Origin, Spectrum
+from raman_edge.records import RecordSource
+from raman_edge.spectrum import AppliedCalibration, Axis, Origin, Spectrum
 
 SIZES = st.integers(1, 300)
 FLOATS = arrays.arrays(np.float64, SIZES, elements=st.floats(allow_nan=False, allow_infinity=False))
@@ -101,7 +101,7 @@ def test_a_spectrum_comes_back_whole() -> None:
     made = Spectrum(Axis(np.sqrt(np.arange(10.0, 500.0))), np.arange(490.0) / 7, origin, taken, 0.25, 65_535.0, meta)
     kept = spectra.keep(made)
     shift = packing.pack(kept.shift)
-    read = spectra.restore(shift, kept.body, Source("file", "in/a.spc", "a" * 64, 3))
+    read = spectra.restore(shift, kept.body, RecordSource("file", "in/a.spc", "a" * 64, 3))
     assert read.axis.same_as(made.axis)
     assert read.counts.tobytes() == made.counts.tobytes()
     assert (read.origin, read.taken_at, read.exposure_s, read.saturation) == (origin, taken, 0.25, 65_535.0)
@@ -112,15 +112,15 @@ def test_a_spectrum_comes_back_whole() -> None:
 @pytest.mark.parametrize("rms", [None, 0.1 + 0.2])
 def test_what_made_an_axis_comes_back(rms: float | None) -> None:
     """The calibration is kept beside the numbers and is no part of the header; a file's own words for it are not taken for ours."""
-    by = Calibrated("c" * 32, datetime(2026, 3, 1, 12, 30, 5, 250_001, timezone.utc), rms)  # noqa: UP017 - beside another time zone above
+    by = AppliedCalibration("c" * 32, datetime(2026, 3, 1, 12, 30, 5, 250_001, timezone.utc), rms)  # noqa: UP017 - beside another time zone above
     first = build.spectrum("Quartz")
     kept = spectra.keep(replace(first, calibrated=by, meta={"calibration": "ours", "calibrated_rms": "x"}))
     shift = packing.pack(kept.shift)
-    read = spectra.restore(shift, kept.body, Source("file", "x"))
+    read = spectra.restore(shift, kept.body, RecordSource("file", "x"))
     assert (read.calibrated, read.meta) == (by, {})
     assert spectra.digest(shift, kept.body) == kept.digest
     plain = spectra.keep(replace(first, meta={"calibration": "ours"}))
-    assert spectra.restore(shift, plain.body, Source("file", "x")).calibrated is None
+    assert spectra.restore(shift, plain.body, RecordSource("file", "x")).calibrated is None
     assert plain.digest == spectra.keep(first).digest
 
 
@@ -135,7 +135,7 @@ def test_the_digest_covers_all_of_a_spectrum(change: str) -> None:
         "saturation": 1e6,
         "taken_at": datetime(2026, 1, 1, tzinfo=timezone.utc),  # noqa: UP017 - beside another time zone above
         "meta": {"laser_nm": "532"},
-        "calibrated": Calibrated("c" * 32, datetime(2026, 1, 1, tzinfo=timezone.utc), None),  # noqa: UP017 - the same
+        "calibrated": AppliedCalibration("c" * 32, datetime(2026, 1, 1, tzinfo=timezone.utc), None),  # noqa: UP017 - the same
     }
     fields = {"axis": first.axis, "counts": first.counts, "origin": first.origin} | {change: later[change]}
     assert spectra.keep(Spectrum(**fields)).digest != spectra.keep(first).digest  # type: ignore[arg-type]  # fields of a spectrum
@@ -145,7 +145,7 @@ def test_a_body_that_is_none() -> None:
     """What is no stored spectrum is a value error."""
     for body in (b"", b"\xc1", b"\x91\x00", b"\x92\x94\xc0\xc0\xc0\x80\xc4\x01x"):
         with pytest.raises(ValueError, match=r"no stored spectrum|no packed numbers"):
-            spectra.restore(packing.pack(np.arange(3.0)), body, Source("file", "x"))
+            spectra.restore(packing.pack(np.arange(3.0)), body, RecordSource("file", "x"))
 
 
 TEXT = st.text(max_size=80)

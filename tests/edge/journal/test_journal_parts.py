@@ -18,14 +18,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge import records
 from raman_edge.cli.journal.brief import brief
-from raman_edge.journal import Entry, Filters, Journal, comparison, row_codec
-from raman_edge.matching.ranking import Match
+from raman_edge.journal import Filters, Journal, JournalEntry, comparison, row_codec
+from raman_edge.matching.ranking import Candidate
 from raman_edge.wording import NAMED
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from raman_edge.records import Result
+    from raman_edge.records import ResultRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ("Quartz", "Calcite", "Gypsum")
@@ -86,26 +86,26 @@ def test_states_differ(state: tuple[int, int, int, int, int], place: int, by: in
 # Filters, against the slow way
 
 
-def spread(path: Path) -> list[Result]:
+def spread(path: Path) -> list[ResultRecord]:
     """Write sixty answers over time, names, places and decisions, and return them in the order of writing."""
     first = journals.answer(0).record
-    assert isinstance(first, records.Result)
+    assert isinstance(first, records.ResultRecord)
     made = []
     for number in range(60):
         decision = ("match", "match", "unknown", "ambiguous", "rejected", "possible")[number % 6]
-        source = records.Source("file", PLACES[number % 4], f"{number:064x}")
+        source = records.RecordSource("file", PLACES[number % 4], f"{number:064x}")
         ts = row_codec.written(row_codec.milliseconds(START + timedelta(hours=(number * 37) % 60)))  # not in order: a clock was set back
         matches = (replace(first.matches[0], label=NAMES[number % 3]), *first.matches[1:])
         names = (NAMES[number % 3],) if decision in NAMED else ()
         made.append(
             msgspec.structs.replace(first, id=f"{number:032x}", ts=ts, source=source, decision=decision, names=names, matches=matches)
         )
-    journals.write(path, *(Entry(record, None) for record in made))
+    journals.write(path, *(JournalEntry(record, None) for record in made))
     return made
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Result]]:
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[ResultRecord]]:
     """A journal, and what is in it."""
     path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
     return path, spread(path)
@@ -122,7 +122,7 @@ FILTERS = st.builds(
 )
 
 
-def meant(record: Result, filters: Filters) -> bool:
+def meant(record: ResultRecord, filters: Filters) -> bool:
     """Say whether a record is meant, the slow way."""
     when = datetime.fromisoformat(record.ts)
     named = record.matches[0].label if record.decision in {"match", "possible", "ambiguous"} else ""
@@ -136,7 +136,7 @@ def meant(record: Result, filters: Filters) -> bool:
 
 
 @given(FILTERS, st.none() | st.integers(1, 70))
-def test_filters_against_the_slow_way(written: tuple[Path, list[Result]], filters: Filters, limit: int | None) -> None:
+def test_filters_against_the_slow_way(written: tuple[Path, list[ResultRecord]], filters: Filters, limit: int | None) -> None:
     """Whatever is asked for, records, their number and their order are those of looking at each one."""
     path, made = written
     expected = [record.id for record in made if meant(record, filters)]
@@ -164,10 +164,10 @@ def test_records_written_meanwhile(tmp_path: Path) -> None:
 # Comparison
 
 
-def result() -> Result:
+def result() -> ResultRecord:
     """Return an answer."""
     record = journals.answer(0).record
-    assert isinstance(record, records.Result)
+    assert isinstance(record, records.ResultRecord)
     return record
 
 
@@ -193,7 +193,7 @@ def test_rounding_is_no_difference() -> None:
 def test_candidates_that_come_and_go() -> None:
     """A candidate that is new or gone is said, unless its probability is next to nothing."""
     before = result()
-    none, some = Match("Opal", 0.0001, 0.1), Match("Opal", 0.02, 0.1)
+    none, some = Candidate("Opal", 0.0001, 0.1), Candidate("Opal", 0.02, 0.1)
     assert comparison.differences(before, msgspec.structs.replace(before, matches=(*before.matches, none))) == ()
     assert comparison.differences(before, msgspec.structs.replace(before, matches=(*before.matches, some))) == ("Opal 0.00%, now 2.00%",)
     assert comparison.differences(msgspec.structs.replace(before, matches=(*before.matches, some)), before) == ("Opal 2.00%, now 0.00%",)
@@ -211,7 +211,7 @@ def test_decision_name_and_knowledge() -> None:
     assert said[-1].startswith("known ")
 
 
-def old(said: Result, **changes: object) -> Result:
+def old(said: ResultRecord, **changes: object) -> ResultRecord:
     """Return what an older raman-edge would have recorded: version 1 lists no names, and has probabilities and sets everywhere."""
     fields = json.loads(records.encode(said))
     fields |= {"v": 1, "one_of": {"p90": ["Quartz"], "p95": ["Quartz", "Opal"]}} | changes
@@ -219,7 +219,7 @@ def old(said: Result, **changes: object) -> Result:
     for match in fields["matches"]:
         match["score"] = 0.2 if match["score"] is None else match["score"]
     read = records.decode(json.dumps(fields))
-    assert isinstance(read, records.Result)
+    assert isinstance(read, records.ResultRecord)
     return read
 
 

@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from raman_edge.journal import Entry
+    from raman_edge.journal import JournalEntry
 
 MODEL, CONFIG = "d" * 64, "e" * 32
 INSERT = "INSERT INTO records (id, sha256, idx, model, config, path, ts, event, decision, best, record) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 STATES = {"/in/quartz.csv": (2**64 - 1, 2**63, 3, -4, 5), "/in/\udcff.csv": (1, 2, 3, 4, 5), "/in/empty.csv": (1, 1, 0, 4, 5)}
 
 
-def schema_1_journal(path: Path, entries: Sequence[Entry]) -> None:
+def schema_1_journal(path: Path, entries: Sequence[JournalEntry]) -> None:
     """Write a journal as raman-edge 0.1 did: rows as they were, by the script of its schema."""
     with closing(sqlite3.connect(path, isolation_level=None)) as old:
         old.executescript(schema_1.SCRIPT)
         for entry in entries:
-            record, result = entry.record, entry.record if isinstance(entry.record, records.Result) else None
+            record, result = entry.record, entry.record if isinstance(entry.record, records.ResultRecord) else None
             said = ("result" if result else "fault", result and result.decision, result and result.matches[0].label)
             source = (record.source.sha256, record.source.index, MODEL, CONFIG, record.source.path, record.ts)
             old.execute(INSERT, (record.id, *source, *said, records.encode(record).decode()))

@@ -66,7 +66,9 @@ def test_named_on_any_instruments_axis(pair: Pair, axis: Axis) -> None:
 def test_silicon_is_unknown(pair: Pair) -> None:
     """A material that is not in the library is unknown, and the nearest is named as that, not as the answer."""
     for seed in range(10):
-        seen = synthetic.expose(Axis.linear(150.0, 1400.0, 1.0), SILICON, synthetic.Conditions(), np.random.default_rng(seed), HERE)
+        seen = synthetic.expose(
+            Axis.linear(150.0, 1400.0, 1.0), SILICON, synthetic.SyntheticConditions(), np.random.default_rng(seed), HERE
+        )
         verdict = identify(seen, *pair).verdict
         assert verdict.decision == "unknown"
         assert verdict.best is None
@@ -90,7 +92,7 @@ def test_enrolled_material_is_named(pair: Pair) -> None:
     names = [*(library.labels[k] for k in library.label_of), "Silicon"]
     tables = dict(zip(library.labels, library.peaks, strict=True)) | {"Silicon": SILICON}
     enrolled = Library.build(library.network, names, rows, [*library.specimens, "wafer"], tables)
-    seen = synthetic.expose(Axis.linear(150.0, 1400.0, 1.0), SILICON, synthetic.Conditions(), np.random.default_rng(1), HERE)
+    seen = synthetic.expose(Axis.linear(150.0, 1400.0, 1.0), SILICON, synthetic.SyntheticConditions(), np.random.default_rng(1), HERE)
     best = identify(seen, model, enrolled).verdict.best
     assert best is not None
     assert best.label == "Silicon"

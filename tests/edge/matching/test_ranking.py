@@ -11,17 +11,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
-from raman_edge.matching.ranking import LEAST_CHANCE, REQUIRED, STRONG, Match, Ranking, Sets, Verdict, known, objections, odds, rank
+from raman_edge.matching.ranking import (
+    LEAST_CHANCE,
+    REQUIRED,
+    STRONG,
+    Candidate,
+    PredictionSets,
+    Ranking,
+    Verdict,
+    known,
+    objections,
+    odds,
+    rank,
+)
 from raman_edge.matching.ranking import decide as decide_ranking
-from raman_edge.model.card import Claims, Decision, Familiar
-from raman_edge.peaks import Lone, Matched, PeakMatch
+from raman_edge.model.card import Claims, Decision, OutOfLibraryRule
+from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.quality import Quality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 GOOD = Quality(snr=50.0, saturated=None, coverage=1.0)
-FAMILIAR = Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.5)
+FAMILIAR = OutOfLibraryRule(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.5)
 RULE = Decision(
     logit_scale=20.0, head_weight=0.2, temperature=0.05, rank_prior=0.0, least_90=0.2, least_95=0.05, ambiguous_below=0.6, familiar=FAMILIAR
 )
@@ -55,15 +67,15 @@ def ordered(similarity: Sequence[float], logits: Sequence[float], class_of: Sequ
 
 def candidates(
     similarity: Sequence[float], logits: Sequence[float], class_of: Sequence[int], rule: Decision = RULE, top: int = 5
-) -> tuple[Match, ...]:
+) -> tuple[Candidate, ...]:
     """Return the candidates alone."""
     return ordered(similarity, logits, class_of, rule, top).matches
 
 
 def ranked(*scores: float, similarity: float = 0.9, energy: float = 0.9, nearest: str = "Anatase") -> Ranking:
     """Return a ranking of candidates with these scores, each alone in its sets."""
-    matches = tuple(Match(name, score, similarity) for name, score in zip(NAMES, scores, strict=False))
-    return Ranking(matches, Sets((matches[0].label,), (matches[0].label,)), energy, nearest, similarity)
+    matches = tuple(Candidate(name, score, similarity) for name, score in zip(NAMES, scores, strict=False))
+    return Ranking(matches, PredictionSets((matches[0].label,), (matches[0].label,)), energy, nearest, similarity)
 
 
 def slow_rank(similarity: Sequence[float], logits: Sequence[float], class_of: Sequence[int], rule: Decision) -> list[tuple[str, float]]:
@@ -210,10 +222,10 @@ def test_unknown_below_the_threshold(similarity: float, answer: str) -> None:
 def test_everything_weighed_counts(weight: str) -> None:
     """Similarity, energy and explained peaks each raise the probability of being known, by the weight the card gives them."""
     nothing = {"similarity": 0.0, "energy": 0.0, "explained": 0.0}
-    rule = Familiar(**(nothing | {weight: 4.0}), bias=-2.0, least=0.5)
+    rule = OutOfLibraryRule(**(nothing | {weight: 4.0}), bias=-2.0, least=0.5)
     ranking = ranked(0.99, similarity=0.8, energy=0.7)
     found = PeakMatch(
-        matched=(Matched(at=464, reference=464, delta=0, height=0.6, reference_height=1.0),), extra=(Lone(at=900, height=0.2),)
+        matched=(MatchedPeak(at=464, reference=464, delta=0, height=0.6, reference_height=1.0),), extra=(UnmatchedPeak(at=900, height=0.2),)
     )
     value = {"similarity": 0.8, "energy": 0.7, "explained": 0.75}[weight]
     assert known(ranking, found, rule) == pytest.approx(1 / (1 + math.exp(2 - 4 * value)))
@@ -222,7 +234,7 @@ def test_everything_weighed_counts(weight: str) -> None:
 @pytest.mark.parametrize("bias", [-1e6, 1e6])
 def test_any_card_gives_a_probability(bias: float) -> None:
     """However large the numbers of a card, being known has a probability."""
-    rule = Familiar(similarity=1e6, energy=-1e6, explained=1e6, bias=bias, least=0.5)
+    rule = OutOfLibraryRule(similarity=1e6, energy=-1e6, explained=1e6, bias=bias, least=0.5)
     assert 0.0 <= known(ranked(0.9), PeakMatch(), rule) <= 1.0
 
 
@@ -231,9 +243,9 @@ def test_unknown_says_what_speaks_against_it() -> None:
     ranking = ranked(0.99, similarity=0.3124, nearest="Zircon")
     assert decide(ranking, GOOD, RULE).doubts == ("nothing in the library is near enough: the nearest, Zircon, has a similarity of 0.312",)
     found = PeakMatch(
-        matched=(Matched(at=464, reference=464, delta=0, height=0.5, reference_height=0.6),),
-        missing=(Lone(at=640, height=0.4),),
-        extra=(Lone(at=900, height=1.0), Lone(at=1000, height=0.5)),
+        matched=(MatchedPeak(at=464, reference=464, delta=0, height=0.5, reference_height=0.6),),
+        missing=(UnmatchedPeak(at=640, height=0.4),),
+        extra=(UnmatchedPeak(at=900, height=1.0), UnmatchedPeak(at=1000, height=0.5)),
     )
     seen = replace(ranking, matches=tuple(replace(match, peaks=found) for match in ranking.matches))
     (said,) = decide(seen, GOOD, RULE).doubts
@@ -258,12 +270,12 @@ def test_ambiguous_below_the_threshold(score: float, names: tuple[str, ...]) -> 
 @pytest.mark.parametrize(
     ("sets", "score", "names", "often"),
     [
-        (Sets(("A", "B"), ("A", "B", "C")), 0.9, ("A", "B"), "90 of 100"),
-        (Sets(("A",), ("A", "B", "C")), 0.5, ("A", "B", "C"), "95 of 100"),
-        (Sets(("A",), ("A",)), 0.5, ("Anatase", "Calcite"), "no name is more likely than not"),
+        (PredictionSets(("A", "B"), ("A", "B", "C")), 0.9, ("A", "B"), "90 of 100"),
+        (PredictionSets(("A",), ("A", "B", "C")), 0.5, ("A", "B", "C"), "95 of 100"),
+        (PredictionSets(("A",), ("A",)), 0.5, ("Anatase", "Calcite"), "no name is more likely than not"),
     ],
 )
-def test_one_of_names_those_among_which_the_truth_is(sets: Sets, score: float, names: tuple[str, ...], often: str) -> None:
+def test_one_of_names_those_among_which_the_truth_is(sets: PredictionSets, score: float, names: tuple[str, ...], often: str) -> None:
     """Where one name would be dishonest the answer is a set, and how often such sets hold the truth."""
     verdict = decide(replace(ranked(score, 0.3), sets=sets), GOOD, RULE)
     assert (verdict.decision, verdict.names, verdict.sets) == ("ambiguous", names, sets)
@@ -301,13 +313,13 @@ def test_every_reason_is_plain() -> None:
             assert not any(mark in doubt for mark in ("np.", "float", "(", "{"))
 
 
-LENIENT = Familiar(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.2)
+LENIENT = OutOfLibraryRule(similarity=20.0, energy=0.0, explained=0.0, bias=-10.0, least=0.2)
 """Known from a similarity of .43 on, and likelier known than not from .5 on."""
 
 
-def off_by(delta: float) -> Matched:
+def off_by(delta: float) -> MatchedPeak:
     """Return a matched peak that is so far off, cm⁻¹."""
-    return Matched(at=464.0 + delta, reference=464.0, delta=delta, height=1.0, reference_height=1.0)
+    return MatchedPeak(at=464.0 + delta, reference=464.0, delta=delta, height=1.0, reference_height=1.0)
 
 
 MATCHED = off_by(0.0)
@@ -326,10 +338,10 @@ def beside(found: PeakMatch, score: float = 0.97) -> Ranking:
         (ranked(0.97, similarity=0.45), "more likely not in the library"),
         (ranked(LEAST_CHANCE - 0.01), "not sure enough"),
         (ranked(LEAST_CHANCE + 0.01), ""),
-        (beside(PeakMatch((MATCHED,), (), (Lone(1086.0, STRONG),))), "does not explain the peak at 1086 cm"),
-        (beside(PeakMatch((MATCHED,), (), (Lone(1086.0, STRONG - 0.01),))), ""),
-        (beside(PeakMatch((MATCHED,), (Lone(206.0, REQUIRED),))), "lacks the peak at 206 cm"),
-        (beside(PeakMatch((MATCHED,), (Lone(206.0, REQUIRED - 0.01),))), ""),
+        (beside(PeakMatch((MATCHED,), (), (UnmatchedPeak(1086.0, STRONG),))), "does not explain the peak at 1086 cm"),
+        (beside(PeakMatch((MATCHED,), (), (UnmatchedPeak(1086.0, STRONG - 0.01),))), ""),
+        (beside(PeakMatch((MATCHED,), (UnmatchedPeak(206.0, REQUIRED),))), "lacks the peak at 206 cm"),
+        (beside(PeakMatch((MATCHED,), (UnmatchedPeak(206.0, REQUIRED - 0.01),))), ""),
         (beside(PeakMatch((off_by(7.0),))), "calibrate the wavenumber axis"),
         (beside(PeakMatch((off_by(-7.0),))), "calibrate the wavenumber axis"),
         (beside(PeakMatch((off_by(5.0),))), ""),
@@ -346,7 +358,7 @@ def test_no_match_where_something_speaks_against_it(ranking: Ranking, objected: 
 
 def test_several_possible_names_are_possible_together() -> None:
     """Where several names are left and something speaks against the first, the answer is possible, with all of them."""
-    sets = Sets(("Anatase", "Calcite"), ("Anatase", "Calcite", "Gypsum"))
+    sets = PredictionSets(("Anatase", "Calcite"), ("Anatase", "Calcite", "Gypsum"))
     verdict = decide(replace(ranked(0.6, 0.3, similarity=0.45), sets=sets), GOOD, decision(familiar=LENIENT))
     assert (verdict.decision, verdict.names) == ("possible", sets.p90)
     assert "not in the library" in verdict.doubts[0]
@@ -355,7 +367,7 @@ def test_several_possible_names_are_possible_together() -> None:
 
 def test_a_model_that_was_not_measured_claims_no_figure() -> None:
     """Without measured figures there is no probability, no set and no percentage in any reason; names and thresholds stay."""
-    sets = Sets(("Anatase", "Calcite"), ("Anatase", "Calcite", "Gypsum"))
+    sets = PredictionSets(("Anatase", "Calcite"), ("Anatase", "Calcite", "Gypsum"))
     for ranking in (ranked(0.97), ranked(0.5, 0.4), replace(ranked(0.6, 0.3), sets=sets), ranked(0.9, similarity=0.1)):
         verdict = decide(ranking, GOOD, RULE, Claims(sets=False, known=False))
         assert (verdict.sets, verdict.known, {match.score for match in verdict.ranked}) == (None, None, {None})
@@ -364,7 +376,7 @@ def test_a_model_that_was_not_measured_claims_no_figure() -> None:
     assert decide(ranked(0.97), GOOD, RULE, Claims(sets=True, known=False)).known is None
 
 
-LONE = st.lists(st.builds(Lone, st.floats(100, 1500), st.floats(0, 1)), max_size=4).map(tuple)
+LONE = st.lists(st.builds(UnmatchedPeak, st.floats(100, 1500), st.floats(0, 1)), max_size=4).map(tuple)
 
 
 @st.composite
@@ -374,7 +386,7 @@ def rankings(draw: st.DrawFn) -> Ranking:
     scores = draw(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=4))
     ranking = ranked(*sorted(scores, reverse=True), similarity=draw(st.floats(-1.0, 1.0)))
     matches = tuple(replace(match, peaks=found) for match in ranking.matches)
-    return replace(ranking, matches=matches, sets=Sets(NAMES[: draw(st.integers(1, 3))], NAMES[:4]))
+    return replace(ranking, matches=matches, sets=PredictionSets(NAMES[: draw(st.integers(1, 3))], NAMES[:4]))
 
 
 QUALITIES = st.sampled_from([GOOD, Quality(1.0, None, 1.0), Quality(50.0, True, 1.0)])  # noqa: FBT003 - saturated

@@ -11,7 +11,7 @@ import pytest
 from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching.identify import identify
 from raman_edge.matching.teach import teach
-from raman_edge.matching.user_library import OwnLibrary
+from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model, Outputs
 from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
 
@@ -31,18 +31,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[OwnLibrary]:
+def own(tmp_path: Path) -> Iterator[UserLibrary]:
     """An empty library of one's own."""
-    with OwnLibrary.open(tmp_path / "own.sqlite3", create=True) as opened:
+    with UserLibrary.open(tmp_path / "own.sqlite3", create=True) as opened:
         yield opened
 
 
-def joined(own: OwnLibrary, model: Model) -> Library:
+def joined(own: UserLibrary, model: Model) -> Library:
     """Return what answers now."""
     return BASE.joined(own.references(model)[0])
 
 
-def test_one_spectrum_teaches_a_material(model: Model, own: OwnLibrary) -> None:
+def test_one_spectrum_teaches_a_material(model: Model, own: UserLibrary) -> None:
     """Silicon is unknown before and named after, from one exposure; other exposures of it are named too, and minerals as before."""
     (one,), faults = teach("Silicon", [materials.exposure()], model, BASE, own)
     assert faults == ()
@@ -65,7 +65,7 @@ def test_one_spectrum_teaches_a_material(model: Model, own: OwnLibrary) -> None:
         assert after.best.label == label
 
 
-def test_several_spectra_are_several_references(model: Model, own: OwnLibrary) -> None:
+def test_several_spectra_are_several_references(model: Model, own: UserLibrary) -> None:
     """Each good spectrum becomes a reference of the same name, in one go."""
     taught, _ = teach("Silicon", [materials.exposure(seed=seed) for seed in range(3)], model, BASE, own)
     assert [one.before.decision for one in taught] == ["unknown"] * 3
@@ -73,7 +73,7 @@ def test_several_spectra_are_several_references(model: Model, own: OwnLibrary) -
     assert joined(own, model).labels == (*BASE.labels, "Silicon")
 
 
-def test_a_known_label_gets_another_reference(model: Model, own: OwnLibrary) -> None:
+def test_a_known_label_gets_another_reference(model: Model, own: UserLibrary) -> None:
     """A name that the library has gains a reference, no second label."""
     (one,), _ = teach("Quartz", [build.spectrum("Quartz", 1)], model, BASE, own)
     assert one.is_named("Quartz")
@@ -82,7 +82,7 @@ def test_a_known_label_gets_another_reference(model: Model, own: OwnLibrary) -> 
     assert one.now.ranked[0].similarity == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_class_head_may_disagree(model: Model, own: OwnLibrary) -> None:
+def test_the_class_head_may_disagree(model: Model, own: UserLibrary) -> None:
     """A spectrum that the network was taught to be another mineral keeps that name: one reference does not overrule it."""
     (one,), _ = teach("Quartz", [build.spectrum("Calcite", 1)], model, BASE, own)
     assert not one.is_named("Quartz")
@@ -90,7 +90,7 @@ def test_the_class_head_may_disagree(model: Model, own: OwnLibrary) -> None:
     assert one.now.ranked[1].similarity == pytest.approx(1.0, abs=1e-3)
 
 
-def test_noise_is_refused_unless_forced(model: Model, own: OwnLibrary) -> None:
+def test_noise_is_refused_unless_forced(model: Model, own: UserLibrary) -> None:
     """A spectrum without a line is no reference; ``force`` takes it all the same, and says what is wrong with it."""
     noise = materials.noise()
     taught, (fault,) = teach("Noise", [noise], model, BASE, own)
@@ -102,7 +102,7 @@ def test_noise_is_refused_unless_forced(model: Model, own: OwnLibrary) -> None:
     assert one.quality.problems[0].startswith("too noisy")
 
 
-def test_faults_pass_and_what_cannot_be_prepared_is_one(model: Model, own: OwnLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_pass_and_what_cannot_be_prepared_is_one(model: Model, own: UserLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unreadable file, and a spectrum of which the network makes no numbers, do not stop the others."""
     broken = Fault(Origin("file", "broken.csv"), "no spectrum")
     run = model.run
@@ -119,7 +119,7 @@ def test_faults_pass_and_what_cannot_be_prepared_is_one(model: Model, own: OwnLi
     assert "no finite numbers" in faults[1].why
 
 
-def test_what_is_alike_is_said(model: Model, own: OwnLibrary) -> None:
+def test_what_is_alike_is_said(model: Model, own: UserLibrary) -> None:
     """A spectrum that a reference of another label equals in all but noise names that label, and its own never."""
     teach("Silicon", [materials.exposure()], model, BASE, own)
     (one,), _ = teach("Wafer", [materials.exposure()], model, joined(own, model), own)
@@ -129,7 +129,7 @@ def test_what_is_alike_is_said(model: Model, own: OwnLibrary) -> None:
     assert again.alike == ()
 
 
-def test_known_already_is_said(model: Model, own: OwnLibrary) -> None:
+def test_known_already_is_said(model: Model, own: UserLibrary) -> None:
     """The same spectrum under the same name is not stored twice, and searched once."""
     teach("Silicon", [materials.exposure()], model, BASE, own)
     (one,), _ = teach("Silicon", [materials.exposure()], model, joined(own, model), own)
@@ -137,7 +137,7 @@ def test_known_already_is_said(model: Model, own: OwnLibrary) -> None:
     assert len(own.entries()) == 1
 
 
-def test_a_name_that_is_none_stores_nothing(model: Model, own: OwnLibrary) -> None:
+def test_a_name_that_is_none_stores_nothing(model: Model, own: UserLibrary) -> None:
     """Names are checked where they are stored, too."""
     with pytest.raises(LibraryError, match="characters that print"):
         teach("a\tb", [materials.exposure()], model, BASE, own)

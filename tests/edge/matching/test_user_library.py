@@ -17,7 +17,7 @@ import pytest
 from raman_edge import __version__
 from raman_edge.errors import LibraryError
 from raman_edge.matching import reference, user_library
-from raman_edge.matching.user_library import OwnLibrary, checked_name
+from raman_edge.matching.user_library import UserLibrary, checked_name
 from raman_edge.model.model import Model
 from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_edge.spectrum import Axis, Origin, Spectrum
@@ -38,13 +38,13 @@ def path(tmp_path: Path) -> Path:
 def learn(path: Path, model: Model, name: str = "Silicon", seed: int = 0, note: str = "") -> tuple[bool, ...]:
     """Teach one exposure."""
     seen = materials.exposure(seed=seed)
-    with OwnLibrary.open(path, create=True) as library:
+    with UserLibrary.open(path, create=True) as library:
         return library.learn(name, [(seen, reference.make(seen, name, "", model))], model, note)
 
 
-def held(path: Path) -> tuple[user_library.Entry, ...]:
+def held(path: Path) -> tuple[user_library.UserReference, ...]:
     """Return the entries in a file."""
-    with OwnLibrary.open(path, create=False) as library:
+    with UserLibrary.open(path, create=False) as library:
         return library.entries()
 
 
@@ -57,7 +57,7 @@ def other_model(folder: Path) -> Model:
 def test_what_was_taught_is_kept_with_where_it_comes_from(path: Path, model: Model, tmp_path: Path) -> None:
     """Name, file, digest, time, version, network and note come back from another opening."""
     seen = materials.read(materials.write(tmp_path / "wafer.csv"))
-    with OwnLibrary.open(path, create=True) as library:
+    with UserLibrary.open(path, create=True) as library:
         assert library.learn("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model, "by Ä. B.") == (True,)
     (entry,) = held(path)
     assert (entry.name, entry.kind, entry.path, entry.index) == ("Silicon", "file", str(tmp_path / "wafer.csv"), 0)
@@ -70,7 +70,7 @@ def test_a_relative_path_becomes_absolute(path: Path, model: Model, tmp_path: Pa
     monkeypatch.chdir(tmp_path)
     materials.write(tmp_path / "wafer.csv")
     for seen in (materials.read(Path("wafer.csv")), materials.exposure()):
-        with OwnLibrary.open(path, create=True) as library:
+        with UserLibrary.open(path, create=True) as library:
             library.learn("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model)
     assert [entry.path for entry in held(path)] == [str(tmp_path / "wafer.csv"), "wafer-0"]
 
@@ -79,7 +79,7 @@ def test_a_reference_comes_back_as_it_was_made(path: Path, model: Model) -> None
     """Embedding and peak table are those of the spectrum that was taught."""
     learn(path, model)
     made = reference.make(materials.exposure(), "Silicon", "wafer-0", model)
-    with OwnLibrary.open(path, create=False) as library:
+    with UserLibrary.open(path, create=False) as library:
         ((found,), left_out) = library.references(model)
     assert left_out == ()
     assert (found.label, found.specimen) == ("Silicon", "wafer-0")
@@ -93,7 +93,7 @@ def test_another_model_embeds_what_was_taught_again(path: Path, model: Model, tm
     learn(path, model)
     other = other_model(tmp_path)
     for again in range(2):
-        with OwnLibrary.open(path, create=False) as library:
+        with UserLibrary.open(path, create=False) as library:
             ((found,), _) = library.references(other)
         assert found.embedding == pytest.approx(reference.make(materials.exposure(), "", "", other).embedding, abs=1e-7), again
     with sqlite3.connect(path) as connection:
@@ -106,7 +106,7 @@ def test_what_a_model_cannot_use_is_left_out_and_said(path: Path, model: Model, 
     """A spectrum that a new model's recipe refuses stays in the file, and the others still serve."""
     learn(path, model, "Silicon")
     beyond = Spectrum(Axis.linear(2000.0, 3000.0, 1.0), materials.exposure().counts[:1001], Origin("test", "beyond"))
-    with OwnLibrary.open(path, create=True) as library:
+    with UserLibrary.open(path, create=True) as library:
         library.learn("Beyond", [(beyond, reference.make(materials.exposure(), "Beyond", "", model))], model)
         found, left_out = library.references(other_model(tmp_path))
         assert [one.label for one in found] == ["Silicon"]
@@ -128,7 +128,7 @@ def test_forgotten_is_gone(path: Path, model: Model) -> None:
     """Forgetting removes every reference of that very name with its embeddings, and says what they were."""
     for name, seed in (("Silicon", 0), ("Silicon", 1), ("silicon", 0)):
         learn(path, model, name, seed)
-    with OwnLibrary.open(path, create=False) as library:
+    with UserLibrary.open(path, create=False) as library:
         assert [entry.path for entry in library.forget("Silicon")] == ["wafer-0", "wafer-1"]
         assert library.forget("Silicon") == ()
         assert [one.label for one in library.references(model)[0]] == ["silicon"]
@@ -142,7 +142,7 @@ def test_all_or_nothing(path: Path, model: Model, monkeypatch: pytest.MonkeyPatc
     learn(path, model)
     monkeypatch.setattr(user_library, "MOST_ENTRIES", 2)
     taught = [(seen, reference.make(seen, "X", "", model)) for seen in (materials.exposure(seed=seed) for seed in (5, 6))]
-    with OwnLibrary.open(path, create=True) as library:
+    with UserLibrary.open(path, create=True) as library:
         with pytest.raises(LibraryError, match=r"would hold 3 references; 2 is the most\. Nothing was learned"):
             library.learn("X", taught, model)
         assert [entry.name for entry in library.entries()] == ["Silicon"]
@@ -214,7 +214,7 @@ def test_a_kill_loses_nothing_that_was_said_to_be_learned(after: int, path: Path
     said = after + len(process.stdout.read().split())
     process.stdout.close()
     process.wait(timeout=60)
-    with OwnLibrary.open(path, create=True) as library:
+    with UserLibrary.open(path, create=True) as library:
         assert said <= len(library.entries()) <= said + 1
         assert len(library.references(model)[0]) == len(library.entries())
 
@@ -226,7 +226,7 @@ def test_a_write_protected_library_still_serves(path: Path, model: Model, tmp_pa
     path.chmod(0o400)
     path.parent.chmod(0o500)
     try:
-        with OwnLibrary.open(path, create=False) as library:
+        with UserLibrary.open(path, create=False) as library:
             assert len(library.references(other_model(tmp_path))[0]) == 1
         with pytest.raises(LibraryError, match="write-protected"):
             learn(path, model, seed=1)
@@ -241,7 +241,7 @@ def test_no_memory_is_no_failure(path: Path, model: Model, tmp_path: Path, monke
     def refused(*_: object) -> None:
         raise sqlite3.OperationalError
 
-    with OwnLibrary.open(path, create=False) as library:
+    with UserLibrary.open(path, create=False) as library:
         monkeypatch.setattr(library, "_store", refused)
         assert [one.label for one in library.references(other_model(tmp_path))[0]] == ["Silicon"]
 
@@ -250,4 +250,4 @@ def test_entries_are_plain_values(path: Path, model: Model) -> None:
     """An entry can be written as JSON and read back."""
     learn(path, model)
     (entry,) = held(path)
-    assert msgspec.json.decode(msgspec.json.encode(entry), type=user_library.Entry) == entry
+    assert msgspec.json.decode(msgspec.json.encode(entry), type=user_library.UserReference) == entry

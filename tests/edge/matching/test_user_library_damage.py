@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from raman_edge import sqlite_file
 from raman_edge.errors import LibraryError
 from raman_edge.matching import reference
-from raman_edge.matching.user_library import OwnLibrary, database
+from raman_edge.matching.user_library import UserLibrary, database
 from raman_edge.model.model import Model
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 def good(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
     """A library of three references."""
     path = tmp_path_factory.mktemp("own") / "own.sqlite3"
-    with OwnLibrary.open(path, create=True) as own:
+    with UserLibrary.open(path, create=True) as own:
         for seed in range(3):
             seen = materials.exposure(seed=seed)
             own.learn("Silicon", [(seen, reference.make(seen, "", "", model))], model)
@@ -57,7 +57,7 @@ def copied(good: Path, place: Path, *statements: str) -> Path:
 
 def used(path: Path, model: Model) -> tuple[Reference, ...]:
     """Open a library and take everything out of it."""
-    with OwnLibrary.open(path, create=False) as own:
+    with UserLibrary.open(path, create=False) as own:
         own.entries()
         return own.references(model)[0]
 
@@ -115,7 +115,7 @@ def test_what_is_no_database_is_refused(content: bytes, model: Model, tmp_path: 
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     for create in (False, True):
-        with pytest.raises(LibraryError, match=r"notes\.txt' cannot be opened"), OwnLibrary.open(path, create=create):
+        with pytest.raises(LibraryError, match=r"notes\.txt' cannot be opened"), UserLibrary.open(path, create=create):
             used(path, model)
     assert path.read_bytes() == content
 
@@ -137,17 +137,17 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.truncate(database.MAX_BYTES + 1)
     with pytest.raises(LibraryError, match="is 512 MiB; at most 512 MiB are read"):
-        OwnLibrary.open(path, create=True)
+        UserLibrary.open(path, create=True)
 
 
 def test_a_library_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
     """Opening to read says that there is none, and leaves none behind."""
     path = tmp_path / "none.sqlite3"
     with pytest.raises(LibraryError, match="unable to open"):
-        OwnLibrary.open(path, create=False)
+        UserLibrary.open(path, create=False)
     assert not path.exists()
     with pytest.raises(LibraryError, match="cannot be opened: "):
-        OwnLibrary.open(tmp_path, create=True)
+        UserLibrary.open(tmp_path, create=True)
 
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT"
@@ -189,7 +189,7 @@ def test_a_library_that_is_a_program_is_refused(what: str, good: Path, tmp_path:
     began = time.monotonic()
     for create in (False, True):
         with pytest.raises(LibraryError, match=r"cannot be opened: .*(raman-edge|malformed|more than 100 tables|file is not a database)"):
-            OwnLibrary.open(path, create=create)
+            UserLibrary.open(path, create=create)
     assert time.monotonic() - began < 20
     assert digest(path) == before
 
@@ -214,7 +214,7 @@ def test_pages_that_belong_to_several_rows(good: Path, tmp_path: Path) -> None:
         content[at + second : at + second + 4] = content[at + first : at + first + 4]
     path.write_bytes(content)
     with pytest.raises(LibraryError, match="It is damaged"):
-        OwnLibrary.open(path, create=False)
+        UserLibrary.open(path, create=False)
 
 
 def _local(content: bytearray, cell: int, usable: int) -> int:
@@ -237,13 +237,13 @@ def test_more_entries_than_a_library_holds(good: Path, tmp_path: Path, monkeypat
     """Too many entries are refused before any is read."""
     monkeypatch.setattr(database, "MOST_ENTRIES", 2)
     with pytest.raises(LibraryError, match="holds more than 2 references"):
-        OwnLibrary.open(copied(good, tmp_path), create=False)
+        UserLibrary.open(copied(good, tmp_path), create=False)
 
 
 def test_what_takes_too_many_steps_is_ended(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is endless all the same ends by the budget of its steps, with advice."""
     monkeypatch.setattr(sqlite_file, "STEPS", 1_000_000)
-    with OwnLibrary.open(copied(good, tmp_path), create=False) as own:
+    with UserLibrary.open(copied(good, tmp_path), create=False) as own:
         connection = own._connection
         with pytest.raises(LibraryError, match="longer than any library"), database.explained(own.path, "read"):
             connection.execute(f"{ENDLESS} i FROM n WHERE i < 0").fetchone()
@@ -279,7 +279,7 @@ def test_any_damage_is_a_library_error_or_none(good: Path, model: Model, tmp_pat
 def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: Path) -> None:
     """Where there is no room the reason is said, nothing half is written, and what was there is there."""
     path = copied(good, tmp_path)
-    with OwnLibrary.open(path, create=True) as own:
+    with UserLibrary.open(path, create=True) as own:
         (pages,) = own._connection.execute("PRAGMA page_count").fetchone()
         own._connection.execute(f"PRAGMA max_page_count = {pages}")
         seen = materials.exposure(seed=9)

@@ -230,7 +230,7 @@ def test_a_card_with_what_a_terminal_might_obey_is_refused(tmp_path: Path, text:
     made = build.model_card(build.templates())
     provenance = {name: getattr(made.provenance, name) for name in made.provenance.__struct_fields__}
     told = {"text": {"licence": 20 * text}, "figure": {"measured": {text: 1.0}}}.get(place, {})
-    changes: dict[str, object] = {"provenance": card.Provenance(**(provenance | told))}
+    changes: dict[str, object] = {"provenance": card.ModelProvenance(**(provenance | told))}
     changes |= {"label": {"labels": (*tuple(build.LINES)[:-1], text)}, "name": {"name": text}}.get(place, {})
     path = build.write_model(tmp_path / "card.onnx", **changes)
     with pytest.raises(CardError, match=r"card.onnx' is refused: the model's card: a .* has \d+ characters") as error:

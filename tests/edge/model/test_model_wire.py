@@ -13,8 +13,8 @@ from raman_edge.errors import ModelError, RamanEdgeError
 from raman_edge.model import model
 from raman_edge.model.check import MAX_NODES, MAX_WEIGHTS, messages
 from raman_edge.model.check.graph import BYTES, MOST_VALUES, Graph, Tensor, read
-from raman_edge.model.check.messages import Message
-from raman_edge.model.check.wire import Wire
+from raman_edge.model.check.messages import ProtobufMessage
+from raman_edge.model.check.wire import ProtobufBytes
 
 NAMES = st.text(max_size=12)
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
@@ -22,7 +22,7 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
 def read_back(data: bytes) -> Graph:
     """Read a file with the bounds that the edge has."""
-    return read(Wire(data), MAX_NODES, MAX_WEIGHTS)
+    return read(ProtobufBytes(data), MAX_NODES, MAX_WEIGHTS)
 
 
 def assert_same(data: bytes) -> None:
@@ -132,7 +132,7 @@ def test_any_graph_is_read_as_onnx_reads_it(made: list[onnx.NodeProto], stored: 
 def test_a_number_is_read_as_int64(number: int) -> None:
     """Every 64-bit number, negative ones in ten bytes."""
     data = onnx.AttributeProto(i=number).SerializeToString()
-    read_message = Message(Wire(data), (0, len(data)), messages.ATTRIBUTE, "an attribute")
+    read_message = ProtobufMessage(ProtobufBytes(data), (0, len(data)), messages.ATTRIBUTE, "an attribute")
     assert read_message.number("i") == number
 
 
@@ -168,7 +168,7 @@ def test_what_is_no_message_is_refused_with_its_reason(data: bytes, why: str) ->
 def test_a_file_of_very_many_fields_is_refused() -> None:
     """The number of fields is bounded, whatever they hold."""
     with pytest.raises(ModelError, match="it has more than 1000 fields"):
-        read(Wire(b"\x42\x00" * 1001, most=1000), MAX_NODES, MAX_WEIGHTS)
+        read(ProtobufBytes(b"\x42\x00" * 1001, most=1000), MAX_NODES, MAX_WEIGHTS)
 
 
 def test_a_long_list_of_numbers_is_refused() -> None:

@@ -11,7 +11,7 @@ from raman_edge.errors import ConfigError, JournalUnavailable, OutputError, Sink
 from raman_edge.journal import Journal
 from raman_edge.outputs import delivery
 from raman_edge.outputs import forwarding as module
-from raman_edge.outputs.forwarding import Deliveries
+from raman_edge.outputs.forwarding import Forwarding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ class Run:
     def __init__(self, path: Path, *sinks: sinking.Script, from_start: bool = False) -> None:
         self.notes: list[str] = []
         self.stop = threading.Event()
-        self.deliveries = Deliveries(lambda: Journal.open(path, create=False), self.notes.append, self.stop, from_start=from_start)
+        self.deliveries = Forwarding(lambda: Journal.open(path, create=False), self.notes.append, self.stop, from_start=from_start)
         for sink in sinks:
             self.deliveries.add_sink(sink)
 
@@ -280,7 +280,7 @@ def test_a_journal_that_cannot_be_written_repeats_nothing(path: Path, monkeypatc
     """Where the cursor cannot be moved, what was sent is not sent again and again by the same run, and the cursor follows later."""
     sink = sinking.Script()
     notes: list[str] = []
-    deliveries = Deliveries(lambda: Forgetful.open(path), notes.append, threading.Event(), from_start=True)
+    deliveries = Forwarding(lambda: Forgetful.open(path), notes.append, threading.Event(), from_start=True)
     deliveries.add_sink(sink)
     with deliveries:
         sinking.wait_until(lambda: sink.closed > 5, "several attempts")
@@ -318,7 +318,7 @@ def test_a_terminal_that_has_gone_stops_no_delivery(path: Path) -> None:
 
     sink = sinking.Script()
     sink.behave = once(SinkError(REFUSED), 0)
-    deliveries = Deliveries(lambda: Journal.open(path), note, threading.Event(), from_start=True)
+    deliveries = Forwarding(lambda: Journal.open(path), note, threading.Event(), from_start=True)
     deliveries.add_sink(sink)
     with deliveries:
         pass

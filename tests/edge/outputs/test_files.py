@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError, SinkError
 from raman_edge.outputs import append_only, opened
-from raman_edge.outputs.files import JsonLines, Table, file_of
+from raman_edge.outputs.files import CsvFile, JsonLines, file_of
 from raman_edge.outputs.table import COLUMNS
 from raman_edge.quality import Quality
 from raman_edge.records import encode
@@ -71,7 +71,7 @@ class TestTable(TestJsonLines):
 
     def sink(self, folder: Path) -> Sink:
         """Return the sink."""
-        return Table(self.disk(folder) / "results.csv")
+        return CsvFile(self.disk(folder) / "results.csv")
 
     def arrived(self, folder: Path, least: int) -> list[str]:
         """Return the ids."""
@@ -150,7 +150,7 @@ def test_a_foreign_table_is_not_cut(tmp_path: Path) -> None:
     content = b"name,score\r\n" + b"0" * 32 + b",half of a row"
     path.write_bytes(content)
     with pytest.raises(SinkError, match="move it away"):
-        Table(path).send(sinking.rows(1))
+        CsvFile(path).send(sinking.rows(1))
     assert path.read_bytes() == content
 
 
@@ -180,7 +180,7 @@ def test_a_table_of_other_columns_is_not_continued(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_bytes(b"name,score\r\nQuartz,1\r\n")
     with pytest.raises(SinkError, match=r"begins with .*name,score.* move it away"):
-        Table(path).send(sinking.rows(1))
+        CsvFile(path).send(sinking.rows(1))
     assert path.read_bytes() == b"name,score\r\nQuartz,1\r\n"
 
 
@@ -319,7 +319,7 @@ def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
     """A result and a fault fill the columns as their comments say."""
     named = sinking.said(1, quality=Quality(41.04, saturated=True, coverage=0.98))
     unknown = sinking.said(2, decision="unknown", why=("nothing is near", "too noisy"))
-    Table(tmp_path / "t.csv").send([sinking.row(1, named), sinking.row(2, unknown), sinking.row(3, sinking.fault(3))])
+    CsvFile(tmp_path / "t.csv").send([sinking.row(1, named), sinking.row(2, unknown), sinking.row(3, sinking.fault(3))])
     header = (tmp_path / "t.csv").read_bytes().split(b"\r\n")[0].decode().split(",")
     expected = "id ts path sha256 index event decision label score similarity known one_of_90 snr saturated coverage model why"
     assert header == expected.split() == list(COLUMNS)
@@ -333,7 +333,7 @@ def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(1)", "a\r\nb", 'a "b", c', "ü\x1b[31m"])
 def test_text_of_others_is_data(tmp_path: Path, text: str) -> None:
     """Names and paths neither calculate in a spreadsheet nor break a line; a table of one record has two lines."""
-    Table(tmp_path / "t.csv").send([sinking.row(1, sinking.said(1, label=text, path=text))])
+    CsvFile(tmp_path / "t.csv").send([sinking.row(1, sinking.said(1, label=text, path=text))])
     assert (tmp_path / "t.csv").read_bytes().count(b"\n") == 2
     (row,) = read_table(tmp_path / "t.csv")
     for cell in (row["label"], row["path"], row["one_of_90"]):
@@ -347,7 +347,7 @@ def test_text_of_others_is_data(tmp_path: Path, text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_text_is_one_row(text: str) -> None:
     """Whatever a label holds, the line is one row of all columns, and of one line."""
-    line = Table(Path("/nowhere/t.csv")).line(sinking.row(1, sinking.said(1, label=text)))
+    line = CsvFile(Path("/nowhere/t.csv")).line(sinking.row(1, sinking.said(1, label=text)))
     assert line.endswith(b"\r\n")
     assert line.count(b"\n") == line.count(b"\r") == 1
     (cells,) = csv.reader([line.decode()])

@@ -19,7 +19,7 @@ from mosquitto import Mosquitto, Subscriber
 from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
 from raman_edge.outputs import broker, mqtt, opened
-from raman_edge.outputs.forwarding import Deliveries
+from raman_edge.outputs.forwarding import Forwarding
 from raman_edge.outputs.mqtt import Mqtt
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def test_a_broker_that_falls_and_rises(running: Mosquitto, subscriber: Subscribe
     path = tmp_path / "journal.sqlite3"
     written = sinking.write(path, 100)
     notes: list[str] = []
-    deliveries = Deliveries(lambda: Journal.open(path), notes.append, threading.Event(), from_start=True)
+    deliveries = Forwarding(lambda: Journal.open(path), notes.append, threading.Event(), from_start=True)
     deliveries.add_sink(sink_to(running))
     with deliveries:
         sinking.wait_until(lambda: len(notes) == 1, "a broker that is missed")
@@ -160,7 +160,7 @@ def test_an_idle_line_is_restored(running: Mosquitto, subscriber: Subscriber, tm
     """A broker that restarts while nothing is said finds us online again soon."""
     path = tmp_path / "journal.sqlite3"
     sinking.write(path, 0)
-    deliveries = Deliveries(lambda: Journal.open(path), lambda _: None, threading.Event())
+    deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, threading.Event())
     deliveries.add_sink(sink_to(running))
     with deliveries:
         sinking.wait_until(lambda: subscriber.payloads(f"{TOPIC}/state") == ["online"], "online")

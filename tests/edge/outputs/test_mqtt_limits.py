@@ -14,7 +14,7 @@ from mosquitto import Mosquitto, Subscriber
 from raman_edge.errors import RecordsRefused, SinkError
 from raman_edge.journal import Journal
 from raman_edge.outputs import broker, mqtt, opened
-from raman_edge.outputs.forwarding import Deliveries
+from raman_edge.outputs.forwarding import Forwarding
 from raman_edge.outputs.mqtt import packet_bytes
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from raman_edge.journal import Row
+    from raman_edge.journal import JournalRow
     from raman_edge.outputs import Sink
 
 TOPIC = "lab/raman"
@@ -33,12 +33,12 @@ def sink_to(port: int, options: str = "") -> Sink:
     return opened(f"mqtt://127.0.0.1:{port}/{TOPIC}{options}", sinking.Alone())
 
 
-def large(number: int, characters: int = 5000) -> Row:
+def large(number: int, characters: int = 5000) -> JournalRow:
     """Return the row of a record that is too large."""
     return sinking.row(number, sinking.said(number, why=("x" * characters,)))
 
 
-def size(row: Row, options: str = "") -> int:
+def size(row: JournalRow, options: str = "") -> int:
     """Return how large its packet is."""
     return packet_bytes(broker.parse(f"mqtt://h/{TOPIC}{options}"), TOPIC, row.line)
 
@@ -92,7 +92,7 @@ def test_one_line_in_a_run_and_later_records_pass(tmp_path: Path) -> None:
     sinking.write(path, 0)
     notes: list[str] = []
     with Broker(3000) as limited:
-        deliveries = Deliveries(lambda: Journal.open(path), notes.append, threading.Event())
+        deliveries = Forwarding(lambda: Journal.open(path), notes.append, threading.Event())
         deliveries.add_sink(sink_to(limited.port))
         with deliveries, Journal.open(path) as journal:
             journal.write([sinking.Entry(sinking.said(1, why=("x" * 5000,)), None)], **sinking.RUN)

@@ -12,7 +12,7 @@ import pytest
 import sinking
 from raman_edge.errors import OutputError
 from raman_edge.journal import Journal
-from raman_edge.outputs.forwarding import Deliveries
+from raman_edge.outputs.forwarding import Forwarding
 from raman_edge.outputs.pipe import Pipe
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def test_a_reader_that_stops_reading_stops_nobody_else(pipe: tuple[int, int], tm
     """While a pipe is full, records are written to the journal; read again, it gives every one, in order."""
     path = tmp_path / "journal.sqlite3"
     sinking.write(path, 0)
-    deliveries = Deliveries(lambda: Journal.open(path), lambda _: None, threading.Event())
+    deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, threading.Event())
     deliveries.add_sink(Pipe(pipe[1]))
     read: list[str] = []
     with deliveries:

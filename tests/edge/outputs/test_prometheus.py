@@ -18,7 +18,7 @@ from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
 from raman_edge.matching.identify import Timing
 from raman_edge.outputs import metrics, opened, prometheus
-from raman_edge.outputs.forwarding import Deliveries
+from raman_edge.outputs.forwarding import Forwarding
 from raman_edge.quality import Quality
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def test_how_the_other_outputs_stand(port: int, tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     sinking.write(path, 4)
     stop = threading.Event()
-    deliveries = Deliveries(lambda: Journal.open(path), lambda _: None, stop)
+    deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, stop)
     away = sinking.Script("away")
 
     def refuse() -> None:

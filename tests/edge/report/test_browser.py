@@ -13,13 +13,13 @@ import journals
 import msgspec
 import pages
 import pytest
-from raman_edge.matching.ranking import Sets
-from raman_edge.records import Source
+from raman_edge.matching.ranking import PredictionSets
+from raman_edge.records import RecordSource
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from raman_edge.report import Subject
+    from raman_edge.report import ReportedResult
 
 BROWSER = next(filter(None, map(shutil.which, ("google-chrome", "chromium", "chromium-browser", "chrome"))), None)
 A4_POINTS = (595, 842)
@@ -46,18 +46,20 @@ def _starts(tmp_path_factory: pytest.TempPathFactory) -> None:
         pytest.skip(f"{BROWSER} does not read {folder}")
 
 
-def written(folder: Path, *subjects: Subject) -> Path:
+def written(folder: Path, *subjects: ReportedResult) -> Path:
     """Write the document about these."""
     path = folder / "page.html"
     path.write_text(pages.text(*subjects), "utf-8")
     return path
 
 
-def every_answer() -> list[Subject]:
+def every_answer() -> list[ReportedResult]:
     """Return a result of every kind."""
     said = pages.result()
     others = [
-        msgspec.structs.replace(said, id=f"{number:032x}", decision=decision, one_of=Sets(("Quartz", "Calcite"), ("Quartz", "Calcite")))
+        msgspec.structs.replace(
+            said, id=f"{number:032x}", decision=decision, one_of=PredictionSets(("Quartz", "Calcite"), ("Quartz", "Calcite"))
+        )
         for number, decision in enumerate(("ambiguous", "unknown", "rejected"))
     ]
     return [pages.subject(one, pages.spectrum(), pages.at_hand()) for one in (said, *others)] + [pages.subject(pages.fault())]
@@ -86,7 +88,7 @@ def test_a_page_is_never_wider_than_its_sheet(tmp_path: Path) -> None:
     said = pages.result()
     matches = tuple(dataclasses.replace(match, label=f"{long}{number}") for number, match in enumerate(said.matches))
     wide = msgspec.structs.replace(
-        said, matches=matches, source=Source("file", f"/{long}/{long}"), why=(long,), one_of=Sets((long,), (long,))
+        said, matches=matches, source=RecordSource("file", f"/{long}/{long}"), why=(long,), one_of=PredictionSets((long,), (long,))
     )
     measured = dataclasses.replace(pages.spectrum(), meta={long: long})
     where = tmp_path / "wide.html"

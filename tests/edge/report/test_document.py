@@ -11,10 +11,10 @@ import msgspec
 import pages
 import pytest
 from raman_edge import __version__
-from raman_edge.matching.ranking import Match, Sets
-from raman_edge.peaks import Lone, Matched, PeakMatch
+from raman_edge.matching.ranking import Candidate, PredictionSets
+from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.quality import Quality
-from raman_edge.records import CalibrationRef, ModelRef, Result, Source
+from raman_edge.records import CalibrationRef, ModelRef, RecordSource, ResultRecord
 from raman_edge.report import words
 from raman_edge.wording import MEANING
 
@@ -23,14 +23,14 @@ SHOWN = "<img src=x onerror=alert(1)>\"'\\x1b\\u202e"
 ZONE = timezone(timedelta(hours=5, minutes=30))
 
 
-def matched() -> Result:
+def matched() -> ResultRecord:
     """Return a match."""
     said = pages.result()
     assert said.decision == "match"
     return said
 
 
-def page(said: Result, **options: object) -> pages.Taken:
+def page(said: ResultRecord, **options: object) -> pages.Taken:
     """Return the page of an answer to the first spectrum."""
     return pages.Taken(pages.text(pages.subject(said, pages.spectrum(), options.get("means", pages.at_hand())), zone=ZONE))  # type: ignore[arg-type]  # an option of ours
 
@@ -51,7 +51,7 @@ def test_a_match_is_told_whole() -> None:
 
 def test_peaks_are_told_by_kind() -> None:
     """The table names each peak as matched, missing or extra, in order, and the picture marks each by a sign of its own."""
-    found = PeakMatch((Matched(464.2, 463.8, 0.4, 1.0, 1.0),), (Lone(206.0, 0.4),), (Lone(980.0, 0.3),))
+    found = PeakMatch((MatchedPeak(464.2, 463.8, 0.4, 1.0, 1.0),), (UnmatchedPeak(206.0, 0.4),), (UnmatchedPeak(980.0, 0.3),))
     said = matched()
     best = replace(said.matches[0], peaks=found)
     taken = page(msgspec.structs.replace(said, matches=(best, *said.matches[1:])))
@@ -101,10 +101,10 @@ def test_everything_from_outside_is_escaped() -> None:
         said,
         decision="ambiguous",
         names=(HOSTILE, "Quartz"),
-        source=Source("file", f"/in/{HOSTILE}", HOSTILE),
+        source=RecordSource("file", f"/in/{HOSTILE}", HOSTILE),
         why=(HOSTILE,),
-        matches=(Match(HOSTILE, 0.5, 0.5, said.matches[0].peaks),),
-        one_of=Sets((HOSTILE, "Quartz"), (HOSTILE,)),
+        matches=(Candidate(HOSTILE, 0.5, 0.5, said.matches[0].peaks),),
+        one_of=PredictionSets((HOSTILE, "Quartz"), (HOSTILE,)),
         model=ModelRef(HOSTILE, HOSTILE, HOSTILE, HOSTILE),
         calibration=CalibrationRef(HOSTILE, 1.0, None),
     )
@@ -176,7 +176,7 @@ def test_names_in_a_title_do_not_turn_each_other() -> None:
 def test_a_card_has_room_for_its_answer_only() -> None:
     """A long answer and a long file name are cut on the contact sheet and whole on the page."""
     long = "Magnesio-hornblende " * 20
-    said = msgspec.structs.replace(matched(), source=Source("file", f"/in/{long}.csv"), decision="match")
+    said = msgspec.structs.replace(matched(), source=RecordSource("file", f"/in/{long}.csv"), decision="match")
     said = msgspec.structs.replace(said, names=(long,), matches=(replace(said.matches[0], label=long), *said.matches[1:]))
     document = pages.text(pages.subject(said, pages.spectrum()), pages.subject(pages.fault()))
     sheet, page = document.split("<article")[:2]

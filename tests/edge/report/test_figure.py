@@ -12,21 +12,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from raman_edge.peaks import Lone, Matched, PeakMatch
-from raman_edge.report import Subject, figure, marks
+from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
+from raman_edge.report import ReportedResult, figure, marks
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
 FLAT = Spectrum(Axis.linear(100.0, 1100.0, 1.0), np.full(1001, 50.0), Origin("test", ""))
 NUMBER = re.compile(r"-?\d+")
 
 
-def subject(found: PeakMatch, measured: Spectrum = FLAT) -> Subject:
+def subject(found: PeakMatch, measured: Spectrum = FLAT) -> ReportedResult:
     """Return an answer whose first candidate has these peaks."""
     said = pages.result()
     return pages.subject(msgspec.structs.replace(said, matches=(replace(said.matches[0], peaks=found),)), measured)
 
 
-def drawn(one: Subject) -> pages.Taken:
+def drawn(one: ReportedResult) -> pages.Taken:
     """Return the picture of a result, taken apart."""
     assert one.held.spectrum is not None
     return pages.Taken(figure.picture(one, one.held.spectrum).text)
@@ -59,7 +59,7 @@ def test_a_sign_stands_over_its_peak() -> None:
     """A matched and an extra peak have their signs above the curve's highest point near their place."""
     counts = FLAT.counts.copy()
     counts[300], counts[700] = 1050.0, 550.0
-    found = PeakMatch((Matched(400.0, 402.0, -2.0, 1.0, 0.9),), (), (Lone(800.0, 0.5),))
+    found = PeakMatch((MatchedPeak(400.0, 402.0, -2.0, 1.0, 0.9),), (), (UnmatchedPeak(800.0, 0.5),))
     taken = drawn(subject(found, replace(FLAT, counts=counts)))
     top, floor = figure.TOP, figure.FLOOR
     assert places(taken, "sign matched") == [(column(400.0), top - marks.ABOVE)]
@@ -69,7 +69,7 @@ def test_a_sign_stands_over_its_peak() -> None:
 
 def test_reference_peaks_hang_from_the_floor_at_their_own_place() -> None:
     """Sticks hang where the reference has the peak, not where it was measured, as long as they are high; missing ones carry a sign."""
-    found = PeakMatch((Matched(400.0, 402.0, -2.0, 1.0, 0.5),), (Lone(600.0, 1.0),), ())
+    found = PeakMatch((MatchedPeak(400.0, 402.0, -2.0, 1.0, 0.5),), (UnmatchedPeak(600.0, 1.0),), ())
     taken = drawn(subject(found))
     assert places(taken, "stick matched") == [(column(402.0), figure.FLOOR)]
     assert places(taken, "stick missing") == [(column(600.0), figure.FLOOR)]
@@ -80,13 +80,13 @@ def test_reference_peaks_hang_from_the_floor_at_their_own_place() -> None:
 
 def test_a_reference_peak_outside_the_recorded_range_is_not_drawn() -> None:
     """What the spectrum does not reach has no stick beside the axis."""
-    taken = drawn(subject(PeakMatch((), (Lone(1500.0, 1.0), Lone(20.0, 1.0)), ())))
+    taken = drawn(subject(PeakMatch((), (UnmatchedPeak(1500.0, 1.0), UnmatchedPeak(20.0, 1.0)), ())))
     assert places(taken, "stick missing") == []
 
 
 def test_numbers_at_peaks_leave_each_other_room() -> None:
     """Of crowded peaks the higher ones get their number; every peak has its sign."""
-    found = PeakMatch((), (), tuple(Lone(500.0 + 5 * number, 0.1 + 0.01 * number) for number in range(40)))
+    found = PeakMatch((), (), tuple(UnmatchedPeak(500.0 + 5 * number, 0.1 + 0.01 * number) for number in range(40)))
     taken = drawn(subject(found))
     labels = [dict(group) for group in groups(taken, "text")]
     at = sorted(int(label["x"]) for label in labels if label["class"] == "middle halo")
@@ -122,7 +122,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
 def test_any_spectrum_has_a_picture(counts: np.ndarray[tuple[int], np.dtype[np.float64]], start: float, step: float) -> None:
     """Whatever finite counts and axis were recorded, the picture is well formed and its curve inside its rectangle."""
     measured = Spectrum(Axis(start + step * np.arange(counts.size)), counts, Origin("test", ""))
-    taken = drawn(subject(PeakMatch((), (), (Lone(start, 1.0),)), measured))
+    taken = drawn(subject(PeakMatch((), (), (UnmatchedPeak(start, 1.0),)), measured))
     curve = next(dict(group)["d"] for group in groups(taken, "path") if dict(group)["class"] == "curve")
     moves = np.array([[int(x), int(y)] for x, y in re.findall(r"(-?\d+)([+-]\d+)", curve)])
     along, down = np.cumsum(moves, axis=0).T

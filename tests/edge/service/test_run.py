@@ -15,11 +15,11 @@ from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.service import run
 from raman_edge.service.run import AHEAD, follow
-from raman_edge.service.worker import Answer, Crew, Opening, answer_all
+from raman_edge.service.worker import IdentifiedSpectrum, Worker, WorkerSettings, answer_all
 from raman_edge.sources import Batch
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.parse import Unread
-from raman_edge.sources.scan import Rules
+from raman_edge.sources.parse import RawFile
+from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ WAITING = 1000
 
 
 @pytest.fixture(scope="module")
-def opening(tmp_path_factory: pytest.TempPathFactory) -> Opening:
+def opening(tmp_path_factory: pytest.TempPathFactory) -> WorkerSettings:
     """What names spectra."""
     path, references = build.write_pair(tmp_path_factory.mktemp("pair"))
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return Opening(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.means(model, library))
 
 
 @pytest.fixture
@@ -77,26 +77,26 @@ class Script:
             yield Batch(tuple(events), waiting, done)
 
 
-class Later(Crew):
+class Later(Worker):
     """A crew whose second process answers a batch when the script says so, or when it is waited for."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: WorkerSettings) -> None:
         super().__init__(Model.open(opening.path), opening, processors=1)
-        self.asked: list[tuple[Batch, Future[list[Answer]]]] = []
+        self.asked: list[tuple[Batch, Future[list[IdentifiedSpectrum]]]] = []
         self.rested = 0
 
-    def answer(self, batch: Batch) -> Future[list[Answer]]:
+    def answer(self, batch: Batch) -> Future[list[IdentifiedSpectrum]]:
         """Promise an answer."""
         self.asked.append((batch, Future()))
         return self.asked[-1][1]
 
-    def result(self, batch: Batch, answers: Future[list[Answer]]) -> list[Answer]:
+    def result(self, batch: Batch, answers: Future[list[IdentifiedSpectrum]]) -> list[IdentifiedSpectrum]:
         """Answer now."""
         if not answers.done():
             self.finish(answers)
         return super().result(batch, answers)
 
-    def finish(self, answers: Future[list[Answer]]) -> None:
+    def finish(self, answers: Future[list[IdentifiedSpectrum]]) -> None:
         """Have an answer ready."""
         batch = next(batch for batch, asked in self.asked if asked is answers)
         answers.set_result(answer_all(batch.events, self._model, self._opening.library, self._opening.means))
@@ -114,7 +114,7 @@ class Watcher:
         self.pulses: list[int] = []
         self._ends_after = ends_after
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: IdentifiedSpectrum) -> None:
         """Keep an answer."""
         self.shown.append(answer.row.facts.path)
 
@@ -149,7 +149,7 @@ def paths(journal: Journal) -> list[str]:
     return [records.decode(line).source.path for line in journal.records(oldest=True)]
 
 
-def test_one_by_one_each_is_kept_and_shown_before_the_next(opening: Opening, journal: Journal) -> None:
+def test_one_by_one_each_is_kept_and_shown_before_the_next(opening: WorkerSettings, journal: Journal) -> None:
     """Where nothing waits every batch is in the journal, done and shown before the source is asked again."""
     source, watcher, kept = Script(*((0, [spectrum(number)]) for number in range(3))), Watcher(), []
 
@@ -162,7 +162,7 @@ def test_one_by_one_each_is_kept_and_shown_before_the_next(opening: Opening, jou
     assert kept == [(0, 1, 1, 1), (0, 2, 2, 2), (0, 3, 3, 3)]
 
 
-def test_several_are_under_way_and_kept_in_their_order(opening: Opening, journal: Journal) -> None:
+def test_several_are_under_way_and_kept_in_their_order(opening: WorkerSettings, journal: Journal) -> None:
     """A backlog runs ahead so many batches, and is journaled, done and shown in the order in which it came, whoever is ready first."""
     crew, watcher = Later(opening), Watcher()
     source = Script(*((WAITING, [spectrum(number)]) for number in range(AHEAD + 3)))
@@ -181,9 +181,9 @@ def test_several_are_under_way_and_kept_in_their_order(opening: Opening, journal
     assert source.done == [(number, []) for number in range(AHEAD + 3)]
 
 
-def test_what_is_ready_is_not_kept_waiting(opening: Opening, journal: Journal) -> None:
+def test_what_is_ready_is_not_kept_waiting(opening: WorkerSettings, journal: Journal) -> None:
     """A batch that is answered is journaled with the next one that comes, however many wait."""
-    crew, watcher = Crew(Model.open(opening.path), opening, processors=1), Watcher()
+    crew, watcher = Worker(Model.open(opening.path), opening, processors=1), Watcher()
     source = Script(*((WAITING, [spectrum(number)]) for number in range(3)))
     watcher.pulse = lambda waiting: source.given > len(source.done)  # type: ignore[method-assign]  # noqa: ARG005 - would end the run
     follow(source, crew, journal, watcher)
@@ -191,7 +191,7 @@ def test_what_is_ready_is_not_kept_waiting(opening: Opening, journal: Journal) -
 
 
 @pytest.mark.parametrize("times", [0, 1, 3])
-def test_a_journal_that_fails_has_nothing_done(opening: Opening, journal: Journal, times: int) -> None:
+def test_a_journal_that_fails_has_nothing_done(opening: WorkerSettings, journal: Journal, times: int) -> None:
     """Where writing fails with several batches under way only what was kept is done and shown, and the next run keeps each once."""
     batches = [(WAITING, [spectrum(2 * number), spectrum(2 * number + 1)]) for number in range(AHEAD + 2)]
     source, watcher = Script(*batches), Watcher()
@@ -205,7 +205,7 @@ def test_a_journal_that_fails_has_nothing_done(opening: Opening, journal: Journa
     assert paths(journal) == watcher.shown + later.shown == [str(number) for number in range(2 * len(batches))]
 
 
-def test_a_source_that_ends_early_has_everything_kept(opening: Opening, journal: Journal) -> None:
+def test_a_source_that_ends_early_has_everything_kept(opening: WorkerSettings, journal: Journal) -> None:
     """What is under way when a source ends, or the watcher has enough, is kept and done all the same."""
     batches = [(WAITING, [spectrum(number)]) for number in range(AHEAD)]
     ended = Script(*batches)
@@ -218,7 +218,7 @@ def test_a_source_that_ends_early_has_everything_kept(opening: Opening, journal:
     assert watcher.shown == ["10", "11"]
 
 
-def test_a_stop_does_not_wait_for_what_comes_again(opening: Opening, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_does_not_wait_for_what_comes_again(opening: WorkerSettings, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Told to stop, a run of a source that gives again what is not done leaves what is under way; else it answers all of it."""
     monkeypatch.setattr(run, "STOPPED_S", -1.0)
     batches = [(WAITING, [spectrum(number)]) for number in range(AHEAD)]
@@ -231,7 +231,7 @@ def test_a_stop_does_not_wait_for_what_comes_again(opening: Opening, journal: Jo
         assert len(source.done) == done
 
 
-def test_a_sign_of_life_lets_the_crew_rest(opening: Opening, journal: Journal) -> None:
+def test_a_sign_of_life_lets_the_crew_rest(opening: WorkerSettings, journal: Journal) -> None:
     """An empty batch asks nobody anything, settles what is under way, and is a pulse."""
     crew, watcher = Later(opening), Watcher()
     source = Script((WAITING, [spectrum(1)]), (0, []), (0, []))
@@ -240,11 +240,11 @@ def test_a_sign_of_life_lets_the_crew_rest(opening: Opening, journal: Journal) -
     assert watcher.pulses == [WAITING, 0, 0]
 
 
-def test_the_source_hears_what_failed(opening: Opening, journal: Journal) -> None:
+def test_the_source_hears_what_failed(opening: WorkerSettings, journal: Journal) -> None:
     """Places of faults are told, of files with no spectrum in them too; of a file with one good spectrum among its faults, not."""
     flat = build.spectrum("Quartz", 5, origin=Origin("file", "flat", "5" * 64))
-    good = Unread(Origin("file", "good.csv", "6" * 64), build.text().encode())
-    words = Unread(Origin("file", "words.txt", "7" * 64), b"no spectrum\n" * 30)
+    good = RawFile(Origin("file", "good.csv", "6" * 64), build.text().encode())
+    words = RawFile(Origin("file", "words.txt", "7" * 64), b"no spectrum\n" * 30)
     half = _Half(Origin("file", "half.wdf", "8" * 64), b"")
     source = Script((0, [Fault(Origin("file", "empty"), "it is empty"), flat, good, words, half]))
     watcher = Watcher()
@@ -253,7 +253,7 @@ def test_the_source_hears_what_failed(opening: Opening, journal: Journal) -> Non
     assert watcher.shown.count("half.wdf") == 2
 
 
-class _Half(Unread):
+class _Half(RawFile):
     """A file with one good spectrum in it and one that cannot be read."""
 
     def values(self) -> tuple[Spectrum | Fault, ...]:
@@ -261,7 +261,7 @@ class _Half(Unread):
         return build.spectrum("Quartz", 8, origin=self.origin), Fault(Origin("file", "half.wdf", "8" * 64, 1), "it is cut")
 
 
-def test_what_the_journal_holds_is_not_shown_again(opening: Opening, journal: Journal) -> None:
+def test_what_the_journal_holds_is_not_shown_again(opening: WorkerSettings, journal: Journal) -> None:
     """An answer that stands in the journal is done, and neither written nor shown a second time."""
     for _ in range(2):
         source, watcher = Script((0, [spectrum(1)])), Watcher()
@@ -274,19 +274,19 @@ def test_what_the_journal_holds_is_not_shown_again(opening: Opening, journal: Jo
 # With a folder
 
 
-def watch_once(folder: Path, opening: Opening, journal: Journal, laser_nm: float | None = None) -> list[records.Record]:
+def watch_once(folder: Path, opening: WorkerSettings, journal: Journal, laser_nm: float | None = None) -> list[records.Record]:
     """Answer a folder once and return what is new in the journal."""
     before = journal.count()
     library, model = opening.library, Model.open(opening.path)
     means = records.means(model, library, laser_nm)
     memory = journal.memory(means.model.sha256, means.config)
-    rules = Rules(poll_s=0.02, stable_s=0.1, laser_nm=laser_nm)
+    rules = ScanRules(poll_s=0.02, stable_s=0.1, laser_nm=laser_nm)
     with FolderSource(folder, memory, rules, once=True) as source:
-        follow(source, Crew(model, Opening(opening.path, 1, library, means), processors=1), journal, Watcher())
+        follow(source, Worker(model, WorkerSettings(opening.path, 1, library, means), processors=1), journal, Watcher())
     return [records.decode(line) for line in journal.records(oldest=True)][before:]
 
 
-def test_a_laser_is_part_of_the_question(opening: Opening, journal: Journal, tmp_path: Path) -> None:
+def test_a_laser_is_part_of_the_question(opening: WorkerSettings, journal: Journal, tmp_path: Path) -> None:
     """The same content with and without a laser's wavelength is two rows, each once; the wavelength makes the axis."""
     folder = tmp_path / "in"
     folder.mkdir()
@@ -296,7 +296,7 @@ def test_a_laser_is_part_of_the_question(opening: Opening, journal: Journal, tmp
     (without,) = watch_once(folder, opening, journal)
     (with_laser,) = watch_once(folder, opening, journal, 785.0)
     assert isinstance(without, records.FaultRecord)
-    assert isinstance(with_laser, records.Result)
+    assert isinstance(with_laser, records.ResultRecord)
     assert with_laser.matches[0].label == "Quartz"
     assert without.source.sha256 == with_laser.source.sha256
     assert without.id != with_laser.id
@@ -306,7 +306,7 @@ def test_a_laser_is_part_of_the_question(opening: Opening, journal: Journal, tmp
     assert other.id not in {without.id, with_laser.id}
 
 
-def test_a_large_file_is_as_a_small_one(opening: Opening, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_as_a_small_one(opening: WorkerSettings, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether a file is parsed by its source or by who names its spectra makes no difference."""
     folder = tmp_path / "in"
     folder.mkdir()

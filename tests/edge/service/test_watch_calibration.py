@@ -25,10 +25,10 @@ from raman_edge.journal import Journal
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.service.run import follow
-from raman_edge.service.worker import Crew, Opening
+from raman_edge.service.worker import Worker, WorkerSettings
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.parse import Unread
-from raman_edge.sources.scan import Rules
+from raman_edge.sources.parse import RawFile
+from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Origin, Spectrum
 from watch_process import PATIENCE_S, Watch, digests, journaled
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.service.worker import Answer
+    from raman_edge.service.worker import IdentifiedSpectrum
 
 TEXT = build.text("Calcite").encode()
 
@@ -150,9 +150,9 @@ class Shown:
     """Takes the answers."""
 
     def __init__(self) -> None:
-        self.answers: list[Answer] = []
+        self.answers: list[IdentifiedSpectrum] = []
 
-    def show(self, answer: Answer) -> None:
+    def show(self, answer: IdentifiedSpectrum) -> None:
         """Take one."""
         self.answers.append(answer)
 
@@ -166,11 +166,11 @@ def followed(folder: Path, calibration: Calibration) -> Sequence[object]:
     model = Model.open(folder.parent / "tiny.onnx")
     library = Library.open(folder.parent / "tiny.library.npz", network=model.card.network)
     means = records.means(model, library, None, calibration.id)
-    rules = Rules(calibration=calibration, move_failed=str(folder.parent / "failed"), stable_s=0.01, poll_s=0.01)
+    rules = ScanRules(calibration=calibration, move_failed=str(folder.parent / "failed"), stable_s=0.01, poll_s=0.01)
     shown = Shown()
     with Journal.open(folder.parent / "journal.sqlite3") as journal:
         source = FolderSource(str(folder), journal.memory(model.sha256, means.config), rules, once=True)
-        with source, Crew(model, Opening(folder.parent / "tiny.onnx", 1, library, means), processors=1) as crew:
+        with source, Worker(model, WorkerSettings(folder.parent / "tiny.onnx", 1, library, means), processors=1) as crew:
             follow(source, crew, journal, shown)
     return [answer.event for answer in shown.answers]
 
@@ -251,7 +251,7 @@ def test_a_file_goes_to_the_second_process_with_its_calibration() -> None:
     """What is parsed elsewhere is put on the same axis; a file that holds none is the fault it was."""
     used = calibrations.fresh(0.2)
     for data in (TEXT, b"no spectrum\n" * 30):
-        here = Unread(Origin("file", "a.csv", "0" * 64), data, None, used)
+        here = RawFile(Origin("file", "a.csv", "0" * 64), data, None, used)
         (one,), (other,) = here.values(), pickle.loads(pickle.dumps(here)).values()  # noqa: S301 - our own
         if isinstance(one, Fault):
             assert one == other

@@ -20,9 +20,9 @@ from raman_edge import records
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.service import worker as module
-from raman_edge.service.worker import IDLE_S, MANY, QUEUED, Answer, Crew, Opening, answer_all
+from raman_edge.service.worker import IDLE_S, MANY, QUEUED, IdentifiedSpectrum, Worker, WorkerSettings, answer_all
 from raman_edge.sources import Batch
-from raman_edge.sources.parse import Unread
+from raman_edge.sources.parse import RawFile
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
@@ -34,27 +34,27 @@ PATIENCE_S = 60.0
 EVENTS: tuple[Event, ...] = (
     build.spectrum("Quartz", 1),
     Fault(Origin("file", "bad.txt", "0" * 64), "it is no spectrum"),
-    Unread(Origin("file", "good.csv", "1" * 64), build.text("Calcite", 2).encode()),
-    Unread(Origin("file", "words.txt", "2" * 64), b"no spectrum at all\n" * 30),
-    Unread(Origin("file", "axis.csv", "3" * 64), build.text("Calcite", 4).encode(), None, calibrations.fresh(0.1)),
-    Unread(Origin("file", "ended.csv", "4" * 64), build.text("Calcite", 5).encode(), None, calibrations.fresh(ended=True)),
+    RawFile(Origin("file", "good.csv", "1" * 64), build.text("Calcite", 2).encode()),
+    RawFile(Origin("file", "words.txt", "2" * 64), b"no spectrum at all\n" * 30),
+    RawFile(Origin("file", "axis.csv", "3" * 64), build.text("Calcite", 4).encode(), None, calibrations.fresh(0.1)),
+    RawFile(Origin("file", "ended.csv", "4" * 64), build.text("Calcite", 5).encode(), None, calibrations.fresh(ended=True)),
     build.spectrum("Gypsum", 3),
 )
 
 
 @pytest.fixture
-def opening(tmp_path: Path) -> Opening:
+def opening(tmp_path: Path) -> WorkerSettings:
     """What names spectra, in a folder of its own."""
     path, references = build.write_pair(tmp_path)
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return Opening(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.means(model, library))
 
 
 @pytest.fixture
-def crew(opening: Opening) -> Iterator[Crew]:
+def crew(opening: WorkerSettings) -> Iterator[Worker]:
     """A crew on a machine of two processors."""
-    with Crew(Model.open(opening.path), opening, processors=2) as made:
+    with Worker(Model.open(opening.path), opening, processors=2) as made:
         yield made
 
 
@@ -68,13 +68,13 @@ def talking() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("crew")]
 
 
-def ask(crew: Crew, events: tuple[Event, ...]) -> list[Answer]:
+def ask(crew: Worker, events: tuple[Event, ...]) -> list[IdentifiedSpectrum]:
     """Have a batch of a backlog answered."""
     batch = Batch(events, waiting=MANY)
     return crew.result(batch, crew.answer(batch))
 
 
-def wait_until_ready(crew: Crew) -> int:
+def wait_until_ready(crew: Worker) -> int:
     """Let a crew start its second process, wait until that can be asked, and return its number."""
     ask(crew, EVENTS[:1])
     assert crew._second is not None
@@ -83,27 +83,27 @@ def wait_until_ready(crew: Crew) -> int:
     return pid
 
 
-def said(answers: list[Answer]) -> list[tuple[int, str, object]]:
+def said(answers: list[IdentifiedSpectrum]) -> list[tuple[int, str, object]]:
     """Return what answers say, without when it was said and how long it took."""
     return [(answer.place, answer.decision, _timeless(answer)) for answer in answers]
 
 
-def _timeless(answer: Answer) -> object:
+def _timeless(answer: IdentifiedSpectrum) -> object:
     line: dict[str, object] = msgspec.json.decode(answer.row.facts.line)
     spectrum = answer.row.spectrum and answer.row.spectrum.digest
     return {name: value for name, value in line.items() if name not in {"ts", "ms"}}, spectrum
 
 
 @pytest.mark.parametrize(("waiting", "processors"), [(MANY - 1, 2), (MANY, 1), (0, 2)])
-def test_nothing_is_started_for_few_files_or_on_one_processor(opening: Opening, waiting: int, processors: int) -> None:
+def test_nothing_is_started_for_few_files_or_on_one_processor(opening: WorkerSettings, waiting: int, processors: int) -> None:
     """Where a start does not pay, or there is no processor for it, all is done here."""
-    with Crew(Model.open(opening.path), opening, processors=processors) as crew:
+    with Worker(Model.open(opening.path), opening, processors=processors) as crew:
         answers = crew.answer(Batch(EVENTS, waiting))
         assert answers.done()
         assert children() == []
 
 
-def test_it_answers_as_the_first_one_does(crew: Crew, opening: Opening) -> None:
+def test_it_answers_as_the_first_one_does(crew: Worker, opening: WorkerSettings) -> None:
     """Spectra, files and faults are answered by the second process with the same places, words, numbers and rows."""
     pid = wait_until_ready(crew)
     there = ask(crew, EVENTS)
@@ -115,7 +115,7 @@ def test_it_answers_as_the_first_one_does(crew: Crew, opening: Opening) -> None:
     assert children() == [pid]
 
 
-def test_it_gets_no_more_than_it_can_do_soon(crew: Crew) -> None:
+def test_it_gets_no_more_than_it_can_do_soon(crew: Worker) -> None:
     """With its queue full, or nothing waiting behind it, a batch is answered here at once."""
     pid = wait_until_ready(crew)
     os.kill(pid, signal.SIGSTOP)
@@ -129,7 +129,7 @@ def test_it_gets_no_more_than_it_can_do_soon(crew: Crew) -> None:
     assert all(len(crew.result(batch, one)) == 1 for batch, one in zip(batches, asked, strict=True))
 
 
-def test_killed_in_the_middle_its_work_is_done_here(crew: Crew) -> None:
+def test_killed_in_the_middle_its_work_is_done_here(crew: Worker) -> None:
     """What a killed process had is answered here, in full; it is not started again, and leaves no thread."""
     pid = wait_until_ready(crew)
     os.kill(pid, signal.SIGSTOP)
@@ -141,7 +141,7 @@ def test_killed_in_the_middle_its_work_is_done_here(crew: Crew) -> None:
     assert (children(), talking()) == ([], [])
 
 
-def test_stuck_it_is_given_up(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stuck_it_is_given_up(crew: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that does not answer in time is ended, even if it does not hear, and its work is done here."""
     monkeypatch.setattr(module, "ANSWER_S", 0.2)
     monkeypatch.setattr(module, "PATIENCE_S", 0.2)
@@ -151,7 +151,7 @@ def test_stuck_it_is_given_up(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("how", ["another", "none", "garbage"])
-def test_another_model_in_its_place_is_refused(opening: Opening, how: str, capfd: pytest.CaptureFixture[str]) -> None:
+def test_another_model_in_its_place_is_refused(opening: WorkerSettings, how: str, capfd: pytest.CaptureFixture[str]) -> None:
     """Where the model's file is not what it was, the second process does nothing and says nothing, and all is answered here."""
     model = Model.open(opening.path)
     if how == "none":
@@ -160,7 +160,7 @@ def test_another_model_in_its_place_is_refused(opening: Opening, how: str, capfd
         opening.path.write_bytes(b"no model")
     else:
         build.write_model(opening.path, name="another")
-    with Crew(model, opening, processors=2) as crew:
+    with Worker(model, opening, processors=2) as crew:
         assert crew.answer(Batch(EVENTS, waiting=MANY)).done()
         assert crew._second is not None
         with pytest.raises(EOFError):
@@ -170,7 +170,7 @@ def test_another_model_in_its_place_is_refused(opening: Opening, how: str, capfd
     assert capfd.readouterr().err == ""
 
 
-def test_what_cannot_be_sent_is_answered_here(crew: Crew) -> None:
+def test_what_cannot_be_sent_is_answered_here(crew: Worker) -> None:
     """An event that no other process can be given is no reason to lose its batch."""
     wait_until_ready(crew)
     event = Fault(Origin("file", "a"), "why")
@@ -187,22 +187,22 @@ class _Local(str):
         raise TypeError("it stays here")
 
 
-def test_no_process_more(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_more(opening: WorkerSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where no process can be started all is done here, and that is tried once."""
-    tried: list[Opening] = []
+    tried: list[WorkerSettings] = []
 
-    def refused(asked: Opening) -> object:
+    def refused(asked: WorkerSettings) -> object:
         tried.append(asked)
         raise OSError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(module, "Second", refused)
-    with Crew(Model.open(opening.path), opening, processors=2) as crew:
+    with Worker(Model.open(opening.path), opening, processors=2) as crew:
         for _ in range(3):
             assert crew.answer(Batch(EVENTS, waiting=MANY)).done()
     assert len(tried) == 1
 
 
-def test_it_ends_when_it_is_idle(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_ends_when_it_is_idle(crew: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a backlog for a while it is ended, not before; the next backlog starts it again."""
     now = time.monotonic()
     monkeypatch.setattr(module, "monotonic", lambda: now)
@@ -216,9 +216,9 @@ def test_it_ends_when_it_is_idle(crew: Crew, monkeypatch: pytest.MonkeyPatch) ->
     assert wait_until_ready(crew) != pid
 
 
-def test_leaving_ends_it(opening: Opening) -> None:
+def test_leaving_ends_it(opening: WorkerSettings) -> None:
     """At the end nothing is left, whatever is under way."""
-    with Crew(Model.open(opening.path), opening, processors=2) as crew:
+    with Worker(Model.open(opening.path), opening, processors=2) as crew:
         wait_until_ready(crew)
         crew.answer(Batch(EVENTS, waiting=MANY))
     assert (children(), talking()) == ([], [])

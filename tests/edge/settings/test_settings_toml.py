@@ -164,7 +164,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.sampled_from([field.name for field in msgspec.structs.fields(Profile)]), VALUES))
 def test_whatever_msgspec_refuses_has_its_mistakes_told(data: dict[str, object]) -> None:
     """No document is refused without a reason, no good one has mistakes, and no reason takes a second line."""
-    found = mistakes(toml.Document("f.toml", data, {}), Profile)
+    found = mistakes(toml.TomlDocument("f.toml", data, {}), Profile)
     try:
         msgspec.convert(data, Profile)
     except msgspec.ValidationError:

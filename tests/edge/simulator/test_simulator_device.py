@@ -14,7 +14,7 @@ from raman_edge.instruments.codecs.obp import Message
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.literals import literal
 from raman_edge.instruments.profiles.profile import Profile, Query
-from raman_edge.instruments.profiles.requests import Wanted
+from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import materials
 from raman_edge.simulator.scene import Scene
 from simulating import ASKED, PROFILES, STREAMS, Desk, spectra
@@ -120,10 +120,10 @@ def test_coefficients_give_the_axis(name: str) -> None:
     desk = Desk(name)
     axis = desk.profile.wavelength
     assert isinstance(axis, Query)
-    told = [_number(desk, desk.ask("coefficient", Wanted(index=axis.first_index + at))) for at in range(axis.coefficients)]
+    told = [_number(desk, desk.ask("coefficient", RequestValues(index=axis.first_index + at))) for at in range(axis.coefficients)]
     nm = np.polynomial.polynomial.polyval(np.array([0, desk.device.scene.pixels - 1]), told)
     assert nm == pytest.approx(desk.profile.simulator.axis_nm, abs=0.02)
-    refused = desk.ask("coefficient", Wanted(index=axis.first_index + axis.coefficients))
+    refused = desk.ask("coefficient", RequestValues(index=axis.first_index + axis.coefficients))
     events = list(desk.codec.feed(refused))
     assert (events and isinstance(events[0], Reply) and events[0].name == "nak") or refused == literal(desk.profile.answers.nak)
 
@@ -139,10 +139,10 @@ def _number(desk: Desk, answer: bytes) -> float:
 def test_the_frame_says_how_it_was_taken() -> None:
     """Exposure and averages of the header are those that were asked for, and a sum is one."""
     desk = Desk("ocean-usb2000")
-    desk.ask("set_integration", Wanted(40))
+    desk.ask("set_integration", RequestValues(40))
     desk.measure()
     (one,) = spectra(desk.measure())
-    desk.ask("set_averages", Wanted(averages=4))
+    desk.ask("set_averages", RequestValues(averages=4))
     (four,) = spectra(desk.measure())
     assert (one.fields["integration_ms"], one.fields["scans"], four.fields["scans"]) == (40, 1, 4)
     assert four.counts.sum() == pytest.approx(4 * one.counts.sum(), rel=0.01)
@@ -151,7 +151,7 @@ def test_the_frame_says_how_it_was_taken() -> None:
 def test_a_spectrum_takes_its_exposure() -> None:
     """Nothing comes before the exposures are over, but for what says that it was understood."""
     desk = Desk("jeti-versapic")
-    asked = requests.request(desk.profile, "acquire", Wanted(200, 3))
+    asked = requests.request(desk.profile, "acquire", RequestValues(200, 3))
     assert desk.tell(asked, 0.599) == b"\x06"
     assert desk.tell(b"", 0.002).startswith(b"\x07")
 
@@ -208,7 +208,7 @@ def test_half_a_request_is_forgotten() -> None:
 def test_spectra_after_a_change_still_have_the_exposure_before(toy: Desk) -> None:
     """As many as the page says, by their header and by their counts."""
     toy.measure()
-    toy.ask("set_integration", Wanted(10))
+    toy.ask("set_integration", RequestValues(10))
     frames = [frame for _ in range(3) for frame in spectra(toy.measure())]
     assert [frame.fields["integration_ms"] for frame in frames] == [100, 100, 10]
     assert frames[0].counts.max() > 5 * frames[2].counts.max()
@@ -216,7 +216,7 @@ def test_spectra_after_a_change_still_have_the_exposure_before(toy: Desk) -> Non
 
 def test_a_toy_of_everything(toy: Desk) -> None:
     """Text with decimals, arithmetic and a checksum are read back; header words, sync and checksum go out; a mean stays one."""
-    assert toy.ask("set_averages", Wanted(averages=3)) == b"\x06"
+    assert toy.ask("set_averages", RequestValues(averages=3)) == b"\x06"
     assert toy.ask("repeat") == b"\x15"
     answer = toy.ask("acquire")
     assert toy.ask("repeat") == answer
@@ -256,7 +256,7 @@ def test_a_stream_is_started_and_stopped(toy: Desk) -> None:
 
 def test_light_is_let_in_and_kept_out(toy: Desk) -> None:
     """Laser and shutter are off or closed as the host says, and the watchdog switches a forgotten laser off."""
-    scene = Scene(toy.profile, materials.Lines.at("line", (500.0, 1000.0, 2000.0)))
+    scene = Scene(toy.profile, materials.LinesMaterial.at("line", (500.0, 1000.0, 2000.0)))
     desk = Desk(toy.profile, scene=scene)
 
     def top() -> Iterator[int]:
@@ -280,7 +280,7 @@ def test_light_is_let_in_and_kept_out(toy: Desk) -> None:
 
 def test_power_that_was_lost_takes_everything_with_it(toy: Desk) -> None:
     """Exposure, averages and laser are as the page has them again."""
-    toy.ask("set_integration", Wanted(10))
+    toy.ask("set_integration", RequestValues(10))
     toy.ask("laser_on")
     toy.device.power_cycle()
     assert (toy.device.exposure_s, toy.device.averages, toy.device.laser) == (0.1, 1, False)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.codecs.events import Reply, WireFault
 from raman_edge.instruments.profiles import requests
-from raman_edge.instruments.profiles.requests import Wanted
+from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import faults
-from raman_edge.simulator.faults import Fault
+from raman_edge.simulator.faults import InjectedFault
 from simulating import ASKED, STREAMS, Desk, spectra
 
 PROVEN = ("ocean-usb2000", "ocean-flame-s", "tcd1304-teensy")
@@ -21,15 +21,15 @@ PROVEN = ("ocean-usb2000", "ocean-flame-s", "tcd1304-teensy")
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("flip", Fault("flip")),
-        ("drop@7", Fault("drop", at=7)),
-        ("silence:every=100", Fault("silence", every=100)),
-        ("late:p=0.25,for=3", Fault("late", p=0.25, seconds=3.0)),
-        ("nak@2:on=set_integration", Fault("nak", at=2, on="set_integration")),
-        ("unplug:for=0.5,serial=X7", Fault("unplug", seconds=0.5, serial="X7")),
+        ("flip", InjectedFault("flip")),
+        ("drop@7", InjectedFault("drop", at=7)),
+        ("silence:every=100", InjectedFault("silence", every=100)),
+        ("late:p=0.25,for=3", InjectedFault("late", p=0.25, seconds=3.0)),
+        ("nak@2:on=set_integration", InjectedFault("nak", at=2, on="set_integration")),
+        ("unplug:for=0.5,serial=X7", InjectedFault("unplug", seconds=0.5, serial="X7")),
     ],
 )
-def test_a_fault_is_written_so(text: str, fault: Fault) -> None:
+def test_a_fault_is_written_so(text: str, fault: InjectedFault) -> None:
     """A kind, when it strikes, and options."""
     assert faults.parse(text) == fault
 
@@ -56,7 +56,7 @@ def test_a_fault_is_written_so(text: str, fault: Fault) -> None:
 def test_a_fault_that_is_none_is_told(text: str, said: str) -> None:
     """The message says what was got and what was expected; an empty list of options is none."""
     if not said:
-        assert faults.parse(text) == Fault("flip")
+        assert faults.parse(text) == InjectedFault("flip")
         return
     with pytest.raises(ConfigError, match="got the ") as error:
         faults.parse(text)
@@ -185,7 +185,7 @@ def test_what_a_device_cannot_say_cannot_be_asked_for() -> None:
 def test_a_stale_spectrum_has_the_exposure_before() -> None:
     """One more than the page has already, and its header says so."""
     desk = Desk("ocean-flame-s", faults=["stale@3"])
-    desk.ask("set_integration", Wanted(10))
+    desk.ask("set_integration", RequestValues(10))
     frames = [frame for _ in range(4) for frame in spectra(desk.measure())]
     assert [frame.fields["integration_ms"] for frame in frames] == [100, 10, 100, 10]
 
@@ -197,10 +197,10 @@ def test_an_unplugged_cable_ends_an_answer_in_the_middle() -> None:
     desk.device.receive(requests.request(desk.profile, "acquire"), desk.now)
     (sent,) = desk.wait()
     assert len(sent.data) == 3694
-    assert sent.unplugs == Fault("unplug", at=2, seconds=1.0, serial="Z9")
+    assert sent.unplugs == InjectedFault("unplug", at=2, seconds=1.0, serial="Z9")
     desk.device.receive(requests.request(desk.profile, "set_integration"), desk.now)
     (sent,) = desk.wait()
-    assert (sent.data, sent.unplugs) == (b"", Fault("unplug", on="set_integration"))
+    assert (sent.data, sent.unplugs) == (b"", InjectedFault("unplug", on="set_integration"))
 
 
 def test_a_fault_can_come_while_it_runs() -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.profile import Profile
-from raman_edge.instruments.profiles.requests import Wanted
-from raman_edge.simulator.device import Device
+from raman_edge.instruments.profiles.requests import RequestValues
+from raman_edge.simulator.device import SimulatedDevice
 from raman_edge.simulator.faults import KINDS
 from raman_edge.simulator.scene import Scene
 from simulating import PROFILES, Desk, spectra
@@ -103,7 +103,7 @@ def test_sums_go_out_in_double_words_where_the_protocol_tells_how() -> None:
     form = FORMS["Ocean's double words"]
     for checksum, most in ((False, 3 * 65_535), (True, 65_535)):
         desk = Desk(page({**form, "checksum": checksum}, simulator={"dark_counts": 60_000}))
-        desk.ask("set_averages", Wanted(averages=3))
+        desk.ask("set_averages", RequestValues(averages=3))
         (frame,) = spectra(desk.measure())
         assert np.array_equal(frame.counts, desk.device.counts)
         assert frame.counts.max() == most
@@ -135,7 +135,7 @@ def test_what_a_page_calls_bad_is_hot() -> None:
 def test_nothing_that_is_heard_breaks_a_device(name: str, heard: list[tuple[bytes, int]], kinds: list[str]) -> None:
     """Nonsense, requests among it and faults at once: what it sends is in order, never before it was asked, and it still measures."""
     profile = catalogue.load(name)
-    device = Device(profile, Scene(profile, "none"), 1)
+    device = SimulatedDevice(profile, Scene(profile, "none"), 1)
     for kind in kinds:
         with suppress(ConfigError):  # of a refusal that the device has no answer for
             device.fault(f"{kind}:p=0.5")

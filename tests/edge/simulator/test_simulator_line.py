@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.instruments.profiles.requests import Wanted
-from raman_edge.simulator.device import Sent
-from raman_edge.simulator.line import WRONG, Line, heard
+from raman_edge.instruments.profiles.requests import RequestValues
+from raman_edge.simulator.device import SentBytes
+from raman_edge.simulator.line import WRONG, SimulatedLine, heard
 from simulating import Desk
 
 
-def arrived(line: Line) -> list[tuple[float, bytes]]:
+def arrived(line: SimulatedLine) -> list[tuple[float, bytes]]:
     """Return everything that is on its way, with when it arrives."""
     pieces = []
     while (at_s := line.next_s) is not None:
@@ -25,8 +25,8 @@ def arrived(line: Line) -> list[tuple[float, bytes]]:
 def test_a_frame_takes_as_long_as_its_bits(bits: int, baud: int, seconds: float) -> None:
     """7388 bytes at a rate, start, parity and stop bits included, in order and none lost."""
     data = bytes(range(256)) * 29
-    line = Line(bits, pacing=True)
-    line.put(Sent(5.0, data[:7388], baud))
+    line = SimulatedLine(bits, pacing=True)
+    line.put(SentBytes(5.0, data[:7388], baud))
     pieces = arrived(line)
     assert b"".join(part for _, part in pieces) == data[:7388]
     assert pieces[-1][0] - 5.0 == pytest.approx(seconds, abs=1e-4)
@@ -36,20 +36,20 @@ def test_a_frame_takes_as_long_as_its_bits(bits: int, baud: int, seconds: float)
 
 def test_answers_wait_for_each_other() -> None:
     """What is sent while the line is taken goes behind; a line that was quiet is free at once."""
-    line = Line(10, pacing=True)
-    line.put(Sent(1.0, b"x" * 960, 9600))
-    line.put(Sent(1.5, b"y" * 96, 9600))
-    line.put(Sent(9.0, b"z", 9600))
+    line = SimulatedLine(10, pacing=True)
+    line.put(SentBytes(1.0, b"x" * 960, 9600))
+    line.put(SentBytes(1.5, b"y" * 96, 9600))
+    line.put(SentBytes(9.0, b"z", 9600))
     when = {data[:1]: at_s for at_s, data in arrived(line)}
     assert when == pytest.approx({b"x": 2.0, b"y": 2.1, b"z": 9.0 + 1 / 960})
 
 
 def test_without_pacing_bytes_arrive_when_they_are_sent() -> None:
     """All of them together, whatever the rate; nothing is heard of what was on its way when the cable came out."""
-    line = Line(10, pacing=False)
-    line.put(Sent(3.0, b"a" * 5000, 300))
+    line = SimulatedLine(10, pacing=False)
+    line.put(SentBytes(3.0, b"a" * 5000, 300))
     assert arrived(line) == [(3.0, b"a" * 5000)]
-    line.put(Sent(4.0, b"b", 300))
+    line.put(SentBytes(4.0, b"b", 300))
     line.clear()
     assert line.next_s is None
 
@@ -67,7 +67,7 @@ def test_a_wrong_rate_makes_garbage() -> None:
 def test_a_rate_is_confirmed_in_five_steps() -> None:
     """Acknowledged at the old rate, again at the new one, and kept until power is lost."""
     desk = Desk("ocean-usb2000")
-    request = requests.request(desk.profile, "set_baud", Wanted(baud=115_200))
+    request = requests.request(desk.profile, "set_baud", RequestValues(baud=115_200))
     desk.device.receive(request, desk.now)
     (ack,) = desk.wait(0.01)
     assert (ack.data, ack.baud) == (b"\x06", 9600)
@@ -86,7 +86,7 @@ def test_a_rate_is_confirmed_in_five_steps() -> None:
 def test_a_rate_that_is_not_confirmed_is_given_up(second: bytes) -> None:
     """Silence, garbage, another rate or half of the request bring the old rate back, and it listens again."""
     desk = Desk("ocean-usb2000")
-    desk.tell(requests.request(desk.profile, "set_baud", Wanted(baud=115_200)), 0.07)
+    desk.tell(requests.request(desk.profile, "set_baud", RequestValues(baud=115_200)), 0.07)
     assert desk.device.baud == 115_200
     assert desk.tell(second, 2.5) == b""
     assert desk.device.baud == 9600
@@ -96,7 +96,7 @@ def test_a_rate_that_is_not_confirmed_is_given_up(second: bytes) -> None:
 def test_a_confirmation_that_comes_too_early_is_none() -> None:
     """Before the device has changed its rate it is one more request at the old one."""
     desk = Desk("ocean-usb2000")
-    request = requests.request(desk.profile, "set_baud", Wanted(baud=115_200))
+    request = requests.request(desk.profile, "set_baud", RequestValues(baud=115_200))
     assert desk.tell(request, 0.01) == b"\x06"
     assert desk.tell(request, 0.001) == b"\x06"
     desk.wait(5.0)
@@ -106,7 +106,7 @@ def test_a_confirmation_that_comes_too_early_is_none() -> None:
 def test_a_change_outlives_the_host_that_asked_for_it() -> None:
     """A host that opens the port anew at the new rate finds the device there."""
     desk = Desk("ocean-sts")
-    desk.tell(requests.request(desk.profile, "set_baud", Wanted(baud=57_600)), 0.01)
+    desk.tell(requests.request(desk.profile, "set_baud", RequestValues(baud=57_600)), 0.01)
     desk.device.joined(desk.now)
     desk.wait(0.2)
     assert desk.device.baud == 57_600
@@ -115,15 +115,15 @@ def test_a_change_outlives_the_host_that_asked_for_it() -> None:
 def test_the_last_byte_of_an_acknowledgement_is_mangled() -> None:
     """Of the device that changes its rate while it says so; where the rate stays, it is whole."""
     desk = Desk("bwtek-btc100")
-    assert desk.ask("set_baud", Wanted(baud=115_200)) == b"K0\r\nACK\r\xff"
+    assert desk.ask("set_baud", RequestValues(baud=115_200)) == b"K0\r\nACK\r\xff"
     assert desk.device.baud == 115_200
-    assert desk.ask("set_baud", Wanted(baud=115_200)) == b"K0\r\nACK\r\n"[:3]
+    assert desk.ask("set_baud", RequestValues(baud=115_200)) == b"K0\r\nACK\r\n"[:3]
 
 
 def test_a_rate_that_was_saved_stays_over_a_loss_of_power() -> None:
     """The Ocean Binary Protocol can: without it the device wakes at its first rate."""
     desk = Desk("ocean-sts")
-    desk.ask("set_baud", Wanted(baud=115_200))
+    desk.ask("set_baud", RequestValues(baud=115_200))
     desk.ask("save_baud")
     desk.device.power_cycle()
     assert desk.device.baud == 115_200

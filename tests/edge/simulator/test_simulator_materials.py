@@ -10,7 +10,7 @@ from raman_edge.calibration.standards import STANDARDS, Standard
 from raman_edge.cli.devices import materials
 from raman_edge.errors import ConfigError
 from raman_edge.matching import library
-from raman_edge.simulator.materials import Curve, Lamp, Lines
+from raman_edge.simulator.materials import Curve, Lamp, LinesMaterial
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ def test_a_standard_has_its_own_lines(standard: Standard) -> None:
         assert isinstance(found, Lamp)
         assert np.array_equal(found.lines_nm, standard.truth())
     else:
-        assert isinstance(found, Lines)
+        assert isinstance(found, LinesMaterial)
         assert found.peaks.shift.tolist() == list(standard.lines)
         assert found.peaks.height.max() == 1.0
 
@@ -38,7 +38,7 @@ def test_aliases_of_standards_are_known() -> None:
 def test_a_mineral_has_the_peaks_of_the_library() -> None:
     """By its label in any case, so that it can be told what the instrument sees."""
     found = materials.find("gypsum")
-    assert isinstance(found, Lines)
+    assert isinstance(found, LinesMaterial)
     assert found.name == "Gypsum"
     assert np.abs(found.peaks.shift - 1008).min() < 3
 

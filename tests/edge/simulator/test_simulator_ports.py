@@ -16,7 +16,7 @@ from raman_edge.errors import ConfigError, SourceUnavailable
 from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs import RawFrame
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.instruments.profiles.requests import Wanted
+from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator.ports import PtyAt, TcpAt
 from raman_edge.simulator.simulated import Simulated
 
@@ -114,7 +114,7 @@ def test_a_wrong_rate_is_garbage_both_ways() -> None:
 
 def test_the_five_steps_of_a_new_rate_over_a_terminal() -> None:
     """A host that sets its own rate between the two requests is understood at the new one, and stays so when it comes back."""
-    request = requests.request(USB2000, "set_baud", Wanted(baud=115_200))
+    request = requests.request(USB2000, "set_baud", RequestValues(baud=115_200))
     with Simulated(USB2000, pacing=False) as simulated:
         with opened(simulated, 9600) as host:
             host.write(request)

@@ -11,15 +11,15 @@ from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.profiles.profile import Profile, Static
 from raman_edge.simulator import materials
-from raman_edge.simulator.materials import Curve, Lamp, Lines
-from raman_edge.simulator.scene import Conditions, Scene, saturation
+from raman_edge.simulator.materials import Curve, Lamp, LinesMaterial
+from raman_edge.simulator.scene import Scene, SceneConditions, saturation
 from simulating import PROFILES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-QUIET = Conditions(fluorescence=0.0, ambient=0.0, spikes_per_s=0.0)
-LINES = Lines.at("lines", (500.0, 1000.0, 1500.0), (0.5, 1.0, 0.25))
+QUIET = SceneConditions(fluorescence=0.0, ambient=0.0, spikes_per_s=0.0)
+LINES = LinesMaterial.at("lines", (500.0, 1000.0, 1500.0), (0.5, 1.0, 0.25))
 STS = catalogue.load("ocean-sts")
 
 
@@ -113,7 +113,7 @@ def test_dark_pixels_stay_dark() -> None:
 
 def test_cosmic_particles_come_now_and_then() -> None:
     """As often as told, one or two pixels high above their neighbours, and not twice at one place."""
-    scene = Scene(STS, "none", conditions=Conditions(spikes_per_s=10.0, ambient=0.0))
+    scene = Scene(STS, "none", conditions=SceneConditions(spikes_per_s=10.0, ambient=0.0))
     rng = np.random.default_rng(2)
     struck = [np.flatnonzero(scene.expose(0.1, 1, rng, lit=True) > 3000) for _ in range(200)]
     many = sum(1 for pixels in struck if pixels.size)

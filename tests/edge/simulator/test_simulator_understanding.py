@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.instruments.profiles.requests import Wanted
-from raman_edge.simulator.requests import Asked, Reader
+from raman_edge.instruments.profiles.requests import RequestValues
+from raman_edge.simulator.requests import HostRequest, RequestReader
 from simulating import PROFILES
 
 PAGES = {name: catalogue.load(name) for name in PROFILES}
 COMMANDS = [(name, str(path[1])) for name, page in PAGES.items() for path, _ in requests.commands(page) if path[1] != "prepare"]
 
 
-def read(name: str, data: bytes, *, streaming: bool = False) -> list[Asked]:
+def read(name: str, data: bytes, *, streaming: bool = False) -> list[HostRequest]:
     """Return the requests in some bytes."""
-    reader = Reader(PAGES[name])
+    reader = RequestReader(PAGES[name])
     reader.kept += data
-    found: list[Asked] = []
+    found: list[HostRequest] = []
     while (asked := reader.next(streaming=streaming)) is not None:
         found.append(asked)
     return found
@@ -33,9 +33,9 @@ def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataO
     facts = page.integration
     exposure = data.draw(st.integers(facts.min, facts.max)) if facts else None
     averages = data.draw(st.integers(1, facts.averages_max)) if facts else 1
-    wanted = Wanted(exposure, averages, data.draw(st.integers(0, 4)), data.draw(st.sampled_from(page.serial.baud)))
+    wanted = RequestValues(exposure, averages, data.draw(st.integers(0, 4)), data.draw(st.sampled_from(page.serial.baud)))
     sent = requests.request(page, command, wanted)
-    reader = Reader(page)
+    reader = RequestReader(page)
     for at in range(len(sent)):
         assert reader.next(streaming=command == "stop") is None
         reader.kept.append(sent[at])
@@ -63,7 +63,7 @@ def test_two_requests_glued_together_are_two() -> None:
 
 def test_noise_without_an_end_is_given_up() -> None:
     """A line that never ends does not grow for ever, and the request behind it is understood."""
-    reader = Reader(PAGES["jeti-versapic"])
+    reader = RequestReader(PAGES["jeti-versapic"])
     for _ in range(50):
         reader.kept += b"*" * 100
         while reader.next(streaming=False) is not None:
@@ -83,7 +83,7 @@ def test_a_stop_that_looks_like_a_start_is_told_by_what_the_device_does() -> Non
 @given(st.sampled_from(PROFILES), st.binary(max_size=200))
 def test_no_bytes_confuse_it(name: str, data: bytes) -> None:
     """Whatever comes, it is taken apart without loss, and what is kept is bounded by what may still become a request."""
-    reader = Reader(PAGES[name])
+    reader = RequestReader(PAGES[name])
     reader.kept += data
     while (asked := reader.next(streaming=False)) is not None:
         assert asked.data

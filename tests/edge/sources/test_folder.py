@@ -16,7 +16,7 @@ from contracts.source_contract import SourceContract
 from raman_edge import formats
 from raman_edge.sources import pending, stability
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.scan import Rules
+from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Spectrum
 from watching import QUICK, Remembered, Watched, dealt_with, names, once
 
@@ -96,7 +96,7 @@ def test_enters_folders_to_a_depth_and_says_where_it_stops(tmp_path: Path) -> No
     deep.mkdir(parents=True)
     for level, place in enumerate((tmp_path, tmp_path / "1", tmp_path / "1" / "2", deep)):
         (place / f"{level}.csv").write_text(build.text(seed=level))
-    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.1, depth=2)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.1, depth=2)) as watched:
         watched.wait_for(values=3, notes=1)
         time.sleep(0.1)
     assert sorted(value.origin.path[-5:] for value in watched.values) == ["0.csv", "1.csv", "2.csv"]

@@ -14,9 +14,9 @@ from pathlib import Path
 import build
 import pytest
 from raman_edge.sources import failed
-from raman_edge.sources.batcher import MOST, Gathering, Given
+from raman_edge.sources.batcher import MOST, Batcher, OpenFile
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.scan import Candidate, Rules, candidate_at
+from raman_edge.sources.scan import FileCandidate, ScanRules, candidate_at
 from raman_edge.spectrum import Fault, Origin
 from watching import QUICK, Remembered, dealt_with, names, once
 
@@ -71,10 +71,10 @@ def test_what_is_under_way_is_not_given_again(tmp_path: Path) -> None:
 
 def test_a_file_is_remembered_when_its_last_value_is_done() -> None:
     """A file over several batches, done in any order, is finished once; a file of no values at once; a loose fault never."""
-    finished: list[Given] = []
-    gathering = Gathering(finished.append)
-    candidate = Candidate("a", candidate_at(__file__).signature)  # type: ignore[union-attr]  # this very file
-    long, empty = Given(candidate, "1", MOST + 1), Given(candidate, "2", 0)
+    finished: list[OpenFile] = []
+    gathering = Batcher(finished.append)
+    candidate = FileCandidate("a", candidate_at(__file__).signature)  # type: ignore[union-attr]  # this very file
+    long, empty = OpenFile(candidate, "1", MOST + 1), OpenFile(candidate, "2", 0)
     (first,) = gathering.add((FAULT,) * (MOST + 1), long, 3)
     assert list(gathering.add((), empty, 2)) == []
     assert finished == [empty]
@@ -146,7 +146,7 @@ def test_a_file_that_cannot_be_named_counts_as_failed(tmp_path: Path) -> None:
     root.mkdir()
     away.mkdir()
     write(root, "flat.csv", 1)
-    with FolderSource(root, Remembered(), Rules(poll_s=0.02, stable_s=0.1, move_failed=str(away)), once=True) as source:
+    with FolderSource(root, Remembered(), ScanRules(poll_s=0.02, stable_s=0.1, move_failed=str(away)), once=True) as source:
         for batch in source:
             batch.done(range(len(batch.events)))
     assert [path.name for path in away.iterdir()] == ["flat.csv"]
@@ -210,7 +210,7 @@ def test_what_cannot_be_moved_stays_and_is_said(tmp_path: Path, monkeypatch: pyt
     away.mkdir()
     (root / "words.txt").write_text("no spectrum\n" * 30)
     notes: list[str] = []
-    rules = Rules(poll_s=0.02, stable_s=0.1, move_failed=str(away))
+    rules = ScanRules(poll_s=0.02, stable_s=0.1, move_failed=str(away))
     with FolderSource(root, Remembered(), rules, once=True, note=notes.append) as source:
         assert len(list(dealt_with(source))) == 1
     assert [path.name for path in root.iterdir()] == ["words.txt"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import build
 import pytest
 from raman_edge.sources import folder, stability
-from raman_edge.sources.notify import Arrivals
-from raman_edge.sources.scan import Rules, Signature
+from raman_edge.sources.notify import FolderEvents
+from raman_edge.sources.scan import ScanRules, Signature
 from watching import Remembered, Watched, once
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def test_rewritten_within_a_tick(
 ) -> None:  # fmt: skip
     """A file of the same name, size, times and inode with another content is answered again, and each content once."""
     if is_deaf:
-        monkeypatch.setattr(Arrivals, "open", lambda _: None)
+        monkeypatch.setattr(FolderEvents, "open", lambda _: None)
     path, memory = tmp_path / "a.csv", Remembered()
-    with Watched(tmp_path, memory, Rules(poll_s=0.02, stable_s=0.2)) as watched:
+    with Watched(tmp_path, memory, ScanRules(poll_s=0.02, stable_s=0.2)) as watched:
         wait_for_tick()
         way(path, 1)
         watched.wait_for(values=1)
@@ -105,7 +105,7 @@ def test_rewritten_within_a_tick(
 @pytest.mark.usefixtures("coarse")
 def test_at_the_default_settings(tmp_path: Path) -> None:
     """As above, with nothing set: the file is renamed into place, and again within the tick."""
-    with Watched(tmp_path, rules=Rules()) as watched:
+    with Watched(tmp_path, rules=ScanRules()) as watched:
         time.sleep(0.2)
         for number in range(3):
             path = tmp_path / f"{number}.csv"
@@ -135,7 +135,7 @@ def test_left_at_the_start_and_rewritten_within_the_tick(tmp_path: Path) -> None
     path = tmp_path / "a.csv"
     wait_for_tick()
     write(path, 1)
-    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.2, newest=0)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.2, newest=0)) as watched:
         time.sleep(2.2)
         assert watched.values == []
         write(path, 2)
@@ -198,8 +198,8 @@ def test_on_a_real_disk(
 ) -> None:  # fmt: skip
     """On a file system that has no more than seconds, each content is answered."""
     if is_deaf:
-        monkeypatch.setattr(Arrivals, "open", lambda _: None)
-    with Watched(disk, rules=Rules(poll_s=0.02, stable_s=0.1)) as watched:
+        monkeypatch.setattr(FolderEvents, "open", lambda _: None)
+    with Watched(disk, rules=ScanRules(poll_s=0.02, stable_s=0.1)) as watched:
         for number in range(3):
             path = disk / f"{number}.csv"
             wait_for_tick()

@@ -12,9 +12,9 @@ import jcamp_forms
 import pytest
 from raman_edge import formats
 from raman_edge.sources import folder, stability
-from raman_edge.sources.notify import Arrivals
-from raman_edge.sources.scan import Rules
-from raman_edge.sources.stability import Writer
+from raman_edge.sources.notify import FolderEvents
+from raman_edge.sources.scan import ScanRules
+from raman_edge.sources.stability import OpenWriter
 from raman_edge.spectrum import Fault, Origin
 from watching import Remembered, Watched, once
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STABLE_S = 0.2
-RULES = Rules(poll_s=0.02, stable_s=STABLE_S)
+RULES = ScanRules(poll_s=0.02, stable_s=STABLE_S)
 needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a writer")
 
 
 @pytest.fixture
 def unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another user's file: the kernel does not say who writes it, and the processes that may are hidden."""
-    monkeypatch.setattr(stability, "writer_of", lambda _: Writer.UNKNOWN)
+    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
     monkeypatch.setattr(folder, "open_for_writing", frozenset)
 
 
 @pytest.fixture
 def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
     """No event is ever reported."""
-    monkeypatch.setattr(Arrivals, "open", lambda _: None)
+    monkeypatch.setattr(FolderEvents, "open", lambda _: None)
 
 
 def digest(text: str) -> str:
@@ -84,7 +84,7 @@ def test_nothing_tells_a_long_pause(tmp_path: Path) -> None:
 def test_events_tell_of_the_writer(tmp_path: Path, is_touched: bool) -> None:  # noqa: FBT001 - a column of the table
     """A file that was changed and not closed before our eyes is waited for, and answered soon after it is closed."""
     text, path = build.text(), tmp_path / "a.csv"
-    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.05)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:
         time.sleep(0.2)
         if is_touched:
             path.touch()
@@ -98,9 +98,9 @@ def test_events_tell_of_the_writer(tmp_path: Path, is_touched: bool) -> None:  #
 @pytest.mark.usefixtures("deaf")
 def test_other_processes_tell_of_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that a visible process has open is waited for, though the kernel does not tell of it."""
-    monkeypatch.setattr(stability, "writer_of", lambda _: Writer.UNKNOWN)
+    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
     text = build.text()
-    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.05)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:
         write_in_halves(tmp_path / "a.csv", text, 2.0)
         watched.wait_for(values=1)
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
@@ -111,7 +111,7 @@ def test_kept_open_it_is_not_answered_in_halves(tmp_path: Path, soon_s: float, m
     """A table that its writer keeps open is not answered however long it pauses, and that is said once."""
     monkeypatch.setattr(stability, "OPEN_WHOLE_S", soon_s)
     text = build.text()
-    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.05)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:
         write_in_halves(tmp_path / "a.csv", text, 1.5)
         watched.wait_for(values=1)
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]

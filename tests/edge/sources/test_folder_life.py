@@ -12,7 +12,7 @@ import pytest
 from raman_edge.errors import SourceLost, SourceUnavailable
 from raman_edge.sources import folder
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.scan import Rules
+from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Spectrum
 from watching import QUICK, Remembered, Watched, once
 
@@ -101,7 +101,7 @@ def test_once_gives_up_on_an_endless_writer(tmp_path: Path, monkeypatch: pytest.
 
 def test_written_after_it_was_renamed_is_waited_for(tmp_path: Path) -> None:
     """A file that is renamed into place and then written on has to lie still like any other."""
-    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=1.0)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=1.0)) as watched:
         watched.wait_for()
         path = tmp_path / "a.csv"
         (tmp_path / "a.tmp").touch()
@@ -119,7 +119,7 @@ def test_written_after_it_was_renamed_is_waited_for(tmp_path: Path) -> None:
 @needs_events
 def test_renamed_into_place_is_answered_at_once(tmp_path: Path) -> None:
     """A file that is renamed into place is answered well before it would count as still, and before the next poll."""
-    with Watched(tmp_path, rules=Rules(poll_s=60.0, stable_s=60.0)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=60.0, stable_s=60.0)) as watched:
         time.sleep(0.1)
         for number in range(5):
             (tmp_path / "a.csv.tmp").write_text(build.text(seed=number))
@@ -133,7 +133,7 @@ def test_an_idle_folder_costs_little(tmp_path: Path) -> None:
         (tmp_path / f"{number}.csv").touch()
     memory = Remembered()
     memory.seen_each = lambda files: [True] * len(files)  # type: ignore[method-assign]  # everything was answered before
-    with Watched(tmp_path, memory, Rules()) as watched:
+    with Watched(tmp_path, memory, ScanRules()) as watched:
         time.sleep(0.5)
         before = time.process_time()
         time.sleep(1.0)

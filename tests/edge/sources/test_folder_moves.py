@@ -16,9 +16,9 @@ import build
 import pytest
 from raman_edge.sources import failed, stability
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.notify import Arrivals
-from raman_edge.sources.scan import STAGE, Rules, candidate_at
-from raman_edge.sources.stability import Writer
+from raman_edge.sources.notify import FolderEvents
+from raman_edge.sources.scan import STAGE, ScanRules, candidate_at
+from raman_edge.sources.stability import OpenWriter
 from raman_edge.spectrum import Spectrum
 from watching import QUICK, Remembered, Watched, dealt_with, once
 
@@ -170,7 +170,7 @@ def test_a_kill_before_the_move(tmp_path: Path, away: Path, monkeypatch: pytest.
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(failed.Failed, "move", killed)
+        patch.setattr(failed.FailedFiles, "move", killed)
         with pytest.raises(KeyboardInterrupt):
             once(root, memory, move_failed=str(away))
     assert contents(root) == [BAD]
@@ -181,11 +181,11 @@ def test_a_kill_before_the_move(tmp_path: Path, away: Path, monkeypatch: pytest.
 def test_where_the_writer_cannot_be_known_it_is_moved_later(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed file that another user's program may still write is moved when it has been unchanged for a while."""
     root = _made(tmp_path / "in")
-    monkeypatch.setattr(stability, "writer_of", lambda _: Writer.UNKNOWN)
-    monkeypatch.setattr(Arrivals, "open", lambda _: None)
+    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
+    monkeypatch.setattr(FolderEvents, "open", lambda _: None)
     monkeypatch.setattr(failed, "LATER_S", 3.0)
     (root / "a").write_text(BAD)
-    with Watched(root, rules=Rules(poll_s=0.02, stable_s=0.1, move_failed=str(away))) as watched:
+    with Watched(root, rules=ScanRules(poll_s=0.02, stable_s=0.1, move_failed=str(away))) as watched:
         watched.wait_for(values=1)
         time.sleep(0.3)
         assert contents(root) == [BAD]
@@ -199,7 +199,7 @@ def test_good_files_that_keep_coming_under_failed_names(tmp_path: Path, away: Pa
     """While another thread replaces failed files by good ones at any moment, every good one is answered."""
     root = _made(tmp_path / "in")
     wanted = set()
-    with Watched(root, rules=Rules(poll_s=0.01, stable_s=0.05, move_failed=str(away))) as watched:
+    with Watched(root, rules=ScanRules(poll_s=0.01, stable_s=0.05, move_failed=str(away))) as watched:
         for number in range(60):
             path = root / f"{number % 3}.csv"
             (tmp_path / "bad").write_text(f"{BAD}{number}")
@@ -245,11 +245,11 @@ def test_a_folder_under_a_failed_name_is_given_back(tmp_path: Path, away: Path, 
 def test_stopped_before_it_is_moved_that_is_said(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A single pass that may not move a file yet says that it stays."""
     root = _made(tmp_path / "in")
-    monkeypatch.setattr(stability, "writer_of", lambda _: Writer.UNKNOWN)
-    monkeypatch.setattr(Arrivals, "open", lambda _: None)
+    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
+    monkeypatch.setattr(FolderEvents, "open", lambda _: None)
     (root / "a").write_text(BAD)
     notes: list[str] = []
-    rules = Rules(poll_s=0.02, stable_s=0.05, move_failed=str(away))
+    rules = ScanRules(poll_s=0.02, stable_s=0.05, move_failed=str(away))
     with FolderSource(root, Remembered(), rules, once=True, note=notes.append, stop=threading.Event()) as source:
         assert len(list(dealt_with(source))) == 1
     assert contents(root) == [BAD]

@@ -13,13 +13,13 @@ import command
 import pytest
 from raman_edge.sources import schedule, stability
 from raman_edge.sources.mount import file_system, is_network
-from raman_edge.sources.notify import Arrivals
-from raman_edge.sources.scan import Candidate, Rules, Signature, is_candidate_name, scan
-from raman_edge.sources.schedule import Pace, changed
+from raman_edge.sources.notify import FolderEvents
+from raman_edge.sources.scan import FileCandidate, ScanRules, Signature, is_candidate_name, scan
+from raman_edge.sources.schedule import PollSchedule, changed
 from raman_edge.sources.stability import (
     OPEN_STABLE_S,
-    Ready,
-    Writer,
+    OpenWriter,
+    Readiness,
     is_settled,
     patience_s,
     read_complete,
@@ -36,31 +36,31 @@ SECOND = 10**9
 @pytest.mark.parametrize(
     ("age_s", "size", "signs", "writer", "unchanged_s", "expected"),
     [
-        (0.0, 100, "", Writer.NONE, 0.0, Ready.NO),
-        (0.0, 100, "", Writer.NONE, 1.0, Ready.YES),
-        (2.0, 100, "", Writer.NONE, 0.0, Ready.YES),
-        (0.0, 100, "times", Writer.NONE, 0.0, Ready.YES),
-        (0.0, 100, "moved", Writer.NONE, 0.0, Ready.YES),
-        (0.0, 0, "moved", Writer.NONE, 0.0, Ready.NO),
-        (100.0, 0, "times", Writer.NONE, 0.0, Ready.NO),
-        (100.0, 0, "", Writer.NONE, 1.0, Ready.YES),
-        (-3600.0, 100, "", Writer.NONE, 0.0, Ready.NO),
-        (0.0, 100, "moved", Writer.OPEN, 0.0, Ready.NO),
-        (0.0, 100, "times", Writer.OPEN, 30.0, Ready.NO),
-        (100.0, 100, "", Writer.OPEN, 66.0, Ready.IF_WHOLE),
-        (100.0, 100, "", Writer.OPEN, OPEN_STABLE_S, Ready.YES),
-        (100.0, 100, "times", Writer.UNKNOWN, 0.9, Ready.NO),
-        (100.0, 100, "times", Writer.UNKNOWN, 1.0, Ready.YES),
-        (1.9, 100, "times", Writer.UNKNOWN, 1.9, Ready.IF_WHOLE),
-        (1.9, 100, "moved", Writer.UNKNOWN, 1.9, Ready.YES),
-        (1.9, 100, "closed", Writer.UNKNOWN, 1.9, Ready.YES),
-        (0.5, 100, "closed", Writer.UNKNOWN, 0.5, Ready.NO),
-        (10.0, 100, "", Writer.UNKNOWN, 10.0, Ready.YES),
-        (100.0, 100, "network", Writer.UNKNOWN, 1.9, Ready.IF_WHOLE),
-        (4000.0, 100, "network", Writer.UNKNOWN, 1.9, Ready.YES),
+        (0.0, 100, "", OpenWriter.NONE, 0.0, Readiness.NO),
+        (0.0, 100, "", OpenWriter.NONE, 1.0, Readiness.YES),
+        (2.0, 100, "", OpenWriter.NONE, 0.0, Readiness.YES),
+        (0.0, 100, "times", OpenWriter.NONE, 0.0, Readiness.YES),
+        (0.0, 100, "moved", OpenWriter.NONE, 0.0, Readiness.YES),
+        (0.0, 0, "moved", OpenWriter.NONE, 0.0, Readiness.NO),
+        (100.0, 0, "times", OpenWriter.NONE, 0.0, Readiness.NO),
+        (100.0, 0, "", OpenWriter.NONE, 1.0, Readiness.YES),
+        (-3600.0, 100, "", OpenWriter.NONE, 0.0, Readiness.NO),
+        (0.0, 100, "moved", OpenWriter.OPEN, 0.0, Readiness.NO),
+        (0.0, 100, "times", OpenWriter.OPEN, 30.0, Readiness.NO),
+        (100.0, 100, "", OpenWriter.OPEN, 66.0, Readiness.IF_WHOLE),
+        (100.0, 100, "", OpenWriter.OPEN, OPEN_STABLE_S, Readiness.YES),
+        (100.0, 100, "times", OpenWriter.UNKNOWN, 0.9, Readiness.NO),
+        (100.0, 100, "times", OpenWriter.UNKNOWN, 1.0, Readiness.YES),
+        (1.9, 100, "times", OpenWriter.UNKNOWN, 1.9, Readiness.IF_WHOLE),
+        (1.9, 100, "moved", OpenWriter.UNKNOWN, 1.9, Readiness.YES),
+        (1.9, 100, "closed", OpenWriter.UNKNOWN, 1.9, Readiness.YES),
+        (0.5, 100, "closed", OpenWriter.UNKNOWN, 0.5, Readiness.NO),
+        (10.0, 100, "", OpenWriter.UNKNOWN, 10.0, Readiness.YES),
+        (100.0, 100, "network", OpenWriter.UNKNOWN, 1.9, Readiness.IF_WHOLE),
+        (4000.0, 100, "network", OpenWriter.UNKNOWN, 1.9, Readiness.YES),
     ],
 )
-def test_ready(age_s: float, size: int, signs: str, writer: Writer, unchanged_s: float, expected: Ready) -> None:
+def test_ready(age_s: float, size: int, signs: str, writer: OpenWriter, unchanged_s: float, expected: Readiness) -> None:
     """What no process writes is ready soon, what one may write later, and what one does write only if it is whole."""
     changed_ns = time.time_ns() - round(age_s * SECOND)
     state = Signature(1, 2, size, changed_ns - (1000 if "times" in signs else 0), changed_ns)
@@ -100,11 +100,11 @@ def test_writer_is_seen(tmp_path: Path) -> None:
     path.touch()
     fd = os.open(path, os.O_RDONLY)
     try:
-        assert writer_of(fd) is Writer.NONE
+        assert writer_of(fd) is OpenWriter.NONE
         with path.open("ab"):
-            assert writer_of(fd) is Writer.OPEN
+            assert writer_of(fd) is OpenWriter.OPEN
         with path.open("rb"):
-            assert writer_of(fd) is Writer.NONE
+            assert writer_of(fd) is OpenWriter.NONE
     finally:
         os.close(fd)
 
@@ -136,9 +136,9 @@ def test_asking_is_safe_while_a_writer_comes(tmp_path: Path) -> None:
     assert (asked.returncode, asked.stdout) == (0, "a writer came\nWriter.NONE\n"), asked.stderr
 
 
-def candidate(path: Path) -> Candidate:
+def candidate(path: Path) -> FileCandidate:
     """Return a file as a scan gives it."""
-    return Candidate(str(path), Signature.of(path.stat()))
+    return FileCandidate(str(path), Signature.of(path.stat()))
 
 
 def test_read_whole(tmp_path: Path) -> None:
@@ -234,8 +234,8 @@ def test_scan_reports_what_it_cannot_list(tmp_path: Path, monkeypatch: pytest.Mo
         return listing(path)
 
     monkeypatch.setattr(os, "scandir", denied)
-    met: list[Candidate] = []
-    found = scan(str(tmp_path), Rules(), met.append)
+    met: list[FileCandidate] = []
+    found = scan(str(tmp_path), ScanRules(), met.append)
     assert [path for path, _ in met] == [str(tmp_path / "b" / "x.csv")]
     assert found.problems == {str(tmp_path / "a"): "cannot be listed: Permission denied"}
 
@@ -259,8 +259,8 @@ def test_a_subfolder_that_goes_away_during_a_scan(tmp_path: Path, when: str, mon
         return call(path)
 
     monkeypatch.setattr(os, name, leaving)
-    met: list[Candidate] = []
-    found = scan(str(tmp_path), Rules(), met.append)
+    met: list[FileCandidate] = []
+    found = scan(str(tmp_path), ScanRules(), met.append)
     assert {path for path, _ in met} - {str(folder)} == {str(tmp_path / "b" / "x.csv"), str(tmp_path / "y.csv")}
     assert found.problems == {}
     assert not folder.is_dir()
@@ -273,8 +273,8 @@ def test_scan_counts_what_it_ignores(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / "1" / "2").mkdir(parents=True)
     (tmp_path / "link.csv").symlink_to(tmp_path / "d.csv")
-    met: list[Candidate] = []
-    found = scan(str(tmp_path), Rules(("*.csv",), depth=1), met.append)
+    met: list[FileCandidate] = []
+    found = scan(str(tmp_path), ScanRules(("*.csv",), depth=1), met.append)
     assert [Path(path).name for path, _ in met] == ["d.csv"]
     assert found.ignored == {"hidden": 4, "temporary": 2, "link or special file": 1, "too deep": 1}
 
@@ -283,12 +283,12 @@ def test_what_we_write_is_known_by_identity(tmp_path: Path) -> None:
     """A file that we write is not met under any name, also when it was made anew since; the others are."""
     outside, root = tmp_path / "out.csv", tmp_path / "in"
     root.mkdir()
-    rules = Rules(written=(str(outside), str(tmp_path / "not yet")))
+    rules = ScanRules(written=(str(outside), str(tmp_path / "not yet")))
     for number in range(2):
         outside.unlink(missing_ok=True)
         outside.write_text("1")
         (root / f"link {number}.csv").hardlink_to(outside)
-        met: list[Candidate] = []
+        met: list[FileCandidate] = []
         found = scan(str(root), rules, met.append)
         assert found.ours == [str(root / f"link {number}.csv")]
     assert [path for path, _ in met] == [str(root / "link 0.csv")]  # an output of before, no more written to
@@ -297,11 +297,11 @@ def test_what_we_write_is_known_by_identity(tmp_path: Path) -> None:
 def test_a_new_name_is_noticed_without_a_scan(tmp_path: Path) -> None:
     """A folder's own modification time tells of a name that came or went, and a fresh one is not trusted."""
     os.utime(tmp_path, ns=(0, time.time_ns() - SECOND))
-    found = scan(str(tmp_path), Rules(), lambda _: None)
+    found = scan(str(tmp_path), ScanRules(), lambda _: None)
     assert not changed(found.folders)
     (tmp_path / "a.csv").touch()
     assert changed(found.folders)
-    assert changed(scan(str(tmp_path), Rules(), lambda _: None).folders)
+    assert changed(scan(str(tmp_path), ScanRules(), lambda _: None).folders)
     assert changed({str(tmp_path / "none"): 0})
 
 
@@ -337,14 +337,14 @@ def test_rest(cost_s: float, due_s: float | None, news: bool, rested_s: float, m
     """A rest is the poll, or a hundred times a costly scan; shorter where a name is new or a file due, but twice the scan at least."""
     clock = Clock()
     monkeypatch.setattr(schedule, "monotonic", clock)
-    list(Pace(0.5, 0.1).rest(clock, lambda: news, cost_s, due_s))  # type: ignore[arg-type]  # it waits like an event
+    list(PollSchedule(0.5, 0.1).rest(clock, lambda: news, cost_s, due_s))  # type: ignore[arg-type]  # it waits like an event
     assert clock.now == pytest.approx(rested_s)
 
 
 @needs_leases
 def test_arrivals(tmp_path: Path) -> None:
     """What was renamed into a followed folder, and what was closed there by a writer, is told once, whatever its name."""
-    arrivals = Arrivals()
+    arrivals = FolderEvents()
     arrivals.open()
     (tmp_path / "below").mkdir()
     arrivals.follow([str(tmp_path), str(tmp_path / "below")])
@@ -361,7 +361,7 @@ def test_arrivals(tmp_path: Path) -> None:
 @needs_leases
 def test_arrivals_tell_what_is_open(tmp_path: Path) -> None:
     """A file that was changed and not closed is being written, one that was closed last is not, and a new name begins anew."""
-    arrivals, path = Arrivals(), tmp_path / "a"
+    arrivals, path = FolderEvents(), tmp_path / "a"
     arrivals.open()
     arrivals.follow([str(tmp_path)])
     with path.open("w") as file:
@@ -383,7 +383,7 @@ def test_arrivals_tell_what_is_open(tmp_path: Path) -> None:
 @needs_leases
 def test_lost_events_leave_nothing_known(tmp_path: Path) -> None:
     """Where the kernel's queue was full, no file counts as open or as closed."""
-    arrivals = Arrivals()
+    arrivals = FolderEvents()
     arrivals.open()
     arrivals.follow([str(tmp_path)])
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text(encoding="ascii"))
@@ -414,7 +414,7 @@ def test_arrivals_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
     """A folder that was removed and made again is followed again, and one that is not there is nothing."""
     root = tmp_path / "in"
     root.mkdir()
-    arrivals = Arrivals()
+    arrivals = FolderEvents()
     arrivals.follow([str(root)])  # not open yet
     arrivals.open()
     arrivals.follow([str(root)])
@@ -434,5 +434,5 @@ def test_rest_ends_with_the_stop() -> None:
     stop = threading.Event()
     stop.set()
     began = time.monotonic()
-    assert list(Pace(60.0, 60.0).rest(stop, lambda: False, 0.0, None)) == []
+    assert list(PollSchedule(60.0, 60.0).rest(stop, lambda: False, 0.0, None)) == []
     assert time.monotonic() - began < 30

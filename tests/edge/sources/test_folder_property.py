@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from raman_edge.errors import SourceUnavailable
 from raman_edge.sources.batcher import MOST
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.scan import Rules
+from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault
 from watching import Remembered, dealt_with
 from writing import NAMES, Writer
 
-RULES = Rules(poll_s=0.01, stable_s=0.12)
+RULES = ScanRules(poll_s=0.01, stable_s=0.12)
 PATIENCE_S = 30.0
 
 

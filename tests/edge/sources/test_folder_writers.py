@@ -11,8 +11,8 @@ import build
 import pytest
 from raman_edge.sources import folder, stability
 from raman_edge.sources.folder import NETWORK_POLL_S, FolderSource
-from raman_edge.sources.notify import Arrivals
-from raman_edge.sources.scan import Rules
+from raman_edge.sources.notify import FolderEvents
+from raman_edge.sources.scan import ScanRules
 from watching import Remembered, Watched
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STABLE_S = 0.15
-PATIENT = Rules(poll_s=0.02, stable_s=STABLE_S)
+PATIENT = ScanRules(poll_s=0.02, stable_s=STABLE_S)
 needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a writer")
 
 
@@ -72,7 +72,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     said: list[str] = []
     monkeypatch.setattr(folder, "is_network", lambda _: True)
     monkeypatch.setattr(stability, "writer_of", lambda _: said.append("lease"))
-    monkeypatch.setattr(Arrivals, "open", lambda _: said.append("events"))
+    monkeypatch.setattr(FolderEvents, "open", lambda _: said.append("events"))
     return said
 
 
@@ -90,7 +90,7 @@ def test_a_network_is_only_looked_at(tmp_path: Path, asked: list[str]) -> None:
 def test_a_writer_on_a_network_is_waited_for_as_long_as_it_goes_on(tmp_path: Path, asked: list[str]) -> None:
     """A file that grows in steps shorter than it has to lie still is read once, whole."""
     text = build.text()
-    with Watched(tmp_path, rules=Rules(poll_s=0.02, stable_s=0.6)) as watched:
+    with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.6)) as watched:
         for part in (text[:5000], text[5000:10000], text[10000:]):
             with (tmp_path / "a.csv").open("a") as file:
                 file.write(part)

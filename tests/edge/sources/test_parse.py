@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import build
 from raman_edge import formats
-from raman_edge.sources.parse import Unread, parse, values
+from raman_edge.sources.parse import RawFile, parse, values
 from raman_edge.spectrum import OTHER_METHOD, Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def test_a_file_of_another_method_gives_one_value(monkeypatch: pytest.MonkeyPatc
 def test_an_unread_file_is_read_as_parse_does() -> None:
     """A file on its way to another process gives there what it would have given here, with the laser it was told."""
     text = build.text(seed=3).encode()
-    (one,), (other,) = values(Unread(HERE, text)), parse(text, HERE)
+    (one,), (other,) = values(RawFile(HERE, text)), parse(text, HERE)
     assert isinstance(one, Spectrum)
     assert isinstance(other, Spectrum)
     assert (one.counts == other.counts).all()
     wavelengths = b"Wavelength (nm),Counts\n" + b"".join(b"%d,%d\n" % (800 + row, row % 7) for row in range(60))
-    assert isinstance(values(Unread(HERE, wavelengths))[0], Fault)
-    assert isinstance(values(Unread(HERE, wavelengths, 785.0))[0], Spectrum)
+    assert isinstance(values(RawFile(HERE, wavelengths))[0], Fault)
+    assert isinstance(values(RawFile(HERE, wavelengths, 785.0))[0], Spectrum)
     assert values(one) == (one,)

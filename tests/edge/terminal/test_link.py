@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge.acquisition.plan import Progress
+from raman_edge.acquisition.plan import AcquisitionProgress
 from raman_edge.instruments.spectrometer import Counters, LinkStatus
 from raman_edge.terminal.calibrated import age, calibration_row
-from raman_edge.terminal.eta import LOOKED_S, Pace
+from raman_edge.terminal.eta import LOOKED_S, RemainingTime
 from raman_edge.terminal.link import WORDS
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.screen import lasting, render
-from raman_edge.terminal.state import Bench
+from raman_edge.terminal.state import AcquisitionState
 from raman_edge.terminal.theme import ALARM, ASCII, UNICODE
 from screens import BENCH, CALIBRATED, LASER, LINK, NOW, SERIAL, SIZES, UNPLUGGED, after, serial
 
@@ -103,8 +103,8 @@ def test_a_person_who_is_waited_for_is_told_what_to_do() -> None:
 
 def test_the_bench_of_an_acquisition_is_taken_over() -> None:
     """Every fact of its progress is on the screen."""
-    taken = Bench.at(Progress("dark", 2, 5, question="Close the shutter"), NOW)
-    assert taken == Bench("dark", 2, 5, paused=False, expires=NOW, question="Close the shutter")
+    taken = AcquisitionState.at(AcquisitionProgress("dark", 2, 5, question="Close the shutter"), NOW)
+    assert taken == AcquisitionState("dark", 2, 5, paused=False, expires=NOW, question="Close the shutter")
 
 
 @given(
@@ -169,7 +169,7 @@ def test_what_is_left_has_the_unit_that_suits_it(value: float, words: str) -> No
 
 def test_what_waits_takes_as_long_as_the_last_ones_did() -> None:
     """At 100 a second 1000 take 10 s; nothing is said before the rate is known, and nothing where nothing waits."""
-    pace = Pace()
+    pace = RemainingTime()
     assert pace.left_s(0.0, 0, 1000) is None
     assert pace.left_s(0.5, 50, 1000) is None
     assert pace.left_s(5.0, 500, 1000) == pytest.approx(10.0)
@@ -181,7 +181,7 @@ def test_what_waits_takes_as_long_as_the_last_ones_did() -> None:
 
 def test_a_rate_of_long_ago_is_forgotten() -> None:
     """The last seconds count: a run that slows down is told so."""
-    pace = Pace()
+    pace = RemainingTime()
     pace.left_s(0.0, 0, 10)
     for second in range(1, 200):
         fast = second < 100

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge.matching.ranking import Match, Sets
+from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.spectrum import Origin
 from raman_edge.terminal import plot
 from raman_edge.terminal.controls import KEYS
@@ -25,8 +25,8 @@ NAMES = tuple(f"Mineral-{i:02}-of-a-group" for i in range(30))
 def one_of(count: int) -> object:
     """A reading whose answer is one of so many names."""
     doubt = f"one of {', '.join(NAMES[:count])}: right in 90 of 100 cases"
-    ranked = tuple(Match(name, 1 / count, 0.9) for name in NAMES[:5])
-    verdict = replace(AMBIGUOUS.verdict, ranked=ranked, doubts=(doubt,), sets=Sets(NAMES[:count], NAMES[:count]))
+    ranked = tuple(Candidate(name, 1 / count, 0.9) for name in NAMES[:5])
+    verdict = replace(AMBIGUOUS.verdict, ranked=ranked, doubts=(doubt,), sets=PredictionSets(NAMES[:count], NAMES[:count]))
     return replace(AMBIGUOUS, verdict=verdict)
 
 

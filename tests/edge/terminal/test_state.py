@@ -14,7 +14,7 @@ from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.spectrum import Fault, Origin
 from raman_edge.terminal.rows import block, cells, fit, spread, width_of, wrapped
-from raman_edge.terminal.state import RECENT, ModelFacts, Outcome, ScreenState, fold, name_of
+from raman_edge.terminal.state import RECENT, ModelFacts, RecentResult, ScreenState, fold, name_of
 from raman_edge.terminal.theme import ASCII, PLAIN, UNICODE
 from raman_edge.terminal.widgets import bar, chips, peak_rows
 
@@ -67,7 +67,7 @@ def test_a_fault_is_counted_and_shown_as_an_event(state: ScreenState, seen: Read
     after = fold(fold(state, seen), fault)
     assert after.latest is fault
     assert (after.tally.done, after.tally.fault) == (1, 1)
-    assert after.recent[0] == Outcome("broken.txt", "fault", "it is empty")
+    assert after.recent[0] == RecentResult("broken.txt", "fault", "it is empty")
 
 
 def test_the_last_ten_are_remembered_newest_first(state: ScreenState) -> None:
@@ -156,7 +156,7 @@ def test_peaks_that_do_not_fit_are_counted(seen: Reading) -> None:
 
 def test_a_row_of_results_stops_before_the_edge() -> None:
     """Only whole results are shown; the newest is the first."""
-    recent = [Outcome(f"{i}", "match", f"Mineral {i}") for i in range(9)]
+    recent = [RecentResult(f"{i}", "match", f"Mineral {i}") for i in range(9)]
     row = chips(recent, 50, UNICODE)
     text = "".join(part for part, _ in row)
     assert cells(text.rstrip()) <= 50

@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure, print the table, append the line."""
     import msgspec  # noqa: PLC0415 - only what the command needs
-    from raman_edge.outputs.append_only import JSON_LINES, GrownFile  # noqa: PLC0415
+    from raman_edge.outputs.append_only import JSON_LINES, AppendOnlyFile  # noqa: PLC0415
 
     from raman_train import checkpoint, harder, loop, runs  # noqa: PLC0415 - torch takes seconds to import
 
@@ -46,5 +46,5 @@ def run(options: argparse.Namespace) -> int:
     result, _ = runs.measure(made, material)
     print(runs.table(result))
     if options.record:
-        GrownFile(options.record, JSON_LINES).append([msgspec.json.encode(result) + b"\n"])
+        AppendOnlyFile(options.record, JSON_LINES).append([msgspec.json.encode(result) + b"\n"])
     return 0

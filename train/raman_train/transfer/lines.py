@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from raman_edge.errors import ConfigError
-from raman_edge.outputs.append_only import JSON_LINES, GrownFile
+from raman_edge.outputs.append_only import JSON_LINES, AppendOnlyFile
 
 from raman_train import evaluate
 
@@ -96,4 +96,4 @@ def read(path: Path) -> list[Line]:
 def append(path: Path, line: Line) -> None:
     """Write one more line, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    GrownFile(path, JSON_LINES).append([msgspec.json.encode(line) + b"\n"])
+    AppendOnlyFile(path, JSON_LINES).append([msgspec.json.encode(line) + b"\n"])

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from raman_edge.cli.naming import Naming
     from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
-    from raman_edge.outputs.forwarding import Deliveries
+    from raman_edge.outputs.forwarding import Forwarding
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
 SECONDS = 50.0
@@ -93,7 +93,7 @@ def _witness(naming: Naming, stop: Stop, *, on_screen: bool) -> Witness:
 
 
 def _tell(
-    folder: Path, naming: Naming, journal: Journal, witness: Witness, deliveries: Deliveries, stop: Stop, seconds: float
+    folder: Path, naming: Naming, journal: Journal, witness: Witness, deliveries: Forwarding, stop: Stop, seconds: float
 ) -> tuple[list[Line], Proof]:
     """Play the acts and the burst, and return what came of them."""
     from raman_edge.cli.demo import acts, exposures, instrument, proof, summary  # noqa: PLC0415 - numpy and the simulator

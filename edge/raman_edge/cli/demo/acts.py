@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from raman_edge.acquisition.plan import Plan
 from raman_edge.cli.demo import exposures
-from raman_edge.simulator.materials import SEPARATOR, Lines
+from raman_edge.simulator.materials import SEPARATOR, LinesMaterial
 
 if TYPE_CHECKING:
     from raman_edge.matching.library import Library
@@ -73,9 +73,9 @@ def acts(library: Library) -> tuple[Act, ...]:
 def find(library: Library, name: str) -> Material:
     """Return what lies under the laser: of ``library``, else what every simulated instrument knows."""
     if name in library.labels:
-        return Lines(name, exposures.table_of(library, name))
+        return LinesMaterial(name, exposures.table_of(library, name))
     if name in exposures.STRANGERS:
-        return Lines(name, exposures.STRANGERS[name])
+        return LinesMaterial(name, exposures.STRANGERS[name])
     from raman_edge.cli.devices import materials  # noqa: PLC0415 - for the standard alone
 
     return materials.find(name)

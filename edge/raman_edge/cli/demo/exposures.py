@@ -120,10 +120,12 @@ def _axis(model_axis: Axis, step: float, rng: np.random.Generator) -> Axis:
     return Axis.linear(round(model_axis.start + span * rng.uniform(0.0, 0.02)), round(model_axis.stop - span * rng.uniform(0.0, 0.1)), step)
 
 
-def _conditions(kind: Kind, rng: np.random.Generator) -> synthetic.Conditions:
+def _conditions(kind: Kind, rng: np.random.Generator) -> synthetic.SyntheticConditions:
     if kind == "saturated":
-        return synthetic.Conditions(signal=4 * FULL_SCALE, background=0.1, saturation=FULL_SCALE)
-    return synthetic.Conditions(signal=10 ** rng.uniform(3.4, 4.5), background=rng.uniform(0.0, 0.6), shift_error=rng.normal(0.0, 1.0))
+        return synthetic.SyntheticConditions(signal=4 * FULL_SCALE, background=0.1, saturation=FULL_SCALE)
+    return synthetic.SyntheticConditions(
+        signal=10 ** rng.uniform(3.4, 4.5), background=rng.uniform(0.0, 0.6), shift_error=rng.normal(0.0, 1.0)
+    )
 
 
 def _comma(seen: Spectrum) -> str:

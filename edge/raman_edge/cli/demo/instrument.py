@@ -11,7 +11,7 @@ from raman_edge.errors import ConfigError, SourceUnavailable
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.simulator.ports import PtyAt, TcpAt
-from raman_edge.simulator.scene import Conditions, Scene
+from raman_edge.simulator.scene import Scene, SceneConditions
 from raman_edge.simulator.simulated import Simulated
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ PROFILE = "ocean-sts"
 BAUD = 115_200
 AXIS_ERROR_CM = 5.0
 """What nobody but the simulation knows, cm⁻¹."""
-QUIET = Conditions(spikes_per_s=0.0)
+QUIET = SceneConditions(spikes_per_s=0.0)
 """No cosmic particle but the one that the story tells of."""
 AWAY = ("absent", "opening")
 """States of a link without a cable."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from raman_edge.records import FaultRecord, Result
+from raman_edge.records import FaultRecord, ResultRecord
 from raman_edge.simulator.materials import SEPARATOR
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def of_act(one: Played) -> Judgement:
     return _right(_named(result, act.sample.split(SEPARATOR)) and (result.quality.saturated is True) is (act.right == "saturated"))
 
 
-def last(said: Sequence[Record]) -> Result | None:
+def last(said: Sequence[Record]) -> ResultRecord | None:
     """Return the last record that is no fault."""
-    return next((record for record in reversed(said) if isinstance(record, Result)), None)
+    return next((record for record in reversed(said) if isinstance(record, ResultRecord)), None)
 
 
 def _is_told(one: Played) -> bool:
@@ -57,7 +57,7 @@ def _is_told(one: Played) -> bool:
     return not mishap or (one.spikes if mishap == "spike" else one.faults) > 0
 
 
-def _named(said: Result, labels: Sequence[str]) -> bool:
+def _named(said: ResultRecord, labels: Sequence[str]) -> bool:
     """Whether one of ``labels`` was named, surely, perhaps, or as one of several."""
     return any(label in said.names for label in labels)
 

@@ -14,18 +14,18 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from raman_edge import records
-from raman_edge.acquisition.acquisition import Bench
+from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.calibration import making, standards
 from raman_edge.calibration.calibration import serial_of
 from raman_edge.cli.demo.calibrated import Calibrated, off
 from raman_edge.cli.demo.instrument import PROFILE
 from raman_edge.cli.display import Onlooker
 from raman_edge.errors import SpectrumError
-from raman_edge.records import FaultRecord, Result
+from raman_edge.records import FaultRecord, ResultRecord
 from raman_edge.service.run import follow
 from raman_edge.sources.spectrometer import SpectrometerSource
 from raman_edge.spectrum import Fault, Spectrum
-from raman_edge.terminal.state import Bench as Shown
+from raman_edge.terminal.state import AcquisitionState as Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     from raman_edge.cli.demo.witness import Witness
     from raman_edge.cli.naming import Naming
     from raman_edge.journal import Journal
-    from raman_edge.outputs.forwarding import Deliveries
+    from raman_edge.outputs.forwarding import Forwarding
     from raman_edge.records import Record
-    from raman_edge.service.worker import Crew
+    from raman_edge.service.worker import Worker
     from raman_edge.sources.folder import FolderSource
 
 PATIENCE_S = 45.0
@@ -79,14 +79,14 @@ class Played:
 class Story:
     """One telling. ``stop`` ends it early and cleanly; what was played until then stands in :attr:`played`."""
 
-    def __init__(self, naming: Naming, journal: Journal, witness: Witness, deliveries: Deliveries, stop: Event, seconds: float) -> None:
+    def __init__(self, naming: Naming, journal: Journal, witness: Witness, deliveries: Forwarding, stop: Event, seconds: float) -> None:
         self.played: list[Played] = []
         self._naming, self._journal, self._witness, self._stop = naming, journal, witness, stop
         self._onlooker = Onlooker(witness, deliveries)
         self._calibration: Calibration | None = None
         self._began, self._seconds = monotonic(), seconds
 
-    def play(self, acts: Sequence[Act], instrument: Instrument, crew: Crew) -> None:
+    def play(self, acts: Sequence[Act], instrument: Instrument, crew: Worker) -> None:
         """Play every act, the last one's end a share of the time before the story's: that is for the burst."""
         share = self._seconds / (len(acts) + 1)
         for number, act in enumerate(acts, 1):
@@ -98,14 +98,14 @@ class Story:
                 self._witness.keep()
             self._rest_until(self._began + number * share)
 
-    def watch(self, burst: Burst, source: FolderSource, crew: Crew) -> None:
+    def watch(self, burst: Burst, source: FolderSource, crew: Worker) -> None:
         """Answer a burst of files, to its end."""
         self._witness.note(f"{len(self.played) + 1}/{len(self.played) + 1} a burst of files lands in a folder")
         with burst, source:
             follow(source, crew, self._journal, self._onlooker)
         self._rest_until(self._began + self._seconds)
 
-    def _play(self, act: Act, instrument: Instrument, crew: Crew, share: float) -> Played:
+    def _play(self, act: Act, instrument: Instrument, crew: Worker, share: float) -> Played:
         newest, spikes, before = self._journal.newest(), self._witness.spikes, _counted(instrument)
         instrument.prepare(act)
         calibrated, spectra, faults = None, 0, 0
@@ -116,12 +116,12 @@ class Story:
         else:
             self._identify(act, instrument, crew, share)
         said = tuple(records.decode(row.line) for row in self._journal.after(newest, MOST))
-        spectra += sum(isinstance(record, Result) for record in said)
+        spectra += sum(isinstance(record, ResultRecord) for record in said)
         faults += sum(isinstance(record, FaultRecord) for record in said)
         sent, stale, good = (after - count for after, count in zip(_counted(instrument), before, strict=True))
         return Played(act, said, sent, stale, good, faults, self._witness.spikes - spikes, spectra, calibrated)
 
-    def _identify(self, act: Act, instrument: Instrument, crew: Crew, share: float) -> None:
+    def _identify(self, act: Act, instrument: Instrument, crew: Worker, share: float) -> None:
         """Measure and answer, as `serial` does."""
         over, plan = Event(), replace(act.plan, calibration=self._calibration)
         source = SpectrometerSource(instrument.spectrometer, plan, stop=over, note=self._witness.note)
@@ -131,7 +131,7 @@ class Story:
     def _measured(self, act: Act, instrument: Instrument) -> tuple[Spectrum | None, int]:
         """Measure a standard, as `calibrate --port` does: the spectrum, None where it did not come, and how often something broke."""
         over = Event()
-        bench = Bench(instrument.spectrometer, act.plan, stop=over, note=self._witness.note)
+        bench = Acquisition(instrument.spectrometer, act.plan, stop=over, note=self._witness.note)
         with self._told(instrument, bench, act, over, 0.0):
             seen = [event for event in bench if event is not None]
         faults = [event for event in seen if isinstance(event, Fault)]
@@ -142,7 +142,7 @@ class Story:
     def _calibrate(self, act: Act, seen: Spectrum) -> Calibrated | None:
         """Calibrate by a standard from now on; None where its lines are not found."""
         name, now = serial_of(seen), seen.taken_at or datetime.now(UTC)
-        measured = making.Measured(seen, standards.find(act.sample))
+        measured = making.StandardSpectrum(seen, standards.find(act.sample))
         try:
             made = making.make(measured, instrument=name or PROFILE, laser_nm=act.plan.laser_nm, made=now, days=30.0)
         except SpectrumError as error:
@@ -154,7 +154,7 @@ class Story:
         return result
 
     @contextmanager
-    def _told(self, instrument: Instrument, bench: Bench, act: Act, over: Event, share: float) -> Iterator[None]:
+    def _told(self, instrument: Instrument, bench: Acquisition, act: Act, over: Event, share: float) -> Iterator[None]:
         """Keep the screen told of link and bench while the block runs, and end the act where it takes too long."""
         done = Event()
         plug = Thread(target=instrument.plug_in_again, args=(over, AWAY * share), name="cable", daemon=True)
@@ -171,7 +171,7 @@ class Story:
             if plug.ident is not None:
                 plug.join()
 
-    def _tell(self, instrument: Instrument, bench: Bench, plan: Plan, over: Event, done: Event) -> None:
+    def _tell(self, instrument: Instrument, bench: Acquisition, plan: Plan, over: Event, done: Event) -> None:
         until = monotonic() + PATIENCE_S
         expires = None if plan.pixels or self._calibration is None else self._calibration.expires
         while True:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from raman_edge import records, wording
 from raman_edge.cli.demo import judging
-from raman_edge.records import FaultRecord, Result
+from raman_edge.records import FaultRecord, ResultRecord
 from raman_edge.terminal.rows import Frame, fit, title, wrapped
 from raman_edge.terminal.terminal import needs_ascii
 from raman_edge.terminal.theme import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from raman_edge.journal import Journal
     from raman_edge.records import Record
     from raman_edge.terminal.rows import Row
-    from raman_edge.terminal.theme import Look
+    from raman_edge.terminal.theme import Theme
 
 SIGNS = {"right": "match", "wrong": "rejected", "open": "ambiguous", "missing": "waiting"}
 """Name of the sign of each judgement."""
@@ -93,7 +93,7 @@ def of_story(played: Sequence[Played]) -> list[Line]:
     return [_line(one, judging.last(one.said)) for one in played]
 
 
-def _line(one: Played, result: Result | None) -> Line:
+def _line(one: Played, result: ResultRecord | None) -> Line:
     doubted = one.calibrated is None and result is not None and result.decision == "possible"
     return Line(one.act.title, _told(one), judging.of_act(one), _ms(result), doubted)
 
@@ -109,7 +109,7 @@ def _told(one: Played) -> str:
 
 
 def _ms(said: Record | None) -> float | None:
-    return said.ms.total if isinstance(said, Result) else None
+    return said.ms.total if isinstance(said, ResultRecord) else None
 
 
 def of_burst(rows: Sequence[Compared]) -> list[Line]:
@@ -138,7 +138,7 @@ def print_summary(lines: Sequence[Line], proof: Proof, seconds: float, *, to_std
     console.line()
 
 
-def table(lines: Sequence[Line], proof: Proof, seconds: float, width: int, look: Look) -> list[Row]:
+def table(lines: Sequence[Line], proof: Proof, seconds: float, width: int, look: Theme) -> list[Row]:
     """Return the summary as rows of ``width`` cells."""
     time = TIME if width >= NARROW else 0
     happened = int((width - time) * SHARE)
@@ -181,7 +181,7 @@ def described(exposure: Exposure) -> str:
     return exposure.label + more[exposure.kind]
 
 
-def _row(texts: Sequence[str], styles: Sequence[Style], sizes: Sequence[int], look: Look) -> Row:
+def _row(texts: Sequence[str], styles: Sequence[Style], sizes: Sequence[int], look: Theme) -> Row:
     """Return one row of the table, the columns two cells apart."""
     row: Row = ()
     for text, style, size in zip(texts, styles, sizes, strict=True):

@@ -10,7 +10,7 @@ from raman_edge.errors import OutputError
 from raman_edge.matching.identify import Reading
 from raman_edge.terminal.picture import SIZE, svg
 from raman_edge.terminal.screen import render
-from raman_edge.terminal.state import Bench, ModelFacts, ScreenState, fold
+from raman_edge.terminal.state import AcquisitionState, ModelFacts, ScreenState, fold
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from raman_edge.model.model import Model
     from raman_edge.service.worker import Answered
     from raman_edge.spectrum import Fault
-    from raman_edge.terminal.controls import Key
+    from raman_edge.terminal.controls import KeyBinding
 
 
 class Witness:
@@ -36,7 +36,7 @@ class Witness:
         self._kept: ScreenState | None = None
 
     @classmethod
-    def of(cls, display: Display, title: str, model: Model, library: Library, keys: tuple[Key, ...]) -> Witness:
+    def of(cls, display: Display, title: str, model: Model, library: Library, keys: tuple[KeyBinding, ...]) -> Witness:
         """Watch a display that has shown nothing yet."""
         return cls(display, ScreenState(title, ModelFacts.of(model, library), keys=keys))
 
@@ -78,7 +78,7 @@ class Witness:
         self._state = replace(self._state, link=status)
         self._display.link(status)
 
-    def bench(self, bench: Bench) -> None:
+    def bench(self, bench: AcquisitionState) -> None:
         """Show what the acquisition is at."""
         self._state = replace(self._state, bench=bench)
         self._display.bench(bench)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from raman_edge.calibration import standards
 from raman_edge.errors import ConfigError, FormatError, RamanEdgeError
 from raman_edge.simulator import materials
-from raman_edge.simulator.materials import Curve, Lamp, Lines
+from raman_edge.simulator.materials import Curve, Lamp, LinesMaterial
 
 if TYPE_CHECKING:
     from raman_edge.matching.library import Library
@@ -67,7 +67,7 @@ def _standard(name: str) -> Material | None:
         return None
     if standard.lamp:
         return Lamp(standard.name, standard.truth())
-    return Lines.at(standard.name, standard.lines, HEIGHTS.get(standard.name, ()))
+    return LinesMaterial.at(standard.name, standard.lines, HEIGHTS.get(standard.name, ()))
 
 
 def _reference(name: str) -> Material | None:
@@ -76,7 +76,7 @@ def _reference(name: str) -> Material | None:
         return None
     places = [place for place, label in enumerate(library.labels) if label.lower() == name.lower()]
     peaks = library.peaks[places[0]] if places else None
-    return Lines(library.labels[places[0]], peaks) if peaks is not None and len(peaks) else None
+    return LinesMaterial(library.labels[places[0]], peaks) if peaks is not None and len(peaks) else None
 
 
 def _plain(name: str) -> Material | None:

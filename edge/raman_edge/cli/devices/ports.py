@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.instruments.ports import Port
+    from raman_edge.instruments.ports import PortInfo
 
 TITLES = ("PORT", "STATE", "USB", "WHAT", "PROFILE")
 WSL = "this is WSL: usbipd attaches a USB device of Windows to it (`usbipd list`, `usbipd attach --wsl --busid …`)"
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def advice(found: Sequence[Port], version: Path) -> Iterator[str]:
+def advice(found: Sequence[PortInfo], version: Path) -> Iterator[str]:
     """Give what to do about ports that are not there, or not for this user."""
     if not found:
         yield f"{NOTHING}; {WSL}" if _is_wsl(version) else NOTHING
@@ -85,12 +85,12 @@ def _has_seabreeze() -> bool:
     return find_spec("seabreeze") is not None
 
 
-def _fact(port: Port) -> dict[str, object]:
+def _fact(port: PortInfo) -> dict[str, object]:
     facts = asdict(port)
     return {**{key: value for key, value in facts.items() if key != "use"}, **port.use._asdict()}
 
 
-def _show(found: Sequence[Port]) -> None:
+def _show(found: Sequence[PortInfo]) -> None:
     """Print columns; a name that lasts stands below the one that changes."""
     if not found:
         return
@@ -103,7 +103,7 @@ def _show(found: Sequence[Port]) -> None:
             write_text(f"  {address}")
 
 
-def _row(port: Port) -> tuple[str, ...]:
+def _row(port: PortInfo) -> tuple[str, ...]:
     usb = "" if port.vid is None else f"{port.vid:04x}:{port.pid:04x} {port.serial_number or ''}".rstrip()
     state = f"busy: {port.use.holder}" if port.use.access == "busy" else port.use.access
     return (port.device, state, usb or "-", port.what or "-", ", ".join(port.profiles) or "-")

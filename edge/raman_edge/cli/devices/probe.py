@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.probe import Asked, Heard, Spoken
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.instruments.serial.probe import ListenResult, ProbeResult, Traffic
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
     Tell = Callable[[dict[str, object], Iterable[str]], None]
     """Takes a record for a program, and the same for a person; one of them is written."""
@@ -73,13 +73,13 @@ def _by_profile(where: str, name: str, tell: Tell) -> int:
     """Ask as a session does, and show every byte of it, also where it fails."""
     from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - with numpy
     from raman_edge.instruments.serial import ask  # noqa: PLC0415
-    from raman_edge.instruments.serial.probe import Overheard  # noqa: PLC0415
-    from raman_edge.instruments.serial.spectrometer import World  # noqa: PLC0415
+    from raman_edge.instruments.serial.probe import LoggingPort  # noqa: PLC0415
+    from raman_edge.instruments.serial.spectrometer import Environment  # noqa: PLC0415
 
     profile = catalogue.load(name)
-    heard: list[Spoken] = []
+    heard: list[Traffic] = []
     try:
-        instrument = ask(profile, where, world=World(plug=partial(Overheard, heard)))
+        instrument = ask(profile, where, world=Environment(plug=partial(LoggingPort, heard)))
     finally:
         for spoken in heard:
             tell(*_spoken(spoken))
@@ -135,7 +135,7 @@ def _as_text(_fact: dict[str, object], lines: Iterable[str]) -> None:
         write_text(line)
 
 
-def _heard(heard: Heard) -> tuple[dict[str, object], list[str]]:
+def _heard(heard: ListenResult) -> tuple[dict[str, object], list[str]]:
     text = heard.data.decode("ascii", "backslashreplace")[:SHOWN]
     readings = [{"profile": one.profile, "spectra": one.spectra, "values": one.values} for one in heard.readings]
     fact: dict[str, object] = {
@@ -152,7 +152,7 @@ def _heard(heard: Heard) -> tuple[dict[str, object], list[str]]:
     return fact, [*lines, *(f"{one.spectra} spectra of {one.values} values, read as {one.profile}" for one in heard.readings)]
 
 
-def _asked(asked: Asked) -> tuple[dict[str, object], list[str]]:
+def _asked(asked: ProbeResult) -> tuple[dict[str, object], list[str]]:
     question = asked.question
     fact: dict[str, object] = {
         "event": "asked",
@@ -168,12 +168,12 @@ def _asked(asked: Asked) -> tuple[dict[str, object], list[str]]:
     return fact, [title, *((*_rows(">", question.sent), *_rows("<", asked.got)) if asked.got else ())]
 
 
-def _spoken(spoken: Spoken) -> tuple[dict[str, object], list[str]]:
+def _spoken(spoken: Traffic) -> tuple[dict[str, object], list[str]]:
     fact: dict[str, object] = {"event": "said", "sent": spoken.sent, "baud": spoken.baud, "hex": spoken.data.hex(" ")}
     return fact, list(_rows(">" if spoken.sent else "<", spoken.data, _rate(spoken.baud)))
 
 
-def _instrument(told: Instrument) -> tuple[dict[str, object], list[str]]:
+def _instrument(told: InstrumentInfo) -> tuple[dict[str, object], list[str]]:
     import msgspec  # noqa: PLC0415 - with the command
 
     fact: dict[str, object] = {"event": "instrument", **msgspec.to_builtins(told)}

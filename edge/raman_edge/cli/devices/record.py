@@ -33,7 +33,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Record until told to stop, or ``--count`` spectra are there."""
-    from raman_edge.acquisition.acquisition import Bench  # noqa: PLC0415 - numpy
+    from raman_edge.acquisition.acquisition import Acquisition  # noqa: PLC0415 - numpy
     from raman_edge.instruments.recording import Recorder  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
         plan = plans.recording(options)
         recorder = Recorder(instruments.spectrometer(options, stop.event), options.out, plans.planned(options))
         with recorder as spectrometer:
-            for event in Bench(spectrometer, plan, stop=stop.event, note=say):
+            for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
                 if isinstance(event, Fault):
                     say(event.why)
             counters = spectrometer.status.counters

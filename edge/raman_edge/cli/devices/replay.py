@@ -40,9 +40,9 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Answer everything that was recorded."""
     from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
-    from raman_edge.instruments.recording import Replayed  # noqa: PLC0415
+    from raman_edge.instruments.recording import ReplayedSpectrometer  # noqa: PLC0415
 
-    with stopping() as stop, Replayed(options.recording, paced=options.paced, note=say) as replayed:
+    with stopping() as stop, ReplayedSpectrometer(options.recording, paced=options.paced, note=say) as replayed:
         options.laser = options.laser or replayed.plan.laser_nm  # the question is the same only with the same laser
         naming = Naming.opened(options)
         from raman_edge.cli.measuring import Measuring, summary  # noqa: PLC0415

@@ -12,7 +12,7 @@ from raman_edge.wording import ANSWERS
 
 if TYPE_CHECKING:
     from raman_edge.journal import Filters, Journal
-    from raman_edge.journal.query import Held
+    from raman_edge.journal.query import StoredResult
 
 DECISIONS = (*ANSWERS, "fault")
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -66,7 +66,7 @@ def beginning(text: str) -> str:
     return text
 
 
-def one(journal: Journal, beginning: str) -> Held:
+def one(journal: Journal, beginning: str) -> StoredResult:
     """Return the one record whose id begins so; :class:`NoSuchRecord` where there is none, or several."""
     from raman_edge.journal import Filters  # noqa: PLC0415 - with numpy
 

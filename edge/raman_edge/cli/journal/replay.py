@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raman_edge.journal import Journal
-    from raman_edge.journal.query import Held
+    from raman_edge.journal.query import StoredResult
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
 
@@ -70,13 +70,13 @@ def run(options: argparse.Namespace) -> int:
     return 0 if counts[True] or not counts[None] else NOTHING_TO_REPLAY
 
 
-def _wanted(journal: Journal, options: argparse.Namespace) -> Iterator[Held]:
+def _wanted(journal: Journal, options: argparse.Namespace) -> Iterator[StoredResult]:
     if options.id:
         return iter([filters.one(journal, options.id)])
     return journal.held(options.last)
 
 
-def _again(held: Held, model: Model, library: Library) -> Outcome:
+def _again(held: StoredResult, model: Model, library: Library) -> Outcome:
     from raman_edge import records  # noqa: PLC0415 - with the model
     from raman_edge.errors import SpectrumError  # noqa: PLC0415
     from raman_edge.journal import comparison  # noqa: PLC0415
@@ -97,7 +97,7 @@ def _again(held: Held, model: Model, library: Library) -> Outcome:
     return Outcome(not differences, differences, comparison.other_means(before, now))
 
 
-def _show(held: Held, outcome: Outcome, *, as_json: bool) -> None:
+def _show(held: StoredResult, outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         facts = {"id": held.row.id, "same": outcome.same, "differs": list(outcome.lines), "notes": list(outcome.notes)}
         write(json.dumps(facts, ensure_ascii=False).encode())

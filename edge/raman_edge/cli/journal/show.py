@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from raman_edge.journal.query import Held
+    from raman_edge.journal.query import StoredResult
     from raman_edge.peaks import PeakMatch
-    from raman_edge.records import CalibrationRef, FaultRecord, Result
+    from raman_edge.records import CalibrationRef, FaultRecord, ResultRecord
     from raman_edge.spectrum import Spectrum
 
 NAME = 10
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _as_json(held: Held) -> bytes:
+def _as_json(held: StoredResult) -> bytes:
     journal = {"seq": held.row.seq, "chain": held.chain, "config": held.config, "spectrum_sha256": held.digest}
     facts = {"record": json.loads(held.row.line), "journal": journal, "spectrum": held.spectrum and _numbers(held.spectrum)}
     return json.dumps(facts, ensure_ascii=False).encode()
@@ -74,7 +74,7 @@ def _numbers(spectrum: Spectrum) -> dict[str, object]:
     }
 
 
-def _facts(held: Held) -> Iterator[tuple[str, str]]:
+def _facts(held: StoredResult) -> Iterator[tuple[str, str]]:
     """Give names and values, in the order of what a reader asks."""
     from raman_edge import records  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def _facts(held: Held) -> Iterator[tuple[str, str]]:
     yield "file", source.path + (f"  (spectrum {source.index + 1} of it)" if source.index else "")
     yield "content", f"SHA-256 {source.sha256}" if source.sha256 else "none was read"
     yield "answered", said.ts.replace("T", " ").replace("Z", " UTC")
-    if isinstance(said, records.Result):
+    if isinstance(said, records.ResultRecord):
         yield (
             "by",
             f"{said.model.id} on {said.model.provider}, model {said.model.sha256[:12]}, library {said.model.library[:12] or 'not noted'}",
@@ -108,7 +108,7 @@ def _fault(said: FaultRecord) -> Iterator[tuple[str, str]]:
     yield "why", said.why
 
 
-def _result(said: Result) -> Iterator[tuple[str, str]]:
+def _result(said: ResultRecord) -> Iterator[tuple[str, str]]:
     words = title(said.decision, said.names)
     yield "answer", f"{words}, {said.decision}" if said.names else str(words)
     for number, why in enumerate(said.why):

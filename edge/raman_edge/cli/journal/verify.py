@@ -13,7 +13,7 @@ from raman_edge.cli.progress import Progress
 from raman_edge.errors import JournalError, JournalUnavailable
 
 if TYPE_CHECKING:
-    from raman_edge.journal import Finding, Journal
+    from raman_edge.journal import Journal, Verification
 
 CHANGED = 65
 HEAD = re.compile("[0-9a-f]{64}")
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _as_json(finding: Finding) -> bytes:
+def _as_json(finding: Verification) -> bytes:
     facts = {
         "ok": finding.wrong is None,
         "rows": finding.rows,
@@ -72,7 +72,7 @@ def _as_json(finding: Finding) -> bytes:
     return json.dumps(facts).encode()
 
 
-def _show(finding: Finding, journal: Journal, noted: str | None) -> None:
+def _show(finding: Verification, journal: Journal, noted: str | None) -> None:
     write_text(f"{finding.rows} rows of {str(journal.path)!r} are as they were written, {finding.spectra} of them with their spectrum")
     if finding.pruned:
         write_text(f"{finding.pruned} of them are without their spectrum because of `journal prune`, or never had it; the chain says so")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from raman_edge.matching.library import Library
-    from raman_edge.matching.teach import Taught
-    from raman_edge.matching.user_library.entry import Entry
+    from raman_edge.matching.teach import AddedReference
+    from raman_edge.matching.user_library.entry import UserReference
     from raman_edge.model.model import Model
     from raman_edge.spectrum import Fault
 
@@ -61,18 +61,18 @@ def _learn(options: argparse.Namespace) -> int:
     model, base = shared.opened_base(options)
     from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - numpy, after its threads were limited
     from raman_edge.matching.teach import teach  # noqa: PLC0415
-    from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415
+    from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415
     from raman_edge.matching.user_library.entry import checked_name  # noqa: PLC0415
-    from raman_edge.sources.files import GivenFiles  # noqa: PLC0415
+    from raman_edge.sources.files import FileSource  # noqa: PLC0415
 
     try:
         name = checked_name(options.name)
     except LibraryError as error:
         options.usage_error(str(error))
-    with OwnLibrary.open(options.own or shared.default_own_path(), create=True) as own:
+    with UserLibrary.open(options.own or shared.default_own_path(), create=True) as own:
         library = shared.with_own(base, own, model)
         standard_input = sys.stdin.buffer if sys.stdin else None
-        given = GivenFiles(options.files, standard_input, options.laser, pixels=calibration is not None, axis=options.axis)
+        given = FileSource(options.files, standard_input, options.laser, pixels=calibration is not None, axis=options.axis)
         spectra = given if calibration is None else applied(given, calibration)
         learned, faults = teach(name, spectra, model, library, own, note=options.note, force=options.force)
     _tell(options, name, learned, faults, model, library, None if calibration is None else calibration.id)
@@ -84,7 +84,7 @@ def _learn(options: argparse.Namespace) -> int:
 def _tell(
     options: argparse.Namespace,
     name: str,
-    learned: Iterable[Taught],
+    learned: Iterable[AddedReference],
     faults: Iterable[Fault],
     model: Model,
     library: Library,
@@ -122,24 +122,24 @@ def _list(options: argparse.Namespace) -> int:
     return 0
 
 
-def _held(options: argparse.Namespace) -> tuple[Entry, ...]:
+def _held(options: argparse.Namespace) -> tuple[UserReference, ...]:
     path = shared.own_path(options)
     if path is None:
         return ()
-    from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - sqlite
+    from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - sqlite
 
-    with OwnLibrary.open(path, create=False) as own:
+    with UserLibrary.open(path, create=False) as own:
         return own.entries()
 
 
 def _forget(options: argparse.Namespace) -> int:
     """Remove a material and say what it was; what was not taught cannot be forgotten."""
     path = shared.own_path(options)
-    removed: tuple[Entry, ...] = ()
+    removed: tuple[UserReference, ...] = ()
     if path is not None:
-        from raman_edge.matching.user_library import OwnLibrary  # noqa: PLC0415 - sqlite
+        from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - sqlite
 
-        with OwnLibrary.open(path, create=False) as own:
+        with UserLibrary.open(path, create=False) as own:
             removed = own.forget(options.forget)
     if not removed:
         say(f"{options.forget!r} was never taught; `raman-edge learn --list` shows what was")

@@ -10,13 +10,13 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.matching.user_library.entry import Entry
+    from raman_edge.matching.user_library.entry import UserReference
 
 DIGEST = 12
 """Characters of a digest that are shown to a person."""
 
 
-def encoded(entries: Sequence[Entry], event: Literal["taught", "forgotten"] = "taught") -> Iterator[bytes]:
+def encoded(entries: Sequence[UserReference], event: Literal["taught", "forgotten"] = "taught") -> Iterator[bytes]:
     """Yield one line of JSON a material, with all its references."""
     for name, own in _by_name(entries):
         references = [
@@ -32,7 +32,7 @@ def encoded(entries: Sequence[Entry], event: Literal["taught", "forgotten"] = "t
         yield msgspec.json.encode({"v": 1, "event": event, "name": name, "references": references})
 
 
-def words(entries: Sequence[Entry]) -> list[str]:
+def words(entries: Sequence[UserReference]) -> list[str]:
     """Return lines for a person: each material, and below it what it was taught from."""
     lines = []
     for name, own in _by_name(entries):
@@ -44,7 +44,7 @@ def words(entries: Sequence[Entry]) -> list[str]:
     return lines or ["nothing was taught yet: raman-edge learn NAME FILE"]
 
 
-def _by_name(entries: Sequence[Entry]) -> Iterator[tuple[str, list[Entry]]]:
+def _by_name(entries: Sequence[UserReference]) -> Iterator[tuple[str, list[UserReference]]]:
     """Yield the materials in order of their names, their references in the order they were taught."""
     for name, own in groupby(sorted(entries, key=lambda one: one.name), key=lambda one: one.name):
         yield name, list(own)

@@ -12,10 +12,10 @@ from raman_edge.wording import title
 if TYPE_CHECKING:
     from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
-    from raman_edge.matching.teach import Taught
+    from raman_edge.matching.teach import AddedReference
 
 
-def encoded(name: str, one: Taught, library: Library) -> bytes:
+def encoded(name: str, one: AddedReference, library: Library) -> bytes:
     """Return one line of JSON."""
     origin = one.spectrum.origin
     return msgspec.json.encode(
@@ -34,19 +34,19 @@ def encoded(name: str, one: Taught, library: Library) -> bytes:
     )
 
 
-def place(one: Taught) -> str:
+def place(one: AddedReference) -> str:
     """Return where the spectrum was read, in words."""
     origin = one.spectrum.origin
     return f"{origin.path}#{origin.index + 1}" if origin.index else origin.path
 
 
-def words(name: str, one: Taught) -> str:
+def words(name: str, one: AddedReference) -> str:
     """Return a line for a person."""
     done = f"learned in {one.enrol_ms:.0f} ms" if one.new else "known already"
     return f"{place(one)}: {name} {done}; before {_said(one.before)}, now {_said(one.now)}"
 
 
-def warnings(name: str, one: Taught, library: Library) -> list[str]:
+def warnings(name: str, one: AddedReference, library: Library) -> list[str]:
     """Return what to know before relying on the new reference; ``library`` is the one before."""
     said = [*one.quality.problems, *one.quality.doubts]
     if not one.new:

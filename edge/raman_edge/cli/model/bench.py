@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from raman_edge.diagnostics.benchmark import Report
+    from raman_edge.diagnostics.benchmark import BenchmarkReport
 
 UNKNOWN = "not told by this system"
 
@@ -61,7 +61,7 @@ def ending() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def table(report: Report) -> Iterator[tuple[str, str]]:
+def table(report: BenchmarkReport) -> Iterator[tuple[str, str]]:
     """Give the lines of the table: what was measured, and the number with its unit."""
     here, watched, latency = report.machine, report.watched, report.latency
     wheels = ", ".join(f"{name} {version}" for name, version in here.onnxruntime.items())

@@ -12,7 +12,7 @@ from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, write, write_text
 
 if TYPE_CHECKING:
-    from raman_edge.diagnostics.verify_model import Check
+    from raman_edge.diagnostics.verify_model import ModelCheck
 
 BAD = 65
 OUTCOMES = {True: "passed", False: "FAILED", None: "-"}
@@ -30,11 +30,11 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print every check; 65 where one failed."""
-    from raman_edge.diagnostics.verify_model import Asked, verify  # noqa: PLC0415 - numpy
+    from raman_edge.diagnostics.verify_model import VerifySettings, verify  # noqa: PLC0415 - numpy
 
     options.model = options.file or options.model
     model, library = shared.paths(options)
-    checks = verify(Asked(model, library, options.key, options.sha256, options.threads))
+    checks = verify(VerifySettings(model, library, options.key, options.sha256, options.threads))
     ok = all(check.passed is not False for check in checks)
     if options.json or not is_terminal():
         told = {"v": 1, "model": str(model), "library": str(library), "ok": ok, "checks": [_fact(check) for check in checks]}
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     return 0 if ok else BAD
 
 
-def _fact(check: Check) -> dict[str, object]:
+def _fact(check: ModelCheck) -> dict[str, object]:
     return {"check": check.name, "passed": check.passed, "said": check.said}
 
 

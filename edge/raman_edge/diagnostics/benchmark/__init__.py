@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from raman_edge.diagnostics.benchmark import inside, machine, outside, watching
-from raman_edge.diagnostics.benchmark.inside import Latency
+from raman_edge.diagnostics.benchmark.inside import Percentiles
 from raman_edge.diagnostics.benchmark.machine import Machine
-from raman_edge.diagnostics.benchmark.outside import Watched
+from raman_edge.diagnostics.benchmark.outside import WatchCost
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from raman_edge.model.model import Model
 
 
-class Effort(msgspec.Struct, frozen=True):
+class Repetitions(msgspec.Struct, frozen=True):
     """How many turns of everything."""
 
     spectra: int
@@ -35,11 +35,11 @@ class Effort(msgspec.Struct, frozen=True):
     """Seconds of idling, and as many of being fed."""
 
 
-THOROUGH = Effort(spectra=300, rounds=20, starts=7, watched_s=10.0)
-QUICK = Effort(spectra=60, rounds=5, starts=3, watched_s=2.0)
+THOROUGH = Repetitions(spectra=300, rounds=20, starts=7, watched_s=10.0)
+QUICK = Repetitions(spectra=60, rounds=5, starts=3, watched_s=2.0)
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class BenchmarkReport(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was measured."""
 
     v: int = 1
@@ -54,27 +54,27 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     """What a person should hear of the installed onnxruntime."""
     machine: Machine
-    effort: Effort
-    latency: Latency
+    effort: Repetitions
+    latency: Percentiles
     throughput_per_s: dict[str, float]
     """Spectra a second through the network, by the number that go in at once."""
     cold_start_s: float
     """Median seconds of a fresh `raman-edge identify FILE`."""
     bare_python_s: float
     """Median seconds of a fresh Python that does nothing."""
-    watched: Watched
+    watched: WatchCost
     size_mb: float
     """Model and library on disk, MB."""
 
 
-def measure(model: Model, library: Library, files: tuple[Path, Path], threads: int, effort: Effort) -> Report:
+def measure(model: Model, library: Library, files: tuple[Path, Path], threads: int, effort: Repetitions) -> BenchmarkReport:
     """Return everything that can be measured of an opened pair, whose ``files`` are model and library.
 
     Raises :class:`SourceLost` where a process that is measured ends before its time.
     """
     spectra = inside.exposures(library, effort.spectra)
     options = watching.Options(*files, threads)
-    return Report(
+    return BenchmarkReport(
         model=f"{model.card.name}-{model.card.network[:12]}",
         sha256=model.sha256,
         precision=model.card.precision,

@@ -12,7 +12,7 @@ import msgspec
 from raman_edge.journal import Journal
 
 if TYPE_CHECKING:
-    from raman_edge.journal.reading import Row
+    from raman_edge.journal.reading import JournalRow
 
 LOOK_S = 0.002
 """Between two looks at the journal, s: no record is seen later than this and the look itself."""
@@ -54,6 +54,6 @@ class Commits:
             self._seen = rows[-1].seq
 
 
-def _file_of(row: Row) -> str:
+def _file_of(row: JournalRow) -> str:
     path: str = msgspec.json.decode(row.line)["source"]["path"]
     return Path(path).name

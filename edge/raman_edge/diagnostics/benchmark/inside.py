@@ -25,7 +25,7 @@ WARM_UP = 20
 PERCENTILES = (50, 90, 95, 99)
 
 
-class Latency(msgspec.Struct, frozen=True):
+class Percentiles(msgspec.Struct, frozen=True):
     """Milliseconds by percentile (p50, p90, p95, p99), one spectrum at a time."""
 
     network: dict[str, float]
@@ -42,10 +42,10 @@ def exposures(library: Library, count: int) -> list[Spectrum]:
     known = [table for table in library.peaks if len(table)] or [peaks.Peaks(np.array([464.0]), np.array([1.0]), np.array([8.0]))]
     axis = Axis.linear(150.0, 1450.0, 0.7)
     chosen = rng.choice(len(known), count)
-    return [synthetic.expose(axis, known[i], synthetic.Conditions(), rng, Origin("bench", str(i))) for i in chosen]
+    return [synthetic.expose(axis, known[i], synthetic.SyntheticConditions(), rng, Origin("bench", str(i))) for i in chosen]
 
 
-def latency(model: Model, library: Library, spectra: Sequence[Spectrum]) -> Latency:
+def latency(model: Model, library: Library, spectra: Sequence[Spectrum]) -> Percentiles:
     """Return percentiles of the network alone and of the whole pipeline, which take turns on each spectrum, and their ratio."""
     features = [model.card.recipe.features(spectrum)[np.newaxis] for spectrum in spectra]
     for spectrum, row in zip(spectra[:WARM_UP], features, strict=False):
@@ -55,7 +55,7 @@ def latency(model: Model, library: Library, spectra: Sequence[Spectrum]) -> Late
     for spectrum, row in zip(spectra, features, strict=True):
         alone.append(seconds(partial(model.run, row)))
         whole.append(seconds(partial(identify.identify, spectrum, model, library)))
-    return Latency(percentiles(alone), percentiles(whole), round(float(np.median(whole) / np.median(alone)), 2))
+    return Percentiles(percentiles(alone), percentiles(whole), round(float(np.median(whole) / np.median(alone)), 2))
 
 
 def throughput(model: Model, spectra: Sequence[Spectrum], rounds: int) -> dict[str, float]:

@@ -31,7 +31,7 @@ FED_PER_S = 20.0
 """Spectra a second that a watched folder is given."""
 
 
-class Watched(msgspec.Struct, frozen=True, kw_only=True):
+class WatchCost(msgspec.Struct, frozen=True, kw_only=True):
     """What ``raman-edge watch`` takes of one core, and how soon it answers; None where the system does not tell."""
 
     idle_cpu_percent: float | None
@@ -62,7 +62,7 @@ def bare_python(runs: int) -> float:
         return _median_of([sys.executable, "-c", "pass"], runs, Path(folder))
 
 
-def watched(options: Options, spectra: Sequence[Spectrum], lasting_s: float) -> Watched:
+def watched(options: Options, spectra: Sequence[Spectrum], lasting_s: float) -> WatchCost:
     """Let ``raman-edge watch`` idle for ``lasting_s``, then feed it for as long."""
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
@@ -85,7 +85,7 @@ def watched(options: Options, spectra: Sequence[Spectrum], lasting_s: float) -> 
             with Commits(place / "journal.sqlite3") as commits:
                 fed = answers.cpu_percent(feed)
             resident = peak_resident_mb(answers.process.pid)
-    return Watched(
+    return WatchCost(
         idle_cpu_percent=idle, fed_cpu_percent=fed, fed_per_s=FED_PER_S, fed=count, resident_mb=resident,
         rename_to_record_ms=_after(gave, answers.came), rename_to_journal_ms=_after(gave, commits.came),
     )  # fmt: skip

@@ -66,7 +66,7 @@ def peak_resident_mb(pid: int) -> float | None:
     return None
 
 
-class Answers:
+class OutputLines:
     """The lines that a process says, as they come."""
 
     def __init__(self, process: subprocess.Popen[bytes], errors: Path) -> None:
@@ -104,14 +104,14 @@ class Answers:
 
 
 @contextmanager
-def running(command: Sequence[str], place: Path) -> Iterator[Answers]:
+def running(command: Sequence[str], place: Path) -> Iterator[OutputLines]:
     """Run ``raman-edge watch`` and end it afterwards."""
     errors = place / "said.txt"
     process = None
     try:
         with errors.open("wb") as said, _signals_held():
             process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment(place))  # noqa: S603 - our own command
-        yield Answers(process, errors)
+        yield OutputLines(process, errors)
     finally:
         if process:
             _end(process)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raman_edge.diagnostics.doctor import calibrations, folders, journals, machine, models, software
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, wrong
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-CHECKS: tuple[Callable[[Asked], Iterable[Finding]], ...] = (
+CHECKS: tuple[Callable[[DoctorSettings], Iterable[Finding]], ...] = (
     *(software.look, models.look, calibrations.look),
     *(journals.look, folders.look, machine.look),
 )
 
 
-def examine(asked: Asked, checks: Iterable[Callable[[Asked], Iterable[Finding]]] = CHECKS) -> Iterator[Finding]:
+def examine(asked: DoctorSettings, checks: Iterable[Callable[[DoctorSettings], Iterable[Finding]]] = CHECKS) -> Iterator[Finding]:
     """Give the findings as they are made; a check that the system does not let look says so, and the next one is made."""
     for check in checks:
         try:

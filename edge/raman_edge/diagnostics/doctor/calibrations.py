@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, ok, warning, wrong
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, warning, wrong
 from raman_edge.errors import CalibrationError
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ DAY_S = 86_400.0
 AGAIN = "measure the standard again and run `raman-edge calibrate`"
 
 
-def look(asked: Asked) -> Iterator[Finding]:
+def look(asked: DoctorSettings) -> Iterator[Finding]:
     """Look at the calibration where one is named."""
     if asked.calibration is None:
         return

@@ -23,7 +23,7 @@ PROGRAM = "SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'ind
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class DatabaseFacts:
     """What stands in an sqlite file."""
 
     application: int = 0
@@ -36,19 +36,19 @@ class Looked:
     """Why not all of it could be read; empty where it could."""
 
 
-def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> Looked:
+def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> DatabaseFacts:
     """Read what a file is, and what ``query`` gives if it has any table; ``why`` where that cannot be done."""
-    seen = Looked()
+    seen = DatabaseFacts()
     try:
         with path.open("rb") as file:
             write_ahead = file.read(HEADER)[18:19] == bytes([WRITE_AHEAD])
-        budget = sqlite_file.Budget()
+        budget = sqlite_file.QueryBudget()
         budget.refill(path.stat().st_size)
         with closing(sqlite_file.connect(_address(path), longest=LONGEST_ROW, timeout=1.0, budget=budget)) as connection:
             asked = ("PRAGMA application_id", "PRAGMA user_version")
             application, schema = (connection.execute(one).fetchone()[0] for one in asked)
             tables = sqlite_file.count(connection, "sqlite_master", sqlite_file.MOST_ITEMS)
-            seen = Looked(application, schema, write_ahead, tables)
+            seen = DatabaseFacts(application, schema, write_ahead, tables)
             if program := connection.execute(PROGRAM).fetchone():
                 return replace(seen, why=f"it holds the {program[0]} {str(program[1])[:60]!r}, which raman-edge does not make")
             return replace(seen, rows=tuple(connection.execute(query, values)) if tables else ())

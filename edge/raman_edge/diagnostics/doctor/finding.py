@@ -24,7 +24,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class DoctorSettings:
     """What the report is about: what ``watch`` would be started with."""
 
     journal: Path

@@ -8,10 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, ok, text_of, warning, wrong
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, text_of, warning, wrong
 from raman_edge.sources.mount import is_network
-from raman_edge.sources.scan import Candidate, Rules, Scan, scan
-from raman_edge.sources.stability import Writer, writer_of
+from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, scan
+from raman_edge.sources.stability import OpenWriter, writer_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,17 +25,17 @@ INOTIFY = Path("/proc/sys/fs/inotify/max_user_watches")
 FILE_SINKS = ("jsonl:", "csv:")
 
 
-def look(asked: Asked) -> Iterator[Finding]:
+def look(asked: DoctorSettings) -> Iterator[Finding]:
     """Look at the folder, and at those that are written to."""
     if asked.folder is None:
         yield ok("folder", "none named; `raman-edge doctor DIR` looks at one")
     else:
-        yield from _watched(asked.folder, Rules(asked.match, ignore=_own_folders(asked)))
+        yield from _watched(asked.folder, ScanRules(asked.match, ignore=_own_folders(asked)))
     yield from written(asked)
 
 
-def _watched(folder: str, rules: Rules) -> Iterator[Finding]:
-    candidates: list[Candidate] = []
+def _watched(folder: str, rules: ScanRules) -> Iterator[Finding]:
+    candidates: list[FileCandidate] = []
     try:
         found = scan(folder, rules, candidates.append)
     except OSError as error:
@@ -50,7 +50,7 @@ def _watched(folder: str, rules: Rules) -> Iterator[Finding]:
     yield clock((candidate.signature.ctime_ns for candidate in candidates), time.time_ns())
 
 
-def _own_folders(asked: Asked) -> frozenset[tuple[int, int]]:
+def _own_folders(asked: DoctorSettings) -> frozenset[tuple[int, int]]:
     """Return the folder for failed files, which is not looked into."""
     if asked.move_failed is None or not asked.move_failed.is_dir():
         return frozenset()
@@ -68,7 +68,7 @@ def content(folder: str, count: int, found: Scan) -> Finding:
     return ok("folder", told)
 
 
-def opened(candidates: Iterable[Candidate]) -> Counter[str]:
+def opened(candidates: Iterable[FileCandidate]) -> Counter[str]:
     """Open the newest files as ``watch`` would, and count how it went."""
     newest = sorted(candidates, key=lambda candidate: candidate.signature.mtime_ns)[-MOST_OPENED:]
     return Counter(_state(candidate.path) for candidate in newest)
@@ -88,7 +88,7 @@ def _state(path: str) -> str:
 
 def waiting(states: Mapping[str, int], empty: int) -> Finding:
     """Judge the files that cannot be answered now."""
-    denied, written_to = states.get(DENIED, 0), states.get(Writer.OPEN.value, 0)
+    denied, written_to = states.get(DENIED, 0), states.get(OpenWriter.OPEN.value, 0)
     told = f"of the newest {sum(states.values())}: {written_to} being written, {denied} not readable; {empty} empty"
     if denied:
         return warning("files", told, "let this user read them; they are tried again until they can be read")
@@ -97,7 +97,7 @@ def waiting(states: Mapping[str, int], empty: int) -> Finding:
 
 def leases(states: Mapping[str, int], *, network: bool) -> Finding:
     """Judge whether the kernel tells that a file is still being written."""
-    known, unknown = states.get(Writer.NONE.value, 0) + states.get(Writer.OPEN.value, 0), states.get(Writer.UNKNOWN.value, 0)
+    known, unknown = states.get(OpenWriter.NONE.value, 0) + states.get(OpenWriter.OPEN.value, 0), states.get(OpenWriter.UNKNOWN.value, 0)
     if network:
         return ok("leases", "not asked on a network file system: a file is complete when it lies still for 3 s")
     if known:
@@ -132,7 +132,7 @@ def clock(changed_ns: Iterable[int], now_ns: int) -> Finding:
     return ok("clock of the files", "no file is from the future")
 
 
-def written(asked: Asked) -> Iterator[Finding]:
+def written(asked: DoctorSettings) -> Iterator[Finding]:
     """Look at the folders that outputs and failed files go to."""
     targets = {f"output {spec!r}": Path(spec.partition(":")[2]).absolute().parent for spec in asked.to if spec.startswith(FILE_SINKS)}
     if asked.move_failed is not None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.doctor.database import Looked, look_into
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, ok, text_of, warning, wrong
+from raman_edge.diagnostics.doctor.database import DatabaseFacts, look_into
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, text_of, warning, wrong
 from raman_edge.journal.schema import APPLICATION, SCHEMA
 from raman_edge.sources.mount import is_network
 
@@ -47,7 +47,7 @@ LOCK = re.compile(r"\d+: (?:POSIX|OFDLCK) +\S+ +\S+ +(-?\d+) +([0-9a-f]+):([0-9a
 """A line of /proc/locks: who, on which device and inode; proc_locks(5)."""
 
 
-def look(asked: Asked) -> Iterator[Finding]:
+def look(asked: DoctorSettings) -> Iterator[Finding]:
     """Look at the journal as it lies there."""
     path = asked.journal
     place = nearest(path)
@@ -109,7 +109,7 @@ def room(free: int, a_day: float | None) -> Finding:
     return ok("disk", found)
 
 
-def content(seen: Looked, now: datetime) -> Finding:
+def content(seen: DatabaseFacts, now: datetime) -> Finding:
     """Judge what stands in the journal."""
     if (unusable := refused(seen)) is not None:
         return unusable
@@ -125,7 +125,7 @@ def content(seen: Looked, now: datetime) -> Finding:
     return ok("records", found + (f", brought up to {SCHEMA} by the next start" if seen.schema < SCHEMA else ""))
 
 
-def refused(seen: Looked) -> Finding | None:
+def refused(seen: DatabaseFacts) -> Finding | None:
     """Return why the file cannot be used as a journal; None where it can."""
     if seen.tables and seen.application != APPLICATION:
         return wrong("records", "the journal is the database of another program", ELSEWHERE)

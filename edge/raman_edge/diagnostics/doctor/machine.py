@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, ok, text_of, warning
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, text_of, warning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -35,7 +35,7 @@ AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
-def look(asked: Asked) -> Iterator[Finding]:
+def look(asked: DoctorSettings) -> Iterator[Finding]:
     """Look at the machine."""
     affinity = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     yield processors(len(affinity), asked.threads, asked.environ)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.doctor.database import Looked, look_into
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, ok, warning, wrong
+from raman_edge.diagnostics.doctor.database import DatabaseFacts, look_into
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, warning, wrong
 from raman_edge.errors import ConfigError
 from raman_edge.matching.user_library.database import APPLICATION, SCHEMA
 from raman_edge.model import runtime
@@ -13,22 +13,22 @@ from raman_edge.model import runtime
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.diagnostics.verify_model import Check
+    from raman_edge.diagnostics.verify_model import ModelCheck
 
 ANOTHER_MODEL = "name another with --model, or leave --model out for the embedded one; `raman-edge model verify` tells more"
 ANOTHER_LIBRARY = "name the library that was exported with this model with --library"
 
 
-def look(asked: Asked) -> Iterator[Finding]:
+def look(asked: DoctorSettings) -> Iterator[Finding]:
     """Look at everything that an answer comes from."""
     yield from _verified(asked)
     yield own(asked)
 
 
-def _verified(asked: Asked) -> Iterator[Finding]:
+def _verified(asked: DoctorSettings) -> Iterator[Finding]:
     from raman_edge.diagnostics import verify_model  # noqa: PLC0415 - numpy
 
-    wanted = verify_model.Asked(asked.model, asked.library, asked.key, threads=asked.threads)
+    wanted = verify_model.VerifySettings(asked.model, asked.library, asked.key, threads=asked.threads)
     try:
         yield from model(verify_model.verify(wanted), str(asked.model), signed=asked.key is not None)
         yield from provider(asked)
@@ -36,7 +36,7 @@ def _verified(asked: Asked) -> Iterator[Finding]:
         yield wrong("model", str(error), "")
 
 
-def model(checks: Sequence[Check], path: str, *, signed: bool) -> Iterator[Finding]:
+def model(checks: Sequence[ModelCheck], path: str, *, signed: bool) -> Iterator[Finding]:
     """Judge what the verification of a model and its library has said."""
     said = {check.name: check for check in checks}
     broken = [check for check in checks if check.passed is False]
@@ -51,7 +51,7 @@ def model(checks: Sequence[Check], path: str, *, signed: bool) -> Iterator[Findi
             yield ok(name, said[name].said.partition("; SHA-256")[0])
 
 
-def provider(asked: Asked) -> Iterator[Finding]:
+def provider(asked: DoctorSettings) -> Iterator[Finding]:
     """Judge whether a GPU that was paid for is used."""
     from raman_edge.model.model import Model  # noqa: PLC0415 - numpy
 
@@ -64,7 +64,7 @@ def provider(asked: Asked) -> Iterator[Finding]:
             yield ok("gpu", f"the model runs on {opened.provider}")
 
 
-def own(asked: Asked) -> Finding:
+def own(asked: DoctorSettings) -> Finding:
     """Judge the user's own library."""
     if asked.own is None:
         return ok("own library", "none")
@@ -76,7 +76,7 @@ def own(asked: Asked) -> Finding:
     return judged(seen, str(asked.own))
 
 
-def judged(seen: Looked, path: str) -> Finding:
+def judged(seen: DatabaseFacts, path: str) -> Finding:
     """Judge what was seen in the file."""
     if seen.tables and seen.application != APPLICATION:
         return wrong("own library", f"{path} belongs to another program", "name another with --own")

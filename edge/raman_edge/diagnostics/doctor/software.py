@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from raman_edge import __version__
-from raman_edge.diagnostics.doctor.finding import Asked, Finding, ok, warning, wrong
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, warning, wrong
 from raman_edge.errors import ConfigError
 from raman_edge.model import runtime
 from raman_edge.service import settings
@@ -28,7 +28,7 @@ REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+).*;.*extra == ['"]([^'"]+)['"]""")
 """A requirement of an extra, as the metadata of an installed package has it."""
 
 
-def look(asked: Asked) -> Iterator[Finding]:
+def look(asked: DoctorSettings) -> Iterator[Finding]:
     """Look at what is installed."""
     yield python(sys.version_info[:3], platform.machine(), {name: _version(name) for name in SHOWN}, wide=sys.maxsize > 2**32)
     yield onnxruntime(_wheels(), vnni=runtime.exact_products() == "0")

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import Binary
+from raman_edge.formats.binary import BinaryFile
 from raman_edge.formats.columns import AXES as AXIS_ROLES
 from raman_edge.formats.columns import Role, axis_kind, role
-from raman_edge.formats.header import LASER_NM, Facts, facts, pairs, positive
+from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs, positive
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spc.codes import AXES, METHODS, METHODS_NOT_RAMAN, RAMAN_SHIFT, UNNAMED, X_UNITS, Y_RAMAN, Y_UNITS
 from raman_edge.formats.spc.header import CHROMATOGRAM, Header, described, header, log, order, recognises
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.columns import AxisKind
-    from raman_edge.formats.document import Document
+    from raman_edge.formats.document import FileContent
     from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
@@ -55,13 +55,13 @@ class Spc:
 
     name = "Galactic SPC"
 
-    def recognises(self, document: Document) -> bool:
+    def recognises(self, document: FileContent) -> bool:
         """Whether the file begins with an SPC header."""
         return recognises(document.data)
 
-    def read(self, document: Document, origin: Origin) -> tuple[Spectrum, ...]:
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Read every subfile."""
-        file = Binary(document.data, order(document.data[1]))
+        file = BinaryFile(document.data, order(document.data[1]))
         head = header(file)
         other = _other_method(head)
         kind = None if other else _axis(head)
@@ -79,7 +79,9 @@ class Spc:
         return stacked(_traces(file, head, shifted, known), origin, meta)
 
 
-def _traces(file: Binary, head: Header, shifted: Callable[[NDArray[np.float64]], NDArray[np.float64]], known: Facts) -> Iterator[Trace]:
+def _traces(
+    file: BinaryFile, head: Header, shifted: Callable[[NDArray[np.float64]], NDArray[np.float64]], known: HeaderFacts
+) -> Iterator[Trace]:
     """Give every subfile its Raman shift."""
     for trace in traces(file, head):
         own = {"z": f"{trace.z:g} ({X_UNITS.get(head.z_unit, 'unknown unit')})"} if head.many else {}
@@ -108,7 +110,7 @@ def _other_method(head: Header) -> str | None:
     return f"{safe(y)} over {safe(x)}{kind}"
 
 
-def _is_no_absorbance(file: Binary, head: Header) -> bool:
+def _is_no_absorbance(file: BinaryFile, head: Header) -> bool:
     """Whether only the code of the counts says absorbance or the like over wavenumbers, and the values are too large to be that."""
     return (
         head.y_unit in _UNBELIEVED
@@ -134,7 +136,7 @@ def _shift(x: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None
         raise FormatError(msg) from error
 
 
-def _facts(said: Mapping[str, str]) -> Facts:
+def _facts(said: Mapping[str, str]) -> HeaderFacts:
     """Return what the log says: WiRE calls the laser "Laser: 785 nm edge", Nicolet gives its wavenumber."""
     known = replace(facts(said), saturation=None)
     named, wavenumber = _NM.search(said.get("laser", "")), positive(said.get("ramanfreq", ""))

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, Binary
+from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.spc.codes import METHODS, TEXT_LABELS, X_UNITS, Y_UNITS
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def recognises(data: bytes) -> bool:
     """Whether the first bytes can be an SPC header: a version, and codes and counts that exist."""
     if len(data) < _SNIFFED or data[1] not in {NEW_LITTLE, NEW_BIG, OLD}:
         return False
-    file = Binary(data[:_SNIFFED], order(data[1]))
+    file = BinaryFile(data[:_SNIFFED], order(data[1]))
     counts: tuple[float, ...]
     if data[1] == OLD:
         points, first, last = (file.real("f", at, "header") for at in (4, 8, 12))
@@ -98,12 +98,12 @@ def recognises(data: bytes) -> bool:
     )
 
 
-def header(file: Binary) -> Header:
+def header(file: BinaryFile) -> Header:
     """Read the header of a file that is recognised."""
     return _old(file) if file.data[1] == OLD else _new(file)
 
 
-def _new(file: Binary) -> Header:
+def _new(file: BinaryFile) -> Header:
     file.need(0, NEW_BYTES, "header")
     flags = file.data[0]
     x_label, y_label = _labels(file, 218) if flags & LABELS else ("", "")
@@ -126,7 +126,7 @@ def _new(file: Binary) -> Header:
     )
 
 
-def _old(file: Binary) -> Header:
+def _old(file: BinaryFile) -> Header:
     file.need(0, OLD_BYTES, "header")
     flags, year = file.data[0], file.integer("H", 18, "year")
     labelled = flags & LABELS or TEXT_LABELS in {file.data[16], year >> 12}
@@ -151,7 +151,7 @@ def _old(file: Binary) -> Header:
     )
 
 
-def _labels(file: Binary, at: int) -> tuple[str, str]:
+def _labels(file: BinaryFile, at: int) -> tuple[str, str]:
     """Return the names of x and y, each ended by a zero."""
     x, _, rest = file.data[at : at + 30].partition(b"\0")
     return file.text(at, len(x)), file.text(at + 30 - len(rest), len(rest))
@@ -164,7 +164,7 @@ def _whole(points: float) -> int:
     return int(points)
 
 
-def described(file: Binary, head: Header) -> dict[str, str]:
+def described(file: BinaryFile, head: Header) -> dict[str, str]:
     """Return the header's texts by name, without the empty ones."""
     if head.version == OLD:
         texts = {"comment": file.text(64, 130), "resolution": file.text(24, 8), "date": _old_date(file)}
@@ -184,7 +184,7 @@ def _new_date(packed: int) -> str:
     return _date(packed >> 20, packed >> 16 & 15, packed >> 11 & 31, packed >> 6 & 31, packed & 63)
 
 
-def _old_date(file: Binary) -> str:
+def _old_date(file: BinaryFile) -> str:
     return _date(file.integer("H", 18, "year") & 0xFFF, *file.data[20:24])
 
 
@@ -196,7 +196,7 @@ def _date(year: int, month: int, day: int, hour: int, minute: int) -> str:
         return ""
 
 
-def log(file: Binary, head: Header) -> list[str]:
+def log(file: BinaryFile, head: Header) -> list[str]:
     """Return the lines of the log; none where there is none. Raises :class:`FormatError` where it is cut off."""
     at = head.log_at
     if at < NEW_BYTES:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.binary import Binary
+    from raman_edge.formats.binary import BinaryFile
     from raman_edge.formats.spc.header import Header
 
 _HEAD, _ENTRY = 32, 12
@@ -43,7 +43,7 @@ class Trace:
     """Its place in the series, in the file's unit; 0 where there is one subfile."""
 
 
-def traces(file: Binary, head: Header) -> Iterator[Trace]:
+def traces(file: BinaryFile, head: Header) -> Iterator[Trace]:
     """Read the subfiles, one after the other; raises :class:`FormatError` before anything large is made."""
     if head.flags & SHARED_X and head.flags & OWN_X:
         return _own(file, head)
@@ -51,7 +51,7 @@ def traces(file: Binary, head: Header) -> Iterator[Trace]:
     return _shared(file, head)
 
 
-def _shared(file: Binary, head: Header) -> Iterator[Trace]:
+def _shared(file: BinaryFile, head: Header) -> Iterator[Trace]:
     """Read subfiles on one axis: the values before the first one, or even steps."""
     at = OLD_BYTES - _HEAD if head.version == OLD else NEW_BYTES
     if head.flags & SHARED_X:
@@ -65,7 +65,7 @@ def _shared(file: Binary, head: Header) -> Iterator[Trace]:
         yield Trace(x, _counts(file, head, start, start + _HEAD, head.points), _z(file, head, places[0], start, index))
 
 
-def _places(file: Binary, head: Header, at: int) -> range:
+def _places(file: BinaryFile, head: Header, at: int) -> range:
     """Return where the subfiles begin."""
     step = _HEAD + _width(head, _exponent(file, head, at)) * head.points
     spectra = head.spectra or _old_spectra(file, head, at, step)
@@ -74,7 +74,7 @@ def _places(file: Binary, head: Header, at: int) -> range:
     return range(at, at + spectra * step, step)
 
 
-def _old_spectra(file: Binary, head: Header, at: int, step: int) -> int:
+def _old_spectra(file: BinaryFile, head: Header, at: int, step: int) -> int:
     """Count the subfiles of an old file, which goes on until it ends."""
     whole, rest = divmod(file.size - at, step)
     if whole == 0 or (rest and file.data[-rest:].strip(_PADDING)):
@@ -83,7 +83,7 @@ def _old_spectra(file: Binary, head: Header, at: int, step: int) -> int:
     return whole
 
 
-def _own(file: Binary, head: Header) -> Iterator[Trace]:
+def _own(file: BinaryFile, head: Header) -> Iterator[Trace]:
     """Read subfiles that have an axis each."""
     for start, points in _own_places(file, head):
         x = file.array("f4", start + _HEAD, points, "x values")
@@ -91,7 +91,7 @@ def _own(file: Binary, head: Header) -> Iterator[Trace]:
         yield Trace(x, counts, _z(file, head, start, start, 0))
 
 
-def _own_places(file: Binary, head: Header) -> list[tuple[int, int]]:
+def _own_places(file: BinaryFile, head: Header) -> list[tuple[int, int]]:
     """Return where each subfile begins and its points, in the order of their directory or of the file."""
     check_spectra(head.spectra, 0)
     directory, at = head.points if head.many else 0, NEW_BYTES
@@ -113,7 +113,7 @@ def _own_places(file: Binary, head: Header) -> list[tuple[int, int]]:
     return found
 
 
-def _exponent(file: Binary, head: Header, start: int) -> int:
+def _exponent(file: BinaryFile, head: Header, start: int) -> int:
     """Return the exponent of a subfile: its own where there may be several and they have one, else the file's."""
     if not head.flags & MULTI:
         return head.exponent
@@ -121,7 +121,7 @@ def _exponent(file: Binary, head: Header, start: int) -> int:
     return head.exponent if own == 0 and (head.exponent == FLOAT or not head.own_exponents) else own
 
 
-def _with_exponents(file: Binary, head: Header, at: int) -> Header:
+def _with_exponents(file: BinaryFile, head: Header, at: int) -> Header:
     """Tell whether the subfiles have exponents of their own: some software leaves all of them 0 and writes the header's alone."""
     if not head.flags & MULTI or head.exponent in {0, FLOAT}:
         return head
@@ -135,7 +135,7 @@ def _width(head: Header, exponent: int) -> int:
     return 2 if head.flags & SHORT_Y and exponent != FLOAT else 4
 
 
-def _counts(file: Binary, head: Header, start: int, at: int, points: int) -> NDArray[np.float64]:
+def _counts(file: BinaryFile, head: Header, start: int, at: int, points: int) -> NDArray[np.float64]:
     """Return the counts at byte ``at`` of the subfile that begins at byte ``start``."""
     exponent = _exponent(file, head, start)
     if exponent == FLOAT:
@@ -149,7 +149,7 @@ def _counts(file: Binary, head: Header, start: int, at: int, points: int) -> NDA
     return np.ldexp(file.array("i4", at, points, "counts"), exponent - 32)
 
 
-def _z(file: Binary, head: Header, first: int, start: int, index: int) -> float:
+def _z(file: BinaryFile, head: Header, first: int, start: int, index: int) -> float:
     """Return a subfile's place in a series: its own, or so many even steps after the first one's."""
     if not head.many:
         return 0.0

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, cast
 
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.codecs.checksums import Check, Crc
-from raman_edge.instruments.codecs.delimited import Delimited, Keywords
+from raman_edge.instruments.codecs.checksums import Crc, FrameChecksum
+from raman_edge.instruments.codecs.delimited import DelimitedCodec, Keywords
 from raman_edge.instruments.codecs.delta8 import Delta8
 from raman_edge.instruments.codecs.events import Codec, Event, RawFrame, Reply, WireFault
-from raman_edge.instruments.codecs.fixed import Fixed, Layout
-from raman_edge.instruments.codecs.lines import Grammar, Lines
+from raman_edge.instruments.codecs.fixed import FixedCodec, FrameLayout
+from raman_edge.instruments.codecs.lines import Grammar, LinesCodec
 from raman_edge.instruments.codecs.obp import Obp, Spectra
-from raman_edge.instruments.codecs.ooi import Ooi, Setup
+from raman_edge.instruments.codecs.ooi import Ooi, OoiSettings
 from raman_edge.instruments.codecs.ooi_text import OoiText
-from raman_edge.instruments.codecs.words import Scale, Words
+from raman_edge.instruments.codecs.words import CountScale, WordFormat
 from raman_edge.instruments.profiles import frame as facts
 from raman_edge.instruments.profiles.literals import literal
 
@@ -33,53 +33,53 @@ def of(frame: Frame, pixels: int | None = None, *, streaming: bool = False) -> C
     device sends without being asked, so that the first line may be the rest of one. Raises
     :class:`ConfigError` where the frame says what its protocol cannot be.
     """
-    scale = Scale(frame.invert_from)
+    scale = CountScale(frame.invert_from)
     match frame:
-        case facts.Fixed():
-            return Fixed(_layout(frame), scale)
-        case facts.Delimited():
+        case facts.FixedFrame():
+            return FixedCodec(_layout(frame), scale)
+        case facts.DelimitedFrame():
             keywords = Keywords(frame.start, frame.end, frame.header, frame.checksum_line or "", frame.text)
-            return Delimited(frame.count, Words(frame.dtype), keywords, check(frame.checksum), scale)
-        case facts.Lines():
-            return Lines(_grammar(frame, pixels, streaming=streaming), scale)
-        case facts.Codec():
+            return DelimitedCodec(frame.count, WordFormat(frame.dtype), keywords, check(frame.checksum), scale)
+        case facts.LinesFrame():
+            return LinesCodec(_grammar(frame, pixels, streaming=streaming), scale)
+        case facts.NamedFrame():
             return _named(frame, scale)
 
 
-def check(checksum: facts.Checksum) -> Check | None:
+def check(checksum: facts.Checksum) -> FrameChecksum | None:
     """Return the checksum that a profile names."""
     if checksum.kind == "none":
         return None
     if checksum.kind == "crc8":
-        return Check("crc8", crc=Crc(8, checksum.poly, checksum.init))
+        return FrameChecksum("crc8", crc=Crc(8, checksum.poly, checksum.init))
     kind = cast('Literal["sum8", "sum16", "values", "xor8", "md5"]', checksum.kind.removesuffix("be").removesuffix("le"))
-    return Check(kind, "big" if checksum.kind.endswith("be") else "little")
+    return FrameChecksum(kind, "big" if checksum.kind.endswith("be") else "little")
 
 
-def _layout(frame: facts.Fixed) -> Layout:
-    return Layout(
+def _layout(frame: facts.FixedFrame) -> FrameLayout:
+    return FrameLayout(
         frame.count,
-        Words(frame.dtype),
+        WordFormat(frame.dtype),
         literal(frame.sync),
-        tuple((word.name, Words(word.dtype)) for word in frame.words),
+        tuple((word.name, WordFormat(word.dtype)) for word in frame.words),
         check(frame.checksum),
         frame.checksum.over == "frame",
         literal(frame.trailer),
     )
 
 
-def _grammar(frame: facts.Lines, pixels: int | None, *, streaming: bool) -> Grammar:
+def _grammar(frame: facts.LinesFrame, pixels: int | None, *, streaming: bool) -> Grammar:
     separator = _SEPARATORS.get(frame.separator, frame.separator.encode())
     comment, error = (frame.comment or "").encode(), (frame.error or "").encode()
     return Grammar(frame.count or pixels, frame.layout, separator, comment, error, literal(frame.end), streaming)
 
 
-def _named(frame: facts.Codec, scale: Scale) -> Codec:
+def _named(frame: facts.NamedFrame, scale: CountScale) -> Codec:
     if frame.name == "ooi":
         if odd := next((word for word in frame.words if word.dtype != "u16be"), None):
             msg = f"the header word {odd.name} of an ooi frame is {odd.dtype}; expected u16be, as all of them are"
             raise ConfigError(msg)
-        setup = Setup(frame.count, tuple(word.name for word in frame.words), frame.compressed, frame.checksum)
+        setup = OoiSettings(frame.count, tuple(word.name for word in frame.words), frame.compressed, frame.checksum)
         return OoiText(setup) if frame.text else Ooi(setup)
     if frame.name == "obp":
         return Obp(Spectra(frame.count, md5=frame.checksum), scale)

@@ -82,7 +82,7 @@ def _mirrored(value: int, width: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class FrameChecksum:
     """A checksum of a frame: which one, and how it stands on the wire."""
 
     kind: Literal["sum8", "sum16", "values", "xor8", "crc8", "crc16", "md5"]

@@ -16,15 +16,15 @@ from raman_edge.errors import SpectrumError
 from raman_edge.instruments.codecs.checksums import VALUES
 from raman_edge.instruments.codecs.columns import Column, numbers, odd, shown
 from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.stream import Lost, Stream, Took, may_begin
-from raman_edge.instruments.codecs.words import RISING, Scale, Words, same_length
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded, may_begin
+from raman_edge.instruments.codecs.words import RISING, CountScale, WordFormat, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike
 
-    from raman_edge.instruments.codecs.checksums import Check
+    from raman_edge.instruments.codecs.checksums import FrameChecksum
     from raman_edge.instruments.codecs.events import Counts
 
 LINE = 256
@@ -60,10 +60,12 @@ class Keywords:
         return tuple(word.encode() for word in words if word)
 
 
-class Delimited(Stream):
+class DelimitedCodec(CodecStream):
     """Frames between two lines; the lines before them give the fields and the checksum of the next frame."""
 
-    def __init__(self, count: int, words: Words, keywords: Keywords, check: Check | None = None, scale: Scale = RISING) -> None:
+    def __init__(
+        self, count: int, words: WordFormat, keywords: Keywords, check: FrameChecksum | None = None, scale: CountScale = RISING
+    ) -> None:
         self._count, self._words, self._keywords, self._check, self._scale = count, words, keywords, check, scale
         self._openings = keywords.openings
         super().__init__(LINE * (2 + len(self._openings)) + count * (VALUE if keywords.text else words.size))
@@ -74,11 +76,11 @@ class Delimited(Stream):
         self._place = 0
         self._first = 0
 
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         if self._first:
             return self._frame(self._first)
         if self._searching and not self._place and (between := self._opens(0, len(self._kept))):
-            return Lost(between, "bytes between frames", told=False)
+            return Discarded(between, "bytes between frames", told=False)
         while (end := self._kept.find(b"\n", self._place, self._place + LINE) + 1) > 0:
             line = bytes(self._kept[self._place : end]).strip()
             name = self._name(line)
@@ -89,7 +91,7 @@ class Delimited(Stream):
             self._said[name] = line[len(self._keywords.header.get(name, self._keywords.check)) :].strip()
             self._place = end
         if len(self._kept) - self._place >= LINE:
-            return Lost(self._ahead(self._place + LINE), f"no end of line in {LINE} bytes")
+            return Discarded(self._ahead(self._place + LINE), f"no end of line in {LINE} bytes")
         return None
 
     def _name(self, line: bytes) -> str | None:
@@ -103,14 +105,14 @@ class Delimited(Stream):
                 return None if any(opening in line[len(keyword) :] for opening in self._openings) else name
         return None
 
-    def _other(self, end: int, line: bytes) -> Took | Lost:
+    def _other(self, end: int, line: bytes) -> Consumed | Discarded:
         if self._place:
-            return Lost(self._place, f"{len(self._said)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
+            return Discarded(self._place, f"{len(self._said)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
         if not _TEXT.fullmatch(line):
             return self._bad(end, "a line that is no text")
-        return Took(end, Reply("text", line, at=self._at) if line else None)
+        return Consumed(end, Reply("text", line, at=self._at) if line else None)
 
-    def _announced(self, first: int, line: bytes) -> Took | Lost | None:
+    def _announced(self, first: int, line: bytes) -> Consumed | Discarded | None:
         self._first = first
         self._column.place = first
         announced = line[len(self._keywords.start) :].strip()
@@ -118,7 +120,7 @@ class Delimited(Stream):
             return self._bad(first, f"{announced[:20]!r} values are announced; expected {self._count}")
         return self._frame(first)
 
-    def _frame(self, first: int) -> Took | Lost | None:
+    def _frame(self, first: int) -> Consumed | Discarded | None:
         if not self._keywords.text:
             return self._closed(first, first + self._count * self._words.size)
         column = self._column
@@ -132,7 +134,7 @@ class Delimited(Stream):
             return None
         return self._closed(first, last + (self._kept[last] == LF))
 
-    def _closed(self, first: int, last: int) -> Took | Lost | None:
+    def _closed(self, first: int, last: int) -> Consumed | Discarded | None:
         close = self._keywords.end.encode()
         longest = last + len(close) + len(b"\r\n")
         if not (length := self._kept.find(b"\n", last, longest) + 1):
@@ -142,14 +144,14 @@ class Delimited(Stream):
             return self._bad(length, f"{closing[:20]!r} after the values; expected {self._keywords.end}")
         return self._values(first, last, length)
 
-    def _values(self, first: int, last: int, length: int) -> Took | Lost:
+    def _values(self, first: int, last: int, length: int) -> Consumed | Discarded:
         values = numbers(self._column.lines) if self._keywords.text else self._words.decode(bytes(self._kept[first:last]))
         if values is None:
             return self._bad(length, self._mistake(bytes(self._kept[first:last])))
         if why := self._damage(values) or self._scale.misfit(values):
             return self._bad(length, why)
         fields = {name: _value(said) for name, said in self._said.items() if name != CHECK}
-        return Took(length, RawFrame(self._scale.turned(values), fields, self._at, length))
+        return Consumed(length, RawFrame(self._scale.turned(values), fields, self._at, length))
 
     def _mistake(self, payload: bytes) -> str:
         """Say which value is no number."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.codecs.stream import Lost, Stream, Took
-from raman_edge.instruments.codecs.words import RISING, Scale, same_length, whole
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
+from raman_edge.instruments.codecs.words import RISING, CountScale, same_length, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,10 +102,10 @@ def total(values: ArrayLike, *, first_raw: bool = True) -> int:
     return decoder.total & WORD
 
 
-class Delta8(Stream):
+class Delta8(CodecStream):
     """Frames of so many compressed values and nothing behind them, not even an end."""
 
-    def __init__(self, pixels: int, *, sync: bytes = b"", first_raw: bool = False, leading: int = 1, scale: Scale = RISING) -> None:
+    def __init__(self, pixels: int, *, sync: bytes = b"", first_raw: bool = False, leading: int = 1, scale: CountScale = RISING) -> None:
         """Expect ``leading`` values to drop and ``pixels`` counts behind ``sync``."""
         self._pixels, self._first_raw, self._leading, self._scale = pixels, first_raw, leading, scale
         super().__init__(len(sync) + LONGEST * (pixels + leading), sync)
@@ -113,7 +113,7 @@ class Delta8(Stream):
     def _moved(self) -> None:
         self._decoder = Delta8Decoder(len(self.sync), first_raw=self._first_raw)
 
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         if lost := self._seek():
             return lost
         if len(self._kept) < len(self.sync):
@@ -127,7 +127,7 @@ class Delta8(Stream):
         counts = np.array(decoder.values[self._leading :], np.int64)
         if why := self._scale.misfit(counts):
             return self._bad(decoder.place, why)
-        return Took(decoder.place, RawFrame(self._scale.turned(counts), at=self._at, length=decoder.place))
+        return Consumed(decoder.place, RawFrame(self._scale.turned(counts), at=self._at, length=decoder.place))
 
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
         """Return the bytes of a frame; the values to drop are zeros. Raises :class:`SpectrumError` where a value does not fit."""

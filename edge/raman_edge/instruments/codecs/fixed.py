@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.codecs.stream import Lost, Stream, Took
-from raman_edge.instruments.codecs.words import RISING, Scale, Words, same_length
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
+from raman_edge.instruments.codecs.words import RISING, CountScale, WordFormat, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike
 
-    from raman_edge.instruments.codecs.checksums import Check
+    from raman_edge.instruments.codecs.checksums import FrameChecksum
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class FrameLayout:
     """Where what stands in a frame."""
 
     count: int
     """Values of a spectrum."""
-    words: Words
+    words: WordFormat
     """How each is sent."""
     sync: bytes = b""
     """What a frame begins with; empty where silence alone parts frames."""
-    header: tuple[tuple[str, Words], ...] = ()
+    header: tuple[tuple[str, WordFormat], ...] = ()
     """Names and types of the numbers before the values."""
-    check: Check | None = None
+    check: FrameChecksum | None = None
     check_all: bool = False
     """Whether the checksum is over everything before it; else over the values alone."""
     trailer: bytes = b""
@@ -53,14 +53,14 @@ class Layout:
         return self.end + (self.check.size if self.check else 0) + len(self.trailer)
 
 
-class Fixed(Stream):
+class FixedCodec(CodecStream):
     """Frames of one length. Without ``sync``, whatever follows a bad frame is dropped until the line is silent."""
 
-    def __init__(self, layout: Layout, scale: Scale = RISING) -> None:
+    def __init__(self, layout: FrameLayout, scale: CountScale = RISING) -> None:
         self._layout, self._scale = layout, scale
         super().__init__(layout.size, layout.sync)
 
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         if lost := self._seek():
             return lost
         layout = self._layout
@@ -75,7 +75,7 @@ class Fixed(Stream):
             return self._bad(layout.size, f"{odd}; expected finite numbers: bytes are missing or too many")
         if why := self._scale.misfit(values):
             return self._bad(layout.size, why)
-        return Took(layout.size, RawFrame(self._scale.turned(values), self._fields(frame), self._at, layout.size))
+        return Consumed(layout.size, RawFrame(self._scale.turned(values), self._fields(frame), self._at, layout.size))
 
     def _damage(self, frame: bytes) -> str:
         layout = self._layout

@@ -11,8 +11,8 @@ import numpy as np
 from raman_edge.errors import SpectrumError
 from raman_edge.instruments.codecs.columns import LINE_END, NUMBER, PADDING, Column, behind, numbers, odd, shown
 from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.stream import Lost, Stream, Took
-from raman_edge.instruments.codecs.words import RISING, Scale, same_length
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
+from raman_edge.instruments.codecs.words import RISING, CountScale, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,10 +62,10 @@ class Grammar:
         return [line.removesuffix(separator).split(separator) for line in lines]
 
 
-class Lines(Stream):
+class LinesCodec(CodecStream):
     """Lines of text, ended by CR, LF or both; blank ones are skipped."""
 
-    def __init__(self, grammar: Grammar, scale: Scale = RISING) -> None:
+    def __init__(self, grammar: Grammar, scale: CountScale = RISING) -> None:
         self._grammar, self._scale = grammar, scale
         self._characters = NUMBER + re.escape(grammar.separator)
         self._numeric = re.compile(rb"[%b]+" % self._characters)
@@ -92,7 +92,7 @@ class Lines(Stream):
         self._looked = 0
         self._column = Column(0, self._characters if self._grammar.layout == "pairs" else NUMBER)
 
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         if self._column.lines:
             return self._values()
         found = LINE_END.search(self._kept, self._looked)
@@ -103,11 +103,11 @@ class Lines(Stream):
         end, line = found.end(), raw.strip(PADDING)
         if self._within:
             self._within = False
-            return Took(end, Reply("partial", line, at=self._at))
+            return Consumed(end, Reply("partial", line, at=self._at))
         if not line or (self._grammar.comment and line.startswith(self._grammar.comment)):
-            return Took(end)
+            return Consumed(end)
         if name := self._said(line):
-            return Took(end, Reply(name, line, at=self._at))
+            return Consumed(end, Reply(name, line, at=self._at))
         return self._row(end, line, raw) if self._grammar.layout == "row" else self._values()
 
     def _said(self, line: bytes) -> str:
@@ -124,12 +124,12 @@ class Lines(Stream):
             return False
         return alone or grammar.layout != "row" or len(*grammar.split([line])) != self._count
 
-    def _row(self, end: int, line: bytes, raw: bytes) -> Took | Lost:
+    def _row(self, end: int, line: bytes, raw: bytes) -> Consumed | Discarded:
         values = numbers(*self._grammar.split([line])) if self._numeric.fullmatch(line) else None
         if values is None:
-            return Lost(end, self._mistake(raw))
+            return Discarded(end, self._mistake(raw))
         self._count = self._count or (len(values) if len(values) > 1 else None)
-        return self._whole(end, values) if len(values) == self._count else Lost(end, self._mistake(raw))
+        return self._whole(end, values) if len(values) == self._count else Discarded(end, self._mistake(raw))
 
     def _mistake(self, raw: bytes) -> str:
         """Say what is wrong with a row: which value is none, or how many there are."""
@@ -142,15 +142,15 @@ class Lines(Stream):
             return f"{why}; expected {count or 'at least 2'} numbers with {shown(separator)} between them"
         return f"{len(cells)} values in a line; expected {count or 'at least 2'}"
 
-    def _values(self) -> Took | Lost | None:
+    def _values(self) -> Consumed | Discarded | None:
         """Go on with a spectrum of a value a line."""
         count, column = self._count or 0, self._column
         if (line := column.resume(self._kept, count)) is not None:
             end = behind(self._kept, column.place, 1)
-            return Lost(column.place or end, f"{self._place_of(len(column.lines))} is {shown(line)}; expected {self._expected}")
+            return Discarded(column.place or end, f"{self._place_of(len(column.lines))} is {shown(line)}; expected {self._expected}")
         return self._closed(count) if len(column.lines) == count else None
 
-    def _closed(self, count: int) -> Took | Lost | None:
+    def _closed(self, count: int) -> Consumed | Discarded | None:
         closing, place = self._grammar.end, self._column.place
         while closing and bytes(self._kept[place : place + 1]) in (b"\r", b"\n"):
             place += 1
@@ -159,24 +159,24 @@ class Lines(Stream):
         if not self._kept.startswith(closing, place):
             early = self._kept.find(closing, 0, place)
             found = early + len(closing) if early >= 0 else place
-            return Lost(found, f"a column of {count} values does not end with {closing!r}")
+            return Discarded(found, f"a column of {count} values does not end with {closing!r}")
         return self._read(place, len(closing))
 
-    def _read(self, place: int, closing: int) -> Took | Lost:
+    def _read(self, place: int, closing: int) -> Consumed | Discarded:
         """Read the lines of a column, which end at ``place``; ``closing`` bytes follow them."""
         lines, width = self._column.lines, self._grammar.width
         cells = self._grammar.split(lines) if width > 1 else []
         if cells and set(map(len, cells)) != {width}:
             at = next(at for at, cell in enumerate(cells) if len(cell) != width)
-            return Lost(behind(self._kept, 0, at + 1), f"{self._place_of(at)} is {shown(lines[at])}; expected {self._expected}")
+            return Discarded(behind(self._kept, 0, at + 1), f"{self._place_of(at)} is {shown(lines[at])}; expected {self._expected}")
         values = numbers([text for _, text in cells] or lines)
         axis = numbers([text for text, _ in cells]) if cells else None
         if values is None or (cells and axis is None):
             why = odd([text for _, text in cells] or lines) or f"on the axis, {odd([text for text, _ in cells])}"
-            return Lost(place, f"{why}; expected {self._expected}")
+            return Discarded(place, f"{why}; expected {self._expected}")
         if axis is not None and (turned := _turned(axis)):
             why = f"an axis that goes from {axis[turned - 1]} to {axis[turned]}; expected one that rises or falls to its end"
-            return Lost(behind(self._kept, 0, turned), why)
+            return Discarded(behind(self._kept, 0, turned), why)
         return self._whole(place + closing, values)
 
     def _place_of(self, at: int) -> str:
@@ -187,10 +187,10 @@ class Lines(Stream):
     def _expected(self) -> str:
         return f"2 numbers with {shown(self._grammar.separator)} between them" if self._grammar.layout == "pairs" else "a number"
 
-    def _whole(self, length: int, values: Counts) -> Took | Lost:
+    def _whole(self, length: int, values: Counts) -> Consumed | Discarded:
         if why := self._scale.misfit(values):
-            return Lost(length, why)
-        return Took(length, RawFrame(self._scale.turned(values), at=self._at, length=length))
+            return Discarded(length, why)
+        return Consumed(length, RawFrame(self._scale.turned(values), at=self._at, length=length))
 
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
         """Return the lines of a frame, CR LF at their ends; raises :class:`SpectrumError` where the counts do not fit.

@@ -25,8 +25,8 @@ import numpy as np
 
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.stream import Lost, Stream, Took
-from raman_edge.instruments.codecs.words import RISING, Scale, Words, same_length
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
+from raman_edge.instruments.codecs.words import RISING, CountScale, WordFormat, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ ERRORS: Final[Mapping[int, str]] = {
 }
 
 
-U16LE: Final = Words("u16le")
+U16LE: Final = WordFormat("u16le")
 
 
 class Flag(IntFlag):
@@ -112,7 +112,7 @@ class Spectra:
     """Which messages are spectra, and how they are read."""
 
     pixels: int
-    words: Words = U16LE
+    words: WordFormat = U16LE
     kinds: tuple[int, ...] = (0x00101000, 0x00101100)
     """Message types: corrected and raw spectrum now."""
     leading: int = 0
@@ -121,15 +121,15 @@ class Spectra:
     """Whether a message without its MD5 is refused."""
 
 
-class Obp(Stream):
+class Obp(CodecStream):
     """Spectra as frames, every other message as a reply: ``ack``, ``nak`` with the error by name, or ``message`` with its data."""
 
-    def __init__(self, spectra: Spectra, scale: Scale = RISING) -> None:
+    def __init__(self, spectra: Spectra, scale: CountScale = RISING) -> None:
         self._spectra, self._scale = spectra, scale
         longest = max(REPLY_MOST, spectra.leading + spectra.pixels * spectra.words.size)
         super().__init__(HEADER.size + longest + CLOSING, SYNC)
 
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         if lost := self._seek():
             return lost
         if len(self._kept) < HEADER.size:
@@ -157,7 +157,7 @@ class Obp(Stream):
             return f"{left} bytes remaining; expected {CLOSING} to {self.limit - HEADER.size}"
         return ""
 
-    def _message(self, length: int, message: Message) -> Took | Lost:
+    def _message(self, length: int, message: Message) -> Consumed | Discarded:
         fields: dict[str, int | str] = {
             "type": message.kind,
             "regarding": message.regarding,
@@ -166,13 +166,13 @@ class Obp(Stream):
             "error_name": ERRORS.get(message.error, "unknown error"),
         }
         if message.flags & (Flag.NACK | Flag.EXCEPTION):
-            return Took(length, Reply("nak", message.data, fields, self._at))
+            return Consumed(length, Reply("nak", message.data, fields, self._at))
         if message.kind not in self._spectra.kinds or not message.data:
             name = "ack" if message.flags & Flag.ACK and not message.data else "message"
-            return Took(length, Reply(name, message.data, fields, self._at))
+            return Consumed(length, Reply(name, message.data, fields, self._at))
         return self._spectrum(length, message, fields)
 
-    def _spectrum(self, length: int, message: Message, fields: dict[str, int | str]) -> Took | Lost:
+    def _spectrum(self, length: int, message: Message, fields: dict[str, int | str]) -> Consumed | Discarded:
         wanted = self._spectra.leading + self._spectra.pixels * self._spectra.words.size
         if len(message.data) != wanted:
             return self._bad(length, f"a spectrum of {len(message.data)} bytes; expected {wanted}")
@@ -183,7 +183,7 @@ class Obp(Stream):
             return self._bad(length, why)
         if self._spectra.leading:
             fields["metadata"] = message.data[: self._spectra.leading].hex()
-        return Took(length, RawFrame(self._scale.turned(values), fields, self._at, length))
+        return Consumed(length, RawFrame(self._scale.turned(values), fields, self._at, length))
 
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
         """Return the bytes of a spectrum as a device answers with it: ``type``, ``regarding`` and ``metadata`` from ``fields``."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from raman_edge.instruments.codecs import delta8
 from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.stream import Lost, Stream, Took
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
 from raman_edge.instruments.codecs.words import same_length, whole
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ LISTED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class OoiSettings:
     """What of a frame's form was agreed on before it came."""
 
     pixels: int
@@ -73,7 +73,7 @@ def parameters(mode: int, first: int) -> int:
     return min({EVERY_NTH: 1, RANGE: 3, LIST: 1 + first}.get(mode, 0), LISTED + 1)
 
 
-def announced(setup: Setup, fields: dict[str, int], given: list[int]) -> tuple[int, str]:
+def announced(setup: OoiSettings, fields: dict[str, int], given: list[int]) -> tuple[int, str]:
     """Return how many points a header with these parameters announces, and why it cannot be; "" where it can."""
     mode, flag = fields.get("pixel_mode", 0), fields.get("size_flag", 0)
     count = selected(setup.pixels, mode, given)
@@ -85,10 +85,10 @@ def announced(setup: Setup, fields: dict[str, int], given: list[int]) -> tuple[i
     return count, ""
 
 
-class Ooi(Stream):
+class Ooi(CodecStream):
     """Frames, acknowledgements and refusals in binary mode."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: OoiSettings) -> None:
         self._setup = setup
         self._header_end = len(START) + 2 * len(setup.header)
         super().__init__(self._header_end + 2 * (LISTED + 1) + 4 * setup.pixels + 4, START)
@@ -96,15 +96,15 @@ class Ooi(Stream):
     def _moved(self) -> None:
         self._decoder: delta8.Delta8Decoder | None = None
 
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         # While a frame is searched, a 06 or 15 may as well be part of a point.
         if not self._searching and self._kept[0] in ANSWERS:
-            return Took(1, Reply(ANSWERS[self._kept[0]], bytes(self._kept[:1]), at=self._at))
+            return Consumed(1, Reply(ANSWERS[self._kept[0]], bytes(self._kept[:1]), at=self._at))
         if lost := self._seek():
             return lost
         return self._begun() if len(self._kept) >= self._header_end + 2 else None
 
-    def _begun(self) -> Took | Lost | None:
+    def _begun(self) -> Consumed | Discarded | None:
         """Go on behind the header and the word after it, which may be the number of a list of pixels."""
         end, kept = self._header_end, self._kept
         fields = dict(zip(self._setup.header, words(kept, len(START), len(self._setup.header)), strict=True))
@@ -117,14 +117,14 @@ class Ooi(Stream):
         flag = fields.get("size_flag", 0)
         return self._compressed(start, count, fields) if self._setup.compressed else self._plain(start, count, 4 if flag else 2, fields)
 
-    def _plain(self, start: int, count: int, size: int, fields: dict[str, int]) -> Took | Lost | None:
+    def _plain(self, start: int, count: int, size: int, fields: dict[str, int]) -> Consumed | Discarded | None:
         end = start + count * size
         if len(self._kept) < end + self._closing:
             return None
         points = np.frombuffer(bytes(self._kept[start:end]), ">u4" if size > 2 else ">u2").astype(np.int64)  # noqa: PLR2004 - a word
         return self._closed(end, points, int(points.sum()), fields)
 
-    def _compressed(self, start: int, count: int, fields: dict[str, int]) -> Took | Lost | None:
+    def _compressed(self, start: int, count: int, fields: dict[str, int]) -> Consumed | Discarded | None:
         if self._decoder is None:
             self._decoder = delta8.Delta8Decoder(start, first_raw=True)
         if why := self._decoder.resume(self._kept, count):
@@ -137,14 +137,14 @@ class Ooi(Stream):
     def _closing(self) -> int:
         return 4 if self._setup.checksum else 2
 
-    def _closed(self, end: int, points: NDArray[np.int64], total: int, fields: dict[str, int]) -> Took | Lost:
+    def _closed(self, end: int, points: NDArray[np.int64], total: int, fields: dict[str, int]) -> Consumed | Discarded:
         length = end + self._closing
         close, *told = words(self._kept, end, self._closing // 2)
         if close != END:
             return self._bad(length, f"{close:04X} after {points.size} points; expected {END:04X}: bytes are missing or too many")
         if told and told[0] != total & MAGIC:
             return self._bad(length, f"checksum {told[0]:04X} of a frame; its points give {total & MAGIC:04X}")
-        return Took(length, RawFrame(points, fields, self._at, length))
+        return Consumed(length, RawFrame(points, fields, self._at, length))
 
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
         """Return the bytes of a frame, all zero in the header but ``fields``. Raises :class:`SpectrumError`.
@@ -157,7 +157,7 @@ class Ooi(Stream):
         return made + (checksum(points, compressed=self._setup.compressed).to_bytes(2, "big") if self._setup.checksum else b"")
 
 
-def stated(setup: Setup, counts: ArrayLike, fields: Mapping[str, int | str]) -> tuple[list[int], NDArray[np.int64], bool]:
+def stated(setup: OoiSettings, counts: ArrayLike, fields: Mapping[str, int | str]) -> tuple[list[int], NDArray[np.int64], bool]:
     """Return header and parameters, points, and whether these are double words; :class:`SpectrumError` where they do not fit."""
     said = {name: int(value) for name, value in fields.items()}
     given = [said[name] for name in sorted((name for name in said if name.startswith("pixel_") and name != "pixel_mode"), key=_number)]

@@ -13,8 +13,8 @@ import numpy as np
 
 from raman_edge.instruments.codecs.columns import Column, shown
 from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.ooi import ANSWERS, END, LISTED, MAGIC, STX, Setup, announced, checksum, parameters, stated
-from raman_edge.instruments.codecs.stream import Lost, Stream, Took
+from raman_edge.instruments.codecs.ooi import ANSWERS, END, LISTED, MAGIC, STX, OoiSettings, announced, checksum, parameters, stated
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,10 +27,10 @@ LINE_ENDS: Final = b"\r\n"
 HIGHEST: Final = 2**32 - 1
 
 
-class OoiText(Stream):
+class OoiText(CodecStream):
     """Frames, acknowledgements and refusals in ASCII mode."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: OoiSettings) -> None:
         self._setup = setup
         self._head = 1 + len(setup.header)
         words = self._head + LISTED + 1 + setup.pixels + 2
@@ -40,11 +40,11 @@ class OoiText(Stream):
         self._column = Column(1, b"0-9")
         self._words: list[int] = []
 
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         if not self._searching and self._kept[0] in ANSWERS:
-            return Took(1, Reply(ANSWERS[self._kept[0]], bytes(self._kept[:1]), at=self._at))
+            return Consumed(1, Reply(ANSWERS[self._kept[0]], bytes(self._kept[:1]), at=self._at))
         if not self._searching and self._kept[0] in LINE_ENDS:
-            return Took(1)
+            return Consumed(1)
         if lost := self._seek():
             return lost
         return self._header() if self._read(self._head + 1) else self._odd()
@@ -59,13 +59,13 @@ class OoiText(Stream):
         self._words += map(int, new)
         return len(lines) >= count
 
-    def _odd(self) -> Lost | None:
+    def _odd(self) -> Discarded | None:
         if self._line is None:
             return None
         why = f"word {len(self._words) + 1} of a frame is {shown(self._line)}; expected a number"
         return self._bad(self._column.place + 1, why)
 
-    def _header(self) -> Took | Lost | None:
+    def _header(self) -> Consumed | Discarded | None:
         words, head = self._words, self._head
         if words[0] != MAGIC:
             return self._bad(self._column.place, f"a frame begins with {words[0]}; expected {MAGIC}")
@@ -79,7 +79,7 @@ class OoiText(Stream):
         end = start + count
         return self._closed(start, end, fields) if self._read(end + 1 + self._setup.checksum) else self._odd()
 
-    def _closed(self, start: int, end: int, fields: dict[str, int]) -> Took | Lost:
+    def _closed(self, start: int, end: int, fields: dict[str, int]) -> Consumed | Discarded:
         length, points, top = self._column.place, np.array(self._words[start:end], np.int64), HIGHEST if fields.get("size_flag") else MAGIC
         if points.max() > top:
             return self._bad(length, f"a point of {points.max()}; expected at most {top}")
@@ -88,7 +88,7 @@ class OoiText(Stream):
         made = checksum(points, compressed=False)
         if self._setup.checksum and self._words[end + 1] != made:
             return self._bad(length, f"checksum {self._words[end + 1]} of a frame; its points give {made}")
-        return Took(length, RawFrame(points, fields, self._at, length))
+        return Consumed(length, RawFrame(points, fields, self._at, length))
 
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
         """Return the lines of a frame, with the same fields as in binary; raises :class:`SpectrumError` where the counts do not fit."""

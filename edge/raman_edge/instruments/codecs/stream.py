@@ -1,6 +1,6 @@
 """The one loop of every codec: keep what may become a frame, drop and count what cannot.
 
-A codec looks at the kept bytes and says :class:`Took` (that many bytes were an event), :class:`Lost`
+A codec looks at the kept bytes and says :class:`Consumed` (that many bytes were an event), :class:`Discarded`
 (that many bytes begin nothing) or None (more bytes are needed). What it says of some bytes must not
 depend on how many more follow; then no cut of the stream can change what comes out, faults included.
 """
@@ -25,7 +25,7 @@ RUN = 65_536
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
+class Consumed:
     """The first ``count`` kept bytes are done with; ``event`` came of them, or nothing where they only part two events."""
 
     count: int
@@ -33,7 +33,7 @@ class Took:
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class Discarded:
     """The first ``count`` kept bytes, at least 1, begin no frame."""
 
     count: int
@@ -51,7 +51,7 @@ def may_begin(sync: bytes, data: bytearray, start: int, end: int) -> int:
     return next((place for place in tails if sync.startswith(data[place:end])), end)
 
 
-class Stream(ABC):
+class CodecStream(ABC):
     """What is kept between two calls, where it stands in the stream, and the way back after bytes that were no frame."""
 
     def __init__(self, limit: int, sync: bytes = b"") -> None:
@@ -99,7 +99,7 @@ class Stream(ABC):
         """Return the bytes with which a device sends these counts; raises :class:`SpectrumError` where they do not fit."""
 
     @abstractmethod
-    def _next(self) -> Took | Lost | None:
+    def _next(self) -> Consumed | Discarded | None:
         """Say what the kept bytes, at least one, begin with; None asks for more."""
 
     def _moved(self) -> None:  # noqa: B027 - most codecs work nothing out beforehand
@@ -109,19 +109,19 @@ class Stream(ABC):
         """Return the next place after the first kept byte where a frame may begin, at most ``end``."""
         return may_begin(self.sync, self._kept, 1, end) if self.sync else end
 
-    def _bad(self, length: int, why: str) -> Lost:
+    def _bad(self, length: int, why: str) -> Discarded:
         """Refuse a frame of that length, but not a frame that may begin inside of it."""
-        return Lost(self._ahead(length), why)
+        return Discarded(self._ahead(length), why)
 
-    def _seek(self) -> Lost | None:
+    def _seek(self) -> Discarded | None:
         """Drop what stands before the next place where a frame may begin."""
         end = len(self._kept)
         place = may_begin(self.sync, self._kept, 0, end) if self.sync else end * self._searching
-        return Lost(place, "bytes between frames", told=False) if place else None
+        return Discarded(place, "bytes between frames", told=False) if place else None
 
     def _drain(self, events: list[Event]) -> None:
         while self._kept and (step := self._next()) is not None:
-            if isinstance(step, Lost):
+            if isinstance(step, Discarded):
                 self._lose(events, step)
                 continue
             self._tell_between(events)
@@ -133,7 +133,7 @@ class Stream(ABC):
     def _give_up(self, events: list[Event], why: str) -> None:
         self._lose(events, self._bad(len(self._kept), why))
 
-    def _lose(self, events: list[Event], lost: Lost) -> None:
+    def _lose(self, events: list[Event], lost: Discarded) -> None:
         self._searching = True
         if lost.told:
             self._tell_between(events)

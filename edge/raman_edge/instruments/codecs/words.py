@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class WordFormat:
     """Numbers of one type on the wire."""
 
     name: str
@@ -77,7 +77,7 @@ def same_length(counts: ArrayLike, expected: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class CountScale:
     """What the values of a detector mean."""
 
     invert_from: int | None = None
@@ -96,5 +96,5 @@ class Scale:
         return values if self.invert_from is None else self.invert_from - values
 
 
-RISING = Scale()
+RISING = CountScale()
 """Values that are counts."""

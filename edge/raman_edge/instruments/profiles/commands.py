@@ -77,7 +77,7 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Before a dark spectrum."""
 
 
-class Answers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ReplyRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What any command may be answered with; an acquisition's own answers are told in ``frame``."""
 
     ack: Literal = ""

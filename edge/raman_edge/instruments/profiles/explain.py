@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.instruments.profiles import requests
-from raman_edge.instruments.profiles.frame import Codec, Delimited, Fixed, Lines
+from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame
 from raman_edge.instruments.profiles.profile import CERTAINTIES, Query, Static
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.profiles.requests import Wanted
+    from raman_edge.instruments.profiles.requests import RequestValues
 
 CODECS = {"ooi": "Ocean's ASCII/binary set", "obp": "Ocean Binary Protocol", "delta8": "differences of one byte"}
 
@@ -31,13 +31,13 @@ class Explanation:
     """Certainty, sources, what nobody has checked."""
 
 
-def of(profile: Profile, wanted: Wanted) -> Explanation:
+def of(profile: Profile, wanted: RequestValues) -> Explanation:
     """Return what a profile says of ``wanted``."""
     sent = tuple(_sent(profile, wanted))
     return Explanation(profile.device.id, sent, tuple(_expected(profile)), tuple(_trust(profile)))
 
 
-def _sent(profile: Profile, wanted: Wanted) -> Iterator[tuple[str, bytes]]:
+def _sent(profile: Profile, wanted: RequestValues) -> Iterator[tuple[str, bytes]]:
     for path, command in requests.commands(profile):
         name = str(path[1])
         yield name, requests.sent(profile, command, requests.values(profile, name, wanted), f"commands.{name}")
@@ -64,15 +64,15 @@ def _expected(profile: Profile) -> Iterator[str]:
 def _frame(profile: Profile) -> Iterator[str]:
     frame = profile.frame
     pixels = "as many values as the first spectrum has" if frame.count is None else f"{frame.count} values"
-    if isinstance(frame, Fixed):
+    if isinstance(frame, FixedFrame):
         seconds = frame.size * profile.serial.bits_per_byte / profile.serial.baud[0]
         yield f"{pixels} of {frame.dtype}, {frame.size} bytes in all: {seconds:.2f} s at {profile.serial.baud[0]} baud"
-    elif isinstance(frame, Delimited):
+    elif isinstance(frame, DelimitedFrame):
         yield f"{pixels} {'as text' if frame.text else f'of {frame.dtype}'} between the lines {frame.start!r} and {frame.end!r}"
-    elif isinstance(frame, Lines):
+    elif isinstance(frame, LinesFrame):
         line = {"row": "a spectrum", "column": "a value", "pairs": "a value and its place on the axis"}[frame.layout]
         yield f"{pixels} as text, {line} a line"
-    elif isinstance(frame, Codec):
+    elif isinstance(frame, NamedFrame):
         yield f"{pixels}, {CODECS[frame.name]}{' as text' if frame.text else ''}"
 
 

@@ -63,7 +63,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class ExpressionName:
     """What a name stands for when the bytes are made."""
 
     name: str
@@ -157,7 +157,7 @@ class _Parser:
         if self._kind == "number":
             return Number(_bounded(Fraction(self._take())))
         if self._kind == "name":
-            return Name(self._take())
+            return ExpressionName(self._take())
         if self._got not in {"-", "("}:
             raise self._unexpected("a number, a name or (")
         self._depth += 1

@@ -55,7 +55,7 @@ class Field(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class FixedField:
     """Bytes that are always the same."""
 
     data: bytes
@@ -70,7 +70,7 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DecimalField:
     """A number as decimal text."""
 
     expression: Expression
@@ -90,7 +90,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
-class Binary:
+class BinaryField:
     """A number in binary."""
 
     dtype: str
@@ -117,7 +117,7 @@ class Binary:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class ChecksumField:
     """A checksum over what comes before it."""
 
     kind: str
@@ -137,9 +137,9 @@ def parse(text: str) -> tuple[Field, ...]:
     """Take a :data:`Template` apart; :class:`ConfigError` says what is wrong with it."""
     kind, _, rest = text.partition(":")
     if kind in CHECKS:
-        return (Check(kind),)
+        return (ChecksumField(kind),)
     if kind == "hex":
-        return (Fixed(_literal(text)),)
+        return (FixedField(_literal(text)),)
     if kind == "ascii":
         return tuple(_text(rest))
     if kind not in NUMPY:
@@ -149,7 +149,7 @@ def parse(text: str) -> tuple[Field, ...]:
     if hole and hole[2]:
         msg = f"got {rest}: only a text has digits to fill; write {{{hole[1]}}}"
         raise ConfigError(msg)
-    return (Binary(kind, expressions.parse(hole[1] if hole else rest)),)
+    return (BinaryField(kind, expressions.parse(hole[1] if hole else rest)),)
 
 
 def request(fields: tuple[Field, ...], values: Values) -> bytes:
@@ -170,19 +170,19 @@ def _text(text: str) -> list[Field]:
     parts: list[Field] = []
     end = 0
     for hole in HOLE.finditer(text):
-        parts += [_fixed(text[end : hole.start()]), Written(expressions.parse(hole[1]), int(hole[2] or 1))]
+        parts += [_fixed(text[end : hole.start()]), DecimalField(expressions.parse(hole[1]), int(hole[2] or 1))]
         end = hole.end()
     return [*parts, _fixed(text[end:])]
 
 
-def _fixed(text: str) -> Fixed:
+def _fixed(text: str) -> FixedField:
     if not text.isascii():
         msg = f"got {text!r}, which is no ASCII: write the bytes with hex:"
         raise ConfigError(msg)
     if "{" in text or "}" in text:
         msg = f'got a brace that belongs to no "{{expression}}" or "{{expression:03}}" in {text!r}; a brace itself is hex:7B or hex:7D'
         raise ConfigError(msg)
-    return Fixed(text.encode("ascii"))
+    return FixedField(text.encode("ascii"))
 
 
 def _literal(text: str) -> bytes:

@@ -107,7 +107,7 @@ class FrameBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return {name: literal(text) for name, text in texts.items() if text}
 
 
-class Fixed(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="fixed"):
+class FixedFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="fixed"):
     """``sync``, header words, values, checksum, ``trailer``: always as many bytes."""
 
     count: Count
@@ -135,7 +135,7 @@ class Fixed(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
         return ends + header + self.count * size_of(self.dtype) + self.checksum.size
 
 
-class Delimited(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="delimited"):
+class DelimitedFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="delimited"):
     """Lines ``KEYWORD value``, one of which (``start``) says how many values follow it; ``end`` closes the frame."""
 
     count: Count
@@ -157,7 +157,7 @@ class Delimited(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True
     checked. None is none."""
 
 
-class Lines(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="lines"):
+class LinesFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="lines"):
     """Decimal numbers as text; lines end with LF, CR or both, blank ones are skipped."""
 
     count: Count | None = None
@@ -175,7 +175,7 @@ class Lines(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
     """What comes after the last value of a ``column`` or of ``pairs``; "" is nothing, the count ends it."""
 
 
-class Codec(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="codec"):
+class NamedFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="codec"):
     """A protocol with rules of its own, which a codec of that name knows."""
 
     name: OneOf["ooi", "obp", "delta8"]
@@ -199,5 +199,5 @@ class Codec(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, ta
         return tuple(HeaderWord(*word.split(":")) for word in self.header)
 
 
-Frame = Fixed | Delimited | Lines | Codec
+Frame = FixedFrame | DelimitedFrame | LinesFrame | NamedFrame
 """How one spectrum comes back."""

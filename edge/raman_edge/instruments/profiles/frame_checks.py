@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.instruments.profiles.frame import Codec, Delimited, Fixed, Lines, size_of
+from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,23 +28,23 @@ def check(profile: Profile) -> Iterator[Found]:
 
 
 def _frame(frame: Frame) -> Iterator[Found]:
-    if isinstance(frame, Fixed):
+    if isinstance(frame, FixedFrame):
         yield from _fixed(frame)
-    elif isinstance(frame, Delimited):
+    elif isinstance(frame, DelimitedFrame):
         yield from _delimited(frame)
-    elif isinstance(frame, Lines):
+    elif isinstance(frame, LinesFrame):
         yield from _lines(frame)
     else:
         yield from _codec(frame)
 
 
-def _fixed(frame: Fixed) -> Iterator[Found]:
+def _fixed(frame: FixedFrame) -> Iterator[Found]:
     if frame.checksum.kind == "values":
         yield ("frame", "checksum", "kind"), 'is "values", which stands in a line of text and belongs to mode = "delimited"'
     yield from _twice(frame.header)
 
 
-def _delimited(frame: Delimited) -> Iterator[Found]:
+def _delimited(frame: DelimitedFrame) -> Iterator[Found]:
     if frame.checksum.kind == "none" and frame.checksum_line is not None:
         yield ("frame", "checksum_line"), 'stands without a checksum: say frame.checksum = { kind = "crc8" } or the like'
     if frame.checksum.kind != "none" and frame.checksum_line is None:
@@ -55,14 +55,14 @@ def _delimited(frame: Delimited) -> Iterator[Found]:
         yield ("frame", "checksum", "over"), 'is "frame", and here only the payload is summed: leave it out'
 
 
-def _lines(frame: Lines) -> Iterator[Found]:
+def _lines(frame: LinesFrame) -> Iterator[Found]:
     if frame.layout != "row" and frame.count is None:
         yield ("frame", "layout"), f'is "{frame.layout}", and only frame.count tells where a spectrum ends: say it'
     if frame.layout == "row" and frame.end:
         yield ("frame", "end"), 'belongs to layout = "column" or "pairs": a row ends with its line'
 
 
-def _codec(frame: Codec) -> Iterator[Found]:
+def _codec(frame: NamedFrame) -> Iterator[Found]:
     for key, knowing in ONLY.items():
         if getattr(frame, key) and frame.name not in knowing:
             yield ("frame", key), f'belongs to {" or ".join(knowing)}, and frame.name is "{frame.name}": leave it out'
@@ -120,9 +120,9 @@ def _levels(profile: Profile) -> Iterator[Found]:
 
 def _carried(frame: Frame) -> int:
     """Return how many bits a value of the frame can have."""
-    if isinstance(frame, Lines):
+    if isinstance(frame, LinesFrame):
         return 32
-    if isinstance(frame, Codec):
+    if isinstance(frame, NamedFrame):
         return CODEC_BITS[frame.name]
     mantissa = 24
     return {"u": 8 * size_of(frame.dtype), "i": 8 * size_of(frame.dtype) - 1, "f": mantissa}[frame.dtype[0]]

@@ -11,7 +11,7 @@ from typing import Literal as OneOf
 import msgspec
 from msgspec import Meta
 
-from raman_edge.instruments.profiles.commands import Answers, Commands, Milliseconds
+from raman_edge.instruments.profiles.commands import Commands, Milliseconds, ReplyRules
 from raman_edge.instruments.profiles.fields import Template
 from raman_edge.instruments.profiles.frame import Frame
 from raman_edge.instruments.profiles.literals import Literal
@@ -62,7 +62,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """A table of a profile: keys that are not known are refused."""
 
 
-class Device(Part, frozen=True, kw_only=True):
+class DeviceFacts(Part, frozen=True, kw_only=True):
     """What the instrument is."""
 
     id: Identifier
@@ -73,7 +73,7 @@ class Device(Part, frozen=True, kw_only=True):
     """What a user should know before using it; None is nothing."""
 
 
-class Provenance(Part, frozen=True, kw_only=True):
+class ProfileProvenance(Part, frozen=True, kw_only=True):
     """Where the facts come from, and who tried them."""
 
     sources: Annotated[tuple[Text, ...], Meta(min_length=1)]
@@ -95,7 +95,7 @@ class Usb(Part, frozen=True, kw_only=True):
     pid: UsbId
 
 
-class Probe(Part, frozen=True, kw_only=True):
+class ProbeCommand(Part, frozen=True, kw_only=True):
     """A question that only this kind of device answers so."""
 
     send: Annotated[tuple[Template, ...], Meta(min_length=1)]
@@ -104,15 +104,15 @@ class Probe(Part, frozen=True, kw_only=True):
     """What the answer begins with."""
 
 
-class Match(Part, frozen=True, kw_only=True):
+class PortMatch(Part, frozen=True, kw_only=True):
     """How the device is found among ports."""
 
     usb: tuple[Usb, ...] = ()
-    probe: Probe | None = None
+    probe: ProbeCommand | None = None
     """None is not to ask."""
 
 
-class Switch(Part, frozen=True, kw_only=True):
+class BaudSwitch(Part, frozen=True, kw_only=True):
     """How the baud rate is changed with ``commands.set_baud``."""
 
     codes: dict[str, Code] = {}
@@ -141,7 +141,7 @@ class Serial(Part, frozen=True, kw_only=True):
     """Silence after which a broken answer is over, ms."""
     byte_gap_ms: Milliseconds = 0
     """Between two bytes of a request, ms; 0 is one write."""
-    switch: Switch | None = None
+    switch: BaudSwitch | None = None
     """None where the rate cannot be changed."""
 
     @property
@@ -219,7 +219,7 @@ class Laser(Part, frozen=True, kw_only=True):
     a shutter is measured with only under ``--keep-laser-on``."""
 
 
-class Dark(Part, frozen=True, kw_only=True):
+class DarkSettings(Part, frozen=True, kw_only=True):
     """How a spectrum without the sample's light is taken."""
 
     method: OneOf["ask", "laser", "shutter"] = "ask"
@@ -244,9 +244,9 @@ class Profile(Part, frozen=True, kw_only=True):
 
     schema: OneOf[1]
     """Version of these keys."""
-    device: Device
-    provenance: Provenance
-    match: Match = Match()
+    device: DeviceFacts
+    provenance: ProfileProvenance
+    match: PortMatch = PortMatch()
     serial: Serial
     sensor: Sensor = Sensor()
     integration: Integration | None = None
@@ -254,12 +254,12 @@ class Profile(Part, frozen=True, kw_only=True):
     values: dict[str, Formula] = {}
     """Names for arithmetic that requests use, in this order; each may use those before it."""
     commands: Commands = Commands()
-    answers: Answers = Answers()
+    answers: ReplyRules = ReplyRules()
     frame: Frame
     wavelength: Wavelength = Unknown()
     laser: Laser | None = None
     """None where another device, or nobody, controls it."""
-    dark: Dark = Dark()
+    dark: DarkSettings = DarkSettings()
     simulator: Simulator = Simulator()
 
     @property

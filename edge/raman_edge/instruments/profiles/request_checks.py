@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import expressions, fields, requests
 from raman_edge.instruments.profiles.profile import Query
-from raman_edge.instruments.profiles.requests import BUILT_IN, INTEGRATION, Wanted, known
+from raman_edge.instruments.profiles.requests import BUILT_IN, INTEGRATION, RequestValues, known
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,12 +130,12 @@ def _failures(profile: Profile, path: KeyPath, command: Command) -> Iterator[str
             yield f"{str(error).removeprefix('.')} (at {_spoken(profile, wanted)})"
 
 
-def _spoken(profile: Profile, wanted: Wanted) -> str:
+def _spoken(profile: Profile, wanted: RequestValues) -> str:
     unit = "" if profile.integration is None else f"integration {wanted.integration} {profile.integration.unit}, "
     return f"{unit}averages {wanted.averages}"
 
 
-def _ends(profile: Profile, name: str) -> Iterator[Wanted]:
+def _ends(profile: Profile, name: str) -> Iterator[RequestValues]:
     """Give what may be asked for: the smallest and the largest of everything."""
     times, axis = profile.integration, profile.wavelength
     integrations = (None,) if times is None else (times.min, times.default, times.max)
@@ -143,4 +143,4 @@ def _ends(profile: Profile, name: str) -> Iterator[Wanted]:
     last = axis.first_index + axis.coefficients - 1 if isinstance(axis, Query) and name == "coefficient" else 0
     rates = profile.serial.baud if name == "set_baud" else profile.serial.baud[:1]
     for integration, average, index, rate in product(integrations, averages, (0, last), rates):
-        yield Wanted(integration, average, index, rate)
+        yield RequestValues(integration, average, index, rate)

@@ -26,7 +26,7 @@ BUILT_IN = frozenset((*ALWAYS, INTEGRATION, *OWN["coefficient"], *OWN["set_baud"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestValues:
     """What a request is to ask for."""
 
     integration: int | None = None
@@ -39,16 +39,16 @@ class Wanted:
     """The new rate; None is the first of the profile."""
 
 
-DEFAULT = Wanted()
+DEFAULT = RequestValues()
 
 
-def wanted(profile: Profile, exposure_s: float | None = None, averages: int = 1) -> Wanted:
+def wanted(profile: Profile, exposure_s: float | None = None, averages: int = 1) -> RequestValues:
     """Return what a request is to ask for, of an exposure in s (None is the default); :class:`ConfigError` where the device cannot."""
     most = 1 if profile.integration is None else profile.integration.averages_max
     if not 1 <= averages <= most:
         msg = f"got {averages} averages, {profile.device.id} takes 1 to {most}: average on this side"
         raise ConfigError(msg)
-    return Wanted(None if exposure_s is None else units(profile, exposure_s), averages)
+    return RequestValues(None if exposure_s is None else units(profile, exposure_s), averages)
 
 
 def units(profile: Profile, exposure_s: float) -> int:
@@ -82,7 +82,7 @@ def known(profile: Profile, name: str) -> frozenset[str]:
     return frozenset((*ALWAYS, *timed, *OWN.get(name, ()), *profile.values))
 
 
-def values(profile: Profile, name: str, asked: Wanted = DEFAULT) -> Values:
+def values(profile: Profile, name: str, asked: RequestValues = DEFAULT) -> Values:
     """Return what the names of a command stand for; :class:`ConfigError` where one of them cannot be worked out."""
     found = {"averages": Fraction(asked.averages), "pixels": Fraction(profile.n_pixels or 0)}
     if profile.integration is not None:
@@ -98,7 +98,7 @@ def values(profile: Profile, name: str, asked: Wanted = DEFAULT) -> Values:
     return found
 
 
-def request(profile: Profile, name: str, asked: Wanted = DEFAULT) -> bytes:
+def request(profile: Profile, name: str, asked: RequestValues = DEFAULT) -> bytes:
     """Return the bytes of the command called ``name``; :class:`ConfigError` where the device has none, or a value does not fit."""
     command: Command | None = getattr(profile.commands, name)
     if command is None:

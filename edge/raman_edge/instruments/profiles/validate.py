@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.instruments.profiles.commands import Command
-    from raman_edge.settings.toml import Document
+    from raman_edge.settings.toml import TomlDocument
     from raman_edge.settings.toml_lines import KeyPath
 
 Found = tuple["KeyPath", str]
@@ -43,7 +43,7 @@ def load(path: Path) -> Profile:
     return convert(toml.read(path))
 
 
-def convert(document: Document) -> Profile:
+def convert(document: TomlDocument) -> Profile:
     """Return a document as a profile; :class:`ConfigError` with a line for every mistake."""
     profile = toml.convert(document, Profile)
     found = [(document.lines.get(_known(document, path), 0), path, said) for path, said in check(profile)]
@@ -68,7 +68,7 @@ def named(path: KeyPath) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).removeprefix(".")
 
 
-def _known(document: Document, path: KeyPath) -> KeyPath:
+def _known(document: TomlDocument, path: KeyPath) -> KeyPath:
     while path and path not in document.lines:
         path = path[:-1]
     return path

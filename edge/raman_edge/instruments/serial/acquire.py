@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs.events import RawFrame
 from raman_edge.instruments.profiles import requests
-from raman_edge.instruments.profiles.requests import UNITS, Wanted
+from raman_edge.instruments.profiles.requests import UNITS, RequestValues
 from raman_edge.instruments.serial import rates
 from raman_edge.instruments.serial.measurement import Measurement
-from raman_edge.instruments.serial.recent import Recent
-from raman_edge.instruments.serial.replies import Trouble
-from raman_edge.instruments.serial.stream import Stream
+from raman_edge.instruments.serial.recent import RecentFrames
+from raman_edge.instruments.serial.replies import ReplyProblem
+from raman_edge.instruments.serial.stream import SpectrumStream
 from raman_edge.instruments.serial.transport import SLICE_S, TRIES
 from raman_edge.instruments.spectrometer import Exposure
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
     from datetime import datetime
 
-    from raman_edge.instruments.serial.laser import Lights
-    from raman_edge.instruments.serial.transport import Wire
-    from raman_edge.instruments.spectrometer import Instrument
+    from raman_edge.instruments.serial.laser import LightControl
+    from raman_edge.instruments.serial.transport import Transport
+    from raman_edge.instruments.spectrometer import InstrumentInfo
 
 LISTEN_S = 4.0
 """How long a device that sends by itself is listened to at every rate, s."""
@@ -33,22 +33,22 @@ UNKNOWN_S = 10.0
 """How long a spectrum may take where nobody knows the exposure, s."""
 
 
-class Asking:
+class AcquireExchange:
     """What is wanted of the device, what it was told, and the spectrum that is on its way."""
 
-    def __init__(self, wire: Wire, lights: Lights, wanted: Wanted) -> None:
+    def __init__(self, wire: Transport, lights: LightControl, wanted: RequestValues) -> None:
         self._wire, self._lights, self._wanted = wire, lights, wanted
         self._commands = wire.profile.commands
         self._streaming = self._commands.acquire is None
         self._decoder = codecs.of(wire.profile.frame, streaming=self._streaming)
-        self._recent = Recent()
+        self._recent = RecentFrames()
         self.renew()
 
     def renew(self) -> None:
         """Forget what the device was told, as after it was opened."""
-        self._told: Wanted | None = None
+        self._told: RequestValues | None = None
         self._asked = self._wanted
-        self._coming: Measurement | Stream | None = None
+        self._coming: Measurement | SpectrumStream | None = None
         self._unsure = False
         self._mixed = False
         self._discard = 0
@@ -67,7 +67,7 @@ class Asking:
         """What is wanted, s; None where the device cannot be told."""
         return self._seconds(self._wanted)
 
-    def want(self, wanted: Wanted) -> None:
+    def want(self, wanted: RequestValues) -> None:
         """Measure like this from now on; what is on its way is not given any more."""
         if wanted != self._wanted:
             self._wanted = wanted
@@ -84,7 +84,7 @@ class Asking:
         self._mixed = True
         self._discard = max(self._discard, int(self._streaming))  # the one that is being sent may hold both
 
-    def step(self, timeout_s: float) -> RawFrame | Trouble | None:
+    def step(self, timeout_s: float) -> RawFrame | ReplyProblem | None:
         """Go on for at most so long; what is wrong has been counted. Raises :class:`SourceLost`."""
         if self._coming is None or (self._streaming and (self._mixed or not self._settled)):
             if not self.repeating and (trouble := self._settle()) is not None:
@@ -93,12 +93,12 @@ class Asking:
                 return None  # nothing new is begun: who wants the line may have cut the laser's time to settle
             self._coming = self._begin()
         result = self._coming.step(timeout_s)
-        if isinstance(result, Trouble):
+        if isinstance(result, ReplyProblem):
             return self._ended(self._coming, result)
         if result is not None and self._recent.repeats(result):
             # It came before, and nothing else did: it is asked for once more, and then taken for what the device sees.
             self._recent.expect(result)
-            self._wire.tally.add("stale", isinstance(self._coming, Stream))
+            self._wire.tally.add("stale", isinstance(self._coming, SpectrumStream))
             self.repeating = False
             self._coming = None if isinstance(self._coming, Measurement) else self._coming
             return None
@@ -119,7 +119,7 @@ class Asking:
         self._discard -= 1
         return self._discard >= 0
 
-    def exposure(self, frame: RawFrame, instrument: Instrument, taken_at: datetime) -> Exposure:
+    def exposure(self, frame: RawFrame, instrument: InstrumentInfo, taken_at: datetime) -> Exposure:
         """Return a spectrum with what was asked for."""
         seconds = self._seconds(self._asked)
         if seconds is None:
@@ -130,10 +130,10 @@ class Asking:
     def halt(self) -> None:
         """End what is on its way, as far as the device can be told. Raises :class:`SourceLost`."""
         coming, self._coming = self._coming, None
-        if isinstance(coming, Stream) and self._commands.stop is not None:
+        if isinstance(coming, SpectrumStream) and self._commands.stop is not None:
             self._wire.send(requests.request(self._wire.profile, "stop", self._asked))
             self._wire.quiet()
-        elif isinstance(coming, Stream):
+        elif isinstance(coming, SpectrumStream):
             self._wire.drop()
         elif isinstance(coming, Measurement) and self._commands.abort is not None:
             self._wire.ask("abort")
@@ -174,8 +174,8 @@ class Asking:
             self._darken()
             coming = self._begin()
             until = self._wire.clock.now() + LISTEN_S + (0 if self._streaming else self._expected_s)
-            result: RawFrame | Trouble | None = None
-            while not isinstance(result, Trouble) and self._wire.clock.now() < until:
+            result: RawFrame | ReplyProblem | None = None
+            while not isinstance(result, ReplyProblem) and self._wire.clock.now() < until:
                 yield
                 if result is not None:
                     return True
@@ -193,7 +193,7 @@ class Asking:
     def _settled(self) -> bool:
         return self._told == self._wanted and self._lights.settled
 
-    def _settle(self) -> Trouble | None:
+    def _settle(self) -> ReplyProblem | None:
         """Tell the device what has changed since it was told last."""
         self.halt()
         if self._unsure and (trouble := self._heard()) is not None:
@@ -212,7 +212,7 @@ class Asking:
         self._mixed = False
         return None
 
-    def _tell(self, told: Wanted | None, wanted: Wanted) -> Trouble | None:
+    def _tell(self, told: RequestValues | None, wanted: RequestValues) -> ReplyProblem | None:
         new = {
             "set_integration": told is None or told.integration != wanted.integration,
             "set_averages": told is None or told.averages != wanted.averages,
@@ -220,12 +220,12 @@ class Asking:
         for name, changed in new.items():
             if changed and getattr(self._commands, name) is not None:
                 said = self._wire.ask(name, wanted)
-                if isinstance(said, Trouble):
+                if isinstance(said, ReplyProblem):
                     self._told = None
                     return said
         return None
 
-    def _begin(self) -> Measurement | Stream:
+    def _begin(self) -> Measurement | SpectrumStream:
         profile = self._wire.profile
         if self.repeating:
             return Measurement(self._wire, self._decoder, requests.request(profile, "repeat"), 0.0, self._recent.repeats)
@@ -235,13 +235,13 @@ class Asking:
             return Measurement(self._wire, self._decoder, request, self._expected_s, self._recent.repeats)
         if self._commands.start is not None:
             expected = None if profile.integration is None else self._expected_s
-            return Stream(self._wire, self._decoder, requests.request(profile, "start", self._asked), expected)
-        return Stream(self._wire, self._decoder)
+            return SpectrumStream(self._wire, self._decoder, requests.request(profile, "start", self._asked), expected)
+        return SpectrumStream(self._wire, self._decoder)
 
-    def _ended(self, coming: Measurement | Stream, trouble: Trouble) -> Trouble | None:
+    def _ended(self, coming: Measurement | SpectrumStream, trouble: ReplyProblem) -> ReplyProblem | None:
         """Count what went wrong, and decide how to go on; None where it is no news."""
         repeated, self.repeating = self.repeating, False
-        if isinstance(coming, Stream):
+        if isinstance(coming, SpectrumStream):
             self._coming = coming if trouble.kind == "bad" else None
         elif trouble.kind == "silent":
             if coming.extended or not self._patient:
@@ -266,7 +266,7 @@ class Asking:
         """Whether what is late is waited for once more: not where it can be given up, or the laser has to be told something."""
         return self._commands.abort is None and self._lights.laser is None
 
-    def _heard(self) -> Trouble | None:
+    def _heard(self) -> ReplyProblem | None:
         """Have a question answered after a spectrum that did not come: what is still on its way comes before, and is not mistaken.
 
         Where the page has no question, the line has to be quiet for as long as it may be late: one that is later still cannot be told
@@ -275,7 +275,7 @@ class Asking:
         if not rates.can_ask(self._wire.profile):
             self._wire.quiet(max(self._wire.drain_s, LATE_MARGINS * self._wire.margin_s + (0.0 if self._patient else self._expected_s)))
         elif not any(rates.answers(self._wire) for _ in range(TRIES)):
-            return Trouble("silent", "it does not answer a question either")
+            return ReplyProblem("silent", "it does not answer a question either")
         self._unsure = False
         return None
 
@@ -289,6 +289,6 @@ class Asking:
         seconds = self._seconds(self._asked)
         return UNKNOWN_S if seconds is None else seconds * self._asked.averages
 
-    def _seconds(self, wanted: Wanted) -> float | None:
+    def _seconds(self, wanted: RequestValues) -> float | None:
         facts = self._wire.profile.integration
         return None if facts is None else (wanted.integration or facts.default) / UNITS[facts.unit]

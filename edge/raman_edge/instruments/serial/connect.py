@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import SourceUnavailable
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.serial import rates
-from raman_edge.instruments.serial.replies import Trouble
+from raman_edge.instruments.serial.replies import ReplyProblem
 from raman_edge.instruments.serial.transport import SLICE_S
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from raman_edge.instruments.serial.acquire import Asking
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.acquire import AcquireExchange
+    from raman_edge.instruments.serial.transport import Transport
 
 
-def pause(wire: Wire, seconds: float) -> Generator[None, None, None]:
+def pause(wire: Transport, seconds: float) -> Generator[None, None, None]:
     """Wait in slices, so that whoever waits can be told to stop."""
     until = wire.clock.now() + seconds
     while (left := until - wire.clock.now()) > 0:
@@ -25,7 +25,7 @@ def pause(wire: Wire, seconds: float) -> Generator[None, None, None]:
         yield
 
 
-def opened(wire: Wire, rate: int) -> Generator[None, None, None]:
+def opened(wire: Transport, rate: int) -> Generator[None, None, None]:
     """Open the port, let the device boot, and end the stream that an earlier program may have left it in."""
     wire.port.open(rate)
     yield from pause(wire, wire.profile.serial.boot_ms / 1000)
@@ -39,7 +39,7 @@ def opened(wire: Wire, rate: int) -> Generator[None, None, None]:
     yield
 
 
-def candidates(wire: Wire, baud: int | None, last: int | None) -> tuple[int, ...]:
+def candidates(wire: Transport, baud: int | None, last: int | None) -> tuple[int, ...]:
     """Return the rates at which the device may be, the likeliest first."""
     profile = wire.profile
     if baud is not None and profile.commands.set_baud is None:
@@ -49,7 +49,7 @@ def candidates(wire: Wire, baud: int | None, last: int | None) -> tuple[int, ...
     return found if wire.port.paced else found[:1]
 
 
-def tuned(wire: Wire, asking: Asking, tried: tuple[int, ...]) -> Generator[None, None, None]:
+def tuned(wire: Transport, asking: AcquireExchange, tried: tuple[int, ...]) -> Generator[None, None, None]:
     """Leave the port at the rate at which the device answers; :class:`SourceUnavailable` where it does at none."""
     if rates.can_ask(wire.profile):
         found = yield from rates.find(wire, tried)
@@ -61,7 +61,7 @@ def tuned(wire: Wire, asking: Asking, tried: tuple[int, ...]) -> Generator[None,
         raise SourceUnavailable(msg)
 
 
-def wished(wire: Wire, baud: int | None, *, save: bool) -> Generator[None, None, str]:
+def wished(wire: Transport, baud: int | None, *, save: bool) -> Generator[None, None, str]:
     """Bring the device to the rate the user wants; returns why it is not there, "" where it is. Raises :class:`SourceUnavailable`."""
     old = wire.port.baud
     if baud is None or old is None or baud == old or wire.profile.commands.set_baud is None:
@@ -71,6 +71,6 @@ def wished(wire: Wire, baud: int | None, *, save: bool) -> Generator[None, None,
         raise SourceUnavailable(msg)
     if wire.port.baud != baud:
         return f"it did not change from {old} to {baud} baud, and stays at {wire.port.baud}"
-    if save and isinstance(said := wire.ask("save_baud"), Trouble):
+    if save and isinstance(said := wire.ask("save_baud"), ReplyProblem):
         return f"it does not keep {baud} baud over a loss of power: {said.why}"
     return ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from raman_edge.instruments.spectrometer import Counters
 
 
-class Tally:
+class LinkCounters:
     """Counters that go up; ``counters`` is a snapshot at any time."""
 
     def __init__(self) -> None:

@@ -8,47 +8,47 @@ import msgspec
 
 from raman_edge.errors import SourceError, SourceUnavailable
 from raman_edge.instruments.profiles.profile import Query, Static
-from raman_edge.instruments.profiles.requests import DEFAULT, Wanted
-from raman_edge.instruments.serial.replies import Trouble, number
-from raman_edge.instruments.spectrometer import Instrument
+from raman_edge.instruments.profiles.requests import DEFAULT, RequestValues
+from raman_edge.instruments.serial.replies import ReplyProblem, number
+from raman_edge.instruments.spectrometer import InstrumentInfo
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.transport import Transport
 
 ASKED = 5
 """How often a question is asked at most until two answers in a row agree."""
 
 
-def read(wire: Wire) -> Generator[None, None, Instrument | Trouble]:
+def read(wire: Transport) -> Generator[None, None, InstrumentInfo | ReplyProblem]:
     """Ask the device what the profile says it can tell; what it refuses to tell is unknown."""
     profile = wire.profile
     told: dict[str, str | None] = {}
     for name in ("identify", "serial_number"):
         yield
         said = agreed(wire, name)
-        if isinstance(said, Trouble) and said.kind != "refused":
+        if isinstance(said, ReplyProblem) and said.kind != "refused":
             return said
-        told[name] = None if said is None or isinstance(said, Trouble) else _text(profile, name, said)
+        told[name] = None if said is None or isinstance(said, ReplyProblem) else _text(profile, name, said)
     yield
     saturation = _number(wire, "saturation")
-    if isinstance(saturation, Trouble):
+    if isinstance(saturation, ReplyProblem):
         return saturation
     coefficients = yield from _coefficients(wire)
-    if isinstance(coefficients, Trouble):
+    if isinstance(coefficients, ReplyProblem):
         return coefficients
     return described(profile, told["identify"] or "", told["serial_number"] or None, saturation or None, coefficients)
 
 
 def described(
     profile: Profile, identity: str, serial_number: str | None, saturation: float | None, coefficients: tuple[float, ...] | None
-) -> Instrument:
+) -> InstrumentInfo:
     """Return what the profile and the device say together."""
     axis = profile.wavelength
     sensor = profile.sensor if saturation is None else msgspec.structs.replace(profile.sensor, saturation=saturation)
-    return Instrument(
+    return InstrumentInfo(
         profile=profile.device.id,
         model=f"{profile.device.vendor} {profile.device.model}",
         identity=identity,
@@ -62,7 +62,7 @@ def described(
     )
 
 
-def same(where: str, before: Instrument, now: Instrument) -> None:
+def same(where: str, before: InstrumentInfo, now: InstrumentInfo) -> None:
     """Raise :class:`SourceError` where another instrument than before is connected: its axis and its calibration are others.
 
     :class:`SourceUnavailable` where it does not tell now which one it is: it is asked again.
@@ -79,17 +79,17 @@ def same(where: str, before: Instrument, now: Instrument) -> None:
     raise SourceError(msg)
 
 
-def agreed(wire: Wire, name: str, asked: Wanted = DEFAULT) -> bytes | Trouble | None:
+def agreed(wire: Transport, name: str, asked: RequestValues = DEFAULT) -> bytes | ReplyProblem | None:
     """Return what two answers in a row say; None where the device has no such command."""
     if getattr(wire.profile.commands, name) is None:
         return None
     before = wire.ask(name, asked)
     for _ in range(ASKED - 1):
         said = wire.ask(name, asked)
-        if isinstance(said, Trouble) or said == before:
+        if isinstance(said, ReplyProblem) or said == before:
             return said
         before = said
-    return Trouble("bad", f"{name}: {ASKED} answers that all differ from the one before")
+    return ReplyProblem("bad", f"{name}: {ASKED} answers that all differ from the one before")
 
 
 def _text(profile: Profile, name: str, said: bytes) -> str:
@@ -100,22 +100,22 @@ def _text(profile: Profile, name: str, said: bytes) -> str:
     return "" if value is None else f"{value:.15g}"
 
 
-def _number(wire: Wire, name: str, asked: Wanted = DEFAULT) -> float | Trouble | None:
+def _number(wire: Transport, name: str, asked: RequestValues = DEFAULT) -> float | ReplyProblem | None:
     """Return an answer as a number; None where the device has no such command, refuses, or says no number."""
     said = agreed(wire, name, asked)
-    if isinstance(said, Trouble):
+    if isinstance(said, ReplyProblem):
         return None if said.kind == "refused" else said
     return None if said is None else number(said, getattr(wire.profile.commands, name).reply)
 
 
-def _coefficients(wire: Wire) -> Generator[None, None, tuple[float, ...] | Trouble | None]:
+def _coefficients(wire: Transport) -> Generator[None, None, tuple[float, ...] | ReplyProblem | None]:
     """Return the polynomial that the device tells; None where it has none, or only a part of one."""
     axis = wire.profile.wavelength
     found: list[float] = []
     for index in range(axis.coefficients if isinstance(axis, Query) else 0):
         yield
-        value = _number(wire, "coefficient", Wanted(index=axis.first_index + index) if isinstance(axis, Query) else DEFAULT)
-        if isinstance(value, Trouble):
+        value = _number(wire, "coefficient", RequestValues(index=axis.first_index + index) if isinstance(axis, Query) else DEFAULT)
+        if isinstance(value, ReplyProblem):
             return value
         if value is None:
             return None

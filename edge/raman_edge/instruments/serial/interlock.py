@@ -12,10 +12,10 @@ from raman_edge.errors import SourceLost
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from raman_edge.instruments.serial.acquire import Asking
-    from raman_edge.instruments.serial.laser import Lights
-    from raman_edge.instruments.serial.replies import Trouble
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.acquire import AcquireExchange
+    from raman_edge.instruments.serial.laser import LightControl
+    from raman_edge.instruments.serial.replies import ReplyProblem
+    from raman_edge.instruments.serial.transport import Transport
 
 IDLE_S = 0.25
 """How long no exposure may be asked for before the laser goes off, s; longer where the laser needs longer to settle."""
@@ -25,10 +25,10 @@ ATTEMPTS = 2
 """How often a line that is lost at the end is opened again to switch the laser off."""
 
 
-class Interlock:
+class LaserInterlock:
     """One thread at a time uses the line, and the laser goes before everything else."""
 
-    def __init__(self, wire: Wire, lights: Lights, asking: Asking, idle_s: float) -> None:
+    def __init__(self, wire: Transport, lights: LightControl, asking: AcquireExchange, idle_s: float) -> None:
         self._wire, self._lights, self._asking, self._idle_s = wire, lights, asking, idle_s
         self.lock = threading.RLock()
         """Held by the thread that uses the line."""
@@ -119,7 +119,7 @@ class Interlock:
                 break
         return self.warning(why)
 
-    def _off(self, impatient: Callable[[], bool], rate: int) -> Trouble | None:
+    def _off(self, impatient: Callable[[], bool], rate: int) -> ReplyProblem | None:
         if not self._lights.laser:
             self._asking.halt()
         else:

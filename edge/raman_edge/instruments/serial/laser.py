@@ -12,21 +12,21 @@ from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import UNITS
 from raman_edge.instruments.serial import rates
-from raman_edge.instruments.serial.replies import Trouble
+from raman_edge.instruments.serial.replies import ReplyProblem
 from raman_edge.instruments.serial.transport import TRIES
 
 if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.transport import Transport
 
 NEARLY = 0.9
 """Of the time after which a laser's watchdog strikes: from then on it may have."""
 
 
-class Lights:
+class LightControl:
     """What lets the sample's light in; ``lit`` and ``resting`` are what is wanted, :meth:`apply` makes it so."""
 
-    def __init__(self, wire: Wire, *, armed: bool, keep_on: bool = False) -> None:
+    def __init__(self, wire: Transport, *, armed: bool, keep_on: bool = False) -> None:
         """``armed`` allows the laser at all; ``keep_on`` leaves it on between exposures."""
         self._wire, self._commands, self._method = wire, wire.profile.commands, wire.profile.dark.method
         self.armed, self._keep_on = armed, keep_on
@@ -86,18 +86,18 @@ class Lights:
     def _shut_wanted(self) -> bool:
         return (self._method == "shutter" and not self.lit) or (self._keep_warm and self._away and bool(self.laser))
 
-    def apply(self) -> Trouble | None:
+    def apply(self) -> ReplyProblem | None:
         """Tell the device what is wanted; what it refused where it did. Raises :class:`SourceLost`."""
         if self._shut != self._shut_wanted:
             said = self._wire.ask("shutter_close" if self._shut_wanted else "shutter_open")
-            if isinstance(said, Trouble):
+            if isinstance(said, ReplyProblem):
                 return said
             self._shut = self._shut_wanted
         if self.laser is not None and (self.laser != self._laser_wanted or self._lapsed):
             return self._switch(on=self._laser_wanted)
         return None
 
-    def rest(self) -> Trouble | None:
+    def rest(self) -> ReplyProblem | None:
         """Take the light away until :meth:`wake`; what the device refused where it did. Raises :class:`SourceLost`."""
         self.resting = True
         return self.apply() if self.laser and self._away else None
@@ -106,11 +106,11 @@ class Lights:
         """Want the light again, for an exposure."""
         self.resting = False
 
-    def feed(self) -> Trouble | None:
+    def feed(self) -> ReplyProblem | None:
         """Have the device's watchdog leave the laser on for longer. Raises :class:`SourceLost`."""
         return self._switch(on=True) if self.laser else None
 
-    def off(self, *, surely: bool = False) -> Trouble | None:
+    def off(self, *, surely: bool = False) -> ReplyProblem | None:
         """Switch the laser off, whatever it is thought to be. Raises :class:`SourceLost`.
 
         ``surely`` asks for more proof than one answer: a question where the page has no answer to ``laser_off``, and the same
@@ -125,16 +125,16 @@ class Lights:
             self.laser = trouble is not None
         return trouble
 
-    def _proven(self) -> Trouble | None:
+    def _proven(self) -> ReplyProblem | None:
         """Return why a laser that was switched off may still be on."""
         command = self._commands.laser_off
         if command is not None and not command.ack and command.reply == "none":
             if rates.can_ask(self._wire.profile) and not any(rates.answers(self._wire) for _ in range(TRIES)):
-                return Trouble("silent", "laser_off: sent, and no question after it is answered")
+                return ReplyProblem("silent", "laser_off: sent, and no question after it is answered")
         elif self._wire.tally.counters.timeouts:
             self._wire.quiet()
             said = self._wire.ask("laser_off")
-            return said if isinstance(said, Trouble) else None
+            return said if isinstance(said, ReplyProblem) else None
         return None
 
     def cut(self, *, always: bool = False) -> None:
@@ -153,15 +153,15 @@ class Lights:
                 self._wire.ask("shutter_open")
                 self._shut = False
 
-    def _switch(self, *, on: bool) -> Trouble | None:
+    def _switch(self, *, on: bool) -> ReplyProblem | None:
         if self._unheard:
             self._wire.quiet()
             self._unheard = False
-        if on and self._commands.laser_watchdog is not None and isinstance(said := self._wire.ask("laser_watchdog"), Trouble):
+        if on and self._commands.laser_watchdog is not None and isinstance(said := self._wire.ask("laser_watchdog"), ReplyProblem):
             return said  # without its watchdog it is not switched on
         self.laser = self.laser or on  # until it says otherwise, a laser that was told anything may be on
         said = self._wire.ask("laser_on" if on else "laser_off")
-        if isinstance(said, Trouble):
+        if isinstance(said, ReplyProblem):
             return said
         self.laser = on
         return None

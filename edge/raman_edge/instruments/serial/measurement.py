@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from raman_edge.instruments.codecs.delta8 import LONGEST
 from raman_edge.instruments.codecs.events import RawFrame, WireFault
-from raman_edge.instruments.profiles.frame import Codec, Delimited, Fixed, Lines, size_of
-from raman_edge.instruments.serial.replies import Preface, Trouble, shown
+from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame, size_of
+from raman_edge.instruments.serial.replies import Preface, ReplyProblem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.codecs.events import Codec as Decoder
     from raman_edge.instruments.codecs.events import Event
     from raman_edge.instruments.profiles.frame import Frame
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.transport import Transport
 
 SHORT = 64
 """Bytes of the longest answer that is a refusal."""
@@ -35,7 +35,9 @@ def fresh(_: RawFrame) -> bool:
 class Measurement:
     """A spectrum on its way; :meth:`step` until it, or what is wrong, is there."""
 
-    def __init__(self, wire: Wire, decoder: Decoder, sent: bytes, expected_s: float, repeats: Callable[[RawFrame], bool] = fresh) -> None:
+    def __init__(
+        self, wire: Transport, decoder: Decoder, sent: bytes, expected_s: float, repeats: Callable[[RawFrame], bool] = fresh
+    ) -> None:
         """Send the request; ``expected_s`` is how long the device exposes.
 
         ``repeats`` says that a spectrum came before: it is no answer, unless nothing else comes in the time that there is.
@@ -50,7 +52,7 @@ class Measurement:
         self._fed = False
         self._repeats = repeats
         self._held: RawFrame | None = None
-        self._spoilt: Trouble | None = None
+        self._spoilt: ReplyProblem | None = None
         decoder.reset()
         wire.send(sent)
         self._last = wire.clock.now()
@@ -59,7 +61,7 @@ class Measurement:
         self._end = self._due + wire.margin_s
         self._longest_s = 2 * wire.transfer_s(frame_bytes(wire.profile.frame)) + wire.drain_s
 
-    def step(self, timeout_s: float) -> RawFrame | Trouble | None:
+    def step(self, timeout_s: float) -> RawFrame | ReplyProblem | None:
         """Wait at most so long; None where nothing is decided yet. Raises :class:`SourceLost`."""
         data = self._wire.port.read(timeout_s)
         now = self._wire.clock.now()
@@ -70,7 +72,7 @@ class Measurement:
         result = self._take(data)
         if result is None and now > self._end + self._longest_s:
             self._wire.quiet()
-            return Trouble("bad", "bytes without end and no spectrum among them")
+            return ReplyProblem("bad", "bytes without end and no spectrum among them")
         return result
 
     @property
@@ -83,20 +85,20 @@ class Measurement:
         self.extended = True
         self._end = self._wire.clock.now() + self._expected_s + self._wire.margin_s
 
-    def _take(self, data: bytes) -> RawFrame | Trouble | None:
+    def _take(self, data: bytes) -> RawFrame | ReplyProblem | None:
         if self._spoilt:
             self._wire.tally.add("dropped_bytes", len(data))
             return None
         rest = self._preface.feed(data)
-        if isinstance(rest, Trouble):
+        if isinstance(rest, ReplyProblem):
             if rest.kind == "refused" or self._is_error(data):
-                return Trouble("refused", rest.why)
+                return ReplyProblem("refused", rest.why)
             self._spoilt = rest
             return None
         self._fed = self._fed or bool(rest)
         return self._judged(self._decoder.feed(rest))
 
-    def _judged(self, events: Iterable[Event]) -> RawFrame | Trouble | None:
+    def _judged(self, events: Iterable[Event]) -> RawFrame | ReplyProblem | None:
         frame: RawFrame | None = None
         for event in events:
             if isinstance(event, WireFault):
@@ -107,7 +109,7 @@ class Measurement:
             elif isinstance(event, RawFrame):
                 frame = event
             elif event.name in ("nak", "failed", "error") or self._is_error(event.data):
-                return Trouble("refused", self._refusal(event.name, event.data, event.fields.get("error_name")))
+                return ReplyProblem("refused", self._refusal(event.name, event.data, event.fields.get("error_name")))
         return frame if frame is None else self._alone(frame)
 
     def _is_error(self, data: bytes) -> bool:
@@ -119,7 +121,7 @@ class Measurement:
             return f"it refused to measure: {error}"
         return {"nak": "it refused to measure", "failed": "the measurement failed"}.get(name, f"it says {shown(data)}")
 
-    def _alone(self, frame: RawFrame) -> RawFrame | Trouble:
+    def _alone(self, frame: RawFrame) -> RawFrame | ReplyProblem:
         """Return a frame, but not one of a form that says only by its length whether it is whole, where bytes follow it."""
         if self._proven:
             return frame
@@ -130,16 +132,16 @@ class Measurement:
             return frame
         self.faults += [event for event in after_frame if isinstance(event, WireFault)]
         self._wire.quiet()
-        return Trouble("bad", f"{extra} bytes follow a whole spectrum: its values are shifted")
+        return ReplyProblem("bad", f"{extra} bytes follow a whole spectrum: its values are shifted")
 
     @property
     def _proven(self) -> bool:
         frame = self._wire.profile.frame
-        if isinstance(frame, Fixed):
+        if isinstance(frame, FixedFrame):
             return bool(frame.sync or frame.trailer or frame.checksum.size)
-        return not (isinstance(frame, Codec) and frame.name == "delta8")
+        return not (isinstance(frame, NamedFrame) and frame.name == "delta8")
 
-    def _waited(self, now: float) -> RawFrame | Trouble | None:
+    def _waited(self, now: float) -> RawFrame | ReplyProblem | None:
         if self._spoilt:
             return self._spoilt if now >= max(self._due, self._last + self._wire.drain_s) else None
         if self._fed and now < self._last + self._wire.drain_s + (0 if self.faults else self._wire.margin_s):
@@ -148,12 +150,12 @@ class Measurement:
             self._fed = False
             self.faults += [event for event in self._decoder.silence() if isinstance(event, WireFault)]
             if self.faults:
-                return Trouble("bad", self.faults[0].why)
+                return ReplyProblem("bad", self.faults[0].why)
         if now < self._end:
             return self._preface.alone(self._head) if now >= self._last + self._wire.drain_s else None
         if self._held is not None:
             return self._held
-        return Trouble("silent", f"no spectrum {now - self._due + self._expected_s:.1f} s after it was asked for, {self._told}")
+        return ReplyProblem("silent", f"no spectrum {now - self._due + self._expected_s:.1f} s after it was asked for, {self._told}")
 
     @property
     def _told(self) -> str:
@@ -164,11 +166,11 @@ class Measurement:
 def frame_bytes(frame: Frame) -> int:
     """Return about how many bytes a frame is on the wire, rather too many."""
     match frame:
-        case Fixed():
+        case FixedFrame():
             return frame.size
-        case Delimited():
+        case DelimitedFrame():
             return frame.count * (NUMBER_BYTES if frame.text else size_of(frame.dtype)) + 64 * (2 + len(frame.header))
-        case Lines():
+        case LinesFrame():
             return NUMBER_BYTES * (frame.count or VALUES) * (2 if frame.layout == "pairs" else 1)
-        case Codec():
+        case NamedFrame():
             return (NUMBER_BYTES if frame.text else LONGEST) * frame.count + 64

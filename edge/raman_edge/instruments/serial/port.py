@@ -62,7 +62,7 @@ class Clock:
 REAL = Clock()
 
 
-class Port:
+class SerialPort:
     """One port; closed until :meth:`open`, which may be called again after every loss."""
 
     def __init__(self, where: str, line: Serial, clock: Clock = REAL) -> None:

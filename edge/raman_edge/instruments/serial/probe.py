@@ -16,7 +16,7 @@ from raman_edge.instruments.codecs import RawFrame
 from raman_edge.instruments.profiles import fields
 from raman_edge.instruments.profiles.literals import literal
 from raman_edge.instruments.profiles.profile import Serial
-from raman_edge.instruments.serial.port import REAL, Port
+from raman_edge.instruments.serial.port import REAL, SerialPort
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +45,7 @@ TEXT = frozenset(b"\t\r\n") | frozenset(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True, slots=True)
-class Spoken:
+class Traffic:
     """A request, or all that came until the next one."""
 
     sent: bool
@@ -55,31 +55,31 @@ class Spoken:
     data: bytes
 
 
-class Overheard(Port):
+class LoggingPort(SerialPort):
     """A port that puts what is said over it into ``spoken``."""
 
-    def __init__(self, spoken: list[Spoken], where: str, line: Serial, clock: Clock = REAL) -> None:
+    def __init__(self, spoken: list[Traffic], where: str, line: Serial, clock: Clock = REAL) -> None:
         super().__init__(where, line, clock)
         self._spoken = spoken
 
     def write(self, data: bytes) -> None:
-        """Send bytes, as :class:`Port` does."""
-        self._spoken.append(Spoken(sent=True, baud=self.baud, data=data))
+        """Send bytes, as :class:`SerialPort` does."""
+        self._spoken.append(Traffic(sent=True, baud=self.baud, data=data))
         super().write(data)
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what comes, as :class:`Port` does."""
+        """Return what comes, as :class:`SerialPort` does."""
         data = super().read(timeout_s)
         last = self._spoken[-1] if self._spoken else None
         if last is not None and (last.sent, last.baud) == (False, self.baud):
             self._spoken[-1] = replace(last, data=last.data + data)
         elif data:
-            self._spoken.append(Spoken(sent=False, baud=self.baud, data=data))
+            self._spoken.append(Traffic(sent=False, baud=self.baud, data=data))
         return data
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class StreamMatch:
     """A profile that finds spectra in what comes."""
 
     profile: str
@@ -89,14 +89,14 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ListenResult:
     """What a device says that was not asked."""
 
     data: bytes
     """What came at the rate that fits best; empty where it is silent."""
     baud: int | None
     """That rate; None where there is none."""
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[StreamMatch, ...] = ()
     """Profiles that find spectra in it, those that say how many values there are first."""
 
     @property
@@ -106,7 +106,7 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ProbeQuestion:
     """What profiles ask an unknown device; several that ask the same share one."""
 
     profiles: tuple[str, ...]
@@ -118,10 +118,10 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ProbeResult:
     """A question and what came of it."""
 
-    question: Question
+    question: ProbeQuestion
     baud: int | None
     got: bytes
     """b"" is silence."""
@@ -132,16 +132,16 @@ class Asked:
         return self.got.startswith((self.question.expected, self.question.sent + self.question.expected))
 
 
-def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> Heard:
+def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> ListenResult:
     """Open the port and return what comes; :class:`raman_edge.errors.SourceUnavailable` where it cannot be opened."""
-    port = Port(where, Serial(baud=RATES), clock)
+    port = SerialPort(where, Serial(baud=RATES), clock)
     port.open(RATES[0])
-    best = Heard(b"", port.baud)
+    best = ListenResult(b"", port.baud)
     try:
         for rate in RATES if port.paced else RATES[:1]:
             port.set_baud(rate)
             data = _collected(port, FIRST_S if rate == RATES[0] else NEXT_S, clock)
-            heard = Heard(data, port.baud, tuple(readings(data, profiles)))
+            heard = ListenResult(data, port.baud, tuple(readings(data, profiles)))
             if heard.readings or not data:
                 return heard if data else best  # a device that talks is heard at any rate, as nonsense
             if not best.data or heard.readable > best.readable:
@@ -153,18 +153,18 @@ def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> Hear
     return best
 
 
-def readings(data: bytes, profiles: Iterable[Profile]) -> Iterator[Reading]:
+def readings(data: bytes, profiles: Iterable[Profile]) -> Iterator[StreamMatch]:
     """Give the profiles whose devices stream, and which find spectra in these bytes."""
     for profile in sorted((profile for profile in profiles if profile.streams), key=lambda profile: profile.n_pixels is None):
         events = codecs.of(profile.frame, streaming=True).feed(data)
         frames = [event for event in events if isinstance(event, RawFrame) and event.counts.size >= LEAST]
         if frames:
-            yield Reading(profile.device.id, len(frames), frames[-1].counts.size)
+            yield StreamMatch(profile.device.id, len(frames), frames[-1].counts.size)
 
 
-def questions(profiles: Iterable[Profile]) -> tuple[Question, ...]:
+def questions(profiles: Iterable[Profile]) -> tuple[ProbeQuestion, ...]:
     """Return what may be asked of a device that nobody knows, each question once."""
-    found: dict[tuple[bytes, bytes], Question] = {}
+    found: dict[tuple[bytes, bytes], ProbeQuestion] = {}
     for profile in profiles:
         probe = profile.match.probe
         if probe is None:
@@ -176,13 +176,13 @@ def questions(profiles: Iterable[Profile]) -> tuple[Question, ...]:
         first = same.line if same else profile.serial
         rates = tuple(dict.fromkeys((*first.baud, *profile.serial.baud)))
         gap = max(first.byte_gap_ms, profile.serial.byte_gap_ms)
-        found[sent, expected] = Question(names, msgspec.structs.replace(first, baud=rates, byte_gap_ms=gap), sent, expected)
+        found[sent, expected] = ProbeQuestion(names, msgspec.structs.replace(first, baud=rates, byte_gap_ms=gap), sent, expected)
     return tuple(found.values())
 
 
-def ask(where: str, question: Question, clock: Clock = REAL) -> Iterator[Asked]:
+def ask(where: str, question: ProbeQuestion, clock: Clock = REAL) -> Iterator[ProbeResult]:
     """Ask at one rate after the other until it is answered; gives each attempt."""
-    port = Port(where, question.line, clock)
+    port = SerialPort(where, question.line, clock)
     port.open(question.line.baud[0])
     try:
         clock.sleep(question.line.boot_ms / 1000)
@@ -190,7 +190,7 @@ def ask(where: str, question: Question, clock: Clock = REAL) -> Iterator[Asked]:
             port.set_baud(rate)
             _collected(port, 0, clock)
             port.write(question.sent)
-            asked = Asked(question, port.baud, _answer(port, clock))
+            asked = ProbeResult(question, port.baud, _answer(port, clock))
             yield asked
             if asked.answered:
                 return
@@ -198,7 +198,7 @@ def ask(where: str, question: Question, clock: Clock = REAL) -> Iterator[Asked]:
         port.close()
 
 
-def _collected(port: Port, seconds: float, clock: Clock) -> bytes:
+def _collected(port: SerialPort, seconds: float, clock: Clock) -> bytes:
     """Return what comes in so long."""
     until, got = clock.now() + seconds, port.read(0)
     while (left := until - clock.now()) > 0:
@@ -206,7 +206,7 @@ def _collected(port: Port, seconds: float, clock: Clock) -> bytes:
     return got
 
 
-def _answer(port: Port, clock: Clock) -> bytes:
+def _answer(port: SerialPort, clock: Clock) -> bytes:
     """Return what comes, until the line is quiet."""
     got = b""
     until, end = clock.now() + ANSWER_S, clock.now() + ENDLESS_S

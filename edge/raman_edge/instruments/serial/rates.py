@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import fields, requests
 from raman_edge.instruments.profiles.literals import literal
-from raman_edge.instruments.profiles.requests import Wanted
-from raman_edge.instruments.serial.replies import Trouble
+from raman_edge.instruments.profiles.requests import RequestValues
+from raman_edge.instruments.serial.replies import ReplyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from raman_edge.instruments.profiles.commands import Command
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.transport import Transport
 
 ROUNDS = 2
 """How often every rate is tried: what was sent at a wrong one may stand in the device's way at the right one."""
@@ -42,7 +42,7 @@ def can_ask(profile: Profile) -> bool:
     return profile.match.probe is not None or _question(profile) is not None
 
 
-def answers(wire: Wire) -> bool:
+def answers(wire: Transport) -> bool:
     """Whether the device answers at the port's rate, as its profile says it would."""
     profile = wire.profile
     if profile.match.probe is not None:
@@ -53,7 +53,7 @@ def answers(wire: Wire) -> bool:
         return False
     command, data = question
     said = wire.once(command, data)
-    if isinstance(said, Trouble):
+    if isinstance(said, ReplyProblem):
         wire.quiet()
         return False
     # A bare number is any few bytes; twice the same is none of chance.
@@ -69,7 +69,7 @@ def _question(profile: Profile) -> tuple[Command, bytes] | None:
     return next(((command, data) for command, data in known if command.ack), None)
 
 
-def find(wire: Wire, rates: Iterable[int]) -> Generator[None, None, bool]:
+def find(wire: Transport, rates: Iterable[int]) -> Generator[None, None, bool]:
     """Leave the port at the rate at which the device answers, the first that does; False where it does at none."""
     tried = tuple(dict.fromkeys(rates))
     for turn in range(ROUNDS):
@@ -83,14 +83,14 @@ def find(wire: Wire, rates: Iterable[int]) -> Generator[None, None, bool]:
     return False
 
 
-def _woken(wire: Wire) -> None:
+def _woken(wire: Transport) -> None:
     """Send what the device is prepared with, whatever mode it was left in."""
     for data in requests.prepared(wire.profile):
         wire.send(data)
         wire.quiet(wire.drain_s / 2)
 
 
-def switch(wire: Wire, rate: int) -> Generator[None, None, bool]:
+def switch(wire: Transport, rate: int) -> Generator[None, None, bool]:
     """Bring device and port to another rate; False where that failed and the port is back at the old one."""
     old = wire.port.baud
     if old is None or old == rate:
@@ -102,26 +102,26 @@ def switch(wire: Wire, rate: int) -> Generator[None, None, bool]:
     return False
 
 
-def _switched(wire: Wire, rate: int) -> Generator[None, None, bool]:
+def _switched(wire: Transport, rate: int) -> Generator[None, None, bool]:
     profile, facts = wire.profile, wire.profile.serial.switch
     command = profile.commands.set_baud
     if command is None or facts is None:
         return False
-    data = requests.request(profile, "set_baud", Wanted(baud=rate))
+    data = requests.request(profile, "set_baud", RequestValues(baud=rate))
     said = wire.once(command, data)
-    if isinstance(said, Trouble):
+    if isinstance(said, ReplyProblem):
         return False
     wire.clock.sleep(facts.settle_ms / 1000 + wire.transfer_s(len(data)))
     wire.port.set_baud(rate)
     yield
     wire.drop()  # an acknowledgement that was cut by the change
-    if facts.confirm and isinstance(wire.once(command, data), Trouble):
+    if facts.confirm and isinstance(wire.once(command, data), ReplyProblem):
         return False
     yield
     return answers(wire)
 
 
-def settled(wire: Wire, rate: int) -> Generator[None, None, bool]:
+def settled(wire: Transport, rate: int) -> Generator[None, None, bool]:
     """Bring device and port to another rate, or at least to one where it answers; False where it does at none."""
     old = wire.port.baud
     if (yield from switch(wire, rate)) or old is None or answers(wire):
@@ -129,7 +129,7 @@ def settled(wire: Wire, rate: int) -> Generator[None, None, bool]:
     return (yield from find(wire, (old, rate, *wire.profile.serial.baud)))
 
 
-def slower(wire: Wire) -> int | None:
+def slower(wire: Transport) -> int | None:
     """Return the next slower rate that the device can be brought to, at least the one it wakes up with; None where there is none."""
     profile, now = wire.profile, wire.port.baud
     if now is None or profile.commands.set_baud is None:

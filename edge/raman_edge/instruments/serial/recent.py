@@ -18,7 +18,7 @@ MANY = 16
 """How many spectra ago one may have come first."""
 
 
-class Recent:
+class RecentFrames:
     """The last :data:`MANY` spectra of a device."""
 
     def __init__(self) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from raman_edge.instruments.codecs.events import Reply
 from raman_edge.instruments.codecs.obp import Obp, Spectra
-from raman_edge.instruments.codecs.words import Words
-from raman_edge.instruments.profiles.frame import Codec, FrameBase, size_of
+from raman_edge.instruments.codecs.words import WordFormat
+from raman_edge.instruments.profiles.frame import FrameBase, NamedFrame, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ _PRINTABLE = re.compile(rb"[\x20-\x7E\t]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ReplyProblem:
     """Why there is no answer, or no spectrum."""
 
     kind: Literal["refused", "silent", "bad"]
@@ -37,7 +37,7 @@ class Trouble:
     """One line; what the device said in it is data."""
 
 
-Answer = bytes | Trouble | None
+Answer = bytes | ReplyProblem | None
 """What was asked for, why it is not there, or None where more bytes are needed."""
 
 
@@ -48,7 +48,9 @@ class Listener:
         self._profile, self._command, self._sent = profile, command, sent
         self._got = b""
         self._obp = (
-            Obp(Spectra(profile.frame.count or 1, md5=False)) if isinstance(profile.frame, Codec) and command.message is not None else None
+            Obp(Spectra(profile.frame.count or 1, md5=False))
+            if isinstance(profile.frame, NamedFrame) and command.message is not None
+            else None
         )
 
     def feed(self, data: bytes) -> Answer:
@@ -67,23 +69,23 @@ class Listener:
             if not isinstance(event, Reply):
                 continue
             if event.name == "nak":
-                return Trouble("refused", f"error {event.fields['error']} ({event.fields['error_name']})")
+                return ReplyProblem("refused", f"error {event.fields['error']} ({event.fields['error_name']})")
             if event.fields.get("type") == self._command.message:
                 return self._value(event.data)
         return None
 
-    def _value(self, data: bytes) -> bytes | Trouble:
+    def _value(self, data: bytes) -> bytes | ReplyProblem:
         if self._command.reply == "line":
             return _line(data.rstrip(b"\0"), self._command.after)
         size = size_of(self._command.reply)
-        return data if len(data) == size else Trouble("bad", f"{len(data)} bytes, expected {size}")
+        return data if len(data) == size else ReplyProblem("bad", f"{len(data)} bytes, expected {size}")
 
     def _plain(self) -> Answer:
         command, rest = self._command, self._got
         if self._profile.answers.echo:
             rest = past_line_end(rest, self._sent)
             if not rest.startswith(self._sent):
-                return None if self._sent.startswith(rest) else Trouble("bad", f"{shown(rest)}, expected its echo {shown(self._sent)}")
+                return None if self._sent.startswith(rest) else ReplyProblem("bad", f"{shown(rest)}, expected its echo {shown(self._sent)}")
             rest = rest[len(self._sent) :]
         literals = self._profile.answers.literals
         if command.ack or command.reply == "line":
@@ -91,22 +93,22 @@ class Listener:
             expected = literals if command.ack else {name: text for name, text in literals.items() if name != "ack"}
             name = first(rest, expected)
             if name in ("nak", "busy"):
-                return Trouble("refused", "it refused" if name == "nak" else "it is busy")
+                return ReplyProblem("refused", "it refused" if name == "nak" else "it is busy")
             if (error := self._error(rest)) is not None:
                 return error or None
             if command.ack and name is None:
-                return None if may_become(rest, literals) else Trouble("bad", f"{shown(rest)}, expected {shown(literals['ack'])}")
+                return None if may_become(rest, literals) else ReplyProblem("bad", f"{shown(rest)}, expected {shown(literals['ack'])}")
             rest = rest[len(literals["ack"]) :] if command.ack else rest
         return self._reply(rest)
 
-    def _error(self, rest: bytes) -> Trouble | Literal[""] | None:
+    def _error(self, rest: bytes) -> ReplyProblem | Literal[""] | None:
         """Return what a line of error says, "" where it may yet become one, None where it is none."""
         keyword = (self._profile.answers.error or "").encode()
         line = rest.lstrip(b"\r\n")
         if not keyword or not line.startswith(keyword):
             return "" if line and keyword.startswith(line) else None
         end = _END.search(line)
-        return Trouble("refused", shown(line[: end.start()])) if end else ""
+        return ReplyProblem("refused", shown(line[: end.start()])) if end else ""
 
     def _reply(self, rest: bytes) -> Answer:
         reply = self._command.reply
@@ -118,7 +120,7 @@ class Listener:
         line = rest.lstrip(b"\r\n")
         end = _END.search(line)
         if end is None:
-            return Trouble("bad", f"no end of line in {len(line)} bytes") if len(line) > LINE else None
+            return ReplyProblem("bad", f"no end of line in {len(line)} bytes") if len(line) > LINE else None
         return _line(line[: end.start()], self._command.after)
 
 
@@ -126,15 +128,15 @@ class Preface:
     """What a device sends between a request for a spectrum and its frame: echo, acknowledgement, the sign that it is ready."""
 
     def __init__(self, frame: FrameBase, sent: bytes) -> None:
-        answers: Mapping[str, bytes] = {} if isinstance(frame, Codec) and frame.name in ("ooi", "obp") else frame.answers
+        answers: Mapping[str, bytes] = {} if isinstance(frame, NamedFrame) and frame.name in ("ooi", "obp") else frame.answers
         self._refusals = {name: answers[name] for name in ("nak", "busy") if name in answers}
         echo = [sent] if frame.echo else []
         self._parts = echo + [answers[name] for name in ("ack", "ready") if name in answers]
         self._echo = bool(echo)
         self._kept = b""
 
-    def feed(self, data: bytes) -> bytes | Trouble:
-        """Return the bytes that belong to the frame; :class:`Trouble` where it will not come, or cannot be told from what did."""
+    def feed(self, data: bytes) -> bytes | ReplyProblem:
+        """Return the bytes that belong to the frame; :class:`ReplyProblem` where it will not come, or cannot be told from what did."""
         self._kept += data
         while self._parts:
             part = self._parts[0]
@@ -148,17 +150,17 @@ class Preface:
                 return refused
             if may_become(self._kept, {"expected": part, **({} if self._echo else self._refusals)}):
                 return b""
-            return Trouble("bad", f"{shown(self._kept)} before the spectrum, expected {shown(part)}")
+            return ReplyProblem("bad", f"{shown(self._kept)} before the spectrum, expected {shown(part)}")
         kept, self._kept = self._kept, b""
         return kept
 
-    def alone(self, whole: bytes) -> Trouble | None:
+    def alone(self, whole: bytes) -> ReplyProblem | None:
         """Return the refusal that all that came is, where the line is quiet after it."""
         return _refusal(next((name for name, text in self._refusals.items() if whole == text), None))
 
 
-def _refusal(name: str | None) -> Trouble | None:
-    return Trouble("refused", "it refused to measure" if name == "nak" else "it is busy") if name else None
+def _refusal(name: str | None) -> ReplyProblem | None:
+    return ReplyProblem("refused", "it refused to measure" if name == "nak" else "it is busy") if name else None
 
 
 def first(data: bytes, literals: Mapping[str, bytes]) -> str | None:
@@ -179,7 +181,7 @@ def may_become(data: bytes, literals: Mapping[str, bytes]) -> bool:
 def number(data: bytes, reply: str) -> float | None:
     """Return an answer as a number; None where it is none, or not finite."""
     if reply != "line":
-        values = Words(reply).decode(data)
+        values = WordFormat(reply).decode(data)
         return None if values is None else float(values[0])
     try:
         value = float(data) if b"_" not in data else math.nan
@@ -193,10 +195,10 @@ def shown(data: bytes) -> str:
     return repr(data[:40])[1:] + (" …" if len(data) > 40 else "")  # noqa: PLR2004 - half a line
 
 
-def _line(data: bytes, after: str) -> bytes | Trouble:
+def _line(data: bytes, after: str) -> bytes | ReplyProblem:
     if not _PRINTABLE.fullmatch(data):
-        return Trouble("bad", f"{shown(data)}, expected a line of text")
+        return ReplyProblem("bad", f"{shown(data)}, expected a line of text")
     before, found, value = data.partition(after.encode()) if after else (b"", b"-", data)
     if not found:
-        return Trouble("bad", f"{shown(before)}, expected {after!r} before the value")
+        return ReplyProblem("bad", f"{shown(before)}, expected {after!r} before the value")
     return value.strip()

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Self
 from raman_edge.errors import LaserNotOff, SourceBusy, SourceError, SourceLost, SourceUnavailable
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.serial import identity, rates
-from raman_edge.instruments.serial.acquire import LISTEN_S, Asking
+from raman_edge.instruments.serial.acquire import LISTEN_S, AcquireExchange
 from raman_edge.instruments.serial.connect import candidates, opened, pause, tuned, wished
-from raman_edge.instruments.serial.interlock import IDLE_S, Interlock
-from raman_edge.instruments.serial.laser import Lights, armed, limited
-from raman_edge.instruments.serial.port import REAL, Clock, Port
-from raman_edge.instruments.serial.replies import Trouble
-from raman_edge.instruments.serial.transport import SLICE_S, Wire
+from raman_edge.instruments.serial.interlock import IDLE_S, LaserInterlock
+from raman_edge.instruments.serial.laser import LightControl, armed, limited
+from raman_edge.instruments.serial.port import REAL, Clock, SerialPort
+from raman_edge.instruments.serial.replies import ReplyProblem
+from raman_edge.instruments.serial.transport import SLICE_S, Transport
 from raman_edge.instruments.spectrometer import Exposure, LinkStatus
 from raman_edge.spectrum import Fault, Origin
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from raman_edge.instruments.codecs.events import RawFrame
     from raman_edge.instruments.profiles.profile import Profile, Serial
-    from raman_edge.instruments.spectrometer import Instrument, State
+    from raman_edge.instruments.spectrometer import InstrumentInfo, State
 
 BREATH_S = 1.0
 """How long :meth:`SerialSpectrometer.expose` waits before it gives a sign of life, s."""
@@ -51,13 +51,13 @@ def unguarded(_: SerialSpectrometer) -> AbstractContextManager[object]:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Environment:
     """What a link takes from outside: time, and chance for the jitter of its waits."""
 
     clock: Clock = REAL
     chance: Callable[[], float] = random.random
     """0 to 1, evenly."""
-    plug: Callable[[str, Serial, Clock], Port] = Port
+    plug: Callable[[str, Serial, Clock], SerialPort] = SerialPort
     """Makes the port, such as one that remembers what is said over it."""
     guard: Callable[[SerialSpectrometer], AbstractContextManager[object]] = unguarded
     """Entered while a device is open whose laser this link controls: what else has to see that it is off, such as a handler of signals."""
@@ -80,7 +80,7 @@ class SerialSpectrometer:
         laser: bool = False,
         keep_laser_on: bool = False,
         stop: threading.Event | None = None,
-        world: World | None = None,
+        world: Environment | None = None,
     ) -> None:
         """Describe the link; nothing is opened before ``with``.
 
@@ -92,22 +92,22 @@ class SerialSpectrometer:
         """
         rates.checked(profile, baud, save=save_baud)
         profile = limited(profile, exposure_s, averages) if armed(profile, laser=laser, keep_on=keep_laser_on) else profile
-        self._profile, self._where, self._world = profile, where, world or World()
+        self._profile, self._where, self._world = profile, where, world or Environment()
         self._averages, self._baud, self._save = averages, baud, save_baud
         self._stop = stop or threading.Event()
-        self._wire = Wire(profile, where, clock=self._world.clock, plug=self._world.plug)
-        self._lights = Lights(self._wire, armed=laser, keep_on=keep_laser_on)
-        self._asking = Asking(self._wire, self._lights, requests.wanted(profile, exposure_s, averages))
+        self._wire = Transport(profile, where, clock=self._world.clock, plug=self._world.plug)
+        self._lights = LightControl(self._wire, armed=laser, keep_on=keep_laser_on)
+        self._asking = AcquireExchange(self._wire, self._lights, requests.wanted(profile, exposure_s, averages))
         self._state: State = "absent"
         self._why = ""
-        self._instrument: Instrument | None = None
+        self._instrument: InstrumentInfo | None = None
         self._rate: int | None = None
         self._opening: Generator[None, None, None] | None = None
         self._waiting: deque[Exposure | Fault] = deque()
         self._failures: list[str] = []
         self._left_on = False
         """Whether the instrument was lost with its laser on."""
-        self._interlock = Interlock(self._wire, self._lights, self._asking, self._world.idle_s)
+        self._interlock = LaserInterlock(self._wire, self._lights, self._asking, self._world.idle_s)
         self._guards = ExitStack()
         self._wire.hurried = lambda: self._stop.is_set() or self._interlock.claimed
 
@@ -159,7 +159,7 @@ class SerialSpectrometer:
         )
 
     @property
-    def instrument(self) -> Instrument | None:
+    def instrument(self) -> InstrumentInfo | None:
         """Return what is known of it; None before it was reached."""
         return self._instrument
 
@@ -261,7 +261,7 @@ class SerialSpectrometer:
         """Go on with the measurement that is running, or begin one."""
         result = self._asking.step(timeout_s)
         self._state = "ready" if self._asking.idle else "acquiring"
-        if isinstance(result, Trouble):
+        if isinstance(result, ReplyProblem):
             self._troubled(result)
         elif result is not None:
             self._measured(result)
@@ -277,7 +277,7 @@ class SerialSpectrometer:
             self._wire.tally.add("frames")
             self._waiting.append(self._asking.exposure(frame, self._instrument, datetime.now(UTC)))
 
-    def _troubled(self, trouble: Trouble) -> None:
+    def _troubled(self, trouble: ReplyProblem) -> None:
         """Laser off, say it, and do what helps: a slower rate, or everything anew. The next frame is asked for in any case."""
         refused = self._lights.off()
         self._failures.append(trouble.kind)
@@ -326,7 +326,7 @@ class SerialSpectrometer:
         self._rate = wire.port.baud
         yield from self._introduced(wire.prepare())
         found = yield from identity.read(wire)
-        if isinstance(found, Trouble):
+        if isinstance(found, ReplyProblem):
             raise self._mute(found)
         if self._instrument is not None:
             self._recognise(self._instrument, found)
@@ -337,7 +337,7 @@ class SerialSpectrometer:
         if note:
             self._fault(note)
 
-    def _recognise(self, before: Instrument, found: Instrument) -> None:
+    def _recognise(self, before: InstrumentInfo, found: InstrumentInfo) -> None:
         """Raise :class:`SourceError` where it is another instrument; the laser of the one before stays as it was when it was lost."""
         try:
             identity.same(self._where, before, found)
@@ -349,12 +349,12 @@ class SerialSpectrometer:
                 )
             raise
 
-    def _introduced(self, said: bytes | Trouble | None) -> Generator[None, None, None]:
-        if isinstance(said, Trouble):
+    def _introduced(self, said: bytes | ReplyProblem | None) -> Generator[None, None, None]:
+        if isinstance(said, ReplyProblem):
             raise self._mute(said)
         yield
 
-    def _mute(self, trouble: Trouble) -> SourceUnavailable:
+    def _mute(self, trouble: ReplyProblem) -> SourceUnavailable:
         name = self._profile.device.id
         return SourceUnavailable(f"{self._where} does not answer as {name} would ({trouble.why}): is it on, and is this its profile?")
 
@@ -410,7 +410,7 @@ class SerialSpectrometer:
         except SourceLost as error:
             self._gone(error)
 
-    def _still_on(self, trouble: Trouble) -> None:
+    def _still_on(self, trouble: ReplyProblem) -> None:
         """Say that the laser did not go off, and open the line anew, which begins with its laser off."""
         why = self._interlock.warning(f"it did not confirm {trouble.why}")
         self._fault(why)
@@ -442,13 +442,13 @@ def ask(
     exposure_s: float | None = None,
     baud: int | None = None,
     stop: threading.Event | None = None,
-    world: World | None = None,
-) -> Instrument:
+    world: Environment | None = None,
+) -> InstrumentInfo:
     """Open a port, ask who is there, close it. Raises :class:`SourceUnavailable` where nobody is who answers as the profile says.
 
     Where the profile knows no question, a spectrum is the answer that is waited for.
     """
-    stop, clock = stop or threading.Event(), (world or World()).clock
+    stop, clock = stop or threading.Event(), (world or Environment()).clock
     with SerialSpectrometer(profile, where, exposure_s=exposure_s, baud=baud, stop=stop, world=world) as device:
         until = clock.now() + LISTEN_S + (device.status.exposure_s or 0.0)
         while not rates.can_ask(profile) and not stop.is_set() and device.status.counters.frames == 0:

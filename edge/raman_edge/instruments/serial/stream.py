@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 
 from raman_edge.instruments.codecs.events import RawFrame, WireFault
 from raman_edge.instruments.serial.measurement import frame_bytes
-from raman_edge.instruments.serial.replies import Preface, Trouble, shown
+from raman_edge.instruments.serial.replies import Preface, ReplyProblem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from raman_edge.instruments.codecs.events import Codec as Decoder
     from raman_edge.instruments.codecs.events import Event
-    from raman_edge.instruments.serial.transport import Wire
+    from raman_edge.instruments.serial.transport import Transport
 
 
-class Stream:
+class SpectrumStream:
     """Spectra without end; :meth:`step` for the next, or for what is wrong."""
 
-    def __init__(self, wire: Wire, decoder: Decoder, sent: bytes = b"", expected_s: float | None = None) -> None:
+    def __init__(self, wire: Transport, decoder: Decoder, sent: bytes = b"", expected_s: float | None = None) -> None:
         """Send the request, where there is one; ``expected_s`` is the time between two spectra, None is unknown."""
         self._wire, self._decoder, self._expected_s = wire, decoder, expected_s
         self._preface = Preface(wire.profile.frame, sent) if sent else None
-        self._found: deque[RawFrame | Trouble] = deque()
+        self._found: deque[RawFrame | ReplyProblem] = deque()
         self.faults: list[WireFault] = []
-        """Always empty: what is broken is a :class:`Trouble` of its own."""
+        """Always empty: what is broken is a :class:`ReplyProblem` of its own."""
         decoder.reset()
         if sent:
             wire.send(sent)
@@ -34,7 +34,7 @@ class Stream:
         self._open = False
         self._before = frame_bytes(wire.profile.frame)
 
-    def step(self, timeout_s: float) -> RawFrame | Trouble | None:
+    def step(self, timeout_s: float) -> RawFrame | ReplyProblem | None:
         """Wait at most so long; None where nothing came. Raises :class:`SourceLost`."""
         if not self._found:
             data = self._wire.port.read(timeout_s)
@@ -51,7 +51,7 @@ class Stream:
     def _take(self, data: bytes) -> None:
         if self._preface is not None:
             rest = self._preface.feed(data)
-            if isinstance(rest, Trouble):
+            if isinstance(rest, ReplyProblem):
                 self._found.append(rest)
                 self._preface = None
                 return
@@ -66,14 +66,14 @@ class Stream:
             elif isinstance(event, WireFault):
                 self._lost(event)
             elif event.name in ("nak", "failed", "error"):
-                self._found.append(Trouble("refused", f"it said {shown(event.data)}"))
+                self._found.append(ReplyProblem("refused", f"it said {shown(event.data)}"))
 
     def _lost(self, fault: WireFault) -> None:
         """Tell what was broken, but not of the frame that had begun before anybody listened."""
         self._wire.tally.add("dropped_bytes", fault.dropped)
         if fault.dropped >= self._before:
             self._before = 0
-            self._found.append(Trouble("bad", fault.why))
+            self._found.append(ReplyProblem("bad", fault.why))
         else:
             self._before -= fault.dropped
 
@@ -83,4 +83,4 @@ class Stream:
         patience = self._expected_s + self._wire.margin_s
         if now - max(self._last, self._frame_at) > patience:
             self._frame_at = now
-            self._found.append(Trouble("silent", f"no spectrum for {patience:.1f} s from a device that sends them by itself"))
+            self._found.append(ReplyProblem("silent", f"no spectrum for {patience:.1f} s from a device that sends them by itself"))

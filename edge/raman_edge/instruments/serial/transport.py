@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import DEFAULT
-from raman_edge.instruments.serial.counters import Tally
-from raman_edge.instruments.serial.port import REAL, Port
-from raman_edge.instruments.serial.replies import Listener, Trouble, shown
+from raman_edge.instruments.serial.counters import LinkCounters
+from raman_edge.instruments.serial.port import REAL, SerialPort
+from raman_edge.instruments.serial.replies import Listener, ReplyProblem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raman_edge.instruments.profiles.commands import Command
     from raman_edge.instruments.profiles.profile import Profile, Serial
-    from raman_edge.instruments.profiles.requests import Wanted
+    from raman_edge.instruments.profiles.requests import RequestValues
     from raman_edge.instruments.serial.port import Clock
 
 SLICE_S = 0.1
@@ -30,20 +30,20 @@ ENDLESS_S = 5.0
 """A line that is never quiet for so long is not waited for, s."""
 
 
-class Wire:
+class Transport:
     """A profile spoken over a port."""
 
     def __init__(
         self,
         profile: Profile,
         where: str,
-        tally: Tally | None = None,
+        tally: LinkCounters | None = None,
         clock: Clock = REAL,
-        plug: Callable[[str, Serial, Clock], Port] = Port,
+        plug: Callable[[str, Serial, Clock], SerialPort] = SerialPort,
     ) -> None:
         self.profile, self.clock = profile, clock
         self.port = plug(where, profile.serial, clock)
-        self.tally = tally or Tally()
+        self.tally = tally or LinkCounters()
         self._sent_at = clock.now()
         self.hurried: Callable[[], bool] = lambda: False
         """Whether the line is wanted for something else: no device is waited for then."""
@@ -92,43 +92,43 @@ class Wire:
                 self.tally.add("dropped_bytes", len(data))
                 last = self.clock.now()
 
-    def ask(self, name: str, asked: Wanted = DEFAULT) -> bytes | Trouble:
+    def ask(self, name: str, asked: RequestValues = DEFAULT) -> bytes | ReplyProblem:
         """Send the command of that name until it is answered, at most :data:`TRIES` times; what fails is counted."""
         command: Command = getattr(self.profile.commands, name)
         return self._tried(lambda: self.once(command, requests.request(self.profile, name, asked)), name)
 
-    def prepare(self) -> bytes | Trouble:
+    def prepare(self) -> bytes | ReplyProblem:
         """Send the commands after every opening; the first that is not answered ends it."""
         sent = requests.prepared(self.profile)
         for at, (command, data) in enumerate(zip(self.profile.commands.prepare, sent, strict=True)):
             said = self._tried(lambda command=command, data=data: self.once(command, data), f"prepare[{at}]")  # type: ignore[misc]
-            if isinstance(said, Trouble):
+            if isinstance(said, ReplyProblem):
                 return said
         return b""
 
-    def _tried(self, attempt: Callable[[], bytes | Trouble], name: str) -> bytes | Trouble:
+    def _tried(self, attempt: Callable[[], bytes | ReplyProblem], name: str) -> bytes | ReplyProblem:
         said = attempt()
         for left in reversed(range(TRIES)):
-            if not isinstance(said, Trouble):
+            if not isinstance(said, ReplyProblem):
                 return said
             self.count(said)
             if left:
                 self.quiet()
                 said = attempt()
-        return Trouble(said.kind, f"{name}: {said.why}") if isinstance(said, Trouble) else said
+        return ReplyProblem(said.kind, f"{name}: {said.why}") if isinstance(said, ReplyProblem) else said
 
-    def count(self, trouble: Trouble) -> None:
+    def count(self, trouble: ReplyProblem) -> None:
         """Count what went wrong."""
         self.tally.add({"refused": "refused", "silent": "timeouts", "bad": "bad"}[trouble.kind])
 
-    def once(self, command: Command, data: bytes) -> bytes | Trouble:
+    def once(self, command: Command, data: bytes) -> bytes | ReplyProblem:
         """Send one command once and return its answer; nothing is counted."""
         self.send(data)
         listener = Listener(self.profile, command, data)
         said = self._heard(listener, len(data))
-        if isinstance(said, Trouble) and said.kind == "bad":
+        if isinstance(said, ReplyProblem) and said.kind == "bad":
             self.tally.add("dropped_bytes", len(listener.heard()))
-        if not isinstance(said, Trouble) and command.settle_ms:
+        if not isinstance(said, ReplyProblem) and command.settle_ms:
             self._settle(command.settle_ms / 1000)
         return said
 
@@ -138,7 +138,7 @@ class Wire:
         while (left := until - self.clock.now()) > 0 and not self.hurried():
             self.clock.sleep(min(SLICE_S, left))
 
-    def _heard(self, listener: Listener, sent: int) -> bytes | Trouble:
+    def _heard(self, listener: Listener, sent: int) -> bytes | ReplyProblem:
         until = self.clock.now() + self.margin_s + self.transfer_s(sent + ANSWER_BYTES)
         answer = listener.feed(b"")
         while answer is None and (left := until - self.clock.now()) > 0:
@@ -146,7 +146,7 @@ class Wire:
         if answer is not None:
             return answer
         got = listener.heard()
-        return Trouble("bad", f"{shown(got)} and no more") if got else Trouble("silent", "no answer")
+        return ReplyProblem("bad", f"{shown(got)} and no more") if got else ReplyProblem("silent", "no answer")
 
     def answers_with(self, data: bytes, expected: bytes) -> bool:
         """Whether what is answered to ``data`` begins with ``expected``, after its echo where the device echoes."""

@@ -21,7 +21,7 @@ from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching import reference
 from raman_edge.matching.library import Reference
 from raman_edge.matching.user_library.database import MAX_BYTES, MOST_ENTRIES, connect, explained, transaction
-from raman_edge.matching.user_library.entry import Entry, checked_name, storable
+from raman_edge.matching.user_library.entry import UserReference, checked_name, storable
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
@@ -47,7 +47,7 @@ FROM entries LEFT JOIN embeddings ON entry = seq AND model = ? ORDER BY seq
 """
 
 
-class Remembered(msgspec.Struct, frozen=True, array_like=True):
+class StoredReference(msgspec.Struct, frozen=True, array_like=True):
     """A row of :data:`REMEMBERED`: an entry with its embedding by the model, else with its spectrum."""
 
     name: str
@@ -65,7 +65,7 @@ class Remembered(msgspec.Struct, frozen=True, array_like=True):
         return f"{self.path}#{self.index + 1}" if self.index else self.path
 
 
-class OwnLibrary:
+class UserLibrary:
     """An open library of the user's own; made by :meth:`open`, closed by ``with``. One thread at a time."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -73,7 +73,7 @@ class OwnLibrary:
         self.path = path
 
     @classmethod
-    def open(cls, path: Path, *, create: bool) -> OwnLibrary:
+    def open(cls, path: Path, *, create: bool) -> UserLibrary:
         """Open the library at ``path``, or create it.
 
         Raises :class:`LibraryError`: cannot be opened, no library of ours, too large, from a newer raman-edge. The file is
@@ -87,7 +87,7 @@ class OwnLibrary:
     def __exit__(self, *exc: object) -> None:
         self._connection.close()
 
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[UserReference, ...]:
         """Return what was taught, in the order it was taught."""
         with explained(self.path, "read"):
             return tuple(_entry(row) for row in self._connection.execute(f"SELECT {ENTRY} FROM entries ORDER BY seq"))  # noqa: S608
@@ -114,7 +114,7 @@ class OwnLibrary:
                 raise LibraryError(msg)
         return new
 
-    def forget(self, name: str) -> tuple[Entry, ...]:
+    def forget(self, name: str) -> tuple[UserReference, ...]:
         """Remove every reference of ``name`` and return what they were; empty where there is none."""
         with self._transaction():
             removed = tuple(
@@ -145,12 +145,12 @@ class OwnLibrary:
             self._remember(made, model)
         return (*found, *made.values()), tuple(left_out)
 
-    def _rows(self, model: Model) -> list[Remembered]:
+    def _rows(self, model: Model) -> list[StoredReference]:
         with explained(self.path, "read"):
-            rows: list[Remembered] = []
+            rows: list[StoredReference] = []
             room = MAX_BYTES
             for stored in self._connection.execute(REMEMBERED, (model.sha256,)):
-                row = msgspec.convert(stored, Remembered)
+                row = msgspec.convert(stored, StoredReference)
                 checked_name(row.name)
                 room -= sum(len(part or b"") for part in (row.embedding, row.peaks, row.shift, row.counts))
                 if room < 0:
@@ -183,7 +183,7 @@ class OwnLibrary:
         insert = "INSERT OR IGNORE INTO embeddings SELECT seq, ?, ?, ? FROM entries WHERE seq = ?"
         self._connection.execute(insert, (model, made.embedding.astype("<f4").tobytes(), table, seq))
 
-    def _spectrum(self, row: Remembered) -> Spectrum:
+    def _spectrum(self, row: StoredReference) -> Spectrum:
         """Return the entry's spectrum, as it was read."""
         with explained(self.path, "read"):
             shift, counts = (_floats(packed, "<f8") for packed in (row.shift, row.counts))
@@ -192,7 +192,7 @@ class OwnLibrary:
             except SpectrumError as error:
                 raise ValueError(str(error)) from error
 
-    def _remembered(self, row: Remembered, model: Model) -> Reference:
+    def _remembered(self, row: StoredReference, model: Model) -> Reference:
         """Return an entry with its embedding by ``model``."""
         with explained(self.path, "read"):
             embedding, table = _floats(row.embedding, "<f4"), _floats(row.peaks, "<f8")
@@ -211,8 +211,8 @@ class OwnLibrary:
             yield
 
 
-def _entry(row: Sequence[object]) -> Entry:
-    return msgspec.convert(row, Entry)
+def _entry(row: Sequence[object]) -> UserReference:
+    return msgspec.convert(row, UserReference)
 
 
 def _floats(packed: bytes | None, kind: str) -> NDArray[np.floating]:

@@ -117,7 +117,7 @@ def _checked(connection: sqlite3.Connection, path: Path) -> int:
 
 
 @lru_cache(maxsize=4)
-def _expected(scripts: tuple[str, ...]) -> frozenset[sqlite_file.Item]:
+def _expected(scripts: tuple[str, ...]) -> frozenset[sqlite_file.SchemaItem]:
     return sqlite_file.schema_made_by([lambda connection: connection.executescript("".join(scripts))])
 
 

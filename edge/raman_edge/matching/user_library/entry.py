@@ -12,7 +12,7 @@ MOST_NAME = 200
 """Characters of a material's name."""
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class UserReference(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One reference that was taught, and where it comes from."""
 
     name: str

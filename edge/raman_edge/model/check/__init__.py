@@ -30,12 +30,12 @@ from raman_edge.model.check.cards import check as check_card
 from raman_edge.model.check.cards import check_names
 from raman_edge.model.check.graph import MOST_DIMENSIONS, Graph, Tensor, read
 from raman_edge.model.check.messages import SHOWN
-from raman_edge.model.check.wire import Wire
+from raman_edge.model.check.wire import ProtobufBytes
 
 if TYPE_CHECKING:
     from raman_edge.model.check.graph import Node
 
-__all__ = ["MAX_NODES", "MAX_RESULTS", "MAX_WEIGHTS", "MAX_WORK", "OPERATORS", "Inspected", "check_card", "check_names", "inspect"]
+__all__ = ["MAX_NODES", "MAX_RESULTS", "MAX_WEIGHTS", "MAX_WORK", "OPERATORS", "CheckedModel", "check_card", "check_names", "inspect"]
 
 MAX_NODES = 4096
 MAX_WEIGHTS = 8192
@@ -86,7 +86,7 @@ OPERATORS: dict[str, sizes.Rule] = {
 and the library searches are made of, in any precision, and their nearest relatives."""
 
 
-class Inspected(msgspec.Struct, frozen=True):
+class CheckedModel(msgspec.Struct, frozen=True):
     """What was found in a file that may be loaded."""
 
     graph: Graph
@@ -98,9 +98,9 @@ class Inspected(msgspec.Struct, frozen=True):
     """Multiplications of one spectrum."""
 
 
-def inspect(data: bytes) -> Inspected:
+def inspect(data: bytes) -> CheckedModel:
     """Look through the bytes of a model file; :class:`ModelError` with the reason where it may not be loaded."""
-    graph = read(Wire(data), MAX_NODES, MAX_WEIGHTS)
+    graph = read(ProtobufBytes(data), MAX_NODES, MAX_WEIGHTS)
     if graph.opset < MIN_OPSET:
         msg = f"it is written in operator set {graph.opset}, {MIN_OPSET} or newer expected: export it again"
         raise ModelError(msg)
@@ -129,7 +129,7 @@ def inspect(data: bytes) -> Inspected:
         if name not in known:
             msg = f"output {name[:SHOWN]!r} is made by no node: the file is damaged"
             raise ModelError(msg)
-    return Inspected(graph, known, results, work)
+    return CheckedModel(graph, known, results, work)
 
 
 def _of_one(name: str, shape: tuple[int | None, ...]) -> tuple[int, ...]:
@@ -161,7 +161,7 @@ def _made(node: Node, known: dict[str, Tensor]) -> tuple[list[Tensor], int]:
     try:
         made = rule(node, inputs)
         cost = products.multiplications(node, inputs, made)
-    except sizes.Unsized as error:
+    except sizes.UnboundedSize as error:
         msg = f"{node}: {error}"
         raise ModelError(msg) from error
     if any(len(one.shape) > MOST_DIMENSIONS for one in made):

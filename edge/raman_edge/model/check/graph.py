@@ -11,11 +11,11 @@ import msgspec
 
 from raman_edge.errors import CardError, ModelError
 from raman_edge.model.check import messages
-from raman_edge.model.check.messages import SHOWN, Message
+from raman_edge.model.check.messages import SHOWN, ProtobufMessage
 
 if TYPE_CHECKING:
     from raman_edge.model.check.messages import Span
-    from raman_edge.model.check.wire import Wire
+    from raman_edge.model.check.wire import ProtobufBytes
 
 BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8}
 """ONNX data type → bytes a number: float, uint8, int8, int32, int64, bool, float16, double."""
@@ -74,14 +74,14 @@ class Graph(msgspec.Struct, frozen=True):
     """Version of the default operator set."""
 
 
-def read(wire: Wire, most_nodes: int, most_weights: int) -> Graph:
+def read(wire: ProtobufBytes, most_nodes: int, most_weights: int) -> Graph:
     """Read the file; :class:`ModelError` says what in it is damaged or refused."""
-    model = Message(wire, (0, len(wire.data)), messages.MODEL, "the file")
+    model = ProtobufMessage(wire, (0, len(wire.data)), messages.MODEL, "the file")
     graph = model.spans("graph")
     if not graph:
         msg = "it holds no graph: is it an ONNX file?"
         raise ModelError(msg)
-    parts = Message(wire, graph[0], messages.GRAPH, "the graph")
+    parts = ProtobufMessage(wire, graph[0], messages.GRAPH, "the graph")
     for name, most in (("node", most_nodes), ("initializer", most_weights), ("input", MOST_VALUES), ("output", MOST_VALUES)):
         if len(parts.spans(name)) > most:
             msg = f"it has {len(parts.spans(name))} of {name}, at most {most} are run"
@@ -97,9 +97,9 @@ def read(wire: Wire, most_nodes: int, most_weights: int) -> Graph:
     )
 
 
-def _opset(wire: Wire, model: Message) -> int:
+def _opset(wire: ProtobufBytes, model: ProtobufMessage) -> int:
     """Return the version of the default operator set; others may be named and are not used."""
-    sets = [Message(wire, span, messages.OPSET, "an operator set") for span in model.spans("opset_import")]
+    sets = [ProtobufMessage(wire, span, messages.OPSET, "an operator set") for span in model.spans("opset_import")]
     versions = [one.number("version") for one in sets if one.text("domain") in {"", "ai.onnx"}]
     if len(versions) != 1:
         msg = f"it names {len(versions)} versions of ONNX's operators, 1 expected: the file is damaged"
@@ -107,7 +107,7 @@ def _opset(wire: Wire, model: Message) -> int:
     return versions[0]
 
 
-def _metadata(wire: Wire, model: Message) -> dict[str, str]:
+def _metadata(wire: ProtobufBytes, model: ProtobufMessage) -> dict[str, str]:
     """Return the file's metadata, where the card is."""
     spans = model.spans("metadata_props")
     if len(spans) > MOST_METADATA:
@@ -115,7 +115,7 @@ def _metadata(wire: Wire, model: Message) -> dict[str, str]:
         raise ModelError(msg)
     found: dict[str, str] = {}
     for span in spans:
-        entry = Message(wire, span, messages.ENTRY, "its metadata")
+        entry = ProtobufMessage(wire, span, messages.ENTRY, "its metadata")
         try:
             key, value = entry.text("key"), entry.text("value", MAX_CARD_BYTES)
         except ModelError as error:
@@ -127,8 +127,8 @@ def _metadata(wire: Wire, model: Message) -> dict[str, str]:
     return found
 
 
-def _node(wire: Wire, span: Span) -> Node:
-    read = Message(wire, span, messages.NODE, "a node")
+def _node(wire: ProtobufBytes, span: Span) -> Node:
+    read = ProtobufMessage(wire, span, messages.NODE, "a node")
     domain = read.text("domain")
     if domain not in {"", "ai.onnx"}:
         msg = f"{read.text('op_type')[:SHOWN]!r} is an operator of {domain[:SHOWN]!r}; only ONNX's own are run"
@@ -138,8 +138,8 @@ def _node(wire: Wire, span: Span) -> Node:
     return Node(read.text("op_type"), inputs, outputs, attributes, read.text("name"))
 
 
-def _attribute(wire: Wire, span: Span) -> tuple[str, Attribute]:
-    read = Message(wire, span, messages.ATTRIBUTE, "an attribute")
+def _attribute(wire: ProtobufBytes, span: Span) -> tuple[str, Attribute]:
+    read = ProtobufMessage(wire, span, messages.ATTRIBUTE, "an attribute")
     name = read.text("name")
     if read.has("t"):
         return name, _tensor(wire, read.spans("t")[0])[1]
@@ -152,9 +152,9 @@ def _attribute(wire: Wire, span: Span) -> tuple[str, Attribute]:
     return name, None
 
 
-def _tensor(wire: Wire, span: Span) -> tuple[str, Tensor]:
+def _tensor(wire: ProtobufBytes, span: Span) -> tuple[str, Tensor]:
     """Return a stored tensor; it holds as many bytes as its shape says, or it is refused."""
-    read = Message(wire, span, messages.TENSOR, "a tensor")
+    read = ProtobufMessage(wire, span, messages.TENSOR, "a tensor")
     name, shape, kind = read.text("name"), read.numbers("dims"), read.number("data_type")
     what = f"tensor {name[:SHOWN]!r}"
     if read.number("data_location"):
@@ -175,7 +175,7 @@ def _tensor(wire: Wire, span: Span) -> tuple[str, Tensor]:
     return name, Tensor(shape, _values(wire, read, stored, kind, count))
 
 
-def _values(wire: Wire, read: Message, stored: list[str], kind: int, count: int) -> tuple[int, ...] | None:
+def _values(wire: ProtobufBytes, read: ProtobufMessage, stored: list[str], kind: int, count: int) -> tuple[int, ...] | None:
     """Return the numbers of a short list of integers, None for anything else."""
     if kind not in INTEGERS or count > MOST_VALUES:
         return None
@@ -188,15 +188,15 @@ def _values(wire: Wire, read: Message, stored: list[str], kind: int, count: int)
     return values if len(values) == count else None
 
 
-def _value(wire: Wire, span: Span) -> tuple[str, tuple[int | None, ...]]:
+def _value(wire: ProtobufBytes, span: Span) -> tuple[str, tuple[int | None, ...]]:
     """Return name and shape of an input or output."""
-    read = Message(wire, span, messages.VALUE, "an input or output")
+    read = ProtobufMessage(wire, span, messages.VALUE, "an input or output")
     name = read.text("name")
     what = f"input or output {name[:SHOWN]!r}"
-    types = [Message(wire, span, messages.TYPE, what) for span in read.spans("type")]
-    tensors = [Message(wire, span, messages.TENSOR_TYPE, what) for one in types for span in one.spans("tensor_type")]
-    shapes = [Message(wire, span, messages.SHAPE, what) for one in tensors for span in one.spans("shape")]
-    dims = [Message(wire, span, messages.DIMENSION, what) for one in shapes for span in one.spans("dim")]
+    types = [ProtobufMessage(wire, span, messages.TYPE, what) for span in read.spans("type")]
+    tensors = [ProtobufMessage(wire, span, messages.TENSOR_TYPE, what) for one in types for span in one.spans("tensor_type")]
+    shapes = [ProtobufMessage(wire, span, messages.SHAPE, what) for one in tensors for span in one.spans("shape")]
+    dims = [ProtobufMessage(wire, span, messages.DIMENSION, what) for one in shapes for span in one.spans("dim")]
     for one in dims:
         one.text("dim_param")  # onnxruntime hands it on as text
     shape = tuple(one.number("dim_value") if one.has("dim_value") else None for one in dims)

@@ -14,7 +14,7 @@ from raman_edge.errors import ModelError
 from raman_edge.model.check.wire import FIXED32, SPAN, VARINT
 
 if TYPE_CHECKING:
-    from raman_edge.model.check.wire import Wire
+    from raman_edge.model.check.wire import ProtobufBytes
 
 MOST_NUMBERS = 1024
 """Numbers in one list of a node, or dimensions of a tensor."""
@@ -48,10 +48,10 @@ class Known(msgspec.Struct, frozen=True):
 Table = dict[int, Known]
 
 
-class Message:
+class ProtobufMessage:
     """One message, read by its table: numbers as they are, everything else as the span of its bytes."""
 
-    def __init__(self, wire: Wire, span: Span, table: Table, what: str) -> None:
+    def __init__(self, wire: ProtobufBytes, span: Span, table: Table, what: str) -> None:
         self._wire, self._what = wire, what
         self._numbers: dict[str, int] = {}
         self._spans: dict[str, list[Span]] = {}

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-class Unsized(ModelError):
+class UnboundedSize(ModelError):
     """An operation whose result cannot be told to be small."""
 
 
-def refuse(why: str) -> Unsized:
+def refuse(why: str) -> UnboundedSize:
     """Return the error that says why."""
-    return Unsized(why)
+    return UnboundedSize(why)
 
 
 def given(inputs: Inputs, place: int) -> Tensor:

@@ -31,7 +31,7 @@ SMALL = 0x80
 """A varint below this is one byte; nearly all of them are."""
 
 
-class Wire:
+class ProtobufBytes:
     """The bytes of one file, and how many fields may still be read of it."""
 
     def __init__(self, data: bytes, most: int = MAX_FIELDS) -> None:
