@@ -31,7 +31,7 @@ OPERATIONS = (
     *("whole", "chunked", "renamed", "rewritten", "linked", "removed", "emptied"),
     *("moved_in", "burst", "set_back", "replaced"),
 )
-DEAF = "import raman_edge.sources.notify as a; a.Arrivals.open = lambda self: None; "
+DEAF = "import raman_edge.sources.notify as a; a.FolderEvents.open = lambda self: None; "
 """No event is ever told to such a watcher."""
 PATIENCE_S = 120.0
 

@@ -44,7 +44,7 @@ print(json.dumps([found, sorted(sys.modules)]))
 IDENTIFY = f"""{FORBID}
 from pathlib import Path
 import numpy as np
-from raman_edge import record, scene
+from raman_edge import records, synthetic
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.matching.identify import identify
@@ -53,8 +53,9 @@ from raman_edge.spectrum import Axis, Origin
 model = Model.open(Path(sys.argv[2]))
 library = Library.open(Path(sys.argv[3]), network=model.card.network)
 table = library.peaks[library.labels.index("Quartz")]
-seen = scene.expose(Axis.linear(150.0, 1400.0, 1.0), table, scene.Conditions(), np.random.default_rng(1), Origin("test", ""))
-said = json.loads(record.encode(record.of(identify(seen, model, library), record.means(model, library))))
+axis, conditions = Axis.linear(150.0, 1400.0, 1.0), synthetic.SyntheticConditions()
+seen = synthetic.expose(axis, table, conditions, np.random.default_rng(1), Origin("test", ""))
+said = json.loads(records.encode(records.of(identify(seen, model, library), records.means(model, library))))
 print(json.dumps([said["matches"][0]["label"], sorted(sys.modules)]))
 """
 

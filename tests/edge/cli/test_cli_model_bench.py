@@ -163,7 +163,8 @@ def test_nothing_of_the_users_is_touched(pair: tuple[Path, Path], tmp_path: Path
     """The journal and the library of whoever measures stay as they are: there are none before, and none after."""
     home = {"HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path / "state"), "XDG_DATA_HOME": str(tmp_path / "data")}
     called = (
-        "import sys; from raman_edge import bench, cli; bench.QUICK = bench.Effort(5, 1, 1, 0.2); "
+        "import sys; from raman_edge import cli; from raman_edge.diagnostics import benchmark; "
+        "benchmark.QUICK = benchmark.Repetitions(5, 1, 1, 0.2); "
         "sys.exit(cli.main(['model', 'bench', '--quick', '--model', {!r}]))"
     )
     done = subprocess.run(
@@ -177,7 +178,8 @@ def test_nothing_of_the_users_is_touched(pair: tuple[Path, Path], tmp_path: Path
 def test_a_measurement_that_is_ended_leaves_nothing_running(pair: tuple[Path, Path]) -> None:
     """SIGTERM ends the process that is measured with the one that measures: 143, and no `watch` is left."""
     called = (
-        "import sys; from raman_edge import bench, cli; bench.QUICK = bench.Effort(5, 1, 1, 60.0); "
+        "import sys; from raman_edge import cli; from raman_edge.diagnostics import benchmark; "
+        "benchmark.QUICK = benchmark.Repetitions(5, 1, 1, 60.0); "
         "sys.exit(cli.main(['model', 'bench', '--quick', '--model', {!r}]))"
     )
     process = subprocess.Popen([sys.executable, "-c", called.format(str(pair[0]))], stderr=subprocess.PIPE, env=command.environment())

@@ -134,8 +134,9 @@ def test_every_error_of_an_open_port_is_a_loss(error: Exception) -> None:
 def test_a_port_belongs_to_one_process(tmp_path: Path) -> None:
     """Another process that wants the port is told that it is busy, with an exit code of its own."""
     program = (
-        "import sys; from raman_edge.instruments.serial.port import Port; from raman_edge.instruments.profiles.profile import Serial\n"
-        "try: Port(sys.argv[1], Serial(baud=(9600,))).open(9600)\n"
+        "import sys; from raman_edge.instruments.serial.port import SerialPort\n"
+        "from raman_edge.instruments.profiles.profile import Serial\n"
+        "try: SerialPort(sys.argv[1], Serial(baud=(9600,))).open(9600)\n"
         "except Exception as error: print(error); sys.exit(error.exit_code)\n"
     )
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:

@@ -218,15 +218,15 @@ def test_damage_of_the_file_is_found(whole: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from raman_edge.journal import Entry, Journal
-from raman_edge.records import FaultRecord, Source
+from raman_edge.journal import JournalEntry, Journal
+from raman_edge.records import FaultRecord, RecordSource
 first, batch = int(sys.argv[2]), int(sys.argv[3])
 with Journal.open(Path(sys.argv[1])) as journal:
     number = first
     while number < int(sys.argv[4]):
         places = range(number, number + batch)
-        said = [FaultRecord(id=f"{n:032x}", ts="", source=Source("file", "p", f"{n:064x}"), why="w" * (n % 977)) for n in places]
-        journal.write([Entry(one, None) for one in said], model="m", config="c")
+        said = [FaultRecord(id=f"{n:032x}", ts="", source=RecordSource("file", "p", f"{n:064x}"), why="w" * (n % 977)) for n in places]
+        journal.write([JournalEntry(one, None) for one in said], model="m", config="c")
         number += batch
         print(number, flush=True)
 """

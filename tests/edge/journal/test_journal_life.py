@@ -166,8 +166,8 @@ def test_pruning_beside_a_reader(tmp_path: Path) -> None:
 WATCHER = """
 import sys
 from pathlib import Path
-from raman_edge.journal import Entry, Journal
-from raman_edge.records import FaultRecord, Source
+from raman_edge.journal import JournalEntry, Journal
+from raman_edge.records import FaultRecord, RecordSource
 with Journal.open(Path(sys.argv[1])) as journal:
     memory = journal.memory("m", "c")
     for number in range(100_000):
@@ -176,8 +176,8 @@ with Journal.open(Path(sys.argv[1])) as journal:
             assert memory.known(sha256)
             continue
         if not memory.known(sha256):
-            said = FaultRecord(id=f"{number:032x}", ts="", source=Source("file", f"/in/{number}", sha256), why="w")
-            journal.write([Entry(said, None)], model="m", config="c")
+            said = FaultRecord(id=f"{number:032x}", ts="", source=RecordSource("file", f"/in/{number}", sha256), why="w")
+            journal.write([JournalEntry(said, None)], model="m", config="c")
         memory.mark(f"/in/{number}", (number, 2, 3, 4, 5), sha256)
         if number % 7 == 0:
             memory.flush()

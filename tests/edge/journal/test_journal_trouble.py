@@ -20,17 +20,17 @@ FULL = """
 import os, resource, signal, sys
 from pathlib import Path
 from raman_edge.errors import JournalUnavailable
-from raman_edge.journal import Entry, Journal
-from raman_edge.records import FaultRecord, Source
+from raman_edge.journal import JournalEntry, Journal
+from raman_edge.records import FaultRecord, RecordSource
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 state = (1, 2, 3, 4, 5)
 with Journal.open(Path(sys.argv[1])) as journal:
     memory = journal.memory("m", "c")
     resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
     def write(number):
-        said = FaultRecord(id=f"{number:032x}", ts="", source=Source("file", "p", f"{number:064x}"), why=os.urandom(2500).hex())
+        said = FaultRecord(id=f"{number:032x}", ts="", source=RecordSource("file", "p", f"{number:064x}"), why=os.urandom(2500).hex())
         memory.mark(f"/in/{number}", state, f"{number:064x}")
-        return journal.write([Entry(said, None)], model="m", config="c")
+        return journal.write([JournalEntry(said, None)], model="m", config="c")
     written, troubles = 0, []
     while len(troubles) < 3:
         try:

@@ -173,13 +173,13 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import materials
-from raman_edge import reference
+from raman_edge.matching import reference
 from raman_edge.model.model import Model
-from raman_edge.matching.user_library import OwnLibrary
+from raman_edge.matching.user_library import UserLibrary
 model = Model.open(Path(sys.argv[2]))
 for number in range(8):
     seen = materials.exposure(seed=100 * int(sys.argv[4]) + number)
-    with OwnLibrary.open(Path(sys.argv[3]), create=True) as own:
+    with UserLibrary.open(Path(sys.argv[3]), create=True) as own:
         own.learn(f"writer {sys.argv[4]}", [(seen, reference.make(seen, "", "", model))], model)
     print(number, flush=True)
 """

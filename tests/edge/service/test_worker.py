@@ -228,10 +228,10 @@ def test_leaving_ends_it(opening: WorkerSettings) -> None:
 
 SCRIPT = """
 import sys
-from raman_edge import crew
+from raman_edge.service import worker
 from raman_edge.cli import main
 print("runs", file=sys.stderr)
-crew._processors = lambda: 2
+worker._processors = lambda: 2
 sys.exit(main(sys.argv[1:]))
 """
 FILES = MANY + 400

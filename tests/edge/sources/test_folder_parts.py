@@ -111,7 +111,7 @@ def test_writer_is_seen(tmp_path: Path) -> None:
 
 INTERRUPTED = """
 import fcntl, os, sys
-from raman_edge.sources import complete
+from raman_edge.sources import stability
 
 def give_back(fd, command, argument):
     if (command, argument) == (fcntl.F_SETLEASE, fcntl.F_UNLCK):
@@ -122,7 +122,7 @@ def give_back(fd, command, argument):
     return ask(fd, command, argument)
 
 ask, fcntl.fcntl = fcntl.fcntl, give_back
-print(complete.writer_of(os.open(sys.argv[1], os.O_RDONLY)))
+print(stability.writer_of(os.open(sys.argv[1], os.O_RDONLY)))
 """
 
 
@@ -133,7 +133,7 @@ def test_asking_is_safe_while_a_writer_comes(tmp_path: Path) -> None:
     path.touch()
     called = [sys.executable, "-c", INTERRUPTED, str(path)]
     asked = subprocess.run(called, capture_output=True, text=True, check=False, timeout=60, env=command.environment())
-    assert (asked.returncode, asked.stdout) == (0, "a writer came\nWriter.NONE\n"), asked.stderr
+    assert (asked.returncode, asked.stdout) == (0, "a writer came\nOpenWriter.NONE\n"), asked.stderr
 
 
 def candidate(path: Path) -> FileCandidate:
