@@ -33,13 +33,55 @@ file, one bad frame) travel as :class:`raman_edge.spectrum.Fault` values instead
 
 
 class RamanEdgeError(Exception):
-    """Root of the tree; ``exit_code`` is what the command line ends with."""
+    """Root of the tree.
+
+    An error is a value: ``kind``, ``place``, ``got``, ``expected`` and ``advice``, from which the message is made in one
+    place, here. Code and tests ask for the fields; only a person reads the message.
+
+    Parameters
+    ----------
+    *messages
+        Complete messages, one for each mistake of several; they replace the message made from the fields.
+    kind
+        What is wrong, in the fewest words, without values: ``"unknown key"``, ``"axis not increasing"``.
+    place
+        Where: a file with its line or byte, a key, an option, a port.
+    got
+        What was found there, already safe to print (``repr`` of text from outside).
+    expected
+        What would have been right.
+    advice
+        What to do about it, as a sentence without a full stop.
+    """
 
     exit_code = 70
+    """What the command line ends with."""
+
+    def __init__(self, *messages: object, kind: str = "", place: str = "", got: str = "", expected: str = "", advice: str = "") -> None:
+        self.kind, self.place, self.got, self.expected, self.advice = kind, place, got, expected, advice
+        super().__init__(*(messages or (_message(kind, place, got, expected, advice),)))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Keep the fields where an error crosses to another process."""
+        return (_restored, (type(self), self.args, self.__dict__))
 
     def __str__(self) -> str:
         """Return the message on one line, also where it has several mistakes, each an argument."""
         return "; ".join(map(str, self.args))
+
+
+def _message(kind: str, place: str, got: str, expected: str, advice: str) -> str:
+    """Return ``PLACE: KIND: got GOT, expected EXPECTED. ADVICE``; a part that is empty is left out."""
+    values = ", ".join(f"{word} {value}" for word, value in (("got", got), ("expected", expected)) if value)
+    message = ": ".join(part for part in (place, kind, values) if part)
+    return f"{message}. {advice}" if advice else message
+
+
+def _restored(error: type[RamanEdgeError], args: tuple[object, ...], fields: dict[str, object]) -> RamanEdgeError:
+    made = error.__new__(error, *args)
+    made.args = args
+    made.__dict__.update(fields)
+    return made
 
 
 class ConfigError(RamanEdgeError):

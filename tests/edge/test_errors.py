@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 
 import pytest
 from raman_edge import errors
-from raman_edge.errors import RamanEdgeError
+from raman_edge.errors import ConfigError, JournalError, RamanEdgeError, RowDamaged
 
 TREE: set[type[RamanEdgeError]] = {value for value in vars(errors).values() if isinstance(value, type)}
 
@@ -42,3 +43,19 @@ def test_picture_shows_the_tree() -> None:
         above[depth] = name
         parent = above[depth - 1] if depth else "Exception"
         assert getattr(errors, name).__bases__[0].__name__ == parent
+
+
+def test_an_error_is_a_value_and_its_message_is_made_of_it() -> None:
+    """Place, kind, got, expected and advice stand in the message in this order; what is empty is left out."""
+    error = ConfigError(kind="unknown key", place="a.toml line 3", got="'baud_rate'", expected="baud or codec", advice="Correct the key")
+    assert str(error) == "a.toml line 3: unknown key: got 'baud_rate', expected baud or codec. Correct the key"
+    assert (error.kind, error.place, error.got, error.expected) == ("unknown key", "a.toml line 3", "'baud_rate'", "baud or codec")
+    assert str(ConfigError(kind="no such file", got="'x'")) == "no such file: got 'x'"
+    assert str(ConfigError("one mistake", "another")) == "one mistake; another"
+
+
+@pytest.mark.parametrize("error", [JournalError(kind="busy", place="j.sqlite3"), RowDamaged(3, "odd"), ConfigError("one", "two", kind="k")])
+def test_an_error_crosses_processes_whole(error: RamanEdgeError) -> None:
+    """The worker process hands errors to the first one with all that they hold."""
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
