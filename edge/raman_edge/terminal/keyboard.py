@@ -1,28 +1,41 @@
-"""The keyboard of a terminal, read key by key in a thread, and its line discipline as it was afterwards.
+"""The keyboard of a terminal: bytes to keys, keys read in a thread, the line discipline restored afterwards; and Ctrl-Z.
 
-Only ``ICANON`` and ``ECHO`` are switched off: Ctrl-C and Ctrl-Z stay signals. A process in the
-background neither reads nor changes the terminal (it would be stopped); once it is in the
-foreground, its keys work.
+Only ``ICANON`` and ``ECHO`` are switched off: Ctrl-C and Ctrl-Z stay signals. A process in the background neither reads nor
+changes the terminal (the system would stop it); its keys work again once it is in the foreground.
 """
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
-from contextlib import suppress
+import signal
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Event, RLock, Thread
-from typing import TYPE_CHECKING, Self
-
-from raman_edge.terminal.keys import Decoder
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 try:
     import termios
-except ImportError:  # Windows: the screen is looked at, and Ctrl-C ends it
+except ImportError:  # Windows has none: the screen has no keys, and Ctrl-C ends it
     termios = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from types import FrameType
 
+    Around: TypeAlias = Callable[[], AbstractContextManager[bool]]
+    """Entered before the process stops and left when it goes on; gives False where it must not stop."""
+
+ESCAPE = 0x1B
+ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
+"""Last byte of an arrow's sequence (ECMA-48 cursor control; the same after CSI and SS3)."""
+NAMED = {0x20: "space", 0x0A: "enter", 0x0D: "enter"}
+LONGEST = 32
+"""Bytes after which a sequence without an end is given up."""
+STRINGS = b"P]X^_"
+"""What opens a string that ends with ST or BEL (ECMA-48: DCS, OSC, SOS, PM, APC)."""
 ALONE_S = 0.05
 """An escape that nothing follows for this long is the key of that name, s."""
 LOOK_S = 0.5
@@ -30,6 +43,69 @@ LOOK_S = 0.5
 MOST = 1024
 LOCAL = 3
 """Index of the local modes in what ``tcgetattr`` gives."""
+
+
+class Decoder:
+    """Takes bytes as they come; remembers the beginning of a sequence."""
+
+    def __init__(self) -> None:
+        self._begun = b""
+
+    @property
+    def waits(self) -> bool:
+        """Whether a sequence has begun: alone, after a while, an escape is the key of that name."""
+        return bool(self._begun)
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the keys that are complete with ``data``."""
+        rest, keys = self._begun + data, []
+        while rest:
+            taken, key = _next(rest)
+            if taken == 0:
+                break
+            rest = rest[taken:]
+            if key:
+                keys.append(key)
+        self._begun = rest
+        return keys
+
+    def rest(self) -> list[str]:
+        """Return what a sequence that never went on comes to: a lone escape is a key, the rest nothing."""
+        begun, self._begun = self._begun, b""
+        return ["escape"] if begun == b"\x1b" else []
+
+
+def _next(data: bytes) -> tuple[int, str]:
+    """Return how many bytes the first key takes, and its name; (0, "") where it is not whole yet, "" for none of ours."""
+    first = data[0]
+    if first != ESCAPE:
+        if first in NAMED:
+            return 1, NAMED[first]
+        return 1, chr(first) if 0x20 < first < 0x7F else ""  # noqa: PLR2004 - what prints in ASCII
+    if len(data) == 1:
+        return 0, ""
+    if data[1:2] in (b"[", b"O"):
+        return _sequence(data)
+    if data[1] in STRINGS:
+        return _string(data)
+    return (1, "escape") if data[1] == ESCAPE else (2, "")  # Alt and a key
+
+
+def _sequence(data: bytes) -> tuple[int, str]:
+    """Return an arrow, or the length of another sequence: parameters and then one byte from @ to ~."""
+    for i, byte in enumerate(data[2:LONGEST], start=2):
+        if 0x40 <= byte <= 0x7E:  # noqa: PLR2004 - final bytes (ECMA-48, 5.4)
+            return i + 1, ARROWS.get(chr(byte), "") if i == 2 else ""  # noqa: PLR2004 - without parameters
+        if byte < 0x20:  # noqa: PLR2004 - no part of a sequence: it ends unfinished
+            return i, ""
+    return (0, "") if len(data) < LONGEST else (LONGEST, "")
+
+
+def _string(data: bytes) -> tuple[int, str]:
+    ends = [at + len(end) for end in (b"\x07", b"\x1b\\") if (at := data.find(end, 2)) > 0]
+    if ends:
+        return min(ends), ""
+    return (0, "") if len(data) < 8 * LONGEST else (len(data), "")
 
 
 class Keyboard:
@@ -133,3 +209,43 @@ def in_foreground(fd: int) -> bool:
         return os.tcgetpgrp(fd) == os.getpgrp()
     except (OSError, AttributeError):  # no job control on it; Windows has none at all
         return True
+
+
+class Suspension:
+    """A handler of SIGTSTP and its like: enters all that stands around a stop, stops the process, and leaves them in reverse.
+
+    All of it happens in a thread of its own: what has to be waited for may be held by the thread that the signal interrupts.
+    """
+
+    def __init__(self, *around: Around, over: Callable[[], bool] = lambda: False) -> None:
+        """``over`` says that the process ends: it is not suspended any more."""
+        self._around, self._over = list(around), over
+        self._under_way = threading.Lock()
+        self._goes_on = False
+
+    def __call__(self, _: int, __: FrameType | None) -> None:
+        """Suspend the process, unless that is under way."""
+        if self._under_way.acquire(blocking=False):
+            self._goes_on = False
+            _thread.start_new_thread(self._suspend, ())
+
+    def go_on(self, _: int, __: FrameType | None) -> None:
+        """Handle SIGCONT: one that comes before the process has stopped would otherwise find nothing to continue."""
+        self._goes_on = True
+
+    @contextmanager
+    def around(self, one: Around) -> Iterator[None]:
+        """Stand ``one`` around every stop while the block runs, inside of those that are there already."""
+        self._around.append(one)
+        try:
+            yield
+        finally:
+            self._around.remove(one)
+
+    def _suspend(self) -> None:
+        try:
+            with ExitStack() as entered:
+                if all(entered.enter_context(one()) for one in tuple(self._around)) and not self._goes_on and not self._over():
+                    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+        finally:
+            self._under_way.release()

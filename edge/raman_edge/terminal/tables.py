@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from raman_edge.matching.identify import Reading
 from raman_edge.terminal import widgets
-from raman_edge.terminal.calibrated import calibration_row
 from raman_edge.terminal.navigation import place
 from raman_edge.terminal.rows import EMPTY, GAP, beside, block, title
 from raman_edge.terminal.theme import PLAIN, QUIET, STYLE
+from raman_edge.terminal.widgets import calibration_row
 
 if TYPE_CHECKING:
     from raman_edge.terminal.rows import Row

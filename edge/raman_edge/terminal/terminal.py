@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.segment import ControlType, Segment
 
-from raman_edge.terminal.keyboard import Keyboard, in_foreground, keyboard_of
-from raman_edge.terminal.suspend import Suspension
+from raman_edge.terminal.keyboard import Keyboard, Suspension, in_foreground, keyboard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

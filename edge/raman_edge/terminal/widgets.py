@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from raman_edge.quality import MIN_COVERAGE, MIN_SNR
@@ -11,11 +12,13 @@ from raman_edge.wording import IF, NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from raman_edge.matching.identify import Reading, Timing
     from raman_edge.matching.ranking import Candidate, Verdict
     from raman_edge.peaks import PeakMatch
     from raman_edge.quality import Quality
+    from raman_edge.spectrum import AppliedCalibration
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.state import RecentResult
     from raman_edge.terminal.theme import Light, Theme
@@ -196,3 +199,33 @@ def chips(recent: Sequence[RecentResult], width: int, look: Theme) -> Row:
         row = (*row, (f"{look.sign[outcome.decision]} ", STYLE[outcome.decision]), (f"{words}   ", PLAIN if row else STRONG))
         left -= 3
     return row
+
+
+SOON = timedelta(days=3)
+"""Before the end of a calibration that the light takes care."""
+
+
+def calibration_row(used: AppliedCalibration | None, expires: datetime | None, now: datetime | None, look: Theme) -> Row:
+    """Return the light of the calibration that made the axis; ``expires`` is when it ends, ``now`` tells how old it is."""
+    return light_row(*_judged(used, expires, now), look)
+
+
+def _judged(used: AppliedCalibration | None, expires: datetime | None, now: datetime | None) -> tuple[Light, str, str]:
+    if used is None:
+        return "out", "calibrated", "no"
+    if now is None:
+        return "good", "calibrated", f"{used.made:%d %b}"
+    if expires is not None and now >= expires:
+        return "bad", "calibrated", "ended"
+    if expires is not None and expires - now < SOON:
+        return "care", "cal. ends", f"in {age(expires - now)}"
+    return "good", "calibrated", f"{age(now - used.made)} ago"
+
+
+def age(span: timedelta) -> str:
+    """Return a time in the largest unit that suits it: ``12 min``, ``5 h``, ``3 d``."""
+    minutes = max(0.0, span.total_seconds() / 60)
+    if minutes < 100:  # noqa: PLR2004 - two digits
+        return f"{minutes:.0f} min"
+    hours = minutes / 60
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"  # noqa: PLR2004 - two days

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.acquisition.plan import AcquisitionProgress
 from raman_edge.instruments.spectrometer import Counters, LinkStatus
-from raman_edge.terminal.calibrated import age, calibration_row
-from raman_edge.terminal.eta import LOOKED_S, RemainingTime
 from raman_edge.terminal.link import WORDS
+from raman_edge.terminal.live import LOOKED_S, RemainingTime
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.screen import lasting, render
 from raman_edge.terminal.state import AcquisitionState
 from raman_edge.terminal.theme import ALARM, ASCII, UNICODE
+from raman_edge.terminal.widgets import age, calibration_row
 from screens import BENCH, CALIBRATED, LASER, LINK, NOW, SERIAL, SIZES, UNPLUGGED, after, serial
 
 

@@ -142,7 +142,8 @@ class Outcome:
 
     def paragraphs(self, seconds: float, theme: Theme) -> list[Text]:
         """Return what stands beneath the table."""
-        return [Text(theme.safe(part), STRONG) for part in self.sentences(seconds)] + [Text(theme.safe(CAVEAT.format_map(theme.sign)), QUIET)]
+        caveat = CAVEAT.format_map(theme.sign)
+        return [*(Text(theme.safe(part), STRONG) for part in self.sentences(seconds)), Text(theme.safe(caveat), QUIET)]
 
 
 @dataclass(eq=False)
