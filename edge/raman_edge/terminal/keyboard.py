@@ -26,34 +26,38 @@ if TYPE_CHECKING:
     from types import FrameType
 
     Around: TypeAlias = Callable[[], AbstractContextManager[bool]]
-    """Entered before the process stops and left when it goes on; gives False where it must not stop."""
+    """Entered before the process stops and left when it continues; yields False if it must not stop."""
 
 ESCAPE = 0x1B
 ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 """Last byte of an arrow's sequence (ECMA-48 cursor control; the same after CSI and SS3)."""
 NAMED = {0x20: "space", 0x0A: "enter", 0x0D: "enter"}
 LONGEST = 32
-"""Bytes after which a sequence without an end is given up."""
+"""Longest sequence, bytes; a longer one is dropped."""
 STRINGS = b"P]X^_"
-"""What opens a string that ends with ST or BEL (ECMA-48: DCS, OSC, SOS, PM, APC)."""
+"""Openings of a string that ends with ST or BEL (ECMA-48: DCS, OSC, SOS, PM, APC)."""
 ALONE_S = 0.05
-"""An escape that nothing follows for this long is the key of that name, s."""
+"""A lone escape is the Escape key after this time, s."""
 LOOK_S = 0.5
-"""How often it is looked whether the process is in the foreground, and the line discipline still ours, s."""
+"""Interval of the checks for the foreground and for a changed line discipline, s."""
 MOST = 1024
 LOCAL = 3
-"""Index of the local modes in what ``tcgetattr`` gives."""
+"""Index of the local modes in the result of ``tcgetattr``."""
 
 
 class Decoder:
-    """Takes bytes as they come; remembers the beginning of a sequence."""
+    """Decodes keys from bytes, however they are cut; no I/O.
+
+    Keys are named by their characters (``q``, ``+``), or ``space``, ``enter``, ``escape``, ``left``, ``right``, ``up``, ``down``. Other
+    sequences of a terminal (function keys, replies, letters that are not ASCII) are dropped whole.
+    """
 
     def __init__(self) -> None:
         self._begun = b""
 
     @property
     def waits(self) -> bool:
-        """Whether a sequence has begun: alone, after a while, an escape is the key of that name."""
+        """Whether a sequence is incomplete; a lone escape becomes the Escape key after a while."""
         return bool(self._begun)
 
     def feed(self, data: bytes) -> list[str]:
@@ -70,13 +74,13 @@ class Decoder:
         return keys
 
     def rest(self) -> list[str]:
-        """Return what a sequence that never went on comes to: a lone escape is a key, the rest nothing."""
+        """End an incomplete sequence: a lone escape is a key, anything else is dropped."""
         begun, self._begun = self._begun, b""
         return ["escape"] if begun == b"\x1b" else []
 
 
 def _next(data: bytes) -> tuple[int, str]:
-    """Return how many bytes the first key takes, and its name; (0, "") where it is not whole yet, "" for none of ours."""
+    """Return the length of the first key in bytes, and its name; (0, "") if it is incomplete, an empty name if it is unknown."""
     first = data[0]
     if first != ESCAPE:
         if first in NAMED:
@@ -109,7 +113,7 @@ def _string(data: bytes) -> tuple[int, str]:
 
 
 class Keyboard:
-    """Calls ``press`` with the name of each key while the block runs, from a thread of its own."""
+    """Calls ``press`` with the name of each key while the block runs, from its own thread."""
 
     def __init__(self, fd: int, press: Callable[[str], None]) -> None:
         self._fd, self._press = fd, press
@@ -131,7 +135,7 @@ class Keyboard:
         try:
             self._stop.set()
             os.write(self._wake_write, b"x")
-            self._thread.join(timeout=LOOK_S)  # a key that is being answered may take longer: it reads no other one
+            self._thread.join(timeout=LOOK_S)  # the action of a key may take longer; the thread then reads no other key
         finally:
             self.release()
         if not self._thread.is_alive():
@@ -139,21 +143,21 @@ class Keyboard:
             os.close(self._wake_read)
 
     def take(self) -> None:
-        """Have every key as it is pressed from now on."""
+        """Receive every key from now on."""
         with self._changing:
             self._ours = True
             self._set_modes()
 
     def release(self) -> None:
-        """Give the line discipline back as it was."""
+        """Restore the line discipline."""
         with self._changing:
             self._ours = False
             if self._before is not None and in_foreground(self._fd):
-                with suppress(termios.error):  # a terminal that has gone
+                with suppress(termios.error):  # the terminal is gone
                     termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
 
     def _set_modes(self) -> None:
-        """Switch line editing and echo off, where they are on and the terminal is ours to change."""
+        """Switch off line editing and echo if they are on and the process is in the foreground."""
         with self._changing, suppress(termios.error):
             if not self._ours or not in_foreground(self._fd):
                 return
@@ -167,7 +171,7 @@ class Keyboard:
                 termios.tcsetattr(self._fd, termios.TCSANOW, modes)
 
     def _run(self) -> None:
-        """Read until told to stop, or the terminal is gone."""
+        """Read until stopped, or until the terminal is gone."""
         with suppress(OSError):
             while not self._stop.is_set():
                 self._set_modes()
@@ -177,12 +181,12 @@ class Keyboard:
                     return
 
     def _wait(self, seconds: float) -> bool:
-        """Return whether there are bytes to read within ``seconds``; of a terminal that is another's there are none."""
+        """Return whether bytes arrive within ``seconds``; never in the background."""
         here = [self._fd] if in_foreground(self._fd) and self._ours else []
         return self._fd in select.select([*here, self._wake_read], [], [], seconds)[0]
 
     def _read(self) -> bool:
-        """Take in what was pressed; False at the end of the terminal."""
+        """Read and pass on keys; False at the end of the input."""
         with self._changing:
             if not self._ours:
                 return True
@@ -204,38 +208,38 @@ def keyboard_of(fd: int) -> bool:
 
 
 def in_foreground(fd: int) -> bool:
-    """Whether a terminal is this process's to read and to draw on; one that is nobody's controlling terminal is."""
+    """Whether the process is in the foreground of the terminal, or the terminal has no job control."""
     try:
         return os.tcgetpgrp(fd) == os.getpgrp()
-    except (OSError, AttributeError):  # no job control on it; Windows has none at all
+    except (OSError, AttributeError):  # no job control; Windows has none
         return True
 
 
 class Suspension:
-    """A handler of SIGTSTP and its like: enters all that stands around a stop, stops the process, and leaves them in reverse.
+    """Handler of SIGTSTP: enters the context managers around a stop, stops the process, and leaves them in reverse.
 
-    All of it happens in a thread of its own: what has to be waited for may be held by the thread that the signal interrupts.
+    It runs in its own thread: a lock that it needs may be held by the thread that the signal interrupts.
     """
 
     def __init__(self, *around: Around, over: Callable[[], bool] = lambda: False) -> None:
-        """``over`` says that the process ends: it is not suspended any more."""
+        """``over`` returns whether the process is ending; then it is not suspended."""
         self._around, self._over = list(around), over
         self._under_way = threading.Lock()
         self._goes_on = False
 
     def __call__(self, _: int, __: FrameType | None) -> None:
-        """Suspend the process, unless that is under way."""
+        """Suspend the process, unless a suspension is in progress."""
         if self._under_way.acquire(blocking=False):
             self._goes_on = False
             _thread.start_new_thread(self._suspend, ())
 
     def go_on(self, _: int, __: FrameType | None) -> None:
-        """Handle SIGCONT: one that comes before the process has stopped would otherwise find nothing to continue."""
+        """Handle SIGCONT that arrives before the process has stopped; otherwise it would have no effect."""
         self._goes_on = True
 
     @contextmanager
     def around(self, one: Around) -> Iterator[None]:
-        """Stand ``one`` around every stop while the block runs, inside of those that are there already."""
+        """Add ``one`` to every stop while the block runs, inside the existing ones."""
         self._around.append(one)
         try:
             yield
@@ -246,6 +250,6 @@ class Suspension:
         try:
             with ExitStack() as entered:
                 if all(entered.enter_context(one()) for one in tuple(self._around)) and not self._goes_on and not self._over():
-                    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+                    signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread stops here
         finally:
             self._under_way.release()

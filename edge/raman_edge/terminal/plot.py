@@ -36,16 +36,16 @@ TINY = float(np.finfo(float).tiny)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the plane that a plot shows."""
+    """The range that a plot shows."""
 
     start: float
     """cm⁻¹."""
     stop: float
     """cm⁻¹, above ``start``."""
     low: float
-    """Value at the bottom; what is lower is drawn at the bottom."""
+    """Value at the bottom; lower values are drawn there."""
     high: float
-    """Value at the top; what is higher is drawn at the top."""
+    """Value at the top; higher values are drawn there."""
 
     def column(self, shift: float, width: int) -> int | None:
         """Return the column of ``width`` where ``shift`` (cm⁻¹) lies, None outside."""
@@ -57,7 +57,7 @@ class Window:
 def window(shift: Array, counts: Array, inside: tuple[float, float]) -> Window:
     """Return the window of all of ``shift``, as high as ``counts`` are within ``inside`` (cm⁻¹).
 
-    What lies outside the model's range, such as the laser line at 0 cm⁻¹, does not flatten the rest.
+    Values outside it, such as the laser line at 0 cm⁻¹, do not flatten the rest.
     """
     seen = counts[(shift >= inside[0]) & (shift <= inside[1])]
     seen = seen if seen.size else counts
@@ -141,19 +141,19 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def axis(view: Window, width: int, look: Theme) -> tuple[str, str]:
+def axis(view: Window, width: int, theme: Theme) -> tuple[str, str]:
     """Return the axis line and the numbers beneath it, ``width`` cells each, the unit at the right end."""
     if width < 1:
         return "", ""
     longest = max(len(f"{view.start:.0f}"), len(f"{view.stop:.0f}"))
-    line, numbers = [look.rule] * width, [" "] * width
-    unit = f" {look.unit}" if width > 4 * len(look.unit) else ""
+    line, numbers = [theme.rule] * width, [" "] * width
+    unit = f" {theme.unit}" if width > 4 * len(theme.unit) else ""
     free = 0
     for shift in ticks(view.start, view.stop, width // max(LABEL_ROOM, longest + 3)):
         column = view.column(shift, width)
         if column is None:
             continue
-        line[column] = look.mark
+        line[column] = theme.mark
         label = f"{shift:.10g}"
         begin = min(max(0, column - len(label) // 2), width - len(label))
         if begin >= free and begin + len(label) <= width - len(unit):
