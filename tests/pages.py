@@ -31,16 +31,16 @@ def at_hand() -> CurrentModel:
 
 def result(label: str = "Quartz", number: int = 0, **changes: object) -> ResultRecord:
     """Return the record of an answer; ``changes`` replace fields."""
-    said = journals.answer(number, label).record
-    assert isinstance(said, ResultRecord)
-    return msgspec.structs.replace(said, ts=TS, **changes)
+    record = journals.answer(number, label).record
+    assert isinstance(record, ResultRecord)
+    return msgspec.structs.replace(record, ts=TS, **changes)
 
 
 def fault(**changes: object) -> FaultRecord:
     """Return the record of a fault; ``changes`` replace fields."""
-    said = journals.failure().record
-    assert isinstance(said, FaultRecord)
-    return msgspec.structs.replace(said, ts=TS, **changes)
+    record = journals.failure().record
+    assert isinstance(record, FaultRecord)
+    return msgspec.structs.replace(record, ts=TS, **changes)
 
 
 def spectrum(label: str = "Quartz", number: int = 0) -> Spectrum:
@@ -50,11 +50,11 @@ def spectrum(label: str = "Quartz", number: int = 0) -> Spectrum:
     return measured
 
 
-def subject(said: ResultRecord | FaultRecord, measured: Spectrum | None = None, means: CurrentModel | None = None) -> ReportedResult:
+def subject(record: ResultRecord | FaultRecord, measured: Spectrum | None = None, means: CurrentModel | None = None) -> ReportedResult:
     """Return a record with what the journal would hold beside it."""
-    digest = None if isinstance(said, FaultRecord) else "d" * 64
+    digest = None if isinstance(record, FaultRecord) else "d" * 64
     return ReportedResult(
-        StoredResult(JournalRow(7, said.id, records.encode(said).decode()), "m" * 64, "c" * 32, "e" * 64, digest, measured), means
+        StoredResult(JournalRow(7, record.id, records.encode(record).decode()), "m" * 64, "c" * 32, "e" * 64, digest, measured), means
     )
 
 
@@ -103,7 +103,7 @@ class Taken(html.parser.HTMLParser):
             self.words.append(data)
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """All words of the document."""
         return " ".join(" ".join(self.words).split())
 

@@ -72,7 +72,7 @@ def surfaces(reading: Reading) -> dict[str, str]:
     return {
         "screen": render(fold(EMPTY, reading), 200, 60).text,
         "description": console.file.getvalue(),  # type: ignore[attr-defined]  # the StringIO above
-        "page": pages.Taken(pages.text(pages.subject(said, reading.spectrum, pages.at_hand()))).said,
+        "page": pages.Taken(pages.text(pages.subject(said, reading.spectrum, pages.at_hand()))).text,
         "list": brief.brief(line, 30),
         "show": "\n".join(f"{name} {value}" for name, value in show._result(said)),
         "table": "; ".join(cells(said)),
@@ -148,7 +148,7 @@ def test_an_old_match_that_would_be_none_today_says_so_on_its_page() -> None:
     del fields["names"]
     old = records.decode(json.dumps(fields))
     assert isinstance(old, records.ResultRecord)
-    shown = pages.Taken(pages.text(pages.subject(old, pages.spectrum()))).said
+    shown = pages.Taken(pages.text(pages.subject(old, pages.spectrum()))).text
     assert "Decided by the rules of version 1" in shown
     assert "more likely not in the library than in it" in shown
-    assert "version 1" not in pages.Taken(pages.text(pages.subject(pages.result(), pages.spectrum()))).said.split("Journal")[0]
+    assert "version 1" not in pages.Taken(pages.text(pages.subject(pages.result(), pages.spectrum()))).text.split("Journal")[0]

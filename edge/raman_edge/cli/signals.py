@@ -91,7 +91,7 @@ def guarding(spectrometer: SerialSpectrometer) -> Iterator[None]:
 
     A process whose laser cannot be switched off is not suspended: it goes on trying. What would end it at once is handled as SIGTERM is.
     """
-    from raman_edge.terminal.suspend import Suspension  # noqa: PLC0415 - only with an instrument
+    from raman_edge.terminal.keyboard import Suspension  # noqa: PLC0415 - only with an instrument
 
     @contextmanager
     def dark() -> Iterator[bool]:

@@ -28,6 +28,7 @@ from raman_edge.formats.opus import Opus
 from raman_edge.formats.rows import SpectraInRows
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.spc import Spc
+from raman_edge.formats.text import placed, unsupported
 from raman_edge.formats.truematch import TrueMatch
 from raman_edge.formats.unread import unread_kind
 from raman_edge.formats.wdf import Wdf
@@ -62,19 +63,23 @@ def read(
     are, and :class:`ConfigError` for a laser that cannot be.
     """
     if len(data) > MAX_BYTES:
-        msg = f"the file has {len(data)} bytes; expected at most {MAX_BYTES}: a spectrum is smaller, export one a file"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="file too large", got=f"{len(data)} bytes", expected=f"at most {MAX_BYTES}", advice="Export one spectrum per file"
+        )
     if laser_nm is not None and not LASER_NM[0] <= laser_nm <= LASER_NM[1]:
-        msg = f"a laser of {laser_nm:g} nm; expected {LASER_NM[0]:g} to {LASER_NM[1]:g} nm, the wavelength of the excitation"
-        raise ConfigError(msg)
+        raise ConfigError(
+            kind="laser out of range",
+            got=f"{laser_nm:g} nm",
+            expected=f"{LASER_NM[0]:g} to {LASER_NM[1]:g} nm",
+            advice="Give the wavelength of the excitation",
+        )
     document = FileContent(data, laser_nm, axis, pixels)
     reader = sniff(document)
     try:
         with np.errstate(all="ignore"):  # numbers that overflow are left out with those that were none
             return reader.read(document, origin)
     except FormatError as error:
-        msg = f"{reader.name}: {error}"
-        raise FormatError(msg) from error
+        raise placed(reader.name, error) from error
 
 
 DECLARING = (Wdf, Opus, Spc, Rruff, Jcamp, LabspecXml)
@@ -99,13 +104,14 @@ def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis
 def sniff(document: FileContent) -> FormatReader:
     """Return the reader of a file; raises :class:`FormatError` where none recognises it."""
     if kind := unread_kind(document.data):
-        msg = f"the file is {kind}"
-        raise FormatError(msg)
+        raise unsupported(kind)
     for reader in READERS:
         if reader.recognises(document):
             return reader
     if not document.text.strip():
-        msg = f"the file is empty ({len(document.data)} bytes, no text in them): was it still being written? copy or export it again"
-        raise FormatError(msg)
-    msg = f"the file is {markup_kind(document.head) or 'text of an unknown kind'}"
-    raise FormatError(msg)
+        raise FormatError(
+            kind="empty file",
+            got=f"{len(document.data)} bytes without text",
+            advice="Copy or export it again; it may still be being written",
+        )
+    raise unsupported(markup_kind(document.head) or "text of an unknown kind")

@@ -97,8 +97,13 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     """
     file = BinaryFile(document.data)
     if (signal := _SIGNAL.match(file.data)) is None or signal[1] == b"0":
-        msg = "byte 36: the file holds no signal, perhaps a reference or background only; expected one: save the measurement from Solis"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no signal",
+            place="byte 36",
+            got="a file without a signal, perhaps a reference or background",
+            expected="a measurement",
+            advice="Save the measurement from Solis",
+        )
     settings, model, user_end, frames_said = _described(file, signal.end())
     names = _names(file, user_end)
     kind = _kind(names.x)
@@ -128,8 +133,7 @@ def _described(file: BinaryFile, at: int) -> tuple[re.Match[bytes], str, int, di
     detector = _DETECTOR.search(file.data, settings.end(), settings.end() + _HEAD) if settings else None
     user = _USER.match(file.data, detector.end() + int(detector[4])) if detector else None
     if settings is None or detector is None or user is None:
-        msg = f"byte {at}: the settings are not those of a SIF file; expected version, time and exposure, then the detector: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(kind="unreadable settings", place=f"byte {at}", expected="version, time, exposure and detector", advice=CUT_SHORT)
     end = user.end() + int(user[1])
     file.need(user.end(), int(user[1]), "text of the user")
     text = file.data[user.end() : end]
@@ -149,16 +153,19 @@ def _names(file: BinaryFile, at: int) -> _Names:
             found.append(file.data[length.end() : end])
         if len(found) == 3 and all(name.isascii() and b"\n" not in name for name in found) and _AREA.match(file.data, end):  # noqa: PLR2004 - x, counts, y
             return _Names(start.start(), end, found[0].decode().strip(), found[1].decode().strip())
-    msg = f"byte {at}: the names of the axes do not follow; expected 'Wavelength' or 'Raman shift': {CUT_SHORT}"
-    raise FormatError(msg)
+    raise FormatError(kind="missing axis name", place=f"byte {at}", expected="'Wavelength' or 'Raman shift'", advice=CUT_SHORT)
 
 
 def _kind(name: str) -> Role:
     """Return what the columns are by their name."""
     found = role(name)
     if found not in {Role.WAVELENGTH, Role.SHIFT, Role.PIXEL}:
-        msg = f"the axis is {safe(name)}; expected 'Wavelength' or 'Raman shift': set its unit in Solis and save the file again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis unit",
+            got=f"{safe(name)}",
+            expected="'Wavelength' or 'Raman shift'",
+            advice="Set its unit in Solis and save the file again",
+        )
     return found
 
 
@@ -181,17 +188,18 @@ def _tracks(file: BinaryFile, at: int, version: int) -> tuple[int, int, list[_Tr
     for _ in range(count):
         found = _TRACK.match(file.data, at)
         if found is None:
-            msg = f"byte {at}: an area of the detector does not follow; expected {count} of them: {CUT_SHORT}"
-            raise FormatError(msg)
+            raise FormatError(kind="missing detector area", place=f"byte {at}", expected=f"{count} areas", advice=CUT_SHORT)
         tracks.append(_track(found))
         at = found.end()
     counts = sum(track.columns * track.rows for track in tracks)
     if not frames or not counts or counts != size or frames * size != total:
-        msg = (
-            f"byte {at}: {frames} frames of {counts} counts; the header declares {total} counts in all and {size} a frame: "
-            "the file is damaged, save it again from Solis"
+        raise FormatError(
+            kind="wrong number of counts",
+            place=f"byte {at}",
+            got=f"{frames} frames of {counts} counts",
+            expected=f"{total} counts in all and {size} a frame, as the header declares",
+            advice="The file is damaged: save it again from Solis",
         )
-        raise FormatError(msg)
     check_spectra(frames * sum(track.rows for track in tracks), total)
     for _ in range(frames):
         at = _after(file, _TIME, at, "time of a frame")
@@ -208,8 +216,13 @@ def _track(found: re.Match[bytes]) -> _Track:
     left, top, right, bottom, high, wide = (int(word) for word in found[1].split()[:6])
     columns, rows = (right - left + 1) // max(wide, 1), (top - bottom + 1) // max(high, 1)
     if columns <= 0 or rows <= 0:
-        msg = f"byte {found.start()}: an area of {columns} x {rows} pixels; expected at least one: save it again from Solis"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="empty detector area",
+            place=f"byte {found.start()}",
+            got=f"{columns} x {rows} pixels",
+            expected="at least one",
+            advice="Save it again from Solis",
+        )
     check_points(columns)
     return _Track(columns, rows, whole=left == wide == 1)
 
@@ -217,8 +230,7 @@ def _track(found: re.Match[bytes]) -> _Track:
 def _after(file: BinaryFile, line: re.Pattern[bytes], at: int, what: str) -> int:
     found = line.match(file.data, at)
     if found is None:
-        msg = f"byte {at}: the {what} does not follow; expected a number: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(kind="missing number", place=f"byte {at}", got=f"no {what}", expected="a number", advice=CUT_SHORT)
     return found.end()
 
 
@@ -242,14 +254,16 @@ def _columns(track: _Track, coefficients: list[float], kind: Role) -> NDArray[np
     if kind is Role.PIXEL:
         return columns
     if not track.whole:
-        msg = (
-            "the columns are binned or do not begin at the detector's first pixel, and the file does not tell which pixels its "
-            "wavelengths belong to; expected whole rows: export the spectrum as text (ASCII) from Solis"
+        raise FormatError(
+            kind="unknown pixels",
+            got="binned columns, or columns that do not begin at the first pixel",
+            expected="whole rows, as the file does not state the pixels of its wavelengths",
+            advice="Export the spectrum as text (ASCII) from Solis",
         )
-        raise FormatError(msg)
     if not coefficients:
-        msg = "the axis has no calibration; expected the wavelength of every pixel: calibrate the spectrograph in Solis and save again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="uncalibrated axis", expected="the wavelength of every pixel", advice="Calibrate the spectrograph in Solis and save again"
+        )
     return polynomial(coefficients, columns)
 
 

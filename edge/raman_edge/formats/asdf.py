@@ -77,8 +77,12 @@ def pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
         _refuse_long(line, number)
         found = _plain(line) or [_number(cell) for cell in _cut(_AFFN, number, line)]
         if len(found) % 2:
-            msg = f"line {number}: {len(found)} numbers in {safe(line.strip(), _SHOWN)}; expected pairs of X and Y"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="odd number of values",
+                place=f"line {number}",
+                got=f"{len(found)} numbers in {safe(line.strip(), _SHOWN)}",
+                expected="pairs of X and Y",
+            )
         cells += found
         _refuse_more(len(cells) // 2, number)
     return cells[::2], cells[1::2]
@@ -98,8 +102,13 @@ def _cut(tokens: re.Pattern[str], number: int, line: str) -> list[str]:
     """Cut a line into tokens; what is none of them is an error."""
     rest = tokens.sub("", line).strip(_SEPARATORS)
     if rest:
-        msg = f"line {number}: {safe(rest, 10)} in {safe(line.strip(), _SHOWN)} is no number in any form of JCAMP-DX; export it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="not a number",
+            place=f"line {number}",
+            got=f"{safe(rest, 10)} in {safe(line.strip(), _SHOWN)}",
+            expected="a number in a form of JCAMP-DX",
+            advice="Export it again",
+        )
     return tokens.findall(line)
 
 
@@ -110,8 +119,13 @@ def _expanded(cells: Iterable[str], room: int, number: int) -> tuple[list[float]
     for cell in cells:
         sign = cell[0]
         if (sign in _DUP or sign in _DIF) and not values:
-            msg = f"line {number}: begins with {safe(cell)}, which repeats or changes a value; expected a value there: is a line damaged?"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="missing value",
+                place=f"line {number}",
+                got=f"{safe(cell)}, which repeats or changes a value",
+                expected="a value",
+                advice="The line may be damaged: export it again",
+            )
         if sign in _DUP:
             times = int(_DUP[sign] + cell[1:]) - 1
             _refuse_more(len(values) + times - room + MAX_ROWS, number)
@@ -135,17 +149,28 @@ def _number(cell: str) -> float:
 def _check(last: float, repeated: float, number: int) -> None:
     """Differences add up line by line: a wrong one shows in the next line's first value."""
     if not math.isclose(last, repeated, rel_tol=1e-9, abs_tol=1e-6):
-        msg = f"line {number}: begins with {repeated:g}, and the line before ends with {last:g}; expected the same: the file is damaged"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong check value",
+            place=f"line {number}",
+            got=f"{repeated:g} at the beginning",
+            expected=f"{last:g}, the last value of the line before",
+            advice="The file is damaged: copy it again",
+        )
 
 
 def _refuse_long(line: str, number: int) -> None:
     if len(line) > MAX_LINE:
-        msg = f"line {number}: {len(line)} characters; expected at most {MAX_LINE}, and the standard 80"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="line too long", place=f"line {number}", got=f"{len(line)} characters", expected=f"at most {MAX_LINE}, in the standard 80"
+        )
 
 
 def _refuse_more(points: int, number: int) -> None:
     if points > MAX_ROWS:
-        msg = f"line {number}: {points} points up to here; expected at most {MAX_ROWS}: no detector has more"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many points",
+            place=f"line {number}",
+            got=f"{points} points so far",
+            expected=f"at most {MAX_ROWS}",
+            advice="No detector has more",
+        )

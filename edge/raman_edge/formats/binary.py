@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     Number = Literal["f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4"]
     """Types of the numbers in an array, as numpy calls them."""
 
-CUT_SHORT = "it is cut short or still being written: copy it again"
-"""How every message about missing bytes ends, so that a watcher can tell them."""
+CUT_SHORT = "The file is cut short or still being written: copy it again"
+"""Advice of every error about missing bytes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +40,13 @@ class BinaryFile:
     def need(self, at: int, size: int, what: str) -> None:
         """Raise :class:`FormatError` unless there are ``size`` bytes from byte ``at``, which are to hold ``what``."""
         if at < 0 or size < 0 or at + size > self.size:
-            msg = f"byte {at}: {what} of {size} bytes; the file ends at byte {self.size}: {CUT_SHORT}"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="file cut short",
+                place=f"byte {at}",
+                got=f"{self.size} bytes in all",
+                expected=f"{what} of {size} bytes here",
+                advice=CUT_SHORT,
+            )
 
     def integer(self, code: Literal["b", "B", "h", "H", "i", "I", "q", "Q"], at: int, what: str) -> int:
         """Return the integer of a :mod:`struct` code at byte ``at``."""

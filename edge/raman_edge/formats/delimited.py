@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
 from raman_edge.formats.layout import ColumnNames, Series, find_axes, find_counts, find_names, runs_one_way
@@ -109,11 +110,13 @@ def _refuse_ambiguous(table: NumberTable, named: ColumnNames) -> None:
     if not table.dialect.ambiguous or named.given:
         return
     row = ",".join(table.first_row)
-    msg = (
-        f"line {table.first_line}: in {safe(row)} a comma may part columns or be the decimal mark; "
-        "expected one that tells: export with semicolons or tabs between the columns, or with column names above them"
+    raise FormatError(
+        kind="ambiguous comma",
+        place=f"line {table.first_line}",
+        got=f"{safe(row)}, whose comma may separate columns or be the decimal mark",
+        expected="one meaning",
+        advice="Export with semicolons or tabs between the columns, or with column names above them",
     )
-    raise FormatError(msg)
 
 
 def _refuse_sideways(table: NumberTable, declared: int | None) -> None:
@@ -121,17 +124,21 @@ def _refuse_sideways(table: NumberTable, declared: int | None) -> None:
     columns = table.dialect.columns
     long = declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size)
     if long and not runs_one_way(table.column(0)):
-        msg = (
-            f"line {table.first_line}: {table.size} rows of {columns} numbers, spectra in rows without an axis; expected a row of "
-            "Raman shifts above them, behind a name for each row: export with the axis, or a column a spectrum"
+        raise FormatError(
+            kind="spectra in rows without an axis",
+            place=f"line {table.first_line}",
+            got=f"{table.size} rows of {columns} numbers",
+            expected="a row of Raman shifts above them, with a name in front of each row",
+            advice="Export with the axis, or one column per spectrum",
         )
-        raise FormatError(msg)
     if table.size < MIN_POINTS <= columns:
-        msg = (
-            f"line {table.first_line}: {table.size} rows of {table.dialect.columns} numbers; expected a Raman shift and its "
-            f"counts in each of at least {MIN_POINTS} rows: turn the table (transpose) and export it again"
+        raise FormatError(
+            kind="too few rows",
+            place=f"line {table.first_line}",
+            got=f"{table.size} rows of {table.dialect.columns} numbers",
+            expected=f"at least {MIN_POINTS} rows, each of a Raman shift and its counts",
+            advice="Transpose the table and export it again",
         )
-        raise FormatError(msg)
 
 
 def _parts(shifts: dict[int, NDArray[np.float64]], counts: tuple[Series, ...]) -> Iterator[tuple[NDArray[np.float64], Series, slice]]:
@@ -140,11 +147,12 @@ def _parts(shifts: dict[int, NDArray[np.float64]], counts: tuple[Series, ...]) -
     length = _cycle(shifts[first]) if len(shifts) == 1 else shifts[first].size
     spectra = shifts[first].size // length * len(counts)
     if spectra > MAX_SPECTRA or length > MAX_ROWS:
-        msg = (
-            f"the file holds {spectra} spectra of {length} rows; expected at most {MAX_SPECTRA} spectra and {MAX_ROWS} rows each: "
-            "export fewer a file"
+        raise FormatError(
+            kind="too many spectra",
+            got=f"{spectra} spectra of {length} rows",
+            expected=f"at most {MAX_SPECTRA} spectra and {MAX_ROWS} rows each",
+            advice="Export fewer per file",
         )
-        raise FormatError(msg)
     for start in range(0, shifts[first].size, length):
         for series in counts:
             axis = max((k for k in shifts if k < series.column), default=first)
@@ -160,9 +168,9 @@ def _cycle(shift: NDArray[np.float64]) -> int:
     if shift.size < length + MIN_POINTS or (shift[length:] != np.resize(shift[:length], shift.size - length)).any():
         return int(shift.size)
     if shift.size % length:
-        msg = (
-            f"the same axis of {length} rows again and again, the last time {shift.size % length} of them: "
-            "the file is cut short or still being written; copy it again"
+        raise FormatError(
+            kind="incomplete spectrum",
+            got=f"the same axis of {length} rows repeatedly, the last time {shift.size % length} of them",
+            advice=CUT_SHORT,
         )
-        raise FormatError(msg)
     return length

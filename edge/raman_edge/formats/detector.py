@@ -48,17 +48,19 @@ def _refuse_wavelengths(values: NDArray[np.float64], laser_nm: float | None) -> 
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
     if low < LEAST_NM:
-        msg = (
-            f"the wavelengths run from {low:g} to {high:g} nm; expected {LEAST_NM:g} nm or more: at the grating's zeroth order the "
-            "detector takes an image, not a spectrum"
+        raise FormatError(
+            kind="wavelengths too short",
+            got=f"{low:g} to {high:g} nm",
+            expected=f"{LEAST_NM:g} nm or more",
+            advice="At the zeroth order of the grating the detector takes an image, not a spectrum",
         )
-        raise FormatError(msg)
     if laser_nm is None:
-        msg = (
-            f"the axis is a wavelength ({low:g} to {high:g} nm) and the laser's is not in the file: give it as --laser NM, "
-            "or save the spectrum with a Raman-shift axis"
+        raise FormatError(
+            kind="unknown laser wavelength",
+            got=f"a wavelength axis ({low:g} to {high:g} nm)",
+            expected="the wavelength of the laser",
+            advice="Give it with --laser NM, or save the spectrum with a Raman-shift axis",
         )
-        raise FormatError(msg)
 
 
 def numbered(**counted: tuple[int, int]) -> dict[str, str]:

@@ -92,13 +92,19 @@ def detect(rows: Sequence[str], first_line: int) -> Dialect:
             return Dialect(delimiter, decimal, columns, delimiter == "," and _may_be_decimal_commas(cut))
         single = True
     if single:
-        msg = f"line {first_line}: one column of numbers; expected two or more, the Raman shift (cm-1) and the counts"
-        raise FormatError(msg)
-    msg = (
-        f"line {first_line}: cannot cut {safe(rows[0])} into numbers; expected cells parted by tabs, semicolons, commas or "
-        "spaces, with one decimal mark: export the table again with tabs"
+        raise FormatError(
+            kind="one column",
+            place=f"line {first_line}",
+            got="one column of numbers",
+            expected="two or more, the Raman shift (cm-1) and the counts",
+        )
+    raise FormatError(
+        kind="not a table",
+        place=f"line {first_line}",
+        got=f"{safe(rows[0])}",
+        expected="cells separated by tabs, semicolons, commas or spaces, with one decimal mark",
+        advice="Export the table again with tabs",
     )
-    raise FormatError(msg)
 
 
 def _candidates(text: str) -> list[tuple[str | None, str]]:

@@ -48,8 +48,9 @@ class FileContent:
         """The lines of the text; raises :class:`FormatError` where there are too many."""
         count = self.text.count("\n") + 1
         if count > MAX_LINES:
-            msg = f"the text has {count} lines; expected at most {MAX_LINES}: export one spectrum a file"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="too many lines", got=f"{count} lines", expected=f"at most {MAX_LINES}", advice="Export one spectrum per file"
+            )
         return self.text.split("\n")
 
 

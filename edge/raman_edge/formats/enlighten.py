@@ -59,8 +59,12 @@ class Enlighten:
     def _spectra(self, table: NumberTable, named: ColumnNames, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         axes = find_axes(table, named)
         if len(axes.columns) > 1:
-            msg = f"the export has the axes of {len(axes.columns)} spectrometers; expected one: export each one's measurements by itself"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="several axes",
+                got=f"the axes of {len(axes.columns)} spectrometers",
+                expected="one",
+                advice="Export the measurements of each one separately",
+            )
         counts = find_counts(table, named, axes)
         axis = table.column(axes.columns[0])
         header = [line.split(table.dialect.delimiter or ",") for line in named.header]
@@ -98,30 +102,43 @@ class EnlightenRows:
         lines = document.lines
         top = next((k for k, line in enumerate(lines) if line.lower().startswith("line number")), None)
         if top is None:
-            msg = "no line of names that begins with 'Line Number'; expected one above the rows: export the measurements again"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="missing line of names",
+                expected="a line that begins with 'Line Number' above the rows",
+                advice="Export the measurements again",
+            )
         names = [name.strip().lower() for name in lines[top].split(",")]
         names = names[: next((k for k, name in enumerate(names) if name.isdecimal()), len(names))]
         rows = [_Row.cut(line, names, number) for number, line in enumerate(lines[top + 1 :], top + 2) if line.strip()]
         axes = {row.kind: row for row in rows if row.kind in _ROW_AXES}
         axis = next((axes[kind] for kind in _ROW_AXES if kind in axes), None)
         if axis is None:
-            msg = f"no row of wavenumbers or wavelengths in {len(rows)} rows; expected one: export the measurements with their axis"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="missing axis",
+                got=f"no row of wavenumbers or wavelengths in {len(rows)} rows",
+                expected="one",
+                advice="Export the measurements with their axis",
+            )
         lined: dict[str, dict[str, _Row]] = {}
         for row in rows:
             if row.kind not in _ROW_AXES:
                 lined.setdefault(row.meta.get("line number", ""), {}).setdefault(row.kind, row)
         if not lined or len(lined) > MAX_COLUMNS:
-            msg = f"{len(lined)} measurements; expected 1 to {MAX_COLUMNS}: export fewer a file"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="too many spectra", got=f"{len(lined)} measurements", expected=f"1 to {MAX_COLUMNS}", advice="Export fewer per file"
+            )
         found = []
         for index, kinds in enumerate(lined.values()):
             label, counts, row = _best_row(kinds)
             known = _facts(row.meta).or_laser(document.laser_nm)
             if counts.size != axis.values.size:
-                msg = f"line {row.number}: {counts.size} counts and an axis of {axis.values.size} points: {CUT_SHORT}"
-                raise FormatError(msg)
+                raise FormatError(
+                    kind="wrong number of counts",
+                    place=f"line {row.number}",
+                    got=f"{counts.size} counts",
+                    expected=f"{axis.values.size}, as the axis has",
+                    advice=CUT_SHORT,
+                )
             points = tidy(to_shift(axis.values, _ROW_AXES[axis.kind], known.laser_nm, document.axis), counts)
             left = ", ".join(f"{kind} ({kind})" for kind in kinds if kind in {"dark", "reference"} and kind not in label)
             meta = row.meta | {"format": self.name, "counts_from": label} | ({LEFT_OUT: left} if left else {})
@@ -157,8 +174,13 @@ class _Row:
         values = numbers(cells[len(names) :])
         declared = meta.get("pixel count", "")
         if declared.isdecimal() and values.size < int(declared[:9]):
-            msg = f"line {number}: {values.size} values; its pixel count is {declared[:9]}: {CUT_SHORT}"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="wrong number of values",
+                place=f"line {number}",
+                got=f"{values.size} values",
+                expected=f"{declared[:9]}, its pixel count",
+                advice=CUT_SHORT,
+            )
         return cls(kind, meta, values, number)
 
 

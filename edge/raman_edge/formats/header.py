@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AXES, AxisKind, Role, axis_kind, header_unit
 
 if TYPE_CHECKING:
@@ -192,10 +193,9 @@ def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> HeaderFacts:
 def refuse_cut(known: HeaderFacts, rows: int) -> None:
     """Refuse a table with fewer rows than its header declares."""
     if known.points is not None and rows < known.points:
-        msg = (
-            f"the table has {rows} rows and its header declares {known.points}: the file is cut short or still being written; copy it again"
+        raise FormatError(
+            kind="wrong number of rows", got=f"{rows} rows", expected=f"{known.points}, as the header declares", advice=CUT_SHORT
         )
-        raise FormatError(msg)
 
 
 def positive(text: str) -> float | None:

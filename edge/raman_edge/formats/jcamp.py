@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AxisKind, Role, axis_kind, role
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import MAX_COLUMNS
-from raman_edge.formats.text import safe
+from raman_edge.formats.text import placed, safe
 from raman_edge.formats.tidy import tidy
 from raman_edge.spectrum import OTHER_METHOD
 
@@ -105,7 +106,7 @@ class Jcamp:
         filled = [block for block in blocks if block.tables or "NTUPLES" in block.values]
         curves = [block for block in filled if any(block.tables.get(name) for name in _CURVES)]
         if not curves:
-            raise FormatError(_no_curve(filled[0]) if filled else f"{len(blocks)} blocks without a table; expected ##XYDATA=")
+            raise _no_curve(filled[0] if filled else None, len(blocks))
         chosen = [block for block in curves if _other_method(block) is None] or curves
         extra = {"format": self.name}
         if others := [_called(block) for block in filled if block not in chosen]:
@@ -141,8 +142,13 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
 
 def _counted(block: _Block, before: int) -> _Block:
     if before >= MAX_COLUMNS:
-        msg = f"line {block.line}: more than {MAX_COLUMNS} blocks; export fewer spectra a file"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many blocks",
+            place=f"line {block.line}",
+            got=f"more than {MAX_COLUMNS} blocks",
+            expected=f"at most {MAX_COLUMNS}",
+            advice="Export fewer spectra per file",
+        )
     return block
 
 
@@ -157,8 +163,13 @@ def _add(block: _Block, label: str, value: str) -> None:
 def _refuse_cut(block: _Block, lines: int) -> None:
     """Refuse a block that does not end, unless it says how many points it has: then those are counted."""
     if not block.closed and (block.number("NPOINTS") is None or not block.tables):
-        msg = f"line {lines}: the block of line {block.line} ends without ##END=: it is cut short or still being written; copy it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="missing ##END=",
+            place=f"line {lines}",
+            got="the end of the file",
+            expected=f"##END= of the block of line {block.line}",
+            advice=CUT_SHORT,
+        )
 
 
 def _other_method(block: _Block) -> str | None:
@@ -175,9 +186,11 @@ def _other_method(block: _Block) -> str | None:
     return None
 
 
-def _no_curve(block: _Block) -> str:
-    has = next(iter(block.tables), "NTUPLES")
-    return f"line {block.line}: the block has a ##{has}= and no curve; expected ##XYDATA= or ##XYPOINTS=: export the spectrum itself"
+def _no_curve(block: _Block | None, blocks: int) -> FormatError:
+    place, got = (
+        ("", f"{blocks} blocks without a table") if block is None else (f"line {block.line}", f"##{next(iter(block.tables), 'NTUPLES')}=")
+    )
+    return FormatError(kind="no curve", place=place, got=got, expected="##XYDATA= or ##XYPOINTS=", advice="Export the spectrum itself")
 
 
 def _called(block: _Block) -> str:
@@ -197,8 +210,7 @@ def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origi
         else:
             points = tidy(_shift(block, x, known.laser_nm, document.axis), y)
     except FormatError as error:
-        msg = f"line {block.line}: {error}"
-        raise FormatError(msg) from error
+        raise placed(f"line {block.line}", error) from error
     return spectrum(points, origin, meta, known, index)
 
 
@@ -214,8 +226,13 @@ def _kind(block: _Block) -> AxisKind | None:
         return AxisKind(Role.WAVELENGTH, 1e3, "µm")
     found = axis_kind(units) if units else None
     if found is None and role(units) in {Role.OTHER, Role.COUNTS}:
-        msg = f"##XUNITS= is {safe(units, _SHOWN)}; expected 1/CM or NANOMETERS: export the spectrum over the Raman shift"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis unit",
+            place="##XUNITS=",
+            got=f"{safe(units, _SHOWN)}",
+            expected="1/CM or NANOMETERS",
+            advice="Export the spectrum over the Raman shift",
+        )
     return found
 
 
@@ -226,8 +243,12 @@ def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.f
     rows, form = block.tables[label], block.values.get(label, "").replace(" ", "").upper()
     x_factor, y_factor = (block.number(name) or 1.0 for name in ("XFACTOR", "YFACTOR"))
     if not form.startswith((_STEPPED, _PAIRED)):
-        msg = f"line {rows[0][0] - 1}: ##{label}= has the form {safe(form, _SHOWN)}; expected {_STEPPED}) or {_PAIRED}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported table form",
+            place=f"line {rows[0][0] - 1}: ##{label}=",
+            got=f"{safe(form, _SHOWN)}",
+            expected=f"{_STEPPED}) or {_PAIRED}",
+        )
 
     def read(rows: list[Row]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         if form.startswith(_STEPPED):
@@ -269,28 +290,34 @@ def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row
 def _refuse_up_and_down(steps: NDArray[np.float64], line: int) -> None:
     """Refuse abscissas that do not run one way, as those do that are torn from their decimals."""
     if steps.size and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) < _ONE_WAY:
-        msg = (
-            f"line {line}: the abscissas go up and down; expected them to run one way: do the numbers have decimal commas, "
-            "which JCAMP-DX has not? export it with decimal points"
+        raise FormatError(
+            kind="axis not monotonic",
+            place=f"line {line}",
+            got="abscissas that go up and down",
+            expected="one direction",
+            advice="If the numbers have decimal commas, which JCAMP-DX does not have, export with decimal points",
         )
-        raise FormatError(msg)
 
 
 def _refuse_other_number(block: _Block, points: int, line: int) -> None:
     """Refuse a table with another number of points than its block declares."""
     declared = block.number("NPOINTS")
     if declared is not None and points < declared:
-        msg = (
-            f"line {line}: the table ends after {points} of the {declared:g} points that ##NPOINTS= declares: "
-            "it is cut short or still being written; copy it again"
+        raise FormatError(
+            kind="wrong number of points",
+            place=f"line {line}",
+            got=f"{points} points",
+            expected=f"{declared:g}, as ##NPOINTS= declares",
+            advice=CUT_SHORT,
         )
-        raise FormatError(msg)
     if declared is not None and points > declared:
-        msg = (
-            f"line {line}: the table has {points} points and ##NPOINTS= declares {declared:g}; expected as many: do its numbers have "
-            "decimal commas, which JCAMP-DX has not? export it with decimal points"
+        raise FormatError(
+            kind="wrong number of points",
+            place=f"line {line}",
+            got=f"{points} points",
+            expected=f"{declared:g}, as ##NPOINTS= declares",
+            advice="If the numbers have decimal commas, which JCAMP-DX does not have, export with decimal points",
         )
-        raise FormatError(msg)
 
 
 def _axis(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.float64]:
@@ -299,8 +326,7 @@ def _axis(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.floa
     Raises :class:`FormatError` with the first line that does not.
     """
     if not found.values:
-        msg = f"line {block.line}: ##XYDATA= is empty; expected lines of an X and its Ys"
-        raise FormatError(msg)
+        raise FormatError(kind="empty table", place=f"line {block.line}: ##XYDATA=", expected="lines of an X and its Ys")
     wrong: tuple[int, float, float] | None = None
     for x in _axes(block, found, factor):
         missed = _missed(x, found, factor)
@@ -311,10 +337,19 @@ def _axis(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.floa
     if uneven is not None:
         return uneven
     if wrong is None:
-        msg = f"line {block.line}: neither ##LASTX= nor ##DELTAX= says how far apart the points are; export the spectrum again"
-        raise FormatError(msg)
-    msg = f"line {wrong[0]}: begins at X = {wrong[1]:g}, expected {wrong[2]:g} from the header: a line is missing or damaged; copy it again"
-    raise FormatError(msg)
+        raise FormatError(
+            kind="missing ##LASTX= or ##DELTAX=",
+            place=f"line {block.line}",
+            expected="the distance of the points",
+            advice="Export the spectrum again",
+        )
+    raise FormatError(
+        kind="wrong abscissa",
+        place=f"line {wrong[0]}",
+        got=f"X = {wrong[1]:g}",
+        expected=f"{wrong[2]:g} from the header",
+        advice="A line is missing or damaged: copy the file again",
+    )
 
 
 def _missed(x: NDArray[np.float64], found: OrdinateTable, factor: float) -> tuple[int, float, float] | None:

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import facts, pairs
@@ -74,10 +75,19 @@ def _cells(line: str, *, decimal_comma: bool) -> list[str]:
 
 def _refuse_sizes(rows: int, points: int) -> None:
     if not 1 <= rows <= MAX_COLUMNS or rows * points > MAX_CELLS:
-        msg = f"{rows} rows of {points} counts; expected 1 to {MAX_COLUMNS} rows and at most {MAX_CELLS} cells: export fewer spectra a file"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many spectra",
+            got=f"{rows} rows of {points} counts",
+            expected=f"1 to {MAX_COLUMNS} rows and at most {MAX_CELLS} cells",
+            advice="Export fewer spectra per file",
+        )
 
 
 def _refuse_row(number: int, got: int, expected: int) -> None:
-    msg = f"line {number}: {got} cells; expected {expected}, as the first row has: it is cut short or still being written; copy it again"
-    raise FormatError(msg)
+    raise FormatError(
+        kind="wrong number of cells",
+        place=f"line {number}",
+        got=f"{got} cells",
+        expected=f"{expected}, as the first row has",
+        advice=CUT_SHORT,
+    )

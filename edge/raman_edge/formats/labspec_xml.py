@@ -69,17 +69,23 @@ def _parsed(text: str) -> ET.Element:
     from xml.etree import ElementTree as ET  # noqa: PLC0415 - few files are XML, and every start would pay
 
     if found := _DECLARATION.search(text):
-        msg = f"line {text.count(chr(10), 0, found.start()) + 1}: an XML declaration {safe(text[found.start() :], 20)}; LabSpec writes none"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported XML declaration",
+            place=f"line {text.count(chr(10), 0, found.start()) + 1}",
+            got=f"{safe(text[found.start() :], 20)}",
+            expected="none, as LabSpec writes",
+        )
     tags = text.count("<")
     if tags > _MOST_TAGS:
-        msg = f"the XML has {tags} tags; expected at most {_MOST_TAGS}: export fewer spectra a file"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many tags", got=f"{tags} tags", expected=f"at most {_MOST_TAGS}", advice="Export fewer spectra per file"
+        )
     try:
         return ET.fromstring(text)  # noqa: S314 - without declarations there is nothing to expand or to fetch
     except (ET.ParseError, ValueError) as error:
-        msg = f"the XML is broken ({safe(str(error))}): it is cut short, still being written or damaged; copy it again"
-        raise FormatError(msg) from error
+        raise FormatError(
+            kind="broken XML", got=f"{safe(str(error))}", advice="The file is cut short, still being written or damaged: copy it again"
+        ) from error
 
 
 def _text(element: ET.Element, wanted: str) -> str:
@@ -105,8 +111,9 @@ def _axis(root: ET.Element) -> tuple[NDArray[np.float64], str]:
     for element in root.iter("LSX"):
         if _text(element, _TYPE) == _SPECTRAL and (points := _text(element, _POINTS)):
             return _values(points), _text(element, _UNIT)
-    msg = "the XML has no spectral axis; expected one in Raman shift (1/cm): export the spectrum, not an image or a profile"
-    raise FormatError(msg)
+    raise FormatError(
+        kind="missing axis", expected="a spectral axis in Raman shift (1/cm)", advice="Export the spectrum, not an image or a profile"
+    )
 
 
 def _kind(unit: str) -> AxisKind | None:
@@ -114,8 +121,9 @@ def _kind(unit: str) -> AxisKind | None:
         return None
     found = axis_kind(unit)
     if found is None:
-        msg = f"the spectral axis is in {safe(unit)}; expected 1/cm or nm: set LabSpec's unit and export again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis unit", got=f"{safe(unit)}", expected="1/cm or nm", advice="Set the unit in LabSpec and export again"
+        )
     return found
 
 
@@ -129,12 +137,21 @@ def _rows(root: ET.Element, points: int) -> list[NDArray[np.float64]]:
     """Return the matrix's rows, each as long as the axis."""
     rows = [row.text or "" for row in root.iter("LSX_Row")]
     if not rows or len(rows) > MAX_COLUMNS:
-        msg = f"the matrix has {len(rows)} spectra; expected 1 to {MAX_COLUMNS}: export a spectrum, or fewer a file"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of spectra",
+            got=f"{len(rows)} spectra",
+            expected=f"1 to {MAX_COLUMNS}",
+            advice="Export a spectrum, or fewer per file",
+        )
     found = [_values(row, points) for row in rows]
     for number, counts in enumerate(found, 1):
         if counts.size != points:
             got = f"{points + 1} counts or more" if counts.size > points else f"{counts.size} counts"
-            msg = f"spectrum {number} of {len(found)} has {got}, its axis {points} points: the file is damaged or cut short"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="wrong number of counts",
+                place=f"spectrum {number} of {len(found)}",
+                got=f"{got}",
+                expected=f"{points} points, as the axis has",
+                advice="The file is damaged or cut short: copy it again",
+            )
     return found

@@ -149,8 +149,11 @@ def find_axes(table: NumberTable, named: ColumnNames) -> AxisColumns:
         return AxisColumns(chosen, kind, tuple(k for k in candidates if k not in chosen))
     first = named.names[0]
     if first.role in {Role.OTHER, Role.SIGMA}:
-        msg = f"the first column is {safe(first.text)}; expected a Raman shift (cm-1), a wavelength (nm) or a wavenumber"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis",
+            got=f"{safe(first.text)} as first column",
+            expected="a Raman shift (cm-1), a wavelength (nm) or a wavenumber",
+        )
     return _by_values(table, named)
 
 
@@ -185,11 +188,12 @@ def _by_values(table: NumberTable, named: ColumnNames) -> AxisColumns:
         return AxisColumns((running[1],), named.axis, (running[0],))
     if len(running) > 1 and named.axis is None:
         seen = " and ".join(f"column {k + 1} ({table.column(k)[0]:g} to {table.column(k)[-1]:g})" for k in running[:3])
-        msg = (
-            f"the columns have no names, and {seen} run like axes; expected one axis and its counts, or columns of x and y in turn: "
-            "put a line with the column names above the table, such as 'Raman shift (cm-1)' and 'counts'"
+        raise FormatError(
+            kind="unknown columns",
+            got=f"columns without names, of which {seen} look like axes",
+            expected="one axis and its counts, or alternating columns of x and y",
+            advice="Put a line with the column names above the table, such as 'Raman shift (cm-1)' and 'counts'",
         )
-        raise FormatError(msg)
     return first
 
 
@@ -234,8 +238,11 @@ def find_counts(table: NumberTable, named: ColumnNames, axes: AxisColumns) -> Co
         columns = ", ".join(safe(named.names[k].text) for k in others)[:200] or "none with numbers"
         if not filled and others:
             return Counts((Series(named.names[others[0]].text, others[0], table.column(others[0]), raw=False),), "")
-        msg = f"no column of counts beside the axis (columns: {columns}); expected one named counts, intensity, raw or processed"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="missing counts",
+            got=f"only the columns {columns} beside the axis",
+            expected="one named counts, intensity, raw or processed",
+        )
     left = ", ".join(f"{safe(named.names[k].text)} ({reason})" for k, reason in sorted(why.items()))
     return Counts(tuple(sorted(series, key=lambda one: one.column)), left[:_MAX_LEFT_OUT])
 

@@ -107,15 +107,25 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     found = {kind: [block for block in blocks if block.kind == kind] for kind in (_HEAD, _DATA, _COMMENT, _HISTORY, _TITLE)}
     heads = [_head(file, block) for block in found[_HEAD]]
     if not heads or len(found[_DATA]) < len(heads):
-        msg = f"byte {_DIRECTORY}: {len(heads)} headers and counts of {len(found[_DATA])} spectra; expected both of each: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of spectra",
+            place=f"byte {_DIRECTORY}",
+            got=f"{len(heads)} headers and the counts of {len(found[_DATA])} spectra",
+            expected="as many of both",
+            advice=CUT_SHORT,
+        )
     raman = [index for index, head in enumerate(heads) if head.raman]
     wanted = raman or list(range(len(heads)))
     total = sum(heads[index].points for index in wanted)
     check_spectra(len(wanted), total)
     if 4 * total > file.size:
-        msg = f"byte {_DIRECTORY}: {total} points in {file.size} bytes; expected every spectrum in its own bytes: save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="overlapping spectra",
+            place=f"byte {_DIRECTORY}",
+            got=f"{total} points in {file.size} bytes",
+            expected="every spectrum in its own bytes",
+            advice="Save it again",
+        )
     meta = {"format": name, "title": file.text(30, 256)}
     if comments := [text for block in found[_COMMENT][:8] if (text := _text(file, block))]:
         meta["comment"] = " ".join(" ".join(comments).split())[:500]
@@ -153,8 +163,13 @@ def _head(file: BinaryFile, block: _Block) -> _Head:
     )
     check_points(head.points, LEAST_POINTS)
     if not abs(head.first) < LARGEST or not abs(head.last) < LARGEST:
-        msg = f"byte {block.at + 16}: an axis from {head.first:g} to {head.last:g}; expected numbers: the header is damaged, save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="damaged axis",
+            place=f"byte {block.at + 16}",
+            got=f"{head.first:g} to {head.last:g}",
+            expected="numbers",
+            advice="The header is damaged: save the file again",
+        )
     return head
 
 
@@ -166,8 +181,13 @@ def _traces(
     for index in wanted:
         head, data = heads[index], found[_DATA][index]
         if data.size < 4 * head.points:
-            msg = f"byte {data.at}: counts of {data.size} bytes; expected {4 * head.points} of {head.points} points: {CUT_SHORT}"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="wrong number of counts",
+                place=f"byte {data.at}",
+                got=f"{data.size} bytes",
+                expected=f"{4 * head.points} of {head.points} points",
+                advice=CUT_SHORT,
+            )
         history = _text(file, found[_HISTORY][index]) if len(found[_HISTORY]) == len(heads) and left > 0 else ""
         left -= len(history)
         own = pairs(history.splitlines()) | {"counts in": _Y.get(head.y, f"quantity {head.y}")}
@@ -184,8 +204,12 @@ def _traces(
 def _shift(x: NDArray[np.float64], head: _Head, known: HeaderFacts, document: FileContent) -> NDArray[np.float64]:
     """Return the Raman shift, cm⁻¹."""
     if head.x not in _AXES:
-        msg = f"the axis is in {_X.get(head.x, f'unit {head.x}')}; expected Raman shift, wavenumber or wavelength: save it so from OMNIC"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis unit",
+            got=f"{_X.get(head.x, f'unit {head.x}')}",
+            expected="Raman shift, wavenumber or wavelength",
+            advice="Save it with one of them from OMNIC",
+        )
     kind, factor = _AXES[head.x]
     return axis(x * factor, kind, known, document)[0]
 

@@ -101,8 +101,7 @@ def _wanted(blocks: Sequence[Block]) -> list[Block]:
     for kind in _KINDS:
         if wanted := [block for block in blocks if _is_spectrum(block, kind)]:
             return wanted
-    msg = f"the file holds {_held(blocks)} and no spectrum; expected a Raman block: take the Raman file of the sample"
-    raise FormatError(msg)
+    raise FormatError(kind="no spectrum", got=f"{_held(blocks)}", expected="a Raman block", advice="Select the Raman file of the sample")
 
 
 def _is_spectrum(block: Block, kind: int) -> bool:
@@ -136,8 +135,13 @@ def _with_status(file: BinaryFile, wanted: Sequence[Block], blocks: Iterable[Blo
         if fits is None and block.form == _COMPACT and found:
             continue
         if fits is None:
-            msg = f"byte {block.at}: a block of {block.size} bytes without a status that fits; expected both: {CUT_SHORT}"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="missing status",
+                place=f"byte {block.at}",
+                got=f"a block of {block.size} bytes",
+                expected="a block with a matching status",
+                advice=CUT_SHORT,
+            )
         found.append((block, there.pop(fits)[1]))
     return sorted(found, key=lambda pair: wanted.index(pair[0]))
 
@@ -160,8 +164,13 @@ def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFac
     check_points(points)
     unit = str(status.get("DXU", ""))
     if unit not in _AXES:
-        msg = f"byte {block.at}: the axis of the block is in {safe(unit)}; expected wavenumbers (WN): save it with them from OPUS"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis unit",
+            place=f"byte {block.at}",
+            got=f"{safe(unit)}",
+            expected="wavenumbers (WN)",
+            advice="Save it with them from OPUS",
+        )
     x = np.linspace(_real(status, "FXV", block), _real(status, "LXV", block), points)
     shift = to_shift(x, _AXES[unit], known.laser_nm) if block.data == _RAMAN else x
     scale = _real(status, "CSF", block) if "CSF" in status else 1.0
@@ -182,8 +191,13 @@ def _counts(file: BinaryFile, block: Block, points: int, *, integers: bool) -> I
     spectra, first, size, between = (file.integer("I", block.at + at, "header of the series") for at in (4, 8, 12, 16))
     stored = min(spectra, max(block.size - first, 0) // max(size + between, 1))
     if size < 4 * points or not stored:
-        msg = f"byte {block.at}: a series of {spectra} spectra of {size} bytes; expected {4 * points} bytes each: copy the file again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of counts",
+            place=f"byte {block.at}",
+            got=f"{spectra} spectra of {size} bytes",
+            expected=f"{4 * points} bytes each",
+            advice="Copy the file again",
+        )
     check_spectra(stored, stored * points)
     for index in range(stored):
         yield file.array(kind, block.at + first + index * (size + between), points, "counts")
@@ -193,8 +207,13 @@ def _real(status: Parameters, name: str, block: Block) -> float:
     """Return a number of the status; raises :class:`FormatError` where it is none."""
     value = status.get(name)
     if isinstance(value, str) or value is None or not abs(value) < _LARGEST:
-        msg = f"byte {block.at}: parameter {name} of the block is {safe(str(value))}; expected a number: copy the file again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="not a number",
+            place=f"byte {block.at}: {name}",
+            got=f"{safe(str(value))}",
+            expected="a number",
+            advice="Copy the file again",
+        )
     return value
 
 

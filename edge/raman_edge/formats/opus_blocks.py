@@ -77,8 +77,13 @@ def directory(file: BinaryFile) -> list[Block]:
     """Return the blocks of the directory; raises :class:`FormatError` where one is not all there."""
     start, most = file.integer("I", 12, "place of the directory"), file.integer("I", 16, "number of blocks")
     if not 0 < most <= _MOST_BLOCKS:
-        msg = f"byte 16: a directory of {most} blocks; expected 1 to {_MOST_BLOCKS}: the header is damaged, copy the file again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="damaged header",
+            place="byte 16",
+            got=f"a directory of {most} blocks",
+            expected=f"1 to {_MOST_BLOCKS}",
+            advice="Copy the file again",
+        )
     file.need(start, most * _ENTRY, f"directory of {most} blocks")
     found: list[Block] = []
     for at in range(start, start + most * _ENTRY, _ENTRY):
@@ -88,8 +93,13 @@ def directory(file: BinaryFile) -> list[Block]:
         file.need(place, 4 * words, f"block {len(found) + 1}")
         found.append(Block(code, place, 4 * words))
     if sum(block.size for block in found) > file.size:
-        msg = f"byte {start}: blocks of more bytes than the {file.size} of the file; expected blocks one behind another: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="overlapping blocks",
+            place=f"byte {start}",
+            got=f"blocks of more bytes than the {file.size} of the file",
+            expected="consecutive blocks",
+            advice=CUT_SHORT,
+        )
     return found
 
 

@@ -59,8 +59,12 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     version = file.real("f", 1992, "version")
     code = file.integer("h", 108, "type of a count")
     if not 0 < version < _LARGEST_VERSION or code not in _CODES:
-        msg = f"version {version:g} with counts of type {code}; expected version 2 or 3 and a known type: the header is damaged"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="damaged header",
+            got=f"version {version:g} with counts of type {code}",
+            expected="version 2 or 3 and a known type",
+            advice="Save the file again",
+        )
     meta = {"format": f"{name} {version:.1f}"}
     if version < _XML:
         return stacked(_old(file, document, _CODES[code]), origin, meta | _described(file))
@@ -76,12 +80,21 @@ def _old(file: BinaryFile, document: FileContent, kind: Number) -> Iterator[Trac
     columns, rows, frames = file.integer("H", 42, "columns"), file.integer("H", 656, "rows"), file.integer("i", 1446, "frames")
     check_points(columns)
     if rows < 1 or frames < 1:
-        msg = f"{frames} frames of {rows} rows; expected at least one of each: was the measurement finished? save it again from WinSpec"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no frames",
+            got=f"{frames} frames of {rows} rows",
+            expected="at least one of each",
+            advice="Save it again from WinSpec when the measurement is complete",
+        )
     check_spectra(rows * frames, rows * frames * columns)
     if (regions := file.integer("h", 1510, "regions")) > 1:
-        msg = f"byte 1510: {min(regions, _MOST_ROIS)} regions of the detector in one image; expected one: save them one a file from WinSpec"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="several detector regions",
+            place="byte 1510",
+            got=f"{min(regions, _MOST_ROIS)} regions in one image",
+            expected="one",
+            advice="Save one region per file from WinSpec",
+        )
     size = int(kind[1]) * columns
     file.need(_HEADER, size * rows * frames, f"{frames} x {rows} x {columns} counts")
     values, unit, laser = _axis(file, columns)
@@ -102,15 +115,22 @@ def _axis(file: BinaryFile, columns: int) -> tuple[NDArray[np.float64], Role, fl
     unit, order = file.integer("B", _X + 100, "unit of the axis"), file.integer("B", _X + 101, "order of the axis")
     kinds = {_NM: Role.WAVELENGTH, _ABSOLUTE: Role.WAVENUMBER, _SHIFT: Role.SHIFT}
     if unit not in kinds or order > _MOST_ORDER:
-        msg = (
-            f"byte {_X + 100}: the axis is a polynomial of order {order} in {_UNITS.get(unit, f'unit {unit}')}, called "
-            f"{safe(file.text(_X + 18, 40))}; expected nm or cm-1 and an order up to {_MOST_ORDER}: calibrate in WinSpec and save it again"
+        raise FormatError(
+            kind="unsupported axis",
+            place=f"byte {_X + 100}",
+            got=f"a polynomial of order {order} in {_UNITS.get(unit, f'unit {unit}')}, named {safe(file.text(_X + 18, 40))}",
+            expected=f"nm or cm-1 and an order up to {_MOST_ORDER}",
+            advice="Calibrate in WinSpec and save it again",
         )
-        raise FormatError(msg)
     coefficients = [file.real("d", _X + 263 + 8 * k, "axis") for k in range(order + 1)]
     if not all(map(math.isfinite, coefficients)):
-        msg = f"byte {_X + 263}: the axis is a polynomial with a coefficient that is no number: the header is damaged, save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="damaged axis",
+            place=f"byte {_X + 263}",
+            got="a coefficient that is not a number",
+            expected="numbers",
+            advice="The header is damaged: save the file again",
+        )
     return polynomial(coefficients, _pixels(file, columns)), kinds[unit], known
 
 
@@ -135,11 +155,13 @@ def _pixels(file: BinaryFile, columns: int) -> NDArray[np.float64]:
     last = max((file.real("d", _X + 103 + 8 * k, "point of the calibration") for k in range(pairs)), default=0.0)
     if last > columns + 1:
         return start + max(binned, 1) * (columns_are - 1) + (max(binned, 1) - 1) / 2
-    msg = (
-        f"byte 1512: the columns begin at pixel {start} and {binned} pixels are binned, and the header does not tell which of them its "
-        "axis counts; expected whole rows: export the spectrum as text (ASCII) from WinSpec"
+    raise FormatError(
+        kind="unknown pixels",
+        place="byte 1512",
+        got=f"columns from pixel {start} with {binned} pixels binned",
+        expected="whole rows, as the header does not state which pixels its axis counts",
+        advice="Export the spectrum as text (ASCII) from WinSpec",
     )
-    raise FormatError(msg)
 
 
 def _described(file: BinaryFile) -> dict[str, str]:
@@ -165,8 +187,12 @@ def _new(
     """Give the rows of a LightField file their axis."""
     size = int(kind[1]) * sum(region.columns * region.rows for region in regions)
     if size > stride:
-        msg = f"a frame of {stride} bytes; its regions have {size} bytes: the XML is damaged, save the file again from LightField"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong frame size",
+            got=f"a frame of {stride} bytes",
+            expected=f"{size} bytes of its regions",
+            advice="The XML is damaged: save the file again from LightField",
+        )
     file.need(_HEADER, stride * (frames - 1) + size, f"{frames} frames of {size} bytes")
     axes = [axis(region.values, region.kind, known, document) for region in regions]
     for frame in range(frames):

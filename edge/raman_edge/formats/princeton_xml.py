@@ -69,11 +69,14 @@ def footer(file: BinaryFile) -> Footer:
     root = _parsed(file)
     frame = next(iter(_all(root, "DataBlock")), None)
     if frame is None or not (blocks := frame.findall("{*}DataBlock")):
-        msg = "the XML describes no region of the detector; expected at least one: save the file again from LightField"
-        raise FormatError(msg)
+        raise FormatError(kind="no detector region", expected="at least one", advice="Save the file again from LightField")
     if len(blocks) > _MOST_REGIONS:
-        msg = f"{len(blocks)} regions of the detector; expected at most {_MOST_REGIONS}: save fewer a file"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many detector regions",
+            got=f"{len(blocks)} regions",
+            expected=f"at most {_MOST_REGIONS}",
+            advice="Save fewer per file",
+        )
     frames, sizes = _whole(frame, "count"), [(_whole(block, "width"), _whole(block, "height")) for block in blocks]
     for columns, _ in sizes:
         check_points(columns)
@@ -83,8 +86,12 @@ def footer(file: BinaryFile) -> Footer:
     mapping = next(iter(_all(root, "WavelengthMapping")), None)
     nm = _wavelengths(mapping)
     if mapping is not None and sensor is not None and mapping.get("orientation", "") != sensor.get("orientation", "") and nm is not None:
-        msg = "the wavelengths run another way than the sensor; expected one orientation: export the spectrum as CSV from LightField"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong orientation",
+            got="wavelengths in another direction than the sensor",
+            expected="one orientation",
+            advice="Export the spectrum as CSV from LightField",
+        )
     wide = 0 if sensor is None else _whole(sensor, "width")
     origin = next(iter(_all(root, "Origin")), None)
     return Footer(
@@ -103,20 +110,30 @@ def _parsed(file: BinaryFile) -> ET.Element:
 
     at = file.integer("Q", _PLACE, "place of the XML")
     if not _HEADER <= at < file.size:
-        msg = f"byte {_PLACE}: the XML begins at byte {at}; the file ends at byte {file.size}: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="file cut short", place=f"byte {_PLACE}", got=f"{file.size} bytes", expected=f"the XML at byte {at}", advice=CUT_SHORT
+        )
     if file.size - at > _LONGEST:
-        msg = f"byte {at}: an XML of {file.size - at} bytes; expected at most {_LONGEST}: save it again from LightField"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="XML too large",
+            place=f"byte {at}",
+            got=f"{file.size - at} bytes",
+            expected=f"at most {_LONGEST}",
+            advice="Save it again from LightField",
+        )
     text = file.data[at:].rstrip(b"\0").decode("utf-8-sig", "replace")
     if _DECLARATION.search(text) or text.count("<") > _MOST_TAGS:
-        msg = f"byte {at}: an XML with declarations, or more than {_MOST_TAGS} tags; LightField writes neither: save the file again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported XML",
+            place=f"byte {at}",
+            got=f"declarations, or more than {_MOST_TAGS} tags",
+            expected="neither, as LightField writes",
+            advice="Save the file again",
+        )
     try:
         return ET.fromstring(text)  # noqa: S314 - without declarations there is nothing to expand or to fetch
     except (ET.ParseError, ValueError) as error:
-        msg = f"byte {at}: the XML is broken ({safe(str(error))}): {CUT_SHORT}"
-        raise FormatError(msg) from error
+        raise FormatError(kind="broken XML", place=f"byte {at}", got=f"{safe(str(error))}", advice=CUT_SHORT) from error
 
 
 def _all(element: ET.Element, name: str) -> list[ET.Element]:
@@ -129,8 +146,13 @@ def _whole(element: ET.Element, name: str, least: int = 1) -> int:
     text = element.get(name, "")
     value = int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1  # noqa: PLR2004 - digits
     if not least <= value <= _MOST:
-        msg = f"the XML says {name}={safe(text)} of {safe(element.tag.rpartition('}')[2])}; expected {least} or more: save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="value out of range",
+            place=f"{safe(element.tag.rpartition('}')[2])}",
+            got=f"{name}={safe(text)}",
+            expected=f"{least} or more",
+            advice="Save the file again",
+        )
     return value
 
 
@@ -157,8 +179,12 @@ def _region(block: ET.Element, named: Mapping[str, ET.Element], nm: NDArray[np.f
         part = nm[start : start + columns * binned]
         if part.size == columns * binned:
             return Region(columns, rows, part.reshape(columns, binned).mean(axis=1), Role.WAVELENGTH)
-    msg = f"{nm.size} wavelengths and a region of {columns} columns; expected one a column: export the spectrum as CSV from LightField"
-    raise FormatError(msg)
+    raise FormatError(
+        kind="wrong number of wavelengths",
+        got=f"{nm.size}",
+        expected=f"{columns}, as the region has columns",
+        advice="Export the spectrum as CSV from LightField",
+    )
 
 
 def _laser(mapping: ET.Element | None) -> float | None:

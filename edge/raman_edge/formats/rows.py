@@ -83,17 +83,18 @@ class SpectraInRows:
         """Read every row."""
         layout = _layout(document.text)
         if layout is None:
-            msg = "no row of an axis above rows of counts; expected both"
-            raise FormatError(msg)
+            raise FormatError(kind="missing axis", expected="a row with the axis above rows of counts")
         lines = document.lines
         rows = [(k, line) for k, line in enumerate(lines[layout.top + 1 :], layout.top + 2) if line.strip(f" \t{layout.delimiter}")]
         while rows and _is_below(layout, rows[-1][1]):
             rows.pop()
         if not 1 <= len(rows) <= MAX_COLUMNS or len(rows) * layout.points > MAX_CELLS:
-            msg = (
-                f"{len(rows)} rows of {layout.points} counts; expected 1 to {MAX_COLUMNS} rows and at most {MAX_CELLS} cells: export fewer"
+            raise FormatError(
+                kind="too many spectra",
+                got=f"{len(rows)} rows of {layout.points} counts",
+                expected=f"1 to {MAX_COLUMNS} rows and at most {MAX_CELLS} cells",
+                advice="Export fewer per file",
             )
-            raise FormatError(msg)
         heads = layout.cut(lines[layout.top])
         axis = layout.number(heads[layout.heads : layout.heads + layout.points])
         meta = pairs(lines[: layout.top]) | {"format": self.name}
@@ -139,8 +140,13 @@ def _is_below(layout: _Layout, line: str) -> bool:
 def _cells(layout: _Layout, number: int, line: str) -> list[str]:
     cells = layout.cut(line)
     if len(cells) != layout.labels + layout.points:
-        msg = f"line {number}: {len(cells)} cells; expected {layout.labels + layout.points}, as the axis has: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of cells",
+            place=f"line {number}",
+            got=f"{len(cells)} cells",
+            expected=f"{layout.labels + layout.points}, as the axis has",
+            advice=CUT_SHORT,
+        )
     return cells
 
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.cells import are_even, numbers, plain
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.header import HeaderFacts, positive
@@ -62,8 +63,7 @@ class Rruff:
         lines = document.lines
         last = f"\n{document.text}".find("\n##END")
         if last < 0:
-            msg = f"line {len(lines)}: the RRUFF file ends without ##END=: it is cut short or still being written; copy it again"
-            raise FormatError(msg)
+            raise FormatError(kind="missing ##END=", place=f"line {len(lines)}", advice=CUT_SHORT)
         end = document.text.count("\n", 0, last)
         label = document.text.count("\n", 0, document.text.rfind("\n##", 0, last) + 1)
         start = next((k for k in range(label + 1, end) if lines[k].lstrip().startswith(_ROW)), end)

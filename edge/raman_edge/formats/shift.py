@@ -42,10 +42,10 @@ _WAVELENGTHS = (100.0, 20_000.0)
 _NO_UNIT_FROM = 150.0
 """nm; where an axis that is named a wavelength, without a unit, begins at the least: Raman shifts are called so, too."""
 _SAY_IT = (
-    "say which with --axis nm, --axis shift or --axis pixel, or put a line with the column names above the table, "
+    "Select one with --axis nm, --axis shift or --axis pixel, or put a line with the column names above the table, "
     "such as 'Raman shift (cm-1)' and 'counts'"
 )
-_SAY_LASER = "give it as --laser NM, put a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
+_SAY_LASER = "Give it with --laser NM, put a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
 _TOLD = {"nm": AxisKind(Role.WAVELENGTH, 1.0, "nm"), "shift": AxisKind(Role.SHIFT, 1.0, "cm-1"), "pixel": AxisKind(Role.PIXEL)}
 
 
@@ -60,15 +60,20 @@ def to_shift(
     """
     known = values[np.isfinite(values)]
     if known.size == 0:
-        msg = f"the axis column holds no number in {values.size} rows; expected the Raman shift (cm-1): was the instrument calibrated?"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="axis without numbers",
+            got=f"no number in {values.size} rows",
+            expected="the Raman shift (cm-1)",
+            advice="Check that the instrument is calibrated",
+        )
     kind = settled(known, kind, laser_nm, told, raman=raman)
     if kind.role is Role.PIXEL:
-        msg = (
-            f"the axis is in pixels ({known.min():g} to {known.max():g}); expected a Raman shift (cm-1): calibrate the instrument "
-            "by a lamp or a standard (`raman-edge calibrate`) and give --calibration, or export with a wavenumber axis"
+        raise FormatError(
+            kind="axis in pixels",
+            got=f"{known.min():g} to {known.max():g}",
+            expected="a Raman shift (cm-1)",
+            advice="Calibrate the instrument (`raman-edge calibrate`) and give --calibration, or export with a wavenumber axis",
         )
-        raise FormatError(msg)
     if kind.factor != 1.0:
         values, known = values * kind.factor, known * kind.factor
     if kind.role is Role.WAVELENGTH:
@@ -90,21 +95,23 @@ def settled(
         _refuse_implausible(known, laser_nm, raman=raman)
         return _TOLD["shift"]
     if kind.doubt:
-        msg = (
-            f"the axis is named {kind.doubt} and runs from {known.min():g} to {known.max():g}: wavelengths (nm) or Raman shifts (cm-1)? "
-            "Expected a name and a unit that agree: say which with --axis nm or --axis shift"
+        raise FormatError(
+            kind="ambiguous axis",
+            got=f"{kind.doubt} from {known.min():g} to {known.max():g}: wavelengths (nm) or Raman shifts (cm-1)?",
+            expected="a name and a unit that agree",
+            advice="Select one with --axis nm or --axis shift",
         )
-        raise FormatError(msg)
     if kind.assumed:
         if _looks_like_nm(known, laser_nm, fine=True):
-            raise FormatError(_two_readings("the axis", known))
+            raise _two_readings("ambiguous axis", known)
         return kind
     least = _WAVELENGTHS[0] if kind.unit else _NO_UNIT_FROM
-    msg = (
-        f"the axis is named a wavelength and runs from {known.min():g} to {known.max():g}; "
-        f"expected {least:g} to {_WAVELENGTHS[1]:g} nm: if these are Raman shifts (cm-1), say so with --axis shift"
+    raise FormatError(
+        kind="wavelength out of range",
+        got=f"{known.min():g} to {known.max():g}",
+        expected=f"{least:g} to {_WAVELENGTHS[1]:g} nm",
+        advice="If these are Raman shifts (cm-1), select --axis shift",
     )
-    raise FormatError(msg)
 
 
 def _is_no_wavelength(known: NDArray[np.float64], kind: AxisKind) -> bool:
@@ -132,18 +139,23 @@ def _counts_up(known: NDArray[np.float64]) -> bool:
 
 def _from_wavelength(values: NDArray[np.float64], known: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
     if laser_nm is None:
-        msg = f"the axis is a wavelength ({known.min():g} to {known.max():g} nm) and the laser's is not in the file: {_SAY_LASER}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unknown laser wavelength",
+            got=f"a wavelength axis ({known.min():g} to {known.max():g} nm)",
+            expected="the wavelength of the laser",
+            advice=_SAY_LASER,
+        )
     return _near(1e7 / laser_nm - 1e7 / values, laser_nm)
 
 
 def _from_wavenumber(values: NDArray[np.float64], known: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
     if laser_nm is None:
-        msg = (
-            f"the axis is an absolute wavenumber ({known.min():g} to {known.max():g} cm-1) and the laser's wavelength is not in "
-            f"the file: {_SAY_LASER}"
+        raise FormatError(
+            kind="unknown laser wavelength",
+            got=f"an axis of absolute wavenumbers ({known.min():g} to {known.max():g} cm-1)",
+            expected="the wavelength of the laser",
+            advice=_SAY_LASER,
         )
-        raise FormatError(msg)
     return _near(1e7 / laser_nm - values, laser_nm)
 
 
@@ -153,11 +165,12 @@ def _near(values: NDArray[np.float64], laser_nm: float) -> NDArray[np.float64]:
         near: NDArray[np.float64] = np.where(np.abs(values) <= NAMED_LIMIT, values, np.nan)
     known = values[np.isfinite(values)]
     if not (near > 0).any():
-        msg = (
-            f"the axis, with a laser of {laser_nm:g} nm, runs from {known.min():g} to {known.max():g} cm-1; expected a Raman shift "
-            f"that goes above 0 and not far beyond {NAMED_LIMIT:g} cm-1: check its unit and the laser wavelength"
+        raise FormatError(
+            kind="Raman shift out of range",
+            got=f"{known.min():g} to {known.max():g} cm-1 with a laser of {laser_nm:g} nm",
+            expected=f"a range that includes values above 0 and few beyond {NAMED_LIMIT:g} cm-1",
+            advice="Check its unit and the laser wavelength",
         )
-        raise FormatError(msg)
     return near
 
 
@@ -165,11 +178,12 @@ def _within(values: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[
     """Keep shifts as they are: those of a blue laser go beyond 6000 cm⁻¹, but begin near the laser."""
     most = _WIDE_LIMIT if known.min() <= _NEAR_LASER else NAMED_LIMIT
     if known.min() < -NAMED_LIMIT or known.max() > most or known.max() <= 0:
-        msg = (
-            f"the axis runs from {known.min():g} to {known.max():g} cm-1; expected a Raman shift within {-NAMED_LIMIT:g} to "
-            f"{most:g} cm-1 that goes above 0: check its unit and the laser wavelength"
+        raise FormatError(
+            kind="Raman shift out of range",
+            got=f"{known.min():g} to {known.max():g} cm-1",
+            expected=f"a range within {-NAMED_LIMIT:g} to {most:g} cm-1 that includes values above 0",
+            advice="Check its unit and the laser wavelength",
         )
-        raise FormatError(msg)
     return values
 
 
@@ -177,26 +191,36 @@ def _refuse_implausible(known: NDArray[np.float64], laser_nm: float | None, *, r
     """Refuse a column without a name that does not look like a Raman shift, or as much like something else."""
     low, high = float(known.min()), float(known.max())
     steps = np.diff(known)
-    runs = f"the first column has no name and runs from {low:g} to {high:g}"
+    runs = f"{low:g} to {high:g}"
     if not _may_be_shifts(low, high):
-        kind = ", as an absolute wavenumber does" if high > _UNNAMED[1] and low > 0 else ""
-        msg = f"{runs}{kind}; expected a Raman shift of {_UNNAMED[0]:g} to {_UNNAMED[1]:g} cm-1: {_SAY_IT}"
-        raise FormatError(msg)
-    if _counts_up(known):
-        msg = (
-            f"{runs} in steps of 1, as pixel numbers do; expected a Raman shift (cm-1): if these are pixels, calibrate the instrument; "
-            f"else {_SAY_IT}"
+        kind = ", like absolute wavenumbers" if high > _UNNAMED[1] and low > 0 else ""
+        raise FormatError(
+            kind="axis without a name",
+            got=f"{runs}{kind}",
+            expected=f"a Raman shift of {_UNNAMED[0]:g} to {_UNNAMED[1]:g} cm-1",
+            advice=_SAY_IT,
         )
-        raise FormatError(msg)
+    if _counts_up(known):
+        raise FormatError(
+            kind="axis without a name",
+            got=f"{runs} in steps of 1, like pixel numbers",
+            expected="a Raman shift (cm-1)",
+            advice=f"Calibrate the instrument if these are pixels; else {_SAY_IT[0].lower()}{_SAY_IT[1:]}",
+        )
     one_way = max(float(np.mean(steps >= 0)), float(np.mean(steps <= 0))) if steps.size else 1.0
     if one_way < _ONE_WAY:
-        msg = f"{runs} up and down; expected a Raman shift that rises or falls from row to row: {_SAY_IT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="axis without a name",
+            got=f"{runs}, up and down",
+            expected="a Raman shift that rises or falls from row to row",
+            advice=_SAY_IT,
+        )
     if high - low < _LEAST_SPAN:
-        msg = f"{runs}; expected a Raman shift that covers {_LEAST_SPAN:g} cm-1 or more: {_SAY_IT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="axis without a name", got=f"{runs}", expected=f"a Raman shift that covers {_LEAST_SPAN:g} cm-1 or more", advice=_SAY_IT
+        )
     if _looks_like_nm(known, laser_nm, fine=raman):
-        raise FormatError(_two_readings("the first column has no name and", known))
+        raise _two_readings("axis without a name", known)
 
 
 def _may_be_shifts(low: float, high: float) -> bool:
@@ -206,12 +230,10 @@ def _may_be_shifts(low: float, high: float) -> bool:
     return low >= _UNNAMED[0] and high <= _UNNAMED[1]
 
 
-def _two_readings(what: str, known: NDArray[np.float64]) -> str:
+def _two_readings(kind: str, known: NDArray[np.float64]) -> FormatError:
     step = abs(known[-1] - known[0]) / max(1, np.unique(known).size - 1)
-    return (
-        f"{what} runs from {known.min():g} to {known.max():g} in steps of {step:.2g}: wavelengths (nm) or Raman shifts (cm-1)? "
-        f"{_SAY_IT[0].upper()}{_SAY_IT[1:]}"
-    )
+    got = f"{known.min():g} to {known.max():g} in steps of {step:.2g}: wavelengths (nm) or Raman shifts (cm-1)?"
+    return FormatError(kind=kind, got=got, advice=_SAY_IT)
 
 
 def _looks_like_nm(known: NDArray[np.float64], laser_nm: float | None, *, fine: bool) -> bool:

@@ -35,18 +35,23 @@ Trace = tuple["NDArray[np.float64]", "NDArray[np.float64]", "Mapping[str, str]",
 def check_points(points: int, least: int = MIN_POINTS) -> None:
     """Refuse a spectrum of more or fewer points than there are, before anything is made of it."""
     if not least <= points <= MAX_ROWS:
-        msg = f"{points} points a spectrum; expected {least} to {MAX_ROWS}: is it one? export it as text to look at it"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of points",
+            got=f"{points} points a spectrum",
+            expected=f"{least} to {MAX_ROWS}",
+            advice="Check that it is a spectrum: export it as text",
+        )
 
 
 def check_spectra(spectra: int, points: int) -> None:
     """Refuse more spectra, or more ``points`` over all of them, than are read from one file."""
     if spectra > MAX_SPECTRA or points > MAX_POINTS:
-        msg = (
-            f"{spectra} spectra of {points} points in all; expected at most {MAX_SPECTRA} spectra and {MAX_POINTS} points: "
-            "export a part of the map or series"
+        raise FormatError(
+            kind="too many spectra",
+            got=f"{spectra} spectra of {points} points in all",
+            expected=f"at most {MAX_SPECTRA} spectra and {MAX_POINTS} points",
+            advice="Export a part of the map or series",
         )
-        raise FormatError(msg)
 
 
 def block(

@@ -12,7 +12,7 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.dialect import Dialect, detect
-from raman_edge.formats.text import safe
+from raman_edge.formats.text import placed, safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,8 +97,7 @@ class NumberTable:
         try:
             yield
         except FormatError as error:
-            msg = f"lines {self.first_line} to {self.last_line}: {error}"
-            raise FormatError(msg) from error
+            raise placed(f"lines {self.first_line} to {self.last_line}", error) from error
 
 
 def find_table(document: FileContent) -> NumberTable:
@@ -181,7 +180,7 @@ def any_table(lines: Sequence[str]) -> NumberTable:
     lines = [_unquoted(line) if '"' in line and len(line) <= MAX_LINE else line for line in lines]
     runs = _runs(lines)
     if not runs:
-        raise FormatError(_no_rows(lines))
+        raise _no_rows(lines)
     longest = max(runs, key=len)
     if sum(len(lines[k]) for k in longest) <= _PART:
         for k, line in zip(longest, ungrouped("\n".join([lines[k] for k in longest])).split("\n"), strict=True):
@@ -295,24 +294,28 @@ def _runs(lines: Sequence[str]) -> list[list[int]]:
     return runs
 
 
-def _no_rows(lines: Sequence[str]) -> str:
+def _no_rows(lines: Sequence[str]) -> FormatError:
     longest = max(map(len, lines))
     if longest > MAX_LINE:
-        return f"a line of {longest} characters; expected at most {MAX_LINE}: put one Raman shift and its counts on a line"
+        advice = "Put one Raman shift and its counts on a line"
+        return FormatError(kind="line too long", got=f"{longest} characters", expected=f"at most {MAX_LINE}", advice=advice)
     first = next((line.strip() for line in lines if line.strip()), "")
-    return (
-        f"no row of numbers in {len(lines)} lines of text (the first begins {safe(first[:60], 30)}); "
-        "expected a table of the Raman shift (cm-1) and the counts: export the spectrum as text or CSV"
+    return FormatError(
+        kind="no row of numbers",
+        got=f"{len(lines)} lines of text, the first of which begins with {safe(first[:60], 30)}",
+        expected="a table of the Raman shift (cm-1) and the counts",
+        advice="Export the spectrum as text or CSV",
     )
 
 
 def _check_size(rows: int, dialect: Dialect) -> None:
     if rows > MAX_ROWS or dialect.columns > MAX_COLUMNS or rows * dialect.columns > MAX_CELLS:
-        msg = (
-            f"a table of {rows} rows and {dialect.columns} columns; expected at most {MAX_ROWS} rows, {MAX_COLUMNS} columns "
-            f"and {MAX_CELLS} cells: export fewer spectra a file"
+        raise FormatError(
+            kind="table too large",
+            got=f"{rows} rows and {dialect.columns} columns",
+            expected=f"at most {MAX_ROWS} rows, {MAX_COLUMNS} columns and {MAX_CELLS} cells",
+            advice="Export fewer spectra per file",
         )
-        raise FormatError(msg)
 
 
 def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> NumberTable:
@@ -322,11 +325,13 @@ def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> NumberTable:
     _refuse_grouped(lines, run, cut, dialect)
     if len(misfits) > _STRAY * len(cut) + _FEW_ROWS:
         odd = run[misfits[0]]
-        msg = (
-            f"line {odd + 1}: {safe(lines[odd])}, as {len(misfits)} of {len(cut)} rows, has not {dialect.columns} cells "
-            f"({dialect.name}); expected one table of equal rows: export it with tabs between the columns"
+        raise FormatError(
+            kind="unequal rows",
+            place=f"line {odd + 1}",
+            got=f"{safe(lines[odd])}, like {len(misfits)} of {len(cut)} rows",
+            expected=f"{dialect.columns} cells ({dialect.name})",
+            advice="Export one table with tabs between the columns",
         )
-        raise FormatError(msg)
     odd_ones = set(misfits)
     fitting = [k for k in range(len(cut)) if k not in odd_ones]
     if len(fitting) > 1 and _are_column_numbers(cut[fitting[0]], cut[fitting[1]]):
@@ -344,11 +349,13 @@ def _refuse_grouped(lines: Sequence[str], run: list[int], cut: list[list[str]], 
     longer = [k for k, cells in zip(run, cut, strict=True) if len(cells) > least]
     if pattern is None or not longer or len(cut) - len(longer) < _FEW_ROWS or not all(pattern.search(lines[k]) for k in longer):
         return
-    msg = (
-        f"line {longer[0] + 1}: {safe(lines[longer[0]])} has separators of thousands that part cells as well ({dialect.name}); "
-        "expected numbers without them: export the table without separators of thousands, or with tabs"
+    raise FormatError(
+        kind="separators of thousands",
+        place=f"line {longer[0] + 1}",
+        got=f"{safe(lines[longer[0]])}, where they also separate cells ({dialect.name})",
+        expected="numbers without them",
+        advice="Export the table without separators of thousands, or with tabs",
     )
-    raise FormatError(msg)
 
 
 def _are_column_numbers(first: list[str], second: list[str]) -> bool:
@@ -363,8 +370,10 @@ def _refuse_second_table(lines: Sequence[str], runs: list[list[int]], longest: l
     if lost < MANY_ROWS:
         return
     later = next((run for run in others if run[0] > longest[-1]), longest)
-    msg = (
-        f"line {later[0]}: {safe(lines[later[0] - 1])} parts the table of lines {longest[0] + 1} to {longest[-1] + 1} from {lost} rows "
-        "of the same kind; expected one table: export one spectrum a file"
+    raise FormatError(
+        kind="several tables",
+        place=f"line {later[0]}",
+        got=f"{safe(lines[later[0] - 1])} between lines {longest[0] + 1} to {longest[-1] + 1} and {lost} rows of the same kind",
+        expected="one table",
+        advice="Export one spectrum per file",
     )
-    raise FormatError(msg)

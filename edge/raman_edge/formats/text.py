@@ -37,14 +37,30 @@ def safe(text: str, limit: int = 40) -> str:
     return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + "'"
 
 
+def placed(place: str, error: FormatError) -> FormatError:
+    """Return ``error`` with the name of a format, a block or the lines of a table before its own place."""
+    return FormatError(
+        kind=error.kind,
+        place=f"{place}: {error.place}" if error.place else place,
+        got=error.got,
+        expected=error.expected,
+        advice=error.advice,
+    )
+
+
+def unsupported(what: str, advice: str = "") -> FormatError:
+    """Return the error about a file that is ``what``, such as "a Parquet file: write two columns of a CSV file"."""
+    got, _, own = what.partition(": ")
+    return FormatError(kind="unsupported file", got=got, advice=own[:1].upper() + own[1:] or advice)
+
+
 def decode(data: bytes) -> str:
     """Return the text of ``data`` with lines ended by newlines; raises :class:`FormatError` where it is not text."""
     for bom, codec in _BOMS:
         if data.startswith(bom):
             return _tidied(_strict(data[len(bom) :], codec))
     if kind := binary_kind(data):
-        msg = f"the file is {kind}: export the spectrum as text or CSV"
-        raise FormatError(msg)
+        raise unsupported(kind, "Export the spectrum as text or CSV")
     if wide := _utf16_without_mark(data):
         return _tidied(_strict(data, wide))
     data = data.rstrip(b"\x00\x1a")  # padding to a block, the end-of-file mark of DOS
@@ -68,8 +84,12 @@ def _strict(data: bytes, codec: str) -> str:
     try:
         return codecs.getincrementaldecoder(codec)().decode(data, final=False)
     except UnicodeDecodeError as error:
-        msg = f"byte {error.start}: the file begins like {codec.upper()} text and is not; save it as UTF-8 text"
-        raise FormatError(msg) from error
+        raise FormatError(
+            kind="wrong encoding",
+            place=f"byte {error.start}",
+            got=f"bytes that are not {codec.upper()}, as the file begins",
+            advice="Save it as UTF-8 text",
+        ) from error
 
 
 def _narrow(data: bytes) -> str:
@@ -109,5 +129,6 @@ def _refuse_binary(data: bytes) -> None:
     controls = len(sample.translate(None, _TEXT_BYTES))
     if zero >= 0 or controls > _CONTROL_SHARE * len(sample):
         place = f"byte {zero} is 0" if zero >= 0 else f"{controls} of the first {len(sample)} bytes are control characters"
-        msg = f"the file is binary data of a kind that is not known here ({place}): export the spectrum as text or CSV"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unknown binary format", got=f"{place}", expected="text or a known format", advice="Export the spectrum as text or CSV"
+        )

@@ -56,21 +56,23 @@ def _numbers(
     good = np.isfinite(shift) & (np.abs(counts) < LARGEST)
     kept = int(good.sum())
     if kept < least:
-        msg = (
-            f"{kept} of {good.size} rows have a Raman shift and counts{' (others are empty, NaN or inf)' * (kept < good.size)}; "
-            f"expected at least {least} points: is the file complete, and are these the right columns?"
+        raise FormatError(
+            kind="too few points",
+            got=f"{kept} of {good.size} rows with a Raman shift and counts{' (others are empty, NaN or inf)' * (kept < good.size)}",
+            expected=f"at least {least}",
+            advice="Check that the file is complete and the columns are the right ones",
         )
-        raise FormatError(msg)
     if kept == good.size:
         return shift, counts
     first, last = np.flatnonzero(good)[[0, -1]]
     inside = int(last - first + 1) - kept
     if inside > _FEW * (last - first + 1):
-        msg = (
-            f"{inside} of {last - first + 1} rows inside the spectrum have no number (empty, NaN or inf); "
-            f"expected at most {_FEW:.0%}: measure or export it again"
+        raise FormatError(
+            kind="too many rows without a number",
+            got=f"{inside} of {last - first + 1} rows inside the spectrum (empty, NaN or inf)",
+            expected=f"at most {_FEW:.0%}",
+            advice="Measure or export it again",
         )
-        raise FormatError(msg)
     notes.append(f"{good.size - kept} of {good.size} rows without a number left out")
     return shift[good], counts[good]
 
@@ -86,11 +88,12 @@ def _rising(
         notes.append("rows sorted by Raman shift")
     unique, where, copies = np.unique(shift[order], return_inverse=True, return_counts=True)
     if unique.size < max(MIN_POINTS, _LEFT * shift.size):
-        msg = (
-            f"{shift.size} rows have only {unique.size} different Raman shifts; expected one row a shift: "
-            "is this a map or a series? export one spectrum a file"
+        raise FormatError(
+            kind="repeated Raman shifts",
+            got=f"{unique.size} different Raman shifts in {shift.size} rows",
+            expected="one row per shift",
+            advice="If this is a map or a series, export one spectrum per file",
         )
-        raise FormatError(msg)
     if unique.size < shift.size:
         notes.append(f"{shift.size - unique.size} rows of the same Raman shift averaged")
     return unique, np.bincount(where, weights=counts[order]) / copies

@@ -16,7 +16,7 @@ from raman_edge.formats.header import facts, pairs
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import MAX_COLUMNS, MAX_ROWS
-from raman_edge.formats.text import safe
+from raman_edge.formats.text import placed, safe
 from raman_edge.formats.tidy import tidy
 
 if TYPE_CHECKING:
@@ -44,8 +44,9 @@ class TrueMatch:
         lines = document.lines
         starts = [k for k, line in enumerate(lines) if line.strip().lower() == _HEADER]
         if not 1 <= len(starts) <= MAX_COLUMNS:
-            msg = f"{len(starts)} spectra; expected 1 to {MAX_COLUMNS}: is the file complete? export it again"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="wrong number of spectra", got=f"{len(starts)} spectra", expected=f"1 to {MAX_COLUMNS}", advice="Export the file again"
+            )
         ends = [*starts[1:], len(lines)]
         return tuple(_particle(document, origin, start, end, index) for index, (start, end) in enumerate(zip(starts, ends, strict=True)))
 
@@ -55,25 +56,33 @@ def _particle(document: FileContent, origin: Origin, start: int, end: int, index
     lines = document.lines[start:end]
     data = next((k for k, line in enumerate(lines) if line.strip().lower() == _DATA), None)
     if data is None:
-        msg = f"line {start + 1}: a particle without [SpectrumData]: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(kind="missing [SpectrumData]", place=f"line {start + 1}", got="a particle without it", advice=CUT_SHORT)
     meta = pairs(lines[:data]) | {"format": TrueMatch.name}
     known = facts(meta).or_laser(document.laser_nm)
     x, y = _columns([line for line in lines[data + 1 :] if line.strip()], start + data + 2)
     declared = meta.get("spectrumsize", "")
     if declared.isdecimal() and x.size < int(declared[:9]):
-        msg = f"line {end}: the spectrum of line {start + 1} has {x.size} points and declares {declared[:9]}: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of points",
+            place=f"line {end}",
+            got=f"{x.size} points",
+            expected=f"{declared[:9]}, as the spectrum of line {start + 1} declares",
+            advice=CUT_SHORT,
+        )
     unit = meta.get("xdatakind", "")
     kind = axis_kind(unit) if unit else None
     if unit and kind is None:
-        msg = f"line {start + 1}: the axis is in {safe(unit)}; expected nm or 1/cm: set the unit in WITec's software and export again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis unit",
+            place=f"line {start + 1}",
+            got=f"{safe(unit)}",
+            expected="nm or 1/cm",
+            advice="Set the unit in the WITec software and export again",
+        )
     try:
         points = tidy(to_shift(x, kind, known.laser_nm, document.axis), y)
     except FormatError as error:
-        msg = f"line {start + 1}: {error}"
-        raise FormatError(msg) from error
+        raise placed(f"line {start + 1}", error) from error
     named = {"counts_from": meta["title"]} if "title" in meta else {}
     return spectrum(points, origin, meta | named, known, index)
 
@@ -81,13 +90,22 @@ def _particle(document: FileContent, origin: Origin, start: int, end: int, index
 def _columns(rows: list[str], first: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return both columns of a table; raises :class:`FormatError` with the line that has not two cells."""
     if len(rows) > MAX_ROWS:
-        msg = f"line {first}: {len(rows)} rows; expected at most {MAX_ROWS}: no detector has more pixels"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many rows",
+            place=f"line {first}",
+            got=f"{len(rows)} rows",
+            expected=f"at most {MAX_ROWS}: no detector has more pixels",
+        )
     cut = [row.split() for row in rows]
     odd = next((k for k, cells in enumerate(cut) if len(cells) != 2), None)  # noqa: PLR2004 - x and y
     if odd is not None:
-        msg = f"line {first + odd}: {safe(rows[odd])} has {len(cut[odd])} cells; expected 2, the axis and the counts: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of cells",
+            place=f"line {first + odd}",
+            got=f"{len(cut[odd])} in {safe(rows[odd])}",
+            expected="2, the axis and the counts",
+            advice=CUT_SHORT,
+        )
     cells = [cell.replace(",", ".") for row in cut for cell in row]
     values = numbers(cells)
     return values[::2], values[1::2]

@@ -110,28 +110,53 @@ def _blocks(file: BinaryFile) -> dict[str, _Block]:
             return found
         name, size = file.text(at, 4), file.integer("Q", at + 8, "block header")
         if size < _BLOCK or not (name.isascii() and name.isprintable() and name):
-            msg = f"byte {at}: a block named {safe(name)} of {size} bytes; expected a block of a WDF file: {CUT_SHORT}"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="unknown block",
+                place=f"byte {at}",
+                got=f"{safe(name)} of {size} bytes",
+                expected="a block of a WDF file",
+                advice=CUT_SHORT,
+            )
         file.need(at, size, f"block {name}")
         found.setdefault(name, _Block(at + _BLOCK, size - _BLOCK))
         at += size
-    msg = f"byte {at}: more than {_MOST_BLOCKS} blocks; expected a dozen: save the measurement again from WiRE"
-    raise FormatError(msg)
+    raise FormatError(
+        kind="too many blocks",
+        place=f"byte {at}",
+        got=f"more than {_MOST_BLOCKS} blocks",
+        expected="a dozen",
+        advice="Save the measurement again from WiRE",
+    )
 
 
 def _counted(file: BinaryFile) -> tuple[int, int]:
     """Return the points of a spectrum and how many spectra were collected."""
     points, collected = file.integer("I", 0x3C, "points"), file.integer("Q", 0x48, "spectra")
     if file.integer("Q", 0x10, "flags") & _OWN_AXES:
-        msg = "byte 16: every spectrum of the file has its own axis, which is not supported: export the spectra as text from WiRE"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axes",
+            place="byte 16",
+            got="an axis for every spectrum",
+            expected="one axis",
+            advice="Export the spectra as text from WiRE",
+        )
     if collected == 0:
-        msg = f"byte 72: 0 of {file.integer('Q', 0x40, 'spectra')} spectra were collected: is it still being measured?"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no spectra",
+            place="byte 72",
+            got=f"0 of {file.integer('Q', 0x40, 'spectra')} spectra",
+            expected="at least one",
+            advice="Wait until the measurement is complete",
+        )
     axis = file.integer("I", 0x58, "length of the axis")
     if axis != points:
-        msg = f"byte 88: {points} counts on an axis of {axis} points, as an image of the detector has; expected spectra: save those"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="not spectra",
+            place="byte 88",
+            got=f"{points} counts on an axis of {axis} points, as in an image of the detector",
+            expected="spectra",
+            advice="Save the spectra",
+        )
     check_points(points)
     check_spectra(collected, collected * points)
     return points, collected
@@ -144,8 +169,13 @@ def _numbers(
     data, axis = _wanted(file, blocks, "DATA", 4 * points * collected), _wanted(file, blocks, "XLST", 8 + 4 * points)
     unit = file.integer("I", axis.at + 4, "unit of the axis")
     if unit not in _AXES:
-        msg = f"byte {axis.at + 4}: the axis is in {_unit(unit)}; expected Raman shift, wavenumber or wavelength: save it so from WiRE"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported axis unit",
+            place=f"byte {axis.at + 4}",
+            got=f"{_unit(unit)}",
+            expected="Raman shift, wavenumber or wavelength",
+            advice="Save it with one of them from WiRE",
+        )
     shift = to_shift(file.array("f4", axis.at + 8, points, "axis"), _AXES[unit], laser_nm)
     return shift, file.view("f4", data.at, points * collected, "counts").reshape(collected, points)
 
@@ -155,8 +185,13 @@ def _wanted(file: BinaryFile, blocks: Mapping[str, _Block], name: str, size: int
     block = blocks.get(name)
     if block is None or block.size < size:
         there = "is not there" if block is None else f"has {block.size} bytes"
-        msg = f"byte {file.size if block is None else block.at}: block {name} {there}; expected {size} bytes: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong block size",
+            place=f"byte {file.size if block is None else block.at}",
+            got=f"block {name} {there}",
+            expected=f"{size} bytes",
+            advice=CUT_SHORT,
+        )
     return block
 
 

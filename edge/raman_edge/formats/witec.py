@@ -20,7 +20,7 @@ from raman_edge.formats.columns import Role
 from raman_edge.formats.detector import axis, polynomial
 from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs, positive
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
-from raman_edge.formats.text import safe
+from raman_edge.formats.text import placed, safe
 from raman_edge.formats.witec_tags import Tag, number, read_tag
 
 if TYPE_CHECKING:
@@ -125,8 +125,9 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     rest = sum(one.kind in {"TDGraph", "TDImage", "TDBitmap"} for one in data.values()) - len(graphs)
     if not graphs:
         kinds = ", ".join(sorted({safe(one.kind.removeprefix("TD")) for one in data.values()})[:9]) or "nothing"
-        msg = f"the project holds {len(data)} data sets ({kinds}) and no spectra; expected a graph with a spectral axis: save that"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no spectra", got=f"{len(data)} data sets ({kinds})", expected="a graph with a spectral axis", advice="Save a graph"
+        )
     check_spectra(sum(graph.spectra for graph in graphs), sum(graph.spectra * graph.columns for graph in graphs))
     information = _information(data)
     ready, faults = [], []
@@ -134,14 +135,14 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
         try:
             ready.append(_on_axis(graph, information, document))
         except FormatError as error:
-            faults.append(f"{safe(graph.data.caption)}: {error}")
+            faults.append(placed(safe(graph.data.caption), error))
     if not ready:
-        raise FormatError(faults[0] + (f" (and {len(faults) - 1} graphs more)" if len(faults) > 1 else ""))
+        raise faults[0] if len(faults) == 1 else placed(f"the first of {len(faults)} graphs", faults[0])
     meta = {"format": name} | _left_out(rest, faults)
     return stacked((trace for one in ready for trace in _traces(file, one, data)), origin, meta)
 
 
-def _left_out(images: int, faults: list[str]) -> dict[str, str]:
+def _left_out(images: int, faults: list[FormatError]) -> dict[str, str]:
     """Say what of the project is not read."""
     parts = [f"{images} images and graphs that are no spectra"] if images else []
     if faults:
@@ -156,8 +157,13 @@ def _data(root: Tag) -> dict[int, _Data]:
     count = number(tags, "NumberOfData")
     if sets is None or count is None or not 0 <= count <= _MOST_DATA:
         got = "no" if count is None else f"{count:g}"
-        msg = f"byte {_MARK}: {got} data sets; expected up to {_MOST_DATA}: the project is damaged, save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many data sets",
+            place=f"byte {_MARK}",
+            got=f"{got}",
+            expected=f"up to {_MOST_DATA}",
+            advice="The project is damaged: save it again",
+        )
     found: dict[int, _Data] = {}
     for index in range(int(count)):
         kind, one = tags.get(f"DataClassName {index}"), tags.get(f"Data {index}")
@@ -181,8 +187,13 @@ def _graph(data: _Data, others: Mapping[int, _Data]) -> _Graph | None:
     columns, wide, high = (int(number(tags, name) or 0) for name in ("SizeGraph", "SizeX", "SizeY"))
     check_points(columns)
     if wide < 1 or high < 1:
-        msg = f"{safe(data.caption)}: {wide} x {high} spectra; expected at least one: was it measured? save the project again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no spectra",
+            place=f"{safe(data.caption)}",
+            got=f"{wide} x {high} spectra",
+            expected="at least one",
+            advice="Save the project again after the measurement",
+        )
     check_spectra(wide * high, wide * high * columns)
     laser = None
     if interpretation is not None and interpretation.kind == "TDSpectralInterpretation":
@@ -217,8 +228,13 @@ def _wavelengths(transformation: _Data, columns: int) -> NDArray[np.float64]:
     if transformation.kind == "TDLUTTransformation":
         table = _array(tags, transformation, "LUT")[: int(number(tags, "LUTSize") or 0)]
         if table.size < 2:  # noqa: PLR2004 - one value is no axis
-            msg = f"{safe(transformation.caption)}: a table of {table.size} wavelengths; expected one a column: save the project again"
-            raise FormatError(msg)
+            raise FormatError(
+                kind="wrong number of wavelengths",
+                place=f"{safe(transformation.caption)}",
+                got=f"a table of {table.size} wavelengths",
+                expected="one per column",
+                advice="Save the project again",
+            )
         return np.asarray(np.interp(at, np.arange(float(table.size)), table), np.float64)
     kind = int(_needed(tags, transformation, "SpectralTransformationType"))
     if kind == _POLYNOMIAL:
@@ -230,8 +246,13 @@ def _wavelengths(transformation: _Data, columns: int) -> NDArray[np.float64]:
         first, last = (_needed(tags, transformation, f"FreePolynom{which}Bin") for which in ("Start", "Stop"))
         coefficients = _array(tags, transformation, "FreePolynom")[: max(0, min(order, _MOST_ORDER)) + 1]
         return polynomial(coefficients.tolist(), np.clip(at, first, max(first, last)))
-    msg = f"{safe(transformation.caption)}: a spectral axis of kind {kind}; expected 0 to {_FREE}: export the spectrum as text"
-    raise FormatError(msg)
+    raise FormatError(
+        kind="unsupported axis",
+        place=f"{safe(transformation.caption)}",
+        got=f"a spectral axis of kind {kind}",
+        expected=f"0 to {_FREE}",
+        advice="Export the spectrum as text",
+    )
 
 
 def _grating(at: NDArray[np.float64], tags: dict[str, Tag], transformation: _Data) -> NDArray[np.float64]:
@@ -248,16 +269,26 @@ def _grating(at: NDArray[np.float64], tags: dict[str, Tag], transformation: _Dat
 def _needed(tags: dict[str, Tag], data: _Data, *names: str) -> float:
     value = number(tags, *names)
     if value is None:
-        msg = f"{safe(data.caption)}: {names[-1]} is not there or no number; expected one: the project is damaged, save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="missing number",
+            place=f"{safe(data.caption)}",
+            got=f"no number {names[-1]}",
+            expected="one",
+            advice="The project is damaged: save it again",
+        )
     return value
 
 
 def _array(tags: dict[str, Tag], data: _Data, name: str) -> NDArray[np.float64]:
     found = tags[name].numbers() if name in tags else None
     if found is None or not found.size:
-        msg = f"{safe(data.caption)}: {name} is not there; expected numbers: the project is damaged, save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="missing numbers",
+            place=f"{safe(data.caption)}",
+            got=f"no {name}",
+            expected="numbers",
+            advice="The project is damaged: save it again",
+        )
     return found
 
 
@@ -296,8 +327,13 @@ def _points(graph: _Graph) -> list[tuple[int, int, int]]:
         if y in lines:
             found.append((index, x, y))
     if not found:
-        msg = f"{safe(graph.data.caption)}: 0 of {graph.spectra} spectra were collected: is it still being measured?"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no spectra",
+            place=f"{safe(graph.data.caption)}",
+            got=f"0 of {graph.spectra} spectra",
+            expected="at least one",
+            advice="Wait until the measurement is complete",
+        )
     return found
 
 
@@ -306,13 +342,23 @@ def _counts(graph: _Graph) -> tuple[Number, int]:
     tags = graph.tags["GraphData"].children if "GraphData" in graph.tags else {}
     code, data = number(tags, "DataType"), tags.get("Data")
     if code not in _TYPES or data is None:
-        msg = f"{safe(graph.data.caption)}: counts of type {code}; expected a known type: export the spectrum as text"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="unsupported type of counts",
+            place=f"{safe(graph.data.caption)}",
+            got=f"type {code}",
+            expected="a known type",
+            advice="Export the spectrum as text",
+        )
     dtype = _TYPES[int(code)]
     wanted = int(dtype[1]) * graph.columns * graph.spectra
     if data.size < wanted:
-        msg = f"byte {data.at}: counts of {data.size} bytes; expected {wanted} of {graph.wide} x {graph.high} spectra: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of counts",
+            place=f"byte {data.at}",
+            got=f"{data.size} bytes",
+            expected=f"{wanted} of {graph.wide} x {graph.high} spectra",
+            advice=CUT_SHORT,
+        )
     return dtype, data.at
 
 

@@ -71,8 +71,13 @@ class Tag:
             name, tag = read_tag(self.file, at, self.end)
             found.setdefault(name, tag)
             at = tag.end
-        msg = f"byte {self.at}: a tag of more than {self.most} tags; expected fewer: save a part of the project"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="too many tags",
+            place=f"byte {self.at}",
+            got=f"a tag of more than {self.most} tags",
+            expected="fewer",
+            advice="Save a part of the project",
+        )
 
     def numbers(self) -> NDArray[np.float64] | None:
         """Return the numbers in it, (n,); None where it holds none."""
@@ -99,19 +104,30 @@ def read_tag(file: BinaryFile, at: int, end: int) -> tuple[str, Tag]:
     """Read the tag at byte ``at``, which has to end by byte ``end``; returns its name and it."""
     length = file.integer("I", at, "name of a tag")
     if length > _LONGEST_NAME:
-        msg = f"byte {at}: a name of {length} bytes; expected at most {_LONGEST_NAME}: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="name too long", place=f"byte {at}", got=f"{length} bytes", expected=f"at most {_LONGEST_NAME}", advice=CUT_SHORT
+        )
     place = at + 4 + length
     file.need(at + 4, length + 20, "tag")
     name = file.data[at + 4 : place].decode("cp1252", "replace")
     kind, begin, stop = struct.unpack_from("<IQQ", file.data, place)
     if begin != place + 20 or not begin <= stop:
-        msg = f"byte {place}: a tag from byte {begin} to byte {stop}; expected byte {place + 20}: the project is damaged, save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="damaged tag",
+            place=f"byte {place}",
+            got=f"byte {begin} to byte {stop}",
+            expected=f"byte {place + 20}",
+            advice="The project is damaged: save it again",
+        )
     if stop > end:
         file.need(begin, stop - begin, "contents of a tag")
-        msg = f"byte {place}: a tag that ends at byte {stop}, within one that ends at byte {end}: the project is damaged, save it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="overlapping tags",
+            place=f"byte {place}",
+            got=f"a tag that ends at byte {stop}",
+            expected=f"an end within byte {end}",
+            advice="The project is damaged: save it again",
+        )
     return name, Tag(file, kind, begin, stop)
 
 

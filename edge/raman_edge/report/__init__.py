@@ -1,4 +1,4 @@
-"""A page about a result that a lab can file or print: HTML that needs nothing but itself, drawn by pure functions."""
+"""HTML pages about results, for filing and printing: self-contained files, rendered from the templates beside this module."""
 
 from raman_edge.report.document import document
 from raman_edge.report.subject import CurrentModel, ReportedResult

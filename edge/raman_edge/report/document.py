@@ -1,75 +1,93 @@
-"""The whole document: one result is one page; several have a contact sheet before them."""
+"""The HTML document: one page for each result, and a contact sheet before several."""
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC
 from typing import TYPE_CHECKING
 
-from raman_edge.records import ResultRecord
-from raman_edge.report import evidence, figure, provenance, sheet, words
-from raman_edge.report.markup import NOTHING, Html, datum, escaped, joined, tag
-from raman_edge.report.style import STYLE
+from raman_edge import __version__, quality, wording
+from raman_edge.errors import ConfigError
+from raman_edge.matching import ranking
+from raman_edge.terminal.safe import safe_text
 from raman_edge.terminal.theme import UNICODE
-from raman_edge.wording import IF, MEANING
+from raman_edge.terminal.widgets import lights
+
+try:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+    from markupsafe import Markup
+except ImportError as missing:
+    raise ConfigError(
+        kind="package not installed", place="raman-edge report", expected="jinja2", advice="pip install 'raman-edge[report]'"
+    ) from missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import tzinfo
+    from datetime import datetime, tzinfo
 
+    from jinja2.runtime import Context
+
+    from raman_edge.peaks import PeakMatch
     from raman_edge.report.subject import ReportedResult
-    from raman_edge.wording import Title
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""What a browser may load for the page: nothing."""
-HEAD = f"""<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>%s</title>
-<style>{STYLE}</style></head><body>
-"""
+CARD_CELLS = 72
+"""Length of an answer and of a file name on the contact sheet."""
+SATURATED = {True: "yes", False: "no", None: "not known: neither the file nor the instrument states the saturation level"}
 
 
-def document(subjects: Sequence[ReportedResult], zone: tzinfo | None = None) -> Iterator[str]:
-    """Give the lines of one HTML document about one result or more: the same ones for the same results.
+def document(results: Sequence[ReportedResult], zone: tzinfo | None = None) -> Iterator[str]:
+    """Yield one HTML document about one result or more, in pieces of whole lines: the same bytes for the same results.
 
-    Times are in UTC and in ``zone``; None is that of this machine.
+    Times are given in UTC and in ``zone``; None is the zone of this machine.
     """
-    single = len(subjects) == 1
-    name = str(words.title(subjects[0].record)) if single else f"{len(subjects)} results"
-    yield HEAD.replace("%s", escaped(f"{name} – raman-edge"))
-    if not single:
-        yield from (f"{part.text}\n" for part in sheet.sheet(subjects))
-    for subject in subjects:
-        yield f"{page(subject, zone, 'h1' if single else 'h2').text}\n"
+    from_template = ENVIRONMENT.get_template
+    single = len(results) == 1
+    counts = Counter(result.kind for result in results)
+    listed = ", ".join(f"{counts[kind]} {kind}" for kind in (*wording.ANSWERS, "fault") if counts[kind])
+    title = str(results[0].title) if single else f"{len(results)} results"
+    yield from_template("head.html").render(results=results, title=title, counts=listed) + "\n"
+    page = from_template("result.html")
+    for result in results:
+        yield page.render(result=result, zone=zone, heading="h1" if single else "h2") + "\n"
     yield "</body></html>\n"
 
 
-def page(subject: ReportedResult, zone: tzinfo | None, heading: str) -> Html:
-    """Return the page of one result under a heading of that level."""
-    said, spectrum = subject.record, subject.held.spectrum
-    drawn = figure.picture(subject, spectrum) if spectrum is not None else NOTHING
-    parts = evidence.sections(said) if isinstance(said, ResultRecord) else ()
-    facts = tag("div", *parts, *provenance.sections(subject, zone), _signature(), class_="facts-of")
-    return tag("article", _head(subject, heading), drawn, facts, id=subject.anchor)
+def peak_rows(found: PeakMatch) -> list[tuple[str, str, str, str, float]]:
+    """Return kind, measured and reference position, difference and height of each peak, in order of Raman shift."""
+    rows = [(p.at, "matched", f"{p.at:.1f}", f"{p.reference:.1f}", f"{p.delta + 0.0:+.1f}", p.height) for p in found.matched]
+    rows += [(p.at, "missing", "–", f"{p.at:.1f}", "", p.height) for p in found.missing]
+    rows += [(p.at, "extra", f"{p.at:.1f}", "–", "", p.height) for p in found.extra]
+    return [row[1:] for row in sorted(rows)]
 
 
-def _head(subject: ReportedResult, heading: str) -> Html:
-    said = subject.record
-    kind = words.decision(said)
-    first = tag("p", tag("span", f"{UNICODE.sign[kind]} {kind}", class_=kind), " · ", datum(words.file_name(said.source)), class_="kind")
-    score = said.matches[0].score if isinstance(said, ResultRecord) and kind == "match" and said.matches else None
-    sure = "" if score is None else f" Probability {score:.1%} {IF}."
-    why = tag("ul", *(tag("li", datum(reason)) for reason in words.reasons(said))) if words.reasons(said) else NOTHING
-    return tag("header", first, tag(heading, _listed(words.title(said))), tag("p", MEANING[kind] + sure), why)
+@pass_context
+def _clock(context: Context, when: datetime) -> str:
+    """Return a time in UTC and in the zone of the document."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC, {when.astimezone(context['zone']):%Y-%m-%d %H:%M:%S %z} local"
 
 
-def _listed(title: Title) -> Html:
-    """Return an answer in which each name keeps its direction of writing to itself."""
-    names = [part for name in title.names for part in (", ", datum(name))][1:]
-    return joined([title.before, *names, title.after])
+def _visible(value: object) -> object:
+    """Make control characters of text visible; Jinja escapes markup afterwards. Markup was rendered by a template here."""
+    return safe_text(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _signature() -> Html:
-    """Return where a person writes on the paper."""
-    lines = (tag("div", tag("span", name)) for name in ("checked by", "date", "signature"))
-    return tag("section", tag("h3", "Notes"), tag("div", class_="room"), tag("div", *lines, class_="lines"), class_="sign-off")
+ENVIRONMENT = Environment(
+    loader=PackageLoader("raman_edge.report"),
+    autoescape=True,
+    finalize=_visible,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+ENVIRONMENT.globals.update(
+    clock=_clock,
+    cut=lambda text: safe_text(text, CARD_CELLS),
+    lights=lights,
+    peak_rows=peak_rows,
+    sign=UNICODE.sign,
+    version=__version__,
+    quality_limits=quality,
+    ranking=ranking,
+    saturated=SATURATED,
+    wording=wording,
+)

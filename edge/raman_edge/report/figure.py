@@ -1,4 +1,4 @@
-"""The spectrum as it was recorded, and the first candidate's peaks hanging beneath it, head to tail: one SVG picture."""
+"""The figure of a page as SVG parts: the spectrum above, the peaks of the first candidate below, head to tail."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge import synthetic
-from raman_edge.records import ResultRecord
-from raman_edge.report import marks
-from raman_edge.report.markup import Html, path, tag
-from raman_edge.report.plane import Plane, curve, ticks
 from raman_edge.spectrum import Axis
+from raman_edge.terminal import plot
 from raman_edge.terminal.safe import safe_text
 
 if TYPE_CHECKING:
@@ -20,104 +17,218 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.report.subject import ReportedResult
+    from raman_edge.matching.ranking import Candidate
+    from raman_edge.peaks import PeakMatch, Peaks
     from raman_edge.spectrum import Spectrum
+    from raman_edge.terminal.plot import Window
+
+    Array = NDArray[np.floating]
 
 WIDTH, HEIGHT = 1520, 650
-"""Of the picture, in units of an eighth of a millimetre on A4."""
+"""Size of the figure, in units of an eighth of a millimetre on A4."""
 LEFT, RIGHT, TOP, FLOOR, FOOT = 120, 40, 80, 400, 580
-"""Where the rectangles begin and end: the spectrum from TOP to FLOOR, the reference from there to FOOT."""
+"""Edges of the two rectangles: the spectrum from TOP to FLOOR, the reference from there to FOOT."""
 ACROSS, UP = 9, 5
-"""Most numbers on the axes."""
-NAME = 60
-"""Cells of a label in the picture."""
+"""Most steps between the numbers on the axes."""
+COLUMN = 2
+"""Width within which a dense curve has one lowest and one highest point, units of the figure."""
+NAME_CELLS = 60
+"""Length of a label in the figure."""
+APART = 64
+"""Least distance between two numbers at peaks, units of the figure."""
+ABOVE = 14
+"""Distance of a sign from the top of its peak."""
+NEAR = 4.0
+"""The top of a peak lies within this distance of its position, cm⁻¹."""
+LONGEST = 140
+"""Length of the highest peak of the reference."""
+SIGNS = {
+    "matched": "M{x} {y}l-9 -16h18z",
+    "missing": "M{x} {y}l-9 16h18z",
+    "extra": "M{x} {y}m0 -1v-16m-8 8h16",
+}
+"""Shapes: ▲, △ and +."""
 
 
 @dataclass(frozen=True, slots=True)
-class PlotRange:
-    """What the picture shows, and whether everything of the spectrum fits."""
+class Part:
+    """A path or a text of the figure."""
 
-    plane: Plane
-    beyond: float | None
-    """The highest count, where it lies above the picture; None where everything fits."""
-
-
-def picture(subject: ReportedResult, spectrum: Spectrum) -> Html:
-    """Return the picture with its words beneath."""
-    view = view_of(subject, spectrum)
-    plane, said = view.plane, subject.record
-    best = said.matches[0] if isinstance(said, ResultRecord) and said.matches else None
-    reference = subject.peaks(best.label) if best else None
-    parts = [*_axes(plane), _line(spectrum, plane)]
-    if reference is not None:
-        axis = Axis(np.linspace(plane.start, plane.stop, plane.width))
-        parts.append(_hanging(axis.shift, synthetic.lines(axis, reference), plane))
-    if best:
-        parts += marks.of(best.peaks, reference, spectrum, plane)
-        parts.append(tag("text", safe_text(best.label, NAME), x=WIDTH - RIGHT, y=FOOT - 6, class_="name end"))
-    parts.append(tag("text", "measured", x=LEFT + 8, y=TOP - 52, class_="name"))
-    shown = tag("svg", *parts, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label="The spectrum above, the reference's peaks beneath")
-    return tag("figure", shown, tag("figcaption", *_caption(view, named=best is not None, whole=reference is not None)))
+    kind: str
+    """Its CSS classes."""
+    d: str = ""
+    """Path data (SVG 2, section 9.3), computed here; empty for a text."""
+    text: str = ""
+    x: int = 0
+    y: int = 0
 
 
-def view_of(subject: ReportedResult, spectrum: Spectrum) -> PlotRange:
-    """Return the rectangle of the whole axis, as high as the counts are within the model's range where that is known.
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """A rectangle of the figure and the Raman shifts and counts that it shows; units run right and down."""
 
-    What lies outside it, such as the laser line at 0 cm⁻¹, does not flatten the rest.
+    left: int
+    top: int
+    width: int
+    height: int
+    window: Window
+
+    @property
+    def floor(self) -> int:
+        """The lower edge."""
+        return self.top + self.height
+
+    def x(self, shift: Array) -> NDArray[np.int64]:
+        """Return the positions of Raman shifts."""
+        return np.rint(plot.share(shift, self.window.start, self.window.stop) * self.width).astype(np.int64) + self.left
+
+    def y(self, counts: Array) -> NDArray[np.int64]:
+        """Return the positions of counts; values outside the rectangle lie on its edge."""
+        return self._down(plot.share(counts, self.window.low, self.window.high))
+
+    def column(self, shift: float) -> int:
+        """Return the position of one Raman shift."""
+        return int(self.x(np.array([shift]))[0])
+
+    def curve(self, shift: Array, counts: Array) -> str:
+        """Return the curve as path data.
+
+        Where points are denser than the figure, each column has its lowest and its highest value: a line that is narrower than a
+        column keeps its height.
+        """
+        x, y = self.x(shift), self.y(counts)
+        if x.size > 2 * self.width // COLUMN:
+            shares = plot.share(counts, self.window.low, self.window.high)
+            edges = np.linspace(self.window.start, self.window.stop, self.width // COLUMN + 1)
+            low, high = plot.envelope(shift, shares, edges)
+            falling = np.diff(np.interp(edges, shift, shares)) < 0
+            ends = np.stack([np.where(falling, high, low), np.where(falling, low, high)], axis=1)
+            x, y = self.x(edges[:-1]).repeat(2), self._down(ends.reshape(-1))
+        moves = np.stack([np.diff(x, prepend=0), np.diff(y, prepend=0)], axis=1)
+        return "m" + " ".join(map("%d%+d".__mod__, map(tuple, moves.tolist())))
+
+    def _down(self, shares: Array) -> NDArray[np.int64]:
+        y: NDArray[np.int64] = np.rint((1.0 - shares) * self.height).astype(np.int64) + self.top
+        return y
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The parts of a figure in the order of painting, and what its caption needs."""
+
+    parts: tuple[Part, ...]
+    beyond: str
+    """The highest count if it lies above the figure, else empty."""
+    complete: bool
+    """Whether the whole peak table of the reference was available."""
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+def figure(spectrum: Spectrum, model_range: tuple[float, float] | None, best: Candidate | None, reference: Peaks | None) -> Figure:
+    """Return the figure of a spectrum and its best candidate.
+
+    ``model_range`` (cm⁻¹) limits the counts that set the height: the laser line at 0 cm⁻¹ does not flatten the rest. ``reference`` is the
+    peak table of the candidate, None if it is not available.
     """
+    plane = plane_of(spectrum, model_range)
+    parts = [*_axes(plane), Part("curve", plane.curve(spectrum.axis.shift, spectrum.counts))]
+    if reference is not None:
+        axis = Axis(np.linspace(plane.window.start, plane.window.stop, plane.width))
+        parts.append(_area(axis.shift, synthetic.lines(axis, reference), plane))
+    if best:
+        parts += _peaks(best.peaks, reference, spectrum, plane)
+        parts.append(Part("name end", text=safe_text(best.label, NAME_CELLS), x=WIDTH - RIGHT, y=FOOT - 6))
+    parts.append(Part("name", text="measured", x=LEFT + 8, y=TOP - 52))
+    highest = float(spectrum.counts.max())
+    return Figure(tuple(parts), number(highest) if highest > plane.window.high else "", reference is not None)
+
+
+def thumbnail(spectrum: Spectrum, model_range: tuple[float, float] | None) -> tuple[Part, ...]:
+    """Return the curve alone in 480 by 200 units."""
+    plane = replace(plane_of(spectrum, model_range), left=0, top=8, width=480, height=184)
+    return (Part("curve", plane.curve(spectrum.axis.shift, spectrum.counts)),)
+
+
+def plane_of(spectrum: Spectrum, model_range: tuple[float, float] | None) -> Plane:
+    """Return the rectangle of the whole axis, as high as the counts are within ``model_range``."""
     shift, counts = spectrum.axis.shift, spectrum.counts
-    seen = counts
-    if card := subject.card:
-        axis = card.recipe.axis
-        inside = counts[(shift >= axis.start) & (shift <= axis.stop)]
-        seen = inside if inside.size else counts
-    ends = float(seen.min()), float(seen.max())
-    plane = Plane(LEFT, TOP, WIDTH - LEFT - RIGHT, FLOOR - TOP, spectrum.axis.start, spectrum.axis.stop, *ends)
-    return PlotRange(plane, float(counts.max()) if counts.max() > ends[1] else None)
-
-
-def small(subject: ReportedResult, spectrum: Spectrum) -> Html:
-    """Return the curve alone, for a contact sheet."""
-    plane = replace(view_of(subject, spectrum).plane, left=0, top=8, width=480, height=184)
-    drawn = path(curve(spectrum.axis.shift, spectrum.counts, plane), "curve")
-    return tag("svg", drawn, viewBox="0 0 480 200", role="img", aria_label="the spectrum")
-
-
-def _line(spectrum: Spectrum, plane: Plane) -> Html:
-    return path(curve(spectrum.axis.shift, spectrum.counts, plane), "curve")
-
-
-def _hanging(shift: NDArray[np.floating], lines: NDArray[np.floating], plane: Plane) -> Html:
-    """Return the reference's lines as an area below the spectrum's floor."""
-    below = replace(plane, top=FLOOR, height=marks.LONGEST, low=-float(max(lines.max(), 1.0)), high=0.0)
-    return path(f"{curve(shift, -lines, below)}V{FLOOR}H{plane.left}z", "reference")
-
-
-def _axes(plane: Plane) -> Iterator[Html]:
-    """Give the frame with round numbers along both axes."""
-    for shift in ticks(plane.start, plane.stop, ACROSS):
-        x = plane.column(shift)
-        yield path(f"M{x} {TOP}V{FOOT}", "grid")
-        yield tag("text", f"{shift:g}", x=x, y=FOOT + 28, class_="middle")
-    for counts in ticks(plane.low, plane.high, UP):
-        y = int(plane.y(np.array([counts]))[0])
-        yield path(f"M{LEFT - 8} {y}H{LEFT}", "tick")
-        yield tag("text", number(counts), x=LEFT - 14, y=y + 7, class_="end")
-    yield path(f"M{LEFT} {TOP}V{FOOT}H{WIDTH - RIGHT}M{LEFT} {FLOOR}H{WIDTH - RIGHT}", "tick")
-    yield tag("text", "Raman shift, cm⁻¹", x=(LEFT + WIDTH - RIGHT) // 2, y=HEIGHT - 6, class_="middle")
-    yield tag("text", "counts", x=LEFT - 14, y=TOP - 52, class_="end")
+    window = plot.window(shift, counts, model_range or (spectrum.axis.start, spectrum.axis.stop))
+    return Plane(LEFT, TOP, WIDTH - LEFT - RIGHT, FLOOR - TOP, window)
 
 
 def number(value: float) -> str:
-    """Return a count as it stands on an axis: whole numbers up to a million as such."""
+    """Return a count for an axis: integers up to a million in full."""
     return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.4g}"  # noqa: PLR2004 - six digits fit
 
 
-def _caption(view: PlotRange, *, named: bool, whole: bool) -> Iterator[Html | str]:
-    yield from marks.legend() if named else ("No candidate: nothing hangs beneath.",)
-    if named and not whole:
-        yield " Beneath are only those of the candidate's peaks that the record holds."
-    if whole:
-        yield " The shaded lines are drawn from the library's table of peaks: places, heights and widths."
-    if view.beyond is not None:
-        yield f" Outside the model's range the counts go up to {number(view.beyond)}; what is higher than the picture lies on its edge."
+def _area(shift: Array, lines: Array, plane: Plane) -> Part:
+    """Return the lines of the reference as an area below the floor of the spectrum."""
+    window = replace(plane.window, low=-float(max(lines.max(), 1.0)), high=0.0)
+    below = replace(plane, top=FLOOR, height=LONGEST, window=window)
+    return Part("reference", f"{below.curve(shift, -lines)}V{FLOOR}H{plane.left}z")
+
+
+def _axes(plane: Plane) -> Iterator[Part]:
+    """Yield the frame and round numbers along both axes."""
+    window = plane.window
+    for shift in plot.ticks(window.start, window.stop, ACROSS):
+        x = plane.column(shift)
+        yield Part("grid", f"M{x} {TOP}V{FOOT}")
+        yield Part("middle", text=f"{shift:g}", x=x, y=FOOT + 28)
+    for counts in plot.ticks(window.low, window.high, UP):
+        y = int(plane.y(np.array([counts]))[0])
+        yield Part("tick", f"M{LEFT - 8} {y}H{LEFT}")
+        yield Part("end", text=number(counts), x=LEFT - 14, y=y + 7)
+    yield Part("tick", f"M{LEFT} {TOP}V{FOOT}H{WIDTH - RIGHT}M{LEFT} {FLOOR}H{WIDTH - RIGHT}")
+    yield Part("middle", text="Raman shift, cm⁻¹", x=(LEFT + WIDTH - RIGHT) // 2, y=HEIGHT - 6)
+    yield Part("end", text="counts", x=LEFT - 14, y=TOP - 52)
+
+
+def _peaks(found: PeakMatch, reference: Peaks | None, spectrum: Spectrum, plane: Plane) -> Iterator[Part]:
+    """Yield the peaks of the spectrum above, those of the reference below, and a line where both agree."""
+    compared = {peak.reference for peak in found.matched} | {peak.at for peak in found.missing}
+    for lone in reference.rounded if reference else ():
+        if lone.at not in compared:
+            yield from _stick("small", lone.at, lone.height, plane)
+    for both in found.matched:
+        yield from _stick("matched", both.reference, both.reference_height, plane)
+        yield Part("agree", f"M{plane.column(both.at)} {_top(spectrum, both.at, plane)}V{plane.floor}")
+    for lone in found.missing:
+        yield from _stick("missing", lone.at, lone.height, plane)
+    measured = [(peak.height, peak.at, "matched") for peak in found.matched] + [(peak.height, peak.at, "extra") for peak in found.extra]
+    numbered = _with_room([(height, at) for height, at, _ in measured], plane)
+    for _, at, kind in measured:
+        x, y = plane.column(at), _top(spectrum, at, plane)
+        yield Part(f"sign {kind}", SIGNS[kind].format(x=x, y=y))
+        if at in numbered:
+            yield Part("middle halo", text=f"{at:.0f}", x=x, y=y - 22)
+    numbered = _with_room([(peak.height, peak.at) for peak in found.missing], plane)
+    for at, height in numbered.items():
+        yield Part("middle halo", text=f"{at:.0f}", x=plane.column(at), y=plane.floor + round(height * LONGEST) + 40)
+
+
+def _top(spectrum: Spectrum, at: float, plane: Plane) -> int:
+    """Return the height of the sign over the peak at ``at`` (cm⁻¹)."""
+    shift, counts = spectrum.axis.shift, spectrum.counts
+    around = counts[(shift >= at - NEAR) & (shift <= at + NEAR)]
+    high = float(around.max()) if around.size else float(np.interp(at, shift, counts))
+    return int(plane.y(np.array([high]))[0]) - ABOVE
+
+
+def _stick(kind: str, at: float, height: float, plane: Plane) -> Iterator[Part]:
+    """Yield a peak of the reference, hanging from the floor of the spectrum, with its sign below if it is missing."""
+    if plane.window.start <= at <= plane.window.stop:
+        x, length = plane.column(at), round(height * LONGEST)
+        yield Part(f"stick {kind}", f"M{x} {plane.floor}v{length}")
+        if kind == "missing":
+            yield Part("sign missing", SIGNS["missing"].format(x=x, y=plane.floor + length + 2))
+
+
+def _with_room(peaks: list[tuple[float, float]], plane: Plane) -> dict[float, float]:
+    """Return position → height of the peaks that get a number: the highest first, none too near to another."""
+    chosen: dict[float, float] = {}
+    for height, at in sorted(peaks, reverse=True):
+        if all(abs(plane.column(at) - plane.column(other)) >= APART for other in chosen):
+            chosen[at] = height
+    return chosen

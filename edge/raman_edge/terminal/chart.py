@@ -1,4 +1,4 @@
-"""The spectrum with its axis and the reference's peaks: rows of the screen made from a reading."""
+"""The spectrum with its axis and the reference's peaks: rows of the screen."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Range = tuple[float, float]
 """From and to, cm⁻¹."""
 
 
-def chart(reading: Reading, inside: Range, zoom: Range | None, size: tuple[int, int], look: Theme) -> list[Row]:
-    """Return the exposure as it was taken, its axis and the peaks of the best reference.
+def chart(reading: Reading, inside: Range, zoom: Range | None, size: tuple[int, int], theme: Theme) -> list[Row]:
+    """Return the spectrum as measured, its axis and the peaks of the best reference.
 
     ``inside`` is the model's range, ``zoom`` the part that is drawn, None for all of it; ``size`` is (columns, rows).
     """
@@ -46,32 +46,32 @@ def chart(reading: Reading, inside: Range, zoom: Range | None, size: tuple[int, 
     found = ranked[0].peaks if ranked else None
     across = max(0, width - GUTTER - MARGIN)
     columns = plot.marks(view, across, places(found)) if found else {}
-    rows = curve(shift, counts, view, columns, ("counts", across, height - FEET), look)
-    return [*rows, *feet(view, across, look), ticks(columns, across, look)]
+    rows = curve(shift, counts, view, columns, ("counts", across, height - FEET), theme)
+    return [*rows, *feet(view, across, theme), ticks(columns, across, theme)]
 
 
-def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | None, size: tuple[int, int], look: Theme) -> list[Row]:
-    """Return what the recipe made of the exposure, on the model's own axis; ``size`` is (columns, rows)."""
+def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | None, size: tuple[int, int], theme: Theme) -> list[Row]:
+    """Return the preprocessed spectrum on the axis of the model; ``size`` is (columns, rows)."""
     width, height = size
     view = plot.part(shift, reading.features, zoom or (float(shift[0]), float(shift[-1])))
     across = max(0, width - GUTTER - MARGIN)
-    return [*curve(shift, reading.features, view, {}, ("", across, height - FEET + 1), look), *feet(view, across, look)]
+    return [*curve(shift, reading.features, view, {}, ("", across, height - FEET + 1), theme), *feet(view, across, theme)]
 
 
-def empty_chart(inside: Range, words: str, width: int, height: int, look: Theme) -> list[Row]:
+def empty_chart(inside: Range, words: str, width: int, height: int, theme: Theme) -> list[Row]:
     """Return the model's axis without a spectrum, with ``words`` in the middle, ``height`` rows."""
     view = plot.Window(*inside, 0.0, 1.0)
     across = max(0, width - GUTTER - MARGIN)
-    rows: list[Row] = [_gutter("", look)] * max(0, height - FEET)
+    rows: list[Row] = [_gutter("", theme)] * max(0, height - FEET)
     if rows:
         middle = len(rows) // 2
-        shown = look.safe(words, across)
+        shown = theme.safe(words, across)
         rows[middle] = (*rows[middle], (" " * ((across - cells(shown)) // 2), PLAIN), (shown, QUIET))
-    return [*rows, *feet(view, across, look), EMPTY]
+    return [*rows, *feet(view, across, theme), EMPTY]
 
 
 def places(found: PeakMatch) -> list[tuple[float, str]]:
-    """Return (cm⁻¹, kind) of all peaks, the most important last: where two share a column, what is missing shows."""
+    """Return (cm⁻¹, kind) of all peaks, the most important last: if two share a column, the missing one shows."""
     extra = [(peak.at, "extra") for peak in found.extra]
     matched = [(peak.at, "matched") for peak in found.matched]
     return [*extra, *matched, *((peak.at, "missing") for peak in found.missing)]
@@ -83,37 +83,37 @@ def curve(
     view: Window,
     columns: dict[int, str],
     shape: tuple[str, int, int],
-    look: Theme,
+    theme: Theme,
 ) -> list[Row]:
     """Return the plot with its vertical axis; ``shape`` is (quantity, columns, rows)."""
     quantity, across, down = shape
-    draw = plot.ascii_plot if look.ascii_only else plot.braille
+    draw = plot.ascii_plot if theme.ascii_only else plot.braille
     lines = draw(shift, counts, view, across, down)
     labels = {0: plot.short(view.high), down - 1: plot.short(view.low)}
     if down > 4:  # noqa: PLR2004 - room between the two numbers
         labels[down // 2] = quantity
     paint = _paint(columns, across)
-    return [(*_gutter(labels.get(i, ""), look), *_painted(line, paint)) for i, line in enumerate(lines)]
+    return [(*_gutter(labels.get(i, ""), theme), *_painted(line, paint)) for i, line in enumerate(lines)]
 
 
-def feet(view: Window, across: int, look: Theme) -> list[Row]:
+def feet(view: Window, across: int, theme: Theme) -> list[Row]:
     """Return the horizontal axis and its numbers."""
-    line, numbers = plot.axis(view, across, look)
+    line, numbers = plot.axis(view, across, theme)
     pad = " " * (GUTTER - 1)
-    return [((f"{pad}{look.corner}{line}", QUIET),), ((f"{pad} {numbers}", QUIET),)]
+    return [((f"{pad}{theme.corner}{line}", QUIET),), ((f"{pad} {numbers}", QUIET),)]
 
 
-def ticks(columns: dict[int, str], across: int, look: Theme) -> Row:
+def ticks(columns: dict[int, str], across: int, theme: Theme) -> Row:
     """Return the signs of the peaks in their columns."""
-    cells = [(look.sign[columns[i]], STYLE[columns[i]]) if i in columns else (" ", PLAIN) for i in range(across)]
+    cells = [(theme.sign[columns[i]], STYLE[columns[i]]) if i in columns else (" ", PLAIN) for i in range(across)]
     row: Row = ((f"{'peaks':>{GUTTER - 1}} ", QUIET),)
     for style, run in groupby(cells, key=lambda cell: cell[1]):
         row = (*row, ("".join(sign for sign, _ in run), style))
     return row
 
 
-def _gutter(label: str, look: Theme) -> Row:
-    return (*fit(((f"{label:>{GUTTER - 2}} ", QUIET),), GUTTER - 1), (look.side, QUIET))
+def _gutter(label: str, theme: Theme) -> Row:
+    return (*fit(((f"{label:>{GUTTER - 2}} ", QUIET),), GUTTER - 1), (theme.side, QUIET))
 
 
 def _paint(columns: dict[int, str], across: int) -> list[tuple[int, int, Style]]:
@@ -132,7 +132,7 @@ def _paint(columns: dict[int, str], across: int) -> list[tuple[int, int, Style]]
 
 
 def _painted(line: str, paint: list[tuple[int, int, Style]]) -> Row:
-    """Return ``line`` in colours; where nothing is drawn no colour is spent."""
+    """Return ``line`` in colours; blank cells get no colour."""
     if line.isspace():
         return ((line, PLAIN),)
     row: list[tuple[str, Style]] = []

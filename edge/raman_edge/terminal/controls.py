@@ -1,4 +1,4 @@
-"""The keys of the screen: what each is called, and what those of them do to a run that a command lets them do."""
+"""The keys of the screen: their names, and the actions that a command provides for them."""
 
 from __future__ import annotations
 
@@ -15,51 +15,51 @@ Action = Literal["pause", "single", "dark", "results", "zoom", "save", "help", "
 
 @dataclass(frozen=True, slots=True)
 class Controls:
-    """What a command lets its keys do: each is called by the thread that reads the keyboard, and returns at once.
+    """The actions of a command for its keys; the keyboard thread calls them, and they return at once.
 
-    None is what the command cannot do: its key does nothing, and is not named on the screen.
-    What only changes the view (earlier results, zoom, help) needs nobody.
+    None: the command has no such action, and the key is not shown. Keys that only change the view (earlier results, zoom, help) need
+    no action.
     """
 
     quit: Callable[[], None] | None = None
     """End the run cleanly."""
     pause: Callable[[], None] | None = None
-    """Stop measuring, or go on; without it the pause key holds what is shown while the run goes on."""
+    """Pause or resume measuring; without it the pause key holds the shown result while the run continues."""
     single: Callable[[], None] | None = None
     """Take one spectrum."""
     dark: Callable[[], None] | None = None
-    """Take the dark anew."""
+    """Take a new dark."""
     save: Callable[[Reading], str] | None = None
-    """Keep the spectrum that is shown, and say where in a line for the foot of the screen."""
+    """Save the spectrum that is shown; returns a line for the footer."""
 
     @property
     def keys(self) -> tuple[KeyBinding, ...]:
-        """The keys that do something, in the order in which they are shown."""
+        """The available keys, in the order on the screen."""
         return tuple(key for key in KEYS if key.action in ALWAYS or getattr(self, key.action) is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class KeyBinding:
-    """One entry at the foot of the screen and in its help."""
+    """One key in the footer and in the help."""
 
     action: Action
     sign: str
-    """What stands on the keys."""
+    """As printed on the keyboard."""
     word: str
-    """At the foot of the screen."""
+    """In the footer."""
     means: str
     """In the help: one line."""
 
 
 KEYS = (
-    KeyBinding("pause", "space", "pause", "stop measuring, or hold what is shown; again: go on"),
+    KeyBinding("pause", "space", "pause", "pause measuring, or hold the shown result; again: continue"),
     KeyBinding("single", "s", "single", "take one spectrum (Enter does the same)"),
-    KeyBinding("dark", "d", "dark", "take the dark anew"),
-    KeyBinding("results", "[ ]", "results", "the result before, the next one; arrows do the same"),
-    KeyBinding("zoom", "+ -", "zoom", "part of the axis, z in steps; arrows move it, 0 shows all"),
-    KeyBinding("save", "w", "save", "write the spectrum that is shown to a file"),
-    KeyBinding("help", "?", "help", "this page, and away with it (Esc)"),
-    KeyBinding("quit", "q", "quit", "end the run cleanly, as Ctrl-C does"),
+    KeyBinding("dark", "d", "dark", "take a new dark"),
+    KeyBinding("results", "[ ]", "results", "previous and next result; also left and right"),
+    KeyBinding("zoom", "+ -", "zoom", "zoom the axis, z in steps; arrows move, 0 shows all"),
+    KeyBinding("save", "w", "save", "save the shown spectrum to a file"),
+    KeyBinding("help", "?", "help", "show this page; Esc closes it"),
+    KeyBinding("quit", "q", "quit", "quit cleanly, like Ctrl-C"),
 )
 ALWAYS = ("pause", "results", "zoom", "help")
-"""Actions that change what is looked at, and need no command."""
+"""Actions that change only the view."""

@@ -1,8 +1,9 @@
-"""The screen while spectra come: what is known changes from any thread, and is drawn by one of its own."""
+"""The live screen: any thread changes its state, one thread draws it."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,6 @@ from rich.console import Console
 from raman_edge.errors import RamanEdgeError
 from raman_edge.matching.identify import Reading
 from raman_edge.terminal.controls import Controls
-from raman_edge.terminal.eta import RemainingTime
 from raman_edge.terminal.navigation import pressed
 from raman_edge.terminal.safe import safe_text
 from raman_edge.terminal.screen import render
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
     from raman_edge.wording import Answer
 
 LOOK_S = 0.2
-"""How often a new size of the terminal is looked for, s: nothing else wakes an idle screen."""
+"""Interval of the checks for a new terminal size, s: nothing else wakes an idle screen."""
 REST_S = 0.08
-"""Least time between two frames, s: a backlog is shown at the rate of an eye, not of a disk."""
+"""Least time between two frames, s: faster frames cannot be read."""
 REPAINT_S = 2.0
-"""A frame is drawn again after this time, s, whatever another program wrote over it."""
+"""Interval of redrawing, s: another program may have written over the frame."""
 
 
 class Screen:
-    """The full screen of a running source; where there is no terminal, a line or two per event.
+    """The full screen of a running source; without a terminal, a few lines per event.
 
-    Drawing happens in a thread of its own: :meth:`show` never waits for the terminal.
+    A separate thread draws: :meth:`show` never waits for the terminal.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Screen:
         keys = self.controls.keys if self._full and self._terminal.has_keys else ()
         self.state = ScreenState(source, ModelFacts.of(model, library), keys=keys)
         self._pace = RemainingTime()
-        self._told = ""
+        self._key_note = ""
         self._news, self._stop = Event(), Event()
         self._changing = Lock()
         self._thread = Thread(target=self._draw_until_stopped, name="screen", daemon=True)
@@ -79,7 +79,7 @@ class Screen:
             self._terminal.__exit__(kind, error, trace)
 
     def show(self, event: Reading | Fault) -> None:
-        """Fold ``event`` in; the screen follows as fast as it can be read."""
+        """Add ``event``; the screen follows as fast as it can be read."""
         if self._failure is not None:
             raise self._failure
         with self._changing:
@@ -90,44 +90,44 @@ class Screen:
             self.console.print(describe(event, ascii_only=self._ascii_only), soft_wrap=True)
 
     def note(self, text: str) -> None:
-        """Show ``text`` at the foot of the screen until the next note; an empty one takes it away."""
+        """Show ``text`` in the footer until the next note; an empty one removes it."""
         self._change(note=text)
         if text and not self._full:
             self.console.print(safe_text(text, ascii_only=self._ascii_only), markup=False, soft_wrap=True)
 
     def count(self, decision: Answer | Literal["fault"]) -> None:
-        """Count one answer of many that come too fast to be looked at."""
+        """Count one of many results that arrive too fast to be shown."""
         with self._changing:
             self.state = replace(self.state, tally=self.state.tally.plus(decision))
         self._news.set()
 
     def waiting(self, files: int) -> None:
-        """Show how many files wait, and how long they will take."""
+        """Show the number of waiting files and the remaining time."""
         tally = self.state.tally
         left_s = self._pace.left_s(time.monotonic(), tally.done + tally.fault, files)
         if (files, left_s) != (self.state.waiting, self.state.left_s):
             self._change(waiting=files, left_s=left_s)
 
     def using(self, model: Model, library: Library) -> None:
-        """Name another model from now on."""
+        """Show another model from now on."""
         self._change(model=ModelFacts.of(model, library))
 
     def link(self, status: LinkStatus) -> None:
-        """Show how the link to the instrument does."""
+        """Show the state of the link to the instrument."""
         if status != self.state.link:
             self._change(link=status)
 
     def bench(self, bench: AcquisitionState) -> None:
-        """Show what the acquisition is at."""
+        """Show the progress of the acquisition."""
         if bench != self.state.bench:
             self._change(bench=bench)
 
     def press(self, key: str) -> None:
-        """Do what ``key`` stands for: something to the run where the command lets it, else to the view.
+        """Perform the action of ``key`` on the run if the command provides one, else on the view.
 
-        What the key before said is taken away, unless something else has been said since.
+        The note of the previous key is removed, unless another note has replaced it.
         """
-        if self._told and self.state.note == self._told:
+        if self._key_note and self.state.note == self._key_note:
             self.note("")
         try:
             does = self._command(key)
@@ -137,8 +137,8 @@ class Screen:
                 with self._changing:
                     self.state = pressed(self.state, PAUSES.get(key, key))
         except (RamanEdgeError, OSError) as error:
-            self._tell(str(error))
-        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to: show() raises it
+            self._note_of_key(str(error))
+        except Exception as error:  # noqa: BLE001 - show() raises it in the caller's thread
             self._failure = error
         self._news.set()
 
@@ -157,13 +157,13 @@ class Screen:
         }.get(key)
 
     def _save(self) -> None:
-        """Keep the spectrum that is shown, and say where."""
+        """Save the spectrum that is shown, and note where."""
         shown = self.state.shown
         if self.controls.save is not None and isinstance(shown, Reading):
-            self._tell(self.controls.save(shown))
+            self._note_of_key(self.controls.save(shown))
 
-    def _tell(self, text: str) -> None:
-        self._told = text
+    def _note_of_key(self, text: str) -> None:
+        self._key_note = text
         self.note(text)
 
     def _change(self, **facts: Any) -> None:  # noqa: ANN401 - fields of the state, as dataclasses.replace takes them
@@ -172,11 +172,11 @@ class Screen:
         self._news.set()
 
     def _draw_until_stopped(self) -> None:
-        """Draw when there is news, when the size has changed, and every few seconds."""
+        """Draw after a change, after a new size, and every few seconds."""
         drawn: tuple[ScreenState, tuple[int, int]] | None = None
         drawn_at = 0.0
         try:
-            with suppress(OSError):  # the terminal has gone: what is said is in the journal, and whoever closed it sends a signal
+            with suppress(OSError):  # the terminal is gone: results are in the journal, and a signal ends the run
                 while not self._stop.is_set():
                     self._news.clear()
                     now = (self.state, self._terminal.size)
@@ -186,7 +186,7 @@ class Screen:
                         drawn, drawn_at = now, time.monotonic()
                         self._stop.wait(REST_S)
                     self._news.wait(LOOK_S)
-        except Exception as error:  # noqa: BLE001 - a thread has nobody to raise to: show() raises it
+        except Exception as error:  # noqa: BLE001 - show() raises it in the caller's thread
             self._failure = error
 
     def _draw(self, state: ScreenState, size: tuple[int, int]) -> None:
@@ -195,4 +195,35 @@ class Screen:
 
 
 PAUSES = {"space": "hold", "p": "hold"}
-"""What the pause keys do to the view where the run cannot be paused."""
+"""Actions of the pause keys on the view if the run cannot be paused."""
+
+
+LOOKED_S = 20.0
+"""The rate is averaged over this time, s."""
+LEAST_S = 1.0
+"""Least time for a rate, s."""
+
+
+class RemainingTime:
+    """Estimates the remaining time from the recent rate."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+        self._busy_at = 0.0
+
+    def left_s(self, now: float, answered: int, waiting: int) -> float | None:
+        """Return the time for ``waiting`` files, s; None if none waits or the rate is unknown.
+
+        ``now`` is of a monotonic clock, s; ``answered`` counts all so far.
+        """
+        if waiting:
+            self._busy_at = now
+        elif now - self._busy_at > LEAST_S:  # nothing waits for a moment between two scans of a folder
+            self._seen.clear()
+        self._seen.append((now, answered))
+        while now - self._seen[0][0] > LOOKED_S:
+            self._seen.popleft()
+        began, before = self._seen[0]
+        if not waiting or now - began < LEAST_S or answered <= before:
+            return None
+        return waiting * (now - began) / (answered - before)

@@ -1,4 +1,4 @@
-"""What the keys change of what is looked at: pure functions from a state to the next one."""
+"""How keys change the view: pure functions from a state to the next one."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ if TYPE_CHECKING:
     from raman_edge.terminal.state import ScreenState
 
 STEP = 2.0
-"""How much a step of the zoom enlarges."""
+"""Factor of one zoom step."""
 MOST = 64.0
-"""The largest enlargement; the steps of ``z`` end at :data:`ROUND`."""
+"""Largest zoom; ``z`` starts over after :data:`ROUND`."""
 ROUND = 8.0
 MOVE = 0.25
-"""Share of the visible part by which the arrows move it."""
+"""Share of the visible range that one arrow key moves."""
 
 
 def pressed(state: ScreenState, key: str) -> ScreenState:
-    """Return the state after ``key``, which may be any; most change nothing."""
+    """Return the state after ``key``; unknown keys change nothing."""
     does = MOVES.get(key) if state.view.zoom else None
     does = does or VIEWS.get(key)
     return state if does is None else does(state)
 
 
 def place(state: ScreenState) -> int | None:
-    """Return which of the last results is looked at, 0 is the newest; None is one from before them."""
+    """Return the index of the shown result among the last ones, 0 is the newest; None if it is older."""
     return next((i for i, event in enumerate(state.past) if event is state.shown), None)
 
 
 def enlarged(state: ScreenState) -> float:
-    """Return how many times the plot is enlarged; 1 is not at all."""
+    """Return the zoom factor of the plot; 1 is no zoom."""
     whole, zoom = _whole(state), state.view.zoom
     return 1.0 if zoom is None or whole is None else (whole[1] - whole[0]) / (zoom[1] - zoom[0])
 
 
 def hold(state: ScreenState) -> ScreenState:
-    """Hold what is shown while others come, or follow the newest again."""
+    """Hold the shown result, or follow the newest again."""
     return _at(state, state.shown if state.view.at is None else None)
 
 
@@ -50,7 +50,7 @@ def _earlier(state: ScreenState) -> ScreenState:
 
 
 def _later(state: ScreenState) -> ScreenState:
-    """Look at the next one; after the newest, follow what comes."""
+    """Select the next result; after the newest, follow new ones."""
     at = place(state)
     if at is None:
         return _at(state, state.past[-1] if state.past else None)
@@ -58,7 +58,7 @@ def _later(state: ScreenState) -> ScreenState:
 
 
 def _at(state: ScreenState, event: object) -> ScreenState:
-    return replace(state, view=replace(state.view, at=event))  # type: ignore[arg-type]  # one of its own
+    return replace(state, view=replace(state.view, at=event))  # type: ignore[arg-type]  # an event of this state
 
 
 def _nearer(state: ScreenState) -> ScreenState:
@@ -70,7 +70,7 @@ def _farther(state: ScreenState) -> ScreenState:
 
 
 def _round(state: ScreenState) -> ScreenState:
-    """Enlarge in steps, and show all again after the last one."""
+    """Zoom in steps, and show all after the last one."""
     return _all(state) if enlarged(state) >= ROUND else _nearer(state)
 
 
@@ -91,14 +91,14 @@ def _help(state: ScreenState) -> ScreenState:
 
 
 def _back(state: ScreenState) -> ScreenState:
-    """Undo the last thing that was chosen: the help, else the zoom, else the result."""
+    """Leave the help, else the zoom, else the selected result."""
     if state.view.help:
         return _help(state)
     return _all(state) if state.view.zoom else _at(state, None)
 
 
 def _zoomed(state: ScreenState, factor: float) -> ScreenState:
-    """Show ``factor`` times as much of the axis; what comes nearer is what is highest in view."""
+    """Show ``factor`` times as much of the axis, centred on the highest visible peak when zooming in."""
     whole = _whole(state)
     if whole is None:
         return state
@@ -126,13 +126,13 @@ def _window(state: ScreenState, start: float, span: float, whole: tuple[float, f
 
 
 def _whole(state: ScreenState) -> tuple[float, float] | None:
-    """Return the ends of the axis that is shown, cm⁻¹; None without a spectrum."""
+    """Return the ends of the shown axis, cm⁻¹; None without a spectrum."""
     event = state.shown
     return (event.spectrum.axis.start, event.spectrum.axis.stop) if isinstance(event, Reading) else None
 
 
 def _highest(state: ScreenState, start: float, stop: float) -> float:
-    """Return the place of the highest peak between ``start`` and ``stop`` (cm⁻¹), their middle where there is none."""
+    """Return the position of the highest peak between ``start`` and ``stop`` (cm⁻¹), their middle if there is none."""
     found = state.shown.peaks.rounded if isinstance(state.shown, Reading) else ()
     inside = [peak for peak in found if start <= peak.at <= stop]
     return max(inside, key=lambda peak: peak.height).at if inside else (start + stop) / 2
@@ -153,6 +153,6 @@ VIEWS: Mapping[str, Callable[[ScreenState], ScreenState]] = {
     "escape": _back,
     "hold": hold,
 }
-"""What each key does to the view; ``hold`` is the pause key of a run that cannot be paused."""
+"""Action of each key on the view; ``hold`` is the pause key of a run that cannot be paused."""
 MOVES: Mapping[str, Callable[[ScreenState], ScreenState]] = {"left": _left, "right": _right}
-"""What the arrows do instead where the plot is enlarged."""
+"""Actions of the arrows in a zoomed plot."""

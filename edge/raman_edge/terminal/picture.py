@@ -1,4 +1,4 @@
-"""A frame as an SVG file, for a page that shows what the screen looks like: the same rows, no terminal."""
+"""A frame as an SVG file, for documents: the same rows, without a terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ THEME = TerminalTheme(
     (216, 222, 233),
     [(13, 17, 23), (224, 123, 26), (42, 143, 216), (224, 123, 26), (42, 143, 216), (224, 123, 26), (42, 143, 216), (216, 222, 233)],
 )
-"""Nearly black and nearly white; every other colour of the screen is its own."""
+"""Nearly black and nearly white; all other colours come from the frame."""
 TEMPLATE = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
 .{unique_id}-matrix {{ font-family: "DejaVu Sans Mono", Menlo, "Cascadia Mono", Consolas, monospace;
@@ -43,7 +43,7 @@ TEMPLATE = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/
 </g>
 </svg>
 """
-"""No web fonts: a picture on a page asks nobody for anything."""
+"""Without web fonts, so that the picture loads nothing."""
 
 
 def svg(frame: Frame, name: str) -> str:
@@ -55,7 +55,7 @@ def svg(frame: Frame, name: str) -> str:
 
 
 def _words(piece: Piece) -> list[Piece]:
-    """Cut a piece at its wide gaps, a plot at every gap: each part is placed by itself, whatever the font."""
+    """Cut a piece at its wide gaps, a plot at every gap: each part has its own position, independent of the font."""
     text, style = piece
     drawn = any("\u2800" <= character <= "\u28ff" for character in text)
     parts = re.split(r"( +)" if drawn else r"(^ +|  +| +$)", text)

@@ -29,20 +29,23 @@ HALVES = np.array([ord(character) for character in " '.|"], dtype="<u4")
 """ASCII cells by their dots: none, upper, lower, both."""
 LABEL_ROOM = 10
 """Least cells from one number on the axis to the next."""
+ALIKE = 1e-5
+"""Numbers that differ by a smaller share of themselves look alike in a few digits."""
+TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of the plane that a plot shows."""
+    """The range that a plot shows."""
 
     start: float
     """cm⁻¹."""
     stop: float
     """cm⁻¹, above ``start``."""
     low: float
-    """Value at the bottom; what is lower is drawn at the bottom."""
+    """Value at the bottom; lower values are drawn there."""
     high: float
-    """Value at the top; what is higher is drawn at the top."""
+    """Value at the top; higher values are drawn there."""
 
     def column(self, shift: float, width: int) -> int | None:
         """Return the column of ``width`` where ``shift`` (cm⁻¹) lies, None outside."""
@@ -54,7 +57,7 @@ class Window:
 def window(shift: Array, counts: Array, inside: tuple[float, float]) -> Window:
     """Return the window of all of ``shift``, as high as ``counts`` are within ``inside`` (cm⁻¹).
 
-    What lies outside the model's range, such as the laser line at 0 cm⁻¹, does not flatten the rest.
+    Values outside it, such as the laser line at 0 cm⁻¹, do not flatten the rest.
     """
     seen = counts[(shift >= inside[0]) & (shift <= inside[1])]
     seen = seen if seen.size else counts
@@ -93,7 +96,7 @@ def _strings(codes: NDArray[np.integer]) -> list[str]:
 def _dots(shift: Array, counts: Array, view: Window, across: int, down: int) -> NDArray[np.uint8]:
     """Return which dots are set, (down, across), 0 or 1, the top row first."""
     edges = np.linspace(view.start, view.stop, across + 1)
-    bottom, top = _envelope(shift, _scaled(counts, view), edges)
+    bottom, top = envelope(shift, share(counts, view.low, view.high), edges)
     first = np.rint((1 - top) * (down - 1))
     last = np.rint((1 - bottom) * (down - 1))
     rows = np.arange(down)[:, None]
@@ -102,17 +105,17 @@ def _dots(shift: Array, counts: Array, view: Window, across: int, down: int) -> 
     return dots
 
 
-def _scaled(counts: Array, view: Window) -> Array:
-    """Return ``counts`` as shares of the window's height, 0..1; a window without height is its bottom."""
-    largest = max(abs(view.low), abs(view.high))
-    if largest == 0 or view.high <= view.low:
-        return np.zeros(counts.size)
-    low, high = view.low / largest, view.high / largest  # no difference of two counts overflows then
-    inside = np.clip(counts, view.low, view.high) / largest
-    return np.clip((inside - low) / (high - low), 0.0, 1.0) if high > low else np.zeros(counts.size)
+def share(values: Array, low: float, high: float) -> Array:
+    """Return the position of each value between ``low`` and ``high``, 0..1; without a span every value is at 0."""
+    largest = max(abs(low), abs(high))
+    if largest == 0 or high / largest <= low / largest:
+        return np.zeros(values.size)
+    low, high, inside = low / largest, high / largest, np.clip(values, low, high) / largest  # no difference of two counts overflows
+    shares: Array = np.clip((inside - low) / (high - low), 0.0, 1.0)
+    return shares
 
 
-def _envelope(shift: Array, values: Array, edges: Array) -> tuple[Array, Array]:
+def envelope(shift: Array, values: Array, edges: Array) -> tuple[Array, Array]:
     """Return the lowest and highest value between neighbouring ``edges``, both edges included, (edges - 1,) each."""
     at_edges = np.interp(edges, shift, values)
     places = np.concatenate([edges, shift])
@@ -124,30 +127,34 @@ def _envelope(shift: Array, values: Array, edges: Array) -> tuple[Array, Array]:
     return np.minimum(low, at_edges[1:]), np.maximum(high, at_edges[1:])
 
 
-def nice_step(span: float, most: int) -> float:
-    """Return the smallest of 1, 2, 5 times a power of ten that parts ``span`` into at most ``most`` steps."""
-    rough = span / max(1, most)
-    if not (math.isfinite(rough) and rough > 0):
-        return 1.0
+def ticks(low: float, high: float, most: int) -> list[float]:
+    """Return round numbers between ``low`` and ``high``, at most ``most`` steps apart; none if they would look alike.
+
+    The step is the smallest of 1, 2 and 5 times a power of ten that gives no more steps.
+    """
+    span = high - low
+    if not max(abs(low), abs(high)) * ALIKE < span < math.inf:
+        return []
+    rough = max(span / max(1, most), TINY)
     power = 10.0 ** math.floor(math.log10(rough))
-    return next((factor * power for factor in (1.0, 2.0, 5.0) if factor * power >= rough), 10.0 * power)
+    step = next((factor * power for factor in (1.0, 2.0, 5.0) if factor * power >= rough), 10.0 * power)
+    return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def axis(view: Window, width: int, look: Theme) -> tuple[str, str]:
+def axis(view: Window, width: int, theme: Theme) -> tuple[str, str]:
     """Return the axis line and the numbers beneath it, ``width`` cells each, the unit at the right end."""
     if width < 1:
         return "", ""
     longest = max(len(f"{view.start:.0f}"), len(f"{view.stop:.0f}"))
-    step = nice_step(view.stop - view.start, width // max(LABEL_ROOM, longest + 3))
-    line, numbers = [look.rule] * width, [" "] * width
-    unit = f" {look.unit}" if width > 4 * len(look.unit) else ""
+    line, numbers = [theme.rule] * width, [" "] * width
+    unit = f" {theme.unit}" if width > 4 * len(theme.unit) else ""
     free = 0
-    for k in range(math.ceil(view.start / step), math.floor(view.stop / step) + 1):
-        column = view.column(k * step, width)
+    for shift in ticks(view.start, view.stop, width // max(LABEL_ROOM, longest + 3)):
+        column = view.column(shift, width)
         if column is None:
             continue
-        line[column] = look.mark
-        label = f"{k * step:.10g}"
+        line[column] = theme.mark
+        label = f"{shift:.10g}"
         begin = min(max(0, column - len(label) // 2), width - len(label))
         if begin >= free and begin + len(label) <= width - len(unit):
             numbers[begin : begin + len(label)] = label

@@ -1,4 +1,4 @@
-"""Rows of styled text, exact to the cell: the only thing a screen is made of."""
+"""Rows of styled text, exact to the cell: the elements of a screen."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a terminal shows at one moment; a rich renderable."""
+    """The contents of a terminal; a rich renderable."""
 
     rows: tuple[Row, ...]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
-        """Give the rows to rich as they are: no markup, no wrapping, no highlighting."""
+        """Yield the rows unchanged: no markup, no wrapping, no highlighting."""
         for i, row in enumerate(self.rows):
             if i:
                 yield Segment.line()  # none after the last row: it would scroll a full screen
@@ -72,7 +72,7 @@ def fit(row: Row, width: int) -> Row:
 
 
 def spread(left: Row, right: Row, width: int) -> Row:
-    """Return ``left`` and ``right`` at the two ends of ``width`` cells; where both do not fit, the left one is cut."""
+    """Return ``left`` and ``right`` at the two ends of ``width`` cells; if both do not fit, the left one is cut."""
     room = width - width_of(right)
     return (*fit(left, room), *right) if room > 0 else fit(right, width)
 
@@ -95,16 +95,16 @@ def beside(blocks: Sequence[Sequence[Row]], gap: int = GAP) -> list[Row]:
     return joined
 
 
-def title(text: str, width: int, look: Theme) -> Row:
+def title(text: str, width: int, theme: Theme) -> Row:
     """Return a horizontal rule with ``text`` in it."""
-    shown = look.safe(text, max(0, width - 6))
-    head: Row = ((look.rule * 2 + " ", QUIET), (shown, STRONG), (" ", PLAIN))
-    return fit((*head, (look.rule * max(0, width - width_of(head)), QUIET)), width)
+    shown = theme.safe(text, max(0, width - 6))
+    head: Row = ((theme.rule * 2 + " ", QUIET), (shown, STRONG), (" ", PLAIN))
+    return fit((*head, (theme.rule * max(0, width - width_of(head)), QUIET)), width)
 
 
-def wrapped(text: str, width: int, lines: int, look: Theme) -> list[str]:
+def wrapped(text: str, width: int, lines: int, theme: Theme) -> list[str]:
     """Return ``text`` broken at spaces into at most ``lines`` lines of ``width`` cells; the last one is cut."""
-    rest = look.safe(text)
+    rest = theme.safe(text)
     found: list[str] = []
     while rest and len(found) < lines - 1 and cells(rest) > width:
         head = set_cell_size(rest, width)
@@ -112,4 +112,4 @@ def wrapped(text: str, width: int, lines: int, look: Theme) -> list[str]:
         cut = at if at > width // 3 else len(head.rstrip())
         found.append(rest[:cut])
         rest = rest[cut:].lstrip()
-    return [*found, look.safe(rest, width)] if rest else found
+    return [*found, theme.safe(rest, width)] if rest else found

@@ -1,8 +1,8 @@
-r"""Text from outside, made harmless: a label, a file name or a message is data, never a command to the terminal.
+r"""Text from outside, made safe: a label, a file name or a message is data, never a command to the terminal.
 
-Whatever does not print becomes a visible escape: control characters and escape codes (``\x1b``),
+Everything that does not print becomes a visible escape: control characters and escape codes (``\x1b``),
 direction overrides and joiners (``\u202e``), the bytes of a file name that is not UTF-8 (``\xe9``).
-What is left has a width that terminals agree on, and is cut in cells, not in characters.
+The rest has the same width in all terminals, and is cut by cells, not by characters.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from functools import lru_cache
 from rich.cells import cell_len, set_cell_size
 
 MOST_CHARACTERS = 2000
-"""Longer text is cut before it is looked at: no line of a screen is longer."""
+"""Longer text is cut first: no line of a screen is longer."""
 MOST_MARKS = 3
 """Combining marks that may follow each other; a fourth one is shown as an escape."""
 PLAIN = str.maketrans({"⁻": "-", "¹": "1", "≥": ">=", "≤": "<=", "–": "-", "…": "...", "µ": "u", "·": "-", "«": '"', "»": '"'})
-"""Signs of our own messages, for a terminal that has only ASCII."""
+"""ASCII substitutes for signs in messages."""
 
 
 def safe_text(text: str, width: int | None = None, *, ascii_only: bool = False) -> str:
-    """Return ``text`` without anything a terminal would obey, cut to ``width`` cells with an ellipsis."""
+    """Return ``text`` without control characters, cut to ``width`` cells with an ellipsis."""
     if len(text) > MOST_CHARACTERS:
         text = text[: MOST_CHARACTERS - 1] + "…"
     if not (text.isascii() and text.isprintable()):
@@ -35,7 +35,7 @@ def safe_text(text: str, width: int | None = None, *, ascii_only: bool = False) 
 def _escaped(text: str) -> str:
     """Return ``text`` with visible escapes; runs of combining marks are bounded."""
     shown: list[str] = []
-    marks = MOST_MARKS  # a mark has nothing to stand on at the beginning
+    marks = MOST_MARKS  # at the beginning there is no character to combine with
     for character in text:
         if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me"}:
             harmless = marks < MOST_MARKS and not _selects(character)

@@ -1,8 +1,8 @@
-"""The whole screen: a pure function from what is known and a size to a frame.
+"""The whole screen: a pure function from a state and a size to a frame.
 
-The layout depends on the size, and on whether there are an instrument and a keyboard, so that
-nothing jumps from one result to the next. What there is no room for is left out from the bottom
-up: last results, tables, reasons, plot; the answer itself is on the smallest screen.
+The layout depends on the size, the instrument and the keyboard, not on the result, so that nothing
+jumps from one result to the next. Parts without room are left out from the bottom up: last results,
+tables, reasons, plot; the smallest screen shows the answer.
 """
 
 from __future__ import annotations
@@ -14,35 +14,37 @@ import numpy as np
 
 from raman_edge.matching.identify import Reading
 from raman_edge.terminal import chart, widgets
-from raman_edge.terminal.headline import is_old, said
-from raman_edge.terminal.help import help_rows, hints
+from raman_edge.terminal.headline import headline_of, is_old
 from raman_edge.terminal.link import link_rows, seconds
 from raman_edge.terminal.navigation import enlarged, place
-from raman_edge.terminal.rows import Frame, block, cells, fit, spread, title, width_of, wrapped
+from raman_edge.terminal.rows import EMPTY, Frame, block, cells, fit, spread, title, width_of, wrapped
 from raman_edge.terminal.tables import WIDE, last_results, tables
 from raman_edge.terminal.theme import ASCII, CHIP, PLAIN, QUIET, STRONG, STYLE, UNICODE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from raman_edge.matching.identify import Timing
+    from raman_edge.terminal.controls import KeyBinding
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.state import ScreenState
     from raman_edge.terminal.theme import Theme
 
 NARROW = 40
-"""Columns beneath which there are neither tables nor last results."""
+"""Columns below which there are neither tables nor last results."""
 SMALLEST = 4
-"""Rows beneath which only the answer is shown."""
+"""Rows below which only the answer is shown."""
 KEYS_FROM = 12
-"""Rows from which the keys have one."""
+"""Rows from which the keys are shown."""
 NAME = 16
-"""Least cells of the answer's row that are not the answer; one that is longer is told again beneath, whole."""
+"""Cells of the answer's row that are not the answer; a longer answer is repeated in full below."""
 LINK_FROM = ((30, 2), (8, 1))
-"""Rows from which the link has so many."""
+"""(rows of the screen, rows of the link)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowLayout:
-    """How many rows each part gets; 0 leaves it out."""
+    """Rows of each part; 0 leaves it out."""
 
     why: int
     plot: int
@@ -59,7 +61,7 @@ class RowLayout:
 
 
 def layout(width: int, height: int) -> RowLayout:
-    """Share out ``height`` rows, those of link and keys not among them."""
+    """Distribute ``height`` rows, without those of link and keys."""
     left = height - 3  # header, answer, footer
     why = _least(left, (18, 2), (3, 1))
     left -= why
@@ -81,58 +83,58 @@ def _least(size: int, *steps: tuple[int, int]) -> int:
 
 def render(state: ScreenState, width: int, height: int, *, ascii_only: bool = False) -> Frame:
     """Return the frame of ``state`` with exactly ``height`` rows of ``width`` cells."""
-    look = ASCII if ascii_only else UNICODE
+    theme = ASCII if ascii_only else UNICODE
     if height < SMALLEST:
-        return Frame(tuple(block(_said(state, layout(width, height).why, width, look), width, height)))
+        return Frame(tuple(block(_answer(state, layout(width, height).why, width, theme), width, height)))
     keys = [fit(_keys(state, width), width)] if state.keys and height >= KEYS_FROM else []
     lines = _least(height, *LINK_FROM)
-    link = link_rows(state, state.link, width, lines, look) if state.link and lines else []
+    link = link_rows(state, state.link, width, lines, theme) if state.link and lines else []
     plan = layout(width, height - len(keys) - len(link))
     return Frame(
         (
-            fit(_header(state, width, look), width),
+            fit(_header(state, width, theme), width),
             *(fit(row, width) for row in link),
-            *_said(state, plan.why, width, look),
-            *_below(state, plan, width, look),
-            fit(_footer(state, width, look), width),
+            *_answer(state, plan.why, width, theme),
+            *_below(state, plan, width, theme),
+            fit(_footer(state, width, theme), width),
             *keys,
         )
     )
 
 
-def _below(state: ScreenState, plan: RowLayout, width: int, look: Theme) -> list[Row]:
-    """Return what stands beneath the answer: plots and tables, or the help."""
+def _below(state: ScreenState, plan: RowLayout, width: int, theme: Theme) -> list[Row]:
+    """Return the part below the answer: plots and tables, or the help."""
     if state.view.help:
-        return help_rows(state.keys, width, plan.below, look)
-    rows = [*block(_plots(state, plan, width, look), width, plan.plot + plan.model_plot), *tables(state, width, plan.tables, look)]
-    if is_old(state):  # what is old does not shine
+        return help_rows(state.keys, width, plan.below, theme)
+    rows = [*block(_plots(state, plan, width, theme), width, plan.plot + plan.model_plot), *tables(state, width, plan.tables, theme)]
+    if is_old(state):  # an old result is faint
         rows = [tuple((text, QUIET) for text, _ in row) for row in rows]
-    return [*rows, *last_results(state, width, plan.results, look)]
+    return [*rows, *last_results(state, width, plan.results, theme)]
 
 
-def _header(state: ScreenState, width: int, look: Theme) -> Row:
-    """Return where spectra come from, and how many came."""
+def _header(state: ScreenState, width: int, theme: Theme) -> Row:
+    """Return the source and the counts."""
     tally = state.tally
-    counts: Row = ((f"{tally.done} done {look.dot} ", PLAIN), (f"{tally.fault} failed ", STYLE["fault"] if tally.fault else PLAIN))
+    counts: Row = ((f"{tally.done} done {theme.dot} ", PLAIN), (f"{tally.fault} failed ", STYLE["fault"] if tally.fault else PLAIN))
     if state.waiting:
         left = "" if state.left_s is None else f", {lasting(state.left_s)} left"
-        counts = ((f"{state.waiting} waiting{left} {look.dot} ", STRONG), *counts)
+        counts = ((f"{state.waiting} waiting{left} {theme.dot} ", STRONG), *counts)
     if width >= WIDE:
         named = (f"{tally.match} match", f"{tally.possible} possible", f"{tally.ambiguous} one of several")
         words = (*named, f"{tally.unknown} unknown", f"{tally.rejected} rejected")
-        counts = ((f" {look.dot} ".join(words) + f" {look.dot} ", QUIET), *counts)
-    for box in _chosen(state, look):
-        counts = ((f" {look.boxed(box)} ", CHIP), (" ", PLAIN), *counts)
+        counts = ((f" {theme.dot} ".join(words) + f" {theme.dot} ", QUIET), *counts)
+    for box in _chosen(state, theme):
+        counts = ((f" {theme.boxed(box)} ", CHIP), (" ", PLAIN), *counts)
     room = width - width_of(counts) - 15
-    source: Row = ((" raman-edge", STRONG), (f" {look.dot} {look.safe(state.source, room)}" if room > 0 else "", QUIET))
+    source: Row = ((" raman-edge", STRONG), (f" {theme.dot} {theme.safe(state.source, room)}" if room > 0 else "", QUIET))
     return spread(source, counts, width)
 
 
-def _chosen(state: ScreenState, look: Theme) -> list[str]:
-    """Return what a person has chosen to look at, where it is not everything of the newest."""
+def _chosen(state: ScreenState, theme: Theme) -> list[str]:
+    """Return the selected view, if it is not all of the newest result."""
     boxes = []
     if state.view.zoom is not None:
-        boxes.append(f"zoom {look.times}{enlarged(state):.0f}")
+        boxes.append(f"zoom {theme.times}{enlarged(state):.0f}")
     if state.view.at is not None:
         at = place(state)
         boxes.append("held" if at == 0 else "an older result" if at is None else f"result {at + 1} of {len(state.past)}")
@@ -140,58 +142,112 @@ def _chosen(state: ScreenState, look: Theme) -> list[str]:
 
 
 def lasting(value: float) -> str:
-    """Return a duration in the unit that suits it: ``40 s``, ``12 min``, ``3.5 h``."""
+    """Return a duration in a suitable unit: ``40 s``, ``12 min``, ``3.5 h``."""
     if value < 100:  # noqa: PLR2004 - two digits
         return seconds(max(1.0, round(value)))
     return f"{value / 60:.0f} min" if value < 6000 else f"{value / 3600:.1f} h"  # noqa: PLR2004 - a hundred minutes
 
 
-def _said(state: ScreenState, lines: int, width: int, look: Theme) -> list[Row]:
-    """Return the answer and, beneath it, ``lines`` rows of reasons."""
-    what = said(state, look)
-    whole = "".join(text for text, _ in what.words)
-    why = f"{whole}; {what.why}" if cells(whole) > width - NAME else what.why
-    rows: list[Row] = [((f"   {line}", PLAIN),) for line in wrapped(why, width - 4, lines, look)] if lines else []
-    return [fit(widgets.headline(what.sign, what.words, what.name, width, look), width), *block(rows, width, lines)]
+def _answer(state: ScreenState, lines: int, width: int, theme: Theme) -> list[Row]:
+    """Return the answer and, below it, ``lines`` rows of reasons."""
+    headline = headline_of(state, theme)
+    whole = "".join(text for text, _ in headline.words)
+    why = f"{whole}; {headline.why}" if cells(whole) > width - NAME else headline.why
+    rows: list[Row] = [((f"   {line}", PLAIN),) for line in wrapped(why, width - 4, lines, theme)] if lines else []
+    return [fit(widgets.headline(headline.sign, headline.words, headline.name, width, theme), width), *block(rows, width, lines)]
 
 
-def _plots(state: ScreenState, plan: RowLayout, width: int, look: Theme) -> list[Row]:
-    """Return the exposure and, where there is room, what the model sees of it."""
+def _plots(state: ScreenState, plan: RowLayout, width: int, theme: Theme) -> list[Row]:
+    """Return the spectrum and, if there is room, the preprocessed one."""
     inside, zoom = (state.model.start, state.model.stop), state.view.zoom
     if not plan.plot:
         return []
     event = state.shown
     if not isinstance(event, Reading):
-        words = "" if event else f"{state.model.labels} names to choose from"
-        return chart.empty_chart(inside, words, width, plan.plot + plan.model_plot, look)
-    rows = chart.chart(event, inside, zoom, (width, plan.plot), look)
+        words = "" if event else f"{state.model.labels} names in the library"
+        return chart.empty_chart(inside, words, width, plan.plot + plan.model_plot, theme)
+    rows = chart.chart(event, inside, zoom, (width, plan.plot), theme)
     if plan.model_plot:
         shift = np.linspace(*inside, event.features.size)
-        rows.append(fit(((" ", PLAIN), *title("what the model sees", width - 2, look)), width))
-        rows += chart.model_chart(event, shift, zoom, (width, plan.model_plot - 1), look)
+        rows.append(fit(((" ", PLAIN), *title("what the model sees", width - 2, theme)), width))
+        rows += chart.model_chart(event, shift, zoom, (width, plan.model_plot - 1), theme)
     return rows
 
 
-def _footer(state: ScreenState, width: int, look: Theme) -> Row:
-    """Return a note where there is one, else the model and the milliseconds by stage."""
+def _footer(state: ScreenState, width: int, theme: Theme) -> Row:
+    """Return the note if there is one, else the model and the time of each stage."""
     if state.note:
-        return ((f" {look.arrow} ", STYLE["fault"]), (look.safe(state.note, max(0, width - 4)), STYLE["care"]))
+        return ((f" {theme.arrow} ", STYLE["fault"]), (theme.safe(state.note, max(0, width - 4)), STYLE["care"]))
     model = state.model
     made = (f"made {model.created}",) if model.created else ()
     facts = (model.name, model.precision, model.provider, f"{model.labels} names", *made)
     timing = _milliseconds(state.shown.timing) if isinstance(state.shown, Reading) else ""
     timing = timing if len(timing) < width - len(model.name) else ""
     room = width - len(timing) - 2
-    words = next((text for n in (5, 4, 3, 1) if len(text := f" {look.dot} ".join(facts[:n])) < room), facts[0])
-    return spread(((f" {look.safe(words)}", QUIET),), ((f" {timing} ", QUIET),), width)
+    words = next((text for n in (5, 4, 3, 1) if len(text := f" {theme.dot} ".join(facts[:n])) < room), facts[0])
+    return spread(((f" {theme.safe(words)}", QUIET),), ((f" {timing} ", QUIET),), width)
 
 
 def _keys(state: ScreenState, width: int) -> Row:
-    """Return the keys that do something."""
-    return hints(state.keys, "go on" if state.bench.paused or state.view.at is not None else "pause", width)
+    """Return the available keys."""
+    return hints(state.keys, "continue" if state.bench.paused or state.view.at is not None else "pause", width)
 
 
 def _milliseconds(timing: Timing) -> str:
     """Return the time of each stage and their sum."""
     *parts, (_, total) = widgets.stages(timing)
     return " + ".join(f"{name} {ms:.1f}" for name, ms in parts) + f" = {total:.1f} ms"
+
+
+SIGN = 9
+"""Cells of a key."""
+ANSWERS = (
+    *(("match", "a name"), ("possible", "perhaps"), ("ambiguous", "one of")),
+    *(("unknown", "unknown"), ("rejected", "too poor"), ("fault", "fault")),
+)
+LEGEND = (
+    ("answers", ANSWERS),
+    ("peaks", (("matched", "in both"), ("missing", "only in the reference"), ("extra", "only in the spectrum"))),
+    ("quality", (("good", "good"), ("care", "caution"), ("bad", "bad"), ("out", "not known"))),
+)
+"""Meaning of the signs, by place."""
+GAPS = ("   ", "  ")
+"""Between two keys, the wider if there is room."""
+FIRST = ("help", "quit", "pause", "single", "dark", "results", "zoom", "save")
+"""Actions in the order of priority in the footer."""
+
+
+def help_rows(keys: Sequence[KeyBinding], width: int, height: int, theme: Theme) -> list[Row]:
+    """Return the help page, ``height`` rows."""
+    inner = width - 2
+    rows: list[Row] = [title("keys", inner, theme)]
+    rows += [((f"   {key.sign:<{SIGN}}", STRONG), (theme.safe(key.means, inner - SIGN - 3), PLAIN)) for key in keys]
+    rows += [EMPTY, title("signs", inner, theme)]
+    for where, signs in LEGEND:
+        row: Row = ((f"   {where:<{SIGN}}", QUIET),)
+        for name, means in signs:
+            row = (*row, (f"{theme.sign[name]} ", STYLE[name]), (f"{means}   ", PLAIN))
+        rows.append(row)
+    return block([((" ", PLAIN), *fit(row, inner)) for row in rows], width, height)
+
+
+def hints(keys: Sequence[KeyBinding], pause_word: str, width: int) -> Row:
+    """Return the keys in one row; only the most important ones if there is little room.
+
+    ``pause_word`` names the action of the pause key: ``pause``, or ``continue``.
+    """
+    gap = next((gap for gap in GAPS if width_of(_hints(keys, pause_word, gap)) <= width), GAPS[-1])
+    kept = list(keys)
+    for action in reversed(FIRST):
+        if width_of(_hints(kept, pause_word, gap)) <= width:
+            break
+        kept = [key for key in kept if key.action != action]
+    return _hints(kept, pause_word, gap)
+
+
+def _hints(keys: Sequence[KeyBinding], pause_word: str, gap: str) -> Row:
+    row: Row = ((" ", PLAIN),)
+    for i, key in enumerate(keys):
+        word = pause_word if key.action == "pause" else key.word
+        row = (*row, (gap if i else "", PLAIN), (key.sign, STRONG), (f" {word}", QUIET))
+    return row

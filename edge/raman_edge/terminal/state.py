@@ -1,4 +1,4 @@
-"""What the screen knows: a frozen value, and how one event makes the next one of it."""
+"""The state of the screen: a frozen value, and how an event changes it."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from raman_edge.wording import Answer
 
 RECENT = 10
-"""Events that are remembered."""
+"""Number of events kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What names the spectra."""
+    """Facts of the model."""
 
     name: str
-    """The system and the beginning of its network's digest."""
+    """The system and the beginning of the digest of its network."""
     precision: str
     provider: str
     """Where it runs, such as ``CPU``."""
@@ -40,11 +40,11 @@ class ModelFacts:
     stop: float
     """End of the model's axis, cm⁻¹."""
     created: str = ""
-    """The day it was made on, as its card has it; "" is not known."""
+    """Date of export from the card; "" is unknown."""
 
     @classmethod
     def of(cls, model: Model, library: Library) -> ModelFacts:
-        """Read the facts off an opened pair."""
+        """Return the facts of an open model and library."""
         card, axis = model.card, model.card.recipe.axis
         name = f"{card.name}-{card.network[:12]}"
         provider, day = model.provider.removesuffix("ExecutionProvider"), card.provenance.created[:10]
@@ -61,36 +61,36 @@ class RecentResult:
     text: str
     """The label, ``perhaps …``, ``one of …``, ``unknown`` or the reason; data, not yet safe to show."""
     score: float | None = None
-    """Probability of a match, 0..1, if it is in the library; None for every other answer."""
+    """Probability of a match, 0..1, if in the library; None for every other decision."""
     ms: float | None = None
-    """From the bytes to the answer; None for a fault."""
+    """From the last byte to the result; None for a fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionState:
-    """What an acquisition is at, beside what its link tells: a snapshot."""
+    """Progress of an acquisition: a snapshot."""
 
     doing: Doing = "measuring"
     done: int = 0
-    """Exposures of the spectrum (or of the dark) that are taken."""
+    """Exposures taken of the spectrum (or of the dark)."""
     of: int = 1
-    """Exposures that it is the mean of."""
+    """Exposures to average."""
     paused: bool = False
-    """Nothing is measured until somebody says so."""
+    """Measuring is paused."""
     expires: datetime | None = None
-    """When the wavenumber calibration in use ends, with a time zone; None is without end, or none in use."""
+    """When the wavenumber calibration expires, with a time zone; None if it does not, or none is in use."""
     question: str = ""
-    """What a person is to do before it goes on; "" is nothing. Data, not yet safe to show."""
+    """Requested action of a person; "" is none. Data, not yet safe to show."""
 
     @classmethod
     def at(cls, progress: AcquisitionProgress, expires: datetime | None = None) -> AcquisitionState:
-        """Return what the bench of an acquisition tells, with the end of its calibration."""
+        """Return the state of an acquisition and the expiry of its calibration."""
         return cls(progress.doing, progress.done, progress.of, progress.paused, expires, progress.question)
 
 
 @dataclass(frozen=True, slots=True)
 class ResultCounts:
-    """How many events ended how."""
+    """Number of events by decision."""
 
     match: int = 0
     possible: int = 0
@@ -109,25 +109,25 @@ class ResultCounts:
 
     @property
     def done(self) -> int:
-        """Spectra that got an answer, whichever."""
+        """Spectra with a result."""
         return self.match + self.possible + self.ambiguous + self.unknown + self.rejected
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Navigation:
-    """What a person has chosen to look at."""
+    """The selected view."""
 
     at: Reading | Fault | None = None
-    """The event that is looked at while others come; None follows the newest."""
+    """The selected event; None follows the newest."""
     zoom: tuple[float, float] | None = None
-    """The part of the axis that is drawn, cm⁻¹; None is all of it."""
+    """The drawn part of the axis, cm⁻¹; None is all of it."""
     help: bool = False
-    """Whether the keys are explained."""
+    """Whether the help is shown."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class ScreenState:
-    """Everything a frame shows."""
+    """Everything that a frame shows."""
 
     source: str
     """Where spectra come from; data, not yet safe to show."""
@@ -138,19 +138,19 @@ class ScreenState:
     waiting: int = 0
     """Files that wait to be read."""
     left_s: float | None = None
-    """How long those take at the rate of the last ones, s; None is not known."""
+    """Remaining time, s; None is unknown."""
     note: str = ""
-    """What is to be known besides, such as a folder that is gone; empty for nothing."""
+    """Other information, such as a missing folder; empty for none."""
     link: LinkStatus | None = None
-    """How the link to the instrument does; None where spectra come from files."""
+    """State of the link to the instrument; None for files."""
     bench: AcquisitionState = AcquisitionState()
-    """What the acquisition is at."""
+    """Progress of the acquisition."""
     view: Navigation = Navigation()
-    """What a person has chosen to look at."""
+    """The selected view."""
     keys: tuple[KeyBinding, ...] = ()
-    """The keys that do something; empty where there is no keyboard."""
+    """The available keys; empty without a keyboard."""
     now: datetime | None = None
-    """When it is looked at, with a time zone: ages are told from it, and left out where it is None."""
+    """Time of the frame, with a time zone, for ages; None leaves them out."""
 
     @property
     def latest(self) -> Reading | Fault | None:
@@ -159,9 +159,9 @@ class ScreenState:
 
     @property
     def shown(self) -> Reading | Fault | None:
-        """The event in the upper part: the chosen one, else the newest.
+        """The event in the upper part: the selected one, else the newest.
 
-        Of an instrument's link the newest spectrum: a broken frame between two good ones is told beneath it.
+        For an instrument the newest spectrum: a broken frame between two good ones is only listed.
         """
         if self.view.at is not None:
             return self.view.at
@@ -176,7 +176,7 @@ class ScreenState:
 
 
 def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:
-    """Return the state after ``event``; answers to a part of the same file, read before all of it was written, go."""
+    """Return the state after ``event``; results of an incomplete version of the same file are removed."""
     origin = origin_of(event)
     kept, tally = [], state.tally
     for earlier in state.past:
@@ -188,19 +188,19 @@ def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:
 
 
 def origin_of(event: Reading | Fault) -> Origin:
-    """Return where an event came from."""
+    """Return the origin of an event."""
     return event.spectrum.origin if isinstance(event, Reading) else event.origin
 
 
 def is_replaced(earlier: Origin, later: Origin) -> bool:
-    """Whether a later answer replaces an earlier one: to a part of its content, or to a file that could not be read or was empty."""
+    """Whether a later result replaces an earlier one: of a part of its content, or of a file that was unreadable or empty."""
     if later.kind != "file" or later.sha256 is None or (earlier.kind, earlier.path) != (later.kind, later.path):
         return False
     return earlier.sha256 is None or earlier.sha256 == later.grown_from
 
 
 def outcome_of(event: Reading | Fault, now: datetime | None = None) -> RecentResult:
-    """Return ``event`` as one line; ``now`` tells the time zone."""
+    """Return ``event`` as one line; ``now`` has the time zone."""
     if not isinstance(event, Reading):
         return RecentResult(name_of(event.origin), "fault", event.why)
     verdict = event.verdict
@@ -214,7 +214,7 @@ def answer(verdict: Verdict) -> str:
 
 
 def title_of(reading: Reading, now: datetime | None) -> str:
-    """Return what tells a spectrum from others: a file's name, else when it was taken, in the time zone of ``now``."""
+    """Return the name of a spectrum: its file, else the time of measurement in the time zone of ``now``."""
     origin, taken = reading.spectrum.origin, reading.spectrum.taken_at
     if origin.kind == "file" or taken is None or now is None:
         return name_of(origin)
@@ -222,6 +222,6 @@ def title_of(reading: Reading, now: datetime | None) -> str:
 
 
 def name_of(origin: Origin) -> str:
-    """Return the last part of a path, and which spectrum of the file where it is not the first."""
+    """Return the last part of the path, with the number of the spectrum if it is not the first of its file."""
     name = origin.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or origin.path or origin.kind
     return f"{name} [{origin.index + 1}]" if origin.index else name

@@ -1,4 +1,4 @@
-"""A terminal that is taken for a full screen, and is itself again afterwards."""
+"""A terminal in full-screen mode, restored afterwards."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.segment import ControlType, Segment
 
-from raman_edge.terminal.keyboard import Keyboard, in_foreground, keyboard_of
-from raman_edge.terminal.suspend import Suspension
+from raman_edge.terminal.keyboard import Keyboard, Suspension, in_foreground, keyboard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,31 +24,31 @@ if TYPE_CHECKING:
     from raman_edge.terminal.rows import Frame
 
 BEGIN, END = "\x1b[?2026h", "\x1b[?2026l"
-"""Around a frame: show nothing of it before all of it is there (synchronised output; who does not know it ignores it)."""
+"""Around a frame: synchronised output, so that no half frame is shown; other terminals ignore it."""
 CLEAR = "\x1b[2J\x1b[H"
-"""Before leaving: a terminal that was resized (tmux 3.3) else carries rows of ours over to its normal screen."""
+"""Before leaving: after a resize, tmux 3.3 would otherwise keep rows of the screen."""
 DRAWN_S = 2.0
-"""How long a frame may take before the process is suspended all the same, s: a terminal may take nothing more."""
+"""Longest wait for a frame before the process is suspended, s: the terminal may be blocked."""
 WRAP_OFF, WRAP_ON = "\x1b[?7l", "\x1b[?7h"
-"""DECAWM: where a terminal finds a character wider than we do, the row is cut and not torn."""
+"""DECAWM: if a character is wider than expected, the row is cut, not wrapped."""
 
 
 class Terminal:
     """Holds the alternate screen, the keys and standard error while the block runs.
 
-    One that has gone is not drawn to; Ctrl-Z gets its own terminal back, until the process goes on.
-    ``press`` gets the name of each key, ``note`` what is written to standard error meanwhile.
+    A terminal that is gone is not drawn to; Ctrl-Z restores the terminal until the process continues. ``press`` receives the name of
+    each key, ``note`` the text written to standard error meanwhile.
     """
 
     def __init__(self, console: Console, press: Callable[[str], None], note: Callable[[str], None]) -> None:
         self.console = console
         self.has_keys = keyboard_of(_stdin())
-        """Whether there is a keyboard to press keys on."""
+        """Whether standard input is a keyboard."""
         self._keyboard = Keyboard(_stdin(), press)
         self._note = note
         self._drawing = Lock()
         self.is_taken = False
-        """Whether it shows what was drawn last; not after Ctrl-Z, until something is drawn again."""
+        """Whether the alternate screen is active; not after Ctrl-Z until the next frame."""
         self._open = ExitStack()
 
     def __enter__(self) -> Self:
@@ -67,7 +66,7 @@ class Terminal:
         self._open.close()
 
     def draw(self, frame: Frame) -> None:
-        """Show a frame, unless the process is in the background; OSError where the terminal has gone."""
+        """Show a frame, unless the process is in the background; OSError if the terminal is gone."""
         with self._drawing:
             if not self.is_ours:
                 return
@@ -77,7 +76,7 @@ class Terminal:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows as they are now; rich alone would believe an exported COLUMNS."""
+        """Current columns and rows; rich alone would use an exported COLUMNS."""
         try:
             size = os.get_terminal_size(self.console.file.fileno())
         except (OSError, ValueError, io.UnsupportedOperation):
@@ -86,7 +85,7 @@ class Terminal:
 
     @property
     def is_ours(self) -> bool:
-        """Whether somebody looks at this process, and not at the shell that it was started from."""
+        """Whether the process is in the foreground."""
         try:
             return in_foreground(self.console.file.fileno())
         except (OSError, ValueError, io.UnsupportedOperation):
@@ -102,13 +101,13 @@ class Terminal:
         if not self.is_taken:
             return
         self.is_taken = False
-        with suppress(OSError):  # a terminal that has gone
+        with suppress(OSError):  # the terminal is gone
             self._write(WRAP_ON + CLEAR)
             self.console.show_cursor(show=True)
             self.console.set_alt_screen(enable=False)
 
     def _let_suspend(self) -> None:
-        """Handle Ctrl-Z while the screen is shown, where it does anything."""
+        """Handle Ctrl-Z while the screen is shown, if the system has it."""
         stop = getattr(signal, "SIGTSTP", None)  # Windows has none
         if stop is None or threading.current_thread() is not threading.main_thread():
             return
@@ -122,15 +121,15 @@ class Terminal:
         self._open.callback(signal.signal, stop, signal.SIG_DFL)
 
     def _suspend(self, _: int, __: FrameType | None) -> None:
-        """Give the terminal back and stop until somebody lets us go on."""
+        """Restore the terminal and stop until SIGCONT."""
         with self._given_back():
-            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread goes no further
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # this thread stops here
 
     @contextmanager
     def _given_back(self) -> Iterator[bool]:
-        """Draw nothing, with the terminal as it was, while the block runs; the next frame takes it again, once it is ours."""
+        """Draw nothing and restore the terminal while the block runs; the next frame in the foreground takes it again."""
         if self.has_keys:
-            # First of all: Ctrl-Z flushes what is being drawn, and Linux wakes who draws it only by a change of the line discipline.
+            # First: Ctrl-Z flushes the output, and Linux wakes the drawing thread only by a change of the line discipline.
             self._keyboard.release()
         is_idle = self._drawing.acquire(timeout=DRAWN_S)
         try:
@@ -150,7 +149,7 @@ class Terminal:
 
 
 class _Placed:
-    """A frame with every row put in its place: in a terminal that has just become smaller nothing scrolls."""
+    """A frame with positioned rows: a terminal that became smaller does not scroll."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
@@ -168,7 +167,7 @@ def _control(codes: str, kind: ControlType) -> Segment:
 
 
 class _Warnings(io.TextIOBase):
-    """Stands in for standard error on a full screen: the last line becomes a note, all of it is printed afterwards."""
+    """Replaces standard error during a full screen: the last line becomes a note, the whole text is printed afterwards."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         self._note = note
@@ -181,15 +180,15 @@ class _Warnings(io.TextIOBase):
 
     def __exit__(self, *exc: object) -> None:
         self._redirection.__exit__(None, None, None)
-        with suppress(OSError):  # a terminal that has gone
+        with suppress(OSError):  # the terminal is gone
             sys.stderr.write(self._kept.getvalue())
 
     def writable(self) -> bool:
-        """Say that this can be written to."""
+        """Return True."""
         return True
 
     def write(self, text: str) -> int:
-        """Keep ``text``, and show its last line."""
+        """Keep ``text`` and show its last line."""
         lines = text.strip().splitlines()
         if lines:
             self._note(lines[-1])
@@ -197,16 +196,16 @@ class _Warnings(io.TextIOBase):
 
 
 def needs_ascii(console: Console) -> bool:
-    """Whether the terminal cannot show braille: another encoding, a C locale that was asked for, or the Linux console."""
+    """Whether the terminal cannot show braille: another encoding, LC_ALL=C, or the Linux console."""
     if not console.encoding.startswith("utf") or console.legacy_windows:
         return True
-    # Python answers a C locale with UTF-8 (PEP 538, 540); who sets LC_ALL=C means it.
-    asked = os.environ.get("LC_ALL", "").lower().replace("-", "")
-    return (bool(asked) and "utf8" not in asked) or os.environ.get("TERM") == "linux"
+    # Python uses UTF-8 in a C locale (PEP 538, 540); an explicit LC_ALL=C means ASCII.
+    locale = os.environ.get("LC_ALL", "").lower().replace("-", "")
+    return (bool(locale) and "utf8" not in locale) or os.environ.get("TERM") == "linux"
 
 
 def _stdin() -> int:
-    """Return the descriptor of standard input; -1 where there is none."""
+    """Return the descriptor of standard input; -1 if there is none."""
     try:
         return sys.stdin.fileno()
     except (AttributeError, OSError, ValueError, io.UnsupportedOperation):

@@ -1,6 +1,6 @@
-"""How things look: the signs, in Unicode and in ASCII, and the few colours.
+"""How things theme: the signs, in Unicode and in ASCII, and the few colours.
 
-Nothing is said by colour alone: every state has a sign of its own. The colours are blue and
+Colour is never the only sign: every state has its own character. The colours are blue and
 orange, which stay apart in every common form of colour blindness (Okabe and Ito, 2008), at a
 lightness that reads on a dark and on a light background.
 """
@@ -15,7 +15,7 @@ from rich.style import Style
 from raman_edge.terminal.safe import safe_text
 
 Light = Literal["good", "care", "bad", "out"]
-"""A traffic light; it is out where nothing is known."""
+"""A traffic light; ``out`` is unknown."""
 
 PLAIN = Style.null()
 QUIET = Style(dim=True)
@@ -23,7 +23,7 @@ STRONG = Style(bold=True)
 BLUE = Style(color="#2a8fd8")
 ORANGE = Style(color="#e07b1a")
 CHIP = Style(bold=True, reverse=True)
-"""A box that must not be overlooked; reversed in every terminal, with colour or without."""
+"""A box that must not be overlooked; reversed with and without colour."""
 ALARM = ORANGE + CHIP
 GOOD = BLUE
 CARE = ORANGE
@@ -73,7 +73,7 @@ class Theme:
     """Between an exposure and how many of them."""
 
     def boxed(self, text: str) -> str:
-        """Return ``text`` as a box has it where nothing can be reversed: in brackets on a terminal of the least kind."""
+        """Return ``text`` for a box: in brackets on a terminal that may not reverse."""
         return f"[{text}]" if self.ascii_only else text
 
     def safe(self, text: str, width: int | None = None) -> str:

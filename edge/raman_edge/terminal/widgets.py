@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from raman_edge.quality import MIN_COVERAGE, MIN_SNR
@@ -11,11 +12,13 @@ from raman_edge.wording import IF, NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from raman_edge.matching.identify import Reading, Timing
     from raman_edge.matching.ranking import Candidate, Verdict
     from raman_edge.peaks import PeakMatch
     from raman_edge.quality import Quality
+    from raman_edge.spectrum import AppliedCalibration
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.state import RecentResult
     from raman_edge.terminal.theme import Light, Theme
@@ -29,99 +32,99 @@ _SATURATED: dict[bool | None, tuple[str, Light]] = {True: ("yes", "bad"), False:
 PEAKS = 25
 """Cells of a peak's row: sign, position, difference, word."""
 WORDS = {"match": PLAIN, "possible": CARE, "ambiguous": CARE, "unknown": CARE, "rejected": CARE, "fault": CARE}
-"""Style of an answer in the list of last results: the sign before it is strong enough."""
+"""Style of an answer in the list of last results: its sign is coloured already."""
 CHIP = 14
 """Most cells of a name in the one-line list of last results."""
 
 
-def headline(sign: str, words: Row, name: str, width: int, look: Theme) -> Row:
-    """Return the answer at the left end and where it came from at the right end."""
-    left: Row = ((f" {look.sign[sign]} ", STYLE[sign]), *words)
+def headline(sign: str, words: Row, name: str, width: int, theme: Theme) -> Row:
+    """Return the answer at the left end and its origin at the right end."""
+    left: Row = ((f" {theme.sign[sign]} ", STYLE[sign]), *words)
     room = width - sum(cells(text) for text, _ in left) - 2
-    right: Row = ((look.safe(name, max(min(room, width // 3), 0)) + " ", QUIET),)
+    right: Row = ((theme.safe(name, max(min(room, width // 3), 0)) + " ", QUIET),)
     return spread(left, right, width)
 
 
-def matches(verdict: Verdict, width: int, height: int, look: Theme) -> list[Row]:
-    """Return the ranked candidates with bars of their probability; without an answer they are only the nearest, by similarity.
+def matches(verdict: Verdict, width: int, height: int, theme: Theme) -> list[Row]:
+    """Return the ranked candidates with bars of their probability, or of their similarity if nothing is named.
 
-    A probability among the library's labels says nothing where the material is in none of them.
+    A probability among the labels of the library has no meaning for a material that is not in it.
     """
     ranked = verdict.ranked[:height]
-    longest = max((cells(look.safe(match.label)) for match in ranked), default=0)
+    longest = max((cells(theme.safe(match.label)) for match in ranked), default=0)
     label = min(longest, max(8, width - 16))
-    return [_match(match, match.label in verdict.names, verdict.decision, label, width, look) for match in ranked]
+    return [_match(match, match.label in verdict.names, verdict.decision, label, width, theme) for match in ranked]
 
 
 def candidates(verdict: Verdict) -> str:
-    """Return what the numbers beside the candidates are."""
+    """Return the meaning of the numbers beside the candidates."""
     claimed = any(match.score is not None for match in verdict.ranked)
     return IF if claimed else "nearest, similarity"
 
 
-def _match(match: Candidate, answer: bool, decision: Answer, label: int, width: int, look: Theme) -> Row:  # noqa: FBT001 - a fact about a row
+def _match(match: Candidate, answer: bool, decision: Answer, label: int, width: int, theme: Theme) -> Row:  # noqa: FBT001 - a fact about a row
     """Return one candidate; those of the answer have its sign and colour."""
     named = decision in NAMED
     share = match.similarity if match.score is None else match.score
     score = f"{share:6.3f}" if match.score is None else f"{share:6.1%}"
     room = max(0, width - label - len(score) - 5)
     style = STYLE[decision] if answer else (PLAIN if named else QUIET)
-    sign = look.arrow if decision == "match" else look.sign[decision]
+    sign = theme.arrow if decision == "match" else theme.sign[decision]
     return (
         (f"{sign} " if answer else "  ", style),
-        *fit(((look.safe(match.label, label), style),), label),
+        *fit(((theme.safe(match.label, label), style),), label),
         ("  ", PLAIN),
-        *fit(((bar(share, room, look), STYLE["good"] if named else QUIET),), room),
+        *fit(((bar(share, room, theme), STYLE["good"] if named else QUIET),), room),
         (f" {score}", style),
     )
 
 
-def bar(share: float, width: int, look: Theme) -> str:
-    """Return ``share`` (0..1) of ``width`` cells, to half a cell where the terminal can."""
-    steps = len(look.bar)
+def bar(share: float, width: int, theme: Theme) -> str:
+    """Return ``share`` (0..1) of ``width`` cells, to half a cell if the terminal can."""
+    steps = len(theme.bar)
     filled = round(min(1.0, max(0.0, share)) * width * steps)
     whole, part = divmod(filled, steps)
-    return look.bar[-1] * whole + (look.bar[part - 1] if part else "")
+    return theme.bar[-1] * whole + (theme.bar[part - 1] if part else "")
 
 
-def peak_rows(found: PeakMatch, height: int, look: Theme) -> list[Row]:
-    """Return the most telling peaks in order of position; a last row counts the others."""
+def peak_rows(found: PeakMatch, height: int, theme: Theme) -> list[Row]:
+    """Return the highest peaks in order of position; a last row counts the others."""
     rows = [(p.height, p.at, "matched", f"{p.delta + 0.0:+6.1f}") for p in found.matched]
     rows += [(p.height, p.at, "missing", " " * 6) for p in found.missing]
     rows += [(p.height, p.at, "extra", " " * 6) for p in found.extra]
     kept = sorted(rows, reverse=True)[: height if len(rows) <= height else height - 1]
     shown: list[Row] = [
-        ((f"{look.sign[word]} ", STYLE[word]), (f"{at:6.1f} {delta} ", PLAIN), (word, QUIET if word == "matched" else STYLE[word]))
+        ((f"{theme.sign[word]} ", STYLE[word]), (f"{at:6.1f} {delta} ", PLAIN), (word, QUIET if word == "matched" else STYLE[word]))
         for _, at, word, delta in sorted(kept, key=lambda row: row[1])
     ]
     if len(rows) > len(kept) and height > 0:
-        shown.append(((f"  {look.ellipsis} {len(rows) - len(kept)} smaller", QUIET),))
+        shown.append(((f"  {theme.ellipsis} {len(rows) - len(kept)} smaller", QUIET),))
     return shown
 
 
-def peak_heading(look: Theme) -> Row:
-    """Return what the columns of the peaks' table are."""
-    return ((f"{look.unit:>8} {look.delta:>6}", QUIET),)
+def peak_heading(theme: Theme) -> Row:
+    """Return the heading of the table of peaks."""
+    return ((f"{theme.unit:>8} {theme.delta:>6}", QUIET),)
 
 
-def peak_summary(found: PeakMatch, look: Theme) -> str:
-    """Return one line on the peaks: how many of the reference's are there, how far off, how many are extra."""
+def peak_summary(found: PeakMatch, theme: Theme) -> str:
+    """Return one line about the peaks: how many of the reference were found, the largest difference, and the extra ones."""
     known = len(found.matched) + len(found.missing)
     if not known:
         return "the reference has no peak in this range"
     words = f"{len(found.matched)} of {known} reference peaks found"
     if found.matched:
         worst = max((peak.delta for peak in found.matched), key=abs)
-        words += f", at most {worst + 0.0:+.1f} {look.unit} off"
+        words += f", at most {worst + 0.0:+.1f} {theme.unit} off"
     return f"{words}, {len(found.extra)} extra"
 
 
-def quality_rows(reading: Reading, look: Theme) -> tuple[list[Row], list[Row]]:
-    """Return quality as traffic lights, and what was measured."""
+def quality_rows(reading: Reading, theme: Theme) -> tuple[list[Row], list[Row]]:
+    """Return quality as traffic lights, and facts of the measurement."""
     judged, axis = reading.quality, reading.spectrum.axis
     values = quality_values(judged)
-    rows = [light_row(light, name, value, look) for (name, light), value in zip(lights(judged).items(), values, strict=True)]
-    facts = [_fact("range", f"{axis.start:.0f}{look.range}{axis.stop:.0f}"), _fact("points", f"{len(axis)}")]
+    rows = [light_row(light, name, value, theme) for (name, light), value in zip(lights(judged).items(), values, strict=True)]
+    facts = [_fact("range", f"{axis.start:.0f}{theme.range}{axis.stop:.0f}"), _fact("points", f"{len(axis)}")]
     if reading.spectrum.exposure_s is not None:
         facts.append(_fact("exposure", f"{reading.spectrum.exposure_s:.3g} s"))
     return rows, facts
@@ -137,7 +140,7 @@ def lights(judged: Quality) -> dict[str, Light]:
 
 
 def quality_values(judged: Quality) -> tuple[str, str, str]:
-    """Return what stands beside each of the :func:`lights`."""
+    """Return the values beside the :func:`lights`."""
     return f"{judged.snr:.0f}", _SATURATED[judged.saturated][0], f"{judged.coverage:.0%}"
 
 
@@ -145,10 +148,10 @@ def _grade(value: float, least: float, sure: float) -> Light:
     return "bad" if value < least else "care" if value < sure else "good"
 
 
-def light_row(light: Light, name: str, value: str, look: Theme) -> Row:
-    """Return one traffic light with what it judges."""
+def light_row(light: Light, name: str, value: str, theme: Theme) -> Row:
+    """Return one traffic light with name and value."""
     style = STYLE[light]
-    return ((f"{look.sign[light]} ", style), (f"{name:<12}", PLAIN), (f"{value:>9}", style if light in {"care", "bad"} else PLAIN))
+    return ((f"{theme.sign[light]} ", style), (f"{name:<12}", PLAIN), (f"{value:>9}", style if light in {"care", "bad"} else PLAIN))
 
 
 def _fact(name: str, value: str) -> Row:
@@ -165,9 +168,9 @@ def time_rows(timing: Timing) -> list[Row]:
     return [_fact(name, f"{ms:.1f} ms") for name, ms in stages(timing)]
 
 
-def result_rows(recent: Sequence[RecentResult], chosen: int | None, width: int, look: Theme) -> list[Row]:
+def result_rows(recent: Sequence[RecentResult], chosen: int | None, width: int, theme: Theme) -> list[Row]:
     """Return the last results one a row: sign, file, answer, probability, time; the ``chosen`` one is strong."""
-    name = min(28, width // 3, max((cells(look.safe(outcome.name)) for outcome in recent), default=0))
+    name = min(28, width // 3, max((cells(theme.safe(outcome.name)) for outcome in recent), default=0))
     rows: list[Row] = []
     for i, outcome in enumerate(recent):
         style, words = STYLE[outcome.decision], WORDS[outcome.decision]
@@ -176,23 +179,53 @@ def result_rows(recent: Sequence[RecentResult], chosen: int | None, width: int, 
         tail: Row = ((f"{score:>7}{numbers:>11}" if width > 50 else score, QUIET),)  # noqa: PLR2004 - cells for three columns
         room = max(0, width - name - 4 - sum(cells(text) for text, _ in tail) - 1)
         head: Row = (
-            (f"{look.sign[outcome.decision]} ", style),
-            *fit(((look.safe(outcome.name, name), STRONG if i == chosen else QUIET),), name + 2),
-            (look.safe(outcome.text, room), words),
+            (f"{theme.sign[outcome.decision]} ", style),
+            *fit(((theme.safe(outcome.name, name), STRONG if i == chosen else QUIET),), name + 2),
+            (theme.safe(outcome.text, room), words),
         )
         rows.append(spread(head, tail, width))
     return rows
 
 
-def chips(recent: Sequence[RecentResult], width: int, look: Theme) -> Row:
+def chips(recent: Sequence[RecentResult], width: int, theme: Theme) -> Row:
     """Return as many last results as fit on one row, the newest first and strong."""
     row: Row = EMPTY
     left = width
     for outcome in recent:
-        words = look.safe(outcome.text if outcome.decision in NAMED else outcome.decision, CHIP)
+        words = theme.safe(outcome.text if outcome.decision in NAMED else outcome.decision, CHIP)
         left -= 2 + cells(words)
         if left < 0:
             break
-        row = (*row, (f"{look.sign[outcome.decision]} ", STYLE[outcome.decision]), (f"{words}   ", PLAIN if row else STRONG))
+        row = (*row, (f"{theme.sign[outcome.decision]} ", STYLE[outcome.decision]), (f"{words}   ", PLAIN if row else STRONG))
         left -= 3
     return row
+
+
+SOON = timedelta(days=3)
+"""Time before the expiry of a calibration from which the light is ``care``."""
+
+
+def calibration_row(used: AppliedCalibration | None, expires: datetime | None, now: datetime | None, theme: Theme) -> Row:
+    """Return the light of the calibration in use, from its expiry and the time ``now``."""
+    return light_row(*_judged(used, expires, now), theme)
+
+
+def _judged(used: AppliedCalibration | None, expires: datetime | None, now: datetime | None) -> tuple[Light, str, str]:
+    if used is None:
+        return "out", "calibrated", "no"
+    if now is None:
+        return "good", "calibrated", f"{used.made:%d %b}"
+    if expires is not None and now >= expires:
+        return "bad", "calibrated", "expired"
+    if expires is not None and expires - now < SOON:
+        return "care", "cal. ends", f"in {age(expires - now)}"
+    return "good", "calibrated", f"{age(now - used.made)} ago"
+
+
+def age(span: timedelta) -> str:
+    """Return a time in the largest suitable unit: ``12 min``, ``5 h``, ``3 d``."""
+    minutes = max(0.0, span.total_seconds() / 60)
+    if minutes < 100:  # noqa: PLR2004 - two digits
+        return f"{minutes:.0f} min"
+    hours = minutes / 60
+    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"  # noqa: PLR2004 - two days

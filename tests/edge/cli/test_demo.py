@@ -1,7 +1,8 @@
-"""``raman-edge demo`` without a terminal: what is measured, what is answered, what it comes to."""
+"""``raman-edge demo`` without a terminal: what is measured, how answers are judged, and the closing summary."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -9,28 +10,41 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import build
 import numpy as np
 import pytest
 import raman_edge
 from raman_edge import formats
-from raman_edge.cli.demo import exposures, judging, summary
-from raman_edge.cli.demo.burst import Burst, Dropped
-from raman_edge.cli.demo.exposures import Exposure
-from raman_edge.errors import FormatError, SourceLost
+from raman_edge.cli.demo import samples, story
+from raman_edge.cli.demo.samples import SampleFile
+from raman_edge.cli.demo.story import Line, Outcome
+from raman_edge.errors import FormatError, SourceUnavailable
+from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.matching.identify import Timing
 from raman_edge.matching.library import Library
 from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.quality import Quality
 from raman_edge.records import FaultRecord, ModelRef, Record, RecordSource, ResultRecord
 from raman_edge.spectrum import Origin
+from raman_edge.terminal.theme import ASCII, UNICODE
 from raman_edge.wording import NAMED
+from rich.cells import cell_len
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from raman_edge.cli.demo.samples import Mishap, Right
+    from raman_edge.simulator.ports import TcpAt
+    from raman_edge.terminal.theme import Theme
 
 PACKAGES = Path(raman_edge.__file__).parents[1]
+LIBRARY = build.make_library()
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+TS = "2026-01-01T00:00:01.500Z"
+FAULT = FaultRecord(id="2", ts=TS, source=RecordSource("file", "/x/a.csv"), why="it is empty")
 
 
 @pytest.fixture(scope="module")
@@ -48,120 +62,22 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def plan() -> tuple[Exposure, ...]:
-    """What is measured with the tiny library."""
-    return exposures.plan(build.RECIPE.axis, build.make_library(), 9)
+def files(library: Library = LIBRARY, count: int = 9) -> tuple[SampleFile, ...]:
+    """A short burst."""
+    return samples.files(build.RECIPE.axis, library, count)
 
 
-def test_the_plan_has_every_kind_of_sample() -> None:
-    """Library minerals, two strangers, a broken file, a saturated exposure; names differ, the first and last are minerals."""
-    kinds = [exposure.kind for exposure in plan()]
-    assert [kinds.count(kind) for kind in ("mineral", "stranger", "broken", "saturated")] == [5, 2, 1, 1]
-    assert (kinds[0], kinds[-1]) == ("mineral", "mineral")
-    assert len({exposure.name for exposure in plan()}) == len(plan())
-    assert [exposure.label for exposure in plan() if exposure.kind == "stranger"] == ["Polystyrene", "Cyclohexane"]
+def library_of(*names: str) -> Library:
+    """A library with these labels."""
+    templates = np.tile(build.templates()[:1], (len(names), 1))
+    return Library.build(build.NETWORK, names, templates, names, dict.fromkeys(names, build.table("Quartz")))
 
 
-def test_a_burst_is_as_long_as_asked_and_no_file_is_another_one() -> None:
-    """Minerals come again and again, each time another exposure."""
-    files = exposures.plan(build.RECIPE.axis, build.make_library())
-    assert len(files) == exposures.MANY
-    assert len({exposure.content for exposure in files}) == len({exposure.name for exposure in files}) == len(files)
-
-
-def test_what_the_library_has_is_no_stranger() -> None:
-    """A material is only called unknown where the library does not have it."""
-    names = ["Polystyrene", "Quartz"]
-    library = Library.build(build.NETWORK, names, build.templates()[:2], names, dict.fromkeys(names, build.table("Quartz")))
-    strangers = [exposure.label for exposure in exposures.plan(build.RECIPE.axis, library) if exposure.kind == "stranger"]
-    assert strangers == ["Cyclohexane", "Silicon"]
-
-
-def test_every_run_measures_the_same() -> None:
-    """The plan is a function of model and library: a demo can be repeated."""
-    assert plan() == plan()
-
-
-@pytest.mark.parametrize("exposure", plan(), ids=lambda exposure: exposure.name)
-def test_every_file_is_what_it_claims(exposure: Exposure) -> None:
-    """Each format is read back with its strongest line where the material has it; the broken one is refused."""
-    origin = Origin("file", exposure.name)
-    if exposure.kind == "broken":
-        with pytest.raises(FormatError):
-            formats.read(exposure.content, origin)
-        return
-    (seen,) = formats.read(exposure.content, origin)
-    assert len(seen) > 500
-    if exposure.kind == "mineral":
-        top = float(seen.axis.shift[np.argmax(seen.counts)])
-        strongest = max(build.LINES[exposure.label], key=lambda line: line[1])[0]
-        assert abs(top - strongest) < 5
-    assert (int((seen.counts == seen.counts.max()).sum()) >= 4) == (exposure.kind == "saturated")
-
-
-def test_all_formats_are_measured() -> None:
-    """Comma, decimal comma, tab and a RRUFF header are all among the files."""
-    assert {Path(exposure.name).suffix for exposure in plan()} == {".csv", ".txt", ".dat", ".rruff"}
-
-
-def test_a_library_of_other_minerals_is_measured_too() -> None:
-    """Where none of the well-known minerals is in the library, its own are taken, spread over it."""
-    names = [f"Mineral {i:02d}" for i in range(40)]
-    filters = np.tile(build.templates()[:1], (40, 1))
-    library = Library.build(build.NETWORK, names, filters, names, dict.fromkeys(names, build.table("Quartz")))
-    measured = [exposure.label for exposure in exposures.plan(build.RECIPE.axis, library, exposures.MOST + 4) if exposure.kind == "mineral"]
-    assert (len(measured), measured[0], measured[-1]) == (exposures.MOST, "Mineral 00", "Mineral 39")
-
-
-def test_the_burst_is_over_when_all_is_answered(tmp_path: Path) -> None:
-    """Half of the files lie there at once, the others come, none under a temporary name, and the last answer ends it."""
-    answered = 0
-    with Burst(plan()[:4], tmp_path, lambda: answered, threading.Event()) as burst:
-        assert len(burst.dropped) >= 2
-        while not burst.over.wait(0.02):
-            answered = sum(1 for path in tmp_path.iterdir() if path.suffix != ".tmp")
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {e.name: e.content for e in plan()[:4]}
-    assert [drop.exposure for drop in burst.dropped] == list(plan()[:4])
-
-
-def test_a_burst_that_nobody_answers_ends_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no answer comes for long, it is over, and what was dropped is known."""
-    monkeypatch.setattr("raman_edge.cli.demo.burst.PATIENCE_S", 0.05)
-    with Burst(plan()[:2], tmp_path, lambda: 0, threading.Event()) as burst:
-        assert burst.over.wait(60)
-    assert len(burst.dropped) == 2
-
-
-def test_a_stop_ends_the_burst(tmp_path: Path) -> None:
-    """Somebody who wants no more gets no more."""
-    stop = threading.Event()
-    stop.set()
-    with Burst(plan(), tmp_path, lambda: 0, stop) as burst:
-        assert burst.over.wait(60)
-    assert burst.dropped == []
-
-
-def test_a_full_disk_is_told_and_not_swallowed(tmp_path: Path) -> None:
-    """If the instrument cannot write, the run ends with one clear error."""
-    with pytest.raises(SourceLost, match="cannot write"), Burst(plan()[:3], tmp_path / "gone", lambda: 0, threading.Event()):
-        pass
-
-
-def test_a_disk_that_fills_up_meanwhile_is_told_as_well(tmp_path: Path) -> None:
-    """What goes wrong in the thread that writes is raised where the block ends."""
-    (tmp_path / (plan()[1].name)).mkdir()
-    with (
-        pytest.raises(SourceLost, match="cannot write"),
-        Burst(plan()[:2], tmp_path, lambda: 0, threading.Event()) as burst,
-    ):
-        assert burst.over.wait(60)
-
-
-def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> ResultRecord:
-    """A record that says this."""
+def result(decision: str, label: str = "Quartz", *, saturated: bool | None = None, among: tuple[str, ...] = ()) -> ResultRecord:
+    """A record with this decision."""
     return ResultRecord(
         id="1",
-        ts="2026-01-01T00:00:01.500Z",
+        ts=TS,
         source=RecordSource("file", "/x/a.csv"),
         decision=decision,  # type: ignore[arg-type]  # one of the five
         names=among or ((label,) if decision in NAMED else ()),
@@ -175,77 +91,206 @@ def said(decision: str, label: str = "Quartz", *, saturated: bool | None = None,
     )
 
 
-FAULT = FaultRecord(id="2", ts="2026-01-01T00:00:01.500Z", source=RecordSource("file", "/x/a.csv"), why="it is empty")
+def line(right: Right, *records: Record, sample: str = "Quartz", mishap: Mishap = "", spikes: int = 0) -> Line:
+    """The line of an act with these records."""
+    return story.act_line(replace(samples.acts(LIBRARY)[0], right=right, sample=sample, mishap=mishap), records, spikes)
+
+
+def test_the_story_has_every_turn() -> None:
+    """A calibration, a mixture, an unknown, a spike, saturation, a damaged frame, a cable; one act has the picture."""
+    acts = samples.acts(LIBRARY)
+    assert [act.right for act in acts[:2]] == ["any", "axis"]
+    assert {act.right for act in acts} == {"name", "saturated", "unknown", "part", "any", "axis"}
+    assert {act.mishap for act in acts} == {"", "spike", "damage", "unplug"}
+    assert sum(act.pictured for act in acts) == 1
+    assert all(act.plan.count == 1 for act in acts)
+
+
+def test_the_burst_has_every_kind_of_file() -> None:
+    """Minerals, two strangers, a broken file, a saturated spectrum; names differ, the first and last are minerals; it is repeatable."""
+    kinds = [file.right for file in files()]
+    assert [kinds.count(kind) for kind in ("name", "unknown", "fault", "saturated")] == [5, 2, 1, 1]
+    assert (kinds[0], kinds[-1]) == ("name", "name")
+    many = files(count=samples.FILES)
+    assert len(many) == len({file.content for file in many}) == len({file.name for file in many}) == samples.FILES
+    assert files() == files()
+    assert {Path(file.name).suffix for file in files()} == {".csv", ".txt", ".dat", ".rruff"}
+
+
+def test_a_label_of_the_library_is_no_stranger() -> None:
+    """A material should only be unknown if the library does not have it; with all of them the story has no stranger."""
+    assert samples.strangers(library_of("Polystyrene", "Quartz")) == ["Cyclohexane", "Silicon"]
+    assert "unknown" not in {act.right for act in samples.acts(library_of("Quartz", *samples.STRANGERS))}
+    assert "unknown" not in {file.right for file in files(library_of("Quartz", *samples.STRANGERS))}
+
+
+def test_a_library_of_other_minerals_is_measured_too() -> None:
+    """If none of the well-known minerals is in the library, its own are taken, spread over it."""
+    named = samples.minerals(library_of(*(f"Mineral {i:02d}" for i in range(40))))
+    assert (len(named), named[0], named[-1]) == (samples.MOST, "Mineral 00", "Mineral 39")
+
+
+@pytest.mark.parametrize("file", files(), ids=lambda file: file.name)
+def test_every_file_is_what_it_claims(file: SampleFile) -> None:
+    """Each format is read back with its strongest line where the material has it; the broken one is refused."""
+    origin = Origin("file", file.name)
+    if file.right == "fault":
+        with pytest.raises(FormatError):
+            formats.read(file.content, origin)
+        return
+    (seen,) = formats.read(file.content, origin)
+    assert len(seen) > 500
+    if file.right == "name":
+        top = float(seen.axis.shift[np.argmax(seen.counts)])
+        strongest = max(build.LINES[file.label], key=lambda line: line[1])[0]
+        assert abs(top - strongest) < 5
+    assert (int((seen.counts == seen.counts.max()).sum()) >= 4) == (file.right == "saturated")
 
 
 @pytest.mark.parametrize(
-    ("kind", "record", "right"),
+    ("right", "record", "judgement"),
     [
-        ("mineral", said("match"), True),
-        ("mineral", said("match", "Calcite"), False),
-        ("mineral", said("ambiguous", "Calcite", among=("Calcite", "Quartz")), True),
-        ("mineral", said("ambiguous", "Calcite", among=("Calcite", "Gypsum")), False),
-        ("mineral", said("possible"), True),
-        ("mineral", said("unknown"), False),
-        ("mineral", FAULT, False),
-        ("stranger", said("unknown"), True),
-        ("stranger", said("match"), False),
-        ("saturated", said("match", saturated=True), True),
-        ("saturated", said("match"), False),
-        ("broken", FAULT, True),
-        ("broken", said("unknown"), False),
+        ("name", result("match"), "right"),
+        ("name", result("match", "Calcite"), "wrong"),
+        ("name", result("ambiguous", "Calcite", among=("Calcite", "Quartz")), "right"),
+        ("name", result("ambiguous", "Calcite", among=("Calcite", "Gypsum")), "wrong"),
+        ("name", result("possible"), "right"),
+        ("name", result("unknown"), "wrong"),
+        ("name", result("match", saturated=True), "wrong"),
+        ("name", FAULT, "wrong"),
+        ("name", None, "missing"),
+        ("unknown", result("unknown"), "right"),
+        ("unknown", result("match"), "wrong"),
+        ("saturated", result("match", saturated=True), "right"),
+        ("saturated", result("match"), "wrong"),
+        ("part", result("unknown"), "open"),
+        ("part", result("match", "Gypsum"), "wrong"),
+        ("any", result("match", "Gypsum"), "open"),
+        ("any", None, "missing"),
+        ("fault", FAULT, "right"),
+        ("fault", result("unknown"), "wrong"),
     ],
 )
-def test_what_is_right_is_strict(kind: str, record: Record, right: bool) -> None:  # noqa: FBT001 - a parameter
-    """A stranger must be unknown, a saturated exposure must say so, a broken file must be a fault."""
-    exposure = Exposure("a.csv", kind, "Quartz", b"")  # type: ignore[arg-type]  # one of the four
-    assert (judging.of_file(exposure, record) == "right") is right
+def test_answers_are_judged_strictly(right: Right, record: Record | None, judgement: str) -> None:
+    """A stranger must be unknown, saturation must be recorded, a broken file must be a fault."""
+    assert samples.judge(right, ["Quartz"], record) == judgement
+
+
+@pytest.mark.parametrize(
+    ("one", "judgement"),
+    [
+        (line("part", result("match", "Calcite"), sample="Quartz+Calcite"), "right"),
+        (line("name", FAULT), "missing"),
+        (line("name", FAULT, result("match"), mishap="damage"), "right"),
+        (line("name", result("match"), mishap="damage"), "wrong"),
+        (line("name", result("match"), mishap="unplug"), "wrong"),
+        (line("name", result("match"), mishap="spike", spikes=2), "right"),
+        (line("name", result("match"), mishap="spike"), "wrong"),
+        (line("any", result("match"), mishap="spike"), "wrong"),
+    ],
+)
+def test_a_mishap_has_to_be_reported(one: Line, judgement: str) -> None:
+    """An act whose spike, damaged frame or cable left no trace is not right, whatever the name."""
+    assert one.judgement == judgement
+
+
+def test_faults_and_spikes_stand_beside_the_answer() -> None:
+    """The line of an act has the answer, the spiked values and the faults."""
+    answer = line("name", FAULT, result("ambiguous", among=("Calcite", "Quartz")), spikes=2).answer
+    assert answer == "one of Calcite, Quartz, 2 spiked values left out, 1 fault reported"
 
 
 def test_a_burst_is_one_line_and_its_failures_one_each() -> None:
     """A file without a record is missing, and the line of the burst says so; right ones have no line of their own."""
-    exposure = Exposure("a.csv", "mineral", "Quartz", b"")
-    drops = [Dropped(exposure, AT), Dropped(replace(exposure, name="b.csv"), AT + timedelta(seconds=1))]
-    rows = summary.compare(drops, Records(said("match")))  # type: ignore[arg-type]  # a journal as far as it is asked
-    assert [(row.judgement, row.after_s) for row in rows] == [("right", 1.5), ("missing", None)]
-    first, other = summary.of_burst(rows)
+    file = SampleFile("a.csv", "Quartz", "name", b"")
+    written = [(file, AT), (replace(file, name="b.csv"), AT)]
+    first, other = story.burst_lines(written, {"a.csv": result("match")})
     assert (first.judgement, first.answer) == ("missing", "1 right, 1 missing, after 1.5 s")
-    assert (other.happened, other.answer) == ("  b.csv: Quartz", "not yet")
-    assert [line.judgement for line in summary.of_burst(rows[:1])] == ["right"]
-    assert summary.of_burst([]) == []
-    assert len(summary.of_burst(rows[1:] * 30)) == 1 + summary.LISTED
+    assert (other.happened, other.answer, other.judgement) == ("  b.csv: Quartz", "nothing", "missing")
+    assert [one.judgement for one in story.burst_lines(written[:1], {"a.csv": result("match")})] == ["right"]
+    assert story.burst_lines([], {}) == []
+    assert len(story.burst_lines(written * 30, {})) == 1 + story.LISTED
 
 
-class Records:
-    """A journal with these records."""
+WHOLE = Outcome(lines=[line("name", FAULT, result("match")), line("any")], acts=2, measured=2, files=1, filed=1, shown=4, rows=4)
 
-    def __init__(self, *held: Record) -> None:
-        self._held = held
 
-    def records(self) -> list[str]:
-        """Give the lines."""
-        from raman_edge.records import encode
+@pytest.mark.parametrize(
+    ("outcome", "complete"),
+    [
+        (WHOLE, True),
+        (replace(WHOLE, measured=1), False),
+        (replace(WHOLE, filed=0), False),
+        (replace(WHOLE, rows=3), False),
+        (replace(WHOLE, wrong="row 1 is not as it was written"), False),
+        (replace(WHOLE, measured=1, filed=0, early=True), True),
+        (replace(WHOLE, rows=3, early=True), False),
+        (replace(WHOLE, wrong="row 1 is not as it was written", early=True), False),
+    ],
+)
+def test_what_is_missing_is_reported(outcome: Outcome, complete: bool) -> None:  # noqa: FBT001 - a parameter
+    """A measurement, file or row too few, or a broken chain, and the last line says so; ended early, only the journal counts."""
+    assert outcome.complete is complete
+    assert outcome.sentences(1.0)[-1].startswith("Nothing lost" if complete else "NOT COMPLETE")
 
-        return [encode(record).decode() for record in self._held]
+
+@pytest.mark.parametrize("width", [40, 80, 100, 120])
+@pytest.mark.parametrize("theme", [ASCII, UNICODE])
+def test_the_summary_fits_its_terminal(width: int, theme: Theme) -> None:
+    """No row is wider than the terminal, no markup in a label is obeyed, and plain ASCII is enough."""
+    console = Console(file=io.StringIO(), width=width)
+    hostile = replace(WHOLE, lines=[*WHOLE.lines, Line("[bold red]x[/]", "\x1b[31m", "wrong", 1.0)])
+    console.print(hostile.table(theme), *hostile.paragraphs(50.0, theme), sep="\n")
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "\x1b" not in text
+    assert "[bold" in text
+    assert text.isascii() or theme is UNICODE
+
+
+def test_without_pseudo_terminals_the_instrument_is_on_tcp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the system has no pseudo-terminal, the same instrument answers on a TCP port."""
+
+    def none() -> TcpAt:
+        raise SourceUnavailable(kind="no pseudo-terminal")
+
+    monkeypatch.setattr(story, "PtyAt", none)
+    with story.connected(LIBRARY, threading.Event(), pacing=False) as (simulated, spectrometer):
+        assert simulated.port.startswith("socket://")
+        simulated.material("Quartz+Cyclohexane")
+        while (got := spectrometer.expose()) is None:
+            pass
+        assert isinstance(got, Exposure)
 
 
 def test_a_pipe_gets_one_line_of_json_a_record_and_the_summary_on_standard_error(pair: Path, tmp_path: Path) -> None:
-    """The whole story is told: every record is a line, nothing is lost, the picture is written, nothing is left behind."""
+    """Every record is a line, nothing is lost, the picture is written, nothing is left behind."""
     picture, left = tmp_path / "screen.svg", tmp_path / "tmp"
     left.mkdir()
     ended = run("--model", str(pair), "--svg", str(picture), DEMO_SECONDS="0.1", TMPDIR=str(left))
     assert ended.returncode == 0, ended.stderr
     records = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert [record["source"]["kind"] for record in records].count("file") == exposures.MANY
+    assert [record["source"]["kind"] for record in records].count("file") == samples.FILES
     assert sum(record["source"]["kind"] == "serial" and record["event"] == "result" for record in records) == 9
-    assert f"{len(records)} answers given, {len(records)} rows verified, each as it was written" in " ".join(ended.stderr.split())
-    assert "Nothing lost" in ended.stderr
-    assert "LOST" not in ended.stderr
+    words = " ".join(ended.stderr.split())
+    assert "10 of 10 measurements answered; link reconnected: 1." in words
+    assert f"{samples.FILES} of {samples.FILES} files answered" in words
+    assert f"{len(records)} results shown, {len(records)} rows, each verified against the hash chain" in words
+    assert "Nothing lost" in words
     assert {record["event"] for record in records} == {"result", "fault"}
     assert len({record["calibration"]["id"] for record in records if record.get("calibration")}) == 1
     assert "\x1b" not in ended.stderr
     assert picture.read_text(encoding="utf-8").startswith("<svg")
     assert list(left.iterdir()) == []
+
+
+def test_a_picture_that_cannot_be_written_is_reported(pair: Path, tmp_path: Path) -> None:
+    """A picture in a folder that does not exist ends with one line and the code of an output."""
+    ended = run("--model", str(pair), "--svg", str(tmp_path / "none" / "screen.svg"), DEMO_SECONDS="0.1")
+    assert ended.returncode == 73
+    assert "cannot write the picture" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -256,7 +301,7 @@ def test_a_pipe_gets_one_line_of_json_a_record_and_the_summary_on_standard_error
         (("--model", "/nowhere.onnx"), {}, 78, "/nowhere.onnx"),
     ],
 )
-def test_mistakes_are_told_in_one_line(pair: Path, arguments: tuple[str, ...], environment: dict[str, str], code: int, words: str) -> None:
+def test_mistakes_give_one_line(pair: Path, arguments: tuple[str, ...], environment: dict[str, str], code: int, words: str) -> None:
     """A bad duration, model or picture ends with the right code and no traceback."""
     ended = run("--model", str(pair), *arguments, **environment)
     assert ended.returncode == code
@@ -265,7 +310,7 @@ def test_mistakes_are_told_in_one_line(pair: Path, arguments: tuple[str, ...], e
 
 
 def test_a_stop_by_signal_still_sums_up(pair: Path) -> None:
-    """SIGINT ends the demo with 130 and the summary of what was dropped until then."""
+    """SIGINT ends the demo with 130 and a summary of what was measured until then."""
     command = [sys.executable, "-m", "raman_edge", "demo", "--model", str(pair), "--seconds", "60"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(PACKAGES)}
@@ -280,7 +325,7 @@ def test_a_stop_by_signal_still_sums_up(pair: Path) -> None:
 
 
 def test_help_says_that_it_is_simulated() -> None:
-    """Nobody takes the demo's exposures for measurements."""
+    """The help states that nothing in the demo is measured."""
     ended = run("--help")
     assert ended.returncode == 0
     assert "a simulated spectrometer" in " ".join(ended.stdout.split())

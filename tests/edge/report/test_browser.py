@@ -55,14 +55,14 @@ def written(folder: Path, *subjects: ReportedResult) -> Path:
 
 def every_answer() -> list[ReportedResult]:
     """Return a result of every kind."""
-    said = pages.result()
+    record = pages.result()
     others = [
         msgspec.structs.replace(
-            said, id=f"{number:032x}", decision=decision, one_of=PredictionSets(("Quartz", "Calcite"), ("Quartz", "Calcite"))
+            record, id=f"{number:032x}", decision=decision, one_of=PredictionSets(("Quartz", "Calcite"), ("Quartz", "Calcite"))
         )
         for number, decision in enumerate(("ambiguous", "unknown", "rejected"))
     ]
-    return [pages.subject(one, pages.spectrum(), pages.at_hand()) for one in (said, *others)] + [pages.subject(pages.fault())]
+    return [pages.subject(one, pages.spectrum(), pages.at_hand()) for one in (record, *others)] + [pages.subject(pages.fault())]
 
 
 def sheets(pdf: bytes) -> list[tuple[int, int]]:
@@ -85,10 +85,10 @@ def test_every_answer_prints_on_one_sheet_of_a4(tmp_path: Path) -> None:
 def test_a_page_is_never_wider_than_its_sheet(tmp_path: Path) -> None:
     """Labels, paths and headers without a blank are broken: the browser shrinks nothing to make them fit."""
     long = "Magnesiohornblende" * 12
-    said = pages.result()
-    matches = tuple(dataclasses.replace(match, label=f"{long}{number}") for number, match in enumerate(said.matches))
+    record = pages.result()
+    matches = tuple(dataclasses.replace(match, label=f"{long}{number}") for number, match in enumerate(record.matches))
     wide = msgspec.structs.replace(
-        said, matches=matches, source=RecordSource("file", f"/{long}/{long}"), why=(long,), one_of=PredictionSets((long,), (long,))
+        record, matches=matches, source=RecordSource("file", f"/{long}/{long}"), why=(long,), one_of=PredictionSets((long,), (long,))
     )
     measured = dataclasses.replace(pages.spectrum(), meta={long: long})
     where = tmp_path / "wide.html"
@@ -104,8 +104,8 @@ def test_a_page_is_never_wider_than_its_sheet(tmp_path: Path) -> None:
 def test_a_browser_refuses_nothing_and_runs_nothing(tmp_path: Path) -> None:
     """The policy of the page forbids nothing that the page needs; a hostile label makes no element, and the words arrive as they were."""
     hostile = "<script>document.title='run'</script><img src='http://127.0.0.1:9/x'>"
-    said = msgspec.structs.replace(pages.result(), why=(hostile,))
-    done = ask(tmp_path, "--dump-dom", written(tmp_path, pages.subject(said, pages.spectrum(), pages.at_hand())).as_uri())
+    record = msgspec.structs.replace(pages.result(), why=(hostile,))
+    done = ask(tmp_path, "--dump-dom", written(tmp_path, pages.subject(record, pages.spectrum(), pages.at_hand())).as_uri())
     seen, complaints = done.stdout.decode(), done.stderr.decode(errors="replace")
     assert "Content Security Policy" not in complaints
     assert "ERR_" not in complaints

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
-from raman_edge.report import ReportedResult, figure, marks
+from raman_edge.report import ReportedResult, figure
+from raman_edge.report.figure import COLUMN, Plane
 from raman_edge.spectrum import Axis, Origin, Spectrum
+from raman_edge.terminal.plot import Window
 
 FLAT = Spectrum(Axis.linear(100.0, 1100.0, 1.0), np.full(1001, 50.0), Origin("test", ""))
 NUMBER = re.compile(r"-?\d+")
@@ -22,14 +24,13 @@ NUMBER = re.compile(r"-?\d+")
 
 def subject(found: PeakMatch, measured: Spectrum = FLAT) -> ReportedResult:
     """Return an answer whose first candidate has these peaks."""
-    said = pages.result()
-    return pages.subject(msgspec.structs.replace(said, matches=(replace(said.matches[0], peaks=found),)), measured)
+    record = pages.result()
+    return pages.subject(msgspec.structs.replace(record, matches=(replace(record.matches[0], peaks=found),)), measured)
 
 
 def drawn(one: ReportedResult) -> pages.Taken:
-    """Return the picture of a result, taken apart."""
-    assert one.held.spectrum is not None
-    return pages.Taken(figure.picture(one, one.held.spectrum).text)
+    """Return the page of a result without its bars, taken apart."""
+    return pages.Taken(re.sub("<svg[^>]*bar.*?</svg>", "", pages.text(one)))
 
 
 def places(taken: pages.Taken, kind: str) -> list[tuple[int, int]]:
@@ -52,7 +53,7 @@ def groups(taken: pages.Taken, tag: str) -> list[list[tuple[str, str]]]:
 
 def column(shift: float) -> int:
     """Return where a shift lies in the picture of :data:`FLAT`."""
-    return figure.view_of(subject(PeakMatch()), FLAT).plane.column(shift)
+    return figure.plane_of(FLAT, None).column(shift)
 
 
 def test_a_sign_stands_over_its_peak() -> None:
@@ -62,8 +63,8 @@ def test_a_sign_stands_over_its_peak() -> None:
     found = PeakMatch((MatchedPeak(400.0, 402.0, -2.0, 1.0, 0.9),), (), (UnmatchedPeak(800.0, 0.5),))
     taken = drawn(subject(found, replace(FLAT, counts=counts)))
     top, floor = figure.TOP, figure.FLOOR
-    assert places(taken, "sign matched") == [(column(400.0), top - marks.ABOVE)]
-    assert places(taken, "sign extra") == [(column(800.0), (top + floor) // 2 - marks.ABOVE)]
+    assert places(taken, "sign matched") == [(column(400.0), top - figure.ABOVE)]
+    assert places(taken, "sign extra") == [(column(800.0), (top + floor) // 2 - figure.ABOVE)]
     assert places(taken, "agree") == places(taken, "sign matched")
 
 
@@ -74,8 +75,8 @@ def test_reference_peaks_hang_from_the_floor_at_their_own_place() -> None:
     assert places(taken, "stick matched") == [(column(402.0), figure.FLOOR)]
     assert places(taken, "stick missing") == [(column(600.0), figure.FLOOR)]
     lengths = [path for path in taken.values("d") if re.fullmatch(rf"M\d+ {figure.FLOOR}v\d+", path)]
-    assert sorted(int(path.rpartition("v")[2]) for path in lengths) == [marks.LONGEST // 2, marks.LONGEST]
-    assert places(taken, "sign missing")[0][1] > figure.FLOOR + marks.LONGEST
+    assert sorted(int(path.rpartition("v")[2]) for path in lengths) == [figure.LONGEST // 2, figure.LONGEST]
+    assert places(taken, "sign missing")[0][1] > figure.FLOOR + figure.LONGEST
 
 
 def test_a_reference_peak_outside_the_recorded_range_is_not_drawn() -> None:
@@ -92,7 +93,7 @@ def test_numbers_at_peaks_leave_each_other_room() -> None:
     at = sorted(int(label["x"]) for label in labels if label["class"] == "middle halo")
     assert len(places(taken, "sign extra")) == 40
     assert 1 < len(at) < 40
-    assert min(np.diff(at)) >= marks.APART
+    assert min(np.diff(at)) >= figure.APART
     assert column(695.0) in at
 
 
@@ -103,7 +104,7 @@ def test_the_reference_area_hangs_below_the_spectrum() -> None:
     moves = re.findall(r"(-?\d+)([+-]\d+)", area.partition("V")[0])
     heights = np.cumsum([int(y) for _, y in moves])
     assert heights.min() >= figure.FLOOR
-    assert heights.max() == pytest.approx(figure.FLOOR + marks.LONGEST, abs=25)
+    assert heights.max() == pytest.approx(figure.FLOOR + figure.LONGEST, abs=25)
 
 
 @pytest.mark.parametrize(
@@ -129,3 +130,54 @@ def test_any_spectrum_has_a_picture(counts: np.ndarray[tuple[int], np.dtype[np.f
     assert figure.LEFT <= along.min() <= along.max() <= figure.WIDTH - figure.RIGHT
     assert figure.TOP <= down.min() <= down.max() <= figure.FLOOR
     assert "nan" not in curve
+
+
+PLANE = Plane(left=100, top=50, width=200, height=80, window=Window(start=0.0, stop=2000.0, low=-10.0, high=30.0))
+
+
+def points(geometry: str) -> list[tuple[int, int]]:
+    """Return the places of an SVG path of relative moves."""
+    assert re.fullmatch(r"m-?\d+[+-]\d+( -?\d+[+-]\d+)*", geometry)
+    moves = [tuple(map(int, re.findall(r"[+-]?\d+", pair))) for pair in geometry[1:].split(" ")]
+    return [(int(x), int(y)) for x, y in np.cumsum(moves, axis=0)]
+
+
+def test_corners_of_the_rectangle_are_corners_of_the_plane() -> None:
+    """The first shift is at the left, the highest count at the top."""
+    drawn = points(PLANE.curve(np.array([0.0, 2000.0]), np.array([-10.0, 30.0])))
+    assert drawn == [(100, 130), (300, 50)]
+
+
+def test_what_is_higher_lies_on_the_edge() -> None:
+    """Counts above and below the rectangle are drawn on its edges, none outside."""
+    drawn = points(PLANE.curve(np.array([0.0, 1000.0, 2000.0]), np.array([1e9, 10.0, -1e9])))
+    assert [y for _, y in drawn] == [50, 90, 130]
+
+
+@given(st.integers(0, 9_999), st.integers(0, 9_999))
+def test_one_point_among_ten_thousand_keeps_its_height(up: int, down: int) -> None:
+    """The highest and the lowest of many more points than columns are in the picture, at their place and height."""
+    shift = np.linspace(0.0, 2000.0, 10_000)
+    counts = np.zeros(10_000)
+    counts[up] = 30.0
+    if down != up:
+        counts[down] = -10.0
+    drawn = points(PLANE.curve(shift, counts))
+    assert len(drawn) <= 2 * (PLANE.width // COLUMN + 1)
+    assert min(drawn, key=lambda point: point[1])[1] == 50
+    at = next(x for x, y in drawn if y == 50)
+    assert abs(at - PLANE.column(float(shift[up]))) <= COLUMN
+    assert max(y for _, y in drawn) == (130 if down != up else 110)
+
+
+def test_few_points_are_drawn_as_they_are() -> None:
+    """A spectrum with fewer points than the picture has columns keeps every one."""
+    assert len(points(PLANE.curve(np.linspace(0, 2000, 150), np.zeros(150)))) == 150
+
+
+@pytest.mark.parametrize("counts", [np.full(5, 3.0), np.array([-1e308, 1e308, 0.0, 1e308, -1e308]), np.full(5, 5e-324)])
+def test_flat_and_enormous_counts_have_a_picture(counts: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
+    """Counts without any structure, and the largest numbers there are, stay in the rectangle."""
+    plane = replace(PLANE, window=Window(0.0, 2000.0, float(counts.min()), float(counts.max())))
+    drawn = points(plane.curve(np.linspace(0, 2000, 5), counts))
+    assert all(50 <= y <= 130 for _, y in drawn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge.terminal.keys import LONGEST, Decoder
+from raman_edge.terminal.keyboard import LONGEST, Decoder
 
 
 def keys(*pieces: bytes) -> list[str]:

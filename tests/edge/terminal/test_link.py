@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.acquisition.plan import AcquisitionProgress
 from raman_edge.instruments.spectrometer import Counters, LinkStatus
-from raman_edge.terminal.calibrated import age, calibration_row
-from raman_edge.terminal.eta import LOOKED_S, RemainingTime
 from raman_edge.terminal.link import WORDS
+from raman_edge.terminal.live import LOOKED_S, RemainingTime
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.screen import lasting, render
 from raman_edge.terminal.state import AcquisitionState
 from raman_edge.terminal.theme import ALARM, ASCII, UNICODE
+from raman_edge.terminal.widgets import age, calibration_row
 from screens import BENCH, CALIBRATED, LASER, LINK, NOW, SERIAL, SIZES, UNPLUGGED, after, serial
 
 
@@ -36,7 +36,7 @@ def test_everything_about_the_link_is_told() -> None:
         "115200 baud",
         "1204 exposures",
         "3 broken",
-        "1 too late",
+        "1 late",
         "1 reconnect",
     ):
         assert fact in text
@@ -75,7 +75,7 @@ def test_before_the_first_spectrum_the_link_says_where_it_is() -> None:
     """Opening and asking are no failure; a port that is not there says why."""
     assert "! disconnected" not in shown(serial(link=replace(LINK, state="opening")))
     assert "○ opening" in shown(serial(link=replace(LINK, state="opening")))
-    assert "! not there" in shown(serial(link=replace(LINK, state="absent", why="no such port")))
+    assert "! not found" in shown(serial(link=replace(LINK, state="absent", why="no such port")))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_hostile_facts_stay_text_and_fit(text: str, state: str, width: int, heig
         (None, "good", "10 d ago"),
         (NOW + timedelta(days=20), "good", "10 d ago"),
         (NOW + timedelta(hours=30), "care", "in 30 h"),
-        (NOW, "bad", "ended"),
+        (NOW, "bad", "expired"),
     ],
 )
 def test_a_calibration_warns_before_it_ends(expires: object, sign: str, words: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -126,13 +128,24 @@ def test_numbers_stand_under_their_place(width: int) -> None:
     assert found >= 2
 
 
-@given(st.floats(1e-300, 1e300), st.integers(1, 40))
-def test_steps_are_round_and_few(span: float, most: int) -> None:
-    """A step is 1, 2 or 5 times a power of ten, and no more of them fit than asked for."""
-    step = plot.nice_step(span, most)
-    assert span / step <= most * (1 + 1e-9)
-    digits = f"{step:.0e}"[0]
-    assert digits in "125"
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(2, 12))
+def test_ticks_are_round_even_and_inside(low: float, span: float, most: int) -> None:
+    """Numbers on an axis lie in it, 1, 2 or 5 times a power of ten apart, with at most the given number of steps."""
+    high = low + span
+    found = plot.ticks(low, high, most)
+    assert len(found) <= most + 1
+    assert found or span <= 1e-5 * max(abs(low), abs(high)) or most == 2
+    assert all(low - 1e-6 * span <= tick <= high + 1e-6 * span for tick in found)
+    if len(found) > 1:
+        step = (found[-1] - found[0]) / (len(found) - 1)
+        digit = step / 10.0 ** math.floor(math.log10(step) + 1e-6)
+        assert min(abs(digit - one) for one in (1, 2, 5)) < 0.01
+
+
+@pytest.mark.parametrize(("low", "high"), [(1.0, 1.0), (1e6, 1e6 + 1), (0.0, 0.0), (-1e308, 1e308)])
+def test_an_axis_without_room_has_no_numbers(low: float, high: float) -> None:
+    """An axis has no numbers if it has no span, or if all of them would look alike."""
+    assert plot.ticks(low, high, 5) == []
 
 
 @given(FINITE)

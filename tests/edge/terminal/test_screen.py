@@ -1,7 +1,7 @@
 """What the screen shows, for every state and size.
 
-The frames lie in ``tests/data/screens`` as text; ``UPDATE_SCREENS=1 pytest tests/edge/test_ui_screen.py``
-writes them anew, to be read before they are committed.
+The frames lie in ``tests/data/screens`` as text; ``UPDATE_SCREENS=1 pytest tests/edge/terminal/test_screen.py``
+writes them again, to be read before they are committed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,19 @@ from rich.console import Console
 from screens import EMPTY, EVENTS, MATCH, SIZES, STATES, STONE, state_after
 
 SCREENS = Path(__file__).parents[2] / "data" / "screens"
-GOLDEN = [(name, *size, False) for name in STATES for size in SIZES] + [(name, 80, 24, True) for name in STATES]
+IMPORTANT = ("match", "possible", "serial", "disconnected", "backlog")
+"""States whose frames are compared at every size; of the others one size is enough."""
+GOLDEN = [
+    *((name, 100, 30, False) for name in STATES),
+    *((name, *size, False) for name in IMPORTANT for size in ((80, 24), (200, 60))),
+    *((name, 80, 24, True) for name in ("match", "possible", "serial", "help")),
+]
+
+
+def test_every_golden_frame_is_compared() -> None:
+    """No file lies in the folder that no test reads."""
+    named = {f"{name}-{width}x{height}{'-ascii' if ascii_only else ''}.txt" for name, width, height, ascii_only in GOLDEN}
+    assert named == {path.name for path in SCREENS.iterdir()}
 
 
 @pytest.mark.parametrize(("name", "width", "height", "ascii_only"), GOLDEN)

@@ -63,7 +63,7 @@ def test_held_means_held_while_files_are_answered(tmp_path: Path, model: str) ->
         put(folder, "a.txt", build.text("Calcite"))
         terminal.until(lambda rows: "Calcite" in rows[1])
         terminal.press(" ")
-        terminal.until(lambda rows: " held " in rows[0] and "go on" in rows[-1])
+        terminal.until(lambda rows: " held " in rows[0] and "continue" in rows[-1])
         put(folder, "b.txt", build.text("Quartz"))
         rows = terminal.until(lambda rows: "2 done" in rows[0])
         assert "Calcite" in rows[1]

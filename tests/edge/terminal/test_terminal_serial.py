@@ -42,7 +42,7 @@ def test_a_person_measures_pauses_and_pulls_the_cable(tmp_path: Path, model: str
             assert "exposure" in rows[2]
             assert "s single" in rows[-1]
             terminal.press(" ")
-            terminal.until(lambda rows: "paused" in rows[1] and "go on" in rows[-1])
+            terminal.until(lambda rows: "paused" in rows[1] and "continue" in rows[-1])
             terminal.press("p")
             terminal.until(lambda rows: "paused" not in rows[1] and "pause" in rows[-1])
             instrument.terminate()

@@ -1,133 +1,93 @@
-"""``raman-edge demo``: a story of everything that ``serial``, ``calibrate`` and ``watch`` do, live, without an instrument.
-
-No measured spectra come with raman-edge. A simulated spectrometer on a serial line shows materials by the peak tables of
-the library that is in use, and files of such exposures land in a temporary folder; from there on it is the same code
-that talks to a real instrument and watches a real folder, and one journal keeps all of it.
-"""
+"""``raman-edge demo``: everything that ``serial``, ``calibrate`` and ``watch`` do, live, with a simulated spectrometer."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from raman_edge.cli import deliver
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say
 from raman_edge.cli.signals import stopping
-from raman_edge.errors import ConfigError
-
-if TYPE_CHECKING:
-    from raman_edge.cli.demo.proof import Proof
-    from raman_edge.cli.demo.summary import Line
-    from raman_edge.cli.demo.witness import Witness
-    from raman_edge.cli.naming import Naming
-    from raman_edge.cli.signals import Stop
-    from raman_edge.journal import Journal
-    from raman_edge.outputs.forwarding import Forwarding
+from raman_edge.errors import ConfigError, OutputError
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
 SECONDS = 50.0
-PACED_FROM_S = 20.0
-"""From this time on the line and the exposures take the time that real ones take, s."""
 TITLE = "demo: a simulated spectrometer"
-UNPROVED = 1
-"""Exit code where something was not answered, or the journal does not prove that nothing was lost."""
+WIDTH = 120
+"""Columns of the summary in a pipe."""
+INCOMPLETE = 1
+"""Exit code if something has no answer, or the journal does not confirm all that was shown."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "A story in a minute, without an instrument: a simulated spectrometer on a serial line is calibrated, measures library minerals, "
-        "a mixture and a material the library does not have, is struck by a cosmic particle, saturates, sends a damaged frame and loses "
-        "its cable; then a burst of files lands in a folder. Everything is answered by the code of `raman-edge serial`, `calibrate` and "
-        "`watch`, and the journal proves that nothing was lost. "
-        "Nothing in it was measured: it shows that everything runs, not how well real spectra are named."
+        "a mixture and a material that is not in the library, is struck by a cosmic particle, saturates, sends a damaged frame and loses "
+        "its cable; then a burst of files lands in a folder. The code of `raman-edge serial`, `calibrate` and `watch` answers all of it, "
+        "and the journal confirms that nothing was lost. Nothing in it was measured: it shows that everything runs, not how well real "
+        "spectra are named."
     )
     parser.add_argument(
         "--seconds",
         type=shared.seconds,
         metavar="S",
-        help=f"how long it gives you to read, s; it takes longer where the machine does (default: {SECONDS_VARIABLE}, else {SECONDS:g})",
+        help=f"length of the story, s; longer on a slow machine (default: {SECONDS_VARIABLE}, else {SECONDS:g})",
     )
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="leave a picture of the screen (100 columns, 30 rows)")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="write a picture of the screen (100 columns, 30 rows)")
     shared.add_model(parser)
     shared.add_json(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tell the story to its end, and print what happened beside what was answered."""
+    """Tell the story and print what happened beside what was answered."""
     seconds, began = _seconds(options), monotonic()
-    # A terminal that is closed in the middle leaves nothing behind either.
     with stopping() as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
         from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
 
         naming = Naming.opened(options)
-        from raman_edge.cli.demo.summary import print_summary  # noqa: PLC0415 - rich, once the arguments are known to be good
+        # numpy and rich: after the number of threads was limited and the arguments were checked
+        from rich.console import Console  # noqa: PLC0415
+
+        from raman_edge.cli.demo.story import Story  # noqa: PLC0415
+        from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
         from raman_edge.journal import Journal  # noqa: PLC0415
+        from raman_edge.terminal import picture, screen, terminal, theme  # noqa: PLC0415
+        from raman_edge.terminal.controls import Controls  # noqa: PLC0415
 
         on_screen = is_terminal() and not options.json
-        with Journal.open(Path(folder) / "journal.sqlite3") as journal:
-            witness = _witness(naming, stop, on_screen=on_screen)
-            with deliver.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
-                lines, proof = _tell(Path(folder), naming, journal, witness, deliveries, stop, seconds)
+        controls = Controls(quit=stop.event.set)
+        display = OnScreen(TITLE, naming.model, naming.library, controls) if on_screen else NotesOnly()
+        incoming = Path(folder) / "incoming"
+        incoming.mkdir()
+        with (
+            Journal.open(Path(folder) / "journal.sqlite3") as journal,
+            deliver.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries,
+        ):
+            story = Story(naming, journal, display, deliveries, stop.event, seconds)
+            outcome = story.tell(incoming)
     if options.svg is not None:
-        witness.draw(options.svg)
-    print_summary(lines, proof, monotonic() - began, to_stdout=on_screen)
-    missing = any(line.judgement == "missing" for line in lines) and not proof.early
-    return stop.code(UNPROVED if missing or not proof.holds else 0)
-
-
-def _witness(naming: Naming, stop: Stop, *, on_screen: bool) -> Witness:
-    """Return what shows the story: a screen, or notes."""
-    from raman_edge.cli.demo.witness import Witness  # noqa: PLC0415 - rich
-    from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
-    from raman_edge.terminal.controls import Controls  # noqa: PLC0415
-
-    controls, model, library = Controls(quit=stop.event.set), naming.model, naming.library
-    return Witness.of(OnScreen(TITLE, model, library, controls) if on_screen else NotesOnly(), TITLE, model, library, controls.keys)
-
-
-def _tell(
-    folder: Path, naming: Naming, journal: Journal, witness: Witness, deliveries: Forwarding, stop: Stop, seconds: float
-) -> tuple[list[Line], Proof]:
-    """Play the acts and the burst, and return what came of them."""
-    from raman_edge.cli.demo import acts, exposures, instrument, proof, summary  # noqa: PLC0415 - numpy and the simulator
-    from raman_edge.cli.demo.burst import Burst  # noqa: PLC0415
-    from raman_edge.cli.demo.story import Story  # noqa: PLC0415
-    from raman_edge.sources.folder import FolderSource  # noqa: PLC0415
-
-    incoming = folder / "incoming"
-    incoming.mkdir()
-    story = Story(naming, journal, witness, deliveries, stop.event, seconds)
-    files = exposures.plan(naming.model.card.recipe.axis, naming.library)
-    with ExitStack() as open_now:
-        open_now.enter_context(witness)
-        crew = open_now.enter_context(naming.crew)
-        measuring = open_now.enter_context(instrument.connected(naming.library, stop.event, pacing=seconds >= PACED_FROM_S))
-        story.play(acts.acts(naming.library), measuring, crew)
-        link = proof.Link(sent=measuring.simulated.frames, counters=measuring.spectrometer.status.counters, played=story.played)
-        shown = witness.answers
-        burst = Burst(files, incoming, lambda: witness.answers - shown, stop.event)
-        memory = journal.memory(naming.means.model.sha256, naming.means.config)
-        story.watch(burst, FolderSource(incoming, memory, stop=burst.over, note=witness.note), crew)
-    rows = summary.compare(burst.dropped, journal)
-    filed = sum(row.judgement != "missing" for row in rows)
-    proved = proof.prove(journal, link, dropped=len(rows), filed=filed, shown=witness.answers, early=stop.event.is_set())
-    return [*summary.of_story(story.played), *summary.of_burst(rows)], proved
+        try:
+            options.svg.write_text(picture.svg(screen.render(story.kept or story.state, *picture.SIZE), "raman-edge"), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(kind="cannot write the picture", place=repr(str(options.svg)), got=str(error.strerror)) from error
+    console = Console(file=sys.stdout if on_screen else sys.stderr, highlight=False, width=None if on_screen else WIDTH)
+    signs = theme.ASCII if terminal.needs_ascii(console) else theme.UNICODE
+    console.print(outcome.table(signs), "", *outcome.paragraphs(monotonic() - began, signs), "", sep="\n")
+    return stop.code(0 if outcome.complete else INCOMPLETE)
 
 
 def _seconds(options: argparse.Namespace) -> float:
-    """Return how long to measure: the option, else the environment, else the default."""
+    """Return the length of the story: the option, else the environment, else the default."""
     named = os.environ.get(SECONDS_VARIABLE)
     if options.seconds is not None or not named:
         return float(options.seconds or SECONDS)
     try:
         return shared.seconds(named)
     except argparse.ArgumentTypeError as error:
-        msg = f"{SECONDS_VARIABLE}: {error}"
-        raise ConfigError(msg) from error
+        raise ConfigError(kind="not a number of seconds", place=SECONDS_VARIABLE, got=str(error)) from error

@@ -12,9 +12,8 @@ from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.spectrum import Origin
 from raman_edge.terminal import plot
 from raman_edge.terminal.controls import KEYS
-from raman_edge.terminal.help import LEGEND, help_rows
 from raman_edge.terminal.rows import width_of
-from raman_edge.terminal.screen import render
+from raman_edge.terminal.screen import LEGEND, help_rows, render
 from raman_edge.terminal.state import fold, title_of
 from raman_edge.terminal.theme import ASCII, QUIET, STRONG, UNICODE
 from screens import AMBIGUOUS, EMPTY, MATCH, NOW, SIZES, STATES, STONE, UNKNOWN, after, state_after

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.terminal.controls import KEYS, Controls
-from raman_edge.terminal.help import hints
 from raman_edge.terminal.navigation import MOST, enlarged, place, pressed
 from raman_edge.terminal.rows import width_of
+from raman_edge.terminal.screen import hints
 from raman_edge.terminal.state import RECENT, fold
 from screens import BAD_FRAME, EMPTY, EVENTS, FAULT, MATCH, SERIAL, SERIAL_KEYS, STONE, UNKNOWN, after, serial, state_after
 
@@ -141,8 +141,8 @@ def test_the_pause_key_says_what_it_will_do() -> None:
         return render(state, 80, 24).text.split("\n")[-1]  # type: ignore[arg-type]  # a state
 
     assert "space pause" in foot(SERIAL)
-    assert "space go on" in foot(replace(SERIAL, bench=replace(SERIAL.bench, paused=True)))
-    assert "space go on" in foot(after(ALL, "hold"))
+    assert "space continue" in foot(replace(SERIAL, bench=replace(SERIAL.bench, paused=True)))
+    assert "space continue" in foot(after(ALL, "hold"))
 
 
 def test_every_event_of_the_tests_is_another() -> None:
