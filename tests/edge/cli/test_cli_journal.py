@@ -233,7 +233,7 @@ def test_verify(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     journal("verify", "--journal", made, "--head", head)
     assert said(capsys)[0]["noted"] == 6
     journal("verify", "--journal", made, "--head", "0" * 63 + "1", expect=65)
-    assert "nowhere in the chain" in capsys.readouterr().err
+    assert "is not in the chain" in capsys.readouterr().err
     journal("verify", "--journal", made, "--head", "abc", expect=2)
     assert "64 hexadecimal digits" in capsys.readouterr().err
     bad = tmp_path / "bad"

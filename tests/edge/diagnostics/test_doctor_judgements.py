@@ -9,12 +9,12 @@ import pytest
 from calibrations import fresh
 from msgspec.structs import replace
 from raman_edge.diagnostics.doctor import calibrations, examine, folders, journals, machine, models, software
-from raman_edge.diagnostics.doctor.database import DatabaseFacts
 from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok
 from raman_edge.diagnostics.verify_model import ModelCheck
 from raman_edge.journal.schema import APPLICATION, SCHEMA
-from raman_edge.matching.user_library import database as own_database
+from raman_edge.matching import user_library as own_database
 from raman_edge.sources.scan import Scan
+from raman_edge.sqlite_file import DatabaseFacts
 
 GIB = 2**30
 MONTH = timedelta(days=30)

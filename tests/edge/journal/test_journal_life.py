@@ -155,7 +155,7 @@ def test_pruning_beside_a_reader(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     journals.write(path, *(journals.answer(number) for number in range(4)))
     with Journal.open(path) as reader, Journal.open(path) as other:
-        rows = reader.held()
+        rows = reader.results()
         assert next(rows).spectrum is not None
         assert other.prune(datetime(2100, 1, 1, tzinfo=UTC)) == 4
         rest = list(rows)
