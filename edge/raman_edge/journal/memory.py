@@ -60,7 +60,8 @@ class JournalMemory:
     def known(self, sha256: str) -> bool:
         """Whether every spectrum of this content was identified, under any name."""
         query = f"SELECT 1 FROM contents WHERE sha256=? AND {THIS_RUN}"  # noqa: S608 - our own text
-        return sha256 in self._recent or self._holds(query, (packed(sha256),))
+        # Marks that were dropped, because the journal was replaced, count for nothing.
+        return (self.database.pending and sha256 in self._recent) or self._holds(query, (packed(sha256),))
 
     def failed(self, sha256: str) -> bool:
         """Whether this content was read, and gave faults only."""
@@ -78,8 +79,8 @@ class JournalMemory:
         found = (CONTENT.unpack(state[STATE_BYTES:]) for (state,) in states if len(state) == STATE_BYTES + CONTENT.size)
         return [(size, digest.hex()) for size, digest in found]
 
-    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:
-        """Note that the file is done; None stands for a content that was not read.
+    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False, recorded: bool = True) -> None:
+        """Note that the file is done; None stands for a content that was not read, and one that is not ``recorded`` has no record.
 
         A later version of raman-edge tries what ``failed`` again.
         """
@@ -89,7 +90,7 @@ class JournalMemory:
         if run not in self._runs_added:
             self.database.defer(ADD_RUN, run)
             self._runs_added.add(run)
-        if sha256 is not None:
+        if sha256 is not None and recorded:
             self._recent.add(sha256)
             self.database.defer(ADD_CONTENT, (packed(sha256), *run))
         self.database.defer(ADD_SEEN, (os.fsencode(path), state(signature) + _content(signature[2], sha256), *run))

@@ -348,7 +348,7 @@ class FolderSource:
             return (), None
         origin = Origin("file", candidate.path, sha256)
         values: tuple[Spectrum | Fault | RawFile, ...] = ()
-        has_failed = False
+        has_failed, recorded = False, True
         if size > most:
             values = (fault(origin, f"the file is {size / 2**20:.0f} MiB; at most {most / 2**20:g} MiB are read"),)
         elif sha256 is None:
@@ -358,12 +358,13 @@ class FolderSource:
         else:
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
             origin = replace(origin, grown_from=self._beginning(candidate.path, data))
-            if origin.grown_from is None or not self._is_output(candidate.path, data):
+            recorded = origin.grown_from is None or not self._is_output(candidate.path, data)
+            if recorded:
                 unread = RawFile(origin, data, self._rules.laser_nm, self._rules.calibration, self._rules.axis)
                 values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         settled |= sha256 is None  # of a file that is too large there is nothing to compare
-        return values, OpenFile(candidate, sha256, len(values), settled, has_failed, self._is_movable(state))
+        return values, OpenFile(candidate, sha256, len(values), settled, has_failed, self._is_movable(state), recorded)
 
     def _beginning(self, path: str, data: bytes) -> str | None:
         """Return the digest of the content that was answered last under this path where it is the beginning of ``data``."""
@@ -404,10 +405,10 @@ class FolderSource:
                 self._settle(candidate)
                 self._failed.move_later(candidate, given.sha256)
         elif given.settled or given.sha256 is None:
-            self._memory.mark(place, candidate.signature, given.sha256, failed=given.is_failed)
+            self._memory.mark(place, candidate.signature, given.sha256, failed=given.is_failed, recorded=given.recorded)
             self._settle(candidate)
         else:
-            self._memory.mark(place, _no_state(candidate), given.sha256, failed=given.is_failed)
+            self._memory.mark(place, _no_state(candidate), given.sha256, failed=given.is_failed, recorded=given.recorded)
             self._look_again(candidate, AnsweredContent(given.sha256, given.is_failed, self._is_coarse(candidate)))
 
     def _look_again(self, candidate: FileCandidate, answered: AnsweredContent) -> None:

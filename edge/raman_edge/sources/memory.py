@@ -26,8 +26,13 @@ class FolderMemory(Protocol):
     def earlier(self, path: str) -> Sequence[tuple[int, str]]:
         """Return size (bytes) and digest of what was answered last under the absolute ``path``: a spectrum, a fault, both or none."""
 
-    def mark(self, path: str, signature: tuple[int, int, int, int, int], sha256: str | None, *, failed: bool = False) -> None:
-        """Note that the file was answered; None stands for a content that was not read, ``failed`` for one without a spectrum."""
+    def mark(
+        self, path: str, signature: tuple[int, int, int, int, int], sha256: str | None, *, failed: bool = False, recorded: bool = True
+    ) -> None:
+        """Note that the file is done; None stands for a content that was not read, ``failed`` for one without a spectrum.
+
+        A content that is not ``recorded`` has no record: the file is known in this state, the content is not.
+        """
 
     def flush(self) -> None:
         """Make every mark durable."""
