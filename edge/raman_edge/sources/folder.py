@@ -25,32 +25,30 @@ from raman_edge.errors import SourceLost
 from raman_edge.sources import Batch, failed
 from raman_edge.sources.batcher import Batcher, OpenFile
 from raman_edge.sources.failed import FailedFiles
-from raman_edge.sources.mount import is_network
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.parse import RawFile, fault
-from raman_edge.sources.pending import AnsweredContent, PendingFile, PendingFiles
-from raman_edge.sources.root import WatchedFolder
+from raman_edge.sources.pending import AnsweredContent, PendingFile, PendingFiles, PollSchedule, changed
+from raman_edge.sources.root import WatchedFolder, is_network
 from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, candidate_at
-from raman_edge.sources.schedule import PollSchedule, changed
 from raman_edge.sources.stability import (
     COARSE_S,
     SKEW_S,
     OpenWriter,
     Readiness,
     is_settled,
+    open_for_writing,
     patience_s,
     read_complete,
     readiness,
     resolution_s,
 )
-from raman_edge.sources.writers import open_for_writing
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from raman_edge.sources.memory import FolderMemory
+    from raman_edge.sources import FolderMemory
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
 QUICK_GLANCE_S = 0.02

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, text_of, warning, wrong
 from raman_edge.journal.schema import APPLICATION, SCHEMA
-from raman_edge.sources.mount import is_network
+from raman_edge.sources.root import is_network
 from raman_edge.sqlite_file import DatabaseFacts, look_into
 
 if TYPE_CHECKING:
