@@ -53,10 +53,10 @@ class Remembered:
         signature, sha256 = self.files.get(path, (None, None))
         return [(signature[2], sha256)] if signature and sha256 else []
 
-    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False) -> None:
+    def mark(self, path: str, signature: Signature, sha256: str | None, *, failed: bool = False, recorded: bool = True) -> None:
         """Remember state and content."""
         self.files[path] = signature, sha256
-        if sha256:
+        if sha256 and recorded:
             self.contents[sha256] = failed
 
     def flush(self) -> None:

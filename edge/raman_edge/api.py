@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import LinkStatus, Spectrometer
     from raman_edge.journal import Journal
     from raman_edge.matching.library import Library
-    from raman_edge.matching.teach import AddedReference
-    from raman_edge.matching.user_library import UserLibrary
+    from raman_edge.matching.user_library import AddedReference, UserLibrary
     from raman_edge.model.model import Model
     from raman_edge.records import Provenance
 
@@ -324,12 +323,11 @@ class Identifier:
         SpectrumError
             The spectrum cannot be used.
         """
-        from raman_edge.matching.teach import teach  # noqa: PLC0415 - sqlite
-        from raman_edge.matching.user_library.entry import checked_name  # noqa: PLC0415 - sqlite
+        from raman_edge.matching.user_library import checked_name  # noqa: PLC0415 - sqlite
 
         name = checked_name(label)
         with self._lock, self._user_library(create=True) as own:
-            learned, faults = teach(name, [spectrum], self._model, self._library, own, note=note, force=force)
+            learned, faults = own.add_reference(name, [spectrum], self._model, self._library, note=note, force=force)
             if faults:
                 raise errors.SpectrumError(faults[0].why)
             self._library = learned[0].library

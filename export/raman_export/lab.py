@@ -10,7 +10,7 @@ from raman_edge import quality
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.matching import reference
 from raman_edge.matching.library import Library, path_beside
-from raman_edge.matching.teach import ALIKE
+from raman_edge.matching.user_library import ALIKE
 from raman_edge.model.model import Model
 from raman_edge.peaks import MaterialLines
 from raman_train.data import folder

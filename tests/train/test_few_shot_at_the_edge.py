@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
-from raman_edge.matching.teach import teach
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model
 from raman_train import evaluate, metrics
@@ -51,7 +50,7 @@ def test_the_edge_finds_what_evaluate_measures(tmp_path: Path) -> None:
     base = Library.build(build.NETWORK, names, base_rows, names, {name: build.table(name) for name in KNOWN})
     with UserLibrary.open(tmp_path / "own.sqlite3", create=True) as own:
         for label in NEW:
-            taught, faults = teach(label, spectra[label][:3], model, base, own)
+            taught, faults = own.add_reference(label, spectra[label][:3], model, base)
             assert (len(taught), faults) == (3, ())
         library = base.joined(own.references(model)[0])
     asked = [one for label in labels for one in spectra[label][3:]]

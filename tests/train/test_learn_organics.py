@@ -9,7 +9,6 @@ import pytest
 from raman_edge.matching import library
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
-from raman_edge.matching.teach import teach
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model, default_path
 from raman_edge.sources.files import FileSource
@@ -55,7 +54,7 @@ def test_one_replicate_teaches_a_compound(pair: tuple[Model, Library], own: User
     model, base = pair
     first = {str(label): int(np.flatnonzero(handheld.labels == label)[0]) for label in np.unique(handheld.labels)}
     for label, index in first.items():
-        (one,), _ = teach(label, [handheld.spectrum(index)], model, base, own)
+        (one,), _ = own.add_reference(label, [handheld.spectrum(index)], model, base)
         assert one.is_named(label)
     joined = base.joined(own.references(model)[0])
     asked = [index for index in range(len(handheld)) if index not in first.values()]
@@ -70,7 +69,7 @@ def test_a_reference_of_one_instrument_serves_another(
     model, base = pair
     folder = real_data / "organics" / "wasatch_library"
     for path in {*sorted(folder.glob("*.csv"))[::4], *(folder / f"{name}.csv" for name in SHARED)}:
-        teach(path.stem, FileSource([str(path)]), model, base, own)
+        own.add_reference(path.stem, FileSource([str(path)]), model, base)
     joined = base.joined(own.references(model)[0])
     asked = np.flatnonzero(np.isin(handheld.labels, SHARED))
     named = [identify(handheld.spectrum(int(index)), model, joined).verdict.ranked[0].label for index in asked]

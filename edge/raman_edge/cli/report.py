@@ -86,7 +86,7 @@ def _chosen(options: argparse.Namespace, journal: Journal, meant: Filters) -> li
         found = (filters.one(journal, beginning) for beginning in options.ids)
         chosen = list({held.row.seq: held for held in found}.values())
     else:
-        chosen = list(journal.held(min(options.last or MOST + 1, MOST + 1), meant))
+        chosen = list(journal.results(min(options.last or MOST + 1, MOST + 1), meant))
     if not chosen:
         raise NoSuchRecord(f"no such record in journal {str(journal.path)!r}: `raman-edge journal list` shows what there is")
     if len(chosen) > MOST:

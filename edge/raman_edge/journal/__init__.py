@@ -1,20 +1,19 @@
-"""The journal: what was seen and what was said of it, exactly once, whatever crashes.
+"""The journal: every result exactly once, whatever crashes.
 
-One sqlite file in write-ahead mode, every record committed and synced before it is shown.
-A record stands once for each (content, place in the file, model, configuration); writing
-it again changes nothing. Beside the records the journal remembers which contents were
-answered and which files they lay in, so that a restart neither loses nor repeats work.
-What was answered is written with the next record: a mark lost in a crash costs one more
-look at a file, never a second record. Every row carries a hash over the row before it and
-over all that it holds, so that a change shows.
+One sqlite file in write-ahead mode; every record is committed and synced before it is shown.
+There is one record for each (content, place in the file, model, configuration); writing
+it again changes nothing. The journal also remembers which contents were identified and in
+which files they were, so that a restart neither loses nor repeats work. These marks are
+written with the next record: a mark lost in a crash costs one more reading of a file, never a
+second record. Every row carries a hash over the row before it and over all that it holds,
+so that a change shows.
 """
 
 from __future__ import annotations
 
-from raman_edge.journal.entry import JournalEntry
-from raman_edge.journal.finding import Verification
 from raman_edge.journal.journal import Journal, default_path
 from raman_edge.journal.memory import JournalMemory, Signature
-from raman_edge.journal.reading import Filters, JournalRow
+from raman_edge.journal.query import Filters, JournalRow, StoredResult
+from raman_edge.journal.rows import JournalEntry, Verification
 
-__all__ = ["Filters", "Journal", "JournalEntry", "JournalMemory", "JournalRow", "Signature", "Verification", "default_path"]
+__all__ = ["Filters", "Journal", "JournalEntry", "JournalMemory", "JournalRow", "Signature", "StoredResult", "Verification", "default_path"]

@@ -7,21 +7,18 @@ import sqlite3
 import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from raman_edge import sqlite_file
 from raman_edge.errors import JournalError, JournalUnavailable
 from raman_edge.journal import schema
-from raman_edge.journal.errors import explained
+from raman_edge.journal.schema import JOURNAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LONGEST_ROW = 256 * 2**20
-"""Bytes: more than the longest spectrum takes (:data:`raman_edge.journal.packing.MOST_VALUES`)."""
 _LEAVING = threading.Lock()
-"""Held by whoever takes the log of a file that was moved away: what lies there a moment later may be another file's."""
+"""Held while the log of a file that was moved away is removed: a moment later another file's log may lie there."""
 
 
 class Database:
@@ -33,7 +30,7 @@ class Database:
         self._connection: sqlite3.Connection | None = None
         self._place: Place | None = None
         self._tables: int | None = None
-        """What sqlite calls the state of the tables that was checked; None is not yet."""
+        """sqlite's number for the state of the tables that was checked; None is not yet."""
         self._budget = sqlite_file.QueryBudget()
         self._logs: dict[Path, Place | None] = {}
         self._pending: list[tuple[str, tuple[object, ...]]] = []
@@ -44,14 +41,14 @@ class Database:
         return bool(self._pending)
 
     def defer(self, statement: str, values: tuple[object, ...]) -> None:
-        """Have a statement written with the next transaction."""
+        """Write a statement with the next transaction."""
         self._pending.append((statement, values))
 
     @contextmanager
     def using(self, what: str) -> Iterator[sqlite3.Connection]:
         """Give the connection; after :class:`JournalUnavailable` the next use connects anew."""
         try:
-            with explained(self.path, what):
+            with sqlite_file.explained(JOURNAL, self.path, what):
                 connection = self._connected()
                 self._check_place(connection)
                 self._budget.refill(self._size())
@@ -65,17 +62,11 @@ class Database:
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Write the pending statements and what the block writes, all or nothing."""
         with self.using("written") as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._check_tables(connection)  # from here on nobody can change them
+            with sqlite_file.transaction(connection):
+                self._check_tables(connection)  # from here on no other process can change them
                 for statement, values in self._pending:
                     connection.execute(statement, values)
                 yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):  # what failed may have rolled back already; the reason for it is told
-                    connection.execute("ROLLBACK")
-                raise
             self._pending.clear()
 
     def close(self) -> None:
@@ -96,18 +87,23 @@ class Database:
         if self._create:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         elif not self.path.exists():
-            msg = f"there is no journal at {str(self.path)!r}: `raman-edge watch` makes one; --journal names another"
-            raise JournalError(msg)
-        writable = self._create or _writable(self.path)
-        where = _address(self.path, f"mode={'rwc' if self._create else 'rw'}") if writable else _read_only(self.path)
-        connection = sqlite_file.connect(where, longest=LONGEST_ROW, timeout=schema.BUSY_S, budget=self._budget, check_same_thread=False)
-        prepare = schema.prepare if writable else schema.check_current
+            advice = "`raman-edge watch` creates one; --journal names another"
+            raise JournalError(kind="not found", place=f"journal {str(self.path)!r}", advice=advice)
+        writable = self._create or (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
+        how = f"mode={'rwc' if self._create else 'rw'}" if writable else self._read_only()
+        where = sqlite_file.address(self.path, how)
+        connection = sqlite_file.connect(where, longest=JOURNAL.longest_row, budget=self._budget, check_same_thread=False)
         try:
-            prepare(connection, self.path)
+            (schema.prepare if writable else schema.check)(connection, self.path)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _read_only(self) -> str:
+        """Return how sqlite opens a write-protected journal: as immutable where it has no log."""
+        log = _beside(self.path, "-wal")
+        return "mode=ro" if log.exists() and log.stat().st_size else "mode=ro&immutable=1"
 
     def _size(self) -> int:
         """Return the bytes of the file and its log, as far as they are there."""
@@ -120,25 +116,28 @@ class Database:
     def _check_tables(self, connection: sqlite3.Connection) -> None:
         """Refuse tables that another program has changed since they were checked."""
         if (tables := sqlite_file.schema_version(connection)) != self._tables:
-            schema.check_tables(connection, self.path)
+            sqlite_file.require_tables(connection, JOURNAL, self.path)
             self._tables = tables
 
     def _check_place(self, connection: sqlite3.Connection) -> None:
-        """Refuse a file that was moved or deleted: what is written there nobody finds again, and what comes is not read there.
+        """Refuse a file that was moved or deleted: rows written there are not found again, and new ones are not read there.
 
-        What waits to be written belongs to records in that file.
+        Pending statements belong to records in that file.
         """
         if _place(self.path) != self._place:
             self._pending.clear()
             self._take_log(connection)
-            msg = f"journal {str(self.path)!r} was moved, deleted or replaced while it was open; the next attempt uses what is there then"
-            raise JournalUnavailable(msg)
+            raise JournalUnavailable(
+                kind="moved, deleted or replaced while it was open",
+                place=f"journal {str(self.path)!r}",
+                advice="The next attempt uses the file that is there then",
+            )
 
     def _take_log(self, connection: sqlite3.Connection) -> None:
-        """Empty the log into its file and take it away: left behind, it would be read as the log of the file that is there now.
+        """Empty the log into its file and remove it: left behind, it would be read as the log of the file that is there now.
 
-        sqlite finds log and lock table by name. Other threads and processes that still have the old file open keep what they
-        have open, so that theirs and those of the new file never are the same.
+        sqlite finds log and lock table by name. Other threads and processes that still have the old file open keep the log
+        that they have open, so that theirs is never the log of the new file.
         """
         with _LEAVING:
             with suppress(sqlite3.Error):
@@ -164,20 +163,3 @@ def _place(path: Path) -> Place | None:
 def _beside(path: Path, suffix: str) -> Path:
     """Return where sqlite keeps what belongs to the file at ``path``."""
     return path.with_name(path.name + suffix)
-
-
-def _writable(path: Path) -> bool:
-    """Whether the journal can be written, and the files beside it that a reader of a live one needs."""
-    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
-
-
-def _read_only(path: Path) -> str:
-    """Return how sqlite is told to read a write-protected journal: without a log beside it, it is as it is."""
-    log = _beside(path, "-wal")
-    still = not (log.exists() and log.stat().st_size)
-    return _address(path, f"mode=ro{'&immutable=1' if still else ''}")
-
-
-def _address(path: Path, how: str) -> str:
-    """Return the URI by which sqlite opens the file."""
-    return f"file:{quote(os.fsencode(path.absolute()))}?{how}"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Protocol, Self
 
-from raman_edge.errors import JournalDamaged, OutputError, RamanEdgeError, RecordsDamaged, RecordsRefused, RowDamaged
+from raman_edge.errors import JournalError, JournalUnavailable, OutputError, RamanEdgeError, RecordsDamaged, RecordsRefused, RowDamaged
 from raman_edge.outputs import Standing
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ GATHER_S = 0.05
 """The next look at the journal comes no sooner after a batch, s: a batch costs two synced writes however large it is."""
 FIRST_REST_S, LONGEST_REST_S = 1.0, 60.0
 """After a failure the next attempt waits, twice as long each time until one goes on for longer than the longest, s."""
+
+ENDING = (BrokenPipeError, OutputError, JournalError)
+"""Errors that end the run: standard output has no reader, or the journal is damaged or no journal; it never works again."""
 
 
 class JournalFeed(Protocol):
@@ -57,7 +60,7 @@ class Delivery:
         """``note`` is told of the sink's troubles; ``ended`` is called where :attr:`failure` is one that ends the run."""
         self.sink = sink
         self.failure: Exception | None = None
-        """What the run cannot go on after: nobody reads standard output, or the journal is damaged."""
+        """Why the run cannot go on, see :data:`ENDING`."""
         self.delivered = 0
         """Records that the sink has confirmed in this run."""
         self.refused = 0
@@ -125,14 +128,15 @@ class Delivery:
                     self.newest = feed.newest()
                     with self.sink:
                         self._follow(feed)
-            except (BrokenPipeError, OutputError, JournalDamaged) as error:
-                self.failure = error
-                self._ended()
             except Exception as error:  # noqa: BLE001 - a defect in one sink must stop neither the instrument nor the other sinks
+                if isinstance(error, ENDING) and not isinstance(error, JournalUnavailable):
+                    self.failure = error
+                    self._ended()
+                    return
                 self._fails(error)
                 self._rest(time.monotonic() - began)
-                continue
-            return
+            else:
+                return
 
     def _follow(self, feed: JournalFeed) -> None:
         """Deliver what there is and what comes, until told to finish."""

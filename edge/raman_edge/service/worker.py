@@ -1,8 +1,8 @@
-"""A second process that names spectra while a backlog waits: Python alone keeps to one core.
+"""A second process that identifies spectra while a backlog waits: Python alone keeps to one core.
 
-It is started when many files wait and ended when none have for a while, so that an idle box
-holds one model in memory and not two. What goes to and fro is pickled by
-:mod:`multiprocessing`, between processes of our own and through a pipe that nobody else has.
+It is started when many files wait and ended when none have for a while, so that an idle box holds one model in memory and
+not two. Events and results are pickled by :mod:`multiprocessing`, between processes of ours and through a pipe that no other
+process has. Why not concurrent.futures: docs/decisions/0023.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
@@ -45,60 +44,60 @@ if TYPE_CHECKING:
 MANY = 256
 """Files that must wait before a second process is worth its start, which takes as long as two hundred of them."""
 QUEUED = 2
-"""Batches that the second process has before it: the one in its hands and the next."""
+"""Batches in the second process: the one it works on and the next."""
 IDLE_S = 60.0
-"""Without a backlog for this long it is ended, s."""
+"""The second process is ended when there was no backlog for this long, s."""
 ANSWER_S = 20.0
-"""How long its answer to a batch may take before it counts as lost, s; half a second is usual on a slow box."""
+"""A batch that takes longer counts as lost, s; half a second is usual on a slow box."""
 PATIENCE_S = 5.0
-"""How long it may take to end before it is killed, s."""
+"""The second process is killed when it takes longer to end, s."""
 
 
 class IdentifiedSpectrum(NamedTuple):
-    """What was said of one spectrum, and the row that the journal will have of it."""
+    """Result for one spectrum, and its row of the journal."""
 
     place: int
-    """Of the event in its batch; a file of several spectra has several answers."""
+    """Of the event in its batch; a file of several spectra has several results."""
     decision: Answered
     event: Reading | Fault | None
-    """None where another process has it and so many come that nobody could look at each."""
+    """None where the second process has it: a backlog passes too fast to show each."""
     row: Prepared
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """What a second process needs to name spectra as the first one does."""
+    """What a second process needs to identify spectra as the first one does."""
 
     path: Path
-    """Of the model; another file in its place is refused by its digest."""
+    """Model file; another file in its place is refused by its digest."""
     threads: int
     library: Library
     means: Provenance
 
 
 def answer_all(events: Sequence[Event], model: Model, library: Library, means: Provenance) -> list[IdentifiedSpectrum]:
-    """Parse what is not parsed, name every spectrum and make its row; what cannot be named is a fault in its place."""
+    """Parse raw files, identify every spectrum and make its row; a spectrum that cannot be identified is a fault."""
     parsed = [(place, value) for place, event in enumerate(events) for value in values(event)]
     made: list[Reading | Fault] = []
     for first in range(0, len(parsed), BATCH):
         made += identify_all([value for _, value in parsed[first : first + BATCH]], model, library)
-    return [_answer(place, said, means) for (place, _), said in zip(parsed, made, strict=True)]
+    return [_answer(place, value, means) for (place, _), value in zip(parsed, made, strict=True)]
 
 
-def _answer(place: int, said: Reading | Fault, means: Provenance) -> IdentifiedSpectrum:
-    entry = JournalEntry(records.of(said, means), None if isinstance(said, Fault) else said.spectrum)
-    decision: Answered = "fault" if isinstance(said, Fault) else said.verdict.decision
-    return IdentifiedSpectrum(place, decision, said, prepare(entry, means.model.sha256, means.config))
+def _answer(place: int, value: Reading | Fault, means: Provenance) -> IdentifiedSpectrum:
+    entry = JournalEntry(records.of(value, means), None if isinstance(value, Fault) else value.spectrum)
+    decision: Answered = "fault" if isinstance(value, Fault) else value.verdict.decision
+    return IdentifiedSpectrum(place, decision, value, prepare(entry, means.model.sha256, means.config))
 
 
 class Worker:
-    """Names batches: here, or in a second process as well while a backlog waits."""
+    """Identifies batches: in this process, and in a second one while a backlog waits."""
 
-    def __init__(self, model: Model, opening: WorkerSettings, *, processors: int | None = None) -> None:
-        """Use at most as many ``processors`` as this process may run on; with one of them nothing is ever started."""
-        self._model, self._opening = model, opening
-        self._alone = (processors or _processors()) <= opening.threads
-        self._second: WorkerProcess | None = None
+    def __init__(self, model: Model, settings: WorkerSettings, *, processors: int | None = None) -> None:
+        """Use at most ``processors``, by default all that this process may run on; with one of them there is no second process."""
+        self._model, self._settings = model, settings
+        self._alone = (processors or _processors()) <= settings.threads
+        self._process: WorkerProcess | None = None
         self._last_busy = monotonic()
 
     def __enter__(self) -> Self:
@@ -108,40 +107,37 @@ class Worker:
         self._end()
 
     def answer(self, batch: Batch) -> Future[list[IdentifiedSpectrum]]:
-        """Name a batch, now or soon; :func:`result` takes the answer."""
+        """Identify a batch, now or soon; :meth:`result` gives the results."""
         if batch.waiting:
             self._last_busy = monotonic()
-        if self._second is not None and self._second.is_lost:
+        if self._process is not None and self._process.is_lost:
             self._do_without()
-        if self._second is None and batch.waiting >= MANY and not self._alone:
-            self._start()
-        if self._second is not None and batch.waiting and self._second.has_room:
-            return self._second.submit(batch.events)
+        if self._process is None and batch.waiting >= MANY and not self._alone:
+            try:
+                self._process = WorkerProcess(self._settings)
+            except (OSError, RuntimeError):  # no memory, or too many processes
+                self._alone = True
+        if self._process is not None and batch.waiting and self._process.has_room:
+            return self._process.submit(batch.events)
         done: Future[list[IdentifiedSpectrum]] = Future()
         done.set_result(self._here(batch))
         return done
 
     def result(self, batch: Batch, answers: Future[list[IdentifiedSpectrum]]) -> list[IdentifiedSpectrum]:
-        """Return the answers to a batch; where the second process fails, they are found here, and it is not started again."""
+        """Return the results of a batch; where the second process fails, this one does its work, and does not start it again."""
         try:
             return answers.result(ANSWER_S)
-        except Exception:  # noqa: BLE001 - lost, stuck or refused: what is wrong with the batch or the model itself is wrong here too
+        except Exception:  # noqa: BLE001 - lost, stuck or refused; a fault of the batch or the model shows here too
             self._do_without()
             return self._here(batch)
 
     def rest(self) -> None:
-        """End the second process if there was no backlog for a while."""
-        if self._second is not None and monotonic() - self._last_busy > IDLE_S:
+        """End the second process if there was no backlog for :data:`IDLE_S`."""
+        if self._process is not None and monotonic() - self._last_busy > IDLE_S:
             self._end()
 
     def _here(self, batch: Batch) -> list[IdentifiedSpectrum]:
-        return answer_all(batch.events, self._model, self._opening.library, self._opening.means)
-
-    def _start(self) -> None:
-        try:
-            self._second = WorkerProcess(self._opening)
-        except (OSError, RuntimeError):  # no memory, no process more
-            self._alone = True
+        return answer_all(batch.events, self._model, self._settings.library, self._settings.means)
 
     def _do_without(self) -> None:
         """End the second process for good."""
@@ -149,65 +145,65 @@ class Worker:
         self._end()
 
     def _end(self) -> None:
-        if self._second is not None:
-            self._second.close()
-        self._second = None
+        if self._process is not None:
+            self._process.close()
+        self._process = None
 
 
 class WorkerProcess:
-    """The second process, and the thread that talks to it."""
+    """The second process, and the thread that waits for it."""
 
-    def __init__(self, opening: WorkerSettings) -> None:
+    def __init__(self, settings: WorkerSettings) -> None:
         context = multiprocessing.get_context("spawn")  # onnxruntime does not survive a fork
         self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, opening), name="raman-edge", daemon=True)
-        with _apart():
+        self._process = context.Process(target=work, args=(theirs, settings), name="raman-edge", daemon=True)
+        with _isolated():
             self._process.start()
         theirs.close()
-        self._talk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="crew")
-        self._ready: Future[object] = self._talk.submit(self._ours.recv)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+        self._ready: Future[object] = self._thread.submit(self._ours.recv)
         self._under_way: list[Future[list[IdentifiedSpectrum]]] = []
 
     @property
     def is_lost(self) -> bool:
-        """Whether it never came to be ready."""
+        """Whether it ended before it was ready."""
         return self._ready.done() and self._ready.exception() is not None
 
     @property
     def has_room(self) -> bool:
-        """Whether it is there, and a batch more would not wait for long."""
+        """Whether it is ready, and another batch would not wait long."""
         self._under_way = [one for one in self._under_way if not one.done()]
         return self._ready.done() and not self.is_lost and len(self._under_way) < QUEUED
 
     def submit(self, events: Sequence[Event]) -> Future[list[IdentifiedSpectrum]]:
-        """Have a batch named; an exception comes of it where the process is lost."""
-        asked = self._talk.submit(partial(self._ask, events))
-        self._under_way.append(asked)
-        return asked
+        """Identify a batch in the second process; the future has an exception where that is lost."""
+        result = self._thread.submit(self._exchange, events)
+        self._under_way.append(result)
+        return result
 
     def close(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, also one that hangs."""
         self._process.terminate()
         self._process.join(PATIENCE_S)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
-        self._talk.shutdown()
+        self._thread.shutdown()
         self._ours.close()
         self._process.close()
 
-    def _ask(self, events: Sequence[Event]) -> list[IdentifiedSpectrum]:
+    def _exchange(self, events: Sequence[Event]) -> list[IdentifiedSpectrum]:
         self._ours.send(events)
-        told: list[IdentifiedSpectrum] = self._ours.recv()
-        return told
+        results: list[IdentifiedSpectrum] = self._ours.recv()
+        return results
 
 
 @contextmanager
-def _apart() -> Iterator[None]:
-    """Have a process start that knows nothing of ours but what it is given.
+def _isolated() -> Iterator[None]:
+    """Let a process start without our main module and without Ctrl-C.
 
-    Neither our main module, which :mod:`multiprocessing` would run once more (anybody's script, perhaps without a guard
-    around its work), nor Ctrl-C, which reaches both: the first process decides.
+    :mod:`multiprocessing` would run the main module once more: a user's script, perhaps without a guard around its work.
+    Ctrl-C reaches both processes, and the first one decides.
     """
     ours = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -227,27 +223,27 @@ def _apart() -> Iterator[None]:
         sys.modules["__main__"] = ours
 
 
-def work(asked: Connection, opening: WorkerSettings) -> None:
-    """Be the second process: open the model, say so, and name batches until the first process is gone.
+def work(pipe: Connection, settings: WorkerSettings) -> None:
+    """Open the model, report that, and identify batches until the first process is gone: the second process.
 
-    Whatever fails ends it without a word: the first process does the same work then, and says what is wrong there too.
+    A failure ends it without a message: the first process does the same work then, and reports what is wrong.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _work(asked, opening)
+        _work(pipe, settings)
     except Exception:  # noqa: BLE001 - see above
         return
 
 
-def _work(asked: Connection, opening: WorkerSettings) -> None:
+def _work(pipe: Connection, settings: WorkerSettings) -> None:
     from raman_edge.model.model import Model  # noqa: PLC0415 - in the second process only
 
-    model = Model.open(opening.path, threads=opening.threads, sha256=opening.means.model.sha256)
-    asked.send(None)
+    model = Model.open(settings.path, threads=settings.threads, sha256=settings.means.model.sha256)
+    pipe.send(None)
     while True:
-        events = asked.recv()
-        *others, last = answer_all(events, model, opening.library, opening.means)
-        asked.send([*(one if isinstance(one.event, Fault) else one._replace(event=None) for one in others), last])
+        events = pipe.recv()
+        *others, last = answer_all(events, model, settings.library, settings.means)
+        pipe.send([*(one if isinstance(one.event, Fault) else one._replace(event=None) for one in others), last])
 
 
 def _processors() -> int:

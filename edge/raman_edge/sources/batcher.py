@@ -36,6 +36,8 @@ class OpenFile:
     """Whether the content is known to have failed before."""
     is_movable: bool = True
     """Whether no process writes the file, as far as can be known; else it is moved later."""
+    recorded: bool = True
+    """Whether the journal has, or gets, a record of the content."""
     done: int = 0
     """Values whose answers are in the journal."""
     failed: int = 0

@@ -25,32 +25,30 @@ from raman_edge.errors import SourceLost
 from raman_edge.sources import Batch, failed
 from raman_edge.sources.batcher import Batcher, OpenFile
 from raman_edge.sources.failed import FailedFiles
-from raman_edge.sources.mount import is_network
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.parse import RawFile, fault
-from raman_edge.sources.pending import AnsweredContent, PendingFile, PendingFiles
-from raman_edge.sources.root import WatchedFolder
+from raman_edge.sources.pending import AnsweredContent, PendingFile, PendingFiles, PollSchedule, changed
+from raman_edge.sources.root import WatchedFolder, is_network
 from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, candidate_at
-from raman_edge.sources.schedule import PollSchedule, changed
 from raman_edge.sources.stability import (
     COARSE_S,
     SKEW_S,
     OpenWriter,
     Readiness,
     is_settled,
+    open_for_writing,
     patience_s,
     read_complete,
     readiness,
     resolution_s,
 )
-from raman_edge.sources.writers import open_for_writing
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Self
 
-    from raman_edge.sources.memory import FolderMemory
+    from raman_edge.sources import FolderMemory
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
 QUICK_GLANCE_S = 0.02
@@ -348,7 +346,7 @@ class FolderSource:
             return (), None
         origin = Origin("file", candidate.path, sha256)
         values: tuple[Spectrum | Fault | RawFile, ...] = ()
-        has_failed = False
+        has_failed, recorded = False, True
         if size > most:
             values = (fault(origin, f"the file is {size / 2**20:.0f} MiB; at most {most / 2**20:g} MiB are read"),)
         elif sha256 is None:
@@ -358,12 +356,13 @@ class FolderSource:
         else:
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
             origin = replace(origin, grown_from=self._beginning(candidate.path, data))
-            if origin.grown_from is None or not self._is_output(candidate.path, data):
+            recorded = origin.grown_from is None or not self._is_output(candidate.path, data)
+            if recorded:
                 unread = RawFile(origin, data, self._rules.laser_nm, self._rules.calibration, self._rules.axis)
                 values = (unread,) if len(data) <= SMALL else unread.values()
         self._given[candidate.path] = sha256
         settled |= sha256 is None  # of a file that is too large there is nothing to compare
-        return values, OpenFile(candidate, sha256, len(values), settled, has_failed, self._is_movable(state))
+        return values, OpenFile(candidate, sha256, len(values), settled, has_failed, self._is_movable(state), recorded)
 
     def _beginning(self, path: str, data: bytes) -> str | None:
         """Return the digest of the content that was answered last under this path where it is the beginning of ``data``."""
@@ -404,10 +403,10 @@ class FolderSource:
                 self._settle(candidate)
                 self._failed.move_later(candidate, given.sha256)
         elif given.settled or given.sha256 is None:
-            self._memory.mark(place, candidate.signature, given.sha256, failed=given.is_failed)
+            self._memory.mark(place, candidate.signature, given.sha256, failed=given.is_failed, recorded=given.recorded)
             self._settle(candidate)
         else:
-            self._memory.mark(place, _no_state(candidate), given.sha256, failed=given.is_failed)
+            self._memory.mark(place, _no_state(candidate), given.sha256, failed=given.is_failed, recorded=given.recorded)
             self._look_again(candidate, AnsweredContent(given.sha256, given.is_failed, self._is_coarse(candidate)))
 
     def _look_again(self, candidate: FileCandidate, answered: AnsweredContent) -> None:

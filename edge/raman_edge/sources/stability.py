@@ -4,7 +4,7 @@ Four things tell, in this order:
 
 * A read lease (Linux; fcntl(2), F_SETLEASE) is refused while any process has the file open for writing. It is
   requested and returned at once, so the writer never waits for us, and requested again after reading.
-* ``/proc`` lists the open files of the processes that we may look into (:mod:`raman_edge.sources.writers`).
+* ``/proc`` lists the open files of the processes that we may look into (:func:`open_for_writing`).
 * inotify reports that a program changed the file, and that it closed it (:mod:`raman_edge.sources.notify`).
 * The content itself, where its format declares its length (:func:`raman_edge.formats.is_whole`).
 
@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 import time
+from contextlib import suppress
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.sources.scan import Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from raman_edge.sources.scan import FileCandidate
 
@@ -45,6 +48,8 @@ COARSE_S, COARSEST_S = 0.05, 2.05
 """Resolution of a file system's times where it is not known to be finer, and the coarsest there is (FAT: 2 s), each with a margin, s."""
 CHUNK = 1 << 20
 """Bytes requested at once."""
+ACCESS = 0o3
+"""Bits of a file's flags for the way it was opened; 0 is for reading only."""
 
 
 class OpenWriter(Enum):
@@ -78,6 +83,21 @@ def writer_of(fd: int) -> OpenWriter:
         return OpenWriter.UNKNOWN
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     return OpenWriter.NONE
+
+
+def open_for_writing(proc: str = "/proc") -> frozenset[tuple[int, int]]:
+    """Return (device, inode) of every regular file that a visible process has open for writing; nothing where there is no ``/proc``."""
+    found = set()
+    for process in _listed(proc):
+        if not process.isdigit():
+            continue
+        place = f"{proc}/{process}"
+        for number in _listed(f"{place}/fd"):
+            with suppress(OSError, ValueError):  # closed since it was listed
+                status = os.stat(f"{place}/fd/{number}")  # noqa: PTH116 - thousands of them: no Path each
+                if stat.S_ISREG(status.st_mode) and _flags(f"{place}/fdinfo/{number}") & ACCESS:
+                    found.add((status.st_dev, status.st_ino))
+    return frozenset(found)
 
 
 def patience_s(stable_s: float) -> float:
@@ -175,3 +195,19 @@ def _read(fd: int, size: int) -> bytes:
         parts.append(part)
         left -= len(part)
     return b"".join(parts)
+
+
+def _listed(folder: str) -> Iterator[str]:
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - as above
+    except OSError:  # ended, or another user's
+        return
+    yield from names
+
+
+def _flags(path: str) -> int:
+    """Return the flags that a file was opened with, which are in octal."""
+    for line in Path(path).read_text(encoding="ascii", errors="replace").splitlines():
+        if line.startswith("flags:"):
+            return int(line.partition(":")[2], 8)
+    return 0

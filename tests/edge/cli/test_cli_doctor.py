@@ -19,9 +19,9 @@ import calibrations
 import command
 import pytest
 from raman_edge.calibration import store
-from raman_edge.diagnostics.doctor.database import look_into
 from raman_edge.journal import Journal
 from raman_edge.matching.user_library import UserLibrary
+from raman_edge.sqlite_file import look_into
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,10 @@ import calibrations
 import lit_page
 import pytest
 import soak
-from raman_edge import cli
+from raman_edge import cli, sqlite_file
 from raman_edge.calibration import store
 from raman_edge.cli.measuring import Measuring
-from raman_edge.journal import Journal, schema
+from raman_edge.journal import Journal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -275,7 +275,7 @@ def test_a_defect_is_told_above_a_laser_that_may_be_on(serial: Command, tmp_path
 
 def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program writes to the journal the instrument waits; what was measured is answered then, and nothing twice."""
-    monkeypatch.setattr(schema, "BUSY_S", 0.1)
+    monkeypatch.setattr(sqlite_file, "BUSY_S", 0.1)
     show, rest = Measuring.show, Measuring._rest
     held: list[sqlite3.Connection] = []
 

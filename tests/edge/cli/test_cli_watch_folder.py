@@ -90,6 +90,8 @@ def test_an_output_of_another_process_does_not_go_on_for_ever(folder: Path, mode
         assert watch.stop() == 143
     assert sorted(str(line["event"]) for line in watch.lines) == ["fault", "result", "result"]
     assert watch.noted("holds records of raman-edge") == 1
+    verified = command.run("journal", "verify", "--journal", watch.journal)
+    assert verified.returncode == 0, verified.stderr
 
 
 def test_an_output_below_another_name_of_the_folder_is_refused(folder: Path, tmp_path: Path, model: Path) -> None:

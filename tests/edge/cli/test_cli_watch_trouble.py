@@ -100,7 +100,7 @@ def test_a_full_disk_ends_a_single_pass(folder: Path, disk: Path, model: Path) -
     called = ("watch", folder, "--once", "--model", model, "--journal", disk / "j.sqlite3", "--json")
     first = command.run(*called)
     assert first.returncode == 73
-    assert b"make room" in first.stderr
+    assert b"full" in first.stderr
     remount(disk, "size=50m")
     second = command.run(*called)
     assert second.returncode == 0, second.stderr
@@ -123,21 +123,22 @@ def test_a_journal_that_is_taken_away(folder: Path, model: Path, how: str) -> No
         write(folder, 1, 2)
         watch.wait_until(lambda: watch.journal.exists() and len(set(digests(journaled(watch.journal)))) >= 3, "all three in the journal")
         assert watch.stop() == 143
-    assert watch.noted("was moved, deleted or replaced") >= 1
+    assert watch.noted("moved, deleted or replaced") >= 1
     assert command.run("journal", "verify", "--journal", watch.journal).returncode == 0
 
 
-def test_a_journal_that_is_damaged(folder: Path, model: Path) -> None:
-    """A journal that is overwritten while it is open ends the run with 73 and says what to do."""
+@pytest.mark.parametrize("what", ["journal.sqlite3*", "journal.sqlite3-wal"])
+def test_a_journal_that_is_damaged(folder: Path, model: Path, what: str) -> None:
+    """A journal or a log that is overwritten while it is open ends the run, whichever thread notices it first."""
     with Watch(folder, model) as watch:
         write(folder, 2)
         watch.wait_for(2)
-        for file in folder.parent.glob("journal.sqlite3*"):
+        for file in folder.parent.glob(what):
             with file.open("r+b") as data:
                 data.write(os.urandom(file.stat().st_size))
         write(folder, 1, 2)
-        assert watch.end() == 73
-    assert watch.noted("damaged: move it away") + watch.noted("no journal: give another place") >= 1, watch.notes
+        assert watch.end() in {65, 73}
+    assert watch.noted("damaged: got") + watch.noted("not a database") >= 1, watch.notes
 
 
 def test_a_journal_that_is_cut_heals(folder: Path, model: Path) -> None:

@@ -9,12 +9,12 @@ import pytest
 from calibrations import fresh
 from msgspec.structs import replace
 from raman_edge.diagnostics.doctor import calibrations, examine, folders, journals, machine, models, software
-from raman_edge.diagnostics.doctor.database import DatabaseFacts
 from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok
 from raman_edge.diagnostics.verify_model import ModelCheck
 from raman_edge.journal.schema import APPLICATION, SCHEMA
-from raman_edge.matching.user_library import database as own_database
+from raman_edge.matching import user_library as own_database
 from raman_edge.sources.scan import Scan
+from raman_edge.sqlite_file import DatabaseFacts
 
 GIB = 2**30
 MONTH = timedelta(days=30)
@@ -90,7 +90,7 @@ def journal(newest: str, count: int = 10, **more: object) -> DatabaseFacts:
         (journals.content(journal(ago(minutes=5)), NOW), "ok", "10, the newest 5 minutes old"),
         (journals.content(journal(ago(hours=-3)), NOW), "warning", "3 hours in the future"),
         (journals.content(journal(ago(days=1), write_ahead=False), NOW), "warning", "not in write-ahead mode"),
-        (journals.content(journal(ago(days=800), schema=SCHEMA - 1), NOW), "ok", f"2 years old; schema {SCHEMA - 1}, brought up to"),
+        (journals.content(journal(ago(days=800), schema=SCHEMA - 1), NOW), "wrong", f"schema {SCHEMA - 1}, this raman-edge has {SCHEMA}"),
         (journals.content(journal(ago(), count=0), NOW), "ok", "none yet"),
         (journals.content(journal(ago(), application=1, why="no such column: ts"), NOW), "wrong", "another program"),
         (journals.content(journal(ago(), schema=SCHEMA + 1), NOW), "wrong", "update raman-edge"),
@@ -129,7 +129,7 @@ def journal(newest: str, count: int = 10, **more: object) -> DatabaseFacts:
             "own: 4 spectra taught",
         ),
         (models.judged(DatabaseFacts(1, 1, tables=1, why="no such table: entries"), "own"), "wrong", "another program"),
-        (models.judged(DatabaseFacts(own_database.APPLICATION, 99), "own"), "wrong", "schema 99"),
+        (models.judged(DatabaseFacts(own_database.APPLICATION, 99, tables=2), "own"), "wrong", "schema 99"),
         (models.judged(DatabaseFacts(why="denied"), "own"), "wrong", "go without: --no-own"),
     ],
 )

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import JournalError
-from raman_edge.journal import Journal, Verification, chain
+from raman_edge.journal import Journal, Verification, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ def read(path: Path) -> list[tuple[object, ...]]:
     with Journal.open(path) as journal:
         return [
             (held.row, held.model, held.config, held.chain, held.digest, held.spectrum and _numbers(held.spectrum))
-            for held in journal.held()
+            for held in journal.results()
         ]
 
 
@@ -78,8 +78,8 @@ def test_what_was_written_is_whole(whole: Path) -> None:
 def test_an_empty_journal_is_whole(tmp_path: Path) -> None:
     """A journal without rows has the head that stands before the first."""
     Journal.open(tmp_path / "j").close()
-    assert verified(tmp_path / "j") == Verification(0, 0, chain.START.hex(), None, None)
-    assert verified(tmp_path / "j", chain.START.hex()).wrong is None
+    assert verified(tmp_path / "j") == Verification(0, 0, rows.START.hex(), None, None)
+    assert verified(tmp_path / "j", rows.START.hex()).wrong is None
 
 
 def columns(path: Path) -> list[tuple[str, str]]:
@@ -175,7 +175,7 @@ def test_the_end_shows_against_a_noted_head(whole: Path) -> None:
         journals.change(path, f"DELETE FROM {table} WHERE seq > 4")
     finding = verified(path)
     assert (finding.rows, finding.wrong) == (4, None)
-    assert "nowhere in the chain" in (verified(path, head).wrong or "")
+    assert "is not in the chain" in (verified(path, head).wrong or "")
 
 
 def test_a_noted_head_stays_while_the_journal_grows(whole: Path) -> None:
@@ -263,10 +263,10 @@ def test_two_processes_keep_one_chain(tmp_path: Path) -> None:
 
 def test_the_hash_is_as_documented() -> None:
     """A row's hash is SHA-256 over the hash before and the fields, each with its length: worked out by hand."""
-    row = chain.ChainedFacts(7, "ab", None, 0, "m", "c", "p/µ", "t", "match", "Quartz", "{}", b"\x01\x02")
+    row = rows.ChainedFacts(7, "ab", None, 0, "m", "c", "p/µ", "t", "match", "Quartz", "{}", b"\x01\x02")
     fields = (b"7", b"ab", None, b"0", b"m", b"c", "p/µ".encode(), b"t", b"match", b"Quartz", b"{}", b"\x01\x02")
     spelled = b"".join(b"\xff" * 8 if field is None else len(field).to_bytes(8, "little") + field for field in fields)
-    assert chain.link(b"\x05" * 32, row) == hashlib.sha256(b"\x05" * 32 + spelled).digest()
+    assert rows.link(b"\x05" * 32, row) == hashlib.sha256(b"\x05" * 32 + spelled).digest()
 
 
 def test_verification_sees_one_moment(whole: Path) -> None:

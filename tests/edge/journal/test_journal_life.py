@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from raman_edge.errors import JournalUnavailable
 from raman_edge.journal import Journal, JournalMemory
 
 CONTENTS = [f"{number:064x}" for number in range(4)]
@@ -155,7 +156,7 @@ def test_pruning_beside_a_reader(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     journals.write(path, *(journals.answer(number) for number in range(4)))
     with Journal.open(path) as reader, Journal.open(path) as other:
-        rows = reader.held()
+        rows = reader.results()
         assert next(rows).spectrum is not None
         assert other.prune(datetime(2100, 1, 1, tzinfo=UTC)) == 4
         rest = list(rows)
@@ -203,4 +204,19 @@ def test_kills_between_records_and_marks(tmp_path: Path) -> None:
         assert isinstance(memory, JournalMemory)
         marked = {sha256 for sha256 in (f"{number:064x}" for number in range(len(recorded) + 10)) if memory.known(sha256)}
         assert marked <= set(recorded)
+        assert journal.verify().wrong is None
+
+
+def test_marks_of_a_journal_that_was_replaced_count_for_nothing(tmp_path: Path) -> None:
+    """A content whose mark was dropped with its journal is not known to the one that takes its place."""
+    path = tmp_path / "journal.sqlite3"
+    with Journal.open(path) as journal:
+        journal.write([journals.answer(0)], **journals.RUN)
+        memory = journal.memory(**journals.RUN)
+        memory.mark("/in/0.csv", journals.STATE, f"{0:064x}")
+        assert memory.known(f"{0:064x}")
+        path.unlink()
+        with pytest.raises(JournalUnavailable):
+            journal.newest()
+        assert not memory.known(f"{0:064x}")
         assert journal.verify().wrong is None

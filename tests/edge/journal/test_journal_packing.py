@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from raman_edge.journal import compression, packing, spectra
+from raman_edge.journal import packing, rows, spectra
 from raman_edge.records import RecordSource
 from raman_edge.spectrum import AppliedCalibration, Axis, Origin, Spectrum
 
@@ -156,18 +156,18 @@ def test_any_line_comes_back(why: str, first: str, columns: list[str]) -> None:
     """A line of JSON comes back byte by byte, whatever text it carries and whatever was seen before it."""
     line = json.dumps({"why": why, "at": [{"at": 1.0, "height": 0.5}, {"at": 2.0}]}, ensure_ascii=False, separators=(",", ":"))
     line = line.encode("utf-8", "replace").decode()
-    seen = compression.before(json.dumps(first), tuple(columns))
-    assert compression.unpack(compression.pack(line, seen), seen) == line
+    seen = rows.primer(json.dumps(first), tuple(columns))
+    assert rows.unpack(rows.pack(line, seen), seen) == line
 
 
 def test_a_line_of_another_row_is_refused_or_shows() -> None:
     """A line that was packed beside other columns is not read as itself."""
-    packed = compression.pack('{"path":"/data/quartz.csv"}', compression.before("{}", ("/data/quartz.csv",)))
+    packed = rows.pack('{"path":"/data/quartz.csv"}', rows.primer("{}", ("/data/quartz.csv",)))
     with suppress(ValueError):
-        assert compression.unpack(packed, compression.before("{}", ("/data/halite.csv",))) != '{"path":"/data/quartz.csv"}'
+        assert rows.unpack(packed, rows.primer("{}", ("/data/halite.csv",))) != '{"path":"/data/quartz.csv"}'
 
 
 def test_what_lines_are_packed_with_never_changes() -> None:
     """Journals out there were packed with these very samples and phrases."""
-    seen = compression.SAMPLE.read_text(encoding="utf-8").encode() + b"\n".join(compression.PHRASES)
+    seen = rows.SAMPLE.read_text(encoding="utf-8").encode() + b"\n".join(rows.PHRASES)
     assert hashlib.sha256(seen).hexdigest() == "64f07917a8a7c59137db78134c3f989d7f642cf44916e59f8bd5c609974fe519"

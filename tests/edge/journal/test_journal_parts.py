@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge import records
 from raman_edge.cli.journal.brief import brief
-from raman_edge.journal import Filters, Journal, JournalEntry, comparison, row_codec
+from raman_edge.journal import Filters, Journal, JournalEntry, comparison, rows
 from raman_edge.matching.ranking import Candidate
 from raman_edge.wording import NAMED
 
@@ -38,8 +38,8 @@ PLACES = ("/a/one.csv", "/a/two.txt", "/b/one.csv", "/b/[x].csv")
 @given(st.one_of(st.text(max_size=70), st.binary(max_size=32).map(bytes.hex)))
 def test_digests_come_back(text: str) -> None:
     """Whatever an id or a digest is, it comes back as it was; hexadecimal digits take half."""
-    packed = row_codec.packed(text)
-    assert row_codec.unpacked(packed) == text
+    packed = rows.packed(text)
+    assert rows.unpacked(packed) == text
     if re.fullmatch("([0-9a-f]{2})+", text):
         assert len(packed) == len(text) // 2
 
@@ -48,27 +48,27 @@ def test_digests_come_back(text: str) -> None:
 def test_times_come_back(when: datetime) -> None:
     """A time as records write it is kept as a number and comes back as it was written."""
     text = when.isoformat(timespec="milliseconds") + "Z"
-    moment = row_codec.moment(text)
+    moment = rows.moment(text)
     assert isinstance(moment, int)
-    assert row_codec.written(moment) == text
+    assert rows.written(moment) == text
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-01-01", "2026-01-01T00:00:00.000+01:00", "2026-01-01T00:00:00.0001Z"])
 def test_other_times_stay_text(text: str) -> None:
     """What is no time, or is written otherwise, is kept as it is."""
-    assert row_codec.moment(text) == text
+    assert rows.moment(text) == text
 
 
 def test_the_id_has_the_length_that_records_give_it() -> None:
     """Prefixes are filled up to the length of an id."""
-    assert row_codec.ID_CHARACTERS == records.ID_CHARACTERS == len(journals.answer(0).record.id)
+    assert rows.ID_CHARACTERS == records.ID_CHARACTERS == len(journals.answer(0).record.id)
 
 
 @given(st.integers(0, 16**32 - 1), st.integers(1, 32))
 def test_the_beginning_of_an_id(number: int, length: int) -> None:
     """An id lies between the least and the largest that begin like it, and its neighbours outside do not."""
     whole = f"{number:032x}"
-    least, most = row_codec.beginning(whole[:length].upper())
+    least, most = rows.beginning(whole[:length].upper())
     assert isinstance(least, bytes)
     assert isinstance(most, bytes)
     assert least <= bytes.fromhex(whole) <= most
@@ -79,8 +79,8 @@ def test_the_beginning_of_an_id(number: int, length: int) -> None:
 def test_states_differ(state: tuple[int, int, int, int, int], place: int, by: int) -> None:
     """Two states of a file that differ in any number are told apart."""
     other = tuple(value + by * (index == place) for index, value in enumerate(state))
-    assert row_codec.state(state) == row_codec.state(state)
-    assert row_codec.state(state) != row_codec.state(other)
+    assert rows.state(state) == rows.state(state)
+    assert rows.state(state) != rows.state(other)
 
 
 # Filters, against the slow way
@@ -94,7 +94,7 @@ def spread(path: Path) -> list[ResultRecord]:
     for number in range(60):
         decision = ("match", "match", "unknown", "ambiguous", "rejected", "possible")[number % 6]
         source = records.RecordSource("file", PLACES[number % 4], f"{number:064x}")
-        ts = row_codec.written(row_codec.milliseconds(START + timedelta(hours=(number * 37) % 60)))  # not in order: a clock was set back
+        ts = rows.written(rows.milliseconds(START + timedelta(hours=(number * 37) % 60)))  # not in order: a clock was set back
         matches = (replace(first.matches[0], label=NAMES[number % 3]), *first.matches[1:])
         names = (NAMES[number % 3],) if decision in NAMED else ()
         made.append(
@@ -146,7 +146,7 @@ def test_filters_against_the_slow_way(written: tuple[Path, list[ResultRecord]], 
         assert newest == expected[::-1][:limit]
         assert oldest == expected[:limit]
         assert journal.count(filters) == len(expected)
-        assert [one.row.id for one in journal.held(limit, filters)] == newest
+        assert [one.row.id for one in journal.results(limit, filters)] == newest
 
 
 def test_records_written_meanwhile(tmp_path: Path) -> None:

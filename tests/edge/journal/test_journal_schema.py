@@ -1,150 +1,110 @@
-# ruff: noqa: S608 - the statements are put together from our own text
-"""Older journals: brought up to date with all that they hold, in one piece or not at all."""
+"""The tables of a journal: created at once by one process, read as they were written before, refused in another schema."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from contextlib import closing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import journals
 import pytest
-from raman_edge import records
+from raising import refused
 from raman_edge.diagnostics.doctor import journals as diagnosis
-from raman_edge.diagnostics.doctor.database import look_into
-from raman_edge.errors import JournalError
-from raman_edge.journal import Journal, schema, schema_1
+from raman_edge.errors import JournalDamaged, JournalError
+from raman_edge.journal import Journal, Verification, schema
+from raman_edge.sqlite_file import look_into
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from raman_edge.journal import JournalEntry
-
-MODEL, CONFIG = "d" * 64, "e" * 32
-INSERT = "INSERT INTO records (id, sha256, idx, model, config, path, ts, event, decision, best, record) VALUES (?,?,?,?,?,?,?,?,?,?,?)"
-STATES = {"/in/quartz.csv": (2**64 - 1, 2**63, 3, -4, 5), "/in/\udcff.csv": (1, 2, 3, 4, 5), "/in/empty.csv": (1, 1, 0, 4, 5)}
+EARLIER = Path(__file__).parents[2] / "data" / "journal_schema_3.sql"
+"""A journal that an earlier commit wrote, as statements."""
+HEAD = "87ccc7b97bf193d30856120dcc64cc5b6c11b9977ca095f31d6fbad98ec4abe8"
+RUN = {"model": "m" * 64, "config": "c" * 32}
 
 
-def schema_1_journal(path: Path, entries: Sequence[JournalEntry]) -> None:
-    """Write a journal as raman-edge 0.1 did: rows as they were, by the script of its schema."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as old:
-        old.executescript(schema_1.SCRIPT)
-        for entry in entries:
-            record, result = entry.record, entry.record if isinstance(entry.record, records.ResultRecord) else None
-            said = ("result" if result else "fault", result and result.decision, result and result.matches[0].label)
-            source = (record.source.sha256, record.source.index, MODEL, CONFIG, record.source.path, record.ts)
-            old.execute(INSERT, (record.id, *source, *said, records.encode(record).decode()))
-            old.execute("INSERT INTO contents VALUES (?,?,?)", (record.source.sha256, MODEL, CONFIG))
-        for (name, state), sha256 in zip(STATES.items(), (f"{0:064x}", f"{1:063x}f", None), strict=True):
-            signed = [(value + 2**63) % 2**64 - 2**63 for value in state]
-            old.execute("INSERT INTO seen VALUES (?,?,?,?,?,?,?,?,?)", (os.fsencode(name), MODEL, CONFIG, *signed, sha256))
-        old.execute(f"PRAGMA application_id = {schema.APPLICATION}")
-        old.execute("PRAGMA user_version = 1")
-
-
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
-    """A journal of schema 1 with two answers and a fault."""
-    path = tmp_path / "journal.sqlite3"
-    schema_1_journal(path, [journals.answer(0), journals.failure(1), journals.answer(2, "Gypsum")])
+def earlier(path: Path) -> Path:
+    """Make that journal."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(EARLIER.read_text(encoding="utf-8"))
     return path
 
 
-def test_every_row_comes_along(old: Path) -> None:
-    """The lines, their order and their ids are what they were, and all rows are chained."""
-    before = journals.ask(old, "SELECT seq, id, record FROM records ORDER BY seq")
-    with Journal.open(old) as journal:
-        assert [(row.seq, row.id, row.line) for row in journal.after(0, 10)] == before
-        finding = journal.verify()
-        assert (finding.rows, finding.spectra, finding.wrong) == (3, 0, None)
-        assert {held.model for held in journal.held()} == {MODEL}
-    assert journals.ask(old, "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%\\_1' ESCAPE '\\'") == []
-    assert journals.ask(old, "PRAGMA user_version") == [(schema.SCHEMA,)]
+def bare(sql: str) -> str:
+    """Return a statement without its comments and breaks."""
+    return " ".join(" ".join(line.partition("--")[0] for line in sql.split("\n")).split())
 
 
-def test_answers_are_remembered_and_failures_tried_again(old: Path) -> None:
-    """What was answered is not answered again; what an older reader could not read is read once more, and has its own row."""
-    with Journal.open(old) as journal:
-        memory = journal.memory(MODEL, CONFIG)
-        assert [memory.seen(path, state) for path, state in STATES.items()] == [True, False, False]
-        assert memory.known(f"{0:064x}")
-        assert not memory.known(f"{1:063x}f")
-        assert journal.write([journals.answer(0)], model=MODEL, config=CONFIG) == (False,)
-        assert journal.write([journals.failure(7)], model=MODEL, config=CONFIG) == (True,)
-        assert journal.verify().wrong is None
+def test_a_journal_written_before_is_read_and_goes_on(tmp_path: Path) -> None:
+    """Its head, lines, spectra, marks and cursor are what they were, and new rows follow in its chain."""
+    with Journal.open(earlier(tmp_path / "journal.sqlite3")) as journal:
+        assert journal.verify() == Verification(rows=4, spectra=1, head=HEAD, noted=None, wrong=None, pruned=2)
+        assert [row.seq for row in journal.after(0, 9)] == [1, 2, 3, 4]
+        assert journal.cursor("jsonl:/out") == 2
+        assert journal.memory(**RUN).seen("/in/2.csv", (1, 2, 3, 4, 5))
+        assert journal.write([journals.answer(5)], **RUN) == (True,)
+        after = journal.verify(HEAD)
+        assert (after.rows, after.noted, after.wrong) == (5, 4, None)
 
 
-def test_a_large_one(tmp_path: Path) -> None:
-    """Thousands of rows come along."""
+def test_a_new_journal_is_as_the_earlier_ones_are(tmp_path: Path) -> None:
+    """The statements of its tables are the same but for their comments."""
+    Journal.open(tmp_path / "new").close()
+    earlier(tmp_path / "old")
+    query = "SELECT name, sql FROM sqlite_master WHERE sql NOT NULL"
+    new, old = ({(name, bare(str(sql))) for name, sql in journals.ask(tmp_path / where, query)} for where in ("new", "old"))
+    assert new == old
+
+
+@pytest.mark.parametrize("version", [1, 2, schema.SCHEMA + 1, 99])
+@pytest.mark.parametrize("create", [True, False])
+def test_another_schema_is_refused(tmp_path: Path, version: int, *, create: bool) -> None:
+    """An older or a newer journal is refused with both numbers and what to do, and left as it is."""
+    path = earlier(tmp_path / "journal.sqlite3")
+    journals.change(path, f"PRAGMA user_version = {version}")
+    before = path.read_bytes()
+    with refused(JournalError, "unknown schema", str(path), got=str(version), expected=str(schema.SCHEMA)):
+        Journal.open(path, create=create)
+    assert path.read_bytes() == before
+
+
+def test_emptied_tables_are_no_new_journal(tmp_path: Path) -> None:
+    """A file that has the number of our schema and no tables is not filled."""
     path = tmp_path / "journal.sqlite3"
-    first = journals.answer(0)
-    schema_1_journal(path, [first])
-    copies = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 3000) "
-    fields = "printf('%032x', i), printf('%064x', i+9), idx, model, config, path, ts, event, decision, best, record"
-    journals.change(path, f"{INSERT.split('VALUES', maxsplit=1)[0]} {copies} SELECT {fields} FROM records, n")
-    with Journal.open(path) as journal:
-        assert journal.count() == 3001
-        assert journal.verify().wrong is None
+    journals.change(path, f"PRAGMA user_version = {schema.SCHEMA}")
+    with refused(JournalDamaged, "foreign tables", str(path)):
+        Journal.open(path)
 
 
-def test_two_that_open_it_at_once(old: Path) -> None:
-    """Of several that open an old journal at the same time one brings it up to date, and all can use it."""
+def test_several_that_create_it_at_once(tmp_path: Path) -> None:
+    """Of several that open a journal that is not there, one creates its tables, and all can use it."""
     ready, found = threading.Barrier(4), []
 
-    def work() -> None:
+    def work(number: int) -> None:
         ready.wait()
-        with Journal.open(old) as mine:
-            found.append(mine.verify())
+        with Journal.open(tmp_path / "journal.sqlite3") as mine:
+            found.append(mine.write([journals.answer(number)], **RUN))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 4
-    assert {finding.rows for finding in found} == {3}
-    assert len({finding.head for finding in found}) == 1
+    assert found == [(True,)] * 4
+    with Journal.open(tmp_path / "journal.sqlite3") as journal:
+        assert (journal.verify().rows, journal.verify().wrong) == (4, None)
 
 
-def fails(connection: sqlite3.Connection) -> None:
-    """Do half of something."""
-    connection.execute("CREATE TABLE sinks (name TEXT)")
-    connection.execute("NONSENSE")
-
-
-def test_a_failed_migration_changes_nothing(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A migration that fails half-way leaves the journal as it was, and another attempt finds it so."""
-    before = journals.ask(old, "SELECT * FROM records")
-    with monkeypatch.context() as patched:
-        patched.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, fails))
-        patched.setattr(schema, "SCHEMA", schema.SCHEMA + 1)
-        with pytest.raises(JournalError, match="syntax error"):
-            Journal.open(old)
-    assert journals.ask(old, "SELECT * FROM records") == before
-    assert journals.ask(old, "PRAGMA user_version") == [(1,)]
-    with Journal.open(old) as journal:
-        assert journal.count() == 3
-
-
-def test_a_new_journal_has_every_table_and_large_pages(tmp_path: Path) -> None:
-    """An empty file goes through every migration; its pages hold several rows each."""
+def test_a_new_journal_has_large_pages(tmp_path: Path) -> None:
+    """Its pages hold several rows each."""
     Journal.open(tmp_path / "j").close()
-    tables = {str(row[0]) for row in journals.ask(tmp_path / "j", "SELECT name FROM sqlite_master WHERE type = 'table'")}
-    assert {"records", "lines", "spectra", "axes", "runs", "contents", "seen", "cursors"} <= tables
     assert journals.ask(tmp_path / "j", "PRAGMA page_size") == [(schema.PAGE_BYTES,)]
 
 
-def test_doctor_reads_times_of_both_schemas(tmp_path: Path) -> None:
-    """`doctor` tells how old the newest record is, in a journal as it is written today and in an older one."""
-    schema_1_journal(tmp_path / "old", [journals.answer(0)])
+def test_doctor_reads_times(tmp_path: Path) -> None:
+    """`doctor` tells how old the newest record is."""
     journals.write(tmp_path / "new", journals.answer(0))
-    for path in (tmp_path / "old", tmp_path / "new"):
-        seen = look_into(path, diagnosis.QUERY, ("2026-01-01T00:00:00+00:00",))
-        ((number, oldest, newest, since),) = seen.rows
-        assert (number, since) == (1, 1), seen
-        assert oldest == newest
-        assert abs((datetime.now(UTC) - datetime.fromisoformat(str(newest))).total_seconds()) < 600
+    seen = look_into(tmp_path / "new", diagnosis.QUERY, ("2026-01-01T00:00:00+00:00",))
+    ((number, oldest, newest, since),) = seen.rows
+    assert (number, since) == (1, 1), seen
+    assert oldest == newest
+    assert abs((datetime.now(UTC) - datetime.fromisoformat(str(newest))).total_seconds()) < 600

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import journals
 import pytest
-from raman_edge.errors import JournalError, JournalUnavailable
+from raising import refused
+from raman_edge.errors import JournalDamaged, JournalError, JournalUnavailable
 from raman_edge.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MOVED = "moved, deleted or replaced while it was open"
 FULL = """
 import os, resource, signal, sys
 from pathlib import Path
@@ -55,7 +57,6 @@ def test_a_full_disk_passes(tmp_path: Path) -> None:
     assert full.returncode == 0, errors
     written, message = said.split(" ", 1)
     assert "full" in message
-    assert "nothing is lost" in message
     assert len(journals.ids(path)) == int(written) + 1 > 5
     with Journal.open(path) as journal:
         assert journal.verify().wrong is None
@@ -86,7 +87,7 @@ def test_no_room_for_a_new_journal(tmp_path: Path) -> None:
     assert opening.returncode == 0, errors
     *troubles, newest = said.splitlines()
     assert len(troubles) == 5
-    assert all("cannot be opened" in trouble and "make room" in trouble for trouble in troubles)
+    assert all("cannot be opened" in trouble and "room" in trouble for trouble in troubles)
     assert newest == "0"
 
 
@@ -100,7 +101,7 @@ def test_a_page_limit_is_a_full_disk(tmp_path: Path) -> None:
         with journal._database.using("read") as connection:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(JournalUnavailable, match="The disk is full: make room"):
+        with refused(JournalUnavailable, "cannot be written", got="full"):
             journal.write(entries, **answering)
         assert journal.newest() == 1
         assert sum(journal.write(entries, **answering)) == 39
@@ -112,7 +113,7 @@ def test_moved_away(tmp_path: Path) -> None:
     with Journal.open(path) as journal:
         journal.write([journals.answer(0)], model="m", config="c")
         path.rename(tmp_path / "elsewhere")
-        with pytest.raises(JournalUnavailable, match="was moved, deleted or replaced"):
+        with refused(JournalUnavailable, MOVED, str(path)):
             journal.write([journals.answer(1)], model="m", config="c")
         assert journal.write([journals.answer(1)], model="m", config="c") == (True,)
         assert journal.newest() == 1
@@ -126,7 +127,7 @@ def test_replaced(tmp_path: Path) -> None:
     with Journal.open(path) as journal:
         journal.write([journals.answer(0)], model="m", config="c")
         (tmp_path / "other").replace(path)
-        with pytest.raises(JournalUnavailable, match="was moved, deleted or replaced"):
+        with refused(JournalUnavailable, MOVED, str(path)):
             journal.write([journals.answer(1)], model="m", config="c")
         journal.write([journals.answer(1)], model="m", config="c")
         assert journal.newest() == 3
@@ -141,11 +142,11 @@ def test_taken_from_two_that_have_it_open(tmp_path: Path, how: str, first: str) 
         writer.write([journals.answer(1)], **journals.RUN)
         assert reader.newest() == 1
         path.unlink() if how == "deleted" else path.rename(elsewhere)
-        with pytest.raises(JournalUnavailable, match="was moved, deleted or replaced"):
+        with refused(JournalUnavailable, MOVED, str(path)):
             writer.newest() if first == "writer" else reader.newest()
         early, late = (writer, reader) if first == "writer" else (reader, writer)
         early.write([journals.answer(2), journals.answer(3)], **journals.RUN)
-        with pytest.raises(JournalUnavailable, match="was moved, deleted or replaced"):
+        with refused(JournalUnavailable, MOVED, str(path)):
             late.newest()
         assert late.newest() == 2
         late.write([journals.answer(4)], **journals.RUN)
@@ -158,7 +159,7 @@ def test_taken_from_two_that_have_it_open(tmp_path: Path, how: str, first: str) 
 def test_the_folder_is_gone(tmp_path: Path) -> None:
     """Where the folder of the journal cannot be made, it is trouble that passes."""
     (tmp_path / "file").touch()
-    with pytest.raises(JournalUnavailable, match=r"cannot be opened: .*--journal"):
+    with refused(JournalUnavailable, "cannot be opened"):
         Journal.open(tmp_path / "file" / "journal.sqlite3")
     (tmp_path / "file").unlink()
     Journal.open(tmp_path / "file" / "journal.sqlite3").close()
@@ -179,9 +180,8 @@ def test_damage_stays(tmp_path: Path) -> None:
     damaged(path)
     with Journal.open(path) as journal:
         for use in (lambda: list(journal.records()), lambda: journal.write([journals.answer(99)], model="m", config="c")):
-            with pytest.raises(JournalError, match="damaged: move it away") as caught:
+            with refused(JournalDamaged, "damaged", str(path)):
                 use()
-            assert not isinstance(caught.value, JournalUnavailable)
 
 
 def test_a_row_that_cannot_be_read(tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_row_that_cannot_be_read(tmp_path: Path) -> None:
         list(journal.records())
     journals.change(path, "UPDATE spectra SET spectrum = x'00' WHERE seq = 1")
     with Journal.open(path) as journal, pytest.raises(JournalError, match=r"row 1 .* is damaged"):
-        next(iter(journal.held(filters=journals.with_id(journals.answer(0)))))
+        next(iter(journal.results(filters=journals.with_id(journals.answer(0)))))
 
 
 # A journal that may be read and not written
@@ -261,20 +261,19 @@ def test_read_while_another_user_writes(shelf: Path) -> None:
         assert read_as_another(path)[0] == "2 2 None"
 
 
-def test_an_older_one_that_cannot_be_brought_up_to_date(shelf: Path) -> None:
-    """A write-protected journal of an older schema says so and what to do."""
+def test_an_older_one_that_is_write_protected(shelf: Path) -> None:
+    """A write-protected journal of an older schema is refused."""
     path = shelf / "journal.sqlite3"
     journals.write(path, journals.answer(0))
     journals.change(path, "PRAGMA user_version = 1")
     path.chmod(0o444)
     shelf.chmod(0o555)
-    assert "has schema 1" in read_as_another(path)[0]
-    assert "copy it" in read_as_another(path)[0]
+    assert "unknown schema: got 1, expected 3" in read_as_another(path)[0]
 
 
 def test_sqlite_says_more_than_we_know(tmp_path: Path) -> None:
     """An error without a known cause is final, names the journal, and gives advice."""
     path = tmp_path / "journal.sqlite3"
-    expected = r"journal\.sqlite3' cannot be written: no such table.*--journal"
-    with Journal.open(path) as journal, pytest.raises(JournalError, match=expected), journal._database.transaction() as connection:
+    wrong = refused(JournalError, "cannot be written", str(path), got="no such table")
+    with Journal.open(path) as journal, wrong, journal._database.transaction() as connection:
         connection.execute("INSERT INTO nowhere VALUES (1)")

@@ -14,6 +14,7 @@ import materials
 import msgspec
 import numpy as np
 import pytest
+from raising import refused
 from raman_edge import __version__
 from raman_edge.errors import LibraryError
 from raman_edge.matching import reference, user_library
@@ -39,7 +40,7 @@ def learn(path: Path, model: Model, name: str = "Silicon", seed: int = 0, note: 
     """Teach one exposure."""
     seen = materials.exposure(seed=seed)
     with UserLibrary.open(path, create=True) as library:
-        return library.learn(name, [(seen, reference.make(seen, name, "", model))], model, note)
+        return library.store(name, [(seen, reference.make(seen, name, "", model))], model, note)
 
 
 def held(path: Path) -> tuple[user_library.UserReference, ...]:
@@ -58,7 +59,7 @@ def test_what_was_taught_is_kept_with_where_it_comes_from(path: Path, model: Mod
     """Name, file, digest, time, version, network and note come back from another opening."""
     seen = materials.read(materials.write(tmp_path / "wafer.csv"))
     with UserLibrary.open(path, create=True) as library:
-        assert library.learn("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model, "by Ä. B.") == (True,)
+        assert library.store("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model, "by Ä. B.") == (True,)
     (entry,) = held(path)
     assert (entry.name, entry.kind, entry.path, entry.index) == ("Silicon", "file", str(tmp_path / "wafer.csv"), 0)
     assert (entry.sha256, entry.version, entry.network, entry.note) == (seen.origin.sha256, __version__, build.NETWORK, "by Ä. B.")
@@ -71,7 +72,7 @@ def test_a_relative_path_becomes_absolute(path: Path, model: Model, tmp_path: Pa
     materials.write(tmp_path / "wafer.csv")
     for seen in (materials.read(Path("wafer.csv")), materials.exposure()):
         with UserLibrary.open(path, create=True) as library:
-            library.learn("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model)
+            library.store("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model)
     assert [entry.path for entry in held(path)] == [str(tmp_path / "wafer.csv"), "wafer-0"]
 
 
@@ -107,7 +108,7 @@ def test_what_a_model_cannot_use_is_left_out_and_said(path: Path, model: Model, 
     learn(path, model, "Silicon")
     beyond = Spectrum(Axis.linear(2000.0, 3000.0, 1.0), materials.exposure().counts[:1001], Origin("test", "beyond"))
     with UserLibrary.open(path, create=True) as library:
-        library.learn("Beyond", [(beyond, reference.make(materials.exposure(), "Beyond", "", model))], model)
+        library.store("Beyond", [(beyond, reference.make(materials.exposure(), "Beyond", "", model))], model)
         found, left_out = library.references(other_model(tmp_path))
         assert [one.label for one in found] == ["Silicon"]
         assert len(left_out) == 1
@@ -129,8 +130,8 @@ def test_forgotten_is_gone(path: Path, model: Model) -> None:
     for name, seed in (("Silicon", 0), ("Silicon", 1), ("silicon", 0)):
         learn(path, model, name, seed)
     with UserLibrary.open(path, create=False) as library:
-        assert [entry.path for entry in library.forget("Silicon")] == ["wafer-0", "wafer-1"]
-        assert library.forget("Silicon") == ()
+        assert [entry.path for entry in library.remove("Silicon")] == ["wafer-0", "wafer-1"]
+        assert library.remove("Silicon") == ()
         assert [one.label for one in library.references(model)[0]] == ["silicon"]
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM embeddings").fetchone() == (1,)
@@ -143,16 +144,17 @@ def test_all_or_nothing(path: Path, model: Model, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(user_library, "MOST_ENTRIES", 2)
     taught = [(seen, reference.make(seen, "X", "", model)) for seen in (materials.exposure(seed=seed) for seed in (5, 6))]
     with UserLibrary.open(path, create=True) as library:
-        with pytest.raises(LibraryError, match=r"would hold 3 references; 2 is the most\. Nothing was learned"):
-            library.learn("X", taught, model)
+        with refused(LibraryError, "full", got="3 references", expected="at most 2"):
+            library.store("X", taught, model)
         assert [entry.name for entry in library.entries()] == ["Silicon"]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb", "\x1b[31mred", "a\x00", "\u202eabc", "\ud800"])
 def test_what_is_no_name_is_refused(name: str) -> None:
     """Nothing, too much, control characters, direction overrides and half characters are no names."""
-    with pytest.raises(LibraryError, match="1 to 200 characters that print") as caught:
+    with pytest.raises(LibraryError) as caught:
         checked_name(name)
+    assert caught.value.kind == "not a material's name"
     assert str(caught.value).isascii()
 
 
@@ -164,7 +166,7 @@ def test_names_are_kept_in_one_form(given: str, kept: str) -> None:
 
 def test_a_note_is_bounded(path: Path, model: Model) -> None:
     """A note of more than 2000 characters is refused."""
-    with pytest.raises(LibraryError, match="at most 2000 characters, got 2001"):
+    with refused(LibraryError, "note too long", got="2001", expected="2000"):
         learn(path, model, note="x" * 2001)
 
 
@@ -180,7 +182,7 @@ model = Model.open(Path(sys.argv[2]))
 for number in range(8):
     seen = materials.exposure(seed=100 * int(sys.argv[4]) + number)
     with UserLibrary.open(Path(sys.argv[3]), create=True) as own:
-        own.learn(f"writer {sys.argv[4]}", [(seen, reference.make(seen, "", "", model))], model)
+        own.store(f"writer {sys.argv[4]}", [(seen, reference.make(seen, "", "", model))], model)
     print(number, flush=True)
 """
 
@@ -228,7 +230,7 @@ def test_a_write_protected_library_still_serves(path: Path, model: Model, tmp_pa
     try:
         with UserLibrary.open(path, create=False) as library:
             assert len(library.references(other_model(tmp_path))[0]) == 1
-        with pytest.raises(LibraryError, match="write-protected"):
+        with refused(LibraryError, "cannot be written", got="readonly"):
             learn(path, model, seed=1)
     finally:
         path.parent.chmod(0o700)

@@ -16,10 +16,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge import sqlite_file
 from raman_edge.errors import LibraryError
-from raman_edge.matching import reference
-from raman_edge.matching.user_library import UserLibrary, database
+from raman_edge.matching import reference, user_library
+from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def good(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
     with UserLibrary.open(path, create=True) as own:
         for seed in range(3):
             seen = materials.exposure(seed=seed)
-            own.learn("Silicon", [(seen, reference.make(seen, "", "", model))], model)
+            own.store("Silicon", [(seen, reference.make(seen, "", "", model))], model)
     return path
 
 
@@ -68,44 +69,46 @@ def digest(path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("statement", "why"),
+    ("statement", "kind", "got"),
     [
-        ("UPDATE entries SET name = x'41'", "Expected `str`, got `bytes`"),
-        ("UPDATE entries SET name = ''", "characters that print"),
-        ("UPDATE entries SET name = 'a' || char(27)", "characters that print"),
-        ("UPDATE entries SET path = x'ff'", "Expected `str`"),
-        ("UPDATE entries SET idx = 'first'", "Expected `int`"),
-        ("UPDATE entries SET name = CAST(x'ff' AS TEXT)", "decode"),
-        ("UPDATE embeddings SET embedding = x'00'", "cannot be read"),
-        ("UPDATE embeddings SET embedding = x'00000000'", "an embedding of 1 numbers, 701 expected"),
-        ("UPDATE embeddings SET embedding = x'0000c07f'", "not finite"),
-        ("UPDATE embeddings SET embedding = zeroblob(2804)", "of length 0, 1 expected"),
-        ("UPDATE embeddings SET embedding = 1.5", "Expected `bytes"),
-        ("UPDATE embeddings SET peaks = x'0000000000000000'", "cannot be read"),
-        ("DELETE FROM embeddings; ", None),
-        ("DROP TABLE embeddings", "it lacks the table 'embeddings'"),
-        ("ALTER TABLE entries DROP COLUMN note", "its table 'entries' is not the one that raman-edge makes"),
-        ("PRAGMA user_version = 99", "has schema 99, this raman-edge knows 1"),
-        ("PRAGMA application_id = 1", "database of another program"),
+        ("UPDATE entries SET name = x'41'", "damaged", "Expected `str`, got `bytes`"),
+        ("UPDATE entries SET name = ''", "not a material's name", ""),
+        ("UPDATE entries SET name = 'a' || char(27)", "not a material's name", ""),
+        ("UPDATE entries SET path = x'ff'", "damaged", "Expected `str`"),
+        ("UPDATE entries SET idx = 'first'", "damaged", "Expected `int`"),
+        ("UPDATE entries SET name = CAST(x'ff' AS TEXT)", "cannot be read", "decode"),
+        ("UPDATE embeddings SET embedding = x'00'", "damaged", ""),
+        ("UPDATE embeddings SET embedding = x'00000000'", "damaged", "an embedding of 1 numbers"),
+        ("UPDATE embeddings SET embedding = x'0000c07f'", "damaged", "not finite"),
+        ("UPDATE embeddings SET embedding = zeroblob(2804)", "damaged", "of length 0, expected"),
+        ("UPDATE embeddings SET embedding = 1.5", "damaged", "Expected `bytes"),
+        ("UPDATE embeddings SET peaks = x'0000000000000000'", "damaged", ""),
+        ("DROP TABLE embeddings", "foreign tables", "no table 'embeddings'"),
+        ("ALTER TABLE entries DROP COLUMN note", "foreign tables", "another table 'entries'"),
+        ("PRAGMA user_version = 99", "unknown schema", "99"),
+        ("PRAGMA user_version = 0", "unknown schema", "0"),
+        ("PRAGMA application_id = 1", "another program's database", ""),
     ],
 )
-def test_damage_is_said_and_left_alone(statement: str, why: str | None, good: Path, model: Model, tmp_path: Path) -> None:
+def test_damage_is_refused_and_left_alone(statement: str, kind: str, got: str, good: Path, model: Model, tmp_path: Path) -> None:
     """Values of another type, length or meaning, missing tables and other programs' files are refused with a reason."""
     path = copied(good, tmp_path, statement)
-    if why is None:
-        assert len(used(path, model)) == 3  # lost embeddings are made again
-        return
     before = digest(path)
-    with pytest.raises(LibraryError, match=why):
+    with refused(LibraryError, kind, got=got):
         used(path, model)
     assert digest(path) == before
+
+
+def test_lost_embeddings_are_computed_again(good: Path, model: Model, tmp_path: Path) -> None:
+    """Embeddings are made from the entries."""
+    assert len(used(copied(good, tmp_path, "DELETE FROM embeddings"), model)) == 3
 
 
 @pytest.mark.parametrize("shift", ["x'00'", "x''", "zeroblob(10008)", f"x'{struct.pack('<d', float('nan')).hex()}'"])
 def test_a_damaged_spectrum_is_said(shift: str, good: Path, model: Model, tmp_path: Path) -> None:
     """A kept spectrum that is none any more is damage of the library, not a spectrum that this model cannot use."""
     path = copied(good, tmp_path, "DELETE FROM embeddings", f"UPDATE entries SET shift = {shift}")
-    with pytest.raises(LibraryError, match="It is damaged: move it away, or put back a copy; --no-own does without it"):
+    with refused(LibraryError, "damaged", str(path)):
         used(path, model)
 
 
@@ -115,7 +118,7 @@ def test_what_is_no_database_is_refused(content: bytes, model: Model, tmp_path: 
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     for create in (False, True):
-        with pytest.raises(LibraryError, match=r"notes\.txt' cannot be opened"), UserLibrary.open(path, create=create):
+        with refused(LibraryError, "cannot be opened", str(path)), UserLibrary.open(path, create=create):
             used(path, model)
     assert path.read_bytes() == content
 
@@ -126,7 +129,7 @@ def test_another_programs_database_is_not_filled(model: Model, tmp_path: Path) -
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE entries (mine)")
     before = digest(path)
-    with pytest.raises(LibraryError, match="database of another program"):
+    with refused(LibraryError, "another program's database"):
         used(path, model)
     assert digest(path) == before
 
@@ -135,18 +138,18 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
     """More than the limit is refused with both sizes."""
     path = tmp_path / "large.sqlite3"
     with path.open("wb") as file:
-        file.truncate(database.MAX_BYTES + 1)
-    with pytest.raises(LibraryError, match="is 512 MiB; at most 512 MiB are read"):
+        file.truncate(user_library.MAX_BYTES + 1)
+    with refused(LibraryError, "too large", got="512 MiB", expected="at most 512 MiB"):
         UserLibrary.open(path, create=True)
 
 
 def test_a_library_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
     """Opening to read says that there is none, and leaves none behind."""
     path = tmp_path / "none.sqlite3"
-    with pytest.raises(LibraryError, match="unable to open"):
+    with refused(LibraryError, "cannot be opened", got="unable to open"):
         UserLibrary.open(path, create=False)
     assert not path.exists()
-    with pytest.raises(LibraryError, match="cannot be opened: "):
+    with refused(LibraryError, "cannot be opened"):
         UserLibrary.open(tmp_path, create=True)
 
 
@@ -188,8 +191,9 @@ def test_a_library_that_is_a_program_is_refused(what: str, good: Path, tmp_path:
     before = digest(path)
     began = time.monotonic()
     for create in (False, True):
-        with pytest.raises(LibraryError, match=r"cannot be opened: .*(raman-edge|malformed|more than 100 tables|file is not a database)"):
+        with pytest.raises(LibraryError) as caught:
             UserLibrary.open(path, create=create)
+        assert caught.value.kind in {"foreign tables", "damaged", "cannot be opened"}
     assert time.monotonic() - began < 20
     assert digest(path) == before
 
@@ -213,7 +217,7 @@ def test_pages_that_belong_to_several_rows(good: Path, tmp_path: Path) -> None:
     else:  # an inner page: both children are the same page
         content[at + second : at + second + 4] = content[at + first : at + first + 4]
     path.write_bytes(content)
-    with pytest.raises(LibraryError, match="It is damaged"):
+    with refused(LibraryError, "damaged"):
         UserLibrary.open(path, create=False)
 
 
@@ -235,8 +239,8 @@ def _local(content: bytearray, cell: int, usable: int) -> int:
 
 def test_more_entries_than_a_library_holds(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too many entries are refused before any is read."""
-    monkeypatch.setattr(database, "MOST_ENTRIES", 2)
-    with pytest.raises(LibraryError, match="holds more than 2 references"):
+    monkeypatch.setattr(user_library, "MOST_ENTRIES", 2)
+    with refused(LibraryError, "too many references", expected="at most 2"):
         UserLibrary.open(copied(good, tmp_path), create=False)
 
 
@@ -245,9 +249,9 @@ def test_what_takes_too_many_steps_is_ended(good: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(sqlite_file, "STEPS", 1_000_000)
     with UserLibrary.open(copied(good, tmp_path), create=False) as own:
         connection = own._connection
-        with pytest.raises(LibraryError, match="longer than any library"), database.explained(own.path, "read"):
+        with refused(LibraryError, "damaged", got="interrupted"), user_library._explained(own.path, "read"):
             connection.execute(f"{ENDLESS} i FROM n WHERE i < 0").fetchone()
-        with pytest.raises(LibraryError, match="too big"), database.explained(own.path, "read"):
+        with refused(LibraryError, "damaged", got="too big"), user_library._explained(own.path, "read"):
             connection.execute("SELECT zeroblob(1000000000)").fetchone()
 
 
@@ -283,19 +287,19 @@ def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: 
         (pages,) = own._connection.execute("PRAGMA page_count").fetchone()
         own._connection.execute(f"PRAGMA max_page_count = {pages}")
         seen = materials.exposure(seed=9)
-        with pytest.raises(LibraryError, match="The disk is full: make room; what was learned before is safe"):
-            own.learn("More", [(seen, reference.make(seen, "", "", model))], model)
+        with refused(LibraryError, "cannot be written", got="full"):
+            own.store("More", [(seen, reference.make(seen, "", "", model))], model)
         assert len(own.entries()) == 3
     assert len(used(path, model)) == 3
 
 
 def test_a_held_library_is_said(good: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program that does not let go is named as the reason, after a wait."""
-    monkeypatch.setattr(database, "BUSY_S", 0.05)
+    monkeypatch.setattr(sqlite_file, "BUSY_S", 0.05)
     path = copied(good, tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with pytest.raises(LibraryError, match="Another program holds it"):
+        with refused(LibraryError, "cannot be opened", got="locked"):
             used(path, model)
         other.execute("ROLLBACK")
     assert len(used(path, model)) == 3

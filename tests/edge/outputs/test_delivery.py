@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sinking
-from raman_edge.errors import ConfigError, JournalUnavailable, OutputError, SinkError
+from raman_edge.errors import ConfigError, JournalDamaged, JournalError, JournalUnavailable, OutputError, SinkError
 from raman_edge.journal import Journal
 from raman_edge.outputs import delivery
 from raman_edge.outputs import forwarding as module
@@ -171,6 +171,25 @@ def test_half_a_batch_comes_again(path: Path, at: int) -> None:
         pass
     names = [row.id for row in sinking.rows(3)]
     assert sink.taken == names[:at] + names
+
+
+@pytest.mark.parametrize("error", [JournalDamaged("pages"), JournalError("not a database")])
+def test_a_journal_that_never_works_again_ends_the_run(path: Path, error: JournalError) -> None:
+    """An error of the journal that does not pass is not tried again for ever by a sink's thread."""
+    opened = []
+
+    def feed() -> Journal:
+        opened.append(1)
+        if len(opened) > 1:
+            raise error
+        return Journal.open(path, create=False)
+
+    stop = threading.Event()
+    deliveries = Forwarding(feed, lambda _: None, stop)
+    deliveries.add_sink(sinking.Script())
+    with pytest.raises(JournalError) as caught, deliveries:
+        assert stop.wait(10)
+    assert caught.value is error
 
 
 @pytest.mark.parametrize("error", [ValueError("a defect"), JournalUnavailable("busy"), OSError("wire")])

@@ -99,7 +99,7 @@ class Later(Worker):
     def finish(self, answers: Future[list[IdentifiedSpectrum]]) -> None:
         """Have an answer ready."""
         batch = next(batch for batch, asked in self.asked if asked is answers)
-        answers.set_result(answer_all(batch.events, self._model, self._opening.library, self._opening.means))
+        answers.set_result(answer_all(batch.events, self._model, self._settings.library, self._settings.means))
 
     def rest(self) -> None:
         """Count."""

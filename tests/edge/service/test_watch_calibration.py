@@ -80,7 +80,7 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
     assert (code, found["decision"], axis(found)) == (0, "match", used.id)
     assert found["calibration"] == {"id": used.id, "age_days": pytest.approx(used.age_days(used.expires) - 30, abs=0.1), "rms": 0.235}
     with Journal.open(folder.parent / "journal.sqlite3", create=False) as journal:
-        (held,) = journal.held()
+        (held,) = journal.results()
     assert held.spectrum is not None
     assert held.spectrum.calibrated is not None
     assert (held.spectrum.calibrated.id, held.spectrum.calibrated.made, held.spectrum.calibrated.rms) == (used.id, used.made, used.rms)

@@ -52,8 +52,8 @@ def opening(tmp_path: Path) -> WorkerSettings:
 
 
 @pytest.fixture
-def crew(opening: WorkerSettings) -> Iterator[Worker]:
-    """A crew on a machine of two processors."""
+def worker(opening: WorkerSettings) -> Iterator[Worker]:
+    """A worker on a machine of two processors."""
     with Worker(Model.open(opening.path), opening, processors=2) as made:
         yield made
 
@@ -65,20 +65,20 @@ def children() -> list[int]:
 
 def talking() -> list[str]:
     """Return the threads that talk to a second process."""
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("crew")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("worker")]
 
 
-def ask(crew: Worker, events: tuple[Event, ...]) -> list[IdentifiedSpectrum]:
+def ask(worker: Worker, events: tuple[Event, ...]) -> list[IdentifiedSpectrum]:
     """Have a batch of a backlog answered."""
     batch = Batch(events, waiting=MANY)
-    return crew.result(batch, crew.answer(batch))
+    return worker.result(batch, worker.answer(batch))
 
 
-def wait_until_ready(crew: Worker) -> int:
-    """Let a crew start its second process, wait until that can be asked, and return its number."""
-    ask(crew, EVENTS[:1])
-    assert crew._second is not None
-    crew._second._ready.result(PATIENCE_S)
+def wait_until_ready(worker: Worker) -> int:
+    """Let it start its second process, wait until that can be asked, and return its number."""
+    ask(worker, EVENTS[:1])
+    assert worker._process is not None
+    worker._process._ready.result(PATIENCE_S)
     (pid,) = children()
     return pid
 
@@ -97,16 +97,16 @@ def _timeless(answer: IdentifiedSpectrum) -> object:
 @pytest.mark.parametrize(("waiting", "processors"), [(MANY - 1, 2), (MANY, 1), (0, 2)])
 def test_nothing_is_started_for_few_files_or_on_one_processor(opening: WorkerSettings, waiting: int, processors: int) -> None:
     """Where a start does not pay, or there is no processor for it, all is done here."""
-    with Worker(Model.open(opening.path), opening, processors=processors) as crew:
-        answers = crew.answer(Batch(EVENTS, waiting))
+    with Worker(Model.open(opening.path), opening, processors=processors) as worker:
+        answers = worker.answer(Batch(EVENTS, waiting))
         assert answers.done()
         assert children() == []
 
 
-def test_it_answers_as_the_first_one_does(crew: Worker, opening: WorkerSettings) -> None:
+def test_it_answers_as_the_first_one_does(worker: Worker, opening: WorkerSettings) -> None:
     """Spectra, files and faults are answered by the second process with the same places, words, numbers and rows."""
-    pid = wait_until_ready(crew)
-    there = ask(crew, EVENTS)
+    pid = wait_until_ready(worker)
+    there = ask(worker, EVENTS)
     here = answer_all(EVENTS, Model.open(opening.path), opening.library, opening.means)
     assert said(there) == said(here)
     assert [answer.decision for answer in there] == ["match", "fault", "match", "fault", "match", "fault", "match"]
@@ -115,38 +115,38 @@ def test_it_answers_as_the_first_one_does(crew: Worker, opening: WorkerSettings)
     assert children() == [pid]
 
 
-def test_it_gets_no_more_than_it_can_do_soon(crew: Worker) -> None:
+def test_it_gets_no_more_than_it_can_do_soon(worker: Worker) -> None:
     """With its queue full, or nothing waiting behind it, a batch is answered here at once."""
-    pid = wait_until_ready(crew)
+    pid = wait_until_ready(worker)
     os.kill(pid, signal.SIGSTOP)
     try:
         batches = [Batch(EVENTS[:1], waiting=MANY) for _ in range(QUEUED + 1)]
-        asked = [crew.answer(batch) for batch in batches]
+        asked = [worker.answer(batch) for batch in batches]
         assert [one.done() for one in asked] == [False] * QUEUED + [True]
-        assert crew.answer(Batch(EVENTS[:1])).done()
+        assert worker.answer(Batch(EVENTS[:1])).done()
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert all(len(crew.result(batch, one)) == 1 for batch, one in zip(batches, asked, strict=True))
+    assert all(len(worker.result(batch, one)) == 1 for batch, one in zip(batches, asked, strict=True))
 
 
-def test_killed_in_the_middle_its_work_is_done_here(crew: Worker) -> None:
+def test_killed_in_the_middle_its_work_is_done_here(worker: Worker) -> None:
     """What a killed process had is answered here, in full; it is not started again, and leaves no thread."""
-    pid = wait_until_ready(crew)
+    pid = wait_until_ready(worker)
     os.kill(pid, signal.SIGSTOP)
     batches = [Batch(EVENTS, waiting=MANY) for _ in range(QUEUED)]
-    asked = [crew.answer(batch) for batch in batches]
+    asked = [worker.answer(batch) for batch in batches]
     os.kill(pid, signal.SIGKILL)
-    assert [len(crew.result(batch, one)) for batch, one in zip(batches, asked, strict=True)] == [len(EVENTS)] * QUEUED
-    assert crew.answer(Batch(EVENTS, waiting=MANY)).done()
+    assert [len(worker.result(batch, one)) for batch, one in zip(batches, asked, strict=True)] == [len(EVENTS)] * QUEUED
+    assert worker.answer(Batch(EVENTS, waiting=MANY)).done()
     assert (children(), talking()) == ([], [])
 
 
-def test_stuck_it_is_given_up(crew: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stuck_it_is_given_up(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that does not answer in time is ended, even if it does not hear, and its work is done here."""
     monkeypatch.setattr(module, "ANSWER_S", 0.2)
     monkeypatch.setattr(module, "PATIENCE_S", 0.2)
-    os.kill(wait_until_ready(crew), signal.SIGSTOP)
-    assert len(ask(crew, EVENTS)) == len(EVENTS)
+    os.kill(wait_until_ready(worker), signal.SIGSTOP)
+    assert len(ask(worker, EVENTS)) == len(EVENTS)
     assert (children(), talking()) == ([], [])
 
 
@@ -160,22 +160,22 @@ def test_another_model_in_its_place_is_refused(opening: WorkerSettings, how: str
         opening.path.write_bytes(b"no model")
     else:
         build.write_model(opening.path, name="another")
-    with Worker(model, opening, processors=2) as crew:
-        assert crew.answer(Batch(EVENTS, waiting=MANY)).done()
-        assert crew._second is not None
+    with Worker(model, opening, processors=2) as worker:
+        assert worker.answer(Batch(EVENTS, waiting=MANY)).done()
+        assert worker._process is not None
         with pytest.raises(EOFError):
-            crew._second._ready.result(PATIENCE_S)
-        assert len(ask(crew, EVENTS)) == len(EVENTS)
+            worker._process._ready.result(PATIENCE_S)
+        assert len(ask(worker, EVENTS)) == len(EVENTS)
         assert (children(), talking()) == ([], [])
     assert capfd.readouterr().err == ""
 
 
-def test_what_cannot_be_sent_is_answered_here(crew: Worker) -> None:
+def test_what_cannot_be_sent_is_answered_here(worker: Worker) -> None:
     """An event that no other process can be given is no reason to lose its batch."""
-    wait_until_ready(crew)
+    wait_until_ready(worker)
     event = Fault(Origin("file", "a"), "why")
     object.__setattr__(event, "why", _Local("why"))
-    assert [answer.decision for answer in ask(crew, (event,))] == ["fault"]
+    assert [answer.decision for answer in ask(worker, (event,))] == ["fault"]
 
 
 class _Local(str):
@@ -196,31 +196,31 @@ def test_no_process_more(opening: WorkerSettings, monkeypatch: pytest.MonkeyPatc
         raise OSError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(module, "WorkerProcess", refused)
-    with Worker(Model.open(opening.path), opening, processors=2) as crew:
+    with Worker(Model.open(opening.path), opening, processors=2) as worker:
         for _ in range(3):
-            assert crew.answer(Batch(EVENTS, waiting=MANY)).done()
+            assert worker.answer(Batch(EVENTS, waiting=MANY)).done()
     assert len(tried) == 1
 
 
-def test_it_ends_when_it_is_idle(crew: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_ends_when_it_is_idle(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a backlog for a while it is ended, not before; the next backlog starts it again."""
     now = time.monotonic()
     monkeypatch.setattr(module, "monotonic", lambda: now)
-    pid = wait_until_ready(crew)
+    pid = wait_until_ready(worker)
     now += IDLE_S
-    crew.rest()
+    worker.rest()
     assert children() == [pid]
     now += 1.0
-    crew.rest()
+    worker.rest()
     assert (children(), talking()) == ([], [])
-    assert wait_until_ready(crew) != pid
+    assert wait_until_ready(worker) != pid
 
 
 def test_leaving_ends_it(opening: WorkerSettings) -> None:
     """At the end nothing is left, whatever is under way."""
-    with Worker(Model.open(opening.path), opening, processors=2) as crew:
-        wait_until_ready(crew)
-        crew.answer(Batch(EVENTS, waiting=MANY))
+    with Worker(Model.open(opening.path), opening, processors=2) as worker:
+        wait_until_ready(worker)
+        worker.answer(Batch(EVENTS, waiting=MANY))
     assert (children(), talking()) == ([], [])
 
 

@@ -11,23 +11,23 @@ from pathlib import Path
 
 import command
 import pytest
-from raman_edge.sources import schedule, stability
-from raman_edge.sources.mount import file_system, is_network
+from raman_edge.sources import pending, stability
 from raman_edge.sources.notify import FolderEvents
+from raman_edge.sources.pending import PollSchedule, changed
+from raman_edge.sources.root import file_system, is_network
 from raman_edge.sources.scan import FileCandidate, ScanRules, Signature, is_candidate_name, scan
-from raman_edge.sources.schedule import PollSchedule, changed
 from raman_edge.sources.stability import (
     OPEN_STABLE_S,
     OpenWriter,
     Readiness,
     is_settled,
+    open_for_writing,
     patience_s,
     read_complete,
     readiness,
     resolution_s,
     writer_of,
 )
-from raman_edge.sources.writers import open_for_writing
 
 needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whether a file is open elsewhere")
 SECOND = 10**9
@@ -336,7 +336,7 @@ class Clock:
 def test_rest(cost_s: float, due_s: float | None, news: bool, rested_s: float, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a column of the table
     """A rest is the poll, or a hundred times a costly scan; shorter where a name is new or a file due, but twice the scan at least."""
     clock = Clock()
-    monkeypatch.setattr(schedule, "monotonic", clock)
+    monkeypatch.setattr(pending, "monotonic", clock)
     list(PollSchedule(0.5, 0.1).rest(clock, lambda: news, cost_s, due_s))  # type: ignore[arg-type]  # it waits like an event
     assert clock.now == pytest.approx(rested_s)
 
@@ -425,7 +425,7 @@ def test_arrivals_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
     (tmp_path / "a").rename(root / "a")
     assert arrivals.take() == ({str(root / "a")}, set())
-    assert len(arrivals._coming._folders) == 1
+    assert len(arrivals._folders) == 1
     arrivals.close()
 
 

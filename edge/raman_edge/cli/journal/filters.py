@@ -70,7 +70,7 @@ def one(journal: Journal, beginning: str) -> StoredResult:
     """Return the one record whose id begins so; :class:`NoSuchRecord` where there is none, or several."""
     from raman_edge.journal import Filters  # noqa: PLC0415 - with numpy
 
-    found = list(journal.held(2, Filters(id=beginning)))
+    found = list(journal.results(2, Filters(id=beginning)))
     if not found:
         msg = f"no record's id begins with {beginning!r} in journal {str(journal.path)!r}: `raman-edge journal list` shows the ids"
         raise NoSuchRecord(msg)

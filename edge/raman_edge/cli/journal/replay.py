@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 def _wanted(journal: Journal, options: argparse.Namespace) -> Iterator[StoredResult]:
     if options.id:
         return iter([filters.one(journal, options.id)])
-    return journal.held(options.last)
+    return journal.results(options.last)
 
 
 def _again(held: StoredResult, model: Model, library: Library) -> Outcome:

@@ -64,7 +64,6 @@ def _as_json(finding: Verification) -> bytes:
         "rows": finding.rows,
         "spectra": finding.spectra,
         "pruned": finding.pruned,
-        "unexplained": finding.unexplained,
         "head": finding.head,
         "noted": finding.noted,
         "wrong": finding.wrong,
@@ -76,11 +75,6 @@ def _show(finding: Verification, journal: Journal, noted: str | None) -> None:
     write_text(f"{finding.rows} rows of {str(journal.path)!r} are as they were written, {finding.spectra} of them with their spectrum")
     if finding.pruned:
         write_text(f"{finding.pruned} of them are without their spectrum because of `journal prune`, or never had it; the chain says so")
-    if finding.unexplained:
-        write_text(
-            f"{finding.unexplained} of them were without their spectrum when this journal was brought up to schema 3: an older raman-edge "
-            "did not note whether it was pruned or removed by hand"
-        )
     if noted and finding.noted is not None:
         write_text(f"the noted head is that of row {finding.noted}: nothing up to there was taken away or written anew")
     if finding.wrong is None:

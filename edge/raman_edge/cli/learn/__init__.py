@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from raman_edge.matching.library import Library
-    from raman_edge.matching.teach import AddedReference
-    from raman_edge.matching.user_library.entry import UserReference
+    from raman_edge.matching.user_library import AddedReference, UserReference
     from raman_edge.model.model import Model
     from raman_edge.spectrum import Fault
 
@@ -60,9 +59,7 @@ def _learn(options: argparse.Namespace) -> int:
     calibration = shared.opened_calibration(options)
     model, base = shared.opened_base(options)
     from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - numpy, after its threads were limited
-    from raman_edge.matching.teach import teach  # noqa: PLC0415
-    from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415
-    from raman_edge.matching.user_library.entry import checked_name  # noqa: PLC0415
+    from raman_edge.matching.user_library import UserLibrary, checked_name  # noqa: PLC0415
     from raman_edge.sources.files import FileSource  # noqa: PLC0415
 
     try:
@@ -74,7 +71,7 @@ def _learn(options: argparse.Namespace) -> int:
         standard_input = sys.stdin.buffer if sys.stdin else None
         given = FileSource(options.files, standard_input, options.laser, pixels=calibration is not None, axis=options.axis)
         spectra = given if calibration is None else applied(given, calibration)
-        learned, faults = teach(name, spectra, model, library, own, note=options.note, force=options.force)
+        learned, faults = own.add_reference(name, spectra, model, library, note=options.note, force=options.force)
     _tell(options, name, learned, faults, model, library, None if calibration is None else calibration.id)
     if not learned:
         return NOTHING_DONE
@@ -140,7 +137,7 @@ def _forget(options: argparse.Namespace) -> int:
         from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - sqlite
 
         with UserLibrary.open(path, create=False) as own:
-            removed = own.forget(options.forget)
+            removed = own.remove(options.forget)
     if not removed:
         say(f"{options.forget!r} was never taught; `raman-edge learn --list` shows what was")
         return NOTHING_DONE

@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.matching.user_library.entry import UserReference
+    from raman_edge.matching.user_library import UserReference
 
 DIGEST = 12
 """Characters of a digest that are shown to a person."""

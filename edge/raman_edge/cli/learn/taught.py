@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge.matching.user_library.entry import storable
+from raman_edge.matching.user_library import storable
 from raman_edge.wording import title
 
 if TYPE_CHECKING:
     from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
-    from raman_edge.matching.teach import AddedReference
+    from raman_edge.matching.user_library import AddedReference
 
 
 def encoded(name: str, one: AddedReference, library: Library) -> bytes:

@@ -12,7 +12,7 @@ import msgspec
 from raman_edge.journal import Journal
 
 if TYPE_CHECKING:
-    from raman_edge.journal.reading import JournalRow
+    from raman_edge.journal import JournalRow
 
 LOOK_S = 0.002
 """Between two looks at the journal, s: no record is seen later than this and the look itself."""

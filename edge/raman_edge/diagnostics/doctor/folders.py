@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, text_of, warning, wrong
-from raman_edge.sources.mount import is_network
+from raman_edge.sources.root import is_network
 from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, scan
 from raman_edge.sources.stability import OpenWriter, writer_of
 

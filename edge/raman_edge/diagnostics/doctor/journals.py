@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.doctor.database import DatabaseFacts, look_into
 from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, text_of, warning, wrong
 from raman_edge.journal.schema import APPLICATION, SCHEMA
-from raman_edge.sources.mount import is_network
+from raman_edge.sources.root import is_network
+from raman_edge.sqlite_file import DatabaseFacts, look_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ FROM told
 """
 """How many records, the oldest time, the time of the newest record, how many since a time.
 
-Times are milliseconds since 1970; in a journal of schema 1, and where a record has another, they are text.
+Times are milliseconds since 1970; where a record has another form, text.
 """
 FULL_BYTES, LOW_BYTES = 100 * 2**20, 2**30
 """Free space that is as good as none, and that calls for attention."""
@@ -122,7 +122,7 @@ def content(seen: DatabaseFacts, now: datetime) -> Finding:
         return warning("records", found, "set this machine's clock: an answer is dated by it")
     if not seen.write_ahead:
         return warning("records", f"{found}; not in write-ahead mode", "`raman-edge watch` sets it when it starts")
-    return ok("records", found + (f", brought up to {SCHEMA} by the next start" if seen.schema < SCHEMA else ""))
+    return ok("records", found)
 
 
 def refused(seen: DatabaseFacts) -> Finding | None:
@@ -132,8 +132,9 @@ def refused(seen: DatabaseFacts) -> Finding | None:
     if seen.why:
         todo = "move it away and start again, everything in the folder is answered anew; a copy may be put back"
         return wrong("records", f"the journal cannot be read: {seen.why}", todo)
-    if seen.schema > SCHEMA:
-        return wrong("records", f"the journal has schema {seen.schema}, this raman-edge knows {SCHEMA}", "update raman-edge")
+    if seen.tables and seen.schema != SCHEMA:
+        todo = "update raman-edge" if seen.schema > SCHEMA else "move it away: every file in the folder is identified again"
+        return wrong("records", f"the journal has schema {seen.schema}, this raman-edge has {SCHEMA}", todo)
     return None
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.doctor.database import DatabaseFacts, look_into
 from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding, ok, warning, wrong
 from raman_edge.errors import ConfigError
-from raman_edge.matching.user_library.database import APPLICATION, SCHEMA
+from raman_edge.matching.user_library import APPLICATION, SCHEMA
 from raman_edge.model import runtime
+from raman_edge.sqlite_file import DatabaseFacts, look_into
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +82,7 @@ def judged(seen: DatabaseFacts, path: str) -> Finding:
         return wrong("own library", f"{path} belongs to another program", "name another with --own")
     if seen.why:
         return wrong("own library", f"{path} cannot be read: {seen.why}", "put back a copy, or go without: --no-own")
-    if seen.schema > SCHEMA:
-        return wrong("own library", f"{path} is from a newer raman-edge (schema {seen.schema}, here {SCHEMA})", "update raman-edge")
+    if seen.tables and seen.schema != SCHEMA:
+        todo = "update raman-edge" if seen.schema > SCHEMA else "name another with --own"
+        return wrong("own library", f"{path} has schema {seen.schema}, this raman-edge has {SCHEMA}", todo)
     return ok("own library", f"{path}: {seen.rows[0][0] if seen.rows else 0} spectra taught")

@@ -8,9 +8,9 @@ import build
 import materials
 import numpy as np
 import pytest
+from raising import refused
 from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching.identify import identify
-from raman_edge.matching.teach import teach
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model, Outputs
 from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
@@ -44,7 +44,7 @@ def joined(own: UserLibrary, model: Model) -> Library:
 
 def test_one_spectrum_teaches_a_material(model: Model, own: UserLibrary) -> None:
     """Silicon is unknown before and named after, from one exposure; other exposures of it are named too, and minerals as before."""
-    (one,), faults = teach("Silicon", [materials.exposure()], model, BASE, own)
+    (one,), faults = own.add_reference("Silicon", [materials.exposure()], model, BASE)
     assert faults == ()
     assert (one.before.decision, one.now.decision, one.new) == ("unknown", "match", True)
     assert one.is_named("Silicon")
@@ -67,7 +67,7 @@ def test_one_spectrum_teaches_a_material(model: Model, own: UserLibrary) -> None
 
 def test_several_spectra_are_several_references(model: Model, own: UserLibrary) -> None:
     """Each good spectrum becomes a reference of the same name, in one go."""
-    taught, _ = teach("Silicon", [materials.exposure(seed=seed) for seed in range(3)], model, BASE, own)
+    taught, _ = own.add_reference("Silicon", [materials.exposure(seed=seed) for seed in range(3)], model, BASE)
     assert [one.before.decision for one in taught] == ["unknown"] * 3
     assert len(joined(own, model)) == len(BASE) + 3
     assert joined(own, model).labels == (*BASE.labels, "Silicon")
@@ -75,7 +75,7 @@ def test_several_spectra_are_several_references(model: Model, own: UserLibrary) 
 
 def test_a_known_label_gets_another_reference(model: Model, own: UserLibrary) -> None:
     """A name that the library has gains a reference, no second label."""
-    (one,), _ = teach("Quartz", [build.spectrum("Quartz", 1)], model, BASE, own)
+    (one,), _ = own.add_reference("Quartz", [build.spectrum("Quartz", 1)], model, BASE)
     assert one.is_named("Quartz")
     assert joined(own, model).labels == BASE.labels
     assert len(joined(own, model)) == len(BASE) + 1
@@ -84,7 +84,7 @@ def test_a_known_label_gets_another_reference(model: Model, own: UserLibrary) ->
 
 def test_the_class_head_may_disagree(model: Model, own: UserLibrary) -> None:
     """A spectrum that the network was taught to be another mineral keeps that name: one reference does not overrule it."""
-    (one,), _ = teach("Quartz", [build.spectrum("Calcite", 1)], model, BASE, own)
+    (one,), _ = own.add_reference("Quartz", [build.spectrum("Calcite", 1)], model, BASE)
     assert not one.is_named("Quartz")
     assert [match.label for match in one.now.ranked[:2]] == ["Calcite", "Quartz"]
     assert one.now.ranked[1].similarity == pytest.approx(1.0, abs=1e-3)
@@ -93,11 +93,11 @@ def test_the_class_head_may_disagree(model: Model, own: UserLibrary) -> None:
 def test_noise_is_refused_unless_forced(model: Model, own: UserLibrary) -> None:
     """A spectrum without a line is no reference; ``force`` takes it all the same, and says what is wrong with it."""
     noise = materials.noise()
-    taught, (fault,) = teach("Noise", [noise], model, BASE, own)
+    taught, (fault,) = own.add_reference("Noise", [noise], model, BASE)
     assert (taught, own.entries()) == ((), ())
-    assert "not learned: too noisy" in fault.why
+    assert "not added: too noisy" in fault.why
     assert "--force" in fault.why
-    (one,), faults = teach("Noise", [noise], model, BASE, own, force=True)
+    (one,), faults = own.add_reference("Noise", [noise], model, BASE, force=True)
     assert (faults, one.new) == ((), True)
     assert one.quality.problems[0].startswith("too noisy")
 
@@ -113,7 +113,7 @@ def test_faults_pass_and_what_cannot_be_prepared_is_one(model: Model, own: UserL
 
     monkeypatch.setattr(model, "run", sometimes)
     odd = Spectrum(Axis.linear(100.0, 1500.0, 2.0), np.exp(-np.arange(701.0)), Origin("test", "odd"))
-    taught, faults = teach("Silicon", [broken, odd, materials.exposure()], model, BASE, own, force=True)
+    taught, faults = own.add_reference("Silicon", [broken, odd, materials.exposure()], model, BASE, force=True)
     assert len(taught) == 1
     assert faults[0] is broken
     assert "no finite numbers" in faults[1].why
@@ -121,26 +121,26 @@ def test_faults_pass_and_what_cannot_be_prepared_is_one(model: Model, own: UserL
 
 def test_what_is_alike_is_said(model: Model, own: UserLibrary) -> None:
     """A spectrum that a reference of another label equals in all but noise names that label, and its own never."""
-    teach("Silicon", [materials.exposure()], model, BASE, own)
-    (one,), _ = teach("Wafer", [materials.exposure()], model, joined(own, model), own)
+    own.add_reference("Silicon", [materials.exposure()], model, BASE)
+    (one,), _ = own.add_reference("Wafer", [materials.exposure()], model, joined(own, model))
     assert [other.label for other in one.alike] == ["Silicon"]
     assert one.alike[0].similarity == pytest.approx(1.0, abs=1e-3)
-    (again,), _ = teach("Silicon", [materials.exposure(seed=1)], model, BASE.joined(own.references(model)[0][:1]), own)
+    (again,), _ = own.add_reference("Silicon", [materials.exposure(seed=1)], model, BASE.joined(own.references(model)[0][:1]))
     assert again.alike == ()
 
 
 def test_known_already_is_said(model: Model, own: UserLibrary) -> None:
     """The same spectrum under the same name is not stored twice, and searched once."""
-    teach("Silicon", [materials.exposure()], model, BASE, own)
-    (one,), _ = teach("Silicon", [materials.exposure()], model, joined(own, model), own)
+    own.add_reference("Silicon", [materials.exposure()], model, BASE)
+    (one,), _ = own.add_reference("Silicon", [materials.exposure()], model, joined(own, model))
     assert (one.new, one.is_named("Silicon")) == (False, True)
     assert len(own.entries()) == 1
 
 
 def test_a_name_that_is_none_stores_nothing(model: Model, own: UserLibrary) -> None:
     """Names are checked where they are stored, too."""
-    with pytest.raises(LibraryError, match="characters that print"):
-        teach("a\tb", [materials.exposure()], model, BASE, own)
+    with refused(LibraryError, "not a material's name"):
+        own.add_reference("a\tb", [materials.exposure()], model, BASE)
     assert own.entries() == ()
 
 

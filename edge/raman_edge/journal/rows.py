@@ -1,0 +1,273 @@
+"""A row of the journal: what it holds, its place in the hash chain, and how it is stored.
+
+Digests are stored as bytes, half as long as their text. Lines of JSON are packed with zlib, primed with some records and
+with the row's own columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from raman_edge.errors import RowDamaged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from raman_edge.records import Record
+    from raman_edge.spectrum import Spectrum
+
+START = bytes(32)
+"""The hash before the first row."""
+NONE_LENGTH = b"\xff" * 8
+"""Length that stands for None."""
+
+INSERT_RECORD = "INSERT INTO records VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+INSERT_LINE = "INSERT INTO lines VALUES (?,?)"
+SET_FIRST = "UPDATE runs SET first=coalesce(first, ?) WHERE model=? AND config=? RETURNING run, first"
+COLUMNS = "seq, id, sha256, idx, model, config, path, ts, decision, best, line, records.spectrum, first"
+"""What :func:`unpacked_row` reads."""
+TABLES = "records LEFT JOIN runs USING (run) LEFT JOIN lines USING (seq)"
+WITH_SPECTRA = f"{TABLES} LEFT JOIN spectra USING (seq) LEFT JOIN axes USING (axis)"
+DAMAGE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, struct.error)
+"""Errors of reading values of another type, length or range than ours."""
+STATE_BYTES = 16
+ID_CHARACTERS = 32
+"""Of the id of a record (:data:`raman_edge.records.ID_CHARACTERS`, whose module takes longer to load)."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SAMPLE = Path(__file__).with_name("sample.jsonl")
+"""Records that prime the compression. It can never change: a line packed with it cannot be read with another."""
+MOST_LINE = 2**24
+"""Bytes; a longer line is refused."""
+PHRASES = (
+    b'},{"at":', b'},"reference":', b',"reference":', b',"delta":-', b',"delta":', b',"height":0.', b',"height":1.0',
+    b',"reference_height":0.', b',"reference_height":1.0', b'],"missing":[', b'],"extra":[', b']}},{"label":"', b'","score":0.',
+    b',"similarity":0.', b',"peaks":{"matched":[', b'{"at":',
+)  # fmt: skip
+"""Frequent parts of a record, in the order of their replacement by one byte; JSON has no bytes below 32. It never changes."""
+SHORT = tuple((phrase, bytes([number])) for number, phrase in enumerate(PHRASES, start=1))
+
+Stored = tuple[int, bytes | str, bytes | str | None, int, str, str, str, int | str, str, str | None, bytes | None, bytes | None, str | None]
+"""A row of :data:`COLUMNS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One result to be written."""
+
+    record: Record
+    spectrum: Spectrum | None
+    """None for a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Result of a verification."""
+
+    rows: int
+    """Rows that are as they were written, from the first on."""
+    spectra: int
+    """Rows among them whose spectrum is there, and is the one that was written."""
+    head: str
+    """The chain's hash after these rows, hexadecimal; noted elsewhere, it covers them for ever."""
+    noted: int | None
+    """``seq`` of the row whose hash is the head that was noted elsewhere; None where it is not there, or none was given."""
+    wrong: str | None
+    """The first thing that is wrong; None where nothing is."""
+    pruned: int = 0
+    """Rows whose spectrum ``prune`` removed, or that were written without; the chain says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainedFacts:
+    """All that a row of the journal holds, as the chain covers it."""
+
+    seq: int
+    id: str
+    sha256: str | None
+    """Of the content; None where nothing was read."""
+    index: int
+    """Which spectrum of the file."""
+    model: str
+    config: str
+    path: str
+    ts: str
+    decision: str
+    best: str | None
+    line: str
+    """The line of JSON as it went out."""
+    spectrum: bytes | None
+    """SHA-256 of the spectrum (:func:`raman_edge.journal.spectra.digest`); None for a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A change of the journal itself, at its place between the rows."""
+
+    after: int
+    """``seq`` of the row before it; 0 is before the first."""
+    number: int
+    """Which of the events after that row, from 0."""
+    ts: str
+    """UTC, ISO 8601."""
+    kind: str
+    """See :mod:`raman_edge.journal.events`."""
+    facts: str
+    """JSON."""
+
+
+# The chain
+
+
+def link(before: bytes, row: ChainedFacts) -> bytes:
+    """Return the hash of ``row`` after a row with the hash ``before``.
+
+    It is SHA-256 over ``before`` and the fields of :class:`ChainedFacts` in their order, each as
+    its length in bytes (8 bytes, little-endian) and its bytes: text in UTF-8, a whole number
+    in decimal digits; for None the length is 2⁶⁴ - 1 and no bytes follow.
+    """
+    text = (str(row.seq), row.id, row.sha256, str(row.index), row.model, row.config, row.path, row.ts, row.decision, row.best, row.line)
+    return _hash(before, [*(None if part is None else part.encode() for part in text), row.spectrum])
+
+
+def link_event(before: bytes, event: Event) -> bytes:
+    """Return the hash of ``event`` after a row or an event with the hash ``before``.
+
+    It is made as :func:`link` makes one, over the word ``event`` and the fields of :class:`Event` in their order.
+    """
+    text = ("event", str(event.after), str(event.number), event.ts, event.kind, event.facts)
+    return _hash(before, [part.encode() for part in text])
+
+
+def _hash(before: bytes, values: list[bytes | None]) -> bytes:
+    parts = [before]
+    for value in values:
+        parts += [NONE_LENGTH] if value is None else [len(value).to_bytes(8, "little"), value]
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+# Columns
+
+
+def columns(facts: ChainedFacts, run: int, head: bytes) -> tuple[object, ...]:
+    """Return a row of the table ``records``."""
+    sha256 = None if facts.sha256 is None else packed(facts.sha256)
+    named = (facts.path, moment(facts.ts), facts.decision, facts.best, facts.spectrum, head)
+    return (facts.seq, packed(facts.id), sha256, facts.index, run, *named)
+
+
+def line(facts: ChainedFacts, first: str) -> tuple[int, bytes]:
+    """Return a row of the table ``lines``; ``first`` is the first line of the same model and configuration."""
+    return facts.seq, pack(facts.line, primer(first, (facts.path, facts.sha256, facts.id, facts.ts, facts.best)))
+
+
+def unpacked_row(row: Stored) -> ChainedFacts:
+    """Return what a row of :data:`COLUMNS` holds; an error of :data:`DAMAGE` where its line is gone or cannot be read."""
+    seq, name, sha256, index, model, config, path, ts, decision, best, squeezed, spectrum, first = row
+    if squeezed is None or first is None:
+        raise ValueError("its line of JSON, or the line that it was packed with, is gone")
+    name, sha256 = unpacked(name), None if sha256 is None else unpacked(sha256)
+    ts = ts if isinstance(ts, str) else written(ts)
+    text = unpack(squeezed, primer(first, (path, sha256, name, ts, best)))
+    return ChainedFacts(seq, name, sha256, index, model, config, path, ts, decision, best, text, spectrum)
+
+
+def facts_of(stored: Stored) -> ChainedFacts:
+    """Return what a row holds; :class:`RowDamaged` where it cannot be read."""
+    try:
+        return unpacked_row(stored)
+    except DAMAGE as error:
+        raise RowDamaged(stored[0], error) from error
+
+
+def packed(text: str) -> bytes | str:
+    """Return a digest in lower-case hexadecimal digits as its bytes; other text as it is."""
+    try:
+        data = bytes.fromhex(text)
+    except ValueError:
+        return text
+    return data if data.hex() == text else text
+
+
+def unpacked(value: bytes | str) -> str:
+    """Return what :func:`packed` was given."""
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def moment(ts: str) -> int | str:
+    """Return a time of a record as milliseconds since 1970; any other text as it is."""
+    try:
+        whole = milliseconds(datetime.fromisoformat(ts))
+    except (ValueError, TypeError):
+        return ts
+    return whole if written(whole) == ts else ts
+
+
+def milliseconds(when: datetime) -> int:
+    """Return a time with a time zone as milliseconds since 1970."""
+    return (when - EPOCH) // timedelta(milliseconds=1)
+
+
+def written(moment: int) -> str:
+    """Return milliseconds since 1970 as records write a time: UTC, with milliseconds."""
+    return (EPOCH + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def beginning(prefix: str) -> tuple[bytes | str, bytes | str]:
+    """Return the least and the largest id that begin with ``prefix``, as they are stored."""
+    least, most = prefix.lower().ljust(ID_CHARACTERS, "0"), prefix.lower().ljust(ID_CHARACTERS, "f")
+    if packed(least) == least or packed(most) == most:
+        return prefix, f"{prefix}\U0010ffff"
+    return packed(least), packed(most)
+
+
+def state(signature: Sequence[int]) -> bytes:
+    """Return a digest of a file's state: device, inode, size, modification and change time (ns), of any size and sign."""
+    numbers = b"".join(struct.pack("<Q", value % 2**64) for value in signature)
+    return hashlib.blake2b(numbers, digest_size=STATE_BYTES).digest()
+
+
+# Lines, packed
+
+
+def pack(text: str, seen: bytes) -> bytes:
+    """Return a line of JSON, packed; what :func:`primer` gave as ``seen`` costs next to nothing a second time."""
+    squeezed = zlib.compressobj(6, zlib.DEFLATED, -15, 9, zdict=seen)
+    return squeezed.compress(_shortened(text.encode())) + squeezed.flush()
+
+
+def unpack(data: bytes, seen: bytes) -> str:
+    """Return the line that was packed with the same ``seen``; :class:`ValueError` for anything else."""
+    squeezed = zlib.decompressobj(-15, zdict=seen)
+    try:
+        text = squeezed.decompress(data, MOST_LINE)
+    except zlib.error as error:
+        raise ValueError(f"no packed line: {error}") from error
+    if not squeezed.eof or squeezed.unused_data:
+        raise ValueError(f"no packed line: it ends {'early' if not squeezed.eof else 'late'}")
+    for phrase, short in reversed(SHORT):
+        text = text.replace(short, phrase)
+    return text.decode()
+
+
+def primer(first: str, columns: tuple[str | None, ...]) -> bytes:
+    """Return what primes the compression of a line: the samples, the ``first`` line of the run, the row's columns."""
+    return b"".join((_samples(first), *(column.encode() for column in columns if column)))
+
+
+def _shortened(text: bytes) -> bytes:
+    for phrase, short in SHORT:
+        text = text.replace(phrase, short)
+    return text
+
+
+@lru_cache(maxsize=8)
+def _samples(first: str) -> bytes:
+    text = SAMPLE.read_text(encoding="utf-8")  # as text: a checkout on Windows may end its lines otherwise
+    return _shortened((text + first).encode())
