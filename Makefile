@@ -66,7 +66,7 @@ default: runs/rruff.npz  ## make the embedded default again: measure, refit on e
 	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --out runs/default-sample
 	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.protocol=open --out runs/default-open
 	$(BIN)/raman-train evaluate --config $(CONFIG) $(EMBEDDED) --set data.protocol=few-shot --out runs/default-few-shot
-	$(BIN)/raman-train evaluate --config $(CONFIG) --out runs/default-sample --harder
+	$(BIN)/raman-train evaluate --config $(CONFIG) --out runs/default-sample --robustness
 	$(BIN)/raman-train fit --config train/raman_train/configs/default.toml --out runs/default
 	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --measured runs/default-sample --measured runs/default-open
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.ranking import Ranking
     from raman_edge.model.card import Decision, OutOfLibraryRule
     from raman_edge.peaks import MaterialLines
-    from raman_export.held import Kept
+    from raman_export.held_out import HeldOutRun
 
 GOOD = Quality(snr=100.0, saturated=None, coverage=1.0)
 EVERYTHING = Claims(sets=True, known=True)
@@ -63,17 +63,17 @@ class Case:
     rule: Decision
 
 
-def cases(kept: Kept, other: OutOfLibraryRule | None) -> list[Case]:
+def cases(kept: HeldOutRun, other: OutOfLibraryRule | None) -> list[Case]:
     """Return every spectrum that a run kept apart, each under a rule fitted on the other half; ``other`` is another run's "unknown"."""
-    from raman_export import held, unknown
+    from raman_export import held_out, out_of_library
     from raman_train import confidence, runs
 
-    material, split = kept.material, kept.material.split
-    axis = kept.made.about.config.recipe.axis
-    answers = runs.ask(kept.made, material)
-    scale = confidence.scale_of(answers)
+    material, split = kept.prepared, kept.prepared.split
+    axis = kept.trained.about.config.recipe.axis
+    answers = runs.predict(kept.trained, material)
+    scale = confidence.logit_divisor(answers)
     sides = [(split.test, material.dataset.specimens[split.test]), (split.unknown, material.dataset.labels[split.unknown])]
-    questions = [confidence.Questions.of(answers, material.classes, split, asked) for asked, _ in sides]
+    questions = [confidence.ScoredQueries.of(answers, material.classes, split, asked) for asked, _ in sides]
     first = [confidence.halves(names) for _, names in sides]
     learned = sorted(set(material.classes[split.library].tolist()))
     labels, class_of = [material.labels[k] for k in learned], np.arange(len(learned))
@@ -82,18 +82,19 @@ def cases(kept: Kept, other: OutOfLibraryRule | None) -> list[Case]:
     for half in (True, False):
         fusion = confidence.fit(questions[0].rows(first[0] != half))
         levels = confidence.levels(questions[0].rows(first[0] != half), fusion)
-        looks = [unknown.look(material, axis, answers, fusion, asked) for asked, _ in sides]
+        looks = [out_of_library.features(material, axis, answers, fusion, asked) for asked, _ in sides]
         known, strange = (look.rows(mine != half) for look, mine in zip(looks, first, strict=True))
-        familiar = unknown.fit(known, strange) if strange.similarity.size else other or unknown.by_similarity(known.similarity)
-        rule = held.decision(scale, fusion, levels, familiar)
+        fitted = out_of_library.fit(known, strange) if strange.similarity.size else None
+        familiar = fitted or other or out_of_library.by_similarity(known.similarity)
+        rule = held_out.decision(scale, fusion, levels, familiar)
         for (asked, _), question, mine in zip(sides, questions, first, strict=True):
             for row in np.flatnonzero(mine == half).tolist():
                 similarity, head = question.similarity[row, learned], question.head[row, learned] * np.float32(scale)
                 ranked = ranking.rank(labels, similarity, head, class_of, rule, 5)
                 best = ranked.matches[0].label
                 if best not in lines:
-                    lines[best] = unknown._lines(material, axis, material.labels.index(best))
-                found = unknown.explain(material, axis, int(asked[row]), lines[best])
+                    lines[best] = out_of_library.reference_lines(material, axis, material.labels.index(best))
+                found = out_of_library.explain(material, axis, int(asked[row]), lines[best])
                 seen = (replace(ranked.matches[0], peaks=found), *ranked.matches[1:])
                 truth = material.labels[question.truth[row]]
                 made.append(Case(truth if truth in labels else None, replace(ranked, matches=seen), rule))
@@ -200,10 +201,10 @@ def ask_foreign(data: Path) -> None:
     print(f"false matches: {false} of {strangers}, {false / strangers:.1%}", *matches, sep="\n")
 
 
-def _opened(paths: list[Path]) -> Iterator[tuple[Kept, Path]]:
-    from raman_export.held import Kept
+def _opened(paths: list[Path]) -> Iterator[tuple[HeldOutRun, Path]]:
+    from raman_export.held_out import HeldOutRun
 
-    yield from ((Kept.open(path), path) for path in paths)
+    yield from ((HeldOutRun.open(path), path) for path in paths)
 
 
 def main() -> int:
@@ -215,11 +216,11 @@ def main() -> int:
     if options.foreign:
         ask_foreign(options.foreign)
     familiar = None
-    for kept, path in sorted(_opened(options.runs), key=lambda one: -one[0].material.split.unknown.size):
+    for kept, path in sorted(_opened(options.runs), key=lambda one: -one[0].prepared.split.unknown.size):
         made = cases(kept, familiar)
-        familiar = made[0].rule.familiar if kept.material.split.unknown.size else familiar
+        familiar = made[0].rule.familiar if kept.prepared.split.unknown.size else familiar
         measured = familiar is not None
-        print(f"\n{path.name}: protocol {kept.made.about.config.data.protocol}, {kept.made.about.epochs} epochs")
+        print(f"\n{path.name}: protocol {kept.trained.about.config.data.protocol}, {kept.trained.about.epochs} epochs")
         shares(made, measured=measured)
         curve(made, measured=measured)
     return 0

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import tomllib
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Tiny networks are slower on several threads, and tests run beside other work."""
@@ -20,6 +26,20 @@ for name in ("SIGHUP", "SIGQUIT"):
     # nohup, and a shell in the background, leave these ignored; commands that tests start would inherit that and miss the test's signal.
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+COMMANDS = "raman_train.commands"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_of_this_checkout() -> Iterator[None]:
+    """Register the entry points of pyproject.toml if the installed metadata is older than this checkout."""
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))["project"]["entry-points"][COMMANDS]
+    points = metadata.EntryPoints(metadata.EntryPoint(name, value, COMMANDS) for name, value in declared.items())
+    with pytest.MonkeyPatch.context() as patch:
+        if {point.name for point in metadata.entry_points(group=COMMANDS)} != set(declared):
+            patch.setattr("raman_train.cli.entry_points", lambda *, group: points.select(group=group))
+        yield
 
 
 def data_folder() -> Path:

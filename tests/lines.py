@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from raman_train.evaluate import Figures
-from raman_train.runs import Result
+from raman_train.runs import RunResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,13 +18,13 @@ def sha(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-def line(system: str = "cosine", seed: int = 0, top1: float = 0.9, **changes: object) -> Result:
+def line(system: str = "cosine", seed: int = 0, top1: float = 0.9, **changes: object) -> RunResult:
     """Return a run of Dataset_1 under ``spectrum``; ``changes`` replace fields."""
     figures = Figures(
         ranking="head", top1=top1, top3=0.95, top5=0.97, macro_top1=0.8, precision=0.91, recall=top1, f1=0.89, interval=0.0123
     )
     subset, protocol = changes.get("subset", "dataset_1"), changes.get("protocol", "spectrum")
-    made = Result(
+    made = RunResult(
         system=system,
         subset="dataset_1",
         copies="none",
@@ -52,7 +52,7 @@ def line(system: str = "cosine", seed: int = 0, top1: float = 0.9, **changes: ob
     return msgspec.structs.replace(made, **changes)
 
 
-def write(path: Path, *results: Result) -> Path:
+def write(path: Path, *results: RunResult) -> Path:
     """Write results as the lines of a file."""
     path.write_bytes(msgspec.json.Encoder().encode_lines(results))
     return path

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 import numpy as np
-from raman_train.figures import pairs
+from raman_train.figures import confused_pairs
 from raman_train.loop import Epoch
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def mistakes(*given: tuple[int, int, int], classes: int = 12, right: int = 5) ->
     return counts
 
 
-def confused(*labels: str) -> list[pairs.Confused]:
+def confused(*labels: str) -> list[confused_pairs.ConfusedSpectrum]:
     """Return confusions of each label with the next one."""
     rng = np.random.default_rng(0)
 
-    def reference(label: str) -> pairs.Reference:
-        return pairs.Reference(label, label, rng.random(50, dtype=np.float32), 0.5)
+    def reference(label: str) -> confused_pairs.NearestReference:
+        return confused_pairs.NearestReference(label, label, rng.random(50, dtype=np.float32), 0.5)
 
     return [
-        pairs.Confused(true, wrong, 2, 3, true, rng.random(50, dtype=np.float32), reference(true), reference(wrong))
+        confused_pairs.ConfusedSpectrum(true, wrong, 2, 3, true, rng.random(50, dtype=np.float32), reference(true), reference(wrong))
         for true, wrong in zip(labels, [*labels[1:], labels[0]], strict=True)
     ]

@@ -1,11 +1,11 @@
-"""Small systems on synthetic spectra, for sweeps that take seconds; an audience that remembers; a clock moved by hand."""
+"""Small systems on synthetic spectra, for sweeps that take seconds; an observer that records; a clock set by hand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from raman_train.benchmark import grid, work
+from raman_train.benchmark import grid, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,16 +35,16 @@ def write_configs(folder: Path) -> Path:
     return folder
 
 
-def jobs(folder: Path, systems: str = "drcnn-edge", seeds: str = "0", protocols: str = "sample") -> list[work.Job]:
+def jobs(folder: Path, systems: str = "drcnn-edge", seeds: str = "0", protocols: str = "sample") -> list[sweep.Job]:
     """Return the jobs of small systems on everything there is, with their run folders in ``folder``."""
     cells = grid.cells(systems.split(","), ["everything"], protocols.split(","), grid.seeds(seeds))
-    files = grid.Files(data="synthetic")
-    return [work.job(cell, grid.configuration(cell, files), folder, "cpu") for cell in cells]
+    files = grid.DatasetFiles(data="synthetic")
+    return [sweep.job(cell, grid.configuration(cell, files), folder, "cpu") for cell in cells]
 
 
 @dataclass
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that stands still until it is set."""
 
     now: float = 100.0
 
@@ -54,23 +54,23 @@ class Clock:
 
 
 @dataclass
-class Remembering:
-    """An audience that remembers what it was told; ``at_epoch`` is called after each epoch."""
+class RecordingObserver:
+    """An observer that records what it receives; ``at_epoch`` is called after each epoch."""
 
     at_epoch: Callable[[], None] = lambda: None
     begun: list[str] = field(default_factory=list)
     epochs: list[int] = field(default_factory=list)
-    outcomes: list[work.Outcome] = field(default_factory=list)
+    outcomes: list[sweep.Outcome] = field(default_factory=list)
 
-    def begins(self, job: work.Job) -> None:
-        """A cell is being worked off."""
+    def begins(self, job: sweep.Job) -> None:
+        """Record the start of a cell."""
         self.begun.append(str(job.cell))
 
-    def epoch(self, _: work.Job, done: Epoch) -> None:
-        """One more epoch of it is done."""
+    def epoch(self, _: sweep.Job, done: Epoch) -> None:
+        """Record an epoch."""
         self.epochs.append(done.epoch)
         self.at_epoch()
 
-    def ended(self, outcome: work.Outcome) -> None:
-        """A cell came to an end."""
+    def ended(self, outcome: sweep.Outcome) -> None:
+        """Record an outcome."""
         self.outcomes.append(outcome)

@@ -1,7 +1,7 @@
 """Write an untrained network as a run: `python tests/untrained.py drcnn RUN --points 1024 --classes 1322`.
 
 The size and the speed of a network do not depend on its weights, only its answers do: `raman-train export --onnx RUN
---table` measures the former of systems that nobody has trained here. The run keeps nothing apart, so that the table
+--table` measures the former of untrained systems. The run has no test spectra, so that the table
 shows no accuracy.
 """
 

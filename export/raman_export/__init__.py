@@ -1,1 +1,1 @@
-"""Export: from a checkpoint to the model and library that the edge runs."""
+"""Export: from a checkpoint to the model and library of the edge."""

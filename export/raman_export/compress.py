@@ -1,8 +1,7 @@
-"""Make a trained network smaller before it is converted: each step is a network in, a network out.
+"""Steps that make a trained network smaller before its conversion; each maps a network to a network.
 
-``rank=R`` factors the first dense layer, ``levels=K`` keeps the first K recursions, ``embedding=E`` shortens what the
-library is searched with. What a step costs in accuracy is
-measured on held-out samples (``raman-train export --table``), not assumed.
+``rank=R`` factors the first dense layer, ``levels=K`` keeps the first K recursions, ``embedding=E`` shortens the embedding for the
+library search. ``raman-train export --table`` measures the accuracy after each step on held-out samples.
 """
 
 from __future__ import annotations
@@ -17,8 +16,6 @@ from raman_train.models.drcnn import Drcnn
 from raman_train.models.drcnn_edge import DrcnnEdge
 from torch import Tensor, nn
 
-from raman_export.rows import unit
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,16 +24,24 @@ if TYPE_CHECKING:
 
 MAX_DIGITS = 9
 CHUNK = 32
-"""Spectra shown to the network at once."""
+"""Spectra per forward pass."""
+MIN_NORM = 1e-12
+"""Smallest divisor of a norm, as in :func:`torch.nn.functional.normalize`."""
 SPREAD = 1.0
-"""Variance added to every input of the layer, as a share of its mean variance: directions that few spectra show are kept too."""
+"""Variance added to every input of the layer, as a share of its mean variance, so that rare directions are kept too."""
+
+
+def unit(rows: Tensor, dim: int) -> Tensor:
+    """Return ``rows`` at unit norm along ``dim``, in a form that ONNX graphs compute efficiently."""
+    scaled: Tensor = rows / torch.linalg.vector_norm(rows, dim=dim, keepdim=True).clamp_min(MIN_NORM)
+    return scaled
 
 
 @dataclass(frozen=True, slots=True)
-class Rank:
+class RankStep:
     """The first dense layer as two, with ``rank`` numbers in between.
 
-    Of all matrices of that rank, the one whose outputs on the calibration spectra come nearest to the layer's own: the
+    Their product is the matrix of that rank whose outputs on the calibration spectra are closest to those of the layer: the
     principal directions of its outputs (Eckart and Young, Psychometrika 1 (1936) 211, applied to WX instead of W).
     """
 
@@ -46,14 +51,18 @@ class Rank:
         return f"rank={self.rank}"
 
     def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> nn.Module:
-        """Return the network with its first dense layer factored, by what ``spectra`` (n, length) make of it."""
+        """Return the network with its first dense layer factored, calibrated on ``spectra`` (n, length).
+
+        Raises:
+            ConfigError: if the rank is not below that of the layer.
+        """
         smaller = copy.deepcopy(network)
         name, dense = _first_dense(smaller)
         most = dense.in_features * dense.out_features // (dense.in_features + dense.out_features)
         if not 1 <= self.rank <= most:
             msg = (
-                f"--compress {self}: the first dense layer ({name}) is {dense.in_features} × {dense.out_features}; "
-                f"factors are smaller than it up to rank {most}. Give 1 to {most}"
+                f"--compress: got {self}, expected rank=1 to rank={most}, up to which the factors of the first dense layer ({name}, "
+                f"{dense.in_features} × {dense.out_features}) are smaller than the layer"
             )
             raise ConfigError(msg)
         smaller.set_submodule(name, _factored(dense, _inputs(smaller, dense, spectra), self.rank))
@@ -61,22 +70,26 @@ class Rank:
 
 
 @dataclass(frozen=True, slots=True)
-class Levels:
-    """The first ``levels`` recursions; a later one needs all before it. The weights of those kept are scaled to sum to 1."""
+class LevelsStep:
+    """The first ``levels`` recursions, since a later one needs all before it; their weights are scaled to the sum 1."""
 
     levels: int
 
     def __str__(self) -> str:
         return f"levels={self.levels}"
 
-    def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> nn.Module:  # noqa: ARG002 - what every step is given
-        """Return the network without its later recursions."""
+    def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> nn.Module:  # noqa: ARG002 - the interface of a step
+        """Return the network without its later recursions.
+
+        Raises:
+            ConfigError: if the network has no recursions, or not more than ``levels``.
+        """
         if not isinstance(network, Drcnn | DrcnnEdge):
-            msg = f"--compress {self}: {type(network).__name__} has no recursions; drcnn and drcnn-edge have"
+            msg = f"--compress {self}: {type(network).__name__} has no recursions; expected drcnn or drcnn-edge"
             raise ConfigError(msg)
         depth = len(network.level_weights)
         if not 1 <= self.levels < depth:
-            msg = f"--compress {self}: the network has {depth} recursions; give how many to keep, 1 to {depth - 1}"
+            msg = f"--compress: got {self}, expected levels=1 to levels={depth - 1}: the network has {depth} recursions"
             raise ConfigError(msg)
         smaller = copy.deepcopy(network)
         smaller.level_weights = nn.Parameter(smaller.level_weights[: self.levels].detach())
@@ -85,8 +98,8 @@ class Levels:
         return smaller
 
 
-class Narrowed(nn.Module):
-    """A network whose embedding is seen along fewer axes, and scaled to unit norm again."""
+class ShortEmbedding(nn.Module):
+    """A network with its embedding projected onto fewer axes, at unit norm."""
 
     axes: Tensor
     """(e, fewer), orthonormal columns."""
@@ -97,16 +110,16 @@ class Narrowed(nn.Module):
         self.register_buffer("axes", axes)
 
     def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits as they were, (batch, classes), and the shorter embedding, (batch, fewer)."""
+        """Return the unchanged logits, (batch, classes), and the shorter embedding, (batch, fewer)."""
         logits, embedding = self.inner(spectra)
         return logits, unit(embedding @ self.axes, 1)
 
 
 @dataclass(frozen=True, slots=True)
-class Embedding:
-    """The embedding along its principal axes (uncentred: cosines are kept as well as that many numbers can).
+class EmbeddingStep:
+    """The embedding along its principal axes, uncentred, which preserves cosines best.
 
-    A search reads every reference, so that it costs as much less. The last step: nothing after it knows the network inside.
+    The cost of a search is proportional to the length. This is the last step, since the others need the network inside.
     """
 
     size: int
@@ -115,29 +128,37 @@ class Embedding:
         return f"embedding={self.size}"
 
     @torch.no_grad()
-    def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> Narrowed:
-        """Return the network with the shorter embedding, by what ``spectra`` (n, length) have for one."""
+    def apply(self, network: nn.Module, spectra: NDArray[np.float32]) -> ShortEmbedding:
+        """Return the network with the shorter embedding, calibrated on ``spectra`` (n, length).
+
+        Raises:
+            ConfigError: if the size is not below that of the embedding.
+        """
         network.eval()
         made = torch.cat([network(torch.from_numpy(spectra[low : low + CHUNK]))[1] for low in range(0, len(spectra), CHUNK)])
         most = min(made.shape)
         if not 1 <= self.size < most:
-            msg = f"--compress {self}: {len(made)} spectra have an embedding of {made.shape[1]} numbers; give 1 to {most - 1}"
+            msg = f"--compress: got {self}, expected embedding=1 to embedding={most - 1}: {len(made)} spectra of {made.shape[1]} numbers"
             raise ConfigError(msg)
         _, vectors = torch.linalg.eigh((made.T @ made).double())  # eigenvalues increase
-        return Narrowed(network, vectors[:, -self.size :].to(made).contiguous())
+        return ShortEmbedding(network, vectors[:, -self.size :].to(made).contiguous())
 
 
-Step = Rank | Levels | Embedding
+Step = RankStep | LevelsStep | EmbeddingStep
 
 
 def read(texts: Sequence[str]) -> tuple[Step, ...]:
-    """Read ``rank=R``, ``levels=K`` and ``embedding=E`` in their order; :class:`ConfigError` on anything else, and on a step twice."""
+    """Parse ``rank=R``, ``levels=K`` and ``embedding=E``.
+
+    Raises:
+        ConfigError: for anything else, for a step given twice, and if ``embedding`` is not the last one.
+    """
     steps = tuple(_step(text) for text in texts)
     if len({type(step) for step in steps}) < len(steps):
-        msg = f"--compress: each kind of step is taken once; got {', '.join(texts)}"
+        msg = f"--compress: got {', '.join(texts)}; expected each kind of step once"
         raise ConfigError(msg)
-    if any(isinstance(step, Embedding) for step in steps[:-1]):
-        msg = f"--compress: embedding=E comes last; got {', '.join(texts)}"
+    if any(isinstance(step, EmbeddingStep) for step in steps[:-1]):
+        msg = f"--compress: got {', '.join(texts)}; expected embedding=E last"
         raise ConfigError(msg)
     return steps
 
@@ -147,17 +168,17 @@ def _step(text: str) -> Step:
     if number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS:
         match kind:
             case "rank":
-                return Rank(int(number))
+                return RankStep(int(number))
             case "levels":
-                return Levels(int(number))
+                return LevelsStep(int(number))
             case "embedding":
-                return Embedding(int(number))
-    msg = f"--compress wants rank=R, levels=K or embedding=E with a whole number, such as rank=128; got {text!r}"
+                return EmbeddingStep(int(number))
+    msg = f"--compress: got {text!r}, expected rank=R, levels=K or embedding=E with a whole number, such as rank=128"
     raise ConfigError(msg)
 
 
 def level_share(network: nn.Module, kept: int) -> float:
-    """Return the share of the level weights' absolute sum that the recursions after the first ``kept`` have."""
+    """Return the share of the recursions after the first ``kept`` in the absolute sum of the level weights."""
     weights = network.level_weights.detach().abs() if isinstance(network, Drcnn | DrcnnEdge) else torch.ones(kept)
     return float(weights[kept:].sum() / weights.sum())
 
@@ -172,9 +193,9 @@ def _first_dense(network: nn.Module) -> tuple[str, nn.Linear]:
 
 @torch.no_grad()
 def _inputs(network: nn.Module, dense: nn.Linear, spectra: NDArray[np.float32]) -> Tensor:
-    """Return what ``dense`` is given for ``spectra``, (n, inputs)."""
+    """Return the inputs of ``dense`` for ``spectra``, (n, inputs)."""
     seen: list[Tensor] = []
-    hook = dense.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    hook = dense.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     network.eval()
     for low in range(0, len(spectra), CHUNK):
         network(torch.from_numpy(spectra[low : low + CHUNK]))
@@ -184,7 +205,7 @@ def _inputs(network: nn.Module, dense: nn.Linear, spectra: NDArray[np.float32]) 
 
 @torch.no_grad()
 def _factored(dense: nn.Linear, inputs: Tensor, rank: int) -> nn.Sequential:
-    """Return ``dense`` as two layers, right on the mean of ``inputs`` (n, in)."""
+    """Return ``dense`` as two layers, exact for the mean of ``inputs`` (n, in)."""
     mean = inputs.mean(dim=0)
     centred = inputs - mean
     outputs = centred @ dense.weight.T  # (n, out)

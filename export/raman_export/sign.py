@@ -1,4 +1,4 @@
-"""Sign a model and its library with an Ed25519 key, so that a fleet can refuse what others made."""
+"""Ed25519 signature of a model and its library, so that a fleet can refuse other models."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ except ImportError as missing:
 
 
 def sign(model: Path, library: Path | None, key: Path) -> Path:
-    """Sign ``model`` and ``library`` (None: the one beside it) with the private ``key``; return where the signature lies.
+    """Sign ``model`` and ``library`` (None: the one beside it) with the private ``key``; return the path of the signature.
 
-    Both are opened first: what the edge would refuse is not signed. Raises :class:`RamanEdgeError`.
+    Both are opened first, so that only files that the edge accepts are signed.
+
+    Raises:
+        ConfigError: if the key cannot be read or is not an Ed25519 key.
+        ModelError: if the model or the library is invalid, or the signature cannot be written.
     """
     secret = _private_key(key)
     opened = Model.open(model)
@@ -36,26 +40,27 @@ def sign(model: Path, library: Path | None, key: Path) -> Path:
         part.write_bytes(signature.text(signed, secret.sign(signature.message(signed))))
         part.replace(out)
     except OSError as error:
-        msg = f"signature {str(out)!r} cannot be written: {error.strerror}. The edge looks for it beside the model"
+        msg = f"signature {str(out)!r} cannot be written: {error.strerror}. The edge expects it beside the model"
         raise ModelError(msg) from error
     return out
 
 
 def new_key(private: Path) -> Path:
-    """Make a key pair: ``private``, which only its owner may read, and the public key beside it; return where that is.
+    """Write a key pair: ``private``, readable only by its owner, and the public key beside it, whose path is returned.
 
-    Raises :class:`ConfigError` where either is already there or cannot be written.
+    Raises:
+        ConfigError: if one of the files exists or cannot be written.
     """
     public = private.with_name(f"{private.name.removesuffix('.pem')}.pub.pem")
     secret = Ed25519PrivateKey.generate()
     pem = serialization.Encoding.PEM
-    hidden = secret.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    shown = secret.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
+    private_pem = secret.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    public_pem = secret.public_key().public_bytes(pem, serialization.PublicFormat.SubjectPublicKeyInfo)
     if public.exists():
-        msg = f"{str(public)!r} is already there: no key is overwritten"
+        msg = f"{str(public)!r} exists. No key is overwritten: choose another name"
         raise ConfigError(msg)
-    _write_new(private, hidden, 0o600)
-    _write_new(public, shown, 0o644)
+    _write_new(private, private_pem, 0o600)
+    _write_new(public, public_pem, 0o644)
     return public
 
 
@@ -64,7 +69,7 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content)
     except OSError as error:
-        msg = f"key {str(path)!r} cannot be written: {error.strerror}. No key is overwritten: name a new file"
+        msg = f"key {str(path)!r} cannot be written: {error.strerror}. No key is overwritten: choose another name"
         raise ConfigError(msg) from error
 
 
@@ -72,12 +77,12 @@ def _private_key(path: Path) -> Ed25519PrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        msg = f"key {str(path)!r} cannot be read: {error.strerror}. `raman-train sign --new-key FILE` makes one"
+        msg = f"key {str(path)!r} cannot be read: {error.strerror}. Make one with `raman-train sign --new-key FILE`"
         raise ConfigError(msg) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        msg = f"{str(path)!r} is no private key in PEM without a password: {error}"
+        msg = f"{str(path)!r}: got no private key, expected PEM without a password: {error}"
         raise ConfigError(msg) from error
     if not isinstance(key, Ed25519PrivateKey):
-        msg = f"{str(path)!r} is a private key of another kind, Ed25519 expected; `raman-train sign --new-key FILE` makes one"
+        msg = f"{str(path)!r}: got a private key of another kind, expected Ed25519. Make one with `raman-train sign --new-key FILE`"
         raise ConfigError(msg)
     return key

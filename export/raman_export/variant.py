@@ -1,4 +1,4 @@
-"""A variant: which steps make the network smaller, and in which precision its graph is written."""
+"""A variant of an exported model: the steps that make the network smaller, and the precision of its graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from raman_export import arranged, graph, half, quantise
+from raman_export import graph, precision
+from raman_export.inference import for_inference
 
 if TYPE_CHECKING:
     import onnx
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "fp16", "int8"]
 
 CALIBRATION = 512
-"""Training spectra shown to the calibration of int8 and of the steps."""
+"""Number of training spectra for the calibration of int8 and of the steps."""
 EXACT = ("directions", "kernel", "axes")
-"""What stays fp32: the √-derivative and the projections of the embedding are small, and exactness is their use."""
+"""Initializers that stay fp32: the √-derivative and the projections of the embedding, which are small and must be exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +38,42 @@ class Variant:
 
 
 PLAIN = Variant("fp32")
-"""What every other variant is compared with."""
+"""The reference of the comparison."""
 
 
 def network_digest(weights: str, steps: tuple[Step, ...]) -> str:
-    """Return what a library of this network carries: the digest of its ``weights``, and of the steps that changed what it gives."""
+    """Return the network digest for its library: that of the ``weights``, with the steps that change the embedding."""
     return hashlib.sha256(" ".join([weights, *map(str, steps)]).encode()).hexdigest() if steps else weights
 
 
-def shown(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the spectra, of those learned from (n, length), that calibrate."""
+def calibration(spectra: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the calibration spectra from the training spectra (n, length)."""
     return spectra[spread(len(spectra), CALIBRATION)]
 
 
 def spread(count: int, wanted: int) -> NDArray[np.intp]:
-    """Return ``wanted`` indices evenly over ``count``."""
+    """Return ``wanted`` indices at equal distances in ``count``."""
     return np.unique(np.linspace(0, count - 1, min(wanted, count)).astype(np.intp))
 
 
-def compress(network: nn.Module, steps: tuple[Step, ...], calibration: NDArray[np.float32]) -> nn.Module:
-    """Return the network after every step, in their order."""
+def compress(network: nn.Module, steps: tuple[Step, ...], spectra: NDArray[np.float32]) -> nn.Module:
+    """Return the network after all steps, calibrated on ``spectra`` (n, length)."""
     for step in steps:
-        network = step.apply(network, calibration)
+        network = step.apply(network, spectra)
     return network
 
 
 def convert(network: nn.Module, length: int) -> onnx.ModelProto:
     """Return the fp32 graph of ``network``."""
-    return graph.convert(arranged.arrange(network), length)
+    return graph.convert(for_inference(network), length)
 
 
-def shrink(proto: onnx.ModelProto, precision: Precision, calibration: NDArray[np.float32]) -> onnx.ModelProto:
-    """Return the fp32 graph ``proto`` in ``precision``."""
-    match precision:
+def reduce(proto: onnx.ModelProto, kind: Precision, spectra: NDArray[np.float32]) -> onnx.ModelProto:
+    """Return the fp32 graph ``proto`` in another precision; int8 is calibrated on ``spectra`` (n, length)."""
+    match kind:
         case "fp32":
             return proto
         case "fp16":
-            return half.halve(proto, EXACT)
+            return precision.to_fp16(proto, EXACT)
         case "int8":
-            return quantise.quantise(proto, calibration, EXACT)
+            return precision.to_int8(proto, spectra, EXACT)

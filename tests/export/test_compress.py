@@ -1,4 +1,4 @@
-"""Compression before the conversion: a low-rank first dense layer, fewer recursions, and a reason where neither is to be had."""
+"""Compression before the conversion: a low-rank first dense layer, fewer recursions, a shorter embedding, and refused steps."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 from raman_edge.errors import ConfigError
 from raman_export import compress, variant
-from raman_export.compress import Levels, Rank
+from raman_export.compress import LevelsStep, RankStep
 from raman_train import config
 from raman_train.models import Network, build
 from torch import nn
@@ -39,36 +39,36 @@ def outputs(of: nn.Module, rows: np.ndarray) -> np.ndarray:
 
 
 def test_steps_are_read_in_their_order() -> None:
-    """The command line's texts become frozen values that print as they were given."""
+    """The texts of the command line become frozen values that print the same texts."""
     steps = compress.read(["rank=128", "levels=4"])
-    assert steps == (Rank(128), Levels(4))
+    assert steps == (RankStep(128), LevelsStep(4))
     assert [str(step) for step in steps] == ["rank=128", "levels=4"]
 
 
 @pytest.mark.parametrize("text", ["rank", "rank=", "rank=-3", "rank=1.5", "depth=4", "levels=four", "=4", "rank=²", "rank=" + "9" * 5000])
 def test_anything_else_is_refused_with_what_is_wanted(text: str) -> None:
-    """A misspelt step is an error that shows how one is written."""
+    """A misspelt step is an error with an example."""
     with pytest.raises(ConfigError, match="rank=R, levels=K or embedding=E"):
         compress.read([text])
 
 
 def test_a_kind_of_step_is_taken_once() -> None:
-    """The second rank would factor a factor."""
+    """Each kind of step is accepted once: a second rank would factor a factor."""
     with pytest.raises(ConfigError, match="rank=3, rank=2"):
         compress.read(["rank=3", "rank=2"])
 
 
 def test_more_rank_is_nearer() -> None:
-    """The factored layer's error falls with its rank."""
+    """The error of the factored layer falls with its rank."""
     trained = network()
     shown = spectra(60)
     expected = outputs(trained, shown)
-    errors = [np.square(outputs(Rank(rank).apply(trained, shown), shown) - expected).mean() for rank in (1, 4, 8)]
+    errors = [np.square(outputs(RankStep(rank).apply(trained, shown), shown) - expected).mean() for rank in (1, 4, 8)]
     assert errors[0] > errors[1] > errors[2]
 
 
 def test_calibration_beats_the_plain_decomposition_of_the_weights() -> None:
-    """At the same rank, what the layer makes of real inputs is kept better than by an SVD of the weights alone."""
+    """At the same rank, the outputs for real inputs are more accurate than with an SVD of the weights."""
     torch.manual_seed(0)
     dense = nn.Linear(40, 20)
     inputs = torch.randn(500, 40) * torch.linspace(3.0, 0.05, 40) + 1.0
@@ -82,50 +82,50 @@ def test_calibration_beats_the_plain_decomposition_of_the_weights() -> None:
 
 
 def test_the_given_network_stays_as_it_was() -> None:
-    """A step returns a new network: the next variant starts from the trained one."""
+    """A step returns a new network and leaves the trained one unchanged."""
     trained = network()
     before = copy.deepcopy(trained.state_dict())
-    Rank(3).apply(trained, spectra(10))
-    Levels(2).apply(trained, spectra(10))
+    RankStep(3).apply(trained, spectra(10))
+    LevelsStep(2).apply(trained, spectra(10))
     assert before.keys() == trained.state_dict().keys()
     assert all(torch.equal(before[name], value) for name, value in trained.state_dict().items())
 
 
 @pytest.mark.parametrize("chosen", [EDGE, config.DrcnnConfig(recursions=4)])
 def test_dropped_recursions_without_weight_change_nothing(chosen: config.ModelConfig) -> None:
-    """Later levels whose weight is 0 have no say; the weights of those kept sum to 1 again."""
+    """Later levels with weight 0 have no effect; the other weights are scaled to the sum 1."""
     trained = network(chosen)
     trained.level_weights.data = torch.tensor([0.6, 0.2, 0.0, 0.0])
-    smaller = Levels(2).apply(trained, spectra(1))
+    smaller = LevelsStep(2).apply(trained, spectra(1))
     shown = spectra(4)
     np.testing.assert_allclose(outputs(smaller, shown), outputs(trained, shown), atol=1e-4, rtol=1e-4)
     assert len(smaller.level_weights) == 2
 
 
-def test_the_share_of_the_dropped_levels_is_told() -> None:
-    """Of the absolute weights, so that a negative one counts."""
+def test_the_share_of_the_dropped_levels() -> None:
+    """The share is that of the absolute weights."""
     trained = network()
     trained.level_weights.data = torch.tensor([0.5, 0.3, -0.1, 0.1])
     assert compress.level_share(trained, 2) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("step", [Rank(0), Rank(12_000), Levels(0), Levels(4), Levels(9)])
+@pytest.mark.parametrize("step", [RankStep(0), RankStep(12_000), LevelsStep(0), LevelsStep(4), LevelsStep(9)])
 def test_a_step_that_saves_nothing_is_refused_with_the_range(step: compress.Step) -> None:
-    """Rank and levels outside what the network has are errors that say what it has."""
-    with pytest.raises(ConfigError, match=r"1 to \d"):
+    """A rank or number of levels outside the possible range is an error with the range."""
+    with pytest.raises(ConfigError, match=r"=1 to \w+=\d"):
         step.apply(network(), spectra(2))
 
 
 def test_networks_without_the_layer_are_refused() -> None:
-    """A library search has no dense layer, a plain convolutional network no recursions."""
+    """A library search has no dense layer, a plain convolutional network has no recursions."""
     with pytest.raises(ConfigError, match="no dense layer"):
-        Rank(2).apply(network(config.SearchConfig()), spectra(2))
+        RankStep(2).apply(network(config.SearchConfig()), spectra(2))
     with pytest.raises(ConfigError, match="no recursions"):
-        Levels(2).apply(network(config.ZhangCnnConfig()), spectra(2))
+        LevelsStep(2).apply(network(config.ZhangCnnConfig()), spectra(2))
 
 
 def test_a_shorter_embedding_keeps_what_it_can() -> None:
-    """Logits stay as they are, the embedding has the length asked for and unit norm, and cosines move little."""
+    """Logits are unchanged, the embedding has the requested length and unit norm, and cosines change little."""
     whole, rows = network(), spectra(200)
     (step,) = compress.read(["embedding=16"])
     smaller = step.apply(whole, rows)
@@ -144,19 +144,19 @@ def test_a_shorter_embedding_keeps_what_it_can() -> None:
 @pytest.mark.parametrize(
     ("steps", "why"),
     [
-        (["embedding=4", "levels=1"], "embedding=E comes last"),
-        (["embedding=0"], "give 1 to 21"),
-        (["embedding=400"], "an embedding of 22 numbers; give 1 to 21"),
+        (["embedding=4", "levels=1"], "expected embedding=E last"),
+        (["embedding=0"], "got embedding=0, expected embedding=1 to embedding=21"),
+        (["embedding=400"], "embedding=21: 40 spectra of 22 numbers"),
     ],
 )
 def test_an_embedding_that_cannot_be_is_refused(steps: list[str], why: str) -> None:
-    """Not last, none at all, or longer than it is."""
+    """An embedding step before another step, and lengths outside the range, are refused."""
     with pytest.raises(ConfigError, match=why):
         variant.compress(network(), compress.read(steps), spectra(40))
 
 
 def test_a_library_belongs_to_the_network_as_it_was_made_smaller() -> None:
-    """Every list of steps has its own digest, and without steps it is the digest of the weights."""
+    """Every list of steps has its own digest; without steps it is the digest of the weights."""
     digests = [variant.network_digest("ab", compress.read(steps)) for steps in ([], ["levels=2"], ["embedding=4"], ["embedding=5"])]
     assert digests[0] == "ab"
     assert len(set(digests)) == 4

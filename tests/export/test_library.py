@@ -1,4 +1,4 @@
-"""A lab's own library: what its folder holds is found again, what is poor or alike is said."""
+"""The library of a folder: labels, references, spectra of low quality, and similar labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from raman_edge.errors import ConfigError, LibraryError
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
-from raman_export import lab, library
+from raman_export import library
 from raman_train.cli import main
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def model(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A lab's spectra: silicon by sub-folder, quartz by file name, one of nothing but noise and one of prose."""
+    """A folder of spectra: silicon by sub-folder, quartz by file name, a spectrum of noise and a text file."""
     place = tmp_path / "lab"
     (place / "Silicon").mkdir(parents=True)
     for seed in range(3):
@@ -46,12 +46,12 @@ def folder(tmp_path: Path) -> Path:
 def made(folder: Path, model: Path, *, with_base: bool = False) -> tuple[Library, dict[str, Any]]:
     """Build the library of a folder and return it with its report."""
     out = folder.parent / "out.library.npz"
-    report = json.loads(lab.run(folder, model, out, with_base=with_base))
+    report = json.loads(library.of_folder(folder, model, out, with_base=with_base))
     return Library.open(out, network=build.NETWORK), report
 
 
 def test_a_folder_becomes_a_library(folder: Path, model: Path) -> None:
-    """Labels come from folders and file names, and other exposures of the same materials are named by it."""
+    """Labels come from folders and file names, and the library identifies other exposures of the same materials."""
     opened, report = made(folder, model)
     assert opened.labels == ("Quartz", "Silicon")
     assert (report["labels"], report["references"], report["spectra"], report["with_base"]) == (2, len(opened), 4, None)
@@ -63,8 +63,8 @@ def test_a_folder_becomes_a_library(folder: Path, model: Path) -> None:
         assert best.label == label
 
 
-def test_what_is_left_out_is_said(folder: Path, model: Path) -> None:
-    """A spectrum of noise and a file that is none are named with the reason, and the rest is there."""
+def test_files_left_out_are_reported(folder: Path, model: Path) -> None:
+    """A spectrum of noise and a file without a spectrum are reported with the reason; the rest is in the library."""
     _, report = made(folder, model)
     refused = dict(line.split(": ", 1) for line in report["refused"])
     assert set(refused) == {"lab/Air.csv", "lab/notes.txt"}
@@ -72,7 +72,7 @@ def test_what_is_left_out_is_said(folder: Path, model: Path) -> None:
 
 
 def test_with_the_models_own(folder: Path, model: Path) -> None:
-    """Together with the model's library a known label gains references and keeps its peaks; the others are all there."""
+    """With the model's library, a known label gains references and keeps its peaks; all other labels are present."""
     opened, report = made(folder, model, with_base=True)
     base = build.make_library()
     assert opened.labels == (*base.labels, "Silicon")
@@ -82,16 +82,16 @@ def test_with_the_models_own(folder: Path, model: Path) -> None:
     assert opened.peaks[place].shift == pytest.approx(base.peaks[place].shift, abs=1e-3)
 
 
-def test_labels_that_cannot_be_told_apart_are_named(folder: Path, model: Path) -> None:
-    """The same spectrum under two labels is reported once, with the cosine, and nothing else is."""
+def test_similar_labels_are_reported(folder: Path, model: Path) -> None:
+    """The same spectrum under two labels is reported once, with the cosine."""
     (folder / "Wafer.csv").write_bytes((folder / "Silicon" / "0.csv").read_bytes())
     _, report = made(folder, model)
     (alike,) = report["alike"]
     assert alike == {"label": "Silicon", "other": "Wafer", "similarity": pytest.approx(1.0, abs=1e-3)}
 
 
-def test_references_that_say_nothing_new_are_left_out(folder: Path, model: Path) -> None:
-    """Copies of a spectrum are one reference of its label, and the label's peaks are those of its most central spectrum."""
+def test_duplicate_references_are_left_out(folder: Path, model: Path) -> None:
+    """Copies of a spectrum are one reference, and the peaks of a label are those of its most central spectrum."""
     for number in range(5):
         (folder / "Silicon" / f"copy{number}.csv").write_bytes((folder / "Silicon" / "1.csv").read_bytes())
     opened, report = made(folder, model)
@@ -104,19 +104,19 @@ def test_references_that_say_nothing_new_are_left_out(folder: Path, model: Path)
 
 
 def test_a_folder_of_nothing_is_refused(tmp_path: Path, model: Path) -> None:
-    """A folder without one usable spectrum is refused with an example, and nothing is written."""
+    """A folder without a usable spectrum is refused with an example, and nothing is written."""
     place = tmp_path / "air"
     place.mkdir()
     materials.write_spectrum(place / "Air.csv", materials.noise())
-    with pytest.raises(ConfigError, match=r"none of the 1 spectra below .* can be a reference: .*too noisy"):
+    with pytest.raises(ConfigError, match=r"none of the 1 spectra below .* is good enough for a reference: .*too noisy"):
         made(place, model)
     assert not (tmp_path / "out.library.npz").exists()
 
 
-def test_where_it_cannot_be_written_is_said(folder: Path, model: Path) -> None:
-    """A place that is none is a LibraryError."""
+def test_a_folder_that_cannot_be_written_is_refused(folder: Path, model: Path) -> None:
+    """A folder that does not exist is a LibraryError."""
     with pytest.raises(LibraryError, match="cannot be written"):
-        lab.run(folder, model, folder.parent / "nowhere" / "x.npz", with_base=False)
+        library.of_folder(folder, model, folder.parent / "nowhere" / "x.npz", with_base=False)
 
 
 def test_the_command(folder: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,7 +126,7 @@ def test_the_command(folder: Path, model: Path, tmp_path: Path, capsys: pytest.C
     assert json.loads(capsys.readouterr().out)["library"] == str(out)
     assert "Silicon" in Library.open(out, network=build.NETWORK).labels
     assert main(["export", "--library", str(tmp_path / "none"), str(model), str(out)]) == 78
-    assert "holds no spectrum" in capsys.readouterr().err
+    assert "contains no readable spectrum" in capsys.readouterr().err
 
 
 FORBIDDEN = """
@@ -138,27 +138,28 @@ class Forbidden:
             raise ImportError(f"{name} must not be imported here")
 
 sys.meta_path.insert(0, Forbidden())
+from raman_export.cli import add_export
 from raman_train.cli import main
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(sys.argv[1:], [add_export]))
 """
 
 
 def test_no_torch_is_needed(folder: Path, model: Path, tmp_path: Path) -> None:
-    """The library is built by onnxruntime and the edge's recipe alone."""
+    """Building the library needs only onnxruntime and the recipe of the edge."""
     called = [sys.executable, "-c", FORBIDDEN, "export", "--library", str(folder), str(model), str(tmp_path / "bare.library.npz")]
     done = subprocess.run(called, capture_output=True, text=True, check=False, env=command.environment(PYTHONPATH=":".join(sys.path)))
     assert done.returncode == 0, done.stderr
 
 
 def test_distinct_keeps_the_first_of_what_is_the_same() -> None:
-    """Of references of one label that are alike the first stays; another label's are not compared."""
+    """Of equal references of one label the first is kept; references of other labels are not compared."""
     rows = np.eye(3, dtype=np.float32)[[0, 0, 1, 0, 2, 2]]
     labels = np.array(["a", "a", "a", "b", "b", "b"])
     assert library.distinct(labels, rows).tolist() == [0, 2, 3, 4]
 
 
 def test_the_central_reference_is_most_like_all() -> None:
-    """Among the given references the one with the largest mean cosine stands for them."""
+    """The most central reference is the one with the largest mean cosine."""
     rows = np.array([[1, 0], [0.6, 0.8], [0, 1], [-1, 0]], dtype=np.float32)
     assert library.central(np.array([0, 1, 2]), rows) == 1
     assert library.central(np.array([3]), rows) == 3

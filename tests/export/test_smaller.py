@@ -1,4 +1,4 @@
-"""Smaller graphs: arranged for a processor, in fp16 or int8, and the same answers as far as that goes."""
+"""Smaller graphs: the form for inference, fp16 and int8, with nearly the same outputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from raman_export import arranged, graph, half, parity, quantise, variant
+from raman_export import graph, precision, variant
+from raman_export.inference import for_inference
 from raman_train import config
 from raman_train.models import Network, build
 
@@ -22,7 +23,7 @@ SYSTEMS = {
 
 
 def spectra(count: int) -> np.ndarray:
-    """Return lines on a floor, (count, LENGTH), as a recipe would give them."""
+    """Return lines on a background, (count, LENGTH), scaled as by a recipe."""
     rng = np.random.default_rng(1)
     place = rng.uniform(10, LENGTH - 10, (count, 4, 1))
     lines = np.exp(-(((np.arange(LENGTH) - place) / 3) ** 2)).sum(axis=1) + 0.01 * rng.random((count, LENGTH))
@@ -30,7 +31,7 @@ def spectra(count: int) -> np.ndarray:
 
 
 def network(name: str) -> Network:
-    """Return a system whose level weights differ, and whose norms saw some spectra."""
+    """Return a system with different level weights and with statistics of some spectra."""
     torch.manual_seed(0)
     made = build(SYSTEMS[name], LENGTH, CLASSES)
     made.prepare(torch.from_numpy(spectra(20)), torch.arange(20) % CLASSES)
@@ -44,56 +45,56 @@ def network(name: str) -> Network:
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_the_arrangement_changes_no_number(name: str) -> None:
-    """Branches in rows give the logits and the embedding of the network as it was trained, negative level weights included."""
+    """The form with branches as rows gives the logits and the embedding of the network, also with negative level weights."""
     trained = network(name)
     shown = torch.from_numpy(spectra(6))
     with torch.no_grad():
         expected = [part.numpy().copy() for part in trained(shown)]
-        got = arranged.arrange(trained)(shown)
+        got = for_inference(trained)(shown)
     for want, have in zip(expected, got, strict=True):
         np.testing.assert_allclose(have.numpy(), want, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_every_system_has_a_smaller_graph_with_nearly_the_same_embedding(name: str, precision: variant.Precision) -> None:
-    """Embeddings stay near, and any batch goes in."""
+@pytest.mark.parametrize("kind", ["fp16", "int8"])
+def test_every_system_has_a_smaller_graph_with_nearly_the_same_embedding(name: str, kind: variant.Precision) -> None:
+    """Embeddings change little, and any batch size works."""
     converted = variant.convert(network(name), LENGTH)
-    smaller = variant.shrink(converted, precision, spectra(40))
-    asked = spectra(3)
-    found = parity.compare(parity.run(converted, asked), parity.run(smaller, asked))
-    assert found.embedding > {"fp16": 0.9999, "int8": 0.9}[precision]
-    np.testing.assert_allclose(np.linalg.norm(parity.run(smaller, asked).embedding, axis=1), 1.0, atol=1e-5)
-    alone = parity.run(smaller, asked[:1])
-    np.testing.assert_allclose(alone.embedding, parity.run(smaller, asked).embedding[:1], atol=1e-4)
+    smaller = variant.reduce(converted, kind, spectra(40))
+    queries = spectra(3)
+    found = graph.compare(graph.run(converted, queries), graph.run(smaller, queries))
+    assert found.embedding > {"fp16": 0.9999, "int8": 0.9}[kind]
+    np.testing.assert_allclose(np.linalg.norm(graph.run(smaller, queries).embedding, axis=1), 1.0, atol=1e-5)
+    alone = graph.run(smaller, queries[:1])
+    np.testing.assert_allclose(alone.embedding, graph.run(smaller, queries).embedding[:1], atol=1e-4)
 
 
 def test_bytes_are_a_half_and_a_quarter() -> None:
-    """Where weights are the size of a graph, fp16 halves it and int8 quarters it."""
+    """In a graph that consists of weights, fp16 halves the size and int8 quarters it."""
     converted = variant.convert(network("drcnn"), LENGTH)
-    sizes = [variant.shrink(converted, precision, spectra(40)).ByteSize() for precision in ("fp16", "int8")]
+    sizes = [variant.reduce(converted, precision, spectra(40)).ByteSize() for precision in ("fp16", "int8")]
     assert [round(converted.ByteSize() / size, 1) for size in sizes] == [pytest.approx(2, abs=0.1), pytest.approx(4, abs=0.2)]
 
 
-@pytest.mark.parametrize("precision", ["fp16", "int8"])
-def test_the_root_derivative_stays_exact(precision: variant.Precision) -> None:
-    """The √-derivative part of the embedding is the fp32 graph's, to the last digit that matters."""
+@pytest.mark.parametrize("kind", ["fp16", "int8"])
+def test_the_root_derivative_stays_exact(kind: variant.Precision) -> None:
+    """The √-derivative part of the embedding is that of the fp32 graph."""
     converted = variant.convert(network("drcnn-edge"), LENGTH)
-    smaller = variant.shrink(converted, precision, spectra(40))
-    asked = spectra(8)
-    exact, got = (parity.run(proto, asked).embedding[:, -6:] for proto in (converted, smaller))
+    smaller = variant.reduce(converted, kind, spectra(40))
+    queries = spectra(8)
+    exact, got = (graph.run(proto, queries).embedding[:, -6:] for proto in (converted, smaller))
     np.testing.assert_allclose(got, exact, atol=1e-6)
 
 
 def test_int8_has_no_relu_and_one_set_of_supervision_weights() -> None:
-    """ReLU is the zero point of the convolution before it, and the branches of all recursions share their weights."""
-    made = quantise.quantise(variant.convert(network("drcnn-edge"), LENGTH), spectra(40), variant.EXACT)
+    """ReLU is part of the convolution before it, and the branches of all recursions share their weights."""
+    made = precision.to_int8(variant.convert(network("drcnn-edge"), LENGTH), spectra(40), variant.EXACT)
     assert "Relu" not in {node.op_type for node in made.graph.node}
     assert sum("supervise.weight" in one.name and one.name.endswith("_quantized") for one in made.graph.initializer) == 1
 
 
 def test_what_is_not_between_weights_stays_fp32() -> None:
-    """Square root, norms and the joining of the embedding's two parts are kept; convolutions, ReLU and pools are not."""
+    """Square root, norms and the concatenation of the embedding's parts stay fp32; convolutions, ReLU and pools do not."""
     converted = variant.convert(network("drcnn-edge"), LENGTH)
     kept = set(graph.kept_exact(converted, variant.EXACT))
     kinds = {node.op_type for node in converted.graph.node if node.name in kept}
@@ -103,8 +104,8 @@ def test_what_is_not_between_weights_stays_fp32() -> None:
 
 
 def test_fp16_keeps_inputs_and_outputs_in_fp32() -> None:
-    """The edge hands over and takes back float32, whatever is computed in between."""
-    made = half.halve(variant.convert(network("drcnn"), LENGTH))
+    """Input and outputs stay float32 in every precision."""
+    made = precision.to_fp16(variant.convert(network("drcnn"), LENGTH))
     kinds = {value.name: value.type.tensor_type.elem_type for value in (*made.graph.input, *made.graph.output)}
     assert kinds == dict.fromkeys(("spectrum", "logits", "embedding"), onnx.TensorProto.FLOAT)
     assert onnx.TensorProto.FLOAT16 in {one.data_type for one in made.graph.initializer}

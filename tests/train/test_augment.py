@@ -1,12 +1,11 @@
-"""Augmentation: in cm⁻¹, reproducible, and it leaves the spectrum recognisable."""
+"""Augmentation: in cm⁻¹, reproducible, with recognisable results."""
 
 from __future__ import annotations
 
 import msgspec
 import pytest
 import torch
-from raman_train import raw
-from raman_train.augment import Augment
+from raman_train.augment import MIN_HEIGHT, Augment, RawDraws, raw_background
 from raman_train.config import AugmentConfig, RawConfig
 
 N = 400
@@ -23,17 +22,17 @@ def line(place: float = 200.0, width: float = 4.0, count: int = 64) -> torch.Ten
 
 
 def augment(seed: int = 0, step: float = 1.0, **changes: float) -> Augment:
-    """Return an augmentation that does nothing but ``changes``."""
+    """Return an augmentation with only these ``changes``."""
     return Augment(msgspec.structs.replace(NOTHING, **changes), step, torch.Generator().manual_seed(seed))
 
 
-def test_nothing_asked_nothing_done() -> None:
-    """With every strength at zero a spectrum comes back as it was."""
+def test_zero_strength_changes_nothing() -> None:
+    """With every strength at zero a spectrum is unchanged."""
     torch.testing.assert_close(augment()(line()), line(), atol=1e-4, rtol=0)
 
 
 def test_the_same_seed_draws_the_same() -> None:
-    """A seed gives the same run again, another seed another one."""
+    """A seed reproduces a run, another seed gives another one."""
     config = AugmentConfig()
     first, again, other = (Augment(config, 1.0, torch.Generator().manual_seed(s))(line()) for s in (1, 1, 2))
     assert torch.equal(first, again)
@@ -41,7 +40,7 @@ def test_the_same_seed_draws_the_same() -> None:
 
 
 def test_everything_stays_between_zero_and_one() -> None:
-    """However strong, an augmented spectrum is finite and spans 0..1."""
+    """An augmented spectrum is finite and spans 0..1, at any strength."""
     made = Augment(AugmentConfig(), 1.0, torch.Generator().manual_seed(3))(line(count=500))
     assert torch.isfinite(made).all()
     assert made.min() >= 0
@@ -58,7 +57,7 @@ def test_shifts_are_in_wavenumbers(step: float) -> None:
 
 
 def test_broadening_widens_by_what_it_says() -> None:
-    """The widest of many is near the largest broadening, in quadrature with the line's own width."""
+    """The widest line is near the largest broadening, in quadrature with its own width."""
     made = augment(broaden=8.0, broaden_share=1.0)(line(width=2.0, count=500))
     widest = (made > 0.5).sum(1).max()
     own = 2.0 * 1.665
@@ -66,7 +65,7 @@ def test_broadening_widens_by_what_it_says() -> None:
 
 
 def test_cropping_holds_the_last_value() -> None:
-    """Beyond a cut the spectrum goes on level: no edge that a derivative would see."""
+    """Beyond a cut the spectrum is constant: a derivative sees no edge."""
     ramp = torch.linspace(0, 1, N).repeat(200, 1)
     made = augment(crop_share=1.0)(ramp)
     steps = made.diff(dim=1)
@@ -76,20 +75,20 @@ def test_cropping_holds_the_last_value() -> None:
 
 
 def test_a_baseline_never_hides_the_line() -> None:
-    """At the strength asked for, the line is still the highest point in most spectra."""
+    """At the default strength the line is still the highest point of most spectra."""
     made = augment(baseline=0.6, baseline_share=1.0)(line(count=300))
     assert ((made.argmax(1) - 200).abs() < 8).float().mean() > 0.8
 
 
 def test_mixing_keeps_the_larger_share() -> None:
-    """A mix is at least half the spectrum itself."""
+    """The weight of the spectrum itself in a mix is at least one half."""
     mixed = augment(mix_share=1.0).mix(line(100.0), line(300.0))
     assert (mixed[:, 100] >= 0.5 - 1e-6).all()
     assert (mixed[:, 300] > 0).any()
 
 
 def test_a_seed_means_the_same_in_every_version() -> None:
-    """The order of the draws is part of what a seed means: runs of an earlier version can be repeated."""
+    """The order of the draws is part of the meaning of a seed: runs of earlier versions can be repeated."""
     drawn = augment(seed=7).draw(3, 5)
     again = torch.Generator().manual_seed(7)
     columns = {"response": 6, "line_response": 40, "noise": 5}
@@ -104,7 +103,7 @@ def test_a_seed_means_the_same_in_every_version() -> None:
 
 
 def test_rows_of_a_batch_are_changed_as_in_the_batch() -> None:
-    """Several processes draw for the whole batch and use their own rows: together they show what one process shows."""
+    """Several processes draw for the whole batch and use their own rows, with the same result as one process."""
     whole = Augment(AugmentConfig(), 1.0, torch.Generator().manual_seed(5))
     spectra, partners = line(150.0, count=6), line(250.0, count=6)
     mixing, drawn = whole.draw_mixing(6), whole.draw(6, N)
@@ -115,27 +114,27 @@ def test_rows_of_a_batch_are_changed_as_in_the_batch() -> None:
 
 
 def test_raw_backgrounds_reach_the_height_they_may_have() -> None:
-    """Fluorescence lies above what it is added to, as high as the configuration lets it, and where it says no share, nowhere."""
+    """Fluorescence is positive, up to the configured height, and absent with a share of 0."""
     generator = torch.Generator().manual_seed(0)
-    drawn = raw.draw(500, generator)
-    tall = raw.background(RawConfig(fluorescence=6.0, fluorescence_share=1.0, rayleigh_share=0.0), drawn, N, 1.0)
+    drawn = RawDraws.draw(500, generator)
+    tall = raw_background(RawConfig(fluorescence=6.0, fluorescence_share=1.0, rayleigh_share=0.0), drawn, N, 1.0)
     assert (tall >= 0).all()
     assert 5.5 < tall.max() <= 6.0
-    assert tall.amax(1).min() >= raw.LOWEST * 0.999
-    assert not raw.background(RawConfig(fluorescence_share=0.0, rayleigh_share=0.0), drawn, N, 1.0).any()
+    assert tall.amax(1).min() >= MIN_HEIGHT * 0.999
+    assert not raw_background(RawConfig(fluorescence_share=0.0, rayleigh_share=0.0), drawn, N, 1.0).any()
 
 
-def test_the_rayleigh_foot_stands_at_the_start() -> None:
-    """The foot of the laser line is highest at the first point and gone 400 cm⁻¹ on, whatever the step."""
+def test_the_rayleigh_foot_is_at_the_start() -> None:
+    """The foot of the laser line is highest at the first point and vanishes within 400 cm⁻¹, for any step."""
     config = RawConfig(fluorescence_share=0.0, rayleigh_share=1.0)
     for step in (0.5, 2.0):
-        made = raw.background(config, raw.draw(200, torch.Generator().manual_seed(1)), 900, step)
+        made = raw_background(config, RawDraws.draw(200, torch.Generator().manual_seed(1)), 900, step)
         assert (made.argmax(1) == 0).all()
         assert made[:, int(400 / step)].max() < 1e-3
 
 
 def test_raw_spectra_stay_recognisable_and_differ_from_processed_ones() -> None:
-    """Asking for raw spectra changes the batch, keeps it finite and 0..1, and draws the rest as before."""
+    """Raw backgrounds change the batch, keep it finite and 0..1, and do not change the other random numbers."""
     plain = Augment(AugmentConfig(), 1.0, torch.Generator().manual_seed(3))
     seen = Augment(AugmentConfig(raw=RawConfig(fluorescence_share=1.0)), 1.0, torch.Generator().manual_seed(3))
     before, after = plain.draw(64, N), seen.draw(64, N)
@@ -151,6 +150,6 @@ def test_raw_spectra_stay_recognisable_and_differ_from_processed_ones() -> None:
 
 
 def test_unset_raw_leaves_no_trace_in_a_digest() -> None:
-    """A configuration without raw spectra encodes as it did before there were any."""
+    """A configuration without raw backgrounds encodes as in earlier versions."""
     assert b"raw" not in msgspec.json.encode(AugmentConfig())
     assert b"raw" in msgspec.json.encode(AugmentConfig(raw=RawConfig()))

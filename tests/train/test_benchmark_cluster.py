@@ -1,4 +1,4 @@
-"""The cells of a benchmark on a Ray cluster: two workers on this machine, reached by their address as any other cluster is."""
+"""The cells of a benchmark on a Ray cluster of two workers on this machine, reached by its address."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ QUIET = {
     "RAY_worker_niceness": "0",
     "RAY_raylet_start_wait_time_s": "300",
 }
-"""Nothing is sent anywhere, nobody else gets in, no token is left in the home folder, and a busy machine has time to start it."""
+"""No usage data, no access without the token, no token in the home folder, and enough time to start on a busy machine."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _quiet() -> Iterator[None]:
-    """Ray reads its environment when it is imported."""
+    """Set the environment before Ray is imported."""
     with mock.patch.dict(os.environ, QUIET):
         pytest.importorskip("ray", reason="the extra 'cluster' is not installed")
         yield
@@ -63,17 +63,17 @@ def command(*more: str) -> list[str]:
 
 
 def test_a_cluster_gives_what_one_process_gives(cluster: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same lines but for the seconds, the same run folders, the same reason for what failed; then nothing is left but that."""
+    """Results, run folders and failures are those of one process, and then only the failed cells are left."""
     broken = tmp_path / "configs" / "cosine.toml"
-    broken.write_text(broken.read_text().replace("[data]", "[data]\nleave_out = ['nobody']"))
-    said = {}
+    broken.write_text(broken.read_text().replace("[data]", "[data]\nleave_out = ['missing']"))
+    output = {}
     for name, more in (("ray", ["--ray", cluster]), ("here", [])):
         assert main(command("--results", f"{name}.jsonl", "--runs", name, *more)) == 1
-        said[name] = capsys.readouterr().err
-        assert "4 run, 2 failed" in said[name]
-        assert "leave_out names specimens that the dataset does not hold: ['nobody']" in said[name]
-    assert {text for text in said["ray"].splitlines() if text.startswith("failed")} == {
-        text for text in said["here"].splitlines() if text.startswith("failed")
+        output[name] = capsys.readouterr().err
+        assert "4 run, 2 failed" in output[name]
+        assert "data.leave_out: the dataset has no specimens ['missing']" in output[name]
+    assert {text for text in output["ray"].splitlines() if text.startswith("failed")} == {
+        text for text in output["here"].splitlines() if text.startswith("failed")
     }
     there, here = (sorted(results.read(Path(f"{name}.jsonl")).results, key=lambda one: one.config_sha256) for name in ("ray", "here"))
     assert len(there) == 4
@@ -86,11 +86,11 @@ def test_a_cluster_gives_what_one_process_gives(cluster: str, tmp_path: Path, ca
 
 
 def test_an_address_where_no_cluster_is_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """At once, with what to do."""
+    """The address of no cluster is refused at once, with what to do."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{closed.getsockname()[1]}"
         assert main(command("--ray", address)) == 78
-    said = capsys.readouterr().err
-    assert address in said
-    assert "ray start --head" in said
+    output = capsys.readouterr().err
+    assert address in output
+    assert "ray start --head" in output

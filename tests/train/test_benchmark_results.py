@@ -1,4 +1,4 @@
-"""The lines on disk: whole or not there, each run once."""
+"""The results file: complete lines, each run once."""
 
 from __future__ import annotations
 
@@ -16,57 +16,57 @@ if TYPE_CHECKING:
 
 
 def test_what_is_appended_is_read_again(tmp_path: Path) -> None:
-    """Lines stand in the order they came, in a folder made for them."""
+    """Lines keep their order, in a folder that is created."""
     file = tmp_path / "deep" / "results.jsonl"
-    assert results.read(file) == results.Lines((), b"")
+    assert results.read(file) == results.ResultsFile((), b"")
     lines = [line(seed=seed, measured={"ece": 0.1}) for seed in range(3)]
     assert all(results.append(file, one) for one in lines)
-    assert results.read(file) == results.Lines(tuple(lines), b"")
+    assert results.read(file) == results.ResultsFile(tuple(lines), b"")
     assert file.read_bytes().count(b"\n") == 3
 
 
 @pytest.mark.parametrize("kept", [1, 40, -30, -2])
-def test_a_line_that_a_kill_tore_is_told_and_replaced(tmp_path: Path, kept: int) -> None:
-    """The lines before it count, the torn one is no error, and the next line stands whole in its place."""
+def test_an_incomplete_line_is_reported_and_replaced(tmp_path: Path, kept: int) -> None:
+    """An incomplete last line is ignored, and the next append replaces it."""
     file = write(tmp_path / "results.jsonl", line(), line(seed=1))
     first, second = file.read_bytes().splitlines(keepends=True)
     torn = second[:kept]
     file.write_bytes(first + torn)
-    assert results.read(file) == results.Lines((line(),), torn)
+    assert results.read(file) == results.ResultsFile((line(),), torn)
     assert file.read_bytes() == first + torn
     results.append(file, line(seed=2))
-    assert results.read(file) == results.Lines((line(), line(seed=2)), b"")
+    assert results.read(file) == results.ResultsFile((line(), line(seed=2)), b"")
 
 
 def test_a_last_line_that_lacks_its_end_alone_is_a_result(tmp_path: Path) -> None:
-    """It counts, and the next line does not run into it."""
+    """A last line without its end of line counts, and the next line starts on its own."""
     file = write(tmp_path / "results.jsonl", line(), line(seed=1))
     file.write_bytes(file.read_bytes()[:-1])
-    assert results.read(file) == results.Lines((line(), line(seed=1)), b"")
+    assert results.read(file) == results.ResultsFile((line(), line(seed=1)), b"")
     results.append(file, line(seed=2))
     assert results.read(file).results == (line(), line(seed=1), line(seed=2))
 
 
 @pytest.mark.parametrize(
-    ("wrong", "says"), [(b'{"system":"cosine"}\n', "missing required field"), (b"\n", "truncated"), (b"[1]\n", "Expected `object`")]
+    ("wrong", "message"), [(b'{"system":"cosine"}\n', "missing required field"), (b"\n", "truncated"), (b"[1]\n", "Expected `object`")]
 )
-def test_a_line_that_is_no_result_is_refused_with_its_place(tmp_path: Path, wrong: bytes, says: str) -> None:
-    """File and line number stand in the message, for an older schema as for garbage."""
+def test_a_line_that_is_no_result_is_refused_with_its_place(tmp_path: Path, wrong: bytes, message: str) -> None:
+    """The message has file and line number."""
     file = write(tmp_path / "results.jsonl", line(), line(seed=1))
     first, second = file.read_bytes().splitlines(keepends=True)
     file.write_bytes(first + wrong + second)
-    with pytest.raises(ConfigError, match=rf"results\.jsonl', line 2: .*{says}"):
+    with pytest.raises(ConfigError, match=rf"results\.jsonl', line 2: .*{message}"):
         results.read(file)
 
 
 def test_a_folder_is_no_results_file(tmp_path: Path) -> None:
-    """What cannot be read is a ConfigError too."""
+    """A file that cannot be read is a ConfigError."""
     with pytest.raises(ConfigError, match="cannot be read"):
         results.read(tmp_path)
 
 
 def test_several_at_once_neither_tear_nor_repeat(tmp_path: Path) -> None:
-    """Whoever comes second with the same run is told so, and every line stands whole."""
+    """The second process with the same run gets False, and every line is complete."""
     file = tmp_path / "results.jsonl"
     everything = [line(seed=seed) for seed in range(12)] * 3
     with ThreadPoolExecutor(6) as pool:
@@ -76,7 +76,7 @@ def test_several_at_once_neither_tear_nor_repeat(tmp_path: Path) -> None:
 
 
 def test_only_the_settings_of_the_newest_line_count() -> None:
-    """After a recipe was changed, a mean is of the new recipe's runs alone; other systems and protocols keep theirs."""
+    """After a change of a recipe only the new results count; other systems and protocols keep theirs."""
     changed = sha("changed")
     old = [line(seed=seed, top1=0.5) for seed in range(3)]
     new = [line(seed=seed, settings_sha256=changed, config_sha256=sha("changed", seed)) for seed in (1, 0)]
@@ -86,13 +86,13 @@ def test_only_the_settings_of_the_newest_line_count() -> None:
 
 
 def test_of_one_seed_the_newest_line_counts() -> None:
-    """Two lines of one seed are not two runs; two trainings on one split are."""
+    """Two lines of one seed are one run; two trainings on one split are two."""
     first, again, other = line(top1=0.5), line(top1=0.6), line(training_seed=5)
     assert results.current([first, other, again]) == [again, other]
 
 
 def test_a_line_is_json_with_what_a_table_needs(tmp_path: Path) -> None:
-    """Seed, split sizes, epochs, seconds, device, revision and digests are in it, by name."""
+    """Seed, sizes, epochs, seconds, device, revision and digests have their names."""
     file = tmp_path / "results.jsonl"
     results.append(file, line())
     fields = msgspec.json.decode(file.read_bytes())

@@ -1,4 +1,4 @@
-"""Tables from results alone, against intervals worked out by hand."""
+"""Tables from results, against intervals computed by hand."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 import pytest
 from lines import line, sha
 from raman_edge.errors import ConfigError
-from raman_train.benchmark import document, intervals, paper, tables
+from raman_train.benchmark import document, intervals, tables
 from raman_train.benchmark.grid import DATASETS, SYSTEMS
 from scipy import stats
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from raman_train.runs import Result
+    from raman_train.runs import RunResult
 
 T2 = 4.302652729749464
 """Student's t, 2 degrees of freedom, 97.5 %, from a printed table: 4.303."""
@@ -27,7 +27,7 @@ def row(table: str, system: str, dataset: str = "dataset_1") -> list[str]:
     return next(text for text in part.splitlines() if text.startswith(f"| {system} |")).strip("| ").split(" | ")
 
 
-def three(system: str, tops: tuple[float, float, float] = (0.90, 0.92, 0.94), **changes: object) -> list[Result]:
+def three(system: str, tops: tuple[float, float, float] = (0.90, 0.92, 0.94), **changes: object) -> list[RunResult]:
     """Return a run of each of three seeds."""
     return [line(system, seed, top1, **changes) for seed, top1 in enumerate(tops)]
 
@@ -41,7 +41,7 @@ def test_a_mean_has_the_t_interval_over_runs() -> None:
 
 
 def test_a_difference_of_means_is_welchs() -> None:
-    """It is what scipy's own test says, and exact where nothing varies."""
+    """The interval is that of scipy's test, and zero without variance."""
     ours, theirs = [0.95, 0.97, 0.955], [0.80, 0.84]
     oracle = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.95)
     found = intervals.unpaired(ours, theirs)
@@ -51,20 +51,22 @@ def test_a_difference_of_means_is_welchs() -> None:
     assert intervals.unpaired([0.9, 0.8], [0.5]).half is None
 
 
-def test_the_papers_table_stands_beside_the_papers_figures() -> None:
-    """Paper's top-1, our mean with its interval, the paper's other figures in parentheses, n; the best in bold."""
+def test_the_table_has_the_papers_figures() -> None:
+    """Paper's top-1, our mean with its interval, the paper's other figures in parentheses, n; the highest in bold."""
     table = tables.render([*three("drcnn"), line("cosine", top1=0.97)])["spectrum"]
     assert row(table, "drcnn") == [
         "drcnn", "0.9798", "0.9200 ± 0.0497",
         "0.9100 (0.9813)", "0.9200 (0.9798)", "0.8900 (0.9794)", "0.9500 (0.9981)", "0.9700 (0.9981)", "", "–", "3",
     ]  # fmt: skip
     assert row(table, "cosine") == ["cosine", "–", "**0.9700** ± 0.0123 †", "0.9100", "0.9700", "0.8900", "0.9500", "0.9700", "", "–", "1"]
-    assert table.startswith("**dataset_1**: 2963 train, 741 validation, 1588 asked; 192 labels asked\n\n| system | paper: top-1 |")
+    assert table.startswith(
+        "**dataset_1**: 2963 train, 741 validation, 1588 test; 192 labels in the test part\n\n| system | paper: top-1 |"
+    )
     assert "† one run" in table
 
 
-def test_a_capped_training_says_so_beside_its_recipe() -> None:
-    """Epochs run, and where the packaged recipe was shortened both limits; the hidden layer as a library beside the head."""
+def test_a_capped_training_shows_both_limits() -> None:
+    """Epochs, with both limits if the packaged recipe was capped; the hidden layer as a library beside the class head."""
     made = line("drcnn", epochs=27, epochs_at_most=40, patience=10)
     searched = msgspec.structs.replace(made.figures[0], ranking="embedding", top1=0.983)
     table = tables.render([msgspec.structs.replace(made, figures=[*made.figures, searched])])["spectrum"]
@@ -74,8 +76,8 @@ def test_a_capped_training_says_so_beside_its_recipe() -> None:
     assert row(tables.render([line("fan", epochs=100)])["spectrum"], "fan")[-2:] == ["100", "1"]  # a line older than the fields
 
 
-def test_what_was_not_run_says_so_in_its_place() -> None:
-    """Every system has its row in every dataset the paper has figures of; another dataset is not run as a whole."""
+def test_missing_rows_are_not_run() -> None:
+    """Every system has a row in each dataset with figures of the paper; another dataset is "not run"."""
     rendered = tables.render([])
     table = rendered["spectrum"]
     assert row(table, "liu", "dataset_2")[:3] == ["liu", "0.8309", "not run"]
@@ -96,15 +98,15 @@ def test_systems_stand_in_the_papers_order_whatever_the_order_of_the_lines() -> 
 
 
 def test_sizes_that_differ_between_splits_are_a_range() -> None:
-    """Under ``sample`` each split asks another number of spectra."""
+    """Under ``sample`` the size of the test part differs between splits."""
     table = tables.render([line(protocol="sample", test=2715), line(protocol="sample", seed=1, test=2757)])["sample"]
-    assert "2715 to 2757 asked; 192 labels asked" in table
+    assert "2715 to 2757 test; 192 labels in the test part" in table
     assert row(table, "cosine")[1:3] == ["**0.9000** ± 0.0000", "0.8000"]
 
 
 @pytest.mark.parametrize("protocol", ["laser", "open", "few-shot"])
 def test_a_protocol_shows_what_it_alone_measures(protocol: str) -> None:
-    """Measured figures are columns with their intervals; a system without one has a dash, one that was not run nothing."""
+    """Figures are columns with their intervals; a system without one has a dash, one without a run nothing."""
     lines = three("cosine", protocol=protocol, measured={"auroc": 0.9}, unknown=40)
     lines[1] = line("cosine", 1, 0.92, protocol=protocol, measured={"auroc": 0.8}, unknown=40)
     lines[2] = line("cosine", 2, 0.94, protocol=protocol, measured={"auroc": 0.7, "fpr_95": 0.25}, unknown=40)
@@ -117,20 +119,20 @@ def test_a_protocol_shows_what_it_alone_measures(protocol: str) -> None:
 
 
 def test_what_was_counted_is_a_range_and_no_mean() -> None:
-    """551 and 665 spectra were asked: that is no estimate of anything. A share of 1 is none of these."""
-    lines = [line(seed=seed, protocol="few-shot", measured={"asked": asked, "kept": 1.0}) for seed, asked in enumerate((665.0, 551.0))]
+    """Counts such as 551 and 665 spectra are a range without an interval; a share of 1 is not a count."""
+    lines = [line(seed=seed, protocol="few-shot", measured={"asked": queries, "kept": 1.0}) for seed, queries in enumerate((665.0, 551.0))]
     assert row(tables.render(lines)["few-shot"], "cosine")[2:4] == ["551 to 665", "1.0000 ± 0.0000"]
 
 
-def test_how_sure_a_system_is_has_a_table_of_those_that_say_so() -> None:
-    """Calibration under ``sample``, without the systems that measure none."""
+def test_calibration_has_a_table_of_its_own() -> None:
+    """Calibration under ``sample``, for the systems that have it."""
     table = tables.render([line("drcnn-edge", protocol="sample", measured={"ece": 0.03}), line("cosine", protocol="sample")])["confidence"]
     assert row(table, "drcnn-edge") == ["drcnn-edge", "0.0300 †", "1"]
     assert "cosine" not in table
 
 
 def test_differences_are_paired_over_the_splits_in_common() -> None:
-    """.01, .03, .02 better on three common splits: +.0200 ± 4.3027 x .01 / √3; another split counts for nothing."""
+    """.01, .03, .02 better on three common splits: +.0200 ± 4.3027 x .01 / √3; other splits do not count."""
     base = [*three("root-derivative", (0.90, 0.90, 0.90)), line("root-derivative", 9, 0.1)]
     table = tables.render([*base, *three("drcnn-edge", (0.91, 0.93, 0.92)), line("svm", 1, 0.88), line("liu", 8, 0.5)])["paired"]
     half = T2 * 0.01 / 3**0.5
@@ -142,19 +144,19 @@ def test_differences_are_paired_over_the_splits_in_common() -> None:
 
 
 def test_the_same_seed_on_another_split_is_no_pair() -> None:
-    """What decides is who was asked, not the seed."""
+    """The split decides, not the seed."""
     table = tables.render([line("root-derivative"), line("svm", split_sha256=sha("another"))])["paired"]
     assert row(table, "svm")[1] == "not run"
 
 
 def test_two_trainings_on_one_split_are_one_pair() -> None:
-    """They are averaged before they are compared."""
+    """Several trainings on one split are averaged before the comparison."""
     lines = [line("root-derivative", 0, 0.80), line("svm", 0, 0.90), line("svm", 0, 0.92, training_seed=7)]
     assert row(tables.render(lines)["paired"], "svm")[1] == "+0.1100 † (1)"
 
 
 def test_leakage_is_the_random_split_minus_the_honest_one() -> None:
-    """By system and dataset, only where both were run."""
+    """By system and dataset, if both protocols were run."""
     lines = [*three("svm"), *three("svm", (0.80, 0.82, 0.84), protocol="sample"), *three("liu")]
     lines += [line("svm", protocol=protocol, subset="dataset_2", top1=top1) for protocol, top1 in (("spectrum", 0.9), ("sample", 0.7))]
     table = tables.render(lines)["leakage"]
@@ -164,7 +166,7 @@ def test_leakage_is_the_random_split_minus_the_honest_one() -> None:
     assert tables.render([])["leakage"] == tables.render([])["paired"] == "not run"
 
 
-def test_how_each_figure_came_about_is_told() -> None:
+def test_the_runs_behind_the_figures() -> None:
     """Seeds, epochs, seconds, device and revision, each once."""
     lines = [line("liu", 0, epochs=50, seconds=100.4), line("liu", 1, epochs=48, seconds=98.2, device="H200"), line("liu", 2, epochs=48)]
     table = tables.render(lines)["runs"]
@@ -182,7 +184,7 @@ def test_how_each_figure_came_about_is_told() -> None:
 
 
 def test_each_gap_has_the_one_command_that_fills_it() -> None:
-    """Systems with the same seeds missing share a command; what was run is in none."""
+    """Systems with the same missing seeds share a command; finished cells are in none."""
     whole = [line(system, seed) for system in SYSTEMS for seed in range(5)]
     table = tables.render(whole[:-2])["not-run"]
     assert "`raman-train benchmark --systems drcnn-edge --datasets dataset_1 --protocols spectrum --seeds 3-4`" in table
@@ -191,22 +193,22 @@ def test_each_gap_has_the_one_command_that_fills_it() -> None:
     assert "--datasets dataset_1 --protocols spectrum" not in tables.render(whole)["not-run"]
 
 
-def test_a_dataset_that_nobody_expected_has_its_place_too() -> None:
-    """A user's own data and copies of their own stand behind the paper's datasets."""
+def test_an_unexpected_dataset_has_a_table_too() -> None:
+    """Other datasets and copies follow the paper's datasets."""
     table = tables.render([line(subset="all"), line(copies="after_split")])["spectrum"]
     names = [text.split("**")[1] for text in table.splitlines() if text.startswith("**")]
     assert names == ["dataset_1", "dataset_2", "dataset_3-paper", "dataset_3", "everything", "dataset_1, copies after_split"]
 
 
 def test_the_papers_figures_belong_to_systems_and_datasets_there_are() -> None:
-    """No figure of the paper is lost to a misspelt name, and DRCNN's are whole."""
-    assert {dataset for dataset, _ in paper.FIGURES} <= DATASETS.keys()
-    assert {system for _, system in paper.FIGURES} <= set(SYSTEMS)
-    assert all(figures.f1 and figures.top3 for (_, system), figures in paper.FIGURES.items() if system == "drcnn")
+    """Names of the paper's figures exist in the grid, and DRCNN's figures are complete."""
+    assert {dataset for dataset, _ in tables.PUBLISHED} <= DATASETS.keys()
+    assert {system for _, system in tables.PUBLISHED} <= set(SYSTEMS)
+    assert all(figures.f1 and figures.top3 for (_, system), figures in tables.PUBLISHED.items() if system == "drcnn")
 
 
 def test_a_document_changes_between_its_markers_alone(tmp_path: Path) -> None:
-    """Everything else stays byte for byte, line ends too; written once, it is up to date."""
+    """Everything else stays byte for byte, line ends too; a second call changes nothing."""
     before = b"\xce\xb1 text\r\n<!-- table: a -->\nold\n<!-- end -->\n \ttail<!-- table: b -->\r\n<!-- end -->\r\n\\1"
     path = tmp_path / "README.md"
     path.write_bytes(before)
@@ -221,21 +223,21 @@ def test_a_document_changes_between_its_markers_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
-        ("<!-- table: z -->\n<!-- end -->", "no such table: z; there are a"),
-        ("<!-- table: a -->\n", "1 of the one and 0 of the other"),
-        ("<!-- table: a -->\n<!-- table: a -->\n<!-- end -->", "2 of the one and 1 of the other"),
+        ("<!-- table: z -->\n<!-- end -->", "unknown table: z; expected a"),
+        ("<!-- table: a -->\n", "got 1 markers of a start and 0 of an end"),
+        ("<!-- table: a -->\n<!-- table: a -->\n<!-- end -->", "got 2 markers of a start and 1 of an end"),
         ("<!-- end -->\n<!-- table: a -->\n", "0 of them paired"),
         ("<!-- table: a --> text\n<!-- end -->", "0 of them paired"),
-        ("nothing", "0 of the one"),
+        ("nothing", "got 0 markers"),
     ],
 )
-def test_a_document_with_wrong_markers_is_refused(tmp_path: Path, text: str, says: str) -> None:
-    """An unknown table, a marker without its end or a document without any stays as it is."""
+def test_a_document_with_wrong_markers_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """An unknown table, a marker without its end or a document without markers is refused."""
     path = tmp_path / "README.md"
     path.write_text(text)
-    with pytest.raises(ConfigError, match=rf"README\.md'.*{says}"):
+    with pytest.raises(ConfigError, match=rf"README\.md'.*{message}"):
         document.write(path, {"a": "x"})
     assert path.read_text() == text
     with pytest.raises(ConfigError, match="cannot be read"):

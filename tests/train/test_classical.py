@@ -1,4 +1,4 @@
-"""Systems that only remember, against slow and independent computations of the same."""
+"""Systems without training, against slow and independent computations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from raman_edge.errors import ConfigError
 from raman_train import checkpoint, config, runs
 from raman_train.config import NeighboursConfig, SearchConfig, SvmConfig
 from raman_train.models import build, svm
-from raman_train.models.neighbours import Neighbours
-from raman_train.models.search import Search, Similarity
+from raman_train.models.search import LibrarySearch, Neighbours, Similarity
 from raman_train.models.svm import Svm
 from scipy.signal import savgol_filter
 from sklearn.decomposition import PCA
@@ -42,12 +41,12 @@ def spectra(count: int, seed: int, points: int = POINTS) -> torch.Tensor:
 
 
 def references() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return 15 spectra of five classes, in no order, and none of the class ABSENT."""
+    """Return 15 spectra of five classes in random order, none of the class ABSENT."""
     return spectra(15, 1), torch.tensor([5, 0, 2, 1, 3, 0, 2, 5, 1, 3, 3, 2, 0, 0, 5])
 
 
 def compared(row: NDArray[np.float64], similarity: str) -> NDArray[np.float64]:
-    """Return what a similarity compares of one spectrum, as SCIENCE and scipy define it."""
+    """Return the vector that a similarity compares, computed with scipy."""
     changed = {
         "cosine": lambda y: y,
         "pearson": lambda y: y - y.mean(),
@@ -60,13 +59,13 @@ def compared(row: NDArray[np.float64], similarity: str) -> NDArray[np.float64]:
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
 def test_search_gives_the_best_similarity_of_each_class(similarity: Similarity) -> None:
-    """As one by one in double precision, ends of the spectrum included; a class without a reference scores -1."""
+    """The batch gives the results of single spectra in double precision, ends included; a class without a reference scores -1."""
     held, classes = references()
-    asked = spectra(7, 2)
-    system = Search(POINTS, CLASSES, similarity)
+    queries = spectra(7, 2)
+    system = LibrarySearch(POINTS, CLASSES, similarity)
     system.prepare(held, classes)
-    scores, embedding = system(asked)
-    for query, row in enumerate(asked.double().numpy()):
+    scores, embedding = system(queries)
+    for query, row in enumerate(queries.double().numpy()):
         mine = compared(row, similarity)
         np.testing.assert_allclose(embedding[query], mine, atol=1e-6)
         for name in range(CLASSES):
@@ -75,19 +74,19 @@ def test_search_gives_the_best_similarity_of_each_class(similarity: Similarity) 
 
 
 def test_pearson_is_the_correlation_coefficient() -> None:
-    """The hit quality index is numpy's own correlation."""
+    """The hit quality index is numpy's correlation."""
     held, _ = references()
-    system = Search(POINTS, 15, "pearson")
+    system = LibrarySearch(POINTS, 15, "pearson")
     system.prepare(held, torch.arange(15))
     scores, _ = system(spectra(1, 2))
     np.testing.assert_allclose(scores[0], np.corrcoef(spectra(1, 2).numpy(), held.numpy())[0, 1:], atol=1e-5)
 
 
 def test_a_reference_is_found_again() -> None:
-    """Asked for a reference itself, every search answers 1 and its class."""
+    """For a reference as query every search gives similarity 1 and its class."""
     held, classes = references()
     for similarity in SIMILARITIES:
-        system = Search(POINTS, CLASSES, similarity)
+        system = LibrarySearch(POINTS, CLASSES, similarity)
         system.prepare(held, classes)
         scores, _ = system(held)
         assert torch.equal(scores.argmax(1), classes)
@@ -96,24 +95,24 @@ def test_a_reference_is_found_again() -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_flat_or_dark_spectrum_gives_numbers(name: str) -> None:
-    """No input makes the outputs anything but finite, not even below zero."""
+    """The outputs are finite for any input, also below zero."""
     system = build(EVERY[name], POINTS, CLASSES)
     system.prepare(*references())
-    for asked in (torch.zeros(2, POINTS), torch.ones(2, POINTS), -torch.ones(2, POINTS)):
-        scores, embedding = system(asked)
+    for queries in (torch.zeros(2, POINTS), torch.ones(2, POINTS), -torch.ones(2, POINTS)):
+        scores, embedding = system(queries)
         assert torch.isfinite(scores).all()
         assert torch.isfinite(embedding).all()
 
 
 def test_a_derivative_of_too_few_points_is_refused() -> None:
     """The window of the derivative has 11 points."""
-    assert Search(11, 2, "derivative")
-    with pytest.raises(ConfigError, match="11 points, the spectra have 10"):
-        Search(10, 2, "root-derivative")
+    assert LibrarySearch(11, 2, "derivative")
+    with pytest.raises(ConfigError, match="10 points, expected at least 11"):
+        LibrarySearch(10, 2, "root-derivative")
 
 
 def test_neighbours_vote_with_their_cosines() -> None:
-    """By hand: references at 0°, 10°, 30° and 60° from the query; three vote, and two near ones together beat the nearest."""
+    """By hand: references at 0°, 10°, 30° and 60° from the query; of three votes, two similar ones win over the nearest."""
     angles = torch.deg2rad(torch.tensor([0.0, 10.0, 30.0, 60.0]))
     system = Neighbours(2, 4, k=3)
     system.prepare(7 * torch.stack([angles.cos(), angles.sin()], dim=1), torch.tensor([2, 0, 0, 1]))
@@ -124,37 +123,37 @@ def test_neighbours_vote_with_their_cosines() -> None:
 
 
 def test_one_neighbour_is_cosine_search() -> None:
-    """With k = 1 the answer is that of the cosine search, and more neighbours than references are as many as there are."""
-    one, search, all_of_them = Neighbours(POINTS, CLASSES, 1), Search(POINTS, CLASSES, "cosine"), Neighbours(POINTS, CLASSES, 99)
+    """With k = 1 the result is that of the cosine search; k above the number of references uses all of them."""
+    one, search, all_of_them = Neighbours(POINTS, CLASSES, 1), LibrarySearch(POINTS, CLASSES, "cosine"), Neighbours(POINTS, CLASSES, 99)
     for system in (one, search, all_of_them):
         system.prepare(*references())
-    asked = spectra(9, 3)
-    assert torch.equal(one(asked)[0].argmax(1), search(asked)[0].argmax(1))
-    torch.testing.assert_close(one(asked)[0].amax(1), search(asked)[0].amax(1))
+    queries = spectra(9, 3)
+    assert torch.equal(one(queries)[0].argmax(1), search(queries)[0].argmax(1))
+    torch.testing.assert_close(one(queries)[0].amax(1), search(queries)[0].amax(1))
     held, classes = references()
-    cosines = torch.nn.functional.normalize(asked) @ torch.nn.functional.normalize(held).T
-    torch.testing.assert_close(all_of_them(asked)[0][:, 2], cosines[:, classes == 2].sum(1))
+    cosines = torch.nn.functional.normalize(queries) @ torch.nn.functional.normalize(held).T
+    torch.testing.assert_close(all_of_them(queries)[0][:, 2], cosines[:, classes == 2].sum(1))
 
 
 @pytest.mark.parametrize("components", [14, 5])
 def test_svm_gives_scikit_learns_decision(components: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the classes seen, the decision function of scikit-learn's own pipeline; -1 for the class that was not."""
+    """For known classes the decision function of scikit-learn's pipeline; -1 for an absent class."""
     monkeypatch.setattr(svm, "COMPONENTS", components)
     held, classes = references()
     system = Svm(POINTS, CLASSES, c=2.0)
     system.prepare(held, classes)
-    asked = spectra(7, 2)
+    queries = spectra(7, 2)
     theirs = make_pipeline(Normalizer(), PCA(components, svd_solver="full"), LinearSVC(C=2.0, random_state=0, tol=1e-6, max_iter=100_000))
-    expected = theirs.fit(held.double().numpy(), classes.numpy()).decision_function(asked.double().numpy())
-    scores, embedding = system(asked)
+    expected = theirs.fit(held.double().numpy(), classes.numpy()).decision_function(queries.double().numpy())
+    scores, embedding = system(queries)
     present = [name for name in range(CLASSES) if name != ABSENT]
     np.testing.assert_allclose(scores[:, present], expected, atol=2e-2)
     assert (scores[:, ABSENT] == -1).all()
-    torch.testing.assert_close(embedding, asked / asked.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(embedding, queries / queries.norm(dim=1, keepdim=True))
 
 
 def test_svm_with_two_classes_decides_for_both() -> None:
-    """scikit-learn gives one plane for two classes; here each has its own, and the training spectra are named."""
+    """scikit-learn gives one plane for two classes; here each has its own, and the training spectra are recognised."""
     held, _ = references()
     classes = torch.tensor([3, 1] * 7 + [3])
     system = Svm(POINTS, CLASSES, c=1000.0)
@@ -165,14 +164,14 @@ def test_svm_with_two_classes_decides_for_both() -> None:
 
 
 def test_svm_needs_two_classes() -> None:
-    """One class is a mistake in the data, said as such."""
-    with pytest.raises(ConfigError, match=r"of one class.*needs two"):
+    """Training spectra of one class are refused."""
+    with pytest.raises(ConfigError, match=r"of one class.*at least two"):
         Svm(POINTS, CLASSES, 1.0).prepare(spectra(3, 1), torch.tensor([2, 2, 2]))
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_system_without_weights_has_no_loss(name: str) -> None:
-    """There is nothing to train, and asking for it is a mistake of the caller."""
+    """A system without weights refuses a training step."""
     system = build(EVERY[name], POINTS, CLASSES)
     assert list(system.parameters()) == []
     with pytest.raises(NotImplementedError, match=r"no weights to train: prepare\(\)"):
@@ -181,7 +180,7 @@ def test_a_system_without_weights_has_no_loss(name: str) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_checkpoint_holds_the_references(name: str, tmp_path: Path) -> None:
-    """Saved and loaded again, with however many references, a system says the same; other references give another digest."""
+    """A loaded system gives the same results with any number of references; other references give another digest."""
     system, path = build(EVERY[name], POINTS, CLASSES).eval(), tmp_path / checkpoint.CHECKPOINT
     held, classes = references()
     system.prepare(held, classes)
@@ -191,8 +190,8 @@ def test_a_checkpoint_holds_the_references(name: str, tmp_path: Path) -> None:
     )  # fmt: skip
     checkpoint.save(path, system, about)
     made = checkpoint.load(path)
-    asked = spectra(7, 2)
-    torch.testing.assert_close(made.network(asked), system(asked), rtol=0, atol=0)
+    queries = spectra(7, 2)
+    torch.testing.assert_close(made.network(queries), system(queries), rtol=0, atol=0)
     assert made.sha256 == checkpoint.digest(system.state_dict())
     system.prepare(held[:9], classes[:9])
     assert checkpoint.digest(system.state_dict()) != made.sha256
@@ -200,7 +199,7 @@ def test_a_checkpoint_holds_the_references(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_run_needs_no_epoch(name: str, tmp_path: Path) -> None:
-    """`fit` and `evaluate` treat it like any other system: a checkpoint, a split and figures, and no training."""
+    """`fit` and `evaluate` treat it like any other system: checkpoint, split and figures, without training."""
     smoke = Path(config.__file__).parent / "configs" / "smoke.toml"
     model = {"knn": "{name='knn', k=3}", "svm": "{name='svm', c=10}"}.get(name, f"{{name='search', similarity='{name}'}}")
     chosen = config.read(smoke, [f"model={model}"])

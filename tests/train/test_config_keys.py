@@ -1,4 +1,4 @@
-"""The keys of a configuration: documented, listed, and named where one is misspelt."""
+"""The keys of a configuration: documented, listed, and named in the message for a misspelt one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from raman_edge.errors import ConfigError
-from raman_train import config, config_keys
+from raman_train import config
 from raman_train.benchmark import document
 from raman_train.cli import main
 
@@ -15,19 +15,19 @@ PAGE = Path(__file__).parents[2] / "docs" / "training.md"
 
 
 def test_every_key_is_listed_with_its_meaning() -> None:
-    """Each field of each table, each system's own; none without a sentence."""
-    found = {key.path: key for key in config_keys.every()}
+    """Each field of each table and of each system has a meaning."""
+    found = {key.path: key for key in config.list_keys()}
     assert {f"training.{name}" for name in config.TrainingConfig.__struct_fields__} <= found.keys()
     assert found["model.recursions (drcnn)"].default == "9"
     assert found["data.path"].default == ""
-    assert found["training.precision"].takes == "auto or fp32 or bf16"
+    assert found["training.precision"].values == "auto or fp32 or bf16"
     assert not [key.path for key in found.values() if not key.meaning]
 
 
 def test_the_page_on_training_lists_the_keys_there_are() -> None:
-    """The table is made from the code."""
+    """The table is generated."""
     text = PAGE.read_text("utf-8")
-    assert document.fill(text, {"keys": config_keys.table()}) == text
+    assert document.fill(text, {"keys": config.keys_table()}) == text
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_the_page_on_training_lists_the_keys_there_are() -> None:
     ],
 )
 def test_a_misspelt_set_names_the_keys_there_are(text: str, key: str, there: str) -> None:
-    """The option is to blame, not the packaged file."""
+    """The message names the option, not the packaged file."""
     with pytest.raises(ConfigError) as error:
         config.read(DRCNN, [text])
     assert f"--set {text}" in str(error.value)
@@ -51,7 +51,7 @@ def test_a_misspelt_set_names_the_keys_there_are(text: str, key: str, there: str
 
 @pytest.mark.parametrize("text", ["training.epochs=many", "data.protocol=samples", "training.batch=0"])
 def test_a_wrong_value_of_set_is_not_blamed_on_the_file(text: str) -> None:
-    """The message names the option, the place and where the keys are listed."""
+    """The message names the option, the key and the command that lists the keys."""
     with pytest.raises(ConfigError, match="raman-train fit --keys") as error:
         config.read(DRCNN, [text])
     assert f"--set {text}" in str(error.value)
@@ -59,7 +59,7 @@ def test_a_wrong_value_of_set_is_not_blamed_on_the_file(text: str) -> None:
 
 
 def test_a_mistake_in_the_file_stays_the_files(tmp_path: Path) -> None:
-    """A sound --set does not take the blame for the file it is used with."""
+    """A mistake in the file is reported for the file, also with a valid --set."""
     file = tmp_path / "own.toml"
     file.write_text(DRCNN.read_text().replace("batch = 32", "batsch = 32"))
     with pytest.raises(ConfigError, match=r"own\.toml.*batsch"):

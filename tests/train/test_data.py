@@ -1,4 +1,4 @@
-"""Datasets: read from RRUFF's own forms, kept, merged, counted; and spectra of our own making."""
+"""Datasets: read from RRUFF's formats, stored, merged, summarised; synthetic spectra."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def folder_of(tmp_path: Path, **files: str) -> Path:
     ],
 )
 def test_specimen_and_laser_from_a_file_name(name: str, specimen: str, laser: int) -> None:
-    """The crystal's suffix does not make another specimen; what is not there is unknown."""
+    """The suffix of a crystal does not make another specimen; a missing part is unknown."""
     assert rruff.specimen_of(name) == specimen
     assert rruff.laser_of(name) == laser
 
 
 def test_a_folder_and_a_zip_of_rruff_files_read_alike(tmp_path: Path) -> None:
-    """Both give the same dataset; raw twins and strangers are left out by name."""
+    """A zip and a folder give the same dataset; raw files and others are left out by name."""
     folder = folder_of(
         tmp_path,
         Calcite__R000001__Raman__532__0__unoriented__Raman_Data_Processed__1=rruff_text("Calcite", 1086),
@@ -73,7 +73,7 @@ def test_a_folder_and_a_zip_of_rruff_files_read_alike(tmp_path: Path) -> None:
 
 
 def test_the_header_beats_the_file_name(tmp_path: Path) -> None:
-    """A file whose header names another mineral is labelled by its header; spelling stays the file name's."""
+    """A file whose header names another mineral has the label of its header, with the spelling of the file name."""
     folder = folder_of(
         tmp_path,
         Calcite__R000001__Raman__532__0__unoriented__Raman_Data_Processed__1=rruff_text("Vaterite"),
@@ -83,13 +83,13 @@ def test_the_header_beats_the_file_name(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    """No spectrum, no dataset: the message says what was left out."""
-    with pytest.raises(ConfigError, match="holds no spectrum"):
+    """A folder without a spectrum is refused with the files left out."""
+    with pytest.raises(ConfigError, match="contains no readable spectrum"):
         readers.read(folder_of(tmp_path, notes="nothing"))
 
 
 def test_the_papers_arrays_lose_what_was_not_measured(tmp_path: Path) -> None:
-    """Zeros at both ends are cut off; the subsets are marked."""
+    """Zeros at both ends are removed; the subsets are marked."""
     intensity = np.zeros((2, 1570), dtype=np.uint16)
     intensity[0, 100:1200] = 1000
     intensity[1, 5:1500] = 65535
@@ -110,7 +110,7 @@ def test_the_papers_arrays_lose_what_was_not_measured(tmp_path: Path) -> None:
 
 
 def archive(tmp_path: Path, name: str, **spectra: int) -> Path:
-    """Write a zip as RRUFF packs them, with so many spectra a mineral."""
+    """Write a zip in RRUFF's form with this number of spectra for each mineral."""
     packed = tmp_path / name
     with zipfile.ZipFile(packed, "w") as made:
         for mineral, count in spectra.items():
@@ -121,7 +121,7 @@ def archive(tmp_path: Path, name: str, **spectra: int) -> Path:
 
 
 def test_dataset_3_is_the_originals_of_2_to_20_spectra(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Labels with one spectrum or with 21 are left out; the census says what is left."""
+    """Labels with one spectrum or with 21 are left out; the summary has the rest."""
     packed = archive(tmp_path, "excellent_unoriented.zip", Calcite=21, Quartz=20, Gypsum=2, Talc=1)
     assert main(["import", str(packed), "--out", str(tmp_path / "d.npz")]) == 0
     assert "Dataset_3 22 of 2 labels" in capsys.readouterr().out
@@ -130,7 +130,7 @@ def test_dataset_3_is_the_originals_of_2_to_20_spectra(tmp_path: Path, capsys: p
 
 
 def test_dataset_3_is_not_chosen_from_a_mixture(tmp_path: Path) -> None:
-    """Beside other spectra, or from an archive of another name, the labels would be of other sizes: refused."""
+    """Spectra of other origin would change the sizes of labels, and are refused."""
     native, _ = readers.read(archive(tmp_path, "excellent_unoriented.zip", Quartz=3))
     other, _ = readers.read(archive(tmp_path, "fair_oriented.zip", Calcite=3))
     for dataset, strangers in ((other, "3 of these 3"), (datasets.merge(native, other), "3 of these 6"), (synthetic.make(2, 1, 1), "2 of")):
@@ -140,7 +140,7 @@ def test_dataset_3_is_not_chosen_from_a_mixture(tmp_path: Path) -> None:
 
 
 def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
-    """A dataset survives its file; anything else is refused with what to do."""
+    """A dataset is the same after saving and loading; another file is refused with what to do."""
     made = synthetic.make(3, 2, 1)
     made.save(tmp_path / "d.npz")
     again = datasets.load(tmp_path / "d.npz")
@@ -149,12 +149,12 @@ def test_saved_and_loaded_is_the_same(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", x=np.arange(3))
     with pytest.raises(ConfigError, match="raman-train import"):
         datasets.load(tmp_path / "other.npz")
-    with pytest.raises(ConfigError, match="holds no spectrum of dataset_1"):
+    with pytest.raises(ConfigError, match="contains no spectrum of dataset_1"):
         made.subset("dataset_1")
 
 
 def test_merging_keeps_the_first_of_a_name() -> None:
-    """A spectrum that two sources hold is there once."""
+    """A spectrum of two sources is kept once."""
     one, two = synthetic.make(3, 2, 1, seed=0), synthetic.make(4, 2, 1, seed=1)
     both = datasets.merge(one, two)
     assert len(both) == 8
@@ -163,13 +163,13 @@ def test_merging_keeps_the_first_of_a_name() -> None:
 
 
 def test_features_are_the_edges_own() -> None:
-    """Training arrays come from the very recipe the edge runs."""
+    """The features come from the recipe of the edge."""
     made = synthetic.make(2, 1, 1)
     assert np.array_equal(made.features(RECIPE)[1], RECIPE.features(made.spectrum(1)))
 
 
 def test_our_own_spectra_are_reproducible_and_tell_materials_apart() -> None:
-    """One seed, one dataset; two exposures of a specimen are nearer than two materials."""
+    """A seed gives one dataset; two exposures of a specimen are more similar than two materials."""
     made = synthetic.make(6, 2, 2, seed=5)
     assert np.array_equal(made.counts, synthetic.make(6, 2, 2, seed=5).counts)
     rows = made.features(RECIPE)
@@ -181,18 +181,18 @@ def test_our_own_spectra_are_reproducible_and_tell_materials_apart() -> None:
 
 
 def test_import_prints_a_census(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`raman-train import` says what it read and what it left out."""
+    """`raman-train import` prints what it read and what it left out."""
     folder = folder_of(
         tmp_path, Calcite__R000001__Raman__532__0__unoriented__Raman_Data_Processed__1=rruff_text("Calcite"), notes="no spectrum"
     )
     assert main(["import", str(folder), "--out", str(tmp_path / "out" / "d.npz")]) == 0
-    said = capsys.readouterr().out
-    assert "1 of 1 labels and 1 specimens" in said
-    assert "left out   1 files" in said
+    output = capsys.readouterr().out
+    assert "1 of 1 labels and 1 specimens" in output
+    assert "left out   1 files" in output
 
 
 def test_the_real_database(real_data: Path) -> None:
-    """The paper's arrays hold Dataset_1 and Dataset_2 as published."""
+    """The paper's arrays contain Dataset_1 and Dataset_2 as published."""
     read, _ = readers.read(real_data / "rruff" / "paper_datasets.npz")
     assert (len(read), len(set(read.labels.tolist()))) == (8578, 1332)
     first = read.subset("dataset_1")

@@ -1,4 +1,4 @@
-"""DRCNN as the paper's Table 1 has it."""
+"""DRCNN as in the paper's Table 1."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PAPER = (1024, 1322)
 
 
 def paper_network() -> Drcnn:
-    """Return the paper's network without spending its 282 MB."""
+    """Return the paper's network without allocating its 282 MB."""
     with torch.device("meta"):
         return Drcnn(*PAPER)
 
@@ -23,12 +23,12 @@ def small(length: int = 64, recursions: int = 9) -> Drcnn:
 
 
 def test_it_has_the_papers_number_of_parameters() -> None:
-    """At 1024 points and 1322 classes there are 70,456,371 trainable numbers."""
+    """At 1024 points and 1322 classes there are 70,456,371 parameters."""
     assert sum(p.numel() for p in paper_network().parameters() if p.requires_grad) == 70_456_371
 
 
 def test_every_shape_of_table_1() -> None:
-    """Each layer of Table 1 gives the length and the channels printed there."""
+    """Each layer of Table 1 has the printed length and channels."""
     network = paper_network()
     spectra = torch.empty(2, 1024, device="meta")
     embedded = [spectra[:, None]]
@@ -112,7 +112,7 @@ def test_stacked_branches_equal_single_ones() -> None:
 
 
 def test_there_is_nothing_to_take_from_the_training_spectra() -> None:
-    """Preparing changes no number of it: all are learned."""
+    """Preparing changes nothing: all weights are trained."""
     network = small()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.prepare(torch.rand(4, 64), torch.tensor([0, 1, 2, 3]))

@@ -1,4 +1,4 @@
-"""drcnn-edge: shapes, the two-part embedding, and what its stem computes."""
+"""drcnn-edge: shapes, the two-part embedding, and its fixed first layer."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import pytest
 import torch
 from raman_train.config import DrcnnEdgeConfig
 from raman_train.models.drcnn_edge import DrcnnEdge
-from raman_train.models.search import Search
+from raman_train.models.search import LibrarySearch
 
 TINY = DrcnnEdgeConfig(width=8, recursions=3, squeeze=4, embedding=16, spectral=12, spectral_weight=0.25)
 
 
 def tiny(length: int = 200, config: DrcnnEdgeConfig = TINY) -> DrcnnEdge:
-    """Return a small network that has seen its training spectra."""
+    """Return a small network, prepared with its training spectra."""
     torch.manual_seed(0)
     network = DrcnnEdge(length, 5, config)
     network.prepare(spectra(40, length), torch.arange(40) % 5)
@@ -28,7 +28,7 @@ def spectra(count: int, length: int = 200) -> torch.Tensor:
 
 @pytest.mark.parametrize("length", [200, 201, 1570])
 def test_outputs_have_their_shapes_and_norms(length: int) -> None:
-    """Logits are (batch, classes), the embedding is (batch, learned + spectral) of unit norm."""
+    """Logits are (batch, classes), the embedding is (batch, trained + spectral) with unit norm."""
     logits, embedding = tiny(length)(spectra(3, length))
     assert (tuple(logits.shape), tuple(embedding.shape)) == ((3, 5), (3, 28))
     torch.testing.assert_close(embedding.norm(dim=1), torch.ones(3))
@@ -36,7 +36,7 @@ def test_outputs_have_their_shapes_and_norms(length: int) -> None:
 
 
 def test_a_cosine_is_the_weighted_sum_of_two_similarities() -> None:
-    """The embedding's cosine is 0.75 of the learned and 0.25 of the √-derivative similarity."""
+    """The cosine of the embedding is 0.75 of the trained and 0.25 of the √-derivative similarity."""
     network, seen = tiny(), spectra(2)
     root, derivative = network.stem(seen)
     learned = network.learned(root, derivative)
@@ -50,7 +50,7 @@ def test_the_stem_is_the_root_derivative_of_the_literature() -> None:
     """Away from the ends the fixed convolution gives what the √-derivative search compares."""
     seen = spectra(4)
     _, derivative = tiny().stem(seen)
-    expected = Search(200, 1, "root-derivative").embed(seen).numpy()
+    expected = LibrarySearch(200, 1, "root-derivative").embed(seen).numpy()
     got = derivative[:, 0, 0].numpy()
     got, expected = got[:, 8:-8], expected[:, 8:-8]
     cosine = (got * expected).sum(1) / np.linalg.norm(got, axis=1) / np.linalg.norm(expected, axis=1)
@@ -69,13 +69,13 @@ def test_principal_directions_keep_the_similarities() -> None:
 
 
 def test_without_a_spectral_part_the_embedding_is_the_learned_one() -> None:
-    """``spectral = 0`` leaves it out."""
+    """``spectral = 0`` omits it."""
     network = tiny(config=DrcnnEdgeConfig(width=8, recursions=1, squeeze=4, embedding=16, spectral=0))
     assert tuple(network(spectra(2))[1].shape) == (2, 16)
 
 
 def test_recursions_share_one_convolution() -> None:
-    """More recursions cost one level weight each."""
+    """Each recursion adds one level weight."""
     counts = [sum(p.numel() for p in DrcnnEdge(200, 5, DrcnnEdgeConfig(recursions=d)).parameters()) for d in (2, 6)]
     assert counts[1] - counts[0] == 4
 
@@ -90,7 +90,7 @@ def test_the_margin_makes_the_loss_harder() -> None:
 
 
 def test_a_flat_or_dark_spectrum_gives_numbers() -> None:
-    """No input makes the outputs anything but finite."""
+    """The outputs are finite for any input."""
     network = tiny()
     for seen in (torch.zeros(2, 200), torch.ones(2, 200), -torch.ones(2, 200)):
         logits, embedding = network(seen)

@@ -1,4 +1,4 @@
-"""What ``evaluate`` measures under few-shot is what ``learn`` does: the same embeddings, the same search."""
+"""The few-shot figures of ``evaluate`` are those of user references at the edge: the same embeddings, the same search."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from raman_edge.matching.library import Library
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model
 from raman_train import evaluate, metrics
-from raman_train.data.rows import Row, gather
-from raman_train.data.splits.split import Split
+from raman_train.data.datasets import LabelledSpectrum, gather
+from raman_train.data.splits import Split
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
 
 KNOWN = ("Calcite", "Gypsum", "Quartz")
 NEW = ("Anatase", "Zircon")
-"""Species that the library does not have: three exposures each are taught, three are asked."""
+"""Species that the library does not have: three exposures each are references, three are queries."""
 
 
 def exposures(label: str) -> list[Spectrum]:
-    """Return six exposures of a mineral, as a dataset keeps them."""
+    """Return six exposures of a mineral for a dataset."""
     made = [build.spectrum(label, seed) for seed in range(6)]
     return [replace(one, counts=one.counts.astype(np.float32)) for one in made]
 
 
 def test_the_edge_finds_what_evaluate_measures(tmp_path: Path) -> None:
-    """Similarities of every label to every asked spectrum agree, and so do the answers of the search."""
+    """Similarities of every label to every query agree, and so do the results of the search."""
     model = Model.open(build.write_model(tmp_path / "tiny.onnx"))
     labels = [*KNOWN, *NEW]
     spectra = {label: exposures(label) for label in labels}
-    dataset = gather([Row(one, label, one.origin.path, one.origin.path) for label in labels for one in spectra[label]])
+    dataset = gather([LabelledSpectrum(one, label, one.origin.path, one.origin.path) for label in labels for one in spectra[label]])
     outputs = model.run(dataset.features(model.card.recipe))
     classes = np.repeat(np.arange(len(labels)), 6)
     place = np.arange(classes.size).reshape(len(labels), 6)
     split = Split(train=place[:3, :3].ravel(), validation=place[:0].ravel(), test=place[:, 3:].ravel(), enrolled=place[3:, :3].ravel())
-    answers = evaluate.Answers(outputs.logits, outputs.embedding, build.SCALE)
+    answers = evaluate.SystemOutputs(outputs.logits, outputs.embedding, build.SCALE)
     measured = evaluate.embedding_scores(answers, classes, split)
 
     base_rows = outputs.embedding[split.train]
@@ -50,13 +50,13 @@ def test_the_edge_finds_what_evaluate_measures(tmp_path: Path) -> None:
     base = Library.build(build.NETWORK, names, base_rows, names, {name: build.table(name) for name in KNOWN})
     with UserLibrary.open(tmp_path / "own.sqlite3", create=True) as own:
         for label in NEW:
-            taught, faults = own.add_reference(label, spectra[label][:3], model, base)
-            assert (len(taught), faults) == (3, ())
+            added, faults = own.add_reference(label, spectra[label][:3], model, base)
+            assert (len(added), faults) == (3, ())
         library = base.joined(own.references(model)[0])
-    asked = [one for label in labels for one in spectra[label][3:]]
+    queries = [one for label in labels for one in spectra[label][3:]]
     order = [library.labels.index(label) for label in labels]
-    searched = np.stack([library.search(model.run(model.card.recipe.features(one)[None]).embedding[0])[order] for one in asked])
+    searched = np.stack([library.search(model.run(model.card.recipe.features(one)[None]).embedding[0])[order] for one in queries])
     assert searched == pytest.approx(measured, abs=0.005)  # references are rounded to int8
     top1 = metrics.top(measured, classes[split.test], 1)
-    named = [identify(one, model, library).verdict.ranked[0].label for one in asked]
+    named = [identify(one, model, library).verdict.ranked[0].label for one in queries]
     assert np.mean([name == labels[k] for name, k in zip(named, classes[split.test], strict=True)]) >= top1 > 0.9

@@ -1,4 +1,4 @@
-"""The pictures: what is drawn is what was given, in both forms, the same every time, whatever a label holds."""
+"""The figures show their data, in both formats, reproducibly, with any label."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from matplotlib.image import imread
 from pictures import confused, history, mistakes, points, texts
 from raman_edge.errors import ConfigError
 from raman_train import figures, metrics
-from raman_train.confidence import Asked
-from raman_train.figures import class_size, confusion, learning, levels, pairs, reliability, style
-from raman_train.figures.intervals import wilson
+from raman_train.confidence import HeldOutPredictions
+from raman_train.figures import accuracy, confused_pairs, confusion, learning, style
+from raman_train.metrics import wilson
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,29 +33,29 @@ HOSTILE = ["$x$", "_", r"\frac{1}{2}", "<b>&\n石 $"]
 # --- every picture -------------------------------------------------------------------------
 
 
-def asked(best: NDArray[np.float64], right: NDArray[np.bool_]) -> Asked:
-    """Return answers with these probabilities; their sets hold one name each."""
-    return Asked(best, np.where(right, 0, 1), np.stack([right, right]), np.ones((2, best.size), dtype=np.intp))
+def queries(best: NDArray[np.float64], right: NDArray[np.bool_]) -> HeldOutPredictions:
+    """Return predictions with these probabilities and sets of one label."""
+    return HeldOutPredictions(best, np.where(right, 0, 1), np.stack([right, right]), np.ones((2, best.size), dtype=np.intp))
 
 
 def one_of_each(labels: list[str]) -> dict[str, Figure]:
-    """Return every picture, drawn from small arrays with these labels."""
+    """Return every figure, drawn from small arrays with these labels."""
     rng = np.random.default_rng(1)
     right = rng.random(40) < 0.7
     counts = mistakes(*((i, i + 1, 2) for i in range(len(labels) - 1)), classes=len(labels))
     return {
         "learning": learning.draw(dict.fromkeys(labels, history(3.0, 1.0, 0.5, validation=(None, 0.5, 0.9)))),
-        "levels": levels.draw({label: rng.random(3) for label in labels}),
+        "levels": learning.draw_levels({label: rng.random(3) for label in labels}),
         "confusion": confusion.draw(counts, labels, labels[0]),
-        "pairs": pairs.draw(np.linspace(0, 1700, 50), confused(*labels)[:6], labels[0]),
-        "class_size": class_size.draw(dict.fromkeys(labels, right), rng.integers(1, 30, 40), rng.integers(1, 5, 40), labels[0]),
-        "reliability": reliability.draw(asked(rng.random(40), right), labels[0]),
+        "pairs": confused_pairs.draw(np.linspace(0, 1700, 50), confused(*labels)[:6], labels[0]),
+        "class_size": accuracy.draw_class_size(dict.fromkeys(labels, right), rng.integers(1, 30, 40), rng.integers(1, 5, 40), labels[0]),
+        "reliability": accuracy.draw_reliability(queries(rng.random(40), right), labels[0]),
     }
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Figure]]:
-    """Every picture with hostile labels, and the folder it was saved in; coarse, because fine takes seconds."""
+    """Every figure with hostile labels, and the folder it was saved in, at a low resolution to save time."""
     folder = tmp_path_factory.mktemp("drawn")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(style, "DPI", 60)
@@ -66,7 +66,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Fig
 
 
 def test_every_picture_is_there_in_both_forms(drawn: tuple[Path, dict[str, Figure]]) -> None:
-    """PNG of the common width, and SVG that is well-formed whatever the labels are."""
+    """PNG has the common width, and SVG is well-formed with any label."""
     folder, made = drawn
     assert {file.name for file in folder.iterdir()} == {f"{stem}.{form}" for stem in made for form in ("png", "svg")}
     for stem in made:
@@ -75,7 +75,7 @@ def test_every_picture_is_there_in_both_forms(drawn: tuple[Path, dict[str, Figur
 
 
 def test_hostile_labels_are_drawn_as_they_are(drawn: tuple[Path, dict[str, Figure]]) -> None:
-    """Formulas, underscores, line breaks, markup and foreign scripts are names like any other, in every picture."""
+    """Formulas, underscores, line breaks, markup and foreign scripts are plain text in every figure."""
     _, made = drawn
     for stem in ("learning", "levels", "class_size"):
         assert {style.plain(label) for label in HOSTILE} <= set(texts(made[stem])), stem
@@ -88,7 +88,7 @@ def test_hostile_labels_are_drawn_as_they_are(drawn: tuple[Path, dict[str, Figur
 def test_a_second_drawing_is_the_same_to_the_bit(
     drawn: tuple[Path, dict[str, Figure]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rerun over the same runs changes no file, so that a repository sees no change either."""
+    """The same runs give the same files, so that a repository shows no change."""
     folder, _ = drawn
     monkeypatch.setattr(style, "DPI", 60)
     again = one_of_each(HOSTILE)
@@ -99,18 +99,18 @@ def test_a_second_drawing_is_the_same_to_the_bit(
 
 
 def test_settings_of_the_user_change_nothing() -> None:
-    """Somebody's own matplotlib settings do not reach the pictures, and ours do not reach theirs."""
-    ours = style.rendered(levels.draw({"drcnn": np.ones(3)}), "svg")
+    """The user's matplotlib settings do not affect the figures, and ours do not affect theirs."""
+    ours = style.rendered(learning.draw_levels({"drcnn": np.ones(3)}), "svg")
     with mpl.rc_context({"font.size": 30, "axes.facecolor": "red", "text.parse_math": True}):
-        assert style.rendered(levels.draw({"drcnn": np.ones(3)}), "svg") == ours
+        assert style.rendered(learning.draw_levels({"drcnn": np.ones(3)}), "svg") == ours
         assert mpl.rcParams["font.size"] == 30
 
 
 def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
-    """Where a file stands in the way, the error says which folder."""
+    """If a file blocks the folder, the error names it."""
     (tmp_path / "taken").write_text("")
     with pytest.raises(ConfigError, match=r"taken.*Choose another --out"):
-        style.save(levels.draw({"drcnn": np.ones(3)}), tmp_path / "taken", "levels")
+        style.save(learning.draw_levels({"drcnn": np.ones(3)}), tmp_path / "taken", "levels")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
     [("Quartz", "Quartz"), ("a\nb\x07 \u200bc", "a b c"), ("", "(no name)"), ("Ferro-actinolite", "Ferro…te")],
 )
 def test_a_label_is_one_short_line(label: str, shown: str) -> None:
-    """Control characters become spaces; what is too long keeps both of its ends."""
+    """Control characters become spaces; a long label keeps both ends."""
     assert style.plain(label, 8 if shown.endswith("te") else 28) == shown
 
 
@@ -126,7 +126,7 @@ def test_a_label_is_one_short_line(label: str, shown: str) -> None:
 
 
 def test_learning_curves_are_the_histories() -> None:
-    """Epochs count from 1; loss above, validation below, a line a run."""
+    """Epochs count from 1; loss above, validation below, one line per run."""
     figure = learning.draw({"a": history(3.0, 1.0, validation=(0.25, 0.5)), "b": history(2.0, 0.5, 0.1)})  # more than a decade
     loss, validation = figure.axes
     assert [line.tolist() for line in points(loss)] == [[[1, 3], [2, 1]], [[1, 2], [2, 0.5], [3, 0.1]]]
@@ -143,8 +143,8 @@ def test_precision_and_auc_have_panels_of_their_own() -> None:
     assert [axes.get_ylim()[0] for axes in figure.axes[1:]] == [0.2, 0.4, 0.8]
 
 
-def test_without_validation_the_figure_says_why() -> None:
-    """A run that learned from its validation part has no such curve, and a library search none at all."""
+def test_without_validation_the_figure_has_the_reason() -> None:
+    """A run without a validation part has no such curve, and a library search none at all."""
     figure = learning.draw({"a": history(3.0, 1.0), "search": []})
     assert len(figure.axes) == 1
     assert any("No validation curve" in text for text in texts(figure))
@@ -157,7 +157,7 @@ def test_without_validation_the_figure_says_why() -> None:
     ("losses", "scale"), [((9.0, 0.1), "log"), ((2.0, 0.3), "linear"), ((0.31, 0.3), "linear"), ((1.0, 0.0), "linear")]
 )
 def test_a_loss_axis_always_has_labels(losses: tuple[float, ...], scale: str) -> None:
-    """However much or little the loss moves, at least three numbers stand beside it."""
+    """The loss axis has at least three labels for any range."""
     (axes,) = learning.draw({"a": history(*losses)}).axes
     low, high = axes.get_ylim()
     assert axes.get_yscale() == scale
@@ -165,7 +165,7 @@ def test_a_loss_axis_always_has_labels(losses: tuple[float, ...], scale: str) ->
 
 
 def test_a_run_leaves_its_own_curve(tmp_path: Path) -> None:
-    """The training loop's one-line way to its learning curve writes one PNG."""
+    """The learning curve of a training is one PNG."""
     figures.learning_curve(history(3.0, 1.0), tmp_path / "curve.png", "drcnn-edge, 64 spectra")
     assert [file.name for file in tmp_path.iterdir()] == ["curve.png"]
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
@@ -175,32 +175,32 @@ def test_a_run_leaves_its_own_curve(tmp_path: Path) -> None:
 
 
 def test_level_weights_are_shares() -> None:
-    """Bars are wᵢ / Σ w, and the caption says which is highest, there and in the paper."""
-    figure = levels.draw({"drcnn": np.array([1.0, 2.0, 5.0]), "drcnn-edge": np.array([3.0, 1.0])})
+    """Bars are wᵢ / Σ w, and the caption has the largest weight here and in the paper."""
+    figure = learning.draw_levels({"drcnn": np.array([1.0, 2.0, 5.0]), "drcnn-edge": np.array([3.0, 1.0])})
     (axes,) = figure.axes
     assert [[bar.get_height() for bar in group] for group in axes.containers] == [[0.125, 0.25, 0.625], [0.75, 0.25]]
-    said = " ".join(texts(figure)).replace("\n", " ")
-    assert "Zhou et al. 2022: the 6th of 9" in said
-    assert "drcnn: the 3rd of 3; drcnn-edge: the 1st of 2" in said
+    output = " ".join(texts(figure)).replace("\n", " ")
+    assert "Zhou et al. 2022: the 6th of 9" in output
+    assert "drcnn: the 3rd of 3; drcnn-edge: the 1st of 2" in output
 
 
 def test_only_recursive_networks_have_level_weights() -> None:
-    """Where no system sums recursions the figure is refused with the reason."""
-    with pytest.raises(ConfigError, match="only drcnn and drcnn-edge"):
-        levels.draw({})
+    """The figure is refused if no system has recursions."""
+    with pytest.raises(ConfigError, match="expected a run of drcnn or drcnn-edge"):
+        learning.draw_levels({})
 
 
-@pytest.mark.parametrize(("number", "said"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (6, "6th"), (11, "11th"), (22, "22nd")])
-def test_ordinals(number: int, said: str) -> None:
+@pytest.mark.parametrize(("number", "output"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (6, "6th"), (11, "11th"), (22, "22nd")])
+def test_ordinals(number: int, output: str) -> None:
     """1st to 22nd, eleventh included."""
-    assert levels.ordinal(number) == said
+    assert learning.ordinal(number) == output
 
 
 # --- accuracy by class size ----------------------------------------------------------------
 
 
 def bars(axes: Axes) -> list[list[tuple[float, float, float]]]:
-    """Return (share, low, high) of every point of each system."""
+    """Return (share, low, high) of each point of each system."""
     made = []
     for drawn in axes.containers:
         assert isinstance(drawn, ErrorbarContainer)
@@ -209,28 +209,28 @@ def bars(axes: Axes) -> list[list[tuple[float, float, float]]]:
     return made
 
 
-def test_accuracy_stands_in_the_bin_of_its_class_size() -> None:
-    """Every bin's edges, how many were asked, and the shares of two systems beside each other."""
+def test_accuracy_is_in_the_bin_of_its_class_size() -> None:
+    """Edges of the bins, numbers of queries, and the shares of two systems beside each other."""
     sizes = np.array([0, 1, 2, 3, 5, 6, 10, 11, 20, 21, 400])
     right = {"a": np.ones(11, dtype=bool), "b": np.array([0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1], dtype=bool)}
-    figure = class_size.draw(right, sizes, np.ones(11, dtype=np.intp), "dataset_1")
+    figure = accuracy.draw_class_size(right, sizes, np.ones(11, dtype=np.intp), "dataset_1")
     spectra, specimens = figure.axes
     ticks = [tick.get_text().split("\n") for tick in spectra.get_xticklabels()]
-    assert ticks == [["none", "1 asked"], ["1", "1 asked"], ["2", "1 asked"]] + [
-        [name, "2 asked"] for name in ("3–5", "6–10", "11–20", "> 20")
+    assert ticks == [["none", "1 queries"], ["1", "1 queries"], ["2", "1 queries"]] + [
+        [name, "2 queries"] for name in ("3–5", "6–10", "11–20", "> 20")
     ]
     first, second = bars(spectra)
     assert [share for share, _, _ in first] == [1] * 7
     assert [share for share, _, _ in second] == [0, 0, 0, 0.5, 0, 0, 1]
-    assert bars(specimens)[1] == [pytest.approx((3 / 11, *wilson(3, 11)))]
-    assert [tick.get_text() for tick in specimens.get_xticklabels()] == ["1\n11 asked"]
+    assert bars(specimens)[1] == [pytest.approx((3 / 11, *wilson(3 / 11, 11)))]
+    assert [tick.get_text() for tick in specimens.get_xticklabels()] == ["1\n11 queries"]
 
 
 @pytest.mark.parametrize("wrong", [0, 2, 300, 2000])
 def test_every_interval_is_seen_on_a_labelled_axis(wrong: int) -> None:
-    """Near 100 % as well as near 0, no interval of either panel is cut and at least two numbers stand at the axis."""
+    """Near 100 % and near 0, no interval is cut and the axis has at least two labels."""
     right = np.arange(2000) >= wrong
-    figure = class_size.draw({"a": right}, np.full(2000, 7), np.arange(2000) // 50, "dataset_1")
+    figure = accuracy.draw_class_size({"a": right}, np.full(2000, 7), np.arange(2000) // 50, "dataset_1")
     for axes in figure.axes:
         low, high = axes.get_ylim()
         assert all(low <= ends[1] <= ends[2] <= high for ends in bars(axes)[0])
@@ -238,35 +238,35 @@ def test_every_interval_is_seen_on_a_labelled_axis(wrong: int) -> None:
 
 
 def test_wilson_is_the_textbooks() -> None:
-    """Against the formula, and inside 0..1 at both ends."""
-    for right, asked in ((0, 3), (3, 3), (7, 10), (150, 160)):
-        z, share = 1.959963984540054, right / asked
-        middle, half = share + z * z / (2 * asked), z * np.sqrt(share * (1 - share) / asked + z * z / (4 * asked**2))
-        assert wilson(right, asked) == pytest.approx(((middle - half) / (1 + z * z / asked), (middle + half) / (1 + z * z / asked)))
+    """Against the formula, and within 0..1 at both ends."""
+    for right, queries in ((0, 3), (3, 3), (7, 10), (150, 160)):
+        z, share = 1.96, right / queries
+        middle, half = share + z * z / (2 * queries), z * np.sqrt(share * (1 - share) / queries + z * z / (4 * queries**2))
+        assert wilson(share, queries) == pytest.approx(((middle - half) / (1 + z * z / queries), (middle + half) / (1 + z * z / queries)))
 
 
 def test_a_specimen_counts_once_a_class() -> None:
-    """Ten spectra of one crystal are one specimen; one stone of two minerals counts for both."""
-    got = class_size.specimens_of(np.array([0, 0, 0, 1, 3]), np.array(["a", "a", "b", "a", "c"]), 5)
+    """Ten spectra of one crystal are one specimen; a specimen of two minerals counts for both."""
+    got = accuracy.specimens_of(np.array([0, 0, 0, 1, 3]), np.array(["a", "a", "b", "a", "c"]), 5)
     assert got.tolist() == [2, 1, 0, 1, 0]
 
 
-def test_nobody_asked_has_no_accuracy() -> None:
-    """Without systems or queries there is nothing to draw."""
-    nobody = np.empty(0, dtype=np.intp)
+def test_without_queries_there_is_no_accuracy() -> None:
+    """Without systems or queries the figure is refused."""
+    nothing = np.empty(0, dtype=np.intp)
     for right in ({}, {"a": np.empty(0, dtype=bool)}):
-        with pytest.raises(ConfigError, match="nothing was asked"):
-            class_size.draw(right, nobody, nobody, "dataset_1")
+        with pytest.raises(ConfigError, match="no test spectra"):
+            accuracy.draw_class_size(right, nothing, nothing, "dataset_1")
 
 
 # --- reliability ---------------------------------------------------------------------------
 
 
 def test_a_reliability_diagram_is_the_bins() -> None:
-    """Points are mean confidence and accuracy of each bin, bars how many stand in it, the title says the error."""
+    """Points are mean confidence and accuracy of each bin, bars the number of answers, and the title has the error."""
     confidence = np.array([0.05, 0.95, 0.97, 0.99, 1.0])
-    measured = asked(confidence, np.array([True, True, True, False, True]))
-    figure = reliability.draw(measured, "drcnn")
+    measured = queries(confidence, np.array([True, True, True, False, True]))
+    figure = accuracy.draw_reliability(measured, "drcnn")
     upper, lower = figure.axes
     (drawn,) = (container for container in upper.containers if isinstance(container, ErrorbarContainer))
     assert np.allclose(drawn.lines[0].get_xydata(), [[0.05, 1.0], [0.9775, 0.75]])

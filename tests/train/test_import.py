@@ -1,4 +1,4 @@
-"""Import: folders of instrument files, handheld organics, and arrays of strings that nobody unpickles."""
+"""Import: folders of instrument files, handheld organics, and arrays of strings, read without executing code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
 from raman_train.cli import main
-from raman_train.data import datasets, folder, readers, strings, synthetic
+from raman_train.data import datasets, folder, organics, readers, synthetic
 
 NAMES = ["calcite", "calcite", "β-carotene", "", "two\nlines", "x" * 300]
 
@@ -54,12 +54,12 @@ def library(root: Path, *names: str, laser: str = "") -> Path:
     ],
 )
 def test_the_label_is_where_the_file_lies(file: str, label: str) -> None:
-    """A sub-folder names its files; beside each other, they lose the number that tells replicates apart, and no other."""
+    """A sub-folder gives the label of its files; otherwise the file name does, without a replicate number."""
     assert folder.label_of(Path("library") / file, Path("library")) == label
 
 
 def test_a_folder_of_instrument_files_is_a_library(tmp_path: Path) -> None:
-    """Every file is a specimen of its own under a name of its own; what is no spectrum is left out by name."""
+    """Every file is a specimen with its own name; a file without a spectrum is left out by name."""
     where = library(tmp_path, "Calcite/a.csv", "Quartz/a.csv", "Gypsum_1.csv", "Gypsum_2.csv", laser="784.9")
     (where / "LICENSE").write_text("do as you please")
     (where / ".hidden.csv").write_text(csv())
@@ -73,19 +73,19 @@ def test_a_folder_of_instrument_files_is_a_library(tmp_path: Path) -> None:
 
 
 def test_one_file_of_rruffs_among_others_is_one_of_them(tmp_path: Path) -> None:
-    """A folder is read as RRUFF's where at least half of its files are; else its sub-folders name the labels."""
+    """A folder is RRUFF's if at least half of its files have such names; otherwise its sub-folders give the labels."""
     name = "Calcite__R040070__Raman__532__0__unoriented__Raman_Data_Processed__1.txt"
     where = library(tmp_path, "a/mine.csv", "b/mine.csv", f"c/{name}")
     assert readers.read(where)[0].labels.tolist() == ["a", "b", "c"]
     (where / "b" / "mine.csv").unlink()
     read, left_out = readers.read(where)
     assert (read.labels.tolist(), read.specimens.tolist()) == (["Calcite"], ["R040070"])
-    assert left_out == ["mine.csv: no RRUFF file name"]
+    assert left_out == ["mine.csv: not an RRUFF file name"]
 
 
 @pytest.mark.parametrize("laser", ["", "unknown", "99999999999", "0"])
 def test_a_laser_that_cannot_be_is_unknown(tmp_path: Path, laser: str) -> None:
-    """What a header says of the laser is believed where it can be one."""
+    """A laser in the header counts only within the range of real ones."""
     read, _ = readers.read(library(tmp_path, "Calcite.csv", laser=laser))
     assert read.lasers.tolist() == [0]
 
@@ -101,31 +101,31 @@ def test_several_spectra_of_a_file_are_one_specimen(tmp_path: Path) -> None:
     assert set(read.specimens.tolist()) == {"library/Calcite.csv"}
 
 
-def test_what_cannot_be_imported_says_so(tmp_path: Path) -> None:
-    """Nothing there, an empty folder, arrays of something else, no archive: one message each, with what was expected."""
+def test_other_paths_are_refused(tmp_path: Path) -> None:
+    """A missing path, an empty folder, other arrays and a broken archive each give a message with the expected content."""
     (tmp_path / "empty").mkdir()
     np.savez(tmp_path / "other.npz", x=np.arange(3))
     (tmp_path / "broken.npz").write_bytes(b"PK\x03\x04 and no more")
     (tmp_path / "text.zip").write_text("no zip")
-    for name, says in [
-        ("nowhere", "is not there"), ("empty", "holds no spectrum"), ("other.npz", "holds the arrays"),
+    for name, message in [
+        ("nowhere", "does not exist"), ("empty", "contains no readable spectrum"), ("other.npz", "got the arrays"),
         ("broken.npz", "cannot be read"), ("text.zip", "neither a folder nor a zip"),
     ]:  # fmt: skip
-        with pytest.raises(ConfigError, match=says):
+        with pytest.raises(ConfigError, match=message):
             readers.read(tmp_path / name)
 
 
 def test_a_dataset_is_imported_again_and_twins_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Datasets made before can be merged with more; what stood there under the same name is left out, and said."""
+    """Datasets can be merged; a spectrum with the name of an earlier one is left out and counted."""
     synthetic.make(3, 2, 1).save(tmp_path / "before.npz")
     where = library(tmp_path, "Calcite.csv")
     assert main(["import", str(tmp_path / "before.npz"), str(where), str(where), "--out", str(tmp_path / "all.npz")]) == 0
-    assert "twice      1 spectra" in capsys.readouterr().out
+    assert "duplicates 1 spectra" in capsys.readouterr().out
     assert datasets.load(tmp_path / "all.npz").labels.tolist()[-1] == "Calcite"
 
 
 def handheld(path: Path, **replaced: np.ndarray) -> Path:
-    """Write two compounds of two replicates as the handheld's arrays are."""
+    """Write two compounds with two replicates in the form of the handheld's arrays."""
     arrays = {
         "raman_shift_cm1": np.arange(200, 300, dtype=np.float32),
         "intensity": np.arange(400, dtype=np.float32).reshape(4, 100),
@@ -149,25 +149,25 @@ def test_replicates_are_specimens_of_their_own(tmp_path: Path, kind: type) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "array", "says"),
+    ("name", "array", "message"),
     [
         ("replicate", np.array([1, 1, 1, 2]), "more than once"),
         ("replicate", np.array([1, 2, 3]), "3 replicates"),
         ("intensity", np.zeros((4, 99), dtype=np.float32), r"\(4, 99\)"),
         ("intensity", np.full((4, 100), np.nan, dtype=np.float32), "finite"),
-        ("label", np.array([1, None, "x", "y"], dtype=object), "nothing is unpickled"),
+        ("label", np.array([1, None, "x", "y"], dtype=object), "never executed"),
         ("label", np.array([["a", "b"], ["c", "d"]], dtype=object), "one dimension"),
         ("intensity", np.array([None] * 4, dtype=object), "cannot be read"),
     ],
 )
-def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, name: str, array: np.ndarray, says: str) -> None:
-    """A mistake in the arrays is named, and nothing is guessed."""
-    with pytest.raises(ConfigError, match=says):
+def test_arrays_that_do_not_fit_are_refused(tmp_path: Path, name: str, array: np.ndarray, message: str) -> None:
+    """A mistake in the arrays is reported."""
+    with pytest.raises(ConfigError, match=message):
         readers.read(handheld(tmp_path / "h.npz", **{name: array}))
 
 
 def npy(array: np.ndarray, protocol: int | None = None) -> bytes:
-    """Return an array as a ``.npy`` file, its objects pickled as NumPy of our day or of another does."""
+    """Return an array as a ``.npy`` file, with its objects pickled by this or another protocol."""
     file = io.BytesIO()
     np.save(file, array, allow_pickle=True)
     if protocol is None:
@@ -179,12 +179,12 @@ def npy(array: np.ndarray, protocol: int | None = None) -> bytes:
 @pytest.mark.parametrize("protocol", [None, 3, 4, 5])
 @pytest.mark.parametrize("names", [NAMES, ["one"], [f"compound {number}" for number in range(2500)]])
 def test_strings_are_read_as_they_were_written(names: list[str], protocol: int | None) -> None:
-    """Few or many, long or empty, twice the same: as NumPy writes them, today and before."""
-    assert strings.read(npy(np.array(names, dtype=object), protocol)) == names
+    """Few or many, long, empty or repeated strings, as NumPy writes them now and wrote them before."""
+    assert organics.strings(npy(np.array(names, dtype=object), protocol)) == names
 
 
 class Evil:
-    """What a pickle can do: whoever unpickles it leaves a file behind."""
+    """A pickle that creates a file when it is unpickled."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -195,12 +195,12 @@ class Evil:
 
 
 def test_a_hostile_array_is_refused_and_not_run(tmp_path: Path) -> None:
-    """A program among the labels is not executed: the array is refused."""
+    """A function call among the labels is not executed: the array is refused."""
     marker = tmp_path / "ran"
     data = npy(np.array(["calcite", Evil(marker)], dtype=object))
-    with pytest.raises(strings.NotStringsError, match=r"opcode|strings"):
-        strings.read(data)
-    with pytest.raises(ConfigError, match="nothing is unpickled"):
+    with pytest.raises(organics.NotStringsError, match=r"opcode|name"):
+        organics.strings(data)
+    with pytest.raises(ConfigError, match="never executed"):
         readers.read(handheld(tmp_path / "h.npz", label=np.array(["a", "b", "c", Evil(marker)], dtype=object)))
     assert not marker.exists()
     np.load(io.BytesIO(data), allow_pickle=True)
@@ -228,23 +228,29 @@ GOOD = npy(np.array(["calcite", "quartz", "calcite"], dtype=object))
         (b"\x8c\x06quartz", b"\x8c\xffquartz"),  # longer than the file
         (b"quartz", b"quart\xff"),  # no UTF-8
         (b"quartz", b"qua\xed\xa0\x80"),  # half a character
+        (b"\x8c\x06quartz", b"\x96" + 8 * b"\x7f"),  # a byte array of 2 ** 62 zeros
+        (b"quartz\x94", b"quartzr\xff\xff\xff\x7f"),  # entry 2 ** 31 of the memo
+        (b"\x8c\x06quartz", b"\x80\x02cposix\nsystem\nU\x04true\x85R"),  # a function of the operating system
+        (b"\x8c\x06quartz", b"cbuiltins\neval\n\x8c\x04open\x85R"),  # evaluation of a text
+        (b"\x8c\x06quartz", b"cnumpy\nndarray\nJ\xff\xff\xff\x7f\x85R"),  # an array of 2 ** 31 numbers
+        (b"\x8c\x06quartz", b"cnumpy\nload\n\x8c\x01x\x85R"),  # another function of NumPy
     ],
 )
 def test_a_program_that_is_not_numpys_is_refused(was: bytes, becomes: bytes) -> None:
-    """Another function, another class, an opcode more: word for word or not at all."""
+    """Another function, another class, an additional opcode, a huge allocation."""
     assert was in GOOD
-    with pytest.raises(strings.NotStringsError):
-        strings.read(GOOD.replace(was, becomes))
+    with pytest.raises(organics.NotStringsError):
+        organics.strings(GOOD.replace(was, becomes))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.binary(min_size=0, max_size=4), st.integers(0, 4))
 def test_damage_is_refused_or_harmless(place: int, put: bytes, cut: int) -> None:
-    """Whatever bytes are changed: three strings, or the one error."""
+    """Any change of bytes gives three strings or the one error."""
     damaged = GOOD[:place] + put + GOOD[place + cut :]
     try:
-        found = strings.read(damaged)
-    except strings.NotStringsError:
+        found = organics.strings(damaged)
+    except organics.NotStringsError:
         return
     assert len(found) == 3
     assert all(isinstance(name, str) for name in found)

@@ -1,4 +1,4 @@
-"""The training loop: what a step does, what it never does, and what is on disk when."""
+"""The training loop: its steps, its synchronisation with the device, and its state on disk."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from raman_edge.errors import ConfigError
-from raman_train import checkpoint, loop, state
+from raman_train import checkpoint, device, loop, state
 from raman_train.config import AugmentConfig, DrcnnConfig, DrcnnEdgeConfig, TrainingConfig
-from raman_train.distributed import ALONE
+from raman_train.distributed import SINGLE
 from raman_train.models import Network, build
 from sklearn.metrics import precision_score, roc_auc_score
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -32,7 +32,7 @@ NOTHING = AugmentConfig(
 
 
 def examples(count: int = 32, step: float = 1.0) -> loop.Examples:
-    """Return ``count`` spectra of one line each, whose place is the class."""
+    """Return ``count`` spectra with one line each, whose position is the class."""
     rng = np.random.default_rng(0)
     classes = np.arange(count) % LABELS
     place = 10 + 12 * classes[:, None] + rng.normal(0, 0.5, (count, 1))
@@ -43,7 +43,7 @@ NOBODY = loop.Examples.of(np.empty((0, POINTS), np.float32), np.empty(0, np.intp
 
 
 def network(config: DrcnnEdgeConfig | DrcnnConfig = EDGE) -> Network:
-    """Return an untrained network, the same every time."""
+    """Return an untrained network, the same at each call."""
     torch.manual_seed(0)
     made = build(config, POINTS, LABELS)
     made.prepare(examples().features, examples().classes)
@@ -58,16 +58,16 @@ def fit(folder: Path, training: TrainingConfig = TRAINING, held: loop.Examples =
 
 def under_way(folder: Path, training: TrainingConfig = TRAINING, step: float = 1.0) -> loop._Run:
     """Return a training that has not begun."""
-    return loop._Run(network(), examples(step=step), training, ALONE, state.Store(folder / checkpoint.STATE, ALONE))
+    return loop._Run(network(), examples(step=step), training, SINGLE, state.StateFile(folder / checkpoint.STATE, SINGLE))
 
 
 def weights(network: Network) -> dict[str, torch.Tensor]:
-    """Return a copy of every number of a network."""
+    """Return a copy of every tensor of a network."""
     return {name: value.clone() for name, value in network.state_dict().items()}
 
 
-class NoQuestions(TorchDispatchMode):
-    """Refuses whatever would make the host wait for a GPU."""
+class NoScoredQueries(TorchDispatchMode):
+    """Refuses every operation that makes the host wait for a GPU."""
 
     def __torch_dispatch__(
         self, func: object, types: object, args: tuple[object, ...] = (), kwargs: dict[str, object] | None = None
@@ -79,14 +79,14 @@ class NoQuestions(TorchDispatchMode):
 
 
 def test_within_an_epoch_nothing_waits_for_the_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Showing a batch, its loss, its gradient and the moving average ask the device for no number.
+    """Augmentation, loss, gradient and moving average read no number from the device.
 
-    The optimiser is left out: on a CPU it reads its own count, which the fused one of a GPU leaves there.
+    The optimiser is excluded: on a CPU it reads its own count, which the fused one of a GPU leaves on the device.
     """
-    run = loop._Run(network(DrcnnConfig(recursions=1)), examples(), TRAINING, ALONE, state.Store(tmp_path / "state", ALONE))
-    monkeypatch.setattr(run._moving.optimiser, "step", lambda: None)
+    run = loop._Run(network(DrcnnConfig(recursions=1)), examples(), TRAINING, SINGLE, state.StateFile(tmp_path / "state", SINGLE))
+    monkeypatch.setattr(run._state.optimiser, "step", lambda: None)
     order = torch.randperm(32)
-    with NoQuestions():
+    with NoScoredQueries():
         run._step(order[:8], 0)
         run._step(order[8:16], 1)
 
@@ -94,24 +94,24 @@ def test_within_an_epoch_nothing_waits_for_the_device(tmp_path: Path, monkeypatc
 @pytest.mark.slow
 def test_a_compiled_training_is_the_same_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With ``compiled`` both augmentation and loss go through the compiler, and the same weights come out."""
-    asked = []
+    queries = []
 
     def traced(function: object, **options: object) -> object:
-        asked.append(options)
+        queries.append(options)
         return compiler(function, backend="eager", **options)
 
     compiler = functools.partial(torch.compile)
     monkeypatch.setattr(torch, "compile", traced)
     plain, _ = fit(tmp_path / "plain", msgspec.structs.replace(TRAINING, epochs=1))
-    assert asked == []
+    assert queries == []
     fused, _ = fit(tmp_path / "fused", msgspec.structs.replace(TRAINING, epochs=1, compiled=True))
-    assert asked == [{"dynamic": False}] * 2
+    assert queries == [{"dynamic": False}] * 2
     for name, value in weights(plain).items():
         torch.testing.assert_close(fused.state_dict()[name], value, msg=name)
 
 
 def test_batches_never_change_their_shape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Spectra that do not fill a batch wait for the next epoch's order; a set smaller than a batch is one batch."""
+    """Spectra that do not fill a batch are left for the next epoch; a set smaller than a batch is one batch."""
     seen: list[int] = []
     run = under_way(tmp_path, msgspec.structs.replace(TRAINING, batch=7))
     monkeypatch.setattr(run, "_step", lambda chosen, _: seen.append(len(chosen)) or torch.zeros(()))
@@ -122,7 +122,7 @@ def test_batches_never_change_their_shape(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_every_spectrum_is_shown_once_an_epoch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The batches of an epoch are a permutation of the training part, another one each time."""
+    """The batches of an epoch are a permutation of the training part, different in each epoch."""
     run = under_way(tmp_path)
     seen: list[int] = []
     monkeypatch.setattr(run, "_step", lambda chosen, _: seen.extend(chosen.tolist()) or torch.zeros(()))
@@ -133,17 +133,17 @@ def test_every_spectrum_is_shown_once_an_epoch(tmp_path: Path, monkeypatch: pyte
 
 
 def test_shifts_are_in_wavenumbers_of_the_recipe(tmp_path: Path) -> None:
-    """Where a point is 4 cm⁻¹ wide, a shift of 8 cm⁻¹ moves a line by 2 points."""
+    """With points 4 cm⁻¹ apart, a shift of 8 cm⁻¹ moves a line by 2 points."""
     shifting = msgspec.structs.replace(TRAINING, augment=msgspec.structs.replace(NOTHING, shift=8.0))
     run = under_way(tmp_path, shifting, step=4.0)
     chosen = torch.full((2000,), 1)
-    moved = run._show(chosen).argmax(1).float() - examples().features[1].argmax()
+    moved = run._augmented(chosen).argmax(1).float() - examples().features[1].argmax()
     assert moved.std() == pytest.approx(2.0, rel=0.1)
 
 
 @pytest.mark.slow
 def test_bf16_learns_what_fp32_learns(tmp_path: Path) -> None:
-    """DRCNN's loss falls alike in both; weights and their moments stay fp32."""
+    """DRCNN's loss falls in both arithmetics; weights and their moments stay fp32."""
     losses = {}
     for kind in ("fp32", "bf16"):
         (tmp_path / kind).mkdir()
@@ -159,7 +159,7 @@ def test_bf16_learns_what_fp32_learns(tmp_path: Path) -> None:
 
 
 def test_validation_is_what_the_averaged_network_names(tmp_path: Path) -> None:
-    """The accuracy in the history is that of the network that is kept."""
+    """The accuracy in the history is that of the averaged network."""
     held = examples(20)
     made, history = fit(tmp_path, msgspec.structs.replace(TRAINING, epochs=4), held)
     logits, _ = loop.outputs(made, held.features)
@@ -175,7 +175,7 @@ def test_validation_is_what_the_averaged_network_names(tmp_path: Path) -> None:
 
 
 def test_what_tell_stops_is_saved(tmp_path: Path) -> None:
-    """Whatever is raised where an epoch is told of, that epoch is on disk, and only then."""
+    """If the callback of an epoch raises, that epoch is on disk."""
 
     class Stopped(BaseException):
         pass
@@ -191,26 +191,26 @@ def test_what_tell_stops_is_saved(tmp_path: Path) -> None:
         loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, stop)
     assert there == [False, False]
     whole, _ = fit(tmp_path / "whole")
-    told: list[int] = []
-    resumed, history = loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, lambda done: told.append(done.epoch))
-    assert told == [2]
+    recorded: list[int] = []
+    resumed, history = loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, lambda done: recorded.append(done.epoch))
+    assert recorded == [2]
     assert [done.epoch for done in history] == [0, 1, 2]
     assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(resumed).items())
 
 
 def test_a_finished_training_is_on_disk(tmp_path: Path) -> None:
-    """A kill after the last epoch costs nothing: called again, it returns the same network without a step."""
+    """After a kill behind the last epoch, a call returns the same network without a step."""
     made, history = fit(tmp_path)
-    told: list[loop.Epoch] = []
-    again, same = loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, told.append)
-    assert told == []
+    recorded: list[loop.Epoch] = []
+    again, same = loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, recorded.append)
+    assert recorded == []
     assert same == history
     assert all(torch.equal(value, weights(made)[name]) for name, value in weights(again).items())
 
 
 @pytest.fixture
 def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The histories that were written, in order."""
+    """Return the histories that were written, in order."""
     histories: list[str] = []
     original = checkpoint.write
 
@@ -223,10 +223,10 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def test_the_state_is_written_when_half_a_minute_is_unsaved(tmp_path: Path, written: list[str]) -> None:
-    """Not before, not twice for one epoch, and again half a minute after the last time."""
+    """The state is written half a minute after the last time, and not twice for one epoch."""
     now = [0.0]
-    store = state.Store(tmp_path / checkpoint.STATE, ALONE, lambda: now[0])
-    moving = state.Moving(network(), TRAINING)
+    store = state.StateFile(tmp_path / checkpoint.STATE, SINGLE, lambda: now[0])
+    moving = state.TrainingState(network(), TRAINING)
     due = []
     for second in (10, 29.9, 30, 59, 60.5):
         now[0] = second
@@ -239,57 +239,57 @@ def test_the_state_is_written_when_half_a_minute_is_unsaved(tmp_path: Path, writ
 
 
 def test_long_epochs_are_saved_one_by_one(tmp_path: Path, written: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where an epoch is longer than what may be lost, the state follows each."""
+    """If an epoch is longer than that, the state is written after each."""
     monkeypatch.setattr(state, "EVERY", 0.0)
     fit(tmp_path)
     assert [len(msgspec.json.decode(history)) for history in written] == [1, 2, 3]
 
 
 def test_the_state_holds_nothing_twice(tmp_path: Path) -> None:
-    """Without average and patience the network is in there once: of the largest one every copy is 420 MB."""
+    """Without average and patience the file has the network once: a copy of the largest one has 420 MB."""
     fit(tmp_path, msgspec.structs.replace(TRAINING, average=0))
     tensors, _ = checkpoint.read(tmp_path / checkpoint.STATE)
     assert {name.split("/")[0] for name in tensors} == {"network", "optimiser", "generator", "dropout"}
 
 
 def test_moments_come_back_in_the_layout_of_their_weights(tmp_path: Path) -> None:
-    """The fused optimiser of a GPU wants weights and moments alike in memory; a file knows no layout."""
+    """The fused optimiser of a GPU needs weights and moments in the same layout; a file has no layout."""
     fit(tmp_path)
     run = under_way(tmp_path)
-    weight = run._moving.network.get_parameter("recur.weight")
+    weight = run._state.network.get_parameter("recur.weight")
     assert not weight.is_contiguous()
-    moments = run._moving.optimiser.state[weight]
+    moments = run._state.optimiser.state[weight]
     assert moments["exp_avg"].stride() == moments["exp_avg_sq"].stride() == weight.stride()
     assert moments["exp_avg"].abs().sum() > 0
 
 
 def test_the_state_of_another_kind_of_device_is_refused(tmp_path: Path) -> None:
-    """A generator of a GPU cannot go on on a CPU, and the message says so."""
+    """A state of a GPU cannot be resumed on a CPU, and the message says so."""
     fit(tmp_path)
     tensors, history = checkpoint.read(tmp_path / checkpoint.STATE)
     checkpoint.write(tmp_path / checkpoint.STATE, tensors | {"generator": torch.zeros(16, dtype=torch.uint8)}, history)
-    with pytest.raises(ConfigError, match="another kind of device than cpu"):
+    with pytest.raises(ConfigError, match=r"got cpu, but .* another kind of device"):
         fit(tmp_path)
 
 
 def test_the_best_on_validation_is_kept_through_a_stop(tmp_path: Path) -> None:
-    """With patience the best network survives a stop, whatever the later ones are."""
+    """With patience the best network is kept through an interruption."""
     patient = msgspec.structs.replace(TRAINING, patience=5)
     run = under_way(tmp_path, patient)
     run.one_epoch(examples())
-    best = weights(run._moving.average.network)
-    run._moving.keep_best()
+    best = weights(run._state.average.network)
+    run._state.keep_best()
     with torch.no_grad():
-        for weight in run._moving.average.network.parameters():
+        for weight in run._state.average.network.parameters():
             weight.add_(1.0)
     run.save()
     again = under_way(tmp_path, patient)
-    assert all(torch.equal(value, best[name]) for name, value in weights(again.kept).items())
-    assert again.kept is not again._moving.average.network
+    assert all(torch.equal(value, best[name]) for name, value in weights(again.best_network).items())
+    assert again.best_network is not again._state.average.network
 
 
 def test_outputs_are_made_where_the_network_lies() -> None:
-    """Features on the host go to the network's device part by part; the last part may be smaller."""
+    """Features on the host are moved to the network's device in parts; the last part may be smaller."""
     made = network().eval()
     logits, embeddings = loop.outputs(made, examples(10).features, batch=4)
     with torch.no_grad():
@@ -299,8 +299,8 @@ def test_outputs_are_made_where_the_network_lies() -> None:
 
 
 def test_under_torchrun_each_process_has_its_own_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """``LOCAL_RANK`` says which; a CPU is a CPU."""
-    assert loop.pick_device("cuda") == torch.device("cuda")
+    """``LOCAL_RANK`` is the number of the GPU; a CPU has none."""
+    assert device.pick("cuda") == torch.device("cuda")
     monkeypatch.setenv("LOCAL_RANK", "3")
-    assert loop.pick_device("cuda") == torch.device("cuda", 3)
-    assert loop.pick_device("cpu") == CPU
+    assert device.pick("cuda") == torch.device("cuda", 3)
+    assert device.pick("cpu") == CPU

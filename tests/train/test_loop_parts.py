@@ -1,4 +1,4 @@
-"""The parts of a training step: rate, average, memory layout, settings of the device."""
+"""Parts of a training step: rate, average, memory layout, settings of the device."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 
 import pytest
 import torch
-from raman_train import device, layout, memory, optimiser
+from raman_train import device, optimiser
 from raman_train.config import DrcnnConfig, TrainingConfig
 from raman_train.models import build
 from torch import nn
 
 
 def test_the_rate_rises_for_a_fifth_and_falls_to_nothing() -> None:
-    """One-cycle begins at 4 % of its peak, peaks after 20 % of the steps and ends at 0; Adam's rate stays."""
+    """One-cycle starts at 4 % of its peak, peaks after 20 % of the steps and ends at 0; Adam's rate is constant."""
     cycle = TrainingConfig(rate=0.01)
     rates = [optimiser.rate(progress / 100, cycle) for progress in range(101)]
     assert rates[0] == pytest.approx(0.0004)
@@ -28,7 +28,7 @@ def test_the_rate_rises_for_a_fifth_and_falls_to_nothing() -> None:
 
 
 def test_only_matrices_decay() -> None:
-    """Biases, norms and level weights are left out of the weight decay."""
+    """Biases, norms and level weights have no weight decay."""
     network = build(DrcnnConfig(recursions=1), 16, 2)
     groups = optimiser.make(network, TrainingConfig(weight_decay=0.1)).param_groups
     assert [group["weight_decay"] for group in groups] == [0.1, 0.0]
@@ -37,7 +37,7 @@ def test_only_matrices_decay() -> None:
 
 
 def test_the_average_is_the_one_written_down() -> None:
-    """After every step: keep times the old average plus the rest of the new weights, keep rising from 1/21; counts are copied."""
+    """After every step the average is decay times the old one plus the rest of the new weights; counts are copied."""
     network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     average = optimiser.Average(network, 0.5)  # type: ignore[arg-type]  # any network will do
     expected = network[0].weight.detach().clone()
@@ -45,7 +45,7 @@ def test_the_average_is_the_one_written_down() -> None:
         with torch.no_grad():
             network[0].weight.add_(1.0)
             network[1].num_batches_tracked.add_(1)
-        average.follow(step)
+        average.update(step)
         keep = min(0.5, (step + 1) / (step + 21))
         expected = keep * expected + (1 - keep) * network[0].weight.detach()
         torch.testing.assert_close(average.network.get_parameter("0.weight"), expected)
@@ -54,11 +54,11 @@ def test_the_average_is_the_one_written_down() -> None:
 
 
 def test_without_average_the_network_is_its_own() -> None:
-    """At 0 there is no second network, and following changes nothing."""
+    """With decay 0 there is no second network, and an update changes nothing."""
     network = nn.Linear(2, 3)
     before = network.weight.detach().clone()
     average = optimiser.Average(network, 0)  # type: ignore[arg-type]  # any network will do
-    average.follow(0)
+    average.update(0)
     assert average.network is network
     assert torch.equal(network.weight, before)
 
@@ -71,8 +71,8 @@ def test_rows_are_convolved_as_ever(options: dict[str, object]) -> None:
     torch.manual_seed(0)
     plain = nn.Conv1d(4, 6, 5, **options)  # type: ignore[arg-type]  # the options of a convolution
     rows = nn.Sequential(copy.deepcopy(plain))
-    layout.channels_last(rows)
-    assert type(rows[0]) is layout.RowConv
+    device.channels_last(rows)
+    assert type(rows[0]) is device.RowConv
     assert list(rows[0].state_dict()) == list(plain.state_dict())
     seen = torch.randn(3, 4, 31)
     made, expected = rows(seen), plain(seen)
@@ -83,9 +83,9 @@ def test_rows_are_convolved_as_ever(options: dict[str, object]) -> None:
 
 
 def test_from_one_convolution_to_the_next_channels_stay_last() -> None:
-    """Through ReLU, pool and stacking of DRCNN's nine levels nothing is laid out anew; before and after it there is little to move."""
+    """Through ReLU, pool and stacking of DRCNN's nine levels the layout stays; only the input and the output are converted."""
     network = build(DrcnnConfig(recursions=2), 64, 2)
-    layout.channels_last(network)
+    device.channels_last(network)
     strides: list[tuple[int, ...]] = []
     for layer in network.modules():
         if isinstance(layer, nn.Conv1d):
@@ -96,14 +96,14 @@ def test_from_one_convolution_to_the_next_channels_stay_last() -> None:
 
 
 def test_what_pads_with_something_else_is_left_alone() -> None:
-    """Only zero padding has a form for rows."""
+    """Only zero padding has a row form."""
     circular = nn.Sequential(nn.Conv1d(1, 1, 3, padding=1, padding_mode="circular"))
-    layout.channels_last(circular)
+    device.channels_last(circular)
     assert type(circular[0]) is nn.Conv1d
 
 
 def test_a_gpu_is_tuned_for_the_length_of_a_training() -> None:
-    """TF32 and the search for the fastest convolution are on inside and as before outside, also after an error."""
+    """TF32 and the search for the fastest convolution are on inside, and restored outside, also after an error."""
 
     def settings() -> tuple[str, bool]:
         return torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
@@ -121,7 +121,7 @@ def test_a_gpu_is_tuned_for_the_length_of_a_training() -> None:
 
 @pytest.mark.parametrize("able", [False, True])
 def test_auto_is_bf16_where_the_device_multiplies_it(able: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a case
-    """A GPU always does, a processor only with an instruction for it; what is asked for by name is taken."""
+    """``auto`` is bf16 on a GPU and on a processor with the instruction; an explicit choice is used."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": able}, raising=False)
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
     assert device.arithmetic("auto", cpu) == ("bf16" if able else "fp32")
@@ -131,13 +131,13 @@ def test_auto_is_bf16_where_the_device_multiplies_it(able: bool, monkeypatch: py
 
 
 def test_a_torch_without_capabilities_computes_in_fp32(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Older releases do not say what the processor can do."""
+    """Older releases of torch do not report the capabilities of a processor."""
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert device.arithmetic("auto", torch.device("cpu")) == "fp32"
 
 
 def test_autocast_is_on_in_bf16_alone() -> None:
-    """A product is bf16 inside, and fp32 outside and in fp32."""
+    """A product is bf16 inside the context, and fp32 outside and in fp32."""
     cpu, ones = torch.device("cpu"), torch.ones(4, 4)
     for kind, made in (("bf16", torch.bfloat16), ("fp32", torch.float32)):
         with device.autocast(kind, cpu):  # type: ignore[arg-type]  # a tuple of the two
@@ -146,19 +146,19 @@ def test_autocast_is_on_in_bf16_alone() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted as Linux does")
-def test_memory_that_was_freed_is_not_asked_for_again() -> None:
-    """Within the block a large array that comes back costs no page faults; after it the memory is given back."""
-    if memory.describe() != "freed memory kept between steps (glibc mallopt)":
-        pytest.skip(f"not glibc's allocator: {memory.describe()}")
+def test_freed_memory_is_kept() -> None:
+    """Within the block a repeated large allocation causes no page faults; after it the memory is returned."""
+    if device.describe_allocator() != "freed memory kept between steps (glibc mallopt)":
+        pytest.skip(f"not glibc's allocator: {device.describe_allocator()}")
     script = (
         "import resource, numpy as np\n"
-        "from raman_train import memory\n"
+        "from raman_train import device\n"
         "def faults(n):\n"
         "    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "    for _ in range(n): np.ones(16_000_000)\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before\n"
         "plain = faults(3)\n"
-        "with memory.kept():\n"
+        "with device.freed_memory_kept():\n"
         "    faults(1); kept = faults(3)\n"
         "print(plain, kept, faults(3))\n"
     )
@@ -168,8 +168,8 @@ def test_memory_that_was_freed_is_not_asked_for_again() -> None:
     assert after > 0.5 * plain
 
 
-def test_dropout_goes_on_where_it_stood() -> None:
-    """Putting the state back gives the same masks again."""
+def test_the_state_of_dropout_is_restored() -> None:
+    """A restored state gives the same masks."""
     cpu = torch.device("cpu")
     kept = device.dropout_state(cpu)
     first = torch.rand(5)

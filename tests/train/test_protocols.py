@@ -1,4 +1,4 @@
-"""The protocols on the real Dataset_2: nobody is asked for what was seen. Skipped where there is no real data."""
+"""The protocols on the real Dataset_2: no test crystal is in the training set. Skipped without real data."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COARSE = Recipe((Resample(start=30.0, stop=1598.0, step=4.0), MinMax()))
 
 @dataclass(frozen=True, eq=False)
 class Minerals:
-    """Dataset_2 and what splits are made of, read once."""
+    """Dataset_2 and the inputs of its splits, read once."""
 
     dataset: Dataset
     features: NDArray[np.float32]
@@ -59,25 +59,25 @@ def split(minerals: Minerals, protocol: str, seed: int) -> splits.Split:
 
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("protocol", ["sample", "laser", "open", "few-shot"])
-def test_no_rruff_id_learns_and_is_asked(minerals: Minerals, protocol: str, seed: int) -> None:
-    """No RRUFF id and no near-duplicate spectrum is on both sides, and every label asked is in the library."""
+def test_no_rruff_id_is_on_both_sides(minerals: Minerals, protocol: str, seed: int) -> None:
+    """No RRUFF id and no near-duplicate is on both sides, and every test label is in the library."""
     found = split(minerals, protocol, seed)
-    asked = np.concatenate([found.test, found.unknown])
-    assert not set(minerals.ids[asked]) & set(minerals.ids[found.library])
+    queries = np.concatenate([found.test, found.unknown])
+    assert not set(minerals.ids[queries]) & set(minerals.ids[found.library])
     assert set(minerals.classes[found.test]) <= set(minerals.classes[found.library])
     unit = minerals.features / np.linalg.norm(minerals.features, axis=1, keepdims=True)
-    assert max(float((unit[part] @ unit[found.library].T).max()) for part in np.array_split(asked, 4)) <= splits.NEAR_DUPLICATE
+    assert max(float((unit[part] @ unit[found.library].T).max()) for part in np.array_split(queries, 4)) <= splits.NEAR_DUPLICATE
 
 
 def test_the_random_split_does_leak(minerals: Minerals) -> None:
-    """Under ``spectrum`` two thirds of what is asked are crystals that were learned from: the check above can fail."""
+    """Under ``spectrum`` two thirds of the test crystals are in the training set: the check above can fail."""
     found = splits.by_spectrum(minerals.classes, 0)
     assert found.test.size == 2574
     assert np.isin(minerals.ids[found.test], minerals.ids[found.library]).mean() > 0.66
 
 
 def test_the_protocols_have_enough_to_ask(minerals: Minerals) -> None:
-    """Each protocol asks hundreds of spectra of many species."""
+    """Each protocol has hundreds of test spectra of many species."""
     few, opened, laser = (split(minerals, protocol, 0) for protocol in ("few-shot", "open", "laser"))
     assert len(set(minerals.classes[opened.unknown])) >= 195
     assert opened.unknown.size > 500
@@ -89,7 +89,7 @@ def test_the_protocols_have_enough_to_ask(minerals: Minerals) -> None:
 
 
 def test_dataset_3_has_the_papers_axis() -> None:
-    """0 to 1700 cm⁻¹ in 1024 points, zero outside what was measured."""
+    """0 to 1700 cm⁻¹ in 1024 points, zero outside the measured range."""
     recipe = Recipe((Resample(start=0.0, stop=1700.0, step=1700 / 1023, outside="zero"), MinMax()))
     assert len(recipe.axis) == 1024
     assert recipe.axis.start == 0.0

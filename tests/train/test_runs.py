@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 
 def smoke(*replaced: str) -> config.Config:
-    """Return the smoke configuration, made even quicker, with keys replaced."""
+    """Return the smoke configuration with three epochs and with keys replaced."""
     return config.read(SMOKE, ["training.epochs=3", *replaced])
 
 
@@ -37,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_what_it_promises(run: Path) -> None:
-    """Checkpoint, configuration, split, history and curve are there; the resume state is gone."""
+    """Checkpoint, configuration, split, history and curve exist; the state is removed."""
     assert {p.name for p in run.iterdir()} == {"checkpoint.safetensors", "config.json", "split.npz", "history.jsonl", "curve.png"}
     lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == list(range(6))
@@ -48,7 +48,7 @@ def test_a_run_leaves_what_it_promises(run: Path) -> None:
 
 
 def test_it_learns(run: Path) -> None:
-    """On specimens it never saw, the smoke network names nine in ten."""
+    """On specimens outside the training set the smoke network recognises nine of ten."""
     made = checkpoint.load(run)
     result, _ = runs.measure(made, runs.prepare(made.about.config))
     assert result.main.ranking == "library"
@@ -59,7 +59,7 @@ def test_it_learns(run: Path) -> None:
 
 
 def test_killed_and_resumed_is_as_if_it_never_stopped(tmp_path: Path) -> None:
-    """A run killed after any epoch ends with the very weights of a run that was not."""
+    """A run killed after any epoch ends with the weights of a run without a kill."""
 
     class Killed(Exception):
         pass
@@ -73,14 +73,14 @@ def test_killed_and_resumed_is_as_if_it_never_stopped(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         runs.fit(smoke(), torn, CPU, kill)
     assert (torn / checkpoint.STATE).exists()
-    told: list[int] = []
-    runs.fit(smoke(), torn, CPU, lambda done: told.append(done.epoch))
-    assert told == [2]
+    recorded: list[int] = []
+    runs.fit(smoke(), torn, CPU, lambda done: recorded.append(done.epoch))
+    assert recorded == [2]
     assert checkpoint.load(torn).sha256 == checkpoint.load(whole).sha256
 
 
 def test_early_stopping_keeps_the_best(tmp_path: Path) -> None:
-    """With patience, training ends once validation no longer improves, and the best weights are kept."""
+    """With patience, training ends when validation no longer improves, and the best weights are kept."""
     chosen = smoke("training.patience=2", "training.epochs=60", "training.optimiser=adam", "training.rate=0.005", "training.average=0")
     seen: list[loop.Epoch] = []
     runs.fit(chosen, tmp_path, CPU, seen.append)
@@ -119,7 +119,7 @@ def test_drcnn_trains_too(tmp_path: Path) -> None:
     ],
 )
 def test_every_protocol_is_measured(tmp_path: Path, protocol: str, rankings: list[str], measured: str, apart: str) -> None:
-    """Each protocol trains, is asked what it stands for, says so in its table, and survives its line of JSON."""
+    """Each protocol trains, has its figures in the table, and is the same after JSON."""
     runs.fit(smoke(f"data.protocol={protocol}", "training.epochs=1"), tmp_path, CPU, lambda _: None)
     made = checkpoint.load(tmp_path)
     result, _ = runs.measure(made, runs.prepare(made.about.config))
@@ -127,7 +127,7 @@ def test_every_protocol_is_measured(tmp_path: Path, protocol: str, rankings: lis
     assert measured in result.measured
     assert f"{result.unknown} unknown, {result.enrolled} enrolled" == apart
     assert measured in runs.table(result)
-    assert msgspec.json.decode(msgspec.json.encode(result), type=runs.Result) == result
+    assert msgspec.json.decode(msgspec.json.encode(result), type=runs.RunResult) == result
     with np.load(tmp_path / "split.npz") as split:
         assert {side: split[side].size for side in ("train", "test", "enrolled", "unknown")} == {
             "train": result.train, "test": result.test, "enrolled": result.enrolled, "unknown": result.unknown,
@@ -135,7 +135,7 @@ def test_every_protocol_is_measured(tmp_path: Path, protocol: str, rankings: lis
 
 
 def test_the_same_questions_have_the_same_digest() -> None:
-    """It is of the names on each side: seed, copies and the order of references change it, the network does not."""
+    """The digest is of the names in each part: seed, copies and the order of references change it, the network does not."""
     first = runs.prepare(smoke("data.protocol=spectrum"))
     digests = [
         runs.split_sha256(runs.prepare(smoke(*keys)))
@@ -154,13 +154,13 @@ def test_the_same_questions_have_the_same_digest() -> None:
 
 
 def test_a_folder_of_another_run_is_refused(run: Path) -> None:
-    """A run never goes on with another configuration's state."""
+    """A run is never resumed with another configuration."""
     with pytest.raises(ConfigError, match="another configuration"):
         runs.fit(smoke("training.seed=9"), run, CPU, lambda _: None)
 
 
 def test_a_run_without_its_data_leaves_the_folder_free(tmp_path: Path) -> None:
-    """A dataset that is not there does not block the folder for the next configuration."""
+    """A missing dataset does not block the folder for the next configuration."""
     with pytest.raises(ConfigError, match="cannot be read"):
         runs.fit(smoke(f"data.path='{tmp_path / 'nothing.npz'}'"), tmp_path / "run", CPU, lambda _: None)
     assert not (tmp_path / "run").exists()
@@ -170,7 +170,7 @@ def test_a_run_without_its_data_leaves_the_folder_free(tmp_path: Path) -> None:
 def test_fit_without_a_folder_makes_one_for_its_configuration(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The same command goes on in the same folder, other keys have another one; an epoch is a line in a pipe."""
+    """The same command resumes in the same folder, other keys have another one."""
     monkeypatch.chdir(tmp_path)
     for seed in (1, 1, 2):
         assert main(["fit", "--config", str(SMOKE), "--set", "training.epochs=2", "--set", f"training.seed={seed}", "--device", "cpu"]) == 0
@@ -181,7 +181,7 @@ def test_fit_without_a_folder_makes_one_for_its_configuration(
 
 
 def test_an_epoch_is_a_line_in_a_pipe(tmp_path: Path) -> None:
-    """Device, arithmetic and allocator first, then a line an epoch, never wrapped."""
+    """Device, arithmetic and allocator first, then one line per epoch, never wrapped."""
     command = [sys.executable, "-m", "raman_train.cli", "fit", "--config", str(SMOKE), "--set", "training.epochs=3", "--out", "run"]
     made = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
     first, *epochs = made.stderr.splitlines()
@@ -191,7 +191,7 @@ def test_an_epoch_is_a_line_in_a_pipe(tmp_path: Path) -> None:
 
 
 def test_without_torch_the_package_is_named(tmp_path: Path) -> None:
-    """What to install is said, without a traceback; help needs no torch."""
+    """The message has what to install, without a traceback; help needs no torch."""
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-m", "raman_train.cli", "fit", "--model", "drcnn", "--out", "run"]
@@ -199,11 +199,11 @@ def test_without_torch_the_package_is_named(tmp_path: Path) -> None:
     assert made.returncode == 78
     assert made.stderr == "raman-train: torch is not installed: install training with pip install 'raman-edge[cpu,train]'\n"
     shown = subprocess.run([*command[:3], "--help"], env=environment, capture_output=True, text=True, check=True, timeout=60)
-    assert "export" in shown.stdout
+    assert "transfer" in shown.stdout
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
         ("training.epochs=0", "training.epochs"),
         ("training.epoch=3", "epoch"),
@@ -212,20 +212,20 @@ def test_without_torch_the_package_is_named(tmp_path: Path) -> None:
         ("nonsense", "KEY=VALUE"),
     ],
 )
-def test_a_mistake_in_the_configuration_names_its_place(text: str, says: str) -> None:
+def test_a_mistake_in_the_configuration_names_its_place(text: str, message: str) -> None:
     """A wrong key or value is refused with its path."""
-    with pytest.raises(ConfigError, match=says):
+    with pytest.raises(ConfigError, match=message):
         config.read(SMOKE, [text])
 
 
 def test_every_shipped_configuration_reads() -> None:
-    """The configurations that ship are valid."""
+    """The packaged configurations are valid."""
     for path in SMOKE.parent.glob("*.toml"):
         assert config.read(path).sha256
 
 
 def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path) -> None:
-    """Neither text nor another program's safetensors passes for a checkpoint."""
+    """A text and a safetensors file of another program are refused."""
     text = tmp_path / "checkpoint.safetensors"
     text.write_text("not a checkpoint")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -243,15 +243,15 @@ def test_the_command_line_fits_evaluates_and_records(tmp_path: Path, capsys: pyt
     code = main(["evaluate", "--config", str(SMOKE), "--out", str(tmp_path / "run"), "--set", "training.epochs=2", "--record", str(record)])
     assert code == 0
     assert "\nlibrary " in capsys.readouterr().out
-    result = msgspec.json.decode(record.read_bytes(), type=runs.Result)
+    result = msgspec.json.decode(record.read_bytes(), type=runs.RunResult)
     assert result.protocol == "sample"
     assert result.epochs == 2
 
 
-def test_the_command_line_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_reports_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A missing dataset is one line on stderr and exit code 78."""
     code = main(["fit", "--config", str(SMOKE), "--out", str(tmp_path / "run"), "--set", "data.path=nowhere.npz"])
     assert code == 78
-    said = capsys.readouterr().err
-    assert "nowhere.npz" in said
-    assert "raman-train import" in said
+    output = capsys.readouterr().err
+    assert "nowhere.npz" in output
+    assert "raman-train import" in output

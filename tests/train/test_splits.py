@@ -23,7 +23,7 @@ RECIPE = Recipe((Resample(start=100.0, stop=1500.0, step=10.0), MinMax()))
 
 
 class Cards:
-    """Spectra that are no more than a label, a specimen, a group and a laser, dealt from a seed."""
+    """Spectra reduced to label, specimen, group and laser, drawn from a seed."""
 
     def __init__(self, seed: int, count: int = 240) -> None:
         rng = np.random.default_rng(seed)
@@ -50,18 +50,18 @@ class Cards:
 
 
 def sides(split: splits.Split) -> list[NDArray[np.intp]]:
-    """Return every side of a split."""
+    """Return every part of a split."""
     return [getattr(split, side.name) for side in fields(split)]
 
 
 def digest(split: splits.Split) -> str:
-    """Return what a split is, in short."""
+    """Return a short digest of a split."""
     whole = np.concatenate([split.train, split.validation, split.test]).astype("<i8")
     return hashlib.sha256(whole.tobytes()).hexdigest()[:16]
 
 
 def test_spectrum_split_has_the_papers_sizes() -> None:
-    """8578 spectra give 2574 to ask, as in the paper, and a fifth of the rest validates."""
+    """Of 8578 spectra 2574 are for the test, as in the paper, and a fifth of the rest for validation."""
     labels = np.repeat(np.arange(1332), np.r_[np.full(1331, 6), 592])
     split = splits.by_spectrum(labels, 0)
     assert (split.train.size, split.validation.size, split.test.size) == (4803, 1201, 2574)
@@ -69,7 +69,7 @@ def test_spectrum_split_has_the_papers_sizes() -> None:
 
 
 def test_published_splits_stay_as_they_are() -> None:
-    """A seed gives the very split it gave when figures were published: benchmarks stay comparable."""
+    """A seed gives the split of the published figures."""
     labels, groups = np.repeat(np.arange(40), 7), np.arange(280) // 3
     assert digest(splits.by_sample(labels, groups, 3)) == "7c9ee77170020c7e"
     assert digest(splits.by_spectrum(labels, 3)) == "77dba7a5ae856a7d"
@@ -78,7 +78,7 @@ def test_published_splits_stay_as_they_are() -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 25)), min_size=5, max_size=120), st.integers(0, 5))
 def test_no_specimen_is_on_both_sides(rows: list[tuple[int, int]], seed: int) -> None:
-    """Under ``sample`` a group is asked or learned from, never both, and every label asked is learned."""
+    """Under ``sample`` a group is on one side, and every test label is in the training set."""
     labels, groups = (np.array(column) for column in zip(*rows, strict=True))
     split = splits.by_sample(labels, groups, seed)
     assert not set(groups[split.library]) & set(groups[split.test])
@@ -90,7 +90,7 @@ def test_no_specimen_is_on_both_sides(rows: list[tuple[int, int]], seed: int) ->
 @settings(max_examples=15, deadline=None)
 @given(deal=st.integers(0, 10_000), seed=st.integers(0, 50))
 def test_sides_are_disjoint_and_a_seed_gives_them_again(protocol: str, deal: int, seed: int) -> None:
-    """No spectrum has two roles, what is asked can be named, and the split follows from its seed."""
+    """No spectrum has two roles, every test label is in the library, and the seed determines the split."""
     cards = Cards(deal)
     split = cards.split(protocol, seed)
     whole = np.concatenate(sides(split))
@@ -104,7 +104,7 @@ def test_sides_are_disjoint_and_a_seed_gives_them_again(protocol: str, deal: int
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_another_seed_is_another_split(protocol: str) -> None:
-    """Seeds do not repeat each other's questions."""
+    """Other seeds give other test sets."""
     cards = Cards(1)
     assert not np.array_equal(cards.split(protocol, 3).test, cards.split(protocol, 4).test)
 
@@ -112,20 +112,20 @@ def test_another_seed_is_another_split(protocol: str) -> None:
 @pytest.mark.parametrize("protocol", ["sample", "laser", "open", "few-shot"])
 @settings(max_examples=25, deadline=None)
 @given(deal=st.integers(0, 10_000))
-def test_no_group_learns_and_is_asked(protocol: str, deal: int) -> None:
-    """A specimen or near-duplicate that is asked is neither learned from nor in the library."""
+def test_no_group_is_on_both_sides(protocol: str, deal: int) -> None:
+    """A test specimen or near-duplicate is neither in the training set nor in the library."""
     cards = Cards(deal)
     split = cards.split(protocol)
-    asked = np.concatenate([split.test, split.unknown])
-    assert not set(cards.groups[asked]) & set(cards.groups[split.library])
-    taught = np.concatenate([split.train, split.validation])
-    assert not set(cards.groups[split.enrolled]) & set(cards.groups[taught])
+    queries = np.concatenate([split.test, split.unknown])
+    assert not set(cards.groups[queries]) & set(cards.groups[split.library])
+    first_training = np.concatenate([split.train, split.validation])
+    assert not set(cards.groups[split.enrolled]) & set(cards.groups[first_training])
 
 
 @settings(max_examples=25, deadline=None)
 @given(deal=st.integers(0, 10_000))
 def test_laser_learns_green_and_asks_red(deal: int) -> None:
-    """Each side has the spectra of its lasers alone; labels that nobody asks stay to learn from."""
+    """Each side has only the spectra of its lasers; labels without a test stay in training."""
     cards = Cards(deal)
     split = cards.split("laser")
     assert set(cards.lasers[split.library]) <= {514, 532}
@@ -136,7 +136,7 @@ def test_laser_learns_green_and_asks_red(deal: int) -> None:
 
 
 def test_laser_asks_every_group_that_it_cannot_learn_from() -> None:
-    """A specimen seen in red alone is asked, a label never seen in green is not, and 30 % of the rest are."""
+    """A specimen without a training laser is for the test, a label without one is not, and 30 % of the others are."""
     labels = np.array([0, 0, 0, 0, 0, 1, 1])
     groups = np.array([0, 0, 1, 1, 2, 3, 4])
     lasers = np.array([532, 785, 532, 785, 785, 785, 780])
@@ -156,7 +156,7 @@ def test_laser_wants_both_lasers() -> None:
 @settings(max_examples=25, deadline=None)
 @given(deal=st.integers(0, 10_000))
 def test_open_asks_species_that_stand_nowhere(deal: int) -> None:
-    """15 % of the labels are unknown; a specimen that also has a kept name is neither asked nor learned from."""
+    """15 % of the labels are unknown; a specimen that also has a remaining label is left out."""
     cards = Cards(deal)
     split = cards.split("open")
     unknown = set(cards.labels[split.unknown])
@@ -177,7 +177,7 @@ def test_open_wants_enough_labels() -> None:
 @settings(max_examples=25, deadline=None)
 @given(deal=st.integers(0, 10_000))
 def test_few_shot_gives_references_of_one_specimen_and_asks_with_others(deal: int) -> None:
-    """A new species is taught nowhere, known by two to five spectra of one specimen, and asked with other specimens."""
+    """A new species is in no training set, has two to five references of one specimen, and other specimens in the test."""
     cards = Cards(deal)
     split = cards.split("few-shot")
     new = set(cards.labels[split.enrolled])
@@ -185,16 +185,16 @@ def test_few_shot_gives_references_of_one_specimen_and_asks_with_others(deal: in
     assert not new & set(cards.labels[np.concatenate([split.train, split.validation])])
     for label in new:
         references = split.enrolled[cards.labels[split.enrolled] == label]
-        asked = split.test[cards.labels[split.test] == label]
+        queries = split.test[cards.labels[split.test] == label]
         assert 2 <= references.size <= 5
         assert len(set(cards.specimens[references])) == 1
-        assert not set(cards.groups[references]) & set(cards.groups[asked])
-        own = np.isin(cards.groups, cards.groups[np.concatenate([references, asked])])
+        assert not set(cards.groups[references]) & set(cards.groups[queries])
+        own = np.isin(cards.groups, cards.groups[np.concatenate([references, queries])])
         assert set(cards.labels[own]) == {label}  # none of them carries two names
 
 
 def test_few_shot_takes_references_in_random_order() -> None:
-    """The first reference of a species is not the first that the dataset has."""
+    """The first reference of a species is not always the first one of the dataset."""
     labels, groups = np.repeat(np.arange(20), 10), np.arange(200) // 5
     enrolled = splits.few_shot(labels, groups.astype(str), groups, 0).enrolled
     assert enrolled.size == 15
@@ -203,14 +203,14 @@ def test_few_shot_takes_references_in_random_order() -> None:
 
 @pytest.mark.parametrize("each", [4, 1])
 def test_few_shot_wants_two_specimens_and_two_spectra(each: int) -> None:
-    """Where every label is one crystal nobody else can be asked; where every crystal is one spectrum none has two references."""
+    """A label with one crystal leaves no test; a crystal with one spectrum leaves no second reference."""
     labels, groups = np.arange(60) // 4, np.arange(60) // each
     with pytest.raises(ConfigError, match="has 0 such labels"):
         splits.few_shot(labels, groups.astype(str), groups, 0)
 
 
 def test_labels_with_one_specimen_stay_in_training() -> None:
-    """They are distractors: never asked, always there."""
+    """They are distractors: always in training, never in the test."""
     labels = np.array([0, 0, 1, 1, 1, 1])
     groups = np.array([0, 0, 1, 2, 3, 4])
     split = splits.by_sample(labels, groups, 0)
@@ -218,7 +218,7 @@ def test_labels_with_one_specimen_stay_in_training() -> None:
 
 
 def test_near_duplicates_are_one_group() -> None:
-    """Two specimens with one spectrum in common are chained together; others are not."""
+    """Two specimens with one common spectrum are one group; others are not."""
     rng = np.random.default_rng(0)
     features = rng.random((6, 300)).astype(np.float32)
     features[3] = features[0] * 2 + 1e-4
@@ -235,15 +235,15 @@ def test_near_duplicates_are_nearer_than_0_999(cosine: float, groups: int) -> No
     assert len(set(splits.near_duplicates(np.array(["a", "b"]), features).tolist())) == groups
 
 
-def test_nothing_apart_learns_everything() -> None:
+def test_training_only_learns_everything() -> None:
     """The refit after the measurement has no test part."""
-    split = splits.nothing_apart(5)
+    split = splits.training_only(5)
     assert split.library.tolist() == [0, 1, 2, 3, 4]
     assert split.test.size == 0
 
 
 def made(protocol: str, copies: str = "none", seed: int = 0) -> tuple[splits.Split, NDArray[np.intp], NDArray[np.str_]]:
-    """Return a split of spectra of our own making as a configuration asks for it, their classes and their specimens."""
+    """Return a split of synthetic spectra for a configuration, their classes and their specimens."""
     dataset = synthetic.make(14, 4, 2)
     classes = np.unique(dataset.labels, return_inverse=True)[1]
     data = DataConfig(path="synthetic", protocol=protocol, copies=copies, split_seed=seed)  # type: ignore[arg-type] - parametrised
@@ -252,7 +252,7 @@ def made(protocol: str, copies: str = "none", seed: int = 0) -> tuple[splits.Spl
 
 @pytest.mark.parametrize("protocol", [*PROTOCOLS, "none"])
 def test_a_configuration_names_its_protocol(protocol: str) -> None:
-    """Every protocol that a configuration can name splits a dataset, and only its own sides are filled."""
+    """Every protocol of a configuration splits a dataset, and fills only its own parts."""
     split, classes, _ = made(protocol)
     filled = {side.name for side in fields(split) if getattr(split, side.name).size}
     apart = {"open": {"test", "validation", "unknown"}, "few-shot": {"test", "validation", "enrolled"}, "none": set()}
@@ -261,7 +261,7 @@ def test_a_configuration_names_its_protocol(protocol: str) -> None:
 
 
 def test_copies_before_the_split_stand_on_both_sides() -> None:
-    """The paper's order: about 20 of each class, and the very spectra that are asked were learned."""
+    """The paper's order: about 20 of each class, with test spectra in the training set."""
     split, classes, _ = made("spectrum", "before_split")
     whole = np.concatenate(sides(split))
     assert set(np.bincount(classes[whole])) == {16}  # twice 8; 24 would be as near to 20
@@ -269,43 +269,43 @@ def test_copies_before_the_split_stand_on_both_sides() -> None:
 
 
 def test_copies_after_the_split_stand_on_one_side() -> None:
-    """The honest order: what is learned from is copied, what is asked is there once and was not seen."""
+    """The honest order: training spectra are copied, test spectra are single and not in the training set."""
     plain, _, _ = made("spectrum")
     split, classes, _ = made("spectrum", "after_split")
     assert np.array_equal(split.test, plain.test)
     assert set(split.train.tolist()) == set(plain.train.tolist())
     assert set(split.validation.tolist()) == set(plain.validation.tolist())
-    assert set(np.bincount(classes[split.library])) == {18, 20}  # of 8, 2 or 3 are asked
+    assert set(np.bincount(classes[split.library])) == {18, 20}  # of 8, 2 or 3 are for the test
     assert not set(split.test.tolist()) & set(split.library.tolist())
 
 
 def test_copies_of_a_specimen_stay_together() -> None:
-    """Under ``sample`` even copies made before the split do not leak."""
+    """Under ``sample`` copies made before the split stay on one side."""
     split, _, specimens = made("sample", "before_split")
     assert split.test.size > np.unique(split.test).size
     assert not set(specimens[split.test]) & set(specimens[split.library])
 
 
 def test_large_classes_are_not_cut() -> None:
-    """A class of 50 stays as it is beside one of 2 that becomes 20."""
-    times = np.bincount(splits.copies.copied(np.repeat([0, 1, 2], [50, 2, 14])))
+    """A class of 50 keeps its size beside one of 2 that becomes 20."""
+    times = np.bincount(splits.copied(np.repeat([0, 1, 2], [50, 2, 14])))
     assert times.tolist() == [1] * 50 + [10] * 2 + [1] * 14
 
 
 @pytest.mark.parametrize("protocol", ["laser", "open", "few-shot", "none"])
 def test_copies_mean_nothing_elsewhere(protocol: str) -> None:
-    """A combination that no figure stands for is refused."""
-    with pytest.raises(ConfigError, match="spectrum and sample alone"):
+    """Copies under other protocols are refused."""
+    with pytest.raises(ConfigError, match="expected spectrum or sample"):
         made(protocol, "before_split")
 
 
 def test_a_split_that_cannot_be_is_refused() -> None:
-    """One spectrum a label, one specimen a label, a negative seed: each says what is missing."""
+    """One spectrum per label, one specimen per label and a negative seed are each refused with the reason."""
     with pytest.raises(ConfigError, match="5 of which have one"):
         splits.by_spectrum(np.arange(5), 0)
-    with pytest.raises(ConfigError, match="0 or above, got -1"):
+    with pytest.raises(ConfigError, match="got -1, expected 0 or more"):
         made("sample", seed=-1)
     lonely = synthetic.make(6, 1, 2)
     classes = np.unique(lonely.labels, return_inverse=True)[1]
-    with pytest.raises(ConfigError, match="leaves nothing to ask"):
+    with pytest.raises(ConfigError, match="leaves an empty test set"):
         splits.make(DataConfig(path="synthetic", protocol="sample"), lonely, classes)

@@ -1,4 +1,4 @@
-"""The networks Zhou 2022 compares with: their layers, their start, and that they learn."""
+"""The networks of Zhou 2022: layers, initialisation, and that they learn."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from raman_train.config import (
     ZhangCnnConfig,
     ZhangDnnConfig,
 )
-from raman_train.models import Network, build, liu, sang, zhang_cnn, zhang_dnn
+from raman_train.models import Network, build, liu, sang, zhang
 from raman_train.models.fan import Fan
 from raman_train.models.layers import Classifier
 from raman_train.models.liu import Liu
@@ -51,7 +51,7 @@ SHORT = 64
 
 
 def on_paper(name: str, length: int, classes: int) -> Classifier:
-    """Return a network with shapes and no numbers."""
+    """Return a network with shapes and without storage."""
     with torch.device("meta"):
         network = build(EVERY[name], length, classes)
     assert isinstance(network, Classifier)
@@ -59,21 +59,21 @@ def on_paper(name: str, length: int, classes: int) -> Classifier:
 
 
 def parameters(network: nn.Module) -> int:
-    """Return how many numbers are learned."""
+    """Return the number of parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
 @pytest.fixture
 def slim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same networks with narrow layers: what is tested does not depend on the width, and the wide ones take minutes."""
-    for module in (liu, zhang_cnn, sang):
+    """The same networks with narrow layers, for speed; the tests do not depend on the width."""
+    for module in (liu, zhang, sang):
         monkeypatch.setattr(module, "HIDDEN", 32)
-    monkeypatch.setattr(zhang_dnn, "WIDTHS", (48, 32, 32, 32, 32, 16))
+    monkeypatch.setattr(zhang, "WIDTHS", (48, 32, 32, 32, 32, 16))
     monkeypatch.setattr(sang, "GROUPS", tuple((channels // 8, count) for channels, count in sang.GROUPS))
 
 
 def batch(name: str = "fan", count: int = 8, classes: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return spectra with one line each, whose place is their class; (count, n) and (count,)."""
+    """Return spectra with one line each, whose position is their class; (count, n) and (count,)."""
     length = LENGTH.get(name, SHORT)
     truth = torch.arange(count) % classes
     place = (torch.arange(length)[None] - length * (truth[:, None] + 1) / (classes + 1)) / 3
@@ -82,7 +82,7 @@ def batch(name: str = "fan", count: int = 8, classes: int = 4) -> tuple[torch.Te
 
 
 def seen(name: str) -> Network:
-    """Return a network that has seen its training spectra."""
+    """Return a network prepared with its training spectra."""
     torch.manual_seed(0)
     network = build(EVERY[name], LENGTH.get(name, SHORT), 4)
     network.prepare(*batch(name, 16))
@@ -90,12 +90,12 @@ def seen(name: str) -> Network:
 
 
 def conv(inputs: int, outputs: int, points: int) -> int:
-    """Return the parameters of a convolution."""
+    """Return the number of parameters of a convolution."""
     return inputs * outputs * points + outputs
 
 
 def dense(*widths: int) -> int:
-    """Return the parameters of dense layers of these widths, one after the other."""
+    """Return the number of parameters of consecutive dense layers of these widths."""
     return sum(a * b + b for a, b in pairwise(widths))
 
 
@@ -125,7 +125,7 @@ def test_each_has_the_parameters_worked_out_by_hand(name: str, at_2: int, at_3: 
 
 
 def test_the_hand_worked_sums_follow_from_the_layers() -> None:
-    """The same sums once more, from kernel sizes and widths."""
+    """The same numbers from kernel sizes and widths."""
     lenet = conv(1, 16, 21) + conv(16, 32, 11) + conv(32, 64, 5)
     vgg = [(1, 64), (64, 64), (64, 128), (128, 128), (128, 256), *[(256, 256)] * 3, (256, 512), *[(512, 512)] * 7]
     expected = {
@@ -157,7 +157,7 @@ def test_the_hand_worked_sums_follow_from_the_layers() -> None:
     ],
 )
 def test_every_layer_has_its_shape(name: str, shapes: list[str]) -> None:
-    """Channels and points after every layer that can change them, at 1570 points."""
+    """Channels and points after each layer that can change them, at 1570 points."""
     network = on_paper(name, *DATASET_2)
     level, got = torch.empty(2, 1570, device="meta"), []
     for layer in network.hidden:
@@ -170,14 +170,14 @@ def test_every_layer_has_its_shape(name: str, shapes: list[str]) -> None:
 
 
 def kinds(name: str) -> list[str]:
-    """Return the layers of a network by name, in order, without what only changes the shape."""
+    """Return the layers of a network by name, in order, without those that only reshape."""
     network = on_paper(name, *DATASET_2)
     layers = [layer for layer in network.modules() if not list(layer.children())]
     return [type(layer).__name__ for layer in layers if not isinstance(layer, nn.Flatten | nn.Unflatten)]
 
 
 def test_layers_stand_in_the_order_of_the_papers() -> None:
-    """Where BatchNorm, activation, pool and dropout stand, of each network."""
+    """Order of BatchNorm, activation, pool and dropout in each network."""
     lenet = ["Conv1d", "LeakyReLU", "MaxPool1d", "Dropout"]
     assert kinds("liu") == [
         *["Conv1d", "BatchNorm1d", "LeakyReLU", "MaxPool1d"] * 3, "Linear", "BatchNorm1d", "Tanh", "Dropout", "Linear", "BatchNorm1d",
@@ -209,7 +209,7 @@ def test_any_length_works(name: str, length: int) -> None:
 
 @pytest.mark.parametrize(("name", "length"), [("sang", 267), ("liu", 7), ("fan", 10), ("zhang_cnn", 5)])
 def test_spectra_that_are_too_short_are_refused(name: str, length: int) -> None:
-    """The message says how many points there were and what to change."""
+    """The message has the number of points and what to change."""
     with pytest.raises(ConfigError, match=rf"{length} points.*recipe"):
         build(EVERY[name], length, 7)
 
@@ -217,7 +217,7 @@ def test_spectra_that_are_too_short_are_refused(name: str, length: int) -> None:
 @pytest.mark.usefixtures("slim")
 @pytest.mark.parametrize("name", EVERY)
 def test_an_answer_is_the_same_each_time(name: str) -> None:
-    """In evaluation mode nothing is drawn, a spectrum's answer does not depend on its neighbours, embeddings have norm 1."""
+    """In evaluation mode the outputs are deterministic and independent of the batch, and embeddings have norm 1."""
     network, (spectra, _) = seen(name).eval(), batch(name)
     with torch.no_grad():
         logits, embedding = network(spectra)
@@ -229,7 +229,7 @@ def test_an_answer_is_the_same_each_time(name: str) -> None:
 @pytest.mark.usefixtures("slim")
 @pytest.mark.parametrize("name", EVERY)
 def test_one_step_of_adam_lowers_the_loss_and_reaches_every_parameter(name: str) -> None:
-    """Every parameter has a gradient, and a small step along it is a step down."""
+    """Every parameter has a gradient, and a small step along it reduces the loss."""
     network, (spectra, truth) = seen(name).train(), batch(name)
     for layer in network.modules():
         if isinstance(layer, nn.Dropout):
@@ -247,7 +247,7 @@ def test_one_step_of_adam_lowers_the_loss_and_reaches_every_parameter(name: str)
 @pytest.mark.usefixtures("slim")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_weights_start_as_keras_starts_them(name: str) -> None:
-    """Glorot uniform: within ±√(6 / (ins + outs)) and all over it; biases 0."""
+    """Glorot uniform: within ±√(6 / (ins + outs)), filling that range; biases 0."""
     for layer in seen(name).modules():
         if isinstance(layer, nn.Conv1d | nn.Linear):
             field = layer.kernel_size[0] if isinstance(layer, nn.Conv1d) else 1
@@ -258,7 +258,7 @@ def test_weights_start_as_keras_starts_them(name: str) -> None:
 
 
 def test_fan_standardises_every_point() -> None:
-    """Inside, training spectra have mean 0 and deviation 1 at every point; a point that never changes stays 0."""
+    """Training spectra have mean 0 and deviation 1 at every point; a constant point stays 0."""
     network = Fan(SHORT, 4)
     spectra, truth = batch(count=16)
     spectra[:, 30] = 0.25
@@ -273,7 +273,7 @@ def test_fan_standardises_every_point() -> None:
 
 
 def test_liu_weighs_classes_by_one_over_their_size() -> None:
-    """Classes of 1, 3 and 4 spectra weigh 12 : 4 : 3, a class of none 0, and the mean over the spectra is 1."""
+    """Classes of 1, 3 and 4 spectra have weights 12 : 4 : 3, an absent class 0, and the mean over the spectra is 1."""
     network = Liu(64, 4)
     truth = torch.tensor([0, 1, 1, 1, 3, 3, 3, 3])
     network.prepare(torch.rand(8, 64), truth)
@@ -297,7 +297,7 @@ def test_lius_loss_is_the_weighted_mean() -> None:
 @pytest.mark.usefixtures("slim")
 @pytest.mark.parametrize("name", EVERY)
 def test_a_checkpoint_gives_the_same_answers(name: str, tmp_path: Path) -> None:
-    """Saved and loaded again, a network says the same, and its digest names it."""
+    """A loaded network gives the same outputs, and its digest identifies it."""
     network, (spectra, _) = seen(name).eval(), batch(name)
     path = tmp_path / checkpoint.CHECKPOINT
     checkpoint.save(path, network, about(EVERY[name], LENGTH.get(name, SHORT)))
@@ -308,7 +308,7 @@ def test_a_checkpoint_gives_the_same_answers(name: str, tmp_path: Path) -> None:
 
 
 def about(model: config.ModelConfig, length: int, classes: int = 4) -> checkpoint.About:
-    """Return what a checkpoint of ``model`` says of itself."""
+    """Return the metadata of a checkpoint of ``model``."""
     chosen = config.Config(model=model, data=config.DataConfig("synthetic"))
     labels = tuple("abcdefgh"[:classes])
     return checkpoint.About(
@@ -317,15 +317,15 @@ def about(model: config.ModelConfig, length: int, classes: int = 4) -> checkpoin
 
 
 def test_a_checkpoint_of_another_shape_is_refused(tmp_path: Path) -> None:
-    """Weights that the present system has no place for are refused by name."""
+    """A checkpoint with other weights than the network is refused by name."""
     path = tmp_path / checkpoint.CHECKPOINT
     checkpoint.save(path, seen("fan"), about(FanConfig(), length=SHORT + 64))
-    with pytest.raises(ConfigError, match=r"does not fit fan[\s\S]*Train it again"):
+    with pytest.raises(ConfigError, match=r"does not fit the network fan[\s\S]*Train it again"):
         checkpoint.load(path)
 
 
 def test_clipping_is_of_each_weight_tensor() -> None:
-    """Keras' clipnorm: a tensor whose gradient is longer than the limit is scaled to it, the others stay as they are; 0 clips none."""
+    """Keras' clipnorm: a tensor with a longer gradient is scaled to the limit; 0 clips nothing."""
     network = seen("fan")
     for index, weight in enumerate(network.parameters()):
         weight.grad = torch.full_like(weight, (index + 1) / math.sqrt(weight.numel()))  # norms 1, 2, 3, ...
@@ -344,7 +344,7 @@ SYSTEMS = {
 
 
 def test_every_system_ships_its_papers_recipe() -> None:
-    """``--model NAME`` finds a configuration whose system has that very name."""
+    """``--model NAME`` finds a configuration with that system."""
     assert {name: config.read(config.of_model(name)).system for name in SYSTEMS} == {name: name for name in SYSTEMS}
 
 
@@ -372,7 +372,7 @@ def test_recipes_are_those_of_the_papers(name: str, recipe: tuple[float, ...]) -
 
 
 def test_lius_augmentation_only_shifts_mixes_and_makes_noise() -> None:
-    """With those three turned off, nothing else changes a spectrum; with them on, it is changed."""
+    """Without these three a spectrum is unchanged; with them it changes."""
     augment = config.read(config.of_model("liu")).training.augment
     assert augment is not None
     spectra, _ = batch(count=16)
@@ -386,13 +386,13 @@ def test_lius_augmentation_only_shifts_mixes_and_makes_noise() -> None:
 def test_an_unknown_system_is_answered_with_those_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`raman-train fit --model vgg` ends with 78 and lists the names."""
     assert main(["fit", "--model", "vgg", "--out", str(tmp_path)]) == 78
-    said = capsys.readouterr().err
-    assert "'vgg'" in said
-    assert all(name in said for name in SYSTEMS)
+    output = capsys.readouterr().err
+    assert "'vgg'" in output
+    assert all(name in output for name in SYSTEMS)
 
 
 def test_model_and_config_exclude_each_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Both, or neither, is a usage error."""
+    """Both or neither is a usage error."""
     for which in ([], ["--model", "fan", "--config", "x.toml"]):
         with pytest.raises(SystemExit) as stopped:
             main(["fit", *which, "--out", str(tmp_path)])

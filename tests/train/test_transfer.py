@@ -1,8 +1,9 @@
-"""A transfer as a user does it: one command on a library of their own, stopped and gone on with, a model at the end."""
+"""A transfer with one command on a user's library: interrupted, resumed, with a model at the end."""
 
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 from raman_edge.errors import ConfigError
-from raman_train import checkpoint, loop, runs
-from raman_train.benchmark.budget import Budget, OutOfTime
+from raman_train import checkpoint, device, evaluate, loop, runs
+from raman_train.benchmark.budget import OutOfTime, TimeBudget
 from raman_train.cli import main
 from raman_train.data import synthetic
-from raman_train.transfer import keep, lines, plan, study
+from raman_train.transfer import results, study, systems
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,59 +31,59 @@ CPU = torch.device("cpu")
 
 
 def quiet(_: object) -> None:
-    """Say nothing."""
+    """Ignore a message."""
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight materials to pretrain on."""
+    """Eight materials for the pretraining."""
     path = tmp_path_factory.mktemp("source") / "minerals.npz"
     synthetic.make(materials=8, specimens=2, exposures=1, seed=7).save(path)
     return path
 
 
-def request(folder: Path, source: Path, *names: str, **changes: object) -> study.Request:
+def request(folder: Path, source: Path, *names: str, **changes: object) -> study.TransferRequest:
     """Return a request for three folds of four materials with three replicates each."""
-    made = study.Request(
+    made = study.TransferRequest(
         name="mine",
         target=synthetic.make(materials=4, specimens=3, exposures=1),
         sources=(source,),
-        systems=plan.read(names or ("drcnn-edge",), TINY if "drcnn-edge" in (names or ("drcnn-edge",)) else ()),
+        systems=systems.read(names or ("drcnn-edge",), TINY if "drcnn-edge" in (names or ("drcnn-edge",)) else ()),
         folds=3,
         shots=0,
         seeds=(0,),
         out=folder,
         results=folder / "results.jsonl",
         device=CPU,
-        budget=Budget(),
+        budget=TimeBudget(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]  # the fields are the request's own
 
 
-def make(asked: study.Request) -> study.Study:
-    """Return a study that says nothing."""
-    return study.Study(asked, quiet, lambda _: quiet)
+def make(queries: study.TransferRequest) -> study.Study:
+    """Return a study without output."""
+    return study.Study(queries, quiet, lambda _: nullcontext(quiet))
 
 
 @pytest.fixture(scope="module")
 def finished(source: Path, tmp_path_factory: pytest.TempPathFactory) -> study.Study:
-    """drcnn-edge, and a search beside it, run through."""
+    """drcnn-edge and a library search, finished."""
     made = make(request(tmp_path_factory.mktemp("finished"), source, "drcnn-edge", "root-derivative"))
     made.run()
     return made
 
 
-def test_a_study_asks_every_system_from_every_start(finished: study.Study) -> None:
-    """A line for each fold of search, scratch, enrolled and transfer; together the folds ask every spectrum once."""
-    told = lines.read(finished.request.results)
-    assert [(line.system, line.start, line.fold) for line in told] == [
+def test_a_study_has_every_system_and_start(finished: study.Study) -> None:
+    """A result for each fold of search, scratch, enrolled and transfer; together the folds test every spectrum once."""
+    recorded = results.read(finished.request.results)
+    assert [(line.system, line.start, line.fold) for line in recorded] == [
         (system, start, fold)
         for system, start in [
             ("root-derivative", "references"), ("drcnn-edge", "scratch"), ("drcnn-edge", "enrolled"), ("drcnn-edge", "transfer"),
         ]
         for fold in range(3)
     ]  # fmt: skip
-    for line in told:
+    for line in recorded:
         assert (line.train, line.test, line.asked, line.labels) == (8, 4, 12, 4)
         assert (line.epochs, line.pretraining_epochs) == {"references": (0, 0), "scratch": (2, 0), "enrolled": (0, 2)}.get(
             line.start, (2, 2)
@@ -91,13 +92,13 @@ def test_a_study_asks_every_system_from_every_start(finished: study.Study) -> No
         assert {row.ranking for row in line.figures} == (
             {"embedding"} if line.start == "enrolled" else {"head", "embedding"} | ({"library"} if line.system == "drcnn-edge" else set())
         )
-    searched = [lines.main(line.figures).top1 for line in told if line.start == "references"]
+    searched = [evaluate.main(line.figures).top1 for line in recorded if line.start == "references"]
     assert np.mean(searched) >= 0.75
-    assert {line.split_sha256 for line in told if line.fold == 0}.isdisjoint({line.split_sha256 for line in told if line.fold == 1})
+    assert {line.split_sha256 for line in recorded if line.fold == 0}.isdisjoint({line.split_sha256 for line in recorded if line.fold == 1})
 
 
 def test_what_is_retrained_begins_with_the_source(finished: study.Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before its first step a transferred network has the pretrained weights in all but its prototypes; from scratch it has not."""
+    """Before its first step a transferred network has the pretrained weights except its last layer; from scratch it does not."""
     begun: list[dict[str, torch.Tensor]] = []
 
     def catch(network: torch.nn.Module, *_: object) -> tuple[torch.nn.Module, list[loop.Epoch]]:
@@ -105,7 +106,7 @@ def test_what_is_retrained_begins_with_the_source(finished: study.Study, monkeyp
         return network, []
 
     monkeypatch.setattr(loop, "fit", catch)
-    elsewhere = make(replace(finished.request, results=finished.request.out / "other.jsonl", systems=plan.read(["drcnn-edge"], TINY)))
+    elsewhere = make(replace(finished.request, results=finished.request.out / "other.jsonl", systems=systems.read(["drcnn-edge"], TINY)))
     elsewhere.run()
     learned = finished.origin("drcnn-edge").network.state_dict()
     kept = set(learned) - {"classes", "directions", "kernel"}
@@ -117,7 +118,7 @@ def test_what_is_retrained_begins_with_the_source(finished: study.Study, monkeyp
 
 
 def test_what_is_done_is_not_done_again(finished: study.Study, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same request again trains nothing, not even the source; another retraining is a line of its own, from the same source."""
+    """The same request again trains nothing; another retraining gives new results from the same pretrained network."""
     trained: list[int] = []
     fit = loop.fit
 
@@ -128,71 +129,72 @@ def test_what_is_done_is_not_done_again(finished: study.Study, monkeypatch: pyte
     monkeypatch.setattr(loop, "fit", count)
     make(finished.request).run()
     assert trained == []
-    changed = replace(finished.request, systems=plan.read(["drcnn-edge"], [*TINY, "retraining.rate=0.01"]))
+    changed = replace(finished.request, systems=systems.read(["drcnn-edge"], [*TINY, "retraining.rate=0.01"]))
     make(changed).run()
     assert trained == [8] * 6
 
 
-def test_a_spent_budget_stops_and_the_same_command_goes_on(source: Path, tmp_path: Path) -> None:
-    """Stopped before the first training, within a fold and within the pretraining, a study ends with the lines of one that was not."""
-    asked = request(tmp_path / "torn", source)
-    told: list[int] = []
+def test_a_spent_budget_stops_and_the_same_command_resumes(source: Path, tmp_path: Path) -> None:
+    """Interrupted before the first training, within a fold and within the pretraining, a study ends with the same results."""
+    queries = request(tmp_path / "torn", source)
+    recorded: list[int] = []
 
-    def told_of(one: study.Request) -> study.Study:
-        return study.Study(one, quiet, lambda _: lambda epoch: told.append(epoch.epoch))
+    def recorded_study(one: study.TransferRequest) -> study.Study:
+        return study.Study(one, quiet, lambda _: nullcontext(lambda epoch: recorded.append(epoch.epoch)))
 
     with pytest.raises(OutOfTime):
-        told_of(replace(asked, budget=ticking(0))).run()
-    assert not asked.results.exists()
-    states = asked.out.rglob(checkpoint.STATE)
+        recorded_study(replace(queries, budget=ticking(0))).run()
+    assert not queries.results.exists()
+    states = queries.out.rglob(checkpoint.STATE)
     stops = 0
-    while len(lines.read(asked.results)) < 9:
+    while len(results.read(queries.results)) < 9:
         try:
-            told_of(replace(asked, budget=ticking(6))).run()
+            recorded_study(replace(queries, budget=ticking(6))).run()
         except OutOfTime:
-            stops += bool(list(asked.out.rglob(checkpoint.STATE)))
+            stops += bool(list(queries.out.rglob(checkpoint.STATE)))
     assert next(states, None) is None
     assert stops >= 2
-    assert told == [0, 1]
+    assert recorded == [0, 1]
     whole = make(request(tmp_path / "whole", source))
     whole.run()
-    said = ([(line.key, line.figures, line.disturbed) for line in lines.read(one.results)] for one in (asked, whole.request))
-    assert next(said) == next(said)
-    assert not list((asked.out / "running").iterdir())
+    output = ([(line.key, line.figures, line.disturbed) for line in results.read(one.results)] for one in (queries, whole.request))
+    assert next(output) == next(output)
+    assert not list((queries.out / "running").iterdir())
 
 
-def ticking(seconds: float) -> Budget:
-    """Return a budget by a clock that goes on a second whenever somebody looks at it."""
-    return Budget(seconds, itertools.count().__next__)
+def ticking(seconds: float) -> TimeBudget:
+    """Return a budget with a clock that advances by a second at each reading."""
+    return TimeBudget(seconds, itertools.count().__next__)
 
 
-def test_the_table_of_a_request_says_what_was_not_run(finished: study.Study) -> None:
-    """What was run stands with its figures, what was not as "not run"."""
-    wider = make(replace(finished.request, systems=plan.read(["drcnn-edge", "root-derivative", "cosine", "fan"], TINY[:5] + TINY[5:])))
+def test_the_table_of_a_request_has_missing_rows(finished: study.Study) -> None:
+    """Finished rows have their figures, others "not run"."""
+    wider = make(replace(finished.request, systems=systems.read(["drcnn-edge", "root-derivative", "cosine", "fan"], TINY[:5] + TINY[5:])))
     rows = wider.table().splitlines()
     assert sum("3 of 3" in row for row in rows) == 1 + 1 + 2
     assert sum("not run" in row for row in rows) == 1 + 3
 
 
 def test_the_model_kept_is_an_ordinary_run_of_the_whole_target(finished: study.Study, tmp_path: Path) -> None:
-    """It learned every spectrum, is found again, refuses another's folder, and ``runs.prepare`` reads its data as export does."""
+    """It is trained on every spectrum, is found again, another model is refused, and ``runs.prepare`` reads its data."""
     folder = tmp_path / "final"
-    made = keep.keep(finished, "drcnn-edge", folder)
+    made = study.train_final(finished, "drcnn-edge", folder)
     about = checkpoint.load(made).about
     assert (about.spectra, about.epochs, about.config.data.protocol) == (12, 2, "none")
+    assert about.precision == device.arithmetic(about.config.training.precision, CPU)
     material = runs.prepare(about.config)
     assert material.labels == about.labels
     assert np.array_equal(material.features, finished.target.features)
     before = made.stat().st_mtime_ns
-    assert keep.keep(finished, "drcnn-edge", folder) == made
+    assert study.train_final(finished, "drcnn-edge", folder) == made
     assert made.stat().st_mtime_ns == before
-    changed = make(replace(finished.request, systems=plan.read(["drcnn-edge"], [*TINY, "retraining.rate=0.02"])))
+    changed = make(replace(finished.request, systems=systems.read(["drcnn-edge"], [*TINY, "retraining.rate=0.02"])))
     with pytest.raises(ConfigError, match="choose another --keep"):
-        keep.keep(changed, "drcnn-edge", folder)
+        study.train_final(changed, "drcnn-edge", folder)
 
 
 def write(folder: Path, data: synthetic.Dataset) -> None:
-    """Write a dataset as a user's folder of text files, a folder a label."""
+    """Write a dataset as a folder of text files, one sub-folder per label."""
     for index in range(len(data)):
         spectrum = data.spectrum(index)
         place = folder / str(data.labels[index])
@@ -202,7 +204,7 @@ def write(folder: Path, data: synthetic.Dataset) -> None:
 
 
 def test_one_command_does_it_for_a_folder_of_text_files(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`raman-train transfer FOLDER` compares and keeps a model; without FOLDER it prints the table again."""
+    """`raman-train transfer FOLDER` compares and writes a model; without FOLDER it prints the table again."""
     library = tmp_path / "mine"
     write(library, synthetic.make(materials=3, specimens=2, exposures=1))
     write(library, synthetic.make(materials=4, specimens=1, exposures=1).select(np.array([3])))
@@ -210,44 +212,44 @@ def test_one_command_does_it_for_a_folder_of_text_files(source: Path, tmp_path: 
     where = ["--out", str(tmp_path / "out"), "--results", str(tmp_path / "results.jsonl")]
     command = ["transfer", str(library), "--source", str(source), "--systems", "drcnn-edge,root-derivative", "--seeds", "0"]
     assert main([*command, *where, *sets]) == 0
-    said = capsys.readouterr().out
-    assert "mine: 7 spectra of 4 labels" in said
-    assert "1 with one replicate, kept as possible wrong answers: material-003" in said
-    assert "16 of 16 spectra cover at least 50% of the axis" in said
-    assert said.count("| 2 of 2 |") == 4
+    output = capsys.readouterr().out
+    assert "mine: 7 spectra of 4 labels" in output
+    assert "1 labels with one replicate, which are distractors: material-003" in output
+    assert "16 of 16 spectra cover at least 50% of the axis" in output
+    assert output.count("| 2 of 2 |") == 4
     assert checkpoint.load(tmp_path / "out" / "final").about.labels == tuple(f"material-{n:03d}" for n in range(4))
     assert main(["transfer", *where]) == 0
     again = capsys.readouterr().out
-    assert [row for row in again.splitlines() if row.startswith("|")] == [row for row in said.splitlines() if row.startswith("|")]
+    assert [row for row in again.splitlines() if row.startswith("|")] == [row for row in output.splitlines() if row.startswith("|")]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "message"),
     [
-        (["{folder}"], 78, "holds no spectrum"),
-        (["{folder}/nowhere"], 78, "is not there"),
-        (["{target}", "--systems", "resnet"], 78, "'resnet' is none of"),
-        (["{target}", "--folds", "9"], 78, "--folds 9"),
-        (["{target}", "--source", "nowhere.npz"], 78, "nothing to pretrain on: nowhere.npz"),
+        (["{folder}"], 78, "contains no readable spectrum"),
+        (["{folder}/nowhere"], 78, "does not exist"),
+        (["{target}", "--systems", "resnet"], 78, "got 'resnet', expected some of"),
+        (["{target}", "--folds", "9"], 78, "--folds: got 9"),
+        (["{target}", "--source", "nowhere.npz"], 78, "--source: got nowhere.npz, which does not exist"),
         (["{target}", "--budget", "9"], 78, "--budget"),
         (["{target}", "--seeds", "2-0"], 78, "--seeds"),
     ],
 )
-def test_what_a_user_gets_wrong_is_said(
-    arguments: list[str], code: int, says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_users_mistake_is_reported(
+    arguments: list[str], code: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An empty folder, an unknown system, too many folds, no source: one line on stderr and the exit code of a wrong configuration."""
+    """An empty folder, an unknown system, too many folds, no source: one line on stderr and exit code 78."""
     (tmp_path / "empty").mkdir()
     target = tmp_path / "target.npz"
     synthetic.make(materials=2, specimens=2, exposures=1).save(target)
     words = [word.format(folder=tmp_path / "empty", target=target) for word in arguments]
     assert main(["transfer", *words, "--out", str(tmp_path / "out")]) == code
-    assert says in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 def test_a_line_of_something_else_is_refused_with_its_number(tmp_path: Path) -> None:
-    """Another program's JSON lines are not read as results."""
+    """JSON lines of another program are refused."""
     file = tmp_path / "results.jsonl"
     file.write_bytes(msgspec.json.encode({"system": "x"}) + b"\n")
-    with pytest.raises(ConfigError, match="line 1 is no result"):
-        lines.read(file)
+    with pytest.raises(ConfigError, match="line 1 is not a result"):
+        results.read(file)

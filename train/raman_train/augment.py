@@ -1,7 +1,7 @@
-"""What real instruments and real crystals do to a spectrum, done to a batch on its device.
+"""Augmentation: the effects of real instruments and real crystals on a spectrum, applied to a batch on its device.
 
-Positions are in cm⁻¹, heights relative to the highest line, and everything is drawn anew each
-time a spectrum is shown. One point is ``step`` cm⁻¹ wide.
+Positions are in cm⁻¹, heights relative to the highest line, and every presentation of a spectrum draws new random numbers.
+One point is ``step`` cm⁻¹ wide.
 """
 
 from __future__ import annotations
@@ -14,28 +14,54 @@ import torch
 from torch import Tensor
 from torch.nn import functional as nn_functional
 
-from raman_train import raw
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch import Generator
 
-    from raman_train.config import AugmentConfig
-    from raman_train.raw import RawDraws
+    from raman_train.config import AugmentConfig, RawConfig
 
 FWHM = 2.3548
 """Full width at half maximum of a Gaussian, in standard deviations: 2 sqrt(2 ln 2)."""
 FAR = 7.0
-"""How much larger the shift of an uncalibrated instrument is."""
-MOST_CUT_LOW, MOST_CUT_HIGH = 0.16, 0.32
-"""An instrument with a shorter range loses at most this share of the axis at either end, unless ``raw`` says more."""
+"""Factor of the shift of an uncalibrated instrument."""
+MAX_CUT_LOW, MAX_CUT_HIGH = 0.16, 0.32
+"""Largest share of the axis that an instrument with a shorter range lacks at either end, without ``raw``."""
 KNOTS = (6, 40)
-"""Of the instrument's smooth response, and of what orientation does to single lines."""
+"""Knots of the instrument's smooth response, and of the effect of orientation on single lines."""
+MIN_HEIGHT = 0.2
+"""Lowest fluorescence or Rayleigh background; the polynomial covers lower ones."""
+CENTRE = (-0.3, 1.3)
+"""Position of the maximum of fluorescence, as a share of the axis: often outside it."""
+SIGMA = (0.3, 0.9)
+"""Standard deviation of fluorescence, as a share of the axis."""
+FOOT = (8.0, 40.0)
+"""cm⁻¹ within which the foot of the Rayleigh line falls to 1/e behind the edge filter."""
+
+
+class RawDraws(NamedTuple):
+    """The random numbers of the backgrounds of a batch, uniform, (batch, 1)."""
+
+    fluorescent: Tensor
+    height: Tensor
+    centre: Tensor
+    sigma: Tensor
+    leaking: Tensor
+    leak: Tensor
+    foot: Tensor
+
+    @classmethod
+    def draw(cls, batch: int, generator: Generator) -> RawDraws:
+        """Draw the numbers for :func:`raw_background`; their order is part of the meaning of a seed."""
+        return cls(*torch.rand(len(cls._fields), batch, 1, generator=generator, device=generator.device))
+
+    def rows(self, which: slice) -> RawDraws:
+        """Return the numbers of some spectra of the batch."""
+        return RawDraws(*(drawn[which] for drawn in self))
 
 
 class Draws(NamedTuple):
-    """The random numbers of a batch, one row a spectrum; (batch, 1) unless said. Uniform in 0..1, or normal where said."""
+    """The random numbers of a batch, one row per spectrum: uniform in 0..1 and (batch, 1) unless noted."""
 
     shift: Tensor
     """Normal."""
@@ -49,7 +75,7 @@ class Draws(NamedTuple):
     line_response: Tensor
     """Normal, (batch, 40)."""
     slope: Tensor
-    """Normal, as are the next two: the coefficients of a cubic."""
+    """Normal, like the next two: the coefficients of a cubic."""
     bend: Tensor
     twist: Tensor
     height: Tensor
@@ -66,7 +92,7 @@ class Draws(NamedTuple):
     high: Tensor
     high_cut: Tensor
     raw: RawDraws | None
-    """None shows processed spectra."""
+    """None for processed spectra."""
 
     def rows(self, which: slice) -> Draws:
         """Return the numbers of some spectra of the batch."""
@@ -86,10 +112,10 @@ class Mixing(NamedTuple):
 
 
 class Augment:
-    """Draws from its own generator, so that a seed gives the same run again.
+    """Augments with random numbers from its own generator, so that a seed reproduces a run.
 
-    Drawing is apart from doing: what is done is a function of its arguments alone, which can be
-    compiled, and several processes can draw the same numbers and each use its own rows.
+    Drawing and changing are separate steps: :meth:`change` is a pure function that can be compiled, and several processes
+    can draw the same numbers and each use its own rows.
     """
 
     def __init__(self, config: AugmentConfig, step: float, generator: Generator) -> None:
@@ -104,15 +130,15 @@ class Augment:
         return self.change(spectra, self.draw(*spectra.shape))
 
     def mix(self, spectra: Tensor, partners: Tensor) -> Tensor:
-        """Return convex mixes with ``partners`` of the same label, the own share at least half."""
+        """Return convex combinations with ``partners`` of the same label, in which ``spectra`` have at least half the weight."""
         return self.blend(spectra, partners, self.draw_mixing(spectra.shape[0]))
 
     def draw_mixing(self, batch: int) -> Mixing:
-        """Draw what :meth:`blend` needs."""
+        """Draw the numbers for :meth:`blend`."""
         return Mixing(self._uniform(batch), self._uniform(batch))
 
     def draw(self, batch: int, n: int) -> Draws:
-        """Draw what :meth:`change` needs for ``batch`` spectra of ``n`` points; the order is part of what a seed means."""
+        """Draw the numbers for :meth:`change`, for ``batch`` spectra of ``n`` points; their order is part of the meaning of a seed."""
         return Draws(
             shift=self._normal(batch), far=self._uniform(batch), stretch=self._normal(batch),
             width=self._uniform(batch), broadened=self._uniform(batch),
@@ -123,16 +149,16 @@ class Augment:
             spike=self._uniform(batch), spike_height=self._uniform(batch), spiked=self._uniform(batch),
             low=self._uniform(batch), low_again=self._uniform(batch), low_cut=self._uniform(batch),
             high=self._uniform(batch), high_cut=self._uniform(batch),
-            raw=raw.draw(batch, self._generator) if self._raw else None,
+            raw=RawDraws.draw(batch, self._generator) if self._raw else None,
         )  # fmt: skip
 
     def blend(self, spectra: Tensor, partners: Tensor, drawn: Mixing) -> Tensor:
-        """Return the mixes that ``drawn`` says."""
+        """Return the combinations for the numbers ``drawn``."""
         share = 0.5 * drawn.share * (drawn.mixed < self._config.mix_share).float()
         return spectra * (1 - share) + partners * share
 
     def change(self, spectra: Tensor, drawn: Draws) -> Tensor:
-        """Return ``spectra`` (batch, n) with everything done to them that ``drawn`` says, scaled 0..1 again."""
+        """Return ``spectra`` (batch, n) with all changes for the numbers ``drawn``, scaled 0..1 again."""
         spectra = self._displace(spectra, drawn)
         spectra = self._broaden(spectra, drawn)
         spectra = _scale(self._respond(spectra, drawn))
@@ -141,7 +167,7 @@ class Augment:
 
     def compiled(self) -> Callable[[Tensor, Draws], Tensor]:
         """Return :meth:`change` as ``torch.compile`` fuses it, for batches of one size."""
-        # Complex numbers gain nothing from being compiled, and it warns of them.
+        # The compiler does not speed up complex numbers, and warns about them.
         self._blur = torch.compiler.disable(_blur)  # type: ignore[no-untyped-call]  # torch's own types
         return torch.compile(self.change, dynamic=False)
 
@@ -166,24 +192,24 @@ class Augment:
         return self._blur(spectra, self._config.broaden / FWHM / self._step * drawn.width * chosen)
 
     def _respond(self, spectra: Tensor, drawn: Draws) -> Tensor:
-        """Multiply with a smooth response (the instrument) and a rougher one (the crystal's orientation)."""
+        """Multiply by a smooth response (the instrument) and a rougher one (the crystal's orientation)."""
         for knots, strength in ((drawn.response, self._config.response), (drawn.line_response, self._config.line_response)):
             curve = torch.exp(strength * knots)
             spectra = spectra * nn_functional.interpolate(curve[:, None], size=spectra.shape[1], mode="linear", align_corners=True)[:, 0]
         return spectra
 
     def _baseline(self, spectra: Tensor, drawn: Draws) -> Tensor:
-        """Add a cubic background, and what raw files have."""
+        """Add a cubic background, and the backgrounds of raw files."""
         place = torch.linspace(-1, 1, spectra.shape[1], device=spectra.device)
         curve = drawn.slope * place + drawn.bend * place**2 + 0.5 * drawn.twist * place**3
         height = self._config.baseline * drawn.height * (drawn.lit < self._config.baseline_share).float()
         spectra = spectra + height * _scale(curve)
         if self._raw and drawn.raw:
-            spectra = spectra + raw.background(self._raw, drawn.raw, spectra.shape[1], self._step)
+            spectra = spectra + raw_background(self._raw, drawn.raw, spectra.shape[1], self._step)
         return spectra
 
     def _noise(self, spectra: Tensor, drawn: Draws) -> Tensor:
-        """Add noise that grows with the square root of the signal on top of a constant part."""
+        """Add noise with a constant part and a part that grows with the square root of the signal."""
         low, high = math.log(self._config.noise_low), math.log(self._config.noise_high)
         sigma = torch.exp(low + (high - low) * drawn.level)
         return spectra + sigma * drawn.noise * (0.5 + spectra.clamp_min(0).sqrt())
@@ -196,14 +222,38 @@ class Augment:
         return spectra.scatter_add(1, place + 1, 0.4 * height)
 
     def _crop(self, spectra: Tensor, drawn: Draws) -> Tensor:
-        """Cut the range at either end and hold the last value, as the recipe does."""
+        """Cut the range at either end and hold the last value there, as the recipe does."""
         n = spectra.shape[1]
         share = self._config.crop_share
-        most_low, most_high = (self._raw.cut_low, self._raw.cut_high) if self._raw else (MOST_CUT_LOW, MOST_CUT_HIGH)
-        low = most_low * n * drawn.low * drawn.low_again * (drawn.low_cut < share).float()
-        high = n - 1 - most_high * n * drawn.high * (drawn.high_cut < share).float()
+        max_low, max_high = (self._raw.cut_low, self._raw.cut_high) if self._raw else (MAX_CUT_LOW, MAX_CUT_HIGH)
+        low = max_low * n * drawn.low * drawn.low_again * (drawn.low_cut < share).float()
+        high = n - 1 - max_high * n * drawn.high * (drawn.high_cut < share).float()
         place = torch.arange(n, device=spectra.device).expand_as(spectra)
         return spectra.gather(1, torch.maximum(torch.minimum(place, high), low).long())
+
+
+def raw_background(config: RawConfig, drawn: RawDraws, points: int, step: float) -> Tensor:
+    """Return fluorescence and the foot of the Rayleigh line for spectra of ``points`` that are ``step`` cm⁻¹ apart, (batch, points).
+
+    Raw files have these backgrounds; processed spectra lack them. Heights are relative to a spectrum scaled 0..1.
+    """
+    place = torch.linspace(0, 1, points, device=drawn.height.device)
+    centre, sigma = _between(CENTRE, drawn.centre), _between(SIGMA, drawn.sigma)
+    hump = torch.exp(-0.5 * ((place - centre) / sigma) ** 2)
+    hump = hump / hump.amax(1, keepdim=True)
+    foot = torch.exp(-place * (points - 1) * step / _between(FOOT, drawn.foot))
+    fluorescence = _height(config.fluorescence, drawn.height) * (drawn.fluorescent < config.fluorescence_share)
+    leak = _height(config.rayleigh, drawn.leak) * (drawn.leaking < config.rayleigh_share)
+    return fluorescence * hump + leak * foot
+
+
+def _height(largest: float, uniform: Tensor) -> Tensor:
+    """Return heights from :data:`MIN_HEIGHT` to ``largest`` with a uniform logarithm."""
+    return MIN_HEIGHT * torch.exp(math.log(max(largest, MIN_HEIGHT) / MIN_HEIGHT) * uniform)
+
+
+def _between(ends: tuple[float, float], uniform: Tensor) -> Tensor:
+    return ends[0] + (ends[1] - ends[0]) * uniform
 
 
 def _blur(spectra: Tensor, sigma: Tensor) -> Tensor:
@@ -217,7 +267,7 @@ def _blur(spectra: Tensor, sigma: Tensor) -> Tensor:
 
 
 def _interpolate(spectra: Tensor, place: Tensor) -> Tensor:
-    """Return values at fractional points ``place`` (batch, n); beyond the ends the last value is held."""
+    """Return the values at fractional points ``place`` (batch, n); beyond the ends, the last value."""
     place = place.clamp(0, spectra.shape[1] - 1.001)
     left = place.long()
     part = place - left

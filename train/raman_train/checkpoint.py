@@ -1,12 +1,12 @@
-"""What a run leaves behind: weights as safetensors, everything else as JSON beside them. No pickle.
+"""The files of a run: weights as safetensors, everything else as JSON. No pickle.
 
 ::
 
     RUN/
-    ├── checkpoint.safetensors   weights; config, labels and figures in its metadata
-    ├── state.safetensors        where the run stands, to go on after a kill; gone when it is done
-    ├── split.npz                which spectrum was on which side, by name
-    ├── history.jsonl            one line an epoch
+    ├── checkpoint.safetensors   weights; configuration, labels and figures in its metadata
+    ├── state.safetensors        state of an unfinished training, to resume it; removed at the end
+    ├── split.npz                names of the spectra in each part of the split
+    ├── history.jsonl            one line per epoch
     └── curve.png                the learning curve
 """
 
@@ -36,47 +36,47 @@ KEY = "raman_train"
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a checkpoint says of itself."""
+    """Metadata of a checkpoint."""
 
     config: Config
     length: int
     """Points of the network's input."""
     labels: tuple[str, ...]
     spectra: int
-    """Spectra it was trained on."""
+    """Number of training spectra."""
     specimens: int
     epochs: int
     seconds: float
     device: str
     revision: str
     precision: Arithmetic = "fp32"
-    """Of the training steps; checkpoints that say nothing were trained in fp32."""
+    """Arithmetic of the training steps; older checkpoints without this field were trained in fp32."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Checkpoint:
-    """A trained network and what it says of itself."""
+    """A trained network and its metadata."""
 
     network: Network
     about: About
     sha256: str
-    """Digest of the weights alone: it names the network."""
+    """Digest of the weights: the identity of the network."""
 
 
 def save(path: Path, network: Network, about: About) -> None:
-    """Write a checkpoint in one rename, so that a kill leaves the old one or the new one."""
+    """Write a checkpoint atomically: after a kill, the file is the old or the new one."""
     write(path, {name: value.contiguous() for name, value in network.state_dict().items()}, msgspec.json.encode(about).decode())
 
 
 def write(path: Path, tensors: dict[str, Tensor], about: str) -> None:
-    """Write tensors and one JSON document in one rename."""
+    """Write tensors and one JSON document atomically."""
     partial = path.with_suffix(".partial")
     save_file({name: value.contiguous() for name, value in tensors.items()}, partial, {KEY: about})
     partial.replace(path)
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], str]:
-    """Read tensors and their JSON document; :class:`ConfigError` where the file is none of ours."""
+    """Read tensors and their JSON document; :class:`ConfigError` if the file cannot be read or was not written by raman-train."""
     try:
         with safe_open(path, "pt") as file:
             about = (file.metadata() or {}).get(KEY)
@@ -90,7 +90,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], str]:
 
 
 def load(path: Path) -> Checkpoint:
-    """Read a checkpoint, or the run folder that holds it."""
+    """Read a checkpoint, or the one in a run folder; :class:`ConfigError` if it cannot be read or does not fit the network."""
     file = path / CHECKPOINT if path.is_dir() else path
     tensors, text = read(file)
     try:
@@ -102,7 +102,7 @@ def load(path: Path) -> Checkpoint:
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        msg = f"checkpoint {str(file)!r} does not fit {about.config.system} as it is now: {error}. Train it again"
+        msg = f"checkpoint {str(file)!r} does not fit the network {about.config.system}: {error}. Train it again"
         raise ConfigError(msg) from error
     network.eval()
     return Checkpoint(network, about, digest(tensors))

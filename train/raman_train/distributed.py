@@ -1,8 +1,7 @@
-"""One training on several GPUs or hosts: who is there, which rows are whose, and what all must agree on.
+"""One training on several GPUs or hosts: its processes, the rows of each, and their communication.
 
-``torchrun`` starts the processes and ends all of them when one fails. Each draws the same random
-numbers, takes its own rows of every batch, and ends with the same weights; the first one alone
-measures, writes and talks.
+``torchrun`` starts the processes, and ends all of them if one fails. Each process draws the same random numbers, takes its own
+rows of every batch, and has the same weights at the end; only the first one measures, writes and logs.
 """
 
 from __future__ import annotations
@@ -17,50 +16,52 @@ import numpy as np
 import torch
 from raman_edge.errors import ConfigError
 from torch import distributed as dist
+from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
-PATIENCE = timedelta(minutes=10)
-"""How long a process waits for the others before it fails: longer than the first one takes to measure and save."""
+TIMEOUT = timedelta(minutes=10)
+"""A process fails if the others do not answer for longer than this; the first one measures and saves in less."""
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class ProcessGroup:
     """The processes of one training."""
 
     rank: int = 0
-    """Which of them this one is; 0 is the first."""
+    """Number of this process; the first is 0."""
     size: int = 1
 
     @property
-    def leads(self) -> bool:
-        """Whether this is the process that measures, writes and talks."""
+    def is_first(self) -> bool:
+        """Whether this is the process that measures, writes and logs."""
         return self.rank == 0
 
     def rows(self, batch: int) -> slice:
-        """Return which rows of a batch are this process's own; :class:`ConfigError` where they cannot be shared out evenly."""
+        """Return the rows of a batch for this process; :class:`ConfigError` if the batch cannot be divided evenly."""
         if batch % self.size:
-            msg = f"batches of {batch} spectra cannot be shared out evenly to {self.size} processes: set training.batch to a multiple"
+            msg = f"training.batch: got {batch}, expected a multiple of the number of processes, {self.size}"
             raise ConfigError(msg)
         own = batch // self.size
         return slice(self.rank * own, (self.rank + 1) * own)
 
     def join(self, network: nn.Module, step: nn.Module) -> nn.Module:
-        """Return ``step``, a module around ``network``, with gradients averaged and BatchNorm taken over all processes.
+        """Return ``step``, a module around ``network``, with gradients and batch statistics averaged over all processes.
 
-        All begin with the weights of the first. A loss that is a weighted mean (``liu``) is weighted
-        within each process, so that it differs a little from that of a single one.
+        All processes start with the weights of the first one. A loss that is a weighted mean (``liu``) is weighted within each
+        process, so that it differs slightly from that of a single process.
+
+        Raises:
+            ConfigError: if the network has BatchNorm and runs on CPUs, where PyTorch has no common statistics.
         """
         if self.size == 1:
             return step
-        from raman_train import batchnorm  # noqa: PLC0415 - brings in torch's compiler, which takes seconds to import
-
-        batchnorm.over_processes(network)
         device = next(network.parameters()).device
+        synchronise(network, device)
         return DistributedDataParallel(step, device_ids=[device] if device.type == "cuda" else None, gradient_as_bucket_view=True)
 
     def mean(self, values: Tensor) -> Tensor:
@@ -69,44 +70,57 @@ class World:
             dist.all_reduce(values)
         return values / self.size
 
-    def as_first(self, values: Tensor) -> Tensor:
-        """Return what the first process has."""
+    def of_first(self, values: Tensor) -> Tensor:
+        """Return the values of the first process."""
         if self.size > 1:
             dist.broadcast(values, 0)
         return values
 
     def share(self, data: bytes, device: torch.device) -> bytes:
-        """Return the bytes that the first process has."""
+        """Return the bytes of the first process."""
         if self.size == 1:
             return data
-        length = self.as_first(torch.tensor(len(data), device=device))
-        told = np.frombuffer(data, np.uint8).copy() if self.leads else np.empty(int(length), np.uint8)
-        return self.as_first(torch.from_numpy(told).to(device)).cpu().numpy().tobytes()
+        length = self.of_first(torch.tensor(len(data), device=device))
+        content = np.frombuffer(data, np.uint8).copy() if self.is_first else np.empty(int(length), np.uint8)
+        return self.of_first(torch.from_numpy(content).to(device)).cpu().numpy().tobytes()
 
 
-ALONE = World()
+SINGLE = ProcessGroup()
 
 
-def leads() -> bool:
-    """Return whether this process is the one that talks; alone it is."""
+def synchronise(network: nn.Module, device: torch.device) -> None:
+    """Replace every BatchNorm of ``network`` by one with the statistics of all processes; its weights and their names stay.
+
+    Raises:
+        ConfigError: on a CPU, for which PyTorch has none.
+    """
+    if device.type == "cuda":
+        nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # torch's own types
+    elif any(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()):
+        msg = f"torchrun on CPUs does not support BatchNorm, which {type(network).__name__} has: use GPUs, or one process"
+        raise ConfigError(msg)
+
+
+def is_first() -> bool:
+    """Return whether this process is the first one, or the only one."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[World]:
-    """Join the processes that ``torchrun`` started, NCCL between GPUs and gloo between CPUs; alone outside it.
+def joined(device: torch.device) -> Iterator[ProcessGroup]:
+    """Join the processes of ``torchrun``, with NCCL between GPUs and gloo between CPUs; without ``torchrun`` a single process.
 
-    Joining again within changes nothing. After an error the others are not waited for: they would never come.
+    Nested calls change nothing. After an error the process does not wait for the others, which would never answer.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield ALONE
+        yield SINGLE
         return
     if dist.is_initialized():
-        yield World(dist.get_rank(), dist.get_world_size())
+        yield ProcessGroup(dist.get_rank(), dist.get_world_size())
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
-    yield World(dist.get_rank(), dist.get_world_size())
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT)
+    yield ProcessGroup(dist.get_rank(), dist.get_world_size())
     dist.barrier()
     dist.destroy_process_group()

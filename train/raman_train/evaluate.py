@@ -1,7 +1,7 @@
-"""Measure a system on the spectra that were kept apart.
+"""Evaluation of a system on the test spectra.
 
-A *ranking* is one way to turn a system's outputs into a score for every class: its class
-head, a search of the library with its embedding, or both together as the edge does it.
+A *ranking* converts the outputs of a system to a score for every class: by the class head, by a search of the library with
+the embedding, or by both as the edge does it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,25 @@ from raman_edge.errors import ConfigError
 from raman_train import metrics
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from raman_train.data.splits import Split
 
 Ranking = Literal["head", "embedding", "library"]
-"""``library`` is the edge's own: the embedding's search and the class head together."""
+"""``library`` is the ranking of the edge: embedding search and class head together."""
 
 HEAD_WEIGHT = 0.3
-"""Share of the class head in a score; chosen on another split than the reported one, see docs/benchmarks."""
+"""Weight of the class head in a score; chosen on another split than the reported one, see docs/benchmarks."""
 KNOWN_KEPT = 0.95
-"""The "unknown" threshold keeps this share of known species."""
+"""Share of known species that the "unknown" threshold accepts."""
 SHOTS = (1, 2, 5)
-"""References a new species is given under ``few-shot``."""
+"""References per new species under ``few-shot``."""
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What one ranking of a system scores on the spectra that were kept apart."""
+    """Figures of one ranking on the test spectra, each 0..1."""
 
     ranking: Ranking
     top1: float
@@ -40,100 +42,108 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     top5: float
     macro_top1: float
     precision: float
-    """Weighted over the classes asked or answered; a class never answered counts 1 (scikit-learn's ``zero_division=1``, as published)."""
+    """Weighted over the classes; a class that is never predicted counts 1 (scikit-learn's ``zero_division=1``, as published)."""
     recall: float
     f1: float
     interval: float
-    """Half width of the 95 % interval of top1, binomial, over the spectra asked."""
+    """Half width of the binomial 95 % interval of ``top1``."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Answers:
-    """A system's outputs for every spectrum of a dataset, (n, …)."""
+class SystemOutputs:
+    """Outputs of a system for every spectrum of a dataset, (n, …)."""
 
     logits: NDArray[np.float32]
     embedding: NDArray[np.float32]
     logit_scale: float | None
-    """A logit is this times a cosine; None where the logits are no cosines, and cannot be added to similarities."""
+    """Factor between a cosine and a logit; None if the logits are not cosines and cannot be added to similarities."""
 
 
 def figures(ranking: Ranking, scores: NDArray[np.float32], truth: NDArray[np.intp]) -> Figures:
-    """Return the figures of a score table, (queries, classes)."""
+    """Return the figures of ``scores`` (queries, classes) for the true classes ``truth`` (queries,)."""
     first = metrics.top(scores, truth, 1)
-    precision, recall, f1 = metrics.weighted(metrics.answers(scores, truth), truth)
+    precision, recall, f1 = metrics.weighted(metrics.predicted(scores, truth), truth)
     return Figures(
-        ranking=ranking,
-        top1=round(first, 4),
-        top3=round(metrics.top(scores, truth, 3), 4),
-        top5=round(metrics.top(scores, truth, 5), 4),
-        macro_top1=round(metrics.macro_top1(scores, truth), 4),
-        precision=round(precision, 4),
-        recall=round(recall, 4),
-        f1=round(f1, 4),
+        ranking=ranking, top1=round(first, 4), top3=round(metrics.top(scores, truth, 3), 4), top5=round(metrics.top(scores, truth, 5), 4),
+        macro_top1=round(metrics.macro_top1(scores, truth), 4), precision=round(precision, 4), recall=round(recall, 4), f1=round(f1, 4),
         interval=round(1.96 * float(np.sqrt(first * (1 - first) / truth.size)), 4),
-    )
+    )  # fmt: skip
 
 
-def rankings(answers: Answers, classes: NDArray[np.intp], split: Split) -> dict[Ranking, NDArray[np.float32]]:
-    """Return every ranking these outputs allow, each (test, classes).
+def main(figures: Sequence[Figures]) -> Figures:
+    """Return the figures that represent a system: of the edge's ranking if there is one, else the class head, else the embedding."""
+    ranked = {row.ranking: row for row in figures}
+    return ranked.get("library") or ranked.get("head") or ranked["embedding"]
 
-    Under ``few-shot`` that is the search alone, with one reference of each new species and everything competing: no head
-    can name what it was never taught.
+
+def rankings(outputs: SystemOutputs, classes: NDArray[np.intp], split: Split) -> dict[Ranking, NDArray[np.float32]]:
+    """Return every ranking that these outputs allow, each (test, classes).
+
+    Under ``few-shot`` that is only the search, with one reference of each new species among all references: a class head
+    cannot name species outside its training set.
     """
     if split.enrolled.size:
-        return {"embedding": embedding_scores(answers, classes, given(split, classes, 1))}
+        return {"embedding": embedding_scores(outputs, classes, with_references(split, classes, 1))}
     made: dict[Ranking, NDArray[np.float32]] = {
-        "head": head_scores(answers, classes, split),
-        "embedding": embedding_scores(answers, classes, split),
+        "head": head_scores(outputs, classes, split),
+        "embedding": embedding_scores(outputs, classes, split),
     }
-    if answers.logit_scale is not None:
-        made["library"] = library_scores(answers, classes, split)
+    if outputs.logit_scale is not None:
+        made["library"] = library_scores(outputs, classes, split)
     return made
 
 
-def head_scores(answers: Answers, classes: NDArray[np.intp], split: Split, asked: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
-    """Return the logits of ``asked`` (the test part), (asked, classes); -inf where a class was not learned: it cannot be named."""
-    learned = np.zeros(answers.logits.shape[1], dtype=bool)
+def head_scores(
+    outputs: SystemOutputs, classes: NDArray[np.intp], split: Split, queries: NDArray[np.intp] | None = None
+) -> NDArray[np.float32]:
+    """Return the logits of ``queries`` (default: the test part), (queries, classes); -inf for classes outside the library."""
+    learned = np.zeros(outputs.logits.shape[1], dtype=bool)
     learned[classes[split.library]] = True
-    return np.where(learned, answers.logits[split.test if asked is None else asked], np.float32(-np.inf))
+    return np.where(learned, outputs.logits[split.test if queries is None else queries], np.float32(-np.inf))
 
 
 def embedding_scores(
-    answers: Answers, classes: NDArray[np.intp], split: Split, asked: NDArray[np.intp] | None = None
+    outputs: SystemOutputs, classes: NDArray[np.intp], split: Split, queries: NDArray[np.intp] | None = None
 ) -> NDArray[np.float32]:
-    """Return the best cosine of each class's references to ``asked`` (the test part), (asked, classes)."""
-    similarity = answers.embedding[split.test if asked is None else asked] @ answers.embedding[split.library].T
-    return metrics.best_of_class(similarity, classes[split.library], answers.logits.shape[1])
+    """Return the highest cosine of each class's references to ``queries`` (default: the test part), (queries, classes)."""
+    similarity = outputs.embedding[split.test if queries is None else queries] @ outputs.embedding[split.library].T
+    return metrics.best_of_class(similarity, classes[split.library], outputs.logits.shape[1])
 
 
 def library_scores(
-    answers: Answers, classes: NDArray[np.intp], split: Split, head_weight: float = HEAD_WEIGHT, asked: NDArray[np.intp] | None = None
+    outputs: SystemOutputs,
+    classes: NDArray[np.intp],
+    split: Split,
+    head_weight: float = HEAD_WEIGHT,
+    queries: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float32]:
-    """Return the edge's own score, (asked, classes): best cosine of the library and the class head.
+    """Return the score of the edge, (queries, classes): highest cosine of the library and class head, weighted.
 
-    The very rule of :func:`raman_edge.matching.ranking.rank`, over ``asked`` (the test part) at once. Raises :class:`ConfigError`
-    for a system whose logits are no cosines.
+    The same rule as :func:`raman_edge.matching.ranking.rank`, for all ``queries`` (default: the test part) at once.
+
+    Raises:
+        ConfigError: if the logits of the system are not cosines.
     """
-    if answers.logit_scale is None:
-        msg = "the edge's score adds cosines: this system's logits are none, ask its class head or its embedding instead"
+    if outputs.logit_scale is None:
+        msg = "the score of the edge adds cosines, but the logits of this system are not cosines: use its class head or its embedding"
         raise ConfigError(msg)
-    best = embedding_scores(answers, classes, split, asked)
-    logits = answers.logits[split.test if asked is None else asked]
-    scores: NDArray[np.float32] = (1 - head_weight) * best + head_weight * logits / answers.logit_scale
+    best = embedding_scores(outputs, classes, split, queries)
+    logits = outputs.logits[split.test if queries is None else queries]
+    scores: NDArray[np.float32] = (1 - head_weight) * best + head_weight * logits / outputs.logit_scale
     return scores
 
 
-def more(answers: Answers, classes: NDArray[np.intp], split: Split) -> dict[str, float]:
-    """Return what only some splits can be asked: few-shot and open-set figures."""
+def protocol_figures(outputs: SystemOutputs, classes: NDArray[np.intp], split: Split) -> dict[str, float]:
+    """Return the figures that only some protocols have: few-shot and open set."""
     if split.enrolled.size:
-        return few_shot(answers, classes, split)
-    return open_set(answers, classes, split) if split.unknown.size else {}
+        return few_shot(outputs, classes, split)
+    return open_set(outputs, classes, split) if split.unknown.size else {}
 
 
-def given(split: Split, classes: NDArray[np.intp], references: int) -> Split:
+def with_references(split: Split, classes: NDArray[np.intp], references: int) -> Split:
     """Return a ``few-shot`` split in which every new species has its first ``references`` (or all, if it has fewer).
 
-    Asked are the species that have as many.
+    The test part contains the species with that many references.
     """
     species = classes[split.enrolled]
     place = np.array([int((species[:index] == label).sum()) for index, label in enumerate(species)], dtype=np.intp)
@@ -141,20 +151,20 @@ def given(split: Split, classes: NDArray[np.intp], references: int) -> Split:
     return replace(split, enrolled=split.enrolled[place < references], test=split.test[np.isin(classes[split.test], having)])
 
 
-def few_shot(answers: Answers, classes: NDArray[np.intp], split: Split) -> dict[str, float]:
-    """Return top-1 of species that the network was never taught, by the number of references they are given.
+def few_shot(outputs: SystemOutputs, classes: NDArray[np.intp], split: Split) -> dict[str, float]:
+    """Return top-1 of species outside the training set, by the number of their references.
 
-    ``novel_…`` lets the new species alone compete, ``all_…`` every label of the library. Where no species has as many
-    references, nothing is said.
+    ``novel_…`` compares with the new species only, ``all_…`` with every label of the library. A number of references that no
+    species has is left out.
     """
-    known = np.isin(np.arange(answers.logits.shape[1]), classes[split.enrolled])
+    known = np.isin(np.arange(outputs.logits.shape[1]), classes[split.enrolled])
     measured: dict[str, float] = {}
     for shots in SHOTS:
-        now = given(split, classes, shots)
+        now = with_references(split, classes, shots)
         if not now.test.size:
             continue
         truth = classes[now.test]
-        scores = embedding_scores(answers, classes, now)
+        scores = embedding_scores(outputs, classes, now)
         measured |= {
             f"novel_top1_{shots}_shot": round(metrics.top(np.where(known, scores, np.float32(-np.inf)), truth, 1), 4),
             f"all_top1_{shots}_shot": round(metrics.top(scores, truth, 1), 4),
@@ -164,22 +174,24 @@ def few_shot(answers: Answers, classes: NDArray[np.intp], split: Split) -> dict[
     return measured
 
 
-def open_set(answers: Answers, classes: NDArray[np.intp], split: Split) -> dict[str, float]:
-    """Return how well spectra of species that stand nowhere are told from those that can be named.
+def open_set(outputs: SystemOutputs, classes: NDArray[np.intp], split: Split) -> dict[str, float]:
+    """Return how well spectra of species outside the library are separated from the others.
 
-    A spectrum is as known as its highest score: of the library, of the class head (its softmax probability, or its cosine
-    where it has one), and of both together as the edge does it. ``fpr95`` is the share of unknown spectra that is
-    accepted where 95 % of the known ones are.
+    The measure is the highest score of a spectrum: in the library, of the class head (softmax probability, or cosine), and of
+    both as the edge combines them. ``fpr95`` is the share of unknown spectra accepted by the threshold that accepts 95 % of
+    the known ones.
     """
-    known, unknown = (_familiarity(answers, classes, split, asked) for asked in (split.test, split.unknown))
+    known, unknown = (_familiarity(outputs, classes, split, queries) for queries in (split.test, split.unknown))
     auroc = {f"open_auroc_{by}": round(metrics.auroc(known[by], unknown[by]), 4) for by in known}
     return auroc | {f"open_fpr95_{by}": round(metrics.fpr_at_tpr(known[by], unknown[by], KNOWN_KEPT), 4) for by in known}
 
 
-def _familiarity(answers: Answers, classes: NDArray[np.intp], split: Split, asked: NDArray[np.intp]) -> dict[str, NDArray[np.floating]]:
-    """Return how known each spectrum ``asked`` looks, by each ranking, (asked,)."""
-    head = head_scores(answers, classes, split, asked)
-    looks = {"library": embedding_scores(answers, classes, split, asked).max(axis=1)}
-    if answers.logit_scale is None:
-        return looks | {"head": metrics.probabilities(head, 1.0).max(axis=1)}
-    return looks | {"head": head.max(axis=1), "fused": library_scores(answers, classes, split, asked=asked).max(axis=1)}
+def _familiarity(
+    outputs: SystemOutputs, classes: NDArray[np.intp], split: Split, queries: NDArray[np.intp]
+) -> dict[str, NDArray[np.floating]]:
+    """Return the highest score of each query by each ranking, (queries,)."""
+    head = head_scores(outputs, classes, split, queries)
+    scores: dict[str, NDArray[np.floating]] = {"library": embedding_scores(outputs, classes, split, queries).max(axis=1)}
+    if outputs.logit_scale is None:
+        return scores | {"head": metrics.probabilities(head, 1.0).max(axis=1)}
+    return scores | {"head": head.max(axis=1), "fused": library_scores(outputs, classes, split, queries=queries).max(axis=1)}

@@ -1,11 +1,12 @@
-"""How good a ranking is, and how surely it may be said.
+"""Metrics of rankings and probabilities, and their intervals.
 
-A score that is not finite names nothing: such a class is never among the best, whatever the others score. Equal
-scores count against: a system that cannot tell classes apart has not recognised one of them.
+A class with a score that is not finite is never among the best. Ties count as errors: a system that gives two classes the
+same score has recognised neither.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +16,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NOT_THERE = -1.0
-"""The similarity of a class without references; cosines are higher."""
+"""Similarity of a class without references; cosines are higher."""
 
 
 def best_of_class(similarity: NDArray[np.float32], classes: NDArray[np.intp], count: int) -> NDArray[np.float32]:
-    """Return the best similarity of each class, (queries, count), from (queries, references); -1 where it has none."""
+    """Return the highest similarity of each class, (queries, count), from (queries, references); -1 for a class without references."""
     order = np.argsort(classes, kind="stable")
     present, first = np.unique(classes[order], return_index=True)
     best = np.full((similarity.shape[0], count), NOT_THERE, dtype=np.float32)
@@ -29,7 +30,7 @@ def best_of_class(similarity: NDArray[np.float32], classes: NDArray[np.intp], co
 
 
 def among(scores: NDArray[np.float32], truth: NDArray[np.intp], k: int) -> NDArray[np.bool_]:
-    """Return whether the true class of each row of (queries, classes) is surely among its ``k`` highest scores, (queries,)."""
+    """Return whether the true class of each row of (queries, classes) is among its ``k`` highest scores, (queries,)."""
     true = scores[np.arange(truth.size), truth]
     place: NDArray[np.intp] = (scores >= true[:, None]).sum(axis=1)
     return (place <= k) & np.isfinite(true)
@@ -41,25 +42,25 @@ def top(scores: NDArray[np.float32], truth: NDArray[np.intp], k: int) -> float:
 
 
 def macro_top1(scores: NDArray[np.float32], truth: NDArray[np.intp]) -> float:
-    """Return top-1 averaged over classes, each class counting once."""
-    hits, asked = np.bincount(truth, among(scores, truth, 1)), np.bincount(truth)
-    return float((hits[asked > 0] / asked[asked > 0]).mean())
+    """Return top-1 averaged over classes with equal weight."""
+    hits, queries = np.bincount(truth, among(scores, truth, 1)), np.bincount(truth)
+    return float((hits[queries > 0] / queries[queries > 0]).mean())
 
 
-def answers(scores: NDArray[np.float32], truth: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the class that each row of (queries, classes) answers, (queries,): of equal scores one that is wrong."""
+def predicted(scores: NDArray[np.float32], truth: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return the class with the highest score of each row of (queries, classes), (queries,): in a tie, a wrong one."""
     rows = np.arange(truth.size)
     others = scores.copy()
     others[rows, truth] = -np.inf
-    given: NDArray[np.intp] = np.where(among(scores, truth, 1), truth, others.argmax(axis=1))
-    return given
+    best: NDArray[np.intp] = np.where(among(scores, truth, 1), truth, others.argmax(axis=1))
+    return best
 
 
 def weighted(answered: NDArray[np.intp], truth: NDArray[np.intp]) -> tuple[float, float, float]:
-    """Return precision, recall and F1 of one answer a query, averaged over the classes asked by how often each was.
+    """Return precision, recall and F1 of the classes ``answered`` (queries,), averaged with the class sizes as weights.
 
-    The precision of a class that was never answered counts 1, as in what is published on these data
-    (scikit-learn's ``zero_division=1``): that is why precision exceeds recall where classes are small.
+    The precision of a class that is never predicted counts 1, as in the publications on these data (scikit-learn's
+    ``zero_division=1``): with small classes precision therefore exceeds recall.
     """
     precision, recall, f1, _ = precision_recall_fscore_support(truth, answered, average="weighted", zero_division=1)
     return float(precision), float(recall), float(f1)
@@ -80,7 +81,7 @@ def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_],
 
 
 def auroc(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
-    """Return the chance that a known spectrum scores higher than an unknown one (ties count half)."""
+    """Return the probability that a known spectrum scores higher than an unknown one; ties count half."""
     ordered = np.sort(unknown)
     below = np.searchsorted(ordered, known, side="left")
     level = np.searchsorted(ordered, known, side="right") - below
@@ -88,16 +89,24 @@ def auroc(known: NDArray[np.floating], unknown: NDArray[np.floating]) -> float:
 
 
 def micro_auc(scores: NDArray[np.floating], truth: NDArray[np.intp]) -> float:
-    """Return the area under the ROC curve of all (query, class) pairs at once, from (queries, classes).
-
-    That is Keras' ``AUC`` on one-hot labels.
-    """
+    """Return the area under the ROC curve of all (query, class) pairs, from (queries, classes): Keras' ``AUC`` on one-hot labels."""
     right = np.zeros(scores.shape, dtype=bool)
     right[np.arange(truth.size), truth] = True
     return auroc(scores[right], scores[~right])
 
 
 def fpr_at_tpr(known: NDArray[np.floating], unknown: NDArray[np.floating], kept: float) -> float:
-    """Return the share of unknown spectra accepted by the highest threshold that keeps at least ``kept`` of the known ones."""
+    """Return the share of unknown spectra accepted by the highest threshold that accepts at least ``kept`` of the known ones."""
     spared = known.size - int(np.ceil(round(kept * known.size, 6)))
     return float((unknown >= np.sort(known)[spared]).mean())
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """Return the ends of Wilson's 95 % interval of a ``share`` of ``count`` spectra, J. Am. Stat. Assoc. 22 (1927) 209; ``count`` ≥ 1.
+
+    Unlike ±1.96 σ it stays within 0..1, and has a width for a share of 0 or 1.
+    """
+    z = 1.96
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    half = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return centre - half, centre + half

@@ -1,4 +1,4 @@
-"""How weights move: Adam or AdamW, the rate of every step, clipped gradients, a moving average."""
+"""Optimiser, learning rate, gradient clipping and moving average of a training."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from raman_train.models import Network
 
 WARM_UP = 0.2
-"""Share of the steps in which one-cycle's rate rises."""
+"""Share of the steps in which the one-cycle rate rises."""
 ADAM_BETAS = (0.9, 0.999)
 FUSED = ("cuda", "cpu")
-"""Devices with a fused Adam: a tenth of the time of the plain one on a CPU."""
+"""Devices with a fused Adam, which takes a tenth of the time of the plain one on a CPU."""
 
 
 def make(network: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Return the optimiser, as one kernel over all weights; vectors (biases, norms, level weights) do not decay."""
+    """Return the optimiser, fused if the device supports it; vectors (biases, norms, level weights) do not decay."""
     fused = next(network.parameters()).device.type in FUSED
     if config.optimiser == "adam":
         return torch.optim.Adam(network.parameters(), lr=config.rate, betas=ADAM_BETAS, fused=fused)
@@ -51,24 +51,23 @@ def clip(network: nn.Module, largest: float) -> None:
 class Average:
     """The exponential moving average of a network's weights and statistics.
 
-    torch's own ``AveragedModel`` asks the device for its count at every step, which a GPU would
-    have to stop for, and knows no warm-up.
+    torch's ``AveragedModel`` reads its count from the device at every step, which stalls a GPU, and has no warm-up.
     """
 
-    def __init__(self, network: Network, keep: float) -> None:
-        self.network = copy.deepcopy(network) if keep else network
-        """The averaged network; the trained one itself where ``keep`` is 0."""
-        self._keep = keep
+    def __init__(self, network: Network, decay: float) -> None:
+        self.network = copy.deepcopy(network) if decay else network
+        """The averaged network; the trained one itself if ``decay`` is 0."""
+        self._decay = decay
         pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
         self._slow = [slow for slow, _ in pairs if slow.is_floating_point()]
         self._fast = [fast for _, fast in pairs if fast.is_floating_point()]
         self._counts = [(slow, fast) for slow, fast in pairs if not slow.is_floating_point()]
 
     @torch.no_grad()
-    def follow(self, step: int) -> None:
-        """Move a little towards the present weights; faster in the first steps."""
-        if not self._keep:
+    def update(self, step: int) -> None:
+        """Move towards the present weights; faster in the first steps."""
+        if not self._decay:
             return
-        torch._foreach_lerp_(self._slow, self._fast, 1 - min(self._keep, (step + 1) / (step + 21)))
+        torch._foreach_lerp_(self._slow, self._fast, 1 - min(self._decay, (step + 1) / (step + 21)))
         for slow, fast in self._counts:
             slow.copy_(fast)

@@ -1,4 +1,4 @@
-"""The state of a training on disk: enough to go on after a kill as if nothing had happened."""
+"""The state of a training on disk: a training resumed after a kill ends with the same weights."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from raman_train.config import TrainingConfig
-    from raman_train.distributed import World
+    from raman_train.distributed import ProcessGroup
     from raman_train.models import Network
 
 EVERY = 30.0
-"""Seconds of work that a kill may cost; the state of the largest network is over 1 GB, so not after every epoch."""
+"""Seconds of work that a kill may cost; the state of the largest network has over 1 GB, too much for every epoch."""
 
 
-class Moving:
-    """Everything that a step changes: network, average, best, optimiser, random numbers."""
+class TrainingState:
+    """Everything that a step changes: network, average, best network, optimiser, random numbers."""
 
     def __init__(self, network: Network, config: TrainingConfig) -> None:
         self.network = network
         self.average = Average(network, config.average)
         self.best: Network | None = None
-        """The average where it did best on validation."""
+        """The average at the epoch with the highest validation accuracy."""
         self.optimiser = make(network, config)
         self.device = next(network.parameters()).device
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
 
     def keep_best(self) -> None:
-        """Remember the average as it is."""
+        """Store the present average as the best network."""
         if self.best is None:
             self.best = copy.deepcopy(self.average.network)
         else:
             self.best.load_state_dict(self.average.network.state_dict())
 
     def pack(self) -> dict[str, Tensor]:
-        """Return every tensor under its own name."""
+        """Return all tensors by name."""
         parts = {"network": self.network, "average": self.average.network, "kept": self.best}
         if self.average.network is self.network:
             del parts["average"]
@@ -58,9 +58,9 @@ class Moving:
         return tensors | {"generator": self.generator.get_state(), "dropout": dropout_state(self.device)}
 
     def unpack(self, tensors: dict[str, Tensor]) -> None:
-        """Put back what :meth:`pack` returned; :class:`ConfigError` where it is of another kind of device."""
+        """Restore the tensors of :meth:`pack`; :class:`ConfigError` if they are from another kind of device."""
         if tensors["generator"].shape != self.generator.get_state().shape:
-            msg = f"this run was begun on another kind of device than {self.device.type}: go on there, or choose another --out"
+            msg = f"got {self.device.type}, but this run was started on another kind of device: resume it there, or choose another --out"
             raise ConfigError(msg)
         self.network.load_state_dict(_part(tensors, "network/"))
         if self.average.network is not self.network:
@@ -78,42 +78,42 @@ class Moving:
         for name, value in tensors.items():
             index, field = name.split("/")
             weight = weights[int(index)]
-            # One kernel over all weights wants their moments in the same memory layout; a file knows none.
-            laid = torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
-            state.setdefault(int(index), {})[field] = laid
+            # The fused optimiser needs moments in the memory layout of the weights; a file has no layout.
+            moment = torch.empty_like(weight).copy_(value) if value.shape == weight.shape else value
+            state.setdefault(int(index), {})[field] = moment
         self.optimiser.load_state_dict({"state": state, "param_groups": self.optimiser.state_dict()["param_groups"]})
 
 
-class Store:
-    """Where the state lies, and when it is written."""
+class StateFile:
+    """The file of the state, and when to write it."""
 
-    def __init__(self, file: Path, world: World, clock: Callable[[], float] = time.monotonic) -> None:
-        self._file, self._world, self._clock = file, world, clock
+    def __init__(self, file: Path, group: ProcessGroup, clock: Callable[[], float] = time.monotonic) -> None:
+        self._file, self._group, self._clock = file, group, clock
         self._written_at = clock()
         self._history = ""
 
-    def resume(self, moving: Moving) -> str:
-        """Put back what is there, on every process what the first one has; return the history, empty where nothing is there."""
+    def resume(self, state: TrainingState) -> str:
+        """Restore the state, in every process that of the first one, and return its history; empty if there is no state."""
         tensors: dict[str, Tensor] = {}
-        if self._world.leads and self._file.exists():
+        if self._group.is_first and self._file.exists():
             tensors, self._history = checkpoint.read(self._file)
-        self._history = self._world.share(self._history.encode(), moving.device).decode()
+        self._history = self._group.share(self._history.encode(), state.device).decode()
         if not self._history:
             return ""
-        if self._world.size > 1:
-            tensors = safetensors.torch.load(self._world.share(safetensors.torch.save(tensors), moving.device))
-        moving.unpack(tensors)
+        if self._group.size > 1:
+            tensors = safetensors.torch.load(self._group.share(safetensors.torch.save(tensors), state.device))
+        state.unpack(tensors)
         return self._history
 
     @property
     def due(self) -> bool:
-        """Whether as much work is unwritten as may be lost."""
+        """Whether the last state is older than :data:`EVERY`."""
         return self._clock() - self._written_at >= EVERY
 
-    def write(self, moving: Moving, history: str) -> None:
+    def write(self, state: TrainingState, history: str) -> None:
         """Write the state, unless the last one has the same history."""
-        if self._world.leads and history != self._history:
-            checkpoint.write(self._file, moving.pack(), history)
+        if self._group.is_first and history != self._history:
+            checkpoint.write(self._file, state.pack(), history)
             self._written_at, self._history = self._clock(), history
 
 

@@ -1,20 +1,13 @@
-"""The benchmark: systems × datasets × protocols × seeds, resumable, and the tables made from the results alone.
+"""The benchmark: systems × datasets × protocols × seeds, resumable; all tables come from the results.
 
 ::
 
-    grid        which cells there are, and the configuration of each
-    work        one cell: train unless that is done, measure
-    budget      stopping in time
-    sweep       cells one after the other, in this process
+    grid        cells and their configurations; the queue of Table 2; missing cells
+    sweep       training and measuring cells in this process
     cluster     the same cells as tasks of a Ray cluster
-    results     the lines on disk
-    pace        how long cells took, to say how long others will
-    intervals   means and differences, and how surely they may be said
-    paper       what the paper reports
-    rows        results in the order of the tables
-    markdown    what stands in one place of a table
-    tables      one table each
-    comparisons paired differences, and what a random split is worth
-    gaps        what was not run, and the commands that fill it in
-    document    tables into a document, between its markers
+    budget      stopping in time
+    results     the results file
+    intervals   means and differences with confidence intervals
+    tables      Markdown tables
+    document    tables in a document, between markers
 """

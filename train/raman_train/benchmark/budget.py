@@ -1,4 +1,4 @@
-"""Stopping in time."""
+"""Time limits: stopping between epochs, or by a timer."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 class OutOfTime(BaseException):
-    """The next step would end after the budget. Like an interrupt, nothing below takes it for a failure of its own."""
+    """The next step would end after the budget. Like KeyboardInterrupt, it passes handlers of ``Exception``."""
 
 
-class Budget:
-    """Seconds that may be used, from now on."""
+class TimeBudget:
+    """A number of seconds, from now on."""
 
     def __init__(self, seconds: float | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
@@ -33,25 +33,25 @@ class Budget:
 
     @property
     def left(self) -> float:
-        """Seconds left; infinite without a budget."""
+        """Seconds left; infinite without a limit."""
         return self._end - self.clock()
 
 
-class Watch:
-    """Told after each epoch; raises :class:`OutOfTime` while there is still time to leave in good order."""
+class EpochLimit:
+    """Callback for each epoch that raises :class:`OutOfTime` while there is time left to save the state."""
 
-    def __init__(self, budget: Budget, epochs: int, tell: Callable[[Epoch], None]) -> None:
-        self._budget, self._epochs, self._tell = budget, epochs, tell
+    def __init__(self, budget: TimeBudget, epochs: int, on_epoch: Callable[[Epoch], None]) -> None:
+        self._budget, self._epochs, self._on_epoch = budget, epochs, on_epoch
         self._last = budget.clock()
         self._longest = 0.0
         self._preparing: float | None = None
 
     def __call__(self, done: Epoch) -> None:
-        """Pass one more epoch on, and stop where the next, as long as the longest so far, and the measuring do not fit.
+        """Pass an epoch on, and stop if the next one, as long as the longest so far, and the evaluation do not fit.
 
-        Measuring prepares the data again: it is taken to be as long as what came before the first epoch.
+        The evaluation prepares the data again: its estimate is the time before the first epoch.
         """
-        self._tell(done)
+        self._on_epoch(done)
         now = self._budget.clock()
         took, self._last = now - self._last, now
         if self._preparing is None:
@@ -62,21 +62,21 @@ class Watch:
 
 
 @contextmanager
-def alarm(budget: Budget) -> Iterator[None]:
-    """Raise :class:`OutOfTime` in the main thread when the budget ends, wherever the program then is.
+def alarm(budget: TimeBudget) -> Iterator[None]:
+    """Raise :class:`OutOfTime` in the main thread when the budget ends, at any point of the program.
 
-    The last resort, for a step whose length was not known: what a kill there would leave is left.
-    Does nothing without a budget, on another thread, or where the system has no such timer.
+    This is the last resort for a step of unknown duration, with the effect of a kill. No effect without a limit, in another
+    thread, or on a system without this timer.
     """
     able = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     if math.isinf(budget.left) or not able:
         yield
         return
 
-    def ring(*_: object) -> None:
+    def stop(*_: object) -> None:
         raise OutOfTime
 
-    handler = signal.signal(signal.SIGALRM, ring)
+    handler = signal.signal(signal.SIGALRM, stop)
     before = signal.setitimer(signal.ITIMER_REAL, max(1e-3, budget.left))
     try:
         yield
@@ -87,8 +87,8 @@ def alarm(budget: Budget) -> Iterator[None]:
 
 
 def duration(text: str) -> float:
-    """Parse ``90s``, ``9m``, ``2h`` or ``1h30m`` into seconds; :class:`ConfigError` says what is wrong."""
+    """Parse ``90s``, ``9m``, ``2h`` or ``1h30m`` into seconds; :class:`ConfigError` for anything else."""
     if not re.fullmatch(r"(\d+(\.\d+)?[smh])+", text):
-        msg = f"--budget takes a number and its unit, such as 90s, 9m, 2h or 1h30m; got {text!r}"
+        msg = f"--budget: got {text!r}, expected a number and a unit, such as 90s, 9m, 2h or 1h30m"
         raise ConfigError(msg)
     return sum(float(number) * UNITS[unit] for number, unit in re.findall(r"([\d.]+)([smh])", text))

@@ -1,9 +1,8 @@
-"""The cells of a benchmark as tasks of a Ray cluster that is already there.
+"""The cells of a benchmark as tasks of an existing Ray cluster.
 
-What is sent and what comes back is JSON; only this process writes results. A task works in the
-folder this process was started in, and its run folder is the same absolute path: both have to be
-on a file system that every host shares, or a run that was stopped starts anew on another host.
-The package has to be installed on every host.
+Jobs and outcomes travel as JSON; only this process writes results. A task runs in the working directory of this process, with
+the same absolute run folder: both must be on a file system that all hosts share, otherwise an interrupted run restarts from
+the beginning on another host. Every host needs the package.
 """
 
 from __future__ import annotations
@@ -18,23 +17,23 @@ from typing import TYPE_CHECKING
 import msgspec
 from raman_edge.errors import ConfigError
 
-from raman_train.benchmark.budget import Budget
-from raman_train.benchmark.work import Failed, Job, Outcome, work
+from raman_train.benchmark.budget import TimeBudget
+from raman_train.benchmark.sweep import CellFailed, Job, Outcome, work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import ModuleType
 
-ANSWERS_WITHIN_S = 20.0
+CONNECT_TIMEOUT_S = 20.0
 
 
-def on(address: str, jobs: Sequence[Job], budget: Budget) -> Iterator[Outcome]:
-    """Work off ``jobs`` on the cluster at ``address``; outcomes come as they are ready.
+def on(address: str, jobs: Sequence[Job], budget: TimeBudget) -> Iterator[Outcome]:
+    """Run ``jobs`` on the cluster at ``address`` and yield their outcomes as they finish.
 
-    A training takes one GPU where the cluster has any, unless the device asked for is the CPU, and one core.
+    A training takes one core, and one GPU if the cluster has any and the device is not ``cpu``.
 
     Raises:
-        ConfigError: where Ray is not installed, or no cluster answers.
+        ConfigError: if Ray is not installed, or no cluster answers.
     """
     ray = _ray()
     with _connected(ray, address):
@@ -53,25 +52,25 @@ def on(address: str, jobs: Sequence[Job], budget: Budget) -> Iterator[Outcome]:
 
 
 def _task(job: bytes, folder: str, deadline: float) -> bytes:
-    """Work off one job on a host of the cluster; ``deadline`` is in seconds since the epoch of the clock."""
+    """Run one job on a host of the cluster until ``deadline``, Unix time in seconds."""
     os.chdir(folder)
-    return msgspec.json.encode(work(msgspec.json.decode(job, type=Job), Budget(deadline - time.time()), lambda _: None))
+    return msgspec.json.encode(work(msgspec.json.decode(job, type=Job), TimeBudget(deadline - time.time()), lambda _: None))
 
 
 def _outcome(ray: ModuleType, reference: object, job: Job) -> Outcome:
-    """Return what a task answered; a host that went away is a failure of its cell alone."""
+    """Return the outcome of a task; a lost host is a failure of its cell only."""
     try:
-        answer: Outcome = msgspec.json.decode(ray.get(reference), type=Outcome)
+        outcome: Outcome = msgspec.json.decode(ray.get(reference), type=Outcome)
     except ray.exceptions.RayError as error:
-        return Failed(job.cell, f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
-    return answer
+        return CellFailed(job.cell, f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
+    return outcome
 
 
 @contextmanager
 def _connected(ray: ModuleType, address: str) -> Iterator[None]:
-    """Connect to a cluster, and leave it again: what is still running for us ends with that."""
+    """Connect to a cluster; leaving it ends our running tasks."""
     try:
-        _knock(address)
+        _check_port(address)
         ray.init(address=address, log_to_driver=False, logging_level="warning")
     except (OSError, RuntimeError, ValueError) as error:
         msg = f"--ray {address}: no cluster answers ({error}). Start one with `ray start --head`, which prints its address"
@@ -82,11 +81,11 @@ def _connected(ray: ModuleType, address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _knock(address: str) -> None:
-    """Raise ``OSError`` where nothing listens at a ``host:port``: Ray itself would go on trying for minutes."""
+def _check_port(address: str) -> None:
+    """Raise ``OSError`` if nothing listens at ``host:port``: Ray itself would retry for minutes."""
     host, _, port = address.rpartition(":")
     if port.isdigit() and "//" not in host:
-        socket.create_connection((host, int(port)), timeout=ANSWERS_WITHIN_S).close()
+        socket.create_connection((host, int(port)), timeout=CONNECT_TIMEOUT_S).close()
 
 
 def _ray() -> ModuleType:

@@ -1,4 +1,4 @@
-"""Tables into a document, between its markers; everything else stays byte for byte.
+"""Tables in a document, between its markers; everything else stays byte for byte.
 
 ::
 
@@ -25,31 +25,27 @@ END = "<!-- end -->"
 
 
 def fill(text: str, tables: Mapping[str, str]) -> str:
-    """Return ``text`` with what stands between its markers replaced; a document is up to date where nothing changes.
+    """Return ``text`` with the tables between its markers; a document is up to date if nothing changes.
 
     Raises:
-        ConfigError: for a name that is no table, a marker without its end, or no marker at all.
+        ConfigError: for an unknown table, a marker without its end, or no marker at all.
     """
     found = list(MARKED.finditer(text))
     unknown = sorted({match["name"] for match in found} - tables.keys())
     if unknown:
-        msg = f"no such table: {', '.join(unknown)}; there are {', '.join(tables)}"
+        msg = f"unknown table: {', '.join(unknown)}; expected {', '.join(tables)}"
         raise ConfigError(msg)
     if any(START in match["body"] for match in found) or not len(found) == text.count(START) == text.count(END) > 0:
         msg = (
-            f"a table's place is a line `{START}NAME -->` and a later line `{END}`; "
-            f"got {text.count(START)} of the one and {text.count(END)} of the other, {len(found)} of them paired"
+            f"got {text.count(START)} markers of a start and {text.count(END)} of an end, {len(found)} of them paired; "
+            f"expected a line `{START}NAME -->` and a later line `{END}` for each table"
         )
         raise ConfigError(msg)
     return MARKED.sub(lambda match: f"{match['start']}{tables[match['name']]}\n{match['end']}", text)
 
 
 def write(path: Path, tables: Mapping[str, str]) -> bool:
-    """Fill a document in one rename; True where that changed it.
-
-    Raises:
-        ConfigError: for a document that cannot be read or has no place for these tables, with its path.
-    """
+    """Fill a document atomically; True if it changed; :class:`ConfigError` if the document cannot be read, or its markers are wrong."""
     try:
         before = path.read_bytes()
         after = fill(before.decode("utf-8"), tables).encode("utf-8")

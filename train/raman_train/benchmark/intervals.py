@@ -1,7 +1,7 @@
-"""Means and differences over runs, and how surely they may be said.
+"""Means and differences over runs, with confidence intervals.
 
-All intervals are two-sided, 95 %, from Student's t. Splits of one dataset share most of their spectra, so that
-they say how far a figure moves from split to split, not how it would on specimens nobody has measured yet.
+All intervals are two-sided 95 % intervals of Student's t. Splits of one dataset share most of their spectra: an interval shows
+how a figure varies between splits, not how it would vary on new specimens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Estimate:
 
     value: float
     half: float | None
-    """Half width of its interval; None where a single run allows none."""
+    """Half width of the interval; None for a single run."""
     n: int
     """Runs, or splits in common."""
 
@@ -37,7 +37,7 @@ def mean(values: Sequence[float]) -> Estimate:
 
 
 def paired(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Estimate | None:
-    """Return the mean of ours - theirs over the splits both have; None without one."""
+    """Return the mean of ours - theirs over the common splits; None if there are none."""
     common = sorted(ours.keys() & theirs.keys())
     return mean([ours[split] - theirs[split] for split in common]) if common else None
 
@@ -55,5 +55,5 @@ def unpaired(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
 
 
 def _t(freedom: float) -> float:
-    """Return how many standard errors the interval reaches to either side."""
+    """Return the half width of the interval in standard errors."""
     return float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))

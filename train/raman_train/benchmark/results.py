@@ -1,4 +1,4 @@
-"""The lines on disk: one finished run each, appended whole or not at all."""
+"""The results file: one line per finished run, appended completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,40 +10,46 @@ import msgspec
 from filelock import FileLock
 from raman_edge.errors import ConfigError
 
-from raman_train.benchmark.grid import dataset_of
-from raman_train.runs import Result
+from raman_train.benchmark.grid import DATASETS, EXPECTED, PROTOCOLS, SYSTEMS, dataset_of
+from raman_train.runs import RunResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """What a results file holds."""
+Rows = dict[str, list[RunResult]]
+"""Results by system, for one dataset and protocol."""
 
-    results: tuple[Result, ...]
+
+@dataclass(frozen=True, slots=True)
+class ResultsFile:
+    """The content of a results file."""
+
+    results: tuple[RunResult, ...]
     """Oldest first."""
     torn: bytes
-    """What a kill left of an unfinished last line; the next :func:`append` removes it."""
+    """An incomplete last line after a kill; the next :func:`append` removes it."""
 
 
-def read(path: Path) -> Lines:
-    """Read a results file; one that is not there holds nothing.
-
-    Raises:
-        ConfigError: for a line that is no result, with file and line number.
-    """
+def read(path: Path) -> ResultsFile:
+    """Read a results file; a missing file is empty; :class:`ConfigError` for an invalid line; the message has file and line number."""
     whole, torn = _parts(path)
-    results = [_parse(line, path, number) for number, line in enumerate(whole.split(b"\n")[:-1], 1)]
+    results: list[RunResult] = []
+    for number, line in enumerate(whole.split(b"\n")[:-1], 1):
+        try:
+            results.append(msgspec.json.decode(line, type=RunResult))
+        except msgspec.MsgspecError as error:
+            msg = f"results {str(path)!r}, line {number}: {error}. Remove the line, or choose another --results"
+            raise ConfigError(msg) from error
     last = _complete(torn)
-    return Lines((*results, last), b"") if last else Lines(tuple(results), torn)
+    return ResultsFile((*results, last), b"") if last else ResultsFile(tuple(results), torn)
 
 
-def append(path: Path, result: Result) -> bool:
-    """Append one line, flushed to the disk; False where the same run is there already.
+def append(path: Path, result: RunResult) -> bool:
+    """Append one line and flush it to the disk; False if the file already has this run.
 
-    A line that a kill tore is removed first. Two processes may append to the same file.
+    An incomplete last line is removed first. Several processes may append to the same file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{path}.lock"):
@@ -59,12 +65,12 @@ def append(path: Path, result: Result) -> bool:
     return True
 
 
-def current(results: Iterable[Result]) -> list[Result]:
-    """Return the results that count, by system, dataset and protocol: those with the settings of the newest line.
+def current(results: Iterable[RunResult]) -> list[RunResult]:
+    """Return the results with the settings of the newest line, for each system, dataset and protocol.
 
-    Where a recipe was changed, what the old one gave is not averaged in. Of one seed, the newest line counts.
+    Results of an older recipe are not averaged with those of a newer one. For each seed, the newest line counts.
     """
-    by_cell: dict[tuple[str, str, str], list[Result]] = {}
+    by_cell: dict[tuple[str, str, str], list[RunResult]] = {}
     for result in results:
         by_cell.setdefault((result.system, dataset_of(result), result.protocol), []).append(result)
     chosen = []
@@ -74,31 +80,40 @@ def current(results: Iterable[Result]) -> list[Result]:
     return chosen
 
 
+def by_dataset(results: Sequence[RunResult], protocol: str) -> dict[str, Rows]:
+    """Return the results of a protocol by dataset and system: expected or present, in the order of the grid, then by name."""
+    present = {dataset_of(result) for result in results if result.protocol == protocol}.union(EXPECTED[protocol])
+    found: dict[str, Rows] = {}
+    for dataset in [name for name in DATASETS if name in present] + sorted(present - DATASETS.keys()):
+        found[dataset] = {system: [] for system in SYSTEMS}
+        for result in results:
+            if (result.protocol, dataset_of(result)) == (protocol, dataset):
+                found[dataset].setdefault(result.system, []).append(result)
+    return found
+
+
+def in_order(results: Sequence[RunResult]) -> list[tuple[str, str, Rows]]:
+    """Return protocol, dataset and results by system, for everything that is expected or present."""
+    return [(protocol, dataset, rows) for protocol in PROTOCOLS for dataset, rows in by_dataset(results, protocol).items()]
+
+
 def _parts(path: Path) -> tuple[bytes, bytes]:
-    """Return the whole lines and what follows the last of them."""
+    """Return the complete lines and the rest."""
     try:
-        held = path.read_bytes()
+        content = path.read_bytes()
     except FileNotFoundError:
         return b"", b""
     except OSError as error:
         msg = f"results {str(path)!r} cannot be read: {error.strerror}"
         raise ConfigError(msg) from error
-    end = held.rfind(b"\n") + 1
-    return held[:end], held[end:]
+    end = content.rfind(b"\n") + 1
+    return content[:end], content[end:]
 
 
-def _parse(line: bytes, path: Path, number: int) -> Result:
+def _complete(torn: bytes) -> RunResult | None:
+    """Return the result of a last line that lacks only its end of line."""
     try:
-        return msgspec.json.decode(line, type=Result)
-    except msgspec.MsgspecError as error:
-        msg = f"results {str(path)!r}, line {number}: {error}. Remove the line, or choose another --results"
-        raise ConfigError(msg) from error
-
-
-def _complete(torn: bytes) -> Result | None:
-    """Return the result of a last line that lacks its end of line alone."""
-    try:
-        return msgspec.json.decode(torn, type=Result)
+        return msgspec.json.decode(torn, type=RunResult)
     except msgspec.MsgspecError:
         return None
 

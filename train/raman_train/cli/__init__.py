@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import RamanEdgeError
 
-from raman_train.cli import benchmark, evaluate, export, figures, fit, import_, sign, transfer
+from raman_train.cli import benchmark, figures, fit, import_, transfer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    Add = Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None]  # noqa: SLF001 - argparse has no public name for it
+    """Adds a command to the parser, with its function as the default of ``run``."""
+
+GROUP = "raman_train.commands"
+"""Entry points by which other packages add commands; each is a function ``add(commands)``."""
+NO_OTHERS = "The commands export and sign are not installed: install raman-edge again, or use python -m raman_export.cli."
 INTERRUPTED = 130
 NOT_INSTALLED = 78
-"""As a configuration that cannot work, ``EX_CONFIG``."""
+"""``EX_CONFIG``."""
 TRAINING_PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn", "scipy", "matplotlib", "filelock")
-"""What the extras ``cpu`` and ``train`` bring."""
+"""Packages of the extras ``cpu`` and ``train``."""
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    options = _parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, added: Iterable[Add] | None = None) -> int:
+    """Run one command and return its exit code; ``added`` replaces the installed commands of other packages."""
+    others = [*(installed() if added is None else added)]
+    parser = argparse.ArgumentParser(prog="raman-train", description=__doc__, epilog=None if others else NO_OTHERS)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (import_.add, fit.add, benchmark.add, figures.add, transfer.add, *others):
+        add(commands)
+    options = parser.parse_args(argv)
     try:
         return int(options.run(options))
     except ModuleNotFoundError as error:
@@ -34,13 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"raman-train: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("raman-train: interrupted; run the same command again to go on", file=sys.stderr)
+        print("raman-train: interrupted; run the same command again to resume", file=sys.stderr)
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="raman-train", description=__doc__)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (import_, fit, evaluate, benchmark, figures, export, sign, transfer):
-        command.add(commands)
-    return parser
+def installed() -> list[Add]:
+    """Return the commands of other packages, sorted by name."""
+    return [point.load() for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)]

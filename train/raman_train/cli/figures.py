@@ -1,10 +1,12 @@
-"""``raman-train figures``: the pictures of finished runs."""
+"""``raman-train figures``: figures of finished runs."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -19,24 +21,23 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "and confusions, confused pairs and reliability of each.",
     )
     one.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a finished run")
-    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the pictures, such as docs/benchmarks/figures")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the figures, such as docs/benchmarks/figures")
     one.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Draw, print every file, and say on stderr why a picture was left out; 1 where none could be drawn."""
-    from raman_edge.errors import ConfigError  # noqa: PLC0415 - only what the command needs
-
-    from raman_train.figures import album, finished, style  # noqa: PLC0415 - torch takes seconds to import
+    """Draw and print every file; a figure without data is left out, with the reason on stderr. Return 1 if there are none."""
+    from raman_train import run_figures  # noqa: PLC0415 - torch and matplotlib take seconds to import
+    from raman_train.figures import style  # noqa: PLC0415 - same
 
     written = 0
-    for picture in album.pictures(finished.read(options.runs)):
+    for one in run_figures.all_figures(run_figures.read(options.runs)):
         try:
-            figure = picture.draw()
+            figure = one.draw()
         except ConfigError as error:
-            print(f"left out {picture.stem}: {error}", file=sys.stderr)
+            print(f"left out {one.stem}: {error}", file=sys.stderr)
             continue
-        for file in style.save(figure, options.out, picture.stem):
+        for file in style.save(figure, options.out, one.stem):
             print(file)
             written += 1
     return 0 if written else 1

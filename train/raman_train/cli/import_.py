@@ -1,4 +1,4 @@
-"""``raman-train import``: files and archives become one dataset."""
+"""``raman-train import``: read files and archives into one dataset."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
     import argparse
 
 SHOWN = 20
-"""Lines of what was left out."""
+"""Files left out that are listed."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
-    one = commands.add_parser("import", help="read archives, arrays or folders of spectra into one dataset, and print its census")
+    one = commands.add_parser("import", help="read archives, arrays or folders of spectra into one dataset, and print a summary")
     one.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH",
-        help="a zip or folder of RRUFF text files, paper_datasets.npz, handheld_785.npz, a dataset made before, or a folder of "
+        help="a zip or folder of RRUFF text files, paper_datasets.npz, handheld_785.npz, a dataset of this command, or a folder of "
         "instrument files: the label is the name of the sub-folder, else of the file without a trailing replicate number",
     )  # fmt: skip
     one.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
@@ -25,8 +25,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Read, merge, save, and print what is in it."""
-    from raman_train.data import datasets, readers  # noqa: PLC0415 - only what the command needs
+    """Read, merge, save, and print a summary."""
+    from raman_train.data import datasets, readers  # noqa: PLC0415 - scikit-learn takes a second to import
 
     read = [readers.read(path) for path in options.paths]
     left_out = [line for _, lines in read for line in lines]
@@ -34,6 +34,6 @@ def run(options: argparse.Namespace) -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     dataset.save(options.out)
     print(dataset.census())
-    print(f"twice      {sum(len(part) for part, _ in read) - len(dataset)} spectra of a name that stood there before, left out")
+    print(f"duplicates {sum(len(part) for part, _ in read) - len(dataset)} spectra with the name of an earlier one, left out")
     print(f"left out   {len(left_out)} files" + "".join(f"\n           {line}" for line in left_out[:SHOWN]))
     return 0

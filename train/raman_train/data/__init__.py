@@ -1,1 +1,1 @@
-"""Data: reading databases, splitting them honestly, making spectra of our own."""
+"""Data: reading databases, splitting them, generating synthetic spectra."""

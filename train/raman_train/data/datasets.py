@@ -1,4 +1,4 @@
-"""A set of labelled spectra, each on its own axis, as one npz file without pickle."""
+"""Labelled spectra, each on its own axis, stored as one npz file without pickle."""
 
 from __future__ import annotations
 
@@ -25,54 +25,62 @@ DATASET_3_SPECTRA = (2, 20)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
+class LabelledSpectrum:
+    """One spectrum and what is known about it."""
+
+    spectrum: Spectrum
+    label: str
+    specimen: str
+    """The physical sample."""
+    name: str
+    """Unique within a dataset."""
+    laser: int = 0
+    """Excitation, nm; 0 is unknown."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
 class Dataset:
-    """Labelled spectra; the points of all stand one after the other."""
+    """Labelled spectra; their points are concatenated."""
 
     shift: NDArray[np.float32]
     """cm⁻¹, (points,)."""
     counts: NDArray[np.float32]
     """(points,)."""
     start: NDArray[np.int64]
-    """Where each spectrum starts in ``shift``, and where the last one ends, (n + 1,)."""
+    """Offset of each spectrum in ``shift``, and the end of the last one, (n + 1,)."""
     labels: NDArray[np.str_]
-    """Name, (n,)."""
+    """(n,)."""
     specimens: NDArray[np.str_]
-    """The piece of matter it was measured on (the RRUFF id without its crystal suffix), (n,)."""
+    """The physical sample (the RRUFF id without its crystal suffix), (n,)."""
     lasers: NDArray[np.int32]
     """Excitation, nm, (n,); 0 is unknown."""
     names: NDArray[np.str_]
-    """The spectrum's own name, unique, (n,)."""
+    """Unique name of the spectrum, (n,)."""
     subsets: NDArray[np.uint8]
-    """Bit 0: in Dataset_1 of the paper, bit 1: in Dataset_2, bit 2: an original that Dataset_3 is chosen from, (n,)."""
+    """Bit 0: in Dataset_1 of the paper, bit 1: in Dataset_2, bit 2: a file that Dataset_3 is selected from, (n,)."""
 
     def __len__(self) -> int:
         return int(self.labels.size)
 
     def spectrum(self, index: int) -> Spectrum:
-        """Return one spectrum as the edge would see it."""
+        """Return one spectrum as the edge reads it."""
         low, high = self.start[index], self.start[index + 1]
         return Spectrum(Axis(self.shift[low:high]), self.counts[low:high], Origin("dataset", str(self.names[index])))
 
     def features(self, recipe: Recipe) -> NDArray[np.float32]:
-        """Return every spectrum through the edge's own ``recipe``, (n, length)."""
+        """Return the spectra preprocessed by ``recipe``, (n, length)."""
         return np.stack([recipe.features(self.spectrum(i)) for i in range(len(self))])
 
     def select(self, which: NDArray[np.intp]) -> Dataset:
-        """Return the spectra with these indices, in this order."""
+        """Return the spectra at the indices ``which``, in that order."""
         pieces = [slice(self.start[i], self.start[i + 1]) for i in which]
-        return Dataset(
-            np.concatenate([self.shift[p] for p in pieces]),
-            np.concatenate([self.counts[p] for p in pieces]),
-            np.concatenate([[0], np.cumsum([p.stop - p.start for p in pieces])]).astype(np.int64),
-            self.labels[which],
-            self.specimens[which],
-            self.lasers[which],
-            self.names[which],
-            self.subsets[which],
-        )
+        shift, counts = (np.concatenate([points[p] for p in pieces]) for points in (self.shift, self.counts))
+        start = np.concatenate([[0], np.cumsum([p.stop - p.start for p in pieces])]).astype(np.int64)
+        columns = {name: getattr(self, name)[which] for name in ("labels", "specimens", "lasers", "names", "subsets")}
+        return Dataset(shift, counts, start, **columns)
 
     def subset(self, name: str) -> Dataset:
-        """Return Dataset_1, 2 or 3 of the paper, or all of it; :class:`ConfigError` where it is not there."""
+        """Return Dataset_1, 2 or 3 of the paper, or everything (``all``); :class:`ConfigError` if the dataset does not contain it."""
         if name == "all":
             return self
         if name == "dataset_3":
@@ -80,20 +88,20 @@ class Dataset:
         bit = {"dataset_1": 1, "dataset_2": 2}[name]
         which = np.flatnonzero(self.subsets & bit)
         if not which.size:
-            msg = f"the dataset holds no spectrum of {name}: import the paper's arrays (paper_datasets.npz)"
+            msg = f"the dataset contains no spectrum of {name}: import the paper's arrays (paper_datasets.npz)"
             raise ConfigError(msg)
         return self.select(which)
 
     def _dataset_3(self) -> NDArray[np.intp]:
-        """Return which spectra are Dataset_3: RRUFF's originals of labels with 2 to 20 of them.
+        """Return the indices of Dataset_3: RRUFF's files of labels with 2 to 20 of them.
 
-        Counted among the originals alone, or labels would be larger than the archive has them: a merged dataset is refused.
+        A merged dataset is refused: with spectra of other origin the counts per label would not be those of the archive.
         """
         native = self.subsets & NATIVE > 0
         if not native.all():
             msg = (
-                f"dataset_3 is made of RRUFF's excellent_unoriented alone, and {int((~native).sum())} of these {len(self)} spectra "
-                "are not of it: import excellent_unoriented.zip under that name and by itself"
+                f"dataset_3 is selected from RRUFF's excellent_unoriented only; {int((~native).sum())} of these {len(self)} spectra "
+                "have another origin: import excellent_unoriented.zip, under this name, into a dataset of its own"
             )
             raise ConfigError(msg)
         _, label, spectra = np.unique(self.labels, return_inverse=True, return_counts=True)
@@ -101,20 +109,22 @@ class Dataset:
         return np.flatnonzero((spectra[label] >= low) & (spectra[label] <= high))
 
     def without(self, specimens: Sequence[str]) -> Dataset:
-        """Return the dataset without these specimens; :class:`ConfigError` for one that is not there."""
+        """Return the dataset without these specimens; :class:`ConfigError` if a specimen is not in the dataset."""
         missing = sorted(set(specimens) - set(self.specimens.tolist()))
         if missing:
-            msg = f"leave_out names specimens that the dataset does not hold: {missing}"
+            msg = f"data.leave_out: the dataset has no specimens {missing}"
             raise ConfigError(msg)
         return self.select(np.flatnonzero(~np.isin(self.specimens, list(specimens)))) if specimens else self
 
     def census(self) -> str:
-        """Return what is in it, in lines for a person."""
+        """Return a summary of the contents as text."""
         classes, specimens = Counter(self.labels.tolist()), Counter(zip(self.labels.tolist(), self.specimens.tolist(), strict=True))
         per_class = Counter(label for label, _ in specimens)
         points = np.diff(self.start)
         lasers = ", ".join(f"{laser or 'unknown'} nm: {count}" for laser, count in sorted(Counter(self.lasers.tolist()).items()))
         ends = [self.shift[self.start[:-1]], self.shift[self.start[1:] - 1]]
+        chosen = self.labels[self._dataset_3()] if (self.subsets & NATIVE > 0).all() else self.labels[:0]
+        third = f"{chosen.size} of {np.unique(chosen).size} labels" if chosen.size else "0"
         return "\n".join(
             [
                 f"spectra    {len(self)} of {len(classes)} labels and {len(set(self.specimens.tolist()))} specimens",
@@ -124,25 +134,18 @@ class Dataset:
                 f"lasers     {lasers}",
                 f"points     {points.min()} to {points.max()}, median {int(np.median(points))}",
                 f"range      starts {ends[0].min():.0f} to {ends[0].max():.0f}, ends {ends[1].min():.0f} to {ends[1].max():.0f} cm-1",
-                f"paper      Dataset_1 {int((self.subsets & 1 > 0).sum())}, Dataset_2 {int((self.subsets & 2 > 0).sum())}, {self._third()}",
+                f"paper      Dataset_1 {(self.subsets & 1 > 0).sum()}, Dataset_2 {(self.subsets & 2 > 0).sum()}, Dataset_3 {third}",
             ]
         )
 
-    def _third(self) -> str:
-        """Return what the census says of Dataset_3."""
-        if not (self.subsets & NATIVE > 0).all():
-            return "Dataset_3 0"
-        chosen = self.labels[self._dataset_3()]
-        return f"Dataset_3 {chosen.size} of {np.unique(chosen).size} labels"
-
     def save(self, path: Path) -> None:
-        """Write the dataset."""
+        """Write the dataset to an npz file."""
         fields = {name: getattr(self, name) for name in self.__slots__}
         np.savez_compressed(path, schema=np.array(SCHEMA), **fields)
 
 
 def load(path: Path) -> Dataset:
-    """Read what :meth:`Dataset.save` wrote; :class:`ConfigError` where it is something else."""
+    """Read a file of :meth:`Dataset.save`; :class:`ConfigError` if the file cannot be read or is not a dataset."""
     try:
         with np.load(path, allow_pickle=False) as npz:
             if int(npz["schema"]) != SCHEMA:
@@ -153,12 +156,12 @@ def load(path: Path) -> Dataset:
         msg = f"dataset {str(path)!r} cannot be read: {error.strerror or error}. Make it with `raman-train import`"
         raise ConfigError(msg) from error
     except (KeyError, ValueError, EOFError) as error:
-        msg = f"dataset {str(path)!r} is not one of ours ({error}): make it with `raman-train import`"
+        msg = f"dataset {str(path)!r} is not a dataset of raman-train ({error}): make it with `raman-train import`"
         raise ConfigError(msg) from error
 
 
 def merge(*datasets: Dataset) -> Dataset:
-    """Put datasets together; of spectra with the same name the first stays."""
+    """Merge datasets; of spectra with the same name the first one is used."""
     starts, offset = [], 0
     for dataset in datasets:
         starts.append(dataset.start[:-1] + offset)
@@ -171,3 +174,17 @@ def merge(*datasets: Dataset) -> Dataset:
     together = Dataset(start=np.concatenate(starts), **columns)
     _, first = np.unique(together.names, return_index=True)
     return together.select(np.sort(first))
+
+
+def gather(rows: Sequence[LabelledSpectrum], subsets: int = 0) -> Dataset:
+    """Return the spectra as a dataset, with the bits ``subsets`` (see :attr:`Dataset.subsets`) for each of them."""
+    return Dataset(
+        shift=np.concatenate([row.spectrum.axis.shift for row in rows]).astype(np.float32),
+        counts=np.concatenate([row.spectrum.counts for row in rows]).astype(np.float32),
+        start=np.concatenate([[0], np.cumsum([len(row.spectrum) for row in rows])]),
+        labels=np.array([row.label for row in rows]),
+        specimens=np.array([row.specimen for row in rows]),
+        lasers=np.array([row.laser for row in rows], dtype=np.int32),
+        names=np.array([row.name for row in rows]),
+        subsets=np.full(len(rows), subsets, dtype=np.uint8),
+    )

@@ -1,4 +1,4 @@
-"""Whatever ``raman-train import`` is given: which reader it is for is told from what lies there."""
+"""``raman-train import``: the contents of a path decide which reader is used."""
 
 from __future__ import annotations
 
@@ -21,28 +21,27 @@ READERS = (
     (organics.ARRAYS, organics.read),
     (frozenset(datasets.Dataset.__slots__), datasets.load),
 )
-"""The arrays that tell what an ``.npz`` is, and who reads it."""
+"""The arrays that identify a kind of ``.npz``, and its reader."""
 
 
 def read(path: Path) -> tuple[Dataset, list[str]]:
-    """Read one path into a dataset; the second value says which files were left out and why.
+    """Read one path into a dataset; the second value lists the files left out, each with the reason.
 
-    A folder holds RRUFF text files (at least half of its files are named so) or any instrument files, a zip RRUFF text
-    files, an ``.npz`` the paper's arrays, handheld organics, or a dataset of our own. Raises :class:`ConfigError` for
-    anything else.
+    A folder contains RRUFF text files (if at least half of its files have such names) or any instrument files, a zip RRUFF
+    text files, an ``.npz`` the paper's arrays, handheld organics, or a dataset of ``raman-train import``.
+
+    Raises:
+        ConfigError: if the path is missing or contains anything else.
     """
     if not path.exists():
-        msg = f"{str(path)!r} is not there: expected a folder, a zip or an .npz"
+        msg = f"{str(path)!r} does not exist: expected a folder, a zip or an .npz"
         raise ConfigError(msg)
     if path.is_dir():
-        return rruff.originals(path) if rruff.holds_originals(path) else folder.read(path)
-    if path.suffix == ".npz":
-        return _arrays(path), []
-    return rruff.originals(path)
+        return rruff.originals(path) if rruff.contains_originals(path) else folder.read(path)
+    return (_arrays(path), []) if path.suffix == ".npz" else rruff.originals(path)
 
 
 def _arrays(path: Path) -> Dataset:
-    """Read an ``.npz``; which it is, its arrays tell."""
     try:
         with np.load(path, allow_pickle=False) as npz:
             found = set(npz.files)
@@ -53,7 +52,7 @@ def _arrays(path: Path) -> Dataset:
         msg = f"{str(path)!r} cannot be read as .npz: {error}"
         raise ConfigError(msg) from error
     msg = (
-        f"{str(path)!r} holds the arrays {sorted(found)}; expected the paper's ({sorted(rruff.PAPER_ARRAYS)}), "
+        f"{str(path)!r}: got the arrays {sorted(found)}; expected the paper's ({sorted(rruff.PAPER_ARRAYS)}), "
         f"handheld organics ({sorted(organics.ARRAYS)}) or a dataset of `raman-train import`"
     )
     raise ConfigError(msg)

@@ -14,8 +14,7 @@ from raman_edge import formats
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.spectrum import Origin
 
-from raman_train.data.datasets import NATIVE, Dataset
-from raman_train.data.rows import Row, gather
+from raman_train.data.datasets import NATIVE, Dataset, LabelledSpectrum, gather
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,22 +25,22 @@ if TYPE_CHECKING:
 PAPER_ARRAYS = frozenset({"intensity_u16", "raman_shift_cm1", "mineral", "filename", "in_dataset_1"})
 FULL_SCALE = 65535
 EXCELLENT = "excellent_unoriented"
-"""RRUFF's own name for the archive that Dataset_3 is chosen from."""
+"""RRUFF's name for the archive that Dataset_3 is selected from."""
 FILE_NAME = re.compile(r".+__.+__(?:Raman|Broad_Scan)__")
-"""What RRUFF calls a Raman spectrum: mineral, id, method, laser and so on."""
+"""Name of an RRUFF Raman file: mineral, id, method, laser and so on."""
 ID = re.compile(r"[RX]\d{6}")
-"""An RRUFF id; what follows it in a file name (``-4``) tells crystals of one specimen apart."""
+"""An RRUFF id; a suffix in the file name (``-4``) numbers the crystals of one specimen."""
 
 
 def specimen_of(name: str) -> str:
-    """Return the specimen in an RRUFF file name (mineral__id__...); its second field where that is no id."""
+    """Return the specimen in an RRUFF file name (mineral__id__...): the RRUFF id, or else the whole second field."""
     field = [*name.split("__", 2), name][1]
     found = ID.match(field)
     return found.group() if found else field
 
 
 def laser_of(name: str) -> int:
-    """Return the laser in an RRUFF file name, nm; 0 where there is none."""
+    """Return the laser in an RRUFF file name, nm; 0 if there is none."""
     found = re.search(r"__(?:Raman|Broad_Scan)__(\d{3,4})__", name)
     return int(found.group(1)) if found else 0
 
@@ -49,12 +48,15 @@ def laser_of(name: str) -> int:
 def paper_arrays(path: Path) -> Dataset:
     """Read Dataset_1 and Dataset_2 of Sang 2022 and Zhou 2022.
 
-    They are 0..1 on 30..1599 cm⁻¹ and zero outside the measured range: the zeros at both
-    ends are cut off, so that "not measured" is not read as "dark".
+    They are scaled 0..1 on 30..1599 cm⁻¹, and zero outside the measured range: the zeros at both ends are removed, so that
+    "not measured" does not become "dark".
+
+    Raises:
+        ConfigError: if an array is missing.
     """
     with np.load(path, allow_pickle=False) as npz:
         if not set(npz.files) >= PAPER_ARRAYS:
-            msg = f"{str(path)!r} lacks the arrays {sorted(PAPER_ARRAYS - set(npz.files))}: not the paper's datasets"
+            msg = f"{str(path)!r}: the arrays {sorted(PAPER_ARRAYS - set(npz.files))} of the paper's datasets are missing"
             raise ConfigError(msg)
         intensity, axis = npz["intensity_u16"], npz["raman_shift_cm1"]
         minerals, names, in_first = npz["mineral"], npz["filename"], npz["in_dataset_1"]
@@ -74,39 +76,42 @@ def paper_arrays(path: Path) -> Dataset:
 
 
 def originals(path: Path) -> tuple[Dataset, list[str]]:
-    """Read a zip or a folder of RRUFF text files; the second value says what was left out and why.
+    """Read a zip or a folder of RRUFF text files; the second value lists the files left out, each with the reason.
 
-    The files do not say how well they are rated, only the name of RRUFF's archive does: what comes from one called
-    ``excellent_unoriented`` is marked as such, and Dataset_3 is chosen from that.
+    Only the name of RRUFF's archive gives the rating of its files: spectra from ``excellent_unoriented`` are marked as such,
+    and Dataset_3 is selected from them.
+
+    Raises:
+        ConfigError: if the path cannot be read or contains no RRUFF spectrum.
     """
-    rows: list[Row] = []
+    rows: list[LabelledSpectrum] = []
     left_out: list[str] = []
     for name, data in _files(path):
         if "__" not in name or "_RAW_" in name:
-            left_out.append(f"{name}: {'raw, its processed twin is read' if '_RAW_' in name else 'no RRUFF file name'}")
+            left_out.append(f"{name}: {'raw; the processed file is read instead' if '_RAW_' in name else 'not an RRUFF file name'}")
             continue
         try:
             spectrum = formats.read(data, Origin("file", name))[0]
         except SpectrumError as error:
             left_out.append(f"{name}: {error}")
             continue
-        rows.append(Row(spectrum, _mineral(spectrum, name), specimen_of(name), name, laser_of(name)))
+        rows.append(LabelledSpectrum(spectrum, _mineral(spectrum, name), specimen_of(name), name, laser_of(name)))
     if not rows:
-        msg = f"{str(path)!r} holds no RRUFF spectrum; {len(left_out)} files were left out, such as {left_out[:2]}"
+        msg = f"{str(path)!r} contains no RRUFF spectrum; {len(left_out)} files were left out, such as {left_out[:2]}"
         raise ConfigError(msg)
     return gather(rows, NATIVE if path.stem == EXCELLENT else 0), left_out
 
 
-def holds_originals(folder: Path) -> bool:
-    """Whether at least half of a folder's files are named as RRUFF names its Raman spectra."""
+def contains_originals(folder: Path) -> bool:
+    """Return whether at least half of the files in ``folder`` have names of RRUFF Raman files."""
     named = [bool(FILE_NAME.match(file.name)) for file in folder.rglob("*") if file.is_file()]
     return 2 * sum(named) >= len(named) > 0
 
 
 def _mineral(spectrum: Spectrum, name: str) -> str:
-    """Return the mineral: the file's first name for it, spelt as in the file name where both agree.
+    """Return the mineral: the first name in the file's header, spelt as in the file name if both agree.
 
-    The paper's arrays spell names as file names do (``FerrieriteK`` for ``Ferrierite-K``).
+    The paper's arrays use the spelling of the file names (``FerrieriteK`` for ``Ferrierite-K``).
     """
     header = spectrum.meta.get("names", "").split(",")[0].strip()
     spelt = name.split("__", 1)[0]
@@ -115,7 +120,7 @@ def _mineral(spectrum: Spectrum, name: str) -> str:
 
 
 def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield (name, bytes) of the files in a zip or a folder, sorted by name."""
+    """Yield name and bytes of the files in a zip or a folder, sorted by name."""
     if path.is_dir():
         yield from ((file.name, file.read_bytes()) for file in sorted(path.rglob("*")) if file.is_file())
         return

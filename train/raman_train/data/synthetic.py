@@ -1,19 +1,23 @@
-"""Spectra of materials that do not exist: enough like the real thing to test a training on.
+"""Synthetic spectra of imaginary materials, realistic enough to test a training.
 
-A material is a set of Voigt lines. A specimen of it has its lines a little elsewhere
-(composition) and of other relative heights (orientation); an exposure adds background,
-noise and a finite range. Everything follows from one seed.
+A material is a set of Voigt lines. A specimen shifts them (composition) and changes their relative heights (orientation);
+an exposure adds background and noise. One seed determines everything.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import voigt_profile
 
 from raman_train.data.datasets import Dataset
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 RANGE = (120.0, 1500.0)
-"""Where lines lie, cm⁻¹."""
+"""Positions of the lines, cm⁻¹."""
 LINES = (3, 9)
 """Fewest and most lines of a material."""
 GAUSSIAN = (1.0, 3.0)
@@ -51,33 +55,29 @@ def make(materials: int = 12, specimens: int = 4, exposures: int = 2, seed: int 
     )
 
 
-def _material(rng: np.random.Generator) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return lines, (k, 4): position, height, Gaussian and Lorentzian width."""
+def _material(rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return the lines of a material, (k, 4): position, height, Gaussian and Lorentzian width."""
     count = int(rng.integers(*LINES, endpoint=True))
     position = rng.uniform(*RANGE, count)
     height = rng.lognormal(0.0, 0.8, count)
     return np.stack([position, height, rng.uniform(*GAUSSIAN, count), rng.uniform(*LORENTZIAN, count)], axis=1)
 
 
-def _specimen(
-    lines: np.ndarray[tuple[int, int], np.dtype[np.float64]], rng: np.random.Generator
-) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return the lines as one piece of the material shows them."""
+def _specimen(lines: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return the lines of one specimen of the material."""
     own = lines.copy()
     own[:, 0] += rng.normal(0.0, 1.5) + rng.normal(0.0, 0.7, len(own))
     own[:, 1] *= rng.lognormal(0.0, 0.35, len(own))
     return own
 
 
-def _expose(
-    shift: np.ndarray[tuple[int], np.dtype[np.float64]], lines: np.ndarray[tuple[int, int], np.dtype[np.float64]], rng: np.random.Generator
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Return counts, (n,): lines on a background, with shot and read noise."""
+def _expose(shift: NDArray[np.float64], lines: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """Return counts, (n,): lines on a background, with shot noise and read noise."""
     position, height, sigma, gamma = (column[:, None] for column in lines.T)
     profile = voigt_profile(shift[None, :] - position, sigma, gamma) / voigt_profile(0.0, sigma, gamma)
     pure = (height * profile).sum(axis=0)
     place = np.linspace(-1, 1, shift.size)
     background = rng.uniform(0.0, 0.5) * (1 + rng.uniform(-0.6, 0.6) * place + rng.uniform(-0.4, 0.4) * place**2)
     light = 5000.0 * (pure / pure.max() + background)
-    counts: np.ndarray[tuple[int], np.dtype[np.float64]] = rng.poisson(light) + rng.normal(0.0, 10.0, shift.size)
+    counts: NDArray[np.float64] = rng.poisson(light) + rng.normal(0.0, 10.0, shift.size)
     return counts

@@ -1,18 +1,15 @@
-"""Pictures of finished trainings: one a module, each a pure function from arrays to a figure.
+"""Figures of finished trainings; each ``draw`` is a pure function from arrays to a figure.
 
-=============== ==================================================== =============================
-module          draws                                                in Zhou et al. 2022
-=============== ==================================================== =============================
-``learning``    loss and validation accuracy by epoch                Fig. 3
-``confusion``   who is taken for whom: the whole and its worst parts Figs. 4 and 6
-``levels``      how much every recursion counts                      the level weights
-``pairs``       the most confused pairs as overlaid spectra          Fig. 7
-``class_size``  accuracy by how much there was to learn from         none
-``reliability`` whether a confidence means what it says              none
-=============== ==================================================== =============================
+================== ============================================================ =============================
+module             draws                                                        in Zhou et al. 2022
+================== ============================================================ =============================
+``learning``       loss and validation figures by epoch; weight of recursions   Fig. 3; the level weights
+``confusion``      the confusion matrix and its worst parts                     Figs. 4 and 6
+``confused_pairs`` the most confused pairs as overlaid spectra                  Fig. 7
+``accuracy``       accuracy by class size and by confidence                     none
+================== ============================================================ =============================
 
-``style`` holds what they share and is the one place that writes files; ``finished`` reads
-runs, ``album`` says which pictures they give.
+``style`` has the common settings and writes the files; :mod:`raman_train.run_figures` reads runs and lists their figures.
 """
 
 from __future__ import annotations
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def learning_curve(history: Sequence[Epoch], path: Path, title: str) -> None:
-    """Write loss, and validation accuracy where there is one, against epochs as one PNG."""
-    from raman_train.figures import learning, style  # noqa: PLC0415 - half a second, only where a picture is drawn
+    """Write loss, and validation figures if there are any, against epochs as one PNG."""
+    from raman_train.figures import learning, style  # noqa: PLC0415 - matplotlib takes 0.5 s to import
 
     path.write_bytes(style.rendered(learning.draw({title: history}), "png"))

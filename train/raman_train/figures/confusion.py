@@ -1,8 +1,7 @@
-"""Who is taken for whom: the whole matrix as an overview, and its worst parts with names (Zhou et al. 2022, Figs. 4 and 6).
+"""The confusion matrix: an overview, and its worst parts with names (Zhou et al. 2022, Figs. 4 and 6).
 
-Two hundred names cannot stand at an axis, and nearly every cell is empty. So the classes
-are put in an order in which confused ones are neighbours, in *blocks* of a few classes;
-the blocks with the most confusions are drawn large, with names and counts.
+An axis has no room for two hundred names, and nearly every cell is empty. The classes are therefore sorted so that confused ones
+are neighbours, in *blocks* of a few classes; the blocks with the most confusions are drawn large, with names and counts.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-MOST_IN_BLOCK = 8
-"""Classes; more names than this do not fit beside a panel of half the width."""
+MAX_BLOCK = 8
+"""Classes of a block; the panel has no room for more names."""
 SHOWN = 8
 """Blocks drawn large."""
 LISTED = 12
@@ -36,19 +35,17 @@ LISTED = 12
 CELL = 0.25
 """Height of a cell of a block, inches."""
 SMALLEST = 1 / 150
-"""Side of a cell in the overview, as a share of the axis: with 1332 classes a cell of its true size is a third of a pixel."""
+"""Smallest side of a cell in the overview, as a share of the axis: with 1332 classes a true cell has a third of a pixel."""
 FIGURE_SPACE = "\u2007"
-"""As wide as a digit."""
+"""A space as wide as a digit."""
 LETTERED = 1 / 30
-"""A smaller block has no room for its letter in the overview."""
-
-
+"""Smallest block with room for a letter in the overview, as a share of the axis."""
 NOT_CONFUSED = ListedColormap(["#f4f4f4", "#d9d9d9"])
-"""Greys of a block: nothing there, and rightly answered."""
+"""Greys of a block: empty, and correct."""
 
 
-class Pair(NamedTuple):
-    """A confusion: so many ``spectra`` of class ``true`` were called ``answered``."""
+class ConfusedPair(NamedTuple):
+    """A number of ``spectra`` of class ``true`` that were identified as ``answered``."""
 
     true: int
     answered: int
@@ -56,26 +53,26 @@ class Pair(NamedTuple):
 
 
 def counted(truth: NDArray[np.intp], answered: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
-    """Return how often each true class (row) was given each answer (column), (classes, classes)."""
+    """Return the confusion matrix: the number of spectra by true class (row) and answer (column), (classes, classes)."""
     counts = np.zeros((classes, classes), dtype=np.intp)
     np.add.at(counts, (truth, answered), 1)
     return counts
 
 
-def most_confused(counts: NDArray[np.intp], most: int) -> list[Pair]:
-    """Return the most frequent confusions, at most ``most``; of equally frequent ones that of the first classes."""
+def most_confused(counts: NDArray[np.intp], most: int) -> list[ConfusedPair]:
+    """Return up to ``most`` of the most frequent confusions; ties in the order of the classes."""
     wrong = counts - np.diag(np.diag(counts))
     true, answered = np.nonzero(wrong)
     number = wrong[true, answered]
     order = np.argsort(-number, kind="stable")[:most]
-    return [Pair(int(true[i]), int(answered[i]), int(number[i])) for i in order]
+    return [ConfusedPair(int(true[i]), int(answered[i]), int(number[i])) for i in order]
 
 
-def blocks(counts: NDArray[np.intp], most: int = MOST_IN_BLOCK) -> list[list[int]]:
+def blocks(counts: NDArray[np.intp], most: int = MAX_BLOCK) -> list[list[int]]:
     """Return groups of two to ``most`` classes that are confused with each other, those with the most confusions first.
 
-    The most confused classes are joined first, as in Kruskal's spanning forest, but never to
-    more than ``most``: without that limit a chain of single mistakes ties half of 1332 classes together.
+    The most confused classes are joined first, as in Kruskal's spanning forest, up to ``most`` classes: without this limit a
+    chain of single errors connects half of 1332 classes.
     """
     both = np.triu(counts + counts.T, 1)
     group = {index: [index] for index in range(len(counts))}
@@ -90,7 +87,7 @@ def blocks(counts: NDArray[np.intp], most: int = MOST_IN_BLOCK) -> list[list[int
 
 
 def _neighbours(both: NDArray[np.intp], members: Sequence[int]) -> list[int]:
-    """Return these classes in the order that puts the most confused ones next to each other."""
+    """Return these classes in an order with the most confused ones next to each other."""
     members = sorted(members)
     if len(members) == 2:  # noqa: PLR2004 - a pair has one order
         return members
@@ -100,16 +97,16 @@ def _neighbours(both: NDArray[np.intp], members: Sequence[int]) -> list[int]:
 
 
 def confusions(counts: NDArray[np.intp], members: Sequence[int]) -> int:
-    """Return how many spectra of these classes were given another one of them."""
+    """Return the number of spectra of these classes that were identified as another one of them."""
     part = counts[np.ix_(members, members)]
     return int(part.sum() - np.trace(part))
 
 
 @style.sheet()
 def draw(counts: NDArray[np.intp], labels: Sequence[str], heading: str) -> Figure:
-    """Draw counts (true, answered) of classes called ``labels``; :class:`ConfigError` where nothing was asked."""
+    """Draw counts (true, answered) of classes with these labels; :class:`ConfigError` if all counts are zero."""
     if not counts.sum():
-        msg = "nothing was asked: the test part is empty, and a confusion matrix has nothing to show"
+        msg = "no test spectra: a confusion matrix needs a test part"
         raise ConfigError(msg)
     found = blocks(counts)
     shown = found[:SHOWN]
@@ -127,7 +124,7 @@ def draw(counts: NDArray[np.intp], labels: Sequence[str], heading: str) -> Figur
         for side, axes in enumerate(panels):
             if side < len(row):
                 _block(axes, counts, labels, row[side], letter(2 * number + side), norm)
-                axes.set(xlim=(0, MOST_IN_BLOCK + 1), ylim=(max(len(members) for members in row), 0))
+                axes.set(xlim=(0, MAX_BLOCK + 1), ylim=(max(len(members) for members in row), 0))
             else:
                 axes.set_axis_off()
     return figure
@@ -141,14 +138,14 @@ def letter(number: int) -> str:
 def _summary(counts: NDArray[np.intp], found: Sequence[Sequence[int]], shown: Sequence[Sequence[int]]) -> str:
     asked, wrong = int(counts.sum()), int(counts.sum() - np.trace(counts))
     if not wrong:
-        return f"no confusion, all {asked} spectra got their name"
+        return f"no confusion, all {asked} spectra correct"
     inside = sum(confusions(counts, members) for members in shown)
     which = f", the worst {len(shown)} of {len(found)}" if len(shown) < len(found) else ""
     return f"{wrong} of {asked} spectra confused, {inside} of them within the blocks below{which}"
 
 
 def _overview(axes: Axes, counts: NDArray[np.intp], found: Sequence[Sequence[int]], shown: int, norm: LogNorm) -> None:
-    """Draw every cell that is not empty; classes in the order of their blocks, the never confused ones last."""
+    """Draw every cell that is not empty, with the classes in the order of their blocks and those without confusion last."""
     size = len(counts)
     confused = [index for members in found for index in members]
     order = np.array(confused + sorted(set(range(size)) - set(confused)))
@@ -170,7 +167,7 @@ def _overview(axes: Axes, counts: NDArray[np.intp], found: Sequence[Sequence[int
 
 
 def _cells(counts: NDArray[np.intp], norm: LogNorm) -> PolyCollection:
-    """Return a square a cell that is not empty, rarer ones first so that no frequent one is hidden."""
+    """Return a square for each cell that is not empty, the largest counts on top."""
     row, column = np.nonzero(counts)
     rising = np.argsort(counts[row, column], kind="stable")
     row, column = row[rising], column[rising]
@@ -181,7 +178,7 @@ def _cells(counts: NDArray[np.intp], norm: LogNorm) -> PolyCollection:
 
 
 def _frames(axes: Axes, shown: Sequence[Sequence[int]], size: int) -> None:
-    """Frame the blocks that are drawn large, all together where each is too small for its letter."""
+    """Frame the blocks that are drawn large; with one frame if they are too small for letters."""
     sides = [len(members) for members in shown]
     if sides and min(sides) < LETTERED * size:
         _frame(axes, 0, sum(sides), f"{letter(0)}–{letter(len(sides) - 1)}" if len(sides) > 1 else letter(0))
@@ -199,11 +196,11 @@ def _list(axes: Axes, counts: NDArray[np.intp], labels: Sequence[str]) -> None:
     """Write the most frequent confusions as text."""
     axes.set_axis_off()
     lines = [_line(pair, labels) for pair in most_confused(counts, LISTED)]
-    heading = "most frequent:\ntrue → answered" if lines else "nothing was confused"
+    heading = "most frequent:\ntrue → answered" if lines else "no confusion"
     axes.text(0, 1, "\n".join([heading, "", *lines]), transform=axes.transAxes, va="top", fontsize=8, linespacing=1.3)
 
 
-def _line(pair: Pair, labels: Sequence[str]) -> str:
+def _line(pair: ConfusedPair, labels: Sequence[str]) -> str:
     true, answered = (style.plain(labels[index], 20) for index in pair[:2])
     return f"{str(pair.spectra).rjust(3, FIGURE_SPACE)} × {true}\n{7 * FIGURE_SPACE}→ {answered}"
 
@@ -218,7 +215,7 @@ def _block(axes: Axes, counts: NDArray[np.intp], labels: Sequence[str], members:
     axes.pcolormesh(np.ma.masked_where((table == 0) | right, table), cmap=style.COUNTS, norm=norm, edgecolors="white", linewidth=1)
     for (row, column), number in np.ndenumerate(table):
         if number:
-            dark = not right[row, column] and norm(number) > 0.45  # noqa: PLR2004 - where white on the colour becomes the better read one
+            dark = not right[row, column] and norm(number) > 0.45  # noqa: PLR2004 - from here on white is more readable
             axes.text(column + 0.5, row + 0.5, str(number), ha="center", va="center", fontsize=8, color="white" if dark else "black")
     axes.vlines(len(members), 0, len(members), color="black", linewidth=1)
     names = [style.plain(labels[index], 18) for index in members]

@@ -1,4 +1,4 @@
-"""The systems: one a file, each with its source named."""
+"""The systems, one per file, each with its source."""
 
 from __future__ import annotations
 
@@ -20,28 +20,26 @@ from raman_train.models.drcnn import Drcnn
 from raman_train.models.drcnn_edge import DrcnnEdge
 from raman_train.models.fan import Fan
 from raman_train.models.liu import Liu
-from raman_train.models.neighbours import Neighbours
 from raman_train.models.sang import Sang
-from raman_train.models.search import Search
+from raman_train.models.search import LibrarySearch, Neighbours
 from raman_train.models.svm import Svm
-from raman_train.models.zhang_cnn import ZhangCnn
-from raman_train.models.zhang_dnn import ZhangDnn
+from raman_train.models.zhang import ZhangCnn, ZhangDnn
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from raman_train.config import ModelConfig
 
-Network = Drcnn | DrcnnEdge | Fan | Liu | Sang | ZhangCnn | ZhangDnn | Search | Neighbours | Svm
+Network = Drcnn | DrcnnEdge | Fan | Liu | Sang | ZhangCnn | ZhangDnn | LibrarySearch | Neighbours | Svm
 
 
 class System(Protocol):
-    """What the training loop, the evaluation and the export ask of a system."""
+    """Interface of a system for the training loop, the evaluation and the export."""
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:
-        """Take what is not learned step by step from spectra (count, n) of classes (count,), before the first step.
+        """Set everything that is not trained from spectra (count, n) of classes (count,), before the first step.
 
-        For a library search that is all there is: a system without parameters is not trained.
+        A system without parameters, such as a library search, has no other training.
         """
 
     def loss(self, spectra: Tensor, classes: Tensor) -> Tensor:
@@ -51,8 +49,8 @@ class System(Protocol):
         """Return logits (batch, classes) and a unit-norm embedding (batch, e)."""
 
 
-def build(config: ModelConfig, length: int, classes: int) -> Network:  # noqa: C901, PLR0911 - a table, a line a system
-    """Return the untrained system that ``config`` describes, for spectra of ``length`` points."""
+def build(config: ModelConfig, length: int, classes: int) -> Network:  # noqa: C901, PLR0911 - a table, one case per system
+    """Return the untrained system of ``config``, for spectra of ``length`` points."""
     match config:
         case DrcnnConfig():
             return Drcnn(length, classes, config.recursions)
@@ -69,7 +67,7 @@ def build(config: ModelConfig, length: int, classes: int) -> Network:  # noqa: C
         case SangConfig():
             return Sang(length, classes)
         case SearchConfig():
-            return Search(length, classes, config.similarity)
+            return LibrarySearch(length, classes, config.similarity)
         case NeighboursConfig():
             return Neighbours(length, classes, config.k)
         case SvmConfig():

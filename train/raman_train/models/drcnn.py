@@ -1,8 +1,7 @@
 """DRCNN, the deeply-recursive network of Zhou et al., RSC Adv. 2022, 12, 5053, Table 1.
 
-Embedding, one convolution applied D times, supervision of every recursion by shared
-layers, their weighted sum, reconstruction, and three dense layers. Any length works: the
-pools round down.
+Embedding, one convolution applied D times, supervision of every recursion by shared layers, their weighted sum, reconstruction,
+and three dense layers. Any length works, since the pools round down.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ DROPOUT = 0.5
 
 
 def halved(length: int, times: int) -> int:
-    """Return what is left of ``length`` points after ``times`` pools of 2."""
+    """Return the number of points after ``times`` pools of 2."""
     return length >> times
 
 
@@ -44,8 +43,8 @@ class Drcnn(nn.Module):
     def _initialise(self) -> None:
         """He initialisation of the convolutions (He et al. 2015).
 
-        With PyTorch's own, nine tied ReLU convolutions leave 3e-4 of the difference between
-        two spectra: the deep recursions are dead before the first step.
+        With PyTorch's default, nine tied ReLU convolutions reduce the difference between two spectra to 3e-4: the deep
+        recursions are dead before the first step.
         """
         for layer in self.modules():
             if isinstance(layer, nn.Conv1d):
@@ -53,7 +52,7 @@ class Drcnn(nn.Module):
                 nn.init.zeros_(layer.bias)  # type: ignore[arg-type]  # every convolution here has a bias
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:
-        """Take nothing: every number of this network is learned."""
+        """Do nothing: every weight of this network is trained."""
 
     def levels(self, spectra: Tensor) -> list[Tensor]:
         """Return L₁ … L_D, each (batch, 128, n), for spectra (batch, n)."""
@@ -67,7 +66,7 @@ class Drcnn(nn.Module):
     def hidden(self, spectra: Tensor) -> Tensor:
         """Return the last hidden layer, (batch, 512)."""
         levels = self.levels(spectra)
-        # The branches share their weights: stacked on the batch axis they are one call. As rows they keep their memory layout.
+        # The branches share their weights: stacked on the batch axis they need one call. As rows they keep their memory layout.
         stacked = torch.cat([level.unsqueeze(2) for level in levels]).squeeze(2)  # (D batch, 128, n)
         supervised = self.supervise(stacked).unflatten(0, (self.recursions, -1))  # (D, batch, 512, n/8)
         weights = self.level_weights / self.level_weights.sum()

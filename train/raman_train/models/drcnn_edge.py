@@ -1,14 +1,12 @@
 """drcnn-edge: the recursive idea of DRCNN as a small embedding network for an edge box.
 
-Against the paper's network: √ and Savitzky-Golay derivative as a fixed first layer (they
-travel with the ONNX file), a narrow recursion at half the resolution, a 1x1 squeeze in
-front of the flatten (which keeps position: the place of a line is the signal), and a
-cosine head with an additive margin (Wang et al., IEEE SPL 25 (2018) 926) instead of a
-softmax over classes with one example each.
+Differences from the paper's network: √ and Savitzky-Golay derivative as a fixed first layer (part of the ONNX file), a narrow
+recursion at half the resolution, a 1x1 squeeze before the flatten (which keeps positions: the position of a line is the signal),
+and a cosine head with an additive margin (Wang et al., IEEE SPL 25 (2018) 926) instead of a softmax over classes with one
+example each.
 
-The embedding is two parts under one norm: the learned one, and the √-derivative spectrum
-projected onto its principal directions. The cosine of two embeddings is therefore the
-weighted sum of two similarities, and a library search needs to know nothing of it.
+The embedding has two parts under one norm: the trained one, and the √-derivative spectrum projected onto its principal
+directions. The cosine of two embeddings is therefore the weighted sum of two similarities, without any change to the search.
 """
 
 from __future__ import annotations
@@ -27,9 +25,9 @@ if TYPE_CHECKING:
 WINDOW, ORDER = 11, 2
 """Savitzky-Golay derivative, points and order of its polynomial."""
 DERIVATIVE_GAIN = 20.0
-"""Brings the unit-norm derivative of some 1600 points to the size of the √ spectrum."""
+"""Scales the unit-norm derivative of some 1600 points to the size of the √ spectrum."""
 IDENTITY_NOISE = 0.2
-"""The recursion starts as the identity plus this share of He noise: the signal survives it."""
+"""The recursion starts as the identity plus this share of He noise, so that it preserves the signal."""
 
 
 class DrcnnEdge(nn.Module):
@@ -57,7 +55,7 @@ class DrcnnEdge(nn.Module):
         self.norm = nn.BatchNorm1d(config.embedding)
         self.classes = nn.Parameter(functional.normalize(torch.randn(classes, config.embedding), dim=1))
         self._initialise()
-        # One-row images with channels last are the fast form of these convolutions on a CPU.
+        # On a CPU these convolutions are fastest as one-row images with channels last.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's own types leave this form out
 
     def _initialise(self) -> None:
@@ -77,7 +75,7 @@ class DrcnnEdge(nn.Module):
         return root, functional.normalize(derivative, dim=3)
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:  # noqa: ARG002 - the contract of every system
-        """Take the principal directions of the √-derivative from the training spectra (count, n)."""
+        """Compute the principal directions of the √-derivative of the training spectra (count, n)."""
         if not self.config.spectral:
             return
         _, derivative = self.stem(spectra)
@@ -86,7 +84,7 @@ class DrcnnEdge(nn.Module):
         self.directions.copy_(vectors[:, -self.config.spectral :].to(self.directions))
 
     def learned(self, root: Tensor, derivative: Tensor) -> Tensor:
-        """Return the learned embedding at unit norm, (batch, embedding)."""
+        """Return the trained part of the embedding at unit norm, (batch, embedding)."""
         level = torch.cat([root, DERIVATIVE_GAIN * derivative], dim=1).contiguous(memory_format=torch.channels_last)
         level = functional.relu(self.embed_0(level))  # (batch, width, 1, n/2)
         level = functional.relu(self.embed_1(level))  # L₀

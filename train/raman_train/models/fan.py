@@ -1,12 +1,10 @@
-"""DeepCID, Fan et al., Analyst 144 (2019) 1789, and its authors' code, with one output a class.
+"""DeepCID, Fan et al., Analyst 144 (2019) 1789, after the authors' code, with one output per class.
 
-The original is one small network a compound, each saying whether that compound is in a
-mixture. One softmax over all classes is what a comparison on single minerals needs, and
-must have been what Zhou 2022 ran. The authors' pools round up, ours down, as everywhere here.
+The original has one small network per compound, which detects that compound in a mixture. A comparison on single minerals needs
+one softmax over all classes, as Zhou 2022 must have used. The authors' pools round up, ours down.
 
-The authors' code starts with normal weights of deviation 0.1, made for two outputs. With 157
-classes (those of Dataset_2 with 14 spectra and more) that start gives a top-1 of .13 after 8
-epochs, Glorot's .87: Glorot's stands.
+The authors' code initialises with normal weights of deviation 0.1, for two outputs. With 157 classes (those of Dataset_2 with at
+least 14 spectra) this gives a top-1 of .13 after 8 epochs, Glorot's initialisation .87; ours is Glorot's.
 """
 
 from __future__ import annotations
@@ -16,8 +14,8 @@ from torch import Tensor, nn
 
 from raman_train.models.layers import Classifier, flat
 
-LEAST_DEVIATION = 1e-3
-"""A point that hardly ever changes (outside most spectra's range) is not magnified; spectra are scaled 0..1."""
+MIN_DEVIATION = 1e-3
+"""Lower limit, so that points outside the range of most spectra are not amplified; spectra are scaled 0..1."""
 
 
 class Fan(Classifier):
@@ -41,9 +39,9 @@ class Fan(Classifier):
         self.register_buffer("deviation", torch.ones(length))
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:  # noqa: ARG002 - the contract of every system
-        """Take mean and standard deviation of every point from spectra (count, n)."""
+        """Compute mean and standard deviation of every point of spectra (count, n)."""
         self.mean.copy_(spectra.mean(0))
-        self.deviation.copy_(spectra.std(0, correction=0).clamp_min(LEAST_DEVIATION))
+        self.deviation.copy_(spectra.std(0, correction=0).clamp_min(MIN_DEVIATION))
 
     def forward(self, spectra: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (batch, classes) and the last hidden layer at unit norm (batch, 1024), for spectra (batch, n)."""
@@ -51,7 +49,7 @@ class Fan(Classifier):
 
 
 def quartered(length: int) -> int:
-    """Return what a stage leaves of ``length`` points: every second one (rounded up), pooled by two (rounded down)."""
+    """Return the number of points after a stage: every second one (rounded up), pooled by two (rounded down)."""
     return (length + 1) // 2 // 2
 
 

@@ -1,7 +1,6 @@
 """The network of Liu et al. 2017, arXiv 1708.09022 (Analyst 142, 4067), section 2 and Fig. 2.
 
-LeNet in one dimension, with BatchNorm everywhere: also on the logits. Classes weigh as one
-over their size.
+LeNet in one dimension, with BatchNorm everywhere, also on the logits. The weight of a class is one over its size.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Liu(Classifier):
         self.register_buffer("class_weights", torch.ones(classes))
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:
-        """Weigh each class by one over its size; the mean weight of the training spectra is 1, an absent class has 0."""
+        """Weight each class by one over its size; the mean weight of the training spectra is 1, an absent class has 0."""
         if not self._class_weighted:
             return
         size = torch.bincount(classes, minlength=self.class_weights.shape[0]).to(self.class_weights)
@@ -46,7 +45,7 @@ class Liu(Classifier):
         self.class_weights.copy_(shares / (size > 0).sum())
 
     def loss(self, spectra: Tensor, classes: Tensor) -> Tensor:
-        """Return the mean cross-entropy, each spectrum's times the weight of its class (as Keras has it)."""
+        """Return the mean cross-entropy, weighted by class as in Keras."""
         logits, _ = self(spectra)
         each = functional.cross_entropy(logits, classes, reduction="none")
         return (self.class_weights[classes] * each).mean()

@@ -1,6 +1,6 @@
 """VGG-19 in one dimension, Sang et al., Neural Process. Lett. 54 (2022) 677, after the authors' code.
 
-Its convolutions have no padding: each of the 16 takes two points away.
+Its 16 convolutions have no padding: each removes two points.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from torch import nn
 from raman_train.models.layers import Classifier, flat
 
 GROUPS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
-"""Channels and convolutions of each group; a pool of two ends it."""
+"""Channels and convolutions of each group, which ends with a pool of two."""
 POINTS = 3
 """Of every convolution."""
 HIDDEN = 512
@@ -33,7 +33,7 @@ class Sang(Classifier):
 
 
 def left(length: int) -> int:
-    """Return what the five groups leave of ``length`` points."""
+    """Return the number of points after the five groups."""
     for _, count in GROUPS:
         length = max(0, length - count * (POINTS - 1)) // 2
     return length

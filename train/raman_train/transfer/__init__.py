@@ -1,9 +1,9 @@
-"""Transfer (Table 3 of Zhou 2022): what was learned on minerals, retrained on somebody's own library, and what it is worth.
+"""Transfer (Table 3 of Zhou 2022): networks pretrained on minerals and retrained on a user's library, and their comparison.
 
-- :mod:`~raman_train.transfer.plan` says how each system is pretrained and retrained;
-- :mod:`~raman_train.transfer.ground` puts source and target on one axis, chosen from the target;
-- :mod:`~raman_train.transfer.folds` says who learns and who is asked: every replicate is asked once;
-- :mod:`~raman_train.transfer.weights` loads all but the last layer;
-- :mod:`~raman_train.transfer.teach` trains and asks, :mod:`~raman_train.transfer.study` does all of it and goes on after a stop;
-- :mod:`~raman_train.transfer.lines` is one line a run, :mod:`~raman_train.transfer.table` the Markdown made of them.
+- :mod:`~raman_train.transfer.systems`: pretraining and retraining of each system
+- :mod:`~raman_train.transfer.common_axis`: source and target on one axis
+- :mod:`~raman_train.transfer.folds`: cross-validation by replicate
+- :mod:`~raman_train.transfer.training`: pretraining, retraining and evaluation
+- :mod:`~raman_train.transfer.study`: all runs, resumable, and the model for the export
+- :mod:`~raman_train.transfer.results`: the results file and its tables
 """
