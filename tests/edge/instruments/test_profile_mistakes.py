@@ -53,7 +53,7 @@ def test_the_page_is_right() -> None:
         ('id = "x"', 'id = "X Y"', 2, "device.id: got .* a name of small letters, digits and hyphens; such as: id = .tcd1304-rossel."),
         ('vendor = "v", ', "", 2, "device.vendor is missing: expected a text"),
         ('"firmware"', '"rumour"', 3, 'provenance.certainty: got "rumour", expected "vendor-document" or "firmware"'),
-        ("hardware_tested", "hardware_test", 3, "provenance.hardware_test is no key that is known here; did you mean hardware_tested"),
+        ("hardware_tested", "hardware_test", 3, "provenance.hardware_test: unknown key; did you mean hardware_tested"),
         ("[115200]", "[115200, 12]", 4, r"serial.baud\[1\]: got 12, expected baud, 300 to 4000000"),
         ("[115200]", "[115200], parity = 'none'", 4, 'serial.parity: got "none", expected "N" or "E" or "O"'),
         ('"ms"', '"minutes"', 5, 'integration.unit: got "minutes"'),
@@ -63,7 +63,7 @@ def test_the_page_is_right() -> None:
         ("count = 100", "count = 0", 10, "frame.count: got 0, expected how many values a spectrum has"),
         ("count = 100", 'count = 100\nack = "06"', 11, 'frame.ack: got "06", expected bytes as "hex:06 0D" or "ascii:ACK"'),
         ("count = 100", 'count = 100\nheader = ["n"]', 11, r'frame.header\[0\]: got "n", expected a header word as "name:type"'),
-        ("acquire", "aquire", 12, "commands.aquire is no key that is known here; did you mean acquire"),
+        ("acquire", "aquire", 12, "commands.aquire: unknown key; did you mean acquire"),
         ('"u8:{averages}"', '"byte:1"', 12, r"commands.acquire.send\[1\]: got .*expected a field"),
     ],
 )

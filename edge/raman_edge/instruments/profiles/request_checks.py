@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.commands import Command
     from raman_edge.instruments.profiles.profile import Profile
     from raman_edge.instruments.profiles.validate import Found
-    from raman_edge.settings.toml_lines import KeyPath
+    from raman_edge.settings.errors import KeyPath
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from raman_edge.instruments.profiles.commands import Command
+    from raman_edge.settings.errors import KeyPath
     from raman_edge.settings.toml import TomlDocument
-    from raman_edge.settings.toml_lines import KeyPath
 
 Found = tuple["KeyPath", str]
 """Where, and what is to be told."""
