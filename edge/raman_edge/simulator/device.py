@@ -158,8 +158,8 @@ class SimulatedDevice:
             self._confirm(data, now)
             return
         self._reader.kept += data
-        while (asked := self._reader.next(streaming=self.streaming)) is not None:
-            self._take(asked, now)
+        while (request := self._reader.next(streaming=self.streaming)) is not None:
+            self._take(request, now)
 
     @property
     def next_s(self) -> float | None:
@@ -183,74 +183,74 @@ class SimulatedDevice:
     def _at(self, at_s: float, action: Callable[[float], None]) -> None:
         heapq.heappush(self._due, (at_s, next(self._order), action))
 
-    def _take(self, asked: HostRequest, now: float) -> None:
+    def _take(self, request: HostRequest, now: float) -> None:
         """Serve a request, or let it wait until the measurement is over."""
-        if self._measures_until is None or asked.name in AT_ONCE:
-            self._serve(asked, now)
-        elif said := self.answers.refusal(asked, "busy"):
+        if self._measures_until is None or request.name in AT_ONCE:
+            self._serve(request, now)
+        elif said := self.answers.refusal(request, "busy"):
             self._note("busy")
             self._send(now, said)
         else:
-            self._waiting.append(asked)
+            self._waiting.append(request)
 
-    def _serve(self, asked: HostRequest, now: float) -> None:
-        struck = self._struck(asked.name) if asked.name else ()
+    def _serve(self, request: HostRequest, now: float) -> None:
+        struck = self._struck(request.name) if request.name else ()
         kinds = {fault.kind for fault in struck}
         if refused := next((kind for kind in ("nak", "busy") if kind in kinds), None):
-            self._send(now, self.answers.refusal(asked, refused))
-        elif not asked.name or not self._possible(asked):
-            self._note(f"refused: {asked.data[:40].hex(' ')}")
-            self._send(now, self.answers.refusal(asked, "nak"))
+            self._send(now, self.answers.refusal(request, refused))
+        elif not request.name or not self._possible(request):
+            self._note(f"refused: {request.data[:40].hex(' ')}")
+            self._send(now, self.answers.refusal(request, "nak"))
         elif "silence" not in kinds:
-            self._note(f"{asked.name} {' '.join(f'{name}={value}' for name, value in asked.told.items())}".rstrip())
-            self._do(asked, struck, now)
+            self._note(f"{request.name} {' '.join(f'{name}={value}' for name, value in request.values.items())}".rstrip())
+            self._do(request, struck, now)
 
-    def _possible(self, asked: HostRequest) -> bool:
-        """Whether the device can do what is asked for."""
-        facts, told = self.profile.integration, asked.told
+    def _possible(self, request: HostRequest) -> bool:
+        """Whether the device can serve a request."""
+        facts, told = self.profile.integration, request.values
         if facts is not None and not facts.min <= told.get("integration", facts.min) <= facts.max:
             return False
         if facts is not None and not 1 <= told.get("averages", 1) <= facts.averages_max:
             return False
-        if asked.name == "set_baud" and told.get("baud") not in self.profile.serial.baud:
+        if request.name == "set_baud" and told.get("baud") not in self.profile.serial.baud:
             return False
-        if asked.name == "repeat" and not self._last:
+        if request.name == "repeat" and not self._last:
             return False
-        return asked.name != "coefficient" or self.answers.coefficient(told.get("index", 0)) is not None
+        return request.name != "coefficient" or self.answers.coefficient(told.get("index", 0)) is not None
 
-    def _do(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
-        self._set(asked)
-        match asked.name:
+    def _do(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
+        self._set(request)
+        match request.name:
             case "acquire":
-                self._measure(asked, struck, now)
+                self._measure(request, struck, now)
             case "start":
                 self.streaming = True
-                self._send(now, self.answers.before(asked))
+                self._send(now, self.answers.before(request))
                 self._at(now + self._lasts(), self._tick)
             case "repeat":
-                self._deliver(now, self.answers.before(asked) + self.answers.ready + self._last, struck)
+                self._deliver(now, self.answers.before(request) + self.answers.ready + self._last, struck)
             case "set_baud":
-                self._set_baud(asked, struck, now)
+                self._set_baud(request, struck, now)
             case _:
-                self._deliver(now, self.answers.done(asked), struck)
+                self._deliver(now, self.answers.done(request), struck)
 
-    def _set(self, asked: HostRequest) -> None:
+    def _set(self, request: HostRequest) -> None:
         """Take over what a request says of exposure and averages, and what it switches."""
-        told = asked.told
+        told = request.values
         if "integration" in told and self.profile.integration is not None:
             self._change_exposure(told["integration"] / UNITS[self.profile.integration.unit])
         self.averages = told.get("averages", self.averages)
-        if asked.name in {"laser_on", "laser_off"}:
-            self.laser = asked.name == "laser_on"
-        elif asked.name == "laser_watchdog":
+        if request.name in {"laser_on", "laser_off"}:
+            self.laser = request.name == "laser_on"
+        elif request.name == "laser_watchdog":
             self._guarded = True
-        elif asked.name in {"shutter_open", "shutter_close"}:
-            self.shutter = asked.name == "shutter_open"
-        elif asked.name == "save_baud":
+        elif request.name in {"shutter_open", "shutter_close"}:
+            self.shutter = request.name == "shutter_open"
+        elif request.name == "save_baud":
             self.rate.wakes_at = self.baud
-        elif asked.name == "prepare":
-            self._prepared.add(asked.data)
-        elif asked.name in AT_ONCE:
+        elif request.name == "prepare":
+            self._prepared.add(request.data)
+        elif request.name in AT_ONCE:
             self._stop()
 
     def _change_exposure(self, exposure_s: float) -> None:
@@ -265,22 +265,22 @@ class SimulatedDevice:
         self._due = [one for one in self._due if self.streaming]
         self._waiting.clear()
 
-    def _measure(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
+    def _measure(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
         """Begin one spectrum; it is sent when it is over."""
         struck += self._struck(going_wrong.FRAMES)
         kinds = {fault.kind for fault in struck}
         if refused := next((kind for kind in ("nak", "busy") if kind in kinds), None):
-            self._send(now, self.answers.refusal(asked, refused))
+            self._send(now, self.answers.refusal(request, refused))
             return
         if "silence" in kinds:
             return
-        self._send(now, self.answers.before(asked))
+        self._send(now, self.answers.before(request))
         self._measures_until = now + self._lasts()
-        self._at(self._measures_until, lambda due: self._measured(asked, struck, due))
+        self._at(self._measures_until, lambda due: self._measured(request, struck, due))
 
-    def _measured(self, asked: HostRequest, struck: tuple[InjectedFault, ...], due: float) -> None:
+    def _measured(self, request: HostRequest, struck: tuple[InjectedFault, ...], due: float) -> None:
         self._measures_until = None
-        self._deliver(due, self.answers.ready + self._exposed(due, struck, asked), struck)
+        self._deliver(due, self.answers.ready + self._exposed(due, struck, request), struck)
         while self._waiting and self._measures_until is None:
             self._serve(self._waiting.popleft(), due)
 
@@ -305,7 +305,7 @@ class SimulatedDevice:
         """Return the time between two spectra of a stream, s: it is no faster than the line."""
         return max(self._lasts(), len(data) * self.profile.serial.bits_per_byte / self.baud) if self._pacing else UNPACED_S
 
-    def _exposed(self, now: float, struck: tuple[InjectedFault, ...], asked: HostRequest | None = None) -> bytes:
+    def _exposed(self, now: float, struck: tuple[InjectedFault, ...], request: HostRequest | None = None) -> bytes:
         """Return the bytes of a new spectrum."""
         stale = self._stale > 0 or any(fault.kind == "stale" for fault in struck)
         self._stale = max(0, self._stale - 1)
@@ -320,8 +320,8 @@ class SimulatedDevice:
         self.frames += 1
         fields = header(self.profile, exposure_s, self.averages, self.frames)
         self.counts = self._fitting(counts, fields)
-        if asked is not None and self.answers.obp:
-            fields |= {"type": asked.kind, "regarding": asked.regarding}
+        if request is not None and self.answers.obp:
+            fields |= {"type": request.kind, "regarding": request.regarding}
         self._last = self._form().encode(self.counts, fields)
         return self._last
 
@@ -361,17 +361,17 @@ class SimulatedDevice:
             self._note("the watchdog has switched the laser off")
             self.laser = False
 
-    def _set_baud(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
+    def _set_baud(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
         """Answer at the rate there is, then change it."""
-        new = asked.told["baud"]
-        mangled = not asked.command.ack and not self.answers.obp and new != self.baud
-        self._deliver(now, self.answers.mangled(asked) if mangled else self.answers.done(asked), struck)
-        self.rate.change(asked.data, new, now)
+        new = request.values["baud"]
+        mangled = not request.command.ack and not self.answers.obp and new != self.baud
+        self._deliver(now, self.answers.mangled(request) if mangled else self.answers.done(request), struck)
+        self.rate.change(request.data, new, now)
 
     def _confirm(self, data: bytes, now: float) -> None:
         command = self.profile.commands.set_baud
-        if (request := self.rate.hear(data)) and command is not None:
-            self._send(now, self.answers.done(HostRequest("set_baud", request, command)))
+        if (heard := self.rate.hear(data)) and command is not None:
+            self._send(now, self.answers.done(HostRequest("set_baud", heard, command)))
 
     def _struck(self, target: str) -> tuple[InjectedFault, ...]:
         struck = self._faults.struck(target)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.profiles.commands import Commands
+from raman_edge.instruments.profiles.profile import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable

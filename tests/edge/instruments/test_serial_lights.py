@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from raman_edge.errors import ConfigError, LaserNotOff
-from raman_edge.instruments.profiles.commands import Command
-from raman_edge.instruments.profiles.profile import DarkSettings, Laser
+from raman_edge.instruments.profiles.profile import Command, DarkSettings, Laser
 from raman_edge.instruments.serial import SerialSpectrometer, spectrometer
 from raman_edge.instruments.serial.laser import LightControl
 from raman_edge.instruments.serial.port import Clock

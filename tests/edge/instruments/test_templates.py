@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import fields
-from raman_edge.instruments.profiles.frame import NUMPY, size_of
-from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.fields import NUMPY, literal, size_of
 
 VALUES = {"n": Fraction(258), "t": Fraction(1, 8)}
 STRUCT = {"u1": "B", "u2": "H", "u4": "I", "i2": "h", "i4": "i", "f4": "f"}

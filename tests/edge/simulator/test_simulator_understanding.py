@@ -43,22 +43,22 @@ def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataO
     assert asked is not None
     assert requests.request(page, asked.name, wanted) == sent
     everything = {"integration": exposure, "averages": averages, "index": wanted.index, "baud": wanted.baud}
-    assert {key: value for key, value in asked.told.items() if key in everything}.items() <= everything.items()
+    assert {key: value for key, value in asked.values.items() if key in everything}.items() <= everything.items()
     if command.startswith("set_") or command == "coefficient":
-        assert asked.told
+        assert asked.values
     assert not reader.kept
 
 
 def test_two_requests_glued_together_are_two() -> None:
     """And bytes between them are requests that nobody understands."""
     glued = read("ocean-flame-s", b"I\x00\x0bA\x00\x02S")
-    assert [(asked.name, dict(asked.told)) for asked in glued] == [
+    assert [(asked.name, dict(asked.values)) for asked in glued] == [
         ("set_integration", {"integration": 11}),
         ("set_averages", {"averages": 2}),
         ("acquire", {}),
     ]
     found = read("jeti-versapic", b"*IDN?\r*BAD\r*PARA:FIT3?\r")
-    assert [(asked.name, dict(asked.told)) for asked in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
+    assert [(asked.name, dict(asked.values)) for asked in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
 
 
 def test_noise_without_an_end_is_given_up() -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from raman_edge.instruments.codecs.delta8 import LONGEST
 from raman_edge.instruments.codecs.events import RawFrame, WireFault
-from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame, size_of
+from raman_edge.instruments.profiles.fields import size_of
+from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame
 from raman_edge.instruments.serial.replies import Preface, ReplyProblem, shown
 
 if TYPE_CHECKING:

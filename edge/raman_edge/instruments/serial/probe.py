@@ -14,7 +14,7 @@ import msgspec
 from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs import RawFrame
 from raman_edge.instruments.profiles import fields
-from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import Serial
 from raman_edge.instruments.serial.port import REAL, SerialPort
 
@@ -169,7 +169,7 @@ def questions(profiles: Iterable[Profile]) -> tuple[ProbeQuestion, ...]:
         probe = profile.match.probe
         if probe is None:
             continue
-        sent = fields.request(tuple(field for text in probe.send for field in fields.parse(text)), {})
+        sent = fields.request(probe.send, {})
         expected = literal(probe.expect)
         same = found.get((sent, expected))
         names = (*(same.profiles if same else ()), profile.device.id)

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import fields, requests
-from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.instruments.serial.replies import ReplyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from raman_edge.instruments.profiles.commands import Command
-    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.instruments.profiles.profile import Command, Profile
     from raman_edge.instruments.serial.transport import Transport
 
 ROUNDS = 2
@@ -46,7 +45,7 @@ def answers(wire: Transport) -> bool:
     """Whether the device answers at the port's rate, as its profile says it would."""
     profile = wire.profile
     if profile.match.probe is not None:
-        sent = fields.request(tuple(field for text in profile.match.probe.send for field in fields.parse(text)), {})
+        sent = fields.request(profile.match.probe.send, {})
         return wire.answers_with(sent, literal(profile.match.probe.expect))
     question = _question(profile)
     if question is None:

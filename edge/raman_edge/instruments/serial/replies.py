@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from raman_edge.instruments.codecs.events import Reply
 from raman_edge.instruments.codecs.obp import Obp, Spectra
 from raman_edge.instruments.codecs.words import WordFormat
-from raman_edge.instruments.profiles.frame import FrameBase, NamedFrame, size_of
+from raman_edge.instruments.profiles.fields import size_of
+from raman_edge.instruments.profiles.frame import FrameBase, NamedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from raman_edge.instruments.profiles.commands import Command
-    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.instruments.profiles.profile import Command, Profile
 
 LINE = 256
 """Bytes of the longest line that is an answer."""

@@ -13,8 +13,7 @@ from raman_edge.instruments.serial.replies import Listener, ReplyProblem, shown
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.instruments.profiles.commands import Command
-    from raman_edge.instruments.profiles.profile import Profile, Serial
+    from raman_edge.instruments.profiles.profile import Command, Profile, Serial
     from raman_edge.instruments.profiles.requests import RequestValues
     from raman_edge.instruments.serial.port import Clock
 
