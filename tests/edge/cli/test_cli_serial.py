@@ -212,7 +212,7 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
         (("--laser", "2000"), PAGE, 78, "is the laser's wavelength right?"),
         (("--laser", "785", "--baud", "300"), PAGE, 78, "got 300 baud"),
         (("--laser", "785", "--arm-laser"), PAGE, 78, "has no command that switches a laser on"),
-        (("--laser", "785", "--exposure", "60000"), PAGE, 78, "got an exposure of 60000 s"),
+        (("--laser", "785", "--exposure", "60000"), PAGE, 78, "exposure out of range: got 60000 s"),
         (("--laser", "785", "--dark", "nothing"), PAGE, 78, "there is no such file"),
         (("--laser", "785", "--calibration", "nothing"), PAGE, 78, "neither a calibration's file nor an instrument"),
         (("--laser", "785", "--record", "."), PAGE, 78, "the recording cannot be written"),

@@ -99,13 +99,13 @@ def test_a_person_reads_how_to_connect() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("ocean-stz",), 78, "did you mean ocean-sts?"),
+        (("ocean-stz",), 78, "Did you mean ocean-sts?"),
         (("ocean-sts", "--material", "polystirene"), 78, "no material is called 'polystirene': did you mean polystyrene"),
         (("ocean-sts", "--material", "Calcite+"), 78, "no material is called ''"),
         (("ocean-sts", "--fault", "flop"), 78, "no fault is called 'flop'"),
         (("tcd1304-rossel", "--fault", "nak"), 78, "tcd1304-rossel has no answer nak"),
         (("ocean-sts", "--baud", "1200"), 78, "got 1200 baud, ocean-sts has 9600, 115200"),
-        (("ocean-sts", "--exposure", "3600"), 78, "got an exposure of 3600 s"),
+        (("ocean-sts", "--exposure", "3600"), 78, "exposure out of range: got 3600 s"),
         (("ocean-sts", "--serial-number", "a b"), 78, "expected 1 to 15 printable ASCII characters"),
         (("ocean-sts", "--tcp", "99999"), 2, "expected a port from 0 to 65535"),
         (("ocean-sts", "--tcp", "no.such.host.invalid:0"), 69, "cannot be listened on"),
