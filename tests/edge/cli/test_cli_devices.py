@@ -125,7 +125,8 @@ def test_validate_tells_every_mistake_of_every_file(tmp_path: Path, capsys: pyte
     assert (second["ok"], second["profile"]) == (False, None)
     assert len(second["mistakes"]) == 5  # two of the bits, three of the name
     line = text.splitlines().index("adc_bits = 10") + 2
-    assert second["mistakes"][0] == f"{wrong}:{line}: sensor.saturation: got 4095, and the full scale of 10 bits is 1023: correct one of them"
+    scales = "got 4095, and the full scale of 10 bits is 1023: correct one of them"
+    assert second["mistakes"][0] == f"{wrong}:{line}: sensor.saturation: {scales}"
     assert [words.removeprefix("raman-edge: ") for words in said.splitlines()] == second["mistakes"]
 
 
