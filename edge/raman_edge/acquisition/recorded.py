@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from raman_edge.acquisition.dark_run import DarkRun
+from raman_edge.acquisition.darks import DarkRun
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.errors import ConfigError, FormatError, SpectrumError
 from raman_edge.instruments.recording import entries

@@ -209,7 +209,7 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
     [
         (("--laser", "785"), None, 78, "give --profile"),
         ((), PAGE, 78, "laser"),
-        (("--laser", "2000"), PAGE, 78, "is the laser's wavelength right?"),
+        (("--laser", "2000"), PAGE, 78, "axis without Raman lines"),
         (("--laser", "785", "--baud", "300"), PAGE, 78, "got 300 baud"),
         (("--laser", "785", "--arm-laser"), PAGE, 78, "has no command that switches a laser on"),
         (("--laser", "785", "--exposure", "60000"), PAGE, 78, "exposure out of range: got 60000 s"),

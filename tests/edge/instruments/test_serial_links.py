@@ -188,7 +188,7 @@ def test_what_is_there_and_does_not_answer_is_faulted(tmp_path: Path) -> None:
     talker = jeti(profile)
     with board(tmp_path, talker) as fake, SerialSpectrometer(profile, fake.port, world=AT_ONCE) as device:
         fake.script = lambda _: []
-        until(device, lambda _: state(device) == "faulted" and "answers at 115200 baud" in device.status.why)
+        until(device, lambda _: state(device) == "faulted" and "at 115200 baud" in device.status.why)
         fake.script = talker
         exposed(device)
 
