@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from raman_edge.simulator.requests import HostRequest
 
 VERSION = 1000
-"""Firmware 1.00.0, as Ocean's devices tell it."""
+"""Firmware 1.00.0, as Ocean's devices report it."""
 NOT_READY, INVALID = 7, 6
 """OBP: errors of a device that is busy, and of one that refuses."""
 
@@ -25,9 +25,9 @@ class ReplyWriter:
     def __init__(self, profile: Profile, coefficients: tuple[float, ...], saturation: int) -> None:
         self._profile, self._coefficients, self._saturation = profile, coefficients, saturation
         self.serial_number = profile.simulator.serial_number
-        """Its own; another where another instrument is plugged in."""
+        """Changes where another instrument is plugged in."""
         self.obp = isinstance(profile.frame, NamedFrame) and profile.frame.name == "obp"
-        """Whether it answers in messages."""
+        """Whether it answers in OBP messages."""
         self._ooi = isinstance(profile.frame, NamedFrame) and profile.frame.name == "ooi"
         self._literals = profile.answers.literals
         texts = (profile.commands.identify, profile.commands.coefficient)
@@ -35,21 +35,21 @@ class ReplyWriter:
         self._end = b"\r" if "\r" in ends else b"\r\n"
 
     def before(self, request: HostRequest) -> bytes:
-        """Return what comes before the integration: the echo and that the request was understood."""
+        """Return the bytes before the integration: echo and acknowledgement."""
         if self.obp:
             return b""
         frame = self._profile.frame
-        # Of ooi the acknowledgement is a frame's first byte.
+        # The acknowledgement of ooi is the first byte of its frame.
         ack = b"" if self._ooi else literal(frame.ack)
         return (request.data if frame.echo else b"") + ack
 
     @property
     def ready(self) -> bytes:
-        """What comes when the integration has ended."""
+        """The bytes at the end of the integration."""
         return literal(self._profile.frame.ready)
 
     def done(self, request: HostRequest) -> bytes:
-        """Return the whole answer to a request that is no spectrum."""
+        """Return the complete answer to a request other than an acquisition."""
         if self.obp:
             return self._message(request)
         if request.name == "probe":
@@ -60,13 +60,13 @@ class ReplyWriter:
         return echo + ack + self._reply(request)
 
     def mangled(self, request: HostRequest) -> bytes:
-        """Return the answer to a change of the rate that the host does not wait for: its last byte is none."""
+        """Return the answer to a change of the rate that has no acknowledgement: its last byte is garbled."""
         echo = request.data if self._profile.answers.echo else b""
         ack = self._literals.get("ack", b"")
         return echo + ack[:-1] + b"\xff" * bool(ack)
 
     def refusal(self, request: HostRequest, kind: str) -> bytes:
-        """Return how it says ``nak`` or ``busy``; nothing where it has no such answer."""
+        """Return its ``nak`` or ``busy``; b"" where it has no such answer."""
         if self.obp:
             return self._refused(request, request.error or (NOT_READY if kind == "busy" else INVALID))
         wanted = self._profile.frame.answers if request.name in {"acquire", "start", "repeat"} else {}
@@ -104,7 +104,7 @@ class ReplyWriter:
         return Fraction({"identify": VERSION, "saturation": self._saturation}.get(request.name, 0))
 
     def coefficient(self, index: int) -> float | None:
-        """Return a coefficient by the device's own count; None where it has none."""
+        """Return a coefficient by the device's index; None where it has none."""
         place = index - getattr(self._profile.wavelength, "first_index", 0)
         return self._coefficients[place] if 0 <= place < len(self._coefficients) else None
 
@@ -124,7 +124,7 @@ class ReplyWriter:
 
 
 def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> dict[str, int | str]:
-    """Return what the words beside a spectrum say, of those that the page names."""
+    """Return the values of the profile's header words."""
     ms, us = round(exposure_s * 1e3), round(exposure_s * 1e6)
     told = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
     told |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
