@@ -58,7 +58,7 @@ class Plan:
     interval_s: float = 0.0
     """From the begin of one spectrum to the begin of the next, s; 0 is as fast as possible."""
     kind: str = "serial"
-    """Of the origins: what ``source.kind`` of the records says."""
+    """``source.kind`` of the records."""
 
     def __post_init__(self) -> None:
         durations = (("exposure", self.exposure_s), ("longest exposure", self.longest_s), ("age of a dark", self.dark_age_s))

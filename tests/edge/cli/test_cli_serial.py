@@ -122,7 +122,7 @@ def test_another_instrument_is_refused(serial: Command) -> None:
         code, records, said = serial(simulated.port, "--laser", "785")
     assert code == 69
     assert names([record for record in records if record["event"] == "result"]) == ["Calcite"] * 2
-    assert f"serial number OTHER, expected {NUMBER}" in said
+    assert f"serial number OTHER, expected serial number {NUMBER}" in said
 
 
 def test_a_line_is_a_spectrum(serial: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,8 +210,8 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
         (("--laser", "785"), None, 78, "give --profile"),
         ((), PAGE, 78, "laser"),
         (("--laser", "2000"), PAGE, 78, "axis without Raman lines"),
-        (("--laser", "785", "--baud", "300"), PAGE, 78, "got 300 baud"),
-        (("--laser", "785", "--arm-laser"), PAGE, 78, "has no command that switches a laser on"),
+        (("--laser", "785", "--baud", "300"), PAGE, 78, "unknown baud rate: got 300"),
+        (("--laser", "785", "--arm-laser"), PAGE, 78, "no command that switches a laser on"),
         (("--laser", "785", "--exposure", "60000"), PAGE, 78, "exposure out of range: got 60000 s"),
         (("--laser", "785", "--dark", "nothing"), PAGE, 78, "there is no such file"),
         (("--laser", "785", "--calibration", "nothing"), PAGE, 78, "neither a calibration's file nor an instrument"),

@@ -229,7 +229,7 @@ def test_orders_change_what_is_seen() -> None:
         assert tops[0] > 30_000
         assert tops[2] > 30_000
         assert max(tops[1], tops[3]) < 3_000
-        with pytest.raises(ConfigError, match="no material is called"):
+        with pytest.raises(ConfigError, match="unknown material"):
             simulated.material("Unobtainium")
         simulated.fault("truncate")
         host.timeout = 0.2
