@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from raman_edge.instruments.codecs import Event
     from raman_edge.instruments.profiles.requests import RequestValues
-    from raman_edge.simulator.device import SentBytes
+    from raman_edge.simulator.line import SentBytes
 
 PROFILES = tuple(catalogue.profiles())
 ASKED = tuple(name for name in PROFILES if not catalogue.load(name).streams)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.frame import NamedFrame
 from raman_edge.instruments.profiles.requests import UNITS, units
 from raman_edge.simulator import faults as going_wrong
-from raman_edge.simulator.line import Rate
+from raman_edge.simulator.line import Rate, SentBytes
 from raman_edge.simulator.replies import ReplyWriter, header
 from raman_edge.simulator.requests import HostRequest, RequestReader
 
@@ -44,18 +43,6 @@ UNPACED_S = 0.001
 WORD = 65_535
 AT_ONCE = frozenset(("abort", "stop"))
 """Requests that a device accepts while it measures."""
-
-
-@dataclass(frozen=True, slots=True)
-class SentBytes:
-    """Bytes that the device sends."""
-
-    at_s: float
-    """When the first of them is sent, by the caller's clock, s."""
-    data: bytes
-    baud: int
-    unplugs: InjectedFault | None = None
-    """A fault that unplugs the cable after them; None is none."""
 
 
 class SimulatedDevice:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from raman_edge.instruments.profiles.profile import BaudSwitch
-    from raman_edge.simulator.device import SentBytes
     from raman_edge.simulator.faults import InjectedFault
 
 PIECE_S = 0.004
@@ -21,6 +20,18 @@ CONFIRM_S = 2.0
 """How long a device waits for the confirmation of a new rate, s."""
 SETTLED = 0.8
 """Time of the change, relative to the host's wait in the profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentBytes:
+    """Bytes that the device sends."""
+
+    at_s: float
+    """When the first of them is sent, by the caller's clock, s."""
+    data: bytes
+    baud: int
+    unplugs: InjectedFault | None = None
+    """A fault that unplugs the cable after them; None is none."""
 
 
 @dataclass(frozen=True, slots=True)

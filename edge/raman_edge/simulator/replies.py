@@ -6,6 +6,7 @@ import zlib
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from raman_edge.instruments.codecs.obp import Flag, Message
 from raman_edge.instruments.profiles.fields import literal, packed, size_of
 from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, NamedFrame
 
@@ -109,8 +110,6 @@ class ReplyWriter:
         return self._coefficients[place] if 0 <= place < len(self._coefficients) else None
 
     def _message(self, request: HostRequest) -> bytes:
-        from raman_edge.instruments.codecs.obp import Flag, Message  # noqa: PLC0415 - for the few that speak it
-
         data = self._reply(request)
         if not data and not request.wants_ack:
             return b""
@@ -118,8 +117,6 @@ class ReplyWriter:
         return Message(request.kind, data, flags, regarding=request.regarding, md5=request.md5).to_bytes()
 
     def _refused(self, request: HostRequest, error: int) -> bytes:
-        from raman_edge.instruments.codecs.obp import Flag, Message  # noqa: PLC0415
-
         return Message(request.kind, b"", Flag.RESPONSE | Flag.NACK, error, request.regarding, md5=request.md5).to_bytes()
 
 

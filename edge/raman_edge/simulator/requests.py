@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
+from raman_edge.instruments.codecs import obp
 from raman_edge.instruments.profiles import expressions, fields, requests
 from raman_edge.instruments.profiles.fields import CHECKSUMS, NUMPY, size_of
 from raman_edge.instruments.profiles.profile import Command
@@ -214,8 +215,6 @@ class RequestReader:
 
     def _message(self) -> HostRequest | None:
         """Take the next OBP message; other bytes are dropped."""
-        from raman_edge.instruments.codecs import obp  # noqa: PLC0415 - one protocol of several
-
         start = self.kept.find(obp.SYNC)
         del self.kept[: start if start >= 0 else max(0, len(self.kept) - 1)]
         if len(self.kept) < obp.HEADER.size:
