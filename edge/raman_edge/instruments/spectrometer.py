@@ -41,14 +41,14 @@ class LinkStateMachine:
     def __init__(self) -> None:
         self.state: State = "absent"
         self.why = ""
-        """Why it is absent or faulted; "" where it is neither."""
+        """Why it is absent or faulted, and why it was while it is opened again; else ""."""
 
     def enter(self, state: State, why: str = "") -> None:
         """Change the state; ``RuntimeError`` where the program takes a way that the states do not have."""
         if state not in (self.state, "absent", "faulted", *NEXT_STATES[self.state]):
             msg = f"a link that is {self.state} cannot become {state}"
             raise RuntimeError(msg)
-        self.state, self.why = state, why
+        self.state, self.why = state, why or (self.why if state in {"opening", "probing"} else "")
 
 
 class InstrumentInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -139,7 +139,7 @@ class LinkStatus:
     """Whether the laser is on; None where this link does not control it."""
     counters: Counters = Counters()
     why: str = ""
-    """Why it is absent or faulted; "" where it is neither."""
+    """Why it is absent or faulted, and why it was while it is opened again; else ""."""
 
 
 class Spectrometer(Protocol):

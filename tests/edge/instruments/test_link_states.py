@@ -17,11 +17,20 @@ def test_a_link_is_opened_probed_and_measured_with() -> None:
     """The way of a link, its loss, and its way back."""
     link = LinkStateMachine()
     assert (link.state, link.why) == ("absent", "")
-    way: tuple[State, ...] = ("opening", "probing", "ready", "acquiring", "ready", "acquiring", "absent", "opening", "faulted", "opening")
+    way: tuple[State, ...] = ("opening", "probing", "ready", "acquiring", "ready", "acquiring")
     for state in way:
-        link.enter(state, "why" if state in {"absent", "faulted"} else "")
-        assert link.state == state
-        assert link.why == ("why" if state in {"absent", "faulted"} else "")
+        link.enter(state)
+        assert (link.state, link.why) == (state, "")
+    lost: tuple[State, ...] = ("absent", "faulted")
+    for state in lost:
+        link.enter(state, f"it is {state}")
+        link.enter("opening")
+        link.enter("probing")
+        assert link.why == f"it is {state}"
+    link.enter("ready")
+    assert link.why == ""
+    link.enter("absent")
+    assert (link.state, link.why) == ("absent", "")
 
 
 @pytest.mark.parametrize(
