@@ -11,13 +11,27 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-from raman_edge.instruments.profiles import commands, frame, profile
+from raman_edge.instruments.profiles import frame, profile
 
 PAGE = Path(__file__).parents[1] / "docs" / "instruments.md"
 TABLE = re.compile(r"<!-- keys of (\w+)\.(\w+) -->\n.*?<!-- end -->", re.DOTALL)
-MODULES = {"profile": profile, "commands": commands, "frame": frame}
+MODULES = {"profile": profile, "frame": frame}
 
 
+TITLES = {
+    "DeviceFacts": "Device",
+    "ProfileProvenance": "Provenance",
+    "PortMatch": "Match",
+    "ProbeCommand": "Probe",
+    "BaudSwitch": "Switch",
+    "ReplyRules": "Answers",
+    "FixedFrame": "Fixed",
+    "DelimitedFrame": "Delimited",
+    "LinesFrame": "Lines",
+    "NamedFrame": "Codec",
+    "DarkSettings": "Dark",
+}
+"""Class → the heading of its table, where that is another word."""
 PLAIN: dict[object, str] = {bool: "`true`, `false`", str: "a text", int: "a whole number", float: "a number"}
 
 
@@ -86,7 +100,8 @@ def _expected(hint: object) -> str:
     if origin in made:
         return made[origin]()
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return f"a table, [{hint.__name__}](#{hint.__name__.lower()})"
+        title = TITLES.get(hint.__name__, hint.__name__)
+        return f"a table, [{title}](#{title.lower()})"
     return PLAIN[hint]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs import RawFrame
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import Profile
 from raman_edge.instruments.profiles.requests import DEFAULT
 from raman_edge.simulator.device import SimulatedDevice
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from raman_edge.instruments.codecs import Event
     from raman_edge.instruments.profiles.requests import RequestValues
-    from raman_edge.simulator.device import SentBytes
+    from raman_edge.simulator.line import SentBytes
 
 PROFILES = tuple(catalogue.profiles())
 ASKED = tuple(name for name in PROFILES if not catalogue.load(name).streams)

@@ -685,7 +685,7 @@ def connect(
         if profile is not None or baud is not None:
             msg = f"{port!r} is an Ocean instrument on USB, which its driver knows: leave out profile and baud"
             raise errors.ConfigError(msg)
-        from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
+        from raman_edge.instruments.ocean_usb import OceanSpectrometer  # noqa: PLC0415 - the extra
 
         spectrometer = OceanSpectrometer(port, None, stop=ended)
     else:

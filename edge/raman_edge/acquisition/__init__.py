@@ -1,1 +1,1 @@
-"""An exposure at a time, as at a bench: averaged, dark-corrected, exposed well, and put on an axis."""
+"""From exposures to spectra: average, dark, automatic exposure, corrections, axis."""

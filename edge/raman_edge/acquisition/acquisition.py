@@ -1,7 +1,7 @@
-"""A bench: exposures of any instrument become spectra, as its plan says.
+"""Exposures of any instrument become spectra, as a plan says.
 
-What comes out is a function of the exposures in their order, and of nothing else: no clock, no key decides what belongs to
-a spectrum, so that a recording of the exposures gives the same spectra again.
+The spectra depend on the exposures and their order alone: neither a clock nor a key decides what belongs to a spectrum, so
+a recording of the exposures gives the same spectra again.
 """
 
 from __future__ import annotations
@@ -15,16 +15,14 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from raman_edge.acquisition import average, darks
+from raman_edge.acquisition.autoexposure import ExposureSearch
 from raman_edge.acquisition.controls import AcquisitionControls
-from raman_edge.acquisition.corrections import corrected
-from raman_edge.acquisition.dark_run import DarkRun, length
-from raman_edge.acquisition.darks import Dark
-from raman_edge.acquisition.exposing import ExposureSearch
+from raman_edge.acquisition.darks import Dark, DarkRun, length
 from raman_edge.acquisition.gate import Gate
 from raman_edge.acquisition.plan import AcquisitionProgress, Plan
-from raman_edge.acquisition.reduction import Reduction, digest
+from raman_edge.acquisition.reduction import Reduction, corrected, digest
 from raman_edge.errors import ConfigError, SpectrumError
-from raman_edge.instruments.profiles import profile
+from raman_edge.instruments.profiles.profile import DarkSettings
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:
@@ -37,32 +35,32 @@ Events: TypeAlias = "Iterator[Spectrum | Fault | None]"
 Next: TypeAlias = "Generator[Fault | None, None, Exposure | None]"
 Note: TypeAlias = "Callable[[str], None]"
 Prompt: TypeAlias = "Callable[[str], None]"
-"""Shows a person what to do before the bench goes on, which :meth:`Acquisition.trigger` says is done; "" takes it away again."""
+"""Shows a person what to do; :meth:`Acquisition.trigger` confirms it. "" removes the text."""
 
 PULSE_S = 1.0
-"""Between two signs of life, s."""
+"""Between two ``None``s while nothing comes, s."""
 LOOK_S = 0.1
-"""How often somebody who rests looks whether to stop, s."""
+"""How often a wait checks whether to stop, s."""
 LIVE_S = 1.0
-"""An exposure that is older when it comes is none of this moment: of a recording, s."""
+"""An older exposure is not live: it comes from a recording, s."""
 GATE_S = 1.0
-"""Between two looks at an empty beam, s, where the laser is off between them."""
+"""Between two checks of an empty beam, s, with the laser off in between."""
 LIGHT_AGAIN = "Let the light in again and press Enter"
 
 
 def silent(_: str) -> None:
-    """Tell nobody."""
+    """Show nothing."""
 
 
 class Acquisition:
-    """Iterates over spectra, faults, and None as a sign of life about once a second; ``spectrometer`` is open.
+    """Iterates over spectra, faults, and None about once a second while nothing comes; ``spectrometer`` is open.
 
-    It ends at ``plan.count``, when the spectrometer has ``ended``, or soon after ``stop`` is set. A broken exposure is given as
-    a fault, and the average that it would have belonged to goes on. ``note`` is told, in one line, what changes by
-    itself. Without a ``prompt`` there is nobody to block the beam. Iterate in one thread; the methods below are for any.
+    It ends at ``plan.count``, when the spectrometer has ``ended``, or soon after ``stop`` is set. A broken exposure becomes a
+    fault, and the average that it would have belonged to continues. ``note`` gets one line for each automatic change.
+    Without a ``prompt`` no person can block the beam. Iterate in one thread; any thread may call the methods below.
 
-    Raises, out of the iteration, :class:`raman_edge.errors.SourceError` where the instrument is another one or gone for good,
-    :class:`ConfigError` where it cannot do what is planned, and :class:`raman_edge.errors.CalibrationError`.
+    Raises, out of the iteration, :class:`raman_edge.errors.SourceError` where the instrument is another one or lost for good,
+    :class:`ConfigError` where it cannot do what the plan says, and :class:`raman_edge.errors.CalibrationError`.
     """
 
     def __init__(
@@ -76,7 +74,7 @@ class Acquisition:
     ) -> None:
         self._spectrometer, self._plan, self._note, self._prompt = spectrometer, plan, note, prompt
         self._stop = stop or threading.Event()
-        self._wishes = AcquisitionControls()
+        self._controls = AcquisitionControls()
         self._reduction = Reduction(laser_nm=plan.laser_nm, calibration=plan.calibration, pixels=plan.pixels, kind=plan.kind)
         self._dark = plan.dark if isinstance(plan.dark, Dark) else None
         self._dark_run, self._doubted = DarkRun(), ""
@@ -93,39 +91,39 @@ class Acquisition:
         self._question = ""
 
     def trigger(self) -> None:
-        """Take one spectrum where nothing is taken by itself, and say that what a person was asked to do is done."""
-        self._wishes.trigger()
+        """Take one spectrum in a mode that waits for it; also confirms a prompt."""
+        self._controls.trigger()
 
     def take_dark(self) -> None:
-        """Take the dark anew, now."""
-        self._wishes.dark()
+        """Take a new dark now."""
+        self._controls.dark()
 
-    def pause(self, on: bool) -> None:  # noqa: FBT001 - the one thing it says
-        """Expose no more until ``pause(False)``; a trigger still takes one spectrum."""
-        self._wishes.pause(on=on)
+    def pause(self, on: bool) -> None:  # noqa: FBT001 - the only argument
+        """Stop exposing until ``pause(False)``; a trigger still takes one spectrum."""
+        self._controls.pause(on=on)
 
     def set_exposure(self, seconds: float) -> None:
-        """Measure with this exposure, s, from the next one on; where the instrument cannot, a note says so."""
-        self._wishes.exposure(seconds)
+        """Measure with this exposure, s, from the next one on; a note reports where the instrument cannot."""
+        self._controls.exposure(seconds)
 
     def end(self) -> None:
         """End soon, as ``stop`` does."""
-        self._wishes.end()
+        self._controls.end()
 
     def last(self) -> None:
-        """End once there is a spectrum for every trigger."""
-        self._wishes.last()
+        """End after a spectrum for every trigger."""
+        self._controls.last()
 
     @property
     def progress(self) -> AcquisitionProgress:
-        """What it is at; may be read by any thread."""
+        """A snapshot of the progress; any thread may read it."""
         taking = self._doing == "dark"
         done, of = (len(self._dark_run), length(self._plan.averages)) if taking else (len(self._group), self._plan.averages)
-        return AcquisitionProgress(self._doing, done, of, self._wishes.paused, self._question)
+        return AcquisitionProgress(self._doing, done, of, self._controls.paused, self._question)
 
     @property
     def dark(self) -> Dark | None:
-        """The dark in use; None where there is none, or no more than dark pixels."""
+        """The dark spectrum in use; None where there is none, or only dark pixels."""
         return self._dark
 
     def __iter__(self) -> Events:
@@ -139,25 +137,25 @@ class Acquisition:
             except SpectrumError as error:
                 yield Fault(self._reduction.origin(), str(error))
         if self._group:
-            self._note(f"{len(self._group)} exposures of a mean of {self._plan.averages} were left when it ended: they give no spectrum")
+            self._note(f"{len(self._group)} of {self._plan.averages} exposures were left at the end: they give no spectrum")
 
     @property
     def _is_over(self) -> bool:
         enough = self._plan.count is not None and self._given >= self._plan.count
-        return enough or self._stop.is_set() or self._wishes.ended or self._spectrometer.ended
+        return enough or self._stop.is_set() or self._controls.ended or self._spectrometer.ended
 
     def _turn(self) -> Events:
         """Do one thing: take a dark, rest, or expose."""
-        if self._wishes.take_dark():
+        if self._controls.take_dark():
             yield from self._take_dark(wanted=True)
         elif self._rests:
             waits = self._plan.mode == "trigger" or (self._plan.mode == "gate" and self._gate.seen == "nothing")
             self._doing = "trigger" if waits else "measuring"
-            yield from self._rest(lambda: not self._rests or self._wishes.pending, self._rest_s)
+            yield from self._rest(lambda: not self._rests or self._controls.pending, self._rest_s)
             self._is_late = True
         else:
             if self._is_late:
-                self._spectrometer.light(on=True)  # what came unasked meanwhile shows what was in the beam before
+                self._spectrometer.light(on=True)  # spectra that came meanwhile show what was in the beam before
                 self._is_late = False
             got = yield from self._next()
             if got is not None:
@@ -165,46 +163,46 @@ class Acquisition:
 
     @property
     def _rests(self) -> bool:
-        """Whether nothing is to be measured now."""
-        if self._wishes.triggered:
+        """Whether nothing is measured now."""
+        if self._controls.triggered:
             return False
         return self._waits or (not self._group and monotonic() < self._due)
 
     @property
     def _waits(self) -> bool:
-        """Whether a key has to be pressed before anything is measured."""
-        return self._wishes.paused or self._plan.mode == "trigger"
+        """Whether a key must be pressed before anything is measured."""
+        return self._controls.paused or self._plan.mode == "trigger"
 
     @property
     def _rest_s(self) -> float:
-        """For how long nothing is to be measured, s, as far as that is known."""
+        """How long nothing is measured, s; infinite where unknown."""
         return math.inf if self._waits else self._due - monotonic()
 
     def _rest(self, over: Callable[[], bool], seconds: float = math.inf) -> Events:
-        """Wait for about so long, without the laser's light, with signs of life."""
+        """Wait for about so long, without the laser's light; gives None once a second."""
         self._spectrometer.rest(seconds)
         pulse = monotonic() + PULSE_S
         while not (over() or self._is_over):
             left_s = self._due - monotonic()
-            self._wishes.wait(min(LOOK_S, left_s) if left_s > 0 else LOOK_S)
+            self._controls.wait(min(LOOK_S, left_s) if left_s > 0 else LOOK_S)
             if monotonic() >= pulse:
                 yield None
                 pulse = monotonic() + PULSE_S
 
     def _ask(self, text: str) -> Events:
-        """Have a person do something, and wait until a trigger says that it is done."""
+        """Ask a person to do something, and wait for the trigger that confirms it."""
         show = self._prompt or silent
-        while self._wishes.take_trigger():
-            pass  # those before the question are no answer to it
+        while self._controls.take_trigger():
+            pass  # earlier triggers do not confirm it
         self._question = text
         show(text)
-        yield from self._rest(self._wishes.take_trigger)
+        yield from self._rest(self._controls.take_trigger)
         self._question = ""
         show("")
 
     def _grant_exposure(self) -> None:
-        """Set the exposure that somebody wants; from then on none is searched."""
-        seconds = self._wishes.take_exposure()
+        """Set the exposure that the user wants; this ends the automatic exposure."""
+        seconds = self._controls.take_exposure()
         if seconds is None:
             return
         try:
@@ -215,7 +213,7 @@ class Acquisition:
             self._exposing.stop()
 
     def _next(self) -> Next:
-        """Return the next exposure; where something else came, give that, and return None."""
+        """Return the next exposure; None where something else came, which it gives."""
         if self._held is not None:
             held, self._held = self._held, None
             return held
@@ -224,26 +222,26 @@ class Acquisition:
             yield None
             return None
         if isinstance(got, Fault):
-            yield self._told_apart(got)
+            yield self._numbered(got)
             return None
         self._after = got.taken_at.isoformat(), 0
         late_s = (datetime.now(UTC) - got.taken_at).total_seconds()
         self._last_byte = perf_counter() - (late_s if 0 <= late_s < LIVE_S else 0.0)
         return replace(got, dark=True) if self._is_blocked else got
 
-    def _told_apart(self, fault: Fault) -> Fault:
-        """Give a fault a digest by its place behind the last exposure: two with the same words are two records, in a replay as well."""
+    def _numbered(self, fault: Fault) -> Fault:
+        """Give a fault a digest from its place after the last exposure: equal faults are two records, in a replay as well."""
         self._after = self._after[0], self._after[1] + 1
         made = hashlib.sha256(f"{self._after} {fault.why}".encode("utf-8", "backslashreplace")).hexdigest()
         return fault if fault.origin.sha256 is not None else replace(fault, origin=replace(fault.origin, sha256=made))
 
     def _meet(self, exposure: Exposure) -> Events:
-        """Take an exposure to where it belongs: the dark, the search, the spectrum."""
+        """Use an exposure: for the dark, the automatic exposure, or the spectrum."""
         self._use(self._dark_run.feed(exposure))
         if exposure.dark or not self._is_worth(exposure):
             return
         if self._group and not average.same(self._group[0], exposure):
-            self._note(f"{len(self._group)} exposures are dropped: the instrument or its exposure is another one now")
+            self._note(f"{len(self._group)} exposures are dropped: the instrument or its exposure has changed")
             self._group.clear()
         if not self._group:
             self._due = monotonic() + self._plan.interval_s
@@ -253,7 +251,7 @@ class Acquisition:
             yield from self._finish()
 
     def _is_worth(self, exposure: Exposure) -> bool:
-        """Whether something is in the beam, and well exposed, where the plan asks."""
+        """Whether something is in the beam, and well exposed, where the plan requires it."""
         if self._plan.mode != "gate" and not self._exposing.searches:
             return True
         fits = self._dark is not None and self._dark.why_not(exposure) is None
@@ -264,7 +262,7 @@ class Acquisition:
                 self._group.clear()
                 self._doing = "trigger"
                 if self._gate.seen == "nothing" and self._spectrometer.rest(GATE_S):
-                    self._due = max(self._due, monotonic() + GATE_S)  # an empty beam is looked at in pulses
+                    self._due = max(self._due, monotonic() + GATE_S)  # an empty beam is checked in pulses
                 return False
         if not self._exposing.well(exposure, found, self._spectrometer):
             self._group.clear()
@@ -274,12 +272,12 @@ class Acquisition:
         return True
 
     def _finish(self) -> Events:
-        """Give the spectrum of the exposures that are there."""
+        """Give the spectrum of the collected exposures."""
         group, self._group = self._group, []
         if self._needs_dark(group[-1]):
             yield from self._take_dark()
             if self._is_over:
-                self._group = group  # nobody asked for a spectrum without its dark
+                self._group = group  # no spectrum without its dark
                 return
         try:
             made = self._reduction.spectrum(group, self._fitting(group[-1]))
@@ -287,13 +285,13 @@ class Acquisition:
             yield Fault(self._reduction.origin(digest(group, self._dark)), str(error))
             return
         self._given += 1
-        triggered = self._wishes.take_trigger()
+        triggered = self._controls.take_trigger()
         read_ms, given = 1e3 * (perf_counter() - self._last_byte), monotonic()
         yield replace(made, origin=replace(made.origin, read_ms=read_ms))
-        self._is_late = triggered or monotonic() - given > PULSE_S  # whoever reads took so long
+        self._is_late = triggered or monotonic() - given > PULSE_S  # the reader took so long
 
     def _needs_dark(self, exposure: Exposure) -> bool:
-        """Whether the plan wants one now; nobody is asked to block the beam a second time."""
+        """Whether the plan needs one now; a person blocks the beam only once."""
         policy = self._plan.dark
         if isinstance(policy, Dark) or policy == "none" or self._is_without:
             return False
@@ -305,7 +303,7 @@ class Acquisition:
         return self._dark.why_not(exposure) is not None or (policy == "auto" and old)
 
     def _fitting(self, exposure: Exposure) -> Dark | None:
-        """Return the dark where it may be subtracted; else say why not, once."""
+        """Return the dark where it fits; else note once why it does not."""
         if self._dark is None:
             return None
         why = self._dark.why_not(exposure)
@@ -319,7 +317,7 @@ class Acquisition:
         return None
 
     def _take_dark(self, *, wanted: bool = False) -> Events:
-        """Take the exposures of a dark, with the light off or a hand in the beam."""
+        """Take the exposures of a dark, with the light off or the beam blocked by a person."""
         self._doing = "dark"
         self._by_person = not self._spectrometer.light(on=False)
         if self._by_person:
@@ -344,28 +342,29 @@ class Acquisition:
             got = yield from self._next()
             if got is not None and not got.dark:
                 self._held, self._is_without = got, True
-                self._note("no dark comes when one is asked for, as of a recording that has none: none is subtracted")
+                self._note("no dark comes, as from a recording without one: none is subtracted")
                 return
             if got is not None:
                 self._dark_run.feed(got)
 
     def _go_without(self, *, wanted: bool) -> None:
-        """Say that nobody can take a dark; raises :class:`ConfigError` where the plan needs it."""
-        msg = "the instrument cannot keep the light out by itself, and nobody is there to be asked: take the dark before, and name its file"
+        """Note that no dark can be taken; raises :class:`ConfigError` where the plan needs one."""
+        advice = "Take the dark before, and name its file"
+        error = ConfigError(kind="no shutter, no laser control, and no person to block the beam", advice=advice)
         if not wanted:
-            raise ConfigError(msg)
-        self._note(msg)
+            raise error
+        self._note(str(error))
 
     @property
     def _dark_prompt(self) -> str:
         instrument = self._spectrometer.instrument
-        return (instrument.dark if instrument is not None else profile.DarkSettings()).prompt
+        return (instrument.dark if instrument is not None else DarkSettings()).prompt
 
     def _use(self, dark: Dark | None) -> None:
-        """Subtract a dark from now on, and keep it where that is planned; None changes nothing."""
+        """Subtract a dark from now on, and save it where the plan says so; None changes nothing."""
         if dark is None:
             return
         self._dark, self._doubted, self._is_without = dark, "", False
         if self._plan.save_dark is not None:
             darks.write(dark, self._plan.save_dark)
-            self._note(f"the dark is kept in {str(self._plan.save_dark)!r}")
+            self._note(f"the dark is saved in {str(self._plan.save_dark)!r}")

@@ -1,4 +1,4 @@
-"""How long to expose: from how full the detector was, the next exposure."""
+"""Automatic exposure: from how full the detector was, the next exposure."""
 
 from __future__ import annotations
 
@@ -11,66 +11,73 @@ import numpy as np
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from raman_edge.acquisition.corrections import CorrectedCounts
-    from raman_edge.instruments.spectrometer import InstrumentInfo
+    from collections.abc import Callable
+
+    from raman_edge.acquisition.plan import Plan
+    from raman_edge.acquisition.reduction import CorrectedCounts
+    from raman_edge.instruments.spectrometer import Exposure, InstrumentInfo, Spectrometer
 
 LOWEST, HIGHEST = 0.70, 0.85
-"""Share of saturation that the highest line is brought to: above the noise of the converter, below where detectors bend."""
+"""Wanted height of the highest line, as a share of saturation: above the noise of the converter, below the detector's bend."""
 AIM = 0.775
 TOO_DARK = 0.02
-"""Below this share what rises may be noise, and its height tells nothing."""
+"""Below this share a line may be noise, and its height means nothing."""
 FACTOR = 16.0
-"""How much longer where it is too dark, and how much shorter where pixels are clipped: those tell nothing of how far."""
+"""Change of the exposure where the spectrum is too dark or clipped, which does not tell how far to go."""
 WIDE = (0.35, 0.95)
-"""Once found, an exposure stays until the highest line is outside these shares: most samples differ by less."""
+"""An exposure stays until the highest line leaves these shares: most samples differ by less."""
 ALONE = 5.0
-"""How many times as high as both neighbours a pixel is that no line can have: one as narrow as 1.3 pixels still reaches a fifth."""
+"""A pixel this many times as high as both neighbours is no line: even one of 1.3 pixels reaches a fifth in its neighbours."""
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 _ROUNDING = 1e-9
+MOST_STEPS = 16
+"""Twice the steps that a steady light takes; it ends the search under a flickering one."""
+FOLLOWED = 0.01
+"""Largest relative difference between the wanted and the real exposure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Exposures that can be chosen."""
+    """Exposures to choose from."""
 
     least_s: float
     most_s: float
     step_s: float
-    """The instrument takes whole multiples of this, s."""
+    """Exposures are whole multiples of this, s."""
 
     def nearest(self, seconds: float) -> float:
-        """Return the longest exposure that can be chosen and is not above ``seconds``, or the least one."""
+        """Return the longest possible exposure up to ``seconds``, at least the shortest one."""
         steps = math.floor(min(max(seconds, self.least_s), self.most_s) / self.step_s * (1 + _ROUNDING))
         return max(steps, round(self.least_s / self.step_s)) * self.step_s
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do after an exposure."""
+    """The next exposure."""
 
     exposure_s: float
-    """Of the next one, s."""
+    """s."""
     settled: bool
-    """Whether it is the one there was: as good as it gets."""
+    """Whether it is the last one: as good as possible."""
     limit: Literal["", "shortest", "longest"] = ""
-    """Which end of the instrument's range is in the way; "" is none."""
+    """The end of the instrument's range that stands in the way; "" is none."""
 
 
 def limits(instrument: InstrumentInfo, longest_s: float) -> Limits:
-    """Return what ``instrument`` can do up to ``longest_s``; raises :class:`ConfigError` where exposures cannot be searched."""
+    """Return the exposures of ``instrument`` up to ``longest_s``; raises :class:`ConfigError` where no search is possible."""
     facts = instrument.integration
     if facts is None or instrument.sensor.saturation is None:
-        what = "cannot be told an exposure" if facts is None else "does not say at how many counts it saturates"
-        msg = f"the instrument {instrument.profile!r} {what}, so that no exposure can be searched: give one, or take it as it is"
-        raise ConfigError(msg)
+        kind = "exposure cannot be set" if facts is None else "unknown saturation"
+        advice = "Automatic exposure is impossible: give an exposure, or leave it as it is"
+        raise ConfigError(kind=kind, place=instrument.profile, advice=advice)
     unit = _SECONDS[facts.unit]
     return Limits(facts.min * unit, max(facts.min * unit, min(facts.max * unit, longest_s)), unit)
 
 
 def fill(found: CorrectedCounts) -> float:
-    """Return how full the detector was above the dark, 0..1, and 1 where it was clipped.
+    """Return how full the detector was above the dark, 0..1; 1 where it was clipped.
 
-    A pixel that stands :data:`ALONE` is a cosmic spike, which says nothing of the light: its neighbours count.
+    A pixel that stands :data:`ALONE` is a cosmic spike: its neighbours count instead.
     """
     if found.saturation is None:
         return 0.0
@@ -81,9 +88,9 @@ def fill(found: CorrectedCounts) -> float:
 
 
 def advise(exposure_s: float, share: float, limits: Limits) -> Advice:
-    """Propose the next exposure after one of ``exposure_s`` that filled the detector by ``share``.
+    """Return the next exposure after one of ``exposure_s`` that filled the detector by ``share``.
 
-    For a detector that counts in proportion, and a range of at most 16⁶ to 1, it settles within eight exposures.
+    A linear detector with a range of at most 16⁶ to 1 settles within eight exposures.
     """
     if LOWEST <= share <= HIGHEST:
         return Advice(exposure_s, settled=True)
@@ -103,3 +110,52 @@ def advise(exposure_s: float, share: float, limits: Limits) -> Advice:
     elif share < LOWEST and limits.nearest(math.inf) <= chosen * (1 + _ROUNDING):
         limit = "longest"
     return Advice(exposure_s, settled=True, limit=limit)
+
+
+class ExposureSearch:
+    """The search for an exposure: judges every exposure and sets the next one, by their order alone."""
+
+    def __init__(self, plan: Plan, note: Callable[[str], None]) -> None:
+        self.searches = plan.auto_exposure
+        """Whether the search is on."""
+        self._longest_s, self._note = plan.longest_s, note
+        self._seeking, self._steps = True, 0
+        self._wanted_s: float | None = None
+
+    def stop(self) -> None:
+        """End the search: the user chose an exposure."""
+        self.searches = False
+
+    def well(self, exposure: Exposure, found: CorrectedCounts, spectrometer: Spectrometer) -> bool:
+        """Whether ``exposure``, with its corrected counts ``found``, is good; else set another one.
+
+        Raises :class:`ConfigError` where the instrument does not allow a search.
+        """
+        if not self.searches:
+            return True
+        if exposure.exposure_s is None:
+            leave = "Automatic exposure is impossible: leave the exposure as it is"
+            raise ConfigError(kind="unknown exposure", place=exposure.instrument.profile, advice=leave)
+        share = fill(found)
+        if not self._seeking and WIDE[0] <= share <= WIDE[1]:
+            return True
+        if self._wanted_s is not None and not math.isclose(self._wanted_s, exposure.exposure_s, rel_tol=FOLLOWED):
+            self._note(f"the instrument exposes {exposure.exposure_s:g} s instead of {self._wanted_s:g} s: the search ends")
+            self.stop()
+            return True
+        advice = advise(exposure.exposure_s, share, limits(exposure.instrument, self._longest_s))
+        self._steps += 1
+        if advice.settled or self._steps > MOST_STEPS:
+            self._settle(exposure.exposure_s, share, advice.limit)
+            return True
+        self._seeking = True
+        self._wanted_s = advice.exposure_s
+        spectrometer.set_exposure(advice.exposure_s)
+        return False
+
+    def _settle(self, exposure_s: float, share: float, limit: str) -> None:
+        """Keep the exposure, and report it at the end of a search."""
+        if self._seeking:
+            why = f", the {limit} possible" if limit else ""
+            self._note(f"exposure {exposure_s:g} s{why}: the highest line is at {share:.0%} of saturation")
+        self._seeking, self._steps, self._wanted_s = False, 0, None

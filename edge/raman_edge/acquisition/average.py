@@ -1,4 +1,4 @@
-"""Many exposures become one: their mean, without what a cosmic ray left in one of them."""
+"""The mean of several exposures, without cosmic spikes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import Exposure
 
 LEAST = 3
-"""Exposures from which on a spike can be told: of two nobody knows which one is right."""
+"""Fewest exposures that reveal a spike: of two, either may be right."""
 TOGETHER = 64
-"""Pixels with about as many counts share their scatter: that of three values alone is often nothing, by chance."""
+"""Pixels with similar counts share their scatter: that of three values alone is often 0 by chance."""
 BEYOND = 12.0
-"""A value this many standard deviations above the median of its pixel is a spike; the standard deviation of three values is a rough one."""
+"""A value this many standard deviations above the median of its pixel is a spike; from three values the deviation is rough."""
 MOST_SHARE = 0.01
-"""Where more of an exposure's pixels stand out, the sample or the light has changed: that is no spike, and all of it stays."""
+"""Where more of an exposure's pixels stand out, the sample or the light has changed, and all of it stays."""
 MOST_FEW = 8
-"""Pixels that may stand out in any case; a track across a small detector leaves as many."""
+"""Pixels that may always stand out: a track across a small detector."""
 _SMALL_SAMPLES = {3: 1.495, 4: 1.363, 5: 1.206, 6: 1.200, 7: 1.140, 8: 1.129, 9: 1.107}
 """What the median absolute deviation of so few normal values is too small by; Croux and Rousseeuw (1992), Comput. Stat. 1, 411."""
 _NORMAL = 1.4826
@@ -37,11 +37,11 @@ class Mean:
     """Counts of a single exposure, in the order of the pixels."""
 
     counts: NDArray[np.float64]
-    """(n,); where a pixel was clipped, the most that was read there."""
+    """(n,); in a clipped pixel, its highest count."""
     clipped: NDArray[np.bool_]
-    """Whether the detector was saturated there in any of them, judged before anything is corrected, (n,)."""
+    """Whether the detector was saturated there in any exposure, before corrections, (n,)."""
     spikes: int
-    """Values that were left out."""
+    """Values left out."""
 
 
 def same(one: Exposure, other: Exposure) -> bool:
@@ -57,7 +57,7 @@ def mean(exposures: Sequence[Exposure]) -> Mean:
     is left out; the standard deviation is told by the median absolute deviation (MAD), the larger of the pixel's own and
     the median of those with about as many counts. Raises :class:`SpectrumError` where they are not alike.
 
-    What the device itself added up cannot be looked into: a pixel counts as clipped there where all of it was.
+    In a sum made by the device, a pixel counts as clipped only where the whole sum was.
     """
     first, *others = exposures
     if not all(same(first, other) for other in others):

@@ -1,4 +1,4 @@
-"""What other threads want of a bench, until it comes to it."""
+"""Requests of other threads to an acquisition."""
 
 from __future__ import annotations
 
@@ -18,69 +18,69 @@ class AcquisitionControls:
         self._ended = self._last = False
 
     def trigger(self) -> None:
-        """Want one more spectrum, or say that what was asked for is done."""
+        """Request one more spectrum, or confirm a prompt."""
         with self._lock:
             self._triggers += 1
         self._news.set()
 
     def dark(self) -> None:
-        """Want a dark."""
+        """Request a dark."""
         self._dark = True
         self._news.set()
 
     def exposure(self, seconds: float) -> None:
-        """Want another exposure, s."""
+        """Request another exposure, s."""
         self._exposure_s = seconds
         self._news.set()
 
     def pause(self, *, on: bool) -> None:
-        """Want nothing for a while, or to go on."""
+        """Pause, or continue."""
         self.paused = on
         self._news.set()
 
     def end(self) -> None:
-        """Want the end."""
+        """Request the end."""
         self._ended = True
         self._news.set()
 
     def last(self) -> None:
-        """Want the end once every trigger is used up."""
+        """Request the end after the last trigger."""
         self._last = True
         self._news.set()
 
     @property
     def ended(self) -> bool:
-        """Whether the end is wanted now."""
+        """Whether to end now."""
         return self._ended or (self._last and not self.triggered)
 
     @property
     def pending(self) -> bool:
-        """Whether a dark or another exposure is wanted."""
+        """Whether a dark or another exposure is requested."""
         return self._dark or self._exposure_s is not None
 
     @property
     def triggered(self) -> bool:
-        """Whether a trigger waits."""
+        """Whether a trigger is pending."""
         return self._triggers > 0
 
     def take_trigger(self) -> bool:
-        """Use up one trigger; False where there is none."""
+        """Take one trigger; False where there is none."""
         with self._lock:
             there = self._triggers > 0
             self._triggers -= there
         return there
 
     def take_dark(self) -> bool:
-        """Whether a dark is wanted; it is no more then."""
+        """Take the request for a dark; False where there is none."""
         wanted, self._dark = self._dark, False
         return wanted
 
     def take_exposure(self) -> float | None:
-        """Return the exposure that is wanted, s; it is no more then."""
+        """Take the requested exposure, s; None where there is none."""
         wanted, self._exposure_s = self._exposure_s, None
         return wanted
 
     def wait(self, seconds: float) -> None:
-        """Wait for a wish, at most so long."""
+        """Wait for a request, at most so long."""
         self._news.wait(seconds)
         self._news.clear()

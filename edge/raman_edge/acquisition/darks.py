@@ -1,4 +1,4 @@
-"""Dark spectra: what an instrument counts without the sample's light, good for one exposure; and the files they are kept in."""
+"""Dark spectra: counts without the sample's light, valid for one exposure; how they are made, and their files."""
 
 from __future__ import annotations
 
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
     from raman_edge.instruments.spectrometer import Exposure
 
+LEAST = 3
+"""Fewest exposures of a dark: cosmic spikes cannot be told in fewer."""
 MOST_BYTES = 8 << 20
 MOST_PIXELS = 1 << 16
+TAKE = "Take one with --dark take --save-dark FILE"
 SAME_EXPOSURE = 1e-6
-"""Relative; an instrument rounds an exposure to its own clock, always alike."""
+"""Largest relative difference of equal exposures: an instrument always rounds to its clock in the same way."""
 
 
 class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,13 +55,13 @@ class Dark:
 
     profile: str
     serial_number: str | None
-    """None where the instrument tells none."""
+    """None is unknown."""
     exposure_s: float | None
-    """Of a single exposure, s; None where nobody knows."""
+    """Of a single exposure, s; None is unknown."""
     averages: int
-    """Exposures it is the mean of."""
+    """Exposures in the mean."""
     taken_at: datetime
-    """When the last of them was taken, with a time zone."""
+    """Time of the last exposure, with a time zone."""
     counts: NDArray[np.float64]
     """Of a single exposure, (n,), in the order of the pixels."""
     saturation: float | None = None
@@ -71,22 +74,22 @@ class Dark:
 
     @property
     def blind(self) -> NDArray[np.bool_]:
-        """Pixels that are saturated without light, (n,): they tell nothing of the sample."""
+        """Pixels that are saturated without light, (n,)."""
         return np.zeros(self.counts.shape, dtype=bool) if self.saturation is None else self.counts >= self.saturation
 
     def why_not(self, exposure: Exposure) -> str | None:
-        """Return why it cannot be subtracted from this exposure, in plain words; None where it can."""
+        """Return why it cannot be subtracted from this exposure; None where it can."""
         instrument = exposure.instrument
         mine, other = self.serial_number, instrument.serial_number
         if self.profile != instrument.profile or mine != other:
             name = f"{instrument.profile} {other or 'without a serial number'}"
-            return f"the dark is of the instrument {self.profile} {mine or 'without a serial number'}, this is {name}: take its own dark"
+            return f"the dark is from {self.profile} {mine or 'without a serial number'}, this is {name}: take its own dark"
         if self.counts.size != exposure.frame.counts.size:
             return f"the dark has {self.counts.size} pixels, the exposure {exposure.frame.counts.size}: take another dark"
         if not _alike(self.exposure_s, exposure.exposure_s):
             return (
-                f"the dark is of {_seconds(self.exposure_s)}, the exposure of {_seconds(exposure.exposure_s)}: "
-                "what a detector counts in the dark does not simply grow with time, take a dark of this exposure"
+                f"the dark has {_seconds(self.exposure_s)}, the spectrum {_seconds(exposure.exposure_s)}: "
+                "dark counts do not simply grow with time, take a dark with this exposure"
             )
         return None
 
@@ -104,7 +107,7 @@ class Dark:
 
 
 def of(exposures: Sequence[Exposure]) -> Dark:
-    """Make a dark of exposures that are alike, without cosmic spikes; raises :class:`raman_edge.errors.SpectrumError`."""
+    """Make a dark of equal exposures, without cosmic spikes; raises :class:`raman_edge.errors.SpectrumError`."""
     instrument = exposures[-1].instrument
     return Dark(
         profile=instrument.profile,
@@ -117,26 +120,57 @@ def of(exposures: Sequence[Exposure]) -> Dark:
     )
 
 
+def length(averages: int) -> int:
+    """Return how many exposures make the dark of spectra with ``averages``."""
+    return max(LEAST, averages)
+
+
+class DarkRun:
+    """Dark exposures in a row, whatever requested them; the first with light ends the row, so that a recording gives the same darks."""
+
+    def __init__(self) -> None:
+        self._run: list[Exposure] = []
+
+    def __len__(self) -> int:
+        return len(self._run)
+
+    def feed(self, exposure: Exposure) -> Dark | None:
+        """Take the next exposure, dark or not; return the dark that it completes.
+
+        Raises :class:`raman_edge.errors.SpectrumError` where the frames give none; the row ends then, too.
+        """
+        if not exposure.dark:
+            return self.close()
+        if self._run and not average.same(self._run[0], exposure):
+            self._run.clear()
+        self._run.append(exposure)
+        return None
+
+    def close(self) -> Dark | None:
+        """Return the dark of the row; None where it is empty."""
+        run, self._run = self._run, []
+        return of(run) if run else None
+
+
 def write(dark: Dark, path: Path) -> None:
-    """Write a dark, whole or not at all, over what was there; raises :class:`ConfigError` where that cannot be."""
+    """Write a dark atomically; raises :class:`ConfigError` where that fails."""
     content = dark._content  # noqa: SLF001 - of this module
     data = msgspec.json.encode(_Stored(_digest(content), content))
     try:
         with atomic_write.written(path) as file:
             file.write(data + b"\n")
     except OSError as error:
-        msg = f"the dark cannot be written to {str(path)!r}: {error.strerror}; name another place"
-        raise ConfigError(msg) from error
+        got, advice = error.strerror or "an error", "Name another place"
+        raise ConfigError(kind="dark cannot be written", place=repr(str(path)), got=got, advice=advice) from error
 
 
 def read(path: Path) -> Dark:
-    """Read a dark; raises :class:`ConfigError` where it is not there, damaged, or from a newer version."""
+    """Read a dark; raises :class:`ConfigError` where it is missing, damaged, or from a newer version."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        msg = f"the dark {str(path)!r} cannot be read: {error.strerror}; take one with --dark take --save-dark FILE"
-        raise ConfigError(msg) from error
+        raise ConfigError(kind="dark cannot be read", place=repr(str(path)), got=error.strerror or "an error", advice=TAKE) from error
     content = _checked(data, path)
     return Dark(
         profile=content.profile,
@@ -153,17 +187,16 @@ def _checked(data: bytes, path: Path) -> _Content:
     try:
         stored = msgspec.json.decode(data, type=_Stored)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"{str(path)!r} is no dark of version 1 ({error}): take it again with --dark take --save-dark FILE"
-        raise ConfigError(msg) from error
+        raise ConfigError(kind="not a dark", place=repr(str(path)), got=str(error), expected="a dark of version 1", advice=TAKE) from error
     found, content = _digest(stored.dark), stored.dark
     if stored.sha256 != found:
-        msg = f"the dark {str(path)!r} was changed or damaged: its digest is {found}, {stored.sha256[:64]!r} was written; take it again"
-        raise ConfigError(msg)
+        expected = repr(stored.sha256[:64])
+        raise ConfigError(kind="dark changed or damaged", place=repr(str(path)), got=f"digest {found}", expected=expected, advice=TAKE)
     known = all(value is None or 0 < value < math.inf for value in (content.exposure_s, content.saturation))
     whole = 1 < len(content.counts) <= MOST_PIXELS and all(map(math.isfinite, content.counts)) and content.taken_at.tzinfo is not None
     if not (known and whole and content.averages > 0):
-        msg = f"the dark {str(path)!r} holds what no instrument counts: expected 2 to {MOST_PIXELS} finite counts; take it again"
-        raise ConfigError(msg)
+        expected = f"2 to {MOST_PIXELS} finite counts"
+        raise ConfigError(kind="impossible dark", place=repr(str(path)), expected=expected, advice=TAKE)
     return content
 
 
@@ -178,7 +211,7 @@ def _kept(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _real(value: float | None) -> float | None:
-    """Return a number as a file gives it back: 1 and 1.0 have one digest."""
+    """Return a number as it is read from a file, so that 1 and 1.0 have the same digest."""
     return None if value is None else float(value)
 
 

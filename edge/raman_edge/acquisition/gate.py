@@ -1,4 +1,4 @@
-"""Whether something is in the beam, and holds still: exposure by exposure, a state machine without a clock."""
+"""Whether a sample is in the beam and steady: a state machine over exposures, without a clock."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Seen = Literal["nothing", "coming", "steady"]
-"""Nothing is in the beam; something is, and was not there or not the same before; it is as it was."""
+"""The beam is empty; a sample is new or has changed; it is the same as before."""
 APPEARS = 8.0
-"""Signal over noise from which on something is in the beam; noise alone stays below five (:data:`raman_edge.quality.MIN_SNR`)."""
+"""Least signal over noise of a sample; noise alone stays below five (:data:`raman_edge.quality.MIN_SNR`)."""
 GONE = 6.0
-"""And below which it is gone again."""
+"""Signal over noise below which the sample is gone."""
 STEADY = 0.25
-"""Two exposures are of the same thing where what differs rises to less than this share of what they have in common."""
+"""Two exposures show the same sample where their difference is below this share of the signal."""
 _NOWHERE = Origin("gate", "")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Gate:
-    """What was seen up to now; :meth:`look` gives the next one."""
+    """The state so far; :meth:`look` gives the next one."""
 
     seen: Seen = "nothing"
     last: NDArray[np.float64] | None = None
-    """Counts of the exposure before, (n,); None where none can be compared with."""
+    """Counts of the previous exposure, (n,); None where there is none to compare."""
 
     def look(self, counts: NDArray[np.float64], *, clipped: bool = False) -> Gate:
-        """Take the counts of the next exposure, (n,); ``clipped`` says that the detector was saturated, which is light in any case.
+        """Take the counts of the next exposure, (n,); ``clipped`` means a saturated detector, so there is light.
 
-        It is ``steady`` from the second of two exposures on that show the same.
+        The state is ``steady`` from the second equal exposure on.
         """
         signal = _signal(counts)
         there = clipped or signal >= (APPEARS if self.seen == "nothing" else GONE)
@@ -49,11 +49,11 @@ class Gate:
         return Gate("steady" if same else "coming", counts)
 
     def rescaled(self) -> Gate:
-        """Return the gate after the exposure was changed: the next one is compared with nothing."""
+        """Return the gate after a change of the exposure: the next one is compared with none."""
         return replace(self, last=None)
 
 
 def _signal(counts: NDArray[np.float64]) -> float:
-    """Return the highest rise above the surroundings over the noise."""
+    """Return the highest peak above its surroundings, over the noise."""
     axis = Axis(np.arange(counts.size, dtype=np.float64))
     return quality.assess(Spectrum(axis, counts, _NOWHERE), axis).snr

@@ -1,4 +1,4 @@
-"""How a bench measures: the options of an acquisition, and what it is at."""
+"""The options of an acquisition, and its progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Mode = Literal["continuous", "trigger", "gate"]
 """One spectrum after the other; one for each trigger; while something steady is in the beam."""
 Doing = Literal["measuring", "trigger", "exposure", "dark"]
-"""One spectrum after the other; waiting for a key or for something worth measuring; looking for the exposure; taking the dark."""
+"""Taking spectra; waiting for a key or a sample; searching the exposure; taking the dark."""
 
 DARK_AGE_S = 600.0
 LONGEST_S = 10.0
@@ -26,69 +26,65 @@ LONGEST_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be measured; raises :class:`ConfigError` for options that contradict each other."""
+    """What to measure; raises :class:`ConfigError` for contradicting options."""
 
     exposure_s: float | None = None
-    """Of a single exposure, s; where the search begins with ``auto_exposure``. None is as the instrument is."""
+    """Of a single exposure, s; with ``auto_exposure`` the first one. None leaves the instrument as it is."""
     auto_exposure: bool = False
-    """Whether the exposure is searched that brings the highest line to 70-85 % of saturation."""
+    """Whether to find the exposure that brings the highest line to 70-85 % of saturation."""
     longest_s: float = LONGEST_S
-    """Longest exposure that the search may choose, s."""
+    """Longest automatic exposure, s."""
     averages: int = 1
-    """Exposures that a spectrum is the mean of; from 3 on cosmic spikes are found between them."""
+    """Exposures in the mean of a spectrum; 3 or more reveal cosmic spikes."""
     dark: Literal["none", "take", "auto"] | Dark = "none"
-    """What is subtracted: the instrument's dark pixels where it has any; a dark spectrum that is taken before the
-    first answer and again when the exposure changes; the same, and again when it is older than ``dark_age_s``; or this one.
+    """What to subtract: the dark pixels, if any; a dark spectrum that is taken before the first spectrum and after each change of
+    the exposure; the same, and again when it is older than ``dark_age_s``; or this one.
 
-    A dark that somebody takes in between is used with any of them.
+    A dark that the user takes in between is used in any case.
     """
     dark_age_s: float = DARK_AGE_S
     """s."""
     save_dark: Path | None = None
-    """Where every dark that is taken is written; None is nowhere."""
+    """Where to write every dark; None is nowhere."""
     laser_nm: float | None = None
-    """What excites, nm, instead of what the instrument says; None is as it says."""
+    """Excitation, nm, instead of the instrument's own; None is the instrument's."""
     calibration: Calibration | None = None
-    """What makes the axis; None is the instrument's own coefficients."""
+    """Makes the axis; None uses the instrument's own coefficients."""
     pixels: bool = False
-    """Whether spectra are for making a calibration: nothing is cut from them, and an axis in pixels is no error."""
+    """Whether the spectra make a calibration: nothing is cut, and an axis in pixels is accepted."""
     mode: Mode = "continuous"
     count: int | None = None
-    """Spectra to take; None is until it is stopped."""
+    """Spectra to take; None is unlimited."""
     interval_s: float = 0.0
-    """From the beginning of one spectrum to that of the next, s; 0 is as fast as it goes."""
+    """From the begin of one spectrum to the begin of the next, s; 0 is as fast as possible."""
     kind: str = "serial"
-    """Of the origins: what ``source.kind`` of the records says."""
+    """``source.kind`` of the records."""
 
     def __post_init__(self) -> None:
         durations = (("exposure", self.exposure_s), ("longest exposure", self.longest_s), ("age of a dark", self.dark_age_s))
         for name, seconds in durations:
             if seconds is not None and not 0 < seconds < math.inf:
-                msg = f"the {name} is {seconds:g} s; expected a duration above 0"
-                raise ConfigError(msg)
+                raise ConfigError(kind="impossible duration", place=name, got=f"{seconds:g} s", expected="more than 0 s")
         if not 0 <= self.interval_s < math.inf:
-            msg = f"the interval is {self.interval_s:g} s; expected 0, which is as fast as it goes, or more"
-            raise ConfigError(msg)
+            raise ConfigError(kind="impossible duration", place="interval", got=f"{self.interval_s:g} s", expected="0 s or more")
         if not 1 <= self.averages <= MOST_AVERAGES:
-            msg = f"a spectrum as the mean of {self.averages} exposures; expected 1 to {MOST_AVERAGES}"
-            raise ConfigError(msg)
+            raise ConfigError(kind="averages out of range", got=str(self.averages), expected=f"1 to {MOST_AVERAGES}")
         if self.count is not None and self.count < 1:
-            msg = f"{self.count} spectra to take; expected 1 or more, or none to go on until it is stopped"
-            raise ConfigError(msg)
+            raise ConfigError(kind="count out of range", got=str(self.count), expected="1 or more")
         if self.auto_exposure and isinstance(self.dark, Dark):
-            msg = "a dark spectrum is good for its own exposure alone: give that exposure, or have the dark taken anew at each"
-            raise ConfigError(msg)
+            advice = "A dark is valid for its own exposure: give that exposure, or --dark take"
+            raise ConfigError(kind="automatic exposure with a dark from a file", advice=advice)
 
 
 @dataclass(frozen=True, slots=True)
 class AcquisitionProgress:
-    """What a bench is at: a snapshot."""
+    """Progress of an acquisition: a snapshot."""
 
     doing: Doing = "measuring"
     done: int = 0
-    """Exposures of the spectrum, or of the dark, that are taken."""
+    """Exposures taken of the spectrum, or of the dark."""
     of: int = 1
-    """Exposures that it is the mean of."""
+    """Exposures in the mean."""
     paused: bool = False
     question: str = ""
-    """What a person is to do before the bench goes on, which ``trigger`` says is done; "" is nothing. Data."""
+    """What a person must do and confirm with a trigger; "" is nothing. Data."""

@@ -1,4 +1,4 @@
-"""A recording as a file of spectra: each exposure by itself, corrected as at the bench, for whoever reads files."""
+"""A recording as a file of spectra: every exposure by itself, corrected as in a measurement."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from raman_edge.acquisition.dark_run import DarkRun
+from raman_edge.acquisition.darks import DarkRun
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.errors import ConfigError, FormatError, SpectrumError
 from raman_edge.instruments.recording import entries
@@ -25,35 +25,35 @@ MOST_COUNTS = 1 << 24
 
 @dataclass
 class _Found:
-    """What was read up to now."""
+    """The spectra so far."""
 
     spectra: list[Spectrum] = field(default_factory=list)
     counts: int = 0
     darks: int = 0
     faults: int = 0
     why: str = ""
-    """What was wrong with the last exposure that gave no spectrum, or with the end of the file."""
+    """Why the last exposure gave no spectrum, or the file ends early."""
 
     @property
     def left_out(self) -> str:
-        """What gave no spectrum, in words."""
-        said = [f"{number} {what}" for number, what in ((self.darks, "dark exposures"), (self.faults, "faults")) if number]
-        return ", ".join([*said, self.why] if self.why else said)
+        """The entries without a spectrum, in words."""
+        parts = [f"{number} {what}" for number, what in ((self.darks, "dark exposures"), (self.faults, "faults")) if number]
+        return ", ".join([*parts, self.why] if self.why else parts)
 
     def torn(self, note: str) -> None:
-        """Note how the file ends."""
+        """Note why the file ends early."""
         self.why = note
 
     def count(self, exposure: Exposure) -> None:
-        """Count an exposure; raises :class:`FormatError` where they are too many to be read at once."""
+        """Count an exposure; raises :class:`FormatError` for too many to read at once."""
         self.darks += exposure.dark
         self.counts += exposure.frame.counts.size
         if self.counts > MOST_COUNTS:
-            msg = f"more than {MOST_COUNTS} counts; a recording as long as this is read with `raman-edge devices replay`"
-            raise FormatError(msg)
+            advice = "Read so long a recording with `raman-edge devices replay`"
+            raise FormatError(kind="recording too long", expected=f"at most {MOST_COUNTS} counts", advice=advice)
 
     def add(self, exposure: Exposure, dark: Dark | None, reduction: Reduction) -> None:
-        """Make the spectrum of an exposure; where it gives none it is a fault."""
+        """Add the spectrum of an exposure, or a fault where it gives none."""
         fits = dark is not None and dark.why_not(exposure) is None
         try:
             self.spectra.append(reduction.spectrum([exposure], dark if fits else None))
@@ -63,10 +63,10 @@ class _Found:
 
 
 def spectra(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixels: bool = False) -> tuple[Spectrum, ...]:
-    """Return a spectrum for each exposure with light, its index in the origin; darks that are recorded before it are subtracted.
+    """Return a spectrum for each exposure with light, its index in the origin; earlier darks of the recording are subtracted.
 
-    ``laser_nm`` (nm) is for an instrument that does not tell its laser; ``pixels`` gives an axis of pixels where nobody knows another.
-    Raises :class:`FormatError` where the recording is damaged, or has no exposure that gives a spectrum.
+    ``laser_nm`` (nm) is for an instrument with an unknown laser; ``pixels`` accepts an axis of pixels where no other is known.
+    Raises :class:`FormatError` where the recording is damaged, or no exposure gives a spectrum.
     """
     try:
         found = _collected(data, laser_nm, pixels=pixels)
@@ -78,7 +78,7 @@ def spectra(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixel
 
 
 def _collected(data: bytes, laser_nm: float | None, *, pixels: bool) -> _Found:
-    """Read everything, in its order."""
+    """Read all entries in order."""
     found, run, dark = _Found(), DarkRun(), None
     reduction = Reduction()
     stream = io.BytesIO(data)
@@ -99,6 +99,6 @@ def _collected(data: bytes, laser_nm: float | None, *, pixels: bool) -> _Found:
 
 
 def _told(reduction: Reduction, exposure: Exposure, laser_nm: float | None) -> Reduction:
-    """Return the reduction with the laser it is read with, where neither the recording nor the instrument says what it is."""
+    """Return the reduction with this laser, where neither the recording nor the instrument has one."""
     known = reduction.laser_nm is not None or exposure.instrument.laser_nm is not None
     return reduction if known else replace(reduction, laser_nm=laser_nm)

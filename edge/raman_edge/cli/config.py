@@ -12,7 +12,7 @@ from raman_edge.masking import masked, masked_text
 if TYPE_CHECKING:
     import argparse
 
-    from raman_edge.settings.sources import Setting
+    from raman_edge.settings import Setting
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -56,7 +56,7 @@ def spectrometer(options: argparse.Namespace, stop: Event) -> Spectrometer:
     exposure_s = None if options.exposure in {None, AUTO} else options.exposure
     if options.port.startswith(ports.OCEAN):
         _refuse_line_options(options)
-        from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - the extra
+        from raman_edge.instruments.ocean_usb import OceanSpectrometer  # noqa: PLC0415 - the extra
 
         return OceanSpectrometer(options.port, exposure_s, stop=stop)
     from raman_edge.cli.signals import guarding  # noqa: PLC0415 - with an instrument

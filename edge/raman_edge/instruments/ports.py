@@ -1,7 +1,7 @@
-"""Where instruments are plugged in: serial ports and Ocean instruments on USB, looked at without opening them.
+"""Serial ports and Ocean instruments on USB, found without opening them.
 
-Opening a port raises DTR, which restarts boards, and takes bytes from whoever listens: so what is told here
-is what the system knows. Who holds a port is read from ``/proc``, where it shows the processes of this user.
+Opening a port raises DTR, which restarts boards, and takes bytes from other readers, so only the system's own facts are
+used. The holder of a port comes from ``/proc``, which shows the processes of this user.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
 
 Access = Literal["free", "busy", "denied", "unknown"]
-"""Nobody who can be seen has it open; somebody has; this user may not; this system does not tell."""
+"""No visible process has it open; one has; this user has no permission; this system does not show it."""
 
 DEV = Path("/dev")
 PROC = Path("/proc")
@@ -35,33 +35,33 @@ OCEAN = "ocean:"
 
 
 class PortUse(NamedTuple):
-    """Whether a device file can be used, and by whom it is."""
+    """Whether a device file can be used, and its holder."""
 
     access: Access
     holder: str = ""
-    """Who has it open, as ``name (pid)``; "" where nobody is seen. Data."""
+    """The process that has it open, as ``name (pid)``; "" is none visible. Data."""
     group: str = ""
     """The group that may use it; "" is unknown."""
 
 
 class ListedPort(Protocol):
-    """What pyserial tells of a port; None is unknown."""
+    """Facts of a port from pyserial; None is unknown."""
 
     @property
     def device(self) -> str:
-        """The system's name of it."""
+        """The system's name."""
 
     @property
     def description(self) -> str | None:
-        """What there is to say, or ``n/a``."""
+        """A description, or ``n/a``."""
 
     @property
     def manufacturer(self) -> str | None:
-        """As the USB device tells it."""
+        """From the USB device."""
 
     @property
     def product(self) -> str | None:
-        """As the USB device tells it."""
+        """From the USB device."""
 
     @property
     def serial_number(self) -> str | None:
@@ -78,14 +78,14 @@ class ListedPort(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PortInfo:
-    """A place where an instrument may be; what it tells of itself is data, to be escaped."""
+    """A port where an instrument may be; its texts are data, to be escaped."""
 
     address: str
-    """What to give to a command: a name that stays the same after unplugging, where there is one."""
+    """The address for a command: where possible a name that survives unplugging."""
     device: str
-    """The system's own name, which changes with the order of plugging in."""
+    """The system's name, which depends on the order of plugging in."""
     what: str
-    """Vendor and product as the device tells them; "" is nothing."""
+    """Vendor and product from the device; "" is unknown."""
     use: PortUse
     vid: int | None = None
     pid: int | None = None
@@ -114,7 +114,7 @@ def serial(
 
 
 def ocean(devices: Path = USB_DEVICES, dev: Path = DEV, proc: Path = PROC) -> Iterator[PortInfo]:
-    """Give Ocean's instruments on USB, as Linux tells of them; elsewhere none. Their models are python-seabreeze's, if it is here."""
+    """Give Ocean's instruments on USB, on Linux only; their models come from python-seabreeze, if it is installed."""
     held, models = holders(proc), _models()
     for place in sorted(devices.glob("*")):
         read = partial(_text, place)
@@ -142,7 +142,7 @@ def _listed() -> Iterable[ListedPort]:
 
 
 def holders(proc: Path = PROC) -> dict[str, str]:
-    """Return which device files the processes that this user can see have open: path → ``name (pid)``, others than this one."""
+    """Return the device files that other visible processes have open: path → ``name (pid)``."""
     found: dict[str, str] = {}
     for process in proc.glob("[0-9]*"):
         if process.name == str(os.getpid()):
@@ -153,7 +153,7 @@ def holders(proc: Path = PROC) -> dict[str, str]:
 
 
 def _opened(process: Path) -> Iterator[str]:
-    """Give the device files that a process has open; nothing where it is another user's, or has just ended."""
+    """Give the device files that a process has open; none where it belongs to another user, or has just ended."""
     with suppress(OSError):
         for entry in (process / "fd").iterdir():
             with suppress(OSError):
@@ -178,7 +178,7 @@ def _use(device: str, held: Mapping[str, str]) -> PortUse:
 
 
 def _links(dev: Path) -> dict[str, str]:
-    """Return the names by serial number that udev gave: real path → name."""
+    """Return udev's names by serial number: real path → name."""
     return {os.path.realpath(link): str(link) for link in sorted((dev / "serial" / "by-id").glob("*"), reverse=True)}
 
 
@@ -191,13 +191,13 @@ def _matches(profiles: Iterable[Profile]) -> dict[tuple[int | None, int | None],
 
 
 def _what(port: ListedPort) -> str:
-    told = " ".join(filter(None, (port.manufacturer, port.product)))
+    made = " ".join(filter(None, (port.manufacturer, port.product)))
     description = port.description or ""
-    return told or ("" if description == "n/a" else description)
+    return made or ("" if description == "n/a" else description)
 
 
 def _models() -> dict[int, str]:
-    """Return python-seabreeze's models by product number; nothing where it is not installed. No device is touched."""
+    """Return python-seabreeze's models by product number; none where it is not installed. No device is opened."""
     try:
         from seabreeze.pyseabreeze import devices  # noqa: F401, PLC0415 - an extra; it registers the models
         from seabreeze.pyseabreeze.transport import USBTransport  # noqa: PLC0415
@@ -222,8 +222,6 @@ def profile_of(port: str, named: str | None) -> Profile:
     if len(fitting) == 1:
         return catalogue.load(fitting.pop())
     several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
-    msg = (
-        f"which instrument is on {port!r}? {several}: give --profile (in Python profile=), one of {', '.join(catalogue.profiles())}, "
-        f"or a file of your own; `raman-edge devices probe {port}` asks it"
-    )
-    raise ConfigError(msg)
+    expected = f"one of {', '.join(catalogue.profiles())}, or a file of your own"
+    advice = f"Give --profile (in Python profile=); `raman-edge devices probe {port}` finds it out"
+    raise ConfigError(kind="unknown instrument", place=repr(port), got=several, expected=expected, advice=advice)

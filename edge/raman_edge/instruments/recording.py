@@ -1,4 +1,4 @@
-"""Exposures on record: written while they are measured, given again as if they were; the lines are :mod:`recording_file`'s."""
+"""Recordings of exposures: written during a measurement, and replayed like one; :mod:`recording_file` has the format."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import InstrumentInfo, Spectrometer
 
 PULSE_S = 1.0
-"""Between two signs of life, s."""
+"""Longest call of ``expose`` without a result, s."""
 
 
 class Recorder:
@@ -66,12 +66,12 @@ class Recorder:
 
     @property
     def status(self) -> LinkStatus:
-        """How the link does."""
+        """State, settings and counters of the link."""
         return self._spectrometer.status
 
     @property
     def instrument(self) -> InstrumentInfo | None:
-        """What is known of the instrument."""
+        """Facts of the instrument."""
         return self._spectrometer.instrument
 
     @property
@@ -84,7 +84,7 @@ class Recorder:
         self._spectrometer.set_exposure(seconds)
 
     def light(self, *, on: bool) -> bool:
-        """Let the sample's light in, or keep it out: also where a person has to, what follows is recorded as dark."""
+        """Let the sample's light in, or keep it out; what follows is recorded as dark, even where a person must block the beam."""
         self._is_dark = not on
         return self._spectrometer.light(on=on)
 
@@ -93,11 +93,11 @@ class Recorder:
         return self._spectrometer.rest(seconds)
 
     def make_safe(self) -> str:
-        """Expose no more and switch the laser off for good; return why it may still be on."""
+        """Stop exposing and switch the laser off for good; return why it may still be on."""
         return self._spectrometer.make_safe()
 
     def expose(self) -> Exposure | Fault | None:
-        """Return what the spectrometer gives, and write it down."""
+        """Return the next result of the spectrometer, after recording it."""
         got = self._spectrometer.expose()
         if isinstance(got, Fault):
             self._write(recording_file.broken(got))
@@ -142,7 +142,7 @@ def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None
             instrument = entry.instrument
         elif isinstance(entry, ExposureLine):
             if instrument is None:
-                msg = f"line {number}: an exposure before anything was said of the instrument: are lines missing?"
+                msg = f"line {number}: an exposure before the facts of the instrument: are lines missing?"
                 raise FormatError(msg)
             yield recording_file.exposure(entry, instrument, number)
         else:
@@ -186,7 +186,7 @@ class ReplayedSpectrometer:
 
     @property
     def status(self) -> LinkStatus:
-        """The port and profile it was recorded with."""
+        """Port and profile of the recording."""
         last = self._last
         return LinkStatus(
             state="absent" if self.ended else "ready",
@@ -201,29 +201,29 @@ class ReplayedSpectrometer:
 
     @property
     def plan(self) -> PlanLine:
-        """What decided which exposures made a spectrum when it was recorded."""
+        """The plan of the recorded measurement."""
         return self._began.plan
 
     @property
     def instrument(self) -> InstrumentInfo | None:
-        """What is known of the instrument that was recorded."""
+        """Facts of the recorded instrument."""
         known = self._last or self._next
         return known.instrument if isinstance(known, Exposure) else None
 
     @property
     def ended(self) -> bool:
-        """Whether everything was given."""
+        """Whether the recording is at its end."""
         return self._next is None
 
     def set_exposure(self, seconds: float) -> None:
-        """Change nothing; :class:`ConfigError` for what the instrument that was recorded cannot do either."""
+        """Change nothing; :class:`ConfigError` for an exposure that the recorded instrument cannot do."""
         facts = None if self.instrument is None else self.instrument.integration
         if facts is None:
             return
         low, high = facts.min / UNITS[facts.unit], facts.max / UNITS[facts.unit]
         if not low / 2 <= seconds <= 2 * high:  # an exposure is rounded to what the instrument can do
-            msg = f"got an exposure of {seconds:g} s, the instrument that was recorded takes {low:g} to {high:g} s"
-            raise ConfigError(msg)
+            expected = f"{low:g} to {high:g} s"
+            raise ConfigError(kind="exposure out of range", place="the recorded instrument", got=f"{seconds:g} s", expected=expected)
 
     def rest(self, seconds: float = math.inf) -> bool:  # noqa: ARG002 - of the protocol
         """Return False: there is no light."""
@@ -234,11 +234,11 @@ class ReplayedSpectrometer:
         return ""
 
     def light(self, *, on: bool) -> bool:  # noqa: ARG002 - of the protocol
-        """Change nothing; dark exposures come where they came."""
+        """Change nothing; dark exposures come in their recorded order."""
         return True
 
     def expose(self) -> Exposure | Fault | None:
-        """Return what comes next, at the end None."""
+        """Return the next result; None at the end."""
         got = self._next
         if isinstance(got, Exposure) and not self._is_due(got):
             return None
@@ -260,12 +260,12 @@ class ReplayedSpectrometer:
         self._advance()
 
     def _advance(self) -> None:
-        """Read one ahead, so that the end is known when it is reached."""
+        """Read one ahead, so that the end is known."""
         following = next(self._entries, None)
         self._next = None if isinstance(following, RecordingHeader) else following
 
     def _is_due(self, exposure: Exposure) -> bool:
-        """Wait for the moment of an exposure, at most for one sign of life; whether it has come."""
+        """Wait for the time of an exposure, at most :data:`SIGN_S`; return whether it has come."""
         if not self._paced:
             return True
         if self._first is None:

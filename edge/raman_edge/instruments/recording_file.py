@@ -29,27 +29,27 @@ if TYPE_CHECKING:
     from raman_edge.instruments.codecs.events import Counts
 
 MOST_LINE = 4 << 20
-"""Bytes of a line; 65536 counts that do not compress take 700 kB."""
+"""Most bytes of a line; 65536 counts that do not compress take 700 kB."""
 MOST_AVERAGES = 10_000
 LEAST_PIXELS, MOST_PIXELS = 2, 1 << 16
 LEVEL = 1
-"""Of zlib: noise does not compress better for longer."""
+"""Of zlib: a higher level does not compress noise better."""
 _KINDS: tuple[Literal["<u2", "<i4", "<i8"], ...] = ("<u2", "<i4", "<i8")
 
 
 class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What decided which exposures made a spectrum, so that they make the same ones again."""
+    """The options that decide which exposures make a spectrum, so that a replay makes the same ones."""
 
     averages: Annotated[int, msgspec.Meta(ge=1, le=MOST_AVERAGES)] = 1
     auto_exposure: bool = False
     longest_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
-    """Longest exposure that the search could choose, s; None is as it is without being told."""
+    """Longest automatic exposure, s; None is the default."""
     gate: bool = False
-    """Whether only what was steady in the beam was taken."""
+    """Whether only a steady sample was measured."""
     dark: Literal["none", "take", "auto"] = "none"
-    """When a dark was taken by itself; its exposures are in the recording."""
+    """When a dark was taken automatically; its exposures are in the recording."""
     laser_nm: Annotated[float, msgspec.Meta(ge=150, le=2000)] | None = None
-    """What excited, instead of what the instrument says, nm."""
+    """Excitation instead of the instrument's own, nm."""
 
 
 class RecordingHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="recording", forbid_unknown_fields=True):
@@ -63,7 +63,7 @@ class RecordingHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="is",
 
 
 class InstrumentLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="instrument", forbid_unknown_fields=True):
-    """What is known of the instrument from here on."""
+    """The facts of the instrument from here on."""
 
     instrument: InstrumentInfo
 
@@ -81,7 +81,7 @@ class ExposureLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", ta
 
 
 class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="fault", forbid_unknown_fields=True):
-    """What came instead of an exposure."""
+    """A fault instead of an exposure."""
 
     kind: str
     path: str
@@ -105,7 +105,7 @@ def encode(entry: Entry) -> bytes:
 
 
 def decode(line: bytes, number: int) -> Entry:
-    """Read line ``number``, from 1; raises :class:`FormatError` where it is damaged or none of a recording."""
+    """Parse line ``number``, from 1; raises :class:`FormatError` where it is damaged, or not of a recording."""
     if len(line) > MOST_LINE:
         msg = f"line {number}: {len(line)} bytes; expected at most {MOST_LINE}: it is no recording of a spectrometer"
         raise FormatError(msg)
@@ -138,7 +138,7 @@ def shot(exposure: Exposure) -> ExposureLine:
 
 
 def exposure(entry: ExposureLine, instrument: InstrumentInfo, number: int) -> Exposure:
-    """Return the exposure of line ``number``; raises :class:`FormatError` where it can be none."""
+    """Return the exposure of line ``number``; raises :class:`FormatError` where it is impossible."""
     if entry.taken_at.tzinfo is None or entry.averages < 1 or (entry.exposure_s is not None and not 0 < entry.exposure_s < np.inf):
         msg = f"line {number}: an exposure of {entry.exposure_s} s, {entry.averages} times, at {entry.taken_at}: no instrument measures so"
         raise FormatError(msg)
@@ -158,7 +158,7 @@ def fault(entry: FaultLine) -> Fault:
 
 
 def _narrowest(counts: Counts) -> Literal["<u2", "<i4", "<i8", "<f8"]:
-    """Return the smallest type that holds the counts as they are."""
+    """Return the smallest type that holds the counts exactly."""
     if counts.dtype.kind == "f":
         return "<f8"
     low, high = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)

@@ -1,7 +1,7 @@
-"""What an instrument gives: exposures, what is known of it, and how the link to it does.
+"""An instrument: its exposures, its facts, and the state of its link.
 
-:class:`Spectrometer` is what a serial line, a USB driver and a recording have in common;
-whatever acquires and names spectra knows no more of an instrument than this.
+:class:`Spectrometer` is the interface of a serial line, a USB driver and a recording;
+the code that acquires and identifies spectra uses nothing else.
 """
 
 from __future__ import annotations
@@ -23,49 +23,74 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import Fault
 
 State = Literal["absent", "opening", "probing", "ready", "acquiring", "faulted"]
-"""Not there; being opened; being asked who it is; waiting; measuring; there, but not answering as it should."""
+"""Not there; being opened; being identified; idle; measuring; there, but not answering as it should."""
+NEXT_STATES: dict[State, tuple[State, ...]] = {
+    "absent": ("opening",),
+    "opening": ("probing",),
+    "probing": ("ready",),
+    "ready": ("acquiring",),
+    "acquiring": ("ready",),
+    "faulted": ("opening",),
+}
+"""State → the states that may follow; besides, any state may become absent or faulted."""
+
+
+class LinkStateMachine:
+    """The state of a link; :meth:`enter` is the only way to change it. Any thread may read it."""
+
+    def __init__(self) -> None:
+        self.state: State = "absent"
+        self.why = ""
+        """Why it is absent or faulted, and why it was while it is opened again; else ""."""
+
+    def enter(self, state: State, why: str = "") -> None:
+        """Change the state; ``RuntimeError`` where the program takes a way that the states do not have."""
+        if state not in (self.state, "absent", "faulted", *NEXT_STATES[self.state]):
+            msg = f"a link that is {self.state} cannot become {state}"
+            raise RuntimeError(msg)
+        self.state, self.why = state, why or (self.why if state in {"opening", "probing"} else "")
 
 
 class InstrumentInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known of the instrument that is connected: its page, and what it told itself."""
+    """Facts of the connected instrument, from its profile and from itself."""
 
     profile: str
-    """The page's name; ``usb`` where a driver and no page knows it."""
+    """Name of the profile; ``usb`` for a driver without one."""
     model: str
     """Vendor and model."""
     identity: str = ""
-    """What it answered when it was asked who it is; data, to be escaped before it is shown. "" is nothing."""
+    """Its answer to ``identify``; data, to be escaped before it is shown. "" is none."""
     serial_number: str | None = None
-    """Its own; data, to be escaped. None where it tells none."""
+    """Data, to be escaped. None is unknown."""
     sensor: Sensor = Sensor()
-    """The detector; ``saturation`` as the device told it, where it did."""
+    """The detector, with the device's own ``saturation`` where it gives one."""
     integration: Integration | None = None
-    """What exposures it can do; None where it cannot be told one."""
+    """Range of exposures; None where the exposure cannot be set."""
     coefficients: tuple[float, ...] | None = None
-    """Wavelength polynomial: nm in air or vacuum as the vendor has it, of the pixel; None where nobody knows."""
+    """Wavelength polynomial of the pixel, nm in air or vacuum as the vendor has it; None is unknown."""
     first_pixel: int = 0
-    """The number that the polynomial has for the first pixel, 0 or 1."""
+    """Number of the first pixel in the polynomial, 0 or 1."""
     nonlinearity: tuple[float, ...] = ()
-    """Polynomial that counts (above the dark) are divided by; empty where the device gives none."""
+    """Polynomial that counts above the dark are divided by; empty is none."""
     laser_nm: float | None = None
-    """What excites, nm; None is unknown."""
+    """Excitation wavelength, nm; None is unknown."""
     dark: DarkSettings = DarkSettings()
-    """How a spectrum without the sample's light is taken."""
+    """How a dark spectrum is taken."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Exposure:
-    """One frame as it was measured: nothing is corrected here."""
+    """One frame as measured, without corrections."""
 
     frame: RawFrame
-    """Counts as the codec gave them: the sum of ``averages`` where the instrument's page says ``sums``."""
+    """Counts of the codec: the sum of ``averages`` where the profile has ``sums``."""
     instrument: InstrumentInfo
     taken_at: datetime
-    """When its last byte came, UTC."""
+    """Time of its last byte, UTC."""
     exposure_s: float | None = None
     """Of a single exposure, s; None is unknown."""
     averages: int = 1
-    """Exposures that the device itself added or averaged."""
+    """Exposures that the device added or averaged."""
     dark: bool = False
     """Whether it was taken without the sample's light."""
 
@@ -79,27 +104,27 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What the link has seen since it was first opened."""
+    """Counts of a link since it was first opened."""
 
     frames: int = 0
     """Good frames."""
     bad: int = 0
-    """Frames that were broken: a checksum that is wrong, a length, bytes that are none of a frame."""
+    """Broken frames: wrong checksum, wrong length, foreign bytes."""
     stale: int = 0
-    """Good frames that were dropped: they still had the exposure before."""
+    """Good frames that were dropped because they had the previous settings."""
     timeouts: int = 0
     """Answers that did not come in time."""
     refused: int = 0
     """Requests that the device refused, or was too busy for."""
     reconnects: int = 0
-    """Times it was opened again after it was lost."""
+    """Times that it was opened again after a loss."""
     dropped_bytes: int = 0
-    """Bytes that gave nothing."""
+    """Bytes without meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """How the link does, for the screen: a snapshot."""
+    """A snapshot of a link, for the screen."""
 
     state: State
     port: str
@@ -114,54 +139,53 @@ class LinkStatus:
     """Whether the laser is on; None where this link does not control it."""
     counters: Counters = Counters()
     why: str = ""
-    """Why it is absent or faulted; "" where it is neither."""
+    """Why it is absent or faulted, and why it was while it is opened again; else ""."""
 
 
 class Spectrometer(Protocol):
-    """An instrument that is asked for exposures; opened by ``with``, one thread at a time.
+    """An instrument; ``with`` opens it, and one thread at a time uses it.
 
     Leaving it switches off what it switched on (laser, stream), whatever happened, and raises
     :class:`raman_edge.errors.LaserNotOff` where the laser may still be on.
     """
 
     def __enter__(self) -> Self:
-        """Open it; :class:`raman_edge.errors.SourceUnavailable` where that cannot be done now."""
+        """Open it; :class:`raman_edge.errors.SourceUnavailable` where that is impossible now."""
 
     def __exit__(self, *exc: object) -> None:
         """Leave the instrument as it was, and release everything."""
 
     @property
     def status(self) -> LinkStatus:
-        """How the link does; may be read by any thread."""
+        """State, settings and counters of the link; any thread may read it."""
 
     @property
     def instrument(self) -> InstrumentInfo | None:
-        """Return what is known of it; None before it was reached."""
+        """Return the facts of the instrument; None before it was reached."""
 
     def set_exposure(self, seconds: float) -> None:
         """Measure with this exposure, s, from the next frame on; :class:`raman_edge.errors.ConfigError` where it cannot."""
 
     def light(self, *, on: bool) -> bool:
-        """Let the sample's light in, or keep it out (laser or shutter); False where the device cannot, and a person has to."""
+        """Let the sample's light in, or keep it out (laser or shutter); False where the device cannot, and a person must."""
 
     def rest(self, seconds: float = ...) -> bool:
-        """Take the light away for a wait of ``seconds`` (s; infinite where it is not known) until the next :meth:`expose`.
+        """Take the light away for a wait of ``seconds`` (s; infinite where unknown) until the next :meth:`expose`.
 
-        Return False where the light stays as it is: the instrument does not switch it, or needs longer than that to settle.
+        Return False where the light stays as it is: the instrument does not switch it, or needs longer to settle.
         """
 
     def make_safe(self) -> str:
-        """Expose no more and switch the laser off for good; return why it may still be on, "" where it is off or not this link's.
+        """Stop exposing and switch the laser off for good; return why it may still be on, "" where it is off or not on this link.
 
         Leaving the instrument does the same and raises :class:`raman_edge.errors.LaserNotOff`; here there is still time to journal it.
         """
 
     def expose(self) -> Exposure | Fault | None:
-        """Return the next exposure, what broke instead, or None as a sign of life where nothing comes (about once a second).
+        """Return the next exposure or a fault; None about once a second where neither comes.
 
-        A link that was lost is opened again from inside, for as long as it takes; another instrument than
-        before at the other end raises :class:`raman_edge.errors.SourceError`. At the end of a recording it
-        gives None, and ``ended`` is true.
+        A lost link is opened again from inside, for as long as it takes; another instrument than before raises
+        :class:`raman_edge.errors.SourceError`. At the end of a recording it returns None, and ``ended`` is true.
         """
 
     @property

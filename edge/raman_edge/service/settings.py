@@ -18,8 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from raman_edge.errors import ConfigError
-from raman_edge.settings import toml
-from raman_edge.settings.sources import Setting, first
+from raman_edge.settings import Setting, first, toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,6 +1,6 @@
-"""Every mistake in a document that is to become a struct, in the order of its lines.
+"""All mistakes of a document that msgspec refuses, in the order of its lines.
 
-msgspec stops at the first one and knows no lines; here each key is tried by itself.
+msgspec stops at the first mistake and knows no lines, so each key is converted on its own here.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from raman_edge.masking import masked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from raman_edge.settings.toml import TomlDocument
-    from raman_edge.settings.toml_lines import KeyPath
+KeyPath = tuple[str | int, ...]
+"""Names of tables and keys, and list indices from 0: ``("step", 1, "order")``."""
 
 SHOWN = 80
-"""Characters of a value that a message shows."""
+"""Most characters of a value that a message shows."""
 WORDS = {
     "float": "a number",
     "int": "a whole number",
@@ -31,47 +31,46 @@ WORDS = {
     "array": "a list",
     "object": "a table",
 }
-"""What msgspec calls a type, in TOML's words."""
+"""msgspec's name of a type → the TOML user's."""
 BARE = re.compile(r"[A-Za-z0-9_-]+")
 UNIONS = (Union, UnionType)
 """``Optional[X]`` and ``X | None`` have different origins."""
-Found = tuple["KeyPath", str]
-"""Where, and what is to be told."""
+Mistake = tuple[KeyPath, str]
+"""Path of the wrong key, and the message."""
 
 
-def mistakes(document: TomlDocument, kind: type[msgspec.Struct]) -> list[str]:
-    """Return what is wrong, a line for each mistake with its place; the document is one that msgspec refuses as a ``kind``."""
-    found = list(_in_table(document.data, kind, ()))
-    found.sort(key=lambda mistake: _line(document, mistake[0]))
-    return [f"{document.place(path)}: {said}" for path, said in found]
+def mistakes(data: Mapping[str, object], kind: type[msgspec.Struct]) -> list[Mistake]:
+    """Return every mistake of a document that msgspec refuses as a ``kind``; none where msgspec accepts it."""
+    return list(_in_table(data, kind, ()))
 
 
-def _line(document: TomlDocument, path: KeyPath) -> int:
-    return int(document.place(path).removeprefix(document.name).lstrip(":") or 0)
+def named(path: KeyPath) -> str:
+    """Return a path as TOML writes it: ``step[0].order``, with quotes around keys that need them."""
+    parts = [f"[{key}]" if isinstance(key, int) else f".{key if BARE.fullmatch(key) else json.dumps(key)}" for key in path]
+    return "".join(parts).removeprefix(".")
 
 
-def _in_table(table: Mapping[str, object], kind: type[msgspec.Struct], path: KeyPath) -> Iterator[Found]:
+def _in_table(table: Mapping[str, object], kind: type[msgspec.Struct], path: KeyPath) -> Iterator[Mistake]:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    any_found = False
+    found: list[Mistake] = []
     for key, value in table.items():
         if key == kind.__struct_config__.tag_field:
-            continue  # it has chosen this struct
+            continue  # it has selected this struct
         here = (*path, key)
-        wrong = _in_value(value, fields[key].type, here) if key in fields else [(here, _unknown(here, list(fields)))]
-        for mistake in wrong:
-            any_found = True
-            yield mistake
+        if key in fields:
+            found += _in_value(value, fields[key].type, here)
+        else:
+            advice = _near(str(key).lower().replace("-", "_"), fields) or f"; known are {', '.join(fields)}"
+            found.append((here, f"{named(here)}: unknown key{advice}"))
     for key, field in fields.items():
         if field.required and key not in table:
-            any_found = True
-            yield path, f"{_named((*path, key))} is missing: expected {_expected(field.type)}{_such_as(field.type, key)}"
-    if not any_found:
-        yield from _refused(table, kind, path)
+            found.append((path, f"{named((*path, key))} is missing: expected {_expected(field.type)}{_such_as(field.type, key)}"))
+    yield from found or _refused(table, kind, path)
 
 
-def _in_value(value: object, annotation: object, path: KeyPath) -> list[Found]:
-    """Return what is wrong inside of a value, or with it as a whole."""
-    inside: list[Found] = []
+def _in_value(value: object, annotation: object, path: KeyPath) -> list[Mistake]:
+    """Return the mistakes inside a value, else those of the value as a whole."""
+    inside: list[Mistake] = []
     structs, element = _structs_of(annotation), _element_of(annotation)
     if isinstance(value, dict) and structs:
         return list(_in_one_of(value, structs, path))
@@ -81,40 +80,35 @@ def _in_value(value: object, annotation: object, path: KeyPath) -> list[Found]:
     return inside or list(_refused(value, annotation, path))
 
 
-def _in_one_of(table: Mapping[str, object], structs: list[type[msgspec.Struct]], path: KeyPath) -> Iterator[Found]:
-    """Give what is wrong with a table that is one of several structs; msgspec tells them by their tags."""
+def _in_one_of(table: Mapping[str, object], structs: list[type[msgspec.Struct]], path: KeyPath) -> Iterator[Mistake]:
+    """Give the mistakes of a table that may be one of several structs, which msgspec tells apart by their tags."""
     tags = {struct.__struct_config__.tag: struct for struct in structs}
     key = structs[0].__struct_config__.tag_field
     if key is None:
         yield from _in_table(table, structs[0], path)
     elif key not in table:
-        yield path, f"{_named((*path, key))} is missing: expected {_choice(tags)}"
+        yield path, f"{named((*path, key))} is missing: expected {_choice(tags)}"
     elif (struct := next((struct for tag, struct in tags.items() if tag == table[key]), None)) is None:
-        yield (*path, key), f"{_named((*path, key))}: got {_shown(table[key])}, expected {_choice(tags)}{_near(table[key], tags)}"
+        yield (*path, key), f"{named((*path, key))}: got {_shown(table[key])}, expected {_choice(tags)}{_near(table[key], tags)}"
     else:
         yield from _in_table(table, struct, path)
 
 
-def _refused(value: object, annotation: object, path: KeyPath) -> Iterator[Found]:
-    """Give the one mistake that msgspec finds, if it finds one."""
+def _refused(value: object, annotation: object, path: KeyPath) -> Iterator[Mistake]:
+    """Give the one mistake that msgspec finds, if any."""
     try:
         msgspec.convert(value, annotation)
     except msgspec.ValidationError as error:
-        said, _, inside = str(error).partition(" - at ")
+        problem, _, inside = str(error).partition(" - at ")
         steps = _steps(inside)
         place = (*path, *steps)
-        where = f"{_named(place)}: " if place else ""
+        where = f"{named(place)}: " if place else ""
         got = _inside(value, steps)
-        if isinstance(got, dict) and not said.startswith("Expected"):
-            yield place, f"{where}{_plain(said)}"  # what a struct says of several keys names them itself
+        if isinstance(got, dict) and not problem.startswith("Expected"):
+            yield place, f"{where}{_plain(problem)}"  # a struct's own check, which names its keys
         else:
-            meant = _words(said) if steps else _expected(annotation, said)
-            yield place, f"{where}got {_shown(got)}, expected {meant}{'' if steps else _such_as(annotation, path[-1])}"
-
-
-def _unknown(path: KeyPath, known: list[str]) -> str:
-    advice = _near(str(path[-1]).lower().replace("-", "_"), known) or f"; known are {', '.join(known)}"
-    return f"{_named(path)} is no key that is known here{advice}"
+            expected = _words(problem) if steps else _expected(annotation, problem)
+            yield place, f"{where}got {_shown(got)}, expected {expected}{'' if steps else _such_as(annotation, path[-1])}"
 
 
 def _near(got: object, known: Iterable[object]) -> str:
@@ -126,40 +120,38 @@ def _choice(values: Iterable[object]) -> str:
     return " or ".join(map(_shown, values))
 
 
-def _expected(annotation: object, said: str = "") -> str:
-    """Return what was expected: in the words of the struct where it has some, else in what msgspec ``said``."""
+def _expected(annotation: object, problem: str = "") -> str:
+    """Return what was expected: the struct's own description, else what msgspec's ``problem`` says."""
     meta = _meta(annotation)
     if meta is not None and meta.description:
         return meta.description
     choices = [value for leaf in _leaves(annotation) if get_origin(leaf) is Literal for value in get_args(leaf)]
-    return _choice(choices) if choices else _words(said or _said_of(annotation))
+    if choices:
+        return _choice(choices)
+    if not problem:
+        try:
+            msgspec.convert(object(), annotation)
+        except msgspec.ValidationError as error:
+            problem = str(error)
+    return _words(problem or "a value")
 
 
-def _words(said: str) -> str:
+def _words(problem: str) -> str:
     """Return what msgspec expected, without what it got."""
-    return _plain(re.sub(r"^Expected |, got .*$", "", said))
+    return _plain(re.sub(r"^Expected |, got .*$", "", problem))
 
 
-def _said_of(annotation: object) -> str:
-    """Return how msgspec calls what it expects."""
-    try:
-        msgspec.convert(object(), annotation)
-    except msgspec.ValidationError as error:
-        return str(error)
-    return "a value"
+def _plain(problem: str) -> str:
+    """Return msgspec's message without its quotes, with types by TOML's names."""
 
-
-def _plain(said: str) -> str:
-    """Return msgspec's words without its quotes, types by TOML's names."""
-
-    def named(quoted: re.Match[str]) -> str:
+    def translated(quoted: re.Match[str]) -> str:
         return " or ".join(WORDS.get(name, name) for name in quoted[1].split(" | ") if name != "null")
 
-    return re.sub(r"`([^`]*)`", named, said)
+    return re.sub(r"`([^`]*)`", translated, problem)
 
 
 def _such_as(annotation: object, key: object) -> str:
-    """Return an example of a key, or of an element of a list, where the struct has one."""
+    """Return the struct's example of a key or of a list element; "" where it has none."""
     element = _element_of(annotation)
     meta = _meta(annotation if element is None else element)
     if not (meta and meta.examples):
@@ -169,14 +161,14 @@ def _such_as(annotation: object, key: object) -> str:
 
 
 def _meta(annotation: object) -> msgspec.Meta | None:
-    """Return what the struct says about a key, also of one that may be absent."""
+    """Return the struct's description of a key, optional ones included."""
     metas = [part for part in get_args(annotation) if isinstance(part, msgspec.Meta)] if get_origin(annotation) is Annotated else []
     inside = [] if _element_of(annotation) is not None else [_meta(part) for part in get_args(annotation)]
     return next((meta for meta in (*metas, *inside) if meta is not None and meta.description), None)
 
 
 def _leaves(annotation: object) -> list[object]:
-    """Return the types of a union, without what annotates them."""
+    """Return the types of a union, without their annotations."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _leaves(get_args(annotation)[0])
@@ -186,36 +178,30 @@ def _leaves(annotation: object) -> list[object]:
 
 
 def _structs_of(annotation: object) -> list[type[msgspec.Struct]]:
-    """Return the structs that a table can be here."""
+    """Return the structs that a table may become here."""
     return [leaf for leaf in _leaves(annotation) if isinstance(leaf, type) and issubclass(leaf, msgspec.Struct)]
 
 
 def _element_of(annotation: object) -> object | None:
-    """Return what the elements of a list are here; None where it is no list."""
+    """Return the element type of a list; None where this is not a list."""
     lists = [leaf for leaf in _leaves(annotation) if get_origin(leaf) in {list, tuple}]
     return get_args(lists[0])[0] if len(lists) == 1 and get_args(lists[0])[1:] in {(), (...,)} else None
 
 
 def _steps(inside: str) -> KeyPath:
-    """Return the path in what msgspec says, such as ``$.step[0].order``, as far as it tells."""
+    """Return the path in msgspec's message, such as ``$.step[0].order``, as far as it goes."""
     known = inside.strip("`").removeprefix("$").partition("[...]")[0]
     return tuple(int(index) if index else key for key, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", known))
 
 
 def _inside(value: object, steps: KeyPath) -> object:
     for step in steps:
-        value = value[step]  # type: ignore[index]  # msgspec has gone this way
+        value = value[step]  # type: ignore[index]  # msgspec followed this path
     return value
 
 
-def _named(path: KeyPath) -> str:
-    """Return a path as TOML writes it: ``step[0].order``, keys in quotes where they need them."""
-    parts = [f"[{key}]" if isinstance(key, int) else f".{key if BARE.fullmatch(key) else json.dumps(key)}" for key in path]
-    return "".join(parts).removeprefix(".")
-
-
 def _shown(value: object) -> str:
-    """Return a value much as the file has it, on one line, cut where it is long."""
+    """Return a value much as in the file, on one line, cut to :data:`SHOWN`."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):

@@ -1,13 +1,12 @@
 """A simulated device without I/O and without a clock: bytes of the host in, timed bytes out.
 
-It understands what the page would send and answers as the page says; frames are those of the page's own codec.
+It understands the requests of its profile and answers as the profile says, with frames of the profile's codec.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import deque
-from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,7 @@ from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.frame import NamedFrame
 from raman_edge.instruments.profiles.requests import UNITS, units
 from raman_edge.simulator import faults as going_wrong
-from raman_edge.simulator.rate import Rate
+from raman_edge.simulator.line import Rate, SentBytes
 from raman_edge.simulator.replies import ReplyWriter, header
 from raman_edge.simulator.requests import HostRequest, RequestReader
 
@@ -36,31 +35,18 @@ if TYPE_CHECKING:
 PATIENCE_S = 0.5
 """Silence after which the beginning of a request is forgotten, s."""
 LATE_MARGINS, LATE_S = 2, 0.25
-"""How late an answer is: so many of the page's margins, and so much more, s."""
+"""Delay of a late answer: so many margins of the profile, and so much more, s."""
 REPEAT_S = 0.05
-"""After how long an answer comes once more, s."""
+"""Delay of a repeated answer, s."""
 UNPACED_S = 0.001
-"""Between two spectra of a stream where time does not count, s."""
+"""Between two spectra of a stream without pacing, s."""
 WORD = 65_535
 AT_ONCE = frozenset(("abort", "stop"))
-"""Requests that a device hears while it measures."""
-
-
-@dataclass(frozen=True, slots=True)
-class SentBytes:
-    """Bytes that the device sends."""
-
-    at_s: float
-    """When the first of them goes, by the caller's clock, s."""
-    data: bytes
-    baud: int
-    """At which rate."""
-    unplugs: InjectedFault | None = None
-    """What takes the cable out after them; None is nothing."""
+"""Requests that a device accepts while it measures."""
 
 
 class SimulatedDevice:
-    """One instrument. The caller's clock may begin anywhere and never goes back."""
+    """One instrument. The caller's clock may have any origin and must not step back."""
 
     def __init__(
         self,
@@ -72,7 +58,7 @@ class SimulatedDevice:
         pacing: bool = True,
         note: Callable[[str], None] | None = None,
     ) -> None:
-        """``pacing`` False measures in no time; ``note`` is told every request and event, one line each."""
+        """``pacing`` False measures in no time; ``note`` gets a line for every request and event."""
         self.profile, self.scene, self._pacing = profile, scene, pacing
         self._note = note or (lambda _: None)
         self._rng = np.random.default_rng(seed)
@@ -80,25 +66,24 @@ class SimulatedDevice:
         self.answers = ReplyWriter(profile, scene.coefficients, scene.saturation)
         self._codec = codecs.of(profile.frame, scene.pixels)
         self._modes = frozenset(requests.prepared(profile))
-        """Requests that the form of a frame relies on."""
+        """Requests that the form of a frame depends on."""
         self.rate = Rate(profile.serial.baud[0], profile.serial.switch, self._note)
         self.exposure_s = self.first_exposure_s = scene.default_s
-        """Of a single exposure, s: now, and after a loss of power."""
+        """Of a single exposure, s: now, and at power-up."""
         self.frames = 0
-        """Spectra sent, those that were damaged included."""
+        """Spectra sent, including damaged ones."""
         self.counts: NDArray[np.int64] = np.zeros(scene.pixels, np.int64)
-        """Of the last spectrum, before a codec made bytes of them, in the order of the wire, (n,)."""
+        """Of the last spectrum, before encoding, in the order of the wire, (n,)."""
         self._order = count()
         for text in faults:
             self.fault(text)
         self.power_cycle()
 
     def begin(self, *, baud: int | None = None, exposure_s: float | None = None, serial: str | None = None) -> None:
-        """Wake with another rate, exposure (s) or serial number than the page's; :class:`ConfigError` where it cannot."""
+        """Power up with another rate, exposure (s) or serial number than the profile's; :class:`ConfigError` where it cannot."""
         if baud is not None and baud not in self.profile.serial.baud:
             rates = ", ".join(map(str, self.profile.serial.baud))
-            msg = f"got {baud} baud, {self.profile.device.id} has {rates}"
-            raise ConfigError(msg)
+            raise ConfigError(kind="unknown baud rate", place=self.profile.device.id, got=str(baud), expected=f"one of {rates}")
         if exposure_s is not None and self.profile.integration is not None:
             exposure_s = units(self.profile, exposure_s) / UNITS[self.profile.integration.unit]
         self.rate.wakes_at = baud or self.rate.wakes_at
@@ -107,7 +92,7 @@ class SimulatedDevice:
         self.power_cycle()
 
     def power_cycle(self) -> None:
-        """Forget everything but the rate that was saved: the power was lost and has come back."""
+        """Lose and regain power: forget everything but a saved rate."""
         self.rate.wake()
         self.exposure_s = self._before_s = self.first_exposure_s
         self.averages, self._stale = 1, 0
@@ -125,31 +110,31 @@ class SimulatedDevice:
 
     @property
     def baud(self) -> int:
-        """The rate it talks at, as of the last call."""
+        """The rate, as of the last call."""
         return self.rate.baud
 
     def fault(self, text: str) -> None:
-        """Let something go wrong, as :func:`raman_edge.simulator.faults.parse` reads it; :class:`ConfigError` where it cannot."""
+        """Add a fault, as :func:`raman_edge.simulator.faults.parse` reads it; :class:`ConfigError` where it is impossible."""
         fault = going_wrong.parse(text)
         name = "acquire" if fault.on == going_wrong.FRAMES else fault.on
         if fault.kind in {"nak", "busy"} and not self.answers.refusal(HostRequest(name, b""), fault.kind):
-            msg = f"got the fault {text!r}, and {self.profile.device.id} has no answer {fault.kind}: silence is what it does instead"
-            raise ConfigError(msg)
+            place, got = self.profile.device.id, f"the fault {text!r}"
+            raise ConfigError(kind=f"no answer {fault.kind}", place=place, got=got, advice="Use silence instead")
         self._faults.add(fault)
 
     def joined(self, now: float) -> None:
-        """Know that a host has opened the port: what was on its way is lost, and a stream is heard from somewhere inside a spectrum."""
+        """A host opens the port: bytes on their way are lost, and a stream starts somewhere inside a spectrum."""
         self._due.clear()
         self._waiting.clear()
         self._measures_until = None
         self._reader.kept.clear()
         if self.streaming:
             data = self._exposed(now, ())
-            self._send(now, data[int(self._rng.integers(len(data))) :])
+            self._emit(now, data[int(self._rng.integers(len(data))) :])
             self._at(now + self._pause(data), self._tick)
 
     def receive(self, data: bytes, now: float) -> None:
-        """Hear bytes of the host; what is said to them comes out of :meth:`advance`."""
+        """Take bytes of the host; :meth:`advance` returns the answers."""
         if now - self._heard_s > PATIENCE_S:
             self._reader.kept.clear()
         self._heard_s = now
@@ -158,19 +143,19 @@ class SimulatedDevice:
             self._confirm(data, now)
             return
         self._reader.kept += data
-        while (asked := self._reader.next(streaming=self.streaming)) is not None:
-            self._take(asked, now)
+        while (request := self._reader.next(streaming=self.streaming)) is not None:
+            self._take(request, now)
 
     @property
     def next_s(self) -> float | None:
-        """When :meth:`advance` has something to do next, s; None where nothing is to come."""
+        """When :meth:`advance` is due next, s; None where nothing is due."""
         watchdog_s = self._watchdog_at
         times = (self.rate.next_s, self._due[0][0] if self._due else None, None if watchdog_s is None else watchdog_s + UNPACED_S)
         coming = [at_s for at_s in times if at_s is not None]
         return min(coming, default=None)
 
     def advance(self, now: float) -> list[SentBytes]:
-        """Do what is due, and return what is sent, in order."""
+        """Do what is due, and return the bytes to send, in order."""
         while self._due and self._due[0][0] <= now:
             due, _, action = heapq.heappop(self._due)
             self.rate.at(due)
@@ -183,74 +168,74 @@ class SimulatedDevice:
     def _at(self, at_s: float, action: Callable[[float], None]) -> None:
         heapq.heappush(self._due, (at_s, next(self._order), action))
 
-    def _take(self, asked: HostRequest, now: float) -> None:
-        """Serve a request, or let it wait until the measurement is over."""
-        if self._measures_until is None or asked.name in AT_ONCE:
-            self._serve(asked, now)
-        elif said := self.answers.refusal(asked, "busy"):
+    def _take(self, request: HostRequest, now: float) -> None:
+        """Serve a request, or let it wait for the end of the measurement."""
+        if self._measures_until is None or request.name in AT_ONCE:
+            self._serve(request, now)
+        elif said := self.answers.refusal(request, "busy"):
             self._note("busy")
-            self._send(now, said)
+            self._emit(now, said)
         else:
-            self._waiting.append(asked)
+            self._waiting.append(request)
 
-    def _serve(self, asked: HostRequest, now: float) -> None:
-        struck = self._struck(asked.name) if asked.name else ()
+    def _serve(self, request: HostRequest, now: float) -> None:
+        struck = self._struck(request.name) if request.name else ()
         kinds = {fault.kind for fault in struck}
         if refused := next((kind for kind in ("nak", "busy") if kind in kinds), None):
-            self._send(now, self.answers.refusal(asked, refused))
-        elif not asked.name or not self._possible(asked):
-            self._note(f"refused: {asked.data[:40].hex(' ')}")
-            self._send(now, self.answers.refusal(asked, "nak"))
+            self._emit(now, self.answers.refusal(request, refused))
+        elif not request.name or not self._possible(request):
+            self._note(f"refused: {request.data[:40].hex(' ')}")
+            self._emit(now, self.answers.refusal(request, "nak"))
         elif "silence" not in kinds:
-            self._note(f"{asked.name} {' '.join(f'{name}={value}' for name, value in asked.told.items())}".rstrip())
-            self._do(asked, struck, now)
+            self._note(f"{request.name} {' '.join(f'{name}={value}' for name, value in request.values.items())}".rstrip())
+            self._do(request, struck, now)
 
-    def _possible(self, asked: HostRequest) -> bool:
-        """Whether the device can do what is asked for."""
-        facts, told = self.profile.integration, asked.told
+    def _possible(self, request: HostRequest) -> bool:
+        """Whether the device can serve a request."""
+        facts, told = self.profile.integration, request.values
         if facts is not None and not facts.min <= told.get("integration", facts.min) <= facts.max:
             return False
         if facts is not None and not 1 <= told.get("averages", 1) <= facts.averages_max:
             return False
-        if asked.name == "set_baud" and told.get("baud") not in self.profile.serial.baud:
+        if request.name == "set_baud" and told.get("baud") not in self.profile.serial.baud:
             return False
-        if asked.name == "repeat" and not self._last:
+        if request.name == "repeat" and not self._last:
             return False
-        return asked.name != "coefficient" or self.answers.coefficient(told.get("index", 0)) is not None
+        return request.name != "coefficient" or self.answers.coefficient(told.get("index", 0)) is not None
 
-    def _do(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
-        self._set(asked)
-        match asked.name:
+    def _do(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
+        self._set(request)
+        match request.name:
             case "acquire":
-                self._measure(asked, struck, now)
+                self._measure(request, struck, now)
             case "start":
                 self.streaming = True
-                self._send(now, self.answers.before(asked))
+                self._emit(now, self.answers.before(request))
                 self._at(now + self._lasts(), self._tick)
             case "repeat":
-                self._deliver(now, self.answers.before(asked) + self.answers.ready + self._last, struck)
+                self._deliver(now, self.answers.before(request) + self.answers.ready + self._last, struck)
             case "set_baud":
-                self._set_baud(asked, struck, now)
+                self._set_baud(request, struck, now)
             case _:
-                self._deliver(now, self.answers.done(asked), struck)
+                self._deliver(now, self.answers.done(request), struck)
 
-    def _set(self, asked: HostRequest) -> None:
-        """Take over what a request says of exposure and averages, and what it switches."""
-        told = asked.told
+    def _set(self, request: HostRequest) -> None:
+        """Apply the exposure, averages and switches of a request."""
+        told = request.values
         if "integration" in told and self.profile.integration is not None:
             self._change_exposure(told["integration"] / UNITS[self.profile.integration.unit])
         self.averages = told.get("averages", self.averages)
-        if asked.name in {"laser_on", "laser_off"}:
-            self.laser = asked.name == "laser_on"
-        elif asked.name == "laser_watchdog":
+        if request.name in {"laser_on", "laser_off"}:
+            self.laser = request.name == "laser_on"
+        elif request.name == "laser_watchdog":
             self._guarded = True
-        elif asked.name in {"shutter_open", "shutter_close"}:
-            self.shutter = asked.name == "shutter_open"
-        elif asked.name == "save_baud":
+        elif request.name in {"shutter_open", "shutter_close"}:
+            self.shutter = request.name == "shutter_open"
+        elif request.name == "save_baud":
             self.rate.wakes_at = self.baud
-        elif asked.name == "prepare":
-            self._prepared.add(asked.data)
-        elif asked.name in AT_ONCE:
+        elif request.name == "prepare":
+            self._prepared.add(request.data)
+        elif request.name in AT_ONCE:
             self._stop()
 
     def _change_exposure(self, exposure_s: float) -> None:
@@ -259,28 +244,28 @@ class SimulatedDevice:
             self._stale = self.profile.integration.discard_after_change if self.profile.integration else 0
 
     def _stop(self) -> None:
-        """Give up what is being measured, and every stream."""
+        """Abort the measurement and any stream."""
         self.streaming = self.profile.streams
         self._measures_until = None
         self._due = [one for one in self._due if self.streaming]
         self._waiting.clear()
 
-    def _measure(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
-        """Begin one spectrum; it is sent when it is over."""
+    def _measure(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
+        """Begin one spectrum; it is sent at its end."""
         struck += self._struck(going_wrong.FRAMES)
         kinds = {fault.kind for fault in struck}
         if refused := next((kind for kind in ("nak", "busy") if kind in kinds), None):
-            self._send(now, self.answers.refusal(asked, refused))
+            self._emit(now, self.answers.refusal(request, refused))
             return
         if "silence" in kinds:
             return
-        self._send(now, self.answers.before(asked))
+        self._emit(now, self.answers.before(request))
         self._measures_until = now + self._lasts()
-        self._at(self._measures_until, lambda due: self._measured(asked, struck, due))
+        self._at(self._measures_until, lambda due: self._measured(request, struck, due))
 
-    def _measured(self, asked: HostRequest, struck: tuple[InjectedFault, ...], due: float) -> None:
+    def _measured(self, request: HostRequest, struck: tuple[InjectedFault, ...], due: float) -> None:
         self._measures_until = None
-        self._deliver(due, self.answers.ready + self._exposed(due, struck, asked), struck)
+        self._deliver(due, self.answers.ready + self._exposed(due, struck, request), struck)
         while self._waiting and self._measures_until is None:
             self._serve(self._waiting.popleft(), due)
 
@@ -292,20 +277,20 @@ class SimulatedDevice:
         kinds = {fault.kind for fault in struck}
         data = self._exposed(due, struck)
         if refused := next((kind for kind in ("nak", "busy") if kind in kinds), None):
-            self._send(due, self.answers.refusal(HostRequest("acquire", b""), refused))
+            self._emit(due, self.answers.refusal(HostRequest("acquire", b""), refused))
         elif "silence" not in kinds:
             self._deliver(due, data, struck)
         self._at(due + self._pause(data), self._tick)
 
     def _lasts(self) -> float:
-        """Return how long a measurement takes, s."""
+        """Return the time of a measurement, s."""
         return self.exposure_s * self.averages if self._pacing else 0.0
 
     def _pause(self, data: bytes) -> float:
-        """Return the time between two spectra of a stream, s: it is no faster than the line."""
+        """Return the time between two spectra of a stream, s; it is no faster than the line."""
         return max(self._lasts(), len(data) * self.profile.serial.bits_per_byte / self.baud) if self._pacing else UNPACED_S
 
-    def _exposed(self, now: float, struck: tuple[InjectedFault, ...], asked: HostRequest | None = None) -> bytes:
+    def _exposed(self, now: float, struck: tuple[InjectedFault, ...], request: HostRequest | None = None) -> bytes:
         """Return the bytes of a new spectrum."""
         stale = self._stale > 0 or any(fault.kind == "stale" for fault in struck)
         self._stale = max(0, self._stale - 1)
@@ -320,20 +305,20 @@ class SimulatedDevice:
         self.frames += 1
         fields = header(self.profile, exposure_s, self.averages, self.frames)
         self.counts = self._fitting(counts, fields)
-        if asked is not None and self.answers.obp:
-            fields |= {"type": asked.kind, "regarding": asked.regarding}
+        if request is not None and self.answers.obp:
+            fields |= {"type": request.kind, "regarding": request.regarding}
         self._last = self._form().encode(self.counts, fields)
         return self._last
 
     def _form(self) -> codecs.Codec:
-        """Return what makes bytes of counts: Ocean's devices wake without compression and checksum, and have to be told."""
+        """Return the codec: Ocean's devices power up without compression and checksum."""
         frame = self.profile.frame
         if self._modes <= self._prepared or not isinstance(frame, NamedFrame) or frame.name != "ooi":
             return self._codec
         return codecs.of(msgspec.structs.replace(frame, compressed=False, checksum=False))
 
     def _fitting(self, counts: NDArray[np.int64], fields: dict[str, int | str]) -> NDArray[np.int64]:
-        """Return counts that the frame holds: sums of Ocean's devices go out in double words, where the protocol tells how."""
+        """Return counts that the frame can hold: sums of Ocean's devices are sent in double words where the protocol has them."""
         frame = self.profile.frame
         if not isinstance(frame, NamedFrame) or frame.name == "obp" or counts.max() <= WORD:
             return counts
@@ -349,29 +334,29 @@ class SimulatedDevice:
 
     @property
     def _watchdog_at(self) -> float | None:
-        """When the device switches its laser off by itself unless it hears something, s; None where it does not."""
+        """When the watchdog switches the laser off, unless a request comes, s; None where it does not."""
         facts = self.profile.laser
         if not self.laser or not self._guarded or self.profile.commands.laser_on is None or facts is None or facts.watchdog_s is None:
             return None
         return self._heard_s + facts.watchdog_s
 
     def watch(self, now: float) -> None:
-        """Switch the laser off where the device has heard nothing for too long."""
+        """Switch the laser off after too long without a request."""
         if (at_s := self._watchdog_at) is not None and now > at_s:
             self._note("the watchdog has switched the laser off")
             self.laser = False
 
-    def _set_baud(self, asked: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
-        """Answer at the rate there is, then change it."""
-        new = asked.told["baud"]
-        mangled = not asked.command.ack and not self.answers.obp and new != self.baud
-        self._deliver(now, self.answers.mangled(asked) if mangled else self.answers.done(asked), struck)
-        self.rate.change(asked.data, new, now)
+    def _set_baud(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
+        """Answer at the old rate, then change it."""
+        new = request.values["baud"]
+        mangled = not request.command.ack and not self.answers.obp and new != self.baud
+        self._deliver(now, self.answers.mangled(request) if mangled else self.answers.done(request), struck)
+        self.rate.change(request.data, new, now)
 
     def _confirm(self, data: bytes, now: float) -> None:
         command = self.profile.commands.set_baud
-        if (request := self.rate.hear(data)) and command is not None:
-            self._send(now, self.answers.done(HostRequest("set_baud", request, command)))
+        if (heard := self.rate.hear(data)) and command is not None:
+            self._emit(now, self.answers.done(HostRequest("set_baud", heard, command)))
 
     def _struck(self, target: str) -> tuple[InjectedFault, ...]:
         struck = self._faults.struck(target)
@@ -380,7 +365,7 @@ class SimulatedDevice:
         return struck
 
     def _deliver(self, due: float, data: bytes, struck: tuple[InjectedFault, ...]) -> None:
-        """Send an answer with what goes wrong with it."""
+        """Send an answer with its faults."""
         for fault in struck:
             if data:
                 data = going_wrong.damaged(data, fault.kind, self._rng)
@@ -397,9 +382,6 @@ class SimulatedDevice:
                 if fault.kind == "repeat":
                     self._emit(due + (REPEAT_S if fault.seconds is None else fault.seconds), data)
 
-    def _send(self, due: float, data: bytes) -> None:
-        if data:
-            self._emit(due, data)
-
     def _emit(self, due: float, data: bytes, unplugs: InjectedFault | None = None) -> None:
-        self._at(due, lambda at_s: self._out.append(SentBytes(at_s, data, self.baud, unplugs)))
+        if data or unplugs is not None:
+            self._at(due, lambda at_s: self._out.append(SentBytes(at_s, data, self.baud, unplugs)))

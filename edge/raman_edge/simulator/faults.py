@@ -1,12 +1,12 @@
-"""What goes wrong on demand: which fault, at which frame or request, how often.
+"""Faults on demand: which, at which frame or request, how often.
 
 ::
 
     KIND[@N][:OPTION[,OPTION…]]
 
 ``flip`` strikes the next frame, ``flip@7`` the seventh, ``flip:every=100`` every hundredth, ``flip:p=0.01`` one in a hundred by chance.
-``on=set_integration`` strikes that request instead of frames, ``for=2`` says how many seconds, ``serial=X`` which instrument
-is plugged in then.
+``on=set_integration`` strikes that request instead of frames, ``for=2`` gives seconds, ``serial=X`` the serial number of the
+instrument that is plugged in then.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.profiles.commands import Commands
+from raman_edge.instruments.profiles.profile import Commands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,59 +24,59 @@ if TYPE_CHECKING:
 
 KINDS = {
     "drop": "a byte is lost",
-    "flip": "a bit of a byte is turned",
+    "flip": "a bit of a byte is flipped",
     "duplicate": "a byte comes twice",
     "truncate": "the rest of the answer is lost",
     "silence": "no answer at all",
-    "late": "the answer comes after the host has given up",
-    "repeat": "the answer comes once more, a moment later",
+    "late": "the answer comes after the host's timeout",
+    "repeat": "the answer comes again a moment later",
     "nak": "the request is refused",
-    "busy": "the device says that it cannot now",
-    "stale": "the spectrum still has the exposure before",
-    "unplug": "the cable comes out in the middle of the answer, and goes in again",
+    "busy": "the device answers that it is busy",
+    "stale": "the spectrum still has the previous exposure",
+    "unplug": "the cable is pulled in the middle of the answer, and plugged in again",
 }
-"""What can go wrong."""
+"""Kinds of faults."""
 FRAMES = "frames"
-"""What a fault strikes unless it says otherwise: answers that are spectra."""
+"""Default target of a fault: answers that are spectra."""
 REPLUG_S = 2.0
-"""How long a cable is out, s."""
+"""Time until the cable is plugged in again, s."""
 LONGEST_S = 3600.0
 TARGETS = (FRAMES, "prepare", *Commands.__struct_fields__[1:])
 
 
 @dataclass(frozen=True, slots=True)
 class InjectedFault:
-    """One thing that goes wrong, and when."""
+    """One fault, and when it strikes."""
 
     kind: str
     """Of :data:`KINDS`."""
     at: int = 0
-    """The how-manieth frame (or request of that name), from 1; 0 is not told."""
+    """Number of the frame (or request of that name), from 1; 0 is unset."""
     every: int = 0
-    """Every how-manieth; 0 is not told."""
+    """Strikes every n-th; 0 is unset."""
     p: float | None = None
-    """How likely at each, 0..1; None is not told."""
+    """Probability at each, 0..1; None is unset."""
     on: str = FRAMES
     """Of :data:`TARGETS`."""
     seconds: float | None = None
-    """How late, or how long the cable is out, s; None is the usual."""
+    """Delay, or time until the cable is plugged in again, s; None is the default."""
     serial: str | None = None
-    """Of the instrument that is plugged in after; None is the same."""
+    """Serial number of the instrument that is plugged in then; None is the same."""
 
     @property
     def once(self) -> bool:
-        """Whether it strikes once, and then never again."""
+        """Whether it strikes only once."""
         return not self.every and self.p is None
 
     def strikes(self, number: int, rng: Generator) -> bool:
-        """Whether it goes wrong now, with the ``number``-th since the start."""
+        """Whether it strikes the ``number``-th target."""
         if self.p is not None:
             return bool(rng.random() < self.p)
         return number % self.every == 0 if self.every else number == self.at or not self.at
 
 
 def parse(text: str) -> InjectedFault:
-    """Read a fault as the user writes it; :class:`ConfigError` says what was expected."""
+    """Parse a fault as the user writes it; :class:`ConfigError` where it is wrong."""
     head, _, tail = text.partition(":")
     kind, at, number = head.partition("@")
     if kind not in KINDS:
@@ -130,7 +130,7 @@ def _target(text: str, value: str) -> str:
 
 
 def serial_number(value: str) -> str:
-    """Read a serial number: 1 to 15 printable ASCII characters without a blank; :class:`ConfigError` otherwise."""
+    """Parse a serial number: 1 to 15 printable ASCII characters without blanks; :class:`ConfigError` otherwise."""
     if not (1 <= len(value) <= 15 and value.isascii() and all("!" <= character <= "~" for character in value)):  # noqa: PLR2004 - as in EEPROMs
         msg = f"got the serial number {value!r}; expected 1 to 15 printable ASCII characters without a blank"
         raise ConfigError(msg)
@@ -149,22 +149,22 @@ OPTIONS: dict[str, tuple[str, Callable[[str, str], int | float | str]]] = {
     "for": ("seconds", _seconds),
     "serial": ("serial", _serial),
 }
-"""Option → the field it gives, and how it is read."""
+"""Option → its field, and its parser."""
 
 
 class Faults:
-    """The faults that are still to come, counted by what they strike."""
+    """The pending faults, and the counts of their targets."""
 
     def __init__(self, faults: tuple[InjectedFault, ...], rng: Generator) -> None:
         self._coming, self._rng = list(faults), rng
         self._seen: dict[str, int] = {}
 
     def add(self, fault: InjectedFault) -> None:
-        """Let one more thing go wrong."""
+        """Add a fault."""
         self._coming.append(fault)
 
     def struck(self, target: str) -> tuple[InjectedFault, ...]:
-        """Count one more frame, or request of that name, and return what goes wrong with it."""
+        """Count a frame, or a request of that name, and return the faults that strike it."""
         number = self._seen[target] = self._seen.get(target, 0) + 1
         found = tuple(fault for fault in self._coming if fault.on == target and fault.strikes(number, self._rng))
         self._coming = [fault for fault in self._coming if not (fault.once and fault in found)]
@@ -172,7 +172,7 @@ class Faults:
 
 
 def damaged(data: bytes, kind: str, rng: Generator) -> bytes:
-    """Return an answer of at least one byte with ``drop``, ``flip``, ``duplicate`` or ``truncate`` done to it; others leave it as it is."""
+    """Return an answer of at least one byte after ``drop``, ``flip``, ``duplicate`` or ``truncate``; other kinds leave it as it is."""
     place = int(rng.integers(len(data)))
     if kind == "drop":
         return data[:place] + data[place + 1 :]

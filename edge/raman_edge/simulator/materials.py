@@ -1,4 +1,4 @@
-"""What lies under the simulated laser: lines of a material or a lamp, a measured curve, or several together."""
+"""Samples of the simulator: lines of a material or a lamp, a measured curve, or a mixture."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SEPARATOR = "+"
 
 
 class Material(Protocol):
-    """What gives light, and how much of it where."""
+    """A source of light, and its spectrum."""
 
     @property
     def name(self) -> str:
-        """As a user called it; data."""
+        """As the user gave it; data."""
 
     @property
     def excited(self) -> bool:
-        """Whether it gives light only under the laser."""
+        """Whether it needs the laser to emit."""
 
     def intensity(self, nm: Array, shift: Array) -> Array:
-        """Return how bright it is at wavelengths (nm) that are these Raman shifts (cm⁻¹), (n,), about 1 at the highest line."""
+        """Return the brightness at wavelengths (nm) with these Raman shifts (cm⁻¹), (n,), about 1 at the highest line."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,7 +62,7 @@ class LinesMaterial:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Lamp:
-    """A lamp by its lines, which shine without a laser."""
+    """A lamp by its lines, which need no laser."""
 
     name: str
     lines_nm: Array
@@ -77,7 +77,7 @@ class Lamp:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Curve:
-    """A material by a spectrum of it; nothing is seen outside of its axis."""
+    """A material by its spectrum; dark outside of its axis."""
 
     name: str
     shift: Array
@@ -123,15 +123,15 @@ MINERALS: tuple[LinesMaterial, ...] = (
     LinesMaterial.at("Calcite", (155.0, 281.0, 711.0, 1085.5, 1435.0), (0.2, 0.45, 0.2, 1.0, 0.05)),
     LinesMaterial.at("Quartz", (127.5, 205.5, 263.0, 355.0, 394.0, 464.5, 806.0, 1160.0), (0.45, 0.45, 0.08, 0.1, 0.08, 1.0, 0.05, 0.05)),
 )
-"""Known without a library of references."""
+"""Known without a reference library."""
 
 
 def find(name: str) -> Material:
     """Return one of :data:`MINERALS` or nothing, by a name in any case; :class:`ConfigError` where there is none."""
     known: dict[str, Material] = {one.name.lower(): one for one in (*MINERALS, NONE)}
     if name.strip().lower() not in known:
-        msg = f"no material is called {name!r} here: known are {', '.join(one.name for one in (*MINERALS, NONE))}"
-        raise ConfigError(msg)
+        expected = f"one of {', '.join(one.name for one in (*MINERALS, NONE))}"
+        raise ConfigError(kind="unknown material", got=repr(name), expected=expected)
     return known[name.strip().lower()]
 
 

@@ -1,4 +1,4 @@
-"""What a person types to a simulated instrument while it runs, a line each."""
+"""Orders that a user types to a running simulated instrument, one a line."""
 
 from __future__ import annotations
 
@@ -12,42 +12,38 @@ if TYPE_CHECKING:
 ORDERS = {
     "unplug": "pull the cable; the device loses its power",
     "replug": "[SERIAL] plug in, the same instrument or another",
-    "material": "NAME lay something else under the laser; A+B is a mixture, none is nothing",
+    "material": "NAME put another sample under the laser; A+B is a mixture, none is nothing",
     "laser": "on | off",
-    "fault": "KIND[@N][:OPTION,…] let something go wrong, with the next spectrum unless told otherwise",
+    "fault": "KIND[@N][:OPTION,…] inject a fault, by default into the next spectrum",
     "quit": "end",
 }
-"""Order → what it takes and does."""
+"""Order → its arguments and its effect."""
 
 
 def carry_out(line: str, simulated: Simulated) -> bool:
-    """Do what a line says, nothing for a blank one; returns whether to go on. :class:`ConfigError` says what was expected."""
+    """Carry out a line; a blank one does nothing. Return whether to continue; :class:`ConfigError` for a wrong order."""
     order, _, rest = line.strip().partition(" ")
-    told = rest.strip()
+    argument = rest.strip()
     if order not in {"", *ORDERS}:
-        msg = f"got {line.strip()[:80]!r}; expected one of {', '.join(ORDERS)}"
-        raise ConfigError(msg)
-    if order in {"unplug", "quit"} and told:
-        msg = f"got {told[:80]!r} after {order}; expected nothing"
-        raise ConfigError(msg)
-    if order in {"material", "fault"} and not told:
-        msg = f"got {order} alone; expected {order} {ORDERS[order].partition(' ')[0]}"
-        raise ConfigError(msg)
+        raise ConfigError(kind="unknown order", got=repr(line.strip()[:80]), expected=f"one of {', '.join(ORDERS)}")
+    if order in {"unplug", "quit"} and argument:
+        raise ConfigError(kind="unexpected argument", place=order, got=repr(argument[:80]))
+    if order in {"material", "fault"} and not argument:
+        raise ConfigError(kind="missing argument", place=order, expected=f"{order} {ORDERS[order].partition(' ')[0]}")
     if order == "unplug":
         simulated.unplug()
     elif order == "replug":
-        simulated.replug(told or None)
+        simulated.replug(argument or None)
     elif order == "material":
-        simulated.material(told)
+        simulated.material(argument)
     elif order == "laser":
-        simulated.laser(on=_switch(told))
+        simulated.laser(on=_switch(argument))
     elif order == "fault":
-        simulated.fault(told)
+        simulated.fault(argument)
     return order != "quit"
 
 
-def _switch(told: str) -> bool:
-    if told not in {"on", "off"}:
-        msg = f"got laser {told[:80]!r}; expected laser on or laser off"
-        raise ConfigError(msg)
-    return told == "on"
+def _switch(argument: str) -> bool:
+    if argument not in {"on", "off"}:
+        raise ConfigError(kind="wrong argument", place="laser", got=repr(argument[:80]), expected="on or off")
+    return argument == "on"

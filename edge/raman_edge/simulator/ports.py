@@ -1,4 +1,4 @@
-"""Where a simulated device is plugged in: a pseudo-terminal, or a TCP port where the system has none."""
+"""Ports of a simulated device: a pseudo-terminal, or a TCP port where the system has none."""
 
 from __future__ import annotations
 
@@ -18,65 +18,63 @@ if TYPE_CHECKING:
 READ = 65_536
 LOCAL = "127.0.0.1"
 NAME = "ttyRAMAN"
-"""Of the link that stands for a pseudo-terminal where no other was asked for."""
+"""Default name of the link to a pseudo-terminal."""
 
 
 class Endpoint(Protocol):
-    """The device's end. No call waits."""
+    """The device's end; no call blocks."""
 
     def fileno(self) -> int:
-        """Return the descriptor to wait on."""
+        """Return the descriptor to wait for."""
 
     def read(self) -> bytes | None:
-        """Return what the host has sent, b"" where it has sent nothing, None where nobody is there."""
+        """Return the host's bytes, b"" where there are none, None where no host is there."""
 
     def write(self, data: bytes) -> int:
-        """Give bytes to the host; returns how many there was room for."""
+        """Send bytes to the host; return how many it had room for."""
 
     @property
     def rate(self) -> int | None:
-        """The host's baud rate; None where there is no such thing."""
+        """The host's baud rate; None without one."""
 
     def close(self) -> None:
         """Pull the cable."""
 
 
 class EndpointFactory(Protocol):
-    """A place to plug in, again and again."""
+    """Makes an endpoint for every plug."""
 
     @property
     def port(self) -> str:
-        """What a host opens: the same every time."""
+        """The address that a host opens, always the same."""
 
     def plug(self, baud: int) -> Endpoint:
-        """Plug in; a host that sets no rate is taken to be at ``baud``. Raises :class:`SourceUnavailable` where that cannot be."""
+        """Plug in; a host that sets no rate counts as at ``baud``. Raises :class:`SourceUnavailable` where it is impossible."""
 
     def clear(self) -> None:
-        """Leave no trace."""
+        """Remove temporary files."""
 
 
 class PtyAt:
-    """A link to a pseudo-terminal, as /dev/serial/by-id has them: a new terminal every time, the link stays the same."""
+    """A link to a pseudo-terminal, as in /dev/serial/by-id: the terminal is new with every plug, the link stays."""
 
     def __init__(self, link: Path | None = None) -> None:
-        """``link`` is made and replaced as needed; None is one in a temporary folder. :class:`ConfigError` where it is something else."""
+        """``link`` is created and replaced as needed; None is one in a temporary folder. :class:`ConfigError` where it is no link."""
         if os.name != "posix":
-            msg = "this system has no pseudo-terminals: simulate on a TCP port instead (--tcp 7000)"
-            raise ConfigError(msg)
+            raise ConfigError(kind="no pseudo-terminals on this system", advice="Simulate on a TCP port instead (--tcp 7000)")
         if link is not None and link.exists() and not link.is_symlink():
-            msg = f"{str(link)!r} is there and is no link: it is not replaced; give another --link"
-            raise ConfigError(msg)
+            raise ConfigError(kind="exists and is no link", place=repr(str(link)), advice="Give another --link")
         self._link = link
         self._folder: Path | None = None
 
     @property
     def port(self) -> str:
-        """The link; in a temporary folder only once it is plugged in."""
+        """The link; known once it is plugged in where it is in a temporary folder."""
         return str(self._link or NAME)
 
     def plug(self, baud: int) -> PtyPort:
-        """Open a pseudo-terminal and let the link stand for it, at one stroke."""
-        from raman_edge.simulator.ptys import PtyPort  # noqa: PLC0415 - termios, which Windows has not
+        """Open a pseudo-terminal and point the link at it, atomically."""
+        from raman_edge.simulator.ptys import PtyPort  # noqa: PLC0415 - termios, which Windows lacks
 
         if self._link is None:
             self._folder = Path(tempfile.mkdtemp(prefix="raman-edge-"))
@@ -88,12 +86,12 @@ class PtyAt:
             part.replace(self._link)
         except OSError as error:
             port.close()
-            msg = f"the link {str(self._link)!r} cannot be made: {error.strerror}. Give a --link in a folder that can be written"
-            raise SourceUnavailable(msg) from error
+            place, advice = repr(str(self._link)), "Give a --link in a writable folder"
+            raise SourceUnavailable(kind="link cannot be made", place=place, got=error.strerror or "an error", advice=advice) from error
         return port
 
     def clear(self) -> None:
-        """Remove the folder that was made for the link, which goes with its terminal."""
+        """Remove the temporary folder of the link."""
         if self._folder is not None:
             with contextlib.suppress(OSError):
                 self._folder.rmdir()
@@ -101,7 +99,7 @@ class PtyAt:
 
 @dataclass(slots=True)
 class TcpAt:
-    """A TCP port; 0 is any that is free, and the same from then on."""
+    """A TCP port; 0 is any free one, which then stays the same."""
 
     host: str = LOCAL
     number: int = 0
@@ -119,17 +117,17 @@ class TcpAt:
             family = socket.getaddrinfo(self.host, self.number, type=socket.SOCK_STREAM)[0][0]
             listener = socket.create_server((self.host, self.number), family=family)
         except OSError as error:
-            msg = f"TCP port {self.number} of {self.host!r} cannot be listened on: {error.strerror or error}. Give another --tcp"
-            raise SourceUnavailable(msg) from error
+            place, got = f"TCP port {self.number} of {self.host!r}", error.strerror or str(error)
+            raise SourceUnavailable(kind="cannot listen", place=place, got=got, advice="Give another --tcp") from error
         self.number = listener.getsockname()[1]
         return TcpPort(listener)
 
     def clear(self) -> None:
-        """Do nothing: a port that is closed leaves no trace."""
+        """Do nothing: a closed port leaves no files."""
 
 
 class TcpPort:
-    """One host at a time; others are turned away while it is there."""
+    """One host at a time; further connections are closed."""
 
     rate = None
 
@@ -143,7 +141,7 @@ class TcpPort:
         return (self._host or self._listener).fileno()
 
     def read(self) -> bytes | None:
-        """Return what the host has sent, None where there is none."""
+        """Return the host's bytes; None where no host is there."""
         with contextlib.suppress(BlockingIOError):
             other, _ = self._listener.accept()
             if self._host is not None:
@@ -166,7 +164,7 @@ class TcpPort:
         return data or None
 
     def write(self, data: bytes) -> int:
-        """Give bytes to the host; all of them are lost where it has gone."""
+        """Send bytes to the host; they are lost where it has gone."""
         try:
             return self._host.send(data) if self._host else len(data)
         except BlockingIOError:
@@ -175,7 +173,7 @@ class TcpPort:
             return len(data)
 
     def close(self) -> None:
-        """Close the connection and listen no more."""
+        """Close the connection and the listener."""
         if self._host is not None:
             self._host.close()
         self._listener.close()

@@ -1,4 +1,4 @@
-"""A pseudo-terminal as a serial port: raw, with the host's baud rate to be seen; on Linux and macOS."""
+"""A pseudo-terminal as a serial port: raw, and it shows the host's baud rate; on Linux and macOS."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 READ = 65_536
 SPEEDS = {getattr(termios, name): int(name[1:]) for name in dir(termios) if name[0] == "B" and name[1:].isdigit()}
-"""What termios calls a rate → baud."""
+"""termios' constant of a rate → baud."""
 COOKED_READS = 20
-"""Looks at a host that has set nothing, until it is taken to be one that never will."""
+"""Polls of a host that sets no mode, until it counts as one that never will."""
 
 
 class PtyPort:
-    """The master's end; the host opens the other one by :attr:`name`."""
+    """The master's end; the host opens the other end by :attr:`name`."""
 
     def __init__(self, link: Path, baud: int) -> None:
         try:
             self._master, slave = os.openpty()
         except OSError as error:
-            msg = f"no pseudo-terminal can be opened: {error.strerror}. Simulate on a TCP port instead (--tcp 7000)"
-            raise SourceUnavailable(msg) from error
+            advice = "Simulate on a TCP port instead (--tcp 7000)"
+            raise SourceUnavailable(kind="no pseudo-terminal", got=error.strerror or "an error", advice=advice) from error
         self.name = os.ttyname(slave)
         """Path of the host's end."""
         os.close(slave)
@@ -41,7 +41,7 @@ class PtyPort:
         return self._master
 
     def read(self) -> bytes | None:
-        """Return what the host has sent; None where nobody has the other end open, or has not set it up yet."""
+        """Return the host's bytes; None where no host has opened the other end, or not set its mode yet."""
         try:
             data = os.read(self._master, READ)
         except BlockingIOError:
@@ -55,7 +55,7 @@ class PtyPort:
         return data or None
 
     def write(self, data: bytes) -> int:
-        """Give bytes to the host; returns how many there was room for."""
+        """Send bytes to the host; return how many it had room for."""
         try:
             return os.write(self._master, data)
         except BlockingIOError:
@@ -71,18 +71,18 @@ class PtyPort:
         return None
 
     def close(self) -> None:
-        """Pull the cable: the host reads an error from now on, and the link is gone."""
+        """Pull the cable: the host gets read errors, and the link is removed."""
         with contextlib.suppress(OSError):
             if str(self._link.readlink()) == self.name:
                 self._link.unlink()
         os.close(self._master)
 
     def _is_raw(self) -> bool:
-        """Whether the host has set its end up as a serial port; one that never does (``cat``) has it done for it."""
+        """Whether the host's end is raw; for a host that never sets it (``cat``), it is set here."""
         modes = termios.tcgetattr(self._master)
         if not modes[3] & (termios.ICANON | termios.ECHO):
             return True
-        # What is written before would come back as an echo.
+        # Before that, anything written would be echoed back.
         self._cooked += 1
         if self._cooked < COOKED_READS:
             return False

@@ -1,46 +1,41 @@
-"""Requests read back: the bytes of the host as the command of the page that makes them, and what it asks for.
+"""Requests read back: the command of a profile that makes the bytes of a host, and the settings in them.
 
-A request counts as understood only where the page, asked for the same, makes the very same bytes.
+Every command is a pattern of constant bytes and numbers. A request is understood only where the profile, with the settings
+read from it, makes the very same bytes.
 """
 
 from __future__ import annotations
 
 import re
 import struct
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
+from raman_edge.instruments.codecs import obp
 from raman_edge.instruments.profiles import expressions, fields, requests
-from raman_edge.instruments.profiles.commands import Command
-from raman_edge.instruments.profiles.fields import BinaryField, DecimalField
-from raman_edge.instruments.profiles.frame import NUMPY, size_of
+from raman_edge.instruments.profiles.fields import CHECKSUMS, NUMPY, size_of
+from raman_edge.instruments.profiles.profile import Command
 from raman_edge.instruments.profiles.requests import RequestValues
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Literal
+    from collections.abc import Mapping, Sequence
 
-    from raman_edge.instruments.profiles.expressions import Expression
     from raman_edge.instruments.profiles.fields import Field
     from raman_edge.instruments.profiles.profile import Profile
 
-    Number = BinaryField | DecimalField
-
 DIGITS, ANY = (b"[-0-9.]", b"[-0-9.]*"), b"[\\s\\S]"
-"""A number as text, and any byte, as patterns of one step each."""
+"""Patterns of a decimal number and of any byte, one for each step of a partial match."""
 LONGEST = 1024
-"""Bytes without a request that are given up together."""
+"""Bytes without a request that are dropped together."""
 REMEMBERED = 64
-"""Requests that are not read anew: a host says the same again and again."""
-UNKNOWN = 2
-"""OBP: error of a message type that the device does not know."""
-BAD_CHECKSUM, BAD_PAYLOAD = 3, 6
-
-
-NOTHING = Command()
-"""What goes with a request that nobody understands."""
+"""Requests kept parsed: a host repeats itself."""
+BAD_CHECKSUM, BAD_PAYLOAD, UNKNOWN = 3, 6, 2
+"""OBP: errors of a message."""
+NO_COMMAND = Command()
+"""Of a request that is not understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,85 +43,81 @@ class HostRequest:
     """One request of the host."""
 
     name: str
-    """Of the command; ``probe`` for the page's question, "" for what nobody understands."""
+    """Of the command; ``probe`` for the profile's probe, "" where it is not understood."""
     data: bytes
     """As it came."""
-    command: Command = NOTHING
-    told: Mapping[str, int] = field(default_factory=dict, hash=False)
-    """``integration``, ``averages``, ``index``, ``baud``: those that the request holds."""
+    command: Command = NO_COMMAND
+    values: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Those of ``integration``, ``averages``, ``index`` and ``baud`` that the request holds."""
     kind: int = 0
     """OBP: message type."""
     regarding: int = 0
-    """OBP: given back in the answer."""
+    """OBP: repeated in the answer."""
     wants_ack: bool = False
-    """OBP: whether an acknowledgement was asked for."""
+    """OBP: whether an acknowledgement is requested."""
     md5: bool = False
-    """OBP: whether it came with its MD5; the answer does too."""
+    """OBP: whether it has an MD5; the answer has one, too."""
     error: int = 0
-    """OBP: why it is refused; 0 is understood."""
+    """OBP: why it is refused; 0 is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """How the bytes of one command look."""
+class RequestPattern:
+    """The form of one command's bytes."""
 
     name: str
     command: Command
     whole: re.Pattern[bytes]
-    """Matches it, with a group a number."""
+    """Matches a request, with a group for each number."""
     begun: re.Pattern[bytes]
-    """Matches any beginning of it."""
-    numbers: tuple[Number, ...]
-    """What the groups are, in their order."""
+    """Matches any beginning of a request."""
+    numbers: tuple[Field, ...]
+    """The fields of the groups."""
 
 
-def patterns(profile: Profile) -> tuple[Pattern, ...]:
-    """Return how each command of a page looks, and the question that finds it."""
-    found = [_pattern(str(path[1]), command) for path, command in requests.commands(profile)]
-    probe = profile.match.probe
-    return (*found, _pattern("probe", Command(send=probe.send))) if probe else tuple(found)
+def patterns(profile: Profile) -> tuple[RequestPattern, ...]:
+    """Return the pattern of each command of a profile, and of its probe."""
+    named = [(str(path[1]), command) for path, command in requests.commands(profile)]
+    if profile.match.probe:
+        named.append(("probe", Command(send=profile.match.probe.send)))
+    return tuple(_pattern(name, command) for name, command in named)
 
 
-def _pattern(name: str, command: Command) -> Pattern:
-    whole, steps = b"", list[bytes]()
-    numbers: list[Number] = []
+def _pattern(name: str, command: Command) -> RequestPattern:
+    whole, begun, steps = b"", b"", list[bytes]()
+    numbers: list[Field] = []
     for one in (one for text in command.send for one in fields.parse(text)):
-        parts = _steps(one)
-        steps += parts
-        if isinstance(one, BinaryField | DecimalField) and one.names():
-            numbers.append(one)
-            whole += b"(" + b"".join(parts) + b")"
+        if one.kind in CHECKSUMS:
+            parts = [ANY] * CHECKSUMS[one.kind][0]
+        elif not one.names():
+            parts = [re.escape(bytes((byte,))) for byte in one.encoded({}, b"")]
         else:
-            whole += b"".join(parts)
-    begun = b""
+            parts = list(DIGITS) if one.kind == "text" else [ANY] * size_of(one.kind)
+            numbers.append(one)
+        steps += parts
+        whole += b"(" * bool(one.names()) + b"".join(parts) + b")" * bool(one.names())
     for step in reversed(steps):
         begun = b"(?:" + step + begun + b")?"
-    return Pattern(name, command, re.compile(whole), re.compile(begun), tuple(numbers))
-
-
-def _steps(one: Field) -> list[bytes]:
-    """Return what the bytes of a field may be, one pattern after the other."""
-    if isinstance(one, fields.ChecksumField):
-        return [ANY] * fields.CHECKS[one.kind][0]
-    if not one.names():
-        return [re.escape(bytes((byte,))) for byte in one.encoded({}, b"")]
-    return [ANY] * size_of(one.dtype) if isinstance(one, BinaryField) else list(DIGITS)
+    return RequestPattern(name, command, re.compile(whole), re.compile(begun), tuple(numbers))
 
 
 class RequestReader:
-    """Bytes of the host in, requests out; what is no request comes out without a name."""
+    """Takes bytes of the host apart; bytes that are no request come out as one without a name."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
         self._patterns = patterns(profile)
         self._messages = any(pattern.command.message is not None for pattern in self._patterns)
-        self._ends = _ends(self._patterns)
+        self._end = _end(self._patterns)
         self._known: dict[tuple[bytes, bool], HostRequest] = {}
         self.kept = bytearray()
         """Bytes that may become a request."""
 
     def next(self, *, streaming: bool) -> HostRequest | None:
-        """Take the next request out of :attr:`kept`, None where it takes more bytes; ``streaming`` tells a stop from what looks like it."""
+        """Take the next request out of :attr:`kept`; None where more bytes are needed.
+
+        While ``streaming``, bytes that fit a stop and another command are the stop.
+        """
         if not self.kept:
             return None
         if self._messages:
@@ -135,53 +126,95 @@ class RequestReader:
         found = [(pattern, match) for pattern in self._patterns if (match := pattern.whole.match(data)) and match.end()]
         if found:
             longest = max(match.end() for _, match in found)
-            return self._asked([one for one in found if one[1].end() == longest], bytes(self.kept[:longest]), streaming=streaming)
+            fitting = [(pattern, match.groups()) for pattern, match in found if match.end() == longest]
+            return self._understood(fitting, self._taken(longest), streaming=streaming)
         if len(data) > LONGEST:
-            self.kept.clear()
-            return HostRequest("", data)
+            return HostRequest("", self._taken(len(data)))
         if any(pattern.begun.fullmatch(data) for pattern in self._patterns):
             return None
-        return self._unknown(data)
+        # Not understood: a line where requests are lines, else a byte.
+        end = data.find(self._end) + 1 if self._end else 1
+        return HostRequest("", self._taken(end)) if end else None
 
-    def _asked(self, found: list[tuple[Pattern, re.Match[bytes]]], data: bytes, *, streaming: bool) -> HostRequest:
-        del self.kept[: len(data)]
+    def _taken(self, count: int) -> bytes:
+        data = bytes(self.kept[:count])
+        del self.kept[:count]
+        return data
+
+    def _understood(self, found: Sequence[tuple[RequestPattern, tuple[bytes, ...]]], data: bytes, *, streaming: bool) -> HostRequest:
+        """Return the request that fits best; without a name where the profile would not have made these bytes."""
         if (data, streaming) not in self._known:
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
-            asked = [self._read(pattern, match.groups(), data) for pattern, match in found]
-            sound = [one for one in asked if one.name] or asked
-            stops = [one for one in sound if one.name == "stop"]
-            self._known[data, streaming] = stops[0] if stops and streaming else sound[0]
+            read = [request for pattern, groups in found if (request := self._read(pattern, groups, data))]
+            stops = [request for request in read if request.name == "stop" and streaming]
+            self._known[data, streaming] = (stops or read or [HostRequest("", data)])[0]
         return self._known[data, streaming]
 
-    def _read(self, pattern: Pattern, texts: tuple[bytes, ...], data: bytes) -> HostRequest:
-        """Return what a request asks for; without a name where the page would not have written it so."""
-        told: dict[str, Fraction] = {}
+    def _read(self, pattern: RequestPattern, groups: tuple[bytes, ...], data: bytes) -> HostRequest | None:
+        """Return a request; None where the profile makes other bytes with the settings in it."""
+        values = self._values(pattern, groups)
         try:
-            for number, text in zip(pattern.numbers, texts, strict=True):
-                told |= _solved(number.expression, _value(number, text), self._profile)
-            wanted = _wanted(self._profile, told)
-            if pattern.name != "probe" and _again(self._profile, pattern, wanted) != data:
-                return HostRequest("", data)
-        except (ConfigError, ValueError):
-            return HostRequest("", data)
-        values = {name: round(told[name]) for name in told if name != "baud_code"}
-        if wanted.baud is not None:
-            values["baud"] = wanted.baud
+            settings = requests.values(self._profile, pattern.name, RequestValues(**values))
+            if pattern.name != "probe" and requests.sent(self._profile, pattern.command, settings, pattern.name) != data:
+                return None
+        except ConfigError:
+            return None
         return HostRequest(pattern.name, data, pattern.command, values)
 
-    def _unknown(self, data: bytes) -> HostRequest | None:
-        """Take what nobody understands: a line where requests are lines, else a byte."""
-        end = next((place + 1 for place, byte in enumerate(data) if byte in self._ends), 0) if self._ends else 1
-        if not end:
-            return None
-        del self.kept[:end]
-        return HostRequest("", data[:end])
+    def _values(self, pattern: RequestPattern, groups: tuple[bytes, ...]) -> dict[str, int]:
+        """Return the settings in the numbers of a request; numbers that are a setting itself come before computed ones."""
+        direct: dict[str, int] = {}
+        computed: dict[str, int] = {}
+        for one, text in zip(pattern.numbers, groups, strict=True):
+            name = one.expression.text if one.expression else ""
+            value = _number(one, text)
+            if value is not None and name in ("integration", "averages", "index"):
+                direct.setdefault(name, round(value))
+            elif value is not None:
+                computed = self._computed(pattern.name, one, text, value) | computed
+        return computed | direct
+
+    def _computed(self, command: str, one: Field, text: bytes, value: Fraction) -> dict[str, int]:
+        """Return the one setting for which this field is ``text``; nothing where there is none, or it takes several."""
+        expression = one.expression
+        if expression is None or len(names := self._inputs(expression)) != 1:
+            return {}
+        (name,) = names
+        facts = self._profile.integration
+        if name == "baud":
+            numbers: Sequence[int] = self._profile.serial.baud
+        elif name == "index":
+            numbers = range(256)
+        elif facts is not None:
+            numbers = range(facts.min, facts.max + 1) if name == "integration" else range(1, facts.averages_max + 1)
+        else:
+            return {}
+
+        def at(number: int) -> Fraction:
+            return expression.value(requests.values(self._profile, command, RequestValues(**{name: number})))
+
+        try:
+            if isinstance(numbers, range):
+                # Whatever the arithmetic of one setting is, it rises or falls with it.
+                sign = 1 if at(numbers[0]) <= at(numbers[-1]) else -1
+                place = bisect_left(numbers, sign * value, key=lambda number: sign * at(number))
+                numbers = numbers[max(place - 1, 0) : place + 1]
+            fitting = [number for number in numbers if _encoded(one, at(number)) == text]
+        except ConfigError:
+            return {}
+        return {name: fitting[0]} if fitting else {}
+
+    def _inputs(self, expression: expressions.Expression) -> set[str]:
+        """Return the settings that an expression depends on, also by way of the profile's own values."""
+        found: set[str] = set()
+        for name in expression.names() - {"pixels"}:
+            formula = self._profile.values.get(name)
+            found |= self._inputs(expressions.parse(formula)) if formula else {"baud" if name == "baud_code" else name}
+        return found
 
     def _message(self) -> HostRequest | None:
-        """Take the next OBP message; bytes that are none are dropped."""
-        from raman_edge.instruments.codecs import obp  # noqa: PLC0415 - for the few that speak it
-
+        """Take the next OBP message; other bytes are dropped."""
         start = self.kept.find(obp.SYNC)
         del self.kept[: start if start >= 0 else max(0, len(self.kept) - 1)]
         if len(self.kept) < obp.HEADER.size:
@@ -193,86 +226,40 @@ class RequestReader:
             return self._message()
         if len(self.kept) < length:
             return None
-        data = bytes(self.kept[:length])
-        del self.kept[:length]
+        data = self._taken(length)
         body = immediate[:now] if now else data[obp.HEADER.size : -obp.CLOSING]
-        asked = self._by_kind(kind, body, data)
         whole = data == obp.Message(kind, body, flags, 0, regarding, struct.unpack_from("<H", data, 2)[0], check == obp.MD5).to_bytes()
-        error = asked.error if whole else BAD_CHECKSUM
-        name = "" if error else asked.name
-        wants = bool(flags & obp.Flag.ACK_WANTED)
-        return HostRequest(name, data, asked.command, asked.told, kind, regarding, wants, check == obp.MD5, error)
-
-    def _by_kind(self, kind: int, body: bytes, data: bytes) -> HostRequest:
         known = [pattern for pattern in self._patterns if pattern.command.message == kind]
+        name, command, values, error = "", NO_COMMAND, dict[str, int](), BAD_PAYLOAD if known else UNKNOWN
         for pattern in known:
             if match := pattern.whole.fullmatch(body):
-                told: dict[str, Fraction] = {}
-                for number, text in zip(pattern.numbers, match.groups(), strict=True):
-                    told |= _solved(number.expression, _value(number, text), self._profile)
-                return HostRequest(pattern.name, data, pattern.command, {name: round(value) for name, value in told.items()})
-        return HostRequest("", data, error=BAD_PAYLOAD if known else UNKNOWN)
+                name, command, values, error = pattern.name, pattern.command, self._values(pattern, match.groups()), 0
+                break
+        if not whole:
+            name, error = "", BAD_CHECKSUM
+        return HostRequest(name, data, command, values, kind, regarding, bool(flags & obp.Flag.ACK_WANTED), check == obp.MD5, error)
 
 
-def _ends(patterns: tuple[Pattern, ...]) -> bytes:
-    """Return the byte that ends every request; nothing where they end with different ones."""
-    last = {fields.parse(pattern.command.send[-1])[-1].encoded({}, b"") for pattern in patterns if _text(pattern)}
-    found = {text[-1:] for text in last}
-    return found.pop() if len(found) == 1 and len(patterns) and all(map(_text, patterns)) else b""
+def _end(patterns: tuple[RequestPattern, ...]) -> bytes:
+    """Return the byte that ends every request; b"" where they do not all end with the same one."""
+    last = {pattern.command.send[-1] if pattern.command.send else "" for pattern in patterns}
+    if not all(text.startswith("ascii:") and text[-1] in "\r\n%;" for text in last):
+        return b""
+    ends = {text[-1] for text in last}
+    return ends.pop().encode("ascii") if len(ends) == 1 else b""
 
 
-def _text(pattern: Pattern) -> bool:
-    """Whether a request is a text with an end of its own."""
-    return bool(pattern.command.send) and pattern.command.send[-1].startswith("ascii:") and pattern.command.send[-1][-1:] in "\r\n%;"
+def _encoded(one: Field, value: Fraction) -> bytes:
+    return fields.decimal(value, one.digits) if one.kind == "text" else fields.packed(value, one.kind)
 
 
-def _again(profile: Profile, pattern: Pattern, wanted: RequestValues) -> bytes:
-    values = requests.values(profile, pattern.name, wanted)
-    return requests.sent(profile, pattern.command, values, pattern.name)
-
-
-def _wanted(profile: Profile, told: Mapping[str, Fraction]) -> RequestValues:
-    """Return what the numbers of a request ask for; ValueError where the device knows no such rate."""
-    integration = round(told["integration"]) if "integration" in told else None
-    baud = round(told["baud"]) if "baud" in told else None
-    if "baud_code" in told:
-        codes = profile.serial.switch.codes if profile.serial.switch else {}
-        rates = [int(rate) for rate, code in codes.items() if code == told["baud_code"]]
-        if not rates:
-            raise ValueError(told["baud_code"])
-        baud = rates[0]
-    return RequestValues(integration, round(told.get("averages", Fraction(1))), round(told.get("index", Fraction(0))), baud)
-
-
-def _value(number: Number, text: bytes) -> Fraction:
-    """Return the number that its bytes stand for; ValueError where they stand for none."""
-    if isinstance(number, DecimalField):
-        return Fraction(text.decode("ascii"))
-    order: Literal["little", "big"] = "little" if number.dtype.endswith("le") else "big"
-    if number.dtype.startswith("f"):
-        return Fraction(struct.unpack(NUMPY[number.dtype][0] + "f", text)[0])
-    return Fraction(int.from_bytes(text, order, signed=number.dtype.startswith("i")))
-
-
-def _solved(expression: Expression, value: Fraction, profile: Profile) -> dict[str, Fraction]:
-    """Return what the one name in an expression is where the whole is ``value``; nothing where it stands in it twice."""
-    if isinstance(expression, expressions.ExpressionName):
-        formula = profile.values.get(expression.name)
-        return _solved(expressions.parse(formula), value, profile) if formula else {expression.name: value}
-    if not isinstance(expression, expressions.Operation) or bool(expression.left.names()) == bool(expression.right.names()):
-        return {}
-    if expression.right.names():
-        return _solved(expression.right, _from_right(expression.left.value({}), expression.sign, value), profile)
-    return _solved(expression.left, _from_left(expression.right.value({}), expression.sign, value), profile)
-
-
-def _from_left(right: Fraction, sign: str, value: Fraction) -> Fraction:
-    if sign in "+-":
-        return value - right if sign == "+" else value + right
-    return value / right if sign == "*" else value * right
-
-
-def _from_right(left: Fraction, sign: str, value: Fraction) -> Fraction:
-    if sign in "+-":
-        return value - left if sign == "+" else left - value
-    return value / left if sign == "*" else left / value
+def _number(one: Field, text: bytes) -> Fraction | None:
+    """Return the number that the bytes of a field stand for; None where they stand for none."""
+    try:
+        if one.kind == "text":
+            return Fraction(text.decode("ascii"))
+        if one.kind.startswith("f"):
+            return Fraction(struct.unpack(NUMPY[one.kind][0] + "f", text)[0])
+    except (ValueError, OverflowError):  # not a number, or not finite
+        return None
+    return Fraction(int.from_bytes(text, "little" if one.kind.endswith("le") else "big", signed=one.kind.startswith("i")))

@@ -1,4 +1,4 @@
-"""What the simulated detector sees: light of a material, dark, noise, and now and then a cosmic particle; as counts."""
+"""The counts of the simulated detector: light of a material, dark, noise and cosmic spikes."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     Array = NDArray[np.floating]
 
 PIXELS = 1024
-"""Of a detector whose page does not say how many."""
+"""Of a detector without a number in the profile."""
 EXPOSURE_S = 0.1
-"""Of a device that cannot be told one, s."""
+"""Of a device whose exposure cannot be set, s."""
 FULL_SCALE = 65_535
-"""Counts at which a detector saturates whose page does not say."""
+"""Saturation of a detector without one in the profile, counts."""
 FULL_WELL_E = 60_000
 """Electrons at saturation, as of the linear CCDs of such instruments: what makes shot noise."""
 BEND = 0.04
@@ -42,10 +42,10 @@ DTYPE_TOPS = {"u8": 255, "i16": 32_767}
 
 @dataclass(frozen=True, slots=True)
 class SceneConditions:
-    """How bright it is; relative to the highest line of the material, but for the first."""
+    """Brightnesses; all but the first relative to the highest line of the material."""
 
     brightness: float = 0.5
-    """What the highest line reaches at the default exposure, relative to saturation."""
+    """Height of the highest line at the default exposure, relative to saturation."""
     fluorescence: float = 0.15
     """A broad hump under the lines, only with the laser."""
     ambient: float = 0.01
@@ -55,11 +55,11 @@ class SceneConditions:
 
 
 USUAL = SceneConditions()
-"""Bright enough to be named, and far from saturation."""
+"""Bright enough to be identified, and far from saturation."""
 
 
 class Scene:
-    """A detector behind a spectrograph, and what lies under the laser. Counts rise with light; a codec turns them round."""
+    """A detector behind a spectrograph, and the sample under the laser. Counts rise with light; a codec inverts them."""
 
     def __init__(
         self,
@@ -70,9 +70,9 @@ class Scene:
         axis_error_cm: float = 0.0,
         conditions: SceneConditions = USUAL,
     ) -> None:
-        """Lay a material under the laser; None is the page's own.
+        """Put a material under the laser; None is the profile's.
 
-        ``find`` knows materials by name; lines appear ``axis_error_cm`` (cm⁻¹) too high by the coefficients that the device tells.
+        ``find`` finds materials by name; by the device's coefficients, lines appear ``axis_error_cm`` (cm⁻¹) too high.
         """
         self._find = find
         self.laser = True
@@ -81,9 +81,9 @@ class Scene:
         self.pixels = profile.n_pixels or PIXELS
         self.saturation = saturation(profile)
         self.coefficients = coefficients(profile, self.pixels)
-        """nm, of the pixel counted as the page's polynomial does: what the device tells."""
+        """nm, by the pixel number of the profile's polynomial: the device's coefficients."""
         self.default_s = EXPOSURE_S if facts is None else facts.default / {"us": 1e6, "ms": 1e3, "s": 1.0}[facts.unit]
-        """Exposure until it is told another, s."""
+        """Exposure until it is set, s."""
         self._conditions, self._spikes = conditions, 0
         laser_nm = profile.laser.wavelength_nm if profile.laser else profile.simulator.laser_nm
         self._shift = 1e7 / laser_nm - 1e7 / self._nominal_nm() - axis_error_cm
@@ -94,10 +94,10 @@ class Scene:
         self.put(profile.simulator.material if material is None else material)
 
     def put(self, material: str | Material) -> None:
-        """Lay another material under the laser, by its name (``A+B`` is a mixture) or itself; :class:`ConfigError` where it is unknown."""
+        """Put another material under the laser, by name (``A+B`` is a mixture) or itself; :class:`ConfigError` for an unknown name."""
         self.material = materials.mixture(material, self._find) if isinstance(material, str) else material
         lines = np.clip(self.material.intensity(self._nm, self._shift), 0.0, None)
-        # A material that shows nothing here is not made visible by dividing by next to nothing.
+        # A material without lines in this range is not scaled up.
         self._lines = lines / max(float((lines * self._sees).max()), 0.05)
         self._means.clear()
 
@@ -107,11 +107,11 @@ class Scene:
         self._means.clear()
 
     def strike(self) -> None:
-        """Let a cosmic particle strike in the next exposure, besides those that come by chance."""
+        """Add a cosmic spike to the next exposure, besides random ones."""
         self._spikes += 1
 
     def expose(self, exposure_s: float, averages: int, rng: Generator, *, lit: bool) -> NDArray[np.int64]:
-        """Return the sum of ``averages`` exposures, whole counts, (pixels,): ``lit`` is whether the laser's light comes in."""
+        """Return the sum of ``averages`` exposures, whole counts, (pixels,); ``lit`` is whether the laser's light is on."""
         mean, deviation = self._expected(exposure_s, lit=lit)
         seen = averages * mean + (averages**0.5 * deviation) * rng.standard_normal(mean.size)
         spikes, self._spikes = self._spikes, 0
@@ -122,15 +122,15 @@ class Scene:
         return counts
 
     def _expected(self, exposure_s: float, *, lit: bool) -> tuple[Array, Array]:
-        """Return mean and standard deviation of a pixel, counts, worked out once an exposure."""
+        """Return mean and standard deviation of the pixels, counts, computed once for each exposure."""
         key = (exposure_s, lit)
         if key not in self._means:
-            if len(self._means) > 8:  # noqa: PLR2004 - an exposure that is searched for leaves a trail
+            if len(self._means) > 8:  # noqa: PLR2004 - an automatic exposure tries several
                 self._means.clear()
-            self._means[key] = self._worked_out(exposure_s, lit=lit)
+            self._means[key] = self._computed(exposure_s, lit=lit)
         return self._means[key]
 
-    def _worked_out(self, exposure_s: float, *, lit: bool) -> tuple[Array, Array]:
+    def _computed(self, exposure_s: float, *, lit: bool) -> tuple[Array, Array]:
         own, top = self._profile.simulator, float(self.saturation)
         light = np.full(self.pixels, self._conditions.ambient)
         excited = lit and self.laser
@@ -164,16 +164,16 @@ class Scene:
 
 
 def saturation(profile: Profile) -> int:
-    """Return the counts at which the detector saturates: what the page says, and what its frames can hold."""
+    """Return the saturation in counts: the profile's, limited by what its frames can hold."""
     sensor, frame = profile.sensor, profile.frame
-    told = sensor.saturation or (2**sensor.adc_bits - 1 if sensor.adc_bits else FULL_SCALE)
+    known = sensor.saturation or (2**sensor.adc_bits - 1 if sensor.adc_bits else FULL_SCALE)
     holds = DTYPE_TOPS.get(str(getattr(frame, "dtype", "")).removesuffix("be").removesuffix("le"), 2**32)
     word = FULL_SCALE if getattr(frame, "dtype", "").startswith("u16") else 2**32
-    return int(min(told, holds, word, frame.invert_from or 2**32))
+    return int(min(known, holds, word, frame.invert_from or 2**32))
 
 
 def coefficients(profile: Profile, pixels: int) -> tuple[float, ...]:
-    """Return the polynomial of the axis, nm of the pixel: the page's own, or one over ``simulator.axis_nm`` with a slight bend."""
+    """Return the polynomial of the axis, nm of the pixel: the profile's, or one over ``simulator.axis_nm`` with a slight bend."""
     axis = profile.wavelength
     if isinstance(axis, Static):
         return axis.coefficients

@@ -1,4 +1,4 @@
-"""A simulated device that is plugged in and answers while a block runs, in a thread of its own.
+"""A simulated device that is plugged in and answers, in its own thread, during a block.
 
 ::
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from raman_edge.simulator.ports import Endpoint, EndpointFactory
 
 ABSENT_S = 0.01
-"""Between two looks whether a host has come, s."""
+"""Between two checks for a host, s."""
 REST_S = 1.0
 """Longest sleep, s."""
 FULL_S = 0.05
-"""Longest wait for room on the host's side, s."""
+"""Longest wait for room at the host, s."""
 
 
 class Simulated:
-    """One simulated instrument. Its methods may be called from any thread, and are done when they return."""
+    """One simulated instrument. Any thread may call its methods, which take effect before they return."""
 
     def __init__(
         self,
@@ -52,15 +52,15 @@ class Simulated:
         pacing: bool = True,
         at: EndpointFactory | None = None,
     ) -> None:
-        """Put a device before a ``scene``, the page's own where none is given.
+        """Put a device in front of a ``scene``, by default the profile's.
 
-        ``faults`` are written as in :mod:`raman_edge.simulator.faults`; ``pacing`` False takes neither the time of the
-        line nor that of an exposure; ``at`` is a link to a pseudo-terminal unless :class:`raman_edge.simulator.ports.TcpAt`
-        is given. Raises :class:`raman_edge.errors.ConfigError` for a fault or a material that does not exist.
+        ``faults`` are written as in :mod:`raman_edge.simulator.faults`; ``pacing`` False simulates neither transfer nor
+        exposure times; ``at`` is a link to a pseudo-terminal, or :class:`raman_edge.simulator.ports.TcpAt`. Raises
+        :class:`raman_edge.errors.ConfigError` for an unknown fault or material.
         """
         self.device = SimulatedDevice(profile, scene or Scene(profile), seed, faults=faults, pacing=pacing, note=self._say)
         self.note: Callable[[str], None] = lambda _: None
-        """Is told every request and event, a line each, from the thread of the device."""
+        """Gets a line for every request and event, from the thread of the device."""
         self._at = at or PtyAt()
         self._line = SimulatedLine(profile.serial.bits_per_byte, pacing=pacing)
         self._lock = threading.RLock()
@@ -95,17 +95,17 @@ class Simulated:
 
     @property
     def port(self) -> str:
-        """What a host opens: a path, or ``socket://HOST:PORT``; the same after a replug."""
+        """The address that a host opens: a path, or ``socket://HOST:PORT``; the same after a replug."""
         return self._at.port
 
     @property
     def running(self) -> bool:
-        """Whether it still answers: False where something unforeseen has ended it."""
+        """Whether it still answers; False after an unexpected error."""
         return self._thread.is_alive()
 
     @property
     def frames(self) -> int:
-        """Spectra sent so far, those that were damaged included."""
+        """Spectra sent so far, including damaged ones."""
         return self.device.frames
 
     def unplug(self) -> None:
@@ -115,7 +115,7 @@ class Simulated:
         self._wake()
 
     def replug(self, serial: str | None = None) -> None:
-        """Plug in, after :meth:`unplug` where that was not done: the same instrument, or one of another serial number."""
+        """Unplug if necessary and plug in: the same instrument, or one with another serial number."""
         with self._lock:
             number = None if serial is None else serial_number(serial)
             self._pull(None)
@@ -124,7 +124,7 @@ class Simulated:
         self._wake()
 
     def material(self, material: str | Material) -> None:
-        """Lay something else under the laser; :class:`raman_edge.errors.ConfigError` where the name is not known."""
+        """Put another sample under the laser; :class:`raman_edge.errors.ConfigError` for an unknown name."""
         with self._lock:
             self.device.scene.put(material)
             self._say(f"under the laser: {self.device.scene.material.name}")
@@ -136,7 +136,7 @@ class Simulated:
             self._say(f"the laser is {'on' if on else 'off'}")
 
     def fault(self, kind: str) -> None:
-        """Let something go wrong: ``flip`` with the next spectrum, or as :mod:`raman_edge.simulator.faults` writes it."""
+        """Inject a fault: ``flip`` into the next spectrum, or as :mod:`raman_edge.simulator.faults` describes."""
         with self._lock:
             self.device.fault(kind)
 
@@ -150,7 +150,7 @@ class Simulated:
         self._say(f"plugged in: {self.device.answers.serial_number}")
 
     def _pull(self, fault: InjectedFault | None) -> None:
-        """Take the cable out; a fault puts it back after a while."""
+        """Pull the cable; a fault plugs it in again after a while."""
         if self._port is not None:
             self._port.close()
             self._port = None
@@ -168,11 +168,11 @@ class Simulated:
                     rest = self._step(time.monotonic())
                     port = self._port if self._there else None
                 self._sleep(rest, port)
-        except Exception as error:  # noqa: BLE001 - told to whoever leaves the block
+        except Exception as error:  # noqa: BLE001 - raised again at the end of the block
             self._failure = error
 
     def _step(self, now: float) -> float:
-        """Do what can be done now, and return how long nothing will be, s."""
+        """Do what is due, and return how long nothing will be, s."""
         self.device.watch(now)
         if self._port is None:
             return self._away(now)
@@ -209,11 +209,11 @@ class Simulated:
         return 0.0
 
     def _write(self, port: Endpoint, now: float) -> None:
-        """Hand over what has arrived; what the host has no room for stays."""
+        """Deliver the bytes that have arrived; those without room stay."""
         self._blocked = False
         while (piece := self._line.take(now)) is not None:
             data = heard(piece.data, piece.baud, port.rate)
-            # What is put back was garbled already, or never will be.
+            # Bytes that are put back are garbled already, or never will be.
             taken = port.write(data) if data else 0
             if taken < len(data):
                 self._line.put_back(ArrivedBytes(piece.at_s, data[taken:], port.rate or piece.baud, piece.unplugs))
@@ -224,7 +224,7 @@ class Simulated:
                 return
 
     def _sleep(self, rest: float, port: Endpoint | None) -> None:
-        """Wait until the host sends, has room, or somebody wakes us."""
+        """Wait until the host sends, has room, or another thread wakes this one."""
         readers: list[Endpoint | socket.socket] = [self._wake_out, *([port] if port else [])]
         try:
             woken, _, _ = select.select(readers, [port] if port and self._blocked else [], [], rest)

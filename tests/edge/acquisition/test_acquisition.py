@@ -104,7 +104,7 @@ def test_what_is_left_of_an_average_is_said() -> None:
     """Exposures that are left when nothing more comes give no spectrum, and a note says how many."""
     notes: list[str] = []
     assert len(spectra(Fake(most=7), Plan(averages=3), notes)) == 2
-    assert notes == ["1 exposures of a mean of 3 were left when it ended: they give no spectrum"]
+    assert notes == ["1 of 3 exposures were left at the end: they give no spectrum"]
 
 
 def test_another_exposure_begins_another_average() -> None:
@@ -119,7 +119,7 @@ def test_another_exposure_begins_another_average() -> None:
         elif isinstance(value, Spectrum):
             found.append(value)
     assert [one.exposure_s for one in found] == [0.2]
-    assert notes == ["1 exposures are dropped: the instrument or its exposure is another one now"]
+    assert notes == ["1 exposures are dropped: the instrument or its exposure has changed"]
 
 
 def test_an_exposure_that_cannot_be_set_is_a_note() -> None:
@@ -366,7 +366,7 @@ def test_an_unknown_exposure_cannot_be_searched() -> None:
             got = super().expose()
             return replace(got, exposure_s=None) if isinstance(got, Exposure) else got
 
-    with pytest.raises(ConfigError, match="take it as it is"):
+    with pytest.raises(ConfigError, match="unknown exposure"):
         values(Acquisition(Silent(), Plan(auto_exposure=True)))
 
 

@@ -137,14 +137,14 @@ def test_a_trigger_before_the_question_is_no_answer() -> None:
 
 
 def test_nobody_to_ask_is_an_error_with_a_way_out() -> None:
-    """Where the light cannot be kept out and nobody is there, a plan that needs a dark is refused; a wish only noted."""
+    """Where the light cannot be kept out and no person to block the beam, a plan that needs a dark is refused; a wish only noted."""
     with pytest.raises(ConfigError, match="name its file"):
         taken(Acquisition(Fake(instrument=ASKS, shutter=False), Plan(dark="take")))
     notes: list[str] = []
     bench = Acquisition(Fake(instrument=ASKS, shutter=False), Plan(count=1), note=notes.append)
     bench.take_dark()
     assert len(taken(bench)) == 1
-    assert "nobody is there" in notes[0]
+    assert "no person to block the beam" in notes[0]
 
 
 def test_a_person_is_not_asked_again_by_itself() -> None:
@@ -160,7 +160,7 @@ def test_a_person_is_not_asked_again_by_itself() -> None:
     assert found[0].meta["dark"].startswith("spectrum")
     assert {one.meta["dark"] for one in found[1:]} == {"pixels 2 to 17"}
     assert len(notes) == 1
-    assert "the dark is of 0.1 s, the exposure of 0.2 s" in notes[0]
+    assert "the dark has 0.1 s, the spectrum 0.2 s" in notes[0]
 
 
 def test_a_dark_that_somebody_wants_is_used_from_then_on() -> None:
@@ -203,14 +203,14 @@ def test_every_dark_is_kept_where_that_is_wanted(tmp_path: Path) -> None:
 def test_a_kept_dark_of_another_exposure_ends_the_run() -> None:
     """A dark that was named and does not fit what is measured first is an error with both exposures."""
     dark = darks.of([exposure(np.full(spectrometers.PIXELS, 400.0), dark=True)])
-    with pytest.raises(ConfigError, match=r"of 0\.1 s, the exposure of 0\.2 s"):
+    with pytest.raises(ConfigError, match=r"has 0\.1 s, the spectrum 0\.2 s"):
         taken(Acquisition(Fake(), Plan(dark=dark, exposure_s=0.2)))
 
 
 def test_a_kept_dark_and_a_search_contradict_each_other() -> None:
     """A dark is good for one exposure, and a search takes another one: the plan is refused."""
     dark = darks.of([exposure(np.full(spectrometers.PIXELS, 400.0), dark=True)])
-    with pytest.raises(ConfigError, match="its own exposure alone"):
+    with pytest.raises(ConfigError, match="automatic exposure with a dark from a file"):
         Plan(dark=dark, auto_exposure=True)
 
 

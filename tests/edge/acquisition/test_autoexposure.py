@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from raman_edge.acquisition import autoexposure
 from raman_edge.acquisition.autoexposure import FACTOR, HIGHEST, LOWEST, Advice, Limits, advise, fill, limits
-from raman_edge.acquisition.corrections import CorrectedCounts
+from raman_edge.acquisition.reduction import CorrectedCounts
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.profiles.profile import Integration, Sensor
@@ -88,7 +88,7 @@ def test_limits_are_the_instruments_own() -> None:
 @pytest.mark.parametrize("changes", [{"integration": None}, {"sensor": Sensor()}])
 def test_what_cannot_be_searched_is_refused(changes: dict[str, object]) -> None:
     """An instrument that cannot be told an exposure, or has no known saturation, is refused with the reason."""
-    with pytest.raises(ConfigError, match="no exposure can be searched"):
+    with pytest.raises(ConfigError, match="Automatic exposure is impossible"):
         limits(spectrometers.instrument(**changes), 10.0)
 
 

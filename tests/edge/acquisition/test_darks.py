@@ -12,7 +12,7 @@ import spectrometers
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.acquisition import darks
-from raman_edge.acquisition.dark_run import DarkRun, length
+from raman_edge.acquisition.darks import DarkRun, length
 from raman_edge.errors import ConfigError
 from spectrometers import BEGAN, PIXELS, exposure
 
@@ -46,9 +46,9 @@ def test_a_dark_fits_exposures_like_its_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"exposure_s": 0.2}, "the dark is of 0.1 s, the exposure of 0.2 s"),
+        ({"exposure_s": 0.2}, "the dark has 0.1 s, the spectrum 0.2 s"),
         ({"exposure_s": None}, "an unknown exposure"),
-        ({"instrument": spectrometers.instrument(serial_number="F2")}, "of the instrument fake F1, this is fake F2"),
+        ({"instrument": spectrometers.instrument(serial_number="F2")}, "from fake F1, this is fake F2"),
         ({"instrument": spectrometers.instrument(serial_number=None)}, "without a serial number"),
         ({"instrument": spectrometers.instrument(profile="other")}, "this is other F1"),
     ],
@@ -107,7 +107,7 @@ MANY = (0.0,) * (darks.MOST_PIXELS + 1)
 def test_what_no_instrument_counts_is_refused(tmp_path: Path, changes: dict[str, object]) -> None:
     """A file with a digest that is right and values that cannot be is refused."""
     rewritten(tmp_path / "dark.json", **changes)
-    with pytest.raises(ConfigError, match="no instrument counts"):
+    with pytest.raises(ConfigError, match="impossible dark"):
         darks.read(tmp_path / "dark.json")
 
 
@@ -115,7 +115,7 @@ def test_what_no_instrument_counts_is_refused(tmp_path: Path, changes: dict[str,
 def test_what_is_no_dark_is_refused_in_one_line(tmp_path: Path, data: bytes) -> None:
     """Any other file is refused with its name and what to do."""
     (tmp_path / "dark.json").write_bytes(data)
-    with pytest.raises(ConfigError, match="no dark of version 1") as raised:
+    with pytest.raises(ConfigError, match="not a dark") as raised:
         darks.read(tmp_path / "dark.json")
     assert "\n" not in str(raised.value)
 

@@ -9,7 +9,7 @@ import pytest
 import spectrometers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raman_edge.acquisition import axes, recorded
+from raman_edge.acquisition import recorded, reduction
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.calibration import scale
 from raman_edge.errors import FormatError
@@ -106,7 +106,7 @@ def test_the_laser_is_whoever_knows_it_best(tmp_path: Path) -> None:
     """What was recorded with wins, then the instrument's own, then what the file is read with; without any it is asked for."""
     unknown = Fake(instrument=spectrometers.instrument(laser_nm=None))
     silent = recording(tmp_path / "silent", unknown)
-    assert "does not say which laser" in why(silent)
+    assert "unknown laser" in why(silent)
     assert read(silent, laser_nm=785.0)[0].meta["laser_nm"] == "785"
     assert read(recording(tmp_path / "own"), laser_nm=532.0)[0].meta["laser_nm"] == "785"
     planned = recording(tmp_path / "planned", plan=PlanLine(laser_nm=784.5))
@@ -129,7 +129,7 @@ def test_whoever_calibrates_gets_the_pixels(tmp_path: Path) -> None:
 def test_nothing_is_cut_for_whoever_calibrates(tmp_path: Path) -> None:
     """Points at the laser's line are there for a calibration, and not for a model."""
     data = recording(tmp_path / "run.recording")
-    assert read(data, pixels=True)[0].axis.start < axes.LEAST_SHIFT < read(data)[0].axis.start
+    assert read(data, pixels=True)[0].axis.start < reduction.LEAST_SHIFT < read(data)[0].axis.start
 
 
 def test_a_recording_of_nothing_says_so(tmp_path: Path) -> None:

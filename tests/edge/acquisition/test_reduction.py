@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 import spectrometers
-from raman_edge.acquisition import axes, darks
+from raman_edge.acquisition import darks, reduction
 from raman_edge.acquisition.reduction import Reduction, digest
 from raman_edge.calibration import scale
 from raman_edge.calibration.calibration import Calibration, CalibrationLine
@@ -52,7 +52,7 @@ def test_the_axis_is_that_of_the_wavelengths() -> None:
     spectrum = SERIAL.spectrum([shot()])
     pixels = np.arange(COVERED, PIXELS)
     expected = 1e7 / LASER_NM - 1e7 / (COEFFICIENTS[0] + COEFFICIENTS[1] * pixels)
-    assert np.allclose(spectrum.axis.shift, expected[expected > axes.LEAST_SHIFT])
+    assert np.allclose(spectrum.axis.shift, expected[expected > reduction.LEAST_SHIFT])
     assert IN_PIXELS not in spectrum.meta
 
 
@@ -88,7 +88,7 @@ def test_wavelengths_that_do_not_run_one_way_are_refused(coefficients: tuple[flo
 
 def test_a_laser_that_cannot_be_is_asked_about() -> None:
     """Where the whole detector lies on the laser's other side, the laser's wavelength is doubted: no exposure will ever give a spectrum."""
-    with pytest.raises(ConfigError, match="is the laser's wavelength right"):
+    with pytest.raises(ConfigError, match="axis without Raman lines"):
         Reduction(laser_nm=1064.0).spectrum([shot()])
 
 
@@ -114,7 +114,7 @@ def test_a_calibration_knows_the_laser_of_its_axis() -> None:
     made = Reduction(calibration=shift).spectrum([shot(instrument=nobody)])
     assert made.meta["laser_from"] == "calibration"
     assert np.array_equal(made.axis.shift, Reduction(calibration=shift).spectrum([shot()]).axis.shift)
-    with pytest.raises(ConfigError, match="which laser it has"):
+    with pytest.raises(ConfigError, match="unknown laser"):
         SERIAL.spectrum([shot(instrument=nobody)])
 
 
@@ -147,7 +147,7 @@ def test_a_calibration_makes_the_axis(unit: scale.Unit, knows: bool) -> None:  #
     instrument = INSTRUMENT if knows else spectrometers.instrument(coefficients=None)
     spectrum = Reduction(calibration=used).spectrum([shot(instrument=instrument)])
     moved = 1e7 / LASER_NM - 1e7 / (COEFFICIENTS[0] + 0.5 + COEFFICIENTS[1] * np.arange(COVERED, PIXELS))
-    assert np.allclose(spectrum.axis.shift, moved[moved > axes.LEAST_SHIFT], atol=0.05)
+    assert np.allclose(spectrum.axis.shift, moved[moved > reduction.LEAST_SHIFT], atol=0.05)
     assert spectrum.calibrated is not None
     assert spectrum.calibrated.id == used.id
     assert IN_PIXELS not in spectrum.meta

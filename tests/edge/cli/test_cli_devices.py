@@ -55,7 +55,7 @@ def test_page_is_the_file_itself(capfdbinary: pytest.CaptureFixture[bytes]) -> N
     assert cli.main(["devices", "page", "generic-csv-stream"]) == 0
     assert capfdbinary.readouterr().out == catalogue.find("generic-csv-stream").read_bytes()
     assert cli.main(["devices", "page", "generic-csv-steam"]) == 78
-    assert b"did you mean generic-csv-stream" in capfdbinary.readouterr().err
+    assert b"Did you mean generic-csv-stream" in capfdbinary.readouterr().err
 
 
 def test_page_on_a_terminal() -> None:
@@ -96,12 +96,12 @@ def test_explain_on_a_terminal_shows_bytes_as_text_too() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("explain", "ocean-usb2000", "--exposure", "9999"), 78, "takes 0.003 to 65.535 s"),
-        (("explain", "ocean-usb2000", "--exposure", "nan"), 78, "got an exposure of nan s"),
+        (("explain", "ocean-usb2000", "--exposure", "9999"), 78, "expected 0.003 to 65.535 s"),
+        (("explain", "ocean-usb2000", "--exposure", "nan"), 78, "exposure out of range: got nan s"),
         (("explain", "ocean-usb2000", "--exposure", "1 ms"), 2, "expected seconds, such as 0.1, got '1 ms'"),
-        (("explain", "tcd1304-rossel", "--average", "16"), 78, "got 16 averages, tcd1304-rossel takes 1 to 15"),
-        (("explain", "c12880ma-csv", "--exposure", "1"), 78, "cannot be told its exposure"),
-        (("explain", "tcd1304"), 78, "no profile is called 'tcd1304'"),
+        (("explain", "tcd1304-rossel", "--average", "16"), 78, "tcd1304-rossel: averages out of range: got 16, expected 1 to 15"),
+        (("explain", "c12880ma-csv", "--exposure", "1"), 78, "exposure cannot be set"),
+        (("explain", "tcd1304"), 78, "unknown profile: got 'tcd1304'"),
         (("explain",), 2, "PROFILE"),
         ((), 2, "ACTION"),
     ],
@@ -125,7 +125,8 @@ def test_validate_tells_every_mistake_of_every_file(tmp_path: Path, capsys: pyte
     assert (second["ok"], second["profile"]) == (False, None)
     assert len(second["mistakes"]) == 5  # two of the bits, three of the name
     line = text.splitlines().index("adc_bits = 10") + 2
-    assert second["mistakes"][0] == f"{wrong}:{line}: sensor.saturation: got 4095, and 10 bits end at 1023: correct one of them"
+    scales = "got 4095, and the full scale of 10 bits is 1023: correct one of them"
+    assert second["mistakes"][0] == f"{wrong}:{line}: sensor.saturation: {scales}"
     assert [words.removeprefix("raman-edge: ") for words in said.splitlines()] == second["mistakes"]
 
 

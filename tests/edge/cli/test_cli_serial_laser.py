@@ -136,7 +136,7 @@ def test_an_instrument_that_is_gone_at_the_end_is_said(tmp_path: Path, model: Pa
         run.wait_for(2)
         assert eventually(lambda: lit_page.shines(instrument))
         instrument.unplug()
-        run.wait_until(lambda: any("was open and is gone" in str(line.get("why")) for line in run.lines), "the loss")
+        run.wait_until(lambda: any("connection lost" in str(line.get("why")) for line in run.lines), "the loss")
         assert run.end(signal.SIGTERM) == NOT_OFF
     warned(run)
 

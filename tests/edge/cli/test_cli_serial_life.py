@@ -114,7 +114,7 @@ def test_a_port_that_another_program_has_is_busy(tmp_path: Path, model: Path) ->
             pass
         assert held.status.counters.reconnects == 0
     assert (ended.returncode, ended.stdout) == (75, b"")
-    assert b"busy: another program has it" in ended.stderr
+    assert b"busy. Another program has it" in ended.stderr
 
 
 def test_a_full_disk_is_waited_for(tmp_path: Path, model: Path) -> None:

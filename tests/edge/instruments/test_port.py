@@ -16,8 +16,7 @@ import pytest
 import serial
 from raman_edge.errors import ConfigError, SourceBusy, SourceLost, SourceUnavailable
 from raman_edge.instruments.profiles.profile import Serial
-from raman_edge.instruments.serial.port import Clock, SerialPort, resolve
-from raman_edge.instruments.serial.port_errors import denied, said
+from raman_edge.instruments.serial.port import Clock, SerialPort, denied, message, resolve
 from scripted_device import ScriptedDevice
 from serial.tools import list_ports
 
@@ -90,7 +89,7 @@ def test_a_network_port_has_no_rate() -> None:
         assert port.read(5) == b"hello"
         assert port.baud is None
         there.close()
-        with pytest.raises(SourceLost, match="is gone"):
+        with pytest.raises(SourceLost, match="connection lost"):
             [port.read(0.1) for _ in range(50)]
     with pytest.raises(SourceUnavailable, match="refused"):
         port.open(9600)
@@ -108,12 +107,12 @@ def test_an_unplugged_cable_is_a_loss_whatever_pyserial_raises(tmp_path: Path, a
             "write": lambda: port.write(b"x"),
             "rate": lambda: port.set_baud(19_200),
         }
-        with pytest.raises(SourceLost, match="check its cable"):
+        with pytest.raises(SourceLost, match="Check its cable"):
             actions[action]()
         assert not port.is_open
-        with pytest.raises(SourceLost, match="is not open"):
+        with pytest.raises(SourceLost, match="not open"):
             port.read(0)
-        with pytest.raises(SourceUnavailable, match="is not there"):
+        with pytest.raises(SourceUnavailable, match="not found"):
             port.open(9600)
 
 
@@ -127,7 +126,7 @@ def test_every_error_of_an_open_port_is_a_loss(error: Exception) -> None:
         raise error
 
     port._serial = SimpleNamespace(read=fail, close=lambda: None)  # type: ignore[assignment]
-    with pytest.raises(SourceLost, match="was open and is gone"):
+    with pytest.raises(SourceLost, match="connection lost"):
         port.read(0)
 
 
@@ -144,7 +143,7 @@ def test_a_port_belongs_to_one_process(tmp_path: Path) -> None:
         port.open(9600)
         other = subprocess.run([sys.executable, "-c", program, fake.port], capture_output=True, text=True, check=False)
         assert other.returncode == 75
-        assert "is busy: another program has it" in other.stdout
+        assert "busy. Another program has it" in other.stdout
         with pytest.raises(SourceBusy):
             SerialPort(fake.port, LINE).open(9600)
         port.close()
@@ -152,11 +151,11 @@ def test_a_port_belongs_to_one_process(tmp_path: Path) -> None:
 
 
 OPENING = [
-    (serial.SerialException(2, "no such file"), SourceUnavailable, "is not there"),
-    (serial.SerialException(16, "busy"), SourceBusy, "is busy"),
-    (serial.SerialException(13, "denied"), SourceUnavailable, "may not be used by this user"),
-    (serial.SerialException("could not open port 'COM3': FileNotFoundError(2)"), SourceUnavailable, "is not there"),
-    (serial.SerialException("could not open port 'COM3': PermissionError(13)"), SourceBusy, "is busy"),
+    (serial.SerialException(2, "no such file"), SourceUnavailable, "not found"),
+    (serial.SerialException(16, "busy"), SourceBusy, "busy"),
+    (serial.SerialException(13, "denied"), SourceUnavailable, "permission denied"),
+    (serial.SerialException("could not open port 'COM3': FileNotFoundError(2)"), SourceUnavailable, "not found"),
+    (serial.SerialException("could not open port 'COM3': PermissionError(13)"), SourceBusy, "busy"),
     (ValueError("Failed to set custom baud rate (250001)"), SourceUnavailable, "Failed to set custom baud rate"),
     (serial.SerialException("Could not configure port: (25, 'Inappropriate')"), SourceUnavailable, "expected a serial port"),
 ]
@@ -177,13 +176,13 @@ def test_why_a_port_cannot_be_opened_is_told_apart(
     assert raised.type is expected
 
 
-def test_what_lets_a_user_in_is_said(tmp_path: Path) -> None:
+def test_advice_for_a_user_without_permission(tmp_path: Path) -> None:
     """The group that may use the port is named where there is one, a rule for the system where there is none."""
     file = tmp_path / "port"
     file.touch(mode=0o600)
     assert 'GROUP="dialout", MODE="0660"' in denied(file)
     assert "sudo usermod -aG dialout" in denied(file)
-    assert "ask who administers" in denied(tmp_path / "none")
+    assert "Ask the administrator" in denied(tmp_path / "none")
     dialout = next((group for group in ("dialout", "tty") if Path("/etc/group").read_text("utf-8").find(f"{group}:") >= 0), None)
     if dialout is None or os.geteuid() != 0:
         pytest.skip("files of another group are made by root")
@@ -196,8 +195,8 @@ def test_what_lets_a_user_in_is_said(tmp_path: Path) -> None:
 
 def test_an_error_without_words_has_a_name() -> None:
     """An error that says nothing is told by its kind; one of several lines stands on one."""
-    assert said(TypeError()) == "TypeError"
-    assert said(OSError("a\nb")) == "a b"
+    assert message(TypeError()) == "TypeError"
+    assert message(OSError("a\nb")) == "a b"
 
 
 def test_the_lines_of_a_board_are_as_its_profile_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,11 +223,11 @@ def test_a_usb_address_is_looked_up_at_every_opening(monkeypatch: pytest.MonkeyP
     ]
     monkeypatch.setattr(list_ports, "comports", lambda: here)
     assert resolve("usb:0483:374b:B") == "/dev/ttyACM2"
-    with pytest.raises(SourceUnavailable, match="are 2: say which, as one of usb:0483:374b:A, usb:0483:374b:B"):
+    with pytest.raises(SourceUnavailable, match="several devices fit: got 2, expected one of usb:0483:374b:A, usb:0483:374b:B"):
         resolve("usb:0483:374b")
     del here[0]
     assert resolve("usb:0x483:0x374B") == "/dev/ttyACM2"
-    with pytest.raises(SourceUnavailable, match="is not there"):
+    with pytest.raises(SourceUnavailable, match="not found"):
         resolve("usb:2341:0043")
     with pytest.raises(ConfigError, match="expected usb:VID:PID"):
         resolve("usb:first")
@@ -241,7 +240,7 @@ def test_a_full_port_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("raman_edge.instruments.serial.port.WRITE_S", 0.05)
     port = SerialPort(os.ttyname(slave), LINE)
     port.open(9600)
-    with pytest.raises(SourceLost, match="is gone"):
+    with pytest.raises(SourceLost, match="connection lost"):
         port.write(bytes(1 << 20))
     os.close(master)
     os.close(slave)

@@ -224,7 +224,7 @@ def test_on_a_terminal_the_bytes_are_seen() -> None:
 
 
 def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """69, and what may be the matter or what its USB numbers say; one that is not there is told as such."""
+    """69, and what may be the matter or what its USB numbers say; one that not found is told as such."""
     silent = Script(lambda _: b"")
     monkeypatch.setattr(probe, "SerialPort", silent)
     monkeypatch.setattr(probe, "ask", lambda *_: iter(()))
@@ -241,7 +241,7 @@ def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.undo()
     code, told, said = ran(capsys, "/dev/does-not-exist")
     assert (code, told) == (69, [])
-    assert "is not there" in said
+    assert "not found" in said
 
 
 def test_a_device_that_talks_is_asked_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

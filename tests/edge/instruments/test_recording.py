@@ -290,7 +290,7 @@ def changed(**changes: object) -> bytes:
     [
         ([KNOWN], "line 1: the recording does not begin"),
         ([BEGIN, KNOWN, BEGIN], "line 3: the recording begins anew"),
-        ([BEGIN, changed()], "line 2: an exposure before anything was said"),
+        ([BEGIN, changed()], "line 2: an exposure before the facts"),
         ([BEGIN, KNOWN, changed(averages=0)], "line 3: an exposure of 0.1 s, 0 times"),
         ([BEGIN, KNOWN, changed(exposure_s=-1.0)], "line 3: an exposure of -1.0 s"),
         ([BEGIN, KNOWN, changed(taken_at=datetime(2026, 1, 1))], "line 3: an exposure"),  # noqa: DTZ001 - that is what is refused

@@ -74,5 +74,5 @@ def test_an_exposure_that_is_not_known_to_be_possible_is_taken(tmp_path: Path) -
                 device.set_exposure(1e9)
                 continue
             device.set_exposure(60.0)
-            with pytest.raises(ConfigError, match=r"takes 0\.001 to 60 s"):
+            with pytest.raises(ConfigError, match=r"expected 0\.001 to 60 s"):
                 device.set_exposure(200.0)

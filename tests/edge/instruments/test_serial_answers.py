@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from raman_edge.instruments.codecs.obp import Flag, Message
 from raman_edge.instruments.profiles import requests
-from raman_edge.instruments.profiles.commands import Command
+from raman_edge.instruments.profiles.profile import Command
 from raman_edge.instruments.serial.replies import Answer, Listener, Preface, ReplyProblem, number, shown
 from wire_profiles import changed, quick
 

@@ -167,7 +167,7 @@ def test_what_cannot_be_armed_like_this_is_a_mistake(tmp_path: Path) -> None:
     """A laser that stays warm without a shutter needs a word of the user; so does one that is kept on and not armed."""
     profile = page(tmp_path, "wavelength_nm = 785.0", "wavelength_nm = 785.0, keep_warm = true", method="ask")
     bare = changed(profile, "commands", shutter_open=None, shutter_close=None)
-    with pytest.raises(ConfigError, match=r"has to stay warm .* has no shutter.*--keep-laser-on"):
+    with pytest.raises(ConfigError, match=r"laser.keep_warm without a shutter.*--keep-laser-on"):
         SerialSpectrometer(bare, "port", laser=True)
     SerialSpectrometer(bare, "port", laser=True, keep_laser_on=True)
     with pytest.raises(ConfigError, match="--arm-laser"):
@@ -178,7 +178,7 @@ def test_what_cannot_be_armed_like_this_is_a_mistake(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("wavelength_nm = 785.0", "wavelength_nm = 785.0, keep_warm = true", 'dark.method: is "laser", and laser.keep_warm is true'),
-        ("[commands]", WATCHDOG, "commands.laser_watchdog: stands without laser.watchdog_s"),
+        ("[commands]", WATCHDOG, "commands.laser_watchdog: needs laser.watchdog_s"),
     ],
 )
 def test_mistakes_of_a_page(tmp_path: Path, old: str, new: str, said: str) -> None:

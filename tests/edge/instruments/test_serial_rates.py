@@ -66,7 +66,7 @@ def test_each_step_of_a_handshake_may_fail(tmp_path: Path, step: int) -> None:
             said = spectrum(device)
             assert device.status.baud == (9600 if step else 57_600)
             assert fake.rate == device.status.baud
-    assert said == (["it did not change from 9600 to 57600 baud, and stays at 9600"] if step else [])
+    assert said == (["the rate did not change from 9600 to 57600 baud and stays at 9600"] if step else [])
 
 
 def test_a_device_is_found_at_the_rate_it_was_left_at(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_device_that_is_silent_at_every_rate_is_said_to_be(tmp_path: Path) -> 
     profile = changed(profile, "integration", margin_ms=10)
     with (
         ScriptedDevice(tmp_path / "port", lambda _: []) as fake,
-        pytest.raises(SourceUnavailable, match=r"no ocean-usb2000 answers at 9600, 19200 baud: is it on"),
+        pytest.raises(SourceUnavailable, match=r"no answer: expected the answers of ocean-usb2000 at 9600, 19200 baud"),
         SerialSpectrometer(profile, fake.port),
     ):
         pass
@@ -116,7 +116,7 @@ def test_a_rate_is_kept_over_a_loss_of_power_on_request() -> None:
                 pass
             simulated.replug()
             assert simulated.device.baud == wakes
-    with pytest.raises(ConfigError, match="say which baud rate"):
+    with pytest.raises(ConfigError, match="Name the baud rate"):
         SerialSpectrometer(profile, "port", save_baud=True)
     with pytest.raises(ConfigError, match="has no command for it"):
         SerialSpectrometer(OCEAN, "port", baud=9600, save_baud=True)
@@ -124,7 +124,7 @@ def test_a_rate_is_kept_over_a_loss_of_power_on_request() -> None:
 
 def test_a_rate_that_the_device_does_not_know_is_refused() -> None:
     """A rate that is not the device's is a mistake before anything is opened."""
-    with pytest.raises(ConfigError, match="got 300 baud, ocean-usb2000 takes 9600"):
+    with pytest.raises(ConfigError, match="unknown baud rate: got 300, expected one of 9600"):
         SerialSpectrometer(OCEAN, "port", baud=300)
 
 

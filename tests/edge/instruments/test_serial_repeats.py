@@ -11,7 +11,7 @@ import pytest
 from raman_edge.instruments.codecs.events import RawFrame
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import SerialSpectrometer
-from raman_edge.instruments.serial.recent import MANY, RecentFrames
+from raman_edge.instruments.serial.measurement import MANY, RecentFrames
 from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.simulator.simulated import Simulated

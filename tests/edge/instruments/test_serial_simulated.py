@@ -154,7 +154,7 @@ def test_another_instrument_is_noticed_by_what_it_says() -> None:
     with Simulated(profile, pacing=False) as simulated, SerialSpectrometer(profile, simulated.port, world=AT_ONCE) as device:
         spectra(device, 1)
         simulated.replug("OTHER")
-        with pytest.raises(SourceError, match="serial number OTHER, expected SIM00001"):
+        with pytest.raises(SourceError, match="serial number OTHER, expected serial number SIM00001"):
             spectra(device, 3)
 
 

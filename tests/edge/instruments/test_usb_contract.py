@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from contracts.spectrometer_contract import SpectrometerContract
-from raman_edge.instruments.usb import OceanSpectrometer
+from raman_edge.instruments.ocean_usb import OceanSpectrometer
 from usb_bus import Bus, Sts, asked_instead
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from raman_edge import cli
 from raman_edge.cli import watch as command
 from raman_edge.errors import ConfigError
 from raman_edge.service import settings
-from raman_edge.settings.sources import Setting, first
+from raman_edge.settings import Setting, first
 
 COMMAND_ONLY = {"help", "once", "json", "config", "no_own"}
 """What a file does not say: how this one run goes, and how it is shown."""
@@ -84,7 +84,7 @@ def test_one_file_is_read_where_one_is_named_else_the_users_over_the_systems(tmp
 def test_a_named_file_has_to_be_there(tmp_path: Path, how: str) -> None:
     """Who names a file means it."""
     path = tmp_path / "none.toml"
-    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+    with pytest.raises(ConfigError, match="cannot be read: got No such file"):
         settings.gather(options(config=path if how == "option" else None), {} if how == "option" else {"RAMAN_EDGE_CONFIG": str(path)})
 
 
@@ -172,8 +172,8 @@ def test_merging_leaves_the_command_line_as_it_was(tmp_path: Path) -> None:
         ('\nto = [\n "stdout",\n "ftp://x"\n]', 'f.toml:4: to[1]: got "ftp://x", expected an output: jsonl:FILE'),
         ("match = []", "f.toml:1: match: got [], expected a list"),
         ('folder = ""', 'f.toml:1: folder: got "", expected the path of a folder'),
-        ("[watch]\npoll_s = 1", "f.toml:1: watch is no key that is known here; did you mean match?"),
-        ("poll-s = 1", "f.toml:1: poll-s is no key that is known here; did you mean poll_s?"),
+        ("[watch]\npoll_s = 1", "f.toml:1: watch: unknown key; did you mean match?"),
+        ("poll-s = 1", "f.toml:1: poll-s: unknown key; did you mean poll_s?"),
     ],
 )
 def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: str) -> None:

@@ -141,15 +141,15 @@ def test_settings_that_are_wrong_change_nothing(root: Path, wrong: str | None) -
         managed.stop()
     assert paths(root) == ["new.csv", "quartz.csv"]
     (line,) = [line for line in managed.notes.splitlines() if "not reloaded" in line]
-    assert {"no toml": "config.toml:1: no TOML", None: "none.onnx"}.get(wrong, "foldr is no key that is known here") in line
+    assert {"no toml": "config.toml:1: not TOML", None: "none.onnx"}.get(wrong, "foldr: unknown key") in line
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("poll_s = 0\nstabel_s = 1\n", ["config.toml:1: poll_s: got 0", "config.toml:2: stabel_s is no key"]),
+        ("poll_s = 0\nstabel_s = 1\n", ["config.toml:1: poll_s: got 0", "config.toml:2: stabel_s: unknown key"]),
         ("", ["no folder to watch"]),
-        ("folder = ", ["config.toml:1: no TOML"]),
+        ("folder = ", ["config.toml:1: not TOML"]),
     ],
 )
 def test_a_start_with_wrong_settings_is_a_configuration_error(root: Path, text: str, words: list[str]) -> None:

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 import toml_documents
 from hypothesis import given, settings
-from raman_edge.settings.toml_lines import places
+from raman_edge.settings.toml import places
 
 
 @settings(max_examples=100, deadline=None)

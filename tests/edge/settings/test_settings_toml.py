@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
+from raising import refused
 from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.settings import toml
@@ -78,10 +79,10 @@ def test_a_good_file_becomes_the_struct(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("\nwiat_s = 3", "2: wiat_s is no key that is known here; did you mean wait_s?"),
+        ("\nwiat_s = 3", "2: wiat_s: unknown key; did you mean wait_s?"),
         (
             'zzz = "\\n"',
-            "1: zzz is no key that is known here; known are name, wait_s, match, port, ports, steps, own, n, pair, few",
+            "1: zzz: unknown key; known are name, wait_s, match, port, ports, steps, own, n, pair, few",
         ),
         ('wait_s = "x"', '1: wait_s: got "x", expected seconds, more than 0 and at most 60; such as: wait_s = 1.0'),
         ("wait_s = nan", "1: wait_s: got nan, expected seconds, more than 0 and at most 60; such as: wait_s = 1.0"),
@@ -91,7 +92,7 @@ def test_a_good_file_becomes_the_struct(tmp_path: Path) -> None:
         ("[port]\nbaud = 1", "2: port.baud: got 1, expected bits per second, at least 300; such as: baud = 9600"),
         ("[port]\n", "1: port.baud is missing: expected bits per second, at least 300; such as: baud = 9600"),
         ('port = {baud = 300, parity = "odd"}', '1: port.parity: got "odd", expected "none" or "even"'),
-        ('[[ports]]\nbaud = 300\n[[ports]]\n"a b" = 1\nbaud=300', '4: ports[1]."a b" is no key that is known here; known are baud, parity'),
+        ('[[ports]]\nbaud = 300\n[[ports]]\n"a b" = 1\nbaud=300', '4: ports[1]."a b": unknown key; known are baud, parity'),
         ("port = 3", "1: port: got 3, expected a table"),
         ('[[steps]]\nkind = "smoth"', '2: steps[0].kind: got "smoth", expected "cut" or "smooth"; did you mean smooth?'),
         ("[[steps]]\nkind = [1]", '2: steps[0].kind: got [1], expected "cut" or "smooth"'),
@@ -118,39 +119,39 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "line"),
+    ("data", "kind", "place", "got"),
     [
-        (b'a = 1\npath = "C:\\data"', "f.toml:2: no TOML at column 13"),
-        (b"a =", "f.toml:1: no TOML (Invalid value): got 'a ='; write KEY = VALUE: texts in quotes, 1.5 and not 1,5"),
-        (b"\n\njust words\n", "f.toml:3: no TOML at column 6"),
-        (b"a = 1\na = 2", "f.toml:2: no TOML"),
-        (b"a = 1\nb = '\xff'", "f.toml:2: byte 0xff is no UTF-8: save the file as UTF-8"),
-        ("a = 1".encode("utf-16"), "f.toml:1: byte 0xff is no UTF-8"),
-        (b"a = " + b"[" * 100_000, "f.toml: lists or tables nested too deep"),
+        (b'a = 1\npath = "C:\\data"', "not TOML", "f.toml:2", "column 13"),
+        (b"a =", "not TOML", "f.toml:1", "'a =' (Invalid value"),
+        (b"\n\njust words\n", "not TOML", "f.toml:3", "column 6"),
+        (b"a = 1\na = 2", "not TOML", "f.toml:2", "'a = 2'"),
+        (b"a = 1\nb = '\xff'", "not UTF-8", "f.toml:2", "byte 0xff"),
+        ("a = 1".encode("utf-16"), "not UTF-8", "f.toml:1", "byte 0xff"),
+        (b"a = " + b"[" * 100_000, "nested too deep", "f.toml", ""),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_line(data: bytes, line: str) -> None:
-    """The line, what the reader stumbled over, and what to do."""
-    with pytest.raises(ConfigError) as caught:
+def test_text_that_is_not_toml_is_refused_with_its_line(data: bytes, kind: str, place: str, got: str) -> None:
+    """The error has the line and what the parser stopped at."""
+    with refused(ConfigError, kind, place, got=got):
         toml.parse(data, "f.toml")
-    assert str(caught.value).startswith(line)
 
 
 def test_a_windows_path_in_the_wrong_quotes_is_explained() -> None:
     r"""``"C:\data"`` is the commonest mistake of all."""
-    with pytest.raises(ConfigError, match="stands between single quotes: 'C:"):
+    with pytest.raises(ConfigError) as caught:
         toml.parse(b'path = "C:\\data"', "f.toml")
+    assert "single quotes: 'C:" in caught.value.advice
 
 
-def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """Not there, a folder, or larger than settings are."""
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """A missing file, a folder, and a file larger than settings are."""
     (tmp_path / "large").write_bytes(b"#" * (toml.MAX_BYTES + 1))
-    for name, why in (
-        ("none", "cannot be read: No such file"),
-        (".", "cannot be read: Is a directory"),
-        ("large", "more than 1048576 bytes"),
+    for name, kind, got in (
+        ("none", "file cannot be read", "No such file"),
+        (".", "file cannot be read", "Is a directory"),
+        ("large", "file too large", ""),
     ):
-        with pytest.raises(ConfigError, match=why):
+        with refused(ConfigError, kind, str(tmp_path / name), got=got):
             toml.load(tmp_path / name, Profile)
 
 
@@ -164,14 +165,14 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.sampled_from([field.name for field in msgspec.structs.fields(Profile)]), VALUES))
 def test_whatever_msgspec_refuses_has_its_mistakes_told(data: dict[str, object]) -> None:
     """No document is refused without a reason, no good one has mistakes, and no reason takes a second line."""
-    found = mistakes(toml.TomlDocument("f.toml", data, {}), Profile)
+    found = mistakes(data, Profile)
     try:
         msgspec.convert(data, Profile)
     except msgspec.ValidationError:
         assert found
     else:
         assert not found
-    assert not any("\n" in line for line in found)
+    assert not any("\n" in message for _, message in found)
 
 
 def test_the_command_line_says_every_mistake_on_its_own_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -99,20 +99,20 @@ def test_a_person_reads_how_to_connect() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("ocean-stz",), 78, "did you mean ocean-sts?"),
+        (("ocean-stz",), 78, "Did you mean ocean-sts?"),
         (("ocean-sts", "--material", "polystirene"), 78, "no material is called 'polystirene': did you mean polystyrene"),
         (("ocean-sts", "--material", "Calcite+"), 78, "no material is called ''"),
         (("ocean-sts", "--fault", "flop"), 78, "no fault is called 'flop'"),
-        (("tcd1304-rossel", "--fault", "nak"), 78, "tcd1304-rossel has no answer nak"),
-        (("ocean-sts", "--baud", "1200"), 78, "got 1200 baud, ocean-sts has 9600, 115200"),
-        (("ocean-sts", "--exposure", "3600"), 78, "got an exposure of 3600 s"),
+        (("tcd1304-rossel", "--fault", "nak"), 78, "tcd1304-rossel: no answer nak"),
+        (("ocean-sts", "--baud", "1200"), 78, "ocean-sts: unknown baud rate: got 1200, expected one of 9600, 115200"),
+        (("ocean-sts", "--exposure", "3600"), 78, "exposure out of range: got 3600 s"),
         (("ocean-sts", "--serial-number", "a b"), 78, "expected 1 to 15 printable ASCII characters"),
         (("ocean-sts", "--tcp", "99999"), 2, "expected a port from 0 to 65535"),
-        (("ocean-sts", "--tcp", "no.such.host.invalid:0"), 69, "cannot be listened on"),
+        (("ocean-sts", "--tcp", "no.such.host.invalid:0"), 69, "cannot listen"),
         (("ocean-sts", "--tcp", "1", "--link", "x"), 2, "not allowed with"),
         (("ocean-sts", "--axis-error", "nan"), 2, "expected wavenumbers in cm"),
         (("ocean-sts", "--seed", "-1"), 2, "expected a whole number from 0"),
-        (("ocean-sts", "--link", "/no/such/folder/link"), 69, "Give a --link in a folder that can be written"),
+        (("ocean-sts", "--link", "/no/such/folder/link"), 69, "Give a --link in a writable folder"),
     ],
 )
 def test_a_mistake_is_told_before_anything_is_simulated(
@@ -129,10 +129,10 @@ def test_a_mistake_is_told_before_anything_is_simulated(
     ("line", "said"),
     [
         ("dance\x1b[2J", "expected one of unplug, replug, material"),
-        ("unplug now", "got 'now' after unplug; expected nothing"),
-        ("material", "got material alone; expected material NAME"),
-        ("fault", "got fault alone"),
-        ("laser of", "expected laser on or laser off"),
+        ("unplug now", "unplug: unexpected argument: got 'now'"),
+        ("material", "material: missing argument: expected material NAME"),
+        ("fault", "fault: missing argument"),
+        ("laser of", "laser: wrong argument: got 'of', expected on or off"),
         ("replug a\x07b", "expected 1 to 15 printable ASCII characters"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 from raman_edge.instruments.codecs.events import Reply
 from raman_edge.instruments.codecs.obp import Message
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import Profile, Query
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import materials

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.requests import RequestValues
-from raman_edge.simulator.device import SentBytes
-from raman_edge.simulator.line import WRONG, SimulatedLine, heard
+from raman_edge.simulator.line import WRONG, SentBytes, SimulatedLine, heard
 from simulating import Desk
 
 

@@ -165,7 +165,7 @@ def test_a_material_is_found_by_its_name_or_the_names_that_are_known_are_told() 
     assert both.name == "Quartz+Calcite"
     assert both.excited
     assert (both.intensity(shift, shift) > 0.45).all()
-    with pytest.raises(ConfigError, match="no material is called 'Qartz' here: known are Calcite, Quartz, none"):
+    with pytest.raises(ConfigError, match="unknown material: got 'Qartz', expected one of Calcite, Quartz, none"):
         materials.mixture("Calcite+Qartz")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raman_edge.instruments.profiles import catalogue, requests
+from raman_edge.instruments.profiles import catalogue, requests, validate
 from raman_edge.instruments.profiles.requests import RequestValues
+from raman_edge.settings import toml
 from raman_edge.simulator.requests import HostRequest, RequestReader
 from simulating import PROFILES
 
@@ -43,22 +44,22 @@ def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataO
     assert asked is not None
     assert requests.request(page, asked.name, wanted) == sent
     everything = {"integration": exposure, "averages": averages, "index": wanted.index, "baud": wanted.baud}
-    assert {key: value for key, value in asked.told.items() if key in everything}.items() <= everything.items()
+    assert {key: value for key, value in asked.values.items() if key in everything}.items() <= everything.items()
     if command.startswith("set_") or command == "coefficient":
-        assert asked.told
+        assert asked.values
     assert not reader.kept
 
 
 def test_two_requests_glued_together_are_two() -> None:
     """And bytes between them are requests that nobody understands."""
     glued = read("ocean-flame-s", b"I\x00\x0bA\x00\x02S")
-    assert [(asked.name, dict(asked.told)) for asked in glued] == [
+    assert [(asked.name, dict(asked.values)) for asked in glued] == [
         ("set_integration", {"integration": 11}),
         ("set_averages", {"averages": 2}),
         ("acquire", {}),
     ]
     found = read("jeti-versapic", b"*IDN?\r*BAD\r*PARA:FIT3?\r")
-    assert [(asked.name, dict(asked.told)) for asked in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
+    assert [(asked.name, dict(asked.values)) for asked in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
 
 
 def test_noise_without_an_end_is_given_up() -> None:
@@ -89,3 +90,59 @@ def test_no_bytes_confuse_it(name: str, data: bytes) -> None:
         assert asked.data
     assert len(reader.kept) <= len(data)
     assert reader.next(streaming=False) is None
+
+
+COMPUTED = """
+schema = 1
+device = {{ id = "x", vendor = "v", model = "m" }}
+provenance = {{ sources = ["s"], certainty = "firmware", hardware_tested = false }}
+serial = {{ baud = [9600, 115200], switch = {{}} }}
+integration = {{ unit = "ms", min = 3, max = 3000, default = 10, averages_max = 40 }}
+[values]
+clocks = "integration*4 + 1"
+frame = "(14776 + clocks - 1)//clocks*clocks"
+[commands]
+acquire = {{ send = {send} }}
+set_baud = {{ send = ["ascii:B", "u32be:{{baud/100}}"] }}
+[frame]
+mode = "fixed"
+dtype = "u16le"
+count = 100
+"""
+FORMS = [
+    ["u32be:{frame}", "u32be:{clocks}", "u8:{averages}"],
+    ["u16be:{60000 - integration*3}", "u8:{averages*2}"],
+    ["ascii:{integration/3} {averages/7}\\r"],
+    ["f32le:{integration/1000}", "ascii: {averages:03};", "sum8"],
+    ["u16le:{integration*5//2}", "ascii:{averages - 50};"],
+    ["u32be:{averages*pixels}", "u16le:{integration}", "u16be:{integration//7}"],
+]
+
+
+@pytest.mark.parametrize("send", FORMS, ids=" ".join)
+@settings(max_examples=15, deadline=None)
+@given(st.integers(3, 3000), st.integers(1, 40))
+def test_a_computed_setting_is_found_again(send: list[str], integration: int, averages: int) -> None:
+    """Products, differences, fractions, rounding down and the profile's own values: the setting comes out of the bytes."""
+    profile = validate.convert(toml.parse(COMPUTED.format(send=send).encode(), "x.toml"))
+    data = requests.request(profile, "acquire", RequestValues(integration, averages))
+    reader = RequestReader(profile)
+    reader.kept += data
+    request = reader.next(streaming=False)
+    assert request is not None
+    assert (request.name, dict(request.values)) == ("acquire", {"integration": integration, "averages": averages})
+    reader.kept += requests.request(profile, "set_baud", RequestValues(baud=115_200))
+    request = reader.next(streaming=False)
+    assert request is not None
+    assert (request.name, dict(request.values)) == ("set_baud", {"baud": 115_200})
+
+
+def test_a_computed_setting_out_of_range_is_not_understood() -> None:
+    """No exposure of the profile makes these bytes."""
+    profile = validate.convert(toml.parse(COMPUTED.format(send=FORMS[1]).encode(), "x.toml"))
+    for data in (b"\x00\x00\x02", b"\xff\xff\x02", b"\xea\x00\x03"):
+        reader = RequestReader(profile)
+        reader.kept += data
+        request = reader.next(streaming=False)
+        assert request is not None
+        assert request.name == ""

@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _driven(where: str, tell: Tell) -> int:
-    from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - with numpy
+    from raman_edge.instruments.ocean_usb import OceanSpectrometer  # noqa: PLC0415 - with numpy
 
     with OceanSpectrometer(where) as spectrometer:
         if spectrometer.instrument is not None:

@@ -16,7 +16,7 @@ from raman_edge.instruments.codecs.ooi import Ooi, OoiSettings
 from raman_edge.instruments.codecs.ooi_text import OoiText
 from raman_edge.instruments.codecs.words import CountScale, WordFormat
 from raman_edge.instruments.profiles import frame as facts
-from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.fields import literal
 
 if TYPE_CHECKING:
     from raman_edge.instruments.profiles.frame import Frame

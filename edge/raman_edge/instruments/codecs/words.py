@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import ConfigError, SpectrumError
-from raman_edge.instruments.profiles.frame import NUMPY
+from raman_edge.instruments.profiles.fields import NUMPY
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

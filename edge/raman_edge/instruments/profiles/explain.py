@@ -1,4 +1,4 @@
-"""What a profile would send and what it expects back, in words and bytes."""
+"""The requests of a profile in bytes, and the answers that it expects in words."""
 
 from __future__ import annotations
 
@@ -20,27 +20,24 @@ CODECS = {"ooi": "Ocean's ASCII/binary set", "obp": "Ocean Binary Protocol", "de
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A profile as a person or a test looks at it."""
+    """A profile for a reader or a test."""
 
     profile: str
     requests: tuple[tuple[str, bytes], ...]
-    """Command and its bytes, in the order of the page's keys; what comes after every opening first."""
+    """Command and its bytes, in the order of the keys; those after every opening first."""
     expects: tuple[str, ...]
     """Line, answers, frame, axis."""
     trust: tuple[str, ...]
-    """Certainty, sources, what nobody has checked."""
+    """Certainty, sources, unchecked facts."""
 
 
-def of(profile: Profile, wanted: RequestValues) -> Explanation:
-    """Return what a profile says of ``wanted``."""
-    sent = tuple(_sent(profile, wanted))
-    return Explanation(profile.device.id, sent, tuple(_expected(profile)), tuple(_trust(profile)))
-
-
-def _sent(profile: Profile, wanted: RequestValues) -> Iterator[tuple[str, bytes]]:
+def of(profile: Profile, settings: RequestValues) -> Explanation:
+    """Explain a profile, with the requests for these settings."""
+    sent = []
     for path, command in requests.commands(profile):
         name = str(path[1])
-        yield name, requests.sent(profile, command, requests.values(profile, name, wanted), f"commands.{name}")
+        sent.append((name, requests.sent(profile, command, requests.values(profile, name, settings), f"commands.{name}")))
+    return Explanation(profile.device.id, tuple(sent), tuple(_expected(profile)), tuple(_trust(profile)))
 
 
 def _expected(profile: Profile) -> Iterator[str]:
@@ -51,14 +48,14 @@ def _expected(profile: Profile) -> Iterator[str]:
         yield ", ".join(f"{name} {data.hex(' ')}" for name, data in answers.items())
     yield from _frame(profile)
     if profile.streams:
-        yield "spectra come without being asked for"
+        yield "spectra come without a request"
     axis = profile.wavelength
     if isinstance(axis, Static):
-        yield f"axis: {len(axis.coefficients)} coefficients of this page"
+        yield f"axis: {len(axis.coefficients)} coefficients of this profile"
     elif isinstance(axis, Query):
-        yield f"axis: {axis.coefficients} coefficients that the device is asked for"
+        yield f"axis: {axis.coefficients} coefficients that the device returns"
     else:
-        yield "axis: none; it takes a calibration against a standard"
+        yield "axis: none; a calibration against a standard is needed"
 
 
 def _frame(profile: Profile) -> Iterator[str]:

@@ -1,194 +1,114 @@
-"""Arithmetic in a profile: ``+ - * / // ( )``, whole and decimal numbers, names; parsed to a tree, never evaluated as Python.
+"""Arithmetic in a profile: ``+ - * / // ( )``, whole and decimal numbers, names.
 
-::
-
-    sum      = product (("+" | "-") product)*
-    product  = factor (("*" | "//" | "/") factor)*
-    factor   = "-" factor | number | name | "(" sum ")"
-
-Values are exact fractions: ``/`` loses nothing and ``//`` rounds down, as Python's own do on fractions.
+Python's parser builds the tree, and an allow-list of its nodes decides what is arithmetic; nothing is compiled or run.
+Values are exact fractions: ``/`` loses nothing, ``//`` rounds down, as with Python's own fractions.
 """
 
 from __future__ import annotations
 
+import ast
+import operator
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING, Protocol
+from functools import lru_cache
 
 from raman_edge.errors import ConfigError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Values = Mapping[str, Fraction]
-"""What names stand for."""
+"""Name → its value."""
 
 MAX_CHARACTERS = 200
-"""A longer expression is refused: no register of a spectrometer needs one."""
-MAX_DEPTH = 20
-"""Parentheses and signs inside of each other."""
+"""Longest expression; it bounds the depth of the tree, too."""
 MAX_MAGNITUDE = 2**64
-"""Neither numerator nor denominator of any value on the way may reach this."""
-TOKEN = re.compile(
-    r"\s*(?:(?P<number>[0-9]+(?:\.[0-9]+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<mark>//|[-+*/()])|(?P<end>\Z)|(?P<other>.))"
-)
-"""Whatever the text is, one of these fits at every place."""
+"""Numerator and denominator of every intermediate value stay below this."""
+TOKEN = re.compile(r"\s*(?:[0-9]+(?:\.[0-9]+)?(?![.\w])|[A-Za-z_][A-Za-z0-9_]*|//|[-+*/()])", re.ASCII)
+OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+}
 
 
-class Expression(Protocol):
+@dataclass(frozen=True, slots=True)
+class Expression:
     """A parsed expression."""
 
+    text: str
+    tree: ast.expr
+
     def names(self) -> frozenset[str]:
-        """Return the names that stand in it."""
+        """Return the names that it uses."""
+        return frozenset(node.id for node in ast.walk(self.tree) if isinstance(node, ast.Name))
 
     def value(self, values: Values) -> Fraction:
-        """Return its value; :class:`ConfigError` on division by zero, an unknown name, or a number beyond 64 bits."""
+        """Return its value; :class:`ConfigError` on division by zero, an unknown name, or a number of more than 64 bits."""
+        return self._value(self.tree, values)
+
+    def _value(self, node: ast.AST, values: Values) -> Fraction:
+        match node:
+            case ast.Name(id=name):
+                if name not in values:
+                    known = f"one of {', '.join(sorted(values))}" if values else "no name"
+                    raise ConfigError(kind="unknown name", place=name, expected=known)
+                return values[name]
+            case ast.UnaryOp(operand=operand):
+                return -self._value(operand, values)
+            case ast.BinOp(left=left, op=sign, right=right):
+                one, other = self._value(left, values), self._value(right, values)
+                if not other and isinstance(sign, ast.Div | ast.FloorDiv):
+                    raise ConfigError(kind="division by zero", got=self.text, advice="Write a divisor that cannot become 0")
+                value = Fraction(OPERATORS[type(sign)](one, other))
+            case ast.Constant(col_offset=start, end_col_offset=end):
+                value = Fraction(self.text[start:end])  # the text: a float would not be exact
+            case _:  # parse lets nothing else in
+                raise _not_arithmetic(self.text, 0)
+        if max(abs(value.numerator), value.denominator) >= MAX_MAGNITUDE:
+            raise ConfigError(kind="number too large", got=self.text, expected="at most 64 bits in every step")
+        return value
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A whole or decimal number."""
-
-    exact: Fraction
-
-    def names(self) -> frozenset[str]:
-        """Return no names."""
-        return frozenset()
-
-    def value(self, values: Values) -> Fraction:  # noqa: ARG002 - a number needs none
-        """Return the number."""
-        return self.exact
-
-
-@dataclass(frozen=True, slots=True)
-class ExpressionName:
-    """What a name stands for when the bytes are made."""
-
-    name: str
-
-    def names(self) -> frozenset[str]:
-        """Return the name."""
-        return frozenset((self.name,))
-
-    def value(self, values: Values) -> Fraction:
-        """Return what the name stands for."""
-        if self.name not in values:
-            msg = f"{self.name} is no name that is known here; known are {', '.join(sorted(values))}"
-            raise ConfigError(msg)
-        return values[self.name]
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """Two expressions and what is done with them."""
-
-    left: Expression
-    sign: str
-    right: Expression
-
-    def names(self) -> frozenset[str]:
-        """Return the names of both sides."""
-        return self.left.names() | self.right.names()
-
-    def value(self, values: Values) -> Fraction:
-        """Return the result."""
-        return _bounded(_operated(self.left.value(values), self.sign, self.right.value(values)))
-
-
+@lru_cache(maxsize=256)
 def parse(text: str) -> Expression:
-    """Parse an expression; :class:`ConfigError` says at which character it goes wrong."""
+    """Parse an expression; :class:`ConfigError` where it is too long, or not arithmetic, and at which character."""
     if len(text) > MAX_CHARACTERS:
-        msg = f"an expression of {len(text)} characters: write at most {MAX_CHARACTERS}"
-        raise ConfigError(msg)
-    return _Parser(text).whole()
+        raise ConfigError(kind="expression too long", got=f"{len(text)} characters", expected=f"at most {MAX_CHARACTERS}")
+    end = 0
+    while found := TOKEN.match(text, end):
+        end = found.end()
+    flat = re.sub(r"\s", " ", text).rstrip()
+    if flat[end:].strip():
+        raise _not_arithmetic(text, end + len(flat[end:]) - len(flat[end:].lstrip()))
+    start = len(flat) - len(flat.lstrip())
+    try:
+        tree = ast.parse(flat[start:], mode="eval").body
+    except SyntaxError as error:
+        raise _not_arithmetic(text, start + (error.offset or 1) - 1) from error
+    for node in ast.walk(tree):
+        if not _allowed(node):
+            raise _not_arithmetic(text, start + getattr(node, "col_offset", 0))
+    expression = Expression(flat[start:], tree)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant):
+            expression._value(node, {})  # noqa: SLF001 - refuses a number that is too large here, and not with the first request
+    return expression
 
 
-def _operated(left: Fraction, sign: str, right: Fraction) -> Fraction:
-    if sign == "+":
-        return left + right
-    if sign == "-":
-        return left - right
-    if sign == "*":
-        return left * right
-    if not right:
-        msg = f"divides by zero ({left} {sign} 0): write an expression that cannot become 0 there"
-        raise ConfigError(msg)
-    return left / right if sign == "/" else Fraction(left // right)
+def _allowed(node: ast.AST) -> bool:
+    match node:
+        case ast.Constant(value=value):
+            return type(value) in (int, float)
+        case ast.BinOp(op=sign):
+            return type(sign) in OPERATORS
+        case ast.UnaryOp(op=sign):
+            return isinstance(sign, ast.USub)
+    return isinstance(node, ast.Name | ast.Load | ast.operator | ast.USub)
 
 
-def _bounded(value: Fraction) -> Fraction:
-    if max(abs(value.numerator), value.denominator) >= MAX_MAGNITUDE:
-        msg = "a number of more than 64 bits on the way: no field of a request holds it"
-        raise ConfigError(msg)
-    return value
-
-
-class _Parser:
-    """A place in the text, and how deep it is in parentheses."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._gots = TOKEN.finditer(text)
-        self._depth = 0
-        self._next()
-
-    def whole(self) -> Expression:
-        tree = self._sum()
-        if self._kind != "end":
-            raise self._unexpected("an operator (+ - * / //) or the end")
-        return tree
-
-    def _sum(self) -> Expression:
-        return self._chain(("+", "-"), self._product)
-
-    def _product(self) -> Expression:
-        return self._chain(("*", "/", "//"), self._factor)
-
-    def _chain(self, signs: tuple[str, ...], operand: Callable[[], Expression]) -> Expression:
-        tree = operand()
-        while self._kind == "mark" and self._got in signs:
-            sign = self._take()
-            tree = Operation(tree, sign, operand())
-        return tree
-
-    def _factor(self) -> Expression:
-        if self._kind == "number":
-            return Number(_bounded(Fraction(self._take())))
-        if self._kind == "name":
-            return ExpressionName(self._take())
-        if self._got not in {"-", "("}:
-            raise self._unexpected("a number, a name or (")
-        self._depth += 1
-        if self._depth > MAX_DEPTH:
-            msg = f"more than {MAX_DEPTH} parentheses or signs inside of each other: write it flat"
-            raise ConfigError(msg)
-        tree = self._negated() if self._take() == "-" else self._closed()
-        self._depth -= 1
-        return tree
-
-    def _negated(self) -> Expression:
-        return Operation(Number(Fraction(0)), "-", self._factor())
-
-    def _closed(self) -> Expression:
-        tree = self._sum()
-        if self._got != ")":
-            raise self._unexpected("an operator (+ - * / //) or )")
-        self._next()
-        return tree
-
-    def _take(self) -> str:
-        token = self._got
-        self._next()
-        return token
-
-    def _next(self) -> None:
-        found = next(self._gots)
-        self._kind = found.lastgroup
-        self._got = found[self._kind or 0]
-        self._at = found.start(self._kind or 0)
-
-    def _unexpected(self, expected: str) -> ConfigError:
-        got = repr(self._got) if self._got else "the end"
-        return ConfigError(f"{self._text!r}: got {got} at character {self._at + 1}, expected {expected}")
+def _not_arithmetic(text: str, at: int) -> ConfigError:
+    """Return the error for what stands at this index."""
+    got = f"{text[at:][:1]!r} at character {at + 1}" if at < len(text) else "the end"
+    return ConfigError(kind="not arithmetic", place=repr(text), got=got, expected="numbers and names with + - * / // ( )")

@@ -1,13 +1,13 @@
-"""How one spectrum comes back over the wire: facts that a codec is built from.
+"""How one spectrum comes back over the wire: the facts that a codec is built from.
 
 ``mode`` in a profile chooses one of four:
 
-- ``fixed``: ``sync``, header words, ``count`` values, checksum, ``trailer``; always as many bytes.
+- ``fixed``: ``sync``, header words, ``count`` values, checksum, ``trailer``; always the same number of bytes.
 - ``delimited``: lines of text that announce the values, then the values in binary or a line each, then ``end``.
 - ``lines``: decimal numbers as text, a spectrum a line or a value a line.
-- ``codec``: a protocol with rules of its own, by name.
+- ``codec``: a protocol with its own rules, by name.
 
-A codec gives counts as they rise with light: where ``invert_from`` is set, it has subtracted.
+Counts that a codec returns rise with light: where ``invert_from`` is set, it has subtracted them from it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,7 @@ from typing import Literal as OneOf
 import msgspec
 from msgspec import Meta
 
-from raman_edge.instruments.profiles.literals import Literal, literal
-
-Dtype = OneOf["u8", "u16be", "u16le", "u32be", "u32le", "i16be", "i16le", "i32be", "i32le", "f32be", "f32le"]
-"""A number in binary: unsigned, signed or IEEE 754, how many bits, which end first."""
-NUMPY = {
-    "u8": "u1",
-    "u16be": ">u2",
-    "u16le": "<u2",
-    "u32be": ">u4",
-    "u32le": "<u4",
-    "i16be": ">i2",
-    "i16le": "<i2",
-    "i32be": ">i4",
-    "i32le": "<i4",
-    "f32be": ">f4",
-    "f32le": "<f4",
-}
-"""What numpy calls each :data:`Dtype`."""
+from raman_edge.instruments.profiles.fields import Dtype, Literal, literal, size_of
 
 Count = Annotated[int, Meta(ge=1, le=65_536, description="how many values a spectrum has, 1 to 65536", examples=[2048])]
 Word = Annotated[
@@ -53,11 +36,6 @@ Keyword = Annotated[
 ]
 
 
-def size_of(dtype: str) -> int:
-    """Return how many bytes a number of a :data:`Dtype` takes."""
-    return int("".join(filter(str.isdigit, dtype))) // 8
-
-
 class HeaderWord(NamedTuple):
     """One number between ``sync`` and the values."""
 
@@ -66,10 +44,10 @@ class HeaderWord(NamedTuple):
 
 
 class Checksum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What proves a frame, and over which of its bytes."""
+    """The checksum of a frame, and which bytes it covers."""
 
     kind: OneOf["none", "sum8", "sum16be", "sum16le", "values", "xor8", "crc8", "md5"] = "none"
-    """Sums are of bytes, overflow ignored, but ``values`` is the sum of the values, told in a line of text; ``crc8`` is not
+    """Sums are of bytes, overflow ignored; ``values`` is the sum of the values, sent in a line of text; ``crc8`` is not
     reflected and its result is not XORed."""
     over: OneOf["payload", "frame"] = "payload"
     """The values alone, or everything from ``sync`` to the last value."""
@@ -85,46 +63,46 @@ class Checksum(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class FrameBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="mode"):
-    """What every mode knows: what is answered before the values."""
+    """Keys of every mode: what the device sends before the values."""
 
     ack: Literal = ""
-    """What the device answers to a request it has understood, before anything else; "" is nothing."""
+    """Its answer to a request it accepts, before anything else; "" is none."""
     nak: Literal = ""
-    """What it answers to a request it has refused; "" is nothing."""
+    """Its answer to a request it refuses; "" is none."""
     busy: Literal = ""
-    """What it answers while it cannot measure; "" is nothing."""
+    """Its answer while it cannot measure; "" is none."""
     ready: Literal = ""
-    """What it sends when the integration has ended and the values follow; "" is nothing."""
+    """What it sends when the integration ends and the values follow; "" is nothing."""
     echo: bool = False
-    """Whether it sends back the request before it answers."""
+    """Whether it echoes the request before it answers."""
     invert_from: Annotated[int, Meta(ge=1, le=2**32 - 1, description="full scale of a detector whose values fall with light")] | None = None
     """Counts are this minus the value; None where values rise with light."""
 
     @property
     def answers(self) -> dict[str, bytes]:
-        """``ack``, ``nak``, ``busy`` and ``ready`` as bytes, those that the device has."""
+        """Those of ``ack``, ``nak``, ``busy`` and ``ready`` that the device has, as bytes."""
         texts = {"ack": self.ack, "nak": self.nak, "busy": self.busy, "ready": self.ready}
         return {name: literal(text) for name, text in texts.items() if text}
 
 
 class FixedFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="fixed"):
-    """``sync``, header words, values, checksum, ``trailer``: always as many bytes."""
+    """``sync``, header words, values, checksum, ``trailer``: always the same number of bytes."""
 
     count: Count
     """Values of a spectrum."""
     dtype: Dtype
     """How each is sent."""
     sync: Literal = ""
-    """What a frame begins with; "" is nothing, then only silence parts garbage from the next frame."""
+    """First bytes of a frame; "" is none, and then only silence separates garbage from the next frame."""
     header: tuple[Word, ...] = ()
-    """Numbers between ``sync`` and the values, in this order."""
+    """Numbers between ``sync`` and the values, in order."""
     trailer: Literal = ""
-    """What a frame ends with, after the checksum."""
+    """Last bytes of a frame, after the checksum."""
     checksum: Checksum = Checksum()
 
     @property
     def words(self) -> tuple[HeaderWord, ...]:
-        """The header, taken apart."""
+        """The header words, parsed."""
         return tuple(HeaderWord(*word.split(":")) for word in self.header)
 
     @property
@@ -139,9 +117,9 @@ class DelimitedFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields
     """Lines ``KEYWORD value``, one of which (``start``) says how many values follow it; ``end`` closes the frame."""
 
     count: Count
-    """Values of a spectrum; what ``start`` announces has to be the same."""
+    """Values of a spectrum; the line ``start`` must announce the same number."""
     dtype: Dtype
-    """How each is sent; with ``text``, what the checksum is taken over."""
+    """How each is sent; with ``text``, the form that the checksum covers."""
     text: bool = False
     """Whether each is sent as a line with a decimal number, and not in binary."""
     start: Keyword
@@ -149,53 +127,53 @@ class DelimitedFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields
     end: Keyword
     """The line after the values."""
     header: dict[str, Keyword] = {}
-    """Name → beginning of the line that holds the number, such as ``counter = "FRAME COUNTER"``; any order, any may be absent."""
+    """Name → beginning of the line that holds the number, such as ``counter = "FRAME COUNTER"``; in any order, all optional."""
     checksum: Checksum = Checksum()
-    """``over`` is always the payload."""
+    """It always covers the payload."""
     checksum_line: Keyword | None = None
-    """Beginning of the line that holds the checksum, 0x and hexadecimal digits, or decimal ones; a frame without it is not
-    checked. None is none."""
+    """Beginning of the line that holds the checksum, in decimal, or in hexadecimal after 0x; a frame without that line is not
+    checked. None is no checksum."""
 
 
 class LinesFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="lines"):
-    """Decimal numbers as text; lines end with LF, CR or both, blank ones are skipped."""
+    """Decimal numbers as text; lines end with LF, CR or both; blank lines are skipped."""
 
     count: Count | None = None
-    """Values of a spectrum; None is as many as the first whole one has."""
+    """Values of a spectrum; None is as many as the first complete one has."""
     layout: OneOf["row", "column", "pairs"] = "row"
-    """A spectrum a line, a value a line, or a value a line behind its place on the axis (a pixel, nm), which has to rise or to
-    fall throughout: a line that is missing is noticed by it, and the axis is not used further."""
+    """A spectrum a line, a value a line, or a value a line behind its place on the axis (a pixel, nm). The axis must rise or fall
+    throughout: it reveals a missing line and is not used further."""
     separator: OneOf[",", ";", "tab", "space"] = ","
-    """Between the numbers of a line; one at its end is no further value."""
+    """Between the numbers of a line; one at the end of the line adds no value."""
     comment: Keyword | None = None
-    """Lines that begin with this are skipped; None where all count."""
+    """Beginning of lines to skip; None is none."""
     error: Keyword | None = None
-    """Lines that begin with this say why there is no spectrum; None where none do."""
+    """Beginning of lines that report an error instead of a spectrum; None is none."""
     end: Literal = ""
-    """What comes after the last value of a ``column`` or of ``pairs``; "" is nothing, the count ends it."""
+    """What follows the last value of a ``column`` or of ``pairs``; "" is nothing: the count ends the spectrum."""
 
 
 class NamedFrame(FrameBase, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="codec"):
-    """A protocol with rules of its own, which a codec of that name knows."""
+    """A protocol that the codec of this name implements."""
 
     name: OneOf["ooi", "obp", "delta8"]
-    """Ocean's ASCII/binary set, Ocean Binary Protocol, or differences of a byte."""
+    """Ocean's ASCII/binary set, Ocean Binary Protocol, or one-byte differences."""
     count: Count
-    """Values of a spectrum, without those that are skipped."""
+    """Values of a spectrum, without skipped ones."""
     header: tuple[Word, ...] = ()
     """``ooi``: the words between FFFF and the values, whose meaning differs between models; ``size_flag`` 1 makes values DWORDs."""
     text: bool = False
-    """``ooi``: whether ``aA`` was sent and words are decimal numbers with CR or LF behind them."""
+    """``ooi``: whether ``aA`` was sent, so that words are decimal numbers followed by CR or LF."""
     compressed: bool = False
-    """``ooi``: whether ``G 1`` was sent and values are differences."""
+    """``ooi``: whether ``G 1`` was sent, so that values are differences."""
     checksum: bool = False
-    """``ooi``: whether ``k`` was sent and the sum of the points follows FFFD; ``obp``: whether frames carry their MD5."""
+    """``ooi``: whether ``k`` was sent, so that the sum of the points follows FFFD; ``obp``: whether frames carry their MD5."""
     skip: Annotated[int, Meta(ge=0, le=64, description="how many values come before the spectrum, 0 to 64", examples=[1])] = 0
-    """``delta8``: values before the first pixel, which are dropped."""
+    """``delta8``: values before the first pixel, to drop."""
 
     @property
     def words(self) -> tuple[HeaderWord, ...]:
-        """The header, taken apart."""
+        """The header words, parsed."""
         return tuple(HeaderWord(*word.split(":")) for word in self.header)
 
 

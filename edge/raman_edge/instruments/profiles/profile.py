@@ -1,6 +1,6 @@
-"""An instrument as a page of facts: what ``firmware_configs/*.toml`` may say.
+"""An instrument profile: the keys of ``firmware_configs/*.toml``.
 
-Every key says what it expects, so that a mistake in a file teaches what belongs there.
+Every key has a description, which the message for a wrong value shows.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from typing import Literal as OneOf
 import msgspec
 from msgspec import Meta
 
-from raman_edge.instruments.profiles.commands import Commands, Milliseconds, ReplyRules
-from raman_edge.instruments.profiles.fields import Template
-from raman_edge.instruments.profiles.frame import Frame
-from raman_edge.instruments.profiles.literals import Literal
+from raman_edge.instruments.profiles.fields import Literal, Template, literal
+from raman_edge.instruments.profiles.frame import Frame, Keyword
 
 MAX_RATE = 4_000_000
 
@@ -46,27 +44,30 @@ Coefficients = Annotated[
     tuple[float, ...],
     Meta(min_length=2, max_length=8, description="2 to 8 numbers, the constant first, then the factor of the pixel, of its square …"),
 ]
+Milliseconds = Annotated[float, Meta(ge=0, le=600_000, description="milliseconds, 0 to 600000", examples=[50])]
+Reply = OneOf["none", "line", "u8", "u16be", "u16le", "u32be", "u32le", "f32be", "f32le"]
+"""What follows the acknowledgement: nothing, text up to CR or LF, or a number in binary."""
 WatchdogSeconds = Annotated[float, Meta(gt=0, le=3600, description="seconds, more than 0 and at most 3600", examples=[10])]
 
 CERTAINTIES = {
     "vendor-document": "read in the vendor's own document",
     "firmware": "read in the source of the firmware",
-    "driver": "read in the source of a driver that works",
-    "community": "told by one secondary source",
-    "unchecked": "general knowledge, read nowhere",
+    "driver": "read in the source of a working driver",
+    "community": "from one secondary source",
+    "unchecked": "general knowledge, without a source",
 }
-"""How far a profile can be trusted, the best first."""
+"""Certainty of a profile, the best first."""
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of a profile: keys that are not known are refused."""
+    """A table of a profile; unknown keys are refused."""
 
 
 class DeviceFacts(Part, frozen=True, kw_only=True):
-    """What the instrument is."""
+    """The instrument."""
 
     id: Identifier
-    """The name a command calls it by."""
+    """Its name on the command line."""
     vendor: Text
     model: Text
     note: Text | None = None
@@ -74,75 +75,75 @@ class DeviceFacts(Part, frozen=True, kw_only=True):
 
 
 class ProfileProvenance(Part, frozen=True, kw_only=True):
-    """Where the facts come from, and who tried them."""
+    """Sources of the facts, and who tested them."""
 
     sources: Annotated[tuple[Text, ...], Meta(min_length=1)]
-    """Documents, firmware or drivers the facts were read in."""
+    """Documents, firmware or drivers that state the facts."""
     certainty: OneOf["vendor-document", "firmware", "driver", "community", "unchecked"]
-    """The weakest fact that a spectrum depends on."""
+    """Of the weakest fact that a spectrum depends on."""
     unchecked: tuple[Text, ...] = ()
-    """Facts of the page that nobody has read anywhere."""
+    """Facts without a source."""
     hardware_tested: bool
-    """Whether this very page was used with the real device."""
+    """Whether this profile was used with the real device."""
     tested_by: Text | None = None
-    """Who, when, on which firmware; None where nobody has."""
+    """Who, when, with which firmware; None where it is untested."""
 
 
 class Usb(Part, frozen=True, kw_only=True):
-    """A USB-to-serial bridge the device comes with."""
+    """The USB-to-serial bridge of the device."""
 
     vid: UsbId
     pid: UsbId
 
 
 class ProbeCommand(Part, frozen=True, kw_only=True):
-    """A question that only this kind of device answers so."""
+    """A request that only this kind of device answers this way."""
 
     send: Annotated[tuple[Template, ...], Meta(min_length=1)]
-    """Fields without names."""
+    """Fields, without names in them."""
     expect: Literal
-    """What the answer begins with."""
+    """First bytes of the answer."""
 
 
 class PortMatch(Part, frozen=True, kw_only=True):
-    """How the device is found among ports."""
+    """How the device is found on a port."""
 
     usb: tuple[Usb, ...] = ()
     probe: ProbeCommand | None = None
-    """None is not to ask."""
+    """None sends nothing."""
 
 
 class BaudSwitch(Part, frozen=True, kw_only=True):
-    """How the baud rate is changed with ``commands.set_baud``."""
+    """How ``commands.set_baud`` changes the rate."""
 
     codes: dict[str, Code] = {}
     """Rate → ``{baud_code}``; empty where the rate itself is sent."""
     settle_ms: Milliseconds = 0
-    """Between the acknowledgement and the change of the host's own rate, ms."""
+    """From the acknowledgement to the change of the host's rate, ms."""
     confirm: bool = False
-    """Whether the same command has to be sent once more at the new rate."""
+    """Whether the same command must be sent again at the new rate."""
 
 
 class Serial(Part, frozen=True, kw_only=True):
     """The line."""
 
     baud: Annotated[tuple[Rate, ...], Meta(min_length=1, max_length=16)]
-    """Rates to try, the one it wakes up with first."""
+    """Rates to try, the power-up rate first."""
     bytesize: OneOf[7, 8] = 8
     parity: OneOf["N", "E", "O"] = "N"
     stopbits: OneOf[1, 2] = 1
     flow: OneOf["none", "rts-cts", "xon-xoff"] = "none"
     dtr_on_open: OneOf["keep", "raise", "lower"] = "keep"
-    """Boards of the Arduino kind restart when DTR rises."""
+    """Arduino-like boards restart when DTR rises."""
     rts_on_open: OneOf["keep", "raise", "lower"] = "keep"
     boot_ms: Milliseconds = 0
     """From opening until the device listens, ms."""
     drain_ms: Milliseconds = 200
-    """Silence after which a broken answer is over, ms."""
+    """Silence that ends a broken answer, ms."""
     byte_gap_ms: Milliseconds = 0
-    """Between two bytes of a request, ms; 0 is one write."""
+    """Pause between two bytes of a request, ms; 0 is one write."""
     switch: BaudSwitch | None = None
-    """None where the rate cannot be changed."""
+    """None where the rate is fixed."""
 
     @property
     def bits_per_byte(self) -> int:
@@ -151,18 +152,18 @@ class Serial(Part, frozen=True, kw_only=True):
 
 
 class Sensor(Part, frozen=True, kw_only=True):
-    """The detector; how many pixels it has is ``frame.count``."""
+    """The detector; ``frame.count`` is its number of pixels."""
 
     adc_bits: Bits | None = None
     """None is unknown."""
     saturation: Counts | None = None
-    """Counts at which it saturates; None is unknown, or asked with ``commands.saturation``."""
+    """Counts at which it saturates; None is unknown, or comes from ``commands.saturation``."""
     active: Range | None = None
     """Pixels that see light; None is all."""
     dark_pixels: Range | None = None
-    """Pixels that see none; None is unknown."""
+    """Covered pixels; None is unknown."""
     bad_pixels: tuple[Pixel, ...] = ()
-    """Pixels whose counts mean nothing."""
+    """Pixels without meaning."""
     reverse: bool = False
     """Whether the last pixel comes first."""
 
@@ -171,22 +172,22 @@ class Integration(Part, frozen=True, kw_only=True):
     """The exposure, in whole ``unit``s."""
 
     unit: OneOf["us", "ms", "s"]
-    """What ``{integration}`` is counted in."""
+    """Unit of ``{integration}``."""
     min: Amount
     max: Amount
     default: Amount
     averages_max: Averages = 1
-    """Most spectra that the device itself adds or averages."""
+    """Most spectra that the device adds or averages."""
     sums: bool = False
-    """Whether it sends their sum and not their mean."""
+    """Whether it sends their sum instead of their mean."""
     discard_after_change: Annotated[int, Meta(ge=0, le=16, description="spectra, 0 to 16")] = 0
-    """Spectra after a change that still have the exposure before."""
+    """Spectra after a change that still have the previous exposure."""
     margin_ms: Milliseconds = 500
-    """Time beyond exposure and transfer that a spectrum may take, ms."""
+    """Longest time of a spectrum beyond exposure and transfer, ms."""
 
 
 class Static(Part, frozen=True, kw_only=True, tag_field="source", tag="static"):
-    """A polynomial that stands in the profile: good for one instrument alone."""
+    """A polynomial in the profile: valid for one instrument only."""
 
     coefficients: Coefficients
     """nm, of the pixel counted from ``first_pixel``."""
@@ -194,7 +195,7 @@ class Static(Part, frozen=True, kw_only=True, tag_field="source", tag="static"):
 
 
 class Query(Part, frozen=True, kw_only=True, tag_field="source", tag="query"):
-    """A polynomial that the device tells with ``commands.coefficient``."""
+    """A polynomial that the device returns with ``commands.coefficient``."""
 
     coefficients: Annotated[int, Meta(ge=2, le=8, description="how many coefficients, 2 to 8")]
     first_index: Annotated[int, Meta(ge=0, le=255, description="``{index}`` of the constant, 0 to 255")] = 0
@@ -202,25 +203,25 @@ class Query(Part, frozen=True, kw_only=True, tag_field="source", tag="query"):
 
 
 class Unknown(Part, frozen=True, kw_only=True, tag_field="source", tag="none"):
-    """No axis: it takes a calibration against a standard."""
+    """No axis: a calibration against a standard is needed."""
 
 
 Wavelength = Static | Query | Unknown
 
 
 class Laser(Part, frozen=True, kw_only=True):
-    """What excites; ``commands.laser_off`` is sent at every end, at every fault, and before every wait."""
+    """The laser; ``commands.laser_off`` is sent at every end, at every fault, and before every wait."""
 
     wavelength_nm: Nanometres
     watchdog_s: WatchdogSeconds | None = None
-    """The device itself switches it off after so long without a request, s; None where it does not."""
+    """Time without a request after which the device switches it off, s; None where it never does."""
     keep_warm: bool = False
-    """Whether it has to stay on between exposures, because it takes long to settle: between them the shutter is closed. A device without
-    a shutter is measured with only under ``--keep-laser-on``."""
+    """Whether it must stay on between exposures, because it settles slowly; the shutter is closed between them. A device without
+    a shutter needs ``--keep-laser-on``."""
 
 
 class DarkSettings(Part, frozen=True, kw_only=True):
-    """How a spectrum without the sample's light is taken."""
+    """How a dark spectrum is taken."""
 
     method: OneOf["ask", "laser", "shutter"] = "ask"
     """Ask the user, switch off the laser, or close the shutter."""
@@ -228,7 +229,7 @@ class DarkSettings(Part, frozen=True, kw_only=True):
 
 
 class Simulator(Part, frozen=True, kw_only=True):
-    """What the simulated instrument is like beyond what the page says."""
+    """Properties of the simulated instrument that the other tables do not give."""
 
     dark_counts: Counts = 100
     noise_counts: Counts = 5
@@ -239,8 +240,89 @@ class Simulator(Part, frozen=True, kw_only=True):
     laser_nm: Nanometres = 785.0
 
 
+class Command(Part, frozen=True, kw_only=True):
+    """One request, sent in one write, and its answer."""
+
+    send: tuple[Template, ...] = ()
+    """Fields, in order; may be empty only where there is a ``message``."""
+    message: Annotated[int, Meta(ge=0, le=2**32 - 1, description="an OBP message type", examples=[0x00101100])] | None = None
+    """Message type of the Ocean Binary Protocol, with ``send`` as its data; None sends ``send`` alone."""
+    ack: bool = False
+    """Whether ``answers.ack`` comes before the reply."""
+    reply: Reply = "none"
+    """What comes then; the spectrum of an acquisition is described in ``frame`` instead."""
+    after: str = ""
+    """For ``line``: the text before the value, such as a tab; "" takes the whole line."""
+    settle_ms: Milliseconds = 0
+    """How long the device needs before the next request, ms."""
+
+
+class Commands(Part, frozen=True, kw_only=True):
+    """Commands by purpose; None where the device has none. A device without ``acquire`` and ``start`` streams by itself."""
+
+    prepare: tuple[Command, ...] = ()
+    """Sent after every opening, in order: modes that the other commands rely on."""
+    identify: Command | None = None
+    """Its answer, a text or a number, names the device or its firmware."""
+    serial_number: Command | None = None
+    """Its answer is the serial number, which a calibration is bound to."""
+    set_integration: Command | None = None
+    """Holds ``{integration}``, in ``integration.unit``; None where ``acquire`` holds it."""
+    set_averages: Command | None = None
+    """Holds ``{averages}``; None where ``acquire`` holds it or the device cannot average."""
+    acquire: Command | None = None
+    """One spectrum, now."""
+    repeat: Command | None = None
+    """Sends the last spectrum again, without measuring."""
+    start: Command | None = None
+    """Spectra one after the other, until ``stop``."""
+    stop: Command | None = None
+    """Ends the stream."""
+    abort: Command | None = None
+    """Aborts the running measurement."""
+    set_baud: Command | None = None
+    """Holds ``{baud}``, or ``{baud_code}`` from ``serial.switch.codes``."""
+    save_baud: Command | None = None
+    """Keeps the new baud rate through a loss of power."""
+    coefficient: Command | None = None
+    """Asks for a coefficient of the wavelength polynomial; holds ``{index}``."""
+    saturation: Command | None = None
+    """Its answer is the count at which the detector saturates; 0 is unset."""
+    laser_on: Command | None = None
+    """Needs ``laser_off``."""
+    laser_off: Command | None = None
+    """Sent at every end, at every fault, and before every wait."""
+    laser_watchdog: Command | None = None
+    """Lets the device switch its laser off after ``laser.watchdog_s`` without a request; sent before ``laser_on``."""
+    shutter_open: Command | None = None
+    """Needs ``shutter_close``."""
+    shutter_close: Command | None = None
+    """Sent before a dark spectrum."""
+
+
+class ReplyRules(Part, frozen=True, kw_only=True):
+    """Answers to any command; those to an acquisition are in ``frame``."""
+
+    ack: Literal = ""
+    """Accepted; "" is none."""
+    nak: Literal = ""
+    """Refused; "" is none."""
+    busy: Literal = ""
+    """Busy; "" is none."""
+    error: Keyword | None = None
+    """Beginning of a line that reports an error in words; None is none."""
+    echo: bool = False
+    """Whether the device echoes a request before it answers."""
+
+    @property
+    def literals(self) -> dict[str, bytes]:
+        """Those of ``ack``, ``nak`` and ``busy`` that the device has, as bytes."""
+        texts = {"ack": self.ack, "nak": self.nak, "busy": self.busy}
+        return {name: literal(text) for name, text in texts.items() if text}
+
+
 class Profile(Part, frozen=True, kw_only=True):
-    """An instrument; :func:`raman_edge.instruments.profiles.catalogue.load` also checks what these tables say of each other."""
+    """An instrument; :func:`raman_edge.instruments.profiles.catalogue.load` also checks the tables against each other."""
 
     schema: OneOf[1]
     """Version of these keys."""
@@ -250,24 +332,24 @@ class Profile(Part, frozen=True, kw_only=True):
     serial: Serial
     sensor: Sensor = Sensor()
     integration: Integration | None = None
-    """None where the device cannot be told its exposure, and nobody knows it."""
+    """None where the exposure cannot be set and is unknown."""
     values: dict[str, Formula] = {}
-    """Names for arithmetic that requests use, in this order; each may use those before it."""
+    """Names for arithmetic in requests, in order; each may use earlier ones."""
     commands: Commands = Commands()
     answers: ReplyRules = ReplyRules()
     frame: Frame
     wavelength: Wavelength = Unknown()
     laser: Laser | None = None
-    """None where another device, or nobody, controls it."""
+    """None where this device does not control one."""
     dark: DarkSettings = DarkSettings()
     simulator: Simulator = Simulator()
 
     @property
     def n_pixels(self) -> int | None:
-        """Values of a spectrum; None where the first one tells."""
+        """Values of a spectrum; None where the first spectrum decides."""
         return self.frame.count
 
     @property
     def streams(self) -> bool:
-        """Whether spectra come without being asked for."""
+        """Whether spectra come without a request."""
         return self.commands.acquire is None and self.commands.start is None

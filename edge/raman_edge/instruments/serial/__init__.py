@@ -1,4 +1,4 @@
-"""A spectrometer on a serial line: opened, asked who it is, measured with, lost and found again."""
+"""A spectrometer on a serial line: opened, identified, measured with, lost and reconnected."""
 
 from raman_edge.instruments.serial.spectrometer import SerialSpectrometer, ask
 

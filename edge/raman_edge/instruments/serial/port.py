@@ -1,4 +1,4 @@
-"""A serial port, or what stands for one: opened for oneself alone, its errors told apart, its path looked up at every opening.
+"""A serial port, a socket or a USB address: opened exclusively, its path resolved at every opening, its errors told apart.
 
 pyserial raises ``SerialException``, a bare ``OSError``, ``TypeError`` and ``termios.error`` for the same unplugged cable;
 here all of them are :class:`SourceLost`.
@@ -7,8 +7,10 @@ here all of them are :class:`SourceLost`.
 from __future__ import annotations
 
 import errno
+import os
 import re
 import select
+import stat
 import sys
 import time
 from contextlib import contextmanager, suppress
@@ -17,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError, SourceBusy, SourceLost, SourceUnavailable
-from raman_edge.instruments.serial.port_errors import denied, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,19 +30,21 @@ if TYPE_CHECKING:
 USB = "usb:"
 USB_ADDRESS = re.compile(r"usb:(?:0x)?([0-9a-fA-F]{1,4}):(?:0x)?([0-9a-fA-F]{1,4})(?::(.+))?")
 """``usb:VID:PID``, or ``usb:VID:PID:SERIAL`` where several of a kind are plugged in; hexadecimal."""
+PLUG_IN = "Plug it in; `raman-edge devices ports` lists the ports"
 UNPACED = ("socket://", "loop://")
 """Addresses where there is no baud rate."""
 WRITE_S = 2.0
-"""How long a port may refuse to take bytes, s."""
+"""Longest time that a port may refuse bytes, s."""
 POLL_S = 0.002
-"""Between two looks at a port that cannot be waited for, s: those of Windows, and ``loop://``."""
+"""Between two polls of a port without a file descriptor, s: on Windows, and ``loop://``."""
 MOST = 65_536
-"""Bytes taken at once."""
+"""Most bytes of one read."""
 GONE = frozenset({errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOTDIR})
 BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
 DENIED = frozenset({errno.EACCES, errno.EPERM})
+GROUP = stat.S_IRGRP | stat.S_IWGRP
 FAILURES: tuple[type[Exception], ...] = (OSError, TypeError, ValueError)
-"""What pyserial raises when a port is gone, cannot be had, or does not do what it is told."""
+"""What pyserial raises where a port is gone, unavailable, or refuses a setting."""
 if sys.platform != "win32":
     import termios
 
@@ -52,10 +55,10 @@ FLOW = {"none": (False, False), "rts-cts": (True, False), "xon-xoff": (False, Tr
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """What time it is, and how it is waited for."""
+    """Time, and how to wait."""
 
     now: Callable[[], float] = time.monotonic
-    """Seconds since any moment; never steps back."""
+    """Seconds from any origin; monotonic."""
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -72,15 +75,15 @@ class SerialPort:
         self._serial: serial.SerialBase | None = None
         self._waits = True
         self.baud: int | None = None
-        """The host's rate; None where there is none, or the port is closed."""
+        """The host's rate; None without one, or while the port is closed."""
 
     @property
     def paced(self) -> bool:
-        """Whether there is a baud rate at all."""
+        """Whether there is a baud rate."""
         return not self.where.startswith(UNPACED)
 
     def open(self, baud: int) -> None:
-        """Open it for this process alone; :class:`SourceUnavailable`, or :class:`SourceBusy` where another one has it."""
+        """Open it exclusively; :class:`SourceUnavailable`, or :class:`SourceBusy` where another process has it."""
         import serial  # noqa: PLC0415 - only where a port is opened
 
         self.close()
@@ -100,9 +103,9 @@ class SerialPort:
                 write_timeout=WRITE_S,
                 exclusive=True if self.paced else None,
             )
-            for name, wish in (("dtr", line.dtr_on_open), ("rts", line.rts_on_open)):
-                if wish != "keep":
-                    setattr(port, name, wish == "raise")
+            for name, level in (("dtr", line.dtr_on_open), ("rts", line.rts_on_open)):
+                if level != "keep":
+                    setattr(port, name, level == "raise")
             port.open()
         except FAILURES as error:
             raise self._unavailable(path, error) from error
@@ -110,7 +113,7 @@ class SerialPort:
         self._waits = _can_wait(port)
 
     def close(self) -> None:
-        """Close it, also where it is gone already."""
+        """Close it, even where it is gone already."""
         port, self._serial, self.baud = self._serial, None, None
         if port is not None:
             with suppress(*FAILURES):
@@ -118,18 +121,18 @@ class SerialPort:
 
     @property
     def is_open(self) -> bool:
-        """Whether it was opened and neither closed nor lost."""
+        """Whether it is open, and not lost."""
         return self._serial is not None
 
     def set_baud(self, baud: int) -> None:
-        """Change the host's rate in place: opening anew would raise DTR, which restarts boards."""
+        """Change the host's rate in place: reopening would raise DTR, which restarts some boards."""
         with self._lost() as port:
             if self.paced:
                 port.baudrate = baud
                 self.baud = baud
 
     def write(self, data: bytes) -> None:
-        """Send bytes, with ``byte_gap_ms`` between two of them where the device needs it; :class:`SourceLost`."""
+        """Send bytes, ``byte_gap_ms`` apart where the device needs it. Raises :class:`SourceLost`."""
         gap = self._line.byte_gap_ms / 1000
         with self._lost() as port:
             if not gap:
@@ -140,7 +143,7 @@ class SerialPort:
                 self._clock.sleep(gap)
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what is there, or what comes first within ``timeout_s``; b"" where nothing does. :class:`SourceLost`."""
+        """Return the bytes that are there, or the first within ``timeout_s``; b"" where none come. Raises :class:`SourceLost`."""
         with self._lost() as port:
             if self._waits:
                 select.select([port.fileno()], [], [], max(timeout_s, 0))
@@ -153,51 +156,49 @@ class SerialPort:
     @contextmanager
     def _lost(self) -> Iterator[serial.SerialBase]:
         if self._serial is None:
-            msg = f"{self.where} is not open: open it before it is used"
-            raise SourceLost(msg)
+            raise SourceLost(kind="not open", place=self.where)
         try:
             yield self._serial
         except FAILURES as error:
             self.close()
-            msg = f"{self.where} was open and is gone ({said(error)}): check its cable, and that no other program reads it"
-            raise SourceLost(msg) from error
+            advice = "Check its cable, and that no other program reads it"
+            raise SourceLost(kind="connection lost", place=self.where, got=message(error), advice=advice) from error
 
     def _unavailable(self, path: str, error: Exception) -> SourceUnavailable:
-        number = getattr(error, "errno", None)
-        text = said(error)
+        number, text, where = getattr(error, "errno", None), message(error), self.where
         if number in GONE or "FileNotFoundError" in text:
-            return SourceUnavailable(f"{self.where} is not there: plug it in, or see `raman-edge devices ports` for what is")
-        if number in BUSY or "PermissionError" in text:  # as Windows says that a port is open elsewhere
-            return SourceBusy(f"{self.where} is busy: another program has it; end that one, or give another port")
+            return SourceUnavailable(kind="not found", place=where, advice=PLUG_IN)
+        if number in BUSY or "PermissionError" in text:  # how Windows reports a port that is open elsewhere
+            return SourceBusy(kind="busy", place=where, advice="Another program has it: end that one, or name another port")
         if number in DENIED:
-            return SourceUnavailable(f"{self.where} may not be used by this user: {denied(Path(path))}")
-        return SourceUnavailable(f"{self.where} cannot be opened ({text}): expected a serial port, socket://HOST:PORT or usb:VID:PID")
+            return SourceUnavailable(kind="permission denied", place=where, advice=denied(Path(path)))
+        return SourceUnavailable(
+            kind="cannot be opened", place=where, got=text, expected="a serial port, socket://HOST:PORT or usb:VID:PID"
+        )
 
 
 def resolve(where: str) -> str:
-    """Return the port that an address means now; :class:`SourceUnavailable` where none or several are plugged in."""
+    """Return the port of an address; :class:`SourceUnavailable` where none or several fit."""
     if not where.startswith(USB):
         return where
     found = USB_ADDRESS.fullmatch(where)
     if found is None:
-        msg = f"got {where}, expected usb:VID:PID or usb:VID:PID:SERIAL with hexadecimal numbers, such as usb:0483:374b"
-        raise ConfigError(msg)
-    from serial.tools import list_ports  # noqa: PLC0415 - only where a port is looked for
+        expected = "usb:VID:PID or usb:VID:PID:SERIAL with hexadecimal numbers, such as usb:0483:374b"
+        raise ConfigError(kind="not a USB address", got=where, expected=expected)
+    from serial.tools import list_ports  # noqa: PLC0415 - pyserial, only for such an address
 
     vid, pid, number = int(found[1], 16), int(found[2], 16), found[3]
     here = [port for port in list_ports.comports() if (port.vid, port.pid) == (vid, pid) and number in (None, port.serial_number)]
     if len(here) == 1:
         return str(here[0].device)
     if not here:
-        msg = f"{where} is not there: plug it in, or see `raman-edge devices ports` for what is"
-        raise SourceUnavailable(msg)
+        raise SourceUnavailable(kind="not found", place=where, advice=PLUG_IN)
     numbers = ", ".join(f"{where}:{port.serial_number}" if port.serial_number else str(port.device) for port in here)
-    msg = f"{where} are {len(here)}: say which, as one of {numbers}"
-    raise SourceUnavailable(msg)
+    raise SourceUnavailable(kind="several devices fit", place=where, got=str(len(here)), expected=f"one of {numbers}")
 
 
 def _can_wait(port: serial.SerialBase) -> bool:
-    """Whether the system can say when a byte is there."""
+    """Whether the system can wait for a byte."""
     if sys.platform == "win32" and not hasattr(port, "_socket"):
         return False
     try:
@@ -205,3 +206,27 @@ def _can_wait(port: serial.SerialBase) -> bool:
     except (OSError, AttributeError):
         return False
     return True
+
+
+def message(error: Exception) -> str:
+    """Return an error's message on one line; its class where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def denied(path: Path) -> str:
+    """Return advice that lets this user open a device file."""
+    if sys.platform == "win32":
+        return "Run it as a user who may"
+    import grp  # noqa: PLC0415 - POSIX only
+
+    join = '`sudo usermod -aG {} "$USER"`, and log in again'
+
+    try:
+        facts = os.stat(path)  # noqa: PTH116 - a port's name may be no path
+        group = grp.getgrgid(facts.st_gid).gr_name
+    except (OSError, KeyError):
+        return "Ask the administrator of this machine"
+    if facts.st_mode & GROUP != GROUP or group == "root":
+        rule = 'a udev rule such as SUBSYSTEM=="tty", GROUP="dialout", MODE="0660"'
+        return f"Only its owner may open it: add {rule}, and yourself to that group: {join.format('dialout')}"
+    return f"The group {group} may open it: {join.format(group)}"

@@ -1,7 +1,6 @@
-"""Who is at a serial port: what comes by itself, and which profiles' questions are answered.
+"""Which instrument is on a serial port: what it sends by itself, and which profiles' probes it answers.
 
-Only a profile that says ``match.probe`` has a question that may be sent to a device nobody knows, and nothing
-is sent to one that speaks by itself.
+Only ``match.probe`` of a profile may be sent to an unknown device, and nothing is sent to one that streams.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import msgspec
 from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs import RawFrame
 from raman_edge.instruments.profiles import fields
-from raman_edge.instruments.profiles.literals import literal
+from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import Serial
 from raman_edge.instruments.serial.port import REAL, SerialPort
 
@@ -25,79 +24,79 @@ if TYPE_CHECKING:
     from raman_edge.instruments.serial.port import Clock
 
 RATES = (115_200, 9600, 921_600, 57_600, 38_400, 19_200, 230_400, 460_800)
-"""Rates that are listened at, the commonest first."""
+"""Rates to listen at, the most common first."""
 FIRST_S = 2.5
-"""How long to listen first, s: a board that restarts when it is opened needs 2 s for its bootloader."""
+"""Time at the first rate, s: a board that restarts when the port is opened needs 2 s for its bootloader."""
 NEXT_S = 1.0
-"""How long to listen at each further rate, s."""
+"""Time at each further rate, s."""
 ANSWER_S = 0.5
-"""How long a device has for its answer beyond the transfer, s."""
+"""Longest time of an answer beyond its transfer, s."""
 QUIET_S = 0.2
-"""Silence after which an answer is over, s."""
+"""Silence that ends an answer, s."""
 ENDLESS_S = 3.0
-"""A device that never stops talking is not waited for, s."""
+"""Longest time of an answer without silence, s."""
 SLICE_S = 0.05
 READABLE = 0.95
-"""Share of printable characters from which bytes are text at the right rate: at a wrong one about a third are."""
+"""Least share of printable characters in text at the right rate; at a wrong one it is about a third."""
 LEAST = 16
-"""Values that a line has to have to be a spectrum and no message."""
+"""Fewest values of a spectrum; fewer are a message."""
 TEXT = frozenset(b"\t\r\n") | frozenset(range(0x20, 0x7F))
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """A request, or all that came until the next one."""
+    """A request, or all bytes until the next one."""
 
     sent: bool
-    """By this side."""
+    """Whether this side sent it."""
     baud: int | None
     """None where there is no rate."""
     data: bytes
 
 
 class LoggingPort(SerialPort):
-    """A port that puts what is said over it into ``spoken``."""
+    """A port that appends its traffic to ``log``."""
 
-    def __init__(self, spoken: list[Traffic], where: str, line: Serial, clock: Clock = REAL) -> None:
+    def __init__(self, log: list[Traffic], where: str, line: Serial, clock: Clock = REAL) -> None:
         super().__init__(where, line, clock)
-        self._spoken = spoken
+        self._log = log
 
     def write(self, data: bytes) -> None:
-        """Send bytes, as :class:`SerialPort` does."""
-        self._spoken.append(Traffic(sent=True, baud=self.baud, data=data))
+        """Send bytes, like :class:`SerialPort`."""
+        self._log.append(Traffic(sent=True, baud=self.baud, data=data))
         super().write(data)
 
     def read(self, timeout_s: float) -> bytes:
-        """Return what comes, as :class:`SerialPort` does."""
+        """Return bytes, like :class:`SerialPort`."""
         data = super().read(timeout_s)
-        last = self._spoken[-1] if self._spoken else None
+        last = self._log[-1] if self._log else None
         if last is not None and (last.sent, last.baud) == (False, self.baud):
-            self._spoken[-1] = replace(last, data=last.data + data)
+            self._log[-1] = replace(last, data=last.data + data)
         elif data:
-            self._spoken.append(Traffic(sent=False, baud=self.baud, data=data))
+            self._log.append(Traffic(sent=False, baud=self.baud, data=data))
         return data
 
 
 @dataclass(frozen=True, slots=True)
 class StreamMatch:
-    """A profile that finds spectra in what comes."""
+    """A profile that finds spectra in the bytes."""
 
     profile: str
     spectra: int
     values: int
-    """Of the last of them."""
+    """Of the last spectrum."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListenResult:
-    """What a device says that was not asked."""
+    """What a device sends without a request."""
 
     data: bytes
-    """What came at the rate that fits best; empty where it is silent."""
+    """The bytes at the best rate; empty where it is silent."""
     baud: int | None
     """That rate; None where there is none."""
     readings: tuple[StreamMatch, ...] = ()
-    """Profiles that find spectra in it, those that say how many values there are first."""
+    """Profiles that find spectra in it, those with a known number of values first."""
 
     @property
     def readable(self) -> float:
@@ -107,19 +106,19 @@ class ListenResult:
 
 @dataclass(frozen=True, slots=True)
 class ProbeQuestion:
-    """What profiles ask an unknown device; several that ask the same share one."""
+    """A probe of an unknown device; profiles with the same probe share it."""
 
     profiles: tuple[str, ...]
     line: Serial
-    """As the first of them has it, with the rates of all."""
+    """Of the first profile, with the rates of all."""
     sent: bytes
     expected: bytes
-    """What the answer begins with."""
+    """First bytes of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """A question and what came of it."""
+    """A probe and its answer."""
 
     question: ProbeQuestion
     baud: int | None
@@ -128,7 +127,7 @@ class ProbeResult:
 
     @property
     def answered(self) -> bool:
-        """Whether it is the answer of a device of that kind, with or without an echo of the question."""
+        """Whether it is the expected answer, with or without an echo."""
         return self.got.startswith((self.question.expected, self.question.sent + self.question.expected))
 
 
@@ -143,7 +142,7 @@ def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> List
             data = _collected(port, FIRST_S if rate == RATES[0] else NEXT_S, clock)
             heard = ListenResult(data, port.baud, tuple(readings(data, profiles)))
             if heard.readings or not data:
-                return heard if data else best  # a device that talks is heard at any rate, as nonsense
+                return heard if data else best  # a device that sends gives bytes at any rate, if meaningless ones
             if not best.data or heard.readable > best.readable:
                 best = heard
             if best.readable >= READABLE:
@@ -154,7 +153,7 @@ def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> List
 
 
 def readings(data: bytes, profiles: Iterable[Profile]) -> Iterator[StreamMatch]:
-    """Give the profiles whose devices stream, and which find spectra in these bytes."""
+    """Give the profiles of streaming devices that find spectra in these bytes."""
     for profile in sorted((profile for profile in profiles if profile.streams), key=lambda profile: profile.n_pixels is None):
         events = codecs.of(profile.frame, streaming=True).feed(data)
         frames = [event for event in events if isinstance(event, RawFrame) and event.counts.size >= LEAST]
@@ -163,13 +162,13 @@ def readings(data: bytes, profiles: Iterable[Profile]) -> Iterator[StreamMatch]:
 
 
 def questions(profiles: Iterable[Profile]) -> tuple[ProbeQuestion, ...]:
-    """Return what may be asked of a device that nobody knows, each question once."""
+    """Return the probes for an unknown device, each once."""
     found: dict[tuple[bytes, bytes], ProbeQuestion] = {}
     for profile in profiles:
         probe = profile.match.probe
         if probe is None:
             continue
-        sent = fields.request(tuple(field for text in probe.send for field in fields.parse(text)), {})
+        sent = fields.request(probe.send, {})
         expected = literal(probe.expect)
         same = found.get((sent, expected))
         names = (*(same.profiles if same else ()), profile.device.id)
@@ -181,7 +180,7 @@ def questions(profiles: Iterable[Profile]) -> tuple[ProbeQuestion, ...]:
 
 
 def ask(where: str, question: ProbeQuestion, clock: Clock = REAL) -> Iterator[ProbeResult]:
-    """Ask at one rate after the other until it is answered; gives each attempt."""
+    """Send a probe at one rate after the other until it is answered; give each attempt."""
     port = SerialPort(where, question.line, clock)
     port.open(question.line.baud[0])
     try:
@@ -199,7 +198,7 @@ def ask(where: str, question: ProbeQuestion, clock: Clock = REAL) -> Iterator[Pr
 
 
 def _collected(port: SerialPort, seconds: float, clock: Clock) -> bytes:
-    """Return what comes in so long."""
+    """Return the bytes within so long."""
     until, got = clock.now() + seconds, port.read(0)
     while (left := until - clock.now()) > 0:
         got += port.read(min(SLICE_S, left))
@@ -207,7 +206,7 @@ def _collected(port: SerialPort, seconds: float, clock: Clock) -> bytes:
 
 
 def _answer(port: SerialPort, clock: Clock) -> bytes:
-    """Return what comes, until the line is quiet."""
+    """Return the bytes until the line is quiet."""
     got = b""
     until, end = clock.now() + ANSWER_S, clock.now() + ENDLESS_S
     while (left := min(until, end) - clock.now()) > 0:

@@ -1,4 +1,4 @@
-"""What a device answers to a request that is no measurement, read without I/O, and what comes before a frame.
+"""Answers to requests other than acquisitions, parsed without I/O, and the bytes before a frame.
 
 Answers have no checksum: what is not exactly what the profile says is garbled, and asked for again.
 """
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Literal
 from raman_edge.instruments.codecs.events import Reply
 from raman_edge.instruments.codecs.obp import Obp, Spectra
 from raman_edge.instruments.codecs.words import WordFormat
-from raman_edge.instruments.profiles.frame import FrameBase, NamedFrame, size_of
+from raman_edge.instruments.profiles.fields import size_of
+from raman_edge.instruments.profiles.frame import FrameBase, NamedFrame
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from raman_edge.instruments.profiles.commands import Command
-    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.instruments.profiles.profile import Command, Profile
 
 LINE = 256
-"""Bytes of the longest line that is an answer."""
+"""Most bytes of an answer that is a line."""
 _END = re.compile(rb"[\r\n]")
 _PRINTABLE = re.compile(rb"[\x20-\x7E\t]*")
 
@@ -32,17 +32,17 @@ class ReplyProblem:
     """Why there is no answer, or no spectrum."""
 
     kind: Literal["refused", "silent", "bad"]
-    """The device said no; nothing came in time; what came was broken."""
+    """The device refused; nothing came in time; the bytes were broken."""
     why: str
-    """One line; what the device said in it is data."""
+    """One line; bytes of the device in it are data."""
 
 
 Answer = bytes | ReplyProblem | None
-"""What was asked for, why it is not there, or None where more bytes are needed."""
+"""The value, a problem, or None where more bytes are needed."""
 
 
 class Listener:
-    """Takes the bytes that come after a request, until they are its answer."""
+    """Takes the bytes after a request, until its answer is complete."""
 
     def __init__(self, profile: Profile, command: Command, sent: bytes) -> None:
         self._profile, self._command, self._sent = profile, command, sent
@@ -54,17 +54,17 @@ class Listener:
         )
 
     def feed(self, data: bytes) -> Answer:
-        """Take the next bytes; an empty call says whether any are needed."""
+        """Take the next bytes; a call without bytes shows whether any are needed."""
         self._got += data
         return self._message(data) if self._obp else self._plain()
 
     def heard(self) -> bytes:
-        """Return what has come so far."""
+        """Return the bytes so far."""
         return self._got
 
     def _message(self, data: bytes) -> Answer:
         if self._command.reply == "none":
-            return b""  # a device that was not asked to acknowledge says nothing where all is well
+            return b""  # without a request to acknowledge, silence is success
         for event in self._obp.feed(data) if self._obp else ():
             if not isinstance(event, Reply):
                 continue
@@ -102,7 +102,7 @@ class Listener:
         return self._reply(rest)
 
     def _error(self, rest: bytes) -> ReplyProblem | Literal[""] | None:
-        """Return what a line of error says, "" where it may yet become one, None where it is none."""
+        """Return the error in a line, "" where it may become one, None where it is none."""
         keyword = (self._profile.answers.error or "").encode()
         line = rest.lstrip(b"\r\n")
         if not keyword or not line.startswith(keyword):
@@ -125,7 +125,7 @@ class Listener:
 
 
 class Preface:
-    """What a device sends between a request for a spectrum and its frame: echo, acknowledgement, the sign that it is ready."""
+    """The bytes between a request for a spectrum and its frame: echo, acknowledgement, ready."""
 
     def __init__(self, frame: FrameBase, sent: bytes) -> None:
         answers: Mapping[str, bytes] = {} if isinstance(frame, NamedFrame) and frame.name in ("ooi", "obp") else frame.answers
@@ -136,7 +136,7 @@ class Preface:
         self._kept = b""
 
     def feed(self, data: bytes) -> bytes | ReplyProblem:
-        """Return the bytes that belong to the frame; :class:`ReplyProblem` where it will not come, or cannot be told from what did."""
+        """Return the bytes of the frame; :class:`ReplyProblem` where it will not come, or cannot be recognised."""
         self._kept += data
         while self._parts:
             part = self._parts[0]
@@ -155,7 +155,7 @@ class Preface:
         return kept
 
     def alone(self, whole: bytes) -> ReplyProblem | None:
-        """Return the refusal that all that came is, where the line is quiet after it."""
+        """Return a refusal that is all that came before a quiet line."""
         return _refusal(next((name for name, text in self._refusals.items() if whole == text), None))
 
 
@@ -164,17 +164,17 @@ def _refusal(name: str | None) -> ReplyProblem | None:
 
 
 def first(data: bytes, literals: Mapping[str, bytes]) -> str | None:
-    """Return which of the literals the bytes begin with."""
+    """Return the literal that the bytes begin with."""
     return next((name for name, text in literals.items() if data.startswith(text)), None)
 
 
 def past_line_end(data: bytes, expected: bytes) -> bytes:
-    """Return the bytes behind the rest of a line that was complete before its last byte came: CR alone ends one, and LF may follow."""
+    """Return the bytes after the end of an earlier line: CR alone ends a line, and its LF may come later."""
     return data if expected[:1] in (b"\r", b"\n") else data.lstrip(b"\r\n")
 
 
 def may_become(data: bytes, literals: Mapping[str, bytes]) -> bool:
-    """Whether more bytes can make one of the literals of these."""
+    """Whether more bytes can complete one of the literals."""
     return any(text.startswith(data) for text in literals.values())
 
 
@@ -191,7 +191,7 @@ def number(data: bytes, reply: str) -> float | None:
 
 
 def shown(data: bytes) -> str:
-    """Return bytes of a device for a message: printable, and not too long."""
+    """Return bytes of a device for a message: printable and short."""
     return repr(data[:40])[1:] + (" …" if len(data) > 40 else "")  # noqa: PLR2004 - half a line
 
 
