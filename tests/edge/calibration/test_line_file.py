@@ -75,7 +75,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     """Bytes that are no UTF-8, files that are too large, and folders."""
     path = tmp_path / "lamp.txt"
     path.write_bytes(b"unit = nm\n\xff\xfe\n")
-    with pytest.raises(ConfigError, match="line 2: no UTF-8"):
+    with pytest.raises(ConfigError, match="line 2: not UTF-8 text"):
         line_file.read(path)
     path.write_bytes(b"#" * (line_file.MAX_BYTES + 1))
     with pytest.raises(ConfigError, match="larger than"):

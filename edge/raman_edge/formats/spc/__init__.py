@@ -129,11 +129,13 @@ def _shift(x: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None
     except FormatError as error:
         if kind is not None:
             raise
-        msg = (
-            f"byte 28: the axis has no unit and runs from {x[0]:g} to {x[-1]:g}, which does not look like a Raman shift (cm-1); "
-            "say what it is with --axis nm or --axis shift, or set its unit in the software that made the file"
-        )
-        raise FormatError(msg) from error
+        raise FormatError(
+            kind="axis without a unit",
+            place="byte 28",
+            got=f"{x[0]:g} to {x[-1]:g}",
+            expected="a Raman shift (cm-1)",
+            advice="Select it with --axis nm or --axis shift, or set its unit in the software that made the file",
+        ) from error
 
 
 def _facts(said: Mapping[str, str]) -> HeaderFacts:

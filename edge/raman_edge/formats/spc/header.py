@@ -159,8 +159,13 @@ def _labels(file: BinaryFile, at: int) -> tuple[str, str]:
 
 def _whole(points: float) -> int:
     if not 0 <= points <= _MOST:
-        msg = f"byte 4: {points:g} points; expected a number of points: is this an SPC file? export the spectrum as text"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of points",
+            place="byte 4",
+            got=f"{points:g} points",
+            expected="a number of points",
+            advice="If this is an SPC file, export the spectrum as text",
+        )
     return int(points)
 
 
@@ -205,6 +210,11 @@ def log(file: BinaryFile, head: Header) -> list[str]:
     size, text = file.integer("I", at, "size of the log"), file.integer("I", at + 8, "place of its text")
     ended = file.data.endswith(b"\0")  # as the text does; some programs write the size that the log has in memory
     if at + text > file.size or (at + size > file.size and not ended):
-        msg = f"byte {at}: a log of {size} bytes; the file ends at byte {file.size}: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="file cut short",
+            place=f"byte {at}",
+            got=f"{file.size} bytes in all",
+            expected=f"a log of {size} bytes here",
+            advice=CUT_SHORT,
+        )
     return file.text(at + text, min(max(size - text, 0), _MAX_LOG)).splitlines()
