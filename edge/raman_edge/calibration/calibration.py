@@ -51,7 +51,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     serial: str | None
     """Serial number in the header of the standard's file; None where it has none."""
     model: str | None = None
-    """Vendor and model, as the instrument or its file has them; None where neither tells, and in calibrations of earlier versions."""
+    """Vendor and model, from the instrument or its file; None if neither states them, and in calibrations of earlier versions."""
     standards: tuple[str, ...]
     made: datetime
     """UTC."""
@@ -66,7 +66,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     laser_nm: float
     """The laser that Raman shifts are made with now, nm in vacuum."""
     laser_fitted: bool
-    """Whether that was told by a Raman standard on a scale that a lamp gave; else it is as it was given."""
+    """Whether it was measured with a Raman standard on the scale of a lamp; else it is as given."""
     scale: WavelengthScale
     order: int
     valid: tuple[float, float]
@@ -228,11 +228,11 @@ def serial_of(spectrum: Spectrum) -> str | None:
 
 
 def model_of(spectrum: Spectrum) -> str | None:
-    """Return vendor and model as the instrument or the file's header has them; None where neither tells."""
+    """Return vendor and model from the instrument or the header of the file; None if neither states them."""
     return next((spectrum.meta[key].strip() for key in MODEL_KEYS if spectrum.meta.get(key, "").strip()), None)
 
 
 def laser_of(spectrum: Spectrum) -> float | None:
-    """Return the laser's wavelength that the file or its reader was told, nm; None where nobody says."""
-    told = spectrum.meta.get("laser_nm")
-    return None if told is None else float(told)
+    """Return the wavelength of the laser from the file or the option, nm; None is unknown."""
+    stated = spectrum.meta.get("laser_nm")
+    return None if stated is None else float(stated)

@@ -1,4 +1,4 @@
-"""A standard of one's own: a text file with its lines, one a row.
+"""A user-defined standard: a text file with its lines, one per row.
 
 ::
 
@@ -10,7 +10,7 @@
     587.0915   1.0
 
 ``unit`` is ``nm air``, ``nm vacuum`` or ``cm-1`` (Raman shift) and stands before the first line; ``nm`` alone is ``nm air``, as tables
-above 200 nm are. A row is a position and, where it is known, the height against the highest line, which tells strong lines from
+above 200 nm are. A row is a position and, where it is known, the height against the highest line, which distinguishes strong lines from
 weak ones; either all rows have one or none. ``title`` and ``source`` may be left out.
 """
 
@@ -43,8 +43,8 @@ def read(path: Path) -> Standard:
     """Read a line file; raises :class:`ConfigError` with the number of the line that is wrong."""
     from raman_edge.calibration.standards import Standard  # noqa: PLC0415 - it reads these files
 
-    said, rows = _parsed(path)
-    unit = UNITS[said["unit"]]
+    stated, rows = _parsed(path)
+    unit = UNITS[stated["unit"]]
     rows.sort()
     positions, heights = [row[0] for row in rows], [row[1] for row in rows if row[1] is not None]
     if len(heights) not in {0, len(rows)}:
@@ -58,9 +58,9 @@ def read(path: Path) -> Standard:
     medium: Literal["air", "vacuum"] = "vacuum" if unit == "vacuum" else "air"
     return Standard(
         name=path.stem,
-        title=said.get("title") or path.stem,
+        title=stated.get("title") or path.stem,
         lines=tuple(positions),
-        source=said.get("source") or str(path),
+        source=stated.get("source") or str(path),
         lamp=unit != "shift",
         heights=tuple(round(height / highest, 4) for height in heights),
         medium=medium,
@@ -69,7 +69,7 @@ def read(path: Path) -> Standard:
 
 def _parsed(path: Path) -> tuple[dict[str, str], list[tuple[float, float | None]]]:
     """Return what the keys say, and positions with heights, in the order of the file."""
-    said: dict[str, str] = {}
+    stated: dict[str, str] = {}
     rows: list[tuple[float, float | None]] = []
     for number, text in enumerate(_text(path).splitlines(), 1):
         line = text.split("#", 1)[0].strip()
@@ -77,13 +77,13 @@ def _parsed(path: Path) -> tuple[dict[str, str], list[tuple[float, float | None]
             continue
         where = f"{str(path)!r}, line {number}"
         if found := _KEY.fullmatch(line):
-            _say(said, found[1].lower(), found[2].strip(), where)
-        elif "unit" not in said:
+            _say(stated, found[1].lower(), found[2].strip(), where)
+        elif "unit" not in stated:
             raise ConfigError(
                 kind="missing unit", place=where, expected="a line above, such as: unit = nm air, unit = nm vacuum or unit = cm-1"
             )
         else:
-            rows.append(_row(line, UNITS[said["unit"]], where))
+            rows.append(_row(line, UNITS[stated["unit"]], where))
             if any(rows[-1][0] == other for other, _ in rows[:-1]):
                 raise ConfigError(kind="repeated line", place=where, got=f"{rows[-1][0]:g} twice", expected="each line once")
     if not 1 <= len(rows) <= MOST_LINES:
@@ -93,7 +93,7 @@ def _parsed(path: Path) -> tuple[dict[str, str], list[tuple[float, float | None]
             got=f"{len(rows)}",
             expected=f"1 to {MOST_LINES}, one per row, such as: 546.0750 1.0",
         )
-    return said, rows
+    return stated, rows
 
 
 def _text(path: Path) -> str:
@@ -117,11 +117,11 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _say(said: dict[str, str], key: str, value: str, where: str) -> None:
+def _say(stated: dict[str, str], key: str, value: str, where: str) -> None:
     """Take one key."""
     if key not in KEYS:
         raise ConfigError(kind="unknown key", place=where, got=repr(key), expected=f"one of {', '.join(KEYS)}")
-    if key in said:
+    if key in stated:
         raise ConfigError(kind="repeated key", place=where, got=f"{key!r} twice", expected="it once")
     if key == "unit":
         value = " ".join(value.lower().replace("(", " ").replace(")", " ").replace(",", " ").split())
@@ -129,7 +129,7 @@ def _say(said: dict[str, str], key: str, value: str, where: str) -> None:
             raise ConfigError(kind="unknown unit", place=where, got=repr(value), expected="nm air, nm vacuum or cm-1")
     elif not value.isprintable():
         raise ConfigError(kind="unprintable characters", place=where, got=f"{key!r} = {value!a}", expected="printable text")
-    said[key] = value
+    stated[key] = value
 
 
 def _row(line: str, unit: str, where: str) -> tuple[float, float | None]:

@@ -55,9 +55,9 @@ class StandardSpectrum:
 def make(
     first: StandardSpectrum, *, instrument: str, laser_nm: float | None, made: datetime, days: float, laser: StandardSpectrum | None = None
 ) -> Calibration:
-    """Calibrate ``instrument`` by one standard; where that is a lamp, ``laser`` is a Raman standard that tells the laser's wavelength.
+    """Calibrate ``instrument`` with one standard; for a lamp, ``laser`` is a Raman standard that determines the laser wavelength.
 
-    ``laser_nm`` (nm, vacuum) is for files that do not tell; ``made`` has a time zone, ``days`` is how long the calibration holds.
+    ``laser_nm`` (nm, vacuum) is for files that do not state it; ``made`` has a time zone, ``days`` is the validity of the calibration.
     Raises :class:`SpectrumError` where the lines of the standard are not found.
     """
     nominal = _laser(first.spectrum, laser_nm)
@@ -120,12 +120,12 @@ def deviation(calibration: Calibration, today: StandardSpectrum, now: datetime) 
 
 
 def _laser(spectrum: Spectrum, given: float | None) -> float:
-    told = laser_of(spectrum) or given
-    if told is None:
+    stated = laser_of(spectrum) or given
+    if stated is None:
         raise SpectrumError(
             kind="unknown laser wavelength", expected="the wavelength of the laser in the file", advice="Give it with --laser NM"
         )
-    return told
+    return stated
 
 
 def _require_usual_beginning(found: Fit, span: Span) -> None:
@@ -250,7 +250,7 @@ def _apart(one: Fit, other: Fit) -> float:
 
 
 def _with_laser(lamp: Fit, second: StandardSpectrum, span: Span, nominal: float, first: StandardSpectrum) -> Fit:
-    """Tell the laser's wavelength from the Raman standard's lines on the lamp's scale."""
+    """Determine the laser wavelength from the lines of the Raman standard on the scale of the lamp."""
     if not first.standard.lamp or second.standard.lamp:
         raise SpectrumError(
             kind="wrong order of standards", expected="a lamp first and a Raman standard for the laser second", advice="Measure neon first"

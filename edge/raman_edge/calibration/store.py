@@ -241,7 +241,7 @@ def read(path: Path) -> Calibration:
 def find(wanted: str, model: str | None = None) -> Calibration:
     """Return the calibration in a file of that name, else the one in use of an instrument of that name, else the one whose id begins so.
 
-    Where instruments of several models have that name, ``model`` (vendor and model) tells which one is meant; without it, it is refused.
+    Where instruments of several models have that name, ``model`` (vendor and model) selects one; without it, the name is refused.
     """
     path = Path(wanted)
     if path.is_file():

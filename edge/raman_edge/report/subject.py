@@ -12,6 +12,7 @@ from raman_edge.matching.ranking import objections
 from raman_edge.records import FaultRecord, ResultRecord
 from raman_edge.report.figure import Figure, figure, thumbnail
 from raman_edge.terminal.safe import safe_text
+from raman_edge.terminal.state import name_of
 from raman_edge.wording import Title
 
 if TYPE_CHECKING:
@@ -96,9 +97,7 @@ class ReportedResult:
     @property
     def file_name(self) -> str:
         """The last part of the path, with the number of the spectrum if it is not the first of its file."""
-        source = self.record.source
-        name = source.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or source.path or source.kind
-        return f"{name} [{source.index + 1}]" if source.index else name
+        return name_of(self.record.source)
 
     @property
     def answered_at(self) -> datetime:

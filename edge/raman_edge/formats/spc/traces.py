@@ -75,7 +75,7 @@ def _places(file: BinaryFile, head: Header, at: int) -> range:
 
 
 def _old_spectra(file: BinaryFile, head: Header, at: int, step: int) -> int:
-    """Count the subfiles of an old file, which goes on until it ends."""
+    """Count the subfiles of an old file up to its end."""
     whole, rest = divmod(file.size - at, step)
     if whole == 0 or (rest and file.data[-rest:].strip(_PADDING)):
         raise FormatError(
@@ -132,7 +132,7 @@ def _exponent(file: BinaryFile, head: Header, start: int) -> int:
 
 
 def _with_exponents(file: BinaryFile, head: Header, at: int) -> Header:
-    """Tell whether the subfiles have exponents of their own: some software leaves all of them 0 and writes the header's alone."""
+    """Return whether each subfile has an exponent: some software leaves all of them 0 and writes only that of the header."""
     if not head.flags & MULTI or head.exponent in {0, FLOAT}:
         return head
     step = _HEAD + (2 if head.flags & SHORT_Y else 4) * head.points
