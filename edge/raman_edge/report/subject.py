@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.ranking import Candidate
     from raman_edge.model.card import ModelCard
     from raman_edge.records import Record
-    from raman_edge.report.figure import Part
+    from raman_edge.report.figure import SvgElement
     from raman_edge.spectrum import Spectrum
 
 SHORT_DIGEST = 12
@@ -148,7 +148,7 @@ class ReportedResult:
         return figure(self.spectrum, self._model_range, best, reference) if self.spectrum else None
 
     @property
-    def thumbnail(self) -> tuple[Part, ...]:
+    def thumbnail(self) -> tuple[SvgElement, ...]:
         """The curve alone, for a contact sheet."""
         return thumbnail(self.spectrum, self._model_range) if self.spectrum else ()
 
