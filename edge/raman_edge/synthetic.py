@@ -1,7 +1,6 @@
-"""A spectrum made from lines: what a simulated instrument sees, and what the tests measure.
+"""Synthetic spectra from peak tables, for the simulator, the demo and the tests.
 
-Positions and heights come from a peak table; nothing here was measured, and every
-spectrum made here says so in its origin.
+Nothing here was measured, and the origin of every spectrum made here states this.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SyntheticConditions:
-    """What stands between the lines and the counts."""
+    """Conditions of a synthetic measurement."""
 
     signal: float = 20_000.0
-    """Counts at the top of the highest line."""
+    """Counts of the highest line."""
     background: float = 0.2
     """Height of a smooth fluorescence background, relative to the highest line, ≥ 0."""
     dark: float = 300.0
@@ -33,9 +32,9 @@ class SyntheticConditions:
     read_noise: float = 8.0
     """Standard deviation of the read-out, counts."""
     shift_error: float = 0.0
-    """How far the axis is off, cm⁻¹."""
+    """Error of the axis, cm⁻¹."""
     saturation: float | None = None
-    """Counts at which the detector clips; None never does."""
+    """Counts at which the detector clips; None does not clip."""
 
 
 def lines(axis: Axis, peaks: Peaks, shift_error: float = 0.0) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     serial: str | None
     """Serial number in the header of the standard's file; None where it has none."""
     model: str | None = None
-    """Vendor and model, as the instrument or its file has them; None where neither tells, and in calibrations of earlier versions."""
+    """Vendor and model, from the instrument or its file; None if neither states them, and in calibrations of earlier versions."""
     standards: tuple[str, ...]
     made: datetime
     """UTC."""
@@ -66,7 +66,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     laser_nm: float
     """The laser that Raman shifts are made with now, nm in vacuum."""
     laser_fitted: bool
-    """Whether that was told by a Raman standard on a scale that a lamp gave; else it is as it was given."""
+    """Whether it was measured with a Raman standard on the scale of a lamp; else it is as given."""
     scale: WavelengthScale
     order: int
     valid: tuple[float, float]
@@ -98,23 +98,29 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """Raise :class:`CalibrationError` after the expiry."""
         if now < self.expires:
             return
-        msg = (
-            f"the calibration of {self.instrument!r} is {self.age_days(now):.1f} days old and ended on "
-            f"{self.expires:%Y-%m-%d %H:%M} UTC: measure the standard again and run `raman-edge calibrate`"
+        raise CalibrationError(
+            kind="calibration expired",
+            place=f"calibration of {self.instrument!r}",
+            got=f"{self.age_days(now):.1f} days old, expired on {self.expires:%Y-%m-%d %H:%M} UTC",
+            advice="Measure the standard again and run `raman-edge calibrate`",
         )
-        raise CalibrationError(msg)
 
     def require_instrument(self, serial: str, model: str | None = None) -> None:
         """Raise :class:`CalibrationError` unless it was made for the instrument of that serial number, and of that vendor and model."""
         if serial not in {self.instrument, self.serial}:
-            msg = f"the calibration is of instrument {self.instrument!r}, this is {serial!r}: calibrate it, or name its own calibration"
-            raise CalibrationError(msg)
-        if not self.is_of_model(model):
-            msg = (
-                f"the calibration is of {self.model!r} with serial number {serial!r}, this is {model!r} with the same serial number: "
-                "calibrate it, or name its own calibration"
+            raise CalibrationError(
+                kind="another instrument",
+                got=f"{serial!r}",
+                expected=f"{self.instrument!r}, as in the calibration",
+                advice="Calibrate it, or select its own calibration",
             )
-            raise CalibrationError(msg)
+        if not self.is_of_model(model):
+            raise CalibrationError(
+                kind="another model",
+                got=f"{model!r} with serial number {serial!r}",
+                expected=f"{self.model!r} with the same serial number, as in the calibration",
+                advice="Calibrate it, or select its own calibration",
+            )
 
     def is_of_model(self, model: str | None) -> bool:
         """Whether vendor and model can be those of the calibration: unknown, or the words of one are among those of the other."""
@@ -153,36 +159,55 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if shift[0] > shift[-1]:
             shift, counts = shift[::-1], counts[::-1]
         if not (np.isfinite(shift).all() and (np.diff(shift) > 0).all()):
-            msg = "the calibrated axis would not rise from point to point: the spectrum reaches too far beyond what was calibrated"
-            raise SpectrumError(msg)
+            raise SpectrumError(kind="calibrated axis not increasing", advice="The spectrum reaches too far beyond the calibrated range")
         meta = {key: value for key, value in spectrum.meta.items() if key != PIXELS} | {"laser_nm": f"{self.laser_nm:.10g}"}
         return replace(spectrum, axis=Axis(shift), counts=counts, meta=meta, calibrated=AppliedCalibration(self.id, self.made, self.rms))
 
     def _refuse_other(self, spectrum: Spectrum) -> None:
         if spectrum.calibrated is not None:
-            msg = f"the spectrum has been calibrated already ({spectrum.calibrated.id}); expected it as the instrument wrote it"
-            raise SpectrumError(msg)
+            raise SpectrumError(
+                kind="calibrated already",
+                got=f"a spectrum with calibration {spectrum.calibrated.id}",
+                expected="one as the instrument wrote it",
+            )
         if (serial := serial_of(spectrum)) is not None and self.serial is not None and serial != self.serial:
-            msg = f"the file is of instrument {serial!r}, the calibration of {self.serial!r}: calibrate each instrument by itself"
-            raise SpectrumError(msg)
+            raise SpectrumError(
+                kind="another instrument",
+                got=f"a file of {serial!r}",
+                expected=f"{self.serial!r}, as in the calibration",
+                advice="Calibrate each instrument separately",
+            )
         if not self.is_of_model(model := model_of(spectrum)):
-            msg = f"the file is of a {model!r}, the calibration of a {self.model!r}: calibrate each instrument by itself"
-            raise SpectrumError(msg)
+            raise SpectrumError(
+                kind="another model",
+                got=f"a file of a {model!r}",
+                expected=f"a {self.model!r}, as in the calibration",
+                advice="Calibrate each instrument separately",
+            )
         unit = scale.unit(spectrum)
         if unit != self.unit:
             words = {"pixel": "pixels", "shift": "a Raman shift"}
-            msg = f"the file's axis is {words[unit]}, that of the calibration {words[self.unit]}: measure the standard with the same export"
-            raise SpectrumError(msg)
+            raise SpectrumError(
+                kind="another kind of axis",
+                got=f"{words[unit]}",
+                expected=f"{words[self.unit]}, as in the calibration",
+                advice="Measure the standard with the same export",
+            )
         if self.points is not None and len(spectrum) != self.points:
-            msg = f"the file has {len(spectrum)} pixels, the calibration is of {self.points}: expected the same detector, read out alike"
-            raise SpectrumError(msg)
+            raise SpectrumError(
+                kind="another number of pixels",
+                got=f"{len(spectrum)}",
+                expected=f"{self.points}, as in the calibration",
+                advice="Use the same detector with the same read-out",
+            )
         laser = laser_of(spectrum)
         if unit == "shift" and laser is not None and abs(laser - self.own_laser_nm) > SAME_LASER:
-            msg = (
-                f"the file's laser is {laser:g} nm, the calibration is of {self.own_laser_nm:g} nm: "
-                "an axis made with another laser is another axis, calibrate it"
+            raise SpectrumError(
+                kind="another laser",
+                got=f"{laser:g} nm",
+                expected=f"{self.own_laser_nm:g} nm, as in the calibration",
+                advice="Calibrate with this laser: its axis is another one",
             )
-            raise SpectrumError(msg)
 
 
 def applied(events: Iterable[Spectrum | Fault], calibration: Calibration) -> Iterator[Spectrum | Fault]:
@@ -203,11 +228,11 @@ def serial_of(spectrum: Spectrum) -> str | None:
 
 
 def model_of(spectrum: Spectrum) -> str | None:
-    """Return vendor and model as the instrument or the file's header has them; None where neither tells."""
+    """Return vendor and model from the instrument or the header of the file; None if neither states them."""
     return next((spectrum.meta[key].strip() for key in MODEL_KEYS if spectrum.meta.get(key, "").strip()), None)
 
 
 def laser_of(spectrum: Spectrum) -> float | None:
-    """Return the laser's wavelength that the file or its reader was told, nm; None where nobody says."""
-    told = spectrum.meta.get("laser_nm")
-    return None if told is None else float(told)
+    """Return the wavelength of the laser from the file or the option, nm; None is unknown."""
+    stated = spectrum.meta.get("laser_nm")
+    return None if stated is None else float(stated)

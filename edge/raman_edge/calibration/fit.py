@@ -21,11 +21,11 @@ WORTH = 0.9
 SPREAD = (0.0, 0.1, 0.3, 0.4)
 """Share of the own axis that the lines have to span for each order."""
 ROUNDING = 1e-6
-"""A line with less freedom than this is met exactly: nothing else tells its coefficient."""
+"""A line with less freedom than this is met exactly: nothing else determines its coefficient."""
 FEWEST_OFF = 2.0
 """A line is never left out for less, cm⁻¹: tables of standards agree within one."""
 TIMES_OFF = 4.0
-"""Standard deviations, told from the median, beyond which a line is another one."""
+"""Standard deviations, from the median, beyond which a line is another one."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -63,7 +63,7 @@ class Fit:
 
     scale: WavelengthScale
     laser_nm: float
-    """Vacuum; as given, or as a Raman standard tells it on a lamp's scale."""
+    """Vacuum; as given, or as a Raman standard determines it on the scale of a lamp."""
     pairs: Pairs
     residual: NDArray[np.float64]
     """Where the scale puts each line minus where it belongs, cm⁻¹, (k,)."""
@@ -79,7 +79,7 @@ class Fit:
 
     @property
     def rms_without(self) -> float:
-        """Root mean square of what each line is off without itself, cm⁻¹; infinite where that cannot be told."""
+        """Root mean square of what each line is off without itself, cm⁻¹; infinite if it is undetermined."""
         return _rms(self.without) if np.isfinite(self.without).all() else float("inf")
 
 
@@ -93,7 +93,7 @@ class Span:
 
     @property
     def lowest_order(self) -> int:
-        """A shift axis has a length of its own; pixels need a width."""
+        """A shift axis has a length; pixels need a width."""
         return int(self.unit == "pixel")
 
     @property

@@ -69,7 +69,7 @@ GUESSED = 9
 SEARCHED = 30.0
 """How far from a line a peak of a shift axis may be it, cm⁻¹, as :data:`raman_edge.calibration.observe.OFF`."""
 OFF_ONE_LINE = 15.0
-"""The same by a single line: nothing else tells which line it is."""
+"""The same for a single line, which nothing else confirms."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A standard of one's own: a text file with its lines, one a row.
+"""A user-defined standard: a text file with its lines, one per row.
 
 ::
 
@@ -10,7 +10,7 @@
     587.0915   1.0
 
 ``unit`` is ``nm air``, ``nm vacuum`` or ``cm-1`` (Raman shift) and stands before the first line; ``nm`` alone is ``nm air``, as tables
-above 200 nm are. A row is a position and, where it is known, the height against the highest line, which tells strong lines from
+above 200 nm are. A row is a position and, where it is known, the height against the highest line, which distinguishes strong lines from
 weak ones; either all rows have one or none. ``title`` and ``source`` may be left out.
 """
 
@@ -43,20 +43,24 @@ def read(path: Path) -> Standard:
     """Read a line file; raises :class:`ConfigError` with the number of the line that is wrong."""
     from raman_edge.calibration.standards import Standard  # noqa: PLC0415 - it reads these files
 
-    said, rows = _parsed(path)
-    unit = UNITS[said["unit"]]
+    stated, rows = _parsed(path)
+    unit = UNITS[stated["unit"]]
     rows.sort()
     positions, heights = [row[0] for row in rows], [row[1] for row in rows if row[1] is not None]
     if len(heights) not in {0, len(rows)}:
-        msg = f"{str(path)!r}: {len(heights)} of {len(rows)} lines have a height; expected all or none"
-        raise ConfigError(msg)
+        raise ConfigError(
+            kind="incomplete heights",
+            place=f"{str(path)!r}",
+            got=f"a height for {len(heights)} of {len(rows)} lines",
+            expected="all or none",
+        )
     highest = max(heights, default=1.0)
     medium: Literal["air", "vacuum"] = "vacuum" if unit == "vacuum" else "air"
     return Standard(
         name=path.stem,
-        title=said.get("title") or path.stem,
+        title=stated.get("title") or path.stem,
         lines=tuple(positions),
-        source=said.get("source") or str(path),
+        source=stated.get("source") or str(path),
         lamp=unit != "shift",
         heights=tuple(round(height / highest, 4) for height in heights),
         medium=medium,
@@ -65,7 +69,7 @@ def read(path: Path) -> Standard:
 
 def _parsed(path: Path) -> tuple[dict[str, str], list[tuple[float, float | None]]]:
     """Return what the keys say, and positions with heights, in the order of the file."""
-    said: dict[str, str] = {}
+    stated: dict[str, str] = {}
     rows: list[tuple[float, float | None]] = []
     for number, text in enumerate(_text(path).splitlines(), 1):
         line = text.split("#", 1)[0].strip()
@@ -73,19 +77,23 @@ def _parsed(path: Path) -> tuple[dict[str, str], list[tuple[float, float | None]
             continue
         where = f"{str(path)!r}, line {number}"
         if found := _KEY.fullmatch(line):
-            _say(said, found[1].lower(), found[2].strip(), where)
-        elif "unit" not in said:
-            msg = f"{where}: the unit is not given yet; expected a line above, such as: unit = nm air, unit = nm vacuum or unit = cm-1"
-            raise ConfigError(msg)
+            _say(stated, found[1].lower(), found[2].strip(), where)
+        elif "unit" not in stated:
+            raise ConfigError(
+                kind="missing unit", place=where, expected="a line above, such as: unit = nm air, unit = nm vacuum or unit = cm-1"
+            )
         else:
-            rows.append(_row(line, UNITS[said["unit"]], where))
+            rows.append(_row(line, UNITS[stated["unit"]], where))
             if any(rows[-1][0] == other for other, _ in rows[:-1]):
-                msg = f"{where}: {rows[-1][0]:g} is there twice; expected each line once"
-                raise ConfigError(msg)
+                raise ConfigError(kind="repeated line", place=where, got=f"{rows[-1][0]:g} twice", expected="each line once")
     if not 1 <= len(rows) <= MOST_LINES:
-        msg = f"{str(path)!r}: {len(rows)} lines of a standard; expected 1 to {MOST_LINES}, one a row, such as: 546.0750 1.0"
-        raise ConfigError(msg)
-    return said, rows
+        raise ConfigError(
+            kind="wrong number of lines",
+            place=f"{str(path)!r}",
+            got=f"{len(rows)}",
+            expected=f"1 to {MOST_LINES}, one per row, such as: 546.0750 1.0",
+        )
+    return stated, rows
 
 
 def _text(path: Path) -> str:
@@ -93,35 +101,35 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        msg = f"the line file {str(path)!r} cannot be read: {error.strerror}"
-        raise ConfigError(msg) from error
+        raise ConfigError(kind="cannot read the line file", place=f"{str(path)!r}", got=f"{error.strerror}") from error
     if len(data) > MAX_BYTES:
-        msg = f"the line file {str(path)!r} is larger than {MAX_BYTES // 1024} KiB; expected a few hundred rows of text"
-        raise ConfigError(msg)
+        raise ConfigError(
+            kind="line file too large",
+            place=f"{str(path)!r}",
+            got=f"more than {MAX_BYTES // 1024} KiB",
+            expected="a few hundred rows of text",
+        )
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        msg = f"{str(path)!r}, line {data[: error.start].count(10) + 1}: no UTF-8 text; expected a text file of lines"
-        raise ConfigError(msg) from error
+        raise ConfigError(
+            kind="not UTF-8 text", place=f"{str(path)!r}, line {data[: error.start].count(10) + 1}", expected="a text file of lines"
+        ) from error
 
 
-def _say(said: dict[str, str], key: str, value: str, where: str) -> None:
+def _say(stated: dict[str, str], key: str, value: str, where: str) -> None:
     """Take one key."""
     if key not in KEYS:
-        msg = f"{where}: unknown key {key!r}; expected one of {', '.join(KEYS)}"
-        raise ConfigError(msg)
-    if key in said:
-        msg = f"{where}: {key!r} is given twice; expected it once"
-        raise ConfigError(msg)
+        raise ConfigError(kind="unknown key", place=where, got=repr(key), expected=f"one of {', '.join(KEYS)}")
+    if key in stated:
+        raise ConfigError(kind="repeated key", place=where, got=f"{key!r} twice", expected="it once")
     if key == "unit":
         value = " ".join(value.lower().replace("(", " ").replace(")", " ").replace(",", " ").split())
         if value not in UNITS:
-            msg = f"{where}: unknown unit {value!r}; expected nm air, nm vacuum or cm-1"
-            raise ConfigError(msg)
+            raise ConfigError(kind="unknown unit", place=where, got=repr(value), expected="nm air, nm vacuum or cm-1")
     elif not value.isprintable():
-        msg = f"{where}: {key!r} holds characters that do not print: {value!a}"
-        raise ConfigError(msg)
-    said[key] = value
+        raise ConfigError(kind="unprintable characters", place=where, got=f"{key!r} = {value!a}", expected="printable text")
+    stated[key] = value
 
 
 def _row(line: str, unit: str, where: str) -> tuple[float, float | None]:
@@ -130,13 +138,11 @@ def _row(line: str, unit: str, where: str) -> tuple[float, float | None]:
     what = "a Raman shift in cm⁻¹" if unit == "shift" else "a wavelength in nm"
     parts = _SPLIT.split(line.strip("; "))
     values = [_number(part) for part in parts]
-    expected = f"expected {what}, {low:g} to {high:g}, and perhaps a height above 0, apart by a space, such as: 546.0750 1.0"
+    expected = f"{what}, {low:g} to {high:g}, and optionally a height above 0 after a space, such as: 546.0750 1.0"
     if not 1 <= len(parts) <= 2 or not all(np.isfinite(values)):  # noqa: PLR2004 - position and height
-        msg = f"{where}: got {line[:60]!r}, {expected}"
-        raise ConfigError(msg)
+        raise ConfigError(kind="not a line of a standard", place=where, got=repr(line[:60]), expected=expected)
     if not low <= values[0] <= high or any(height <= 0 for height in values[1:]):
-        msg = f"{where}: got {' '.join(parts)!r}, {expected}"
-        raise ConfigError(msg)
+        raise ConfigError(kind="line out of range", place=where, got=repr(" ".join(parts)), expected=expected)
     return values[0], values[1] if len(values) > 1 else None
 
 

@@ -55,9 +55,9 @@ class StandardSpectrum:
 def make(
     first: StandardSpectrum, *, instrument: str, laser_nm: float | None, made: datetime, days: float, laser: StandardSpectrum | None = None
 ) -> Calibration:
-    """Calibrate ``instrument`` by one standard; where that is a lamp, ``laser`` is a Raman standard that tells the laser's wavelength.
+    """Calibrate ``instrument`` with one standard; for a lamp, ``laser`` is a Raman standard that determines the laser wavelength.
 
-    ``laser_nm`` (nm, vacuum) is for files that do not tell; ``made`` has a time zone, ``days`` is how long the calibration holds.
+    ``laser_nm`` (nm, vacuum) is for files that do not state it; ``made`` has a time zone, ``days`` is the validity of the calibration.
     Raises :class:`SpectrumError` where the lines of the standard are not found.
     """
     nominal = _laser(first.spectrum, laser_nm)
@@ -66,7 +66,7 @@ def make(
     if laser is not None:
         found = _with_laser(found, laser, span, nominal, first)
     elif first.standard.lamp and span.unit == "pixel":
-        _require_usual_beginning(found, span, first)
+        _require_usual_beginning(found, span)
     ends = 1e7 / found.laser_nm - 1e7 / found.pairs.wavelength(found.laser_nm)
     named = [one for one in (first, laser) if one is not None]
     without = found.rms_without
@@ -120,23 +120,25 @@ def deviation(calibration: Calibration, today: StandardSpectrum, now: datetime) 
 
 
 def _laser(spectrum: Spectrum, given: float | None) -> float:
-    told = laser_of(spectrum) or given
-    if told is None:
-        msg = "the laser's wavelength is not in the file: give it as --laser NM"
-        raise SpectrumError(msg)
-    return told
+    stated = laser_of(spectrum) or given
+    if stated is None:
+        raise SpectrumError(
+            kind="unknown laser wavelength", expected="the wavelength of the laser in the file", advice="Give it with --laser NM"
+        )
+    return stated
 
 
-def _require_usual_beginning(found: Fit, span: Span, first: StandardSpectrum) -> None:
+def _require_usual_beginning(found: Fit, span: Span) -> None:
     """Raise :class:`SpectrumError` where a lamp on pixels, which cannot check the laser, makes an axis that few instruments have."""
     begins = float((1e7 / found.laser_nm - 1e7 / found.scale.wavelength(np.array([span.first, span.last]))).min())
     low, high = LAMP_BEGINS
     if not low <= begins <= high:
-        msg = (
-            f"with a laser of {found.laser_nm:g} nm the detector begins at {begins:.0f} cm⁻¹; expected {low:g} to {high:g}, and "
-            f"{first.standard.title} cannot check the laser: give the right --laser, or measure it with --laser-file and --laser-standard"
+        raise SpectrumError(
+            kind="detector range out of range",
+            got=f"a beginning at {begins:.0f} cm⁻¹ with a laser of {found.laser_nm:g} nm",
+            expected=f"{low:g} to {high:g} cm⁻¹",
+            advice="Give the right --laser, or measure it with --laser-file and --laser-standard",
         )
-        raise SpectrumError(msg)
 
 
 def _span(spectrum: Spectrum, laser_nm: float) -> Span:
@@ -161,29 +163,31 @@ def _scale(one: StandardSpectrum, span: Span, laser_nm: float) -> Fit:
     """Find the standard's lines and fit them; :class:`SpectrumError` where they are not there, or the fit may be wrong."""
     standard = one.standard
     if span.unit == "pixel" and len(standard.lines) < LEAST_PIXELS:
-        msg = (
-            f"an axis of pixels needs a standard of at least {LEAST_PIXELS} lines, {standard.title} has {len(standard.lines)}: "
-            "calibrate with a neon lamp, paracetamol or polystyrene first"
+        raise SpectrumError(
+            kind="too few lines",
+            got=f"{len(standard.lines)} of {standard.title}",
+            expected=f"at least {LEAST_PIXELS} for an axis of pixels",
+            advice="Calibrate with a neon lamp, paracetamol or polystyrene first",
         )
-        raise SpectrumError(msg)
     read, peaks = _read(one, span, laser_nm)
     if read is None:
         off = f" within {OFF:g} cm⁻¹ of where they belong" if span.unit == "shift" else ""
         least = _least(standard, span)
-        why = f"of {peaks} peaks, fewer than {least} are lines of {standard.title}{off}"
-        raise SpectrumError(_refused(why, one, span, laser_nm, None))
+        found = f"fewer than {least} lines of {standard.title}{off} among {peaks} peaks"
+        raise _mismatch("too few lines", found, one, laser_nm, _better(one, span, laser_nm, None))
     if read.doubt is not None:
-        raise SpectrumError(_refused(read.doubt, one, span, laser_nm, None))
+        raise _mismatch("standard does not fit", read.doubt, one, laser_nm, _better(one, span, laser_nm, None))
     if read.rival is not None:
-        msg = (
-            f"the peaks can be read as lines of {standard.title} in two ways ({len(read.fit.pairs)} and {len(read.rival.pairs)} lines): "
-            "measure it longer, or take a standard with more lines"
+        raise SpectrumError(
+            kind="ambiguous lines",
+            got=f"two assignments to lines of {standard.title} ({len(read.fit.pairs)} and {len(read.rival.pairs)} lines)",
+            expected="one",
+            advice="Measure longer, or use a standard with more lines",
         )
-        raise SpectrumError(msg)
     better = _better(one, span, laser_nm, read)
     if better is not None:
-        why = f"{len(read.fit.pairs)} lines of {standard.title} agree within {read.fit.rms:.1f} cm⁻¹"
-        raise SpectrumError(_refused(why, one, span, laser_nm, better))
+        found = f"{len(read.fit.pairs)} lines of {standard.title} within {read.fit.rms:.1f} cm⁻¹"
+        raise _mismatch("another standard fits better", found, one, laser_nm, better)
     return read.fit
 
 
@@ -226,19 +230,16 @@ def _better(one: StandardSpectrum, span: Span, laser_nm: float, read: _Read | No
     return None if best is None else best[1:]
 
 
-def _refused(why: str, one: StandardSpectrum, span: Span, laser_nm: float, better: tuple[Standard, Fit] | None) -> str:
-    """Return a refusal: what was found, and what to do."""
-    better = better or _better(one, span, laser_nm, None)
+def _mismatch(kind: str, found: str, one: StandardSpectrum, laser_nm: float, better: tuple[Standard, Fit] | None) -> SpectrumError:
+    """Return the error about a spectrum that does not fit its standard; ``better`` is one that it fits."""
     if better is not None:
         standard, fit = better
-        return (
-            f"{why}; the spectrum fits {standard.title} better ({len(fit.pairs)} lines within {fit.rms:.1f} cm⁻¹): "
-            f"give --standard {standard.name} if it is that, otherwise measure the right standard again"
-        )
-    return (
-        f"{why}: check that the spectrum is of {one.standard.title} and that the laser is {laser_nm:g} nm, "
-        "measure it longer, or take a standard with more lines"
-    )
+        found += f"; {len(fit.pairs)} lines of {standard.title} within {fit.rms:.1f} cm⁻¹"
+        advice = f"Give --standard {standard.name} if it is that, otherwise measure the right standard again"
+    else:
+        advice = f"Check that the spectrum is of {one.standard.title} and that the laser is {laser_nm:g} nm, measure longer, "
+        advice += "or use a standard with more lines"
+    return SpectrumError(kind=kind, got=found, advice=advice)
 
 
 def _apart(one: Fit, other: Fit) -> float:
@@ -249,24 +250,30 @@ def _apart(one: Fit, other: Fit) -> float:
 
 
 def _with_laser(lamp: Fit, second: StandardSpectrum, span: Span, nominal: float, first: StandardSpectrum) -> Fit:
-    """Tell the laser's wavelength from the Raman standard's lines on the lamp's scale."""
+    """Determine the laser wavelength from the lines of the Raman standard on the scale of the lamp."""
     if not first.standard.lamp or second.standard.lamp:
-        msg = "the laser's wavelength is told by a Raman standard on a scale that a lamp gave: take neon first"
-        raise SpectrumError(msg)
+        raise SpectrumError(
+            kind="wrong order of standards", expected="a lamp first and a Raman standard for the laser second", advice="Measure neon first"
+        )
     if scale.unit(second.spectrum) != span.unit or len(second.spectrum) != len(first.spectrum):
-        msg = f"the second file has another axis ({len(second.spectrum)} points) than the first ({len(first.spectrum)}): export both alike"
-        raise SpectrumError(msg)
+        raise SpectrumError(
+            kind="different axes",
+            got=f"{len(second.spectrum)} points in the second file",
+            expected=f"{len(first.spectrum)}, as in the first",
+            advice="Export both in the same way",
+        )
     seen = observe(second.spectrum, second.standard, nominal)
     wavelength = lamp.scale.wavelength(seen.place)
     guess = _guessed(wavelength, seen, second.standard, nominal)
     raman = match.assign(seen, wavelength, match.StandardLines.of(second.standard, guess), np.full(wavelength.size, LASER_NEAR))
     least = min(LEAST, len(second.standard.lines))
     if len(raman) < least:
-        msg = (
-            f"{len(raman)} lines of {second.standard.title} with a laser within {LASER_OFF:g} cm⁻¹ of {nominal:g} nm; "
-            f"expected at least {least}: is it that standard, and the laser? measure it longer"
+        raise SpectrumError(
+            kind="too few lines",
+            got=f"{len(raman)} lines of {second.standard.title} with a laser within {LASER_OFF:g} cm⁻¹ of {nominal:g} nm",
+            expected=f"at least {least}",
+            advice="Check the standard and the laser, or measure longer",
         )
-        raise SpectrumError(msg)
     lasers = 1e7 / lamp.scale.wavelength(raman.place) + raman.line
     off = float(lasers.mean()) - lasers
     _require_laser_lines(lamp, second, span, raman, off)
@@ -288,8 +295,11 @@ def _require_laser_lines(lamp: Fit, second: StandardSpectrum, span: Span, raman:
     on_scale = Span(span.first, span.last, "shift")
     why = doubt(moved, judge(moved, everything, second.standard, on_scale), second.standard, None)
     if why is not None:
-        msg = f"{why}, with a laser of {laser_nm:.3f} nm: check that the second file is of {second.standard.title}, or measure it longer"
-        raise SpectrumError(msg)
+        raise SpectrumError(
+            kind="second standard does not fit",
+            got=f"{why}, with a laser of {laser_nm:.3f} nm",
+            advice=f"Check that the second file is of {second.standard.title}, or measure it longer",
+        )
 
 
 def _guessed(wavelength: NDArray[np.float64], seen: ObservedPeaks, standard: Standard, nominal: float) -> float:

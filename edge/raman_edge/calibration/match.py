@@ -160,7 +160,7 @@ def _nearest(wavelength: Array, lines: Array) -> tuple[NDArray[np.intp], Array]:
 
 
 def _grow(guess: Array, seen: ObservedPeaks, lines: StandardLines, span: Span, laser_nm: float, least: int) -> Fit | None:
-    """Fit, assign anew with what was fitted, narrower each time; None where too few lines hold."""
+    """Fit, assign again with the fit, narrower each time; None if too few lines remain."""
     wavelength, found = guess, None
     for tolerance in (2.0, 1.5, 1.0, 0.7):
         pairs = assign(seen, wavelength, lines, tolerance * _room(seen, wavelength, span))

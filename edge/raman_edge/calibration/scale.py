@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import Spectrum
 
 Unit = Literal["pixel", "shift"]
-"""What the instrument's files have for an axis: numbers of pixels, or a Raman shift that somebody calibrated before."""
+"""Kind of axis in the files of the instrument: pixel numbers, or a Raman shift from an earlier calibration."""
 
 
 def unit(spectrum: Spectrum) -> Unit:
-    """Tell what the axis of a spectrum is."""
+    """Return the kind of axis of a spectrum."""
     return "pixel" if PIXELS in spectrum.meta else "shift"
 
 
@@ -47,7 +47,7 @@ class WavelengthScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return np.asarray(np.polynomial.polynomial.polyval(self.t(place), np.array(self.coefficients)), dtype=np.float64)
 
     def is_monotone(self) -> bool:
-        """Whether every place of the own axis has a wavelength of its own, above 0."""
+        """Whether every place of the axis has a different wavelength above 0."""
         along = np.linspace(self.centre - self.half, self.centre + self.half, 513)
         wavelength = self.wavelength(along)
         steps = np.diff(wavelength)

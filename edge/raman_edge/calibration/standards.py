@@ -84,8 +84,7 @@ def find(name: str) -> Standard:
 
         return line_file.read(Path(name))
     names = ", ".join(one.name for one in STANDARDS)
-    msg = f"no standard is called {name!r}; expected one of {names}, or a file of lines"
-    raise ConfigError(msg)
+    raise ConfigError(kind="unknown standard", got=f"{name!r}", expected=f"one of {names}, or a file of lines")
 
 
 ALIASES = {

@@ -105,8 +105,7 @@ def write(calibration: Calibration, path: Path) -> Path | None:
         with atomic_write.written(path) as file:
             file.write(data + b"\n")
     except OSError as error:
-        msg = f"the calibration cannot be written to {str(path)!r}: {error.strerror}"
-        raise CalibrationError(msg) from error
+        raise CalibrationError(kind="cannot write the calibration", place=f"{str(path)!r}", got=f"{error.strerror}") from error
     return kept
 
 
@@ -168,10 +167,13 @@ def named(wanted: str, *, in_use: bool | None = None) -> StoredCalibration:
     which = {None: "kept", True: "in use", False: "earlier"}[in_use]
     if chosen:
         ids = ", ".join(f"{one.calibration.id[:12]} ({one.calibration.model or one.calibration.instrument})" for one in chosen)
-        msg = f"{wanted!r} names {len(chosen)} calibrations: {ids}; expected one: give its id"
-    else:
-        msg = f"no {which} calibration is of an instrument {wanted!r} or has an id that begins so: `raman-edge calibrate --list` shows them"
-    raise CalibrationError(msg)
+        raise CalibrationError(
+            kind="several calibrations", got=f"{wanted!r}, which fits {len(chosen)}: {ids}", expected="one", advice="Give its id"
+        )
+    expected = f"the instrument, or the beginning of the id, of a calibration that is {which}"
+    raise CalibrationError(
+        kind="unknown calibration", got=repr(wanted), expected=expected, advice="`raman-edge calibrate --list` shows them"
+    )
 
 
 def restore(wanted: str) -> tuple[StoredCalibration, Path | None]:
@@ -198,8 +200,7 @@ def remove(wanted: str) -> tuple[StoredCalibration, Path | None]:
     try:
         aside = _set_aside(one.path) if one.in_use else None
     except OSError as error:
-        msg = f"the calibration {str(one.path)!r} cannot be kept as an earlier one: {error.strerror}"
-        raise CalibrationError(msg) from error
+        raise CalibrationError(kind="cannot keep the earlier calibration", place=f"{str(one.path)!r}", got=f"{error.strerror}") from error
     _delete(one.path)
     return one, aside
 
@@ -208,8 +209,7 @@ def _delete(path: Path) -> None:
     try:
         path.unlink()
     except OSError as error:
-        msg = f"the calibration {str(path)!r} cannot be removed: {error.strerror}"
-        raise CalibrationError(msg) from error
+        raise CalibrationError(kind="cannot remove the calibration", place=f"{str(path)!r}", got=f"{error.strerror}") from error
 
 
 def read(path: Path) -> Calibration:
@@ -218,24 +218,30 @@ def read(path: Path) -> Calibration:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        msg = f"the calibration {str(path)!r} cannot be read: {error.strerror}; `raman-edge calibrate` makes one"
-        raise CalibrationError(msg) from error
+        raise CalibrationError(
+            kind="cannot read the calibration", place=f"{str(path)!r}", got=f"{error.strerror}", advice="`raman-edge calibrate` makes one"
+        ) from error
     try:
         stored = msgspec.json.decode(data, type=_Stored)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        msg = f"{str(path)!r} is no calibration of version 1 ({error}): make it again with `raman-edge calibrate`"
-        raise CalibrationError(msg) from error
+        raise CalibrationError(
+            kind="not a calibration of version 1",
+            place=f"{str(path)!r}",
+            got=f"{error}",
+            advice="Make it again with `raman-edge calibrate`",
+        ) from error
     if stored.id != stored.calibration.id:
         was = f"its digest is {stored.calibration.id}, {stored.id} was written"
-        msg = f"the calibration {str(path)!r} was changed or damaged: {was}; make it again with `raman-edge calibrate`"
-        raise CalibrationError(msg)
+        raise CalibrationError(
+            kind="calibration changed or damaged", place=f"{str(path)!r}", got=f"{was}", advice="Make it again with `raman-edge calibrate`"
+        )
     return stored.calibration
 
 
 def find(wanted: str, model: str | None = None) -> Calibration:
     """Return the calibration in a file of that name, else the one in use of an instrument of that name, else the one whose id begins so.
 
-    Where instruments of several models have that name, ``model`` (vendor and model) tells which one is meant; without it, it is refused.
+    Where instruments of several models have that name, ``model`` (vendor and model) selects one; without it, the name is refused.
     """
     path = Path(wanted)
     if path.is_file():
@@ -245,13 +251,21 @@ def find(wanted: str, model: str | None = None) -> Calibration:
         try:
             return named(wanted).calibration
         except CalibrationError:
-            msg = f"{wanted!r} is neither a calibration's file nor an instrument that was calibrated (looked for {str(at)!r})"
-            raise CalibrationError(msg) from None
+            raise CalibrationError(
+                kind="unknown calibration",
+                got=f"{wanted!r}",
+                expected=f"the file of a calibration or a calibrated instrument (searched {str(at)!r})",
+                advice="`raman-edge calibrate --list` shows them",
+            ) from None
     found = read(at)
     alike = [found, *(one.calibration for one in kept(wanted) if one.in_use and one.path != at)]
     fitting = [one for one in alike if one.is_of_model(model)]
     if len(fitting) > 1:
         models = ", ".join(f"{one.model} ({one.id[:12]})" for one in fitting)
-        msg = f"{wanted!r} is the serial number of {len(fitting)} calibrated instruments: {models}; expected one: give the id"
-        raise CalibrationError(msg)
+        raise CalibrationError(
+            kind="ambiguous serial number",
+            got=f"{wanted!r} of {len(fitting)} calibrated instruments: {models}",
+            expected="one",
+            advice="Give the id",
+        )
     return fitting[0] if fitting else found

@@ -1,10 +1,10 @@
-"""File formats: bytes in, spectra out, no I/O; which format it is is told from the content.
+"""File formats: bytes in, spectra out, no I/O; the content decides which format it is.
 
 A reader is an object with a name, ``recognises`` and ``read`` (:class:`FormatReader`); a new format is a
-new file here and a place in :data:`READERS`. ``meta`` of every spectrum has the header as text
-under its keys in lower case, and of ours: ``format``, ``laser_nm`` and ``laser_from`` (``file`` or
-``option``), ``counts_from`` (the column), ``place`` (where on the sample, of a map), ``left_out``
-(what else the file holds), ``tidied`` (what was done to the rows).
+new file here and an entry in :data:`READERS`. ``meta`` of every spectrum has the header as text
+under its keys in lower case, and in addition ``format``, ``laser_nm`` and ``laser_from`` (``file`` or
+``option``), ``counts_from`` (the column), ``place`` (on the sample, of a map), ``left_out``
+(other contents of the file), ``tidied`` (changes to the rows).
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 __all__ = ["MAX_BYTES", "READERS", "FileContent", "FormatReader", "is_whole", "read", "sniff"]
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Larger files are refused; sources refuse them by size, before they read them."""
+"""Larger files are refused; sources refuse them by size without reading them."""
 
 READERS: tuple[FormatReader, ...] = (
     *(Wdf(), Opus(), *LATE, Spc()),
     *(Rruff(), Jcamp(), LabspecXml(), EnlightenRows(), Enlighten(), TrueMatch(), LabspecMap()),
     *(SpectraInRows(), DelimitedText()),
 )
-"""Every format there is. The first that recognises a file reads it, so the unspecific ones stand last."""
+"""All formats. The first that recognises a file reads it, so the unspecific ones come last."""
 
 
 def read(
@@ -55,12 +55,11 @@ def read(
 ) -> tuple[Spectrum, ...]:
     """Return the spectra in a file's bytes, at least one, numbered by ``origin.index`` from 0.
 
-    ``laser_nm`` (nm, 150..2000) is for files that do not tell their laser's wavelength; what a file
-    says itself wins, and ``meta["laser_from"]`` says which it was. ``axis`` says in the same way what an axis holds that the
-    file does not name: wavelengths (``nm``), Raman shifts (``shift``) or pixels (``pixel``). With ``pixels``, a table whose axis is
-    the detector's pixels is no error: its spectra have those for an axis, and say so in ``meta``. Raises :class:`FormatError` with
-    one line that says what the file looks like, what was expected and what to do, whatever the bytes
-    are, and :class:`ConfigError` for a laser that cannot be.
+    ``laser_nm`` (nm, 150..2000) is for files that do not state the wavelength of their laser; the file
+    has priority, and ``meta["laser_from"]`` names the source. ``axis`` is in the same way the kind of an axis that the file does
+    not name: wavelengths (``nm``), Raman shifts (``shift``) or pixels (``pixel``). With ``pixels``, a table over the pixels of the
+    detector is accepted: its spectra have them as axis, which ``meta`` states. Raises :class:`FormatError`
+    for any bytes that are not a spectrum, and :class:`ConfigError` for an impossible laser.
     """
     if len(data) > MAX_BYTES:
         raise FormatError(
@@ -76,18 +75,18 @@ def read(
     document = FileContent(data, laser_nm, axis, pixels)
     reader = sniff(document)
     try:
-        with np.errstate(all="ignore"):  # numbers that overflow are left out with those that were none
+        with np.errstate(all="ignore"):  # numbers that overflow are left out, like missing ones
             return reader.read(document, origin)
     except FormatError as error:
         raise placed(reader.name, error) from error
 
 
 DECLARING = (Wdf, Opus, Spc, Rruff, Jcamp, LabspecXml)
-"""Readers of formats that say where a file ends, and that refuse one that is cut short."""
+"""Readers of formats that declare the end of the file and refuse one that is cut short."""
 
 
 JCAMP_END, JCAMP_TAIL = re.compile(rb"##\s*END\s*=", re.IGNORECASE), 256
-"""What ends a JCAMP file, and in how many of its last bytes; one that has all its points is read without it."""
+"""End of a JCAMP file, and the number of last bytes that contain it; a file with all its points is read without it."""
 
 
 def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis: AxisOption | None = None, pixels: bool = False) -> bool:
@@ -102,7 +101,7 @@ def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis
 
 
 def sniff(document: FileContent) -> FormatReader:
-    """Return the reader of a file; raises :class:`FormatError` where none recognises it."""
+    """Return the reader of a file; raises :class:`FormatError` if none recognises it."""
     if kind := unread_kind(document.data):
         raise unsupported(kind)
     for reader in READERS:

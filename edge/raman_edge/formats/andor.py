@@ -240,12 +240,14 @@ def _traces(
     """Give every row its axis, and say which one it is."""
     for frame, coefficients in enumerate(axes):
         for number, track in enumerate(tracks):
-            shift, said = axis(_columns(track, coefficients, kind), Role.PIXEL if kind is Role.PIXEL else Role.WAVELENGTH, known, document)
+            shift, stated = axis(
+                _columns(track, coefficients, kind), Role.PIXEL if kind is Role.PIXEL else Role.WAVELENGTH, known, document
+            )
             for row in range(track.rows):
                 counts = file.array("f4", at, track.columns, "counts")
                 at += 4 * track.columns
                 own = numbered(frame=(frame, len(axes)), track=(number, len(tracks)), row=(row, track.rows))
-                yield shift, counts, said | own, known
+                yield shift, counts, stated | own, known
 
 
 def _columns(track: _Track, coefficients: list[float], kind: Role) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The numbers of a JCAMP-DX table: AFFN, PAC, SQZ, DIF and DUP forms, told apart by their characters.
+"""The numbers of a JCAMP-DX table: AFFN, PAC, SQZ, DIF and DUP forms, distinguished by their characters.
 
 McDonald and Wilks (1988), "JCAMP-DX: A Standard Form for Exchange of Infrared Spectra in Computer
 Readable Form", Appl. Spectrosc. 42, 151, sections 4 and 5: a letter is a sign and a first digit at

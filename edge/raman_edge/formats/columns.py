@@ -48,7 +48,7 @@ class AxisKind:
     unit: str = ""
     """As messages call it; empty where the file names none."""
     doubt: str = ""
-    """What contradicts itself, such as ``a Raman shift in nm``; empty where nothing does. Only the reader's user can tell then."""
+    """A contradiction, such as ``a Raman shift in nm``, that only the user can resolve; empty for none."""
     assumed: bool = False
     """Whether a program's habit says so and no unit: what looks like a wavelength is then asked about."""
 
@@ -171,7 +171,7 @@ _ENGLISH_UNITS = ("counts", "cts", "cnt", "cps", "a.u.", "a. u.", "arb. u.", "ar
 _MOST = 200
 """Characters of a name that are looked at."""
 
-# Words that say nothing beside a word that tells a role, and the words of the roles in the forms they take.
+# Words without meaning beside a word of a role, and the words of the roles in all their forms.
 _FILLERS_TEXT = """
 spectrum spectra spektrum spektren spectre spectres espectro espectros spettro spettri widmo спектр data daten donnees datos dati
 dados данные value values wert werte valeur valor valore measurement messung mesure medida misura scan ccd detector detektor
@@ -217,7 +217,7 @@ _PAIRED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ColumnName:
-    """What the name of a column tells."""
+    """The meaning of the name of a column."""
 
     text: str
     """As the file has it."""
@@ -240,7 +240,7 @@ class ColumnName:
 
 @lru_cache(maxsize=256)
 def role(name: str) -> Role:
-    """Tell what a name or a unit is of from any word in it; a unit beats the words before it."""
+    """Return the meaning of a name or a unit from any word in it; a unit has priority over the words before it."""
     plain = _plain(name)
     if plain in _EXACT:
         return _EXACT[plain]
@@ -254,7 +254,7 @@ def role(name: str) -> Role:
 
 
 def axis_kind(name: str) -> AxisKind | None:
-    """Tell which axis a name or a unit is of, with its unit; None where it is of none."""
+    """Return the axis that a name or a unit means, with its unit; None if it means none."""
     return read_name(name).axis
 
 
@@ -301,7 +301,7 @@ def header_unit(line: str) -> AxisKind | None:
 
 
 def _role(plain: str) -> Role:
-    """Tell the role of a folded text by the first word that is found in it."""
+    """Return the role of a folded text from the first known word in it."""
     if not plain or (plain[0].isdigit() and not plain.startswith("1/cm")):
         return Role.UNKNOWN
     letters = frozenset(_LETTERS.findall(plain))
@@ -334,7 +334,7 @@ def _axis(name: str, found: Role) -> AxisKind | None:
 
 
 def _by_unit(kind: AxisKind, head: str, before: Role) -> AxisKind:
-    """Return the axis that a unit and the words before it tell: the unit decides."""
+    """Return the axis that a unit and the words before it mean: the unit decides."""
     if kind.role is Role.WAVELENGTH and (before is Role.SHIFT or _DELTA.search(head)):
         return AxisKind(kind.role, kind.factor, kind.unit, doubt=f"a Raman shift in {kind.unit}")
     if kind.role is Role.WAVENUMBER and (before is Role.SHIFT or _plain(head) == "raman"):

@@ -90,13 +90,13 @@ class DelimitedText:
 
 
 def _shifts(
-    columns: dict[int, NDArray[np.float64]], kind: AxisKind | None, known: HeaderFacts, told: AxisOption | None
+    columns: dict[int, NDArray[np.float64]], kind: AxisKind | None, known: HeaderFacts, option: AxisOption | None
 ) -> dict[int, NDArray[np.float64]]:
-    """Return the Raman shifts of every axis; where nothing names them, what the first that can be told is, the others are."""
+    """Return the Raman shifts of every axis; axes without names are of the same kind as the first that can be identified."""
     try:
-        return {k: to_shift(axis, kind, known.laser_nm, told, raman=known.tells_shifts(axis)) for k, axis in columns.items()}
+        return {k: to_shift(axis, kind, known.laser_nm, option, raman=known.tells_shifts(axis)) for k, axis in columns.items()}
     except FormatError:
-        if kind is not None or told is not None:
+        if kind is not None or option is not None:
             raise
         for axis in columns.values():
             with suppress(FormatError):
@@ -106,7 +106,7 @@ def _shifts(
 
 
 def _refuse_ambiguous(table: NumberTable, named: ColumnNames) -> None:
-    """Refuse ``1,5,2,7``: four columns, or 1.5 and 2.7 with decimal commas? Four names above it would tell."""
+    """Refuse ``1,5,2,7``, which may be four columns, or 1.5 and 2.7 with decimal commas, unless names above it decide."""
     if not table.dialect.ambiguous or named.given:
         return
     row = ",".join(table.first_row)

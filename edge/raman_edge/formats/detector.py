@@ -34,7 +34,7 @@ def polynomial(coefficients: Sequence[float], at: NDArray[np.float64]) -> NDArra
 def axis(values: NDArray[np.float64], kind: Role, known: HeaderFacts, document: FileContent) -> tuple[NDArray[np.float64], dict[str, str]]:
     """Return the Raman shift (cm⁻¹) of every column, and what the meta says of the axis.
 
-    A calibration that asks for pixels gets them. Otherwise the errors of :func:`to_shift`, with what
+    A calibration receives pixels if it needs them. Otherwise the errors of :func:`to_shift`, with what
     to do where the file is no table.
     """
     if kind is Role.PIXEL and document.pixels:

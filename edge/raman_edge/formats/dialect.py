@@ -45,7 +45,7 @@ class Dialect:
         """Cut rows into cells with a decimal point.
 
         A delimiter at the end of a row makes no cell; what lies beyond the last column
-        stays together in one more cell, so that a row's length tells whether it fits.
+        stays together in one more cell, so that the length of a row shows whether it fits.
         """
         if self.decimal == ",":
             rows = [row.replace(",", ".") for row in rows]

@@ -1,4 +1,4 @@
-"""A file's bytes, with the views that readers ask for made once; and what a reader is."""
+"""The bytes of a file, with the views that readers need; and the protocol of a reader."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _HEAD = 8_192
 
 @dataclass(frozen=True, eq=False)
 class FileContent:
-    """One file, as bytes; text readers ask for :attr:`text` or :attr:`lines`, binary ones for :attr:`data`."""
+    """One file as bytes; text readers use :attr:`text` or :attr:`lines`, binary ones :attr:`data`."""
 
     data: bytes
     """The whole file."""
     laser_nm: float | None = None
-    """The laser's wavelength for files that do not tell it, nm; None where nobody says."""
+    """Wavelength of the laser for files that do not state it, nm; None is unknown."""
     axis: AxisOption | None = None
-    """What an axis holds that the file does not name; None where the user does not say."""
+    """Kind of an axis that the file does not name; None is unknown."""
     pixels: bool = False
-    """Whether an axis of pixels is wanted as it is: by a calibration, which makes a Raman shift of it."""
+    """Whether an axis of pixels is accepted, for a calibration to convert."""
 
     @cached_property
     def text(self) -> str:
@@ -59,10 +59,10 @@ class FormatReader(Protocol):
 
     @property
     def name(self) -> str:
-        """What people call the format; stands in messages and in ``meta["format"]``."""
+        """Name of the format, in messages and in ``meta["format"]``."""
 
     def recognises(self, document: FileContent) -> bool:
-        """Whether the content is this format's; never raises, looks at little."""
+        """Whether the content has this format; never raises, reads little."""
 
     def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
         """Return the spectra, at least one; raises :class:`FormatError` with the place."""

@@ -63,7 +63,7 @@ _RANGES = (
     "zakres",
 )
 _ENDS = frozenset({"from", "to", "start", "stop", "end", "first", "last", "begin", "min", "max", "von", "bis", "spectro"})
-"""Keys with one of these and a unit tell the unit of the axis: LabSpec's ``#Range (nm)=``."""
+"""Keys with one of these and a unit state the unit of the axis: LabSpec's ``#Range (nm)=``."""
 _NO_AXIS = (
     *(
         "laser",
@@ -105,7 +105,7 @@ _TELLING = (
     *_ENDS,
     *("pixel", "point", "punkt", "punt", "sizegraph", "all data save", *_POINTS_ANYWHERE),
 )
-"""Keys without any of these tell no fact; headers have a hundred of them."""
+"""Keys without any of these state no fact; headers have a hundred of them."""
 _IS_TELLING = re.compile("|".join(map(re.escape, _TELLING)))
 _MOST_POINTS = 1e6
 _OCEAN = ("SpectraSuite", "OOIBase", ">>>>>")
@@ -119,7 +119,7 @@ class HeaderFacts:
     laser_nm: float | None = None
     """Excitation, nm; None is unknown."""
     laser_from: str = FROM_FILE
-    """Who says what the laser is: the file, or whoever had it read."""
+    """Source of the laser wavelength: the file or the option."""
     exposure_s: float | None = None
     """Exposure, s; None is unknown."""
     saturation: float | None = None
@@ -280,7 +280,7 @@ def _axis(key: str, value: str) -> AxisKind | None:
 
 
 def _axis_range(key: str, value: str) -> tuple[AxisKind, tuple[float, float] | None] | None:
-    """Return the unit of the axis that a key such as ``range (nm)`` tells, and the range behind it."""
+    """Return the unit of the axis that a key such as ``range (nm)`` states, and the range after it."""
     words = {*_LETTERS.findall(key)}
     if key.startswith("y") or any(word in key for word in _NO_AXIS) or not (any(word in key for word in _RANGES) or words & _ENDS):
         return None
@@ -290,7 +290,7 @@ def _axis_range(key: str, value: str) -> tuple[AxisKind, tuple[float, float] | N
         return None
     ends = [float(number.replace(",", ".")) for number in _POSITIVE.findall(value[:_MAX_KEY])][:2]
     limits = (min(ends), max(ends)) if len(ends) == 2 and ends[0] != ends[1] else None  # noqa: PLR2004 - from and to
-    # Lengths in µm are of the stage as well: only one that is the axis's own range tells.
+    # Lengths in µm may belong to the stage: only one that is the range of the axis counts.
     return (unit, limits) if limits or unit.unit in {"nm", "cm-1"} else None
 
 

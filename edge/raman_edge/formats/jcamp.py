@@ -46,7 +46,7 @@ _UNTOLD = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
 """Data types that say nothing."""
 _NOT_COUNTS = ("ABSORB", "TRANSM", "REFLECT", "KUBELKA", "EMISSION", "LOG(1/R)")
 _LEAST_LINES, _BEND = 3, 0.2
-"""Lines that tell an uneven axis, and how much the step may change from one to the next."""
+"""Lines that show an uneven axis, and the largest change of the step from one to the next."""
 _MAX_VALUE = 500
 """Characters that are kept of a value."""
 _MAX_LABELS = 500
@@ -54,7 +54,7 @@ _DECIMAL_COMMA = re.compile(",(?=[0-9])")
 _ONE_WAY = 0.9
 """Share of the steps of an axis that go the same way."""
 _SEEN = 64
-"""Lines of a table that tell what its commas are."""
+"""Lines of a table that decide the meaning of its commas."""
 _SHOWN = 60
 
 
@@ -80,7 +80,7 @@ class _Block:
 
     @property
     def kind(self) -> str:
-        """What was measured, in capitals; empty where the block does not tell."""
+        """What was measured, in capitals; empty if the block does not state it."""
         return self.values.get("DATATYPE", "").upper()
 
 
@@ -214,13 +214,13 @@ def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origi
     return spectrum(points, origin, meta, known, index)
 
 
-def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None, told: AxisOption | None) -> NDArray[np.float64]:
+def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None, option: AxisOption | None) -> NDArray[np.float64]:
     """Return the Raman shift, cm⁻¹."""
-    return to_shift(x, _kind(block), laser_nm, told, raman=True)
+    return to_shift(x, _kind(block), laser_nm, option, raman=True)
 
 
 def _kind(block: _Block) -> AxisKind | None:
-    """Return what the axis is by its units; None where the block does not tell."""
+    """Return the kind of the axis from its units; None if the block does not state them."""
     units = block.values.get("XUNITS", "")
     if any(word in units.lower() for word in _MICRO):
         return AxisKind(Role.WAVELENGTH, 1e3, "µm")

@@ -2,7 +2,7 @@
 
 ``#Key=<tab>value`` lines stand above. The first row begins with as many empty cells as every other row
 has places before its counts: X and Y of a map, one of a profile, the time of a series. LabSpec's text
-of one spectrum is a table as others are and needs no reader of its own.
+of one spectrum is an ordinary table and needs no separate reader.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ class LabspecMap:
         return tuple(found)
 
 
-def _shift(values: NDArray[np.float64], known: HeaderFacts, told: AxisOption | None) -> NDArray[np.float64]:
+def _shift(values: NDArray[np.float64], known: HeaderFacts, option: AxisOption | None) -> NDArray[np.float64]:
     kind = known.axis_of(values) or AxisKind(Role.WAVENUMBER, assumed=not known.tells_shifts(values))
-    return to_shift(values, kind, known.laser_nm, told)
+    return to_shift(values, kind, known.laser_nm, option)
 
 
 def _cells(line: str, *, decimal_comma: bool) -> list[str]:

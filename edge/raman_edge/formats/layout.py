@@ -71,7 +71,7 @@ class AxisColumns:
     others: tuple[int, ...] = ()
     """Further columns that are axes, of another kind."""
     laser_nm: float | None = None
-    """The laser that two axes of the table tell together, nm; None is unknown."""
+    """The laser that follows from two axes of the table, nm; None is unknown."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -170,7 +170,7 @@ def _is_axis(table: NumberTable, named: ColumnNames, column: int) -> bool:
 
 
 def _by_values(table: NumberTable, named: ColumnNames) -> AxisColumns:
-    """Find the axes of a table whose names tell none: x and y in turn, a wavelength beside its shift, or the first column."""
+    """Find the axes of a table whose names do not state them: alternating x and y, a wavelength beside its shift, or the first column."""
     first = AxisColumns((0,), named.axis)
     columns = [k for k in range(table.dialect.columns) if k not in named.places]
     if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN) or not runs_one_way(table.column(columns[0])):
@@ -248,7 +248,7 @@ def find_counts(table: NumberTable, named: ColumnNames, axes: AxisColumns) -> Co
 
 
 def _roles(names: dict[int, ColumnName]) -> dict[int, Role]:
-    """Tell what each column is, from its own name and from what the others are called."""
+    """Return the meaning of each column, from its name and from the names of the others."""
     speaks = any(name.whole and not name.weak and name.role in _INSTRUMENT for name in names.values()) or (
         all(name.whole for name in names.values()) and any(name.role in _MEASURED for name in names.values())
     )

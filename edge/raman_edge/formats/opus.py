@@ -87,13 +87,13 @@ class Opus:
         blocks = directory(file)
         wanted = _wanted(blocks)
         general = _merged(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
-        said = {name: str(general[key]) for key, name in _TEXTS.items() if general.get(key)}
+        stated = {name: str(general[key]) for key, name in _TEXTS.items() if general.get(key)}
         known = HeaderFacts(laser_nm=_laser(general)).or_laser(document.laser_nm)
         pairs = _with_status(file, wanted, blocks)
         traces = (trace for block, status in pairs for trace in _traces(file, block, status, known))
         if wanted[0].data != _RAMAN:
-            said[OTHER_METHOD] = _DATA[wanted[0].data]
-        return stacked(traces, origin, said | {"format": self.name})
+            stated[OTHER_METHOD] = _DATA[wanted[0].data]
+        return stacked(traces, origin, stated | {"format": self.name})
 
 
 def _wanted(blocks: Sequence[Block]) -> list[Block]:
@@ -220,8 +220,8 @@ def _real(status: Parameters, name: str, block: Block) -> float:
 def _laser(general: Parameters) -> float | None:
     """Return the laser's wavelength, nm: its wavenumber (RLW), or what the source is called."""
     named = _LASER.search(str(general.get("SRC", "")))
-    said = [(general.get("RLW"), "cm-1")] + ([(positive(named[1]), named[2])] if named else [])
-    lasers = [value if unit == "nm" else 1e7 / value for value, unit in said if isinstance(value, float) and value > 0]
+    stated = [(general.get("RLW"), "cm-1")] + ([(positive(named[1]), named[2])] if named else [])
+    lasers = [value if unit == "nm" else 1e7 / value for value, unit in stated if isinstance(value, float) and value > 0]
     return next((nm for nm in lasers if LASER_NM[0] <= nm <= LASER_NM[1]), None)
 
 

@@ -100,11 +100,11 @@ def _old(file: BinaryFile, document: FileContent, kind: Number) -> Iterator[Trac
     values, unit, laser = _axis(file, columns)
     exposure = file.real("f", 10, "exposure")
     known = HeaderFacts(laser_nm=laser, exposure_s=exposure if 0 < exposure < math.inf else None).or_laser(document.laser_nm)
-    shift, said = axis(values, unit, known, document)
+    shift, stated = axis(values, unit, known, document)
     for index in range(frames * rows):
         frame, row = divmod(index, rows)
         own = numbered(frame=(frame, frames), row=(row, rows))
-        yield shift, file.array(kind, _HEADER + size * index, columns, "counts"), said | own, known
+        yield shift, file.array(kind, _HEADER + size * index, columns, "counts"), stated | own, known
 
 
 def _axis(file: BinaryFile, columns: int) -> tuple[NDArray[np.float64], Role, float | None]:
@@ -145,7 +145,7 @@ def _pixels(file: BinaryFile, columns: int) -> NDArray[np.float64]:
     """Return the pixel of every column, from 1, as the polynomial counts them.
 
     The columns are the pixels where whole rows were read out. Otherwise the calibration's own points
-    tell whether it counts the detector's pixels: one that lies beyond the last column does.
+    show whether it counts the pixels of the detector: one beyond the last column does.
     """
     start, _, binned = (file.integer("H", 1512 + 2 * k, "region") for k in range(3))
     columns_are = np.arange(1.0, columns + 1)
@@ -197,9 +197,9 @@ def _new(
     axes = [axis(region.values, region.kind, known, document) for region in regions]
     for frame in range(frames):
         at = _HEADER + stride * frame
-        for number, (region, (shift, said)) in enumerate(zip(regions, axes, strict=True)):
+        for number, (region, (shift, stated)) in enumerate(zip(regions, axes, strict=True)):
             for row in range(region.rows):
                 counts = file.array(kind, at, region.columns, "counts")
                 at += int(kind[1]) * region.columns
                 own = numbered(frame=(frame, frames), region=(number, len(regions)), row=(row, region.rows))
-                yield shift, counts, said | own, known
+                yield shift, counts, stated | own, known

@@ -105,12 +105,12 @@ def _parts(path: str) -> list[str]:
 
 def _from_file_name(path: str) -> dict[str, str]:
     parts = _parts(path)
-    said: dict[str, str] = {}
+    stated: dict[str, str] = {}
     if len(parts) > _METHOD_PART and parts[_METHOD_PART] in _OTHER_METHODS:
-        said[OTHER_METHOD] = f"{_OTHER_METHODS[parts[_METHOD_PART]]}, by its name"
+        stated[OTHER_METHOD] = f"{_OTHER_METHODS[parts[_METHOD_PART]]}, by its name"
     if len(parts) > _LASER_PART and parts[_LASER_PART].isdecimal():
-        said["laser_nm"] = parts[_LASER_PART]
+        stated["laser_nm"] = parts[_LASER_PART]
     for part, processing in (("Raman_Data_RAW", "raw"), ("Raman_Data_Processed", "processed")):
         if part in parts:
-            said["processing"] = processing
-    return said
+            stated["processing"] = processing
+    return stated

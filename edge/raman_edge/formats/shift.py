@@ -46,15 +46,15 @@ _SAY_IT = (
     "such as 'Raman shift (cm-1)' and 'counts'"
 )
 _SAY_LASER = "Give it with --laser NM, put a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
-_TOLD = {"nm": AxisKind(Role.WAVELENGTH, 1.0, "nm"), "shift": AxisKind(Role.SHIFT, 1.0, "cm-1"), "pixel": AxisKind(Role.PIXEL)}
+_OPTIONS = {"nm": AxisKind(Role.WAVELENGTH, 1.0, "nm"), "shift": AxisKind(Role.SHIFT, 1.0, "cm-1"), "pixel": AxisKind(Role.PIXEL)}
 
 
 def to_shift(
-    values: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, told: AxisOption | None = None, *, raman: bool = False
+    values: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, option: AxisOption | None = None, *, raman: bool = False
 ) -> NDArray[np.float64]:
     """Return the Raman shift (cm⁻¹) of every row, NaN where ``values`` is NaN.
 
-    ``kind`` is what the file says of the axis, None where nothing names it; ``told`` what the user says, which decides
+    ``kind`` is the kind of the axis from the file, None if nothing names it; ``option`` is the choice of the user, which decides
     where the file does not. ``raman`` is whether the file speaks of Raman spectra elsewhere. Raises :class:`FormatError`
     where the values cannot be a Raman shift, may as well be something else, or need a laser wavelength that is not there.
     """
@@ -66,7 +66,7 @@ def to_shift(
             expected="the Raman shift (cm-1)",
             advice="Check that the instrument is calibrated",
         )
-    kind = settled(known, kind, laser_nm, told, raman=raman)
+    kind = settled(known, kind, laser_nm, option, raman=raman)
     if kind.role is Role.PIXEL:
         raise FormatError(
             kind="axis in pixels",
@@ -84,16 +84,16 @@ def to_shift(
 
 
 def settled(
-    known: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, told: AxisOption | None, *, raman: bool = False
+    known: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, option: AxisOption | None, *, raman: bool = False
 ) -> AxisKind:
-    """Return what an axis with these values is; raises :class:`FormatError` where that cannot be told."""
+    """Return what an axis with these values is; raises :class:`FormatError` if it is ambiguous."""
     if kind is not None and not kind.doubt and not kind.assumed and not (kind.role is Role.WAVELENGTH and _is_no_wavelength(known, kind)):
         return kind
-    if told is not None:
-        return _TOLD[told]
+    if option is not None:
+        return _OPTIONS[option]
     if kind is None:
         _refuse_implausible(known, laser_nm, raman=raman)
-        return _TOLD["shift"]
+        return _OPTIONS["shift"]
     if kind.doubt:
         raise FormatError(
             kind="ambiguous axis",
@@ -119,12 +119,12 @@ def _is_no_wavelength(known: NDArray[np.float64], kind: AxisKind) -> bool:
     return bool(known.min() * kind.factor < least or known.max() * kind.factor > _WAVELENGTHS[1])
 
 
-def is_pixels(values: NDArray[np.float64], kind: AxisKind | None, told: AxisOption | None = None) -> bool:
+def is_pixels(values: NDArray[np.float64], kind: AxisKind | None, option: AxisOption | None = None) -> bool:
     """Whether the axis column holds the numbers of a detector's pixels: by its name, the user's word or, without either, its steps."""
     if kind is not None and not kind.assumed and not kind.doubt:
         return kind.role is Role.PIXEL and bool(np.isfinite(values).any())
-    if told is not None:
-        return told == "pixel" and bool(np.isfinite(values).any())
+    if option is not None:
+        return option == "pixel" and bool(np.isfinite(values).any())
     return kind is None and values.size > 1 and _counts_up(values)
 
 

@@ -1,4 +1,4 @@
-"""The last step of every reader: points, an origin and what the header said become a spectrum."""
+"""The last step of every reader: points, an origin and the header become a spectrum."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def with_laser(meta: Mapping[str, str], known: HeaderFacts) -> dict[str, str]:
 
 def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: HeaderFacts = _NOTHING, index: int = 0) -> Spectrum:
     """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm``, ``laser_from``, ``tidied`` where known."""
-    said = with_laser(meta, known)
+    stated = with_laser(meta, known)
     if points.notes:
-        said["tidied"] = "; ".join(points.notes)
+        stated["tidied"] = "; ".join(points.notes)
     return Spectrum(
         axis=points.axis,
         counts=points.counts,
@@ -36,5 +36,5 @@ def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: Hea
         taken_at=known.taken_at,
         exposure_s=known.exposure_s,
         saturation=known.saturation,
-        meta=said,
+        meta=stated,
     )

@@ -20,7 +20,7 @@ _TEXT_BYTES = b"\t\n\x0b\x0c\r\x1b" + bytes(range(32, 256))
 MAX_LINES = 250_000
 """A detector has thousands of pixels; a text of more lines than this is no spectrum."""
 _SAMPLE = 65_536
-"""Bytes that are looked at to tell binary data from text."""
+"""Bytes that are examined to distinguish binary data from text."""
 _CONTROL_SHARE = 0.005
 """More control characters than this are binary data."""
 _NUL_SHARE = 0.6

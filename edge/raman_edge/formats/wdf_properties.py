@@ -1,6 +1,6 @@
 """Named values in the property sets of a Renishaw WDF file (PSET), such as the exposure time.
 
-A set is a run of items: type, flags, key and value; a name ("k") tells what a key is called, and
+A set is a run of items: type, flags, key and value; a name ("k") gives the name of a key, and
 may stand behind the item it names or in the set around it, so that all of a block is one list here.
 """
 

@@ -298,8 +298,8 @@ def _on_axis(graph: _Graph, information: Mapping[str, dict[str, str]], document:
     about = next((texts for name, texts in information.items() if caption.lower().startswith(name)), {})
     laser = graph.laser_nm or next((nm for key in _LASER if (nm := positive(about.get(key, ""))) is not None), None)
     known = HeaderFacts(laser_nm=laser, exposure_s=positive(about.get(_EXPOSURE, ""))).or_laser(document.laser_nm)
-    shift, said = axis(_wavelengths(graph.transformation, graph.columns), Role.WAVELENGTH, known, document)
-    return _Ready(graph, shift, known, said | {"title": caption} | {key: about[key] for key in _KEPT if key in about})
+    shift, stated = axis(_wavelengths(graph.transformation, graph.columns), Role.WAVELENGTH, known, document)
+    return _Ready(graph, shift, known, stated | {"title": caption} | {key: about[key] for key in _KEPT if key in about})
 
 
 def _traces(file: BinaryFile, ready: _Ready, others: Mapping[int, _Data]) -> Iterator[Trace]:

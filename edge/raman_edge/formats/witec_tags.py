@@ -1,4 +1,4 @@
-"""The tree of tags that a WITec project is: names, types and places, looked up where they are asked for.
+"""The tree of tags that a WITec project is: names, types and places, looked up on demand.
 
 A tag is a name, a type, the bytes where its contents begin and end, and the contents: further tags, or
 values. Little-endian. As documented with wit_io (J. T. Holmi), "README on WIT-tag format".

@@ -51,7 +51,7 @@ SIGNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SvgElement:
     """A path or a text of the figure."""
 
     kind: str
@@ -116,7 +116,7 @@ class Plane:
 class Figure:
     """The parts of a figure in the order of painting, and what its caption needs."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[SvgElement, ...]
     beyond: str
     """The highest count if it lies above the figure, else empty."""
     complete: bool
@@ -132,22 +132,22 @@ def figure(spectrum: Spectrum, model_range: tuple[float, float] | None, best: Ca
     peak table of the candidate, None if it is not available.
     """
     plane = plane_of(spectrum, model_range)
-    parts = [*_axes(plane), Part("curve", plane.curve(spectrum.axis.shift, spectrum.counts))]
+    parts = [*_axes(plane), SvgElement("curve", plane.curve(spectrum.axis.shift, spectrum.counts))]
     if reference is not None:
         axis = Axis(np.linspace(plane.window.start, plane.window.stop, plane.width))
         parts.append(_area(axis.shift, synthetic.lines(axis, reference), plane))
     if best:
         parts += _peaks(best.peaks, reference, spectrum, plane)
-        parts.append(Part("name end", text=safe_text(best.label, NAME_CELLS), x=WIDTH - RIGHT, y=FOOT - 6))
-    parts.append(Part("name", text="measured", x=LEFT + 8, y=TOP - 52))
+        parts.append(SvgElement("name end", text=safe_text(best.label, NAME_CELLS), x=WIDTH - RIGHT, y=FOOT - 6))
+    parts.append(SvgElement("name", text="measured", x=LEFT + 8, y=TOP - 52))
     highest = float(spectrum.counts.max())
     return Figure(tuple(parts), number(highest) if highest > plane.window.high else "", reference is not None)
 
 
-def thumbnail(spectrum: Spectrum, model_range: tuple[float, float] | None) -> tuple[Part, ...]:
+def thumbnail(spectrum: Spectrum, model_range: tuple[float, float] | None) -> tuple[SvgElement, ...]:
     """Return the curve alone in 480 by 200 units."""
     plane = replace(plane_of(spectrum, model_range), left=0, top=8, width=480, height=184)
-    return (Part("curve", plane.curve(spectrum.axis.shift, spectrum.counts)),)
+    return (SvgElement("curve", plane.curve(spectrum.axis.shift, spectrum.counts)),)
 
 
 def plane_of(spectrum: Spectrum, model_range: tuple[float, float] | None) -> Plane:
@@ -162,30 +162,30 @@ def number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e6 else f"{value:.4g}"  # noqa: PLR2004 - six digits fit
 
 
-def _area(shift: Array, lines: Array, plane: Plane) -> Part:
+def _area(shift: Array, lines: Array, plane: Plane) -> SvgElement:
     """Return the lines of the reference as an area below the floor of the spectrum."""
     window = replace(plane.window, low=-float(max(lines.max(), 1.0)), high=0.0)
     below = replace(plane, top=FLOOR, height=LONGEST, window=window)
-    return Part("reference", f"{below.curve(shift, -lines)}V{FLOOR}H{plane.left}z")
+    return SvgElement("reference", f"{below.curve(shift, -lines)}V{FLOOR}H{plane.left}z")
 
 
-def _axes(plane: Plane) -> Iterator[Part]:
+def _axes(plane: Plane) -> Iterator[SvgElement]:
     """Yield the frame and round numbers along both axes."""
     window = plane.window
     for shift in plot.ticks(window.start, window.stop, ACROSS):
         x = plane.column(shift)
-        yield Part("grid", f"M{x} {TOP}V{FOOT}")
-        yield Part("middle", text=f"{shift:g}", x=x, y=FOOT + 28)
+        yield SvgElement("grid", f"M{x} {TOP}V{FOOT}")
+        yield SvgElement("middle", text=f"{shift:g}", x=x, y=FOOT + 28)
     for counts in plot.ticks(window.low, window.high, UP):
         y = int(plane.y(np.array([counts]))[0])
-        yield Part("tick", f"M{LEFT - 8} {y}H{LEFT}")
-        yield Part("end", text=number(counts), x=LEFT - 14, y=y + 7)
-    yield Part("tick", f"M{LEFT} {TOP}V{FOOT}H{WIDTH - RIGHT}M{LEFT} {FLOOR}H{WIDTH - RIGHT}")
-    yield Part("middle", text="Raman shift, cm⁻¹", x=(LEFT + WIDTH - RIGHT) // 2, y=HEIGHT - 6)
-    yield Part("end", text="counts", x=LEFT - 14, y=TOP - 52)
+        yield SvgElement("tick", f"M{LEFT - 8} {y}H{LEFT}")
+        yield SvgElement("end", text=number(counts), x=LEFT - 14, y=y + 7)
+    yield SvgElement("tick", f"M{LEFT} {TOP}V{FOOT}H{WIDTH - RIGHT}M{LEFT} {FLOOR}H{WIDTH - RIGHT}")
+    yield SvgElement("middle", text="Raman shift, cm⁻¹", x=(LEFT + WIDTH - RIGHT) // 2, y=HEIGHT - 6)
+    yield SvgElement("end", text="counts", x=LEFT - 14, y=TOP - 52)
 
 
-def _peaks(found: PeakMatch, reference: Peaks | None, spectrum: Spectrum, plane: Plane) -> Iterator[Part]:
+def _peaks(found: PeakMatch, reference: Peaks | None, spectrum: Spectrum, plane: Plane) -> Iterator[SvgElement]:
     """Yield the peaks of the spectrum above, those of the reference below, and a line where both agree."""
     compared = {peak.reference for peak in found.matched} | {peak.at for peak in found.missing}
     for lone in reference.rounded if reference else ():
@@ -193,19 +193,19 @@ def _peaks(found: PeakMatch, reference: Peaks | None, spectrum: Spectrum, plane:
             yield from _stick("small", lone.at, lone.height, plane)
     for both in found.matched:
         yield from _stick("matched", both.reference, both.reference_height, plane)
-        yield Part("agree", f"M{plane.column(both.at)} {_top(spectrum, both.at, plane)}V{plane.floor}")
+        yield SvgElement("agree", f"M{plane.column(both.at)} {_top(spectrum, both.at, plane)}V{plane.floor}")
     for lone in found.missing:
         yield from _stick("missing", lone.at, lone.height, plane)
     measured = [(peak.height, peak.at, "matched") for peak in found.matched] + [(peak.height, peak.at, "extra") for peak in found.extra]
     numbered = _with_room([(height, at) for height, at, _ in measured], plane)
     for _, at, kind in measured:
         x, y = plane.column(at), _top(spectrum, at, plane)
-        yield Part(f"sign {kind}", SIGNS[kind].format(x=x, y=y))
+        yield SvgElement(f"sign {kind}", SIGNS[kind].format(x=x, y=y))
         if at in numbered:
-            yield Part("middle halo", text=f"{at:.0f}", x=x, y=y - 22)
+            yield SvgElement("middle halo", text=f"{at:.0f}", x=x, y=y - 22)
     numbered = _with_room([(peak.height, peak.at) for peak in found.missing], plane)
     for at, height in numbered.items():
-        yield Part("middle halo", text=f"{at:.0f}", x=plane.column(at), y=plane.floor + round(height * LONGEST) + 40)
+        yield SvgElement("middle halo", text=f"{at:.0f}", x=plane.column(at), y=plane.floor + round(height * LONGEST) + 40)
 
 
 def _top(spectrum: Spectrum, at: float, plane: Plane) -> int:
@@ -216,13 +216,13 @@ def _top(spectrum: Spectrum, at: float, plane: Plane) -> int:
     return int(plane.y(np.array([high]))[0]) - ABOVE
 
 
-def _stick(kind: str, at: float, height: float, plane: Plane) -> Iterator[Part]:
+def _stick(kind: str, at: float, height: float, plane: Plane) -> Iterator[SvgElement]:
     """Yield a peak of the reference, hanging from the floor of the spectrum, with its sign below if it is missing."""
     if plane.window.start <= at <= plane.window.stop:
         x, length = plane.column(at), round(height * LONGEST)
-        yield Part(f"stick {kind}", f"M{x} {plane.floor}v{length}")
+        yield SvgElement(f"stick {kind}", f"M{x} {plane.floor}v{length}")
         if kind == "missing":
-            yield Part("sign missing", SIGNS["missing"].format(x=x, y=plane.floor + length + 2))
+            yield SvgElement("sign missing", SIGNS["missing"].format(x=x, y=plane.floor + length + 2))
 
 
 def _with_room(peaks: list[tuple[float, float]], plane: Plane) -> dict[float, float]:

@@ -12,6 +12,7 @@ from raman_edge.matching.ranking import objections
 from raman_edge.records import FaultRecord, ResultRecord
 from raman_edge.report.figure import Figure, figure, thumbnail
 from raman_edge.terminal.safe import safe_text
+from raman_edge.terminal.state import name_of
 from raman_edge.wording import Title
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.ranking import Candidate
     from raman_edge.model.card import ModelCard
     from raman_edge.records import Record
-    from raman_edge.report.figure import Part
+    from raman_edge.report.figure import SvgElement
     from raman_edge.spectrum import Spectrum
 
 SHORT_DIGEST = 12
@@ -96,9 +97,7 @@ class ReportedResult:
     @property
     def file_name(self) -> str:
         """The last part of the path, with the number of the spectrum if it is not the first of its file."""
-        source = self.record.source
-        name = source.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or source.path or source.kind
-        return f"{name} [{source.index + 1}]" if source.index else name
+        return name_of(self.record.source)
 
     @property
     def answered_at(self) -> datetime:
@@ -149,7 +148,7 @@ class ReportedResult:
         return figure(self.spectrum, self._model_range, best, reference) if self.spectrum else None
 
     @property
-    def thumbnail(self) -> tuple[Part, ...]:
+    def thumbnail(self) -> tuple[SvgElement, ...]:
         """The curve alone, for a contact sheet."""
         return thumbnail(self.spectrum, self._model_range) if self.spectrum else ()
 

@@ -1,7 +1,7 @@
 """A spectrum drawn in characters, and the axis beneath it: pure functions from numbers to strings.
 
 Each column shows the lowest and the highest value it covers, joined: a line that is narrower
-than a column is as tall as it is in the data, whatever the width of the terminal.
+than a column keeps its full height at any width of the terminal.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
     from raman_edge.model.model import Model
+    from raman_edge.records import RecordSource
     from raman_edge.spectrum import Fault, Origin
     from raman_edge.terminal.controls import KeyBinding
     from raman_edge.wording import Answer
@@ -221,7 +222,7 @@ def title_of(reading: Reading, now: datetime | None) -> str:
     return f"{taken.astimezone(now.tzinfo):%H:%M:%S}"
 
 
-def name_of(origin: Origin) -> str:
+def name_of(origin: Origin | RecordSource) -> str:
     """Return the last part of the path, with the number of the spectrum if it is not the first of its file."""
     name = origin.path.replace("\\", "/").rstrip("/").rpartition("/")[2] or origin.path or origin.kind
     return f"{name} [{origin.index + 1}]" if origin.index else name

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge.calibration import standards
 from raman_edge.calibration.making import StandardSpectrum, deviation, make
 from raman_edge.errors import SpectrumError
@@ -151,13 +152,13 @@ def test_silicon_tells_an_offset_and_no_scatter() -> None:
 def test_noise_is_no_standard() -> None:
     """A spectrum without lines is refused with how many were found and what to do."""
     noise = Spectrum(Axis(SHIFT), np.random.default_rng(0).normal(1000, 10, SHIFT.size), ORIGIN, meta={"laser_nm": "785"})
-    with pytest.raises(SpectrumError, match=r"of 0 peaks, fewer than 3 are lines of polystyrene.*measure it longer"):
+    with refused(SpectrumError, "too few lines", got="0 peaks"):
         calibrated(noise, standards.find("polystyrene"))
 
 
 def test_another_material_is_no_standard() -> None:
     """Silicon's line alone is not read as polystyrene."""
-    with pytest.raises(SpectrumError, match="check that the spectrum is of polystyrene"):
+    with refused(SpectrumError, "too few lines", got="0 peaks"):
         calibrated(seen(standards.find("silicon"), SHIFT, 2), standards.find("polystyrene"))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import pytest
+from raising import refused
 from raman_edge.calibration import store
 from raman_edge.calibration.calibration import Calibration, CalibrationLine, applied
 from raman_edge.calibration.scale import WavelengthScale
@@ -73,7 +74,7 @@ def test_found_by_serial_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_unknown_instrument_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a file nor an instrument: both are named."""
     monkeypatch.setenv(store.VARIABLE, str(tmp_path))
-    with pytest.raises(CalibrationError, match="neither a calibration's file nor an instrument"):
+    with refused(CalibrationError, "unknown calibration", got="'nobody'"):
         store.find("nobody")
 
 
@@ -82,7 +83,7 @@ def test_no_calibration_is_refused(tmp_path: Path, damage: bytes) -> None:
     """Any other file is refused with its name and what to do."""
     path = tmp_path / "x.json"
     path.write_bytes(damage)
-    with pytest.raises(CalibrationError, match=r"no calibration of version 1.*raman-edge calibrate"):
+    with refused(CalibrationError, "not a calibration of version 1", "x.json"):
         store.read(path)
 
 
@@ -91,20 +92,20 @@ def test_changed_calibration_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     store.write(calibration(), path)
     path.write_text(path.read_text().replace("850.0", "850.5"))
-    with pytest.raises(CalibrationError, match="changed or damaged"):
+    with refused(CalibrationError, "calibration changed or damaged"):
         store.read(path)
 
 
 def test_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """A folder that is a file is no place for a calibration."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(CalibrationError, match="cannot be written"):
+    with refused(CalibrationError, "cannot write the calibration"):
         store.write(calibration(), tmp_path / "file" / "x.json")
 
 
 def test_missing_file_is_said(tmp_path: Path) -> None:
     """A path that is not there is an error with the command that makes one."""
-    with pytest.raises(CalibrationError, match=r"cannot be read.*raman-edge calibrate"):
+    with refused(CalibrationError, "cannot read the calibration"):
         store.read(tmp_path / "x.json")
 
 
@@ -120,7 +121,7 @@ def test_applied_axis_is_named() -> None:
 def test_stale_calibration_is_refused() -> None:
     """On the day it ends it ends, with its age and what to do."""
     calibration().apply(pixels(), MADE + timedelta(days=29, hours=23))
-    with pytest.raises(CalibrationError, match=r"30.0 days old.*measure the standard again"):
+    with refused(CalibrationError, "calibration expired", got="30.0 days old"):
         calibration().apply(pixels(), MADE + timedelta(days=30))
 
 
@@ -128,9 +129,9 @@ def test_another_serial_number_is_refused() -> None:
     """A device, or a file's header, that names another instrument is not calibrated."""
     calibration().require_instrument("SN 42")
     calibration().require_instrument("42")
-    with pytest.raises(CalibrationError, match="'SN 42', this is '43'"):
+    with refused(CalibrationError, "another instrument", got="'43'", expected="'SN 42'"):
         calibration().require_instrument("43")
-    with pytest.raises(SpectrumError, match="instrument '43', the calibration of '42'"):
+    with refused(SpectrumError, "another instrument", got="'43'", expected="'42'"):
         calibration().apply(pixels(serial="43"), NOW)
 
 
@@ -139,27 +140,27 @@ def test_another_laser_is_refused() -> None:
     mine = calibration(unit="shift", points=None, scale=WavelengthScale(850.0, 50.0, (850.1, 50.0)))
     shift = Spectrum(Axis.linear(300.0, 1500.0, 1.0), np.ones(1201), ORIGIN, meta={"laser_nm": "785"})
     assert mine.apply(shift, NOW).axis.start == pytest.approx(300.0 + 1e7 * 0.1 / 804.0**2, abs=0.1)
-    with pytest.raises(SpectrumError, match="file's laser is 532 nm, the calibration is of 785 nm"):
+    with refused(SpectrumError, "another laser", got="532 nm", expected="785 nm"):
         mine.apply(replace(shift, meta={"laser_nm": "532"}), NOW)
 
 
 def test_another_axis_is_refused() -> None:
     """Neither another number of pixels nor a Raman shift is what the calibration is of."""
-    with pytest.raises(SpectrumError, match="512 pixels, the calibration is of 1024"):
+    with refused(SpectrumError, "another number of pixels", got="512", expected="1024"):
         calibration().apply(pixels(512), NOW)
-    with pytest.raises(SpectrumError, match="axis is a Raman shift, that of the calibration pixels"):
+    with refused(SpectrumError, "another kind of axis", got="a Raman shift", expected="pixels"):
         calibration().apply(replace(pixels(), meta={}), NOW)
 
 
 def test_nothing_is_calibrated_twice() -> None:
     """An axis that a calibration made is not corrected again."""
-    with pytest.raises(SpectrumError, match="calibrated already"):
+    with refused(SpectrumError, "calibrated already"):
         calibration().apply(calibration().apply(pixels(), NOW), NOW)
 
 
 def test_scale_that_turns_is_refused() -> None:
     """Where the polynomial would give two pixels one wavelength, there is no axis."""
-    with pytest.raises(SpectrumError, match="beyond what was calibrated"):
+    with refused(SpectrumError, "calibrated axis not increasing"):
         calibration(scale=WavelengthScale(511.5, 511.5, (850.0, 10.0, 40.0))).apply(pixels(), NOW)
 
 
@@ -169,7 +170,7 @@ def test_stream_goes_on_after_a_spectrum_of_another_instrument() -> None:
     fresh = calibration(made=datetime.now(UTC), expires=datetime.now(UTC) + timedelta(days=1))
     first, second, third = applied([pixels(512), before, pixels()], fresh)
     assert isinstance(first, Fault)
-    assert "512 pixels" in first.why
+    assert "another number of pixels: got 512" in first.why
     assert second is before
     assert isinstance(third, Spectrum)
 
@@ -212,9 +213,9 @@ def test_a_removed_calibration_is_out_of_use_and_comes_back(kept: Path) -> None:
     store.write(one, store.path_of("SN 42"))
     removed, aside = store.remove("SN 42")
     assert (removed.calibration, aside is not None) == (one, True)
-    with pytest.raises(CalibrationError, match="neither"):
+    with refused(CalibrationError, "unknown calibration", got="'SN 42'"):
         store.find("SN 42")
-    with pytest.raises(CalibrationError, match="--list"):
+    with refused(CalibrationError, "unknown calibration"):
         store.remove("SN 42")
     store.restore("SN 42")
     assert store.find("SN 42") == one
@@ -222,7 +223,7 @@ def test_a_removed_calibration_is_out_of_use_and_comes_back(kept: Path) -> None:
     _, aside = store.remove(one.id[:6])
     assert aside is None
     assert list(store.kept()) == []
-    with pytest.raises(CalibrationError, match="no earlier calibration"):
+    with refused(CalibrationError, "unknown calibration", expected="earlier"):
         store.restore("SN 42")
     assert kept.is_dir()
 
@@ -247,9 +248,9 @@ def test_two_models_with_one_serial_number_have_a_calibration_each(kept: Path) -
     assert store.write(jeti, store.place_for("1234", jeti.model)) is None
     assert (store.of_device("1234", sts.model), store.of_device("1234", jeti.model)) == (sts, jeti)
     assert store.place_for("1234", sts.model) != store.place_for("1234", jeti.model)
-    with pytest.raises(CalibrationError, match="names 2 calibrations"):
+    with refused(CalibrationError, "several calibrations"):
         store.remove("1234")
-    with pytest.raises(CalibrationError, match="2 calibrated instruments"):
+    with refused(CalibrationError, "ambiguous serial number"):
         store.find("1234")
     assert (store.find("1234", sts.model), store.find("1234", jeti.model)) == (sts, jeti)
     assert store.find(jeti.id[:8]) == jeti
@@ -264,11 +265,11 @@ def test_another_model_is_refused() -> None:
     mine.require_instrument("42", "Ocean Optics STS")
     mine.require_instrument("42", "STS")
     mine.require_instrument("42", None)
-    with pytest.raises(CalibrationError, match=r"'Ocean Optics STS' with serial number '42', this is 'JETI specbos'"):
+    with refused(CalibrationError, "another model", got="'JETI specbos'", expected="'Ocean Optics STS'"):
         mine.require_instrument("42", "JETI specbos")
     spectrum = pixels(serial="42")
     mine.apply(spectrum, NOW)
-    with pytest.raises(SpectrumError, match="of a 'JETI specbos'"):
+    with refused(SpectrumError, "another model", got="'JETI specbos'"):
         mine.apply(replace(spectrum, meta={**spectrum.meta, "model": "JETI specbos"}), NOW)
 
 

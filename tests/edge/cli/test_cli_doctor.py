@@ -271,7 +271,7 @@ def test_a_calibration_is_looked_at_where_one_is_named(tmp_path: Path) -> None:
     assert "calibration" not in box.doctor()[1]
     code, found = box.doctor("--calibration", "SN-9")
     assert (code, found["calibration"]["level"]) == (1, "wrong")
-    assert "neither a calibration's file nor an instrument" in found["calibration"]["found"]
+    assert "unknown calibration" in found["calibration"]["found"]
     store.write(calibrations.fresh(), tmp_path / "c.json")
     (tmp_path / "watch.toml").write_text('calibration = "c.json"\n')
     code, found = box.doctor("--config", tmp_path / "watch.toml")

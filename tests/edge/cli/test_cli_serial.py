@@ -176,7 +176,7 @@ def test_the_instruments_own_calibration_is_used(serial: Command) -> None:
     assert (code, kept in json.dumps(without)) == (0, False)
 
 
-@pytest.mark.parametrize(("number", "ended", "said"), [(NUMBER, True, "measure the standard again"), ("OTHER", False, NUMBER)])
+@pytest.mark.parametrize(("number", "ended", "said"), [(NUMBER, True, "Measure the standard again"), ("OTHER", False, NUMBER)])
 def test_a_calibration_that_does_not_hold_is_refused(serial: Command, number: str, ended: bool, said: str) -> None:  # noqa: FBT001
     """One that is too old, or of another instrument, measures nothing."""
     keep(number, ended=ended)
@@ -214,7 +214,7 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
         (("--laser", "785", "--arm-laser"), PAGE, 78, "no command that switches a laser on"),
         (("--laser", "785", "--exposure", "60000"), PAGE, 78, "exposure out of range: got 60000 s"),
         (("--laser", "785", "--dark", "nothing"), PAGE, 78, "there is no such file"),
-        (("--laser", "785", "--calibration", "nothing"), PAGE, 78, "neither a calibration's file nor an instrument"),
+        (("--laser", "785", "--calibration", "nothing"), PAGE, 78, "unknown calibration"),
         (("--laser", "785", "--record", "."), PAGE, 78, "the recording cannot be written"),
     ],
 )

@@ -21,7 +21,7 @@ import raman_edge
 from raman_edge import formats
 from raman_edge.cli.demo import samples, story
 from raman_edge.cli.demo.samples import SampleFile
-from raman_edge.cli.demo.story import Line, Outcome
+from raman_edge.cli.demo.story import DemoResult, SummaryLine
 from raman_edge.errors import FormatError, SourceUnavailable
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.matching.identify import Timing
@@ -91,7 +91,7 @@ def result(decision: str, label: str = "Quartz", *, saturated: bool | None = Non
     )
 
 
-def line(right: Right, *records: Record, sample: str = "Quartz", mishap: Mishap = "", spikes: int = 0) -> Line:
+def line(right: Right, *records: Record, sample: str = "Quartz", mishap: Mishap = "", spikes: int = 0) -> SummaryLine:
     """The line of an act with these records."""
     return story.act_line(replace(samples.acts(LIBRARY)[0], right=right, sample=sample, mishap=mishap), records, spikes)
 
@@ -189,7 +189,7 @@ def test_answers_are_judged_strictly(right: Right, record: Record | None, judgem
         (line("any", result("match"), mishap="spike"), "wrong"),
     ],
 )
-def test_a_mishap_has_to_be_reported(one: Line, judgement: str) -> None:
+def test_a_mishap_has_to_be_reported(one: SummaryLine, judgement: str) -> None:
     """An act whose spike, damaged frame or cable left no trace is not right, whatever the name."""
     assert one.judgement == judgement
 
@@ -212,7 +212,7 @@ def test_a_burst_is_one_line_and_its_failures_one_each() -> None:
     assert len(story.burst_lines(written * 30, {})) == 1 + story.LISTED
 
 
-WHOLE = Outcome(lines=[line("name", FAULT, result("match")), line("any")], acts=2, measured=2, files=1, filed=1, shown=4, rows=4)
+WHOLE = DemoResult(lines=[line("name", FAULT, result("match")), line("any")], acts=2, measured=2, files=1, filed=1, shown=4, rows=4)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ WHOLE = Outcome(lines=[line("name", FAULT, result("match")), line("any")], acts=
         (replace(WHOLE, wrong="row 1 is not as it was written", early=True), False),
     ],
 )
-def test_what_is_missing_is_reported(outcome: Outcome, complete: bool) -> None:  # noqa: FBT001 - a parameter
+def test_what_is_missing_is_reported(outcome: DemoResult, complete: bool) -> None:  # noqa: FBT001 - a parameter
     """A measurement, file or row too few, or a broken chain, and the last line says so; ended early, only the journal counts."""
     assert outcome.complete is complete
     assert outcome.sentences(1.0)[-1].startswith("Nothing lost" if complete else "NOT COMPLETE")
@@ -239,7 +239,7 @@ def test_what_is_missing_is_reported(outcome: Outcome, complete: bool) -> None: 
 def test_the_summary_fits_its_terminal(width: int, theme: Theme) -> None:
     """No row is wider than the terminal, no markup in a label is obeyed, and plain ASCII is enough."""
     console = Console(file=io.StringIO(), width=width)
-    hostile = replace(WHOLE, lines=[*WHOLE.lines, Line("[bold red]x[/]", "\x1b[31m", "wrong", 1.0)])
+    hostile = replace(WHOLE, lines=[*WHOLE.lines, SummaryLine("[bold red]x[/]", "\x1b[31m", "wrong", 1.0)])
     console.print(hostile.table(theme), *hostile.paragraphs(50.0, theme), sep="\n")
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()

@@ -81,7 +81,7 @@ def test_a_frame_may_have_wavelengths_of_its_own() -> None:
 def test_a_wavelength_asks_for_the_laser() -> None:
     """The laser field holds a default where the axis is a wavelength."""
     made = replace(EXAMPLE, axis="Wavelength", laser="422").made()
-    assert "the axis is a wavelength (790.835 to 834.028 nm) and the laser's is not in the file: give it as --laser NM" in message(made)
+    assert "unknown laser wavelength: got a wavelength axis (790.835 to 834.028 nm)" in message(made)
     (found,) = read(made, ORIGIN, laser_nm=785)
     assert np.allclose(found.axis.shift, SHIFT, rtol=0, atol=1e-9)
     assert found.meta["laser_from"] == "option"
@@ -90,7 +90,7 @@ def test_a_wavelength_asks_for_the_laser() -> None:
 def test_pixels_are_refused_unless_a_calibration_asks() -> None:
     """As with tables."""
     made = replace(EXAMPLE, axis="Pixel number", polynomial="0 1 0 0").made()
-    assert "the axis is in pixels (1 to 40)" in message(made)
+    assert "axis in pixels: got 1 to 40" in message(made)
     (found,) = read(made, ORIGIN, pixels=True)
     assert (found.axis.start, found.axis.stop, found.meta[PIXELS]) == (1, 40, "40")
 
@@ -113,13 +113,13 @@ def test_another_method_is_called_by_name() -> None:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (replace(EXAMPLE, signal=0), "byte 36: the file holds no signal"),
-        (replace(EXAMPLE, axis="Furlongs"), "the axis is 'Furlongs'; expected 'Wavelength' or 'Raman shift'"),
-        (replace(EXAMPLE, polynomial=""), "the axis has no calibration"),
-        (replace(EXAMPLE, polynomial="1 x 2"), "the axis has no calibration"),
-        (replace(EXAMPLE, left=9), "the columns are binned or do not begin at the detector's first pixel"),
-        (replace(EXAMPLE, binned=2), "the columns are binned or do not begin"),
-        (replace(EXAMPLE, laser="0"), "give it as --laser NM"),
+        (replace(EXAMPLE, signal=0), "byte 36: no signal: got a file without a signal, perhaps a reference or background"),
+        (replace(EXAMPLE, axis="Furlongs"), "unsupported axis unit: got 'Furlongs', expected 'Wavelength' or 'Raman shift'"),
+        (replace(EXAMPLE, polynomial=""), "uncalibrated axis"),
+        (replace(EXAMPLE, polynomial="1 x 2"), "uncalibrated axis"),
+        (replace(EXAMPLE, left=9), "unknown pixels: got binned columns, or columns that do not begin at the first pixel"),
+        (replace(EXAMPLE, binned=2), "unknown pixels: got binned columns, or columns that do not begin at the first pixel"),
+        (replace(EXAMPLE, laser="0"), "unknown laser wavelength: got a wavelength axis (790.835 to 834.028 nm)"),
         (SifFile([[[ROW[:8]]]], COARSE), "8 points a spectrum"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -143,12 +143,12 @@ def test_a_file_that_is_cut_short_says_so() -> None:
     [
         (b" 1 1 40 40\n", b" 999999999 1 40 40\n", "999999999 spectra of 40 points in all"),
         (b" 1 1 40 40\n", b" 1 999999999 40 40\n", "999999999 spectra of 40 points in all"),
-        (b" 1 1 40 40\n", b" 3 1 120 40\n", "the time of a frame does not follow"),
+        (b" 1 1 40 40\n", b" 3 1 120 40\n", "missing number: got no time of a frame"),
         (b" 1 1 40 40\n", b" 1 1 999999999 40\n", "999999999 points"),
-        (b" 1 1 40 40\n", b" 1 1 40 41\n", "1 frames of 40 counts; the header declares 40 counts in all and 41 a frame"),
+        (b" 1 1 40 40\n", b" 1 1 40 41\n", "wrong number of counts: got 1 frames of 40 counts"),
         (b" 1 1 40 40\n", b" 0 1 0 40\n", "0 frames of 40 counts"),
         (b"65538 1 1 40 1 1 1 0\n", b"65538 1 1 999999999 1 1 1 0\n", "999999999 points a spectrum"),
-        (b"65538 1 1 40 1 1 1 0\n", b"65538 40 1 1 1 1 1 0\n", "an area of -38 x 1 pixels"),
+        (b"65538 1 1 40 1 1 1 0\n", b"65538 40 1 1 1 1 1 0\n", "empty detector area: got -38 x 1 pixels"),
     ],
 )
 def test_counts_are_checked_before_anything_is_made(old: bytes, new: bytes, says: str) -> None:

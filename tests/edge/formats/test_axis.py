@@ -31,7 +31,7 @@ FIRST = 1e7 / 785 - 1e7 / 800
 def test_each_reading_is_what_the_option_says() -> None:
     """Wavelengths with a laser, shifts, or the pixels that a calibration asks for."""
     with pytest.raises(
-        FormatError, match=r"wavelengths \(nm\) or Raman shifts \(cm-1\)\? Say which with --axis nm, --axis shift or --axis pixel"
+        FormatError, match=r"axis without a name: got 800 to 889\.9 in steps of 0\.1: wavelengths \(nm\) or Raman shifts \(cm-1\)\?"
     ):
         read(UNNAMED.encode(), ORIGIN)
     assert read(UNNAMED.encode(), ORIGIN, axis="nm", laser_nm=785.0)[0].axis.start == pytest.approx(FIRST)

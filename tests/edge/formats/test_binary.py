@@ -41,7 +41,7 @@ def test_what_is_not_there_is_never_read(at: int, count: int) -> None:
     if at >= 0 and count >= 0 and at + 2 * count <= len(DATA):
         assert len(file.array("u2", at, count, "counts")) == count
         return
-    with pytest.raises(FormatError, match=f"byte {at}: counts of {2 * count} bytes; the file ends at byte 16: it is cut short"):
+    with pytest.raises(FormatError, match=f"byte {at}: file cut short: got 16 bytes in all, expected counts of {2 * count} bytes here"):
         file.array("u2", at, count, "counts")
 
 
@@ -65,7 +65,7 @@ def test_texts_end_at_a_zero_and_have_any_encoding() -> None:
 @pytest.mark.parametrize("points", [-1, 0, 15, 100_001, 2**32])
 def test_a_spectrum_has_neither_too_few_nor_too_many_points(points: int) -> None:
     """Both numbers stand in the message."""
-    with pytest.raises(FormatError, match=f"{points} points a spectrum; expected 16 to 100000"):
+    with pytest.raises(FormatError, match=f"wrong number of points: got {points} points a spectrum, expected 16 to 100000"):
         check_points(points)
 
 

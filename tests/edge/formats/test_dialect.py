@@ -6,6 +6,7 @@ import pytest
 from contracts.format_contract import UNHURRIED
 from hypothesis import given
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge.errors import FormatError
 from raman_edge.formats.dialect import Dialect, detect
 
@@ -65,14 +66,14 @@ def test_commas_that_may_be_either_are_marked(row: str, ambiguous: bool) -> None
 @pytest.mark.parametrize("row", ["400.5", "400,", "12;", " 7 "])
 def test_one_column_is_refused_with_its_line(row: str) -> None:
     """A single column has no axis."""
-    with pytest.raises(FormatError, match="line 8: one column of numbers; expected two or more"):
+    with refused(FormatError, "one column", "line 8"):
         detect([row] * 20, 8)
 
 
 @pytest.mark.parametrize("row", ["1.2.3 4.5.6", "2022-08-19 12-19-23", "1,2;3.4,5.6", "+-+1 2"])
 def test_rows_that_are_no_numbers_are_refused_with_their_line(row: str) -> None:
     """Dates and versions look like rows of numbers and are none."""
-    with pytest.raises(FormatError, match="line 3: cannot cut"):
+    with refused(FormatError, "not a table", "line 3", got=row.strip()):
         detect([row] * 20, 3)
 
 

@@ -32,14 +32,14 @@ def test_readers_have_different_names() -> None:
 
 def test_a_file_beyond_the_limit_is_refused_with_both_numbers() -> None:
     """Nothing of it is looked at."""
-    with pytest.raises(FormatError, match=f"the file has {MAX_BYTES + 1} bytes; expected at most {MAX_BYTES}"):
+    with pytest.raises(FormatError, match=f"file too large: got {MAX_BYTES + 1} bytes, expected at most {MAX_BYTES}"):
         read(bytes(MAX_BYTES + 1), ORIGIN)
 
 
 @pytest.mark.parametrize("data", [b"", b" ", b"\n\n\r\n", b"\x00" * 4096, b"\xef\xbb\xbf", b"\xff\xfe", b"\xff\xfe\n\x00", b"\x1a"])
 def test_empty_files_are_said_to_be_empty(data: bytes) -> None:
     """No bytes, only blanks, only a mark: a file that is still being written looks like that."""
-    assert str(answered(data)).startswith(f"the file is empty ({len(data)} bytes")
+    assert str(answered(data)).startswith(f"empty file: got {len(data)} bytes")
 
 
 @pytest.mark.parametrize(
@@ -52,24 +52,33 @@ def test_empty_files_are_said_to_be_empty(data: bytes) -> None:
         (b'{"shift": [1, 2, 3]}', "a JSON document"),
         (b"[[1, 2], [3, 4]]", "a JSON document"),
         (b"{\\rtf1\\ansi 1 2}", "a rich-text document"),
-        (b"##TITLE= x\n##JCAMP-DX= 5\n##XYDATA= (X++(Y..Y))\n1 2 3\n", "the block of line 1 ends without ##END="),
-        (b"name,colour,price\nquartz,white,cheap\nruby,red,dear\n", "no row of numbers in 4 lines"),
-        (b"Lorem ipsum dolor sit amet, consectetur adipiscing elit.", "no row of numbers in 1 lines"),
+        (b"##TITLE= x\n##JCAMP-DX= 5\n##XYDATA= (X++(Y..Y))\n1 2 3\n", "missing ##END=: got the end of the file"),
+        (
+            b"name,colour,price\nquartz,white,cheap\nruby,red,dear\n",
+            "no row of numbers: got 4 lines of text, the first of which begins with 'name,colour,price'",
+        ),
+        (
+            b"Lorem ipsum dolor sit amet, consectetur adipiscing elit.",
+            "no row of numbers: got 1 lines of text, the first of which begins with 'Lorem",
+        ),
         (b"100.5\n101.5\n102.5\n" * 20, "one column of numbers"),
-        (b"100.5 1\n200.5 2\n", "2 of 2 rows have a Raman shift and counts; expected at least 16 points"),
+        (b"100.5 1\n200.5 2\n", "too few points: got 2 of 2 rows with a Raman shift and counts, expected at least 16"),
         (b"NaN NaN\n" * 40, "no row of numbers"),
         (
             b"Raman shift,counts\n" + b"".join(b"%d,NaN\n" % (100 + k) for k in range(40)),
-            "0 of 40 rows have a Raman shift and counts (others are empty, NaN or inf)",
+            "too few points: got 0 of 40 rows with a Raman shift and counts (others are empty, NaN or inf)",
         ),
         (b"".join(b"%d,inf\n" % (100 + 5 * k) for k in range(40)), "0 of 40 rows"),
-        (b"id,price\n1,5.0\n2,7.0\n3,9.0\n", "the first column is 'id'"),
-        (b"\x00\x01\x02\x03binary", "binary data"),
-        (bytes(range(256)) * 40, "binary data"),
+        (b"id,price\n1,5.0\n2,7.0\n3,9.0\n", "unsupported axis: got 'id' as first column"),
+        (b"\x00\x01\x02\x03binary", "unknown binary format: got byte 0 is 0"),
+        (bytes(range(256)) * 40, "unknown binary format: got byte 0 is 0"),
         (b"PK\x03\x04" + bytes(99), "a ZIP archive"),
         (b"import os\nx = 1\nprint(x)\n", "no row of numbers"),
         (b"[bold red]\x1b[31m\x1b]0;title\x07 1\n" * 30, "control characters"),
-        (b"[bold red]\x1b[31m text\n" * 30, r"begins '[bold red]\x1b[31m text')"),
+        (
+            b"[bold red]\x1b[31m text\n" * 30,
+            r"no row of numbers: got 31 lines of text, the first of which begins with '[bold red]\x1b[31m text'",
+        ),
     ],
 )
 def test_garbage_is_named(data: bytes, says: str) -> None:

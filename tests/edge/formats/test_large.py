@@ -32,14 +32,19 @@ JCAMP = b"##TITLE=x\n##DATA TYPE=RAMAN SPECTRUM\n##XUNITS=1/CM\n##FIRSTX=1\n##LA
 XML = (EXAMPLES / "labspec.xml").read_bytes()
 MATRIX = XML[: XML.index(b"<LSX_Matrix>")] + b"<LSX_Matrix>"
 CASES = [
-    (b"123.5 678.9\n", b"", b"", "the text has 5592406 lines; expected at most 250000"),
-    (b"1 ", b"", b"", "a line of 67108864 characters; expected at most 65536"),
-    (b'"1.5","2.5";' * 24 + b"\n", b"", b"", "cannot cut"),
-    (b"1 ", JCAMP, b"\n##END=\n", "characters; expected at most 65536, and the standard 80"),
-    (b"1@S" + b"Z999" * 70 + b"\n", JCAMP, b"##END=\n", "points up to here; expected at most 100000"),
-    (b"120 ", MATRIX + b"<LSX_Row>", b"</LSX_Row></LSX_Matrix></LSX_Data>", "spectrum 1 of 1 has 41 counts or more"),
-    (b"<a>", b"<LSX_Data>", b"", "tags; expected at most 100000"),
-    (b"1,2," * 75 + b"\n", b"##NAMES=a\n##RRUFFID=R1\n", b"##END=\n", "rows have a Raman shift and counts"),
+    (b"123.5 678.9\n", b"", b"", "too many lines: got 5592406 lines, expected at most 250000"),
+    (b"1 ", b"", b"", "line too long: got 67108864 characters, expected at most 65536"),
+    (b'"1.5","2.5";' * 24 + b"\n", b"", b"", "not a table: got "),
+    (b"1 ", JCAMP, b"\n##END=\n", "characters, expected at most 65536, in the standard 80"),
+    (b"1@S" + b"Z999" * 70 + b"\n", JCAMP, b"##END=\n", "points so far, expected at most 100000"),
+    (
+        b"120 ",
+        MATRIX + b"<LSX_Row>",
+        b"</LSX_Row></LSX_Matrix></LSX_Data>",
+        "wrong number of counts: got 41 counts or more",
+    ),
+    (b"<a>", b"<LSX_Data>", b"", "tags, expected at most 100000"),
+    (b"1,2," * 75 + b"\n", b"##NAMES=a\n##RRUFFID=R1\n", b"##END=\n", "rows with a Raman shift and counts"),
 ]
 
 

@@ -48,7 +48,7 @@ def test_every_reader_says_where_the_laser_is_from(name: str, laser: str) -> Non
 
 def test_without_either_the_message_names_the_option() -> None:
     """The line says what to type."""
-    with pytest.raises(FormatError, match="give it as --laser NM, put a line such as 'Laser wavelength"):
+    with pytest.raises(FormatError, match=r"unknown laser wavelength: got a wavelength axis \(800 to 839 nm\)"):
         read(WAVELENGTHS.encode(), ORIGIN)
 
 
@@ -97,7 +97,7 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     nm = 1e7 / (1e7 / 785 - exposure.axis.shift)
     file.write_text("Wavelength (nm)\tcounts\n" + "".join(f"{x:.5f}\t{y:.2f}\n" for x, y in zip(nm, exposure.counts, strict=True)))
     assert main(["identify", str(file), "--model", model]) == 65
-    assert "give it as --laser NM" in json.loads(capsys.readouterr().out)["why"]
+    assert "unknown laser wavelength: got a wavelength axis (794.354 to 881.923 nm)" in json.loads(capsys.readouterr().out)["why"]
     assert main(["learn", "Silicon", str(file), "--model", model, "--laser", "785"]) == 0
     capsys.readouterr()
     assert main(["identify", str(file), "--model", model, "--laser", "785nm"]) == 0

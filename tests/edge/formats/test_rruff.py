@@ -91,12 +91,12 @@ def test_header_value_over_two_lines() -> None:
 def test_a_file_cut_short_is_refused() -> None:
     """A file without its end mark is not taken for a shorter spectrum."""
     message = answered((HEADER + ROWS).encode())
-    assert message == "RRUFF text: line 43: the RRUFF file ends without ##END=: it is cut short or still being written; copy it again"
+    assert message == "RRUFF text: line 43: missing ##END=. The file is cut short or still being written: copy it again"
 
 
 def test_a_header_without_rows_is_refused_with_both_numbers() -> None:
     """An empty table is named as such."""
-    assert "holds no number in 0 rows" in str(answered((HEADER + "##END=\n").encode()))
+    assert "axis without numbers: got no number in 0 rows" in str(answered((HEADER + "##END=\n").encode()))
     assert "3 of 3 rows" in str(answered((HEADER + "100, 1\n200, 2\n300, 3\n##END=\n").encode()))
 
 

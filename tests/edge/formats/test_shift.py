@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from raising import refused
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.shift import is_pixels, to_shift
@@ -44,19 +45,24 @@ def test_gaps_stay_gaps() -> None:
 @pytest.mark.parametrize(
     ("values", "kind", "laser", "says"),
     [
-        (np.linspace(800, 900, 50), WAVELENGTH, None, r"a wavelength \(800 to 900 nm\) and the laser's is not in the file"),
-        (np.linspace(0, 900, 50), WAVELENGTH, 785.0, "runs from 0 to 900; expected 150 to 20000 nm"),
-        (np.linspace(50, 900, 50), NM, 785.0, "runs from 50 to 900; expected 100 to 20000 nm"),
-        (np.linspace(400, 700, 50), WAVELENGTH, 785.0, "with a laser of 785 nm, runs from .* goes above 0"),
-        (np.linspace(12_700, 10_000, 50), WAVENUMBER, None, "an absolute wavenumber .* the laser's wavelength is not in the file"),
-        (np.linspace(12_700, 10_000, 50), WAVENUMBER, 400.0, "with a laser of 400 nm, runs from"),
-        (np.linspace(100, 13_000, 50), SHIFT, None, "runs from 100 to 13000 cm-1; expected a Raman shift within"),
-        (np.arange(1024.0), PIXEL, 785.0, r"the axis is in pixels \(0 to 1023\); expected a Raman shift"),
+        (np.linspace(800, 900, 50), WAVELENGTH, None, r"unknown laser wavelength: got a wavelength axis \(800 to 900 nm\)"),
+        (np.linspace(0, 900, 50), WAVELENGTH, 785.0, "wavelength out of range: got 0 to 900, expected 150 to 20000 nm"),
+        (np.linspace(50, 900, 50), NM, 785.0, "wavelength out of range: got 50 to 900, expected 100 to 20000 nm"),
+        (np.linspace(400, 700, 50), WAVELENGTH, 785.0, r"Raman shift out of range: got -12261\.1 to -1546\.86 cm-1 with a laser of 785 nm"),
+        (
+            np.linspace(12_700, 10_000, 50),
+            WAVENUMBER,
+            None,
+            r"unknown laser wavelength: got an axis of absolute wavenumbers \(10000 to 12700 cm-1\)",
+        ),
+        (np.linspace(12_700, 10_000, 50), WAVENUMBER, 400.0, "Raman shift out of range: got 12300 to 15000 cm-1 with a laser of 400 nm"),
+        (np.linspace(100, 13_000, 50), SHIFT, None, "Raman shift out of range: got 100 to 13000 cm-1"),
+        (np.arange(1024.0), PIXEL, 785.0, r"axis in pixels: got 0 to 1023, expected a Raman shift \(cm-1\)"),
         (np.full(9, np.nan), SHIFT, None, "no number in 9 rows"),
-        (np.linspace(12_700, 10_000, 50), None, None, "as an absolute wavenumber does"),
-        (np.linspace(-900, 10, 50), None, None, "runs from -900 to 10; expected a Raman shift of -600 to 5500"),
-        (np.arange(1024.0), None, None, "in steps of 1, as pixel numbers do"),
-        (np.arange(1.0, 1025.0), None, None, "in steps of 1, as pixel numbers do"),
+        (np.linspace(12_700, 10_000, 50), None, None, "axis without a name: got 10000 to 12700, like absolute wavenumbers"),
+        (np.linspace(-900, 10, 50), None, None, "axis without a name: got -900 to 10, expected a Raman shift of -600 to 5500 cm-1"),
+        (np.arange(1024.0), None, None, "axis without a name: got 0 to 1023 in steps of 1, like pixel numbers"),
+        (np.arange(1.0, 1025.0), None, None, "axis without a name: got 0 to 1023 in steps of 1, like pixel numbers"),
         (np.linspace(0.1, 0.9, 50), None, None, "covers 50 cm-1 or more"),
         (np.full(50, 7.0), None, None, "covers 50 cm-1 or more"),
         (np.tile([100.0, 900.0, 300.0], 20), None, None, "up and down"),
@@ -64,7 +70,7 @@ def test_gaps_stay_gaps() -> None:
             np.linspace(785, 950, 1024),
             None,
             None,
-            r"in steps of 0.16: wavelengths \(nm\) or Raman shifts \(cm-1\)\? Say which with --axis nm",
+            r"axis without a name: got 785 to 950 in steps of 0\.16: wavelengths \(nm\) or Raman shifts \(cm-1\)\?",
         ),
     ],
 )
@@ -72,7 +78,7 @@ def test_what_is_no_raman_shift_is_refused(values: np.ndarray, kind: AxisKind | 
     """The message names the values, what was expected and what to do."""
     with pytest.raises(FormatError, match=says) as caught:
         to_shift(np.asarray(values, dtype=float), kind, laser)
-    assert any(advice in str(caught.value) for advice in ("--axis shift", "give it as --laser NM", "calibrate", "check its unit"))
+    assert any(advice in caught.value.advice for advice in ("--axis shift", "--laser NM", "Calibrate", "Check its unit"))
 
 
 @pytest.mark.parametrize("values", [np.arange(100.0, 1124.0), np.linspace(0, 3000, 500), np.linspace(1100, 350, 1024)])
@@ -122,12 +128,12 @@ def test_pixels_are_told_from_their_name_or_their_steps(values: np.ndarray, kind
 def test_what_may_be_wavelengths_is_asked_about(low: float, high: float, points: int) -> None:
     """Of any span and step within what silicon and InGaAs detectors see; the option decides, either way."""
     values = np.linspace(low, high, points)
-    with pytest.raises(FormatError, match=r"wavelengths \(nm\) or Raman shifts \(cm-1\)\? Say which with --axis nm, --axis shift"):
+    with refused(FormatError, "axis without a name", got="wavelengths (nm) or Raman shifts (cm-1)?"):
         to_shift(values, None, None)
     assert np.array_equal(to_shift(values, None, None, "shift"), values)
-    with pytest.raises(FormatError, match="give it as --laser NM"):
+    with refused(FormatError, "unknown laser wavelength", got=f"{low:g} to {high:g} nm"):
         to_shift(values, None, None, "nm")
-    with pytest.raises(FormatError, match="the axis is in pixels"):
+    with refused(FormatError, "axis in pixels"):
         to_shift(values, None, None, "pixel")
 
 
@@ -154,7 +160,7 @@ def test_the_option_does_not_decide_what_a_file_says() -> None:
 def test_a_name_that_contradicts_itself_is_asked_about() -> None:
     """Raman shifts are not in nm."""
     doubted = AxisKind(Role.WAVELENGTH, 1.0, "nm", doubt="a Raman shift in nm")
-    with pytest.raises(FormatError, match=r"named a Raman shift in nm .* --axis nm or --axis shift"):
+    with refused(FormatError, "ambiguous axis", got="a Raman shift in nm from 100 to 1800"):
         to_shift(RISING, doubted, 785.0)
     assert np.array_equal(to_shift(RISING, doubted, 785.0, "shift"), RISING)
 

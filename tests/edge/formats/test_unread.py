@@ -50,7 +50,7 @@ def test_a_file_is_named_with_the_export_that_works(name: str) -> None:
     data, kind, what_to_do = FILES[name]
     said = answered(data)
     assert isinstance(said, str)
-    assert said.startswith(f"the file is {kind}")
+    assert said.startswith(f"unsupported file: got {kind}")
     assert what_to_do in said
 
 

@@ -148,7 +148,7 @@ def test_a_graph_that_cannot_be_raman_is_left_out_with_a_word() -> None:
     }
     found = read(replace(EXAMPLE, graphs=[replace(ONE, transformation=30), MAP], others=far).made(), ORIGIN)
     assert len(found) == 6
-    assert found[0].meta["left_out"].startswith("1 graphs ('Spectrum_001_Spec.Data 1': the axis, with a laser of 632.8 nm, runs from")
+    assert found[0].meta["left_out"].startswith("1 graphs ('Spectrum_001_Spec.Data 1': Raman shift out of range: got")
     assert "the axis, with a laser of 632.8 nm, runs" in message(
         replace(EXAMPLE, graphs=[replace(ONE, transformation=30)], others=far).made()
     )

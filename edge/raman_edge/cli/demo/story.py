@@ -81,7 +81,7 @@ CAVEAT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SummaryLine:
     """One line of the summary."""
 
     happened: str
@@ -94,10 +94,10 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DemoResult:
     """What was measured and written, and what the journal has of it."""
 
-    lines: Sequence[Line]
+    lines: Sequence[SummaryLine]
     acts: int
     measured: int
     """Acts with a result."""
@@ -161,7 +161,7 @@ class Story:
     _calibration: Calibration | None = None
     _shown: int = 0
     _spikes: int = 0
-    _lines: list[Line] = field(default_factory=list)
+    _lines: list[SummaryLine] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._state = ScreenState("demo: a simulated spectrometer", ModelFacts.of(self.naming.model, self.naming.library))
@@ -173,7 +173,7 @@ class Story:
         """What a screen shows now."""
         return replace(self._state, now=datetime.now().astimezone())
 
-    def tell(self, folder: Path) -> Outcome:
+    def tell(self, folder: Path) -> DemoResult:
         """Play every act, then the burst of files in ``folder``; each has its share of the time."""
         acts = samples.acts(self.naming.library)
         parts = len(acts) + 1
@@ -195,7 +195,7 @@ class Story:
         decoded = (records.decode(line) for line in self.journal.records())
         answers = {PurePath(record.source.path).name: record for record in decoded if record.source.kind == "file"}
         found = self.journal.verify()
-        return Outcome(
+        return DemoResult(
             lines=[*self._lines, *burst_lines(written, answers)],
             acts=len(self._lines),
             measured=sum(line.judgement != "missing" for line in self._lines),
@@ -226,7 +226,7 @@ class Story:
         self._state = replace(self._state, note=text)
         self.display.note(text)
 
-    def _play(self, act: Act) -> Line:
+    def _play(self, act: Act) -> SummaryLine:
         newest, spikes = self.journal.newest(), self._spikes
         self._simulated.material(act.sample)
         if act.mishap == "spike":
@@ -244,7 +244,7 @@ class Story:
         found = [records.decode(row.line) for row in self.journal.after(newest, MOST)]
         return act_line(act, found, self._spikes - spikes)
 
-    def _calibrate(self, act: Act, over: Event) -> Line:
+    def _calibrate(self, act: Act, over: Event) -> SummaryLine:
         """Measure a standard, and use its calibration from now on."""
         acquisition = Acquisition(self._spectrometer, act.plan, stop=over, note=self.note)
         with self._ticking(act, acquisition, over):
@@ -255,11 +255,11 @@ class Story:
         except (StopIteration, SpectrumError) as error:
             why = str(error) or "; ".join(event.why for event in events if isinstance(event, Fault)) or "no spectrum"
             self.note(why)
-            return Line(act.title, f"not calibrated: {why}", "missing")
+            return SummaryLine(act.title, f"not calibrated: {why}", "missing")
         self._calibration, before, after = made, axis_error(made, seen), made.rms or 0.0
         words = f"off by {before:.1f}, now by {after:.2f} cm⁻¹"
         self.note(f"calibrated: {words}")
-        return Line(act.title, words, "right" if after < before else "wrong")
+        return SummaryLine(act.title, words, "right" if after < before else "wrong")
 
     @contextmanager
     def _ticking(self, act: Act, acquisition: Acquisition, over: Event) -> Iterator[None]:
@@ -334,7 +334,7 @@ def axis_error(calibration: Calibration, spectrum: Spectrum) -> float:
     return float(np.sqrt(np.mean((uncalibrated - true) ** 2)))
 
 
-def act_line(act: Act, found: Sequence[Record], spikes: int) -> Line:
+def act_line(act: Act, found: Sequence[Record], spikes: int) -> SummaryLine:
     """Return the line of an act from its records; a mishap has to be reported, else the answer is not right."""
     result = next((record for record in reversed(found) if isinstance(record, ResultRecord)), None)
     faults = sum(isinstance(record, FaultRecord) for record in found)
@@ -343,17 +343,17 @@ def act_line(act: Act, found: Sequence[Record], spikes: int) -> Line:
         judgement = "wrong"
     words = f"{words_of(result)}{f', {spikes} spiked values left out' if spikes else ''}"
     words += f", {faults} {'fault' if faults == 1 else 'faults'} reported" if faults else ""
-    return Line(act.title, words, judgement, result.ms.total if result else None, bool(result and result.decision == "possible"))
+    return SummaryLine(act.title, words, judgement, result.ms.total if result else None, bool(result and result.decision == "possible"))
 
 
-def burst_lines(written: Written, answers: Mapping[str, Record]) -> list[Line]:
+def burst_lines(written: Written, answers: Mapping[str, Record]) -> list[SummaryLine]:
     """Return a line for the burst, and one for each of the first files whose answer is not right."""
     lines, delays = [], []
     for file, at in written:
         record = answers.get(file.name)
         delays += [] if record is None else [(datetime.fromisoformat(record.ts) - at).total_seconds()]
         ms = record.ms.total if isinstance(record, ResultRecord) else None
-        lines.append(Line(f"  {file.name}: {file.label}", words_of(record), samples.judge(file.right, [file.label], record), ms))
+        lines.append(SummaryLine(f"  {file.name}: {file.label}", words_of(record), samples.judge(file.right, [file.label], record), ms))
     if not lines:
         return []
     counts = {name: sum(line.judgement == name for line in lines) for name in ("missing", "wrong", "right")}
@@ -361,7 +361,7 @@ def burst_lines(written: Written, answers: Mapping[str, Record]) -> list[Line]:
     verdict: Judgement = "missing" if counts["missing"] else "wrong" if counts["wrong"] else "right"
     times = [line.ms for line in lines if line.ms is not None]
     after = f", after {median(delays):.1f} s" if delays else ""
-    first = Line(f"{len(lines)} files in a burst, one of them broken", words + after, verdict, median(times) if times else None)
+    first = SummaryLine(f"{len(lines)} files in a burst, one of them broken", words + after, verdict, median(times) if times else None)
     return [first, *[line for line in lines if line.judgement != "right"][:LISTED]]
 
 

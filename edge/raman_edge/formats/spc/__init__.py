@@ -65,13 +65,13 @@ class Spc:
         head = header(file)
         other = _other_method(head)
         kind = None if other else _axis(head)
-        said = pairs(log(file, head))
+        stated = pairs(log(file, head))
         if other and _is_no_absorbance(file, head):
             other, kind = None, _axis(head)
-        meta = {**said, **described(file, head), "format": self.name, "counts in": head.y_label or Y_UNITS[head.y_unit]}
+        meta = {**stated, **described(file, head), "format": self.name, "counts in": head.y_label or Y_UNITS[head.y_unit]}
         if other:
             meta[OTHER_METHOD] = other
-        known = _facts(said).or_laser(document.laser_nm)
+        known = _facts(stated).or_laser(document.laser_nm)
 
         def shifted(x: NDArray[np.float64]) -> NDArray[np.float64]:
             return x if other else _shift(x, kind, known.laser_nm, document.axis)
@@ -122,23 +122,25 @@ def _is_no_absorbance(file: BinaryFile, head: Header) -> bool:
     )
 
 
-def _shift(x: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, told: AxisOption | None) -> NDArray[np.float64]:
+def _shift(x: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, option: AxisOption | None) -> NDArray[np.float64]:
     """Return the Raman shift, cm⁻¹; an axis without a unit has to look like one."""
     try:
-        return to_shift(x, kind, laser_nm, told, raman=True)
+        return to_shift(x, kind, laser_nm, option, raman=True)
     except FormatError as error:
         if kind is not None:
             raise
-        msg = (
-            f"byte 28: the axis has no unit and runs from {x[0]:g} to {x[-1]:g}, which does not look like a Raman shift (cm-1); "
-            "say what it is with --axis nm or --axis shift, or set its unit in the software that made the file"
-        )
-        raise FormatError(msg) from error
+        raise FormatError(
+            kind="axis without a unit",
+            place="byte 28",
+            got=f"{x[0]:g} to {x[-1]:g}",
+            expected="a Raman shift (cm-1)",
+            advice="Select it with --axis nm or --axis shift, or set its unit in the software that made the file",
+        ) from error
 
 
-def _facts(said: Mapping[str, str]) -> HeaderFacts:
+def _facts(stated: Mapping[str, str]) -> HeaderFacts:
     """Return what the log says: WiRE calls the laser "Laser: 785 nm edge", Nicolet gives its wavenumber."""
-    known = replace(facts(said), saturation=None)
-    named, wavenumber = _NM.search(said.get("laser", "")), positive(said.get("ramanfreq", ""))
+    known = replace(facts(stated), saturation=None)
+    named, wavenumber = _NM.search(stated.get("laser", "")), positive(stated.get("ramanfreq", ""))
     nm = float(named[1]) if named else 1e7 / wavenumber if wavenumber else 0.0
     return replace(known, laser_nm=nm) if known.laser_nm is None and LASER_NM[0] <= nm <= LASER_NM[1] else known

@@ -27,7 +27,7 @@ LARGEST_X = 1e9
 """No axis has larger numbers."""
 _FIRST_YEAR = 1980
 _SNIFFED = 32
-"""Bytes that tell an SPC file."""
+"""First bytes of an SPC file."""
 _MOST = 1 << 27
 """Subfiles, points or bytes beyond which this is something else: four letters of text are more."""
 _LOG_HEAD = 64
@@ -46,12 +46,12 @@ class Header:
     exponent: int
     """Of the counts, -128..127; :data:`FLOAT` are floating-point counts."""
     points: int
-    """Points of every subfile; with an axis of its own each, the byte of their directory, 0 without one."""
+    """Points of every subfile; if each has an axis, the byte of their directory, 0 without one."""
     first: float
     last: float
     """First and last x of an even axis."""
     spectra: int
-    """Subfiles, at least 1; 0 where the header does not tell."""
+    """Subfiles, at least 1; 0 if the header does not state it."""
     x_unit: int
     y_unit: int
     z_unit: int
@@ -59,7 +59,7 @@ class Header:
     y_label: str
     """Override the units; empty where there are none."""
     z_step: float
-    """Distance of evenly spaced subfiles; 0 where their own headers tell."""
+    """Distance of evenly spaced subfiles; 0 if their headers state it."""
     log_at: int
     """Byte of the log; 0 where there is none."""
 
@@ -159,8 +159,13 @@ def _labels(file: BinaryFile, at: int) -> tuple[str, str]:
 
 def _whole(points: float) -> int:
     if not 0 <= points <= _MOST:
-        msg = f"byte 4: {points:g} points; expected a number of points: is this an SPC file? export the spectrum as text"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="wrong number of points",
+            place="byte 4",
+            got=f"{points:g} points",
+            expected="a number of points",
+            advice="If this is an SPC file, export the spectrum as text",
+        )
     return int(points)
 
 
@@ -205,6 +210,11 @@ def log(file: BinaryFile, head: Header) -> list[str]:
     size, text = file.integer("I", at, "size of the log"), file.integer("I", at + 8, "place of its text")
     ended = file.data.endswith(b"\0")  # as the text does; some programs write the size that the log has in memory
     if at + text > file.size or (at + size > file.size and not ended):
-        msg = f"byte {at}: a log of {size} bytes; the file ends at byte {file.size}: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="file cut short",
+            place=f"byte {at}",
+            got=f"{file.size} bytes in all",
+            expected=f"a log of {size} bytes here",
+            advice=CUT_SHORT,
+        )
     return file.text(at + text, min(max(size - text, 0), _MAX_LOG)).splitlines()

@@ -75,11 +75,16 @@ def _places(file: BinaryFile, head: Header, at: int) -> range:
 
 
 def _old_spectra(file: BinaryFile, head: Header, at: int, step: int) -> int:
-    """Count the subfiles of an old file, which goes on until it ends."""
+    """Count the subfiles of an old file up to its end."""
     whole, rest = divmod(file.size - at, step)
     if whole == 0 or (rest and file.data[-rest:].strip(_PADDING)):
-        msg = f"byte {at + whole * step}: {rest} bytes where {step} of a subfile of {head.points} points were expected: {CUT_SHORT}"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="file cut short",
+            place=f"byte {at + whole * step}",
+            got=f"{rest} bytes",
+            expected=f"{step} of a subfile of {head.points} points",
+            advice=CUT_SHORT,
+        )
     return whole
 
 
@@ -108,8 +113,13 @@ def _own_places(file: BinaryFile, head: Header) -> list[tuple[int, int]]:
     total = sum(points for _, points in found)
     check_spectra(head.spectra, total)
     if 4 * total > file.size:
-        msg = f"byte {directory}: {total} points in {file.size} bytes; expected every subfile in its own bytes: copy the file again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="overlapping subfiles",
+            place=f"byte {directory}",
+            got=f"{total} points in {file.size} bytes",
+            expected="every subfile in its own bytes",
+            advice="Copy the file again",
+        )
     return found
 
 
@@ -122,7 +132,7 @@ def _exponent(file: BinaryFile, head: Header, start: int) -> int:
 
 
 def _with_exponents(file: BinaryFile, head: Header, at: int) -> Header:
-    """Tell whether the subfiles have exponents of their own: some software leaves all of them 0 and writes the header's alone."""
+    """Return whether each subfile has an exponent: some software leaves all of them 0 and writes only that of the header."""
     if not head.flags & MULTI or head.exponent in {0, FLOAT}:
         return head
     step = _HEAD + (2 if head.flags & SHORT_Y else 4) * head.points
