@@ -55,6 +55,8 @@ class Report:
     """Digests in the journal that were never a whole file."""
     verified: bool = False
     """Whether the journal's chain holds."""
+    verification: str = ""
+    """Why it does not: exit code and messages of ``journal verify``."""
     codes: tuple[int, ...] = ()
     """Exit codes of the two watchers; 143 is a clean stop."""
 
@@ -144,7 +146,7 @@ def run(seconds: float, seed: int, place: Path, floods: int = 0) -> Report:
 def compare(journal: Path, written: set[str], lying: set[str]) -> Report:
     """Hold the journal's rows against what was written."""
     rows = Counter(_contents(journal))
-    verified = command.run("journal", "verify", "--journal", journal).returncode == 0
+    verified = command.run("journal", "verify", "--journal", journal)
     return Report(
         written=len(written),
         lying=len(lying),
@@ -154,7 +156,8 @@ def compare(journal: Path, written: set[str], lying: set[str]) -> Report:
         missing=sorted(lying - rows.keys()),
         twice=sorted(sha256 for sha256, count in rows.items() if count > 1),
         torn=sorted(rows.keys() - written),
-        verified=verified,
+        verified=verified.returncode == 0,
+        verification="" if verified.returncode == 0 else f"{verified.returncode}: {verified.stderr.decode()}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Files that appear when they are whole, or not at all."""
+"""Atomic writes: a file appears complete, or not at all."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
-    """Give a file to write to, which lies at ``path`` once the block is left without an exception, over what was there.
+    """Give a file to write to; it replaces ``path`` when the block ends without an exception.
 
-    Raises :class:`OSError`, also of what the block writes; nothing is left behind then.
+    Raises :class:`OSError`, also for writes of the block; no file is left behind then.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -1,8 +1,8 @@
-"""Passwords in addresses, hidden from messages, logs and the settings that are shown.
+"""Passwords in addresses, hidden from messages, logs and shown settings.
 
-An address with a password in it need not be a valid one: a ``/``, ``#`` or ``[`` in the password makes another address of
-it. So the text decides what is hidden: all between the first ``:`` and the last ``@``; a port that is no number; the value
-of every unknown option; and all behind an option or a key that is called a password.
+An address with a password may be invalid: a ``/``, ``#`` or ``[`` in the password makes another address of it. So the text
+decides what is hidden: everything between the first ``:`` and the last ``@``; a port that is not a number; the value of every
+unknown option; and everything behind an option or a key whose name means a password.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from itertools import pairwise
 
 HIDDEN = "***"
 BEGINS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/{2,}|mqtts?:/?|prometheus:(?=[^@]*@)", re.IGNORECASE)
-"""How an address begins, also one that lacks slashes."""
+"""Beginning of an address, also of one without slashes."""
 BROKER = re.compile(r"\bmqtts?:(?=\S)|\bmqtts?//", re.IGNORECASE)
-"""How the address of a broker begins in a text."""
+"""Beginning of a broker's address in a text."""
 ANY = re.compile(rf"{BROKER.pattern}|[A-Za-z][A-Za-z0-9+.-]*://|\bprometheus:(?=.*@)", re.IGNORECASE)
-"""How any address begins in a text."""
+"""Beginning of any address in a text."""
 ADVICE = re.compile(r"(mqtts?://(?:\[USER@\])?HOST\S*)")
-"""Addresses of our own messages."""
+"""Addresses in our own messages."""
 AUTHORITY = re.compile(r"(\[[^\]@]*\]|[^:/?#\[\]]*)(?::([^/?#]*))?")
 """Host, in brackets where it has colons, and port."""
 PLACE = re.compile(r"[/?#;]")
@@ -28,7 +28,7 @@ OPTION = re.compile(r"([?&;])([^=&;#]*)(=?)([^&;#]*)")
 OPTIONS_SHOWN = frozenset(("qos", "retain", "protocol", "client", "ca", "password_file"))
 """Options whose values are no secrets."""
 SECRET = re.compile(r"pass|pwd|\bpw\b|secret|token|credential", re.IGNORECASE)
-"""How what holds a password is called."""
+"""Names that mean a password."""
 SECRET_OPTION = re.compile(rf"[?&;](?!password_file=)[^=&;#]*(?:{SECRET.pattern})[^=&;#]*=", re.IGNORECASE)
 SETTING = re.compile(rf"[\"']?[\w.-]*(?:{SECRET.pattern})[\w.-]*[\"']?\s*[=:]", re.IGNORECASE)
 """A key that is set to a password, in a line of a file."""
@@ -44,7 +44,7 @@ def masked(address: str) -> str:
         return address if address.startswith(FILES) else _masked_user(address)
     head, rest = address[: begin.end()], address[begin.end() :]
     user, at, place = rest.rpartition("@")
-    if at and ":" not in user and PLACE.search(user):  # the @ stands in the topic or in an option
+    if at and ":" not in user and PLACE.search(user):  # the @ is in the topic or in an option
         user, place = "", rest
     elif at:
         user = _masked_user(user + at)
@@ -57,7 +57,7 @@ def masked(address: str) -> str:
 
 
 def holds_password(address: str) -> bool:
-    """Whether an address names a user with a password, or has an option that is called one."""
+    """Whether an address has a user with a password, or an option whose name means one."""
     begin = BEGINS.match(address)
     rest = address[begin.end() if begin else 0 :]
     user, at, _ = rest.rpartition("@")
@@ -67,13 +67,13 @@ def holds_password(address: str) -> bool:
 def masked_text(text: str) -> str:
     """Return a text, such as a message or a line of a file, without the passwords of the addresses in it.
 
-    Where an address ends in a text cannot be known, as a password may hold quotes and blanks. Rather more is hidden.
+    The end of an address in a text is unknown, as a password may contain quotes and blanks. In doubt more is hidden.
     """
     return "\n".join(_masked_line(line) for line in text.split("\n"))
 
 
 def masked_arguments(text: str) -> str:
-    """Return what is said of a command's arguments without the passwords in them, also of an address that lacks its beginning."""
+    """Return a text about a command's arguments without the passwords in them, also for an address without its beginning."""
     return WORD.sub(lambda word: _masked_user(word[0]), masked_text(text))
 
 
@@ -109,7 +109,7 @@ def _length(part: str, quote: str) -> int:
         return part.rfind(quote) if quote and quote in QUOTES and quote in part else len(part)
     if quote and quote in QUOTES and part.find(quote, least) >= 0:
         ends = part.find(quote, least)
-        # What is quoted may hold the quote itself: where no user is named, it may stand in what is no port.
+        # A quoted address may contain the quote itself: without a user, it may be in an invalid port.
         return ends if least else max(ends, part.rfind(quote) if masked(part[:ends]) != part[:ends] else ends)
     return next((place for place in range(least, len(part)) if part[place].isspace() or part[place] in QUOTES), len(part))
 

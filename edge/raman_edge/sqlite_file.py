@@ -1,6 +1,6 @@
 """The sqlite files of raman-edge: opened with limits, checked before use, created, and their errors explained.
 
-A file may come from somebody else. It holds our tables and indices and nothing else: a view or a trigger is a program that
+A file may come from another person. It holds our tables and indices and nothing else: a view or a trigger is a program that
 could run for ever, make gigabytes out of nothing, or drop what is written. The means are those of
 https://www.sqlite.org/security.html, the limits those of https://www.sqlite.org/limits.html.
 """

@@ -10,7 +10,7 @@ import pytest
 import sinking
 from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
-from raman_edge.outputs import delivery
+from raman_edge.outputs import forwarding
 from raman_edge.outputs.forwarding import Forwarding
 
 if TYPE_CHECKING:
@@ -69,9 +69,9 @@ class SinkContract:
     @pytest.fixture(autouse=True)
     def unhurried(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Small batches, and no long waits for the next attempt."""
-        monkeypatch.setattr(delivery, "BATCH", 7)
-        monkeypatch.setattr(delivery, "FIRST_REST_S", 0.01)
-        monkeypatch.setattr(delivery, "LONGEST_REST_S", 0.05)
+        monkeypatch.setattr(forwarding, "BATCH", 7)
+        monkeypatch.setattr(forwarding, "FIRST_REST_S", 0.01)
+        monkeypatch.setattr(forwarding, "LONGEST_REST_S", 0.05)
 
     def test_what_was_sent_is_there(self, tmp_path: Path) -> None:
         """When sending returns, every record is at the other side, once, in its order, with its id; nothing is nothing."""

@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import raman_edge as re
+from raising import refused
 from raman_edge import cli
 from raman_edge.spectrum import Origin
 
@@ -291,7 +292,7 @@ def test_a_file_is_read_or_its_fault_is_raised(tmp_path: Path) -> None:
     assert spectrum.origin.path == str(path)
     assert re.read(str(path))[0].origin.sha256 == spectrum.origin.sha256
     for bad in (tmp_path / "away.csv", tmp_path, "a\0b", "-"):
-        with pytest.raises(re.SourceUnavailable, match=r"cannot be read: .+\. Expected"):
+        with refused(re.SourceUnavailable, "cannot be read", expected="a readable file"):
             re.read(bad)
     (rubbish := tmp_path / "rubbish.csv").write_bytes(b"\x00\x01not a spectrum")
     with pytest.raises(re.FormatError, match=r"rubbish\.csv"):

@@ -8,8 +8,8 @@ from pathlib import Path
 import sinking
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from raman_edge.outputs import broker, delivery, forwarding, metrics
-from raman_edge.outputs.table import COLUMNS
+from raman_edge.outputs import broker, forwarding, prometheus
+from raman_edge.outputs.files import COLUMNS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text()
 
@@ -43,19 +43,19 @@ def test_the_options_of_a_broker() -> None:
 
 def test_the_metrics() -> None:
     """Every metric of ours is explained, with its labels, and no other."""
-    made = metrics.Metrics(Known())
+    made = prometheus.Metrics(Known())
     made.count(sinking.said(1))
     made.count(sinking.fault(2))
     families = text_string_to_metric_families(generate_latest(made.registry).decode())
     given = {family.name for family in families if family.name.startswith("raman_edge_") and not family.name.endswith("_created")}
     explained = {name.partition("{")[0].removesuffix("_total") for name in first_column("Prometheus")}
     assert explained == given
-    assert f"the first {metrics.MOST_MATERIALS} materials" in TEXT
-    assert metrics.OTHER in TEXT
+    assert f"the first {prometheus.MOST_MATERIALS} materials" in TEXT
+    assert prometheus.OTHER in TEXT
 
 
 def test_the_numbers() -> None:
     """Batches and waits are those of the code."""
-    assert f"({delivery.BATCH} records\nat most)" in TEXT
-    assert f"after {delivery.FIRST_REST_S:g}, 2, 4 … {delivery.LONGEST_REST_S:g} s" in TEXT
+    assert f"({forwarding.BATCH} records\nat most)" in TEXT
+    assert f"after {forwarding.FIRST_REST_S:g}, 2, 4 … {forwarding.LONGEST_REST_S:g} s" in TEXT
     assert f"waits {forwarding.STOPPED_S:g} s at most" in TEXT

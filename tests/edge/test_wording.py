@@ -18,7 +18,7 @@ from raman_edge.cli import keeping
 from raman_edge.cli.journal import brief, show
 from raman_edge.matching.identify import identify
 from raman_edge.matching.ranking import Candidate, PredictionSets, Ranking, decide, objections
-from raman_edge.outputs.table import COLUMNS, cells
+from raman_edge.outputs.files import COLUMNS, cells
 from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.quality import Quality
 from raman_edge.terminal import theme

@@ -1,8 +1,8 @@
-"""Arrays of numbers, exactly and small.
+"""Arrays of numbers, packed exactly and small.
 
-What instruments write are decimals or 32-bit floats; either is a whole number in disguise.
-Those are differenced until they are small, and their noise, which nothing makes smaller,
-is stored bit by bit apart from the rest, which zlib makes smaller.
+Instruments write decimals or 32-bit floats; both are whole numbers in another form.
+These are differenced until they are small. Their noise cannot be compressed and is stored
+bit by bit, apart from the rest, which zlib compresses.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ BINARY32, BINARY64 = 32, 64
 """Forms beside the numbers of decimals, 0 to :data:`MOST_DECIMALS`: the bits of a float, as a whole number."""
 POWERS = 10.0 ** np.arange(MOST_DECIMALS + 1)[:, np.newaxis]
 FEW = 16
-"""Values, about, by which forms that do not fit are told."""
+"""About so many values exclude the forms that do not fit."""
 MEASURED = 512
-"""Values, about, by which it is told how small differences are."""
+"""About so many values estimate the size of the differences."""
 MOST_ORDER = 3
 """Differences of differences of differences; more make noise larger."""
 MOST_VALUES = 2**24
 LEVEL = 4
 """Of zlib: 6 takes a quarter longer for one percent."""
 HEADER = struct.Struct("<BBBBI")
-"""Form, order of the differences, bits a value that lie apart, bytes a value of the rest; number of values."""
+"""Form, order of the differences, bits a value that are stored apart, bytes a value of the rest; number of values."""
 
 
 class _Split(NamedTuple):
-    """Numbers of which the lowest bits lie apart."""
+    """Numbers whose lowest bits are stored apart."""
 
     bits: int
     planes: int
@@ -45,7 +45,7 @@ class _Split(NamedTuple):
 
 
 def pack(values: Array) -> bytes:
-    """Return ``values`` (float64, finite, (n,)) as bytes; :func:`unpack` gives every bit of them back."""
+    """Return ``values`` (float64, finite, (n,)) as bytes; :func:`unpack` restores every bit."""
     form, whole = _whole(values)
     order, rest = _differenced(whole)
     folded = _folded(rest)
@@ -54,7 +54,7 @@ def pack(values: Array) -> bytes:
 
 
 def unpack(data: bytes) -> Array:
-    """Return the values; :class:`ValueError` for what :func:`pack` has not made."""
+    """Return the values; :class:`ValueError` for other bytes than those of :func:`pack`."""
     try:
         form, order, bits, planes, size = HEADER.unpack_from(data)
         if size > MOST_VALUES or planes > 8 or bits >= 64 or order > MOST_ORDER:  # noqa: PLR2004 - bytes and bits of a 64-bit number
@@ -68,7 +68,7 @@ def unpack(data: bytes) -> Array:
 
 
 def _whole(values: Array) -> tuple[int, Whole]:
-    """Return ``values`` as whole numbers, and the form that makes them values again."""
+    """Return the form and the whole numbers that stand for ``values``."""
     few = values[:: max(1, values.size // FEW)]
     for form in (*_decimals(few), BINARY32):
         if (whole := _exact(values, form)) is not None:
@@ -84,7 +84,7 @@ def _decimals(few: Array) -> list[int]:
 
 
 def _exact(values: Array, form: int) -> Whole | None:
-    """Return the whole numbers that become every bit of ``values`` again in ``form``, None where they would not."""
+    """Return the whole numbers that restore every bit of ``values`` in ``form``; None where none do."""
     with np.errstate(over="ignore", invalid="ignore"):
         if form == BINARY32:
             whole = values.astype(np.float32).view(np.int32).astype(np.int64)
@@ -98,7 +98,7 @@ def _exact(values: Array, form: int) -> Whole | None:
 
 
 def _values(form: int, whole: Whole) -> Array:
-    """Return what ``whole`` stands for; a decimal is the float nearest to it, as a reader of text makes it."""
+    """Return the values of whole numbers; a decimal is the float nearest to it, as in a text reader."""
     if form == BINARY64:
         return whole.view(np.float64)
     if form == BINARY32:
@@ -109,7 +109,7 @@ def _values(form: int, whole: Whole) -> Array:
 
 
 def _differenced(whole: Whole) -> tuple[int, Whole]:
-    """Return the order of differences from which on they need more bits, and those; the first value stands before them."""
+    """Return the order of differences that needs the fewest bits, and the differences; the first value is in front."""
     order, least = 0, _bits(whole)
     while order < MOST_ORDER:
         further = whole.copy()
@@ -122,7 +122,7 @@ def _differenced(whole: Whole) -> tuple[int, Whole]:
 
 
 def _bits(whole: Whole) -> float:
-    """Return about how many bits the numbers need, some of them taken for all."""
+    """Estimate how many bits the numbers need, by some of them."""
     return float(np.log2(np.abs(whole[:: max(1, whole.size // MEASURED)].astype(np.float64)) + 1.0).sum())
 
 
@@ -148,13 +148,13 @@ def _split(folded: NDArray[np.uint64], bits: int) -> _Split:
     planes = (int(rest.max()).bit_length() + 7) // 8
     high = _bytes(rest)[:, :planes].T.tobytes()
     low = np.packbits(np.unpackbits(_bytes(folded), axis=1, count=bits, bitorder="little")).tobytes() if bits else b""
-    # Without the noise there is little to find again, and runs of zeros: matches would only cost bits.
+    # Without the noise there are runs of zeros and few repeats: matches would only cost bits.
     squeezed = zlib.compressobj(LEVEL, zlib.DEFLATED, -15, 9, zlib.Z_RLE if bits else zlib.Z_DEFAULT_STRATEGY)
     return _Split(bits, planes, low + squeezed.compress(high) + squeezed.flush())
 
 
 def _joined(data: bytes, size: int, bits: int, planes: int) -> NDArray[np.uint64]:
-    """Return what :func:`_split` was given."""
+    """Return the numbers of :func:`_split`."""
     apart = (size * bits + 7) // 8
     expected = size * planes
     squeezed = zlib.decompressobj(-15)

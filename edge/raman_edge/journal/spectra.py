@@ -1,4 +1,4 @@
-"""A spectrum as the journal keeps it: all that an answer needs, to be given again with the same numbers."""
+"""A spectrum as the journal keeps it: everything that identification needs to give the same numbers again."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from raman_edge.records import RecordSource
 
 KEPT = ("laser_nm", "laser_from", "format", "tidied", "left_out")
-"""What is kept of a header; the rest stays in the file, whose digest the record names."""
+"""Keys of a header that are kept; the rest is in the file, whose digest the record has."""
 CALIBRATION, CALIBRATED_AT, CALIBRATED_RMS = "calibration", "calibrated_at", "calibrated_rms"
-"""Names of ours beside those: which calibration made the axis; absent where it is as the instrument wrote it."""
+"""Our keys beside those: the calibration of the axis; absent where the axis is as the instrument wrote it."""
 
 
 class SpectrumFacts(msgspec.Struct, frozen=True, array_like=True):
-    """What is kept beside the numbers; None is unknown."""
+    """Facts beside the numbers; None is unknown."""
 
     taken_at: str | None
     """ISO 8601 with a time zone."""
@@ -52,11 +52,11 @@ class PackedSpectrum:
 
 
 def keep(spectrum: Spectrum) -> PackedSpectrum:
-    """Return ``spectrum`` packed, with what the chain covers of it."""
+    """Return ``spectrum`` packed, with its digest for the chain."""
     shift, counts = (np.ascontiguousarray(values, dtype=np.float64) for values in (spectrum.axis.shift, spectrum.counts))
     axis = axis_digest(shift)
     taken_at = spectrum.taken_at.isoformat() if spectrum.taken_at else None
-    meta = {name: spectrum.meta[name] for name in KEPT if name in spectrum.meta} | _said(spectrum.calibrated)
+    meta = {name: spectrum.meta[name] for name in KEPT if name in spectrum.meta} | _calibration_facts(spectrum.calibrated)
     facts = SpectrumFacts(taken_at, spectrum.exposure_s, spectrum.saturation, meta)
     return PackedSpectrum(_digest(axis, counts, facts), axis, shift, msgspec.msgpack.encode(SpectrumRow(facts, packing.pack(counts))))
 
@@ -74,12 +74,12 @@ def digest(shift: bytes, body: bytes) -> bytes:
 
 @lru_cache(maxsize=16)
 def _axis(shift: bytes) -> bytes:
-    """Return the digest of a packed axis; an instrument has the same one for months."""
+    """Return the digest of a packed axis; an instrument keeps one for months."""
     return axis_digest(packing.unpack(shift))
 
 
 def restore(shift: bytes, body: bytes, source: RecordSource) -> Spectrum:
-    """Return the spectrum as it was; :class:`ValueError` where the bytes are no stored spectrum."""
+    """Return the spectrum; :class:`ValueError` where the bytes are not a stored spectrum."""
     read = _read(body)
     facts = read.facts
     calibrated = _calibrated(facts.meta)
@@ -95,7 +95,7 @@ def restore(shift: bytes, body: bytes, source: RecordSource) -> Spectrum:
     )
 
 
-def _said(by: AppliedCalibration | None) -> dict[str, str]:
+def _calibration_facts(by: AppliedCalibration | None) -> dict[str, str]:
     """Return a calibration as facts of a spectrum."""
     if by is None:
         return {}

@@ -1,4 +1,4 @@
-"""Where records go: every sink is fed from the journal, at least once, by a thread of its own.
+"""Outputs: each sink gets every record of the journal at least once, in one thread per sink.
 
 A sink is named by a specification, as it is given on a command line::
 
@@ -8,8 +8,8 @@ A sink is named by a specification, as it is given on a command line::
     mqtt://[USER@]HOST[:PORT]/TOPIC[?OPTIONS]   messages to a broker; mqtts:// with TLS
     prometheus:[HOST:]PORT                      counters to be scraped
 
-What a sink has confirmed is remembered in the journal under its name: the next run goes
-on there. Ids are stable, so a reader that must not count twice drops those it has seen.
+The journal keeps a cursor for each sink, under its name: the last record that it confirmed. The next run
+goes on there. Ids are stable, so a reader that must not count twice drops those it has.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ class Sink(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, without secrets, and without what may change and leave it the same sink."""
+        """Name without secrets, and without options that leave it the same sink."""
 
     @property
     def remembers(self) -> bool:
-        """Whether the next run goes on where this one stopped; if not, each run begins with its own records."""
+        """Whether the next run goes on where this one stopped; else each run begins with its own records."""
 
     def __enter__(self) -> Self:
-        """Open it; SinkError where that fails now and may be tried again."""
+        """Open it; SinkError for a failure that may pass."""
 
     def __exit__(self, *exc: object) -> None:
-        """Release everything, whatever happened."""
+        """Release everything."""
 
     def send(self, rows: Sequence[JournalRow]) -> None:
-        """Return when the other side has all of ``rows``; without rows, when it is there.
+        """Return when the receiver has confirmed all ``rows``; without rows, when it is there.
 
         Raises RecordsRefused where it has all but those that it can never take.
-        Raises SinkError where that fails now and may be tried again, with all of ``rows``.
-        BrokenPipeError and OutputError end the run: nobody reads standard output.
+        Raises SinkError for a failure that may pass; all ``rows`` are then sent again.
+        BrokenPipeError and OutputError end the run: standard output has no reader.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How one sink stands."""
+    """State of one sink."""
 
     name: str
     owed: int
@@ -65,13 +65,13 @@ class Standing:
 
 
 class Overview(Protocol):
-    """What a sink may tell of the run besides the records."""
+    """What a sink can report about the run besides the records."""
 
     def newest(self) -> int:
         """Return the number of the journal's newest record; 0 where there is none."""
 
     def standings(self) -> Sequence[Standing]:
-        """Return how the sinks stand that remember."""
+        """Return the states of the sinks that remember."""
 
     def backlog(self) -> int | None:
         """Return how many files wait to be read; None is unknown."""
@@ -84,7 +84,7 @@ def opened(spec: str, overview: Overview) -> Sink:
     """
     kind, _, rest = spec.partition(":")
     if spec == "stdout":
-        from raman_edge.outputs.pipe import Pipe  # noqa: PLC0415 - what is not used is not loaded
+        from raman_edge.outputs.pipe import Pipe  # noqa: PLC0415 - an output that is not used is not loaded
 
         return Pipe.standard_output()
     if kind == "jsonl":
@@ -103,5 +103,4 @@ def opened(spec: str, overview: Overview) -> Sink:
         from raman_edge.outputs import prometheus  # noqa: PLC0415 - prometheus_client
 
         return prometheus.Prometheus(*prometheus.address(rest), overview)
-    msg = f"an output {masked(spec)!r} is not known: expected {KINDS}"
-    raise ConfigError(msg)
+    raise ConfigError(kind="unknown output", place=f"output {masked(spec)!r}", expected=KINDS)

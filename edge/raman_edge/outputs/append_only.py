@@ -1,4 +1,4 @@
-"""A file that grows by whole lines, whatever happens to it or to us."""
+"""A file that grows by complete lines, also after crashes, full disks and foreign changes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # every use asks first
+    fcntl = None  # type: ignore[assignment]  # every use checks
 
 LONGEST_LINE = 1 << 20
-"""Bytes at the end of a file in which its last newline is looked for: no record is longer."""
+"""Bytes at the end of a file in which the last newline is searched: no record is longer."""
 
 
 class LineForm(NamedTuple):
-    """What the lines of a file look like."""
+    """Form of the lines of a file."""
 
     ours: Callable[[bytes], bool]
     """Whether a last line without newline is the beginning of one of ours."""
@@ -54,11 +54,11 @@ JSON_LINES = LineForm(ours=_begins_object, whole=_is_object)
 
 
 class AppendOnlyFile:
-    """Appends lines to a file, which is opened for each batch: one that was rotated or deleted is simply made again.
+    """Appends lines to a file, which is opened for each batch: a rotated or deleted file is created again.
 
-    A last line without its newline is kept where it is whole: an editor, a copy or a script removed the newline. It is
-    cut off where a crash tore it: it is the beginning of a line that comes now, or of one of ours that is not whole.
-    A line of somebody else is ended. Two processes may append to one file: each locks it meanwhile.
+    A last line without its newline is kept where it is complete: an editor, a copy or a script removed the newline. It is
+    cut off where a crash tore it: then it is the beginning of a new line, or of an incomplete one of ours.
+    A foreign line gets a newline. Two processes may append to one file: each locks it meanwhile.
     """
 
     def __init__(self, path: Path, form: LineForm) -> None:
@@ -73,8 +73,8 @@ class AppendOnlyFile:
             if not end:
                 _sync_name(self._path)
         except OSError as error:
-            msg = f"{str(self._path)!r} cannot be written: {error.strerror or error}. Make room, mend the path or its permissions"
-            raise SinkError(msg) from error
+            why, advice = error.strerror or str(error), "Make room on the disk, or correct the path or its permissions"
+            raise SinkError(kind="cannot be written", place=f"file {str(self._path)!r}", got=why, advice=advice) from error
 
     @contextmanager
     def _opened(self) -> Iterator[FileIO]:
@@ -84,7 +84,7 @@ class AppendOnlyFile:
             yield file
 
     def _mended(self, file: FileIO, lines: Sequence[bytes]) -> int:
-        """Return where whole lines end, once they do; 0 is an empty file."""
+        """Repair the last line and return the end of the file; 0 is an empty file."""
         end = file.seek(0, os.SEEK_END)
         self._check_header(file, end)
         file.seek(max(0, end - LONGEST_LINE))
@@ -101,22 +101,27 @@ class AppendOnlyFile:
         return end + file.write(b"\n" if kept.endswith(b"\r") else newline)
 
     def _is_torn(self, last: bytes, lines: Sequence[bytes]) -> bool:
-        """Whether a last line without newline is part of a record: of one that comes now, or of one that is not whole."""
+        """Whether a last line without newline is part of a record: of a new one, or of an incomplete one."""
         comes_now = any(line.startswith(last) for line in lines)
         return comes_now or (self._form.ours(last) and not self._form.whole(last))
 
     def _check_header(self, file: FileIO, end: int) -> None:
-        """Refuse a file that begins otherwise than with our header, or the part of it that a crash left."""
+        """Refuse a file that does not begin with our header, or with the part of it that a crash left."""
         file.seek(0)
         header = self._form.header
         first = file.read(len(header))
         if first != header and not (len(first) == end and header.startswith(first.rstrip(b"\0"))):
-            msg = f"{str(self._path)!r} begins with {first[:60]!r}, expected {header[:60]!r}: move it away, or give another name"
-            raise SinkError(msg)
+            raise SinkError(
+                kind="other columns",
+                place=f"file {str(self._path)!r}",
+                got=repr(first[:60]),
+                expected=repr(header[:60]),
+                advice="Move it away, or give another name",
+            )
 
 
 def _grow(file: FileIO, end: int, lines: bytes) -> None:
-    """Append and sync; what was appended is taken back where that fails."""
+    """Append and sync; on failure truncate to the old end."""
     rest = memoryview(lines)
     try:
         while rest:

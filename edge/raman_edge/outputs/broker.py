@@ -3,7 +3,7 @@
 Options: ``qos=0|1|2`` (1), ``retain=0|1`` (0), ``protocol=5|3.1.1`` (5), ``client=ID``, ``ca=FILE``
 (of the authority that signed the broker's certificate; mqtts, default: the system's) and
 ``password_file=FILE``. The password is read from that file or from RAMAN_EDGE_MQTT_PASSWORD,
-never from the command line, where every user of the machine can see it.
+not from the command line, where every user of the machine can see it.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from raman_edge import masking
 from raman_edge.errors import ConfigError
 
 PASSWORD_VARIABLE = "RAMAN_EDGE_MQTT_PASSWORD"  # noqa: S105 - the name of a variable
+FORM = "The form is mqtt://[USER@]HOST[:PORT]/TOPIC[?qos=1&retain=0]"
 PORTS = {"mqtt": 1883, "mqtts": 8883}
 OPTIONS = {"qos": ("0", "1", "2"), "retain": ("0", "1"), "protocol": ("5", "3.1.1"), "client": None, "ca": None, "password_file": None}
 """Option → what it may be; None is any text."""
@@ -42,29 +43,29 @@ class Broker:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     qos: Literal[0, 1, 2] = 1
-    """0 is "sent once, confirmed by nobody": what is on its way when the line breaks is lost."""
+    """0 is sent once and not confirmed: messages on their way are lost when the connection breaks."""
     retain: bool = False
     protocol: Literal["5", "3.1.1"] = "5"
-    """A broker of version 5 says when it refuses a message; one of 3.1.1 drops it and confirms."""
+    """A broker of version 5 reports a refused message; one of 3.1.1 drops it and confirms."""
     client: str = ""
-    """Client identifier; empty is one made of this host's name and the topic."""
+    """Client identifier; empty is made of this host's name and the topic."""
     ca: Path | None = None
 
     @property
     def name(self) -> str:
-        """The sink's name: neither password nor options."""
+        """The sink's name, without password and options."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         user = f"{self.user}@" if self.user else ""
         return f"{'mqtts' if self.tls else 'mqtt'}://{user}{host}:{self.port}/{self.topic}"
 
     @property
     def state_topic(self) -> str:
-        """Where ``online`` or ``offline`` is kept."""
+        """Topic of ``online`` or ``offline``."""
         return f"{self.topic}/state"
 
     @property
     def client_id(self) -> str:
-        """The same at every start, so that a broker's log and rules know the instrument again."""
+        """The same at every start, for the broker's log and rules."""
         made = hashlib.sha256(f"{socket.gethostname()}\0{self.name}".encode()).hexdigest()
         return self.client or f"ramanedge{made}"[:CLIENT_CHARACTERS]
 
@@ -72,24 +73,21 @@ class Broker:
 def parse(spec: str) -> Broker:
     """Read a specification; :class:`ConfigError` with what was got and what was expected."""
     if masking.holds_password(spec):
-        raise _mistake(
-            spec,
-            f"holds a password, which others can see: put it in {PASSWORD_VARIABLE} or in a file with ?password_file=FILE "
-            "(an @ that belongs to a name is written %40)",
-        )
+        advice = f"Others can see it: put it in {PASSWORD_VARIABLE} or in a file with ?password_file=FILE (an @ in a name is written %40)"
+        raise _mistake(spec, "a password in the address", advice=advice)
     try:
         parts = urlsplit(spec)
         host, port = parts.hostname, parts.port
     except ValueError:  # its message quotes what may be a password
-        raise _mistake(spec, "is no address: a host with colons stands in brackets, a port is a number from 1 to 65535") from None
+        raise _mistake(spec, "not an address", expected="brackets around a host with colons, a port from 1 to 65535") from None
     if not host:
-        raise _mistake(spec, "names no host")
+        raise _mistake(spec, "no host")
     options = _options(spec, parts.query)
     ca = options.get("ca")
     if ca and parts.scheme != "mqtts":
-        raise _mistake(spec, "has ?ca= but no TLS: expected mqtts://")
+        raise _mistake(spec, "?ca= without TLS", expected="mqtts://HOST/TOPIC")
     if ca and not Path(ca).is_file():
-        raise _mistake(spec, f"has ?ca={ca}, which is no file")
+        raise _mistake(spec, "not a file", f"ca={ca}")
     return Broker(
         host=host,
         port=port or PORTS[parts.scheme],
@@ -109,19 +107,19 @@ def _options(spec: str, query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in OPTIONS:
-            raise _mistake(spec, f"has an unknown option: expected {', '.join(OPTIONS)}")
+            raise _mistake(spec, "unknown option", expected=", ".join(OPTIONS))
         if name in found:
-            raise _mistake(spec, f"has the option {name!r} twice: expected it once")
+            raise _mistake(spec, "option given twice", repr(name))
         allowed = OPTIONS[name]
         if not value or (allowed is not None and value not in allowed):
-            raise _mistake(spec, f"has {name}={value}: expected {' or '.join(allowed) if allowed else 'some text'}")
+            raise _mistake(spec, "invalid option", f"{name}={value}", " or ".join(allowed) if allowed else "some text")
         found[name] = value
     return found
 
 
 def _topic(spec: str, topic: str) -> str:
     if not topic or "#" in spec or set(topic) & set("+#\0") or len(topic.encode("utf-8", "replace")) > LONGEST_TOPIC:
-        raise _mistake(spec, f"has the topic {topic[:60]!r}: expected a name such as lab/raman, without + and #")
+        raise _mistake(spec, "invalid topic", repr(topic[:60]), "a name such as lab/raman, without + and #")
     return topic
 
 
@@ -129,7 +127,7 @@ def _password(spec: str, file: str | None) -> str | None:
     """Return the password; None where there is none."""
     password = os.environ.get(PASSWORD_VARIABLE) if file is None else _password_in(spec, file)
     if password is not None and len(password.encode("utf-8", "surrogateescape")) > LONGEST_PASSWORD:
-        raise _mistake(spec, f"has a password of more than {LONGEST_PASSWORD} bytes, which MQTT cannot carry")
+        raise _mistake(spec, "password too long", expected=f"at most {LONGEST_PASSWORD} bytes (MQTT 3.1.1)")
     return password
 
 
@@ -138,10 +136,10 @@ def _password_in(spec: str, file: str) -> str:
         with Path(file).open("rb") as opened:
             password = opened.read(LONGEST_PASSWORD + 2).decode().rstrip("\r\n")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise _mistake(spec, f"has ?password_file={file}, which cannot be read: {why}") from error
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise _mistake(spec, "password file cannot be read", f"{file}: {why}") from error
     return password
 
 
-def _mistake(spec: str, what: str) -> ConfigError:
-    return ConfigError(f"an output {masking.masked(spec)!r} {what}. Expected mqtt://[USER@]HOST[:PORT]/TOPIC[?qos=1&retain=0]")
+def _mistake(spec: str, kind: str, got: str = "", expected: str = "", advice: str = FORM) -> ConfigError:
+    return ConfigError(kind=kind, place=f"output {masking.masked(spec)!r}", got=got, expected=expected, advice=advice)

@@ -1,7 +1,9 @@
-"""Records in a file: lines of JSON, or a table."""
+"""Records in a file: lines of JSON, or a table, whose rows `journal export` writes too."""
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import re
 from pathlib import Path
@@ -10,20 +12,44 @@ from typing import TYPE_CHECKING, Self
 from raman_edge import records
 from raman_edge.errors import ConfigError, JournalDamaged, RecordsDamaged
 from raman_edge.outputs.append_only import JSON_LINES, AppendOnlyFile, LineForm
-from raman_edge.outputs.table import COLUMNS, cells, encoded
+from raman_edge.wording import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raman_edge.journal import JournalRow
+    from raman_edge.records import Record
 
+
+COLUMNS = (
+    "id",  # the same for the same content, model and configuration
+    "ts",  # time of the result, UTC, ISO 8601
+    "path",  # the file
+    "sha256",  # of its bytes; empty where it could not be read
+    "index",  # which spectrum of the file, from 0
+    "event",  # result or fault
+    "decision",  # match, possible, ambiguous, unknown or rejected; empty for a fault
+    "label",  # the material, the likeliest where several are named; empty where none is (unknown, rejected, fault), as are the next two
+    "score",  # its probability if it is in the library, 0..1; empty where the model's were not measured
+    "similarity",  # cosine to its best reference, -1..1
+    "known",  # probability that the material is in the library at all, 0..1; empty where that was not measured
+    "one_of_90",  # names among which the truth is in 90 of 100 cases if it is in the library, with "; " between them; empty like score
+    "snr",  # signal to noise
+    "saturated",  # true or false; empty is unknown
+    "coverage",  # share of the model's axis that was measured, 0..1
+    "model",  # name and digest of the network
+    "why",  # reasons: doubts, or why no material is named, with "; " between them
+)
+"""The table's columns; a text that begins as a formula does has a ' before it, what does not print is escaped."""
+FORMULA = re.compile(r"[=+\-@]")
+"""How a cell begins that a spreadsheet would calculate (OWASP, CSV Injection); tabs and returns are escaped before."""
 
 QUOTED = re.compile(rb'"[^"]*"')
 """Text between quotes in a table; a doubled quote inside of it begins and ends another one."""
 
 
 class _File:
-    """What both share: where the file lies and how lines come to it."""
+    """A file of records."""
 
     remembers = True
 
@@ -36,7 +62,7 @@ class _File:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """The file is open only while it is written."""
+        """The file is open only during a write."""
 
     def send(self, rows: Sequence[JournalRow]) -> None:
         """Append a line for each row and sync them; SinkError where that fails, RecordsDamaged for rows that are no records."""
@@ -57,7 +83,7 @@ class _File:
 
 
 class JsonLines(_File):
-    """The record as it is, one a line."""
+    """One record a line, as the journal has it."""
 
     def __init__(self, path: Path) -> None:
         super().__init__("jsonl", path, JSON_LINES)
@@ -82,7 +108,7 @@ class CsvFile(_File):
 
 
 def _is_row(line: bytes) -> bool:
-    """Whether ``line`` has all columns; where the last one is cut, nothing shows it."""
+    """Whether ``line`` has all columns; a cut in the last one does not show."""
     bare = QUOTED.sub(b"", line)
     return b'"' not in bare and bare.count(b",") == len(COLUMNS) - 1
 
@@ -92,9 +118,46 @@ def file_of(spec: str) -> Path:
     kind, _, name = spec.partition(":")
     path = Path(os.path.abspath(name))  # noqa: PTH100 - resolve() would follow a link that is rotated
     if not name or "\0" in name:
-        msg = f"an output {spec!r} names no file: expected {kind}:FILE"
-        raise ConfigError(msg)
+        raise ConfigError(kind="no file name", place=f"output {spec!r}", expected=f"{kind}:FILE")
     if path.exists() and not path.is_file():
-        msg = f"an output {spec!r} is a folder or a device: expected a file to append to; `stdout` writes to a pipe"
-        raise ConfigError(msg)
+        expected = "a file to append to; the output `stdout` writes to a pipe"
+        raise ConfigError(kind="a folder or a device", place=f"output {spec!r}", expected=expected)
     return path
+
+
+def cells(record: Record) -> tuple[str, ...]:
+    """Return the cells of a record, in the order of :data:`COLUMNS`."""
+    source = record.source
+    begin = (record.id, record.ts, _text(source.path), source.sha256 or "", str(source.index))
+    if isinstance(record, records.FaultRecord):
+        return (*begin, "fault", *[""] * (len(COLUMNS) - len(begin) - 2), _text(record.why))
+    best = record.matches[0] if record.matches and record.decision in NAMED else None
+    quality = record.quality
+    return (
+        *begin,
+        "result",
+        record.decision,
+        _text(best.label) if best else "",
+        f"{best.score:.4f}" if best and best.score is not None else "",
+        f"{best.similarity:.4f}" if best else "",
+        "" if record.known is None else f"{record.known:.4f}",
+        _text("; ".join(record.one_of.p90)) if best and record.one_of else "",
+        f"{quality.snr:.1f}",
+        {None: "", True: "true", False: "false"}[quality.saturated],
+        f"{quality.coverage:.3f}",
+        _text(record.model.id),
+        _text("; ".join(record.why)),
+    )
+
+
+def _text(text: str) -> str:
+    """Return ``text`` on one line and without formulas."""
+    shown = text if text.isprintable() else "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return f"'{shown}" if FORMULA.match(shown) else shown
+
+
+def encoded(row: Sequence[str]) -> bytes:
+    """Return a row as bytes, with its line end."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow(row)
+    return line.getvalue().encode()

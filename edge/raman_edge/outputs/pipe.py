@@ -20,26 +20,26 @@ if TYPE_CHECKING:
     from raman_edge.journal import JournalRow
 
 LOOK_S = 1.0
-"""How often a pipe that somebody made non-blocking is tried again unasked, s."""
+"""Between two attempts at a non-blocking pipe, s."""
 
 
 class Pipe:
-    """A pipe, terminal or file that is open already; a reader that does not read makes :meth:`send` wait.
+    """A pipe, terminal or file that is open already; :meth:`send` waits for a slow reader.
 
-    What a run has to say begins with that run: the place is not remembered. Written past
-    Python's own buffer, whose lock a thread that hangs would take with it to the end.
+    Each run begins with its own records: there is no cursor. Written past Python's own
+    buffer, whose lock a hanging thread would keep to the end.
     """
 
     name = "standard output"
     remembers = False
 
     def __init__(self, fd: int | BinaryIO | None) -> None:
-        """``fd`` is where to write, or what stands in for it; None is nowhere."""
+        """``fd`` is a file descriptor or a binary file; None writes nowhere."""
         self._fd = fd
 
     @classmethod
     def standard_output(cls) -> Pipe:
-        """Return the process's own, or what a caller has put in its place; a process without one (``>&-``) writes nowhere."""
+        """Return the standard output of the process, or the caller's replacement; a process without one (``>&-``) writes nowhere."""
         if sys.stdout is None:
             return cls(None)
         try:
@@ -55,10 +55,10 @@ class Pipe:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """What is not ours stays open."""
+        """The descriptor stays open."""
 
     def send(self, rows: Sequence[JournalRow]) -> None:
-        """Write every line; BrokenPipeError where the reader has gone, OutputError where it cannot be written."""
+        """Write every line; BrokenPipeError where the reader is gone, OutputError where writing fails."""
         if self._fd is None:
             return
         data = "".join(f"{row.line}\n" for row in rows).encode()
@@ -69,12 +69,12 @@ class Pipe:
         except BrokenPipeError:
             raise
         except OSError as error:
-            msg = f"standard output cannot be written: {error.strerror}. Make room, or give another place; what was said is in the journal"
-            raise OutputError(msg) from error
+            why, advice = error.strerror or str(error), "Make room on its disk, or redirect it elsewhere; the journal has all records"
+            raise OutputError(kind="cannot be written", place="standard output", got=why, advice=advice) from error
 
 
 def _lacks_newline(fd: int) -> bool:
-    """Whether ``fd`` appends to a regular file whose last line has no newline; False where that cannot be known."""
+    """Whether ``fd`` appends to a regular file whose last line has no newline; False where that is unknown."""
     try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size == 0 or not _appends(fd):
@@ -99,6 +99,6 @@ def _write(fd: int | BinaryIO, data: memoryview) -> int:
         return fd.write(data)
     try:
         return os.write(fd, data)
-    except BlockingIOError:  # whoever shares the pipe has made it so
+    except BlockingIOError:  # another process that shares the pipe made it non-blocking
         select.select([], [fd], [], LOOK_S)
         return 0

@@ -1,4 +1,4 @@
-"""Where spectra come from: batches of spectra, with a fault where one could not be had."""
+"""Sources of spectra: batches of spectra, with a fault in the place of one that cannot be read."""
 
 from __future__ import annotations
 
@@ -18,53 +18,53 @@ def _nothing(failed: Collection[int]) -> None:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Batch:
-    """What a source gives at a time: one spectrum where one came, many where many wait, none as a sign of life."""
+    """Values that a source gives together: one, many where many wait, or none as a sign of life."""
 
     events: tuple[Spectrum | Fault | RawFile, ...] = ()
     waiting: int = 0
     """How many more files are known to wait behind this batch."""
     done: Callable[[Collection[int]], None] = _nothing
-    """To be called when every answer to it is in the journal, with the places of those events that ended as faults.
+    """Call it when every result is in the journal, with the places of the events that are faults.
 
-    Only then does the source remember that it gave them; what was given and never done comes again.
+    Only then does the source mark them; events that are given and never done come again.
     """
 
 
 class Source(Protocol):
-    """A place spectra come from; opened by ``with``, read by ``for``.
+    """A source of spectra; opened by ``with``, read by ``for``.
 
     Recoverable faults are values; :class:`raman_edge.errors.SourceError` is raised for what ends
-    the run. Where nothing comes, an empty batch does about once a second, so that whoever reads can
-    look after other things. Several batches may be under way at once; they are done in any order.
+    the run. Where nothing comes, an empty batch comes about once a second, so that the reader can do
+    other work. Several batches may be under way at once, and are done in any order.
     """
 
     def __enter__(self) -> Self:
         """Open the source; :class:`raman_edge.errors.SourceUnavailable` where that cannot be done."""
 
     def __exit__(self, *exc: object) -> None:
-        """Release everything, whatever happened."""
+        """Release everything."""
 
     def __iter__(self) -> Iterator[Batch]:
-        """Give what comes, until the source ends or is told to stop."""
+        """Give batches until the source ends or is stopped."""
 
 
 class FolderMemory(Protocol):
-    """What is remembered of the files, across restarts."""
+    """Memory of files across restarts; the journal implements it."""
 
     def seen_each(self, files: Sequence[tuple[str, tuple[int, int, int, int, int]]]) -> list[bool]:
-        """Return for each file, an absolute path and a state, whether it was answered in this very state."""
+        """Return for each file, an absolute path and a state, whether it is done in this state."""
 
     def has_looked_into(self, folder: str) -> bool:
-        """Whether any file below the absolute path ``folder`` was ever answered."""
+        """Whether any file below the absolute path ``folder`` was ever done."""
 
     def known(self, sha256: str) -> bool:
-        """Whether this content was answered, under whatever name."""
+        """Whether this content was identified, under any name."""
 
     def failed(self, sha256: str) -> bool:
-        """Whether this content was answered, and only with faults."""
+        """Whether this content was read, and gave faults only."""
 
     def earlier(self, path: str) -> Sequence[tuple[int, str]]:
-        """Return size (bytes) and digest of what was answered last under the absolute ``path``: a spectrum, a fault, both or none."""
+        """Return size (bytes) and digest of the last contents at the absolute ``path``: of a spectrum, of a fault, both or none."""
 
     def mark(
         self, path: str, signature: tuple[int, int, int, int, int], sha256: str | None, *, failed: bool = False, recorded: bool = True

@@ -1,4 +1,4 @@
-"""Values of several files put together to one batch, and each file remembered when the last of its values is done."""
+"""Values of several files in one batch; each file is marked when the last of its values is done."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class OpenFile:
     """Digest of its content; None where it was not read."""
     values: int
     settled: bool = True
-    """Whether the file's state tells this content from any later one."""
+    """Whether any later content has another state of the file."""
     has_failed: bool = False
     """Whether the content is known to have failed before."""
     is_movable: bool = True
@@ -39,18 +39,18 @@ class OpenFile:
     recorded: bool = True
     """Whether the journal has, or gets, a record of the content."""
     done: int = 0
-    """Values whose answers are in the journal."""
+    """Values whose results are in the journal."""
     failed: int = 0
     """Of these, how many are faults."""
 
     @property
     def is_failed(self) -> bool:
-        """Whether nothing but faults came of it, now or when the content was answered before."""
+        """Whether it gave faults only, now or when the content was read before."""
         return self.has_failed or 0 < self.values == self.failed
 
 
 class Batcher:
-    """Fills batches; ``finish`` is told of every file whose values are all done."""
+    """Fills batches; calls ``finish`` for every file whose values are all done."""
 
     def __init__(self, finish: Callable[[OpenFile], None]) -> None:
         self._finish = finish
@@ -66,7 +66,7 @@ class Batcher:
         return bool(self._events) and monotonic() - self._since > LATE_S
 
     def add(self, values: Sequence[Spectrum | Fault | RawFile], given: OpenFile | None, left: int) -> Iterator[Batch]:
-        """Take the values of a file, giving every batch that is full; None is for a value that belongs to no file's memory."""
+        """Take the values of a file and give every full batch; ``given`` is None for values without a mark."""
         if given is not None and not values:
             self._finish(given)
         for value in values:
@@ -77,7 +77,7 @@ class Batcher:
                 yield self.batch(left)
 
     def batch(self, left: int) -> Batch:
-        """Return what was gathered; ``left`` files wait behind it."""
+        """Return the batch so far; ``left`` files wait behind it."""
         owners = tuple(given for _, given in self._events)
         made = Batch(tuple(value for value, _ in self._events), left, partial(self._done, owners))
         self._events = []

@@ -1,11 +1,10 @@
-"""Files without a spectrum in them, moved out of the way: the very file that failed, and never over another one.
+"""Files without a spectrum, moved out of the way: exactly the file that failed, and never over another one.
 
-A path is no identity: between any two system calls a program may put a good file under it. So the file is first taken
-into a private folder beside it by one rename, which takes whatever lies under the name at that moment. There nobody can
-replace it, and it is compared with the file that failed: device, inode, size, time, that no process has it open for
-writing, and its content. Only then it goes on; anything else is given back under its name, or under a free one where a
-newer file has the name by now. A run that is killed in between leaves the private folder, and the next look of any run
-gives back what is in it.
+A path is not an identity: between any two system calls a program may put a good file under it. So one rename first moves
+the file into a private folder beside it, whatever is under the name at that moment. There no program replaces it, and it is
+compared with the file that failed: device, inode, size, time, no process that has it open for writing, and its content.
+Only then it is moved on; any other file is given back under its name, or under a free one where a newer file has the name
+by now. A run that is killed in between leaves the private folder, and the next look of any run gives back what is in it.
 """
 
 from __future__ import annotations
@@ -35,11 +34,11 @@ if TYPE_CHECKING:
     from raman_edge.sources.scan import FileCandidate
 
 LATER_S = 60.0
-"""A file whose writer cannot be known is moved when it has been unchanged this long, s."""
+"""A file whose writer is unknown is moved when it has been unchanged this long, s."""
 MOST_ATTEMPTS = 3
 """A file that changes whenever it is moved is left where it is after so many attempts."""
 MOST_TRIES = 20
-"""Names that are tried; from the third one on they are random."""
+"""Names that are tried; from the third on they are random."""
 LONGEST = 255
 """Bytes of a file name."""
 RENAME_NOREPLACE, AT_FDCWD = 1, -100
@@ -60,11 +59,11 @@ class FailedFiles:
         self._attempts: Counter[str] = Counter()
 
     def wants(self, path: str) -> bool:
-        """Whether the file is to be moved, and has not refused it too often."""
+        """Whether to move the file: not after too many failed attempts."""
         return self.folder is not None and self._attempts[path] < MOST_ATTEMPTS
 
     def move(self, candidate: FileCandidate, sha256: str | None) -> None:
-        """Move a file now; one that was changed meanwhile is left to the next look."""
+        """Move a file now; a changed one is left to the next look."""
         if self.folder is None:
             return
         self._attempts[candidate.path] += 1
@@ -76,18 +75,18 @@ class FailedFiles:
             self._note(f"file {candidate.path!r} cannot be moved to {self.folder!r}: {error.strerror}; it stays")
 
     def move_later(self, candidate: FileCandidate, sha256: str | None) -> None:
-        """Move a file whose writer cannot be known when it has been unchanged for :data:`LATER_S` more."""
+        """Move a file whose writer is unknown when it has been unchanged for :data:`LATER_S` more."""
         self._later[candidate.path] = (candidate, sha256, monotonic() + LATER_S)
 
     def move_due(self) -> None:
-        """Move the files whose time has come."""
+        """Move the files that are due."""
         for path, (candidate, sha256, due) in tuple(self._later.items()):
             if monotonic() >= due:
                 del self._later[path]
                 self.move(candidate, sha256)
 
-    def tell(self) -> None:
-        """Report the files that were to be moved and are not yet."""
+    def report(self) -> None:
+        """Report the files that are not moved yet."""
         if self._later:
             self._note(
                 f"{len(self._later)} files without a spectrum are not moved yet: a program may still write them. "
@@ -99,7 +98,7 @@ def move(candidate: FileCandidate, folder: str, sha256: str | None = None, *, le
     """Move the file into ``folder`` and return where it lies now; None where it is gone, was changed or is being written.
 
     ``sha256`` is the digest of the content that failed; None where it was not read. Without ``leases``, as on a
-    network, the kernel is not asked for writers. Raises :class:`OSError` where it cannot be moved; it is then where it was.
+    network, the kernel does not check for writers. Raises :class:`OSError` where it cannot be moved; it is then where it was.
     """
     path = candidate.path
     if candidate_at(path) != candidate:
@@ -167,7 +166,7 @@ def _is_the_one(held: str, candidate: FileCandidate, sha256: str | None, *, leas
     """Whether the file that was taken is the one that failed, as it was, and no process is writing it."""
     try:
         fd = os.open(held, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError:  # a link, or closed to us: not the file that was read
+    except OSError:  # a link, or denied: not the file that was read
         return False
     try:
         before = os.fstat(fd)
@@ -180,7 +179,7 @@ def _is_the_one(held: str, candidate: FileCandidate, sha256: str | None, *, leas
 
 
 def _delivered(held: str, folder: str, sha256: str | None) -> str | None:
-    """Put the file into ``folder``; across file systems a durable copy of it stands there before it is removed."""
+    """Put the file into ``folder``; across file systems a durable copy of it is there before it is removed."""
     name = os.path.basename(held)  # noqa: PTH119 - as above
     try:
         return _placed(held, folder, name, sha256)

@@ -1,4 +1,4 @@
-"""Files given by name: each is answered, in the order given, and nothing is remembered."""
+"""Files given by name, in their order; nothing is remembered."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ STANDARD_INPUT = "-"
 class FileSource:
     """Spectra from ``paths``: files, folders (the files in them, sorted, not below), ``-`` for ``standard_input``.
 
-    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength, ``axis`` for those that do not tell what
-    their axis holds; with ``pixels``, an axis of pixels is given as it is, for a calibration to make a Raman shift of it.
+    ``laser_nm`` (nm) is for files without their laser's wavelength, ``axis`` for files that do not name the quantity of
+    their axis; with ``pixels``, an axis of pixels is kept as it is, for a calibration.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class FileSource:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Nothing is held open."""
+        """No file is open."""
 
     def __iter__(self) -> Iterator[Spectrum | Fault]:
         for path in self._paths:
@@ -85,15 +85,16 @@ class FileSource:
 def read_file(
     path: str, laser_nm: float | None = None, *, axis: AxisOption | None = None, pixels: bool = False
 ) -> tuple[Spectrum | Fault, ...]:
-    """Return the spectra of one file, or the fault that it holds instead; arguments as in :class:`FileSource`.
+    """Return the spectra of one file, or its fault; arguments as in :class:`FileSource`.
 
-    Raises :class:`SourceUnavailable` where the file itself cannot be read.
+    Raises :class:`SourceUnavailable` where the file cannot be read.
     """
     try:
         data = _content(path)
     except (OSError, ValueError) as error:
-        msg = f"{path!r} cannot be read: {_why(error)}. Expected a file of spectra that exists and may be read"
-        raise SourceUnavailable(msg) from error
+        raise SourceUnavailable(
+            kind="cannot be read", place=f"file {path!r}", got=_why(error), expected="a readable file of spectra"
+        ) from error
     return _parsed(data, Origin("file", path), laser_nm, axis=axis, pixels=pixels)
 
 
@@ -104,17 +105,17 @@ def _parsed(data: bytes, origin: Origin, laser_nm: float | None, *, axis: AxisOp
 
 
 def _content(path: str) -> bytes:
-    """Return one byte more than is allowed at most."""
+    """Return the content, at most one byte more than the limit."""
     if stat.S_ISDIR(mode := Path(path).stat().st_mode):
         raise OSError(errno.EISDIR, "it is a folder")
-    if not stat.S_ISREG(mode):  # opening a pipe without a writer waits for ever
+    if not stat.S_ISREG(mode):  # opening a pipe without a writer would wait for ever
         raise OSError(errno.EINVAL, "it is a pipe or a device; pass it on standard input, as -")
     with Path(path).open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
 
 def _bytes(stream: BinaryIO | None) -> bytes:
-    """Return one byte more than is allowed at most."""
+    """Return the content, at most one byte more than the limit."""
     if stream is None:
         raise OSError(errno.EBADF, "standard input is closed")
     return stream.read(MAX_BYTES + 1)

@@ -1,9 +1,8 @@
-"""A watched folder: every distinct content that lies still in it is given once, whatever happens.
+"""A watched folder: every distinct content that is complete is given once, whatever happens.
 
-The scan is the mechanism; events only wake it, because they get lost without a word. What was
-answered is remembered by a :class:`FolderMemory` that outlives the process, keyed by content: the same
-file is not read again, and a copy under another name is no new work. Files are never changed or
-held open, and moved only where that was asked for.
+The scan is the mechanism; events only wake it, because they get lost without notice. A :class:`FolderMemory`
+that outlives the process remembers what was identified, by content: the same file is not read again, and a copy
+under another name is no new work. Files are never changed or held open, and moved only with ``move_failed``.
 """
 
 from __future__ import annotations
@@ -52,18 +51,18 @@ if TYPE_CHECKING:
 
 POLL_S, STABLE_S, GLANCE_S = 0.5, 1.0, 0.1
 QUICK_GLANCE_S = 0.02
-"""The same where the kernel tells of new files: one system call, however many folders there are."""
+"""The same where the kernel reports new files: one system call, however many folders there are."""
 NETWORK_POLL_S, NETWORK_STABLE_S = 2.0, 3.0
 PULSE_S = 1.0
 """Between two signs of life, s."""
 DRAIN_S = 30.0
 """How long a single pass waits for files that are still being written, s."""
 STRETCH_S = 2.0
-"""A backlog is interrupted this often for a look at what came meanwhile, s."""
+"""A backlog is interrupted this often for a look at new files, s."""
 SMALL = 256 * 1024
-"""Bytes of a file that is parsed where its spectra are named."""
+"""Bytes; a smaller file is parsed where its spectra are identified."""
 TOGETHER = 256
-"""Files that the memory is asked for at once."""
+"""Files in one query of the memory."""
 OUTPUTS = (b'{"event":"', b"id,ts,path,sha256,")
 """Beginnings of what raman-edge writes: a record, and the columns of its table."""
 SHARE_LOOKING = 20
@@ -75,14 +74,14 @@ class _Stopped(Exception):
 
 
 class FolderSource:
-    """Spectra from the files in ``root`` and below: what comes goes first, then what was there, the oldest first.
+    """Spectra from the files in ``root`` and below: new files first, then those that were there, the oldest first.
 
     ``once`` gives what is there and ends. ``stop`` ends the source soon, between two files. ``note``
-    is told, in one line, when the folder or a part of it cannot be read, and when it can again.
+    gets one line when the folder or a part of it cannot be read, and when it can again.
 
-    A file that is closed before it is whole and lies still for ``stable_s`` is given as it lies, and
-    given again when it has changed: each of its contents is one of its own. Where the earlier content is the
-    beginning of the later one, the later one's origin says so.
+    A file that its writer closes before it is complete and that is unchanged for ``stable_s`` is given as it is, and
+    again when it has changed: each content counts by itself. Where the earlier content is the beginning of the later
+    one, the later one's origin names it.
     """
 
     def __init__(
@@ -108,7 +107,7 @@ class FolderSource:
         self._arrivals = FolderEvents()
         self._moved: set[str] = set()
         self._touched: set[str] = set()
-        """Files that were closed by a writer or renamed into place since they were read: their state may not show a change."""
+        """Files that were closed by a writer or renamed into place since they were read: their times may not show the change."""
         self._writing: frozenset[tuple[int, int]] | None = None
         """(device, inode) of the files that visible processes have open for writing; None until a look needs it."""
         self._settled: set[int] = set()
@@ -116,7 +115,7 @@ class FolderSource:
         """Path → digest of the files whose values are under way."""
         self._waiting = PendingFiles()
         self._failed = FailedFiles(self._rules.move_failed, note, leases=not network)
-        self._told_ours: set[str] = set()
+        self._noted: set[str] = set()
         self.ignored: Counter[str] = Counter()
         """How many names the last look ignored, by the reason."""
         self._started_ns = time.time_ns()
@@ -124,7 +123,7 @@ class FolderSource:
 
     def __enter__(self) -> Self:
         self._root.open()
-        if not self._network:  # there neither leases nor events tell what others do
+        if not self._network:  # there leases and events do not show what other machines do
             self._arrivals.open()
             self._arrivals.follow([self._root.path])
         if self._arrivals.listening:
@@ -133,7 +132,7 @@ class FolderSource:
 
     def __exit__(self, *exc: object) -> None:
         self._arrivals.close()
-        self._failed.tell()
+        self._failed.report()
         if not any(exc):
             self._memory.flush()
 
@@ -171,11 +170,11 @@ class FolderSource:
             yield Batch()
 
     def _came(self, found: Scan) -> bool:
-        """Whether anything seems to be new; without events the folders' modification times tell of new names."""
+        """Whether anything seems to be new; without events the folders' modification times show new names."""
         return self._arrivals.pending() if self._arrivals.listening else changed(found.folders)
 
     def _look(self) -> tuple[Scan, list[tuple[bool, int, str]]]:
-        """Return what one scan found, and the files that are not in the state they were answered in, in the order of their turn."""
+        """Return what one scan found, and the files whose state is not known as done, in the order of their turn."""
         moved, written = self._arrivals.take()
         self._moved |= moved
         self._touched |= moved | written
@@ -198,8 +197,7 @@ class FolderSource:
         except _Stopped:
             return Scan(), []
         if found is None and self._once:
-            msg = f"folder {self._root.path!r} went away while it was read: run again when it is back"
-            raise SourceLost(msg)
+            raise SourceLost(kind="gone while it was read", place=f"folder {self._root.path!r}", advice="Run again when it is back")
         if found is not None:
             self._settled = settled
             self._arrivals.follow(found.folders)
@@ -213,20 +211,20 @@ class FolderSource:
         return found or Scan(), queue
 
     def _tidy(self, found: Scan) -> None:
-        """Give back what an interrupted move left, and report a file of ours that lies in the folder under another name."""
+        """Give back what an interrupted move left, and report a file of ours that is in the folder under another name."""
         for stage in found.stages:
             with suppress(OSError):
                 failed.give_back(stage)
         self.ignored = found.ignored
-        for path in set(found.ours) - self._told_ours:
-            self._told_ours.add(path)
+        for path in set(found.ours) - self._noted:
+            self._noted.add(path)
             if self._place(path) not in map(self._place, self._rules.written):
                 self._note(f"file {path!r} is not read: this command writes it, under this or another name")
 
     def _skip_older(self, newest: int) -> None:
-        """Take all files that lie there as answered, in the state they are in, but the newest ones.
+        """Mark all files in the folder as done, but for the newest ones.
 
-        Only where a folder is watched for the first time: what came while nobody watched is not to be lost.
+        Only where a folder is watched for the first time: files that came between two runs are not lost.
         """
         _, queue = self._look()
         older = sorted(queue, key=lambda turn: turn[1])[: max(0, len(queue) - newest)]
@@ -240,11 +238,11 @@ class FolderSource:
         self._memory.flush()
 
     def _batches(self, queue: list[tuple[bool, int, str]], until: float) -> Iterator[Batch]:
-        """Give what is in these files, as many at once as there are ready, until a time has come."""
+        """Give the values of these files in batches, until the time ``until``."""
         gathering = Batcher(self._finish)
         for candidate, left in self._unanswered(queue):
             if self._stop.is_set():
-                return  # what was gathered is not marked: it begins again at the next start
+                return  # what is in the batcher is not marked: the next run reads it again
             for batch in gathering.add(*self._answer(candidate), left):
                 yield batch
                 if self._stop.is_set():
@@ -257,7 +255,7 @@ class FolderSource:
             yield gathering.batch(0)
 
     def _unanswered(self, queue: list[tuple[bool, int, str]]) -> Iterator[tuple[FileCandidate, int]]:
-        """Give the files that the memory does not know in their state, each with how many are left behind it."""
+        """Give the files that the memory does not know in their state, each with the number of files behind it."""
         for first in range(0, len(queue), TOGETHER):
             there = [found for *_, path in queue[first : first + TOGETHER] if (found := candidate_at(path)) is not None]
             answered = self._memory.seen_each([(self._place(path), signature) for path, signature in there])
@@ -272,10 +270,10 @@ class FolderSource:
                 yield candidate, behind + len(fresh) - place
 
     def _answer(self, candidate: FileCandidate) -> tuple[tuple[Spectrum | Fault | RawFile, ...], OpenFile | None]:
-        """Return what is in one file; nothing where its content was given before, it is not complete, or gone."""
+        """Return the values of one file; none where its content was given before, it is not complete, or gone."""
         path = candidate.path
         state = self._waiting.enter(candidate, moved=path in self._moved, closed=path in self._arrivals.closed)
-        self._moved.discard(path)  # it was whole when it came, and says nothing of what is written later
+        self._moved.discard(path)  # it was complete when it came; later writes are another matter
         is_due = state.due or (state.answered is not None and path in self._touched)
         if not is_due or (self._rules.written and candidate.signature[:2] in self._rules.ours()):
             return (), None
@@ -305,7 +303,7 @@ class FolderSource:
         return None
 
     def _is_ready(self, candidate: FileCandidate, state: PendingFile, writer: OpenWriter) -> bool:
-        """Whether the file is to be read; ``writer`` is what the kernel says, and other processes may say more."""
+        """Whether to read the file now; ``writer`` is the answer of the kernel, and ``/proc`` or events may know more."""
         signature, unchanged_s = candidate.signature, state.unchanged_s
         judge = partial(
             readiness, signature, unchanged_s=unchanged_s, stable_s=self._stable_s,
@@ -319,10 +317,10 @@ class FolderSource:
                 writer = OpenWriter.OPEN
                 state.ready = judge(writer)
         state.writer = writer
-        if writer is OpenWriter.OPEN and state.ready is not Readiness.NO and not state.is_told:
-            state.is_told = True
-            when = "when that closes it" if state.ready is Readiness.IF_WHOLE else "as it stands"
-            self._note(f"file {candidate.path!r} is unchanged for {unchanged_s:.0f} s but a program keeps it open: it is answered {when}")
+        if writer is OpenWriter.OPEN and state.ready is not Readiness.NO and not state.is_noted:
+            state.is_noted = True
+            when = "when the program closes it" if state.ready is Readiness.IF_WHOLE else "as it is"
+            self._note(f"file {candidate.path!r} is unchanged for {unchanged_s:.0f} s, and a program keeps it open: it is read {when}")
         if state.answered is not None:
             return writer is not OpenWriter.OPEN
         return state.ready is Readiness.YES or (state.ready is Readiness.IF_WHOLE and signature.size > 0 and not state.declares_nothing)
@@ -330,7 +328,7 @@ class FolderSource:
     def _values(
         self, candidate: FileCandidate, data: bytes, state: PendingFile, *, settled: bool
     ) -> tuple[tuple[Spectrum | Fault | RawFile, ...], OpenFile | None]:
-        """Return the values in a complete file; none where its content was answered before, or is under way."""
+        """Return the values of a complete file; none where its content was identified before, or is under way."""
         size, most = candidate.signature.size, self._rules.max_bytes
         sha256 = hashlib.sha256(data).hexdigest() if data else None
         if sha256 is not None and sha256 in self._given.values():
@@ -365,35 +363,35 @@ class FolderSource:
         return values, OpenFile(candidate, sha256, len(values), settled, has_failed, self._is_movable(state), recorded)
 
     def _beginning(self, path: str, data: bytes) -> str | None:
-        """Return the digest of the content that was answered last under this path where it is the beginning of ``data``."""
+        """Return the digest of the last content under this path where it is the beginning of ``data``."""
         for size, sha256 in sorted(self._memory.earlier(self._place(path)), reverse=True):
             if 0 < size < len(data) and hashlib.sha256(memoryview(data)[:size]).hexdigest() == sha256:
                 return sha256
         return None
 
     def _is_output(self, path: str, data: bytes) -> bool:
-        """Whether a file that grows holds records of raman-edge, which another process of it writes: each answer would be one more."""
+        """Whether a growing file holds records of another raman-edge process: each record of it would make one more."""
         if not data.startswith(OUTPUTS):
             return False
-        if path not in self._told_ours:
-            self._told_ours.add(path)
-            self._note(f"file {path!r} holds records of raman-edge and grows: it is answered once and not again. Write it elsewhere")
+        if path not in self._noted:
+            self._noted.add(path)
+            self._note(f"file {path!r} holds records of raman-edge and grows: it is read once and not again. Write it to another folder")
         return True
 
     def _is_movable(self, state: PendingFile) -> bool:
-        """Whether no process writes the file, by all that is known; else it is moved later."""
+        """Whether no process writes the file, as far as is known; else it is moved later."""
         if state.writer is OpenWriter.NONE or state.moved or state.closed or state.unchanged_s >= failed.LATER_S:
             return True
         age_s = (time.time_ns() - state.signature.ctime_ns) / 1e9
         return age_s >= failed.LATER_S + SKEW_S * self._network
 
     def _finish(self, given: OpenFile) -> None:
-        """Remember a file whose every value is in the journal, and move it where it failed and that was asked for."""
+        """Mark a file whose values are all in the journal, and move it where it failed and ``move_failed`` is set."""
         candidate, place = given.candidate, self._place(given.candidate.path)
         self._given.pop(candidate.path, None)
         is_leaving = given.is_failed and self._failed.wants(candidate.path) and not self._has_ended()
         if is_leaving and (given.is_movable or given.settled):
-            # Remembered in no state: where this run is killed before it has moved the file, the next one does.
+            # Marked in no state: where this run is killed before the move, the next one moves the file.
             self._memory.mark(place, _no_state(candidate), given.sha256, failed=True)
             self._memory.flush()
             if given.is_movable:
@@ -410,7 +408,7 @@ class FolderSource:
             self._look_again(candidate, AnsweredContent(given.sha256, given.is_failed, self._is_coarse(candidate)))
 
     def _look_again(self, candidate: FileCandidate, answered: AnsweredContent) -> None:
-        """Have the content compared again: often enough that one which lies still for ``stable_s`` is met, until a tick has passed."""
+        """Compare the content again until a tick has passed, often enough to meet one that is unchanged for ``stable_s``."""
         state = self._waiting.enter(candidate)
         left_s = resolution_s(candidate.signature, network=self._network) - state.unchanged_s
         state.look_again(answered, min(max(left_s, 0.0), self._stable_s / 2))
@@ -419,13 +417,13 @@ class FolderSource:
         return resolution_s(candidate.signature, network=self._network) > COARSE_S
 
     def _has_ended(self) -> bool:
-        """Whether files may have failed for nothing but their age of calibration: they stay where the next one finds them."""
+        """Whether files may have failed only because the calibration expired: they stay for the next calibration."""
         calibration = self._rules.calibration
         return calibration is not None and datetime.now(UTC) >= calibration.expires
 
     @staticmethod
     def _place(path: str) -> str:
-        """Return the absolute path under which a file is remembered; links in it may come to point elsewhere."""
+        """Return the absolute path under which a file is marked; links in it may change."""
         return os.path.abspath(path)  # noqa: PTH100 - Path.resolve() would follow links
 
     def _settle(self, candidate: FileCandidate) -> None:
@@ -434,13 +432,13 @@ class FolderSource:
 
 
 def _no_state(candidate: FileCandidate) -> tuple[int, int, int, int, int]:
-    """Return the state of no file: what was answered is remembered with its size, and the file is read again."""
+    """Return the state of no file: the content is marked with its size, and the file is read again."""
     return (0, 0, candidate.signature.size, 0, 0)
 
 
 def _unfinished(path: str) -> Fault:
-    """Return the answer to a file that a single pass could not wait for."""
-    return fault(Origin("file", path), f"deferred: the file was still being written after {DRAIN_S:g} s; run again when it is done")
+    """Return the fault of a file that a single pass could not wait for."""
+    return fault(Origin("file", path), f"deferred: the file was still being written after {DRAIN_S:g} s; run again when it is complete")
 
 
 def _given(value: float | None, default: float) -> float:

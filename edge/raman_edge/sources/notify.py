@@ -39,7 +39,7 @@ class FolderEvents:
 
     def __init__(self) -> None:
         self.writing: set[str] = set()
-        """Files that a program has changed and not closed since, as far as events tell; the reader may remove paths."""
+        """Files that a program has changed and not closed since, as far as events show; the reader may remove paths."""
         self.closed: set[str] = set()
         """Files that a program has closed after writing, and that were not changed since."""
         self._moved: set[str] = set()

@@ -1,4 +1,4 @@
-"""From a file's bytes to what a source gives: spectra, or one fault that says why not."""
+"""From a file's bytes to the values of a source: spectra, or one fault with the reason."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ MOST_WHY = 500
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RawFile:
-    """A whole file that nobody has parsed yet: whoever names the spectra does, perhaps in another process."""
+    """A complete file that is not parsed yet: the process that identifies its spectra parses it."""
 
     origin: Origin
     data: bytes
     laser_nm: float | None = None
-    """For a file that does not tell its laser's wavelength, nm."""
+    """For a file without its laser's wavelength, nm."""
     calibration: Calibration | None = None
-    """What makes the axis; None leaves it as the instrument wrote it."""
+    """Calibration of the axis; None leaves the axis as the instrument wrote it."""
     axis: AxisOption | None = None
-    """What an axis holds that the file does not name; None is unknown."""
+    """Quantity of an axis that the file does not name; None is unknown."""
 
     def values(self) -> tuple[Spectrum | Fault, ...]:
         """Return what is in it, as :func:`parse` does, on the calibrated axis."""
@@ -50,8 +50,8 @@ def parse(
 ) -> tuple[Spectrum | Fault, ...]:
     """Return the spectra in ``data``, each with its place and share of the time in its origin; never raises.
 
-    ``laser_nm`` (nm) is for files that do not tell their laser's wavelength; ``axis`` and ``pixels`` as :func:`formats.read` has them.
-    Whatever one file does to a reader, the run goes on: it is answered with a fault.
+    ``laser_nm`` (nm) is for files without their laser's wavelength; ``axis`` and ``pixels`` as in :func:`formats.read`.
+    An unexpected error of a reader becomes a fault, and the run goes on.
     """
     started = perf_counter()
     try:
@@ -69,7 +69,7 @@ def parse(
 
 
 def _on_axis(value: Spectrum | Fault, calibration: Calibration) -> Spectrum | Fault:
-    """Return a spectrum on the calibrated axis; a fault where it is of another instrument, or the calibration has ended since."""
+    """Return a spectrum on the calibrated axis; a fault where it is of another instrument, or the calibration has expired."""
     if isinstance(value, Fault):
         return value
     try:
@@ -82,7 +82,7 @@ def _read(data: bytes, origin: Origin, laser_nm: float | None, axis: AxisOption 
     """Read a file of any format, or a recording of an instrument; the errors of :func:`formats.read`."""
     if not data.startswith(RECORDING):
         return formats.read(data, origin, laser_nm=laser_nm, axis=axis, pixels=pixels)
-    from raman_edge.acquisition import recorded  # noqa: PLC0415 - what measures, and most files were measured elsewhere
+    from raman_edge.acquisition import recorded  # noqa: PLC0415 - the acquisition, which few files need
 
     return recorded.spectra(data, origin, laser_nm, pixels=pixels)
 

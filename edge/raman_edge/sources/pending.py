@@ -1,4 +1,4 @@
-"""Files that are there but not answered yet: still being written, or denied; and when to look at them again."""
+"""Files that are not read yet: still being written, or denied; and when to look again: prompt, and at no cost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SHARE_RESTING = 100
 """A rest is at least this many times as long as the scan before it: 1 % of a core, however full the folder."""
 SHARE_HURRYING = 2
-"""The same where a new name was noticed or a file is known to be due."""
+"""The same where a name is new or a file is due."""
 
 RETRY_S = (0.5, 1.0, 2.0, 4.0, 30.0)
 """Waits after a file could not be read, s; the last one repeats, and with it the file counts as given up."""
@@ -32,9 +32,9 @@ class PendingFile:
     since: float
     """When it was first found in this state; monotonic, s."""
     moved: bool = False
-    """Whether it was seen being renamed into place in this state."""
+    """Whether it was renamed into place in this state."""
     closed: bool = False
-    """Whether its writer was seen to close it, and no other one has written since."""
+    """Whether its writer closed it, and no other one has written since."""
     failures: int = 0
     next_try: float = 0.0
     """Monotonic, s."""
@@ -42,11 +42,11 @@ class PendingFile:
     """What is known of its writer."""
     ready: Readiness = Readiness.NO
     declares_nothing: bool = False
-    """Whether its content was looked at and does not declare its own length."""
-    is_told: bool = False
-    """Whether it was reported that a program keeps it open."""
+    """Whether its content was read and does not declare its length."""
+    is_noted: bool = False
+    """Whether a note reported that a program keeps it open."""
     answered: AnsweredContent | None = None
-    """What was answered of it in this state, which may still change unseen; None where nothing was."""
+    """The content that was identified in this state, whose next change may not show; None where none was."""
 
     @property
     def unchanged_s(self) -> float:
@@ -60,36 +60,36 @@ class PendingFile:
 
     @property
     def given_up(self) -> bool:
-        """Whether it was answered with a deferral; it is tried on all the same."""
+        """Whether a fault reported it as deferred; it is still tried."""
         return self.failures >= len(RETRY_S)
 
     def fail(self) -> bool:
-        """Note that it could not be read and when to try again; True the one time that it is given up."""
+        """Note a failed attempt and the time of the next; True once, when it is given up."""
         self.failures += 1
         self.next_try = monotonic() + RETRY_S[min(self.failures, len(RETRY_S)) - 1]
         return self.failures == len(RETRY_S)
 
     def begin(self, signature: Signature) -> None:
-        """Begin the wait again, as for a file that has changed; failures are still counted."""
+        """Begin the wait again, as after a change; failures are still counted."""
         self.signature, self.since = signature, monotonic()
-        self.moved = self.declares_nothing = self.is_told = False
+        self.moved = self.declares_nothing = self.is_noted = False
         if self.answered is not None:
             self.answered, self.next_try = None, 0.0
 
     def look_again(self, answered: AnsweredContent, seconds: float) -> None:
-        """Note what was answered, and when the content is to be compared with it."""
+        """Note the content that was identified, and when to compare it again."""
         self.answered, self.next_try = answered, monotonic() + seconds
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredContent:
-    """The content that was answered of a file whose times may not show its next change."""
+    """The identified content of a file whose times may not show its next change."""
 
     digest: str
     """SHA-256 of the content."""
     failed: bool
     is_coarse: bool
-    """Whether the wait for the next look is worth waking up for."""
+    """Whether the next comparison is worth waking up for."""
 
 
 class PendingFiles:
@@ -102,7 +102,7 @@ class PendingFiles:
         return bool(self._files)
 
     def keep(self, there: Collection[str]) -> None:
-        """Forget all files but these: the others are gone or answered."""
+        """Forget all files but these: the others are gone or done."""
         self._files = {path: state for path, state in self._files.items() if path in there}
 
     def enter(self, candidate: FileCandidate, *, moved: bool = False, closed: bool = False) -> PendingFile:
@@ -116,7 +116,7 @@ class PendingFiles:
         return state
 
     def leave(self, path: str) -> None:
-        """Forget a file that was answered."""
+        """Forget a file that is done."""
         self._files.pop(path, None)
 
     def unfinished(self) -> Iterator[str]:
@@ -124,9 +124,9 @@ class PendingFiles:
         return (path for path, state in self._files.items() if not state.given_up and state.answered is None)
 
     def due_s(self, stable_s: float, otherwise_s: float) -> float | None:
-        """Return in how many seconds the first file may be complete, None where none waits.
+        """Return the seconds until the first file may be complete, None where none waits.
 
-        It is ``otherwise_s`` where all could be by now: a program keeps them open.
+        It is ``otherwise_s`` where all could be complete by now: a program keeps them open.
         """
         now = monotonic()
         waiting = [state for state in self._files.values() if state.answered is None or state.answered.is_coarse]
@@ -143,12 +143,12 @@ class PollSchedule:
     poll_s: float
     """Rest between two scans of a small folder."""
     glance_s: float
-    """Between two looks whether anything came."""
+    """Between two looks for news."""
 
     def rest(self, stop: threading.Event, came: Callable[[], bool], cost_s: float, due_s: float | None) -> Iterator[None]:
         """Wait for the next scan, after one that took ``cost_s`` of the processor, with a value at every glance.
 
-        ``came`` tells early that something is new; ``due_s`` is when a waiting file may be complete.
+        ``came`` returns whether something is new; ``due_s`` is when a waiting file may be complete.
         """
         began = monotonic()
         least = SHARE_HURRYING * cost_s

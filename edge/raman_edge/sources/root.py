@@ -25,7 +25,7 @@ NETWORK = frozenset(
 
 
 class WatchedFolder:
-    """A watched folder and what was last said of its state; ``note`` is told once of every change."""
+    """A watched folder and its last state; ``note`` gets one line for every change."""
 
     def __init__(self, path: str, rules: ScanRules, note: Callable[[str], None]) -> None:
         self.path = path
@@ -36,16 +36,18 @@ class WatchedFolder:
         self._problems: dict[str, str] = {}
 
     def open(self) -> None:
-        """Make sure that the folder can be read now; :class:`SourceUnavailable` where it cannot."""
+        """Check that the folder can be read now; :class:`SourceUnavailable` where it cannot."""
         try:
             self._identity = _identity(self.path)
             os.scandir(self.path).close()
         except OSError as error:
-            msg = f"folder {self.path!r} cannot be watched: {error.strerror}. Give a folder that exists and that you may read"
-            raise SourceUnavailable(msg) from error
+            why = error.strerror or str(error)
+            raise SourceUnavailable(
+                kind="cannot be watched", place=f"folder {self.path!r}", got=why, expected="a folder that exists and is readable"
+            ) from error
 
     def look(self, meet: Callable[[FileCandidate], None]) -> Scan | None:
-        """Tell of every file that lies in the folder now; None while it cannot be read."""
+        """Pass every file in the folder to ``meet``; None while the folder cannot be read."""
         try:
             identity = _identity(self.path)
             found = scan(self.path, self._rules, meet)
@@ -58,9 +60,9 @@ class WatchedFolder:
         return found
 
     def _compare(self, identity: tuple[int, int], problems: dict[str, str]) -> None:
-        """Tell what is different from the last look."""
+        """Report differences from the last look."""
         if self._identity not in {identity, None}:
-            self._note(f"another folder stands at {self.path!r} now; watching that one")
+            self._note(f"another folder is at {self.path!r} now; watching that one")
         elif self._missing:
             self._note(f"folder {self.path!r} can be read again")
         for folder, why in problems.items():
@@ -75,7 +77,7 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def lies_within(path: str | os.PathLike[str], folder: str | os.PathLike[str]) -> bool:
-    """Whether ``path``, which need not exist, lies in ``folder`` or below: by identity, as a folder may have several names."""
+    """Whether ``path``, which need not exist, is in ``folder`` or below: by identity, as a folder may have several names."""
     place = Path(os.path.realpath(path))
     try:
         watched = Path(folder).stat()
@@ -89,7 +91,7 @@ def lies_within(path: str | os.PathLike[str], folder: str | os.PathLike[str]) ->
 
 
 def is_network(path: str, mountinfo: Path = Path("/proc/self/mountinfo")) -> bool:
-    """Whether ``path`` lies on a network (or user-space) file system; False where nothing tells."""
+    """Whether ``path`` is on a network (or user-space) file system; False where that is unknown."""
     try:
         lines = mountinfo.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:

@@ -36,7 +36,7 @@ RACY_NS = 20_000_000
 
 
 class Signature(NamedTuple):
-    """What tells one state of a file from another without reading it; the change time cannot be set by hand."""
+    """State of a file, without its content; the change time cannot be set by hand."""
 
     dev: int
     ino: int
@@ -47,7 +47,7 @@ class Signature(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
-        """Return the signature in what ``stat`` said."""
+        """Return the signature of a ``stat`` result."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -67,19 +67,19 @@ class ScanRules:
     depth: int = 8
     """Folders below the root that are entered; 0 is the root alone."""
     max_bytes: int = MAX_BYTES
-    """A larger file is answered with a fault and never read."""
+    """A larger file is a fault and never read."""
     poll_s: float | None = None
     """Seconds between two scans; None is 0.5, or 2 on a network file system."""
     stable_s: float | None = None
     """A file is complete when it has been unchanged this long, s; None is 1, or 3 on a network file system."""
     laser_nm: float | None = None
-    """Excitation of files with a wavelength axis that do not tell theirs, nm; None is unknown."""
+    """Excitation of files with a wavelength axis and without their laser's wavelength, nm; None is unknown."""
     axis: AxisOption | None = None
-    """What an axis holds that a file does not name; None is unknown."""
+    """Quantity of an axis that a file does not name; None is unknown."""
     calibration: Calibration | None = None
-    """What makes the axis of every spectrum; None leaves it as the instrument wrote it."""
+    """Calibration of the axes; None leaves them as the instrument wrote them."""
     newest: int | None = None
-    """How many of the files that lie there at the start are answered, the newest; None is all, 0 is none."""
+    """How many of the files that are there at the start are read, the newest; None is all, 0 is none."""
     move_failed: str | None = None
     """Folder that files without a spectrum in them are moved to once the journal has them; None leaves them where they are."""
     ignore: frozenset[tuple[int, int]] = frozenset()
@@ -129,10 +129,10 @@ def _why_ignored(name: str) -> str:
 
 
 def scan(root: str, rules: ScanRules, meet: Callable[[FileCandidate], None]) -> Scan:
-    """Look through ``root``, telling ``meet`` of every candidate; raises :class:`OSError` where the root itself cannot be listed.
+    """Look through ``root`` and pass every candidate to ``meet``; raises :class:`OSError` where the root cannot be listed.
 
-    Candidates are told one by one: of a hundred thousand answered files none need stay in memory.
-    Symbolic links are not followed: what they point to is watched where it lies, or not at all.
+    Candidates are passed one by one: of a hundred thousand known files none need stay in memory.
+    Symbolic links are not followed: their targets are watched at their own place, or not at all.
     """
     found, ours = Scan(), rules.ours()
     pending = [(path, 1) for path in _enter(root, found, rules, ours, meet)]
@@ -162,7 +162,7 @@ def candidate_at(path: str) -> FileCandidate | None:
 def _enter(
     folder: str, found: Scan, rules: ScanRules, ours: frozenset[tuple[int, int]], meet: Callable[[FileCandidate], None]
 ) -> list[str]:
-    """Tell of the files in ``folder``, add it to ``found`` and return the folders below it."""
+    """Pass the files in ``folder`` to ``meet``, add it to ``found`` and return the folders below it."""
     changed = os.stat(folder).st_mtime_ns  # noqa: PTH116 - paths stay text, as names may be any bytes
     found.folders[folder] = changed if abs(time.time_ns() - changed) > RACY_NS else -1
     below = []
@@ -175,7 +175,7 @@ def _enter(
                 if entry.inode() not in {inode for _, inode in ours}:  # the journal's log, where that lies here
                     found.ignored[why or "link or special file"] += 1
             elif any(fnmatchcase(entry.name, pattern) for pattern in rules.include):
-                candidate = candidate_at(entry.path)  # None: gone between the listing and now; the next scan tells
+                candidate = candidate_at(entry.path)  # None: gone since the listing
                 if candidate is None or candidate.signature[:2] in rules.ignore:
                     continue
                 if candidate.signature[:2] in ours:
@@ -199,7 +199,7 @@ def _is_watched(folder: os.DirEntry[str], found: Scan, ours: frozenset[tuple[int
 def _is_ours(folder: os.DirEntry[str], ours: frozenset[tuple[int, int]]) -> bool:
     """Whether a folder is one that we write to; one that has gone is not, and is found to be gone when it is entered."""
     try:
-        status = os.lstat(folder.path)  # the entry itself tells no identity on Windows
+        status = os.lstat(folder.path)  # the entry has no identity on Windows
     except OSError:
         return False
     return (status.st_dev, status.st_ino) in ours

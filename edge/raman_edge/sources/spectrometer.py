@@ -1,4 +1,4 @@
-"""Spectra from an instrument: a bench in a thread of its own, read one spectrum at a time."""
+"""Spectra from an instrument: it measures in one thread, another one reads the spectra one at a time."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import Spectrum
 
 AHEAD = 2
-"""Values that wait for whoever reads; then the instrument waits."""
+"""Values that wait for the reader; then the instrument waits."""
 PULSE_S = 1.0
 """Between two signs of life, s."""
 FULL_S = 0.25
-"""How often the thread that measures looks whether anybody still reads, s."""
+"""How often the measuring thread checks for the end while the reader is slow, s."""
 PATIENCE_S = 30.0
 """How long it may take to end, s: the rest of an exposure that nothing interrupts."""
 
@@ -36,11 +36,11 @@ class _End:
 
 
 class SpectrometerSource:
-    """What ``spectrometer``, which is open, measures as ``plan`` says; :attr:`bench` takes what keys and other threads want.
+    """Spectra of ``spectrometer``, which is open, by ``plan``; :attr:`bench` takes the commands of keys and other threads.
 
-    Nothing that was measured is dropped: where answers take longer than exposures, :data:`AHEAD` values wait, then the
-    instrument does. What was given and is not done is given again when it is iterated once more, as after a while
-    without a journal. What was measured before ``stop`` is set is still given. ``note`` is told of what is left all the same.
+    No measured spectrum is dropped: where identification takes longer than an exposure, :data:`AHEAD` values wait, then the
+    instrument does. Values that were given and are not done are given again by the next iteration, as after a time
+    without a journal. Values that were measured before ``stop`` are still given. ``note`` reports those that are left.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class SpectrometerSource:
         while not self._waiting.empty():
             left += not isinstance(self._waiting.get_nowait()[1], _End)
         if left:
-            self._note(f"{left} spectra or faults were measured and are not answered, because it was stopped")
+            self._note(f"{left} spectra or faults were measured and not identified, because the run was stopped")
 
     def __iter__(self) -> Iterator[Batch]:
         for again in tuple(self._under_way):
@@ -98,17 +98,17 @@ class SpectrometerSource:
         return Batch((value,), done=lambda _: self._under_way.remove(value))
 
     def _measure(self) -> None:
-        """Run the bench to its end; what it raises is raised again where the values are read."""
+        """Measure to the end; the reader gets the exception of this thread."""
         try:
             for value in self.bench:
                 if value is not None:
                     self._give(value)
-        except Exception as error:  # noqa: BLE001 - nobody else would see it
+        except Exception as error:  # noqa: BLE001 - raised again in the reader
             self._failure = error
         self._give(_End())
 
     def _give(self, value: Spectrum | Fault | _End) -> None:
-        """Put a value where it is read from, as soon as there is room or nobody will read any more."""
+        """Queue a value as soon as there is room, or drop it where the reader has ended."""
         since = perf_counter()
         while True:
             try:
@@ -121,7 +121,7 @@ class SpectrometerSource:
 
 
 def _waited(value: Spectrum | Fault, ms: float) -> Spectrum | Fault:
-    """Return the value; a spectrum's time from its last byte includes how long it waited for whoever names it."""
+    """Return the value; a spectrum's time since its last byte includes its wait for the reader."""
     if isinstance(value, Fault):
         return value
     return replace(value, origin=replace(value.origin, read_ms=value.origin.read_ms + ms))

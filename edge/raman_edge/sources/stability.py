@@ -1,6 +1,6 @@
-"""Is a file complete, and its bytes if it is: a half-written spectrum is not read where anything tells that it is one.
+"""Whether a file is complete, and its bytes if it is: a half-written spectrum is not read where a sign shows that it is one.
 
-Four things tell, in this order:
+There are four signs, in this order:
 
 * A read lease (Linux; fcntl(2), F_SETLEASE) is refused while any process has the file open for writing. It is
   requested and returned at once, so the writer never waits for us, and requested again after reading.
@@ -8,7 +8,7 @@ Four things tell, in this order:
 * inotify reports that a program changed the file, and that it closed it (:mod:`raman_edge.sources.notify`).
 * The content itself, where its format declares its length (:func:`raman_edge.formats.is_whole`).
 
-Where none of them tells, as for another user's file without events, on a network, or on Windows, the file has to be
+Where there is no sign, as for another user's file without events, on a network, or on Windows, the file has to be
 unchanged for longer: :func:`patience_s`.
 """
 
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # every use asks first
+    fcntl = None  # type: ignore[assignment]  # every use checks
 
 OPEN_STABLE_S = 600.0
-"""A file that a program keeps open for writing is read as it stands once it has been unchanged this long, s."""
+"""A file that a program keeps open for writing is read as it is once it has been unchanged this long, s."""
 OPEN_WHOLE_S = 60.0
-"""The same where the content says that it is whole, s."""
+"""The same where the content declares its length, and has it, s."""
 UNKNOWN_TIMES, UNKNOWN_S = 10.0, 10.0
 """Where the writer cannot be known, a file is unchanged for this many times ``stable_s``, but this many seconds at most."""
 SKEW_S = 3600.0
@@ -70,11 +70,11 @@ class Readiness(Enum):
 
 
 def writer_of(fd: int) -> OpenWriter:
-    """Ask the kernel whether the file behind ``fd``, opened read-only, is open for writing anywhere."""
+    """Return whether the file behind ``fd``, opened read-only, is open for writing, by the kernel."""
     if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
         return OpenWriter.UNKNOWN
     try:
-        # A broken lease is announced by SIGIO, which kills; SIGURG is ignored unless asked for.
+        # A broken lease is announced by SIGIO, which kills; SIGURG is ignored by default.
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
         fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
     except BlockingIOError:
@@ -118,9 +118,9 @@ def readiness(
     """Return whether a file in this state can be answered.
 
     ``unchanged_s`` is how long it has been watched without a change, s. Where no process writes it, three signs
-    spare the wait: that it was ``moved`` into place before our eyes, a change time later than the modification time
+    spare the wait: it was ``moved`` into place while it was watched, a change time later than the modification time
     (it was renamed some time after it was written, or copied with its times), and a change time that lies long enough
-    in the past. ``closed`` tells that its writer was seen to close it. On a ``network`` the change time is of another clock.
+    in the past. ``closed`` means that its writer closed it. On a ``network`` the change time is of another clock.
     """
     if writer is OpenWriter.OPEN:
         soon, late = unchanged_s >= OPEN_WHOLE_S, unchanged_s >= OPEN_STABLE_S
@@ -137,11 +137,11 @@ def readiness(
 def resolution_s(signature: Signature, *, network: bool = False) -> float:
     """Return how coarse the times of the file system may be, s, judged by the digits of the file's times.
 
-    On Linux the change time tells, because no program can set it; Windows has none, and on a network the server may
+    On Linux the change time shows it, because no program can set it; Windows has none, and on a network the server may
     keep the two differently.
     """
-    told = (signature.mtime_ns,) if sys.platform == "win32" else (signature.ctime_ns, *((signature.mtime_ns,) if network else ()))
-    return max(map(_resolution_s, told))
+    times = (signature.mtime_ns,) if sys.platform == "win32" else (signature.ctime_ns, *((signature.mtime_ns,) if network else ()))
+    return max(map(_resolution_s, times))
 
 
 def _resolution_s(time_ns: int) -> float:

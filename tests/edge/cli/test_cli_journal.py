@@ -19,7 +19,7 @@ import pytest
 from raman_edge import cli, records
 from raman_edge.cli.journal import filters
 from raman_edge.journal import Journal, JournalEntry
-from raman_edge.outputs import table
+from raman_edge.outputs import files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,7 +182,7 @@ def test_csv(made: Path, tmp_path: Path) -> None:
     journal("export", "--format", "csv", "--journal", made, "--out", out)
     with out.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == list(table.COLUMNS)
+    assert list(rows[0]) == list(files.COLUMNS)
     assert [row["label"] for row in rows] == [*LABELS, ""]
     assert rows[0]["path"] == "'=HYPERLINK(1).csv"
     assert rows[3]["path"] == "/data/line-2/d\\n.csv"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import sinking
+from raising import refused
 from raman_edge.errors import ConfigError, JournalDamaged, JournalError, JournalUnavailable, OutputError, SinkError
 from raman_edge.journal import Journal
-from raman_edge.outputs import delivery
 from raman_edge.outputs import forwarding as module
 from raman_edge.outputs.forwarding import Forwarding
 
@@ -23,8 +23,8 @@ REFUSED = "nobody there"
 @pytest.fixture(autouse=True)
 def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Next attempts come soon."""
-    monkeypatch.setattr(delivery, "FIRST_REST_S", 0.01)
-    monkeypatch.setattr(delivery, "LONGEST_REST_S", 0.02)
+    monkeypatch.setattr(module, "FIRST_REST_S", 0.01)
+    monkeypatch.setattr(module, "LONGEST_REST_S", 0.02)
     monkeypatch.setattr(module, "STOPPED_S", 0.3)
 
 
@@ -246,7 +246,7 @@ def test_a_slow_reader_is_waited_for(path: Path) -> None:
 def test_a_broker_that_is_away_is_not_waited_for_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sink that remembers and does not move ends the patience of a run that came to its end."""
     monkeypatch.setattr(module, "STUCK_S", 0.2)
-    monkeypatch.setattr(delivery, "FIRST_REST_S", 60.0)
+    monkeypatch.setattr(module, "FIRST_REST_S", 60.0)
     sink = sinking.Script()
     sink.opening = lambda: refusing(0)
     run = Run(path, sink, from_start=True)
@@ -325,7 +325,7 @@ def test_a_new_journal_in_the_same_place(path: Path) -> None:
 
 def test_one_sink_twice_is_a_mistake(path: Path) -> None:
     """A sink that is given twice would get every record twice."""
-    with pytest.raises(ConfigError, match="given twice"):
+    with refused(ConfigError, "given twice"):
         Run(path, sinking.Script(), sinking.Script())
 
 
@@ -346,7 +346,7 @@ def test_a_terminal_that_has_gone_stops_no_delivery(path: Path) -> None:
 
 def test_a_busy_journal_is_gathered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a batch the next look waits a little, so that many commits become one batch; asked to finish it does not."""
-    monkeypatch.setattr(delivery, "GATHER_S", 3600.0)
+    monkeypatch.setattr(module, "GATHER_S", 3600.0)
     sink = sinking.Script()
     run = Run(path, sink, from_start=True)
     with run.deliveries:
@@ -363,9 +363,9 @@ def test_attempts_become_rare(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
     Two programs that push each other out of a broker do so less and less often.
     """
-    monkeypatch.setattr(delivery, "FIRST_REST_S", 1.0)
-    monkeypatch.setattr(delivery, "LONGEST_REST_S", 60.0)
-    one = delivery.Delivery(sinking.Script(), lambda: Journal.open(path), lambda _: None, lambda: None)
+    monkeypatch.setattr(module, "FIRST_REST_S", 1.0)
+    monkeypatch.setattr(module, "LONGEST_REST_S", 60.0)
+    one = module.Delivery(sinking.Script(), lambda: Journal.open(path), lambda _: None, lambda: None)
     rests: list[float | None] = []
 
     def waited(seconds: float | None = None) -> bool:

@@ -68,10 +68,10 @@ def _records(journal: Journal, options: argparse.Namespace) -> Iterator[str]:
 def _table(lines: Iterator[str]) -> Iterator[str]:
     """Give the rows of the table, its columns' names first."""
     from raman_edge import records  # noqa: PLC0415 - JSON lines are passed on without being read
-    from raman_edge.outputs import table  # noqa: PLC0415
+    from raman_edge.outputs import files  # noqa: PLC0415
 
-    rows = chain([table.COLUMNS], (table.cells(records.decode(line)) for line in lines))
-    return (table.encoded(row).decode().removesuffix("\r\n") for row in rows)
+    rows = chain([files.COLUMNS], (files.cells(records.decode(line)) for line in lines))
+    return (files.encoded(row).decode().removesuffix("\r\n") for row in rows)
 
 
 def _spectrum(journal: Journal, beginning: str) -> Iterator[str] | None:
