@@ -209,7 +209,7 @@ BOMBS = {
     "two operator sets": (lambda proto: proto.opset_import.append(helper.make_opsetid("ai.onnx", 18)), "2 versions"),
     "further outputs": (lambda proto: proto.graph.node[1].output.append("more"), "2 outputs, at most 1"),
     "much metadata": (lambda proto: proto.metadata_props.extend([onnx.StringStringEntryProto(key="k")] * 99), "100 entries of metadata"),
-    "two cards": (lambda proto: proto.metadata_props.append(proto.metadata_props[0]), "'raman_edge.model.card' twice"),
+    "two cards": (lambda proto: proto.metadata_props.append(proto.metadata_props[0]), "'raman_edge.card' twice"),
 }
 
 
