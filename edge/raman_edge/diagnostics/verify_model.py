@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import LibraryError, ModelError
 from raman_edge.matching.library import Library
-from raman_edge.model import check, model, signature
+from raman_edge.model import card, check, model, signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,15 +88,16 @@ def _digest(asked: VerifySettings, found: VerifyState) -> Outcome:
 def _structure(_: VerifySettings, found: VerifyState) -> Outcome:
     seen = check.inspect(found.data)
     return True, (
-        f"{len(seen.graph.nodes)} nodes of known operators, {len(seen.graph.weights)} weights, all in the file; "
+        f"{seen.nodes} nodes of known operators, {seen.weights} weights, all in the file; "
         f"one spectrum takes {seen.work:.2g} multiplications"
     )
 
 
 def _card(asked: VerifySettings, found: VerifyState) -> Outcome:
-    card = model.look_through(found.data, asked.model)
-    found.network = card.network
-    return True, f"{card.name}, {card.precision}, {len(card.labels)} labels, recipe {' '.join(step.tag for step in card.recipe.steps)}"
+    found_card = model.look_through(found.data, asked.model)
+    found.network = found_card.network
+    steps = " ".join(step.tag for step in found_card.recipe.steps)
+    return True, f"{found_card.name}, {found_card.precision}, {len(found_card.labels)} labels, recipe {steps}"
 
 
 def _probe(asked: VerifySettings, found: VerifyState) -> Outcome:
@@ -107,8 +108,8 @@ def _probe(asked: VerifySettings, found: VerifyState) -> Outcome:
 def _library(asked: VerifySettings, found: VerifyState) -> Outcome:
     library = Library.open(asked.library, network=found.network)
     found.library = library.sha256
-    check.check_names("the library's labels", library.labels)
-    check.check_names("the library's specimens", library.specimens)
+    card.check_names("the library's labels", library.labels)
+    card.check_names("the library's specimens", library.specimens)
     return True, f"{len(library)} references of {len(library.labels)} labels, of this network; SHA-256 {library.sha256}"
 
 
