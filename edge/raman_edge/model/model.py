@@ -27,7 +27,7 @@ INPUT = "spectrum"
 OUTPUTS = ("logits", "embedding")
 MAX_MODEL_BYTES = 256 * 2**20
 """A larger file is refused before it is read; the embedded one has 2 MiB, the largest published network in int8 100."""
-MAX_SHOWN = 200
+MAX_SHOWN = 300
 """Characters of each part of an error that are shown, because a model file wrote them."""
 NORM_WITHIN = 1e-3
 """How far the length of an embedding may be from 1."""
