@@ -179,7 +179,9 @@ class ModelCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
     def __post_init__(self) -> None:
         if len(set(self.labels)) != len(self.labels) or not self.labels:
-            raise ValueError(f"labels: got {len(self.labels)} of which {len(set(self.labels))} differ, expected at least one and all different")
+            raise ValueError(
+                f"labels: got {len(self.labels)} of which {len(set(self.labels))} differ, expected at least one and all different"
+            )
 
     @property
     def claims(self) -> Claims:
@@ -196,7 +198,9 @@ def version_tuple(version: str) -> tuple[int, ...]:
     """Return the numbers of ``major.minor.patch``; :class:`CardError` for any other text."""
     parts = version.split(".")
     if not all(part.isascii() and part.isdigit() and len(part) <= MAX_DIGITS for part in parts):
-        raise CardError(kind="wrong version", place="the model's card: minimum_raman_edge", got=f"{version[:40]!r}", expected="numbers and dots")
+        raise CardError(
+            kind="wrong version", place="the model's card: minimum_raman_edge", got=f"{version[:40]!r}", expected="numbers and dots"
+        )
     return tuple(int(part) for part in parts)
 
 
@@ -249,7 +253,9 @@ def check(card: ModelCard) -> None:
     texts = (made.trained_on, made.licence, made.created, made.revision, made.config_sha256, made.measured_how, card.minimum_raman_edge)
     check_names("the model's card: text", (*texts, *made.cite), LONGEST_TEXT)
     if len(card.recipe.steps) > MAX_STEPS:
-        raise CardError(kind="too many steps", place="the model's card: recipe", got=str(len(card.recipe.steps)), expected=f"at most {MAX_STEPS}")
+        raise CardError(
+            kind="too many steps", place="the model's card: recipe", got=str(len(card.recipe.steps)), expected=f"at most {MAX_STEPS}"
+        )
     for step in card.recipe.steps:
         for name, value, most in _demands(step):
             if value > most:

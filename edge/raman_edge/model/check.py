@@ -12,8 +12,8 @@ Of a file that :func:`inspect` accepts, run on one spectrum at a time, this hold
   :data:`raman_edge.model.messages.MAX_FIELDS` fields.
 
 Not promised: that onnxruntime has no defect in these operators (it is native code and the file's weights are its input: run models
-that you do not trust as a user with few rights), that a batch of many spectra needs no more memory (the edge runs one), and that the answers are
-right: a file can be small, safe and wrong. Only a signature says who made it.
+that you do not trust as a user with few rights), that a batch of many spectra needs no more memory (the edge runs one), and that the
+answers are right: a file can be small, safe and wrong. Only a signature says who made it.
 """
 
 from __future__ import annotations
@@ -71,18 +71,7 @@ def inspect(data: bytes) -> CheckedModel:
     """Check the bytes of a model file; :class:`ModelError` with the reason where it may not be loaded."""
     model = messages.parse(data)
     graph = model.graph
-    metadata = _metadata(model)
-    if not graph.node:
-        raise ModelError(kind="no graph", got=f"{len(data)} bytes without a node", expected="an ONNX file")
-    for what, got, most in (("nodes", len(graph.node), MAX_NODES), ("weights", len(graph.initializer), MAX_WEIGHTS)):
-        if got > most:
-            raise ModelError(kind=f"too many {what}", got=str(got), expected=f"at most {most}")
-    versions = [one.version for one in model.opset_import if one.domain in {"", "ai.onnx"}]
-    if len(versions) != 1 or versions[0] < MIN_OPSET:
-        raise ModelError(
-            kind="wrong operator set", got=", ".join(map(str, versions[:8])) or "none", expected=f"one, {MIN_OPSET} or newer",
-            advice="Export the model again",
-        )  # fmt: skip
+    _check_form(model, len(data))
     known: dict[str, Tensor] = {}
     for stored in graph.initializer:
         _keep(known, stored.name, _stored(stored))
@@ -100,7 +89,7 @@ def inspect(data: bytes) -> CheckedModel:
         work += cost
         if results > MAX_RESULTS or work > MAX_WORK:
             raise ModelError(
-                kind="too large", place=_place(node), got=f"{results:.3g} numbers and {work:.3g} multiplications of one spectrum up to here",
+                kind="too large", place=_place(node), got=f"{results:.3g} numbers and {work:.3g} multiplications of one spectrum so far",
                 expected=f"at most {MAX_RESULTS:.3g} and {MAX_WORK:.3g}",
             )  # fmt: skip
         for name, tensor in zip(node.outputs, made, strict=False):
@@ -109,10 +98,25 @@ def inspect(data: bytes) -> CheckedModel:
     for value in graph.output:
         if value.name not in known:
             raise _missing(value.name, "the graph's outputs")
-    return CheckedModel(len(graph.node), len(graph.initializer), metadata, known, results, work)
+    return CheckedModel(len(graph.node), len(graph.initializer), _metadata(model), known, results, work)
 
 
-def _metadata(model: Any) -> dict[str, str]:  # noqa: ANN401 - protobuf makes its classes at run time
+def _check_form(model: Any, size: int) -> None:  # noqa: ANN401 - protobuf makes its classes at run time
+    """Refuse a file without a graph, with too many nodes or weights, or of another operator set."""
+    if not model.graph.node:
+        raise ModelError(kind="no graph", got=f"{size} bytes without a node", expected="an ONNX file")
+    for what, got, most in (("nodes", len(model.graph.node), MAX_NODES), ("weights", len(model.graph.initializer), MAX_WEIGHTS)):
+        if got > most:
+            raise ModelError(kind=f"too many {what}", got=str(got), expected=f"at most {most}")
+    versions = [one.version for one in model.opset_import if one.domain in {"", "ai.onnx"}]
+    if len(versions) != 1 or versions[0] < MIN_OPSET:
+        raise ModelError(
+            kind="wrong operator set", got=", ".join(map(str, versions[:8])) or "none", expected=f"one, {MIN_OPSET} or newer",
+            advice="Export the model again",
+        )  # fmt: skip
+
+
+def _metadata(model: Any) -> dict[str, str]:  # noqa: ANN401
     """Return the file's metadata, where the card is."""
     found: dict[str, str] = {}
     for entry in model.metadata_props:
@@ -171,7 +175,9 @@ def _shape_of_one(message: Any) -> Shape:  # noqa: ANN401
     dims = message.type.tensor_type.shape.dim
     free = [dim.WhichOneof("value") != "dim_value" for dim in dims]
     if any(free[1:]):
-        raise ModelError(kind="free dimension", place=place, got=f"{sum(free)} of {len(free)}", expected="(batch, points), only the batch free")
+        raise ModelError(
+            kind="free dimension", place=place, got=f"{sum(free)} of {len(free)}", expected="(batch, points), only the batch free"
+        )
     shape = tuple(1 if is_free else dim.dim_value for dim, is_free in zip(dims, free, strict=True))
     _check_shape(place, shape)
     return shape
@@ -197,10 +203,9 @@ def _run(node: Node, known: dict[str, Tensor]) -> tuple[list[Tensor], int]:
     except (ValueError, IndexError, OverflowError, MemoryError) as error:
         raise ModelError(kind="impossible operation", place=_place(node), got=str(error)[:200]) from error
     if any(len(one.shape) > MOST_DIMENSIONS for one in made) or len(node.outputs) > len(made):
-        raise ModelError(
-            kind="impossible operation", place=_place(node), got=f"{len(node.outputs)} outputs, {max(len(one.shape) for one in made)} dimensions",
-            expected=f"at most {len(made)} and {MOST_DIMENSIONS}",
-        )  # fmt: skip
+        most = max(len(one.shape) for one in made)
+        got, expected = f"{len(node.outputs)} outputs, {most} dimensions", f"at most {len(made)} and {MOST_DIMENSIONS}"
+        raise ModelError(kind="impossible operation", place=_place(node), got=got, expected=expected)
     return made, cost
 
 
@@ -211,7 +216,9 @@ def _keep(known: dict[str, Tensor], name: str, tensor: Tensor) -> None:
 
 
 def _missing(name: str, place: str) -> ModelError:
-    return ModelError(kind="missing tensor", place=place, got=f"{name[:SHOWN]!r}, which no node before makes", expected="a tensor that is there")
+    return ModelError(
+        kind="missing tensor", place=place, got=f"{name[:SHOWN]!r}, which no node before makes", expected="a tensor that is there"
+    )
 
 
 def _place(node: Node) -> str:

@@ -72,7 +72,11 @@ class Model:
         digest = hashlib.sha256(data).hexdigest()
         if sha256 is not None and digest != sha256:
             raise ModelError(
-                kind="wrong digest", place=f"model {str(path)!r}", got=f"SHA-256 {digest}", expected=sha256, advice="It is another file, or was changed"
+                kind="wrong digest",
+                place=f"model {str(path)!r}",
+                got=f"SHA-256 {digest}",
+                expected=sha256,
+                advice="It is another file, or was changed",
             )
         card = look_through(data, path)
         try:
@@ -98,7 +102,9 @@ class Model:
         try:
             logits, embedding = self._session.run(OUTPUTS, {INPUT: features})
         except Exception as error:
-            raise ModelError(kind="cannot be run", place=f"network, {features.dtype} input of shape {features.shape}", got=brief(error)) from error
+            raise ModelError(
+                kind="cannot be run", place=f"network, {features.dtype} input of shape {features.shape}", got=brief(error)
+            ) from error
         return Outputs(logits, embedding)
 
     def replay_probe(self) -> None:
@@ -129,7 +135,11 @@ class Model:
         got = {node.name: _width(node) for node in (*self._session.get_inputs(), *self._session.get_outputs())}
         if got != expected:
             raise CardError(
-                kind="card of another graph", place="inputs and outputs", got=str(got)[:MAX_SHOWN], expected=str(expected), advice="Export the model again"
+                kind="card of another graph",
+                place="inputs and outputs",
+                got=str(got)[:MAX_SHOWN],
+                expected=str(expected),
+                advice="Export the model again",
             )
 
 
@@ -171,7 +181,10 @@ def _width(node: onnxruntime.NodeArg) -> object:
 def _largest_difference(got: NDArray[np.floating], expected: NDArray[np.floating], name: str) -> float:
     if got.shape != expected.shape:
         raise ProbeMismatch(
-            kind="probe of another graph", place=f"probe: {name}", got=f"{got.shape[0]} from the model", expected=f"{expected.shape[0]} of the probe"
+            kind="probe of another graph",
+            place=f"probe: {name}",
+            got=f"{got.shape[0]} from the model",
+            expected=f"{expected.shape[0]} of the probe",
         )
     with np.errstate(over="ignore", invalid="ignore"):  # _refuse_above refuses NaN
         return float(np.abs(got - expected).max())

@@ -104,7 +104,7 @@ def notes(wheels: Mapping[str, str], *, offered: bool, got: str) -> tuple[str, .
     if len(wheels) > 1:
         names = " and ".join(f"{name} {version}" for name, version in wheels.items())
         problems.append(
-            f"{names} are both installed and overwrite each other's files; which one runs depends on the order of installation (here: {got}). "
+            f"{names} are both installed and overwrite each other's files; the order of installation decides which one runs (here: {got}). "
             f"Keep one: pip uninstall -y {' '.join(wheels)}, then pip install 'raman-edge[cpu]' or 'raman-edge[gpu]'"
         )
     return tuple(problems)

@@ -271,7 +271,7 @@ def _top_k(node: Node, inputs: Inputs) -> list[Tensor]:
 
 
 def _conv(node: Node, inputs: Inputs) -> list[Tensor]:
-    """x (N, C, …), w (M, C / groups, …)."""
+    """X (N, C, …), w (M, C / groups, …)."""
     x, w = given(inputs, 0).shape, given(inputs, 1).shape
     if len(x) != len(w) or len(x) <= BATCH_AND_CHANNELS or x[1] != w[1] * node.integer("group", 1):
         raise ValueError(f"a kernel of shape {w} does not fit an input of {x}")
@@ -294,7 +294,8 @@ def _pool_all(_: Node, inputs: Inputs) -> list[Tensor]:
 def _windows(node: Node, spatial: Shape, kernel: Shape) -> Shape:
     """Return at how many places a window stands in each spatial dimension."""
     n = len(spatial)
-    strides, dilations, pads = (node.ints(name) or default for name, default in (("strides", (1,) * n), ("dilations", (1,) * n), ("pads", (0,) * 2 * n)))
+    strides, dilations = node.ints("strides") or (1,) * n, node.ints("dilations") or (1,) * n
+    pads = node.ints("pads") or (0,) * 2 * n
     if not (len(strides) == len(dilations) == n and len(pads) == 2 * n):
         raise ValueError(f"strides {strides}, dilations {dilations} or pads {pads} are not for {n} dimensions")
     if min(*strides, *dilations, *kernel) < 1 or min(pads) < 0:
@@ -334,14 +335,16 @@ def _factors(inputs: Inputs) -> list[Tensor]:
     return [given(inputs, 0), given(inputs, 3)]
 
 
+ONE_BY_ONE = (
+    "Abs", "BatchNormalization", "Clip", "DequantizeLinear", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish",
+    "InstanceNormalization", "LeakyRelu", "Log", "LogSoftmax", "LpNormalization", "Neg", "QuantizeLinear", "Reciprocal",
+    "Relu", "ScatterElements", "Sigmoid", "Softmax", "Softplus", "Sqrt", "Tanh",
+)  # fmt: skip
+"""Operators whose result has the shape of the first input."""
 OPERATORS: dict[str, Rule] = {
-    **dict.fromkeys(
-        "Abs BatchNormalization Clip DequantizeLinear Elu Erf Exp Gelu HardSigmoid HardSwish InstanceNormalization LeakyRelu Log "
-        "LogSoftmax LpNormalization Neg QuantizeLinear Reciprocal Relu ScatterElements Sigmoid Softmax Softplus Sqrt Tanh".split(),
-        _same,
-    ),
-    **dict.fromkeys("Add Sub Mul Div Pow Max Min PRelu Where Equal Greater Less".split(), _elementwise),
-    **dict.fromkeys("ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum ReduceSumSquare".split(), _reduce),
+    **dict.fromkeys(ONE_BY_ONE, _same),
+    **dict.fromkeys(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Where", "Equal", "Greater", "Less"], _elementwise),
+    **dict.fromkeys(["ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare"], _reduce),
     **dict.fromkeys(["MaxPool", "AveragePool"], _pool),
     **dict.fromkeys(["GlobalMaxPool", "GlobalAveragePool"], _pool_all),
     "Identity": _identity, "Cast": _cast, "Shape": _shape, "Constant": _constant, "Concat": _concat, "Gather": _gather,

@@ -75,8 +75,8 @@ def read(path: Path, key: Path) -> Signed:
         public.verify(base64.b64decode(encoded, validate=True), signed.encode())
     except (InvalidSignature, binascii.Error) as error:
         raise ModelError(
-            kind="wrong signature", place=f"signature {str(path)!r}", got="another key's signature, or a changed file", expected=f"one by the key {str(key)!r}",
-            advice="Get model and signature again from their maker",
+            kind="wrong signature", place=f"signature {str(path)!r}", got="another key's, or a changed file",
+            expected=f"one by the key {str(key)!r}", advice="Get model and signature again from their maker",
         ) from error  # fmt: skip
     return Signed(model, library)
 
@@ -94,7 +94,9 @@ def public_key(path: Path) -> Ed25519PublicKey:
     try:
         key = serialization.load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigError(kind="not a public key", place=repr(str(path)), expected="an Ed25519 public key in PEM", advice=made_by) from error
+        raise ConfigError(
+            kind="not a public key", place=repr(str(path)), expected="an Ed25519 public key in PEM", advice=made_by
+        ) from error
     if not isinstance(key, Ed25519PublicKey):
         advice = "`openssl genpkey -algorithm ed25519` makes one"
         raise ConfigError(kind="wrong kind of key", place=repr(str(path)), got=type(key).__name__, expected="Ed25519", advice=advice)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
-from raising import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge.errors import LibraryError
 from raman_edge.matching import search
 from raman_edge.matching.search import Search

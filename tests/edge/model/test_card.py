@@ -9,10 +9,10 @@ import build
 import numpy as np
 import onnx
 import pytest
-from raising import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
+from raising import refused
 from raman_edge import __version__
 from raman_edge.errors import CardError, ModelError
 from raman_edge.model import card

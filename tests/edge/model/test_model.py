@@ -10,10 +10,10 @@ import build
 import numpy as np
 import onnx
 import pytest
-from raising import refused
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from raising import refused
 from raman_edge.errors import CardError, ModelError, ProbeMismatch
 from raman_edge.model import card
 from raman_edge.model.model import MAX_MODEL_BYTES, Model

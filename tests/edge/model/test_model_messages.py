@@ -24,7 +24,12 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
 def test_the_schema_is_onnxs_own() -> None:
     """Every message, field, number and type is that of onnx.proto, and every other field is listed as forbidden."""
-    own = {"OperatorSet": "OperatorSetIdProto", "Entry": "StringStringEntryProto", "Annotation": "TensorAnnotation", "Value": "ValueInfoProto"}
+    own = {
+        "OperatorSet": "OperatorSetIdProto",
+        "Entry": "StringStringEntryProto",
+        "Annotation": "TensorAnnotation",
+        "Value": "ValueInfoProto",
+    }
     own |= {"TensorType": "TypeProto.Tensor", "Shape": "TensorShapeProto", "Dimension": "TensorShapeProto.Dimension"}
     for name, fields in messages.SCHEMA.items():
         theirs = onnx
@@ -85,7 +90,9 @@ def tensors(draw: st.DrawFn) -> onnx.TensorProto:
 @settings(max_examples=150, deadline=None)
 def test_any_tensor_is_read_as_onnx_reads_it(made: onnx.TensorProto) -> None:
     """Its shape, and its numbers where they are a short list of integers."""
-    read = check._stored(messages.parse(onnx.ModelProto(graph=onnx.GraphProto(initializer=[made])).SerializeToString()).graph.initializer[0])
+    read = check._stored(
+        messages.parse(onnx.ModelProto(graph=onnx.GraphProto(initializer=[made])).SerializeToString()).graph.initializer[0]
+    )
     expected = numpy_helper.to_array(made)
     assert read.shape == expected.shape
     assert read.count == expected.size

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
-from raising import refused
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge import cli
 from raman_edge.errors import ConfigError, ModelError
 from raman_edge.model import signature

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from raising import refused
 from raman_edge.errors import ModelError
 from raman_edge.model import check, model
-from raising import refused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
