@@ -99,7 +99,7 @@ def test_processor_time_is_that_of_the_process() -> None:
 
 
 @pytest.mark.parametrize("called", [["-c", "raise SystemExit('gone')"], ["-c", "pass"]])
-def test_a_process_that_ends_is_said(called: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_ends_is_reported(called: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that ends before it answers is an error with its last words, not an endless wait."""
     monkeypatch.setattr(processes, "ANSWER_S", 0.2)
     with (
@@ -109,10 +109,10 @@ def test_a_process_that_ends_is_said(called: Sequence[str], tmp_path: Path, monk
         answers.wait_for({"a.csv"})
 
 
-def test_a_start_that_fails_is_said(tmp_path: Path) -> None:
+def test_a_start_that_fails_is_reported(tmp_path: Path) -> None:
     """A command that ends with an error is not timed: its error is reported."""
     options = processes.Options(tmp_path / "none.onnx", tmp_path / "none.npz", 1)
-    with pytest.raises(SourceLost, match=r"`raman_edge identify .*` ended with 78; its last output: .*none.onnx' cannot be read"):
+    with pytest.raises(SourceLost, match=r"`raman_edge identify .*` ended with 78; its last output: .*none.onnx': cannot be read"):
         processes.cold_start(options, build.spectrum(), 1)
 
 

@@ -36,7 +36,7 @@ from raman_edge.sources.stability import OpenWriter, writer_of
 try:
     import psutil
 except ImportError:  # the extra "doctor"
-    psutil = None  # type: ignore[assignment]  # every use asks first
+    psutil = None
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

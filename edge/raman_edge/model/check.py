@@ -141,8 +141,15 @@ def _node(message: Any) -> Node:  # noqa: ANN401
                 expected="each name once, with the value of its type",
             )  # fmt: skip
         value = getattr(one, name)
-        readers = {"ints": tuple, "t": _stored, "i": int, "s": bytes}
-        attributes[one.name] = readers[name](value) if name in readers else None
+        match name:
+            case "i" | "s":
+                attributes[one.name] = value
+            case "ints":
+                attributes[one.name] = tuple(value)
+            case "t":
+                attributes[one.name] = _stored(value)
+            case _:
+                attributes[one.name] = None
     return node
 
 

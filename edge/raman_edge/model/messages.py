@@ -8,15 +8,12 @@ does not bound the memory that parsing takes.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError
 
 from raman_edge.errors import ModelError
-
-if TYPE_CHECKING:
-    from google.protobuf.message import Message
 
 MAX_FIELDS = 400_000
 """Fields of one file; each byte of a packed list of integers counts as one. The largest network of the literature has some 20 000."""
@@ -71,14 +68,13 @@ def _keys(fields: str) -> Keys:
         made[int(number) << 3 | WIRES.get(plain, SPAN)] = (plain if plain in SCHEMA else "", False)
         if kind != plain and plain in WIRES:
             made[int(number) << 3 | SPAN] = ("", WIRES[plain] == VARINT)
-    return made
 
 
 KEYS = {name: _keys(fields) for name, fields in SCHEMA.items()}
 
 
 @cache
-def _model_class() -> type[Message]:
+def _model_class() -> Any:  # noqa: ANN401 - as above
     """Return the class of the Model message, from a descriptor pool that shares nothing with the onnx package."""
     kinds = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="raman_edge.proto", package="raman_edge", syntax="proto3")
