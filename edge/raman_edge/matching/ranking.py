@@ -210,14 +210,14 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claim
     sure = known(ranking, first.peaks, decision.familiar)
     told = round(sure, 4) if claims.known else None
     nameless = tuple(replace(match, score=None) for match in ranked)
-    if quality.problems:
-        return Verdict("rejected", (), nameless, (*quality.problems, *quality.doubts), None, told)
+    if quality.reject_reasons:
+        return Verdict("rejected", (), nameless, (*quality.reject_reasons, *quality.warnings), None, told)
     if sure < decision.familiar.least:
-        return Verdict("unknown", (), nameless, (_strange(ranking), *quality.doubts), None, told)
+        return Verdict("unknown", (), nameless, (_strange(ranking), *quality.warnings), None, told)
     names, several = _names(ranking, decision.ambiguous_below, claimed=claims.sets)
     against = objections(first if claims.sets else nameless[0], told, alone=len(names) == 1)
     answer: Answer = "possible" if against else "ambiguous" if len(names) > 1 else "match"
-    doubts = (*against, *several, *quality.doubts)
+    doubts = (*against, *several, *quality.warnings)
     if not claims.sets:
         return Verdict(answer, names, nameless, doubts, None, told)
     return Verdict(answer, names, ranked, doubts, ranking.sets, told)

@@ -68,6 +68,7 @@ def _keys(fields: str) -> Keys:
         made[int(number) << 3 | WIRES.get(plain, SPAN)] = (plain if plain in SCHEMA else "", False)
         if kind != plain and plain in WIRES:
             made[int(number) << 3 | SPAN] = ("", WIRES[plain] == VARINT)
+    return made
 
 
 KEYS = {name: _keys(fields) for name, fields in SCHEMA.items()}

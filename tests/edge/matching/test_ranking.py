@@ -290,7 +290,7 @@ def test_bad_spectrum_is_rejected_first(quality: Quality) -> None:
         verdict = decide(ranked(0.99, similarity=similarity), quality, RULE)
         assert verdict.decision == "rejected"
         assert verdict.best is None
-        assert verdict.doubts == quality.problems
+        assert verdict.doubts == quality.reject_reasons
         assert verdict.ranked
 
 
@@ -404,7 +404,7 @@ def test_an_answer_never_contradicts_itself(ranking: Ranking, quality: Quality, 
         assert not [peak for peak in first.peaks.extra if peak.height >= STRONG]
         assert len(verdict.names) == 1
         assert verdict.names == (first.label,)
-        assert verdict.doubts == quality.doubts
+        assert verdict.doubts == quality.warnings
     if verdict.decision in {"unknown", "rejected"}:
         assert (verdict.names, verdict.sets, verdict.best) == ((), None, None)
         assert {match.score for match in verdict.ranked} == {None}
