@@ -195,15 +195,15 @@ def verified(checks: Sequence[ModelCheck], path: str, *, signed: bool) -> Iterat
     by_name = {check.name: check for check in checks}
     broken = [check for check in checks if check.passed is False]
     if failed := [check for check in broken if check.name not in {"library", "signature"}]:
-        yield wrong("model", f"{path}: {failed[0].said}", "name another with --model; `raman-edge model verify` reports every check")
+        yield wrong("model", f"{path}: {failed[0].found}", "name another with --model; `raman-edge model verify` reports every check")
         return
-    yield ok("model", f"{by_name['card'].said}; {by_name['probe'].said}")
+    yield ok("model", f"{by_name['card'].found}; {by_name['probe'].found}")
     todo = {"library": "name the library that was exported with this model with --library", "signature": "get the files from their maker"}
     for name in ("library", "signature"):
         if by_name[name] in broken:
-            yield wrong(name, by_name[name].said, todo[name])
+            yield wrong(name, by_name[name].found, todo[name])
         elif name == "library" or signed:
-            yield ok(name, by_name[name].said.partition("; SHA-256")[0])
+            yield ok(name, by_name[name].found.partition("; SHA-256")[0])
 
 
 def references(facts: DatabaseFacts, path: str) -> Finding:

@@ -41,7 +41,7 @@ class Box:
         self.journal = root / "journal.sqlite3"
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return what is said about this machine."""
+        """Return the environment of this machine."""
         home = str(self.root / "home")
         return {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_DATA_HOME": home, "RAMAN_EDGE_LIBRARY": "", **more}
 
@@ -91,7 +91,7 @@ def test_a_good_box_has_nothing_wrong(box: Box) -> None:
     assert not [finding for finding in found.values() if finding["level"] == "wrong"]
     assert "1 files that are looked at, in 1 folders" in found["folder"]["found"]
     assert "which `watch` makes" in found["journal"]["found"]
-    assert "the model gave here (CPUExecutionProvider) what it gave" in found["model"]["found"]
+    assert "gives the numbers of its export here (CPUExecutionProvider)" in found["model"]["found"]
     checks = {"settings", "python", "onnxruntime", "extras", "environment", "model", "library", "own library", "journal", "disk", "folder"}
     assert found.keys() == checks | {"files", "processors", "memory", "heat", "time", "serial ports"}
 

@@ -42,8 +42,8 @@ def test_a_good_model_passes(pair: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert checks.keys() == CHECKS.keys()
     assert {name for name, (passed, _) in checks.items() if passed} == {"file", "structure", "card", "probe", "library"}
     assert hashlib.sha256(pair.read_bytes()).hexdigest() in checks["file"][1]
-    assert checks["digest"] == (None, "not asked for: --sha256 HEX compares")
-    assert checks["signature"] == (None, "not asked for, and there is none")
+    assert checks["digest"] == (None, "not requested: --sha256 HEX compares")
+    assert checks["signature"] == (None, "not requested, and there is none")
 
 
 def test_the_embedded_model_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,7 +138,7 @@ def test_a_key_that_is_none_is_no_fault_of_the_model(pair: Path, capsys: pytest.
 
 
 def test_a_signature_is_checked_where_a_key_is_given(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Signed by the key: passed; there without a key: said; by the key but of another library, or missing: failed."""
+    """Signed by the key: passed; present without a key: reported; by the key but of another library, or missing: failed."""
     pytest.importorskip("cryptography")
     from raman_export import sign
 
@@ -146,7 +146,7 @@ def test_a_signature_is_checked_where_a_key_is_given(pair: Path, capsys: pytest.
     assert verified(capsys, pair, "--key", public)[0] == 65
     sign.sign(pair, None, pair.with_name("k.pem"))
     assert verified(capsys, pair, "--key", public)[1]["signature"][0]
-    assert verified(capsys, pair)[1]["signature"] == (None, "there, and not asked for: --key PUBLIC.pem checks it")
+    assert verified(capsys, pair)[1]["signature"] == (None, "present, not requested: a public key checks it")
     library = pair.with_name("tiny.library.npz")
     made = build.make_library()
     Library.build(build.NETWORK, ["Calcite"], made.embedding[:1], ["x"], {"Calcite": build.table("Calcite")}).save(library)
