@@ -115,7 +115,7 @@ def test_the_library_of_another_network_fails(pair: Path, capsys: pytest.Capture
     Library.build("1" * 64, made.labels, made.embedding, made.specimens, tables).save(pair.with_name("tiny.library.npz"))
     code, checks = verified(capsys, pair)
     assert (code, checks["library"][0]) == (65, False)
-    assert "was made by network 111111111111" in checks["library"][1]
+    assert "got network 111111111111" in checks["library"][1]
 
 
 def test_a_label_with_an_escape_code_fails_the_library(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
