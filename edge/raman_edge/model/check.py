@@ -207,7 +207,7 @@ def _run(node: Node, known: dict[str, Tensor]) -> tuple[list[Tensor], int]:
     try:
         made = rule(node, inputs)
         cost = multiplications(node, inputs, made)
-    except (ValueError, IndexError, OverflowError, MemoryError) as error:
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise ModelError(kind="impossible operation", place=_place(node), got=str(error)[:200]) from error
     if any(len(one.shape) > MOST_DIMENSIONS for one in made) or len(node.outputs) > len(made):
         most = max(len(one.shape) for one in made)

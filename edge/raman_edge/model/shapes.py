@@ -280,7 +280,7 @@ def _conv(node: Node, inputs: Inputs) -> list[Tensor]:
 
 def _pool(node: Node, inputs: Inputs) -> list[Tensor]:
     x, kernel = given(inputs, 0).shape, node.ints("kernel_shape") or ()
-    if len(kernel) + BATCH_AND_CHANNELS != len(x):
+    if not kernel or len(kernel) + BATCH_AND_CHANNELS != len(x):
         raise ValueError(f"a window of {kernel} does not fit an input of {x}")
     made = unknown((*x[:BATCH_AND_CHANNELS], *_windows(node, x[BATCH_AND_CHANNELS:], kernel)))
     return [made, made]

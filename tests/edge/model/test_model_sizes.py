@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import build
@@ -15,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from raising import refused
 from raman_edge.errors import ModelError
 from raman_edge.model import check, model
+from raman_edge.model.shapes import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -208,6 +210,7 @@ WRONG: list[tuple[str, list[NDArray[np.generic] | None], dict[str, object], str]
     ("Conv", [IMAGE, KERNEL], {"auto_pad": "SAME_UPPER", "pads": [1, 1]}, "exclude each other"),
     ("MaxPool", [IMAGE], {"kernel_shape": [1, 1]}, "does not fit an input"),
     ("MaxPool", [IMAGE], {}, "does not fit an input"),
+    ("MaxPool", [X[0]], {}, "does not fit an input"),
     ("Concat", [X, IMAGE], {"axis": 0}, "do not fit together"),
     ("Reshape", [X, whole(5, -1)], {}, ""),
     ("Reshape", [X, whole(-1, -1)], {}, ""),
@@ -246,3 +249,27 @@ def test_an_operation_that_cannot_be_is_refused(
     """Shapes that do not fit are refused with the node, and in our own words where numpy has none."""
     with refused(ModelError, "impossible operation", f"{operator!r} node", got=why):
         computed(one_node(operator, inputs, 1, **attributes))
+
+
+ODD = st.sampled_from([-(2**63), -(2**31) - 1, -2, -1, 0, 1, 2, 3, 64, 2**31, 2**62, 2**63 - 1])
+LISTS = st.lists(ODD, max_size=10)
+ARRAYS = st.one_of(
+    st.none(),
+    LISTS.map(lambda numbers: np.array(numbers, np.int64)),
+    ODD.map(lambda number: np.array(number, np.int64)),
+    st.lists(st.integers(0, 3), max_size=5).map(lambda shape: np.zeros(shape, np.float32)),
+)
+ATTRIBUTES = (
+    "axis", "axes", "perm", "to", "start", "end", "pads", "strides", "dilations", "kernel_shape", "group", "auto_pad", "ceil_mode",
+    "allowzero", "batch_dims", "keepdims", "noop_with_empty_axes", "transA", "transB", "value", "value_ints", "value_int", "value_float",
+)  # fmt: skip
+VALUES = st.one_of(ODD, LISTS.filter(bool), st.sampled_from(["SAME_UPPER", "VALID", "x"]), st.just(1.5))
+
+
+@pytest.mark.slow
+@given(st.sampled_from(sorted(OPERATORS)), st.lists(ARRAYS, max_size=5), st.dictionaries(st.sampled_from(ATTRIBUTES), VALUES, max_size=4))
+@settings(max_examples=1500, deadline=None)
+def test_any_operation_is_sized_or_refused(operator: str, inputs: list[NDArray[np.generic] | None], attributes: dict[str, object]) -> None:
+    """Whatever shapes, integers and attributes a file gives an operator: a size within the limits, or our own error."""
+    with contextlib.suppress(ModelError):
+        assert check.inspect(one_node(operator, inputs, 1, **attributes).SerializeToString()).results <= check.MAX_RESULTS
