@@ -143,7 +143,7 @@ def test_only_what_the_edge_opens_is_signed(tmp_path: Path) -> None:
     sign.new_key(tmp_path / "k.pem")
     model, library = build.write_pair(tmp_path)
     library.rename(tmp_path / "elsewhere.npz")
-    with pytest.raises(Exception, match=r"tiny.library.npz' cannot be read"):
+    with pytest.raises(Exception, match=r"tiny.library.npz': cannot be read"):
         sign.sign(model, None, tmp_path / "k.pem")
     assert sign.sign(model, tmp_path / "elsewhere.npz", tmp_path / "k.pem").exists()
     model.write_bytes(model.read_bytes()[:-1])

@@ -18,7 +18,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the action to the parser."""
     one = actions.add_parser("bench", help="how fast it is here: latency and throughput", allow_abbrev=False)
     shared.add_model(one)
-    one.add_argument("--quick", action="store_true", help="fewer repetitions: a second instead of five")
+    one.add_argument("--quick", action="store_true", help="fewer repetitions: one second instead of three")
     shared.add_json(one)
     one.set_defaults(action=run)
 
