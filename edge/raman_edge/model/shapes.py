@@ -128,26 +128,9 @@ def axis_of(axis: int, rank: int, beyond: int = 0) -> int:
     return axis + rank if axis < 0 else axis
 
 
-def _same(_: Node, inputs: Inputs) -> list[Tensor]:
-    return [unknown(given(inputs, 0).shape)]
-
-
-def _as_second(_: Node, inputs: Inputs) -> list[Tensor]:
-    return [unknown(given(inputs, 1).shape)]
-
-
-def _elementwise(_: Node, inputs: Inputs) -> list[Tensor]:
-    return [unknown(np.broadcast_shapes(*(one.shape for one in inputs if one is not None)))]
-
-
-def _identity(_: Node, inputs: Inputs) -> list[Tensor]:
-    return [given(inputs, 0)]
-
-
-def _cast(node: Node, inputs: Inputs) -> list[Tensor]:
-    # Only int64 holds every value as it was.
+def _viewed(inputs: Inputs, view: Callable[[NDArray[Any]], NDArray[Any]]) -> Tensor:
     data = given(inputs, 0)
-    return [data if node.integer("to", 0) == INT64 else unknown(data.shape)]
+    return Tensor(view(data.array), data.known)
 
 
 def _shape(node: Node, inputs: Inputs) -> list[Tensor]:
@@ -198,16 +181,6 @@ def _gather_nd(node: Node, inputs: Inputs) -> list[Tensor]:
     return [unknown(index[:-1] + data[batch + index[-1] :])]
 
 
-def _unsqueeze(node: Node, inputs: Inputs) -> list[Tensor]:
-    data = given(inputs, 0)
-    return [Tensor(np.expand_dims(data.array, optional(node, inputs, "axes", 1) or ()), data.known)]
-
-
-def _squeeze(node: Node, inputs: Inputs) -> list[Tensor]:
-    data = given(inputs, 0)
-    return [Tensor(np.squeeze(data.array, optional(node, inputs, "axes", 1)), data.known)]
-
-
 def _reshape(node: Node, inputs: Inputs) -> list[Tensor]:
     data, wanted = given(inputs, 0), list(values(inputs, 1))
     if not node.flag("allowzero"):
@@ -219,15 +192,6 @@ def _flatten(node: Node, inputs: Inputs) -> list[Tensor]:
     data = given(inputs, 0).shape
     axis = axis_of(node.integer("axis", 1), len(data), beyond=1)
     return [unknown((math.prod(data[:axis]), math.prod(data[axis:])))]
-
-
-def _transpose(node: Node, inputs: Inputs) -> list[Tensor]:
-    data = given(inputs, 0)
-    return [Tensor(data.array.transpose(node.ints("perm")), data.known)]
-
-
-def _expand(_: Node, inputs: Inputs) -> list[Tensor]:
-    return [unknown(np.broadcast_shapes(given(inputs, 0).shape, values(inputs, 1)))]
 
 
 def _pad(node: Node, inputs: Inputs) -> list[Tensor]:
@@ -286,11 +250,6 @@ def _pool(node: Node, inputs: Inputs) -> list[Tensor]:
     return [made, made]
 
 
-def _pool_all(_: Node, inputs: Inputs) -> list[Tensor]:
-    x = given(inputs, 0).shape
-    return [unknown((*x[:BATCH_AND_CHANNELS], *(1 for _ in x[BATCH_AND_CHANNELS:])))]
-
-
 def _windows(node: Node, spatial: Shape, kernel: Shape) -> Shape:
     """Return at how many places a window stands in each spatial dimension."""
     n = len(spatial)
@@ -326,32 +285,47 @@ def _gemm(node: Node, inputs: Inputs) -> list[Tensor]:
     return _matmul(node, [Tensor(a.T if node.flag("transA") else a), Tensor(b.T if node.flag("transB") else b)])
 
 
-def _quantised(rule: Rule) -> Rule:
-    """Return ``rule`` for the operator that has scale and zero point after each factor."""
-    return lambda node, inputs: rule(node, _factors(inputs))
-
-
-def _factors(inputs: Inputs) -> list[Tensor]:
-    return [given(inputs, 0), given(inputs, 3)]
-
-
 ONE_BY_ONE = (
     "Abs", "BatchNormalization", "Clip", "DequantizeLinear", "Elu", "Erf", "Exp", "Gelu", "HardSigmoid", "HardSwish",
     "InstanceNormalization", "LeakyRelu", "Log", "LogSoftmax", "LpNormalization", "Neg", "QuantizeLinear", "Reciprocal",
     "Relu", "ScatterElements", "Sigmoid", "Softmax", "Softplus", "Sqrt", "Tanh",
 )  # fmt: skip
 """Operators whose result has the shape of the first input."""
+ELEMENTWISE = ("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Where", "Equal", "Greater", "Less")
+"""Operators that broadcast their inputs to one shape."""
 OPERATORS: dict[str, Rule] = {
-    **dict.fromkeys(ONE_BY_ONE, _same),
-    **dict.fromkeys(["Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "PRelu", "Where", "Equal", "Greater", "Less"], _elementwise),
+    **dict.fromkeys(ONE_BY_ONE, lambda _, inputs: [unknown(given(inputs, 0).shape)]),
+    **dict.fromkeys(ELEMENTWISE, lambda _, inputs: [unknown(np.broadcast_shapes(*(one.shape for one in inputs if one is not None)))]),
     **dict.fromkeys(["ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "ReduceSumSquare"], _reduce),
     **dict.fromkeys(["MaxPool", "AveragePool"], _pool),
-    **dict.fromkeys(["GlobalMaxPool", "GlobalAveragePool"], _pool_all),
-    "Identity": _identity, "Cast": _cast, "Shape": _shape, "Constant": _constant, "Concat": _concat, "Gather": _gather,
-    "GatherElements": _as_second, "GatherND": _gather_nd, "Unsqueeze": _unsqueeze, "Squeeze": _squeeze, "Reshape": _reshape,
-    "Flatten": _flatten, "Transpose": _transpose, "Expand": _expand, "Pad": _pad, "Slice": _slice, "TopK": _top_k,
-    "Conv": _conv, "QLinearConv": _quantised(_conv), "MatMul": _matmul, "QLinearMatMul": _quantised(_matmul), "Gemm": _gemm,
-}  # fmt: skip
+    **dict.fromkeys(
+        ["GlobalMaxPool", "GlobalAveragePool"],
+        lambda _, inputs: [unknown([dim if place < BATCH_AND_CHANNELS else 1 for place, dim in enumerate(given(inputs, 0).shape)])],
+    ),
+    "Cast": lambda node, inputs: [given(inputs, 0) if node.integer("to", 0) == INT64 else unknown(given(inputs, 0).shape)],
+    "Concat": _concat,
+    "Constant": _constant,
+    "Conv": _conv,
+    "Expand": lambda _, inputs: [unknown(np.broadcast_shapes(given(inputs, 0).shape, values(inputs, 1)))],
+    "Flatten": _flatten,
+    "Gather": _gather,
+    "GatherElements": lambda _, inputs: [unknown(given(inputs, 1).shape)],
+    "GatherND": _gather_nd,
+    "Gemm": _gemm,
+    "Identity": lambda _, inputs: [given(inputs, 0)],
+    "MatMul": _matmul,
+    "Pad": _pad,
+    # The quantised products have scale and zero point after each factor.
+    "QLinearConv": lambda node, inputs: _conv(node, [given(inputs, 0), given(inputs, 3)]),
+    "QLinearMatMul": lambda node, inputs: _matmul(node, [given(inputs, 0), given(inputs, 3)]),
+    "Reshape": _reshape,
+    "Shape": _shape,
+    "Slice": _slice,
+    "Squeeze": lambda node, inputs: [_viewed(inputs, lambda data: np.squeeze(data, optional(node, inputs, "axes", 1)))],
+    "TopK": _top_k,
+    "Transpose": lambda node, inputs: [_viewed(inputs, lambda data: data.transpose(node.ints("perm")))],
+    "Unsqueeze": lambda node, inputs: [_viewed(inputs, lambda data: np.expand_dims(data, optional(node, inputs, "axes", 1) or ()))],
+}
 """What is run: what the networks of this project and the published ones are exported to, in any precision, and their nearest relatives."""
 
 
