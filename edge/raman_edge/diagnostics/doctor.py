@@ -355,21 +355,21 @@ def watched(folder: str, settings: DoctorSettings) -> Iterator[Finding]:
     yield content(folder, len(candidates), found)
     states = opened(candidates)
     empty = sum(candidate.signature.size == 0 for candidate in candidates)
-    told = f"of the newest {states.total()}: {states['open']} being written, {states['denied']} not readable; {empty} empty"
+    text = f"of the newest {states.total()}: {states['open']} being written, {states['denied']} not readable; {empty} empty"
     if states["denied"]:
-        yield warning("files", told, "let this user read them; they are tried again until they can be read")
+        yield warning("files", text, "let this user read them; they are tried again until they can be read")
     else:
-        yield ok("files", told)
+        yield ok("files", text)
 
 
 def content(folder: str, count: int, found: Scan) -> Finding:
     """Judge the scan of a folder with ``count`` candidates."""
-    told = f"{folder!r}: {count} files that are looked at, in {len(found.folders)} folders"
+    text = f"{folder!r}: {count} files that are looked at, in {len(found.folders)} folders"
     if found.problems:
         (place, problem), *more = found.problems.items()
         others = f", and {len(more)} more folders" if more else ""
-        return warning("folder", f"{told}; {place!r} {problem}{others}", "let this user read them, or move them up")
-    return ok("folder", told)
+        return warning("folder", f"{text}; {place!r} {problem}{others}", "let this user read them, or move them up")
+    return ok("folder", text)
 
 
 def opened(candidates: Iterable[FileCandidate]) -> Counter[str]:
