@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         show(finding)
         levels[finding.level] += 1
     if not as_json:
-        counts = [f"{levels['wrong']} wrong" if levels["wrong"] else "nothing wrong", f"{levels['warning']} warnings"]
+        counts = [f"{levels['wrong']} wrong" if levels["wrong"] else "nothing wrong", f"warnings: {levels['warning']}"]
         write_text("")
         write_text(", ".join(counts[: 1 + bool(levels["warning"])]))
     return WRONG if levels["wrong"] else 0

@@ -364,7 +364,7 @@ def watched(folder: str, settings: DoctorSettings) -> Iterator[Finding]:
 
 def content(folder: str, count: int, found: Scan) -> Finding:
     """Judge the scan of a folder with ``count`` candidates."""
-    text = f"{folder!r}: {count} files that are looked at, in {len(found.folders)} folders"
+    text = f"{folder!r}: {count} matching files in {len(found.folders)} folders"
     if found.problems:
         (place, problem), *more = found.problems.items()
         others = f", and {len(more)} more folders" if more else ""

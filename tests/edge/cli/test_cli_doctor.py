@@ -89,7 +89,7 @@ def test_a_good_box_has_nothing_wrong(box: Box) -> None:
     code, found = box.doctor(box.folder)
     assert code == 0, found
     assert not [finding for finding in found.values() if finding["level"] == "wrong"]
-    assert "1 files that are looked at, in 1 folders" in found["folder"]["found"]
+    assert "1 matching files in 1 folders" in found["folder"]["found"]
     assert "which `watch` makes" in found["journal"]["found"]
     assert "gives the numbers of its export here (CPUExecutionProvider)" in found["model"]["found"]
     checks = {"settings", "python", "onnxruntime", "extras", "environment", "model", "library", "own library", "journal", "disk", "folder"}

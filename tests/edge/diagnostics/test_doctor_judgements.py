@@ -88,7 +88,7 @@ def journal(newest: object, count: int = 10, **more: object) -> DatabaseFacts:
         (doctor.in_use([]), "ok", "no process"),
         (doctor.in_use([7]), "ok", "open in process 7"),
         (doctor.in_use([7, 9]), "warning", "open in process 7, 9"),
-        (doctor.content("in", 3, Scan({"in": 1}, {})), "ok", "'in': 3 files that are looked at, in 1 folders"),
+        (doctor.content("in", 3, Scan({"in": 1}, {})), "ok", "'in': 3 matching files in 1 folders"),
         (
             doctor.content("in", 3, Scan({}, {"in/a": "cannot be listed: x", "in/b": ""})),
             "warning",

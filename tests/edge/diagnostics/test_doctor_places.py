@@ -50,7 +50,7 @@ def test_a_folder_is_looked_at_as_watch_does(tmp_path: Path) -> None:
     for name in ("a.csv", "below/b.csv", "c.txt", ".hidden.csv", "half.csv.part"):
         (tmp_path / name).write_text("x")
     found = by_check(doctor.folders(asked(tmp_path, folder=str(tmp_path), match=("*.csv",))))
-    assert "2 files that are looked at, in 2 folders" in found["folder"].found
+    assert "2 matching files in 2 folders" in found["folder"].found
     assert found["files"].found.startswith("of the newest 2: 0 being written")
 
 
@@ -59,7 +59,7 @@ def test_failed_files_are_not_looked_at_again(tmp_path: Path) -> None:
     (tmp_path / "failed").mkdir()
     (tmp_path / "failed" / "bad.csv").write_text("x")
     found = by_check(doctor.folders(asked(tmp_path, folder=str(tmp_path), move_failed=tmp_path / "failed")))
-    assert "0 files that are looked at" in found["folder"].found
+    assert "0 matching files" in found["folder"].found
     assert found["failed files"].level == "ok"
 
 
