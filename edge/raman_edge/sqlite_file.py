@@ -259,7 +259,7 @@ class DatabaseFacts:
     tables: int = 0
     rows: tuple[tuple[object, ...], ...] = ()
     """Result of the query."""
-    why: str = ""
+    problem: str = ""
     """Why not all of it can be read; empty where it can."""
 
 
@@ -277,10 +277,10 @@ def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> Databa
             seen = DatabaseFacts(application, schema, write_ahead, tables)
             program = connection.execute("SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index') LIMIT 1").fetchone()
             if program:
-                return replace(seen, why=f"it holds the {program[0]} {str(program[1])[:MOST_NAME]!r}, which raman-edge does not create")
+                return replace(seen, problem=f"it holds the {program[0]} {str(program[1])[:MOST_NAME]!r}, which raman-edge does not create")
             return replace(seen, rows=tuple(connection.execute(query, values)) if tables else ())
     except (sqlite3.Error, OSError) as error:
-        return replace(seen, why=(error.strerror if isinstance(error, OSError) else None) or str(error))
+        return replace(seen, problem=(error.strerror if isinstance(error, OSError) else None) or str(error))
 
 
 def _untouched(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""``raman-edge doctor [DIR]``: what is wrong on this box, in plain words."""
+"""``raman-edge doctor [DIR]``: what would stop a run on this machine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding
+    from raman_edge.diagnostics.doctor import DoctorSettings, Finding
 
 WRONG = 1
 WIDTHS = (7, 18)
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tell every finding; 1 where something is wrong."""
+    """Print every finding; 1 where something is wrong."""
     as_json = options.json or not is_terminal()
     show = _as_json if as_json else _as_text()
     levels: Counter[str] = Counter()
@@ -46,33 +46,32 @@ def run(options: argparse.Namespace) -> int:
         show(finding)
         levels[finding.level] += 1
     if not as_json:
-        said = [f"{levels['wrong']} wrong" if levels["wrong"] else "nothing wrong", f"{levels['warning']} to be looked after"]
+        counts = [f"{levels['wrong']} wrong" if levels["wrong"] else "nothing wrong", f"warnings: {levels['warning']}"]
         write_text("")
-        write_text(f"{', '.join(said[: 1 + bool(levels['warning'])])}")
+        write_text(", ".join(counts[: 1 + bool(levels["warning"])]))
     return WRONG if levels["wrong"] else 0
 
 
 def _findings(options: argparse.Namespace) -> Iterator[Finding]:
-    """Give the findings, those about the settings first; mistakes in them leave the command line to be looked at."""
+    """Give the findings, those of the settings first; where the settings are invalid, the rest is checked by the command line alone."""
     from raman_edge.diagnostics import doctor  # noqa: PLC0415 - after the arguments are known to be good
-    from raman_edge.diagnostics.doctor.finding import ok, wrong  # noqa: PLC0415
     from raman_edge.service import settings  # noqa: PLC0415
 
     try:
         merged = settings.merge(options)
         read = settings.files(options.config)
-        yield ok("settings", f"read from {', '.join(map(str, read))}" if read else "no file; the defaults")
+        yield doctor.ok("settings", f"read from {', '.join(map(str, read))}" if read else "no file; the defaults")
     except ConfigError as error:
         for line in error.args:
-            yield wrong("settings", line, "correct it; the rest is looked at without it")
+            yield doctor.wrong("settings", line, "correct it; the rest is checked without it")
         merged = settings.merge_nothing(options)
-    yield from doctor.examine(_asked(merged))
+    yield from doctor.examine(_settings(merged))
 
 
-def _asked(options: argparse.Namespace) -> DoctorSettings:
+def _settings(options: argparse.Namespace) -> DoctorSettings:
     """Return what merged options would start ``watch`` with."""
     from raman_edge import journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.diagnostics.doctor.finding import DoctorSettings  # noqa: PLC0415
+    from raman_edge.diagnostics.doctor import DoctorSettings  # noqa: PLC0415
 
     model, library = shared.paths(options)
     return DoctorSettings(

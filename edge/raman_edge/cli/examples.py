@@ -285,8 +285,8 @@ MODEL = {
     ),
     "raman-edge model bench": Page(
         (
-            ("raman-edge model bench", "latency, throughput, memory, start and idling on this machine"),
-            ("raman-edge model bench --quick --json", "in ten seconds, for a script"),
+            ("raman-edge model bench", "latency and throughput on this machine"),
+            ("raman-edge model bench --quick --json", "in a second, for a script"),
         ),
         "Measure how fast it is here: latency, throughput, memory, start, idling.",
     ),

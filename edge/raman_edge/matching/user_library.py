@@ -21,9 +21,8 @@ import numpy as np
 
 from raman_edge import __version__, sqlite_file
 from raman_edge.errors import LibraryError, SpectrumError
-from raman_edge.matching import reference
 from raman_edge.matching.identify import identify
-from raman_edge.matching.library import Reference
+from raman_edge.matching.library import Library, Reference
 from raman_edge.peaks import Peaks
 from raman_edge.sources.parse import fault
 from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.matching.identify import Reading
-    from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
     from raman_edge.model.model import Model
     from raman_edge.quality import Quality
@@ -267,7 +265,7 @@ class UserLibrary:
                 found.append(self._stored(row, model))
                 continue
             try:
-                made[row.seq] = reference.make(self._spectrum(row), row.name, row.specimen, model)
+                made[row.seq] = Library.make_reference(self._spectrum(row), row.name, row.specimen, model)
             except SpectrumError as error:
                 left_out.append(f"{row.name!r} from {row.path!r} is left out, this model cannot use it: {error}")
         # A file that cannot be written still serves; its embeddings are then computed at every start.
@@ -278,7 +276,7 @@ class UserLibrary:
     def _added(self, name: str, before: list[Reading], model: Model, library: Library, note: str) -> tuple[AddedReference, ...]:
         """Store the spectra of these readings together, and identify them again."""
         started = perf_counter()
-        made = [reference.make(reading.spectrum, name, reading.spectrum.origin.path, model) for reading in before]
+        made = [Library.make_reference(reading.spectrum, name, reading.spectrum.origin.path, model) for reading in before]
         new = self.store(name, [(reading.spectrum, one) for reading, one in zip(before, made, strict=True)], model, note)
         joined = library.joined(one for one, is_new in zip(made, new, strict=True) if is_new)
         share_ms = 1e3 * (perf_counter() - started) / len(before)
@@ -381,8 +379,8 @@ def _read(spectrum: Spectrum, model: Model, library: Library, *, force: bool) ->
         reading = identify(spectrum, model, library)
     except SpectrumError as error:
         return fault(spectrum.origin, str(error))
-    if reading.quality.problems and not force:
-        why = f"not added: {'; '.join(reading.quality.problems)}. --force (in Python force=True) adds it all the same"
+    if reading.quality.reject_reasons and not force:
+        why = f"not added: {'; '.join(reading.quality.reject_reasons)}. --force (in Python force=True) adds it all the same"
         return fault(spectrum.origin, why)
     return reading
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from raising import refused
 from raman_edge import sqlite_file
 from raman_edge.errors import LibraryError
-from raman_edge.matching import reference, user_library
+from raman_edge.matching import user_library
+from raman_edge.matching.library import Library
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model
 
@@ -42,7 +43,7 @@ def good(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
     with UserLibrary.open(path, create=True) as own:
         for seed in range(3):
             seen = materials.exposure(seed=seed)
-            own.store("Silicon", [(seen, reference.make(seen, "", "", model))], model)
+            own.store("Silicon", [(seen, Library.make_reference(seen, "", "", model))], model)
     return path
 
 
@@ -288,7 +289,7 @@ def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: 
         own._connection.execute(f"PRAGMA max_page_count = {pages}")
         seen = materials.exposure(seed=9)
         with refused(LibraryError, "cannot be written", got="full"):
-            own.store("More", [(seen, reference.make(seen, "", "", model))], model)
+            own.store("More", [(seen, Library.make_reference(seen, "", "", model))], model)
         assert len(own.entries()) == 3
     assert len(used(path, model)) == 3
 

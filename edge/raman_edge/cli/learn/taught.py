@@ -48,7 +48,7 @@ def words(name: str, one: AddedReference) -> str:
 
 def warnings(name: str, one: AddedReference, library: Library) -> list[str]:
     """Return what to know before relying on the new reference; ``library`` is the one before."""
-    said = [*one.quality.problems, *one.quality.doubts]
+    said = [*one.quality.reject_reasons, *one.quality.warnings]
     if not one.new:
         said.append(f"{name} had this very spectrum already")
     if not one.is_named(name):

@@ -41,12 +41,12 @@ def run(options: argparse.Namespace) -> int:
         write(json.dumps(told, ensure_ascii=False).encode("utf-8", "backslashreplace"))
     else:
         for check in checks:
-            write_text(f"{check.name:9}  {OUTCOMES[check.passed]:6}  {check.said}")
+            write_text(f"{check.name:9}  {OUTCOMES[check.passed]:6}  {check.found}")
     return 0 if ok else BAD
 
 
 def _fact(check: ModelCheck) -> dict[str, object]:
-    return {"check": check.name, "passed": check.passed, "said": check.said}
+    return {"check": check.name, "passed": check.passed, "said": check.found}
 
 
 def _digest(text: str) -> str:
