@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import build
@@ -19,7 +21,6 @@ from watch_process import Watch, digests, journaled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 if sys.platform == "win32":
     pytest.skip("disks are mounted otherwise on Windows", allow_module_level=True)
@@ -186,11 +187,20 @@ def test_an_output_whose_disk_is_full(folder: Path, disk: Path, model: Path) -> 
 # The folder
 
 
+def listens(pid: int) -> bool:
+    """Whether the process has opened the folder and gets its events."""
+    found = False
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed since it was listed
+            found |= "inotify" in str(link.readlink())
+    return found
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="open files are looked up in /proc")
 def test_a_folder_away_at_a_reload(folder: Path, model: Path) -> None:
     """Where the folder is away when settings are read again, it is waited for, also if nothing was answered yet."""
     with Watch(folder, model, "--move-failed", str(folder.parent / "failed")) as watch:
-        watch.wait_until(watch.journal.exists, "its start")
-        time.sleep(1.5)
+        watch.wait_until(lambda: listens(watch.process.pid), "its start")
         folder.rename(folder.parent / "away")
         watch.wait_until(lambda: watch.noted("waiting for it") > 0, "a note")
         watch.process.send_signal(signal.SIGHUP)
