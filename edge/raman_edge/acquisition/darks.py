@@ -33,7 +33,7 @@ SAME_EXPOSURE = 1e-6
 """Largest relative difference of equal exposures: an instrument always rounds to its clock in the same way."""
 
 
-class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _DarkContent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     version: Literal[1] = 1
     profile: str
     serial_number: str | None
@@ -44,9 +44,9 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     counts: tuple[float, ...]
 
 
-class _Stored(msgspec.Struct, forbid_unknown_fields=True):
+class _DarkFile(msgspec.Struct, forbid_unknown_fields=True):
     sha256: str
-    dark: _Content
+    dark: _DarkContent
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +94,8 @@ class Dark:
         return None
 
     @property
-    def _content(self) -> _Content:
-        return _Content(
+    def _content(self) -> _DarkContent:
+        return _DarkContent(
             profile=self.profile,
             serial_number=self.serial_number,
             exposure_s=_real(self.exposure_s),
@@ -155,7 +155,7 @@ class DarkRun:
 def write(dark: Dark, path: Path) -> None:
     """Write a dark atomically; raises :class:`ConfigError` where that fails."""
     content = dark._content  # noqa: SLF001 - of this module
-    data = msgspec.json.encode(_Stored(_digest(content), content))
+    data = msgspec.json.encode(_DarkFile(_digest(content), content))
     try:
         with atomic_write.written(path) as file:
             file.write(data + b"\n")
@@ -183,9 +183,9 @@ def read(path: Path) -> Dark:
     )
 
 
-def _checked(data: bytes, path: Path) -> _Content:
+def _checked(data: bytes, path: Path) -> _DarkContent:
     try:
-        stored = msgspec.json.decode(data, type=_Stored)
+        stored = msgspec.json.decode(data, type=_DarkFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(kind="not a dark", place=repr(str(path)), got=str(error), expected="a dark of version 1", advice=TAKE) from error
     found, content = _digest(stored.dark), stored.dark
@@ -200,7 +200,7 @@ def _checked(data: bytes, path: Path) -> _Content:
     return content
 
 
-def _digest(content: _Content) -> str:
+def _digest(content: _DarkContent) -> str:
     return hashlib.sha256(msgspec.json.encode(content, order="sorted")).hexdigest()
 
 
