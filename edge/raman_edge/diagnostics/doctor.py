@@ -27,7 +27,7 @@ from raman_edge.matching import user_library
 from raman_edge.model import runtime
 from raman_edge.model.model import Model
 from raman_edge.service import settings as settings_file
-from raman_edge.sources.mount import is_network
+from raman_edge.sources.root import is_network
 from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, scan
 from raman_edge.sources.stability import OpenWriter, writer_of
 from raman_edge.sqlite_file import DatabaseFacts, look_into
