@@ -72,7 +72,7 @@ def test_set_goes_into_every_configuration_but_not_where_cells_differ() -> None:
         grid.configuration(cell, DatasetFiles(), ["training.seed=3"])
     with pytest.raises(ConfigError, match=r"determine data\.protocol; use --protocols"):
         grid.configuration(cell, DatasetFiles(), ["data.protocol = laser"])
-    with pytest.raises(ConfigError, match="'liu' of 'drcnn'"):
+    with pytest.raises(ConfigError, match="'liu' in a cell of 'drcnn'"):
         grid.configuration(cell, DatasetFiles(), ["model={name='liu'}"])
 
 
