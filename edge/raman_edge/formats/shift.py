@@ -64,7 +64,7 @@ def to_shift(
             kind="axis without numbers",
             got=f"no number in {values.size} rows",
             expected="the Raman shift (cm-1)",
-            advice="Check that the instrument is calibrated",
+            advice="Calibrate the instrument and export again",
         )
     kind = settled(known, kind, laser_nm, option, raman=raman)
     if kind.role is Role.PIXEL:

@@ -123,7 +123,7 @@ def test_a_column_that_begins_empty_is_no_map() -> None:
             '<!DOCTYPE a [<!ENTITY b "c">]>\n<LSX_Data>',
             "line 2: unsupported XML declaration: got '<!DOCTYPE a [<!ENTI…'",
         ),
-        ("<LSX_Data>", "<!ENTITY b 'c'>\n<LSX_Data>", "line 2: unsupported XML declaration: got '<!ENTITY b 'c'>\n<LS…'"),
+        ("<LSX_Data>", "<!ENTITY b 'c'>\n<LSX_Data>", "line 2: unsupported XML declaration: got '<!ENTITY"),
         ("Spectr<", "Wheel<", "missing axis"),
         ("1/cm", "THz", "unsupported axis unit: got 'THz', expected 1/cm or nm"),
         ("</LSX_Row>", " 7</LSX_Row>", "spectrum 1 of 2: wrong number of counts: got 41 counts or more"),

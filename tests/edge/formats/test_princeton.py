@@ -193,7 +193,7 @@ def changed(data: bytes, form: str, at: int, value: float) -> bytes:
         (changed(OLD.made(), "<f", 1992, float("nan")), "version nan"),
         (changed(OLD.made(), "<B", 3101, 200), "a polynomial of order 200"),
         (changed(NEW.made(), "<Q", 678, 2**63), "expected the XML at byte 9223372036854775808"),
-        (changed(NEW.made(), "<Q", 678, 4099), "byte 4099: "),
+        (changed(NEW.made(), "<Q", 678, 4099), "expected the XML at byte 4099"),
         (NEW.made().replace(b'count="1" pixel', b'count="999999999" pixel'), "'DataBlock': value out of range: got count='999999999'"),
         (NEW.made().replace(b'count="1" pixel', b'count="99999999" pixel'), "99999999 spectra of"),
         (NEW.made().replace(b'count="1" pixel', b'count="99" pixel'), "99 frames of 160 bytes"),

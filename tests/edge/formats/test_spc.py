@@ -168,10 +168,10 @@ def test_the_laser_of_the_log(log: bytes, nm: str | None) -> None:
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (SpcFile([np.arange(40.0)], [COUNTS], x_unit=17), "the axis is in pixels"),
-        (SpcFile([np.arange(40.0)], [COUNTS], x_unit=0), "the axis has no unit and runs from 0 to 39"),
-        (SpcFile([SHIFT + 9000], [COUNTS]), "runs from 9200 to 9687.5 cm-1"),
-        (SpcFile([SHIFT[:9]], [COUNTS[:9]]), "9 of 9 rows have a Raman shift and counts; expected at least 16 points"),
+        (SpcFile([np.arange(40.0)], [COUNTS], x_unit=17), "axis in pixels: got 0 to 39"),
+        (SpcFile([np.arange(40.0)], [COUNTS], x_unit=0), "axis without a unit: got 0 to 39"),
+        (SpcFile([SHIFT + 9000], [COUNTS]), "Raman shift out of range: got 9200 to 9687.5 cm-1"),
+        (SpcFile([SHIFT[:9]], [COUNTS[:9]]), "too few points: got 9 of 9 rows with a Raman shift and counts, expected at least 16"),
         (SpcFile([SHIFT], [np.full(40, np.nan)]), "0 of 40 rows"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -233,9 +233,7 @@ def test_a_file_that_is_cut_short_says_so(version: int, spectra: int) -> None:
 
 def test_a_cut_log_and_a_cut_directory_are_cut_files() -> None:
     """The counts are all there, and the file still is not."""
-    assert "byte 704: a log of 78 bytes; the file ends at byte 780" in message(
-        SpcFile([SHIFT], [COUNTS], log=b"LASER=532 nm\n").made()[:-2]
-    )
+    assert "byte 704: file cut short: got 780 bytes in all" in message(SpcFile([SHIFT], [COUNTS], log=b"LASER=532 nm\n").made()[:-2])
     assert "directory of 2 subfiles" in message(SpcFile([SHIFT, SHIFT], [COUNTS, COUNTS], axis="own").made()[:-1])
 
 
@@ -269,7 +267,7 @@ def changed(form: str, at: int, *values: float) -> bytes:
         (changed("<I", 4, 2**26), "cut short"),
         (changed("<I", 512 + 16, 2**32 - 1), "4294967295 points a spectrum"),
         (changed("<I", 512 + 16, 90_000), "subfile 1 with 90000 points of 720032 bytes"),
-        (changed("<I", 1216, 2**31), "byte 2147483664: number of points of subfile 1"),
+        (changed("<I", 1216, 2**31), "byte 2147483664: file cut short: got 1240 bytes in all"),
     ],
     ids=["subfiles", "directory", "place", "points", "bytes", "subfile"],
 )

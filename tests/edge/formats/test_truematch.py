@@ -29,11 +29,11 @@ def test_every_particle_is_a_spectrum() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("SpectrumSize = 40", "SpectrumSize = 41", "declares 41: it is cut short"),
-        ("XDataKind = nm", "XDataKind = fathoms", "the axis is in 'fathoms'; expected nm or 1/cm"),
-        ("[SpectrumData]", "[Spectrum]", "a particle without [SpectrumData]"),
-        ("ExcitationWavelength = 532.08\n", "", "the laser's is not in the file: give it as --laser NM"),
-        ("[SpectrumHeader]", "[Header]", "0 spectra; expected 1"),
+        ("SpectrumSize = 40", "SpectrumSize = 41", "wrong number of points: got 40 points"),
+        ("XDataKind = nm", "XDataKind = fathoms", "unsupported axis unit: got 'fathoms', expected nm or 1/cm"),
+        ("[SpectrumData]", "[Spectrum]", "missing [SpectrumData]: got a particle without it"),
+        ("ExcitationWavelength = 532.08\n", "", "unknown laser wavelength: got a wavelength axis (536.375 to 547.835 nm)"),
+        ("[SpectrumHeader]", "[Header]", "wrong number of spectra: got 0 spectra, expected 1 to 4096"),
     ],
 )
 def test_what_is_wrong_is_named(old: str, new: str, says: str) -> None:

@@ -71,7 +71,7 @@ def test_text_that_begins_alike_is_not_refused(text: bytes) -> None:
 def test_a_bitmap_is_an_image() -> None:
     """Its second letter is a version of Galactic SPC."""
     assert answered(b"BM" + struct.pack("<IHHI", 9999, 0, 0, 54) + bytes(99)) == (
-        "the file is a BMP image, not a spectrum: export the spectrum as text or CSV"
+        "unsupported file: got a BMP image, not a spectrum. Export the spectrum as text or CSV"
     )
 
 

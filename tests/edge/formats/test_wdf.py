@@ -81,7 +81,7 @@ def test_a_map_that_is_being_measured_gives_what_was_collected() -> None:
     """Room for the rest is no spectra; an empty one says what it waits for."""
     found = read(replace(MAP, capacity=10).made(), ORIGIN)
     assert (len(found), found[0].meta["collected"], found[5].meta["x"]) == (6, "6 of 10", "3 um")
-    assert "0 of 10 spectra were collected: is it still being measured?" in message(replace(MAP, counts=[], capacity=10).made())
+    assert "no spectra: got 0 of 10 spectra" in message(replace(MAP, counts=[], capacity=10).made())
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_other_units_are_converted_with_the_laser_of_the_header(unit: int, x: np
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (WdfFile(np.arange(40.0), [COUNTS], unit=16), "the axis is in pixels"),
-        (WdfFile(SHIFT, [COUNTS], unit=12), "the axis is in s; expected Raman shift"),
-        (WdfFile(SHIFT, [COUNTS], unit=99), "the axis is in unit 99"),
-        (WdfFile(SHIFT, [COUNTS], flags=1), "its own axis, which is not supported"),
-        (WdfFile(SHIFT, [COUNTS], y_list=2), "40 counts on an axis of 20 points, as an image of the detector has"),
-        (WdfFile(SHIFT, [COUNTS], leave_out="DATA"), "block DATA is not there; expected 160 bytes: it is cut short"),
+        (WdfFile(np.arange(40.0), [COUNTS], unit=16), "axis in pixels: got 0 to 39"),
+        (WdfFile(SHIFT, [COUNTS], unit=12), "unsupported axis unit: got s, expected Raman shift, wavenumber or wavelength"),
+        (WdfFile(SHIFT, [COUNTS], unit=99), "unsupported axis unit: got unit 99"),
+        (WdfFile(SHIFT, [COUNTS], flags=1), "unsupported axes: got an axis for every spectrum"),
+        (WdfFile(SHIFT, [COUNTS], y_list=2), "not spectra: got 40 counts on an axis of 20 points, as in an image of the detector"),
+        (WdfFile(SHIFT, [COUNTS], leave_out="DATA"), "wrong block size: got block DATA is not there, expected 160 bytes"),
         (WdfFile(SHIFT, [COUNTS], leave_out="XLST"), "block XLST is not there"),
         (WdfFile(SHIFT[:8], [COUNTS[:8]]), "8 points a spectrum"),
         (WdfFile(SHIFT, [np.full(40, np.inf)]), "0 of 40 rows"),
@@ -140,7 +140,7 @@ def test_a_file_that_is_cut_short_says_so(made: WdfFile) -> None:
 def test_a_file_that_is_copied_into_the_room_made_for_it_says_so() -> None:
     """Zeros where a block should begin."""
     whole = EXAMPLE.made()
-    assert "byte 688: a block named '' of 0 bytes" in message(whole[:600] + bytes(len(whole) - 600))
+    assert "byte 688: unknown block: got '' of 0 bytes" in message(whole[:600] + bytes(len(whole) - 600))
     assert "cut short or still being written" in message(whole[:600] + bytes(len(whole) - 600))
 
 
@@ -155,11 +155,11 @@ def changed(form: str, at: int, *values: float) -> bytes:
     ("data", "says"),
     [
         (changed("<Q", 0x48, MAX_SPECTRA + 1), f"{MAX_SPECTRA + 1} spectra of {40 * (MAX_SPECTRA + 1)} points in all"),
-        (changed("<Q", 0x48, 9), "block DATA has 960 bytes; expected 1440 bytes"),
+        (changed("<Q", 0x48, 9), "wrong block size: got block DATA has 960 bytes, expected 1440 bytes"),
         (changed("<Q", 0x48, 2**63), "expected at most"),
         (changed("<IQQIII", 0x3C, 2**32 - 1, 1, 1, 1, 1, 2**32 - 1), "4294967295 points a spectrum"),
-        (changed("<Q", 520, 0), "a block named 'DATA' of 0 bytes"),
-        (changed("<Q", 520, 2**63), "block DATA of 9223372036854775808 bytes; the file ends"),
+        (changed("<Q", 520, 0), "unknown block: got 'DATA' of 0 bytes"),
+        (changed("<Q", 520, 2**63), "file cut short: got 2033 bytes in all"),
     ],
     ids=["spectra", "more than there are", "far too many", "points", "no size", "size"],
 )

@@ -112,14 +112,14 @@ def test_a_map_that_is_being_measured_gives_what_was_collected() -> None:
     found = read(WitecFile([replace(MAP, valid=[True, False, True])]).made(), ORIGIN)
     assert [spectrum.counts[0] / COUNTS[0] for spectrum in found] == [1, 21, 2, 22]
     assert found[0].meta["collected"] == "4 of 6"
-    assert "0 of 6 spectra were collected" in message(WitecFile([replace(MAP, valid=[False] * 3)]).made())
+    assert "no spectra: got 0 of 6 spectra" in message(WitecFile([replace(MAP, valid=[False] * 3)]).made())
 
 
 def test_a_wavelength_asks_for_the_laser() -> None:
     """Where neither the interpretation nor the information tells it."""
     made = replace(EXAMPLE, laser=0.0)
-    assert "'Map_000_Spec.Data 1': the axis is a wavelength (636.3 to 641.5" in message(made.made())
-    assert "give it as --laser NM" in message(made.made())
+    assert "unknown laser wavelength: got a wavelength axis (636.3 to 641.5 nm)" in message(made.made())
+    assert "unknown laser wavelength: got a wavelength axis (636.3 to 641.5 nm)" in message(made.made())
     (found, *_) = read(made.made(), ORIGIN, laser_nm=632.8)
     assert (found.meta["laser_nm"], found.meta["laser_from"]) == ("632.8", "option")
     told = replace(made, information=made.information.replace("General:", r"UHTS\par Excitation Wavelength [nm]:\tab 532"))
@@ -129,10 +129,8 @@ def test_a_wavelength_asks_for_the_laser() -> None:
 def test_what_is_no_spectrum_is_named() -> None:
     """Images, texts and graphs over time are no spectra; beside spectra they are counted."""
     image = {7: ("TDImage", "a picture", [("TDImage", [("SizeX", 2)])])}
-    assert "the project holds 5 data sets ('Image', 'SpaceTransformation', 'SpectralInterpretation'" in message(
-        replace(EXAMPLE, graphs=[], others=image).made()
-    )
-    assert "and no spectra" in message(replace(EXAMPLE, transformation=LINEAR, unit="s").made())
+    assert "no spectra" in message(replace(EXAMPLE, graphs=[], others=image).made())
+    assert "no spectra" in message(replace(EXAMPLE, transformation=LINEAR, unit="s").made())
     (found, *_) = read(replace(EXAMPLE, others=image).made(), ORIGIN)
     assert found.meta["left_out"] == "1 images and graphs that are no spectra"
 
@@ -149,7 +147,7 @@ def test_a_graph_that_cannot_be_raman_is_left_out_with_a_word() -> None:
     found = read(replace(EXAMPLE, graphs=[replace(ONE, transformation=30), MAP], others=far).made(), ORIGIN)
     assert len(found) == 6
     assert found[0].meta["left_out"].startswith("1 graphs ('Spectrum_001_Spec.Data 1': Raman shift out of range: got")
-    assert "the axis, with a laser of 632.8 nm, runs" in message(
+    assert "Raman shift out of range: got -17530.6 to -17102.8 cm-1 with a laser of 632.8 nm" in message(
         replace(EXAMPLE, graphs=[replace(ONE, transformation=30)], others=far).made()
     )
 
@@ -158,8 +156,8 @@ def test_a_graph_that_cannot_be_raman_is_left_out_with_a_word() -> None:
     ("made", "says"),
     [
         (replace(EXAMPLE, transformation=("TDSpectralTransformation", [("SpectralTransformationType", 7)])), "a spectral axis of kind 7"),
-        (replace(EXAMPLE, transformation=("TDSpectralTransformation", [])), "SpectralTransformationType is not there"),
-        (replace(EXAMPLE, transformation=("TDSpectralTransformation", POLYNOMIAL[1][:1])), "Polynom is not there"),
+        (replace(EXAMPLE, transformation=("TDSpectralTransformation", [])), "missing number: got no number SpectralTransformationType"),
+        (replace(EXAMPLE, transformation=("TDSpectralTransformation", POLYNOMIAL[1][:1])), "missing numbers: got no Polynom"),
         (replace(EXAMPLE, transformation=("TDLUTTransformation", [("LUTSize", 1), ("LUT", AT)])), "a table of 1 wavelengths"),
         (replace(EXAMPLE, graphs=[replace(ONE, counts=COUNTS[:8].reshape(1, 1, 8))]), "8 points a spectrum"),
     ],
@@ -187,12 +185,12 @@ def project(tree: Tree) -> bytes:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (project([]), "no data sets"),
-        (project([("Data", [("NumberOfData", 2**31 - 1)])]), "2.14748e+09 data sets; expected up to 4096"),
-        (project([("Data", [("NumberOfData", -1)])]), "-1 data sets"),
-        (project([("Data", [("NumberOfData", 4)])]), "the project holds 0 data sets (nothing)"),
+        (project([]), "too many data sets: got no"),
+        (project([("Data", [("NumberOfData", 2**31 - 1)])]), "too many data sets: got 2.14748e+09, expected up to 4096"),
+        (project([("Data", [("NumberOfData", -1)])]), "too many data sets: got -1"),
+        (project([("Data", [("NumberOfData", 4)])]), "no spectra: got 0 data sets (nothing)"),
         (project([(f"tag {k}", 1) for k in range(99)]), "a tag of more than 64 tags"),
-        (b"WIT_PR06" + b"\xff\xff\xff\x7f" + bytes(99), "a name of 2147483647 bytes"),
+        (b"WIT_PR06" + b"\xff\xff\xff\x7f" + bytes(99), "name too long: got 2147483647 bytes"),
         (EXAMPLE.made().replace(tag("SizeX", 2, 0)[-4:], b"\xff\xff\xff\x7f"), "WITec project: "),
     ],
 )
@@ -227,4 +225,4 @@ def test_a_tag_that_goes_back_is_refused() -> None:
     data = bytearray(EXAMPLE.made())
     at = data.index(b"TData") + 5 + 4
     data[at : at + 8] = (8).to_bytes(8, "little")
-    assert "a tag from byte 8 to byte" in message(bytes(data))
+    assert "damaged tag: got byte 8 to byte 302" in message(bytes(data))
