@@ -15,7 +15,7 @@ CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT = 1, 3, 6, 12, 14
 
 
 class Broker:
-    """Accepts one connection after the other and notes what is published."""
+    """Accepts connections, serves each in a thread of its own, and notes what is published."""
 
     def __init__(self, limit: int = 2**28, *, announces: bool = False, how: str = "disconnect") -> None:
         """Take packets of at most ``limit`` bytes; ``how`` is what happens to a larger one: disconnect, puback or close."""
@@ -25,6 +25,8 @@ class Broker:
         """Topic and payload."""
         self.too_large: list[int] = []
         """Sizes of packets that came all the same."""
+        self.ends_after: int | None = None
+        """So many more messages are taken before a connection is closed, once."""
         self.connect_properties = b""
         self.greet: Callable[[socket.socket], None] = lambda _: None
         """Called after CONNACK was sent."""
@@ -53,10 +55,13 @@ class Broker:
             while True:
                 line, _ = self._server.accept()
                 self.connections += 1
-                with line, suppress(OSError, EOFError):
-                    self._serve(line)
+                threading.Thread(target=self._serve, args=(line,), daemon=True).start()
 
     def _serve(self, line: socket.socket) -> None:
+        with line, suppress(OSError, EOFError):
+            self._answer(line)
+
+    def _answer(self, line: socket.socket) -> None:
         version = 5
         while True:
             (first,) = _read(line, 1)
@@ -96,6 +101,11 @@ class Broker:
             if self.how == "disconnect":
                 line.sendall(b"\xe0\x01\x95")
             return False
+        if self.ends_after is not None:
+            self.ends_after -= 1
+            if self.ends_after < 0:
+                self.ends_after = None
+                return False
         payload = body[name + len(number) + (1 if version == 5 else 0) :]
         self.published.append((body[2:name].decode(), payload.decode()))
         if qos == 1:

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+settings.register_profile("quick", max_examples=25)
+"""For `make test`; every test, in continuous integration, has hypothesis' own number."""
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Tiny networks are slower on several threads, and tests run beside other work."""
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -40,6 +43,13 @@ def _commands_of_this_checkout() -> Iterator[None]:
         if {point.name for point in metadata.entry_points(group=COMMANDS)} != set(declared):
             patch.setattr("raman_train.cli.entry_points", lambda *, group: points.select(group=group))
         yield
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many tests run at once: half as many again as there are processors, for many wait for a folder, a broker or a child."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return processors + processors // 2
 
 
 def data_folder() -> Path:

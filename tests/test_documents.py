@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("quickstart", "library", "training"))]
 BLOCKS = [
-    pytest.param(block, id=f"{page.stem}-{block.split()[1]}")
+    pytest.param(block, id=f"{page.stem}-{block.split()[1]}", marks=[pytest.mark.slow] if "raman-train fit" in block else [])
     for page in PAGES
     for block in re.findall(r"<!-- runs -->\n```sh\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
 ]

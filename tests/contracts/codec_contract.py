@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import SpectrumError
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from raman_edge.instruments.codecs.events import Event
 
-INHERITED = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow])
+INHERITED = settings(
+    deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow]
+)
 """One test, run for every codec: each has its own executor, and a busy machine is no failure."""
 GARBAGE = b"\x00\xff\x02\xff\xc1\xc0\xaa garbage 12,\x80\r"
 

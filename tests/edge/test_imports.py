@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import build
+import command
 import pytest
 import raman_edge
+from effort import slow
+from raman_edge.errors import ConfigError
+from raman_edge.preprocessing import Baseline, MinMax, Recipe, Smooth
+from raman_edge.spectrum import Axis, Origin, Spectrum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from raman_edge.preprocessing import Step
 
 ROOT = Path(raman_edge.__file__).parents[2]
 TRAINING = ("torch", "onnx", "onnxscript", "scipy.signal", "sklearn", "matplotlib", "safetensors", "raman_train", "raman_export")
@@ -88,6 +102,92 @@ def test_identifying_loads_neither_scipy_nor_training(tmp_path: Path) -> None:
     label, loaded = run(IDENTIFY, json.dumps([*TRAINING, "scipy", "pybaselines", "rich"]), str(model), str(library))
     assert label == "Quartz"
     assert not {name.partition(".")[0] for name in loaded} & {"scipy", "pybaselines", "torch", "onnx", "rich", "sqlite3"}
+
+
+# Without the extra "baseline"
+
+
+WITHOUT_BASELINE = """
+import sys
+sys.modules.update(dict.fromkeys(("scipy", "pybaselines")))
+from raman_edge import cli
+sys.exit(cli.main(sys.argv[1:]))
+"""
+HERE = Origin("test", "")
+
+
+def without_baseline(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run ``raman-edge`` in a folder, where neither scipy nor pybaselines can be imported."""
+    called = [sys.executable, "-c", WITHOUT_BASELINE, *map(str, arguments)]
+    return subprocess.run(called, capture_output=True, text=True, check=False, cwd=folder, env=command.environment(), timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("step", "package", "arguments"),
+    [
+        (Smooth(), "scipy", ["identify", "absent"]),
+        (Baseline(), "pybaselines", ["serial", "absent", "--profile", "ocean-sts", "--journal", "journal.sqlite3"]),
+        *slow(
+            (Baseline(), "pybaselines", ["watch", ".", "--once", "--journal", "journal.sqlite3"]),
+            (Baseline(), "pybaselines", ["learn", "Beaker 7", "absent"]),
+        ),
+    ],
+)
+def test_a_model_whose_preprocessing_lacks_a_package_is_refused_at_the_start(
+    step: Step, package: str, arguments: list[str], tmp_path: Path
+) -> None:
+    """Each command refuses the model before it opens a file or port, and says which package is missing and what to install."""
+    model = build.write_model(tmp_path / "smoothed.onnx", recipe=Recipe((build.RECIPE.steps[0], step, MinMax())))
+    build.make_library().save(tmp_path / "smoothed.library.npz")
+    done = without_baseline(tmp_path, *arguments, "--model", model)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert all(part in done.stderr for part in (str(model), step.tag, package, "pip install 'raman-edge[baseline]'"))
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(("step", "package"), [(Baseline(), "pybaselines"), (Smooth(), "scipy.signal")])
+def test_a_step_names_the_package_that_it_lacks(step: Step, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recipe that is read or written without its packages is data; one that is applied, or loaded, names what is missing."""
+    monkeypatch.setitem(sys.modules, package, None)
+    recipe = Recipe((build.RECIPE.steps[0], step))
+    assert Recipe.from_json(recipe.to_json()) == recipe
+    seen = Spectrum(Axis.linear(150.0, 1400.0, 1.0), range(1251), HERE)
+    for use in (recipe.load, lambda: recipe.features(seen)):
+        with pytest.raises(ConfigError, match=rf"{step.tag} needs {package.partition('.')[0]}.*raman-edge\[baseline\]"):
+            use()
+
+
+def test_a_package_that_lacks_its_own_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pybaselines without scipy: scipy is what is missing."""
+    for name in [name for name in sys.modules if name.partition(".")[0] in {"pybaselines", "scipy"}]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(ConfigError, match=r"baseline@1 needs scipy"):
+        Baseline().load()
+
+
+def declared(requirements: Iterable[str]) -> set[str]:
+    """Return the names of the packages in requirements, as imports would spell them."""
+    return {re.split(r"[^A-Za-z0-9._-]", line)[0].replace("-", "_") for line in requirements}
+
+
+def test_every_package_is_declared() -> None:
+    """Each package that a module of the edge imports is a dependency, or part of an extra of the edge."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"].items()
+    always = declared(project["dependencies"])
+    optional = declared(line for name, lines in extras if name not in {"train", "cluster", "dev"} for line in lines)
+    assert {"scipy", "pybaselines"} <= optional - always
+    by_module = metadata.packages_distributions()
+    found = set()
+    for file in (ROOT / "edge" / "raman_edge").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            found |= {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"raman_edge", "__future__"}
+    assert {"numpy", "msgspec", "serial"} <= found
+    assert [name for name in found if (always | optional).isdisjoint(declared(by_module[name]))] == []
 
 
 def test_imports_point_one_way() -> None:

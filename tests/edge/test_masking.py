@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import journals
 import pytest
 import sinking
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge import cli
@@ -105,7 +106,7 @@ def test_every_form_is_hidden(shape: str) -> None:
         assert not leaks(repr(raised.value.__cause__)), spec
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(300))
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n"), max_size=12), st.sampled_from(sorted(SHAPES)))
 def test_any_password_is_hidden(inside: str, shape: str) -> None:
     """The same for any text."""

@@ -11,6 +11,7 @@ import build
 import journals
 import pages
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge import records
@@ -82,7 +83,7 @@ def surfaces(reading: Reading) -> dict[str, str]:
 
 
 @given(readings())
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 def test_every_surface_follows_the_decision(reading: Reading) -> None:
     """Words, names, probabilities and sets on every surface are those of the one decision, and none contradicts it."""
     verdict, said, shown = reading.verdict, recorded(reading), surfaces(reading)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raman_edge.errors import CardError, ModelError, ProbeMismatch, SpectrumError
+from raman_edge.errors import CardError, ConfigError, ModelError, ProbeMismatch, SpectrumError
 from raman_edge.model import card as cards
 from raman_edge.model import check
 from raman_edge.model.runtime import OpenedSession, brief, open_session
@@ -65,7 +65,7 @@ class Model:
 
         onnxruntime loads the file only after :mod:`raman_edge.model.check` has accepted it.
         ``threads`` are onnxruntime's intra-op threads; its own default spins on every core.
-        Raises :class:`ModelError` (unreadable, no ONNX model, refused, wrong inputs or outputs),
+        Raises :class:`ModelError` (unreadable, no ONNX model, refused, missing package, wrong inputs or outputs),
         :class:`CardError` or :class:`ProbeMismatch`.
         """
         data = read(path)
@@ -79,6 +79,11 @@ class Model:
                 advice="It is another file, or was changed",
             )
         card = look_through(data, path)
+        try:
+            card.recipe.load()
+        except ConfigError as error:
+            msg = f"model {str(path)!r}: {error}"
+            raise ModelError(msg) from error
         try:
             opened = open_session(data, threads)
         except ModelError as error:

@@ -1,5 +1,8 @@
 """Records to an MQTT broker: one message a record, confirmed before the cursor moves.
 
+At qos 0 a broker confirms no message. It reads packets in their order, so the answer to a ping that was sent after some
+messages shows that it has read them; without that answer they are sent again.
+
 The payload is the record's line of JSON, on the topic that was given; beside it, on
 ``TOPIC/state``, the broker keeps ``online`` while we are connected and ``offline`` else
 (also when the line breaks: it is our last will).
@@ -10,7 +13,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import suppress
-from threading import Condition
+from threading import Condition, Lock
 from typing import TYPE_CHECKING, Literal, Self
 
 from raman_edge.errors import ConfigError, JournalDamaged, RecordsRefused, SinkError
@@ -123,19 +126,19 @@ class Mqtt:
         if self._line is None:
             raise SinkError(f"{self.name} is not connected")
         refused = self._line.publish([self._message(row) for row in rows], alone=alone)
-        if self._broker.qos:
-            self._passed = max([self._passed, *(self._size(row) for place, row in enumerate(rows) if place not in refused)])
+        self._passed = max([self._passed, *(self._size(row) for place, row in enumerate(rows) if place not in refused)])
         return refused
 
     def _reopen(self, *, steady: bool) -> None:
         """Connect anew; with ``steady`` return only after the connection has lasted for a while."""
-        if self._line is not None:
-            self._line.close()
         self._connect()
         if steady and self._line is not None:
             self._line.last()
 
     def _connect(self) -> None:
+        """Connect, after closing the connection that there may be: a broker ends the older of two with one client id."""
+        if self._line is not None:
+            self._line.close()
         self._line = _Line(self._broker)
         try:
             self._line.connect()
@@ -206,6 +209,27 @@ class _Client(Client):
     """Packets of the broker."""
     sent = 0
     """Messages to it."""
+    pings = pings_answered = 0
+    """Those that paho sends by itself on a quiet connection are among them."""
+    on_ping_answered: Callable[[], None]
+    """Called after each answer."""
+    _counting = Lock()
+
+    def ping(self) -> int:
+        """Send a ping, and return how many of all pings have to be answered until this one certainly is."""
+        self._send_pingreq()
+        return self.pings
+
+    def _send_pingreq(self) -> MQTTErrorCode:
+        with self._counting:
+            self.pings += 1
+        return super()._send_pingreq()
+
+    def _handle_pingresp(self) -> MQTTErrorCode:
+        code = super()._handle_pingresp()
+        self.pings_answered += 1
+        self.on_ping_answered()
+        return code
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if bufsize > LARGEST_ANSWER:
@@ -231,7 +255,7 @@ class _Client(Client):
         self.taken += 1
         if kind not in ANSWERS:
             self.fault = f"it sends a packet of type {kind >> 4}, which no broker sends to who has not subscribed"
-        elif self.taken > MOST_ANSWERS + ANSWERS_A_MESSAGE * self.sent:
+        elif self.taken > MOST_ANSWERS + ANSWERS_A_MESSAGE * self.sent + self.pings:
             self.fault = f"it sends {self.taken} packets in answer to {self.sent} messages"
         return MQTTErrorCode.MQTT_ERR_PROTOCOL if self.fault else super()._packet_handle()
 
@@ -264,6 +288,7 @@ class _Line:
         if broker.user:
             client.username_pw_set(broker.user, broker.password)
         client.on_connect, client.on_disconnect, client.on_publish = self._on_connect, self._on_disconnect, self._on_publish
+        client.on_ping_answered = self._notify
         return client
 
     def connect(self) -> None:
@@ -299,19 +324,19 @@ class _Line:
             self._confirmed.clear()
             self._refused.clear()
         place_of: dict[int, int] = {}
-        passed: set[int] = set()
-        """Places of the messages that arrived, at qos 0."""
+        read = 0
+        """So many of the messages the broker has read, as far as known at qos 0."""
         try:
             self._raise_trouble()
             for place, message in enumerate(messages):
                 self._wait_for(place_of, 0 if alone else self._window - 1)
                 place_of[self._send(*message)] = place
-                if alone and not self._broker.qos:
-                    self._send_confirmed()
-                    passed.add(place)
+                if not self._broker.qos and (alone or place + 1 == len(messages)):
+                    self._wait_until_read()
+                    read = place + 1
             self._wait_for(place_of, 0)
         except SinkError as error:
-            confirmed = {place_of[mid] for mid in self._confirmed & place_of.keys()} if self._broker.qos else passed
+            confirmed = {place_of[mid] for mid in self._confirmed & place_of.keys()} if self._broker.qos else set(range(read))
             on_the_way = sorted(set(place_of.values()) - confirmed)
             if self._ended is None or not on_the_way:
                 raise
@@ -319,9 +344,9 @@ class _Line:
             raise _Ended(str(error), on_the_way, unconfirmed, by_size=self._ended == "by size") from None
         return sorted(place_of[mid] for mid in self._refused & place_of.keys())
 
-    def _send(self, topic: str, payload: str, retain: bool, qos: int | None = None) -> int:  # noqa: FBT001 - a message
+    def _send(self, topic: str, payload: str, retain: bool) -> int:  # noqa: FBT001 - a message
         """Hand a message to paho and return its number."""
-        sent = self._client.publish(topic, payload, self._broker.qos if qos is None else qos, retain)
+        sent = self._client.publish(topic, payload, self._broker.qos, retain)
         self._client.sent += 1
         if sent.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             with self._changed:  # paho's thread knows the reason, or will soon
@@ -329,10 +354,10 @@ class _Line:
             self._lost(f"a message was not taken ({sent.rc.name})")
         return sent.mid
 
-    def _send_confirmed(self) -> None:
-        """Send a message that the broker confirms: then it has all that were sent before."""
-        number = self._send(self._broker.state_topic, "online", retain=True, qos=1)
-        self._wait(lambda: number in self._confirmed)
+    def _wait_until_read(self) -> None:
+        """Wait until the broker has read everything that was sent."""
+        number = self._client.ping()
+        self._wait(lambda: self._client.pings_answered >= number)
 
     def _wait_for(self, sent: Mapping[int, int], most: int) -> None:
         """Wait until at most so many of the messages that were ``sent`` are not confirmed."""
@@ -363,6 +388,10 @@ class _Line:
         if self._trouble is not None:
             msg = f"the broker at {self._broker.host} port {self._broker.port}: {self._trouble}"
             raise SinkError(msg)
+
+    def _notify(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
 
     def _lost(self, why: str) -> None:
         with self._changed:

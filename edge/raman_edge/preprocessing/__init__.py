@@ -48,6 +48,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         """The axis of the features: that of the last resample step."""
         return next(step.axis for step in reversed(self.steps) if isinstance(step, Resample))
 
+    def load(self) -> None:
+        """Import what the steps need beyond numpy; :class:`ConfigError` where it is not installed, with what to install."""
+        for step in self.steps:
+            step.load()
+
     def features(self, spectrum: Spectrum) -> NDArray[np.float32]:
         """Return the network's input, (len(self.axis),) float32.
 

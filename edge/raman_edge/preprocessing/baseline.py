@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Literal
 
 from raman_edge.errors import SpectrumError
-from raman_edge.preprocessing.step import Points, StepBase, require
+from raman_edge.preprocessing.step import Points, StepBase, imported, require
 
 if TYPE_CHECKING:
     from raman_edge.spectrum import Axis
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Baseline(StepBase, frozen=True, tag="baseline@1"):
     """Subtract a baseline fitted by pybaselines.
 
-    Importing pybaselines costs about a second, so only a recipe that asks for a baseline pays it.
+    Needs the extra ``baseline``. Importing pybaselines takes about a second, so only a recipe with this step does it.
     """
 
     method: Literal["arpls", "asls", "airpls", "snip", "modpoly"] = "arpls"
@@ -32,6 +32,9 @@ class Baseline(StepBase, frozen=True, tag="baseline@1"):
         require(self.half_window >= 1, f"baseline wants a half_window of at least 1 point; got {self.half_window}")
         require(0 <= self.poly_order <= 20, f"baseline wants a poly_order of 0..20; got {self.poly_order}")  # noqa: PLR2004
 
+    def load(self) -> None:
+        imported("pybaselines", self.tag)
+
     def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
         try:
             with warnings.catch_warnings():
@@ -44,8 +47,6 @@ class Baseline(StepBase, frozen=True, tag="baseline@1"):
         return axis, counts - fitted
 
     def _fit(self, axis: Axis, counts: Points) -> Points:
-        from pybaselines import Baseline as Fitter  # noqa: PLC0415 - one second of import, for those who ask
-
         options: dict[str, float]
         if self.method == "snip":
             options = {"max_half_window": self.half_window}
@@ -53,5 +54,6 @@ class Baseline(StepBase, frozen=True, tag="baseline@1"):
             options = {"poly_order": self.poly_order}
         else:
             options = {"lam": self.lam}
-        fitted: Points = getattr(Fitter(x_data=axis.shift, check_finite=False), self.method)(counts, **options)[0]
+        fitter = imported("pybaselines", self.tag).Baseline(x_data=axis.shift, check_finite=False)
+        fitted: Points = getattr(fitter, self.method)(counts, **options)[0]
         return fitted

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import SpectrumError
-from raman_edge.preprocessing.step import Points, StepBase, require
+from raman_edge.preprocessing.step import Points, StepBase, imported, require
 
 if TYPE_CHECKING:
     from raman_edge.spectrum import Axis
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Smooth(StepBase, frozen=True, tag="smooth@1"):
     """Savitzky-Golay smoothing (Anal. Chem. 36 (1964) 1627), edges fitted, by scipy.
 
-    Importing scipy.signal costs about a second, so only a recipe that asks for smoothing pays it.
+    Needs the extra ``baseline``. Importing scipy.signal takes about a second, so only a recipe with this step does it.
     """
 
     window: int = 11
@@ -28,11 +28,13 @@ class Smooth(StepBase, frozen=True, tag="smooth@1"):
         require(self.window % 2 == 1, f"smooth wants an odd window; got {self.window}")
         require(0 <= self.order < self.window, f"smooth wants 0 <= order < window; got {self.order} and {self.window}")
 
-    def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
-        from scipy.signal import savgol_filter  # noqa: PLC0415 - one second of import, for those who ask
+    def load(self) -> None:
+        imported("scipy.signal", self.tag)
 
+    def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
         if counts.size < self.window:
             msg = f"smoothing over {self.window} points needs at least as many; the spectrum has {counts.size}"
             raise SpectrumError(msg)
+        savgol_filter = imported("scipy.signal", self.tag).savgol_filter
         smoothed: Points = np.asarray(savgol_filter(counts, self.window, self.order), dtype=np.float64)
         return axis, smoothed

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 import spectrometers
+from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from raman_edge.acquisition import autoexposure
@@ -32,7 +33,7 @@ ranges = st.integers(1, 1000).flatmap(lambda least: st.tuples(st.just(least), st
 
 
 @given(ranges, st.floats(0, 1), st.floats(-12, 12))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @example(ranges=(10, 10_000_000), begin=1.0, power=12.0)
 @example(ranges=(10, 10_000_000), begin=0.0, power=-12.0)
 def test_any_linear_detector_settles_within_eight_exposures(ranges: tuple[int, int], begin: float, power: float) -> None:

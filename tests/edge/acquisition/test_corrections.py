@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import spectrometers
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge import quality
@@ -150,7 +151,7 @@ darkness = st.sampled_from(["none", "pixels", "spectrum"])
 
 
 @given(st.sets(st.integers(COVERED, PIXELS - 1), min_size=1, max_size=30), darkness, st.booleans(), st.integers(0, 999))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_clipped_counts_are_always_seen_as_saturated(clipped: set[int], dark: str, bent: bool, seed: int) -> None:  # noqa: FBT001 - drawn
     """Whatever is subtracted and divided, a spectrum with a clipped pixel reaches its saturation."""
     found = drawn(clipped, dark, bent=bent, seed=seed)
@@ -159,7 +160,7 @@ def test_clipped_counts_are_always_seen_as_saturated(clipped: set[int], dark: st
 
 
 @given(darkness, st.booleans(), st.integers(0, 999))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 def test_counts_below_saturation_are_never_seen_as_saturated(dark: str, bent: bool, seed: int) -> None:  # noqa: FBT001 - drawn
     """Whatever is subtracted and divided, a spectrum without a clipped pixel stays below its saturation."""
     found = drawn(set(), dark, bent=bent, seed=seed)

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import spectrometers
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.acquisition.gate import Gate, Seen
@@ -90,7 +91,7 @@ def test_another_exposure_is_compared_with_nothing() -> None:
 
 
 @given(st.lists(st.sampled_from([None, "Calcite", "Quartz", "Zircon"]), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_steady_is_what_was_there_before(labels: list[str | None]) -> None:
     """In any order of samples, an exposure is let through exactly where the one before showed the same mineral."""
     before = [None, *labels[:-1]]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import spectrometers
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.acquisition import recorded, reduction
@@ -162,7 +163,7 @@ def test_more_than_fits_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_anywhere_it_is_answered(tmp_path: Path, data: st.DataObject) -> None:
     """A recording with bytes changed, put in or taken out gives spectra or one line of reason, never an exception."""
     path = tmp_path / "run.recording"

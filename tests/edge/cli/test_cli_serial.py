@@ -303,6 +303,7 @@ def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp
         assert {str(json.loads(line)["id"]) for line in journal.records()} == {str(record["id"]) for record in records}
 
 
+@pytest.mark.slow
 def test_every_frame_is_accounted_for() -> None:
     """With a fault at every twentieth spectrum, all good ones are answered and all bad ones counted."""
     report = soak.soak(200, every=20)

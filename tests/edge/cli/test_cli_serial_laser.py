@@ -14,6 +14,7 @@ import build
 import command
 import lit_page
 import pytest
+from effort import slow
 from watch_process import PATIENCE_S, Serial, journaled
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def test_a_laser_that_does_not_go_off_at_the_end_is_said(tmp_path: Path, model: 
     assert run.noted("40 match") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGABRT, *slow(signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1)])
 def test_a_signal_is_no_reason_to_be_silent(tmp_path: Path, model: Path, number: int) -> None:
     """Whatever signal ends the run, a laser that does not go off is 74."""
     with measuring(tmp_path, model) as (run, instrument):
@@ -120,7 +121,7 @@ def test_a_signal_is_no_reason_to_be_silent(tmp_path: Path, model: Path, number:
     warned(run)
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGABRT, signal.SIGUSR1, signal.SIGALRM])
+@pytest.mark.parametrize("number", [signal.SIGQUIT, *slow(signal.SIGABRT, signal.SIGUSR1, signal.SIGALRM)])
 def test_a_signal_that_kills_others_ends_it_in_order(tmp_path: Path, model: Path, number: int) -> None:
     """SIGQUIT and its like switch the laser off, answer what was measured, and give the signal's code."""
     with measuring(tmp_path, model) as (run, instrument):
@@ -161,6 +162,7 @@ def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model:
         assert run.noted("waiting for the exposure of 3 s") == 1
 
 
+@pytest.mark.slow
 def test_who_does_not_wait_is_told(tmp_path: Path, model: Path) -> None:
     """A second Ctrl-C waits no longer for the exposure, and as nothing has confirmed that the laser is off, that is said."""
     with measuring(tmp_path, model, "--exposure", "50", longest_ms=60_000, pacing=True) as (run, instrument):
@@ -176,7 +178,7 @@ def test_who_does_not_wait_is_told(tmp_path: Path, model: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
-@pytest.mark.parametrize("number", [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU])
+@pytest.mark.parametrize("number", [signal.SIGTSTP, *slow(signal.SIGTTIN, signal.SIGTTOU)])
 def test_suspended_the_laser_is_off(tmp_path: Path, model: Path, number: int) -> None:
     """Ctrl-Z switches the laser off before the process stops; it is on again only when the process measures again."""
     with measuring(tmp_path, model) as (run, instrument):
@@ -192,6 +194,7 @@ def test_suspended_the_laser_is_off(tmp_path: Path, model: Path, number: int) ->
     assert not [line for line in run.lines if line["event"] == "fault"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", [signal.SIGCONT, signal.SIGTERM])
 def test_a_suspension_that_takes_long_can_be_called_off(tmp_path: Path, model: Path, then: int) -> None:
     """Told to go on, or to end, while the exposure before a suspension is waited for, the process is not stopped for ever."""
@@ -265,6 +268,7 @@ def test_waiting_for_a_key_the_laser_is_off(tmp_path: Path, model: Path) -> None
             process.stderr.close()
 
 
+@pytest.mark.slow
 def test_an_empty_beam_is_looked_at_in_pulses(tmp_path: Path, model: Path) -> None:
     """--trigger gate: while nothing is in the beam the laser is mostly off; what comes into it is found and answered."""
     with measuring(tmp_path, model, "--trigger", "gate") as (run, instrument):

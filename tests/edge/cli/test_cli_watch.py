@@ -53,6 +53,7 @@ def watch(folder: Path, model: Path) -> Iterator[Callable[..., Watch]]:
         one.kill()
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_nothing_is_lost_or_doubled(folder: Path, watch: Callable[..., Watch]) -> None:
     """Killed at random moments while files keep coming, after restarts every content stands exactly once in the journal.
 
@@ -113,6 +114,7 @@ def test_a_signal_ends_it_cleanly(folder: Path, watch: Callable[..., Watch], num
     assert [record["id"] for record in journaled(running.journal)] == [line["id"] for line in running.lines]
 
 
+@pytest.mark.slow
 def test_a_signal_in_a_backlog_finishes_the_current_spectrum(folder: Path, watch: Callable[..., Watch]) -> None:
     """Stopped in a backlog, what was shown is what is journaled, and the next run does the rest."""
     for seed in range(FILES_OF_A_BACKLOG):

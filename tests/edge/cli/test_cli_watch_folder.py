@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import build
 import command
 import pytest
+from effort import slow
 from watch_process import Watch, digests, journaled
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def bind(outside: Path, inside: Path) -> None:
         pytest.skip(f"nothing may be mounted here: {mounted.stderr.strip()}")
 
 
-@pytest.mark.parametrize("how", ["hard link", "bind mount", "made later"])
+@pytest.mark.parametrize("how", ["hard link", *slow("bind mount", "made later")])
 def test_an_output_is_known_under_any_name(folder: Path, tmp_path: Path, model: Path, how: str) -> None:
     """A file of results that is also reached inside the watched folder is not read, however it comes there, and that is said once."""
     outside = tmp_path / "out"
@@ -72,7 +73,7 @@ def test_an_output_is_known_under_any_name(folder: Path, tmp_path: Path, model: 
     assert watch.noted("is not read: this command writes it") == 1
 
 
-@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("kind", ["jsonl", *slow("csv")])
 def test_an_output_of_another_process_does_not_go_on_for_ever(folder: Path, model: Path, kind: str) -> None:
     """Records that another raman-edge writes into the watched folder are answered once, and that is said; spectra are answered on."""
     (folder / "0.csv").write_text(build.text(seed=0))
@@ -142,6 +143,7 @@ def test_ignored_names_are_counted_at_the_end(folder: Path, model: Path, tmp_pat
     assert b"; 4 ignored (2 hidden, 1 temporary, 1 too deep); " in asked.stderr
 
 
+@pytest.mark.slow
 def test_a_stop_in_a_flood(folder: Path, model: Path) -> None:
     """While thousands of files come, SIGTERM ends the run soon; what it had no time for the next run answers, each once."""
     text, over = build.text(), threading.Event()

@@ -97,6 +97,7 @@ def test_a_bad_model_changes_nothing(folder: Path, how: str) -> None:
     assert verified(watch)
 
 
+@pytest.mark.slow
 def test_a_storm_of_signals(folder: Path) -> None:
     """However often it is told to read its settings while a backlog waits, every file is answered once, and it ends when told to."""
     with Watch(folder, folder.parent / "tiny.onnx") as watch:
@@ -114,6 +115,7 @@ def test_a_storm_of_signals(folder: Path) -> None:
     assert verified(watch)
 
 
+@pytest.mark.slow
 def test_stopped_in_a_backlog_it_ends_with_what_it_said_kept(folder: Path) -> None:
     """SIGTERM in the middle of a backlog ends the run soon; what was shown is in the journal, and the next run does the rest."""
     write(folder, BACKLOG)
@@ -129,6 +131,7 @@ def test_stopped_in_a_backlog_it_ends_with_what_it_said_kept(folder: Path) -> No
     assert verified(rest)
 
 
+@pytest.mark.slow
 def test_held_while_thousands_come(folder: Path) -> None:
     """A process that is stopped while more files come than any queue of events holds answers each of them once it goes on."""
     with Watch(folder, folder.parent / "tiny.onnx", "--match", "*.csv", "--stable", "0.3") as watch:

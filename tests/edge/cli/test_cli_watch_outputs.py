@@ -49,6 +49,7 @@ def holds(path: Path, least: int) -> bool:
     return len(journaled(path)) >= least
 
 
+@pytest.mark.slow
 def test_killed_again_and_again(folder: Path, model: Path, tmp_path: Path) -> None:
     """Killed at random moments from the very first start on, the outputs hold every record of the journal, in its order."""
     rng = np.random.default_rng(20261122)

@@ -206,6 +206,7 @@ def test_a_reader_that_goes(folder: Path, model: Path) -> None:
     assert len(records) == len(set(digests(records))) == 41
 
 
+@pytest.mark.slow
 def test_a_reader_that_does_not_read(folder: Path, model: Path) -> None:
     """With a pipe that nobody reads a signal ends the run soon, with everything in the journal."""
     for number in range(150):

@@ -119,6 +119,7 @@ def test_any_table_is_answered(table: list[list[str]], delimiter: str) -> None:
     answered("\n".join(delimiter.join(row) for row in table).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "data",
     [

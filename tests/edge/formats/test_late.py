@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from andor_files import SifFile
 from contracts.format_contract import EXAMPLES, answered
+from effort import slow
 from omnic_files import OmnicSpectrum, omnic
 from princeton_files import LightFieldFile
 from raman_edge.formats.late import LATE
@@ -129,7 +130,7 @@ def hostile_sif() -> bytes:
     return whole[:at] + lines + whole[at:]
 
 
-@pytest.mark.parametrize("make", [hostile_omnic, hostile_witec, hostile_sif], ids=["OMNIC", "WITec", "SIF"])
+@pytest.mark.parametrize("make", [hostile_sif, *slow(hostile_omnic, hostile_witec)], ids=["SIF", "OMNIC", "WITec"])
 def test_files_made_to_be_slow_are_answered(make: object) -> None:
     """A number in a header, or many references to one thing, cost no more than the file's bytes."""
     assert callable(make)

@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
@@ -54,7 +55,7 @@ def test_spectrum_of_1024_pixels_takes_2112_bytes() -> None:
     st.integers(0, 2**32 - 1),
     st.sampled_from([0x1100, 0x2000]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_seabreeze_builds_the_same_bytes(kind: int, data: bytes, wants_ack: bool, regarding: int, version: int) -> None:  # noqa: FBT001
     """Any message is, byte for byte, what python-seabreeze's pure-Python protocol makes."""
     theirs = oracle(version=version)._construct_outgoing_message(kind, data, request_ack=wants_ack, regarding=regarding)  # type: ignore[attr-defined]
@@ -63,7 +64,7 @@ def test_seabreeze_builds_the_same_bytes(kind: int, data: bytes, wants_ack: bool
 
 
 @given(st.integers(0, 2**32 - 1), st.binary(max_size=40), st.sampled_from([0, 1, 3]), st.booleans())
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 def test_seabreeze_reads_what_this_builds(kind: int, data: bytes, flags: int, md5: bool) -> None:  # noqa: FBT001
     """python-seabreeze finds the header, the checksum and the data in a message of ours, and so does this codec."""
     made = Message(kind, data, flags, md5=md5).to_bytes()

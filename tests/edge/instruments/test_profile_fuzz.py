@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
@@ -45,7 +46,7 @@ def pages(draw: st.DrawFn) -> dict[str, Any]:
     return page
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(pages())
 def test_a_page_works_or_says_what_is_wrong(page: dict[str, Any]) -> None:
     """Whatever stands in one place, the page is refused with words, or every request of it can be made and its frame be read."""

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 import spectrometers
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
@@ -100,7 +101,7 @@ exposures = st.builds(
 
 
 @given(st.lists(exposures, max_size=4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_exposure_comes_back_to_the_last_bit(shots: list[Exposure]) -> None:
     """Whatever an instrument counts, and says of itself, is read back as it was."""
     lines = [recording_file.encode(RecordingHeader(port="p", profile="q"))]
@@ -219,7 +220,7 @@ def test_a_recording_without_its_first_line_written_closes_the_instrument(monkey
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_cut_anywhere_it_gives_what_is_whole(tmp_path: Path, data: st.DataObject) -> None:
     """A recording that was cut short, as by a power cut, gives every exposure before the cut, and a note where one is torn."""
     path = tmp_path / "whole.jsonl"
@@ -238,7 +239,7 @@ def test_cut_anywhere_it_gives_what_is_whole(tmp_path: Path, data: st.DataObject
 
 
 @given(st.data())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damage_is_found_and_its_line_named(tmp_path: Path, data: st.DataObject) -> None:
     """A byte that was changed anywhere before the end is either found, with its line, or changes nothing."""
     path = tmp_path / "whole.jsonl"

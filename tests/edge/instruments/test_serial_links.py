@@ -144,6 +144,7 @@ def test_another_instrument_is_refused(tmp_path: Path) -> None:
         assert device.instrument.serial_number == "J1"
 
 
+@pytest.mark.slow
 def test_a_device_that_falls_silent_is_set_up_anew(tmp_path: Path) -> None:
     """A device that lost its power and not its cable is found by its silence: the link is opened again."""
     profile = changed(hasty(JETI), "commands", identify=None)

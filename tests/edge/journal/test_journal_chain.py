@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import journals
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import JournalError
@@ -97,7 +98,7 @@ def other(value: object, how: random.Random) -> object:
     return f"{value}x" if value is not None else "x"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(0, 10**9))
 def test_any_single_change_shows(whole: Path, seed: int) -> None:
     """Whatever value of whatever row is changed behind the journal's back, a verification finds it.

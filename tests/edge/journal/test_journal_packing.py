@@ -11,6 +11,7 @@ from datetime import datetime, timedelta, timezone
 import build
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -79,7 +80,7 @@ def test_garbage_is_refused(data: bytes) -> None:
         assert packing.unpack(data).size < 2**24
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 @given(st.integers(0, 10**6), st.integers(1, 255))
 def test_damage_is_refused_or_shows(place: int, by: int) -> None:
     """A changed byte is a value error, or other numbers: never the same ones with another meaning."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import build
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 NETWORK = build.NETWORK
 NO_PEAKS = Peaks(np.empty(0), np.empty(0), np.empty(0))
-ORDINARY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+ORDINARY = settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import build
 import materials
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -18,7 +19,7 @@ from raman_edge.model.model import default_path as default_model
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Origin, Spectrum
 
-ORDINARY = settings(max_examples=40, deadline=None)
+ORDINARY = settings(max_examples=examples(40), deadline=None)
 LENGTH = 6
 OLD = ("b", "a b", "Quartz", "z", "é")
 NEW = ("A", "c", "Silicon", "zz")

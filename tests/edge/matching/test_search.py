@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -17,7 +18,7 @@ from raman_edge.matching.search import Search
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ORDINARY = settings(max_examples=40, deadline=None)
+ORDINARY = settings(max_examples=examples(40), deadline=None)
 
 
 def unit(rng: np.random.Generator, count: int, length: int) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ import build
 import materials
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -267,7 +268,7 @@ def test_what_sqlite_adds_is_no_mistake(good: Path, model: Model, tmp_path: Path
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_damage_is_a_library_error_or_none(good: Path, model: Model, tmp_path: Path, data: st.DataObject) -> None:
     """Whatever bytes are overwritten or cut off, opening and reading end with an answer or a LibraryError."""
     content = bytearray(good.read_bytes())

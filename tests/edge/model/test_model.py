@@ -10,6 +10,7 @@ import build
 import numpy as np
 import onnx
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -311,7 +312,7 @@ def test_other_files_are_refused(folder: Path, content: bytes) -> None:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_file_is_refused_or_still_itself(good: Path, data: st.DataObject) -> None:
     """A model with a changed byte is refused with a ModelError, or gives the probe's numbers: nothing in between."""
     content = bytearray(good.read_bytes())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -66,7 +67,7 @@ def test_openssl_makes_keys_and_agrees(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_changed_signature_is_refused(signed: Path, data: st.DataObject) -> None:
     """One changed byte anywhere in the file, and it vouches for nothing."""
     content = bytearray(signature.path_beside(signed).read_bytes())

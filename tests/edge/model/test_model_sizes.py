@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
@@ -174,7 +175,7 @@ DIMS = st.lists(st.integers(0, 4), max_size=4)
 
 
 @given(DIMS, DIMS)
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_stretching_is_numpys(a: list[int], b: list[int]) -> None:
     """Two shapes fit where numpy says so, and become what numpy makes of them."""
     proto = one_node("Add", [np.zeros(a, np.float32), np.zeros(b, np.float32)], 1)
@@ -188,7 +189,7 @@ def test_stretching_is_numpys(a: list[int], b: list[int]) -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_window_is_counted_as_onnxruntime_does(size: int, kernel: int, stride: int, dilation: int, before: int, after: int) -> None:
     """Convolutions of any geometry: the same length, or refused by both."""
     data, weights = np.ones((1, 1, size), np.float32), np.ones((1, 1, kernel), np.float32)

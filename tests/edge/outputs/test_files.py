@@ -18,6 +18,7 @@ import command
 import pytest
 import sinking
 from contracts.sink_contract import SinkContract
+from effort import examples, slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -97,12 +98,13 @@ def found_in(kind: str, path: Path) -> list[str]:
     return [row["id"] for row in read_table(path)] if kind == "csv" else sinking.ids(path.read_bytes().splitlines())
 
 
-def test_a_half_line_is_replaced(kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [17, *slow(1)])
+def test_a_half_line_is_replaced(kind: str, step: int, tmp_path: Path) -> None:
     """Cut after any byte, as a crash or a power failure cuts it, the file has whole lines again after the next record."""
     path = tmp_path / "results"
     make(kind, path).send(sinking.rows(2))
     whole = path.read_bytes()
-    for length in range(len(whole)):
+    for length in range(0, len(whole), step):
         path.write_bytes(whole[:length])
         make(kind, path).send(sinking.rows(2, first=2))
         assert found_in(kind, path)[-2:] == [row.id for row in sinking.rows(2, first=2)], length
@@ -263,6 +265,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_killed_while_it_writes(kind: str, tmp_path: Path) -> None:
     """Killed at any moment, what was confirmed is there, every line but the last is whole, and the next run mends that one."""
     path = tmp_path / "results"
@@ -344,7 +347,7 @@ def test_text_of_others_is_data(tmp_path: Path, text: str) -> None:
     assert (row["label"] == text) == plain
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_text_is_one_row(text: str) -> None:
     """Whatever a label holds, the line is one row of all columns, and of one line."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import sinking
 from brokers import Broker
+from effort import slow
 from mosquitto import Mosquitto, Subscriber
 from raman_edge.errors import RecordsRefused, SinkError
 from raman_edge.journal import Journal
@@ -47,14 +48,20 @@ ROWS = [*sinking.rows(30), large(31), *sinking.rows(10, first=32), large(42, 900
 SMALL = [row.id for row in ROWS if row.seq not in {31, 42}]
 
 
-@pytest.mark.parametrize("options", ["", "?qos=2", "?qos=0", "?protocol=3.1.1"])
-@pytest.mark.parametrize("how", ["announced", "disconnect", "puback", "close"])
-def test_a_record_that_is_too_large_is_named(options: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+QOS = ["", "?qos=2", "?qos=0"]
+WAYS = [
+    ("announced", ""),
+    ("puback", ""),
+    *((how, options) for how in ("disconnect", "close") for options in ("", "?qos=0")),
+    *slow(*(("announced", options) for options in QOS[1:])),
+    *slow(*((how, options) for how in ("disconnect", "close") for options in ("?qos=2", "?protocol=3.1.1", "?protocol=3.1.1&qos=0"))),
+]
+"""What a broker does with a record that is too large, and the options of the address, where the protocol has both."""
+
+
+@pytest.mark.parametrize(("how", "options"), WAYS)
+def test_a_record_that_is_too_large_is_named(how: str, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The records that a broker does not take are named with the limit, in a line each, and all others arrive."""
-    if (how in {"puback", "announced"} and "3.1.1" in options) or (how == "puback" and options):
-        pytest.skip("what this protocol does not have")
-    if how in {"disconnect", "close"} and "qos=0" in options:
-        pytest.skip("at qos 0 nothing confirms a record: whether the broker's end comes before it counts as sent is a matter of timing")
     monkeypatch.setattr(mqtt, "STEADY_S", 0.1)
     with Broker(3000, announces=how == "announced", how=how) as limited, sink_to(limited.port, options) as sink:
         with pytest.raises(RecordsRefused) as refused:
@@ -71,6 +78,56 @@ def test_a_record_that_is_too_large_is_named(options: str, how: str, monkeypatch
         assert ("at most 3000" if how == "announced" else "too large") in line
     assert set(arrived) == {*SMALL, sinking.row(44).id}
     assert bool(limited.too_large) == (how != "announced")
+
+
+@pytest.mark.parametrize("how", ["disconnect", "close"])
+def test_a_small_record_is_not_blamed_for_a_large_one_before_it(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At qos 0 a batch is over when the broker has read it: what ends the connection is a record of this batch, not of the next."""
+    monkeypatch.setattr(mqtt, "STEADY_S", 0.05)
+    with Broker(3000, how=how) as limited, sink_to(limited.port, "?qos=0") as sink:
+        for number in range(1, 9, 2):
+            with pytest.raises(RecordsRefused) as refused:
+                sink.send([large(number)])
+            assert [large(number).id in line for line in refused.value.args] == [True]
+            sink.send([sinking.row(number + 1)])
+        assert sinking.ids(limited.payloads(TOPIC)) == [sinking.row(number).id for number in range(2, 9, 2)]
+
+
+@pytest.mark.parametrize("options", QOS)
+def test_what_a_broker_had_not_read_is_sent_again(options: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that ends in the middle of a batch loses no record, at any qos."""
+    monkeypatch.setattr(mqtt, "STEADY_S", 0.05)
+    rows = sinking.rows(40)
+    with Broker() as broken, sink_to(broken.port, options) as sink:
+        broken.ends_after = 13
+        sink.send(rows)
+        assert broken.connections == 2
+        assert sinking.first_times(sinking.ids(broken.payloads(TOPIC))) == [row.id for row in rows]
+
+
+def test_a_sink_that_is_opened_again_closes_its_connection() -> None:
+    """A sink has one connection, also where it is opened twice: the first is closed, with its thread."""
+    with Broker() as twice:
+        sink = sink_to(twice.port)
+        with sink, sink:
+            sink.send([sinking.row(1)])
+            assert len([thread for thread in threading.enumerate() if "paho" in thread.name]) == 1
+        assert twice.connections == 2
+        assert twice.payloads(f"{TOPIC}/state") == ["online", "offline"] * 2
+
+
+def test_a_quiet_connection_may_answer_many_pings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night without a record, in which the broker answers a ping each half minute, is no flood of packets."""
+    monkeypatch.setattr(mqtt, "MOST_ANSWERS", 10)
+    with Broker() as quiet, sink_to(quiet.port) as sink:
+        assert isinstance(sink, mqtt.Mqtt)
+        assert sink._line is not None
+        client = sink._line._client
+        for _ in range(100):
+            client.ping()
+        sinking.wait_until(lambda: client.pings_answered == 100, "the answers")
+        sink.send([sinking.row(1)])
+        assert quiet.connections == 1
 
 
 def test_the_limit_is_exact() -> None:
@@ -112,12 +169,13 @@ def test_a_broker_that_takes_next_to_nothing() -> None:
         sink_to(limited.port).__enter__()
 
 
-@pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_mosquitto_with_a_limit(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize(("version", "qos"), [("5", 1), *slow(("5", 0), ("3.1.1", 1), ("3.1.1", 0))])
+def test_mosquitto_with_a_limit(tmp_path: Path, version: str, qos: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real broker of version 5 announces its limit, one of 3.1.1 ends the connection without a word; what fits arrives."""
+    monkeypatch.setattr(mqtt, "STEADY_S", 0.1)
     running = Mosquitto(tmp_path, "max_packet_size 3000").start()
     subscriber = Subscriber(running, TOPIC)
-    with sink_to(running.port, f"?protocol={version}") as sink:
+    with sink_to(running.port, f"?protocol={version}&qos={qos}") as sink:
         with pytest.raises(RecordsRefused) as refused:
             sink.send(ROWS)
         sinking.wait_until(lambda: len(subscriber.payloads(TOPIC)) >= len(SMALL), "all that fit")
@@ -128,10 +186,11 @@ def test_mosquitto_with_a_limit(tmp_path: Path, version: str) -> None:
     running.stop()
 
 
-def test_a_connection_that_breaks_is_no_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("options", QOS)
+def test_a_connection_that_breaks_is_no_limit(options: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a broker ends the connection at a record no larger than those that it took, nothing is left out."""
     monkeypatch.setattr(mqtt, "STEADY_S", 0.05)
-    with Broker() as moody, sink_to(moody.port) as sink:
+    with Broker() as moody, sink_to(moody.port, options) as sink:
         sink.send(sinking.rows(5))
         moody.limit, moody.how = 100, "close"
         with pytest.raises(SinkError, match="connection is lost") as raised:
@@ -139,8 +198,9 @@ def test_a_connection_that_breaks_is_no_limit(monkeypatch: pytest.MonkeyPatch) -
         assert not isinstance(raised.value, RecordsRefused)
 
 
-def test_mosquitto_that_confirms_and_drops(tmp_path: Path) -> None:
+def test_mosquitto_that_confirms_and_drops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real broker with a limit on messages says that a record is too large, by whatever packet, and the others arrive."""
+    monkeypatch.setattr(mqtt, "STEADY_S", 0.1)
     running = Mosquitto(tmp_path, "message_size_limit 2500").start()
     subscriber = Subscriber(running, TOPIC)
     with sink_to(running.port) as sink:
@@ -194,7 +254,7 @@ def send_after_a_second(port: int) -> None:
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_broker(what: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     """Whatever a broker sends, it ends soon as trouble with a reason, takes no memory, and prints nothing."""
-    monkeypatch.setattr(mqtt, "PATIENCE_S", 3.0)
+    monkeypatch.setattr(mqtt, "PATIENCE_S", 3.0 if what == "half a packet" else 20.0)  # the others are noticed sooner
     connack, greet, why = HOSTILE[what]
     with Broker() as hostile:
         hostile.connack, hostile.greet = connack, greet

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pages
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -118,7 +119,7 @@ def test_counts_are_written_short(value: float, shown: str) -> None:
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(hnp.arrays(np.float64, st.integers(2, 60), elements=FINITE), st.floats(-1e4, 1e4), st.floats(1e-3, 1e3))
 def test_any_spectrum_has_a_picture(counts: np.ndarray[tuple[int], np.dtype[np.float64]], start: float, step: float) -> None:
     """Whatever finite counts and axis were recorded, the picture is well formed and its curve inside its rectangle."""

@@ -338,6 +338,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @linux_only
 def test_killed_from_outside_nothing_is_lost(backlog: Path, tmp_path: Path) -> None:
     """A second process that the system kills in the middle of a backlog costs nothing: every file is answered once."""

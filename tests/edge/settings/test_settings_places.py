@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from raman_edge.settings.toml import places
 
 
-@settings(max_examples=100, deadline=None)
+@settings(deadline=None)
 @given(toml_documents.documents())
 def test_every_key_has_the_line_it_was_written_on(document: toml_documents.Writer) -> None:
     """Whatever a document holds, each of its keys, tables and elements has its own line, and nothing else has one."""

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
@@ -126,7 +127,7 @@ def test_what_a_page_calls_bad_is_hot() -> None:
     assert sorted(np.argsort(frame.counts)[-2:]) == [7, 30]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.sampled_from(PROFILES),
     st.lists(st.tuples(st.binary(max_size=40) | st.just(b""), st.integers(0, 3000)), max_size=12),

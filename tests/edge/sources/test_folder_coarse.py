@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
+from effort import slow
 from raman_edge.sources import folder, stability
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.scan import ScanRules, Signature
@@ -63,9 +64,6 @@ def keep_times(path: Path, number: int) -> None:
     os.utime(path, ns=(10**18, 10**18))
 
 
-WAYS = (write, rename, make_anew, keep_times)
-
-
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times of two seconds, and one inode for all files: the least that a file system tells."""
@@ -81,7 +79,7 @@ def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("coarse")
 @pytest.mark.parametrize("is_deaf", [False, True], ids=["events", "no events"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [rename, *slow(write, make_anew, keep_times)])
 def test_rewritten_within_a_tick(
     tmp_path: Path, way: Callable[[Path, int], None], is_deaf: bool, monkeypatch: pytest.MonkeyPatch  # noqa: FBT001 - a column of the table
 ) -> None:  # fmt: skip
@@ -102,6 +100,7 @@ def test_rewritten_within_a_tick(
     assert memory.files[str(path)] == (Signature.of(path.stat()), digest(2))  # settled in the end: it is not read for ever
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("coarse")
 def test_at_the_default_settings(tmp_path: Path) -> None:
     """As above, with nothing set: the file is renamed into place, and again within the tick."""
@@ -129,6 +128,7 @@ def test_a_run_that_ends_within_the_tick(tmp_path: Path) -> None:
     assert once(tmp_path, memory) == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("coarse")
 def test_left_at_the_start_and_rewritten_within_the_tick(tmp_path: Path) -> None:
     """A file that is left unanswered at the first start is answered when it is written again, however soon."""
@@ -191,6 +191,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", place], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [write, make_anew, keep_times])
 @pytest.mark.parametrize("is_deaf", [False, True], ids=["events", "no events"])
 def test_on_a_real_disk(

@@ -65,6 +65,7 @@ def test_nothing_tells_a_pause_of_twice_the_wait(tmp_path: Path) -> None:
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unknown", "deaf")
 def test_nothing_tells_a_long_pause(tmp_path: Path) -> None:
     """After a longer one the half is answered, and the answer to the whole file says which one it replaces."""

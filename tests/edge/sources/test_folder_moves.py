@@ -178,6 +178,7 @@ def test_a_kill_before_the_move(tmp_path: Path, away: Path, monkeypatch: pytest.
     assert (contents(root), contents(away)) == ([], [BAD])
 
 
+@pytest.mark.slow
 def test_where_the_writer_cannot_be_known_it_is_moved_later(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed file that another user's program may still write is moved when it has been unchanged for a while."""
     root = _made(tmp_path / "in")

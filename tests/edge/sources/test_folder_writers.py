@@ -87,6 +87,7 @@ def test_a_network_is_only_looked_at(tmp_path: Path, asked: list[str]) -> None:
     assert asked == []
 
 
+@pytest.mark.slow
 def test_a_writer_on_a_network_is_waited_for_as_long_as_it_goes_on(tmp_path: Path, asked: list[str]) -> None:
     """A file that grows in steps shorter than it has to lie still is read once, whole."""
     text = build.text()
