@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import instruments, plans
+from raman_edge.cli import instrument_options, plans
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
 from raman_edge.errors import CalibrationError, SpectrumError
@@ -79,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_axis(parser)
     shared.add_json(parser)
     measuring = parser.add_argument_group("with --port")
-    instruments.add_line(measuring)
+    instrument_options.add_line(measuring)
     plans.add_exposure(measuring, averages=AVERAGES)
     parser.set_defaults(usage_error=parser.error)
 
@@ -222,7 +222,7 @@ def _measured_now(options: argparse.Namespace, standard: Standard) -> StandardSp
 
     with stopping() as stop:
         plan = plans.standard(options)
-        with instruments.spectrometer(options, stop.event) as spectrometer:
+        with instrument_options.spectrometer(options, stop.event) as spectrometer:
             for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
                 if isinstance(event, Spectrum):
                     return StandardSpectrum(event, standard)

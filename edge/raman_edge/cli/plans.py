@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from raman_edge.cli import options as shared
-from raman_edge.cli.instruments import AUTO
+from raman_edge.cli.instrument_options import AUTO
 from raman_edge.cli.output import say
 from raman_edge.errors import ConfigError
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import deliver, instruments, plans
+from raman_edge.cli import deliver, instrument_options, plans
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
 from raman_edge.cli.signals import stopping
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Measure with a spectrometer, name every spectrum, and keep all of it in the journal: live on a terminal, as JSON lines in a pipe. "
         "A cable that is pulled is waited for; another instrument in its place is refused; the laser is on only for an exposure."
     )
-    instruments.add_instrument(parser)
+    instrument_options.add_instrument(parser)
     plans.add_plan(parser)
     parser.add_argument(
         "--trigger",
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
 
 def named(options: argparse.Namespace, stop: Event) -> Spectrometer:
     """Return the spectrometer that the options name, recorded where they say so; not yet open."""
-    spectrometer = instruments.spectrometer(options, stop)
+    spectrometer = instrument_options.spectrometer(options, stop)
     if options.record is None:
         return spectrometer
     from raman_edge.instruments.recording import Recorder  # noqa: PLC0415

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import instruments, plans
+from raman_edge.cli import instrument_options, plans
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
 from raman_edge.cli.signals import stopping
@@ -23,7 +23,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "killed leaves a recording that ends earlier. A file that exists is never written to.",
         allow_abbrev=False,
     )
-    instruments.add_instrument(one)
+    instrument_options.add_instrument(one)
     one.add_argument("-o", "--out", required=True, type=Path, metavar="FILE", help="the recording, a new file")
     plans.add_exposure(one)
     one.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after so many spectra; default: when stopped")
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
 
     with stopping() as stop:
         plan = plans.recording(options)
-        recorder = Recorder(instruments.spectrometer(options, stop.event), options.out, plans.planned(options))
+        recorder = Recorder(instrument_options.spectrometer(options, stop.event), options.out, plans.planned(options))
         with recorder as spectrometer:
             for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
                 if isinstance(event, Fault):
