@@ -15,7 +15,7 @@ BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo test test-all check format man bench benchmark table2 figures default clean
+.PHONY: help demo test test-all check format bench benchmark table2 figures default clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -38,9 +38,6 @@ check: $(VENV)/.dev  ## ruff, mypy, import contracts
 format: $(VENV)/.dev  ## let ruff lay the code out
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format .
-
-man: $(VENV)/.dev  ## write docs/raman-edge.1 anew
-	$(BIN)/python -m raman_edge.cli.manual
 
 bench: $(VENV)/.dev  ## measure the edge on this machine: cold start, milliseconds, beside the bare network
 	$(BIN)/python benchmarks/bench.py

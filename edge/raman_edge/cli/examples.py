@@ -1,4 +1,4 @@
-"""What each command is for, how it is called, and what its exit code means: the end of its help, and the manual page.
+"""What each command is for, how it is called, and what its exit code means: the end of its help.
 
 Every line here is parsed by the command line itself in the tests: help never shows what is refused.
 """

@@ -1,4 +1,4 @@
-"""The whole command line as a tree: what help, completion and the manual page are made from."""
+"""The whole command line as a tree: what completion is made from, and the tests of help."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 import raman_edge
 from raman_edge import cli, errors, journal
 from raman_edge.calibration import store
-from raman_edge.cli import manual, options, tree
+from raman_edge.cli import options, tree
 from raman_edge.cli.examples import EXITS, PAGES
 from raman_edge.service import settings
 
@@ -99,63 +98,20 @@ def test_a_command_loads_no_help() -> None:
     assert not {"raman_edge.cli.examples", "raman_edge.cli.helping", "raman_edge.cli.tree", "shtab"} & set(modules)
 
 
-# The manual page
+VARIABLES = (SOURCE.parents[1] / "docs/running/README.md").read_text("utf-8").partition("## Variables and places")[2].partition("\n## ")[0]
 
 
-@pytest.fixture(scope="module")
-def page() -> str:
-    """The page as it would be made now."""
-    return manual.page()
+def test_every_variable_is_documented() -> None:
+    """The page on running names each variable that the code reads, and no other."""
+    text = "".join(file.read_text("utf-8") for file in SOURCE.rglob("*.py"))
+    read = set(re.findall(r'"(RAMAN_EDGE_[A-Z_]+)"', text)) - {"RAMAN_EDGE_"}
+    assert set(re.findall(r"`(RAMAN_EDGE_[A-Z_]+)`", VARIABLES)) == read
 
 
-def test_the_manual_page_is_up_to_date(page: str) -> None:
-    """The page in docs is the one that the parser makes: `python -m raman_edge.cli.manual` writes it anew."""
-    assert (SOURCE.parents[1] / manual.PLACE).read_text("utf-8") == page
-
-
-def test_the_manual_page_names_everything(page: str) -> None:
-    """Each command has its section, and each option stands in its own or among those of all."""
-    shown = page.replace("\\-", "-")
-    for prog, branch in BRANCHES.items():
-        assert f".SS {prog}\n" in shown or prog == "raman-edge"
-        for action in tree.arguments(branch.parser) if prog != "raman-edge" else ():
-            assert all(flag in shown for flag in action.option_strings)
-    assert all(f".SH {title.upper()}\n" in shown for title in cli.GROUPS)
-
-
-def test_the_manual_page_knows_the_places_of_this_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files lie where the page says, and each variable that it names, and no other, is read by the code."""
-    monkeypatch.delenv("RAMAN_EDGE_CALIBRATIONS", raising=False)
-    own = platformdirs.user_data_path("raman-edge") / "own.sqlite3"
-    monkeypatch.delenv(options.OWN_VARIABLE, raising=False)
-    assert options.default_own_path() == own
-    if sys.platform == "linux" and not any(name.startswith("XDG_") for name in os.environ):
-        places = [journal.default_path(), own, store.folder(), platformdirs.user_config_path("raman-edge") / settings.FILE]
-        assert [str(Path(place).expanduser()) for place in manual.FILES] == list(map(str, places))
-    text = "".join(file.read_text("utf-8") for file in SOURCE.rglob("*.py") if file.name != "manual.py")
-    read = set(re.findall(r'"(RAMAN_EDGE_[A-Z_]+)"', text))
-    assert read - {"RAMAN_EDGE_"} <= set(manual.VARIABLES)
-
-
-@pytest.mark.skipif(shutil.which("mandoc") is None, reason="no mandoc on this machine to check the page with")
-def test_the_manual_page_is_well_formed(page: str) -> None:
-    """Mandoc finds nothing but that the page has no date."""
-    done = subprocess.run(["mandoc", "-T", "lint"], input=page.encode(), capture_output=True, check=False)
-    said = [line for line in done.stdout.decode().splitlines() if "missing date" not in line]
-    assert said == []
-
-
-@pytest.mark.skipif(shutil.which("man") is None, reason="no man on this machine to show the page with")
-def test_man_shows_the_page(page: str, tmp_path: Path) -> None:
-    """Man shows hyphens as they are typed, and characters of the field as they are."""
-    place = tmp_path / "raman-edge.1"
-    place.write_text(page)
-    environment = command.environment(MANWIDTH="100", LC_ALL="C.UTF-8", MAN_KEEP_FORMATTING="")
-    done = subprocess.run(["man", "-l", str(place)], capture_output=True, check=False, env=environment)
-    shown = re.sub(r".\x08", "", done.stdout.decode())
-    if "RAMAN-EDGE(1)" not in shown:
-        pytest.skip(f"man formats nothing on this machine: {done.stdout.decode()[:100]} {done.stderr.decode()[:100]}")
-    assert "--journal FILE" in shown
-    assert "raman-edge journal verify" in shown
-    assert '"Beaker 7"' in shown
-    assert "…" in shown
+@pytest.mark.skipif(sys.platform != "linux" or any(name.startswith("XDG_") for name in os.environ), reason="the places of Linux")
+def test_places_are_where_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journal, user library, calibrations and settings lie where the page on running says."""
+    for name in ("RAMAN_EDGE_CALIBRATIONS", options.OWN_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    places = [journal.default_path(), options.default_own_path(), store.folder(), platformdirs.user_config_path("raman-edge") / settings.FILE]
+    assert [str(Path(place).expanduser()) for place in re.findall(r"`(~/[^`]+)`", VARIABLES)] == list(map(str, places))
