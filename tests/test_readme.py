@@ -38,7 +38,7 @@ def test_the_commands_run(block: str, tmp_path: Path) -> None:
 def test_there_are_blocks_that_run() -> None:
     """Identifying, watching and training are each shown by commands that are tested."""
     told = " ".join(BLOCKS)
-    assert all(command in told for command in ("identify", "learn", "watch", "journal list", "fit", "export --onnx", "model info"))
+    assert all(command in told for command in ("identify", "library add", "watch", "journal list", "fit", "export --onnx", "model info"))
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))

@@ -121,7 +121,7 @@ class Identifier:
         model, library : path, optional
             As in :func:`open_model`; the embedded ones where there are none.
         user_library : path or bool
-            True is the library that ``raman-edge learn`` writes, where there is one; False is none. A path that does not exist is
+            True is the library that ``raman-edge library add`` writes, where there is one; False is none. A path that does not exist is
             created by :meth:`add_reference`.
         public_key : path, optional
             Refuse a model that the owner of this key has not signed.

@@ -17,7 +17,7 @@ import pytest
 import raman_edge as re
 from raman_edge import api
 from raman_edge.calibration import standards, store
-from raman_edge.cli.devices.materials import HEIGHTS
+from raman_edge.simulator.samples import HEIGHTS
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.simulator.materials import LinesMaterial
 from raman_edge.simulator.scene import Scene

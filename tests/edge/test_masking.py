@@ -190,10 +190,10 @@ def test_commands_and_environment(shape: str, bare: Path, capfd: pytest.CaptureF
     """As an output, as an unknown argument, as a folder, in the environment: nothing that is printed has the password."""
     for inside in ("", "/#", "[ '"):
         spec = address(shape, inside)
-        code, text = printed(capfd, "deliver", "--once", "--to", spec, "--journal", str(bare / "journal.sqlite3"))
+        code, text = printed(capfd, "forward", "--once", "--to", spec, "--journal", str(bare / "journal.sqlite3"))
         assert (code, leaks(text)) == (78, False), text
         if shape not in {"no scheme", "another scheme", "a wrong scheme"} and not (shape == "no @" and " " in inside):
-            for arguments in (("deliver", "--too", spec), ("deliver", spec), ("watch", spec, "--once")):
+            for arguments in (("forward", "--too", spec), ("forward", spec), ("watch", spec, "--once")):
                 code, text = printed(capfd, *arguments)
                 assert code != 0
                 assert not leaks(text), (arguments, text)
@@ -212,7 +212,7 @@ def test_commands_and_environment(shape: str, bare: Path, capfd: pytest.CaptureF
 def test_an_address_without_its_beginning(capfd: pytest.CaptureFixture[str]) -> None:
     """An argument that nobody knows is hidden too where it only looks like user, password and host."""
     for inside in ("", "/", "#"):
-        code, text = printed(capfd, "deliver", "--too", address("no scheme", inside))
+        code, text = printed(capfd, "forward", "--too", address("no scheme", inside))
         assert (code, leaks(text)) == (2, False), text
 
 
@@ -222,8 +222,8 @@ def test_an_internal_error(capfd: pytest.CaptureFixture[str], monkeypatch: pytes
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"no rule for {address('a port', '/')!r}")
 
-    monkeypatch.setattr("raman_edge.cli.deliver.delivering", fail)
-    code, text = printed(capfd, "deliver", "--to", "stdout", "--journal", str(bare / "journal.sqlite3"))
+    monkeypatch.setattr("raman_edge.cli.forward.delivering", fail)
+    code, text = printed(capfd, "forward", "--to", "stdout", "--journal", str(bare / "journal.sqlite3"))
     assert (code, leaks(text)) == (70, False), text
     assert f"mqtt://user:{HIDDEN}@broker.lab" in text
 

@@ -49,7 +49,7 @@ class _Found:
         self.darks += exposure.dark
         self.counts += exposure.frame.counts.size
         if self.counts > MOST_COUNTS:
-            msg = f"more than {MOST_COUNTS} counts; a recording as long as this is read with `raman-edge devices replay`"
+            msg = f"more than {MOST_COUNTS} counts; a recording as long as this is read with `raman-edge instruments replay`"
             raise FormatError(msg)
 
     def add(self, exposure: Exposure, dark: Dark | None, reduction: Reduction) -> None:

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from raman_edge.cli import instrument_options, plans
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
+from raman_edge.cli.parser import LASER
 from raman_edge.errors import CalibrationError, SpectrumError
 
 if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.calibration.making import StandardSpectrum
     from raman_edge.calibration.standards import Standard
+    from raman_edge.cli.parser import Parser
     from raman_edge.formats.shift import AxisOption
 
 BAD_DATA, OFF = 65, 1
@@ -31,7 +33,7 @@ STILL_GOOD = 2.0
 """Mean deviation, cm⁻¹, beyond which ``--check`` ends with 1: tables of standards agree within one."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Find a standard's lines in a file of it, fit the instrument's axis to them in wavelength, show how well, and keep the calibration "
@@ -42,6 +44,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "laser. Wavelengths are those in vacuum. A calibration that is replaced or removed is kept: --list shows it, --restore brings it "
         "back."
     )
+    parser.examples = (
+        ("raman-edge calibrate ps.csv --standard polystyrene --instrument SN42", "fit, show residuals, keep it for SN42"),
+        ("raman-edge calibrate ps.csv --standard polystyrene --instrument SN42 --check", "how far it is off today"),
+        ("raman-edge calibrate neon.csv --standard neon --instrument SN42", "with a lamp: the axis does not depend on the laser"),
+        ("raman-edge calibrate --list", "calibrations in use, and replaced ones with their dates"),
+        ("raman-edge calibrate --restore SN42", "use again what SN42's calibration replaced"),
+    )
+    parser.exits = {
+        1: "with --check: the axis is off",
+        65: "the standard's lines are not found, or the fit may be wrong: nothing is kept",
+        **LASER,
+        78: "unknown standard or calibration",
+    }
     parser.add_argument("file", metavar="FILE", nargs="?", help="a spectrum of the standard, or several, or - for standard input")
     parser.add_argument("--port", metavar="PORT", help="measure it now, with the instrument on this port, instead of reading a file")
     parser.add_argument(

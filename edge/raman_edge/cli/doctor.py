@@ -1,22 +1,32 @@
-"""``raman-edge doctor [DIR]``: what is wrong on this box, in plain words."""
+"""``raman-edge doctor [DIR]``: check this machine and say what to do."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from raman_edge import journal
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import is_terminal, write, write_text
+from raman_edge.cli.output import as_json, write_json, write_text
+from raman_edge.diagnostics import doctor
+from raman_edge.diagnostics.doctor.finding import DoctorSettings, ok, wrong
 from raman_edge.errors import ConfigError
+from raman_edge.service import settings
+from raman_edge.terminal.safe import safe_text
+from raman_edge.terminal.terminal import needs_ascii
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding
+    from raman_edge.cli.parser import Parser
+    from raman_edge.diagnostics.doctor.finding import Finding
 
 WRONG = 1
 WIDTHS = (7, 18)
@@ -24,11 +34,17 @@ WIDTHS = (7, 18)
 STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments: those of ``watch`` that decide whether it can run."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
-    parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder that is, or will be, watched")
+    parser.description = (
+        "Check this machine: model, journal, libraries, permissions, software. Each problem comes with what to do; nothing is changed."
+    )
+    parser.examples = (
+        ("raman-edge doctor", "model, journal, libraries, permissions, software"),
+        ("raman-edge doctor ./incoming", "also the folder to watch"),
+    )
+    parser.exits = {WRONG: "something is wrong"}
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder to watch")
     shared.add_journal(parser)
     shared.add_model(parser)
     shared.add_own(parser)
@@ -38,42 +54,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Tell every finding; 1 where something is wrong."""
-    as_json = options.json or not is_terminal()
-    show = _as_json if as_json else _as_text()
+    """Print every finding; 1 where something is wrong."""
+    show = _show_json if as_json(options) else _text_writer()
     levels: Counter[str] = Counter()
     for finding in _findings(options):
         show(finding)
         levels[finding.level] += 1
-    if not as_json:
-        said = [f"{levels['wrong']} wrong" if levels["wrong"] else "nothing wrong", f"{levels['warning']} to be looked after"]
+    if not as_json(options):
+        warnings = f", {levels['warning']} warning{'s' if levels['warning'] > 1 else ''}" if levels["warning"] else ""
         write_text("")
-        write_text(f"{', '.join(said[: 1 + bool(levels['warning'])])}")
+        write_text(f"{levels['wrong'] or 'nothing'} wrong{warnings}")
     return WRONG if levels["wrong"] else 0
 
 
 def _findings(options: argparse.Namespace) -> Iterator[Finding]:
-    """Give the findings, those about the settings first; mistakes in them leave the command line to be looked at."""
-    from raman_edge.diagnostics import doctor  # noqa: PLC0415 - after the arguments are known to be good
-    from raman_edge.diagnostics.doctor.finding import ok, wrong  # noqa: PLC0415
-    from raman_edge.service import settings  # noqa: PLC0415
-
+    """Give the findings, those about the settings first; where the settings are wrong, the options alone are checked."""
     try:
         merged = settings.merge(options)
-        read = settings.files(options.config)
-        yield ok("settings", f"read from {', '.join(map(str, read))}" if read else "no file; the defaults")
+        files = settings.files(options.config)
+        yield ok("settings", f"read from {', '.join(map(str, files))}" if files else "no file; the defaults")
     except ConfigError as error:
         for line in error.args:
-            yield wrong("settings", line, "correct it; the rest is looked at without it")
+            yield wrong("settings", line, "correct it; the other checks ignore the settings")
         merged = settings.merge_nothing(options)
-    yield from doctor.examine(_asked(merged))
+    yield from doctor.examine(_checked(merged))
 
 
-def _asked(options: argparse.Namespace) -> DoctorSettings:
+def _checked(options: argparse.Namespace) -> DoctorSettings:
     """Return what merged options would start ``watch`` with."""
-    from raman_edge import journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.diagnostics.doctor.finding import DoctorSettings  # noqa: PLC0415
-
     model, library = shared.paths(options)
     return DoctorSettings(
         journal=options.journal or journal.default_path(),
@@ -82,7 +90,7 @@ def _asked(options: argparse.Namespace) -> DoctorSettings:
         folder=options.folder,
         match=tuple(options.match or ("*",)),
         own=None if options.no_own else shared.own_path(options),
-        key=options.key,
+        key=options.public_key,
         threads=options.threads,
         calibration=options.calibration,
         move_failed=options.move_failed,
@@ -91,20 +99,12 @@ def _asked(options: argparse.Namespace) -> DoctorSettings:
     )
 
 
-def _as_json(finding: Finding) -> None:
-    """Write one finding as a line of JSON."""
-    write(json.dumps({"v": 1, "event": "finding", **asdict(finding)}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+def _show_json(finding: Finding) -> None:
+    write_json({"v": 1, "event": "finding", **asdict(finding)})
 
 
-def _as_text() -> Callable[[Finding], None]:
+def _text_writer() -> Callable[[Finding], None]:
     """Return what writes a finding for a person: a line, and what to do below it."""
-    from rich.console import Console  # noqa: PLC0415 - only on a terminal
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    from raman_edge.terminal.safe import safe_text  # noqa: PLC0415
-    from raman_edge.terminal.terminal import needs_ascii  # noqa: PLC0415
-
     console = Console(highlight=False)
     ascii_only = needs_ascii(console)
 

@@ -13,14 +13,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from raman_edge.calibration.calibration import Calibration
+    from raman_edge.cli.parser import Parser
     from raman_edge.identification import Identification
     from raman_edge.spectrum import Fault, Spectrum
 
 SOME_FAILED, ALL_FAILED = 1, 65
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments."""
+    parser.description = (
+        "Identify the spectra in files, once; nothing is kept. The format is recognised by content, not by the file's name."
+    )
+    parser.examples = (
+        ("raman-edge identify quartz.csv", "answer, candidates, peaks and quality of one file"),
+        ("raman-edge identify --json *.txt > answers.jsonl", "one JSON object a spectrum, for a script"),
+        ("raman-edge identify --calibration SN42 --laser 785 pixels.csv", "a file with an axis of pixels, by a calibration"),
+    )
+    parser.exits = {1: "some files hold no spectrum", 65: "none holds one"}
     parser.add_argument("files", nargs="+", metavar="FILE", help="a file, a folder (the files in it, not below), or - for standard input")
     shared.add_model(parser)
     shared.add_own(parser)

@@ -18,7 +18,7 @@ AUTO = "auto"
 
 
 PORT = """/dev/ttyUSB0, /dev/serial/by-id/…, COM3, usb:VID:PID[:SERIAL], socket://HOST:PORT; ocean: or ocean:SERIAL for an Ocean
-instrument on USB (extra usb). `raman-edge devices ports` lists what is here"""
+instrument on USB (extra usb). `raman-edge instruments ports` lists what is here"""
 
 
 def add_instrument(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +32,7 @@ def add_line(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--profile",
         metavar="NAME|FILE",
-        help="the instrument's page of facts: one that ships (`raman-edge devices list`) or a file of your own; "
+        help="the instrument's page of facts: one that ships (`raman-edge instruments list`) or a file of your own; "
         "default: the one that names the USB device on that port",
     )
     parser.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="have the instrument change to this rate")

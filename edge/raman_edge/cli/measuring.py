@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import deliver
+from raman_edge.cli import forward
 from raman_edge.cli.output import is_terminal
 from raman_edge.cli.watch import LOOK_S, Trouble
 from raman_edge.errors import JournalError, JournalUnavailable
@@ -50,12 +50,12 @@ class Measuring:
 
         self._options, self._naming, self._journal, self._stop = options, naming, journal, stop
         self._spectrometer, self._plan = spectrometer, plan
-        self._as_lines = bool(options.json) or not is_terminal() or deliver.STDOUT in options.to
+        self._as_lines = bool(options.json) or not is_terminal() or forward.STDOUT in options.to
         self._source: SpectrometerSource = SpectrometerSource(
             spectrometer, plan, stop=stop.event, note=self._note, prompt=None if self._as_lines else self._ask
         )
         self._display: Display = NotesOnly() if self._as_lines else self._screen(self._source.bench)
-        self._deliveries = deliver.delivering(options.to, journal.path, self._note, stop=stop.event, stdout=self._as_lines)
+        self._deliveries = forward.delivering(options.to, journal.path, self._note, stop=stop.event, stdout=self._as_lines)
         self._onlooker = Onlooker(self._display, self._deliveries)
         self._trouble = Trouble()
 

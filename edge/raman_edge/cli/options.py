@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from raman_edge.matching.user_library import UserLibrary
     from raman_edge.model.model import Model
 
+LIMITED = "OPENBLAS_NUM_THREADS" in os.environ
+"""Whether the environment limits numpy's threads."""
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
 OWN_VARIABLE = "RAMAN_EDGE_LIBRARY"
 DAY_S = 86_400.0
@@ -27,12 +29,15 @@ LASER_NM = (150.0, 2000.0)
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--library``, ``--threads`` and ``--key``."""
+    """Add ``--model``, ``--library``, ``--threads`` and ``--public-key``."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
     parser.add_argument(
-        "--key", type=Path, metavar="PUBLIC.pem", help="refuse a model and library that the owner of this key has not signed (MODEL.sig)"
+        "--public-key",
+        type=Path,
+        metavar="PUBLIC.pem",
+        help="refuse a model and library that are not signed with this key's private key (MODEL.sig)",
     )
 
 
@@ -42,7 +47,7 @@ def add_own(parser: argparse.ArgumentParser, *, can_do_without: bool = True) -> 
         "--own",
         type=Path,
         metavar="FILE",
-        help=f"your own library, made by `raman-edge learn`; default: {OWN_VARIABLE}, else one in your data folder; read at the start",
+        help=f"your materials, made by `raman-edge library add`; default: {OWN_VARIABLE}, else one in your data folder; read at the start",
     )
     if can_do_without:
         parser.add_argument("--no-own", action="store_true", help="without your own library")
@@ -152,7 +157,7 @@ def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
     limit_threads(options.threads)
     from raman_edge.api import open_model  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
 
-    model, library = open_model(options.model, options.library, public_key=options.key, threads=options.threads)
+    model, library = open_model(options.model, options.library, public_key=options.public_key, threads=options.threads)
     for note in model.notes:
         say(note)
     return model, library
@@ -190,14 +195,14 @@ def default_own_path() -> Path:
     return settings.user_library()
 
 
-def limit_threads(threads: int) -> None:
-    """Keep numpy's own threads to as many: spinning ones make the search of a library cost five times the processor time.
+def limit_threads(threads: int | str) -> None:
+    """Limit numpy's threads: idle ones that spin make the search of a library cost five times the processor time.
 
-    OpenBLAS reads this once, when numpy is first imported: so it is said before a command runs, and again where a file of settings
-    says how many.
+    OpenBLAS reads the limit when numpy is first imported: it is set before the module of a command is imported, and again
+    where a settings file gives the number. A limit in the environment is kept.
     """
-    if "numpy" not in sys.modules:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
+    if "numpy" not in sys.modules and not LIMITED:
+        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
 
 
 def opened_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:

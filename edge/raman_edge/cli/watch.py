@@ -10,9 +10,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import deliver
+from raman_edge.cli import forward
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say
+from raman_edge.cli.parser import STOPS
 from raman_edge.cli.renewal import Renewal
 from raman_edge.cli.signals import stopping
 from raman_edge.errors import ConfigError, JournalUnavailable, RamanEdgeError, SourceUnavailable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.cli.display import Display
+    from raman_edge.cli.parser import Parser
     from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
     from raman_edge.service.systemd import Service
@@ -38,10 +40,20 @@ SOUND_S = 5.0
 """Trouble is over when nothing has failed for this long, s: on a full disk a small batch may still find room."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments."""
     from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
 
+    parser.description = (
+        "Identify what lands in a folder, exactly once: each content gets one row in the journal, whatever crashes, before it is shown. "
+        "A terminal gets a live screen, a pipe JSON lines. No file is ever changed."
+    )
+    parser.examples = (
+        ("raman-edge watch ./incoming", "identify new files, live, until Ctrl-C; a restart repeats and loses nothing"),
+        ("raman-edge watch ./incoming --once --to csv:results.csv", "identify the files there are, append to a table, and end"),
+        ("raman-edge watch /data --match '*.spc' --backlog newest=100", "only these files, and of the old ones the newest 100"),
+    )
+    parser.exits = {1: "with --once: some files could not be read; the journal has the reasons", 69: "no such folder", **STOPS}
     parser.add_argument("folder", metavar="DIR", nargs="?", help="the folder, and those below it; a file of settings may name it instead")
     parser.add_argument("--once", action="store_true", help="answer what is there and end")
     parser.add_argument("--match", action="append", metavar="GLOB", help="only files of these names, such as '*.csv'; may be repeated")
@@ -67,7 +79,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="move files that hold no spectrum there, once the journal has the reason, and only if they are what they were and no "
         "program writes them; without it no file is ever moved",
     )
-    deliver.add_to(parser)
+    forward.add_to(parser)
     parser.set_defaults(to=None)
     shared.add_laser(parser)
     shared.add_axis(parser)
@@ -143,10 +155,10 @@ class Watching:
         self._options, self._merged = options, merged
         self._journal, self._stop, self._service = journal, stop, service
         self._naming = Naming.opened(merged, shared.opened_calibration(merged))
-        as_lines = bool(merged.json) or not is_terminal() or deliver.STDOUT in (merged.to or ())
+        as_lines = bool(merged.json) or not is_terminal() or forward.STDOUT in (merged.to or ())
         keys = Controls(quit=stop.event.set, save=keeper(Path(), Path(merged.folder)))
         self._display: Display = NotesOnly() if as_lines else OnScreen(merged.folder, self._naming.model, self._naming.library, keys)
-        self._deliveries = deliver.delivering(
+        self._deliveries = forward.delivering(
             merged.to or (), journal.path, self._display.note, stop=stop.event, stdout=as_lines, watched=merged.folder
         )
         self._onlooker = Onlooker(self._display, self._deliveries)
@@ -282,7 +294,7 @@ def _rules(options: argparse.Namespace, journal: Journal, calibration: Calibrati
         tuple(options.match or ("*",)),
         poll_s=options.poll,
         stable_s=options.stable,
-        written=(*journals, *deliver.files_of(to)),
+        written=(*journals, *forward.files_of(to)),
         ignore=frozenset((status.st_dev, status.st_ino) for status in ours),
         laser_nm=options.laser,
         axis=options.axis,

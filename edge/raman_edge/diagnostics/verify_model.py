@@ -115,7 +115,10 @@ def _library(asked: VerifySettings, found: VerifyState) -> Outcome:
 def _signature(asked: VerifySettings, found: VerifyState) -> Outcome:
     beside = signature.path_beside(asked.model)
     if asked.key is None:
-        return None, "there, and not asked for: --key PUBLIC.pem checks it" if beside.is_file() else "not asked for, and there is none"
+        return (
+            None,
+            "not checked: --public-key PUBLIC.pem checks it" if beside.is_file() else "there is none",
+        )
     signed = signature.read(beside, asked.key)
     for what, expected, got in (("model", signed.model, found.digest), ("library", signed.library, found.library)):
         if expected != got:

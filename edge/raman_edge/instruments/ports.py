@@ -224,6 +224,6 @@ def profile_of(port: str, named: str | None) -> Profile:
     several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
     msg = (
         f"which instrument is on {port!r}? {several}: give --profile (in Python profile=), one of {', '.join(catalogue.profiles())}, "
-        f"or a file of your own; `raman-edge devices probe {port}` asks it"
+        f"or a file of your own; `raman-edge instruments probe {port}` asks it"
     )
     raise ConfigError(msg)

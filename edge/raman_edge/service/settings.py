@@ -84,8 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Reference library of the model; None is the one beside it."""
     own: File | bool | None = None
     """The user's own library; None and true are the one in the user's data folder where there is one, false is none."""
-    key: File | None = None
-    """Public key of who must have signed the model; None asks for no signature."""
+    public_key: File | None = None
+    """Public key of the signature that the model must have; None requires no signature."""
     threads: Threads = 1
     """Processor threads."""
     to: tuple[Sink, ...] = ()
@@ -93,7 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 KEYS: tuple[str, ...] = Settings.__struct_fields__
-PATHS = frozenset(("folder", "move_failed", "journal", "model", "library", "own", "key"))
+PATHS = frozenset(("folder", "move_failed", "journal", "model", "library", "own", "public_key"))
 """Keys whose texts are paths."""
 CALIBRATION_END = ".json"
 """What the file of a calibration ends with; a name without a folder and without this end is an instrument's."""

@@ -79,7 +79,7 @@ SHELLS = pytest.mark.parametrize("offered", [bash, fish], ids=["bash", "fish"])
 def test_commands_and_actions(offered: Offer, scripts: dict[str, Path], folder: Path) -> None:
     """The first word is a command, the second of some an action."""
     assert offered(scripts, folder, "de") == [name for name in sorted(cli.COMMANDS) if name.startswith("de")]
-    assert offered(scripts, folder, "journal", "") == ["export", "list", "prune", "replay", "show", "verify"]
+    assert offered(scripts, folder, "journal", "") == ["export", "list", "prune", "recheck", "show", "verify"]
 
 
 @SHELLS
@@ -105,8 +105,8 @@ def test_profiles_and_words(offered: Offer, scripts: dict[str, Path], folder: Pa
     """A profile is one that ships, or a file of one's own; words that an option knows are offered beside files."""
     shipped = sorted(name for name in catalogue.profiles() if name.startswith("ocean"))
     assert offered(scripts, folder, "serial", "--profile", "ocean") == shipped
-    assert offered(scripts, folder, "devices", "explain", "ocean") == shipped
-    assert "special.toml" in offered(scripts, folder, "devices", "explain", "special")
+    assert offered(scripts, folder, "instruments", "explain", "ocean") == shipped
+    assert "special.toml" in offered(scripts, folder, "instruments", "explain", "special")
     assert offered(scripts, folder, "watch", "--backlog", "s") == ["skip"]
 
 
@@ -114,7 +114,7 @@ def test_profiles_and_words(offered: Offer, scripts: dict[str, Path], folder: Pa
 def test_serial_ports(offered: Offer, scripts: dict[str, Path], folder: Path) -> None:
     """A port is one that is plugged in, Ocean's on USB, or any other that is typed as a path."""
     assert "ocean:" in offered(scripts, folder, "serial", "oce")
-    assert offered(scripts, folder, "devices", "probe", "/dev/nul") == ["/dev/null"]
+    assert offered(scripts, folder, "instruments", "probe", "/dev/nul") == ["/dev/null"]
 
 
 def test_bash_takes_the_script_as_it_is(scripts: dict[str, Path]) -> None:
@@ -130,7 +130,7 @@ def test_bash_takes_the_script_as_it_is(scripts: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("typed", "shown"),
     [
-        ("raman-edge deli", "raman-edge deliver "),
+        ("raman-edge forw", "raman-edge forward "),
         ("raman-edge journal verify --he\t", "--head"),
         ("raman-edge journal list --decision amb", "--decision ambiguous "),
         ("raman-edge serial --profile tcd1304-tee", "tcd1304-teensy "),

@@ -94,16 +94,16 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int,
 
 READ_ALL = (
     ("journal", "export", "--format", "csv"),
-    ("journal", "replay", "--all", "PAIR"),
+    ("journal", "recheck", "--all", "PAIR"),
     ("report", "--all", "-o", "OUT/page.html", "PAIR"),
-    ("deliver", "--once", "--to", "csv:OUT/table.csv"),
+    ("forward", "--once", "--to", "csv:OUT/table.csv"),
     ("journal", "verify"),
 )
 PASSED_ON = (
     ("journal", "list"),
     ("journal", "export", "--format", "jsonl"),
-    ("deliver", "--once", "--to", "jsonl:OUT/lines.jsonl"),
-    ("deliver", "--once", "--to", "stdout"),
+    ("forward", "--once", "--to", "jsonl:OUT/lines.jsonl"),
+    ("forward", "--once", "--to", "stdout"),
 )
 """They hand lines on without reading them."""
 
@@ -126,10 +126,10 @@ def test_what_is_whole_is_delivered(kind: str, whole: Path, tmp_path: Path, capf
     """A damaged row holds nothing up: the others are delivered, it is named once, and the next run goes on behind it."""
     path = damaged(whole, tmp_path, "no packed line")
     out = tmp_path / f"out.{kind}"
-    code, text = run(capfd, "deliver", "--once", "--to", f"{kind}:{out}", "--journal", path)
+    code, text = run(capfd, "forward", "--once", "--to", f"{kind}:{out}", "--journal", path)
     assert (code, text.count("row 2 of the journal is damaged")) == (65, 1)
     assert len(out.read_bytes().splitlines()) == 3 + (kind == "csv")
-    assert run(capfd, "deliver", "--once", "--to", f"{kind}:{out}", "--journal", path) == (
+    assert run(capfd, "forward", "--once", "--to", f"{kind}:{out}", "--journal", path) == (
         0,
         f"raman-edge: {kind}:{out}: 0 records delivered\n",
     )

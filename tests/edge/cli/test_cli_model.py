@@ -32,7 +32,7 @@ def verified(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tupl
     told = json.loads(capsys.readouterr().out)
     assert told["v"] == 1
     assert told["ok"] == (code == 0)
-    return code, {check["check"]: (check["passed"], check["said"]) for check in told["checks"]}
+    return code, {check["check"]: (check["passed"], check["found"]) for check in told["checks"]}
 
 
 def test_a_good_model_passes(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -43,7 +43,7 @@ def test_a_good_model_passes(pair: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert {name for name, (passed, _) in checks.items() if passed} == {"file", "structure", "card", "probe", "library"}
     assert hashlib.sha256(pair.read_bytes()).hexdigest() in checks["file"][1]
     assert checks["digest"] == (None, "not asked for: --sha256 HEX compares")
-    assert checks["signature"] == (None, "not asked for, and there is none")
+    assert checks["signature"] == (None, "there is none")
 
 
 def test_the_embedded_model_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,7 +133,7 @@ def test_a_label_with_an_escape_code_fails_the_library(pair: Path, capsys: pytes
 def test_a_key_that_is_none_is_no_fault_of_the_model(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong key file is a mistake in the configuration: 78."""
     pytest.importorskip("cryptography")
-    assert cli.main(["model", "verify", str(pair), "--key", str(pair)]) == 78
+    assert cli.main(["model", "verify", str(pair), "--public-key", str(pair)]) == 78
     assert "has more than 4096 bytes; `openssl pkey" in capsys.readouterr().err
 
 
@@ -143,14 +143,14 @@ def test_a_signature_is_checked_where_a_key_is_given(pair: Path, capsys: pytest.
     from raman_export import sign
 
     public = sign.new_key(pair.with_name("k.pem"))
-    assert verified(capsys, pair, "--key", public)[0] == 65
+    assert verified(capsys, pair, "--public-key", public)[0] == 65
     sign.sign(pair, None, pair.with_name("k.pem"))
-    assert verified(capsys, pair, "--key", public)[1]["signature"][0]
-    assert verified(capsys, pair)[1]["signature"] == (None, "there, and not asked for: --key PUBLIC.pem checks it")
+    assert verified(capsys, pair, "--public-key", public)[1]["signature"][0]
+    assert verified(capsys, pair)[1]["signature"] == (None, "not checked: --public-key PUBLIC.pem checks it")
     library = pair.with_name("tiny.library.npz")
     made = build.make_library()
     Library.build(build.NETWORK, ["Calcite"], made.embedding[:1], ["x"], {"Calcite": build.table("Calcite")}).save(library)
-    code, checks = verified(capsys, pair, "--key", public)
+    code, checks = verified(capsys, pair, "--public-key", public)
     assert (code, checks["signature"][0]) == (65, False)
     assert "of another library" in checks["signature"][1]
 

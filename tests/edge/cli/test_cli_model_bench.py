@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pytest
 from raman_edge import cli
-from raman_edge.cli.model.bench import percent, table
+from raman_edge.cli.model import UNKNOWN, table
 from raman_edge.diagnostics import benchmark
 from raman_edge.diagnostics.benchmark import inside, machine, outside, watching
 from raman_edge.errors import SourceLost
@@ -88,7 +88,7 @@ def test_it_is_one_object_on_a_pipe(pair: tuple[Path, Path], monkeypatch: pytest
 def test_a_person_gets_a_table(report: benchmark.BenchmarkReport) -> None:
     """What was measured, the number, its unit, and that a p99 is of this run."""
     lines = dict(table(report))
-    assert lines["onnxruntime's call alone"].count("ms") == 4
+    assert lines["network alone (onnxruntime)"].count("ms") == 4
     assert lines["network, 64 at once"].endswith("spectra/s")
     assert lines["runs on"].startswith("CPUExecutionProvider, 1 thread(s); onnxruntime")
     assert "every p99 is of this run" in lines[""]
@@ -99,10 +99,9 @@ def test_what_the_system_does_not_tell_is_said(report: benchmark.BenchmarkReport
     """Without /proc there is neither memory nor processor time; nothing is made up."""
     assert watching.cpu_seconds(2**30) is None
     assert watching.peak_resident_mb(2**30) is None
-    assert percent(None) == "not told by this system"
     bare = msgspec.structs.replace(report.watched, resident_mb=None, idle_cpu_percent=None)
     lines = dict(table(msgspec.structs.replace(report, watched=bare)))
-    assert lines["  most memory held"] == lines["`watch`, idle"] == "not told by this system"
+    assert lines["  peak memory"] == lines["`watch`, idle"] == UNKNOWN
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are measured in /proc")

@@ -1,4 +1,4 @@
-"""``raman-edge devices replay``, and a recording where files are read: the answers of a recording."""
+"""``raman-edge instruments replay``, and a recording where files are read: the answers of a recording."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def answers(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple
 def replay(capsys: pytest.CaptureFixture[str], model: Path, path: Path, *options: str) -> tuple[int, list[dict[str, object]], str]:
     """Replay into a journal of its own."""
     journal = path.with_name(f"{len(list(path.parent.iterdir()))}.sqlite3")
-    return answers(capsys, "devices", "replay", path, "--model", model, "--journal", journal, "--json", *options)
+    return answers(capsys, "instruments", "replay", path, "--model", model, "--journal", journal, "--json", *options)
 
 
 def test_a_recording_is_named(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:

@@ -345,7 +345,7 @@ def test_the_other_commands_say_it_too(tmp_path: Path, what: str) -> None:
     """Whatever measures with an armed laser ends with 74 where it does not go off."""
     page = str(lit_page.write(tmp_path))
     calls = {
-        "record": ("devices", "record", "PORT", "--count", "2", "-o", tmp_path / "run.recording"),
+        "record": ("instruments", "record", "PORT", "--count", "2", "-o", tmp_path / "run.recording"),
         "calibrate": ("calibrate", "--port", "PORT", "--standard", "polystyrene", "--out", tmp_path / "made.json"),
     }
     with lit_page.instrument(page, "polystyrene", faults=[f"nak@{number}:on=laser_off" for number in range(2, 30)]) as instrument:

@@ -78,7 +78,7 @@ def test_an_output_of_another_process_does_not_go_on_for_ever(folder: Path, mode
     (folder / "0.csv").write_text(build.text(seed=0))
     with Watch(folder, model, *STABLE, "--json") as watch:
         watch.wait_for(1)
-        other = command.start("deliver", "--journal", watch.journal, "--to", f"{kind}:{folder / 'results'}")
+        other = command.start("forward", "--journal", watch.journal, "--to", f"{kind}:{folder / 'results'}")
         try:
             watch.wait_until(lambda: watch.noted("holds records of raman-edge") > 0, "a note")
             (folder / "1.csv").write_text(build.text(seed=1))

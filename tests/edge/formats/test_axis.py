@@ -78,7 +78,7 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     file.write_text("".join(f"{x:.5f}\t{y:.2f}\n" for x, y in zip(nm, exposure.counts, strict=True)))
     assert main(["identify", str(file), "--model", model]) == 65
     assert "--axis nm" in json.loads(capsys.readouterr().out)["why"]
-    assert main(["learn", "Silicon", str(file), "--model", model, "--laser", "785", "--axis", "nm"]) == 0
+    assert main(["library", "add", "Silicon", str(file), "--model", model, "--laser", "785", "--axis", "nm"]) == 0
     capsys.readouterr()
     assert main(["identify", str(file), "--model", model, "--laser", "785", "--axis", "nm"]) == 0
     assert json.loads(capsys.readouterr().out)["matches"][0]["label"] == "Silicon"

@@ -98,13 +98,13 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     file.write_text("Wavelength (nm)\tcounts\n" + "".join(f"{x:.5f}\t{y:.2f}\n" for x, y in zip(nm, exposure.counts, strict=True)))
     assert main(["identify", str(file), "--model", model]) == 65
     assert "give it as --laser NM" in json.loads(capsys.readouterr().out)["why"]
-    assert main(["learn", "Silicon", str(file), "--model", model, "--laser", "785"]) == 0
+    assert main(["library", "add", "Silicon", str(file), "--model", model, "--laser", "785"]) == 0
     capsys.readouterr()
     assert main(["identify", str(file), "--model", model, "--laser", "785nm"]) == 0
     assert json.loads(capsys.readouterr().out)["matches"][0]["label"] == "Silicon"
 
 
-@pytest.mark.parametrize("command", [["identify", "--laser", "12", "x"], ["learn", "--laser", "12", "a", "b"]])
+@pytest.mark.parametrize("command", [["identify", "--laser", "12", "x"], ["library", "add", "--laser", "12", "a", "b"]])
 def test_a_wrong_laser_is_a_usage_error(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It is said before any file is opened."""
     assert main(command) == 2

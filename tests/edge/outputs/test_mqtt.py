@@ -110,7 +110,7 @@ def test_the_newest_record_is_kept_where_asked(running: Mosquitto) -> None:
     assert late.payloads(TOPIC) == [sinking.row(3).line]
 
 
-DELIVER = ("deliver", "--journal")
+DELIVER = ("forward", "--journal")
 
 
 def test_killed_we_leave_a_will(running: Mosquitto, subscriber: Subscriber, tmp_path: Path) -> None:

@@ -19,8 +19,7 @@ import numpy as np
 import pytest
 from raman_edge import cli, records
 from raman_edge.calibration import store
-from raman_edge.cli import options, renewal
-from raman_edge.cli.journal import show
+from raman_edge.cli import options, record_text, renewal
 from raman_edge.journal import Journal
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
@@ -86,12 +85,12 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
     assert (held.spectrum.calibrated.id, held.spectrum.calibrated.made, held.spectrum.calibrated.rms) == (used.id, used.made, used.rms)
     assert held.spectrum.axis.shift[0] == pytest.approx(150.0 + 1e7 * 0.2 / 794.3**2, abs=0.1)
     assert held.spectrum.meta == {"format": "delimited text (commas, decimal point)", "laser_nm": "785"}
-    said = dict(show._facts(held))["axis"]
+    said = dict(record_text.facts(held))["axis"]
     assert said.startswith(f"calibrated by {used.id[:12]}, ")
     assert said.endswith(" days old then, 0.235 cm⁻¹ rms")
     store.path_of("SN-1").unlink()
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
-    assert cli.main(("journal", "replay", "--all", "--no-own", *places)) == 0
+    assert cli.main(("journal", "recheck", "--all", "--no-own", *places)) == 0
     assert '"same": true' in capsys.readouterr().out
 
 

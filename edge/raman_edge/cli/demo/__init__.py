@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import deliver
+from raman_edge.cli import forward
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say
 from raman_edge.cli.signals import stopping
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.cli.demo.summary import Line
     from raman_edge.cli.demo.witness import Witness
     from raman_edge.cli.naming import Naming
+    from raman_edge.cli.parser import Parser
     from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
     from raman_edge.outputs.forwarding import Forwarding
@@ -39,7 +40,7 @@ UNPROVED = 1
 """Exit code where something was not answered, or the journal does not prove that nothing was lost."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "A story in a minute, without an instrument: a simulated spectrometer on a serial line is calibrated, measures library minerals, "
@@ -47,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "its cable; then a burst of files lands in a folder. Everything is answered by the code of `raman-edge serial`, `calibrate` and "
         "`watch`, and the journal proves that nothing was lost. "
         "Nothing in it was measured: it shows that everything runs, not how well real spectra are named."
+    )
+    parser.examples = (
+        ("raman-edge demo", "live on a terminal; needs no instrument and leaves no files"),
+        ("raman-edge demo --seconds 10 --svg screen.svg", "in ten seconds, with a picture of the screen"),
     )
     parser.add_argument(
         "--seconds",
@@ -73,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
         on_screen = is_terminal() and not options.json
         with Journal.open(Path(folder) / "journal.sqlite3") as journal:
             witness = _witness(naming, stop, on_screen=on_screen)
-            with deliver.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
+            with forward.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
                 lines, proof = _tell(Path(folder), naming, journal, witness, deliveries, stop, seconds)
     if options.svg is not None:
         witness.draw(options.svg)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from raman_edge.acquisition.plan import Plan
 from raman_edge.cli.demo import exposures
+from raman_edge.simulator import samples
 from raman_edge.simulator.materials import SEPARATOR, LinesMaterial
 
 if TYPE_CHECKING:
@@ -76,6 +77,4 @@ def find(library: Library, name: str) -> Material:
         return LinesMaterial(name, exposures.table_of(library, name))
     if name in exposures.STRANGERS:
         return LinesMaterial(name, exposures.STRANGERS[name])
-    from raman_edge.cli.devices import materials  # noqa: PLC0415 - for the standard alone
-
-    return materials.find(name)
+    return samples.find(name)

@@ -46,7 +46,9 @@ def model(checks: Sequence[ModelCheck], path: str, *, signed: bool) -> Iterator[
     yield ok("model", f"{said['card'].said}; {said['probe'].said}")
     for name in ("library", "signature"):
         if said[name] in broken:
-            yield wrong(name, said[name].said, ANOTHER_LIBRARY if name == "library" else "use files from who you trust, or another --key")
+            yield wrong(
+                name, said[name].said, ANOTHER_LIBRARY if name == "library" else "use files from a trusted source, or another --public-key"
+            )
         elif name == "library" or signed:
             yield ok(name, said[name].said.partition("; SHA-256")[0])
 
@@ -70,7 +72,7 @@ def own(asked: DoctorSettings) -> Finding:
         return ok("own library", "none")
     if not asked.own.exists():
         return wrong(
-            "own library", f"{asked.own} is not there", "name another with --own, or leave --own out; `raman-edge learn` makes one"
+            "own library", f"{asked.own} is not there", "name another with --own, or leave --own out; `raman-edge library add` makes one"
         )
     seen = look_into(asked.own, "SELECT count(*) FROM entries")
     return judged(seen, str(asked.own))

@@ -166,7 +166,7 @@ class SerialPort:
         number = getattr(error, "errno", None)
         text = said(error)
         if number in GONE or "FileNotFoundError" in text:
-            return SourceUnavailable(f"{self.where} is not there: plug it in, or see `raman-edge devices ports` for what is")
+            return SourceUnavailable(f"{self.where} is not there: plug it in, or see `raman-edge instruments ports` for what is")
         if number in BUSY or "PermissionError" in text:  # as Windows says that a port is open elsewhere
             return SourceBusy(f"{self.where} is busy: another program has it; end that one, or give another port")
         if number in DENIED:
@@ -189,7 +189,7 @@ def resolve(where: str) -> str:
     if len(here) == 1:
         return str(here[0].device)
     if not here:
-        msg = f"{where} is not there: plug it in, or see `raman-edge devices ports` for what is"
+        msg = f"{where} is not there: plug it in, or see `raman-edge instruments ports` for what is"
         raise SourceUnavailable(msg)
     numbers = ", ".join(f"{where}:{port.serial_number}" if port.serial_number else str(port.device) for port in here)
     msg = f"{where} are {len(here)}: say which, as one of {numbers}"

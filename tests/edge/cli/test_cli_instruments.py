@@ -1,4 +1,4 @@
-"""``raman-edge devices list``, ``validate`` and ``explain`` as their users see them."""
+"""``raman-edge instruments list``, ``show``, ``validate`` and ``explain`` as their users see them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
-    """Run ``devices`` and return its exit code, its records and what it said."""
+    """Run ``instruments`` and return its exit code, its records and what it said."""
     capsys.readouterr()
-    code = cli.main(["devices", *arguments])
+    code = cli.main(["instruments", *arguments])
     out, said = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], said
 
@@ -33,10 +33,10 @@ def test_list_has_a_line_for_every_profile(capsys: pytest.CaptureFixture[str]) -
 
 def test_list_on_a_terminal_says_what_was_tried() -> None:
     """A person reads names, models and how far each page can be trusted."""
-    code, shown = command.on_terminal("devices", "list", columns=160)
+    code, shown = command.on_terminal("instruments", "list", columns=160)
     assert code == 0
     assert b"tcd1304-rossel" in shown
-    assert b"read in the source of the firmware; not tried on hardware" in shown
+    assert b"read in the source of the firmware; not tested on hardware" in shown
 
 
 def test_list_by_words(capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,17 +50,17 @@ def test_list_by_words(capsys: pytest.CaptureFixture[str]) -> None:
     assert "ocean-sts" in said
 
 
-def test_page_is_the_file_itself(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+def test_show_is_the_file_itself(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """A pipe gets it byte for byte, to be changed and used; a file that is none is told with its line."""
-    assert cli.main(["devices", "page", "generic-csv-stream"]) == 0
+    assert cli.main(["instruments", "show", "generic-csv-stream"]) == 0
     assert capfdbinary.readouterr().out == catalogue.find("generic-csv-stream").read_bytes()
-    assert cli.main(["devices", "page", "generic-csv-steam"]) == 78
+    assert cli.main(["instruments", "show", "generic-csv-steam"]) == 78
     assert b"did you mean generic-csv-stream" in capfdbinary.readouterr().err
 
 
-def test_page_on_a_terminal() -> None:
+def test_show_on_a_terminal() -> None:
     """A person reads it line by line."""
-    code, shown = command.on_terminal("devices", "page", "ocean-sts", columns=200)
+    code, shown = command.on_terminal("instruments", "show", "ocean-sts", columns=200)
     assert code == 0
     assert b'id = "ocean-sts"\r\n' in shown
 
@@ -71,7 +71,7 @@ def test_explain_gives_the_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     assert (code, said) == (0, "")
     assert {"command": "acquire", "hex": "45 52 00 01 86 a0 00 01 86 a0 00 03"} in told["sends"]
     assert "3694 values of u16le, 7388 bytes in all: 0.64 s at 115200 baud" in told["expects"]
-    assert told["trust"][0] == "read in the source of the firmware; not tried on hardware"
+    assert told["trust"][0] == "read in the source of the firmware; not tested on hardware"
 
 
 @pytest.mark.parametrize("name", catalogue.profiles())
@@ -86,7 +86,7 @@ def test_every_profile_is_explained(name: str, capsys: pytest.CaptureFixture[str
 
 def test_explain_on_a_terminal_shows_bytes_as_text_too() -> None:
     """Hexadecimal beside what can be read of it; sixteen bytes a line."""
-    code, shown = command.on_terminal("devices", "explain", "jeti-versapic", columns=160)
+    code, shown = command.on_terminal("instruments", "explain", "jeti-versapic", columns=160)
     assert code == 0
     assert b"2a 49 44 4e 3f 0d" in shown
     assert b"*IDN?." in shown
@@ -132,9 +132,9 @@ def test_validate_tells_every_mistake_of_every_file(tmp_path: Path, capsys: pyte
 def test_validate_on_a_terminal_has_a_line_a_file(tmp_path: Path) -> None:
     """A person reads which files are good."""
     (tmp_path / "empty.toml").touch()
-    code, shown = command.on_terminal("devices", "validate", "ocean-sts", tmp_path / "empty.toml", columns=200)
+    code, shown = command.on_terminal("instruments", "validate", "ocean-sts", tmp_path / "empty.toml", columns=200)
     assert code == 78
-    assert b"ocean-sts: good, ocean-sts" in shown
+    assert b"ocean-sts: valid, ocean-sts" in shown
     assert b"empty.toml: 5 mistake(s)" in shown
 
 
@@ -142,7 +142,7 @@ def test_a_file_needs_no_suffix_and_cannot_act_on_the_terminal(tmp_path: Path, m
     """A file that is there is read by any name; escape codes in it are shown, not obeyed."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine").write_text('schema = 1\n"\\u001b[2J" = 1\n', encoding="utf-8")
-    code, shown = command.on_terminal("devices", "validate", tmp_path / "mine", columns=200)
+    code, shown = command.on_terminal("instruments", "validate", tmp_path / "mine", columns=200)
     assert code == 78
     assert b"\x1b[2J" not in shown
     assert catalogue.find("mine").name == "mine"

@@ -1,4 +1,4 @@
-"""``raman-edge deliver`` as a process: into files and pipes, stopped, killed, fed mistakes."""
+"""``raman-edge forward`` as a process: into files and pipes, stopped, killed, fed mistakes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
+import raising
 import sinking
-from raman_edge.cli import deliver
+from raman_edge.cli import forward
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def holds(path: Path, lines: int) -> bool:
 def test_everything_once(journal: Path, tmp_path: Path) -> None:
     """All that a journal holds goes to each output, the next call sends what has come since, and says how much."""
     names = tmp_path / "a.jsonl", tmp_path / "b.csv"
-    call = ("deliver", "--once", "--journal", journal, "--to", f"jsonl:{names[0]}", "--to", f"csv:{names[1]}")
+    call = ("forward", "--once", "--journal", journal, "--to", f"jsonl:{names[0]}", "--to", f"csv:{names[1]}")
     first = command.run(*call)
     assert (first.returncode, first.stdout) == (0, b"")
     assert f"raman-edge: jsonl:{names[0]}: 10 records delivered".encode() in first.stderr
@@ -59,7 +60,7 @@ def test_everything_once(journal: Path, tmp_path: Path) -> None:
 
 def test_only_what_comes_from_now_on(journal: Path, tmp_path: Path) -> None:
     """Told so, an output that the journal never fed gets nothing of what was there before."""
-    call = ("deliver", "--once", "--from-now", "--journal", journal, "--to", f"jsonl:{tmp_path / 'a'}")
+    call = ("forward", "--once", "--from-now", "--journal", journal, "--to", f"jsonl:{tmp_path / 'a'}")
     assert command.run(*call).returncode == 0
     written = sinking.write(journal, 2, first=11)
     assert command.run(*call).returncode == 0
@@ -69,7 +70,7 @@ def test_only_what_comes_from_now_on(journal: Path, tmp_path: Path) -> None:
 def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) -> None:
     """Without --once it follows what other processes write, and a signal ends it with its own code."""
     out = tmp_path / "a"
-    process = command.start("deliver", "--journal", journal, "--to", f"jsonl:{out}")
+    process = command.start("forward", "--journal", journal, "--to", f"jsonl:{out}")
     sinking.wait_until(lambda: holds(out, 10), "what was there")
     sinking.write(journal, 5, first=11)
     sinking.wait_until(lambda: holds(out, 15), "what came")
@@ -81,7 +82,7 @@ def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) ->
 def test_killed_nothing_is_lost(large: Path, tmp_path: Path) -> None:
     """Killed again and again while it delivers, every record is in the file, and the first times are in order."""
     out = tmp_path / "a"
-    call = ("deliver", "--once", "--journal", large, "--to", f"jsonl:{out}")
+    call = ("forward", "--once", "--journal", large, "--to", f"jsonl:{out}")
     for lines in (1, 900, 1800):
         process = command.start(*call)
         sinking.wait_until(functools.partial(holds, out, lines), "some lines")
@@ -94,7 +95,7 @@ def test_killed_nothing_is_lost(large: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
     """A signal ends it soon with what is owed; the next run delivers that."""
-    call = ("deliver", "--journal", journal, "--to", f"jsonl:{tmp_path / 'usb' / 'a'}")
+    call = ("forward", "--journal", journal, "--to", f"jsonl:{tmp_path / 'usb' / 'a'}")
     process = command.start(*call)
     assert process.stderr is not None
     assert b"No such file or directory" in process.stderr.readline()
@@ -109,7 +110,7 @@ def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
 
 def test_a_pipe_gets_everything(large: Path) -> None:
     """At the end of --once all is written, to whomever reads slowly."""
-    process = command.start("deliver", "--once", "--journal", large, "--to", "stdout")
+    process = command.start("forward", "--once", "--journal", large, "--to", "stdout")
     assert process.stdout is not None
     first = process.stdout.readline()
     with pytest.raises(subprocess.TimeoutExpired):
@@ -122,7 +123,7 @@ def test_a_pipe_gets_everything(large: Path) -> None:
 
 def test_a_reader_that_goes_ends_it(large: Path) -> None:
     """With nobody to read the run ends as the shell expects it, quietly."""
-    process = command.start("deliver", "--journal", large, "--to", "stdout")
+    process = command.start("forward", "--journal", large, "--to", "stdout")
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "result"
     process.stdout.close()
@@ -135,7 +136,7 @@ def test_a_reader_that_goes_ends_it(large: Path) -> None:
 def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
     """A signal ends the run within its patience though the pipe is full and nobody reads it."""
     read, write = os.pipe()
-    process = command.start("deliver", "--once", "--journal", large, "--to", "stdout", stdout=os.fdopen(write, "wb", closefd=True))
+    process = command.start("forward", "--once", "--journal", large, "--to", "stdout", stdout=os.fdopen(write, "wb", closefd=True))
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(1.0)
     process.send_signal(signal.SIGTERM)
@@ -154,14 +155,14 @@ def test_mistakes(journal: Path, tmp_path: Path) -> None:
         (("--to", "csv:a", "--journal", tmp_path / "none"), 73, b"no journal"),
         (("--to",), 2, b"expected one argument"),
     ):
-        done = command.run("deliver", "--once", "--journal", journal, *arguments)
+        done = command.run("forward", "--once", "--journal", journal, *arguments)
         assert (done.returncode, done.stdout) == (code, b"")
         assert message in done.stderr
 
 
 def test_the_help_teaches() -> None:
     """The help has an example of every kind of output."""
-    said = " ".join(command.run("deliver", "--help").stdout.decode().split())
+    said = " ".join(command.run("forward", "--help").stdout.decode().split())
     for example in ("jsonl:results.jsonl", "csv:results.csv", "mqtt://user@broker/lab/raman", "prometheus:9464", "stdout"):
         assert example in said
 
@@ -169,13 +170,13 @@ def test_the_help_teaches() -> None:
 def test_for_commands_that_watch(journal: Path, tmp_path: Path) -> None:
     """``--to`` may be repeated and is empty without; standard output comes besides, once."""
     parser = argparse.ArgumentParser()
-    deliver.add_to(parser)
+    forward.add_to(parser)
     assert parser.parse_args([]).to == []
     specs = parser.parse_args(["--to", f"csv:{tmp_path / 'a'}", "--to", "stdout"]).to
     stop = threading.Event()
-    deliveries = deliver.delivering(specs, journal, lambda _: None, stop=stop, stdout=True)
-    assert set(deliveries.delivered()) == {f"csv:{tmp_path / 'a'}", "standard output"}
-    assert set(deliver.delivering([], journal, lambda _: None, stop=stop).delivered()) == set()
+    outputs = forward.delivering(specs, journal, lambda _: None, stop=stop, stdout=True)
+    assert set(outputs.delivered()) == {f"csv:{tmp_path / 'a'}", "standard output"}
+    assert set(forward.delivering([], journal, lambda _: None, stop=stop).delivered()) == set()
 
 
 def test_no_output_in_the_watched_folder(journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,15 +186,15 @@ def test_no_output_in_the_watched_folder(journal: Path, tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path / "in")
     watched = str(tmp_path / "in")
     for spec in ("csv:a.csv", f"jsonl:{tmp_path}/in/deep/a", f"jsonl:{tmp_path}/link/a", f"csv:{tmp_path}/out/../in/a"):
-        with pytest.raises(ConfigError, match="watched folder"):
-            deliver.delivering([spec], journal, lambda _: None, stop=threading.Event(), watched=watched)
-    deliver.delivering([f"csv:{tmp_path}/a.csv", "stdout"], journal, lambda _: None, stop=threading.Event(), watched=watched)
+        with raising.refused(ConfigError, "output in the watched folder", spec):
+            forward.delivering([spec], journal, lambda _: None, stop=threading.Event(), watched=watched)
+    forward.delivering([f"csv:{tmp_path}/a.csv", "stdout"], journal, lambda _: None, stop=threading.Event(), watched=watched)
 
 
 def test_a_light_start() -> None:
     """Neither the command's help nor standard output loads a library of another output."""
     script = (
-        "import sys; from raman_edge.cli import deliver; import sinking; from raman_edge.outputs import opened; "
+        "import sys; from raman_edge.cli import forward; import sinking; from raman_edge.outputs import opened; "
         "opened('stdout', sinking.Alone()); print([n for n in ('paho', 'prometheus_client', 'onnxruntime', 'rich') if n in sys.modules])"
     )
     environment = command.environment(PYTHONPATH=os.pathsep.join(sys.path))

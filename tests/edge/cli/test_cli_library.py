@@ -1,4 +1,4 @@
-"""``raman-edge learn`` as its users run it."""
+"""``raman-edge library add`` as its users run it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_learned_is_named_by_the_next_command(model: Path, wafer: Path, tmp_path
     """Unknown before, learned from one file, named after, also in another exposure; ``--no-own`` does without."""
     another = materials.write(tmp_path / "another.csv", seed=1)
     assert identified(another, model, capsys)["decision"] == "unknown"
-    assert cli.main(["learn", "Silicon", str(wafer), "--model", str(model), "--note", "by hand"]) == 0
+    assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model), "--note", "by hand"]) == 0
     (said,) = lines(capsys)
     assert (said["v"], said["event"], said["name"], said["new"]) == (1, "learned", "Silicon", True)
     assert (said["before"]["decision"], said["now"]["decision"], said["now"]["match"]) == ("unknown", "match", "Silicon")
@@ -69,7 +69,7 @@ def test_learned_is_named_by_the_next_command(model: Path, wafer: Path, tmp_path
 
 def test_watch_knows_it_at_its_start(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What was learned before ``watch`` started is named by it."""
-    assert cli.main(["learn", "Silicon", str(wafer), "--model", str(model)]) == 0
+    assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model)]) == 0
     capsys.readouterr()
     folder = tmp_path / "in"
     folder.mkdir()
@@ -81,21 +81,21 @@ def test_watch_knows_it_at_its_start(model: Path, wafer: Path, tmp_path: Path, c
 
 def test_list_and_forget(model: Path, wafer: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``--list`` tells what was taught from what; ``--forget`` says what it removed, and 65 where there is nothing to forget."""
-    assert cli.main(["learn", "--list"]) == 0
-    assert cli.main(["learn", "--forget", "Silicon"]) == 65
+    assert cli.main(["library", "list"]) == 0
+    assert cli.main(["library", "remove", "Silicon"]) == 65
     assert capsys.readouterr().out == ""
     assert not own.exists()
     materials.write(tmp_path / "second.csv", seed=1)
-    assert cli.main(["learn", "Silicon", str(wafer), str(tmp_path / "second.csv"), "--model", str(model), "--note", "N"]) == 0
+    assert cli.main(["library", "add", "Silicon", str(wafer), str(tmp_path / "second.csv"), "--model", str(model), "--note", "N"]) == 0
     capsys.readouterr()
-    assert cli.main(["learn", "--list"]) == 0
+    assert cli.main(["library", "list"]) == 0
     (listed,) = lines(capsys)
     assert (listed["event"], listed["name"]) == ("taught", "Silicon")
     assert [one["source"]["path"] for one in listed["references"]] == [str(wafer), str(tmp_path / "second.csv")]
     assert {one["note"] for one in listed["references"]} == {"N"}
-    assert cli.main(["learn", "--forget", "silicon"]) == 65
+    assert cli.main(["library", "remove", "silicon"]) == 65
     assert "'silicon' was never taught" in capsys.readouterr().err
-    assert cli.main(["learn", "--forget", "Silicon"]) == 0
+    assert cli.main(["library", "remove", "Silicon"]) == 0
     (removed,) = lines(capsys)
     assert (removed["event"], removed["references"]) == ("forgotten", listed["references"])
     assert identified(wafer, model, capsys)["decision"] == "unknown"
@@ -104,7 +104,7 @@ def test_list_and_forget(model: Path, wafer: Path, own: Path, tmp_path: Path, ca
 def test_standard_input(model: Path, wafer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """``-`` is standard input."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(wafer.read_bytes())))
-    assert cli.main(["learn", "Silicon", "-", "--model", str(model)]) == 0
+    assert cli.main(["library", "add", "Silicon", "-", "--model", str(model)]) == 0
     (said,) = lines(capsys)
     assert (said["source"]["kind"], said["source"]["path"]) == ("stdin", "-")
 
@@ -113,20 +113,20 @@ def test_what_cannot_be_learned_is_said(model: Path, wafer: Path, tmp_path: Path
     """Some files unreadable is 1 and the good ones are learned; all of them is 65."""
     (tmp_path / "prose.csv").write_text("words, words\n" * 99)
     bad = [str(tmp_path / "prose.csv"), str(tmp_path / "none.csv")]
-    assert cli.main(["learn", "Silicon", *bad, str(wafer), "--model", str(model)]) == 1
+    assert cli.main(["library", "add", "Silicon", *bad, str(wafer), "--model", str(model)]) == 1
     assert [line["event"] for line in lines(capsys)] == ["learned", "fault", "fault"]
-    assert cli.main(["learn", "Silicon", *bad, "--model", str(model)]) == 65
+    assert cli.main(["library", "add", "Silicon", *bad, "--model", str(model)]) == 65
     assert [line["event"] for line in lines(capsys)] == ["fault", "fault"]
     assert own.exists()
 
 
 def test_another_label_that_cannot_be_told_apart(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same spectrum under a second name warns that the two are one to the eye, that it keeps its first name, and ends with 1."""
-    assert cli.main(["learn", "Silicon", str(wafer), "--model", str(model)]) == 0
+    assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model)]) == 0
     copy = tmp_path / "copy.csv"
     copy.write_bytes(wafer.read_bytes())
     capsys.readouterr()
-    assert cli.main(["learn", "silicon", str(copy), "--model", str(model)]) == 1
+    assert cli.main(["library", "add", "silicon", str(copy), "--model", str(model)]) == 1
     captured = capsys.readouterr()
     (said,) = [json.loads(line) for line in captured.out.splitlines()]
     (alike,) = said["alike"]
@@ -141,7 +141,7 @@ def test_option_goes_before_environment_and_that_before_the_data_folder(
 ) -> None:
     """``--own`` names the library, else RAMAN_EDGE_LIBRARY, else it lies in the user's data folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
-    learn = ["learn", "Silicon", str(wafer), "--model", str(model)]
+    learn = ["library", "add", "Silicon", str(wafer), "--model", str(model)]
     assert cli.main([*learn, "--own", str(tmp_path / "option.sqlite3")]) == 0
     assert not own.exists()
     assert cli.main(learn) == 0
@@ -155,18 +155,18 @@ def test_option_goes_before_environment_and_that_before_the_data_folder(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["learn"], 2, "expected NAME FILE"),
-        (["learn", "Silicon"], 2, "expected NAME FILE"),
-        (["learn", "Silicon", "x", "--list"], 2, "stand without NAME"),
-        (["learn", "--list", "--forget", "x"], 2, "not allowed with"),
-        (["learn", "\x1b[31m", "x", "--model", "{model}"], 2, r"got 5: '\x1b[31m'"),
-        (["learn", "x" * 201, "x", "--model", "{model}"], 2, "1 to 200 characters that print, got 201"),
-        (["learn", "x", "{wafer}", "--model", "{model}", "--note", "x" * 2001], 78, "at most 2000"),
-        (["learn", "--list", "--own", "{}/none.sqlite3"], 78, "none.sqlite3' cannot be opened"),
-        (["learn", "--list", "--own", "{wafer}"], 78, "file is not a database"),
+        (["library", "add"], 2, "expected NAME FILE"),
+        (["library", "add", "Silicon"], 2, "expected NAME FILE"),
+        (["library", "add", "Silicon", "x", "--list"], 2, "stand without NAME"),
+        (["library", "list", "--forget", "x"], 2, "not allowed with"),
+        (["library", "add", "\x1b[31m", "x", "--model", "{model}"], 2, r"got 5: '\x1b[31m'"),
+        (["library", "add", "x" * 201, "x", "--model", "{model}"], 2, "1 to 200 characters that print, got 201"),
+        (["library", "add", "x", "{wafer}", "--model", "{model}", "--note", "x" * 2001], 78, "at most 2000"),
+        (["library", "list", "--own", "{}/none.sqlite3"], 78, "none.sqlite3' cannot be opened"),
+        (["library", "list", "--own", "{wafer}"], 78, "file is not a database"),
         (["identify", "{wafer}", "--model", "{model}", "--own", "{wafer}"], 78, "file is not a database"),
         (["identify", "{wafer}", "--model", "{model}", "--own", "{}/none"], 78, "none' cannot be opened"),
-        (["learn", "x", "{wafer}", "--model", "{model}", "--own", "/proc/none/own"], 78, "cannot be opened"),
+        (["library", "add", "x", "{wafer}", "--model", "{model}", "--own", "/proc/none/own"], 78, "cannot be opened"),
     ],
 )
 def test_errors(arguments: list[str], code: int, said: str, model: Path, wafer: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -184,31 +184,31 @@ def test_a_terminal_gets_words(model: Path, tmp_path: Path) -> None:
     """For a person: what it was, what it is, how long it took; a hostile file name stays data."""
     wafer = materials.write(tmp_path / "\x1b[31mwafer.csv")
     own = tmp_path / "mine.sqlite3"
-    code, written = command.on_terminal("learn", "Silicon", wafer, "--model", model, "--own", own)
+    code, written = command.on_terminal("library", "add", "Silicon", wafer, "--model", model, "--own", own)
     assert code == 0
     assert b"learned in" in written
     assert b"before unknown (nearest " in written
     assert b"now Silicon" in written
     assert rb"\x1b[31mwafer" in written
     assert b"\x1b[31m" not in written
-    code, written = command.on_terminal("learn", "--list", "--own", own)
+    code, written = command.on_terminal("library", "list", "--own", own)
     assert b"Silicon  1 reference" in written
     assert rb"\x1b[31mwafer.csv" in written
-    code, written = command.on_terminal("learn", "Silicon", wafer, wafer.parent / "none", "--model", model, "--own", own)
+    code, written = command.on_terminal("library", "add", "Silicon", wafer, wafer.parent / "none", "--model", model, "--own", own)
     assert code == 1
     assert b"known already" in written
     assert b"No such file or directory" in written
-    code, written = command.on_terminal("learn", "--forget", "Silicon", "--own", own)
+    code, written = command.on_terminal("library", "remove", "Silicon", "--own", own)
     assert (code, written.startswith(b"Forgotten: Silicon\r\n  ")) == (0, True)
-    code, written = command.on_terminal("learn", "--list", "--own", own)
+    code, written = command.on_terminal("library", "list", "--own", own)
     assert b"nothing was taught yet" in written
 
 
 def test_a_name_of_undecodable_bytes_is_stored(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file whose name is no UTF-8 can be learned, and is listed with escapes."""
     path = materials.write(tmp_path / os.fsdecode(b"w\xff.csv"))
-    assert cli.main(["learn", "Silicon", str(path), "--model", str(model)]) == 0
-    assert cli.main(["learn", "--list"]) == 0
+    assert cli.main(["library", "add", "Silicon", str(path), "--model", str(model)]) == 0
+    assert cli.main(["library", "list"]) == 0
     said = lines(capsys)
     assert said[0]["source"]["path"].endswith("w\\udcff.csv")
     assert said[1]["references"][0]["source"]["path"].endswith("w\\udcff.csv")
@@ -221,10 +221,10 @@ def test_a_calibrated_reference(model: Path, tmp_path: Path, capsys: pytest.Capt
     seen = materials.exposure()
     pixels = tmp_path / "pixels.csv"
     pixels.write_text("pixel,counts\n" + "\n".join(f"{k},{value:.1f}" for k, value in enumerate(seen.counts)) + "\n")
-    assert cli.main(["learn", "Silicon", str(pixels), "--model", str(model)]) == 65
+    assert cli.main(["library", "add", "Silicon", str(pixels), "--model", str(model)]) == 65
     assert "calibrat" in lines(capsys)[0]["why"]
     given = ("--model", str(model), "--calibration", str(tmp_path / "pixels.json"))
-    assert cli.main(["learn", "Silicon", str(pixels), *given]) == 0
+    assert cli.main(["library", "add", "Silicon", str(pixels), *given]) == 0
     (said,) = lines(capsys)
     assert (said["now"]["decision"], said["now"]["match"]) == ("match", "Silicon")
     assert cli.main(["identify", str(materials.write(tmp_path / "shift.csv", seed=1)), "--model", str(model)]) == 0
@@ -236,12 +236,12 @@ def test_a_file_is_learned_again_on_a_calibrated_axis(model: Path, wafer: Path, 
     store.write(calibrations.fresh(off_nm=0.3), tmp_path / "c.json")
     calibrated = ("--calibration", str(tmp_path / "c.json"))
     for more, new in (((), True), (calibrated, True), (calibrated, False), ((), False)):
-        assert cli.main(["learn", "Silicon", str(wafer), "--model", str(model), "--laser", "785", *more]) == 0
+        assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model), "--laser", "785", *more]) == 0
         assert lines(capsys)[0]["new"] is new
 
 
 def test_a_calibration_that_ended_teaches_nothing(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An expired calibration is refused before anything is learned."""
     store.write(calibrations.fresh(ended=True), tmp_path / "c.json")
-    assert cli.main(["learn", "Silicon", str(wafer), "--model", str(model), "--calibration", str(tmp_path / "c.json")]) == 78
+    assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model), "--calibration", str(tmp_path / "c.json")]) == 78
     assert lines(capsys) == []
