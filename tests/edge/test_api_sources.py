@@ -17,9 +17,9 @@ import pytest
 import raman_edge as re
 from raman_edge import api
 from raman_edge.calibration import standards, store
-from raman_edge.simulator.samples import HEIGHTS
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.simulator.materials import LinesMaterial
+from raman_edge.simulator.samples import HEIGHTS
 from raman_edge.simulator.scene import Scene
 from raman_edge.simulator.simulated import Simulated
 

@@ -162,7 +162,7 @@ def _probe(options: argparse.Namespace) -> int:
     """Listen or ask, and print what came."""
     show = _show_json if as_json(options) else _show_text
     if options.port.startswith(ports.OCEAN):
-        from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - numpy
+        from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - slow to import; `ports` does without
 
         with OceanSpectrometer(options.port) as spectrometer:
             if spectrometer.instrument is not None:
@@ -175,7 +175,7 @@ def _probe(options: argparse.Namespace) -> int:
 
 def _by_profile(where: str, name: str, show: Show) -> int:
     """Connect as a measurement does, and show every byte of it, also where it fails."""
-    from raman_edge.instruments.serial import ask  # noqa: PLC0415 - numpy
+    from raman_edge.instruments.serial import ask  # noqa: PLC0415 - slow to import; `ports` does without
     from raman_edge.instruments.serial.probe import LoggingPort  # noqa: PLC0415
     from raman_edge.instruments.serial.spectrometer import Environment  # noqa: PLC0415
 
@@ -192,7 +192,7 @@ def _by_profile(where: str, name: str, show: Show) -> int:
 
 def _unknown(where: str, show: Show) -> int:
     """Listen; send safe requests if it is silent; print what to try next."""
-    from raman_edge.instruments.serial import probe  # noqa: PLC0415 - numpy
+    from raman_edge.instruments.serial import probe  # noqa: PLC0415 - slow to import; `ports` does without
 
     profiles = _profiles()
     heard = probe.listen(where, profiles)

@@ -244,7 +244,7 @@ def _add_record(actions: Actions) -> None:
         "computed from it. A run that is killed leaves a shorter recording. An existing file is never overwritten.",
         examples=(
             ("raman-edge instruments record /dev/ttyUSB0 -o run.recording --count 20", "twenty spectra, with all of their exposures"),
-            ("raman-edge instruments record ocean: -o run.recording --exposure 0.5 --dark take", "from Ocean on USB, with a dark"),
+            ("raman-edge instruments record ocean: -o run.recording --exposure 0.5", "from Ocean on USB, at an exposure of half a second"),
         ),
         exits={69: "no such port, or the instrument is not on it", 73: "the file exists already, or cannot be written", **LASER, **STOPS},
     )
@@ -258,7 +258,7 @@ def _add_record(actions: Actions) -> None:
 
 def _record(options: argparse.Namespace) -> int:
     """Record until stopped, or until ``--count`` spectra are there."""
-    from raman_edge.acquisition.acquisition import Acquisition  # noqa: PLC0415 - numpy
+    from raman_edge.acquisition.acquisition import Acquisition  # noqa: PLC0415 - slow to import; `list` does without
     from raman_edge.instruments.recording import Recorder  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
@@ -302,7 +302,7 @@ def _add_replay(actions: Actions) -> None:
 
 def _replay(options: argparse.Namespace) -> int:
     """Identify everything that was recorded."""
-    from raman_edge.cli.measuring import Measuring, summary  # noqa: PLC0415 - numpy
+    from raman_edge.cli.measuring import Measuring, summary  # noqa: PLC0415 - slow to import; `list` does without
     from raman_edge.cli.naming import Naming  # noqa: PLC0415
     from raman_edge.instruments.recording import ReplayedSpectrometer  # noqa: PLC0415
 
@@ -336,7 +336,7 @@ def _add_simulate(actions: Actions) -> None:
         ),
         examples=(
             ("raman-edge instruments simulate ocean-usb2000", "a port that answers as the instrument does; its name is printed"),
-            ("raman-edge instruments simulate tcd1304-teensy --material Calcite --axis-error 2", "a mineral, and a shifted axis"),
+            ("raman-edge instruments simulate ocean-sts --material Calcite --axis-error 2", "a mineral, and a shifted axis"),
             ("raman-edge instruments simulate ocean-usb2000 --fault drop:every=10", "a fault in every tenth spectrum"),
         ),
     )
@@ -363,7 +363,7 @@ def _add_simulate(actions: Actions) -> None:
 
 def _simulate(options: argparse.Namespace) -> int:
     """Simulate until a signal, or ``quit`` on standard input."""
-    from raman_edge.simulator import samples  # noqa: PLC0415 - numpy
+    from raman_edge.simulator import samples  # noqa: PLC0415 - slow to import; `list` does without
     from raman_edge.simulator.ports import PtyAt, TcpAt  # noqa: PLC0415
     from raman_edge.simulator.scene import Scene  # noqa: PLC0415
     from raman_edge.simulator.simulated import Simulated  # noqa: PLC0415

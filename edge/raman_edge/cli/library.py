@@ -57,7 +57,7 @@ def _add_add(actions: Actions) -> None:
         description="Add a material from spectra of it, or another reference of a known material. The spectra are kept as they were "
         "measured; with --calibration on the calibrated axis. A running `watch` knows the material after its next start.",
         examples=(
-            ('raman-edge library add "Beaker 7" white-powder.csv --note "from the second shelf"', "one spectrum is enough"),
+            ('raman-edge library add "Beaker 7" white-powder.csv --note "shelf 2"', "one spectrum is enough"),
             ('raman-edge library add "Beaker 7" more/', "more references, from every file of a folder"),
         ),
         exits={1: "some spectra were not added, or are identified as something else", 65: "nothing was added"},

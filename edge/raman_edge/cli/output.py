@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 DELAY_S = 0.5
 """How long a command runs before it shows its progress, s."""
+EVERY_S = 0.2
+"""How often it shows its progress, s."""
 
 
 def say(text: str) -> None:
@@ -121,13 +123,16 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
     bar = Progress(
         *columns, console=Console(file=sys.stderr), transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
     )
-    task, began = bar.add_task(what), monotonic()
+    task, due = bar.add_task(what), monotonic() + DELAY_S
 
     def show(done: int, of: int) -> None:
-        with suppress(OSError):  # a terminal that is gone
-            if monotonic() - began >= DELAY_S:
+        nonlocal due
+        if monotonic() >= due:
+            due = monotonic() + EVERY_S
+            with suppress(OSError):  # a terminal that is gone
+                bar.update(task, completed=done, total=of)
                 bar.start()
-                bar.update(task, completed=done, total=of, refresh=True)
+                bar.refresh()
 
     try:
         yield show

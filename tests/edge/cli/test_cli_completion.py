@@ -14,9 +14,11 @@ import command
 import pytest
 from raman_edge import cli
 from raman_edge.cli import completion
+from raman_edge.cli.parser import Parser
 from raman_edge.instruments.profiles import catalogue
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
     from pathlib import Path
 
@@ -182,3 +184,47 @@ def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == first
     assert "complete -o bashdefault" in first
     assert cli.main(["completion", "ksh"]) == 2
+
+
+# The tree of commands
+
+
+def parser() -> Parser:
+    """Return a small command line with every kind of argument."""
+    root = Parser(prog="tool", description="What it is for.")
+    actions = root.add_subparsers(metavar="ACTION")
+    one = actions.add_parser("one", help="the first")
+    one.add_argument("names", nargs="+", metavar="NAME")
+    one.add_argument("extra", nargs="*")
+    one.add_argument("--size", default=3, metavar="N", help="how many of %(prog)s, 50 %% of them (default: %(default)s)")
+    one.add_argument("-o", "--out", required=True, metavar="FILE")
+    one.add_argument("--kind", choices=("a", "b"))
+    one.add_argument("--flag", action="store_true")
+    actions.add_parser("two", help="the second").add_argument("maybe", nargs="?", metavar="MAYBE")
+    return root
+
+
+def taken(name: str) -> dict[str, argparse.Action]:
+    """Return the arguments of an action by what they are stored as."""
+    found = {branch.parser.prog: branch.parser for branch in completion.branches(parser())}
+    return {action.dest: action for action in completion.arguments(found[f"tool {name}"])}
+
+
+def test_the_tree_has_every_branch_in_order() -> None:
+    """The root comes first, each command before its actions, with its line of the list above; leaves run."""
+    found = [(branch.parser.prog, branch.what, branch.leaf) for branch in completion.branches(parser())]
+    assert found == [("tool", "", False), ("tool one", "the first", True), ("tool two", "the second", True)]
+
+
+def test_a_placeholder_stands_for_the_value_of_an_argument() -> None:
+    """The metavar, else the choices, else the name in capitals; a flag has none."""
+    one = taken("one")
+    assert {name: completion.placeholder(one[name]) for name in ("names", "extra", "size", "out", "kind", "flag")} == {
+        "names": "NAME",
+        "extra": "EXTRA",
+        "size": "N",
+        "out": "FILE",
+        "kind": "{a,b}",
+        "flag": "",
+    }
+    assert completion.placeholder(taken("two")["maybe"]) == "MAYBE"

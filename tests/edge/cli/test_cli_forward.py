@@ -51,7 +51,7 @@ def test_everything_once(journal: Path, tmp_path: Path) -> None:
     call = ("forward", "--once", "--journal", journal, "--to", f"jsonl:{names[0]}", "--to", f"csv:{names[1]}")
     first = command.run(*call)
     assert (first.returncode, first.stdout) == (0, b"")
-    assert f"raman-edge: jsonl:{names[0]}: 10 records delivered".encode() in first.stderr
+    assert f"raman-edge: jsonl:{names[0]}: 10 records sent".encode() in first.stderr
     written = sinking.write(journal, 5, first=11)
     assert command.run(*call).returncode == 0
     assert sinking.ids(names[0].read_text().splitlines())[10:] == written
@@ -75,7 +75,7 @@ def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) ->
     sinking.write(journal, 5, first=11)
     sinking.wait_until(lambda: holds(out, 15), "what came")
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=60)[1].endswith(b"15 records delivered\n")
+    assert process.communicate(timeout=60)[1].endswith(b"15 records sent\n")
     assert process.returncode == 143
 
 

@@ -131,7 +131,7 @@ def test_what_is_whole_is_delivered(kind: str, whole: Path, tmp_path: Path, capf
     assert len(out.read_bytes().splitlines()) == 3 + (kind == "csv")
     assert run(capfd, "forward", "--once", "--to", f"{kind}:{out}", "--journal", path) == (
         0,
-        f"raman-edge: {kind}:{out}: 0 records delivered\n",
+        f"raman-edge: {kind}:{out}: 0 records sent\n",
     )
 
 

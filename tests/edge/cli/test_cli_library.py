@@ -1,4 +1,4 @@
-"""``raman-edge library add`` as its users run it."""
+"""``raman-edge library`` as its users run it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_learned_is_named_by_the_next_command(model: Path, wafer: Path, tmp_path
     assert identified(another, model, capsys)["decision"] == "unknown"
     assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model), "--note", "by hand"]) == 0
     (said,) = lines(capsys)
-    assert (said["v"], said["event"], said["name"], said["new"]) == (1, "learned", "Silicon", True)
+    assert (said["v"], said["event"], said["name"], said["new"]) == (1, "added", "Silicon", True)
     assert (said["before"]["decision"], said["now"]["decision"], said["now"]["match"]) == ("unknown", "match", "Silicon")
     assert (said["alike"], said["warnings"]) == ([], [])
     assert said["source"]["path"] == str(wafer)
@@ -79,8 +79,8 @@ def test_watch_knows_it_at_its_start(model: Path, wafer: Path, tmp_path: Path, c
     assert lines(capsys)[0]["matches"][0]["label"] == "Silicon"
 
 
-def test_list_and_forget(model: Path, wafer: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """``--list`` tells what was taught from what; ``--forget`` says what it removed, and 65 where there is nothing to forget."""
+def test_list_show_and_remove(model: Path, wafer: Path, own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``list`` and ``show`` print what was added from what; ``remove`` prints what it removed, and ends with 65 where there is nothing."""
     assert cli.main(["library", "list"]) == 0
     assert cli.main(["library", "remove", "Silicon"]) == 65
     assert capsys.readouterr().out == ""
@@ -90,14 +90,18 @@ def test_list_and_forget(model: Path, wafer: Path, own: Path, tmp_path: Path, ca
     capsys.readouterr()
     assert cli.main(["library", "list"]) == 0
     (listed,) = lines(capsys)
-    assert (listed["event"], listed["name"]) == ("taught", "Silicon")
+    assert (listed["event"], listed["name"]) == ("material", "Silicon")
     assert [one["source"]["path"] for one in listed["references"]] == [str(wafer), str(tmp_path / "second.csv")]
     assert {one["note"] for one in listed["references"]} == {"N"}
     assert cli.main(["library", "remove", "silicon"]) == 65
-    assert "'silicon' was never taught" in capsys.readouterr().err
+    assert "no material 'silicon'" in capsys.readouterr().err
+    assert cli.main(["library", "show", "Silicon"]) == 0
+    assert lines(capsys) == [listed]
+    assert cli.main(["library", "show", "silicon"]) == 65
+    assert "no material 'silicon'" in capsys.readouterr().err
     assert cli.main(["library", "remove", "Silicon"]) == 0
     (removed,) = lines(capsys)
-    assert (removed["event"], removed["references"]) == ("forgotten", listed["references"])
+    assert (removed["event"], removed["references"]) == ("removed", listed["references"])
     assert identified(wafer, model, capsys)["decision"] == "unknown"
 
 
@@ -114,7 +118,7 @@ def test_what_cannot_be_learned_is_said(model: Path, wafer: Path, tmp_path: Path
     (tmp_path / "prose.csv").write_text("words, words\n" * 99)
     bad = [str(tmp_path / "prose.csv"), str(tmp_path / "none.csv")]
     assert cli.main(["library", "add", "Silicon", *bad, str(wafer), "--model", str(model)]) == 1
-    assert [line["event"] for line in lines(capsys)] == ["learned", "fault", "fault"]
+    assert [line["event"] for line in lines(capsys)] == ["added", "fault", "fault"]
     assert cli.main(["library", "add", "Silicon", *bad, "--model", str(model)]) == 65
     assert [line["event"] for line in lines(capsys)] == ["fault", "fault"]
     assert own.exists()
@@ -131,7 +135,7 @@ def test_another_label_that_cannot_be_told_apart(model: Path, wafer: Path, tmp_p
     (said,) = [json.loads(line) for line in captured.out.splitlines()]
     (alike,) = said["alike"]
     assert (alike["label"], alike["similarity"]) == ("Silicon", pytest.approx(1.0, abs=1e-3))
-    for part in ("silicon is indistinguishable from Silicon (1.000)", "is still one of Silicon, silicon", "the library has 'Silicon'"):
+    for part in ("silicon is indistinguishable from Silicon (1.000)", "is still one of Silicon, silicon", "the library also has 'Silicon'"):
         assert part in captured.err
         assert any(part in warning for warning in said["warnings"])
 
@@ -155,10 +159,11 @@ def test_option_goes_before_environment_and_that_before_the_data_folder(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["library", "add"], 2, "expected NAME FILE"),
-        (["library", "add", "Silicon"], 2, "expected NAME FILE"),
-        (["library", "add", "Silicon", "x", "--list"], 2, "stand without NAME"),
-        (["library", "list", "--forget", "x"], 2, "not allowed with"),
+        (["library"], 2, "ACTION"),
+        (["library", "add"], 2, "NAME, FILE"),
+        (["library", "add", "Silicon"], 2, "FILE"),
+        (["library", "show"], 2, "NAME"),
+        (["library", "remove"], 2, "NAME"),
         (["library", "add", "\x1b[31m", "x", "--model", "{model}"], 2, r"got 5: '\x1b[31m'"),
         (["library", "add", "x" * 201, "x", "--model", "{model}"], 2, "1 to 200 characters that print, got 201"),
         (["library", "add", "x", "{wafer}", "--model", "{model}", "--note", "x" * 2001], 78, "at most 2000"),
@@ -186,7 +191,7 @@ def test_a_terminal_gets_words(model: Path, tmp_path: Path) -> None:
     own = tmp_path / "mine.sqlite3"
     code, written = command.on_terminal("library", "add", "Silicon", wafer, "--model", model, "--own", own)
     assert code == 0
-    assert b"learned in" in written
+    assert b"added in" in written
     assert b"before unknown (nearest " in written
     assert b"now Silicon" in written
     assert rb"\x1b[31mwafer" in written
@@ -196,12 +201,12 @@ def test_a_terminal_gets_words(model: Path, tmp_path: Path) -> None:
     assert rb"\x1b[31mwafer.csv" in written
     code, written = command.on_terminal("library", "add", "Silicon", wafer, wafer.parent / "none", "--model", model, "--own", own)
     assert code == 1
-    assert b"known already" in written
+    assert b"was there already" in written
     assert b"No such file or directory" in written
     code, written = command.on_terminal("library", "remove", "Silicon", "--own", own)
-    assert (code, written.startswith(b"Forgotten: Silicon\r\n  ")) == (0, True)
+    assert (code, written.startswith(b"removed: Silicon\r\n  ")) == (0, True)
     code, written = command.on_terminal("library", "list", "--own", own)
-    assert b"nothing was taught yet" in written
+    assert b"no material was added yet" in written
 
 
 def test_a_name_of_undecodable_bytes_is_stored(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,7 +121,7 @@ def test_a_file_that_is_there_stays(made: Path, tmp_path: Path, pair: tuple[str,
     out.write_text("mine")
     call(made, out, pair, "--all", expect=73)
     assert out.read_text() == "mine"
-    assert "--force replaces it" in capsys.readouterr().err
+    assert "exists already. Replace it with --force" in capsys.readouterr().err
     assert titles(call(made, out, pair, "--all", "--force"))
     before = made.read_bytes()
     call(made, made, pair, "--all", "--force", expect=73)
