@@ -86,8 +86,8 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
     assert held.spectrum.axis.shift[0] == pytest.approx(150.0 + 1e7 * 0.2 / 794.3**2, abs=0.1)
     assert held.spectrum.meta == {"format": "delimited text (commas, decimal point)", "laser_nm": "785"}
     said = dict(record_text.facts(held))["axis"]
-    assert said.startswith(f"calibrated by {used.id[:12]}, ")
-    assert said.endswith(" days old then, 0.235 cm⁻¹ rms")
+    assert said.startswith(f"calibration {used.id[:12]}, ")
+    assert said.endswith(" days old at that time, 0.235 cm⁻¹ rms")
     store.path_of("SN-1").unlink()
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
     assert cli.main(("journal", "recheck", "--all", "--no-own", *places)) == 0
