@@ -175,14 +175,12 @@ def _probe(options: argparse.Namespace) -> int:
 
 def _by_profile(where: str, name: str, show: Show) -> int:
     """Connect as a measurement does, and show every byte of it, also where it fails."""
-    from raman_edge.instruments.serial import ask  # noqa: PLC0415 - slow to import; `ports` does without
-    from raman_edge.instruments.serial.probe import LoggingPort  # noqa: PLC0415
-    from raman_edge.instruments.serial.spectrometer import Environment  # noqa: PLC0415
+    from raman_edge.instruments.serial import ask, probe, spectrometer  # noqa: PLC0415 - slow to import; `ports` does without
 
     profile = catalogue.load(name)
     log: list[Traffic] = []
     try:
-        instrument = ask(profile, where, world=Environment(plug=partial(LoggingPort, log)))
+        instrument = ask(profile, where, world=spectrometer.Environment(plug=partial(probe.LoggingPort, log)))
     finally:
         for traffic in log:
             show(*_traffic(traffic))

@@ -302,17 +302,16 @@ def _add_replay(actions: Actions) -> None:
 
 def _replay(options: argparse.Namespace) -> int:
     """Identify everything that was recorded."""
-    from raman_edge.cli.measuring import Measuring, summary  # noqa: PLC0415 - slow to import; `list` does without
-    from raman_edge.cli.naming import Naming  # noqa: PLC0415
+    from raman_edge.cli import measuring, naming  # noqa: PLC0415 - slow to import; `list` does without
     from raman_edge.instruments.recording import ReplayedSpectrometer  # noqa: PLC0415
 
     with stopping() as stop, ReplayedSpectrometer(options.recording, paced=options.paced, note=say) as replayed:
         options.laser = options.laser or replayed.plan.laser_nm  # ids are the same only with the same laser
-        naming = Naming.opened(options)
+        opened = naming.Naming.opened(options)
         with shared.opened_journal(options) as journal:
             plan = plans.again(options, replayed.plan, plans.calibration_of(options, replayed.instrument))
-            tally = Measuring(options, naming, journal, stop, replayed, plan).run()
-            result = summary(tally, journal, replayed)
+            tally = measuring.Measuring(options, opened, journal, stop, replayed, plan).run()
+            result = measuring.summary(tally, journal, replayed)
     say(result)
     return stop.code(0)
 
@@ -363,22 +362,19 @@ def _add_simulate(actions: Actions) -> None:
 
 def _simulate(options: argparse.Namespace) -> int:
     """Simulate until a signal, or ``quit`` on standard input."""
-    from raman_edge.simulator import samples  # noqa: PLC0415 - slow to import; `list` does without
-    from raman_edge.simulator.ports import PtyAt, TcpAt  # noqa: PLC0415
-    from raman_edge.simulator.scene import Scene  # noqa: PLC0415
-    from raman_edge.simulator.simulated import Simulated  # noqa: PLC0415
+    from raman_edge.simulator import ports, samples, scene, simulated  # noqa: PLC0415 - slow to import; `list` does without
 
     profile = catalogue.load(options.profile)
-    scene = Scene(profile, options.material, find=samples.find, axis_error_cm=options.axis_error)
-    at = TcpAt(*options.tcp) if options.tcp else PtyAt(options.link)
-    simulated = Simulated(profile, scene, faults=options.fault, seed=options.seed, pacing=not options.no_pacing, at=at)
-    simulated.device.begin(baud=options.baud, exposure_s=options.exposure, serial=options.serial_number)
+    world = scene.Scene(profile, options.material, find=samples.find, axis_error_cm=options.axis_error)
+    at = ports.TcpAt(*options.tcp) if options.tcp else ports.PtyAt(options.link)
+    instrument = simulated.Simulated(profile, world, faults=options.fault, seed=options.seed, pacing=not options.no_pacing, at=at)
+    instrument.device.begin(baud=options.baud, exposure_s=options.exposure, serial=options.serial_number)
     if options.verbose:
-        simulated.note = say
-    with stopping() as stop, simulated:
-        _show_simulated(options, profile, simulated)
-        threading.Thread(target=_take_orders, args=(simulated, stop.event), daemon=True).start()
-        while not stop.event.wait(POLL_S) and simulated.running:
+        instrument.note = say
+    with stopping() as stop, instrument:
+        _show_simulated(options, profile, instrument)
+        threading.Thread(target=_take_orders, args=(instrument, stop.event), daemon=True).start()
+        while not stop.event.wait(POLL_S) and instrument.running:
             pass
     return stop.code(0)
 

@@ -291,9 +291,10 @@ def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: P
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-def test_nor_where_something_is_opened_before_the_model(tmp_path: Path) -> None:
-    """The limit holds in a command that needs numpy before it comes to its model."""
-    called = [sys.executable, "-c", THREADS, "serial", str(tmp_path / "port"), "--profile", "ocean-sts"]
+@pytest.mark.parametrize("arguments", [("serial", "none", "--profile", "ocean-sts"), ("library", "list"), ("model", "info", "--threads=1")])
+def test_nor_where_numpy_is_imported_before_the_model_is_opened(arguments: tuple[str, ...]) -> None:
+    """The limit also holds in a command that imports numpy before its arguments are parsed."""
+    called = [sys.executable, "-c", THREADS, *arguments]
     limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
     said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
     assert said[0].split()[-1] == said[1].split()[-1]

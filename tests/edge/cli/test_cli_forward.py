@@ -160,13 +160,6 @@ def test_mistakes(journal: Path, tmp_path: Path) -> None:
         assert message in done.stderr
 
 
-def test_the_help_teaches() -> None:
-    """The help has an example of every kind of output."""
-    said = " ".join(command.run("forward", "--help").stdout.decode().split())
-    for example in ("jsonl:results.jsonl", "csv:results.csv", "mqtt://user@broker/lab/raman", "prometheus:9464", "stdout"):
-        assert example in said
-
-
 def test_for_commands_that_watch(journal: Path, tmp_path: Path) -> None:
     """``--to`` may be repeated and is empty without; standard output comes besides, once."""
     parser = argparse.ArgumentParser()

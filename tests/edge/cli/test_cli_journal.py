@@ -319,15 +319,6 @@ def test_without_a_journal(tmp_path: Path, capsys: pytest.CaptureFixture[str], a
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("action", ["list", "show", "export", "verify", "recheck", "prune"])
-def test_help_teaches(capsys: pytest.CaptureFixture[str], action: str) -> None:
-    """Every action explains itself, and names the journal's option."""
-    journal(action, "--help")
-    told = capsys.readouterr().out
-    assert "--journal FILE" in told
-    assert len(told) > 500
-
-
 def test_a_reader_that_leaves(made: Path) -> None:
     """A pipe that is closed early ends an export quietly."""
     with command.start("journal", "list", "--journal", made) as process:
