@@ -84,7 +84,7 @@ class Endless(Script):
 
 def heard(monkeypatch: pytest.MonkeyPatch, script: Script) -> probe.ListenResult:
     """Listen to a script."""
-    monkeypatch.setattr(probe, "Port", script)
+    monkeypatch.setattr(probe, "SerialPort", script)
     found = probe.listen("port", PROFILES, script.clock)
     assert script.opened == 0
     assert script.sent == []
@@ -156,7 +156,7 @@ def test_a_question_is_asked_at_each_rate_until_it_is_answered(monkeypatch: pyte
     """The device that listens at the second rate is asked twice, and no further."""
     question = next(question for question in probe.questions(PROFILES) if question.sent == b"*IDN?\r")
     script = Script(lambda _: b"", lambda baud, data: data + b"JETI_PIC_VERSA\r" if baud == 38_400 else b"")
-    monkeypatch.setattr(probe, "Port", script)
+    monkeypatch.setattr(probe, "SerialPort", script)
     asked = list(probe.ask("port", question, script.clock))
     assert [(one.baud, one.answered) for one in asked] == [(115_200, False), (38_400, True)]
     assert script.sent == [(115_200, b"*IDN?\r"), (38_400, b"*IDN?\r")]
@@ -167,7 +167,7 @@ def test_a_device_that_never_stops_is_not_waited_for(monkeypatch: pytest.MonkeyP
     """An answer without end is cut."""
     question = probe.questions(PROFILES)[0]
     script = Endless(lambda _: b"")
-    monkeypatch.setattr(probe, "Port", script)
+    monkeypatch.setattr(probe, "SerialPort", script)
     first = next(probe.ask("port", question, script.clock))
     assert 100 < len(first.got) < 1000
     assert not first.answered
@@ -226,7 +226,7 @@ def test_on_a_terminal_the_bytes_are_seen() -> None:
 def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """69, and what may be the matter or what its USB numbers say; one that is not there is told as such."""
     silent = Script(lambda _: b"")
-    monkeypatch.setattr(probe, "Port", silent)
+    monkeypatch.setattr(probe, "SerialPort", silent)
     monkeypatch.setattr(probe, "ask", lambda *_: iter(()))
     monkeypatch.setattr(probe, "FIRST_S", 0.0)
     code, told, said = ran(capsys, "/dev/null")
@@ -247,7 +247,7 @@ def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeyp
 def test_a_device_that_talks_is_asked_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """What it says is told, and what to do with it; nothing is sent."""
     script = Script(lambda _: b"\x1b[2Jhello\r\n")
-    monkeypatch.setattr(probe, "Port", script)
+    monkeypatch.setattr(probe, "SerialPort", script)
     monkeypatch.setattr(probe, "FIRST_S", 0.01)
     monkeypatch.setattr(probe, "NEXT_S", 0.01)
     code, (told,), said = ran(capsys, "port")
