@@ -104,7 +104,7 @@ def test_files_and_folders(offered: Offer, scripts: dict[str, Path], folder: Pat
 
 @SHELLS
 def test_profiles_and_words(offered: Offer, scripts: dict[str, Path], folder: Path) -> None:
-    """A profile is one that ships, or a file of one's own; words that an option knows are offered beside files."""
+    """A profile is one that ships, or a file; the words that an option takes are offered beside files."""
     shipped = sorted(name for name in catalogue.profiles() if name.startswith("ocean"))
     assert offered(scripts, folder, "serial", "--profile", "ocean") == shipped
     assert offered(scripts, folder, "instruments", "explain", "ocean") == shipped
@@ -177,7 +177,7 @@ def read_until(terminal: int, awaited: str) -> str:
 
 
 def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> None:
-    """The script comes on standard output, the same each time; a shell that nobody knows is a mistake of use."""
+    """The script comes on standard output, the same each time; an unknown shell is a usage error."""
     assert cli.main(["completion", "bash"]) == 0
     first = capsys.readouterr().out
     assert cli.main(["completion", "bash"]) == 0

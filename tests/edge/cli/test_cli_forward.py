@@ -122,7 +122,7 @@ def test_a_pipe_gets_everything(large: Path) -> None:
 
 
 def test_a_reader_that_goes_ends_it(large: Path) -> None:
-    """With nobody to read the run ends as the shell expects it, quietly."""
+    """Without a reader the run ends quietly, as the shell expects it."""
     process = command.start("forward", "--journal", large, "--to", "stdout")
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "result"
@@ -134,7 +134,7 @@ def test_a_reader_that_goes_ends_it(large: Path) -> None:
 
 
 def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
-    """A signal ends the run within its patience though the pipe is full and nobody reads it."""
+    """A signal ends the run within its patience though the pipe is full and has no reader."""
     read, write = os.pipe()
     process = command.start("forward", "--once", "--journal", large, "--to", "stdout", stdout=os.fdopen(write, "wb", closefd=True))
     with pytest.raises(subprocess.TimeoutExpired):

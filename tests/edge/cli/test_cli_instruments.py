@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
-    """Run ``instruments`` and return its exit code, its records and what it said."""
+    """Run ``instruments`` and return its exit code, its records and its standard error."""
     capsys.readouterr()
     code = cli.main(["instruments", *arguments])
     out, said = capsys.readouterr()
@@ -23,7 +23,7 @@ def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[
 
 
 def test_list_has_a_line_for_every_profile(capsys: pytest.CaptureFixture[str]) -> None:
-    """A pipe gets a record each: what it is, how far to trust it, what nobody has checked."""
+    """A pipe gets a record each: what it is, how far to trust it, what is unchecked."""
     code, told, said = ran(capsys, "list")
     assert (code, said) == (0, "")
     assert [one["profile"] for one in told] == list(catalogue.profiles())
@@ -31,7 +31,7 @@ def test_list_has_a_line_for_every_profile(capsys: pytest.CaptureFixture[str]) -
     assert all(one["v"] == 1 and one["certainty"] and one["sources"] for one in told)
 
 
-def test_list_on_a_terminal_says_what_was_tried() -> None:
+def test_list_on_a_terminal_says_what_was_tested() -> None:
     """A person reads names, models and how far each page can be trusted."""
     code, shown = command.on_terminal("instruments", "list", columns=160)
     assert code == 0
@@ -40,7 +40,7 @@ def test_list_on_a_terminal_says_what_was_tried() -> None:
 
 
 def test_list_by_words(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every word has to be in the name, the vendor or the model; where none has them all, the names that exist are told."""
+    """Every word has to be in the name, the vendor or the model; where none has them all, the existing names are printed."""
     code, told, _ = ran(capsys, "list", "OCEAN", "sts")
     assert (code, [one["profile"] for one in told]) == (0, ["ocean-sts"])
     assert (told[0]["pixels"], told[0]["baud"][0], told[0]["file"]) == (1024, 9600, str(catalogue.find("ocean-sts")))
@@ -51,7 +51,7 @@ def test_list_by_words(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_show_is_the_file_itself(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-    """A pipe gets it byte for byte, to be changed and used; a file that is none is told with its line."""
+    """A pipe gets it byte for byte, to be changed and used; an unknown name is refused with the nearest ones."""
     assert cli.main(["instruments", "show", "generic-csv-stream"]) == 0
     assert capfdbinary.readouterr().out == catalogue.find("generic-csv-stream").read_bytes()
     assert cli.main(["instruments", "show", "generic-csv-steam"]) == 78
@@ -107,13 +107,13 @@ def test_explain_on_a_terminal_shows_bytes_as_text_too() -> None:
     ],
 )
 def test_what_cannot_be_explained(arguments: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Limits, names and usage are told; nothing is printed."""
+    """Limits, names and usage are printed on standard error, nothing on standard output."""
     got, told, words = ran(capsys, *arguments)
     assert (got, told) == (code, [])
     assert said in words
 
 
-def test_validate_tells_every_mistake_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_prints_every_mistake_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A good file is good, a wrong one has its mistakes with lines, and one wrong file decides the exit code."""
     good = catalogue.find("tcd1304-rossel")
     wrong = tmp_path / "wrong.toml"

@@ -113,7 +113,7 @@ def test_times_ago() -> None:
 
 
 def test_list_on_a_terminal(made: Path, tmp_path: Path) -> None:
-    """A person gets the newest fifty, a line each with the beginning of the id, and is told how many more there are."""
+    """A terminal shows the newest fifty, a line each with the beginning of the id, and how many more there are."""
     code, written = command.on_terminal("journal", "list", "--journal", made)
     text = written.decode()
     assert code == 0
@@ -273,7 +273,7 @@ def test_recheck_the_same(made: Path, pair: tuple[str, ...], capsys: pytest.Capt
 
 
 def test_recheck_says_what_differs(pair: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where the answer then was another, each difference is said, and so is that another model or library answers now."""
+    """Each difference from the answer in the journal is printed, and that another model or library answers now."""
     old = tmp_path / "old"
     entry = journals.answer(0)
     first = entry.record.matches[0]  # type: ignore[union-attr]  # a result

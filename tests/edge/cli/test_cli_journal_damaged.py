@@ -84,7 +84,7 @@ def damaged(whole: Path, place: Path, what: str) -> Path:
 
 
 def run(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
-    """Run a command, and return its code and what it said; never with a traceback."""
+    """Run a command, and return its code and its standard error, which holds no traceback."""
     code = cli.main([str(argument) for argument in arguments])
     both = capfd.readouterr()
     assert "Traceback" not in both.err, arguments
@@ -179,7 +179,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 def test_doctor_does_not_run_what_it_looks_at(whole: Path, tmp_path: Path) -> None:
-    """A view in the place of a table is said, not read."""
+    """A view in the place of a table is reported, not read."""
     path = tmp_path / "journal.sqlite3"
     shutil.copyfile(whole, path)
     for statement in ("ALTER TABLE records RENAME TO kept", f"CREATE VIEW records AS {ENDLESS}"):

@@ -36,7 +36,7 @@ def verified(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tupl
 
 
 def test_a_good_model_passes(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every check has its line; what nobody asked for is neither passed nor failed."""
+    """Every check has its line; a check without its option neither passes nor fails."""
     code, checks = verified(capsys, pair)
     assert code == 0
     assert checks.keys() == CHECKS.keys()
@@ -101,7 +101,7 @@ def test_what_comes_after_a_failure_is_not_reached(
 
 
 def test_a_model_without_a_card_fails_the_card(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A network of somebody else's is a good structure without a card."""
+    """A foreign network is a valid structure without a card."""
     build.write_model(pair, {})
     code, checks = verified(capsys, pair)
     assert (code, checks["structure"][0], checks["card"][0]) == (65, True, False)
@@ -138,7 +138,7 @@ def test_a_key_that_is_none_is_no_fault_of_the_model(pair: Path, capsys: pytest.
 
 
 def test_a_signature_is_checked_where_a_key_is_given(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Signed by the key: passed; there without a key: said; by the key but of another library, or missing: failed."""
+    """Signed with the key: passed; signed, and no key given: not checked; of another library, or missing: failed."""
     pytest.importorskip("cryptography")
     from raman_export import sign
 
@@ -168,7 +168,7 @@ def test_a_person_gets_a_line_a_check(pair: Path) -> None:
     assert b"\x1b[2J" not in written
 
 
-def test_info_tells_what_runs_here(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_shows_the_facts(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The facts of card and library, the provider and the wheel that it comes from, as one object."""
     assert cli.main(["model", "info", "--model", str(pair)]) == 0
     facts = json.loads(capsys.readouterr().out)

@@ -45,7 +45,7 @@ def answers(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple
 
 
 def replay(capsys: pytest.CaptureFixture[str], model: Path, path: Path, *options: str) -> tuple[int, list[dict[str, object]], str]:
-    """Replay into a journal of its own."""
+    """Replay into a new journal."""
     journal = path.with_name(f"{len(list(path.parent.iterdir()))}.sqlite3")
     return answers(capsys, "instruments", "replay", path, "--model", model, "--journal", journal, "--json", *options)
 
@@ -68,7 +68,7 @@ def test_it_is_averaged_as_it_was_planned(capsys: pytest.CaptureFixture[str], mo
 
 
 def test_the_laser_that_was_given_belongs_to_the_answer(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:
-    """A replay has the ids of the measurement without being told the laser again, and others with another laser."""
+    """A replay has the ids of the measurement without --laser, and others with another laser."""
     path = recorded(tmp_path / "run.recording", plan=PlanLine(laser_nm=784.9))
     remembered, same, other = (
         [record["id"] for record in replay(capsys, model, path, *options)[1]] for options in ((), ("--laser", "784.9"), ("--laser", "785"))
