@@ -15,6 +15,7 @@ import lit_page
 import numpy as np
 import pytest
 import raman_edge as re
+from raising import refused
 from raman_edge import api
 from raman_edge.calibration import standards, store
 from raman_edge.cli.devices.materials import HEIGHTS
@@ -185,7 +186,7 @@ def test_what_an_instrument_cannot_do_is_a_config_error(simulated: Simulated) ->
             with pytest.raises(re.ConfigError):
                 instrument.measure(**wrong)  # type: ignore[arg-type]  # what is to be refused
         assert len(instrument.measure()) > 100
-    with pytest.raises(re.SourceLost, match=r"with raman_edge\.connect"):
+    with refused(re.SourceLost, "not open", expected="with raman_edge.connect"):
         instrument.measure()
 
 
@@ -203,7 +204,7 @@ def test_an_instrument_that_answers_nothing_good_ends_the_wait(happens: str) -> 
     with (
         lit_page.instrument("ocean-sts", faults=[happens]) as simulated,
         re.connect(simulated.port, profile="ocean-sts", laser=785) as instrument,
-        pytest.raises(re.SourceUnavailable, match="no spectrum from"),
+        refused(re.SourceUnavailable, "no spectrum", simulated.port),
     ):
         instrument.measure(timeout=1.5)
 
@@ -235,7 +236,7 @@ def test_a_port_or_a_profile_that_is_not_there(tmp_path: Path) -> None:
         re.connect(str(tmp_path / "ttyUSB9"))
     with pytest.raises(re.ConfigError):
         re.connect(str(tmp_path / "ttyUSB9"), profile="no-such-instrument")
-    with pytest.raises(re.ConfigError, match="driver"):
+    with refused(re.ConfigError, "option of serial ports"):
         re.connect("ocean:", profile="ocean-sts")
     with pytest.raises(re.SourceUnavailable), re.connect(str(tmp_path / "ttyUSB9"), profile="ocean-sts"):
         pass
@@ -299,7 +300,7 @@ def test_what_cannot_be_calibrated_is_an_error() -> None:
     with pytest.raises(re.ConfigError, match="standard"):
         re.calibrate(quartz, "quarz", laser=785)
     for days in (0, -1, float("nan"), 1e9):
-        with pytest.raises(re.ConfigError, match="days"):
+        with refused(re.ConfigError, "number out of range", "days"):
             re.calibrate(quartz, laser=785, days=days)
 
 
@@ -330,7 +331,7 @@ def test_an_impossible_laser_is_refused_everywhere(laser: float, identifier: re.
         lambda: re.connect("/dev/ttyUSB9", profile="ocean-sts", laser=laser),
         lambda: re.calibrate(build.spectrum(), laser=laser),
     ):
-        with pytest.raises(re.ConfigError, match=r"got laser=.+; expected"):
+        with refused(re.ConfigError, "laser out of range", "laser"):
             call()
-    with pytest.raises(re.ConfigError, match=r"got axis=.+; expected"):
+    with refused(re.ConfigError, "unknown axis", "axis"):
         re.read(incoming / "Quartz.csv", axis="cm-1")  # type: ignore[arg-type]  # what is to be refused

@@ -7,6 +7,7 @@ Exit codes: 0 ok, 1 some inputs failed, 2 usage, 65 bad data, 69 source unavaila
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import signal
 import sys
@@ -19,7 +20,6 @@ from raman_edge.cli.parser import Parser
 from raman_edge.errors import LaserNotOff, RamanEdgeError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Container, Sequence
 
 GROUPS = {
@@ -67,9 +67,8 @@ def _run(argv: Sequence[str] | None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         called = next((argument for argument in arguments if not argument.startswith("-")), None)
+        limit_threads(_threads(arguments))
         options = _parser((called,)).parse_args(arguments)
-        if (threads := getattr(options, "threads", None)) is not None:
-            limit_threads(threads)
         code: int = options.run(options)
     except RamanEdgeError as error:
         if isinstance(error, LaserNotOff):
@@ -87,6 +86,13 @@ def _run(argv: Sequence[str] | None) -> int:
         _say_defect(error)
         return INTERNAL
     return code
+
+
+def _threads(arguments: Sequence[str]) -> str:
+    """Return N of ``--threads N``: numpy reads it when it is imported, which is when the module of a command is imported."""
+    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    peek.add_argument("--threads", nargs="?", default="1", const="1")
+    return str(peek.parse_known_args(arguments)[0].threads)
 
 
 def _say_defect(error: Exception) -> None:

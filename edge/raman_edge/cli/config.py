@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import write, write_text
 from raman_edge.masking import masked, masked_text
+from raman_edge.service import settings
 
 if TYPE_CHECKING:
     import argparse
@@ -17,20 +18,16 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     show = actions.add_parser("show", help="every setting of `watch` and its value, as TOML", allow_abbrev=False)
     show.add_argument("--origin", action="store_true", help="and where each value comes from")
-    settings.add_config(show)
+    shared.add_config(show)
     shared.add_json(show)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every setting; what nobody has set is a comment."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
-    values = settings.gather(options)
+    values = settings.gather({}, options.config)
     if options.json:
         told = {key: {"value": _shown(key, setting.value), "origin": setting.origin} for key, setting in values.items()}
         write(json.dumps({"v": 1, "settings": told}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
@@ -54,5 +51,5 @@ def _shown(key: str, value: object) -> object:
     """Return a value without the passwords in it."""
     if isinstance(value, (list, tuple)):
         return [_shown(key, one) for one in value]
-    hide = masked if key == "to" else masked_text
+    hide = masked if key == "output" else masked_text
     return hide(value) if isinstance(value, str) else value

@@ -6,6 +6,7 @@ import json
 import os
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from raman_edge.diagnostics.doctor.finding import DoctorSettings, Finding
+    from raman_edge.service.settings import Settings
 
 WRONG = 1
 WIDTHS = (7, 18)
@@ -26,15 +28,13 @@ STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments: those of ``watch`` that decide whether it can run."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
     parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder that is, or will be, watched")
     shared.add_journal(parser)
     shared.add_model(parser)
-    shared.add_own(parser)
+    shared.add_user_library(parser)
     shared.add_calibration(parser)
     shared.add_json(parser)
-    settings.add_config(parser)
+    shared.add_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,34 +59,35 @@ def _findings(options: argparse.Namespace) -> Iterator[Finding]:
     from raman_edge.service import settings  # noqa: PLC0415
 
     try:
-        merged = settings.merge(options)
+        merged = shared.merged(options)
         read = settings.files(options.config)
         yield ok("settings", f"read from {', '.join(map(str, read))}" if read else "no file; the defaults")
     except ConfigError as error:
         for line in error.args:
             yield wrong("settings", line, "correct it; the rest is looked at without it")
-        merged = settings.merge_nothing(options)
+        merged = settings.merge_given(shared.given(options))
     yield from doctor.examine(_asked(merged))
 
 
-def _asked(options: argparse.Namespace) -> DoctorSettings:
-    """Return what merged options would start ``watch`` with."""
+def _asked(merged: Settings) -> DoctorSettings:
+    """Return what these settings would start ``watch`` with."""
     from raman_edge import journal  # noqa: PLC0415 - with sqlite
     from raman_edge.diagnostics.doctor.finding import DoctorSettings  # noqa: PLC0415
+    from raman_edge.service.identifier import model_paths  # noqa: PLC0415 - with numpy
 
-    model, library = shared.paths(options)
+    model, library = model_paths(merged.model, merged.library)
     return DoctorSettings(
-        journal=options.journal or journal.default_path(),
+        journal=Path(merged.journal or journal.default_path()),
         model=model,
         library=library,
-        folder=options.folder,
-        match=tuple(options.match or ("*",)),
-        own=None if options.no_own else shared.own_path(options),
-        key=options.key,
-        threads=options.threads,
-        calibration=options.calibration,
-        move_failed=options.move_failed,
-        to=tuple(options.to),
+        folder=merged.folder,
+        match=merged.match or ("*",),
+        own=merged.user_library_path(),
+        key=None if merged.key is None else Path(merged.key),
+        threads=merged.threads,
+        calibration=merged.calibration,
+        move_failed=None if merged.move_failed is None else Path(merged.move_failed),
+        to=merged.output,
         environ=dict(os.environ),
     )
 

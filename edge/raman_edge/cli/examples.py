@@ -54,7 +54,7 @@ USE = {
     "raman-edge watch": Page(
         (
             ("raman-edge watch ./incoming", "answer what lands there, live, until Ctrl-C; a restart repeats and loses nothing"),
-            ("raman-edge watch ./incoming --once --to csv:results.csv", "answer what is there, append it to a table, and end"),
+            ("raman-edge watch ./incoming --once --output csv:results.csv", "answer what is there, append it to a table, and end"),
             ("raman-edge watch /data --match '*.spc' --backlog newest=100", "only such files, and of the old ones the newest 100"),
         ),
         "Identify what lands in a folder, exactly once: each content gets one row in the journal, whatever crashes happen, before it is "
@@ -244,8 +244,8 @@ JOURNAL = {
     ),
     "raman-edge deliver": Page(
         (
-            ("raman-edge deliver --once --to csv:results.csv", "append what the table does not have yet, and end"),
-            ("raman-edge deliver --to mqtt://user@broker/lab/raman", "publish what comes, until Ctrl-C"),
+            ("raman-edge deliver --once --output csv:results.csv", "append what the table does not have yet, and end"),
+            ("raman-edge deliver --output mqtt://user@broker/lab/raman", "publish what comes, until Ctrl-C"),
         ),
         "Hand records of the journal on to files, a broker or a pipe. Each output has its own place in the journal: what it missed, it "
         "gets; what it has, it does not get again.",

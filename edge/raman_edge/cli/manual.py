@@ -33,8 +33,8 @@ ABOUT = (
 )
 VARIABLES = {
     "RAMAN_EDGE_JOURNAL": "the journal, instead of the one in the user's state folder",
-    "RAMAN_EDGE_LIBRARY": "the user's own library, instead of the one in the user's data folder",
-    "RAMAN_EDGE_REFERENCES": "for watch: the reference library of the model",
+    "RAMAN_EDGE_USER_LIBRARY": "the user's own library, instead of the one in the user's data folder",
+    "RAMAN_EDGE_LIBRARY": "for watch: the reference library of the model",
     "RAMAN_EDGE_CALIBRATIONS": "the folder of calibrations, instead of the one in the user's data folder",
     "RAMAN_EDGE_CONFIG": "the file of settings of watch",
     "RAMAN_EDGE_MQTT_PASSWORD": "the password for a broker",
@@ -43,7 +43,7 @@ VARIABLES = {
 }
 FILES = {
     "~/.local/state/raman-edge/journal.sqlite3": "the journal",
-    "~/.local/share/raman-edge/own.sqlite3": "what was taught",
+    "~/.local/share/raman-edge/user-library.sqlite3": "what was taught",
     "~/.local/share/raman-edge/calibrations": "calibrations, by serial number; those that were replaced are in earlier/",
     "~/.config/raman-edge/config.toml": "settings of watch; those of the system are in /etc/raman-edge/config.toml",
 }

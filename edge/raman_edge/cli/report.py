@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     filters.add(parser)
     shared.add_journal(parser)
     shared.add_model(parser)
-    shared.add_own(parser)
+    shared.add_user_library(parser)
     parser.set_defaults(usage_error=parser.error)
 
 
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage_error("name a result: ids of `raman-edge journal list`, --last N, --all, --since, --decision, --label or --path")
     if options.ids and selects:
         options.usage_error("ids name the results already: leave out --last, --all and what selects")
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         _check(options.out, journal, force=options.force)
         chosen = _chosen(options, journal, meant)
     from raman_edge.report import ReportedResult, document  # noqa: PLC0415 - with rich and numpy

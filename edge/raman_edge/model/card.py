@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-KEY = "raman_edge.model.card"
+KEY = "raman_edge.card"
 """Where the card stands in the ONNX file's ``metadata_props``."""
 SCHEMA: Literal[1] = 1
 """Version of the card's fields; a newer one is refused, an older one migrated in :func:`load`."""

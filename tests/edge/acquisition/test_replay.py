@@ -49,7 +49,7 @@ class Onlooker:
     def show(self, answer: IdentifiedSpectrum) -> None:
         """Look away."""
 
-    def pulse(self, waiting: int) -> bool:  # noqa: ARG002 - of the protocol
+    def heartbeat(self, waiting: int) -> bool:  # noqa: ARG002 - of the protocol
         """Never end the run."""
         return False
 

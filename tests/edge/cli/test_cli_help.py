@@ -126,9 +126,9 @@ def test_the_manual_page_names_everything(page: str) -> None:
 def test_the_manual_page_knows_the_places_of_this_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files lie where the page says, and each variable that it names, and no other, is read by the code."""
     monkeypatch.delenv("RAMAN_EDGE_CALIBRATIONS", raising=False)
-    own = platformdirs.user_data_path("raman-edge") / "own.sqlite3"
-    monkeypatch.delenv(options.OWN_VARIABLE, raising=False)
-    assert options.default_own_path() == own
+    own = platformdirs.user_data_path("raman-edge") / "user-library.sqlite3"
+    monkeypatch.delenv(options.USER_LIBRARY_VARIABLE, raising=False)
+    assert settings.default_user_library() == own
     if sys.platform == "linux" and not any(name.startswith("XDG_") for name in os.environ):
         places = [journal.default_path(), own, store.folder(), platformdirs.user_config_path("raman-edge") / settings.FILE]
         assert [str(Path(place).expanduser()) for place in manual.FILES] == list(map(str, places))

@@ -38,7 +38,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The options that name the tiny model."""
     model, library = build.write_pair(tmp_path_factory.mktemp("pair"))
-    return "--model", str(model), "--library", str(library), "--no-own"
+    return "--model", str(model), "--library", str(library), "--no-user-library"
 
 
 def with_line(path: Path, line: str) -> None:
@@ -96,14 +96,14 @@ READ_ALL = (
     ("journal", "export", "--format", "csv"),
     ("journal", "replay", "--all", "PAIR"),
     ("report", "--all", "-o", "OUT/page.html", "PAIR"),
-    ("deliver", "--once", "--to", "csv:OUT/table.csv"),
+    ("deliver", "--once", "--output", "csv:OUT/table.csv"),
     ("journal", "verify"),
 )
 PASSED_ON = (
     ("journal", "list"),
     ("journal", "export", "--format", "jsonl"),
-    ("deliver", "--once", "--to", "jsonl:OUT/lines.jsonl"),
-    ("deliver", "--once", "--to", "stdout"),
+    ("deliver", "--once", "--output", "jsonl:OUT/lines.jsonl"),
+    ("deliver", "--once", "--output", "stdout"),
 )
 """They hand lines on without reading them."""
 
@@ -126,10 +126,10 @@ def test_what_is_whole_is_delivered(kind: str, whole: Path, tmp_path: Path, capf
     """A damaged row holds nothing up: the others are delivered, it is named once, and the next run goes on behind it."""
     path = damaged(whole, tmp_path, "no packed line")
     out = tmp_path / f"out.{kind}"
-    code, text = run(capfd, "deliver", "--once", "--to", f"{kind}:{out}", "--journal", path)
+    code, text = run(capfd, "deliver", "--once", "--output", f"{kind}:{out}", "--journal", path)
     assert (code, text.count("row 2 of the journal is damaged")) == (65, 1)
     assert len(out.read_bytes().splitlines()) == 3 + (kind == "csv")
-    assert run(capfd, "deliver", "--once", "--to", f"{kind}:{out}", "--journal", path) == (
+    assert run(capfd, "deliver", "--once", "--output", f"{kind}:{out}", "--journal", path) == (
         0,
         f"raman-edge: {kind}:{out}: 0 records delivered\n",
     )
@@ -196,6 +196,6 @@ def test_a_library_that_is_endless_does_not_stop_a_watch(tmp_path: Path, pair: t
         made.execute("PRAGMA application_id = 1380273969")
         made.execute("PRAGMA user_version = 1")
     (tmp_path / "in").mkdir()
-    done = command.run("watch", tmp_path / "in", "--own", path, "--journal", tmp_path / "j", *pair[:4])
+    done = command.run("watch", tmp_path / "in", "--user-library", path, "--journal", tmp_path / "j", *pair[:4])
     assert done.returncode == 78, done.stderr
     assert str(path).encode() in done.stderr

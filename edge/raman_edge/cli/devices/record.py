@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import instruments, plans
+from raman_edge.cli import instrument_options
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
-from raman_edge.cli.signals import stopping
+from raman_edge.service.signals import stopping
 
 if TYPE_CHECKING:
     import argparse
@@ -23,9 +23,9 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "killed leaves a recording that ends earlier. A file that exists is never written to.",
         allow_abbrev=False,
     )
-    instruments.add_instrument(one)
+    instrument_options.add_instrument(one)
     one.add_argument("-o", "--out", required=True, type=Path, metavar="FILE", help="the recording, a new file")
-    plans.add_exposure(one)
+    instrument_options.add_exposure(one)
     one.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after so many spectra; default: when stopped")
     one.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the laser's wavelength, nm, instead of what the page says")
     one.set_defaults(action=run)
@@ -38,8 +38,9 @@ def run(options: argparse.Namespace) -> int:
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
     with stopping() as stop:
-        plan = plans.recording(options)
-        recorder = Recorder(instruments.spectrometer(options, stop.event), options.out, plans.planned(options))
+        settings = instrument_options.measure_settings(options)
+        plan, link = settings.plan(pixels=True), instrument_options.link_settings(options)
+        recorder = Recorder(link.open(stop.event, instrument_options.guard), options.out, settings.recorded())
         with recorder as spectrometer:
             for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
                 if isinstance(event, Fault):

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
-from raman_edge.cli.signals import stopping
 from raman_edge.errors import RamanEdgeError
+from raman_edge.service.signals import stopping
 
 if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile

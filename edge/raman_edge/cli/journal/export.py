@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NO_SPECTRUM = 65
 DESCRIPTION = (
-    "Write records, the oldest first, or one spectrum. The columns of CSV are those of `watch --to csv:FILE` (docs/outputs.md): UTF-8, "
+    "Write records, the oldest first, or one spectrum. The columns of CSV are those of `watch --output csv:FILE` (docs/outputs.md): UTF-8, "
     "their names in the first line; a text that a spreadsheet would run as a formula (it begins with = + - @) has a ' before it, what "
     "does not print is escaped. JSON lines are the records as they went out, unchanged."
 )
@@ -47,7 +47,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write what was asked for; 65 where the spectrum is not kept."""
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         lines = _spectrum(journal, options.spectrum) if options.spectrum else _records(journal, options)
         if lines is None:
             say("its spectrum is not in the journal: it was a fault, or the spectrum was taken away or never kept")

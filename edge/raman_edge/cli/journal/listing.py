@@ -45,7 +45,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the records: as they went out, or a line each for a person."""
     meant = filters.of(options)
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         if options.json or not is_terminal():
             for line in _chosen(journal, meant, options.limit, replaced=options.replaced)[0]:
                 write(line.encode())

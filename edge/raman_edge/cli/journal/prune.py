@@ -31,7 +31,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Take them away and say how many."""
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         taken = journal.prune(options.spectra_before)
     say(f"{taken} {'spectrum' if taken == 1 else 'spectra'} taken away; every record is still there")
     return 0

@@ -48,7 +48,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     which.add_argument("--all", action="store_true", help="every record")
     shared.add_journal(one)
     shared.add_model(one)
-    shared.add_own(one)
+    shared.add_user_library(one)
     shared.add_json(one)
     one.set_defaults(action=run)
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     """Answer again, say what differs; 1 where something does, 65 where there was nothing to answer."""
     as_json = options.json or not is_terminal()
     counts = {True: 0, False: 0, None: 0}
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         wanted = _wanted(journal, options)
         model, library = shared.opened(options)
         for held in wanted:

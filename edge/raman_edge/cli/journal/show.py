@@ -44,7 +44,7 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the record."""
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         held = filters.one(journal, options.id)
     if options.json or not is_terminal():
         write(_as_json(held))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
-from raman_edge.errors import LibraryError
+from raman_edge.errors import ConfigError, LibraryError
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     instead.add_argument("--forget", metavar="NAME", help="remove every reference of a material that was taught")
     parser.add_argument("--note", default="", metavar="TEXT", help="kept with the spectra, such as who measured them")
     parser.add_argument("--force", action="store_true", help="also learn spectra too poor to be named")
-    shared.add_own(parser, can_do_without=False)
+    shared.add_user_library(parser, optional=False)
     shared.add_model(parser)
     shared.add_laser(parser)
     shared.add_calibration(parser)
@@ -57,8 +57,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _learn(options: argparse.Namespace) -> int:
-    calibration = shared.opened_calibration(options)
-    model, base = shared.opened_base(options)
+    from raman_edge.service.identifier import open_calibration, open_identifier  # noqa: PLC0415 - numpy, after its threads were limited
+
+    calibration, settings = open_calibration(options.calibration), shared.merged(options)
+    identifier = open_identifier(settings.without_user_library)
+    model = identifier.model
     from raman_edge.calibration.calibration import applied  # noqa: PLC0415 - numpy, after its threads were limited
     from raman_edge.matching.teach import teach  # noqa: PLC0415
     from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415
@@ -69,8 +72,15 @@ def _learn(options: argparse.Namespace) -> int:
         name = checked_name(options.name)
     except LibraryError as error:
         options.usage_error(str(error))
-    with UserLibrary.open(options.own or shared.default_own_path(), create=True) as own:
-        library = shared.with_own(base, own, model)
+    path = settings.user_library_path(create=True)
+    if path is None:
+        msg = "got user_library = false in the settings, expected a library to learn into: name one with --user-library"
+        raise ConfigError(msg)
+    with UserLibrary.open(path, create=True) as own:
+        references, notes = own.references(model)
+        library = identifier.library.joined(references)
+        for note in (*identifier.notes, *notes):
+            say(note)
         standard_input = sys.stdin.buffer if sys.stdin else None
         given = FileSource(options.files, standard_input, options.laser, pixels=calibration is not None, axis=options.axis)
         spectra = given if calibration is None else applied(given, calibration)
@@ -123,7 +133,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _held(options: argparse.Namespace) -> tuple[UserReference, ...]:
-    path = shared.own_path(options)
+    path = shared.merged(options).user_library_path()
     if path is None:
         return ()
     from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - sqlite
@@ -134,7 +144,7 @@ def _held(options: argparse.Namespace) -> tuple[UserReference, ...]:
 
 def _forget(options: argparse.Namespace) -> int:
     """Remove a material and say what it was; what was not taught cannot be forgotten."""
-    path = shared.own_path(options)
+    path = shared.merged(options).user_library_path()
     removed: tuple[UserReference, ...] = ()
     if path is not None:
         from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - sqlite

@@ -70,7 +70,9 @@ def own(asked: DoctorSettings) -> Finding:
         return ok("own library", "none")
     if not asked.own.exists():
         return wrong(
-            "own library", f"{asked.own} is not there", "name another with --own, or leave --own out; `raman-edge learn` makes one"
+            "own library",
+            f"{asked.own} is not there",
+            "name another with --user-library, or leave --user-library out; `raman-edge learn` makes one",
         )
     seen = look_into(asked.own, "SELECT count(*) FROM entries")
     return judged(seen, str(asked.own))
@@ -79,9 +81,9 @@ def own(asked: DoctorSettings) -> Finding:
 def judged(seen: DatabaseFacts, path: str) -> Finding:
     """Judge what was seen in the file."""
     if seen.tables and seen.application != APPLICATION:
-        return wrong("own library", f"{path} belongs to another program", "name another with --own")
+        return wrong("own library", f"{path} belongs to another program", "name another with --user-library")
     if seen.why:
-        return wrong("own library", f"{path} cannot be read: {seen.why}", "put back a copy, or go without: --no-own")
+        return wrong("own library", f"{path} cannot be read: {seen.why}", "put back a copy, or go without: --no-user-library")
     if seen.schema > SCHEMA:
         return wrong("own library", f"{path} is from a newer raman-edge (schema {seen.schema}, here {SCHEMA})", "update raman-edge")
     return ok("own library", f"{path}: {seen.rows[0][0] if seen.rows else 0} spectra taught")
