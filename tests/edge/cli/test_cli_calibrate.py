@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from raman_edge import cli
 from raman_edge.calibration import standards, store
-from raman_edge.cli import calibrate, calibration_shown
+from raman_edge.cli import calibrate, calibration_text
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Axis, Origin
 from raman_edge.synthetic import SyntheticConditions, expose
@@ -216,7 +216,7 @@ def test_no_durations(text: str) -> None:
 
 def test_bars_point_to_their_side() -> None:
     """What is too low has its bar left of the middle, what is too high right of it."""
-    _, low, high = calibration_shown.table([(100.0, -1.0), (200.0, 0.5)], [])
+    _, low, high = calibration_text.table([(100.0, -1.0), (200.0, 0.5)], [])
     assert low.endswith("|")
     assert low.count("=") == 2 * high.count("=")
     assert "|=" in high

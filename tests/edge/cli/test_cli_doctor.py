@@ -176,7 +176,7 @@ def test_mistakes_in_the_settings_are_found_and_the_rest_is_looked_at(box: Box) 
 def test_what_a_file_of_settings_names_is_looked_at(box: Box) -> None:
     """Folder, journal and outputs from the file, as ``watch`` would take them."""
     config = box.root / "config.toml"
-    config.write_text('folder = "incoming"\njournal = "other.sqlite3"\nto = ["jsonl:none/o"]\nmove_failed = "home"\nthreads = 1000\n')
+    config.write_text('folder = "incoming"\njournal = "other.sqlite3"\noutput = ["jsonl:none/o"]\nmove_failed = "home"\nthreads = 1000\n')
     done = command.run("doctor", "--model", box.model, "--config", config, given=b"", **box.environment())
     found = {finding["check"]: finding for finding in map(json.loads, done.stdout.splitlines())}
     assert str(box.folder) in found["folder"]["found"]
