@@ -257,6 +257,8 @@ def test_a_reference_is_known_at_once_and_to_the_next_identifier(pair: tuple[Pat
     assert not first.add_reference("Beaker 7", beaker).new
     assert re.Identifier(*pair, user_library=own).identify(beaker).label == "Beaker 7"
     assert re.Identifier(*pair, user_library=False).identify(beaker).label != "Beaker 7"
+    with pytest.raises(re.LibraryError):
+        re.Identifier(*pair, user_library=tmp_path / "none.sqlite3", create=False)
     assert first.identify(*arrays("Calcite")).label == "Calcite"
 
 

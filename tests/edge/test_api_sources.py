@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 import raman_edge as re
 from raising import refused
-from raman_edge import api
+from raman_edge import api, synthetic
 from raman_edge.calibration import standards, store
 from raman_edge.cli.devices.materials import HEIGHTS
 from raman_edge.instruments.profiles import catalogue
+from raman_edge.peaks import Peaks
 from raman_edge.simulator.materials import LinesMaterial
 from raman_edge.simulator.scene import Scene
 from raman_edge.simulator.simulated import Simulated
+from raman_edge.spectrum import Axis, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,6 +292,23 @@ def test_an_instrument_is_calibrated(profile: str) -> None:
     applied = calibration.apply(seen)
     peak = applied.axis.shift[applied.counts.argmax()]
     assert abs(peak - 1001.4) < 3.0
+
+
+def test_a_calibration_is_saved_for_its_instrument(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the command does: by serial number or to a path, the one before is kept, and an axis that moves too far is refused."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path / "calibrations"))
+    axis, lines = Axis.linear(100.0, 3300.0, 1.5), np.array(standards.find("polystyrene").lines)
+    table = Peaks(lines, np.ones(lines.size), np.full(lines.size, 8.0))
+    true = synthetic.expose(axis, table, synthetic.SyntheticConditions(), np.random.default_rng(1), Origin("test", ""))
+    seen, moved = (re.Spectrum(axis.shift + off, true.counts) for off in (-18.0, 18.0))
+    made = re.calibrate(seen, laser=785, instrument="SN-7", save=True)
+    assert store.find("SN-7").id == made.id
+    again = re.calibrate(seen, laser=785, instrument="SN-7", days=8, save=True)
+    assert [one.calibration.id for one in store.kept("SN-7")] == [again.id, made.id]
+    re.calibrate(seen, laser=785, instrument="SN-7", save=tmp_path / "SN-7.json")
+    assert store.read(tmp_path / "SN-7.json").instrument == "SN-7"
+    with refused(re.SpectrumError, "axis moves too far", "SN-7"):
+        re.calibrate(moved, laser=785, instrument="SN-7", save=True)
 
 
 def test_what_cannot_be_calibrated_is_an_error() -> None:

@@ -58,7 +58,7 @@ def readings(draw: st.DrawFn) -> Reading:
 def recorded(reading: Reading) -> ResultRecord:
     """Return the record of a reading, as it comes back from its line."""
     model, library = journals.pair()
-    said = records.decode(records.encode(records.of(reading, records.means(model, library))))
+    said = records.decode(records.encode(records.of(reading, records.provenance(model, library))))
     assert isinstance(said, records.ResultRecord)
     return said
 

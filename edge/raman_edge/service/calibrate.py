@@ -121,7 +121,8 @@ def fit_calibration(
     if not 0 < days <= MAX_DAYS:
         raise ConfigError(kind="number out of range", place="days", got=f"{days:g}", expected=f"more than 0 and at most {MAX_DAYS:g}")
     made = first.spectrum.taken_at or datetime.now(UTC)
-    return making.make(first, instrument=instrument, laser_nm=laser, made=made, days=days, laser=second)
+    laser_nm = None if laser is None else float(laser)  # an int would be saved as another number than it is read back as
+    return making.make(first, instrument=instrument, laser_nm=laser_nm, made=made, days=days, laser=second)
 
 
 @dataclass(frozen=True, slots=True)

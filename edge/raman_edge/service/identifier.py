@@ -174,7 +174,7 @@ class Identifier:
         self, *, laser: float | None = None, calibration: Calibration | None = None, axis: AxisOption | None = None
     ) -> Provenance:
         """Return model, library and configuration as records name them; the arguments are those of :func:`raman_edge.read`."""
-        return records.means(self._model, self._library, laser, calibration.id if calibration else None, axis)
+        return records.provenance(self._model, self._library, laser, calibration.id if calibration else None, axis)
 
     @overload
     def identify(self, shift: ArrayLike, counts: ArrayLike, /) -> Identification: ...
@@ -210,7 +210,7 @@ class Identifier:
             first = Spectrum(cast("ArrayLike", first), counts)
         if isinstance(first, Spectrum):
             references = self._library  # another thread may replace it
-            return Identification.of(identify.identify(first, self._model, references), records.means(self._model, references))
+            return Identification.of(identify.identify(first, self._model, references), records.provenance(self._model, references))
         return list(self.identify_each(_spectra(first), batch=identify.BATCH))
 
     def identify_each(
@@ -233,7 +233,7 @@ class Identifier:
             What cannot be identified has the decision ``fault``.
         """
         references = self._library  # another thread may replace it
-        provenance = provenance or records.means(self._model, references)
+        provenance = provenance or records.provenance(self._model, references)
         for event in identify.readings(spectra, self._model, references, batch):
             yield Identification.of(event, provenance)
 

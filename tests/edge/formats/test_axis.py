@@ -62,9 +62,9 @@ def test_another_axis_is_another_question(tmp_path: Path) -> None:
     network, references = build.write_pair(tmp_path)[:2]
     model = Model.open(network)
     library = Library.open(references, network=model.card.network)
-    ways = [records.means(model, library, None, None, axis).config for axis in (None, *options.AXES)]
+    ways = [records.provenance(model, library, None, None, axis).config for axis in (None, *options.AXES)]
     assert len({*ways}) == 4
-    assert ways[0] == records.means(model, library).config
+    assert ways[0] == records.provenance(model, library).config
 
 
 def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

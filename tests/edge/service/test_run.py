@@ -41,7 +41,7 @@ def opening(tmp_path_factory: pytest.TempPathFactory) -> WorkerSettings:
     path, references = build.write_pair(tmp_path_factory.mktemp("pair"))
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return WorkerSettings(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.provenance(model, library))
 
 
 @pytest.fixture
@@ -278,7 +278,7 @@ def watch_once(folder: Path, opening: WorkerSettings, journal: Journal, laser_nm
     """Answer a folder once and return what is new in the journal."""
     before = journal.count()
     library, model = opening.library, Model.open(opening.path)
-    means = records.means(model, library, laser_nm)
+    means = records.provenance(model, library, laser_nm)
     memory = journal.memory(means.model.sha256, means.config)
     rules = ScanRules(poll_s=0.02, stable_s=0.1, laser_nm=laser_nm)
     with FolderSource(folder, memory, rules, once=True) as source:

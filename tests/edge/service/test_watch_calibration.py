@@ -165,7 +165,7 @@ def followed(folder: Path, calibration: Calibration) -> Sequence[object]:
     """Answer what lies in a folder as a run does that was started with this calibration, and return records."""
     model = Model.open(folder.parent / "tiny.onnx")
     library = Library.open(folder.parent / "tiny.library.npz", network=model.card.network)
-    means = records.means(model, library, None, calibration.id)
+    means = records.provenance(model, library, None, calibration.id)
     rules = ScanRules(calibration=calibration, move_failed=str(folder.parent / "failed"), stable_s=0.01, poll_s=0.01)
     shown = Shown()
     with Journal.open(folder.parent / "journal.sqlite3") as journal:

@@ -88,7 +88,7 @@ def _again(held: StoredResult, model: Model, library: Library) -> Outcome:
     if held.spectrum is None:
         return Outcome(None, ("its spectrum is not kept: it was taken away, or written by an older raman-edge",), ())
     try:
-        now = records.of(identify(held.spectrum, model, library), records.means(model, library))
+        now = records.of(identify(held.spectrum, model, library), records.provenance(model, library))
     except SpectrumError as error:
         return Outcome(same=False, lines=(f"it cannot be answered any more: {error}",), notes=())
     if isinstance(now, records.FaultRecord):

@@ -115,7 +115,7 @@ def _tell(
         if _for_a_person(options):
             say(f"{fault.origin.path}: {fault.why}")
         else:
-            write(records.encode(records.of(fault, records.means(model, library, options.laser, calibration, axis=options.axis))))
+            write(records.encode(records.of(fault, records.provenance(model, library, options.laser, calibration, axis=options.axis))))
 
 
 def _list(options: argparse.Namespace) -> int:
