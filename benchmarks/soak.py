@@ -118,7 +118,7 @@ def _fault(kind: str, at: int) -> str:
 
 
 def _measure(count: int, line: tuple[str, ...], calibration: Path, journal: Path) -> Report:
-    asked = ("--count", str(count), "--calibration", str(calibration), "--journal", str(journal), "--exposure", "0.01", "--no-own")
+    asked = ("--count", str(count), "--calibration", str(calibration), "--journal", str(journal), "--exposure", "0.01", "--no-user-library")
     process = command.start("serial", *line, *asked)
     report = Report(0, 0, 0, {})
     errors: list[bytes] = []

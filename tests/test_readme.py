@@ -29,7 +29,7 @@ def test_the_commands_run(block: str, tmp_path: Path) -> None:
     environment = os.environ | {
         "PATH": scripts + os.pathsep + os.environ["PATH"],
         "RAMAN_EDGE_JOURNAL": str(tmp_path / "journal.sqlite3"),
-        "RAMAN_EDGE_LIBRARY": str(tmp_path / "own.sqlite3"),
+        "RAMAN_EDGE_USER_LIBRARY": str(tmp_path / "own.sqlite3"),
     }
     done = subprocess.run(["sh", "-euc", block], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=150, check=False)
     assert done.returncode == 0, done.stderr

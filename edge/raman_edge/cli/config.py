@@ -35,14 +35,14 @@ def add_arguments(parser: Parser) -> None:
         ),
     )
     show.add_argument("--origin", action="store_true", help="also show where each value comes from")
-    settings.add_config(show)
+    shared.add_config(show)
     shared.add_json(show)
     show.set_defaults(run=_show)
 
 
 def _show(options: argparse.Namespace) -> int:
     """Print every setting."""
-    values = settings.gather(options)
+    values = settings.gather({}, options.config)
     if options.json:
         write_json(
             {
@@ -70,5 +70,5 @@ def _shown(key: str, value: object) -> object:
     """Return a value with its passwords masked."""
     if isinstance(value, (list, tuple)):
         return [_shown(key, one) for one in value]
-    hide = masked if key == "to" else masked_text
+    hide = masked if key == "output" else masked_text
     return hide(value) if isinstance(value, str) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,6 +19,7 @@ from raman_edge.diagnostics import doctor
 from raman_edge.diagnostics.doctor.finding import DoctorSettings, ok, wrong
 from raman_edge.errors import ConfigError
 from raman_edge.service import settings
+from raman_edge.service.identifier import model_paths
 from raman_edge.terminal.safe import safe_text
 from raman_edge.terminal.terminal import needs_ascii
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from raman_edge.cli.parser import Parser
     from raman_edge.diagnostics.doctor.finding import Finding
+    from raman_edge.service.settings import Settings
 
 WRONG = 1
 WIDTHS = (7, 18)
@@ -47,10 +50,10 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder to watch")
     shared.add_journal(parser)
     shared.add_model(parser)
-    shared.add_own(parser)
+    shared.add_user_library(parser)
     shared.add_calibration(parser)
     shared.add_json(parser)
-    settings.add_config(parser)
+    shared.add_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -70,31 +73,31 @@ def run(options: argparse.Namespace) -> int:
 def _findings(options: argparse.Namespace) -> Iterator[Finding]:
     """Give the findings, those about the settings first; where the settings are wrong, the options alone are checked."""
     try:
-        merged = settings.merge(options)
+        merged = shared.merged(options)
         files = settings.files(options.config)
         yield ok("settings", f"read from {', '.join(map(str, files))}" if files else "no file; the defaults")
     except ConfigError as error:
         for line in error.args:
             yield wrong("settings", line, "correct it; the other checks ignore the settings")
-        merged = settings.merge_nothing(options)
+        merged = settings.merge_given(shared.given(options))
     yield from doctor.examine(_checked(merged))
 
 
-def _checked(options: argparse.Namespace) -> DoctorSettings:
-    """Return what merged options would start ``watch`` with."""
-    model, library = shared.paths(options)
+def _checked(merged: Settings) -> DoctorSettings:
+    """Return what these settings would start ``watch`` with."""
+    model, library = model_paths(merged.model, merged.library)
     return DoctorSettings(
-        journal=options.journal or journal.default_path(),
+        journal=Path(merged.journal or journal.default_path()),
         model=model,
         library=library,
-        folder=options.folder,
-        match=tuple(options.match or ("*",)),
-        own=None if options.no_own else shared.own_path(options),
-        key=options.public_key,
-        threads=options.threads,
-        calibration=options.calibration,
-        move_failed=options.move_failed,
-        to=tuple(options.to),
+        folder=merged.folder,
+        match=merged.match or ("*",),
+        own=merged.user_library_path(),
+        key=None if merged.public_key is None else Path(merged.public_key),
+        threads=merged.threads,
+        calibration=merged.calibration,
+        move_failed=None if merged.move_failed is None else Path(merged.move_failed),
+        to=merged.output,
         environ=dict(os.environ),
     )
 

@@ -10,15 +10,15 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import forward, instrument_options, plans
+from raman_edge.cli import instrument_options
 from raman_edge.cli import options as shared
 from raman_edge.cli.instrument_ports import ROW, add_ports, add_probe, byte_rows
 from raman_edge.cli.output import as_json, is_terminal, say, write, write_json, write_text
 from raman_edge.cli.parser import LASER, STOPS
-from raman_edge.cli.signals import stopping
 from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.instruments.profiles import catalogue, explain, requests
 from raman_edge.instruments.profiles.profile import CERTAINTIES
+from raman_edge.service.signals import stopping
 from raman_edge.settings import toml
 from raman_edge.simulator import orders
 
@@ -250,7 +250,7 @@ def _add_record(actions: Actions) -> None:
     )
     instrument_options.add_instrument(one)
     one.add_argument("-o", "--out", required=True, type=Path, metavar="FILE", help="the recording, a new file")
-    plans.add_exposure(one)
+    instrument_options.add_exposure(one)
     one.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after N spectra; default: when stopped")
     one.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the laser's wavelength, nm, instead of the profile's")
     one.set_defaults(run=_record)
@@ -263,8 +263,9 @@ def _record(options: argparse.Namespace) -> int:
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
     with stopping() as stop:
-        plan = plans.recording(options)
-        recorder = Recorder(instrument_options.spectrometer(options, stop.event), options.out, plans.planned(options))
+        settings = instrument_options.measure_settings(options)
+        plan, link = settings.plan(pixels=True), instrument_options.link_settings(options)
+        recorder = Recorder(link.open(stop.event, instrument_options.guard), options.out, settings.recorded())
         with recorder as spectrometer:
             for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
                 if isinstance(event, Fault):
@@ -289,29 +290,39 @@ def _add_replay(actions: Actions) -> None:
     one.add_argument("recording", type=Path, metavar="FILE", help="made by `instruments record` or `serial --record`")
     one.add_argument("--paced", action="store_true", help="at the pace of the measurement; default: as fast as possible")
     one.add_argument("--average", type=shared.at_least_one, metavar="N", help="exposures a spectrum; default: as recorded")
-    one.add_argument("--dark", default=plans.NONE, metavar="FILE|none", help="a dark to subtract, besides the recorded ones")
+    one.add_argument("--dark", default=instrument_options.NONE, metavar="FILE|none", help="a dark to subtract, besides the recorded ones")
     one.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after N spectra")
-    plans.add_axis(one)
-    forward.add_to(one)
+    instrument_options.add_axis(one)
+    shared.add_output(one)
     shared.add_journal(one)
     shared.add_model(one)
-    shared.add_own(one)
+    shared.add_user_library(one)
     shared.add_json(one)
     one.set_defaults(run=_replay)
 
 
 def _replay(options: argparse.Namespace) -> int:
     """Identify everything that was recorded."""
-    from raman_edge.cli import measuring, naming  # noqa: PLC0415 - slow to import; `list` does without
-    from raman_edge.instruments.recording import ReplayedSpectrometer  # noqa: PLC0415
+    from raman_edge.instruments.recording import ReplayedSpectrometer  # noqa: PLC0415 - slow to import; `list` does without
+    from raman_edge.service import measure  # noqa: PLC0415
+
+    as_lines = shared.writes_lines(options, options.output)
 
     with stopping() as stop, ReplayedSpectrometer(options.recording, paced=options.paced, note=say) as replayed:
         options.laser = options.laser or replayed.plan.laser_nm  # ids are the same only with the same laser
-        opened = naming.Naming.opened(options)
-        with shared.opened_journal(options) as journal:
-            plan = plans.again(options, replayed.plan, plans.calibration_of(options, replayed.instrument))
-            tally = measuring.Measuring(options, opened, journal, stop, replayed, plan).run()
-            result = measuring.summary(tally, journal, replayed)
+        identifier = shared.open_identifier(options)
+        with shared.open_journal(options) as journal:
+            calibration = instrument_options.calibration(options, replayed.instrument)
+            plan = measure.replayed_plan(
+                replayed.plan, calibration, average=options.average, dark=options.dark, laser=options.laser, count=options.count
+            )
+            display = shared.open_display(as_lines=as_lines)
+            triggers = () if as_lines else None
+            run = measure.MeasureRun(
+                identifier, journal, stop, replayed, plan, open_display=display, outputs=options.output, triggers=triggers
+            )
+            tally = run.run()
+            result = measure.summary(tally, journal, replayed)
     say(result)
     return stop.code(0)
 

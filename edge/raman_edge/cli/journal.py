@@ -141,7 +141,7 @@ def _add_list(actions: Actions) -> None:
 def _list(options: argparse.Namespace) -> int:
     """Print the records: as they were written, or a line each for a person."""
     chosen = filters_of(options)
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         limit = options.limit or (None if as_json(options) else SCREENFUL)
         lines, hidden = (journal.records(limit, chosen), 0) if options.replaced else journal.current(limit, chosen)
         if as_json(options):
@@ -185,7 +185,7 @@ def _add_show(actions: Actions) -> None:
 
 def _show(options: argparse.Namespace) -> int:
     """Print the record."""
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         stored = find_record(journal, options.id)
     if as_json(options):
         row = {"seq": stored.row.seq, "chain": stored.chain, "config": stored.config, "spectrum_sha256": stored.digest}
@@ -214,7 +214,7 @@ def _add_export(actions: Actions) -> None:
     one = actions.add_parser(
         "export",
         help="write records as CSV or JSON lines, or one spectrum as two columns",
-        description="Write records, oldest first, or one spectrum. The columns of CSV are those of `watch --to csv:FILE` "
+        description="Write records, oldest first, or one spectrum. The columns of CSV are those of `watch --output csv:FILE` "
         "(docs/outputs.md): UTF-8, with a header; a text that a spreadsheet would run as a formula (it begins with = + - @) gets a ' "
         "before it, and characters that do not print are escaped. JSON lines are the records as they were written.",
         examples=(
@@ -235,7 +235,7 @@ def _add_export(actions: Actions) -> None:
 
 def _export(options: argparse.Namespace) -> int:
     """Write records or a spectrum; 65 where the spectrum is not kept."""
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         if options.spectrum:
             spectrum = find_record(journal, options.spectrum).spectrum
             if spectrum is None:
@@ -296,7 +296,7 @@ def _add_verify(actions: Actions) -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     """Print what was found; 65 where something is wrong."""
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         try:
             with progress("rows") as show:
                 found = journal.verify(options.head, show)
@@ -371,7 +371,7 @@ def _add_recheck(actions: Actions) -> None:
     which.add_argument("--all", action="store_true", help="every record")
     shared.add_journal(one)
     shared.add_model(one)
-    shared.add_own(one)
+    shared.add_user_library(one)
     shared.add_json(one)
     one.set_defaults(run=_recheck)
 
@@ -379,7 +379,7 @@ def _add_recheck(actions: Actions) -> None:
 def _recheck(options: argparse.Namespace) -> int:
     """Identify again and print what differs; 1 where something does, 65 where there was nothing to identify."""
     counts = {True: 0, False: 0, None: 0}
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         chosen = iter([find_record(journal, options.id)]) if options.id else journal.held(options.last)
         model, library = shared.opened(options)
         for stored in chosen:
@@ -408,7 +408,7 @@ def _again(stored: StoredResult, model: Model, library: Library) -> Outcome:
     if stored.spectrum is None:
         return Outcome(None, ("its spectrum is not kept: pruned, or written by an older raman-edge",), ())
     try:
-        now = records.of(identify(stored.spectrum, model, library), records.means(model, library))
+        now = records.of(identify(stored.spectrum, model, library), records.provenance(model, library))
     except SpectrumError as error:
         return Outcome(same=False, differences=(f"it cannot be identified any more: {error}",), notes=())
     if isinstance(now, records.FaultRecord):
@@ -439,7 +439,7 @@ def _add_prune(actions: Actions) -> None:
 
 def _prune(options: argparse.Namespace) -> int:
     """Remove the spectra and print how many."""
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         removed = journal.prune(options.spectra_before)
     say(f"{removed} {'spectrum' if removed == 1 else 'spectra'} removed; every record is still there")
     return 0

@@ -10,10 +10,11 @@ from raman_edge import records
 from raman_edge.calibration.calibration import applied
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write, write_json, write_text
-from raman_edge.errors import LibraryError
+from raman_edge.errors import ConfigError, LibraryError
 from raman_edge.matching.teach import teach
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.matching.user_library.entry import checked_name, storable
+from raman_edge.service.identifier import open_calibration, open_identifier
 from raman_edge.sources.files import FileSource
 from raman_edge.wording import title
 
@@ -66,7 +67,7 @@ def _add_add(actions: Actions) -> None:
     one.add_argument("files", nargs="+", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
     one.add_argument("--note", default="", metavar="TEXT", help="kept with the spectra, such as who measured them")
     one.add_argument("--force", action="store_true", help="also add spectra that are too poor to be identified")
-    shared.add_own(one, can_do_without=False)
+    shared.add_user_library(one, optional=False)
     shared.add_model(one)
     shared.add_laser(one)
     shared.add_calibration(one)
@@ -81,10 +82,18 @@ def _add(options: argparse.Namespace) -> int:
         name = checked_name(options.name)
     except LibraryError as error:
         options.usage_error(str(error))
-    calibration = shared.opened_calibration(options)
-    model, base = shared.opened_base(options)
-    with UserLibrary.open(options.own or shared.default_own_path(), create=True) as own:
-        library = shared.with_own(base, own, model)
+    settings = shared.merged(options)
+    path = settings.user_library_path(create=True)
+    if path is None:
+        raise ConfigError(kind="no user library", place="user_library", got="false", advice="Name one with --user-library")
+    calibration = open_calibration(options.calibration)
+    identifier = open_identifier(settings.without_user_library)
+    model = identifier.model
+    with UserLibrary.open(path, create=True) as own:
+        references, notes = own.references(model)
+        library = identifier.library.joined(references)
+        for note in (*identifier.notes, *notes):
+            say(note)
         standard_input = sys.stdin.buffer if sys.stdin else None
         files = FileSource(options.files, standard_input, options.laser, pixels=calibration is not None, axis=options.axis)
         spectra = files if calibration is None else applied(files, calibration)
@@ -97,7 +106,7 @@ def _add(options: argparse.Namespace) -> int:
             write_text(f"{_place(one)}: {name} {done}; before {_verdict_text(one.before)}, now {_verdict_text(one.now)}")
         for line in _warnings(name, one, library):
             say(f"{_place(one)}: {line}")
-    means = records.means(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
+    means = records.provenance(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
     for fault in faults:
         if as_json(options):
             write(records.encode(records.of(fault, means)))
@@ -210,14 +219,14 @@ def _add_remove(actions: Actions) -> None:
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
-    shared.add_own(parser, can_do_without=False)
+    shared.add_user_library(parser, optional=False)
     shared.add_json(parser)
 
 
 def _list(options: argparse.Namespace) -> int:
     """Print the materials that were added, or the one that is named."""
     entries: Sequence[UserReference] = ()
-    if (path := shared.own_path(options)) is not None:
+    if (path := shared.merged(options).user_library_path()) is not None:
         with UserLibrary.open(path, create=False) as own:
             entries = [entry for entry in own.entries() if options.name in {None, entry.name}]
     if options.name is not None and not entries:
@@ -233,7 +242,7 @@ def _list(options: argparse.Namespace) -> int:
 def _remove(options: argparse.Namespace) -> int:
     """Remove a material and print what it was."""
     removed: Sequence[UserReference] = ()
-    if (path := shared.own_path(options)) is not None:
+    if (path := shared.merged(options).user_library_path()) is not None:
         with UserLibrary.open(path, create=False) as own:
             removed = own.forget(options.name)
     if not removed:

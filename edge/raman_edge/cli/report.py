@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
     add_filters(parser)
     shared.add_journal(parser)
     shared.add_model(parser)
-    shared.add_own(parser)
+    shared.add_user_library(parser)
     parser.set_defaults(usage_error=parser.error)
 
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         options.usage_error("expected ids from `raman-edge journal list`, --last N, --all, --since, --decision, --label or --path")
     if options.ids and selects:
         options.usage_error("got ids and a selection: leave out the ids, or --last, --all and the filters")
-    with shared.opened_journal(options, create=False) as journal:
+    with shared.open_journal(options, create=False) as journal:
         _check(options.out, journal, force=options.force)
         chosen = _chosen(options, journal, filters)
     current = _current_model(options, chosen)

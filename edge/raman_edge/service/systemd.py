@@ -26,7 +26,7 @@ SHOWN = 200
 
 
 @dataclass(slots=True)
-class Service:
+class ServiceManager:
     """The manager of this process, or nobody."""
 
     address: str = ""
@@ -39,7 +39,7 @@ class Service:
     _wanted: str = field(default="", init=False)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str] = os.environ, pid: int | None = None) -> Service:
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, pid: int | None = None) -> ServiceManager:
         """Return the manager that has started this process; a watchdog that was meant for another ``pid`` is not ours."""
         period, whose = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
         ours = whose in {"", str(os.getpid() if pid is None else pid)}

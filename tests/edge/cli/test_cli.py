@@ -261,7 +261,7 @@ def test_identify_imports_only_what_it_needs(model: Path, good: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=command.environment(RAMAN_EDGE_LIBRARY="", HOME=str(good.parent)),
+        env=command.environment(RAMAN_EDGE_USER_LIBRARY="", HOME=str(good.parent)),
     )
     code, *modules = done.stderr.split()
     assert code == "0", done.stderr

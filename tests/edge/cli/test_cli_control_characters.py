@@ -23,7 +23,7 @@ NAME = f"a{HOSTILE}31mb.csv"
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The options that name the tiny model."""
     model, library = build.write_pair(tmp_path_factory.mktemp("pair"))
-    return "--model", str(model), "--library", str(library), "--no-own"
+    return "--model", str(model), "--library", str(library), "--no-user-library"
 
 
 COMMANDS = {
@@ -36,7 +36,7 @@ COMMANDS = {
     "verify of a damaged row": ("journal", "verify"),
     "recheck": ("journal", "recheck", "--all", "PAIR"),
     "recheck as JSON": ("journal", "recheck", "--all", "--json", "PAIR"),
-    "forward": ("forward", "--once", "--to", "stdout"),
+    "forward": ("forward", "--once", "--output", "stdout"),
 }
 
 

@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import argparse
+import array
+import fcntl
 import functools
 import json
 import os
 import signal
 import subprocess
 import sys
+import termios
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import command
 import pytest
-import raising
 import sinking
-from raman_edge.cli import forward
+from raising import refused
+from raman_edge.cli import options
 from raman_edge.errors import ConfigError
+from raman_edge.service.run import open_outputs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 MANY = 3000
+
+FULL_PIPE = 60_000
+"""Bytes in a pipe of 65 536 that has no room for another line."""
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def holds(path: Path, lines: int) -> bool:
 def test_everything_once(journal: Path, tmp_path: Path) -> None:
     """All that a journal holds goes to each output, the next call sends what has come since, and says how much."""
     names = tmp_path / "a.jsonl", tmp_path / "b.csv"
-    call = ("forward", "--once", "--journal", journal, "--to", f"jsonl:{names[0]}", "--to", f"csv:{names[1]}")
+    call = ("forward", "--once", "--journal", journal, "--output", f"jsonl:{names[0]}", "--output", f"csv:{names[1]}")
     first = command.run(*call)
     assert (first.returncode, first.stdout) == (0, b"")
     assert f"raman-edge: jsonl:{names[0]}: 10 records sent".encode() in first.stderr
@@ -60,7 +68,7 @@ def test_everything_once(journal: Path, tmp_path: Path) -> None:
 
 def test_only_what_comes_from_now_on(journal: Path, tmp_path: Path) -> None:
     """Told so, an output that the journal never fed gets nothing of what was there before."""
-    call = ("forward", "--once", "--from-now", "--journal", journal, "--to", f"jsonl:{tmp_path / 'a'}")
+    call = ("forward", "--once", "--from-now", "--journal", journal, "--output", f"jsonl:{tmp_path / 'a'}")
     assert command.run(*call).returncode == 0
     written = sinking.write(journal, 2, first=11)
     assert command.run(*call).returncode == 0
@@ -70,7 +78,7 @@ def test_only_what_comes_from_now_on(journal: Path, tmp_path: Path) -> None:
 def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) -> None:
     """Without --once it follows what other processes write, and a signal ends it with its own code."""
     out = tmp_path / "a"
-    process = command.start("forward", "--journal", journal, "--to", f"jsonl:{out}")
+    process = command.start("forward", "--journal", journal, "--output", f"jsonl:{out}")
     sinking.wait_until(lambda: holds(out, 10), "what was there")
     sinking.write(journal, 5, first=11)
     sinking.wait_until(lambda: holds(out, 15), "what came")
@@ -82,7 +90,7 @@ def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) ->
 def test_killed_nothing_is_lost(large: Path, tmp_path: Path) -> None:
     """Killed again and again while it delivers, every record is in the file, and the first times are in order."""
     out = tmp_path / "a"
-    call = ("forward", "--once", "--journal", large, "--to", f"jsonl:{out}")
+    call = ("forward", "--once", "--journal", large, "--output", f"jsonl:{out}")
     for lines in (1, 900, 1800):
         process = command.start(*call)
         sinking.wait_until(functools.partial(holds, out, lines), "some lines")
@@ -95,7 +103,7 @@ def test_killed_nothing_is_lost(large: Path, tmp_path: Path) -> None:
 
 def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
     """A signal ends it soon with what is owed; the next run delivers that."""
-    call = ("forward", "--journal", journal, "--to", f"jsonl:{tmp_path / 'usb' / 'a'}")
+    call = ("forward", "--journal", journal, "--output", f"jsonl:{tmp_path / 'usb' / 'a'}")
     process = command.start(*call)
     assert process.stderr is not None
     assert b"No such file or directory" in process.stderr.readline()
@@ -110,7 +118,7 @@ def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
 
 def test_a_pipe_gets_everything(large: Path) -> None:
     """At the end of --once all is written, to whomever reads slowly."""
-    process = command.start("forward", "--once", "--journal", large, "--to", "stdout")
+    process = command.start("forward", "--once", "--journal", large, "--output", "stdout")
     assert process.stdout is not None
     first = process.stdout.readline()
     with pytest.raises(subprocess.TimeoutExpired):
@@ -123,7 +131,7 @@ def test_a_pipe_gets_everything(large: Path) -> None:
 
 def test_a_reader_that_goes_ends_it(large: Path) -> None:
     """Without a reader the run ends quietly, as the shell expects it."""
-    process = command.start("forward", "--journal", large, "--to", "stdout")
+    process = command.start("forward", "--journal", large, "--output", "stdout")
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "result"
     process.stdout.close()
@@ -136,9 +144,11 @@ def test_a_reader_that_goes_ends_it(large: Path) -> None:
 def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
     """A signal ends the run within its patience though the pipe is full and has no reader."""
     read, write = os.pipe()
-    process = command.start("forward", "--once", "--journal", large, "--to", "stdout", stdout=os.fdopen(write, "wb", closefd=True))
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(1.0)
+    process = command.start("forward", "--once", "--journal", large, "--output", "stdout", stdout=os.fdopen(write, "wb", closefd=True))
+    waiting = array.array("i", [0])
+    while waiting[0] < FULL_PIPE:
+        time.sleep(0.05)
+        fcntl.ioctl(read, termios.FIONREAD, waiting)
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[1]
     assert b"records are still owed; they are in the journal" in said
@@ -149,11 +159,11 @@ def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
 def test_mistakes(journal: Path, tmp_path: Path) -> None:
     """No output, an unknown one, no journal: one line that says what to do, and the code of its kind."""
     for arguments, code, message in (
-        ((), 78, b"--to csv:results.csv"),
-        (("--to", "ftp:x"), 78, b"expected jsonl:FILE"),
-        (("--to", "csv:a", "--to", "csv:./a"), 78, b"given twice"),
-        (("--to", "csv:a", "--journal", tmp_path / "none"), 73, b"no journal"),
-        (("--to",), 2, b"expected one argument"),
+        ((), 78, b"--output csv:results.csv"),
+        (("--output", "ftp:x"), 78, b"expected jsonl:FILE"),
+        (("--output", "csv:a", "--output", "csv:./a"), 78, b"given twice"),
+        (("--output", "csv:a", "--journal", tmp_path / "none"), 73, b"no journal"),
+        (("--output",), 2, b"expected one argument"),
     ):
         done = command.run("forward", "--once", "--journal", journal, *arguments)
         assert (done.returncode, done.stdout) == (code, b"")
@@ -161,15 +171,15 @@ def test_mistakes(journal: Path, tmp_path: Path) -> None:
 
 
 def test_for_commands_that_watch(journal: Path, tmp_path: Path) -> None:
-    """``--to`` may be repeated and is empty without; standard output comes besides, once."""
+    """``--output`` may be repeated and is empty without; standard output comes besides, once."""
     parser = argparse.ArgumentParser()
-    forward.add_to(parser)
-    assert parser.parse_args([]).to == []
-    specs = parser.parse_args(["--to", f"csv:{tmp_path / 'a'}", "--to", "stdout"]).to
+    options.add_output(parser)
+    assert parser.parse_args([]).output == []
+    specs = parser.parse_args(["--output", f"csv:{tmp_path / 'a'}", "--output", "stdout"]).output
     stop = threading.Event()
-    outputs = forward.delivering(specs, journal, lambda _: None, stop=stop, stdout=True)
-    assert set(outputs.delivered()) == {f"csv:{tmp_path / 'a'}", "standard output"}
-    assert set(forward.delivering([], journal, lambda _: None, stop=stop).delivered()) == set()
+    deliveries = open_outputs(specs, journal, lambda _: None, stop=stop, stdout=True)
+    assert set(deliveries.delivered()) == {f"csv:{tmp_path / 'a'}", "standard output"}
+    assert set(open_outputs([], journal, lambda _: None, stop=stop).delivered()) == set()
 
 
 def test_no_output_in_the_watched_folder(journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,17 +187,17 @@ def test_no_output_in_the_watched_folder(journal: Path, tmp_path: Path, monkeypa
     (tmp_path / "in" / "deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "in")
     monkeypatch.chdir(tmp_path / "in")
-    watched = str(tmp_path / "in")
+    watched = tmp_path / "in"
     for spec in ("csv:a.csv", f"jsonl:{tmp_path}/in/deep/a", f"jsonl:{tmp_path}/link/a", f"csv:{tmp_path}/out/../in/a"):
-        with raising.refused(ConfigError, "output in the watched folder", spec):
-            forward.delivering([spec], journal, lambda _: None, stop=threading.Event(), watched=watched)
-    forward.delivering([f"csv:{tmp_path}/a.csv", "stdout"], journal, lambda _: None, stop=threading.Event(), watched=watched)
+        with refused(ConfigError, "output in the watched folder", "--output"):
+            open_outputs([spec], journal, lambda _: None, stop=threading.Event(), watched=watched)
+    open_outputs([f"csv:{tmp_path}/a.csv", "stdout"], journal, lambda _: None, stop=threading.Event(), watched=watched)
 
 
 def test_a_light_start() -> None:
     """Neither the command's help nor standard output loads a library of another output."""
     script = (
-        "import sys; from raman_edge.cli import forward; import sinking; from raman_edge.outputs import opened; "
+        "import sys; from raman_edge.cli import deliver; import sinking; from raman_edge.outputs import opened; "
         "opened('stdout', sinking.Alone()); print([n for n in ('paho', 'prometheus_client', 'onnxruntime', 'rich') if n in sys.modules])"
     )
     environment = command.environment(PYTHONPATH=os.pathsep.join(sys.path))

@@ -123,8 +123,8 @@ def test_every_variable_is_documented() -> None:
 @pytest.mark.skipif(sys.platform != "linux" or any(name.startswith("XDG_") for name in os.environ), reason="the places of Linux")
 def test_places_are_where_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journal, user library, calibrations and settings lie where the page on running says."""
-    for name in ("RAMAN_EDGE_CALIBRATIONS", options.OWN_VARIABLE):
+    for name in ("RAMAN_EDGE_CALIBRATIONS", options.USER_LIBRARY_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     config = platformdirs.user_config_path("raman-edge") / settings.FILE
-    places = [journal.default_path(), options.default_own_path(), store.folder(), config]
+    places = [journal.default_path(), settings.default_user_library(), store.folder(), config]
     assert [str(Path(place).expanduser()) for place in re.findall(r"`(~/[^`]+)`", VARIABLES)] == list(map(str, places))

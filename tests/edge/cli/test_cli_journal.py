@@ -43,7 +43,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The options that name the tiny model."""
     model, library = build.write_pair(tmp_path_factory.mktemp("pair"))
-    return "--model", str(model), "--library", str(library), "--no-own"
+    return "--model", str(model), "--library", str(library), "--no-user-library"
 
 
 def _on_day(entry: JournalEntry, day: int) -> JournalEntry:

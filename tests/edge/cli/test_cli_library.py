@@ -29,8 +29,8 @@ def model(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the environment says that the user's library lies; it is not there yet."""
-    path = tmp_path / "data" / "own.sqlite3"
-    monkeypatch.setenv("RAMAN_EDGE_LIBRARY", str(path))
+    path = tmp_path / "data" / "user-library.sqlite3"
+    monkeypatch.setenv("RAMAN_EDGE_USER_LIBRARY", str(path))
     return path
 
 
@@ -52,7 +52,7 @@ def identified(path: Path, model: Path, capsys: pytest.CaptureFixture[str], *mor
 
 
 def test_learned_is_named_by_the_next_command(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Unknown before, learned from one file, named after, also in another exposure; ``--no-own`` does without."""
+    """Unknown before, learned from one file, named after, also in another exposure; ``--no-user-library`` does without."""
     another = materials.write(tmp_path / "another.csv", seed=1)
     assert identified(another, model, capsys)["decision"] == "unknown"
     assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model), "--note", "by hand"]) == 0
@@ -64,7 +64,7 @@ def test_learned_is_named_by_the_next_command(model: Path, wafer: Path, tmp_path
     assert said["ms"]["enrol"] > 0
     after = identified(another, model, capsys)
     assert (after["decision"], after["matches"][0]["label"]) == ("match", "Silicon")
-    assert identified(another, model, capsys, "--no-own")["decision"] == "unknown"
+    assert identified(another, model, capsys, "--no-user-library")["decision"] == "unknown"
 
 
 def test_watch_knows_it_at_its_start(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,17 +143,17 @@ def test_another_label_that_cannot_be_told_apart(model: Path, wafer: Path, tmp_p
 def test_option_goes_before_environment_and_that_before_the_data_folder(
     model: Path, wafer: Path, own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``--own`` names the library, else RAMAN_EDGE_LIBRARY, else it lies in the user's data folder."""
+    """``--user-library`` names the library, else RAMAN_EDGE_USER_LIBRARY, else it lies in the user's data folder."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     learn = ["library", "add", "Silicon", str(wafer), "--model", str(model)]
-    assert cli.main([*learn, "--own", str(tmp_path / "option.sqlite3")]) == 0
+    assert cli.main([*learn, "--user-library", str(tmp_path / "option.sqlite3")]) == 0
     assert not own.exists()
     assert cli.main(learn) == 0
     assert own.exists()
-    monkeypatch.delenv("RAMAN_EDGE_LIBRARY")
+    monkeypatch.delenv("RAMAN_EDGE_USER_LIBRARY")
     monkeypatch.setattr("platformdirs.user_data_dir", lambda name: str(tmp_path / "home" / name))
     assert cli.main(learn) == 0
-    assert (tmp_path / "home" / "raman-edge" / "own.sqlite3").exists()
+    assert (tmp_path / "home" / "raman-edge" / "user-library.sqlite3").exists()
 
 
 @pytest.mark.parametrize(
@@ -167,11 +167,11 @@ def test_option_goes_before_environment_and_that_before_the_data_folder(
         (["library", "add", "\x1b[31m", "x", "--model", "{model}"], 2, r"got 5: '\x1b[31m'"),
         (["library", "add", "x" * 201, "x", "--model", "{model}"], 2, "1 to 200 characters that print, got 201"),
         (["library", "add", "x", "{wafer}", "--model", "{model}", "--note", "x" * 2001], 78, "at most 2000"),
-        (["library", "list", "--own", "{}/none.sqlite3"], 78, "none.sqlite3' cannot be opened"),
-        (["library", "list", "--own", "{wafer}"], 78, "file is not a database"),
-        (["identify", "{wafer}", "--model", "{model}", "--own", "{wafer}"], 78, "file is not a database"),
-        (["identify", "{wafer}", "--model", "{model}", "--own", "{}/none"], 78, "none' cannot be opened"),
-        (["library", "add", "x", "{wafer}", "--model", "{model}", "--own", "/proc/none/own"], 78, "cannot be opened"),
+        (["library", "list", "--user-library", "{}/none.sqlite3"], 78, "none.sqlite3' cannot be opened"),
+        (["library", "list", "--user-library", "{wafer}"], 78, "file is not a database"),
+        (["identify", "{wafer}", "--model", "{model}", "--user-library", "{wafer}"], 78, "file is not a database"),
+        (["identify", "{wafer}", "--model", "{model}", "--user-library", "{}/none"], 78, "none' cannot be opened"),
+        (["library", "add", "x", "{wafer}", "--model", "{model}", "--user-library", "/proc/none/own"], 78, "cannot be opened"),
     ],
 )
 def test_errors(arguments: list[str], code: int, said: str, model: Path, wafer: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -189,23 +189,23 @@ def test_a_terminal_gets_words(model: Path, tmp_path: Path) -> None:
     """For a person: what it was, what it is, how long it took; a hostile file name stays data."""
     wafer = materials.write(tmp_path / "\x1b[31mwafer.csv")
     own = tmp_path / "mine.sqlite3"
-    code, written = command.on_terminal("library", "add", "Silicon", wafer, "--model", model, "--own", own)
+    code, written = command.on_terminal("library", "add", "Silicon", wafer, "--model", model, "--user-library", own)
     assert code == 0
     assert b"added in" in written
     assert b"before unknown (nearest " in written
     assert b"now Silicon" in written
     assert rb"\x1b[31mwafer" in written
     assert b"\x1b[31m" not in written
-    code, written = command.on_terminal("library", "list", "--own", own)
+    code, written = command.on_terminal("library", "list", "--user-library", own)
     assert b"Silicon  1 reference" in written
     assert rb"\x1b[31mwafer.csv" in written
-    code, written = command.on_terminal("library", "add", "Silicon", wafer, wafer.parent / "none", "--model", model, "--own", own)
+    code, written = command.on_terminal("library", "add", "Silicon", wafer, wafer.parent / "none", "--model", model, "--user-library", own)
     assert code == 1
     assert b"was there already" in written
     assert b"No such file or directory" in written
-    code, written = command.on_terminal("library", "remove", "Silicon", "--own", own)
+    code, written = command.on_terminal("library", "remove", "Silicon", "--user-library", own)
     assert (code, written.startswith(b"removed: Silicon\r\n  ")) == (0, True)
-    code, written = command.on_terminal("library", "list", "--own", own)
+    code, written = command.on_terminal("library", "list", "--user-library", own)
     assert b"no material was added yet" in written
 
 

@@ -130,7 +130,7 @@ def journal(newest: str, count: int = 10, **more: object) -> DatabaseFacts:
         ),
         (models.judged(DatabaseFacts(1, 1, tables=1, why="no such table: entries"), "own"), "wrong", "another program"),
         (models.judged(DatabaseFacts(own_database.APPLICATION, 99), "own"), "wrong", "schema 99"),
-        (models.judged(DatabaseFacts(why="denied"), "own"), "wrong", "go without: --no-own"),
+        (models.judged(DatabaseFacts(why="denied"), "own"), "wrong", "go without: --no-user-library"),
     ],
 )
 def test_a_fact_is_judged(finding: Finding, level: str, words: str) -> None:

@@ -91,7 +91,7 @@ def test_the_command_line_and_the_readers_agree_on_the_limits() -> None:
 
 def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of wavelengths is a fault without the option; with it, it is learned, and named by its name."""
-    monkeypatch.setenv("RAMAN_EDGE_LIBRARY", str(tmp_path / "own.sqlite3"))
+    monkeypatch.setenv("RAMAN_EDGE_USER_LIBRARY", str(tmp_path / "own.sqlite3"))
     model, file = str(build.write_pair(tmp_path)[0]), tmp_path / "wafer.txt"
     exposure = materials.exposure()
     nm = 1e7 / (1e7 / 785 - exposure.axis.shift)
@@ -108,4 +108,4 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_a_wrong_laser_is_a_usage_error(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It is said before any file is opened."""
     assert main(command) == 2
-    assert "argument --laser: expected the laser's wavelength" in capsys.readouterr().err
+    assert "argument --laser: expected the laser wavelength" in capsys.readouterr().err

@@ -105,7 +105,7 @@ def test_damage_is_said_and_left_alone(statement: str, why: str | None, good: Pa
 def test_a_damaged_spectrum_is_said(shift: str, good: Path, model: Model, tmp_path: Path) -> None:
     """A kept spectrum that is none any more is damage of the library, not a spectrum that this model cannot use."""
     path = copied(good, tmp_path, "DELETE FROM embeddings", f"UPDATE entries SET shift = {shift}")
-    with pytest.raises(LibraryError, match="It is damaged: move it away, or put back a copy; --no-own does without it"):
+    with pytest.raises(LibraryError, match="It is damaged: move it away, or put back a copy; --no-user-library does without it"):
         used(path, model)
 
 

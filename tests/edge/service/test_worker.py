@@ -48,7 +48,7 @@ def opening(tmp_path: Path) -> WorkerSettings:
     path, references = build.write_pair(tmp_path)
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return WorkerSettings(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.provenance(model, library))
 
 
 @pytest.fixture
@@ -195,7 +195,7 @@ def test_no_process_more(opening: WorkerSettings, monkeypatch: pytest.MonkeyPatc
         tried.append(asked)
         raise OSError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(module, "Second", refused)
+    monkeypatch.setattr(module, "WorkerProcess", refused)
     with Worker(Model.open(opening.path), opening, processors=2) as crew:
         for _ in range(3):
             assert crew.answer(Batch(EVENTS, waiting=MANY)).done()

@@ -15,21 +15,21 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import forward
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say
-from raman_edge.cli.signals import stopping
 from raman_edge.errors import ConfigError
+from raman_edge.service.run import open_outputs, open_worker
+from raman_edge.service.signals import stopping
 
 if TYPE_CHECKING:
     from raman_edge.cli.demo.proof import Proof
     from raman_edge.cli.demo.summary import Line
     from raman_edge.cli.demo.witness import Witness
-    from raman_edge.cli.naming import Naming
     from raman_edge.cli.parser import Parser
-    from raman_edge.cli.signals import Stop
     from raman_edge.journal import Journal
     from raman_edge.outputs.forwarding import Forwarding
+    from raman_edge.service.identifier import Identifier
+    from raman_edge.service.signals import Stop
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
 SECONDS = 50.0
@@ -69,16 +69,14 @@ def run(options: argparse.Namespace) -> int:
     seconds, began = _seconds(options), monotonic()
     # A terminal that is closed in the middle leaves nothing behind either.
     with stopping() as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
-        from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
-
-        naming = Naming.opened(options)
+        naming = shared.open_identifier(options)
         from raman_edge.cli.demo.summary import print_summary  # noqa: PLC0415 - rich, once the arguments are known to be good
         from raman_edge.journal import Journal  # noqa: PLC0415
 
         on_screen = is_terminal() and not options.json
         with Journal.open(Path(folder) / "journal.sqlite3") as journal:
             witness = _witness(naming, stop, on_screen=on_screen)
-            with forward.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
+            with open_outputs((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries:
                 lines, proof = _tell(Path(folder), naming, journal, witness, deliveries, stop, seconds)
     if options.svg is not None:
         witness.draw(options.svg)
@@ -87,18 +85,21 @@ def run(options: argparse.Namespace) -> int:
     return stop.code(UNPROVED if missing or not proof.holds else 0)
 
 
-def _witness(naming: Naming, stop: Stop, *, on_screen: bool) -> Witness:
+def _witness(naming: Identifier, stop: Stop, *, on_screen: bool) -> Witness:
     """Return what shows the story: a screen, or notes."""
     from raman_edge.cli.demo.witness import Witness  # noqa: PLC0415 - rich
-    from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
+    from raman_edge.service.display import NoteDisplay  # noqa: PLC0415
     from raman_edge.terminal.controls import Controls  # noqa: PLC0415
+    from raman_edge.terminal.live import Screen  # noqa: PLC0415
 
     controls, model, library = Controls(quit=stop.event.set), naming.model, naming.library
-    return Witness.of(OnScreen(TITLE, model, library, controls) if on_screen else NotesOnly(), TITLE, model, library, controls.keys)
+    return Witness.of(
+        Screen(TITLE, model, library, controls=controls) if on_screen else NoteDisplay(say), TITLE, model, library, controls.keys
+    )
 
 
 def _tell(
-    folder: Path, naming: Naming, journal: Journal, witness: Witness, deliveries: Forwarding, stop: Stop, seconds: float
+    folder: Path, naming: Identifier, journal: Journal, witness: Witness, deliveries: Forwarding, stop: Stop, seconds: float
 ) -> tuple[list[Line], Proof]:
     """Play the acts and the burst, and return what came of them."""
     from raman_edge.cli.demo import acts, exposures, instrument, proof, summary  # noqa: PLC0415 - numpy and the simulator
@@ -112,13 +113,13 @@ def _tell(
     files = exposures.plan(naming.model.card.recipe.axis, naming.library)
     with ExitStack() as open_now:
         open_now.enter_context(witness)
-        crew = open_now.enter_context(naming.crew)
+        crew = open_now.enter_context(open_worker(naming, naming.provenance()))
         measuring = open_now.enter_context(instrument.connected(naming.library, stop.event, pacing=seconds >= PACED_FROM_S))
         story.play(acts.acts(naming.library), measuring, crew)
         link = proof.Link(sent=measuring.simulated.frames, counters=measuring.spectrometer.status.counters, played=story.played)
         shown = witness.answers
         burst = Burst(files, incoming, lambda: witness.answers - shown, stop.event)
-        memory = journal.memory(naming.means.model.sha256, naming.means.config)
+        memory = journal.memory(naming.provenance().model.sha256, naming.provenance().config)
         story.watch(burst, FolderSource(incoming, memory, stop=burst.over, note=witness.note), crew)
     rows = summary.compare(burst.dropped, journal)
     filed = sum(row.judgement != "missing" for row in rows)

@@ -19,9 +19,9 @@ from raman_edge.calibration import making, standards
 from raman_edge.calibration.calibration import serial_of
 from raman_edge.cli.demo.calibrated import Calibrated, off
 from raman_edge.cli.demo.instrument import PROFILE
-from raman_edge.cli.display import Onlooker
 from raman_edge.errors import SpectrumError
 from raman_edge.records import FaultRecord, ResultRecord
+from raman_edge.service.display import RunObserver
 from raman_edge.service.run import follow
 from raman_edge.sources.spectrometer import SpectrometerSource
 from raman_edge.spectrum import Fault, Spectrum
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from raman_edge.cli.demo.burst import Burst
     from raman_edge.cli.demo.instrument import Instrument
     from raman_edge.cli.demo.witness import Witness
-    from raman_edge.cli.naming import Naming
     from raman_edge.journal import Journal
     from raman_edge.outputs.forwarding import Forwarding
     from raman_edge.records import Record
+    from raman_edge.service.identifier import Identifier
     from raman_edge.service.worker import Worker
     from raman_edge.sources.folder import FolderSource
 
@@ -79,10 +79,10 @@ class Played:
 class Story:
     """One telling. ``stop`` ends it early and cleanly; what was played until then stands in :attr:`played`."""
 
-    def __init__(self, naming: Naming, journal: Journal, witness: Witness, deliveries: Forwarding, stop: Event, seconds: float) -> None:
+    def __init__(self, naming: Identifier, journal: Journal, witness: Witness, deliveries: Forwarding, stop: Event, seconds: float) -> None:
         self.played: list[Played] = []
         self._naming, self._journal, self._witness, self._stop = naming, journal, witness, stop
-        self._onlooker = Onlooker(witness, deliveries)
+        self._onlooker = RunObserver(witness, deliveries)
         self._calibration: Calibration | None = None
         self._began, self._seconds = monotonic(), seconds
 

@@ -14,11 +14,12 @@ from raman_edge.terminal.state import AcquisitionState, ModelFacts, ScreenState,
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
-    from raman_edge.cli.display import Display
     from raman_edge.instruments.spectrometer import LinkStatus
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
+    from raman_edge.service.display import Display
     from raman_edge.service.worker import Answered
     from raman_edge.spectrum import Fault
     from raman_edge.terminal.controls import KeyBinding
@@ -44,8 +45,8 @@ class Witness:
         self._display.__enter__()
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._display.__exit__(*exc)
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._display.__exit__(kind, error, trace)
 
     def show(self, event: Reading | Fault) -> None:
         """Show one answer."""

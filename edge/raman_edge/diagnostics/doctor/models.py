@@ -47,7 +47,7 @@ def model(checks: Sequence[ModelCheck], path: str, *, signed: bool) -> Iterator[
     for name in ("library", "signature"):
         if said[name] in broken:
             yield wrong(
-                name, said[name].said, ANOTHER_LIBRARY if name == "library" else "use files from a trusted source, or another --public-key"
+                name, said[name].said, ANOTHER_LIBRARY if name == "library" else "use files from who you trust, or another --public-key"
             )
         elif name == "library" or signed:
             yield ok(name, said[name].said.partition("; SHA-256")[0])
@@ -72,7 +72,9 @@ def own(asked: DoctorSettings) -> Finding:
         return ok("own library", "none")
     if not asked.own.exists():
         return wrong(
-            "own library", f"{asked.own} is not there", "name another with --own, or leave --own out; `raman-edge library add` makes one"
+            "own library",
+            f"{asked.own} is not there",
+            "name another with --user-library, or leave --user-library out; `raman-edge library add` makes one",
         )
     seen = look_into(asked.own, "SELECT count(*) FROM entries")
     return judged(seen, str(asked.own))
@@ -81,9 +83,9 @@ def own(asked: DoctorSettings) -> Finding:
 def judged(seen: DatabaseFacts, path: str) -> Finding:
     """Judge what was seen in the file."""
     if seen.tables and seen.application != APPLICATION:
-        return wrong("own library", f"{path} belongs to another program", "name another with --own")
+        return wrong("own library", f"{path} belongs to another program", "name another with --user-library")
     if seen.why:
-        return wrong("own library", f"{path} cannot be read: {seen.why}", "put back a copy, or go without: --no-own")
+        return wrong("own library", f"{path} cannot be read: {seen.why}", "put back a copy, or go without: --no-user-library")
     if seen.schema > SCHEMA:
         return wrong("own library", f"{path} is from a newer raman-edge (schema {seen.schema}, here {SCHEMA})", "update raman-edge")
     return ok("own library", f"{path}: {seen.rows[0][0] if seen.rows else 0} spectra taught")

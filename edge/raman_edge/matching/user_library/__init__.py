@@ -109,7 +109,7 @@ class UserLibrary:
             if count > MOST_ENTRIES:
                 msg = (
                     f"your library would hold {count} references; {MOST_ENTRIES} is the most. "
-                    "Nothing was learned: forget some, or use another library with --own"
+                    "Nothing was learned: forget some, or use another library with --user-library"
                 )
                 raise LibraryError(msg)
         return new

@@ -98,7 +98,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if (damage := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise ValueError(" ".join(str(damage).split()))
     if sqlite_file.count(connection, "entries", MOST_ENTRIES) > MOST_ENTRIES:
-        msg = f"your library {str(path)!r} holds more than {MOST_ENTRIES} references, which is the most; give another place with --own"
+        msg = f"your library {str(path)!r} holds more than {MOST_ENTRIES} references, which is the most; give another --user-library"
         raise LibraryError(msg)
 
 
@@ -107,10 +107,10 @@ def _checked(connection: sqlite3.Connection, path: Path) -> int:
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = sqlite_file.count(connection, "sqlite_master", 0)
     if tables and connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION:
-        msg = f"{str(path)!r} is the database of another program; give another place with --own"
+        msg = f"{str(path)!r} is the database of another program; give another place with --user-library"
         raise LibraryError(msg)
     if version > SCHEMA:
-        msg = f"your library {str(path)!r} has schema {version}, this raman-edge knows {SCHEMA}: update it, or give another with --own"
+        msg = f"your library {str(path)!r} has schema {version}, this raman-edge knows {SCHEMA}: update it, or give another --user-library"
         raise LibraryError(msg)
     sqlite_file.require_schema(connection, _expected(MIGRATIONS[: max(0, version)]))
     return version
@@ -145,17 +145,17 @@ def explained(path: Path, what: str) -> Iterator[None]:
 def _advice(error: Exception) -> str:
     code = getattr(error, "sqlite_errorcode", None)
     primary = code & 0xFF if isinstance(code, int) else None
-    damaged = "It is damaged: move it away, or put back a copy; --no-own does without it"
+    damaged = "It is damaged: move it away, or put back a copy; --no-user-library does without it"
     advice = {
         sqlite3.SQLITE_FULL: "The disk is full: make room; what was learned before is safe",
         sqlite3.SQLITE_IOERR: "The disk failed or is full: make room or check it",
-        sqlite3.SQLITE_BUSY: "Another program holds it: close that one, or give another library with --own",
-        sqlite3.SQLITE_READONLY: "It is write-protected: give another library with --own, or in RAMAN_EDGE_LIBRARY",
-        sqlite3.SQLITE_NOTADB: "It is no library of this kind: give another place with --own",
+        sqlite3.SQLITE_BUSY: "Another program holds it: close that one, or give another library with --user-library",
+        sqlite3.SQLITE_READONLY: "It is write-protected: give another library with --user-library, or in RAMAN_EDGE_USER_LIBRARY",
+        sqlite3.SQLITE_NOTADB: "It is no library of this kind: give another place with --user-library",
         sqlite3.SQLITE_CORRUPT: damaged,
         sqlite3.SQLITE_INTERRUPT: f"Reading it takes longer than any library does. {damaged}",
         sqlite3.SQLITE_TOOBIG: damaged,
     }
     if isinstance(error, (ValueError, msgspec.MsgspecError, sqlite3.OperationalError)) and primary in {None, sqlite3.SQLITE_ERROR}:
         return damaged
-    return advice.get(primary or 0, "Give another place with --own, or in RAMAN_EDGE_LIBRARY")
+    return advice.get(primary or 0, "Give another place with --user-library, or in RAMAN_EDGE_USER_LIBRARY")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
-from raman_edge.cli.display import NotesOnly, OnScreen
+from raman_edge.cli.output import say
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
-from raman_edge.terminal.controls import Controls
+from raman_edge.service.display import NoteDisplay
 from raman_edge.terminal.live import Screen
 from rich.console import Console
 from screens import BENCH, FAULT, LASER, MATCH
@@ -19,7 +19,7 @@ from screens import BENCH, FAULT, LASER, MATCH
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from raman_edge.cli.display import Display
+    from raman_edge.service.display import Display
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +44,20 @@ def tell(display: Display, pair: tuple[Model, Library]) -> None:
 
 
 def test_into_a_pipe_only_notes_are_written(pair: tuple[Model, Library], capsys: pytest.CaptureFixture[str]) -> None:
-    """Answers go where the sinks take them; a note is one harmless line on standard error."""
-    tell(NotesOnly(), pair)
+    """Results go to the outputs; a note is one harmless line on standard error."""
+    tell(NoteDisplay(say), pair)
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == "raman-edge: a note\\x1b[2J\n"
 
 
-def test_the_screen_is_told_everything(pair: tuple[Model, Library], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each fact arrives in what the screen knows; the controls become its keys."""
-    made: list[Screen] = []
-
-    def screen(**arguments: object) -> Screen:
-        made.append(Screen(**arguments, console=Console(file=open(os.devnull, "w", encoding="utf-8"))))  # type: ignore[arg-type]  # noqa: SIM115, PTH123 - closed with the process
-        return made[0]
-
-    monkeypatch.setattr("raman_edge.terminal.live.Screen", screen)
-    controls = Controls(quit=lambda: None)
-    tell(OnScreen("folder", *pair, controls), pair)
-    state = made[0].state
+def test_the_screen_is_a_display(pair: tuple[Model, Library]) -> None:
+    """Each fact arrives in the state of the screen."""
+    screen = Screen("folder", *pair, console=Console(file=open(os.devnull, "w", encoding="utf-8")))  # noqa: SIM115, PTH123 - closed with the process
+    tell(screen, pair)
+    state = screen.state
     assert (state.source, state.waiting, state.link, state.bench, state.note) == ("folder", 3, LASER, BENCH, "a note\x1b[2J")
     assert (state.tally.match, state.tally.fault) == (2, 1)
-    assert made[0].controls is controls
 
 
 @pytest.fixture

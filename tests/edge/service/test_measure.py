@@ -1,8 +1,7 @@
-"""Which calibration a command uses for the instrument that is connected."""
+"""Which calibration a run uses for the instrument that is connected."""
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
 import calibrations
@@ -10,8 +9,9 @@ import msgspec
 import pytest
 import spectrometers
 from raman_edge.calibration import store
-from raman_edge.cli import plans
+from raman_edge.cli.output import say
 from raman_edge.errors import CalibrationError
+from raman_edge.service.measure import calibration_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def keep(model: str | None) -> Calibration:
 def used(model: str, named: str | None = None) -> Calibration | None:
     """Return what is used for an instrument of a model with serial number 1234."""
     instrument = spectrometers.instrument(serial_number="1234", model=model)
-    return plans.calibration_of(argparse.Namespace(calibration=named), instrument)
+    return calibration_for(named, instrument, None, say)
 
 
 def test_each_model_has_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""A clean stop: the first signal asks, the second one does not; and SIGHUP, which may ask a service to read its settings again.
+"""Signals of a run: a clean stop on the first, an immediate one on the second; SIGHUP reloads the settings of a service.
 
 A run whose instrument has a laser handles every other signal that would end or suspend it, too: see :func:`guarding`.
 """
@@ -13,7 +13,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from raman_edge.cli.output import say
+from raman_edge.terminal.suspend import Suspension
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,43 +26,43 @@ if TYPE_CHECKING:
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SUSPENDING = ("SIGTSTP", "SIGTTIN", "SIGTTOU")
-"""Those that suspend a process: Ctrl-Z, and reading or writing a terminal from the background."""
+"""Signals that suspend a process: Ctrl-Z, and reading or writing a terminal from the background."""
 DEADLY = (
     *("SIGQUIT", "SIGABRT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
     "SIGBREAK",  # Windows
 )
-"""Those that end a process at once unless they are handled. Not SIGKILL, which cannot be, nor those of a defect in the machine code."""
+"""Signals that end a process at once unless they are handled. Not SIGKILL, which cannot be, nor those of a defect in machine code."""
 
 
 class Stop:
-    """Whether a signal has asked the run to end."""
+    """The state that signals set: whether the run is to end, and whether it is to reload."""
 
     def __init__(self, *, reloads: bool = False) -> None:
         self._reloads = reloads
         self.event = threading.Event()
         self.reload = threading.Event()
-        """Whether settings are to be read again."""
+        """Set where settings are to be read again."""
         self.signal: int | None = None
-        """The signal that asked; None is no signal."""
-        self._on_terminal = any(_is_terminal(fd) for fd in (0, 1, 2))  # asked now: one that was closed is a terminal no more
+        """The signal that stops the run; None is no signal."""
+        self._on_terminal = any(_is_terminal(fd) for fd in (0, 1, 2))  # at the start: a terminal that is closed later is none
 
     def __call__(self, number: int, _: FrameType | None) -> None:
-        """Handle a signal; the second one ends the run where it stands."""
+        """Handle a signal; the second one ends the run at once."""
         if self.signal is not None:
             raise KeyboardInterrupt(number)
         self.signal = number
-        # The handler may run while the main thread holds the event's own lock: setting it here could wait for ever.
+        # The handler may run while the main thread holds the event's lock: setting it here could deadlock.
         _thread.start_new_thread(self.event.set, ())
 
     def hang_up(self, number: int, frame: FrameType | None) -> None:
-        """Handle SIGHUP: of a closed terminal it is the end, of a service manager a wish, where the run can read its settings again."""
+        """Handle SIGHUP: a closed terminal sends it to end the run, a service manager to reload the settings."""
         if self._on_terminal or not self._reloads:
             self(number, frame)
         else:
             _thread.start_new_thread(self.reload.set, ())
 
     def code(self, otherwise: int) -> int:
-        """Return the exit code: of the signal, or ``otherwise`` where the run came to its end."""
+        """Return the exit code of the signal, or ``otherwise`` without one."""
         return otherwise if self.signal is None else 128 + self.signal
 
 
@@ -70,8 +70,8 @@ class Stop:
 def stopping(*, reload: bool = False) -> Iterator[Stop]:
     """Turn SIGINT, SIGTERM and SIGHUP into a request to stop while the block runs.
 
-    With ``reload``, a SIGHUP that no closed terminal sends is one to read settings again. It stays ignored where it was, as
-    `nohup` has it.
+    With ``reload``, a SIGHUP that does not come from a closed terminal reloads the settings. It stays ignored where it was
+    ignored, as `nohup` sets it.
     """
     stop = Stop(reloads=reload)
     before = [(number, signal.signal(number, stop)) for number in SIGNALS]
@@ -86,23 +86,23 @@ def stopping(*, reload: bool = False) -> Iterator[Stop]:
 
 
 @contextmanager
-def guarding(spectrometer: SerialSpectrometer) -> Iterator[None]:
-    """Leave no laser on while the block runs: whatever suspends or ends the process switches it off first.
+def guarding(spectrometer: SerialSpectrometer, note: Callable[[str], None]) -> Iterator[None]:
+    """Leave no laser on while the block runs: what suspends or ends the process switches it off first.
 
-    A process whose laser cannot be switched off is not suspended: it goes on trying. What would end it at once is handled as SIGTERM is.
+    A process whose laser cannot be switched off is not suspended and keeps trying, with a ``note``. Signals that would end it at
+    once are handled as SIGTERM is.
     """
-    from raman_edge.terminal.suspend import Suspension  # noqa: PLC0415 - only with an instrument
 
     @contextmanager
     def dark() -> Iterator[bool]:
         with spectrometer.suspended() as why:
             yield not why
         if why:
-            say(f"not suspended: {why}")
+            note(f"not suspended: {why}")
 
     def at_exit() -> None:
         if why := spectrometer.make_safe():
-            say(why)
+            note(why)
 
     atexit.register(at_exit)  # where a second signal comes between two steps of the way out
     before: list[tuple[int, Handler | int | None]] = []

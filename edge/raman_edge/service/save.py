@@ -1,4 +1,4 @@
-"""The save key: the spectrum that is shown, written to a file that this program and any other reads."""
+"""The save key of the screen: the spectrum that is shown, written to a CSV file that this program and others read."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ if TYPE_CHECKING:
     from raman_edge.matching.identify import Reading
     from raman_edge.spectrum import Spectrum
 
-LONGEST = 40
-"""Most characters of a name that the spectrum's origin gives."""
+MAX_NAME = 40
+"""Most characters of a name that come from the spectrum's origin."""
 
 
-def keeper(into: Path, watched: Path | None = None) -> Callable[[Reading], str]:
-    """Return what writes a reading's spectrum into the folder ``into`` and says where it is.
+def saver(folder: Path, watched: Path | None = None) -> Callable[[Reading], str]:
+    """Return a function that writes a spectrum into ``folder`` and returns a line that names the file.
 
-    In or below ``watched`` nothing is written: it would come back as a spectrum of its own. Whoever calls the result
-    gets an :class:`OutputError` then, and where the file cannot be written.
+    The function raises :class:`OutputError` where the file cannot be written, and in or below ``watched``: the file would be
+    identified as one more spectrum.
     """
 
-    def keep(reading: Reading) -> str:
+    def save(reading: Reading) -> str:
         try:
-            here = into.resolve(strict=True)
+            here = folder.resolve(strict=True)
         except OSError as error:
-            msg = f"not saved: the folder {str(into)!r} is not there: {error.strerror}"
-            raise OutputError(msg) from error
+            raise OutputError(kind="not saved", place=repr(str(folder)), got=str(error.strerror), expected="a folder") from error
         if watched is not None and lies_within(here, watched):
-            msg = f"not saved: {str(here)!r} is being watched, the file would be identified again. Start from another folder"
-            raise OutputError(msg)
-        return f"saved as {_written(here, reading).name} in {here}"
+            raise OutputError(
+                kind="not saved", place=repr(str(here)), got="a watched folder", expected="another one", advice="Start from another folder"
+            )
+        return f"saved as {_write(here, reading).name} in {here}"
 
-    return keep
+    return save
 
 
-def _written(into: Path, reading: Reading) -> Path:
+def _write(into: Path, reading: Reading) -> Path:
     text = "\n".join(_lines(reading)) + "\n"
     for path in _free(into, reading.spectrum):
         try:
@@ -52,16 +52,15 @@ def _written(into: Path, reading: Reading) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            msg = f"not saved: {str(path)!r} cannot be written: {error.strerror}"
-            raise OutputError(msg) from error
+            raise OutputError(kind="not saved", place=repr(str(path)), got=str(error.strerror), expected="a writable folder") from error
         return path
     raise AssertionError  # the numbers never end
 
 
 def _free(into: Path, spectrum: Spectrum) -> Iterator[Path]:
-    """Return names by origin and time; from the second one on they have a number."""
+    """Yield file names from origin and time; from the second one on they have a number."""
     stem = Path(spectrum.origin.path.replace("\\", "/")).stem
-    name = "".join(character if character.isalnum() or character in "-_" else "-" for character in stem)[:LONGEST]
+    name = "".join(character if character.isalnum() or character in "-_" else "-" for character in stem)[:MAX_NAME]
     taken = (spectrum.taken_at or datetime.now(UTC)).astimezone(UTC)
     for number in count():
         more = f"-{number + 1}" if number else ""
@@ -69,13 +68,12 @@ def _free(into: Path, spectrum: Spectrum) -> Iterator[Path]:
 
 
 def _lines(reading: Reading) -> Iterator[str]:
-    """Return a header that says what it is, and a line a point; decimals as many as tell the numbers exactly."""
+    """Yield a header and a line for each point; numbers have as many decimals as reproduce them exactly."""
     spectrum, verdict = reading.spectrum, reading.verdict
     best = verdict.best if verdict.decision == "match" else None
     sure = f" ({best.score:.1%} {IF})" if best and best.score is not None else ""
-    said = f"{title(verdict.decision, verdict.names)}{sure}"
     yield f"# Measured: {printable(spectrum.origin.path)}"
-    yield f"# Answer: {printable(said)}"
+    yield f"# Answer: {printable(f'{title(verdict.decision, verdict.names)}{sure}')}"
     if spectrum.taken_at is not None:
         yield f"# Time: {spectrum.taken_at.isoformat()}"
     if spectrum.exposure_s is not None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from raman_edge.cli.keeping import keeper
+from raising import refused
 from raman_edge.errors import OutputError
+from raman_edge.service.save import saver
 from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Origin, Spectrum
 from screens import MATCH, STONE, UNKNOWN
@@ -29,7 +30,7 @@ def named(path: str, reading: Reading = MATCH) -> Reading:
 @pytest.mark.parametrize("reading", [MATCH, STONE, UNKNOWN])
 def test_what_is_saved_is_read_back_exactly(tmp_path: Path, reading: Reading) -> None:
     """The file holds every number to its last digit, and this program reads it as the same spectrum."""
-    said = keeper(tmp_path)(reading)
+    said = saver(tmp_path)(reading)
     (path,) = tmp_path.iterdir()
     assert path.name in said
     with FileSource([str(path)]) as source:
@@ -41,7 +42,7 @@ def test_what_is_saved_is_read_back_exactly(tmp_path: Path, reading: Reading) ->
 
 def test_the_header_says_what_it_is(tmp_path: Path) -> None:
     """Where it came from, what was said of it, when and how it was taken, which calibration made its axis."""
-    keeper(tmp_path)(STONE)
+    saver(tmp_path)(STONE)
     (path,) = tmp_path.iterdir()
     head = path.read_text(encoding="utf-8").split("Raman shift")[0]
     for fact in ("/dev/ttyUSB0", "Zircon (97.1% if in the library)", "2026-11-22T09:59:58+00:00", "0.1 s", "0c1d0c1d"):
@@ -50,7 +51,7 @@ def test_the_header_says_what_it_is(tmp_path: Path) -> None:
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:
     """The same spectrum saved again is another file."""
-    keep = keeper(tmp_path)
+    keep = saver(tmp_path)
     for _ in range(3):
         keep(named("a.txt"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"a-20261122T100000Z{more}.csv" for more in ("-2", "-3", "")]
@@ -61,7 +62,7 @@ def test_nothing_is_written_over(tmp_path: Path) -> None:
 )
 def test_a_name_from_outside_stays_in_its_folder(tmp_path: Path, path: str) -> None:
     """Whatever a file is called, what is written lies in the folder, under a name that is only a name."""
-    keeper(tmp_path)(named(path))
+    saver(tmp_path)(named(path))
     (written,) = tmp_path.iterdir()
     assert written.name.isprintable()
     assert len(written.name) < 80
@@ -73,15 +74,15 @@ def test_a_watched_folder_gets_nothing(tmp_path: Path, below: str) -> None:
     """A file there would be identified as a spectrum of its own: it is refused, with what to do."""
     into = tmp_path / below
     into.mkdir(parents=True, exist_ok=True)
-    with pytest.raises(OutputError, match="Start from another folder"):
-        keeper(into, watched=tmp_path)(MATCH)
+    with refused(OutputError, "not saved", got="a watched folder"):
+        saver(into, watched=tmp_path)(MATCH)
     assert not list(into.glob("*.csv"))
 
 
 def test_a_folder_that_is_gone_or_cannot_be_written_is_said(tmp_path: Path) -> None:
     """No traceback: the reason."""
-    with pytest.raises(OutputError, match="is not there"):
-        keeper(tmp_path / "gone")(MATCH)
+    with refused(OutputError, "not saved", "gone"):
+        saver(tmp_path / "gone")(MATCH)
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="not saved"):
-        keeper(tmp_path / "file")(MATCH)
+    with refused(OutputError, "not saved", "file"):
+        saver(tmp_path / "file")(MATCH)
