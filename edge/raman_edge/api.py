@@ -148,7 +148,7 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     Raises
     ------
     SourceUnavailable
-        The folder does not exist or may not be read; when the first result is asked for.
+        The folder does not exist or may not be read; raised by the first iteration.
     JournalError
         The journal cannot be opened or written: what was not committed is given by the next generator.
     """
@@ -158,7 +158,7 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     if isinstance(journal, journals.Journal):
         yield from _watch(wanted, identifier, journal, once=once, stop=stop, calibration=calibration, note=note)
         return
-    path = journal or merge().journal or journals.default_path()
+    path = journal if journal is not None else merge().journal or journals.default_path()
     with journals.Journal.open(Path(path)) as opened:
         yield from _watch(wanted, identifier, opened, once=once, stop=stop, calibration=calibration, note=note)
 

@@ -82,19 +82,19 @@ def deviation(calibration: Calibration, today: Deviation, *, good: bool) -> list
 
 def warnings(calibration: Calibration, first: StandardSpectrum, now: datetime) -> list[str]:
     """Return what the user should know before trusting it; ``first`` is what it was made from."""
-    said = []
+    found = []
     if first.standard.lamp and not calibration.laser_fitted:
-        said.append(
+        found.append(
             f"a lamp cannot check the laser: where it is not {calibration.laser_nm:g} nm, all Raman shifts are off by as much; "
             "--laser-file with a Raman standard measures it"
         )
     if calibration.rms is not None and calibration.rms > POOR:
-        said.append(f"the lines scatter by {calibration.rms:.1f} cm⁻¹ about the fit; on a sound instrument it is less than {POOR:g}")
+        found.append(f"the lines scatter by {calibration.rms:.1f} cm⁻¹ about the fit; on a sound instrument it is less than {POOR:g}")
     if calibration.rms is None:
-        said.append("one line tells an offset only: away from it the axis is as good as it was before")
+        found.append("one line gives an offset only: far from it the axis is as good as it was before")
     if now >= calibration.expires:
-        said.append(f"the file says that it was measured {calibration.age_days(now):.0f} days ago: the calibration has ended already")
-    return said
+        found.append(f"the file says that it was measured {calibration.age_days(now):.0f} days ago: the calibration has expired already")
+    return found
 
 
 def table(lines: list[tuple[float, float]], names: list[str]) -> list[str]:

@@ -23,7 +23,7 @@ PORT = """/dev/ttyUSB0, /dev/serial/by-id/…, COM3, usb:VID:PID[:SERIAL], socke
 instrument on USB (extra usb). `raman-edge instruments ports` lists what is here"""
 
 guard = partial(guarding, note=say)
-"""Keeps the laser off whatever suspends or ends the process."""
+"""Keeps the laser off when the process is suspended or ends."""
 
 
 def add_instrument(parser: argparse.ArgumentParser) -> None:

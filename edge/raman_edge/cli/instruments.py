@@ -317,9 +317,8 @@ def _replay(options: argparse.Namespace) -> int:
                 replayed.plan, calibration, average=options.average, dark=options.dark, laser=options.laser, count=options.count
             )
             display = shared.open_display(as_lines=as_lines)
-            triggers = () if as_lines else None
             run = measure.MeasureRun(
-                identifier, journal, stop, replayed, plan, open_display=display, outputs=options.output, triggers=triggers
+                identifier, journal, stop, replayed, plan, open_display=display, outputs=options.output, stdout=as_lines
             )
             tally = run.run()
             result = measure.summary(tally, journal, replayed)

@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> int:
                     measured.plan(calibration),
                     open_display=shared.open_display(as_lines=as_lines),
                     outputs=options.output,
-                    triggers=(sys.stdin or ()) if as_lines else None,
+                    stdout=as_lines,
+                    triggers=sys.stdin or (),
                 ).run()
                 line = summary(tally, journal, source)
         finally:

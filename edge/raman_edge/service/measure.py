@@ -143,10 +143,12 @@ class MeasureSettings:
         """
         if isinstance(self.exposure, str) and self.exposure != AUTO:
             raise ConfigError(kind="not an exposure", place="exposure", got=repr(self.exposure), expected='seconds, "auto" or None')
+        if self.trigger not in MODES:
+            raise ConfigError(kind="unknown trigger", place="trigger", got=repr(self.trigger), expected=" or ".join(map(repr, MODES)))
         return Plan(
             exposure_s=self.exposure_s,
             auto_exposure=self.exposure == AUTO,
-            longest_s=self.max_exposure or LONGEST_S,
+            longest_s=LONGEST_S if self.max_exposure is None else self.max_exposure,
             averages=self.average,
             dark=_dark(self.dark),
             save_dark=self.save_dark,
@@ -235,7 +237,8 @@ class MeasureRun(RunObserver):
         *,
         open_display: OpenDisplay,
         outputs: Sequence[str] = (),
-        triggers: Iterable[object] | None = None,
+        stdout: bool = False,
+        triggers: Iterable[object] = (),
     ) -> None:
         """Prepare the run.
 
@@ -255,13 +258,15 @@ class MeasureRun(RunObserver):
             Makes the display.
         outputs : sequence of str
             Where records go besides the journal.
-        triggers : iterable, optional
-            For a run without a screen: records go to standard output, and with the trigger ``key`` each element takes one spectrum.
+        stdout : bool
+            Whether records go to standard output; else a person sees the display, and can be asked to block the beam.
+        triggers : iterable
+            With ``stdout`` and the trigger ``key`` each element takes one spectrum, such as the lines of standard input.
         """
         self._identifier, self._journal, self._stop = identifier, journal, stop
-        self._spectrometer, self._plan, self._triggers = spectrometer, plan, triggers
-        has_screen = triggers is None
-        self._source = SpectrometerSource(spectrometer, plan, stop=stop.event, note=self._note, prompt=self._note if has_screen else None)
+        self._spectrometer, self._plan = spectrometer, plan
+        self._stdout, self._triggers = stdout, triggers
+        self._source = SpectrometerSource(spectrometer, plan, stop=stop.event, note=self._note, prompt=None if stdout else self._note)
         bench, status = self._source.bench, spectrometer.status
         controls = Controls(
             quit=stop.event.set,
@@ -271,13 +276,13 @@ class MeasureRun(RunObserver):
             save=saver(Path()),
         )
         display = open_display(f"{status.port}, {status.profile}", identifier, controls)
-        super().__init__(display, open_outputs(outputs, journal.path, display.note, stop=stop.event, stdout=not has_screen))
+        super().__init__(display, open_outputs(outputs, journal.path, display.note, stop=stop.event, stdout=stdout))
 
     def run(self) -> Counter[str]:
         """Identify what is measured, to the end, and return the number of results of each decision."""
         worker = open_worker(self._identifier, self._identifier.provenance(laser=self._plan.laser_nm))
         with self._outputs, self._display, self._updates(), self._source, worker, self._laser_off(worker):
-            if self._triggers is not None and self._plan.mode == "trigger":
+            if self._stdout and self._plan.mode == "trigger":
                 Thread(target=_trigger_each, args=(self._source.bench, self._triggers), name="standard input", daemon=True).start()
             while True:
                 try:
@@ -324,7 +329,7 @@ class MeasureRun(RunObserver):
     @contextmanager
     def _updates(self) -> Iterator[None]:
         """Show link and acquisition on the screen while the block runs."""
-        if self._triggers is not None:
+        if self._stdout:
             yield
             return
         over = Event()

@@ -1,4 +1,4 @@
-"""A run that watches a folder: each content is identified exactly once, whatever is reloaded or fails meanwhile."""
+"""A run that watches a folder: each content is identified exactly once, also across reloads and outages."""
 
 from __future__ import annotations
 

@@ -335,6 +335,20 @@ def test_nothing_raw_reaches_a_terminal(model: Path, tmp_path: Path) -> None:
         assert b"[bold red]x[bold].csv" in written
 
 
+def test_the_variables_of_the_model_hold_for_every_command(model: Path, good: Path, tmp_path: Path) -> None:
+    """RAMAN_EDGE_MODEL and RAMAN_EDGE_LIBRARY name what --model and --library do; an option takes precedence over both variables."""
+    moved = tmp_path / "elsewhere.npz"
+    moved.write_bytes(model.with_name("tiny.library.npz").read_bytes())
+    environ = {"RAMAN_EDGE_MODEL": str(model), "RAMAN_EDGE_LIBRARY": str(moved)}
+    record = json.loads(command.run("identify", good, **environ).stdout)
+    assert record["model"]["id"].startswith("matched-filter")
+    assert json.loads(command.run("model", "info", **environ).stdout)["library"]["sha256"] == record["model"]["library"]
+    none = {"RAMAN_EDGE_MODEL": str(tmp_path / "none.onnx"), "RAMAN_EDGE_LIBRARY": str(tmp_path / "none.npz")}
+    assert command.run("identify", good, **none).returncode == 78
+    assert json.loads(command.run("identify", good, "--model", model, **none).stdout)["model"] == record["model"]
+    assert command.run("identify", good, RAMAN_EDGE_KEY=str(tmp_path / "none.pem"), **environ).returncode == 78
+
+
 def test_a_terminal_gets_words_and_a_pipe_gets_json(model: Path, good: Path) -> None:
     """The same command prints for a person on a terminal, JSON lines on a pipe, and JSON lines anywhere with ``--json``."""
     code, written = command.on_terminal("identify", good, "--model", model)

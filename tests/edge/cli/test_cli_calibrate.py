@@ -195,10 +195,10 @@ def test_person_sees_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_warning_of_a_single_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Silicon tells an offset only, and the command says that."""
+    """Silicon gives an offset only, and a warning says that."""
     code, (said,), err = run(capsys, "calibrate", written(tmp_path / "si.csv", (520.45,)), "--standard", "silicon", "--instrument", "SN")
     assert (code, said["rms"]) == (0, None)
-    assert "one line tells an offset only" in err
+    assert "one line gives an offset only" in err
 
 
 @pytest.mark.parametrize(("text", "days"), [("30d", 30.0), ("12h", 0.5), ("2w", 14.0), ("1.5", 1.5)])
