@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from benching import backlog, folders, many, year
+from benching import backlog, folders, many, processes, year
 from benching.naive import Naive
 from raman_edge.cli.model import table
 from raman_edge.diagnostics import benchmark
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from benching.backlog import Rates
     from benching.many import Many
+    from benching.processes import ProcessCosts
 
 DATA = Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[2] / "shared" / "data")
 IDLE_S, QUICK_IDLE_S = 20.0, 3.0
@@ -42,14 +43,16 @@ def main() -> None:
     network = model.Model.open(files[0])
     references = library.Library.open(files[1], network=network.card.network)
     report = benchmark.measure(network, references, files, 1, benchmark.QUICK if options.quick else benchmark.THOROUGH)
-    for name, value in table(report):
+    effort = processes.QUICK if options.quick else processes.THOROUGH
+    costs = processes.measure(files, 1, benchmark.exposures(references, report.effort.spectra), effort)
+    for name, value in (*table(report), *costs.lines()):
         print(f"{name:42}{value}")
     rates = [say(what, made) for what, made in backlogs(options, Naive.of(network, references))]
     held = many.measure(references, options.files, QUICK_IDLE_S if options.quick else IDLE_S)
     print(*held.lines(), sep="\n", flush=True)
     kept = year.measure(year.YEAR if options.year else options.rows)
     print(*year.lines(kept), sep="\n")
-    for limit in (*limits(report), *watch_limits(rates, held, kept)):
+    for limit in (*limits(report, costs), *watch_limits(rates, held, kept)):
         print(limit.line)
 
 
@@ -110,15 +113,15 @@ class Limit(NamedTuple):
         return "within" if good else "UNDER" if self.at_least else "OVER"
 
 
-def limits(report: benchmark.BenchmarkReport) -> list[Limit]:
+def limits(report: benchmark.BenchmarkReport, costs: ProcessCosts) -> list[Limit]:
     """Return what has a limit of one spectrum at a time."""
     return [
-        Limit("cold start, s", report.cold_start_s, 0.8),
+        Limit("cold start, s", costs.cold_start_s, 0.8),
         Limit("pipeline p99, ms", report.latency.pipeline["p99"], 5.0),
         Limit("pipeline / onnxruntime's call", report.latency.overhead, 1.5),
-        Limit("`watch` idle, % of one core", report.watched.idle_cpu_percent, 2.0),
-        Limit("`watch` memory, MB", report.watched.resident_mb, 200.0),
-        Limit("rename → journal p95, ms", report.watched.rename_to_journal_ms["p95"], 250.0),
+        Limit("`watch` idle, % of one core", costs.watched.idle_cpu_percent, 2.0),
+        Limit("`watch` memory, MB", costs.watched.resident_mb, 200.0),
+        Limit("rename → journal p95, ms", costs.watched.rename_to_journal_ms["p95"], 250.0),
         Limit("model and library, MB", report.size_mb, 8.0),
     ]
 

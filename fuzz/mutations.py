@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge.errors import RamanEdgeError
+from raman_edge.errors import ModelError, RamanEdgeError
 from raman_edge.matching.library import Library
-from raman_edge.model.check.wire import SPAN, ProtobufBytes
+from raman_edge.model.messages import SPAN, VARINT, read_varint
 from raman_edge.model.model import Model
 
 if TYPE_CHECKING:
@@ -43,22 +43,33 @@ def structure(content: bytes) -> list[int]:
     """Return the places of a protobuf file that are not long runs of numbers; every place of another file."""
     mask = np.ones(len(content), bool)
     try:
-        _leave_out(ProtobufBytes(content, 10**7), 0, len(content), mask, 0)
+        _leave_out(content, 0, len(content), mask, 0)
     except RamanEdgeError:
         return list(range(len(content)))
     return [int(place) for place in np.flatnonzero(mask)]
 
 
-def _leave_out(wire: ProtobufBytes, low: int, high: int, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], depth: int) -> None:
-    for _, kind, _, first, end in wire.fields(low, high):
+def _fields(content: bytes, place: int, end: int) -> Iterator[tuple[int, int, int, int]]:
+    """Give number, wire type, first byte and end of the fields in bytes ``place`` to ``end``."""
+    while place < end:
+        key, place = read_varint(content, place, end)
+        size, begin = read_varint(content, place, end) if key & 7 in {SPAN, VARINT} else ({1: 8, 5: 4}.get(key & 7, end), place)
+        place = begin if key & 7 == VARINT else begin + size
+        if place > end or not key >> 3:
+            raise ModelError(kind="damaged file")
+        yield key >> 3, key & 7, begin, place
+
+
+def _leave_out(content: bytes, low: int, high: int, mask: np.ndarray[tuple[int], np.dtype[np.bool_]], depth: int) -> None:
+    for _, kind, first, end in _fields(content, low, high):
         if kind != SPAN or end - first < LONG:
             continue
         try:
-            message = depth < DEEPEST and all(number < 30 for number, *_ in wire.fields(first, end))
+            message = depth < DEEPEST and all(number < 30 for number, *_ in _fields(content, first, end))
         except RamanEdgeError:
             message = False
         if message:
-            _leave_out(wire, first, end, mask, depth + 1)
+            _leave_out(content, first, end, mask, depth + 1)
         else:
             mask[first:end] = False
 

@@ -15,7 +15,7 @@ import build
 import pytest
 from benching import backlog, folders, many, year
 from benching.naive import Naive
-from raman_edge.diagnostics.benchmark.commits import Commits
+from benching.processes import Commits
 from raman_edge.errors import JournalError, SourceLost
 from raman_edge.formats import read
 from raman_edge.journal import Journal, JournalEntry

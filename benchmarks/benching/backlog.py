@@ -13,9 +13,10 @@ from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.benchmark.watching import environment
 from raman_edge.errors import SourceLost
 from raman_edge.journal import Journal
+
+from benching.processes import environment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.diagnostics.benchmark.watching import GRACE_S, MOST_SAID, environment, peak_resident_mb, running
 from raman_edge.errors import SourceLost
 from raman_edge.journal import Journal
 
 from benching import folders
+from benching.processes import GRACE_S, MOST_SAID, environment, peak_resident_mb, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.diagnostics.benchmark.watching import OutputLines
     from raman_edge.matching.library import Library
+
+    from benching.processes import OutputLines
 
 EVERY = 1000
 """Answered files between two looks at the memory, at least."""

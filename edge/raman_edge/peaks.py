@@ -32,7 +32,7 @@ APART = (3, 6)
 """Points between which the smoothed noise is measured: the smoothing, and interpolation onto a
 finer axis than the measured one, make nearer neighbours alike."""
 WIDEST = 150.0
-"""What rises over a wider range than this is fluorescence, not a line, cm⁻¹: the band of glassy carbon is 100 wide."""
+"""A wider rise than this is fluorescence, not a line, cm⁻¹: the band of glassy carbon is 100 wide."""
 RELATIVE_PROMINENCE = 0.04
 """A peak's prominence is at least this share of the largest prominence."""
 MOST = 30
@@ -40,7 +40,7 @@ MOST = 30
 TOLERANCE = 8.0
 """Two peaks are the same within this distance, cm⁻¹: uncalibrated handhelds are off by 5."""
 BROAD = 0.25
-"""Two broad peaks are the same within this share of the wider one's width: the top of a broad line is not a sharp place."""
+"""Two broad peaks are the same within this share of the larger width: the top of a broad line is not sharp."""
 FARTHEST = 15.0
 """No two peaks are the same beyond this distance, cm⁻¹, however broad they are."""
 TELLING_HEIGHT = 0.15
@@ -48,7 +48,7 @@ TELLING_HEIGHT = 0.15
 SAME_LINE = 4.0
 """Peaks of two references of one material are one line within this distance, cm⁻¹: measured axes differ by 1 to 3."""
 RARELY = 0.05
-"""A line that a smaller share of a material's references shows is not the material's: an impurity, or a wrong label."""
+"""A line in a smaller share of a material's references is an impurity or a wrong label."""
 MOST_LINES = 48
 """Lines kept of a material, the highest ones."""
 

@@ -1,4 +1,4 @@
-"""Is this spectrum good enough to be named? Signal, saturation, coverage."""
+"""Whether a spectrum is good enough to be identified: signal, saturation, coverage."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FLAT_TOP = 4
 APART = (1, 2)
 """Points between which the noise is measured; 2, because a file may hold a point between any two measured ones."""
 MOST_SNR = 9999.0
-"""Shown instead of the quotient where the noise is too small to be measured."""
+"""Reported where the noise is too small to be measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What the spectrum itself says of how far to trust an answer."""
+    """How far an identification of a spectrum can be trusted, by the spectrum alone."""
 
     snr: float
     """Highest line above its surroundings over the point-to-point noise."""
@@ -38,8 +38,8 @@ class Quality:
     """Share of the model's axis that the spectrum covers, 0..1."""
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """Reasons to reject the spectrum, in plain words; empty if it is good enough."""
+    def reject_reasons(self) -> tuple[str, ...]:
+        """Reasons to reject the spectrum; empty if it is good enough."""
         found = []
         if self.snr < MIN_SNR:
             found.append(f"too noisy: the signal is {self.snr:.1f} times the noise, {MIN_SNR:g} is the least; expose longer")
@@ -48,8 +48,8 @@ class Quality:
         return tuple(found)
 
     @property
-    def doubts(self) -> tuple[str, ...]:
-        """Reasons to trust the answer less."""
+    def warnings(self) -> tuple[str, ...]:
+        """Reasons to trust the identification less."""
         return ("the detector is saturated: expose shorter",) if self.saturated else ()
 
 
@@ -91,7 +91,7 @@ def _medians(rows: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def _saturated(spectrum: Spectrum) -> bool | None:
-    """Return whether counts reach the detector's limit, or stand in a flat top; None if nothing tells."""
+    """Return whether counts reach the detector's limit, or form a flat top; None if unknown."""
     if spectrum.saturation is not None:
         return bool((spectrum.counts >= spectrum.saturation).any())
     at_top = np.flatnonzero(spectrum.counts == spectrum.counts.max())

@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 from raman_edge import quality
 from raman_edge.errors import ConfigError, SpectrumError
-from raman_edge.matching import reference
 from raman_edge.matching.library import Library, path_beside
 from raman_edge.matching.teach import ALIKE
 from raman_edge.model.model import Model
@@ -86,12 +85,12 @@ def references(dataset: Dataset, model: Model) -> tuple[list[Reference], list[st
     refused: list[str] = []
     for index in range(len(dataset)):
         spectrum, name = dataset.spectrum(index), str(dataset.names[index])
-        problems = quality.assess(spectrum, model.card.recipe.axis).problems
+        problems = quality.assess(spectrum, model.card.recipe.axis).reject_reasons
         if problems:
             refused.append(f"{name}: {'; '.join(problems)}")
             continue
         try:
-            made.append(reference.make(spectrum, str(dataset.labels[index]), name, model))
+            made.append(Library.make_reference(spectrum, str(dataset.labels[index]), name, model))
         except SpectrumError as error:
             refused.append(f"{name}: {error}")
     return made, refused

@@ -51,7 +51,7 @@ def test_noise_alone_is_too_noisy(step: float) -> None:
     for seed in range(60):
         judged = assess(seen(white(seed, round(1300 / step)), step=step), MODEL)
         assert 1.0 < judged.snr < MIN_SNR
-        assert judged.problems[0].startswith(f"too noisy: the signal is {judged.snr:.1f} times the noise, 5 is the least")
+        assert judged.reject_reasons[0].startswith(f"too noisy: the signal is {judged.snr:.1f} times the noise, 5 is the least")
 
 
 def test_interpolated_noise_is_too_noisy() -> None:
@@ -64,8 +64,8 @@ def test_interpolated_noise_is_too_noisy() -> None:
 def test_good_spectrum_has_no_problems() -> None:
     """An ordinary exposure is neither rejected nor doubted."""
     judged = assess(build.spectrum("Quartz"), MODEL)
-    assert judged.problems == ()
-    assert judged.doubts == ()
+    assert judged.reject_reasons == ()
+    assert judged.warnings == ()
     assert judged.snr > 50
 
 
@@ -108,7 +108,7 @@ def test_saturation_is_known_where_the_limit_is(highest: float, *, saturated: bo
     counts[500] = highest
     judged = assess(seen(counts, saturation=65_535.0), MODEL)
     assert judged.saturated is saturated
-    assert judged.doubts == (("the detector is saturated: expose shorter",) if saturated else ())
+    assert judged.warnings == (("the detector is saturated: expose shorter",) if saturated else ())
 
 
 @pytest.mark.parametrize(("run", "saturated"), [(1, None), (FLAT_TOP - 1, None), (FLAT_TOP, True), (30, True)])
@@ -143,12 +143,12 @@ def test_coverage_is_the_share_of_the_models_axis(ends: tuple[float, float], cov
     """The measured share of the model's range is between 0 and 1, wherever the spectrum lies."""
     judged = assess(Spectrum(Axis(np.linspace(*ends, 500)), white(0, 500), HERE), MODEL)
     assert judged.coverage == coverage
-    assert any("covers" in problem for problem in judged.problems) is (coverage < MIN_COVERAGE)
+    assert any("covers" in problem for problem in judged.reject_reasons) is (coverage < MIN_COVERAGE)
 
 
 def test_problems_are_plain_words() -> None:
     """A rejection says what was measured, what is the least and what to do."""
-    assert Quality(snr=1.23, saturated=None, coverage=0.1).problems == (
+    assert Quality(snr=1.23, saturated=None, coverage=0.1).reject_reasons == (
         "too noisy: the signal is 1.2 times the noise, 5 is the least; expose longer",
         "covers 10% of the model's range, 25% is the least; check the axis",
     )

@@ -16,7 +16,7 @@ from raman_edge import journal
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, write_json, write_text
 from raman_edge.diagnostics import doctor
-from raman_edge.diagnostics.doctor.finding import DoctorSettings, ok, wrong
+from raman_edge.diagnostics.doctor import DoctorSettings, ok, wrong
 from raman_edge.errors import ConfigError
 from raman_edge.service import settings
 from raman_edge.service.identifier import model_paths
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from raman_edge.cli.parser import Parser
-    from raman_edge.diagnostics.doctor.finding import Finding
+    from raman_edge.diagnostics.doctor import Finding
     from raman_edge.service.settings import Settings
 
 WRONG = 1

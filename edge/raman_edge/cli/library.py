@@ -141,7 +141,7 @@ def _place(one: AddedReference) -> str:
 
 def _warnings(name: str, one: AddedReference, library: Library) -> list[str]:
     """Return what a user should know before relying on the new reference; ``library`` is the one before."""
-    warnings = [*one.quality.problems, *one.quality.doubts]
+    warnings = [*one.quality.reject_reasons, *one.quality.warnings]
     if not one.new:
         warnings.append(f"{name} has this spectrum already")
     if not one.is_named(name):

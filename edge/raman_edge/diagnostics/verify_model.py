@@ -1,4 +1,4 @@
-"""Everything that can be said for or against a model file and its library, one check after the other."""
+"""The checks of ``raman-edge model verify``: file, digest, structure, card, probe, library and signature, one after the other."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import LibraryError, ModelError
 from raman_edge.matching.library import Library
-from raman_edge.model import check, model, signature
+from raman_edge.model import card, check, model, signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """One check and how it ended."""
+    """One check and its outcome."""
 
     name: str
     passed: bool | None
-    """None where nobody asked for it, or where it was not reached."""
-    said: str
+    """None where it was not requested or not reached."""
+    found: str
     """What was found, or the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifySettings:
-    """What is to be verified, and against what."""
+    """What is verified, and against what."""
 
     model: Path
     library: Path
     key: Path | None = None
-    """Public key of who made both."""
+    """Public key of the maker of both."""
     sha256: str | None = None
     """Digest that the model must have, lower-case hex."""
     threads: int = 1
@@ -41,7 +41,7 @@ class VerifySettings:
 
 @dataclass(slots=True)
 class VerifyState:
-    """What the checks so far have brought to light."""
+    """Results of the checks so far that later checks need."""
 
     data: bytes = b""
     digest: str = ""
@@ -53,77 +53,73 @@ class VerifyState:
 Outcome = tuple[bool | None, str]
 
 
-def verify(asked: VerifySettings) -> tuple[ModelCheck, ...]:
-    """Make every check; nothing is loaded by onnxruntime before structure and card have passed.
+def verify(settings: VerifySettings) -> tuple[ModelCheck, ...]:
+    """Make every check; onnxruntime loads nothing before structure and card have passed.
 
-    Raises :class:`ConfigError` where the key cannot be used: that says nothing about the model.
+    Raises :class:`ConfigError` where the key cannot be used, which is no property of the model.
     """
-    found, done = VerifyState(), dict[str, ModelCheck]()
+    state, done = VerifyState(), dict[str, ModelCheck]()
     for name, (needs, make) in CHECKS.items():
         if needs and done[needs].passed is not True:
             done[name] = ModelCheck(name, None, f"not reached: the check of the {needs} did not pass")
             continue
         try:
-            passed, said = make(asked, found)
+            passed, found = make(settings, state)
         except (ModelError, LibraryError) as error:
-            passed, said = False, str(error)
-        done[name] = ModelCheck(name, passed, said)
+            passed, found = False, str(error)
+        done[name] = ModelCheck(name, passed, found)
     return tuple(done.values())
 
 
-def _file(asked: VerifySettings, found: VerifyState) -> Outcome:
-    found.data = model.read(asked.model)
-    found.digest = hashlib.sha256(found.data).hexdigest()
-    return True, f"{len(found.data)} bytes, SHA-256 {found.digest}"
+def _file(settings: VerifySettings, state: VerifyState) -> Outcome:
+    state.data = model.read(settings.model)
+    state.digest = hashlib.sha256(state.data).hexdigest()
+    return True, f"{len(state.data)} bytes, SHA-256 {state.digest}"
 
 
-def _digest(asked: VerifySettings, found: VerifyState) -> Outcome:
-    if asked.sha256 is None:
-        return None, "not asked for: --sha256 HEX compares"
-    if asked.sha256 != found.digest:
-        return False, f"SHA-256 is {found.digest}, {asked.sha256} expected: another file, or changed on its way"
-    return True, "the SHA-256 that was expected"
+def _digest(settings: VerifySettings, state: VerifyState) -> Outcome:
+    if settings.sha256 is None:
+        return None, "not requested: --sha256 HEX compares"
+    if settings.sha256 != state.digest:
+        return False, f"got SHA-256 {state.digest}, expected {settings.sha256}: another file, or changed on its way"
+    return True, "the expected SHA-256"
 
 
-def _structure(_: VerifySettings, found: VerifyState) -> Outcome:
-    seen = check.inspect(found.data)
-    return True, (
-        f"{len(seen.graph.nodes)} nodes of known operators, {len(seen.graph.weights)} weights, all in the file; "
-        f"one spectrum takes {seen.work:.2g} multiplications"
-    )
+def _structure(_: VerifySettings, state: VerifyState) -> Outcome:
+    checked = check.inspect(state.data)
+    weights = f"{checked.weights} weights, all in the file"
+    return True, f"{checked.nodes} nodes of known operators, {weights}; one spectrum takes {checked.work:.2g} multiplications"
 
 
-def _card(asked: VerifySettings, found: VerifyState) -> Outcome:
-    card = model.look_through(found.data, asked.model)
-    found.network = card.network
-    return True, f"{card.name}, {card.precision}, {len(card.labels)} labels, recipe {' '.join(step.tag for step in card.recipe.steps)}"
+def _card(settings: VerifySettings, state: VerifyState) -> Outcome:
+    found = model.look_through(state.data, settings.model)
+    state.network = found.network
+    steps = " ".join(step.tag for step in found.recipe.steps)
+    return True, f"{found.name}, {found.precision}, {len(found.labels)} labels, recipe {steps}"
 
 
-def _probe(asked: VerifySettings, found: VerifyState) -> Outcome:
-    opened = model.Model.open(asked.model, threads=asked.threads, sha256=found.digest)
-    return True, f"the model gave here ({opened.provider}) what it gave where it was exported"
+def _probe(settings: VerifySettings, state: VerifyState) -> Outcome:
+    opened = model.Model.open(settings.model, threads=settings.threads, sha256=state.digest)
+    return True, f"the model gives the numbers of its export here ({opened.provider})"
 
 
-def _library(asked: VerifySettings, found: VerifyState) -> Outcome:
-    library = Library.open(asked.library, network=found.network)
-    found.library = library.sha256
-    check.check_names("the library's labels", library.labels)
-    check.check_names("the library's specimens", library.specimens)
+def _library(settings: VerifySettings, state: VerifyState) -> Outcome:
+    library = Library.open(settings.library, network=state.network)
+    state.library = library.sha256
+    card.check_names("the library's labels", library.labels)
+    card.check_names("the library's specimens", library.specimens)
     return True, f"{len(library)} references of {len(library.labels)} labels, of this network; SHA-256 {library.sha256}"
 
 
-def _signature(asked: VerifySettings, found: VerifyState) -> Outcome:
-    beside = signature.path_beside(asked.model)
-    if asked.key is None:
-        return (
-            None,
-            "not checked: --public-key PUBLIC.pem checks it" if beside.is_file() else "there is none",
-        )
-    signed = signature.read(beside, asked.key)
-    for what, expected, got in (("model", signed.model, found.digest), ("library", signed.library, found.library)):
+def _signature(settings: VerifySettings, state: VerifyState) -> Outcome:
+    beside = signature.path_beside(settings.model)
+    if settings.key is None:
+        return None, "not checked: --public-key PUBLIC.pem checks it" if beside.is_file() else "there is none"
+    signed = signature.read(beside, settings.key)
+    for what, expected, got in (("model", signed.model, state.digest), ("library", signed.library, state.library)):
         if expected != got:
-            return False, f"the signature is good, and of another {what}: it names SHA-256 {expected}, this is {got}"
-    return True, "model and library are those that the owner of the key signed"
+            return False, f"a good signature of another {what}: got SHA-256 {got}, expected {expected}"
+    return True, "model and library are signed by the owner of the key"
 
 
 CHECKS: dict[str, tuple[str, Callable[[VerifySettings, VerifyState], Outcome]]] = {
@@ -135,4 +131,4 @@ CHECKS: dict[str, tuple[str, Callable[[VerifySettings, VerifyState], Outcome]]] 
     "library": ("card", _library),
     "signature": ("library", _signature),
 }
-"""Check → the one that must pass before it means anything, and what makes it; in this order."""
+"""Check → the one that must pass before it is made, and its function; in this order."""

@@ -1,4 +1,4 @@
-"""The whole product: a spectrum becomes a reading, a source a stream of readings."""
+"""Identification: a spectrum becomes a reading, a source becomes a stream of readings."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ Made = TypeVar("Made")
 TOP = 5
 """Candidates in a reading."""
 BATCH = 32
-"""Spectra that go through the network at once: more gain nothing, and each waits for the last one."""
-NOT_FINITE = "the network gives no finite numbers for this spectrum: is it damaged? `raman-edge model verify` tests the model"
+"""Spectra in one run of the network: a larger batch is no faster, and each spectrum waits for the last one."""
+NOT_FINITE = "the network gives no finite numbers for this spectrum, which may be damaged; `raman-edge model verify` tests the model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Timing:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reading:
-    """One spectrum and all that was found out about it."""
+    """One spectrum with its features, peaks, quality and verdict."""
 
     spectrum: Spectrum
     features: NDArray[np.float32]
@@ -74,7 +74,7 @@ class _Prepared:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Compared:
-    """What network and library search say of a spectrum."""
+    """Outputs of network and library search for a spectrum."""
 
     prepared: _Prepared
     logits: NDArray[np.float32]
@@ -82,22 +82,22 @@ class _Compared:
     similarity: NDArray[np.float32]
     """Best cosine of each label, (k,)."""
     class_of: NDArray[np.intp]
-    """Which of the network's classes each label is, -1 for none, (k,)."""
+    """Index of the network's class of each label, -1 for none, (k,)."""
     ms: float
     """Its share of the run."""
 
 
 def identify(spectrum: Spectrum, model: Model, library: Library) -> Reading:
-    """Name one spectrum; :class:`SpectrumError` where the recipe cannot prepare it, or the network makes no numbers of it."""
+    """Identify one spectrum; :class:`SpectrumError` where the recipe cannot prepare it, or the network gives no finite numbers."""
     (compared,) = _compare([_prepare(spectrum, model)], model, library)
     return _judge(compared, model, library)
 
 
 def identify_all(events: Sequence[Spectrum | Fault], model: Model, library: Library) -> list[Reading | Fault]:
-    """Name many spectra in one run of the network, each as :func:`identify` would.
+    """Identify many spectra in one run of the network, each as :func:`identify` would.
 
-    What cannot be named, whatever the reason, is a fault in its place; only what is wrong with the model or the
-    library is raised. The similarities of a larger batch may differ in the seventh digit; records have four.
+    A spectrum that cannot be identified becomes a fault in its place; only errors of the model or the
+    library are raised. The similarities of a larger batch may differ in the seventh digit; records have four.
     """
     prepared = [event if isinstance(event, Fault) else _guarded(event, partial(_prepare, event, model)) for event in events]
     compared = iter(_compare([one for one in prepared if isinstance(one, _Prepared)], model, library))
@@ -105,7 +105,7 @@ def identify_all(events: Sequence[Spectrum | Fault], model: Model, library: Libr
 
 
 def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library, batch: int = 1) -> Iterator[Reading | Fault]:
-    """Name everything that ``source`` gives, ``batch`` together; what cannot be named is a fault in the stream."""
+    """Identify every spectrum of ``source``, ``batch`` together; one that cannot be identified is a fault in the stream."""
     waiting: list[Spectrum | Fault] = []
     for event in source:
         waiting.append(event)
@@ -118,7 +118,7 @@ def readings(source: Iterable[Spectrum | Fault], model: Model, library: Library,
 def probabilities(spectra: Sequence[Spectrum], model: Model, library: Library) -> NDArray[np.float64]:
     """Return the probability of every label of the library for every spectrum, (n, k), as :func:`identify` ranks them.
 
-    Nothing is decided: each row adds up to 1, also where the material is not in the library. :class:`SpectrumError` names the spectrum.
+    No decision is made: each row adds up to 1, also where the material is not in the library. :class:`SpectrumError` names the spectrum.
     """
     class_of = _class_of(library, model)
     rows: list[NDArray[np.float64]] = []
@@ -144,8 +144,7 @@ def _features(spectrum: Spectrum, place: int, model: Model) -> NDArray[np.float3
 def _prepare(spectrum: Spectrum, model: Model) -> _Prepared:
     started = perf_counter()
     if other := spectrum.meta.get(OTHER_METHOD):
-        msg = f"the file says that it holds no Raman spectrum but {other}: take the Raman file of the sample"
-        raise SpectrumError(msg)
+        raise SpectrumError(f"the file declares {other}, not a Raman spectrum: use the Raman file of the sample")
     axis = model.card.recipe.axis
     features = model.card.recipe.features(spectrum)
     found = peaks.find(axis, features)
@@ -175,26 +174,26 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     ranked = ranking.rank(library.labels, compared.similarity, compared.logits, compared.class_of, decision, TOP)
     covered = (max(axis.start, spectrum.axis.start), min(axis.stop, spectrum.axis.stop))
     explained = tuple(_explained(match, one.peaks, library, covered) for match in ranked.matches)
-    said = ranking.decide(replace(ranked, matches=explained), one.quality, decision, model.card.claims)
+    verdict = ranking.decide(replace(ranked, matches=explained), one.quality, decision, model.card.claims)
     read_ms, infer_ms = spectrum.origin.read_ms, compared.ms + 1e3 * (perf_counter() - started)
     timing = Timing(read_ms, one.ms, infer_ms, read_ms + one.ms + infer_ms)
-    return Reading(spectrum, one.features, one.peaks, one.quality, said, timing)
+    return Reading(spectrum, one.features, one.peaks, one.quality, verdict, timing)
 
 
 def _guarded(spectrum: Spectrum, step: Callable[[], Made]) -> Made | Fault:
-    """Return what ``step`` makes of a spectrum, or the fault it makes instead."""
+    """Return the result of ``step`` for a spectrum, or the fault that it causes."""
     try:
         return step()
     except SpectrumError as error:
         return Fault(spectrum.origin, str(error))
     except RamanEdgeError:
-        raise  # the model or the library is at fault, not this spectrum
-    except Exception as error:  # noqa: BLE001 - one spectrum that meets a defect must not stop the instrument, now or at every restart
+        raise  # an error of the model or the library, not of this spectrum
+    except Exception as error:  # noqa: BLE001 - a defect met by one spectrum must not stop the instrument, now or at every restart
         return Fault(spectrum.origin, f"identifying it failed ({type(error).__name__}: {error}); please report it with the file")
 
 
 def _refuse_infinite(compared: _Compared) -> None:
-    """Refuse what would rank as anything: every comparison with NaN is false."""
+    """Refuse NaN and infinity, which would rank anywhere: every comparison with NaN is false."""
     if not (np.isfinite(compared.logits).all() and np.isfinite(compared.embedding).all()):
         raise SpectrumError(NOT_FINITE)
 
@@ -206,6 +205,6 @@ def _explained(match: Candidate, found: Peaks, library: Library, covered: tuple[
 
 @lru_cache(maxsize=2)
 def _class_of(library: Library, model: Model) -> NDArray[np.intp]:
-    """Return for each library label which of the network's classes it is, -1 for none."""
+    """Return the index of the network's class of each library label, -1 for none."""
     place = {name: index for index, name in enumerate(model.card.labels)}
     return np.array([place.get(label, -1) for label in library.labels], dtype=np.intp)

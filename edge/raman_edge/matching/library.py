@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from raman_edge import atomic_write
-from raman_edge.errors import LibraryError
+from raman_edge import atomic_write, peaks
+from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching.search import Search, encode, lengths
 from raman_edge.peaks import MaterialLines, Peaks
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from raman_edge.model.model import Model
+    from raman_edge.spectrum import Spectrum
 
 Number = TypeVar("Number", bound=np.generic)
 
@@ -36,26 +39,26 @@ TABLE = 16
 
 
 def default_path() -> Path:
-    """Return where the embedded default library lies."""
+    """Return the path of the embedded default library."""
     return Path(str(importlib.resources.files("raman_edge") / "assets" / "default.library.npz"))
 
 
 def path_beside(model: Path) -> Path:
-    """Return where the library of the model at ``model`` lies: beside it, under its name."""
+    """Return the path of the library of the model at ``model``: beside it, under its name."""
     return model.with_name(model.name.removesuffix(".onnx") + ".library.npz")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Reference:
-    """One more reference, as :meth:`Library.joined` takes it."""
+    """A reference to add with :meth:`Library.joined`."""
 
     label: str
     specimen: str
-    """What it is, such as the file it was read from."""
+    """Origin, such as the file."""
     embedding: NDArray[np.float32]
     """Unit norm, (e,)."""
     peaks: Peaks
-    """Its peaks, at most :data:`TABLE`; they stand for the label where the library did not have it."""
+    """At most :data:`TABLE` peaks; they become the peak table of a new label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +66,7 @@ class Library:
     """Reference embeddings, kept together by label, and one peak table a label."""
 
     network: str
-    """Digest of the network that made the embeddings; they mean nothing to another."""
+    """Digest of the network that made the embeddings; another network cannot use them."""
     labels: tuple[str, ...]
     """Unique names, (k,); each has at least one reference."""
     label_of: NDArray[np.intp]
@@ -71,13 +74,13 @@ class Library:
     codes: NDArray[np.int8]
     """Embeddings as integers, (n, e): the largest component of each is 127, its length says nothing."""
     specimens: tuple[str, ...]
-    """What each reference is, such as its RRUFF id, (n,)."""
+    """Origin of each reference, such as its RRUFF id, (n,)."""
     peaks: tuple[Peaks, ...]
     """Peak table of each label, (k,)."""
     sha256: str = ""
     """Digest of the file it was read from, and of the references joined later, lower-case hex."""
     lines: tuple[MaterialLines, ...] = ()
-    """Lines of each label over all of its references, (k,); where they are not given, those of its peak table."""
+    """Lines of each label over all of its references, (k,); by default those of its peak table."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
 
@@ -85,23 +88,17 @@ class Library:
         n, k = len(self.specimens), len(self.labels)
         shapes = (self.label_of.shape, self.codes.shape[:1], (len(self.peaks),))
         if shapes != ((n,), (n,), (k,)) or self.codes.ndim != 2:  # noqa: PLR2004 - (n, e)
-            msg = (
-                f"a library of {n} references and {k} labels has label_of of shape {self.label_of.shape}, "
-                f"embedding of shape {self.codes.shape} and {len(self.peaks)} peak tables: the file is damaged"
-            )
-            raise LibraryError(msg)
+            got = f"label_of {self.label_of.shape}, embedding {self.codes.shape}, {len(self.peaks)} peak tables"
+            raise _damaged("shapes", got, f"those of {n} references and {k} labels")
         if len(set(self.labels)) != k or not all(map(_is_text, self.labels)):
-            msg = f"a library's labels are text and differ; got {k}, of which {len(set(self.labels))} differ: the file is damaged"
-            raise LibraryError(msg)
+            raise _damaged("labels", f"{k}, of which {len(set(self.labels))} differ", "different texts")
         steps = np.diff(self.label_of, prepend=-1)
         if n == 0 or steps[0] != 1 or (steps < 0).any() or (steps > 1).any() or self.label_of[-1] != k - 1:
-            msg = "a library's references are sorted by label and every label has one: the file is damaged"
-            raise LibraryError(msg)
+            raise _damaged("label_of", "another order", "references sorted by label, at least one a label")
         if not self.lines:
             object.__setattr__(self, "lines", tuple(MaterialLines.of([table]) for table in self.peaks))
         elif len(self.lines) != k:
-            msg = f"a library of {k} labels has the lines of each; got those of {len(self.lines)}: the file is damaged"
-            raise LibraryError(msg)
+            raise _damaged("lines", f"those of {len(self.lines)} labels", f"those of {k}")
         for name, value in (("label_of", self.label_of), ("codes", self.codes), ("_first", np.flatnonzero(steps))):
             object.__setattr__(self, name, _frozen(value))
 
@@ -115,7 +112,7 @@ class Library:
         peaks: dict[str, Peaks],
         lines: dict[str, MaterialLines] | None = None,
     ) -> Library:
-        """Sort references by label and put them together; ``labels`` is (n,), one a reference."""
+        """Sort references by label and join them; ``labels`` is (n,), one a reference."""
         names, index = np.unique(np.asarray(labels), return_inverse=True)
         order = np.argsort(index, kind="stable")
         unique = tuple(str(name) for name in names)
@@ -129,24 +126,38 @@ class Library:
             lines=tuple(lines[name] for name in unique) if lines else (),
         )
 
+    @staticmethod
+    def make_reference(spectrum: Spectrum, label: str, specimen: str, model: Model) -> Reference:
+        """Return ``spectrum`` as a reference of ``label``, by the recipe and the network of ``model``.
+
+        Raises :class:`SpectrumError` where the recipe cannot prepare it, or the embedding is not finite.
+        """
+        recipe = model.card.recipe
+        features = recipe.features(spectrum)
+        embedding = model.run(features[np.newaxis]).embedding[0]
+        if not np.isfinite(embedding).all():
+            advice = "The spectrum may be damaged; `raman-edge model verify` tests the model"
+            raise SpectrumError(kind="no finite embedding", place=specimen, got="NaN or infinity from the network", advice=advice)
+        return Reference(label, specimen, embedding, peaks.find(recipe.axis, features.astype(np.float64), most=TABLE))
+
     def __len__(self) -> int:
         return len(self.specimens)
 
     @property
     def embedding(self) -> NDArray[np.float32]:
-        """Unit-norm embeddings as they are searched, (n, e); made anew each time."""
+        """Unit-norm embeddings, (n, e); computed at every access."""
         return _sealed((self.codes / lengths(self.codes)[:, np.newaxis]).astype(np.float32))
 
     @cached_property
     def place(self) -> Mapping[str, int]:
-        """Where each label stands in ``labels``."""
+        """Index of each label in ``labels``."""
         return {label: index for index, label in enumerate(self.labels)}
 
     def joined(self, references: Iterable[Reference]) -> Library:
         """Return this library with more references.
 
-        A label that is here gets another reference and its lines, and keeps its peak table; new labels stand after the old
-        ones, whose order stays: among equal scores an old label goes first. :class:`LibraryError` for another length.
+        An existing label gets another reference and its lines, and keeps its peak table; new labels follow the existing
+        ones, whose order stays: among equal scores an existing label ranks first. :class:`LibraryError` for another length.
         """
         added = tuple(references)
         labels = tuple(dict.fromkeys((*self.labels, *(one.label for one in added))))
@@ -186,7 +197,7 @@ class Library:
         return best
 
     def prepare(self) -> None:
-        """Get ready to be searched, which the first spectrum would else wait for: ten milliseconds with the default library."""
+        """Open the search, for which the first spectrum would otherwise wait: ten milliseconds with the default library."""
         _ = self._search
 
     @cached_property
@@ -195,11 +206,11 @@ class Library:
 
     def _check_length(self, embedding: NDArray[np.float32]) -> None:
         if embedding.shape != self.codes.shape[1:]:
-            msg = f"the library holds embeddings of length {self.codes.shape[1]}, got one of shape {embedding.shape}"
-            raise LibraryError(msg)
+            got, expected = f"an embedding of shape {embedding.shape}", f"length {self.codes.shape[1]}"
+            raise LibraryError(kind="wrong length", place="library", got=got, expected=expected)
 
     def save(self, path: Path) -> None:
-        """Write the library, whole or not at all; embeddings are stored as int8, 0.4 % of the largest component.
+        """Write the library atomically; embeddings are stored as int8, in steps of 0.4 % of the largest component.
 
         Raises :class:`LibraryError` where the file cannot be written.
         """
@@ -229,8 +240,7 @@ class Library:
             with atomic_write.written(path) as file:
                 file.write(packed.getbuffer())
         except OSError as error:
-            msg = f"library {str(path)!r} cannot be written: {error.strerror}. Give a place that can be"
-            raise LibraryError(msg) from error
+            raise LibraryError(kind="cannot be written", place=f"library {str(path)!r}", got=str(error.strerror)) from error
 
     @classmethod
     def open(cls, path: Path, *, network: str) -> Library:
@@ -240,11 +250,10 @@ class Library:
         """
         arrays, sha256 = _arrays(path)
         if str(arrays["network"]) != network:
-            msg = (
-                f"library {str(path)!r} was made by network {str(arrays['network'])[:12]}, the model is {network[:12]}: "
-                "give the library that was exported with this model"
+            got, advice = f"network {str(arrays['network'])[:12]}", "Give the library that was exported with this model"
+            raise LibraryError(
+                kind="library of another network", place=f"library {str(path)!r}", got=got, expected=network[:12], advice=advice
             )
-            raise LibraryError(msg)
         return cls(
             network,
             tuple(arrays["labels"].tolist()),
@@ -257,28 +266,31 @@ class Library:
         )
 
 
+def _damaged(place: str, got: str, expected: str) -> LibraryError:
+    return LibraryError(kind="damaged file", place=f"library: {place}", got=got, expected=expected, advice=EXPORTED)
+
+
 def _digest(before: str, added: Iterable[Reference]) -> str:
-    """Return the digest of a library with these references besides."""
-    said = hashlib.sha256(before.encode())
+    """Return the digest of a library with these references added."""
+    digest = hashlib.sha256(before.encode())
     for one in added:
-        said.update(one.label.encode("utf-8", "surrogatepass") + b"\0" + np.ascontiguousarray(one.embedding, dtype=np.float32).tobytes())
-    return said.hexdigest()
+        digest.update(one.label.encode("utf-8", "surrogatepass") + b"\0" + np.ascontiguousarray(one.embedding, dtype=np.float32).tobytes())
+    return digest.hexdigest()
 
 
 def _encoded(embedding: NDArray[np.floating]) -> NDArray[np.int8]:
     if not np.isfinite(embedding).all():
-        msg = "a library's embeddings are finite numbers: the network that made them is damaged"
-        raise LibraryError(msg)
+        raise LibraryError(kind="no finite embedding", place="library", got="NaN or infinity", advice="The network is damaged")
     return encode(embedding)
 
 
 def _frozen(array: NDArray[Number]) -> NDArray[Number]:
-    """Return ``array`` read-only: a copy of it, unless nobody can write to it anyway."""
+    """Return ``array`` read-only; a copy unless it is read-only already."""
     return _sealed(array.copy()) if array.flags.writeable or not array.flags.owndata else array
 
 
 def _sealed(array: NDArray[Number]) -> NDArray[Number]:
-    """Return ``array`` itself, read-only from now on."""
+    """Set ``array`` read-only and return it."""
     array.setflags(write=False)
     return array
 
@@ -299,47 +311,39 @@ ARRAYS = {
     "line_count": ("u", 1),
     **{f"line_{name}": ("f", 1) for name in LINE_COLUMNS},
 }
-"""The arrays in a library file: how numpy's name of the type begins, byte order aside, and number of dimensions."""
+"""The arrays in a library file: start of numpy's type name without byte order, and number of dimensions."""
+EXPORTED = "Give the .library.npz that was exported with the model"
 
 
 def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
-    """Return the arrays in the file and its digest, without ever unpickling."""
+    """Return the arrays in the file and its digest, without unpickling."""
     data = _read(path)
     try:
         arrays = _unpack(data)
     except Exception as error:
         # Damaged bytes make zipfile, zlib and numpy raise almost anything, also MemoryError and TokenError.
-        msg = f"library {str(path)!r} is damaged: {str(error)[:300]}. Give the .library.npz that was exported with the model"
-        raise LibraryError(msg) from error
+        raise LibraryError(kind="damaged file", place=f"library {str(path)!r}", got=str(error)[:300], advice=EXPORTED) from error
     _check(arrays, path)
     return arrays, hashlib.sha256(data).hexdigest()
 
 
 def _read(path: Path) -> bytes:
+    place = f"library {str(path)!r}"
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            msg = f"library {str(path)!r} is no file but a device or a pipe, which may never end. Give the .library.npz itself"
-            raise LibraryError(msg)
-        size = status.st_size
-        if size > MAX_LIBRARY_BYTES:
-            raise LibraryError(_too_large(path, size))
+            raise LibraryError(kind="not a file", place=place, got="a pipe or a device", advice=EXPORTED)
+        if status.st_size > MAX_LIBRARY_BYTES:
+            got, most = (f"{size / 2**20:.0f} MiB" for size in (status.st_size, MAX_LIBRARY_BYTES))
+            raise LibraryError(kind="too large", place=place, got=got, expected=f"at most {most}", advice=EXPORTED)
         with path.open("rb") as file:
-            return file.read(MAX_LIBRARY_BYTES)  # no more, also where it grows: what is cut is refused as damaged
+            return file.read(MAX_LIBRARY_BYTES)  # also where it grows meanwhile: a cut file is refused as damaged
     except OSError as error:
-        msg = f"library {str(path)!r} cannot be read: {error.strerror or error}. Give the .library.npz that was exported with the model"
-        raise LibraryError(msg) from error
-
-
-def _too_large(path: Path, size: int) -> str:
-    most = f"{MAX_LIBRARY_BYTES / 2**20:.0f} MiB"
-    return (
-        f"library {str(path)!r} is {size / 2**20:.0f} MiB; at most {most} are read. Give the .library.npz that was exported with the model"
-    )
+        raise LibraryError(kind="cannot be read", place=place, got=str(error.strerror or error), advice=EXPORTED) from error
 
 
 def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays in a zip archive that says it is not too large; zipfile reads no more than it says."""
+    """Return the arrays in a zip archive whose directory declares an acceptable size; zipfile reads no more than declared."""
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         unpacked = sum(item.file_size for item in packed.infolist())
     if unpacked > MAX_LIBRARY_BYTES:
@@ -352,34 +356,35 @@ def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:
 def _check(arrays: dict[str, NDArray[np.generic]], path: Path) -> None:
     """Refuse another schema, and arrays that are missing, too many, or of another type or dimension than :meth:`Library.save` writes."""
     schema = np.asarray(arrays.get("schema", SCHEMA)).tolist()
-    if schema not in (1, SCHEMA):  # a list in a damaged file, which no set can be asked for
-        msg = f"library {str(path)!r} has schema {str(schema)[:40]}; this raman-edge reads {SCHEMA}: update it or export the library again"
-        raise LibraryError(msg)
-    expected = {name: kind for name, kind in ARRAYS.items() if schema == SCHEMA or not name.startswith("line_")}
-    if arrays.keys() != expected.keys():
-        lacks, spare = sorted(expected.keys() - arrays.keys()), sorted(arrays.keys() - expected.keys())
-        msg = f"library {str(path)!r} lacks {lacks} and has {str(spare)[:200]} too much: is it a .library.npz?"
-        raise LibraryError(msg)
-    for name, (kind, dimensions) in expected.items():
-        array = np.asarray(arrays[name])  # a member that is no array comes as bytes
+    if schema not in (1, SCHEMA):  # a tuple: a damaged file may hold a list, which is not hashable
+        advice = "Update raman-edge, or export the library again"
+        raise LibraryError(
+            kind="unknown schema", place=f"library {str(path)!r}", got=str(schema)[:40], expected=f"1 or {SCHEMA}", advice=advice
+        )
+    wanted = {name: kind for name, kind in ARRAYS.items() if schema == SCHEMA or not name.startswith("line_")}
+    if arrays.keys() != wanted.keys():
+        lacks, spare = sorted(wanted.keys() - arrays.keys()), sorted(arrays.keys() - wanted.keys())
+        got = f"{str(spare)[:200]} besides, without {lacks}"
+        raise LibraryError(
+            kind="wrong arrays", place=f"library {str(path)!r}", got=got, expected="those of a .library.npz", advice=EXPORTED
+        )
+    for name, (kind, dimensions) in wanted.items():
+        array = np.asarray(arrays[name])  # a member that is no array is bytes
         if not array.dtype.str[1:].startswith(kind) or array.ndim != dimensions:
-            msg = (
-                f"library {str(path)!r} is damaged: {name} has {array.ndim} dimensions of type {str(array.dtype)[:40]}, "
-                f"{dimensions} of kind {kind} expected"
-            )
-            raise LibraryError(msg)
+            got, expected = f"{array.ndim} dimensions of type {str(array.dtype)[:40]}", f"{dimensions} of kind {kind}"
+            raise LibraryError(kind="damaged file", place=f"library {str(path)!r}: {name}", got=got, expected=expected, advice=EXPORTED)
         if kind == "U" and _highest(array) > sys.maxunicode:
-            msg = f"library {str(path)!r} is damaged: {name} holds numbers that are no characters"
-            raise LibraryError(msg)
+            place = f"library {str(path)!r}: {name}"
+            raise LibraryError(kind="damaged file", place=place, got="numbers that are no characters", advice=EXPORTED)
 
 
 def _highest(texts: NDArray[np.generic]) -> int:
-    """Return the highest code point in an array of text; numpy lets a file hold any 32 bits, Python cannot make a string of them."""
+    """Return the highest code point in an array of text: a file can hold any 32 bits, a Python string cannot."""
     return int(np.frombuffer(texts.tobytes(), np.dtype(np.uint32).newbyteorder(texts.dtype.byteorder)).max(initial=0))
 
 
 def _is_text(name: str) -> bool:
-    """Whether ``name`` holds whole characters only: half a surrogate pair cannot be written as UTF-8."""
+    """Whether ``name`` can be written as UTF-8, which half a surrogate pair cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -394,11 +399,9 @@ def _tables(arrays: dict[str, NDArray[np.generic]]) -> tuple[Peaks, ...]:
     stacked = [arrays[f"peak_{name}"].astype(np.float64) for name in ("shift", "height", "width")]
     shift, height, width = stacked
     if [column.size for column in stacked] != [int(counts.sum())] * 3:
-        msg = f"the library's peak tables hold {[c.size for c in stacked]} values, {int(counts.sum())} expected: the file is damaged"
-        raise LibraryError(msg)
+        raise _damaged("peak tables", f"{[column.size for column in stacked]} values", str(int(counts.sum())))
     if not (np.isfinite(shift).all() and ((height >= 0) & (height <= 1)).all() and ((width >= 0) & (width < np.inf)).all()):
-        msg = "the library's peaks have positions that are finite, heights in 0..1 and widths from 0: the file is damaged"
-        raise LibraryError(msg)
+        raise _damaged("peak tables", "other numbers", "finite positions, heights in 0..1 and widths from 0")
     starts = (ends - counts).tolist()
     return tuple(Peaks(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))
 
@@ -411,15 +414,11 @@ def _lines(arrays: dict[str, NDArray[np.generic]]) -> tuple[MaterialLines, ...]:
     stacked = [arrays[f"line_{name}"].astype(np.float64) for name in LINE_COLUMNS]
     shift, width, highest, lowest = stacked
     if counts.size != arrays["peak_count"].size or [column.size for column in stacked] != [int(counts.sum())] * len(LINE_COLUMNS):
-        msg = (
-            f"the library's lines are those of {counts.size} labels and hold {[c.size for c in stacked]} values; "
-            f"{arrays['peak_count'].size} labels and {int(counts.sum())} values expected: the file is damaged"
-        )
-        raise LibraryError(msg)
+        got = f"{counts.size} labels and {[column.size for column in stacked]} values"
+        raise _damaged("lines", got, f"{arrays['peak_count'].size} labels and {int(counts.sum())} values")
     inside = (lowest >= 0).all() and (lowest <= highest).all() and (highest <= 1).all()
     if not (np.isfinite(shift).all() and inside and ((width >= 0) & (width < np.inf)).all()):
-        msg = "the library's lines have positions that are finite, heights in 0..1 and widths from 0: the file is damaged"
-        raise LibraryError(msg)
+        raise _damaged("lines", "other numbers", "finite positions, heights in 0..1 and widths from 0")
     ends = np.cumsum(counts)
     starts = (ends - counts).tolist()
     return tuple(MaterialLines(*(column[start:end] for column in stacked)) for start, end in zip(starts, ends.tolist(), strict=True))

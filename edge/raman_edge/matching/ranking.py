@@ -1,7 +1,7 @@
-"""From scores to an answer: ranking, probability, and one decision out of all that is known.
+"""From scores to a decision: ranking, probability, and one verdict.
 
-:func:`decide` is the only place where an answer is made. It weighs the quality of the spectrum, whether its material is in
-the library at all, the probability of the names, and the lines of the first name; :mod:`raman_edge.wording` puts it in words.
+:func:`decide` is the only place where a decision is made. It uses the quality of the spectrum, the probability that its material is
+in the library at all, the probability of the names, and the lines of the first name; :mod:`raman_edge.wording` has the words.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from raman_edge.wording import Answer
 
 CANDIDATES = 200
-"""Labels that share the probability; those after them have none worth a name."""
+"""Labels that share the probability; that of the labels after them is negligible."""
 COVERED = (0.90, 0.95)
 """How often the two sets of a verdict hold the truth."""
 LARGEST = 50.0
-"""Log odds beyond this are as good as sure, and do not overflow."""
+"""Log odds are cut at this value, which is practical certainty and does not overflow."""
 EVEN = 0.5
-"""Below this probability of being in the library no name is a match."""
+"""Probability of being in the library below which no name is a match."""
 LEAST_CHANCE = 0.775
 """Least probability of the name, times that of being in the library, of a match.
 
 Chosen on species kept apart (`python benchmarks/decisions.py`, decision 21): one unknown mineral in twenty has a neighbour in the
-library that it cannot be told from, and this is where no more of them are matches.
+library that it cannot be distinguished from, and at this value no more than those are matches.
 """
 STRONG = 0.2
 """Least height, relative to the highest, of a peak that no reference of the name has, for the name to be no match: it takes .4 of
@@ -53,7 +53,7 @@ LISTED = 4
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One candidate."""
+    """One candidate label."""
 
     label: str
     score: float | None
@@ -67,7 +67,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class PredictionSets:
-    """Names among which the truth is if the material is in the library, the likelier first; never empty.
+    """Names that contain the true one if the material is in the library, the most probable first; never empty.
 
     Split-conformal sets (Sadinle et al., J. Am. Stat. Assoc. 114 (2019) 223): of spectra of new specimens whose
     material is in the library, that share has its name in the set.
@@ -79,7 +79,7 @@ class PredictionSets:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The library's labels in the order of their scores, as far as a verdict needs them."""
+    """The best labels of the library in the order of their scores."""
 
     matches: tuple[Candidate, ...]
     """The best candidates first."""
@@ -87,14 +87,14 @@ class Ranking:
     energy: float
     """``temperature * log Σ exp(score / temperature)``: high where something scores high (Liu et al., NeurIPS 2020)."""
     nearest: str
-    """The label whose best reference is most like the spectrum; the class head has no say in it."""
+    """The label whose best reference is most similar to the spectrum, without the class head."""
     similarity: float
     """Its cosine, -1..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is said of one spectrum."""
+    """The decision about one spectrum, and what it is based on."""
 
     decision: Answer
     names: tuple[str, ...]
@@ -103,12 +103,12 @@ class Verdict:
     ranked: tuple[Candidate, ...]
     """The best candidates first, whatever the decision; without probabilities where nothing is named."""
     doubts: tuple[str, ...] = ()
-    """Why the answer is not, or not plainly, the first candidate; plain words."""
+    """Reasons against the first candidate."""
     sets: PredictionSets | None = None
     """None where nothing is named, and of a model whose sets were not measured."""
     known: float | None = None
-    """How probable it is that the material is in the library at all, 0..1, had both been as likely before; None of a model for which
-    that was not measured."""
+    """Probability that the material is in the library at all, 0..1, at equal prior odds; None of a model for which that was not
+    measured."""
 
     @property
     def best(self) -> Candidate | None:
@@ -119,7 +119,7 @@ class Verdict:
 def odds(scores: NDArray[np.floating], temperature: float, rank_prior: float) -> NDArray[np.float64]:
     """Return the probability of each candidate from ``scores`` (…, k) in falling order.
 
-    A softmax in which the r-th candidate counts ``r ** -rank_prior``: many labels far behind together say less than
+    A softmax in which the r-th candidate counts ``r ** -rank_prior``: many distant labels together count less than
     their number.
     """
     place = np.arange(1, scores.shape[-1] + 1)
@@ -205,26 +205,26 @@ def known(ranking: Ranking, explained: PeakMatch, familiar: OutOfLibraryRule) ->
 
 
 def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claims) -> Verdict:
-    """Turn a ranking, whose candidates have their peaks, into the answer; ``claims`` is what the model was measured for."""
+    """Turn a ranking, whose candidates have their peaks, into a verdict; ``claims`` is what the model was measured for."""
     ranked, first = ranking.matches, ranking.matches[0]
-    sure = known(ranking, first.peaks, decision.familiar)
-    told = round(sure, 4) if claims.known else None
+    in_library = known(ranking, first.peaks, decision.familiar)
+    claimed = round(in_library, 4) if claims.known else None
     nameless = tuple(replace(match, score=None) for match in ranked)
-    if quality.problems:
-        return Verdict("rejected", (), nameless, (*quality.problems, *quality.doubts), None, told)
-    if sure < decision.familiar.least:
-        return Verdict("unknown", (), nameless, (_strange(ranking), *quality.doubts), None, told)
+    if quality.reject_reasons:
+        return Verdict("rejected", (), nameless, (*quality.reject_reasons, *quality.warnings), None, claimed)
+    if in_library < decision.familiar.least:
+        return Verdict("unknown", (), nameless, (_strange(ranking), *quality.warnings), None, claimed)
     names, several = _names(ranking, decision.ambiguous_below, claimed=claims.sets)
-    against = objections(first if claims.sets else nameless[0], told, alone=len(names) == 1)
+    against = objections(first if claims.sets else nameless[0], claimed, alone=len(names) == 1)
     answer: Answer = "possible" if against else "ambiguous" if len(names) > 1 else "match"
-    doubts = (*against, *several, *quality.doubts)
+    doubts = (*against, *several, *quality.warnings)
     if not claims.sets:
-        return Verdict(answer, names, nameless, doubts, None, told)
-    return Verdict(answer, names, ranked, doubts, ranking.sets, told)
+        return Verdict(answer, names, nameless, doubts, None, claimed)
+    return Verdict(answer, names, ranked, doubts, ranking.sets, claimed)
 
 
 def objections(first: Candidate, known: float | None, *, alone: bool = True) -> tuple[str, ...]:
-    """Return what speaks against the first candidate as a match, the weightiest first; empty where nothing does.
+    """Return the reasons against the first candidate as a match, the strongest first.
 
     ``known`` is the probability of being in the library, None where it was not measured; ``alone`` is whether no other name is left.
     """
@@ -251,7 +251,7 @@ def _places(peaks: Sequence[UnmatchedPeak]) -> str:
 
 
 def _names(ranking: Ranking, ambiguous_below: float, *, claimed: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names that are left, and how often the truth is among them where there are several."""
+    """Return the remaining names, and how often the true one is among them where there are several."""
     sets, first = ranking.sets, ranking.matches[0]
     if len(sets.p90) < 2 and (first.score or 0.0) >= ambiguous_below:  # noqa: PLR2004 - several
         return (first.label,), ()
@@ -268,7 +268,7 @@ def _members(labels: Sequence[str], order: NDArray[np.intp], shares: NDArray[np.
 
 
 def _strange(ranking: Ranking) -> str:
-    """Say what speaks against everything in the library."""
+    """Return the reason against every material of the library."""
     first = ranking.matches[0]
     peaks = first.peaks
     against = [f"the nearest, {ranking.nearest}, has a similarity of {ranking.similarity:.3f}"]

@@ -1,12 +1,12 @@
 """The cosine of a spectrum's embedding to every reference, as one product of integers.
 
-A library is read as a whole for each spectrum, and what that costs is memory traffic: as float32 the default library is
-13 MB, which no small processor keeps beside it, as int8 a quarter of that. numpy multiplies no int8; onnxruntime does, so
-the library is made the one constant of a graph with one node. The graph is written here because the edge does not import onnx.
+The whole library is read for each spectrum, so that memory traffic sets the time: as float32 the default library has
+13 MB, which no small processor keeps in its caches, as int8 a quarter of that. numpy does not multiply int8; onnxruntime does, so
+the library is the one constant of a graph with one node.
 
-Nothing is lost by it: references are stored as int8 anyway, and a spectrum's embedding is split into three digits of seven
-bits. Those stay below 128, so that two products fit into 16 bits also where a processor has no better instruction than
-AVX2's saturating one.
+The result is as precise: references are stored as int8 anyway, and the embedding of a spectrum is split into three digits of seven
+bits. Digits stay below 128, so that two products fit into 16 bits also on a processor with nothing better than
+AVX2's saturating instruction.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import LibraryError
-from raman_edge.model.check.wire import SPAN, VARINT
+from raman_edge.model import messages
 from raman_edge.model.runtime import brief, open_session
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 FULL_SCALE = 127
 """The largest component of a reference, as an integer."""
 BITS = 7
-"""Of one digit of a spectrum's embedding."""
+"""Bits of one digit of a spectrum's embedding."""
 DIGITS = 3
 """Cosines are right to two millionths, records have four digits."""
 ZERO = 1 << BITS - 1
-"""Digits are signed; as the unsigned numbers that the product takes, this is nought."""
+"""Digits are signed; this is zero in the unsigned numbers that the product takes."""
 WEIGHTS = float(1 << BITS) ** np.arange(DIGITS)
-"""What each digit counts, the lowest first."""
+"""Value of each digit, the lowest first."""
 LARGEST = float((WEIGHTS * (ZERO - 1)).sum())
 """The largest component of a spectrum's embedding, as an integer."""
 TRIED = 64
 """References for which the product is computed twice before it is trusted."""
 UINT8, INT8, INT32 = 2, 3, 6
-"""onnx.proto's types of numbers."""
+"""Types of tensors in onnx.proto."""
 IR_VERSION, OPSET = 8, 13
 """Old enough for every onnxruntime that runs int8 models."""
 
@@ -61,7 +61,7 @@ class Search:
     def __init__(self, codes: NDArray[np.int8]) -> None:
         """Take references as :func:`encode` gives them, (n, e).
 
-        Raises :class:`LibraryError` where onnxruntime multiplies them to anything else than numpy does.
+        Raises :class:`LibraryError` where onnxruntime and numpy compute different products.
         """
         self._codes = codes
         self._per_length = 1.0 / lengths(codes)
@@ -69,11 +69,13 @@ class Search:
         digits = _digits(np.cos(np.arange(codes.shape[1])))
         expected = (digits.astype(np.int32) - ZERO) @ codes[:TRIED].T.astype(np.int32)
         if not np.array_equal(self._products(digits)[:, :TRIED], expected):
-            msg = "onnxruntime multiplies integers wrongly here, so no library can be searched: report what `raman-edge doctor` says"
-            raise LibraryError(msg)
+            raise LibraryError(
+                kind="wrong products", place="library search", got="other products of integers from onnxruntime than from numpy",
+                advice="No library can be searched on this machine: report the output of `raman-edge doctor`",
+            )  # fmt: skip
 
     def __reduce__(self) -> tuple[type[Search], tuple[object, ...]]:
-        """Let it go to another process of ours, where its session is opened anew."""
+        """Reopen the session in the other process when pickled."""
         return type(self), (self._codes,)
 
     def cosines(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -92,8 +94,7 @@ class Search:
         try:
             (products,) = self._session.run(["products"], {"digits": digits})
         except Exception as error:
-            msg = f"the library cannot be searched; onnxruntime says: {brief(error)}"
-            raise LibraryError(msg) from error
+            raise LibraryError(kind="cannot be searched", place="library", got=f"onnxruntime: {brief(error)}") from error
         made: NDArray[np.int32] = products
         return made
 
@@ -110,36 +111,13 @@ def _digits(scaled: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _graph(columns: NDArray[np.int8]) -> bytes:
-    """Return an ONNX file that multiplies digits (rows, e) with ``columns``, (e, n), which stand at its end.
-
-    Field numbers are those of onnx.proto, as in :mod:`raman_edge.model.check.messages`.
-    """
-    (e, n), size = columns.shape, columns.nbytes
-    node = _span(1, b"digits") + _span(1, b"columns") + _span(1, b"zero") + _span(2, b"products") + _span(4, b"MatMulInteger")
-    zero = _number(2, UINT8) + _span(8, b"zero") + _span(9, bytes([ZERO]))
-    constant = _number(1, e) + _number(1, n) + _number(2, INT8) + _span(8, b"columns") + _span(9, b"", more=size)
-    values = _span(11, _value(b"digits", UINT8, e)) + _span(12, _value(b"products", INT32, n))
-    graph = _span(1, node) + _span(2, b"search") + _span(5, zero) + values + _span(5, constant, more=size)
-    head = _number(1, IR_VERSION) + _span(8, _span(1, b"") + _number(2, OPSET)) + _span(7, graph, more=size)
-    return b"".join((head, columns.data))
-
-
-def _value(name: bytes, kind: int, width: int) -> bytes:
-    """Declare a tensor (rows, width)."""
-    shape = _span(1, _span(2, b"rows")) + _span(1, _number(1, width))
-    return _span(1, name) + _span(2, _span(1, _number(1, kind) + _span(2, shape)))
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3 | VARINT) + _varint(value)
-
-
-def _span(field: int, content: bytes, *, more: int = 0) -> bytes:
-    """``more`` bytes of its content follow."""
-    return _varint(field << 3 | SPAN) + _varint(len(content) + more) + content
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first, the eighth set where more follow."""
-    low, rest = value & 0x7F, value >> 7
-    return bytes([low | 0x80]) + _varint(rest) if rest else bytes([low])
+    """Return an ONNX file that multiplies digits (rows, e) with ``columns``, (e, n)."""
+    node = {"op_type": "MatMulInteger", "input": ["digits", "columns", "zero"], "output": ["products"]}
+    zero = {"name": "zero", "data_type": UINT8, "raw_data": bytes([ZERO])}
+    constant = {"name": "columns", "data_type": INT8, "dims": columns.shape, "raw_data": columns.tobytes()}
+    digits, products = (
+        {"name": name, "type": {"tensor_type": {"elem_type": kind, "shape": {"dim": [{"dim_param": "rows"}, {"dim_value": width}]}}}}
+        for name, kind, width in (("digits", UINT8, columns.shape[0]), ("products", INT32, columns.shape[1]))
+    )
+    graph = {"name": "search", "node": [node], "initializer": [zero, constant], "input": [digits], "output": [products]}
+    return messages.serialize(ir_version=IR_VERSION, opset_import=[{"version": OPSET}], graph=graph)

@@ -7,8 +7,8 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import SpectrumError
-from raman_edge.matching import reference
 from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library
 from raman_edge.sources.parse import fault
 from raman_edge.spectrum import Fault
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from raman_edge.matching.identify import Reading
-    from raman_edge.matching.library import Library, Reference
+    from raman_edge.matching.library import Reference
     from raman_edge.matching.ranking import Verdict
     from raman_edge.matching.user_library import UserLibrary
     from raman_edge.model.model import Model
@@ -85,17 +85,16 @@ def _read(spectrum: Spectrum, model: Model, library: Library, *, force: bool) ->
         reading = identify(spectrum, model, library)
     except SpectrumError as error:
         return fault(spectrum.origin, str(error))
-    if reading.quality.problems and not force:
-        return fault(
-            spectrum.origin, f"not learned: {'; '.join(reading.quality.problems)}. --force (in Python force=True) learns it all the same"
-        )
+    if reading.quality.reject_reasons and not force:
+        reasons = "; ".join(reading.quality.reject_reasons)
+        return fault(spectrum.origin, f"not learned: {reasons}. --force (in Python force=True) learns it all the same")
     return reading
 
 
 def _stored(name: str, before: list[Reading], model: Model, library: Library, own: UserLibrary, note: str) -> tuple[AddedReference, ...]:
     """Enrol the spectra of these readings, together, and read them again."""
     started = perf_counter()
-    made = [reference.make(reading.spectrum, name, reading.spectrum.origin.path, model) for reading in before]
+    made = [Library.make_reference(reading.spectrum, name, reading.spectrum.origin.path, model) for reading in before]
     new = own.learn(name, [(reading.spectrum, one) for reading, one in zip(before, made, strict=True)], model, note)
     joined = library.joined(one for one, is_new in zip(made, new, strict=True) if is_new)
     share_ms = 1e3 * (perf_counter() - started) / len(before)

@@ -1,4 +1,4 @@
-"""A network that runs: the onnxruntime session, its card, and the proof that it works here."""
+"""A network that runs: the onnxruntime session, its card, and the replay of its probe."""
 
 from __future__ import annotations
 
@@ -26,14 +26,16 @@ if TYPE_CHECKING:
 INPUT = "spectrum"
 OUTPUTS = ("logits", "embedding")
 MAX_MODEL_BYTES = 256 * 2**20
-"""A larger file is refused before it is read: no network for a spectrum comes near it, the embedded one has 2 MiB."""
+"""A larger file is refused before it is read; the embedded one has 2 MiB, the largest published network in int8 100."""
+MAX_SHOWN = 300
+"""Characters of each part of an error that are shown, because a model file wrote them."""
 NORM_WITHIN = 1e-3
 """How far the length of an embedding may be from 1."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Outputs:
-    """What the network says of a batch of spectra."""
+    """The network's outputs for a batch of spectra."""
 
     logits: NDArray[np.float32]
     """(batch, classes)."""
@@ -42,17 +44,17 @@ class Outputs:
 
 
 def default_path() -> Path:
-    """Return where the embedded default model lies."""
+    """Return the path of the embedded default model."""
     return Path(str(importlib.resources.files("raman_edge") / "assets" / "default.onnx"))
 
 
 class Model:
-    """An opened model; made by :meth:`open`, which refuses what it cannot honour."""
+    """An opened model; made by :meth:`open`, which checks and probes the file."""
 
     def __init__(self, opened: OpenedSession, card: ModelCard, sha256: str) -> None:
         self._session = opened.session
         self.notes = opened.notes
-        """What a person should hear of the installed onnxruntime; empty where all is well."""
+        """Problems of the installed onnxruntime that the user should know of."""
         self.card = card
         self.sha256 = sha256
         """Digest of the model file, lower-case hex."""
@@ -61,22 +63,27 @@ class Model:
     def open(cls, path: Path, *, threads: int = 1, sha256: str | None = None) -> Model:
         """Read, check and probe the model at ``path``; a ``sha256`` is the digest it must have, lower-case hex.
 
-        Nothing is loaded before :mod:`raman_edge.model.check` has looked through it.
+        onnxruntime loads the file only after :mod:`raman_edge.model.check` has accepted it.
         ``threads`` are onnxruntime's intra-op threads; its own default spins on every core.
-        Raises :class:`ModelError` (unreadable, no ONNX model, not to be trusted, wrong inputs or outputs),
+        Raises :class:`ModelError` (unreadable, no ONNX model, refused, wrong inputs or outputs),
         :class:`CardError` or :class:`ProbeMismatch`.
         """
         data = read(path)
         digest = hashlib.sha256(data).hexdigest()
         if sha256 is not None and digest != sha256:
-            msg = f"model {str(path)!r} has SHA-256 {digest}, {sha256} expected: it is another file, or was changed"
-            raise ModelError(msg)
+            raise ModelError(
+                kind="wrong digest",
+                place=f"model {str(path)!r}",
+                got=f"SHA-256 {digest}",
+                expected=sha256,
+                advice="It is another file, or was changed",
+            )
         card = look_through(data, path)
         try:
             opened = open_session(data, threads)
         except ModelError as error:
-            msg = f"model {str(path)!r} passes as a network, but {error}"
-            raise ModelError(msg) from error
+            place = f"model {str(path)!r}"
+            raise ModelError(kind=error.kind, place=place, got=error.got, expected=error.expected, advice=error.advice) from error
         model = cls(opened, card, digest)
         model._check_shape()
         model.replay_probe()
@@ -95,33 +102,31 @@ class Model:
         try:
             logits, embedding = self._session.run(OUTPUTS, {INPUT: features})
         except Exception as error:
-            msg = f"the network cannot be run on {features.dtype} numbers of shape {features.shape}; onnxruntime says: {brief(error)}"
-            raise ModelError(msg) from error
+            raise ModelError(
+                kind="cannot be run", place=f"network, {features.dtype} input of shape {features.shape}", got=brief(error)
+            ) from error
         return Outputs(logits, embedding)
 
     def replay_probe(self) -> None:
-        """Run the card's own spectrum through recipe and network; :class:`ProbeMismatch` where a number moved."""
+        """Run the card's spectrum through recipe and network; :class:`ProbeMismatch` where a number differs."""
         probe, card = self.card.probe, self.card
         try:
             spectrum = Spectrum(Axis(probe.shift.array()), probe.counts.array(), Origin("probe", ""))
             features = card.recipe.features(spectrum)
         except SpectrumError as error:
-            msg = f"the model's probe is no spectrum its own recipe can prepare: {error}"
-            raise ProbeMismatch(msg) from error
-        moved = _largest_difference(features, probe.features.array(), "features")
-        _refuse_above(moved, probe.features_within, "the recipe's features")
+            raise ProbeMismatch(kind="damaged probe", place="probe: spectrum", got=str(error)) from error
+        _refuse_above(_largest_difference(features, probe.features.array(), "features"), probe.features_within, "features")
         outputs = self.run(features[np.newaxis])
-        moved = _largest_difference(outputs.logits[0], probe.logits.array(), "logits")
-        _refuse_above(moved, probe.logits_within, "the logits")
+        _refuse_above(_largest_difference(outputs.logits[0], probe.logits.array(), "logits"), probe.logits_within, "logits")
         got, expected = outputs.embedding[0].astype(np.float64), probe.embedding.array().astype(np.float64)
         _largest_difference(got, expected, "embedding")
         lengths = float(np.linalg.norm(got)), float(np.linalg.norm(expected))
-        _refuse_above(max(abs(length - 1.0) for length in lengths), NORM_WITHIN, "the length of the embedding")
+        _refuse_above(max(abs(length - 1.0) for length in lengths), NORM_WITHIN, "length of the embedding")
         apart = 1.0 - float(got @ expected) / (lengths[0] * lengths[1])
-        _refuse_above(apart, 1.0 - probe.embedding_cosine, "the embedding (1 - cosine)")
+        _refuse_above(apart, 1.0 - probe.embedding_cosine, "embedding, 1 - cosine")
 
     def _check_shape(self) -> None:
-        """Refuse a graph whose input or outputs are not what the card says."""
+        """Refuse a graph whose input or outputs differ from the card."""
         expected = {
             INPUT: len(self.card.recipe.axis),
             "logits": len(self.card.labels),
@@ -129,64 +134,65 @@ class Model:
         }
         got = {node.name: _width(node) for node in (*self._session.get_inputs(), *self._session.get_outputs())}
         if got != expected:
-            msg = f"the graph and its card disagree: the graph has {got}, the card says {expected}. Export the model again"
-            raise CardError(msg)
+            raise CardError(
+                kind="card of another graph",
+                place="inputs and outputs",
+                got=str(got)[:MAX_SHOWN],
+                expected=str(expected),
+                advice="Export the model again",
+            )
 
 
 def look_through(data: bytes, path: Path) -> ModelCard:
-    """Return the card of the bytes of a model file, which may be loaded: it hides nothing, and is no larger than it says.
-
-    Raises :class:`CardError` or :class:`ModelError` with the reason.
-    """
+    """Return the card of the bytes of a model file that may be loaded; :class:`ModelError` or :class:`CardError` with the reason."""
     try:
-        card = cards.load(check.inspect(data).graph.metadata)
-        check.check_card(card)
+        card = cards.load(check.inspect(data).metadata)
+        cards.check(card)
     except ModelError as error:
-        msg = f"model {str(path)!r} is refused: {brief(error)}"
-        raise type(error)(msg) from error
+        kind, got, expected = (text[:MAX_SHOWN] for text in (error.kind, error.got, error.expected))
+        place = ": ".join(filter(None, (f"model {str(path)!r} is refused", error.place)))
+        raise type(error)(kind=kind, place=place, got=got, expected=expected, advice=error.advice) from error
     return card
 
 
 def read(path: Path) -> bytes:
     """Return the bytes of a model file; :class:`ModelError` where it is no file, or too large to be a model."""
+    place, advice = f"model {str(path)!r}", "Give a file made by `raman-train export --onnx`"
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            msg = f"model {str(path)!r} is a pipe or a device: give a file made by `raman-train export --onnx`"
-            raise ModelError(msg)
+            raise ModelError(kind="not a file", place=place, got="a pipe or a device", advice=advice)
         if status.st_size > MAX_MODEL_BYTES:
-            raise ModelError(_too_large(path, status.st_size))
+            got, most = (f"{size / 2**20:.0f} MiB" for size in (status.st_size, MAX_MODEL_BYTES))
+            raise ModelError(kind="too large", place=place, got=got, expected=f"at most {most}", advice=advice)
         with path.open("rb") as file:
-            return file.read(MAX_MODEL_BYTES)  # no more, also where it grows: what is cut is refused as damaged
+            return file.read(MAX_MODEL_BYTES)  # also where it grows meanwhile: a cut file is refused as damaged
     except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-        why = getattr(error, "strerror", None) or error
-        msg = f"model {str(path)!r} cannot be read: {why}. Give a file made by `raman-train export --onnx`"
-        raise ModelError(msg) from error
-
-
-def _too_large(path: Path, size: int) -> str:
-    most = f"{MAX_MODEL_BYTES / 2**20:.0f} MiB"
-    return f"model {str(path)!r} is {size / 2**20:.0f} MiB; at most {most} are read. Give a file made by `raman-train export --onnx`"
+        got = str(getattr(error, "strerror", None) or error)
+        raise ModelError(kind="cannot be read", place=place, got=got, advice=advice) from error
 
 
 def _width(node: onnxruntime.NodeArg) -> object:
-    """Return n of a float tensor (batch, n); of anything else what it is instead."""
+    """Return n of a float tensor (batch, n); its type and shape for any other."""
     two = node.type == "tensor(float)" and len(node.shape) == 2  # noqa: PLR2004 - (batch, n)
     return node.shape[-1] if two else f"{node.type} {node.shape}"
 
 
 def _largest_difference(got: NDArray[np.floating], expected: NDArray[np.floating], name: str) -> float:
     if got.shape != expected.shape:
-        msg = f"the probe holds {expected.shape[0]} {name}, the model gives {got.shape[0]}: the card belongs to another graph"
-        raise ProbeMismatch(msg)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is no number is refused by whoever compares
+        raise ProbeMismatch(
+            kind="probe of another graph",
+            place=f"probe: {name}",
+            got=f"{got.shape[0]} from the model",
+            expected=f"{expected.shape[0]} of the probe",
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # _refuse_above refuses NaN
         return float(np.abs(got - expected).max())
 
 
-def _refuse_above(moved: float, limit: float, what: str) -> None:
+def _refuse_above(moved: float, limit: float, name: str) -> None:
     if not moved <= limit:
-        msg = (
-            f"the model's self-test failed: {what} moved by {moved:.3g}, at most {limit:.3g} is accepted. "
-            "The file is damaged, or this processor or onnxruntime computes something else: export the model again or report it"
-        )
-        raise ProbeMismatch(msg)
+        raise ProbeMismatch(
+            kind="self-test failed", place=f"probe: {name}", got=f"a difference of {moved:.3g}", expected=f"at most {limit:.3g}",
+            advice="The file is damaged, or this processor or onnxruntime computes something else: export the model again or report it",
+        )  # fmt: skip

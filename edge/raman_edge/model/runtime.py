@@ -1,4 +1,4 @@
-"""onnxruntime as it is installed here: which wheels, which processors it can use, and a session on the best of them."""
+"""The installed onnxruntime: its wheels, its execution providers, and a session on the best of them."""
 
 from __future__ import annotations
 
@@ -21,29 +21,28 @@ if TYPE_CHECKING:
 
 CUDA, CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 WHEEL = re.compile(r"(onnxruntime(?:[-_](?:gpu|directml|openvino|qnn|rocm|migraphx|training))?)-([^-]+)\.dist-info", re.IGNORECASE)
-"""What a wheel leaves beside the package; all of them install the same package, each over the other."""
+"""The folder that a wheel leaves beside the package; all wheels install the same package and overwrite each other."""
 VNNI = frozenset({b"avx512_vnni", b"avx_vnni"})
-"""Flags of processors that multiply and add int8 in one instruction, without saturating in between."""
+"""Flags of processors that multiply and add int8 in one instruction, without saturation in between."""
 FIRST_PROCESSOR = 8192
-"""Bytes of /proc/cpuinfo that tell of one processor; all are alike."""
+"""Bytes of /proc/cpuinfo that describe one processor; all are alike."""
 MAX_MESSAGE = 300
-"""Characters shown of what onnxruntime says."""
+"""Characters shown of a message of onnxruntime."""
 
 
 class OpenedSession(NamedTuple):
-    """A session, and what is to be known of how it came about."""
+    """A session, and the problems of the installation that it runs on."""
 
     session: onnxruntime.InferenceSession
     notes: tuple[str, ...]
-    """What a person should hear: a GPU that was not used, wheels that overwrite each other."""
+    """A GPU that is not used, wheels that overwrite each other."""
 
 
 def open_session(data: bytes, threads: int, *, gpu: bool = True) -> OpenedSession:
     """Open a session on the bytes of a model that neither spins idle cores nor reads other files.
 
-    Without ``gpu`` it runs on the processor, also where CUDA is offered.
-
-    Raises :class:`ConfigError` without onnxruntime, :class:`ModelError` with what it says where it cannot run the model.
+    Without ``gpu`` it runs on the processor, also where CUDA is available.
+    Raises :class:`ConfigError` without onnxruntime, :class:`ModelError` where it cannot run the model.
     """
     ort = _onnxruntime()
     options = ort.SessionOptions()
@@ -52,32 +51,31 @@ def open_session(data: bytes, threads: int, *, gpu: bool = True) -> OpenedSessio
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.x64quantprecision", exact_products())
-    # Weights outside the file would be outside its digest too: they are looked for where nothing can be.
+    # The digest of the file does not cover weights outside it: onnxruntime looks for them where nothing can be.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
-    # What it would write on standard error, in colours, is in its exceptions, or said once by us.
+    # Its exceptions hold what it would write on standard error, in colours.
     ort.set_default_logger_severity(4)
     wanted = _providers(ort) if gpu else [CPU]
     try:
         # onnxruntime prints its fallbacks; standard output belongs to the records.
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a provider it cannot use, which is told below
+            warnings.simplefilter("ignore")  # of a provider it cannot use: notes() reports that
             session = ort.InferenceSession(data, options, providers=wanted)
     except Exception as error:
-        msg = f"onnxruntime {ort.__version__} cannot run it; it says: {brief(error)}"
-        raise ModelError(msg) from error
+        raise ModelError(kind="cannot be loaded", got=f"onnxruntime {ort.__version__}: {brief(error)}") from error
     session.disable_fallback()
     return OpenedSession(session, notes(installed(), offered=len(wanted) > 1, got=session.get_providers()[0]))
 
 
 @cache
-def exact_products(told: Path = Path("/proc/cpuinfo")) -> Literal["0", "1"]:
-    """Return whether onnxruntime has to be told to keep int8 products exact (its ``session.x64quantprecision``).
+def exact_products(cpuinfo: Path = Path("/proc/cpuinfo")) -> Literal["0", "1"]:
+    """Return onnxruntime's ``session.x64quantprecision``, which keeps int8 products exact.
 
-    Processors with VNNI have one instruction that does, and with the setting onnxruntime does not use it: int8 then takes
-    twice as long. Without VNNI, and where nothing tells, products would saturate.
+    Processors with VNNI have an exact instruction, which onnxruntime does not use with the setting: int8 then takes
+    twice as long. Without VNNI, or where the flags are unknown, products would saturate without the setting.
     """
     try:
-        with told.open("rb") as file:
+        with cpuinfo.open("rb") as file:
             first = file.read(FIRST_PROCESSOR)
     except OSError:
         return "1"
@@ -86,7 +84,7 @@ def exact_products(told: Path = Path("/proc/cpuinfo")) -> Literal["0", "1"]:
 
 
 def installed(beside: Path | None = None) -> dict[str, str]:
-    """Return the version of each onnxruntime wheel in the folder where the package lies, or in the folder ``beside``.
+    """Return the version of each onnxruntime wheel in the folder of the package, or in the folder ``beside``.
 
     Listing it takes a tenth of a millisecond, importing importlib.metadata forty.
     """
@@ -96,35 +94,35 @@ def installed(beside: Path | None = None) -> dict[str, str]:
 
 
 def notes(wheels: Mapping[str, str], *, offered: bool, got: str) -> tuple[str, ...]:
-    """Return what a person should hear of a session that ``got`` a provider, where CUDA was ``offered`` or not."""
-    said = []
+    """Return the problems of a session that runs on the provider ``got``, with CUDA ``offered`` or not."""
+    problems = []
     if offered and got != CUDA:
-        said.append(
+        problems.append(
             f"onnxruntime offers CUDA, which did not load: running on {got}. "
-            "It needs an NVIDIA driver and the CUDA and cuDNN versions that its own documentation names for it"
+            "It needs an NVIDIA driver and the CUDA and cuDNN versions that its documentation names"
         )
     if len(wheels) > 1:
         names = " and ".join(f"{name} {version}" for name, version in wheels.items())
-        said.append(
-            f"{names} are both installed and overwrite each other's files; which one runs depends on the order they came in (here: {got}). "
+        problems.append(
+            f"{names} are both installed and overwrite each other's files; the order of installation decides which one runs (here: {got}). "
             f"Keep one: pip uninstall -y {' '.join(wheels)}, then pip install 'raman-edge[cpu]' or 'raman-edge[gpu]'"
         )
-    return tuple(said)
+    return tuple(problems)
 
 
 def brief(error: Exception) -> str:
-    """Return the start of what onnxruntime says, on one line."""
+    """Return the start of a message of onnxruntime, on one line."""
     return " ".join(str(error).split())[:MAX_MESSAGE]
 
 
 def _onnxruntime() -> ModuleType:
-    """Import onnxruntime, which since 1.29 tells its maker of every session unless it is told not to before it starts."""
+    """Import onnxruntime without its telemetry, which since 1.29 reports every session."""
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
-        import onnxruntime as ort  # noqa: PLC0415 - commands that run no model do not pay for it
+        import onnxruntime as ort  # noqa: PLC0415 - 100 ms, for commands that run a model
     except ImportError as error:
-        msg = "onnxruntime is not installed: pip install 'raman-edge[cpu]' (or [gpu] for CUDA)"
-        raise ConfigError(msg) from error
+        advice = "pip install 'raman-edge[cpu]', or [gpu] for CUDA"
+        raise ConfigError(kind="not installed", place="onnxruntime", advice=advice) from error
     module: ModuleType = ort
     return module
 

@@ -35,7 +35,7 @@ MISSING = "signatures need the package cryptography: pip install 'raman-edge[sig
 
 
 class Signed(msgspec.Struct, frozen=True):
-    """What a signature that was checked vouches for."""
+    """The digests that a verified signature covers."""
 
     model: str
     """SHA-256 of the model file, lower-case hex."""
@@ -44,7 +44,7 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 def path_beside(model: Path) -> Path:
-    """Return where the signature of the model at ``model`` lies."""
+    """Return the path of the signature of the model at ``model``."""
     return model.with_name(f"{model.name}.sig")
 
 
@@ -59,45 +59,47 @@ def text(signed: Signed, signature: bytes) -> bytes:
 
 
 def read(path: Path, key: Path) -> Signed:
-    """Return what the signature file at ``path`` vouches for in the name of the public ``key``.
+    """Return the digests that the signature file at ``path`` covers, verified with the public ``key``.
 
-    Raises :class:`ModelError` where there is none or it is not by that key, :class:`ConfigError` where the key is none.
+    Raises :class:`ModelError` where the file is missing or not signed by that key, :class:`ConfigError` where the key is unusable.
     """
     public = public_key(key)
-    content = _content(path, ModelError, "a signature is made by `raman-train sign`").decode("ascii", "replace")
+    content = _content(path, ModelError, "`raman-train sign` makes a signature").decode("ascii", "replace")
     found = FORM.fullmatch(content)
     if found is None:
-        msg = f"{str(path)!r} is no signature of raman-edge: it begins with {content[:40]!r}, {HEAD!r} expected"
-        raise ModelError(msg)
-    said, model, library, encoded = found.groups()
+        raise ModelError(kind="not a signature", place=repr(str(path)), got=f"{content[:40]!r}", expected=repr(HEAD))
+    signed, model, library, encoded = found.groups()
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 - there, since the key was read
 
     try:
-        public.verify(base64.b64decode(encoded, validate=True), said.encode())
+        public.verify(base64.b64decode(encoded, validate=True), signed.encode())
     except (InvalidSignature, binascii.Error) as error:
-        msg = f"signature {str(path)!r} is not by the key {str(key)!r}, or was changed: get model and signature again from their maker"
-        raise ModelError(msg) from error
+        raise ModelError(
+            kind="wrong signature", place=f"signature {str(path)!r}", got="another key's, or a changed file",
+            expected=f"one by the key {str(key)!r}", advice="Get model and signature again from their maker",
+        ) from error  # fmt: skip
     return Signed(model, library)
 
 
 def public_key(path: Path) -> Ed25519PublicKey:
-    """Read a public key; :class:`ConfigError` where it is none."""
+    """Read a public key; :class:`ConfigError` where the file holds no Ed25519 key."""
     try:
-        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - 50 ms, for those who give a key
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - 50 ms, only where a key is given
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
     except ImportError as error:
-        raise ConfigError(MISSING) from error
+        raise ConfigError(kind="not installed", place="cryptography", advice=MISSING) from error
     made_by = "`openssl pkey -in KEY.pem -pubout` writes one"
     content = _content(path, ConfigError, made_by)
     try:
         key = serialization.load_pem_public_key(content)
     except (ValueError, UnsupportedAlgorithm) as error:
-        msg = f"{str(path)!r} is no public key in PEM; {made_by}"
-        raise ConfigError(msg) from error
+        raise ConfigError(
+            kind="not a public key", place=repr(str(path)), expected="an Ed25519 public key in PEM", advice=made_by
+        ) from error
     if not isinstance(key, Ed25519PublicKey):
-        msg = f"{str(path)!r} is a public key of another kind, Ed25519 expected; `openssl genpkey -algorithm ed25519` makes one"
-        raise ConfigError(msg)
+        advice = "`openssl genpkey -algorithm ed25519` makes one"
+        raise ConfigError(kind="wrong kind of key", place=repr(str(path)), got=type(key).__name__, expected="Ed25519", advice=advice)
     return key
 
 
@@ -105,14 +107,12 @@ def _content(path: Path, error_class: type[ConfigError | ModelError], advice: st
     """Return the bytes of a small file."""
     try:
         if not path.is_file():
-            msg = f"{str(path)!r} is not there or no file; {advice}"
-            raise error_class(msg)
+            raise error_class(kind="no such file", place=repr(str(path)), advice=advice)
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        msg = f"{str(path)!r} cannot be read: {getattr(error, 'strerror', None) or error}; {advice}"
-        raise error_class(msg) from error
+        got = str(getattr(error, "strerror", None) or error)
+        raise error_class(kind="cannot be read", place=repr(str(path)), got=got, advice=advice) from error
     if len(content) > MAX_BYTES:
-        msg = f"{str(path)!r} has more than {MAX_BYTES} bytes; {advice}"
-        raise error_class(msg)
+        raise error_class(kind="file too long", place=repr(str(path)), expected=f"at most {MAX_BYTES} bytes", advice=advice)
     return content

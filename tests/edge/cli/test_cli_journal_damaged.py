@@ -15,7 +15,7 @@ import journals
 import pytest
 import sinking
 from raman_edge import cli
-from raman_edge.diagnostics.doctor.database import look_into
+from raman_edge.diagnostics.doctor import look_into
 from raman_edge.journal import compression, row_codec
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def test_doctor_does_not_run_what_it_looks_at(whole: Path, tmp_path: Path) -> No
     shutil.copyfile(whole, path)
     for statement in ("ALTER TABLE records RENAME TO kept", f"CREATE VIEW records AS {ENDLESS}"):
         journals.change(path, statement)
-    assert "view 'records'" in look_into(path, "SELECT count(*) FROM records").why
+    assert "view 'records'" in look_into(path, "SELECT count(*) FROM records").problem
 
 
 def test_a_library_that_is_endless_does_not_stop_a_watch(tmp_path: Path, pair: tuple[str, ...]) -> None:

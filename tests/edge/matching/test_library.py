@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge.errors import LibraryError
 from raman_edge.matching.library import MAX_LIBRARY_BYTES, Library
 from raman_edge.peaks import Peaks
@@ -164,11 +165,11 @@ def test_save_replaces_whole_files_only(good: Path) -> None:
     """A library that cannot be written is a LibraryError, and what stood there before still stands."""
     before = good.read_bytes()
     library = make(["a"])
-    with pytest.raises(LibraryError, match=r"cannot be written: No such file"):
+    with refused(LibraryError, "cannot be written", got="No such file"):
         library.save(good.parent / "nowhere" / "x.library.npz")
     blocked = good.with_name(f".{good.name}.{os.getpid()}.part")
     blocked.mkdir()
-    with pytest.raises(LibraryError, match=r"cannot be written: Is a directory"):
+    with refused(LibraryError, "cannot be written", got="Is a directory"):
         library.save(good)
     blocked.rmdir()
     assert good.read_bytes() == before
@@ -176,7 +177,7 @@ def test_save_replaces_whole_files_only(good: Path) -> None:
 
 def test_another_networks_library_is_refused(good: Path) -> None:
     """Embeddings of another network mean nothing: refused with the start of both digests."""
-    with pytest.raises(LibraryError, match=r"made by network 000000000000, the model is ffffffffffff"):
+    with refused(LibraryError, "library of another network", got="000000000000", expected="ffffffffffff"):
         Library.open(good, network="f" * 64)
 
 
@@ -184,83 +185,84 @@ def test_query_of_another_length_is_refused(good: Path) -> None:
     """An embedding of another length or dimension is refused with both."""
     library = Library.open(good, network=NETWORK)
     for query in (np.ones(7, np.float32), np.ones((1, 8), np.float32)):
-        with pytest.raises(LibraryError, match=r"of length 8, got one of shape \("):
+        with refused(LibraryError, "wrong length", expected="8"):
             library.search(query)
 
 
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("schema", np.array(3), "has schema 3; this raman-edge reads 2: update it"),
-        ("schema", np.array([1, 1]), r"has schema \[1, 1\]"),
-        ("schema", np.array(2.0), "schema has 0 dimensions of type float64"),
-        ("schema", np.array(1), r"has \['line_count', .*too much"),
-        ("network", np.array([NETWORK]), "network has 1 dimensions"),
-        ("network", np.array(7), "network has 0 dimensions of type int64"),
-        ("labels", np.array([b"Apatite", b"Quartz", b"Zircon"]), "labels has 1 dimensions of type"),
-        ("labels", np.array([1, 2, 3]), "labels has 1 dimensions of type int64, 1 of kind U expected"),
+        ("schema", np.array(3), "unknown schema: got 3, expected 1 or 2"),
+        ("schema", np.array([1, 1]), r"unknown schema: got \[1, 1\]"),
+        ("schema", np.array(2.0), "schema: .*got 0 dimensions of type float64"),
+        ("schema", np.array(1), r"wrong arrays: got \['line_count', .* besides"),
+        ("network", np.array([NETWORK]), "network: .*got 1 dimensions"),
+        ("network", np.array(7), "network: .*got 0 dimensions of type int64"),
+        ("labels", np.array([b"Apatite", b"Quartz", b"Zircon"]), "labels: .*got 1 dimensions of type"),
+        ("labels", np.array([1, 2, 3]), "labels: .*got 1 dimensions of type int64, expected 1 of kind U"),
         ("labels", np.array(["a", "b"]), "6 references and 2 labels"),
-        ("labels", np.array(["a", "a", "b"]), "labels are text and differ; got 3, of which 2 differ"),
-        ("labels", np.array(["a", "b", "\ud800"]), "labels are text"),
-        ("labels", np.array([0xFFFFFFFF, 65, 66], dtype="<u4").view("<U1"), "labels holds numbers that are no characters"),
-        ("labels", np.array([65, 66, 0x110000], dtype=">u4").view(">U1"), "labels holds numbers that are no characters"),
-        ("labels", np.zeros(3, "U0"), "labels are text and differ; got 3, of which 1 differ"),
-        ("network", np.array(0x110000, dtype="<u4").view("<U1"), "network holds numbers that are no characters"),
-        ("labels", np.array([["a", "b", "c"]]), "labels has 2 dimensions"),
-        ("label_of", np.array([0, 1, 1, 2, 2], dtype=np.uint32), r"label_of of shape \(5,\)"),
-        ("label_of", np.array([0, 1, 1, 2, 2, 3], dtype=np.uint32), "sorted by label and every label has one"),
+        ("labels", np.array(["a", "a", "b"]), "labels: .*got 3, of which 2 differ"),
+        ("labels", np.array(["a", "b", "\ud800"]), "labels: .*different texts"),
+        ("labels", np.array([0xFFFFFFFF, 65, 66], dtype="<u4").view("<U1"), "labels: .*numbers that are no characters"),
+        ("labels", np.array([65, 66, 0x110000], dtype=">u4").view(">U1"), "labels: .*numbers that are no characters"),
+        ("labels", np.zeros(3, "U0"), "labels: .*got 3, of which 1 differ"),
+        ("network", np.array(0x110000, dtype="<u4").view("<U1"), "network: .*numbers that are no characters"),
+        ("labels", np.array([["a", "b", "c"]]), "labels: .*got 2 dimensions"),
+        ("label_of", np.array([0, 1, 1, 2, 2], dtype=np.uint32), r"got label_of \(5,\)"),
+        ("label_of", np.array([0, 1, 1, 2, 2, 3], dtype=np.uint32), "sorted by label, at least one a label"),
         ("label_of", np.array([0, 1, 1, 2, 2, 1], dtype=np.uint32), "sorted by label"),
         ("label_of", np.array([0, 0, 0, 2, 2, 2], dtype=np.uint32), "sorted by label"),
         ("label_of", np.array([1, 1, 1, 1, 2, 2], dtype=np.uint32), "sorted by label"),
         ("label_of", np.array([2**64 - 1, 0, 1, 1, 2, 2], dtype=np.uint64), "sorted by label"),
-        ("label_of", np.array([0, 1, 1, 2, 2, 2]), "label_of has 1 dimensions of type int64, 1 of kind u expected"),
-        ("label_of", np.zeros((6, 1), np.uint32), "label_of has 2 dimensions"),
+        ("label_of", np.array([0, 1, 1, 2, 2, 2]), "label_of: .*got 1 dimensions of type int64, expected 1 of kind u"),
+        ("label_of", np.zeros((6, 1), np.uint32), "label_of: .*got 2 dimensions"),
         ("specimens", np.array(["x"] * 5), "5 references"),
-        ("specimens", np.zeros(6), "specimens has 1 dimensions of type float64"),
-        ("embedding", np.zeros(6, np.int8), "embedding has 1 dimensions of type int8, 2 of kind i1 expected"),
-        ("embedding", np.zeros((6, 2, 2), np.int8), "embedding has 3 dimensions"),
-        ("embedding", np.zeros((6, 8), np.int16), "embedding has 2 dimensions of type int16"),
-        ("embedding", np.full((6, 8), np.nan), "embedding has 2 dimensions of type float64"),
-        ("embedding", np.zeros((5, 8), np.int8), r"embedding of shape \(5, 8\)"),
-        ("embedding", np.zeros((6, 8), [("a", "i1")]), "embedding has 2 dimensions of type"),
-        ("peak_count", np.array([2, 2], dtype=np.uint16), r"hold \[6, 6, 6\] values, 4 expected"),
-        ("peak_count", np.array([2, 2, 3], dtype=np.uint16), r"hold \[6, 6, 6\] values, 7 expected"),
-        ("peak_count", np.array([3, 3], dtype=np.uint16), "lines are those of 3 labels .* 2 labels"),
-        ("line_count", np.array([2, 4], dtype=np.uint16), "lines are those of 2 labels .* 3 labels"),
-        ("line_count", np.array([2, 2, 3], dtype=np.uint16), "7 values expected"),
-        ("line_shift", np.full(6, np.nan, np.float32), "positions that are finite"),
+        ("specimens", np.zeros(6), "specimens: .*got 1 dimensions of type float64"),
+        ("embedding", np.zeros(6, np.int8), "embedding: .*got 1 dimensions of type int8, expected 2 of kind i1"),
+        ("embedding", np.zeros((6, 2, 2), np.int8), "embedding: .*got 3 dimensions"),
+        ("embedding", np.zeros((6, 8), np.int16), "embedding: .*got 2 dimensions of type int16"),
+        ("embedding", np.full((6, 8), np.nan), "embedding: .*got 2 dimensions of type float64"),
+        ("embedding", np.zeros((5, 8), np.int8), r"embedding \(5, 8\)"),
+        ("embedding", np.zeros((6, 8), [("a", "i1")]), "embedding: .*got 2 dimensions of type"),
+        ("peak_count", np.array([2, 2], dtype=np.uint16), r"got \[6, 6, 6\] values, expected 4"),
+        ("peak_count", np.array([2, 2, 3], dtype=np.uint16), r"got \[6, 6, 6\] values, expected 7"),
+        ("peak_count", np.array([3, 3], dtype=np.uint16), "lines: .*got 3 labels .* 2 labels"),
+        ("line_count", np.array([2, 4], dtype=np.uint16), "lines: .*got 2 labels .* 3 labels"),
+        ("line_count", np.array([2, 2, 3], dtype=np.uint16), "lines: .*expected 3 labels and 7 values"),
+        ("line_shift", np.full(6, np.nan, np.float32), "finite positions"),
         ("line_lowest", np.full(6, 1.0, np.float16), r"heights in 0\.\.1"),
         ("line_highest", np.full(6, 1.5, np.float16), r"heights in 0\.\.1"),
         ("line_width", np.full(6, np.inf, np.float16), "widths from 0"),
-        ("peak_count", np.array([], dtype=np.uint16), r"hold \[6, 6, 6\] values, 0 expected"),
-        ("peak_count", np.array([8, -2, 0], dtype=np.int16), "peak_count has 1 dimensions of type int16"),
-        ("peak_shift", np.full(6, np.nan, np.float32), "positions that are finite"),
+        ("peak_count", np.array([], dtype=np.uint16), r"got \[6, 6, 6\] values, expected 0"),
+        ("peak_count", np.array([8, -2, 0], dtype=np.int16), "peak_count: .*got 1 dimensions of type int16"),
+        ("peak_shift", np.full(6, np.nan, np.float32), "finite positions"),
         ("peak_height", np.full(6, np.inf, np.float16), r"heights in 0\.\.1"),
         ("peak_height", np.full(6, 1.5, np.float16), r"heights in 0\.\.1"),
         ("peak_height", np.full(6, np.nan, np.float16), r"heights in 0\.\.1"),
         ("peak_width", np.full(6, -1.0, np.float16), "widths from 0"),
         ("peak_width", np.full(6, np.inf, np.float16), "widths from 0"),
-        ("peak_width", np.zeros(5, np.float16), r"hold \[6, 6, 5\] values, 6 expected"),
-        ("peak_shift", np.zeros(6, np.complex64), "peak_shift has 1 dimensions of type complex64"),
+        ("peak_width", np.zeros(5, np.float16), r"got \[6, 6, 5\] values, expected 6"),
+        ("peak_shift", np.zeros(6, np.complex64), "peak_shift: .*got 1 dimensions of type complex64"),
     ],
 )
 def test_wrong_array_is_refused(good: Path, name: str, value: NDArray[np.generic], why: str) -> None:
     """An array of another type, shape, range or meaning is refused with its name and what was expected."""
-    with pytest.raises(LibraryError, match=why):
+    with pytest.raises(LibraryError, match=why) as error:
         Library.open(altered(good, lambda arrays: arrays.update({name: value})), network=NETWORK)
+    assert error.value.kind in {"damaged file", "unknown schema", "wrong arrays"}
 
 
 def test_arrays_missing_and_too_many_are_named(good: Path) -> None:
     """A file of other arrays is refused with the names of those that are missing and those that are too many."""
     path = altered(good, lambda arrays: (arrays.pop("specimens"), arrays.update(colour=np.array(1))))
-    with pytest.raises(LibraryError, match=r"lacks \['specimens'\] and has \['colour'\] too much"):
+    with refused(LibraryError, "wrong arrays", got="['colour'] besides, without ['specimens']"):
         Library.open(path, network=NETWORK)
 
 
 def test_future_schema_is_told_before_its_arrays(good: Path) -> None:
     """A library from the future says update, whatever else it holds."""
     path = altered(good, lambda arrays: (arrays.pop("labels"), arrays.update(schema=np.array(9))))
-    with pytest.raises(LibraryError, match="schema 9; this raman-edge reads 2: update it"):
+    with refused(LibraryError, "unknown schema", got="9", expected="2"):
         Library.open(path, network=NETWORK)
 
 
@@ -283,8 +285,9 @@ def test_pickles_are_never_read(good: Path) -> None:
         packed.writestr("labels.npy", pickle.dumps(Trap(mark)))
     paths[2].write_bytes(pickle.dumps(Trap(mark)))
     for path in paths:
-        with pytest.raises(LibraryError, match=r"is damaged|lacks"):
+        with pytest.raises(LibraryError) as error:
             Library.open(path, network=NETWORK)
+        assert error.value.kind in {"damaged file", "wrong arrays"}
     assert not mark.exists()
 
 
@@ -293,9 +296,10 @@ def test_file_that_is_no_zip_is_refused(good: Path, content: bytes) -> None:
     """Something else than a zip archive is a damaged library, named in one line."""
     path = good.with_name("no.library.npz")
     path.write_bytes(content)
-    with pytest.raises(LibraryError, match=r"no\.library\.npz' is damaged: ") as refused:
+    with pytest.raises(LibraryError) as error:
         Library.open(path, network=NETWORK)
-    assert str(refused.value).isprintable()
+    assert (error.value.kind, "no.library.npz" in error.value.place) == ("damaged file", True)
+    assert str(error.value).isprintable()
 
 
 def test_bomb_is_not_unpacked(good: Path) -> None:
@@ -305,7 +309,7 @@ def test_bomb_is_not_unpacked(good: Path) -> None:
     says = content.index(b"PK\x01\x02") + 24  # the unpacked size in the first entry of the archive's directory
     content[says : says + 4] = (MAX_LIBRARY_BYTES + 2**20).to_bytes(4, "little")
     path.write_bytes(content)
-    with pytest.raises(LibraryError, match="unpacks to 257 MiB; at most 256 MiB are read"):
+    with refused(LibraryError, "damaged file", got="unpacks to 257 MiB; at most 256 MiB"):
         Library.open(path, network=NETWORK)
 
 
@@ -316,7 +320,7 @@ def test_size_that_lies_is_refused(good: Path) -> None:
         path = good.with_name("liar.library.npz")
         with zipfile.ZipFile(path, "w") as packed:
             packed.writestr("embedding.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(100))
-        with pytest.raises(LibraryError, match="is damaged: "):
+        with refused(LibraryError, "damaged file"):
             Library.open(path, network=NETWORK)
 
 
@@ -326,7 +330,7 @@ def test_header_that_is_none_is_refused(good: Path, header: bytes) -> None:
     path = good.with_name("header.library.npz")
     with zipfile.ZipFile(path, "w") as packed:
         packed.writestr("labels.npy", b"\x93NUMPY\x01\x00" + (len(header) + 1).to_bytes(2, "little") + header + b"\n")
-    with pytest.raises(LibraryError, match="is damaged: "):
+    with refused(LibraryError, "damaged file"):
         Library.open(path, network=NETWORK)
 
 
@@ -348,14 +352,14 @@ def test_damaged_file_is_a_library_error(good: Path, data: st.DataObject) -> Non
 
 def test_what_cannot_be_read_is_refused(good: Path) -> None:
     """A missing file, a directory and a file that is too large are refused with the reason."""
-    with pytest.raises(LibraryError, match=r"nowhere\.npz' cannot be read: No such file.*exported with the model"):
+    with refused(LibraryError, "cannot be read", "nowhere.npz", got="No such file"):
         Library.open(good.with_name("nowhere.npz"), network=NETWORK)
-    with pytest.raises(LibraryError, match="cannot be read: Is a directory"):
+    with refused(LibraryError, "cannot be read", got="Is a directory"):
         Library.open(good.parent, network=NETWORK)
     large = good.with_name("large.npz")
     large.touch()
     os.truncate(large, MAX_LIBRARY_BYTES + 2**20)
-    with pytest.raises(LibraryError, match="is 257 MiB; at most 256 MiB are read"):
+    with refused(LibraryError, "too large", got="257 MiB", expected="256 MiB"):
         Library.open(large, network=NETWORK)
 
 
@@ -364,24 +368,24 @@ def test_embedding_that_is_not_finite_is_refused(bad: float) -> None:
     """A reference whose embedding is no number would be like everything: the library is not made."""
     rows = np.eye(2, dtype=np.float32)
     rows[1, 1] = bad
-    with pytest.raises(LibraryError, match="embeddings are finite"):
+    with refused(LibraryError, "no finite embedding"):
         Library.build(NETWORK, ["a", "b"], rows, ["x", "y"], {"a": NO_PEAKS, "b": NO_PEAKS})
 
 
 def test_library_of_nothing_is_refused() -> None:
     """A library has at least one reference: without one there is nothing to be most like."""
-    with pytest.raises(LibraryError, match="every label has one"):
+    with refused(LibraryError, "damaged file", "label_of"):
         Library(NETWORK, (), np.empty(0, np.intp), np.empty((0, 4), np.int8), (), ())
 
 
 def test_label_that_no_record_can_carry_is_refused() -> None:
     """A name with half a character, as an undecodable command line gives it, is refused before it is stored."""
-    with pytest.raises(LibraryError, match="labels are text"):
+    with refused(LibraryError, "damaged file", "labels"):
         make(["Quartz", "caf\udce9"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="devices have other names there")
 def test_what_never_ends_is_not_read() -> None:
     """A device is refused before its first byte."""
-    with pytest.raises(LibraryError, match="device or a pipe"):
+    with refused(LibraryError, "not a file"):
         Library.open(Path("/dev/zero"), network="ab")

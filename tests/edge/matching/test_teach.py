@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching.identify import identify
+from raman_edge.matching.library import Library
 from raman_edge.matching.teach import teach
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.model.model import Model, Outputs
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from raman_edge.matching.library import Library
 
 BASE = build.make_library()
 
@@ -99,7 +99,7 @@ def test_noise_is_refused_unless_forced(model: Model, own: UserLibrary) -> None:
     assert "--force" in fault.why
     (one,), faults = teach("Noise", [noise], model, BASE, own, force=True)
     assert (faults, one.new) == ((), True)
-    assert one.quality.problems[0].startswith("too noisy")
+    assert one.quality.reject_reasons[0].startswith("too noisy")
 
 
 def test_faults_pass_and_what_cannot_be_prepared_is_one(model: Model, own: UserLibrary, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,8 +146,6 @@ def test_a_name_that_is_none_stores_nothing(model: Model, own: UserLibrary) -> N
 
 def test_a_reference_of_no_numbers_is_refused(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that gives no finite embedding makes no reference."""
-    from raman_edge.matching import reference
-
     monkeypatch.setattr(model, "run", lambda _: Outputs(np.zeros((1, 5), np.float32), np.full((1, 701), np.inf, np.float32)))
     with pytest.raises(SpectrumError, match="no finite embedding"):
-        reference.make(materials.exposure(), "x", "", model)
+        Library.make_reference(materials.exposure(), "x", "", model)

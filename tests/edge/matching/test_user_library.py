@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from raman_edge import __version__
 from raman_edge.errors import LibraryError
-from raman_edge.matching import reference, user_library
+from raman_edge.matching import user_library
+from raman_edge.matching.library import Library
 from raman_edge.matching.user_library import UserLibrary, checked_name
 from raman_edge.model.model import Model
 from raman_edge.preprocessing import MinMax, Recipe, Resample
@@ -39,7 +40,7 @@ def learn(path: Path, model: Model, name: str = "Silicon", seed: int = 0, note: 
     """Teach one exposure."""
     seen = materials.exposure(seed=seed)
     with UserLibrary.open(path, create=True) as library:
-        return library.learn(name, [(seen, reference.make(seen, name, "", model))], model, note)
+        return library.learn(name, [(seen, Library.make_reference(seen, name, "", model))], model, note)
 
 
 def held(path: Path) -> tuple[user_library.UserReference, ...]:
@@ -58,7 +59,7 @@ def test_what_was_taught_is_kept_with_where_it_comes_from(path: Path, model: Mod
     """Name, file, digest, time, version, network and note come back from another opening."""
     seen = materials.read(materials.write(tmp_path / "wafer.csv"))
     with UserLibrary.open(path, create=True) as library:
-        assert library.learn("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model, "by Ä. B.") == (True,)
+        assert library.learn("Silicon", [(seen, Library.make_reference(seen, "Silicon", "", model))], model, "by Ä. B.") == (True,)
     (entry,) = held(path)
     assert (entry.name, entry.kind, entry.path, entry.index) == ("Silicon", "file", str(tmp_path / "wafer.csv"), 0)
     assert (entry.sha256, entry.version, entry.network, entry.note) == (seen.origin.sha256, __version__, build.NETWORK, "by Ä. B.")
@@ -71,14 +72,14 @@ def test_a_relative_path_becomes_absolute(path: Path, model: Model, tmp_path: Pa
     materials.write(tmp_path / "wafer.csv")
     for seen in (materials.read(Path("wafer.csv")), materials.exposure()):
         with UserLibrary.open(path, create=True) as library:
-            library.learn("Silicon", [(seen, reference.make(seen, "Silicon", "", model))], model)
+            library.learn("Silicon", [(seen, Library.make_reference(seen, "Silicon", "", model))], model)
     assert [entry.path for entry in held(path)] == [str(tmp_path / "wafer.csv"), "wafer-0"]
 
 
 def test_a_reference_comes_back_as_it_was_made(path: Path, model: Model) -> None:
     """Embedding and peak table are those of the spectrum that was taught."""
     learn(path, model)
-    made = reference.make(materials.exposure(), "Silicon", "wafer-0", model)
+    made = Library.make_reference(materials.exposure(), "Silicon", "wafer-0", model)
     with UserLibrary.open(path, create=False) as library:
         ((found,), left_out) = library.references(model)
     assert left_out == ()
@@ -95,7 +96,7 @@ def test_another_model_embeds_what_was_taught_again(path: Path, model: Model, tm
     for again in range(2):
         with UserLibrary.open(path, create=False) as library:
             ((found,), _) = library.references(other)
-        assert found.embedding == pytest.approx(reference.make(materials.exposure(), "", "", other).embedding, abs=1e-7), again
+        assert found.embedding == pytest.approx(Library.make_reference(materials.exposure(), "", "", other).embedding, abs=1e-7), again
     with sqlite3.connect(path) as connection:
         models = {row[0] for row in connection.execute("SELECT model FROM embeddings")}
     connection.close()
@@ -107,7 +108,7 @@ def test_what_a_model_cannot_use_is_left_out_and_said(path: Path, model: Model, 
     learn(path, model, "Silicon")
     beyond = Spectrum(Axis.linear(2000.0, 3000.0, 1.0), materials.exposure().counts[:1001], Origin("test", "beyond"))
     with UserLibrary.open(path, create=True) as library:
-        library.learn("Beyond", [(beyond, reference.make(materials.exposure(), "Beyond", "", model))], model)
+        library.learn("Beyond", [(beyond, Library.make_reference(materials.exposure(), "Beyond", "", model))], model)
         found, left_out = library.references(other_model(tmp_path))
         assert [one.label for one in found] == ["Silicon"]
         assert len(left_out) == 1
@@ -141,7 +142,7 @@ def test_all_or_nothing(path: Path, model: Model, monkeypatch: pytest.MonkeyPatc
     """More than there is room for is refused as a whole, and what was there before is there after."""
     learn(path, model)
     monkeypatch.setattr(user_library, "MOST_ENTRIES", 2)
-    taught = [(seen, reference.make(seen, "X", "", model)) for seen in (materials.exposure(seed=seed) for seed in (5, 6))]
+    taught = [(seen, Library.make_reference(seen, "X", "", model)) for seen in (materials.exposure(seed=seed) for seed in (5, 6))]
     with UserLibrary.open(path, create=True) as library:
         with pytest.raises(LibraryError, match=r"would hold 3 references; 2 is the most\. Nothing was learned"):
             library.learn("X", taught, model)
@@ -173,14 +174,14 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import materials
-from raman_edge.matching import reference
 from raman_edge.model.model import Model
+from raman_edge.matching.library import Library
 from raman_edge.matching.user_library import UserLibrary
 model = Model.open(Path(sys.argv[2]))
 for number in range(8):
     seen = materials.exposure(seed=100 * int(sys.argv[4]) + number)
     with UserLibrary.open(Path(sys.argv[3]), create=True) as own:
-        own.learn(f"writer {sys.argv[4]}", [(seen, reference.make(seen, "", "", model))], model)
+        own.learn(f"writer {sys.argv[4]}", [(seen, Library.make_reference(seen, "", "", model))], model)
     print(number, flush=True)
 """
 

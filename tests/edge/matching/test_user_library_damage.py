@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge import sqlite_file
 from raman_edge.errors import LibraryError
-from raman_edge.matching import reference
+from raman_edge.matching.library import Library
 from raman_edge.matching.user_library import UserLibrary, database
 from raman_edge.model.model import Model
 
@@ -41,7 +41,7 @@ def good(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Path:
     with UserLibrary.open(path, create=True) as own:
         for seed in range(3):
             seen = materials.exposure(seed=seed)
-            own.learn("Silicon", [(seen, reference.make(seen, "", "", model))], model)
+            own.learn("Silicon", [(seen, Library.make_reference(seen, "", "", model))], model)
     return path
 
 
@@ -284,7 +284,7 @@ def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: 
         own._connection.execute(f"PRAGMA max_page_count = {pages}")
         seen = materials.exposure(seed=9)
         with pytest.raises(LibraryError, match="The disk is full: make room; what was learned before is safe"):
-            own.learn("More", [(seen, reference.make(seen, "", "", model))], model)
+            own.learn("More", [(seen, Library.make_reference(seen, "", "", model))], model)
         assert len(own.entries()) == 3
     assert len(used(path, model)) == 3
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
+from raising import refused
 from raman_edge import __version__
 from raman_edge.errors import CardError, ModelError
 from raman_edge.model import card
@@ -58,22 +59,22 @@ def test_numbers_travel_exactly() -> None:
 
 def test_numbers_cut_short_are_refused() -> None:
     """Bytes that are no whole number of float32 are refused, with how many there are."""
-    with pytest.raises(CardError, match="fours of bytes; got 7 bytes"):
+    with refused(CardError, "damaged probe", got="7 bytes"):
         card.Floats(b"1234567").array()
 
 
 def test_missing_card_is_refused() -> None:
     """A model without a card is refused: the message says what was found and how to get one."""
-    with pytest.raises(CardError, match=r"no card \(raman_edge\.card\); found author, licence\. Export it with `raman-train"):
+    with refused(CardError, "no card", got="'author', 'licence'", expected="raman_edge.card"):
         card.load({"licence": "MIT", "author": "somebody"})
-    with pytest.raises(CardError, match="found no metadata at all"):
+    with refused(CardError, "no card", got="no metadata"):
         card.load({})
 
 
 @pytest.mark.parametrize("text", ["", "quartz", "[]", "null", "{", MADE.to_json()[:-1], MADE.to_json()[: len(MADE.to_json()) // 2], "NaN"])
 def test_card_that_is_no_json_object_is_refused(text: str) -> None:
     """Something else than one JSON object is a damaged card."""
-    with pytest.raises(CardError, match="card is damaged: "):
+    with refused(CardError, "damaged card"):
         load(text)
 
 
@@ -87,8 +88,8 @@ def test_card_that_is_no_json_object_is_refused(text: str) -> None:
         ("recipe.steps.1.type", "minmax@2", r"'minmax@2' - at `\$\.recipe\.steps\[1\]\.type`"),
         ("recipe.steps", [{"type": "minmax@1"}], "needs a resample step, so that its output has a known axis; got minmax@1"),
         ("recipe.steps.0.step", 0, r"step above 0 cm⁻¹; got 0.* - at `\$\.recipe\.steps\[0\]`"),
-        ("labels", ["Quartz", "Quartz", "Zircon"], "unique and at least one; got 3 of which 2 differ"),
-        ("labels", [], "unique and at least one; got 0 of which 0 differ"),
+        ("labels", ["Quartz", "Quartz", "Zircon"], "got 3 of which 2 differ"),
+        ("labels", [], "got 0 of which 0 differ"),
         ("labels", "Quartz", r"\$\.labels"),
         ("embedding", 0, r"\$\.embedding"),
         ("embedding", 65_537, r"\$\.embedding"),
@@ -108,23 +109,24 @@ def test_card_that_is_no_json_object_is_refused(text: str) -> None:
 )
 def test_wrong_field_is_refused_with_its_place(place: str, value: object, why: str) -> None:
     """A field that is unknown, missing or out of range is refused with its place in the card."""
-    with pytest.raises(CardError, match=f"cannot be honoured: .*{why}"):
+    with pytest.raises(CardError, match=why) as error:
         load(changed(place, value))
+    assert error.value.kind == "invalid card"
 
 
 @pytest.mark.parametrize(
     ("place", "value", "why"),
     [
-        ("schema", 2, "schema 2"),
+        ("schema", 2, "card schema 2"),
         ("schema", 10**30, "card schema 1000"),
-        ("minimum_raman_edge", "99.0.0", "wants raman-edge '99.0.0' or newer"),
-        ("minimum_raman_edge", f"{__version__}.1", f"this is {__version__}"),
+        ("minimum_raman_edge", "99.0.0", "raman-edge '99.0.0' or newer"),
+        ("minimum_raman_edge", f"{__version__}.1", f"raman-edge '{__version__}.1' or newer"),
     ],
 )
 def test_card_from_the_future_says_update(place: str, value: object, why: str) -> None:
     """A newer schema or version is refused before its fields are looked at, with both versions and the remedy."""
     document = json.loads(changed(place, value)) | {"a_field_of_the_future": {"deep": [1, 2]}}
-    with pytest.raises(CardError, match=f"{why}.*update raman-edge"):
+    with refused(CardError, "newer card", got=__version__, expected=why):
         load(json.dumps(document))
 
 
@@ -137,9 +139,10 @@ def test_card_from_the_past_is_honoured(version: str) -> None:
 @pytest.mark.parametrize("version", ["", ".", "1.", "1..2", "v1.0", "1.0rc1", "-1.0", "1.٢", "9" * 5000, " 1", "1_0"])
 def test_version_that_is_none_is_refused(version: str) -> None:
     """A version is numbers and dots; anything else is shown, not guessed at."""
-    with pytest.raises(CardError, match="a version is numbers and dots; got") as refused:
+    with pytest.raises(CardError) as error:
         load(changed("minimum_raman_edge", version))
-    assert len(str(refused.value)) < 200
+    assert error.value.kind == "wrong version"
+    assert len(str(error.value)) < 200
 
 
 def test_versions_compare_as_numbers() -> None:
@@ -151,25 +154,25 @@ def test_versions_compare_as_numbers() -> None:
 def test_card_that_is_too_large_is_refused() -> None:
     """A card larger than any of ours is refused with both sizes, before it is parsed."""
     text = "[" * (card.MAX_CARD_CHARACTERS + 1)
-    with pytest.raises(CardError, match=f"{len(text)} characters; at most {card.MAX_CARD_CHARACTERS}"):
+    with refused(CardError, "card too long", got=str(len(text)), expected=str(card.MAX_CARD_CHARACTERS)):
         load(text)
 
 
 def test_card_nested_without_end_is_refused() -> None:
     """A card made to exhaust the parser's stack is damaged like any other."""
     text = '{"schema": 1, "minimum_raman_edge": "0.1.0", "x": ' + "[" * 200_000 + "]" * 200_000 + "}"
-    with pytest.raises(CardError, match="damaged: maximum recursion"):
+    with refused(CardError, "damaged card", got="recursion"):
         load(text)
 
 
 def test_message_does_not_quote_a_whole_card() -> None:
     """What a damaged card says of itself is cut: a message is for reading."""
-    with pytest.raises(CardError) as refused:
+    with pytest.raises(CardError) as error:
         load(changed("x" * 1_000_000, 1))
-    assert len(str(refused.value)) < 500
-    with pytest.raises(CardError) as refused:
+    assert len(str(error.value)) < 500
+    with pytest.raises(CardError) as error:
         card.load({"y" * 1_000_000: ""})
-    assert len(str(refused.value)) < 500
+    assert len(str(error.value)) < 500
 
 
 @given(st.data())
@@ -203,7 +206,7 @@ def test_model_whose_card_was_lost_is_refused(tmp_path: Path) -> None:
     proto = onnx.load(build.write_model(tmp_path / "first.onnx"))
     bare = helper.make_model(proto.graph, opset_imports=proto.opset_import, ir_version=proto.ir_version)
     onnx.save(bare, tmp_path / "bare.onnx")
-    with pytest.raises(CardError, match="carries no card"):
+    with refused(CardError, "no card"):
         Model.open(tmp_path / "bare.onnx")
 
 

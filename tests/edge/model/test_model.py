@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from raising import refused
 from raman_edge.errors import CardError, ModelError, ProbeMismatch
 from raman_edge.model import card
 from raman_edge.model.model import MAX_MODEL_BYTES, Model
@@ -99,10 +100,11 @@ def test_gives_what_the_graph_means(good: Path) -> None:
 def test_numbers_of_another_form_are_refused(good: Path, features: NDArray[np.float32]) -> None:
     """Features of another length, type or dimension are a ModelError with the shape, not an exception of onnxruntime's."""
     model = Model.open(good)
-    with pytest.raises(ModelError, match="cannot be run on float") as refused:
+    with pytest.raises(ModelError) as error:
         model.run(features)
-    assert str(features.shape) in str(refused.value)
-    assert str(refused.value).isprintable()
+    assert error.value.kind == "cannot be run"
+    assert str(features.shape) in error.value.place
+    assert str(error.value).isprintable()
 
 
 def test_changed_weights_are_refused(good: Path) -> None:
@@ -113,7 +115,7 @@ def test_changed_weights_are_refused(good: Path) -> None:
         values[:, 0] *= 1.01
         weights(proto).CopyFrom(numpy_helper.from_array(values, "filters"))
 
-    with pytest.raises(ProbeMismatch, match=r"self-test failed: the logits moved by 0\.\d+, at most 0\.01 is accepted"):
+    with refused(ProbeMismatch, "self-test failed", "logits", got="a difference of 0.", expected="at most 0.01"):
         Model.open(altered(good, change))
 
 
@@ -124,7 +126,7 @@ def test_swapped_classes_are_refused(good: Path) -> None:
         values = numpy_helper.to_array(weights(proto))[:, [1, 0, 2, 3, 4]]
         weights(proto).CopyFrom(numpy_helper.from_array(np.ascontiguousarray(values), "filters"))
 
-    with pytest.raises(ProbeMismatch, match="the logits moved"):
+    with refused(ProbeMismatch, "self-test failed", "logits"):
         Model.open(altered(good, change))
 
 
@@ -133,14 +135,14 @@ def test_changed_probe_is_refused(folder: Path, name: str) -> None:
     """Expected numbers that are not the model's are a mismatch, whichever of them it is."""
     values = getattr(MADE.probe, name).array().copy()
     values[values.size // 2 :] *= 1.3
-    with pytest.raises(ProbeMismatch, match="self-test failed"):
+    with refused(ProbeMismatch, "self-test failed"):
         Model.open(with_probe(folder, **{name: values}))
 
 
 @pytest.mark.parametrize("factor", [1e-3, 0.9, 1.1, 1e6])
 def test_embedding_of_another_length_is_refused(folder: Path, factor: float) -> None:
     """An expected embedding is of unit norm: a longer one would make any direction look right."""
-    with pytest.raises(ProbeMismatch, match="length of the embedding moved"):
+    with refused(ProbeMismatch, "self-test failed", "length of the embedding"):
         Model.open(with_probe(folder, embedding=factor * MADE.probe.embedding.array()))
 
 
@@ -150,7 +152,7 @@ def test_probe_with_what_is_no_number_is_refused(folder: Path, name: str, bad: f
     """NaN and infinity in the expected numbers match nothing."""
     values = getattr(MADE.probe, name).array().copy()
     values[3] = bad
-    with pytest.raises(ProbeMismatch, match="self-test failed"):
+    with refused(ProbeMismatch, "self-test failed"):
         Model.open(with_probe(folder, **{name: values}))
 
 
@@ -161,7 +163,7 @@ def test_network_that_gives_nan_is_refused(good: Path) -> None:
         values = np.full_like(numpy_helper.to_array(weights(proto)), np.nan)
         weights(proto).CopyFrom(numpy_helper.from_array(values, "filters"))
 
-    with pytest.raises(ProbeMismatch, match="the logits moved by nan"):
+    with refused(ProbeMismatch, "self-test failed", "logits", got="nan"):
         Model.open(altered(good, change))
 
 
@@ -169,14 +171,14 @@ def test_network_that_gives_nan_is_refused(good: Path) -> None:
 def test_probe_of_another_graph_is_refused(folder: Path, name: str) -> None:
     """Expected numbers of another count are refused with both counts."""
     values = getattr(MADE.probe, name).array()
-    with pytest.raises(ProbeMismatch, match=f"holds {values.size - 1} {name}, the model gives {values.size}"):
+    with refused(ProbeMismatch, "probe of another graph", name, got=str(values.size), expected=str(values.size - 1)):
         Model.open(with_probe(folder, **{name: values[:-1]}))
 
 
 @pytest.mark.parametrize("shift", [np.array([]), np.array([1.0]), np.array([2.0, 1.0]), np.array([9e8, 9.1e8]), np.array([np.nan, 1.0])])
 def test_probe_that_is_no_spectrum_is_refused(folder: Path, shift: NDArray[np.float32]) -> None:
     """A probe with an impossible axis, or one elsewhere, is the model's fault, not the user's spectrum's."""
-    with pytest.raises(ProbeMismatch, match="the model's probe is no spectrum its own recipe can prepare: "):
+    with refused(ProbeMismatch, "damaged probe", "spectrum"):
         Model.open(with_probe(folder, shift=shift, counts=np.ones(shift.size, np.float32)))
 
 
@@ -191,27 +193,27 @@ def test_probe_that_is_no_spectrum_is_refused(folder: Path, shift: NDArray[np.fl
 )
 def test_changed_recipe_is_refused(folder: Path, recipe: Recipe) -> None:
     """A recipe that is not the one the model was made with moves the features: a mismatch, not other answers."""
-    with pytest.raises(ProbeMismatch, match="the recipe's features moved by"):
+    with refused(ProbeMismatch, "self-test failed", "features"):
         Model.open(build.write_model(folder / "recipe.onnx", recipe=recipe))
 
 
 def test_recipe_for_another_axis_is_refused(folder: Path) -> None:
     """A recipe with another number of points than the graph's input is refused with both numbers."""
     recipe = Recipe((Resample(start=100.0, stop=1500.0, step=1.0), MinMax()))
-    with pytest.raises(CardError, match=r"graph and its card disagree.*701.*1401"):
+    with refused(CardError, "card of another graph", got="701", expected="1401"):
         Model.open(build.write_model(folder / "axis.onnx", recipe=recipe))
 
 
 @pytest.mark.parametrize("labels", [("Calcite",), (*build.LINES, "Diamond")])
 def test_another_number_of_labels_is_refused(folder: Path, labels: tuple[str, ...]) -> None:
     """A card with more or fewer names than the network has classes is refused with both numbers."""
-    with pytest.raises(CardError, match=rf"the graph has .*'logits': 5.*the card says .*'logits': {len(labels)}"):
+    with refused(CardError, "card of another graph", got="'logits': 5", expected=f"'logits': {len(labels)}"):
         Model.open(build.write_model(folder / "labels.onnx", labels=labels))
 
 
 def test_another_embedding_length_is_refused(folder: Path) -> None:
     """A card with another length of the embedding is refused with both."""
-    with pytest.raises(CardError, match=r"'embedding': 701.*'embedding': 64"):
+    with refused(CardError, "card of another graph", got="'embedding': 701", expected="'embedding': 64"):
         Model.open(build.write_model(folder / "embedding.onnx", embedding=64))
 
 
@@ -226,14 +228,14 @@ def _rename(proto: onnx.ModelProto, old: str, new: str) -> None:
 @pytest.mark.parametrize("name", ["spectrum", "logits", "embedding"])
 def test_wrong_name_of_an_input_or_output_is_refused(good: Path, name: str) -> None:
     """A graph whose input or output is called otherwise is refused with what it has."""
-    with pytest.raises(CardError, match=r"graph and its card disagree.*'other'"):
+    with refused(CardError, "card of another graph", got="'other'"):
         Model.open(altered(good, lambda proto: _rename(proto, name, "other")))
 
 
 def test_further_output_is_refused(good: Path) -> None:
     """A graph that wants or gives more than the card knows is refused."""
     more = helper.make_tensor_value_info("mean", TensorProto.FLOAT, ["batch", 1])
-    with pytest.raises(CardError, match="'mean': 1"):
+    with refused(CardError, "card of another graph", got="'mean': 1"):
         Model.open(altered(good, lambda proto: proto.graph.output.append(more)))
 
 
@@ -245,7 +247,7 @@ def test_output_of_another_type_is_refused(good: Path) -> None:
         proto.graph.node.append(helper.make_node("Cast", ["single"], ["logits"], to=TensorProto.DOUBLE))
         proto.graph.output[0].type.tensor_type.elem_type = TensorProto.DOUBLE
 
-    with pytest.raises(CardError, match=r"'logits': \"tensor\(double\)"):
+    with refused(CardError, "card of another graph", got="'logits': \"tensor(double)"):
         Model.open(altered(good, change))
 
 
@@ -255,7 +257,7 @@ def test_fixed_batch_of_several_is_refused(good: Path) -> None:
     def change(proto: onnx.ModelProto) -> None:
         proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4
 
-    with pytest.raises(ModelError, match=r"cannot be run on float32 numbers of shape \(1, 701\).*Expected: 4"):
+    with refused(ModelError, "cannot be run", "(1, 701)", got="Expected: 4"):
         Model.open(altered(good, change))
 
 
@@ -282,7 +284,7 @@ def test_weights_outside_the_file_are_refused(
     proto = onnx.load(good)
     change(proto)
     path.write_bytes(proto.SerializeToString())
-    with pytest.raises(ModelError, match=r"outside.onnx' is refused: a tensor: external_data is refused: weights outside the file"):
+    with refused(ModelError, "forbidden field", "outside.onnx' is refused", got="external_data"):
         Model.open(path)
 
 
@@ -291,10 +293,12 @@ def test_truncated_file_is_refused(good: Path, length: int) -> None:
     """A file that was cut anywhere, or is empty, is refused as a model, in one line that names it."""
     path = good.with_name("cut.onnx")
     path.write_bytes(good.read_bytes()[:length])
-    with pytest.raises(ModelError, match=r"cut\.onnx' is refused: (byte \d+: |it holds no graph)") as refused:
+    with pytest.raises(ModelError) as error:
         Model.open(path)
-    assert str(refused.value).isprintable()
-    assert len(str(refused.value)) < 600
+    assert error.value.kind in {"damaged file", "no graph"}
+    assert "cut.onnx' is refused" in error.value.place
+    assert str(error.value).isprintable()
+    assert len(str(error.value)) < 600
 
 
 @pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n" + bytes(99), b"{}", bytes(1000), b"PK\x03\x04" + bytes(50)])
@@ -324,18 +328,18 @@ def test_damaged_file_is_refused_or_still_itself(good: Path, data: st.DataObject
 
 
 def test_metadata_that_is_no_text_is_refused(good: Path) -> None:
-    """Metadata that is not UTF-8 is a CardError."""
+    """Metadata that is not UTF-8 is no message of protobuf."""
     path = good.with_name("latin.onnx")
     path.write_bytes(good.read_bytes().replace(b'"name":"matched', b'"name":"m\xe4tched'))
-    with pytest.raises(CardError, match="its metadata: value is not UTF-8 text"):
+    with refused(ModelError, "damaged file", expected="UTF-8"):
         Model.open(path)
 
 
 def test_what_cannot_be_read_is_refused(folder: Path) -> None:
     """A missing file and a directory are refused with the system's reason and the way to a model."""
-    with pytest.raises(ModelError, match=r"nowhere\.onnx' cannot be read: No such file.*raman-train export"):
+    with refused(ModelError, "cannot be read", "nowhere.onnx", got="No such file"):
         Model.open(folder / "nowhere.onnx")
-    with pytest.raises(ModelError, match=r"cannot be read: Is a directory"):
+    with refused(ModelError, "cannot be read", got="Is a directory"):
         Model.open(folder)
 
 
@@ -344,7 +348,7 @@ def test_file_that_is_too_large_is_not_read(folder: Path) -> None:
     path = folder / "large.onnx"
     path.touch()
     os.truncate(path, MAX_MODEL_BYTES + 2**20)
-    with pytest.raises(ModelError, match="is 257 MiB; at most 256 MiB are read"):
+    with refused(ModelError, "too large", got="257 MiB", expected="256 MiB"):
         Model.open(path)
 
 

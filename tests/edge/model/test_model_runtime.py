@@ -8,6 +8,7 @@ import build
 import command
 import onnxruntime
 import pytest
+from raising import refused
 from raman_edge import cli
 from raman_edge.errors import ModelError
 from raman_edge.model import runtime
@@ -90,7 +91,7 @@ def test_all_is_well_here(tmp_path: Path) -> None:
     assert Model.open(build.write_model(tmp_path / "m.onnx")).notes == ()
 
 
-def test_what_onnxruntime_refuses_is_told_with_its_words(tmp_path: Path) -> None:
+def test_what_onnxruntime_refuses_is_reported_with_its_words(tmp_path: Path) -> None:
     """A network that passes as one, and that onnxruntime cannot run all the same."""
     import onnx
     from onnx import helper
@@ -101,11 +102,11 @@ def test_what_onnxruntime_refuses_is_told_with_its_words(tmp_path: Path) -> None
     helper.set_model_props(proto, {card.KEY: build.model_card(build.templates()).to_json()})
     (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
     assert isinstance(proto, onnx.ModelProto)
-    with pytest.raises(ModelError, match=r"m.onnx' passes as a network, but onnxruntime .* cannot run it; it says: .*nonsense"):
+    with refused(ModelError, "cannot be loaded", "m.onnx", got="nonsense"):
         Model.open(tmp_path / "m.onnx")
 
 
-def test_an_instrument_tells_nobody(tmp_path: Path) -> None:
+def test_no_telemetry_is_sent(tmp_path: Path) -> None:
     """Identifying starts no telemetry of onnxruntime's: its file of events would lie in the home folder."""
     home = tmp_path / "home"
     home.mkdir()

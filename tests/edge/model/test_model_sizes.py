@@ -1,7 +1,8 @@
-"""The sizes told beforehand against those that onnxruntime really gives."""
+"""The sizes computed from the graph against those of onnxruntime."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import build
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
+from raising import refused
 from raman_edge.errors import ModelError
 from raman_edge.model import check, model
+from raman_edge.model.shapes import OPERATORS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,8 +44,8 @@ def one_node(operator: str, inputs: Sequence[NDArray[np.generic] | None], output
     )
 
 
-def told(proto: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
-    """Return the shape of every tensor, told from the file."""
+def computed(proto: onnx.ModelProto) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor, computed from the file."""
     return {name: tensor.shape for name, tensor in check.inspect(proto.SerializeToString()).sizes.items()}
 
 
@@ -119,7 +122,7 @@ CASES: list[tuple[str, list[NDArray[np.generic] | None], int, dict[str, object]]
 
 
 @pytest.mark.parametrize(("operator", "inputs", "outputs", "attributes"), CASES, ids=[f"{i}-{case[0]}" for i, case in enumerate(CASES)])
-def test_a_size_told_is_the_real_one(
+def test_a_computed_size_is_the_real_one(
     operator: str, inputs: list[NDArray[np.generic] | None], outputs: int, attributes: dict[str, object]
 ) -> None:
     """Each operator gives what its rule says, and integers that are followed are the real ones."""
@@ -129,6 +132,13 @@ def test_a_size_told_is_the_real_one(
         # A window that reaches over the end may be left out: the rule counts it.
         assert sizes[name].shape == value.shape or (attributes.get("ceil_mode") and sizes[name].count >= value.size)
         assert sizes[name].values is None or sizes[name].values == tuple(value.reshape(-1).tolist())
+
+
+@pytest.mark.parametrize("kind", [TensorProto.INT32, TensorProto.UINT8, TensorProto.BOOL, TensorProto.FLOAT])
+def test_integers_are_not_followed_through_a_narrower_type(kind: int) -> None:
+    """2^32 + 1 cast to int32 is 1: what onnxruntime makes of such a number is not known here, and decides no size."""
+    assert check.inspect(one_node("Cast", [whole(2**32 + 1)], 1, to=kind).SerializeToString()).sizes["o0"].values is None
+    assert check.inspect(one_node("Cast", [whole(7)], 1, to=TensorProto.INT64).SerializeToString()).sizes["o0"].values == (7,)
 
 
 QUANTISED = [
@@ -142,14 +152,14 @@ def test_a_quantised_product_has_the_size_of_a_plain_one(operator: str, a: NDArr
     """The second factor stands behind scale and zero point of the first."""
     scale, zero, zero_b = np.float32(1).reshape(()), np.uint8(0).reshape(()), np.int8(0).reshape(())
     proto = one_node(operator, [a, scale, zero, b, scale, zero_b, scale, zero], 1)
-    assert told(proto)["o0"] == really(proto)["o0"].shape
+    assert computed(proto)["o0"] == really(proto)["o0"].shape
 
 
 @pytest.mark.parametrize("which", ["embedded", "tiny"])
-def test_every_tensor_of_a_network_is_as_large_as_told(which: str) -> None:
+def test_every_tensor_of_a_network_is_as_large_as_computed(which: str) -> None:
     """Every result inside a whole network, beside what onnxruntime gives for one spectrum."""
     proto = onnx.load(model.default_path()) if which == "embedded" else build.graph(build.templates())
-    sizes = told(proto)
+    sizes = computed(proto)
     kept = {value.name for value in proto.graph.output}
     proto.graph.output.extend(
         onnx.ValueInfoProto(name=name) for node in proto.graph.node for name in node.output if name and name not in kept
@@ -171,10 +181,10 @@ def test_stretching_is_numpys(a: list[int], b: list[int]) -> None:
     try:
         expected = np.broadcast_shapes(tuple(a), tuple(b))
     except ValueError:
-        with pytest.raises(ModelError, match="do not fit together"):
-            told(proto)
+        with refused(ModelError, "impossible operation"):
+            computed(proto)
     else:
-        assert told(proto)["o0"] == expected
+        assert computed(proto)["o0"] == expected
 
 
 @given(st.integers(1, 40), st.integers(1, 6), st.integers(1, 4), st.integers(1, 3), st.integers(0, 3), st.integers(0, 3))
@@ -184,47 +194,51 @@ def test_any_window_is_counted_as_onnxruntime_does(size: int, kernel: int, strid
     data, weights = np.ones((1, 1, size), np.float32), np.ones((1, 1, kernel), np.float32)
     proto = one_node("Conv", [data, weights], 1, strides=[stride], dilations=[dilation], pads=[before, after])
     if size + before + after < dilation * (kernel - 1) + 1:
-        with pytest.raises(ModelError, match="wider than its input"):
-            told(proto)
+        with refused(ModelError, "impossible operation", got="wider than its input"):
+            computed(proto)
     else:
-        assert told(proto)["o0"] == really(proto)["o0"].shape
+        assert computed(proto)["o0"] == really(proto)["o0"].shape
 
 
 WRONG: list[tuple[str, list[NDArray[np.generic] | None], dict[str, object], str]] = [
     ("MatMul", [X, X], {}, "cannot be multiplied"),
-    ("Gemm", [X, X], {}, "two matrices expected"),
+    ("Gemm", [X, X], {}, "are not two matrices"),
     ("Gemm", [np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)], {}, "cannot be multiplied"),
     ("Conv", [IMAGE, np.ones((4, 3, 3), np.float32)], {}, "does not fit an input"),
-    ("Conv", [IMAGE, KERNEL], {"strides": [0]}, "1 or more"),
+    ("Conv", [IMAGE, KERNEL], {"strides": [0]}, "below 1"),
     ("Conv", [IMAGE, KERNEL], {"strides": [1, 1]}, "not for 1 dimensions"),
-    ("Conv", [IMAGE, KERNEL], {"auto_pad": "SAME_UPPER", "pads": [1, 1]}, "only one of them"),
+    ("Conv", [IMAGE, KERNEL], {"auto_pad": "SAME_UPPER", "pads": [1, 1]}, "exclude each other"),
     ("MaxPool", [IMAGE], {"kernel_shape": [1, 1]}, "does not fit an input"),
     ("MaxPool", [IMAGE], {}, "does not fit an input"),
+    ("MaxPool", [X[0]], {}, "does not fit an input"),
     ("Concat", [X, IMAGE], {"axis": 0}, "do not fit together"),
-    ("Reshape", [X, whole(5, -1)], {}, "cannot become"),
-    ("Reshape", [X, whole(-1, -1)], {}, "cannot become"),
-    ("Expand", [X, whole(-1)], {}, "below 0"),
-    ("Pad", [X, whole(1)], {}, "6 widths expected"),
-    ("Pad", [X, whole(-9, 0, 0, 0, 0, 0)], {}, "cannot be cut"),
-    ("Gather", [whole(1, 2), whole(7)], {}, r"indices \[7\] of 2 numbers"),
+    ("Reshape", [X, whole(5, -1)], {}, ""),
+    ("Reshape", [X, whole(-1, -1)], {}, ""),
+    ("Expand", [X, whole(-1)], {}, ""),
+    ("Pad", [X, whole(1)], {}, "instead of 6"),
+    ("Pad", [X, whole(-9, 0, 0, 0, 0, 0)], {}, ""),
+    ("Gather", [whole(1, 2), whole(7)], {}, ""),
     ("GatherND", [X, whole(0, 0, 0, 0).reshape(1, 4)], {}, "indices of shape"),
-    ("Unsqueeze", [X, whole(1, 1)], {}, "name one twice"),
-    ("Unsqueeze", [X, whole(9)], {}, "axis 9 of a tensor with 4 dimensions"),
-    ("Unsqueeze", [X, whole(*range(3, 9))], {}, "more than 8 dimensions"),
-    ("Squeeze", [X, whole(0)], {}, "only dimensions of 1"),
-    ("Transpose", [X], {"perm": [0, 0, 1]}, "no order of 3 dimensions"),
-    ("Slice", [X, whole(0), whole(1), whole(0), whole(0)], {}, "no step below 1"),
-    ("Slice", [X, whole(3), whole(0), whole(0), whole(-1)], {}, "no step below 1"),
-    ("TopK", [X, whole(5)], {}, "the best"),
+    ("Unsqueeze", [X, whole(1, 1)], {}, ""),
+    ("Unsqueeze", [X, whole(9)], {}, ""),
+    ("Unsqueeze", [X, whole(*range(3, 9))], {}, "9 dimensions"),
+    ("Squeeze", [X, whole(0)], {}, ""),
+    ("Transpose", [X], {"perm": [0, 0, 1]}, ""),
+    ("Slice", [X, whole(0), whole(1), whole(0), whole(0)], {}, "a step is below 1"),
+    ("Slice", [X, whole(3), whole(0), whole(0), whole(-1)], {}, "a step is below 1"),
+    ("TopK", [X, whole(5)], {}, "the largest"),
     ("Flatten", [X], {"axis": 7}, "axis 7"),
-    ("Concat", [X], {"axis": "0"}, "attribute axis is an integer"),
-    ("Transpose", [X], {"perm": 3}, "attribute perm is a list"),
-    ("Constant", [], {"value_string": "a"}, "a constant is a tensor"),
-    ("Constant", [], {"value_float": 1.0, "value_ints": [1, 2]}, "a constant says one thing, this one 2"),
-    ("ReduceSum", [X], {"noop_with_empty_axes": 2}, "noop_with_empty_axes is 0 or 1, got 2"),
-    ("Gemm", [np.ones((2, 3), np.float32), np.ones((3, 2), np.float32)], {"transA": -1}, "transA is 0 or 1"),
+    ("Concat", [X], {"axis": "0"}, "axis is not an integer"),
+    ("Transpose", [X], {"perm": 3}, "perm is not a list"),
+    ("Constant", [], {"value_string": "a"}, "a constant is not a tensor"),
+    ("Constant", [], {"value_float": 1.0, "value_ints": [1, 2]}, "a constant has 2 attributes"),
+    ("ReduceSum", [X], {"noop_with_empty_axes": 2}, "noop_with_empty_axes is 2"),
+    ("Gemm", [np.ones((2, 3), np.float32), np.ones((3, 2), np.float32)], {"transA": -1}, "transA is -1"),
     ("Relu", [], {}, "input 0 is missing"),
     ("Expand", [X, np.ones(100, np.int64)], {}, "is not known before the network runs"),
+    ("Gather", [whole(1, 2), whole(-3)], {}, ""),
+    ("Expand", [X, whole(2**40, 2**40)], {}, ""),
+    ("Slice", [X, whole(0, 0), whole(1, 1), whole(1, 1)], {}, "do not belong together"),
 ]
 
 
@@ -232,6 +246,30 @@ WRONG: list[tuple[str, list[NDArray[np.generic] | None], dict[str, object], str]
 def test_an_operation_that_cannot_be_is_refused(
     operator: str, inputs: list[NDArray[np.generic] | None], attributes: dict[str, object], why: str
 ) -> None:
-    """Shapes that do not fit are refused with both, and with the node."""
-    with pytest.raises(ModelError, match=rf"{operator} node ''.*{why}"):
-        told(one_node(operator, inputs, 1, **attributes))
+    """Shapes that do not fit are refused with the node, and in our own words where numpy has none."""
+    with refused(ModelError, "impossible operation", f"{operator!r} node", got=why):
+        computed(one_node(operator, inputs, 1, **attributes))
+
+
+ODD = st.sampled_from([-(2**63), -(2**31) - 1, -2, -1, 0, 1, 2, 3, 64, 2**31, 2**62, 2**63 - 1])
+LISTS = st.lists(ODD, max_size=10)
+ARRAYS = st.one_of(
+    st.none(),
+    LISTS.map(lambda numbers: np.array(numbers, np.int64)),
+    ODD.map(lambda number: np.array(number, np.int64)),
+    st.lists(st.integers(0, 3), max_size=5).map(lambda shape: np.zeros(shape, np.float32)),
+)
+ATTRIBUTES = (
+    "axis", "axes", "perm", "to", "start", "end", "pads", "strides", "dilations", "kernel_shape", "group", "auto_pad", "ceil_mode",
+    "allowzero", "batch_dims", "keepdims", "noop_with_empty_axes", "transA", "transB", "value", "value_ints", "value_int", "value_float",
+)  # fmt: skip
+VALUES = st.one_of(ODD, LISTS.filter(bool), st.sampled_from(["SAME_UPPER", "VALID", "x"]), st.just(1.5))
+
+
+@pytest.mark.slow
+@given(st.sampled_from(sorted(OPERATORS)), st.lists(ARRAYS, max_size=5), st.dictionaries(st.sampled_from(ATTRIBUTES), VALUES, max_size=4))
+@settings(max_examples=1500, deadline=None)
+def test_any_operation_is_sized_or_refused(operator: str, inputs: list[NDArray[np.generic] | None], attributes: dict[str, object]) -> None:
+    """Whatever shapes, integers and attributes a file gives an operator: a size within the limits, or our own error."""
+    with contextlib.suppress(ModelError):
+        assert check.inspect(one_node(operator, inputs, 1, **attributes).SerializeToString()).results <= check.MAX_RESULTS

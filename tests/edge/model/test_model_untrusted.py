@@ -8,11 +8,13 @@ import build
 import numpy as np
 import onnx
 import pytest
+import raising
 from onnx import TensorProto, helper, numpy_helper
 from raman_edge.errors import CardError, ModelError
 from raman_edge.model import card, check
 from raman_edge.model import model as models
 from raman_edge.model.model import Model
+from raman_edge.model.shapes import OPERATORS
 from raman_edge.preprocessing import Baseline, Despike, MinMax, Recipe, Resample, Smooth
 
 if TYPE_CHECKING:
@@ -32,18 +34,19 @@ def unloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(models, "open_session", reached)
 
 
-def refused(tmp_path: Path, change: Callable[[onnx.ModelProto], None]) -> str:
+def refused(tmp_path: Path, change: Callable[[onnx.ModelProto], None]) -> ModelError:
     """Change the tests' own model, and return why it is refused."""
     proto = build.graph(build.templates())
     helper.set_model_props(proto, {card.KEY: build.model_card(build.templates()).to_json()})
     change(proto)
     path = tmp_path / "changed.onnx"
     path.write_bytes(proto.SerializeToString())
-    with pytest.raises(ModelError, match=r"changed.onnx' is refused: ") as error:
+    with pytest.raises(ModelError) as error:
         Model.open(path)
+    assert f"{str(path)!r} is refused" in error.value.place
     assert str(error.value).isprintable()
-    assert len(str(error.value)) < 500
-    return str(error.value)
+    assert len(str(error.value)) < 700
+    return error.value
 
 
 def with_node(operator: str, *inputs: str, **attributes: object) -> Callable[[onnx.ModelProto], None]:
@@ -96,18 +99,22 @@ def relabelled(proto: onnx.ModelProto) -> None:
     proto.graph.initializer[0].data_location = TensorProto.EXTERNAL
 
 
+FORBIDDEN = "forbidden field"
 HIDDEN = {
-    "in an initializer": (lambda proto: proto.graph.initializer.append(outside("w")), "external_data is refused: weights outside the file"),
+    "in an initializer": (lambda proto: proto.graph.initializer.append(outside("w")), "external_data in a Tensor"),
     "by location alone": (relabelled, "weights outside the file"),
-    "in a constant": (with_node("Constant", value=outside("w")), "external_data is refused"),
-    "in a sparse initializer": (lambda proto: proto.graph.sparse_initializer.append(sparse()), "sparse_initializer is refused"),
-    "in a sparse constant": (with_node("Constant", sparse_value=sparse()), "sparse_tensor is refused"),
-    "in a list of tensors": (with_node("Mine", tensors=[outside("w")]), "tensors is refused"),
-    "in a subgraph": (with_node("If", "spectrum", then_branch=subgraph(), else_branch=subgraph()), "g is refused: control flow"),
-    "in a list of graphs": (with_node("Mine", graphs=[subgraph()]), "graphs is refused: control flow"),
-    "in a function": (in_function, "functions is refused: functions hide operators"),
-    "in the training graph": (lambda proto: proto.training_info.add().algorithm.CopyFrom(subgraph()), "training_info is refused"),
-    "in a segment": (lambda proto: proto.graph.initializer[0].segment.CopyFrom(TensorProto.Segment(begin=0, end=9)), "segment is refused"),
+    "in a constant": (with_node("Constant", value=outside("w")), "external_data in a Tensor"),
+    "in a sparse initializer": (lambda proto: proto.graph.sparse_initializer.append(sparse()), "sparse_initializer in a Graph"),
+    "in a sparse constant": (with_node("Constant", sparse_value=sparse()), "sparse_tensor in a Attribute"),
+    "in a list of tensors": (with_node("Mine", tensors=[outside("w")]), "tensors in a Attribute"),
+    "in a subgraph": (with_node("If", "spectrum", then_branch=subgraph(), else_branch=subgraph()), "g in a Attribute"),
+    "in a list of graphs": (with_node("Mine", graphs=[subgraph()]), "graphs in a Attribute"),
+    "in a function": (in_function, "functions in a Model"),
+    "in the training graph": (lambda proto: proto.training_info.add().algorithm.CopyFrom(subgraph()), "training_info in a Model"),
+    "in a segment": (
+        lambda proto: proto.graph.initializer[0].segment.CopyFrom(TensorProto.Segment(begin=0, end=9)),
+        "segment in a Tensor",
+    ),
 }
 
 
@@ -115,8 +122,9 @@ HIDDEN = {
 @pytest.mark.parametrize("where", HIDDEN)
 def test_nothing_outside_the_file_is_read(tmp_path: Path, where: str) -> None:
     """Weights elsewhere, and places to hide them in, are refused wherever they stand."""
-    change, why = HIDDEN[where]
-    assert why in refused(tmp_path, change)
+    change, got = HIDDEN[where]
+    error = refused(tmp_path, change)
+    assert (error.kind, error.got) == (FORBIDDEN, got)
 
 
 def doubling(proto: onnx.ModelProto) -> None:
@@ -137,16 +145,16 @@ HUGE = np.array([1 << 20, 1 << 20], np.int64)
 BOMBS = {
     "Expand": (
         with_stored(with_node("Expand", "spectrum", "to"), to=np.array([10**6, 701])),
-        "by here one spectrum takes 7.01e+08 numbers",
+        "too large",
     ),
-    "Pad": (with_stored(with_node("Pad", "spectrum", "by"), by=np.array([0, 0, 10**12, 0])), "by here one spectrum takes 7.01e+14 numbers"),
+    "Pad": (with_stored(with_node("Pad", "spectrum", "by"), by=np.array([0, 0, 10**12, 0])), "too large"),
     "outer product": (
         with_stored(with_node("MatMul", "a", "b"), a=np.ones((10**5, 1), np.float32), b=np.ones((1, 10**5), np.float32)),
-        "by here one spectrum takes 1e+10 numbers",
+        "too large",
     ),
     "stretching": (
         with_stored(with_node("Add", "a", "b"), a=np.ones((10**5, 1), np.float32), b=np.ones(10**5, np.float32)),
-        "by here one spectrum takes 1e+10 numbers",
+        "too large",
     ),
     "padded convolution": (
         with_stored(
@@ -154,62 +162,62 @@ BOMBS = {
             image=np.ones((1, 1, 9), np.float32),
             kernel=np.ones((1, 1, 3), np.float32),
         ),
-        "by here one spectrum takes 2.2e+12 numbers",
+        "too large",
     ),
     "gathering": (
         with_stored(with_node("Gather", "rows", "at"), rows=np.ones((2, 10**5), np.float32), at=np.zeros(10**4, np.int64)),
-        "by here one spectrum takes 1e+09 numbers",
+        "too large",
     ),
-    "doubling": (doubling, "Concat node 'd"),
-    "many products": (with_stored(squares, square=np.ones((700, 700), np.float32)), "2.02e+10 multiplications"),
-    "dynamic shape": (with_node("Expand", "spectrum", "spectrum"), "is not known before the network runs"),
-    "ConstantOfShape": (with_stored(with_node("ConstantOfShape", "to"), to=HUGE), "operator 'ConstantOfShape' is not among"),
-    "Range": (with_node("Range", "spectrum", "spectrum", "spectrum"), "operator 'Range' is not among"),
-    "Tile": (with_stored(with_node("Tile", "spectrum", "by"), by=HUGE), "operator 'Tile' is not among"),
-    "Resize": (with_node("Resize", "spectrum", "", "spectrum"), "operator 'Resize' is not among"),
-    "RandomNormal": (with_node("RandomNormal", shape=HUGE.tolist()), "operator 'RandomNormal' is not among"),
-    "Loop": (with_node("Loop", "spectrum", body=subgraph()), "control flow hides a graph"),
-    "Scan": (with_node("Scan", "spectrum", body=subgraph(), num_scan_inputs=1), "control flow hides a graph"),
-    "another domain": (with_node("Inverse", "spectrum", domain="com.microsoft"), "only ONNX's own are run"),
+    "doubling": (doubling, "too large"),
+    "many products": (with_stored(squares, square=np.ones((700, 700), np.float32)), "too large"),
+    "dynamic shape": (with_node("Expand", "spectrum", "spectrum"), "impossible operation"),
+    "ConstantOfShape": (with_stored(with_node("ConstantOfShape", "to"), to=HUGE), "unknown operator"),
+    "Range": (with_node("Range", "spectrum", "spectrum", "spectrum"), "unknown operator"),
+    "Tile": (with_stored(with_node("Tile", "spectrum", "by"), by=HUGE), "unknown operator"),
+    "Resize": (with_node("Resize", "spectrum", "", "spectrum"), "unknown operator"),
+    "RandomNormal": (with_node("RandomNormal", shape=HUGE.tolist()), "unknown operator"),
+    "Loop": (with_node("Loop", "spectrum", body=subgraph()), FORBIDDEN),
+    "Scan": (with_node("Scan", "spectrum", body=subgraph(), num_scan_inputs=1), FORBIDDEN),
+    "another domain": (with_node("Inverse", "spectrum", domain="com.microsoft"), "foreign operator"),
     "claimed size": (
         lambda proto: proto.graph.initializer.append(TensorProto(name="w", data_type=1, dims=[1 << 40], raw_data=b"1234")),
-        "wants 4398046511104 bytes, 4 are stored",
+        "wrong size",
     ),
-    "nothing stored": (lambda proto: proto.graph.initializer.append(TensorProto(name="w", data_type=1, dims=[1 << 40])), "in 0 places"),
+    "nothing stored": (lambda proto: proto.graph.initializer.append(TensorProto(name="w", data_type=1, dims=[1 << 40])), "wrong size"),
     "claimed list": (
         lambda proto: proto.graph.initializer.append(TensorProto(name="w", data_type=7, dims=[1 << 40], int64_data=[1])),
-        "wants 1099511627776 bytes, 1 are stored",
+        "wrong size",
     ),
     "texts": (
         lambda proto: proto.graph.initializer.append(TensorProto(name="w", data_type=8, string_data=[b"a"])),
-        "string_data is refused",
+        FORBIDDEN,
     ),
     "negative size": (
         lambda proto: proto.graph.initializer.append(TensorProto(name="w", data_type=1, dims=[-1, -4], raw_data=bytes(16))),
-        "0 or more",
+        "wrong shape",
     ),
     "a type of its own": (
         lambda proto: proto.graph.initializer.append(TensorProto(name="w", data_type=14, raw_data=bytes(8))),
-        "type 14 are not run",
+        "unknown type",
     ),
     "sequence input": (
         lambda proto: proto.graph.input[0].type.sequence_type.elem_type.tensor_type.SetInParent(),
-        "sequence_type is refused",
+        FORBIDDEN,
     ),
-    "free dimension": (lambda proto: proto.graph.input[0].type.tensor_type.shape.dim[1].Clear(), "a free dimension besides the batch"),
+    "free dimension": (lambda proto: proto.graph.input[0].type.tensor_type.shape.dim[1].Clear(), "free dimension"),
     "huge input": (
         lambda proto: setattr(proto.graph.input[0].type.tensor_type.shape.dim[1], "dim_value", 1 << 40),
-        "do not fit together|1.1e\\+12",
+        "too large",
     ),
-    "many nodes": (lambda proto: proto.graph.node.extend([proto.graph.node[0]] * check.MAX_NODES), "4100 of node, at most 4096"),
-    "a name twice": (lambda proto: proto.graph.node.append(proto.graph.node[0]), "already the name of another tensor"),
-    "a circle": (lambda proto: proto.graph.node[0].input.__setitem__(0, "logits"), "which nothing before it makes"),
-    "no such output": (lambda proto: setattr(proto.graph.output[0], "name", "nowhere"), "made by no node"),
-    "old operators": (lambda proto: setattr(proto.opset_import[0], "version", 9), "operator set 9, 13 or newer"),
-    "two operator sets": (lambda proto: proto.opset_import.append(helper.make_opsetid("ai.onnx", 18)), "2 versions"),
-    "further outputs": (lambda proto: proto.graph.node[1].output.append("more"), "2 outputs, at most 1"),
-    "much metadata": (lambda proto: proto.metadata_props.extend([onnx.StringStringEntryProto(key="k")] * 99), "100 entries of metadata"),
-    "two cards": (lambda proto: proto.metadata_props.append(proto.metadata_props[0]), "'raman_edge.model.card' twice"),
+    "many nodes": (lambda proto: proto.graph.node.extend([proto.graph.node[0]] * check.MAX_NODES), "too many nodes"),
+    "a name twice": (lambda proto: proto.graph.node.append(proto.graph.node[0]), "duplicate name"),
+    "a circle": (lambda proto: proto.graph.node[0].input.__setitem__(0, "logits"), "missing tensor"),
+    "no such output": (lambda proto: setattr(proto.graph.output[0], "name", "nowhere"), "missing tensor"),
+    "old operators": (lambda proto: setattr(proto.opset_import[0], "version", 9), "wrong operator set"),
+    "two operator sets": (lambda proto: proto.opset_import.append(helper.make_opsetid("ai.onnx", 18)), "wrong operator set"),
+    "further outputs": (lambda proto: proto.graph.node[1].output.append("more"), "impossible operation"),
+    "much metadata": (lambda proto: proto.metadata_props.extend([onnx.StringStringEntryProto(key="k")] * 99), "duplicate metadata"),
+    "two cards": (lambda proto: proto.metadata_props.append(proto.metadata_props[0]), "duplicate metadata"),
 }
 
 
@@ -217,9 +225,8 @@ BOMBS = {
 @pytest.mark.parametrize("which", BOMBS)
 def test_what_grows_too_large_is_refused(tmp_path: Path, which: str) -> None:
     """A file that would take more memory or time than a spectrum is worth, or that is not a plain network, is refused."""
-    change, why = BOMBS[which]
-    said = refused(tmp_path, change)
-    assert any(part in said for part in why.replace("\\", "").split("|"))
+    change, kind = BOMBS[which]
+    assert refused(tmp_path, change).kind == kind
 
 
 @pytest.mark.usefixtures("unloaded")
@@ -233,8 +240,9 @@ def test_a_card_with_what_a_terminal_might_obey_is_refused(tmp_path: Path, text:
     changes: dict[str, object] = {"provenance": card.ModelProvenance(**(provenance | told))}
     changes |= {"label": {"labels": (*tuple(build.LINES)[:-1], text)}, "name": {"name": text}}.get(place, {})
     path = build.write_model(tmp_path / "card.onnx", **changes)
-    with pytest.raises(CardError, match=r"card.onnx' is refused: the model's card: a .* has \d+ characters") as error:
+    with pytest.raises(CardError) as error:
         Model.open(path)
+    assert error.value.kind == "unprintable text"
     assert str(error.value).isprintable()
 
 
@@ -251,7 +259,7 @@ SLOW = {
 def test_a_recipe_that_takes_for_ever_is_refused(tmp_path: Path, name: str) -> None:
     """A step that looks at a milliard of points would stop the instrument."""
     recipe = Recipe((*build.RECIPE.steps, SLOW[name]))
-    with pytest.raises(CardError, match=rf"wants {name} \d+ of {SLOW[name].tag}, at most \d+ is run"):
+    with raising.refused(CardError, "recipe too slow", f"{name} of {SLOW[name].tag}"):
         Model.open(build.write_model(tmp_path / "slow.onnx", recipe=recipe))
 
 
@@ -259,20 +267,20 @@ def test_a_recipe_that_takes_for_ever_is_refused(tmp_path: Path, name: str) -> N
 def test_a_recipe_of_very_many_steps_is_refused(tmp_path: Path) -> None:
     """The number of steps is bounded."""
     recipe = Recipe((Resample(start=100.0, stop=1500.0, step=2.0), *[MinMax()] * 40))
-    with pytest.raises(CardError, match="has 41 steps, at most 16"):
+    with raising.refused(CardError, "too many steps", got="41", expected="16"):
         Model.open(build.write_model(tmp_path / "many.onnx", recipe=recipe))
 
 
 def test_every_published_operator_is_run() -> None:
     """What the networks of the literature are exported to is on the list; control flow and sequences are not."""
-    assert {"Conv", "Gemm", "MatMul", "MaxPool", "QuantizeLinear", "ScatterElements", "TopK", "Cast"} <= check.OPERATORS.keys()
-    assert not {"If", "Loop", "Scan", "Tile", "ConstantOfShape", "Range", "SequenceAt", "NonZero", "Resize"} & check.OPERATORS.keys()
+    assert {"Conv", "Gemm", "MatMul", "MaxPool", "QuantizeLinear", "ScatterElements", "TopK", "Cast"} <= OPERATORS.keys()
+    assert not {"If", "Loop", "Scan", "Tile", "ConstantOfShape", "Range", "SequenceAt", "NonZero", "Resize"} & OPERATORS.keys()
 
 
 def test_the_embedded_model_passes_far_from_the_limits() -> None:
     """The model that ships leaves a factor of ten to every limit."""
     seen = check.inspect(models.default_path().read_bytes())
-    assert len(seen.graph.nodes) * 10 < check.MAX_NODES
+    assert seen.nodes * 10 < check.MAX_NODES
     assert seen.results * 10 < check.MAX_RESULTS
     assert seen.work * 100 < check.MAX_WORK
 
@@ -293,7 +301,7 @@ def test_integer_weights_count_by_their_bytes_in_the_file(monkeypatch: pytest.Mo
     """DRCNN's int8 weights are 103 million numbers in 106 MB; the same weight converted again counts as a result."""
     monkeypatch.setattr(check, "MAX_RESULTS", 1_000_000)
     assert check.inspect(packed_twice(1)).results == 4096
-    with pytest.raises(ModelError, match="one spectrum takes"):
+    with raising.refused(ModelError, "too large"):
         check.inspect(packed_twice(2))
 
 
@@ -301,7 +309,7 @@ def test_a_pipe_or_device_is_no_model() -> None:
     """What has no end is not read."""
     from pathlib import Path
 
-    with pytest.raises(ModelError, match="'/dev/zero' is a pipe or a device"):
+    with raising.refused(ModelError, "not a file", "/dev/zero"):
         Model.open(Path("/dev/zero"))
-    with pytest.raises(ModelError, match="cannot be read: "):
+    with raising.refused(ModelError, "cannot be read"):
         Model.open(Path("a\0b"))

@@ -18,8 +18,7 @@ import numpy as np
 
 from raman_edge import __version__
 from raman_edge.errors import LibraryError, SpectrumError
-from raman_edge.matching import reference
-from raman_edge.matching.library import Reference
+from raman_edge.matching.library import Library, Reference
 from raman_edge.matching.user_library.database import MAX_BYTES, MOST_ENTRIES, connect, explained, transaction
 from raman_edge.matching.user_library.entry import UserReference, checked_name, storable
 from raman_edge.peaks import Peaks
@@ -93,7 +92,7 @@ class UserLibrary:
             return tuple(_entry(row) for row in self._connection.execute(f"SELECT {ENTRY} FROM entries ORDER BY seq"))  # noqa: S608
 
     def learn(self, name: str, taught: Sequence[tuple[Spectrum, Reference]], model: Model, note: str = "") -> tuple[bool, ...]:
-        """Store spectra with what :func:`raman_edge.matching.reference.make` made of them, all or none.
+        """Store spectra with what :func:`raman_edge.matching.library.Library.make_reference` made of them, all or none.
 
         Return for each whether it is new: the same spectrum of the same file under the same name is stored once.
         Raises :class:`LibraryError`: not a name, no room, cannot be written.
@@ -137,7 +136,7 @@ class UserLibrary:
                 found.append(self._remembered(row, model))
                 continue
             try:
-                made[row.seq] = reference.make(self._spectrum(row), row.name, row.specimen, model)
+                made[row.seq] = Library.make_reference(self._spectrum(row), row.name, row.specimen, model)
             except SpectrumError as error:
                 left_out.append(f"{row.name!r} from {row.path!r} is left out, this model cannot use it: {error}")
         # A file that cannot be written still serves; its embeddings are then made at every start.
