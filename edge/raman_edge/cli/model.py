@@ -195,14 +195,14 @@ def table(report: benchmark.BenchmarkReport) -> Iterator[tuple[str, str]]:
     yield "model", f"{report.model}, {report.precision}, {report.references} references, {report.size_mb} MB with its library"
     yield "runs on", f"{report.provider}, {report.threads} thread(s); {wheels}, numpy {here.numpy}, Python {here.python}"
     yield "machine", f"{here.processor}, {here.cores} core(s), load {here.load}, {here.system}"
-    yield "network alone (onnxruntime)", _milliseconds(latency.network)
-    yield "spectrum in memory → ranked matches", _milliseconds(latency.pipeline)
+    yield "network alone (onnxruntime)", milliseconds(latency.network)
+    yield "spectrum in memory → ranked matches", milliseconds(latency.pipeline)
     yield "  overhead, ratio of medians", f"{latency.overhead:.2f} ×"
     for size, rate in report.throughput_per_s.items():
         yield f"network, {size} at once", f"{rate:.0f} spectra/s"
     yield "", f"{report.effort.spectra} simulated spectra; every p99 is of this run"
 
 
-def _milliseconds(by_percentile: dict[str, float]) -> str:
+def milliseconds(by_percentile: dict[str, float]) -> str:
     """Return milliseconds by percentile as a line."""
     return "   ".join(f"{name} {value:.2f} ms" for name, value in by_percentile.items())
