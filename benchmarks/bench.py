@@ -17,7 +17,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from benching import backlog, folders, many, processes, year
 from benching.naive import Naive
-from raman_edge.cli.model.bench import table
+from raman_edge.cli.model import table
 from raman_edge.diagnostics import benchmark
 from raman_edge.matching import library
 from raman_edge.model import model

@@ -40,7 +40,7 @@ def answers(points: int, signal: float) -> list[JournalEntry]:
     """Return the embedded model's answers to one exposure each of many materials, of so many points and counts."""
     network = model.Model.open(model.default_path())
     references = library.Library.open(library.default_path(), network=network.card.network)
-    means = records.means(network, references)
+    means = records.provenance(network, references)
     axis = Axis(np.linspace(100.0, 2000.0, points) ** 0.99)  # uneven, as the axis of a grating is
     made = []
     for number, label in enumerate(references.labels[:: max(1, len(references.labels) // MATERIALS)]):

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge.cli.devices import materials
 from raman_edge.instruments.profiles import catalogue
+from raman_edge.simulator import samples
 from raman_edge.simulator.scene import Scene
 from raman_edge.simulator.simulated import Simulated
 
@@ -90,7 +90,7 @@ def soak(count: int, profile: str = "ocean-usb2000", *, paced: bool = False, eve
     unknown = {"nak", "busy"} - {*page.answers.literals, *page.frame.answers}
     kinds = [kind for kind in KINDS if kind not in unknown]
     faults = [_fault(kinds[k % len(kinds)], (k + 1) * every) for k in range(2 * count // every)]
-    scene = Scene(page, "polystyrene", find=materials.find)
+    scene = Scene(page, "polystyrene", find=samples.find)
     with tempfile.TemporaryDirectory(prefix="raman-edge-soak-") as folder, Simulated(page, scene, pacing=paced, seed=count) as simulated:
         calibration = Path(folder) / "calibration.json"
         line = (simulated.port, "--profile", profile, *(("--baud", str(RATE)) if page.commands.set_baud else ()))
@@ -118,7 +118,7 @@ def _fault(kind: str, at: int) -> str:
 
 
 def _measure(count: int, line: tuple[str, ...], calibration: Path, journal: Path) -> Report:
-    asked = ("--count", str(count), "--calibration", str(calibration), "--journal", str(journal), "--exposure", "0.01", "--no-own")
+    asked = ("--count", str(count), "--calibration", str(calibration), "--journal", str(journal), "--exposure", "0.01", "--no-user-library")
     process = command.start("serial", *line, *asked)
     report = Report(0, 0, 0, {})
     errors: list[bytes] = []

@@ -70,7 +70,18 @@ class Watchers:
     """Two watchers of one folder with one journal, started again whenever they are killed."""
 
     def __init__(self, root: Path, model: Path, journal: Path, rng: random.Random) -> None:
-        self._called: list[str | Path] = ["watch", root, "--model", model, "--journal", journal, "--stable", "0.3", "--no-own", "--json"]
+        self._called: list[str | Path] = [
+            "watch",
+            root,
+            "--model",
+            model,
+            "--journal",
+            journal,
+            "--stable",
+            "0.3",
+            "--no-user-library",
+            "--json",
+        ]
         self._rng = rng
         self.kills = self.pauses = 0
         self._running = [self._start(), self._start()]

@@ -20,7 +20,7 @@ PACKAGE_PARENT = str(Path(raman_edge.__file__).parent.parent)
 
 def environment(**more: str) -> dict[str, str]:
     """Return an environment in which the package is found and nothing of the user's is."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "RAMAN_EDGE_LIBRARY") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "RAMAN_EDGE_USER_LIBRARY") if name in os.environ}
     return {**kept, "PYTHONPATH": PACKAGE_PARENT, "TERM": "xterm-256color", **more}
 
 

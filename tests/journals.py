@@ -38,7 +38,7 @@ def pair() -> tuple[Model, Library]:
 
 def means() -> Provenance:
     """Return what answers in these tests."""
-    return records.means(*pair())
+    return records.provenance(*pair())
 
 
 def answer(number: int = 0, label: str = "Quartz", path: str = "") -> JournalEntry:

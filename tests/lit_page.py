@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from raman_edge.cli.devices import materials
 from raman_edge.instruments.profiles import catalogue
+from raman_edge.simulator import samples
 from raman_edge.simulator.scene import Scene
 from raman_edge.simulator.simulated import Simulated
 
@@ -59,7 +59,7 @@ def write(folder: Path, method: str = "laser") -> Path:
 def instrument(page: Profile | str, material: str = "Calcite", **more: object) -> Simulated:
     """Return a simulated instrument that takes no time, with a material of the built-in library under its laser."""
     profile = catalogue.load(page) if isinstance(page, str) else page
-    return Simulated(profile, Scene(profile, material, find=materials.find), **{"pacing": False, **more})  # type: ignore[arg-type]
+    return Simulated(profile, Scene(profile, material, find=samples.find), **{"pacing": False, **more})  # type: ignore[arg-type]
 
 
 def shines(simulated: Simulated) -> bool:

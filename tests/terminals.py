@@ -132,7 +132,7 @@ def simulated(profile: str, material: str, link: str, *options: str) -> Iterator
         sys.executable,
         "-m",
         "raman_edge",
-        "devices",
+        "instruments",
         "simulate",
         profile,
         "--material",

@@ -105,7 +105,15 @@ class Serial(Watch):
         self.journal = journal
         self._read(
             command.start(
-                "serial", port, "--journal", journal, "--no-own", "--laser", "785", *more, RAMAN_EDGE_CALIBRATIONS=str(calibrations)
+                "serial",
+                port,
+                "--journal",
+                journal,
+                "--no-user-library",
+                "--laser",
+                "785",
+                *more,
+                RAMAN_EDGE_CALIBRATIONS=str(calibrations),
             )
         )
 

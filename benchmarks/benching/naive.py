@@ -35,7 +35,7 @@ class Naive:
     @classmethod
     def of(cls, model: Model, library: Library) -> Naive:
         """Name spectra with ``model`` and ``library``."""
-        return cls(model, library, records.means(model, library))
+        return cls(model, library, records.provenance(model, library))
 
     def plain(self, files: Sequence[Path], lines: Path) -> float:
         """Write a line for every file, without digest, journal or waiting; return the seconds it took."""

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 import raman_edge
-from raman_edge.cli.model.bench import milliseconds
+from raman_edge.cli.model import milliseconds
 from raman_edge.diagnostics.benchmark import percentiles, seconds
 from raman_edge.errors import SourceLost
 from raman_edge.journal import Journal

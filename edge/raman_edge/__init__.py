@@ -1,6 +1,6 @@
 """raman-edge: a Raman spectrum becomes a name, at the instrument, in milliseconds.
 
-The public names, loaded when they are first used, so that the command line starts as fast as it did without them.
+The public names, loaded when they are first used, so that importing the package costs nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from raman_edge import errors
-    from raman_edge.api import Identifier, Instrument, calibrate, connect, read, watch
+    from raman_edge.api import Instrument, calibrate, connect, read, watch
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.errors import (
         CalibrationError,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from raman_edge.identification import Identification
     from raman_edge.journal import Journal
+    from raman_edge.service.identifier import Identifier
     from raman_edge.spectrum import Fault, Spectrum
 
 __version__ = "0.1.0"
@@ -37,11 +38,12 @@ _ERRORS = (
     *("SourceBusy", "SourceError", "SourceLost", "SourceUnavailable", "SpectrumError"),
 )
 _MODULES = {
-    "raman_edge.api": ("Identifier", "Instrument", "calibrate", "connect", "read", "watch"),
+    "raman_edge.api": ("Instrument", "calibrate", "connect", "read", "watch"),
     "raman_edge.calibration.calibration": ("Calibration",),
     "raman_edge.errors": _ERRORS,
     "raman_edge.identification": ("Identification",),
     "raman_edge.journal": ("Journal",),
+    "raman_edge.service.identifier": ("Identifier",),
     "raman_edge.spectrum": ("Fault", "Spectrum"),
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}

@@ -1,7 +1,8 @@
-"""The result of identification as a script and a notebook use it: the record that every output writes, with names, HTML and a plot."""
+"""The result of identification for scripts and notebooks: the record that every output writes, with names, HTML and a plot."""
 
 from __future__ import annotations
 
+import html
 import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol, cast
@@ -60,17 +61,17 @@ class Identification:
     """What the record was made of: the spectrum with its features, peaks and quality, or the fault."""
 
     @classmethod
-    def of(cls, event: Reading | Fault, means: Provenance) -> Self:
-        """Return the identification of what the pipeline made of a spectrum.
+    def of(cls, event: Reading | Fault, provenance: Provenance) -> Self:
+        """Return the identification of an identified spectrum, or of a fault.
 
         Parameters
         ----------
         event : Reading or Fault
             What :func:`raman_edge.matching.identify.identify_all` returned.
-        means : Means
+        provenance : Provenance
             Model, library and configuration that made it.
         """
-        return cls(records.of(event, means), event)
+        return cls(records.of(event, provenance), event)
 
     @property
     def decision(self) -> Answer | Literal["fault"]:
@@ -149,8 +150,9 @@ class Identification:
             matplotlib is not installed, or the identification is a fault and has no spectrum.
         """
         if self.spectrum is None:
-            msg = f"got a fault, which has no spectrum to plot; expected an identified spectrum. Its reason: {self.reasons[0]}"
-            raise ConfigError(msg)
+            raise ConfigError(
+                kind="nothing to plot", place="plot", got=f"a fault: {self.reasons[0]}", expected="an identification with a spectrum"
+            )
         axes = _new_axes() if ax is None else ax
         axes.plot(self.spectrum.axis.shift, self.spectrum.counts, linewidth=1.0)
         for peak in self.candidates[0].peaks.matched if self.candidates else ():
@@ -183,17 +185,16 @@ def _words(one: Identification) -> str:
 
 
 def _safe(text: str) -> str:
-    import html  # noqa: PLC0415 - 2 ms, for notebooks alone
-
     return html.escape(printable(text))
 
 
 def _new_axes() -> PlotAxes:
-    """Return the axes of a new figure; matplotlib is loaded here alone, and the edge does not depend on it."""
+    """Return the axes of a new figure; matplotlib is imported only here, and the edge does not depend on it."""
     try:
         pyplot = importlib.import_module("matplotlib.pyplot")
     except ImportError as error:
-        msg = f"plot() needs matplotlib, which cannot be imported ({error}): pip install matplotlib, or give axes of your own"
-        raise ConfigError(msg) from error
+        raise ConfigError(
+            kind="matplotlib not available", place="plot", got=str(error), expected="matplotlib, or axes", advice="pip install matplotlib"
+        ) from error
     axes: PlotAxes = pyplot.subplots()[1]
     return axes

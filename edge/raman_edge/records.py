@@ -1,7 +1,7 @@
-"""The one versioned record: the same line on a pipe, in the journal and at every sink.
+"""The versioned record: the same JSON line on a pipe, in the journal and in every output.
 
 Numbers are JSON numbers, never NaN; text is data, whatever it contains. A record is a
-function of the reading and of the model: the same content gives the same ``id`` again.
+function of the spectrum and of the model: the same content gives the same ``id`` again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.spectrum import AppliedCalibration, Fault, Origin
 
 SCHEMA: Literal[2] = 2
-"""``v`` of every record; a field that changes its meaning raises it.
+"""``v`` of every record; it increases when a field changes its meaning.
 
 1: a match needed no more than one name in its set and a similarity that 95 % of the known spectra reach; an unknown and a
 rejected spectrum had probabilities and sets too. 2: see :func:`raman_edge.matching.ranking.decide`; ``names`` are listed, and
@@ -36,47 +36,47 @@ DAY_S = 86_400.0
 ID_CHARACTERS = 32
 """Hexadecimal characters of an id: 128 bits."""
 ESCAPED_BYTES = {0xDC00 + byte: f"\\x{byte:02x}" for byte in range(0x80, 0x100)}
-"""How Python names a byte that is not UTF-8 (PEP 383), and how a record does."""
+"""A byte that is not UTF-8 as Python has it in a string (PEP 383) → as a record has it."""
 
 
 class RecordSource(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where it came from."""
+    """Where a spectrum came from."""
 
     kind: str
     path: str
     sha256: str | None = None
     index: int = 0
-    """Which spectrum of a file that holds several; left out for the first."""
+    """Number of the spectrum in a file that holds several; left out for the first."""
     grown_from: str | None = None
-    """Digest of an earlier content of the same path that this content begins with: this answer replaces that one's. Else left out."""
+    """Digest of an earlier content of the same path that this content begins with: this result replaces that one. Else left out."""
     left_out: str = ""
-    """What of the file is not read on purpose, and why, as in ``'Dark' (dark)``; left out where nothing is."""
+    """What of the file is not read on purpose, and why, as in ``'Dark' (dark)``; left out where all of it is read."""
 
 
 class ModelRef(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What named it."""
+    """What identified a spectrum."""
 
     id: str
     """The network's name and digest."""
     sha256: str
     provider: str
     library: str = ""
-    """Digest of the references that it was compared with, the user's own among them."""
+    """Digest of the references that it was compared with, those of the user library included."""
 
 
 class CalibrationRef(msgspec.Struct, frozen=True):
-    """What made the wavenumber axis."""
+    """The calibration of the wavenumber axis."""
 
     id: str
     """Digest of the calibration."""
     age_days: float
-    """Days from the standard to the answer."""
+    """Days from the measurement of the standard to the result."""
     rms: float | None
-    """Root mean square of the standard's lines about it, cm⁻¹; null where one line was all."""
+    """Root mean square of the residuals of the standard's lines, cm⁻¹; null where there is one line."""
 
 
 class ResultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
-    """What was said of a spectrum."""
+    """The identification of a spectrum."""
 
     v: Literal[1, 2] = SCHEMA
     id: str
@@ -84,22 +84,22 @@ class ResultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="result",
     source: RecordSource
     decision: Answer
     names: tuple[str, ...] = ()
-    """The names that the answer leaves; empty for unknown and rejected."""
+    """Labels that the decision leaves possible; empty for unknown and rejected."""
     why: tuple[str, ...]
     matches: tuple[Candidate, ...]
     one_of: PredictionSets | None
-    """Names among which the truth is in 90 and in 95 of 100 cases if it is in the library; null where nothing is claimed."""
+    """Labels that contain the true one in 90 and in 95 of 100 cases if it is in the library; null where nothing is named."""
     known: float | None
-    """How probable it is that the material is in the library at all; null where that was not measured."""
+    """Probability that the material is in the library at all; null where that was not measured."""
     quality: Quality
     model: ModelRef
     calibration: CalibrationRef | None = None
-    """null where the axis is as the instrument wrote it."""
+    """null where the axis is the instrument's."""
     ms: Timing
 
 
 class FaultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="fault", kw_only=True):
-    """Why there is no spectrum to say anything of."""
+    """Why there is no spectrum to identify."""
 
     v: Literal[1, 2] = SCHEMA
     id: str
@@ -112,30 +112,30 @@ Record = ResultRecord | FaultRecord
 
 
 class Provenance(msgspec.Struct, frozen=True):
-    """What decides an answer besides the content: made once a run, by :func:`means`."""
+    """What decides a result besides the content; made once in a run."""
 
     model: ModelRef
     config: str
-    """Digest of what, besides the model file, belongs to the question; a content is answered once for each."""
+    """Digest of the options that belong to a result besides the model file; a content is identified once for each."""
 
 
-def means(
+def provenance(
     model: Model, library: Library, laser_nm: float | None = None, calibration: str | None = None, axis: str | None = None
 ) -> Provenance:
-    """Return what a run names spectra with; ``laser_nm`` (nm) and ``axis`` are for files that do not tell, ``calibration`` is an id.
+    """Return the provenance of a run; ``laser_nm`` (nm) and ``axis`` are for files that do not name them, ``calibration`` is an id.
 
-    The library is no part of ``config``: a lab that teaches one more material does not want its whole folder answered anew.
+    The library is no part of ``config``: a new material in the user library does not make a whole folder new.
     """
     laser = "" if laser_nm is None else f" laser={laser_nm:g}"
-    made = "" if calibration is None else f" calibration={calibration}"
-    told = "" if axis is None else f" axis={axis}"
-    config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}{made}{told}".encode()).hexdigest()[:ID_CHARACTERS]
+    calibrated = "" if calibration is None else f" calibration={calibration}"
+    axis_option = "" if axis is None else f" axis={axis}"
+    config = hashlib.sha256(f"{model.card.network} top={TOP}{laser}{calibrated}{axis_option}".encode()).hexdigest()[:ID_CHARACTERS]
     return Provenance(ModelRef(f"{model.card.name}-{model.card.network[:12]}", model.sha256, model.provider, library.sha256), config)
 
 
-def of(event: Reading | Fault, means: Provenance) -> Record:
-    """Make the record of ``event``, now."""
-    return _result(event, means) if isinstance(event, Reading) else _fault(event, means)
+def of(event: Reading | Fault, made_by: Provenance) -> Record:
+    """Return the record of ``event``, with the time of now."""
+    return _result(event, made_by) if isinstance(event, Reading) else _fault(event, made_by)
 
 
 def encode(record: Record) -> bytes:
@@ -144,35 +144,39 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes | str) -> Record:
-    """Read a line back; one of version 1 without the probabilities and sets that belong to no name.
+    """Read a line; one of version 1 loses the probabilities and sets that belong to no name.
 
-    :class:`JournalDamaged` where it is no record.
+    :class:`JournalDamaged` where it is not a record.
     """
     try:
         record: Record = msgspec.json.decode(line, type=Record)
         datetime.fromisoformat(record.ts)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        msg = f"a line of the journal is no record: {str(error)[:200]}. `raman-edge journal verify` tests the whole of it"
-        raise JournalDamaged(msg) from error
+        raise JournalDamaged(
+            kind="not a record",
+            place="a line of the journal",
+            got=str(error)[:200],
+            advice="`raman-edge journal verify` tests all of it",
+        ) from error
     return _of_version_1(record) if isinstance(record, ResultRecord) and record.v == 1 else record
 
 
-def _of_version_1(said: ResultRecord) -> ResultRecord:
-    if said.decision not in NAMED:
-        nameless = tuple(replace(match, score=None) for match in said.matches)
-        return msgspec.structs.replace(said, matches=nameless, one_of=None)
-    sets = said.one_of or PredictionSets()
-    names = named_before(said.decision, [match.label for match in said.matches], sets.p90, sets.p95)
-    return msgspec.structs.replace(said, names=names)
+def _of_version_1(record: ResultRecord) -> ResultRecord:
+    if record.decision not in NAMED:
+        nameless = tuple(replace(match, score=None) for match in record.matches)
+        return msgspec.structs.replace(record, matches=nameless, one_of=None)
+    sets = record.one_of or PredictionSets()
+    names = named_before(record.decision, [match.label for match in record.matches], sets.p90, sets.p95)
+    return msgspec.structs.replace(record, names=names)
 
 
-def _result(reading: Reading, means: Provenance) -> ResultRecord:
+def _result(reading: Reading, made_by: Provenance) -> ResultRecord:
     spectrum, verdict, timing = reading.spectrum, reading.verdict, reading.timing
     content = spectrum.origin.sha256 or hashlib.sha256(spectrum.axis.shift.tobytes() + spectrum.counts.tobytes()).hexdigest()
     now = datetime.now(UTC)
     calibrated = (spectrum.calibrated.id,) if spectrum.calibrated else ()
     return ResultRecord(
-        id=_digest(content, str(spectrum.origin.index), means.model.sha256, means.config, *calibrated),
+        id=_digest(content, str(spectrum.origin.index), made_by.model.sha256, made_by.config, *calibrated),
         ts=_stamp(now),
         source=_source(spectrum.origin, spectrum.meta.get(LEFT_OUT, "")),
         decision=verdict.decision,
@@ -182,17 +186,17 @@ def _result(reading: Reading, means: Provenance) -> ResultRecord:
         one_of=verdict.sets,
         known=verdict.known,
         quality=reading.quality,
-        model=means.model,
+        model=made_by.model,
         calibration=_calibration(spectrum.calibrated, now),
         ms=Timing(*(round(value, 3) for value in (timing.read, timing.prepare, timing.infer, timing.total))),
     )
 
 
-def _fault(fault: Fault, means: Provenance) -> FaultRecord:
+def _fault(fault: Fault, made_by: Provenance) -> FaultRecord:
     origin = fault.origin
     content = origin.sha256 or f"{origin.path}\0{fault.why}"
     return FaultRecord(
-        id=_digest("fault", content, str(origin.index), means.model.sha256, means.config),
+        id=_digest("fault", content, str(origin.index), made_by.model.sha256, made_by.config),
         ts=_stamp(datetime.now(UTC)),
         source=_source(origin),
         why=_text(fault.why),
@@ -204,7 +208,7 @@ def _source(origin: Origin, left_out: str = "") -> RecordSource:
 
 
 def _text(data: str) -> str:
-    """Return ``data`` as JSON can carry it: what is not UTF-8 in a file name travels as escapes."""
+    """Return ``data`` as JSON can hold it: bytes of a file name that are not UTF-8 become escapes."""
     return data.translate(ESCAPED_BYTES).encode("utf-8", "backslashreplace").decode()
 
 

@@ -1,6 +1,6 @@
-"""The words of an answer. Every surface (screen, page, table, list, file) takes them from here, so that none contradicts another.
+"""The words of a result, for screen, report, table, list and file alike.
 
-An answer is one decision and the names that it leaves; what speaks for and against it stands beside it as reasons.
+A result is one decision and the labels that it leaves possible, with its reasons beside it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 Answer = Literal["match", "possible", "ambiguous", "unknown", "rejected"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
-"""The surest first."""
+"""The most certain first."""
 NAMED: frozenset[str] = frozenset({"match", "possible", "ambiguous"})
-"""The decisions that name something. The others have neither a probability nor a set of names."""
+"""The decisions that name a label. The others have neither a probability nor a set of labels."""
 MEANING = {
     "match": "One name, probable enough, and its lines agree with the spectrum.",
     "possible": "The nearest name, but something speaks against it.",
@@ -23,31 +23,31 @@ MEANING = {
     "rejected": "The spectrum is too poor to be named.",
     "fault": "There is no spectrum to name.",
 }
-"""What each answer means."""
+"""What each decision means."""
 IF = "if in the library"
-"""The condition of every probability among the library's names, and of every set of names."""
+"""The condition of every probability among the library's labels, and of every set of labels."""
 SHORT = 4
-"""Names of a title that are written out; the others are counted."""
+"""Labels of a title that are written out; the others are counted."""
 
 
 class Title(NamedTuple):
-    """An answer in words: what stands before, between the names, and after them."""
+    """A result in words: the text before its labels, the labels, the text after them."""
 
     before: str
     names: tuple[str, ...] = ()
-    """Data, not yet safe to show."""
+    """Data, not yet escaped."""
     after: str = ""
 
     def __str__(self) -> str:
         return f"{self.before}{', '.join(self.names)}{self.after}"
 
     def shown(self, safe: Callable[[str], str]) -> str:
-        """Return the words with every name made safe for the place where they are shown."""
+        """Return the words, with every label passed through ``safe``."""
         return str(self._replace(names=tuple(safe(name) for name in self.names)))
 
 
 def title(decision: str, names: Sequence[str], most: int = SHORT) -> Title:
-    """Return the answer in words, with ``most`` of its names: ``Quartz``, ``perhaps Quartz``, ``one of …``, or the decision alone."""
+    """Return the result in words, with ``most`` of its labels: ``Quartz``, ``perhaps Quartz``, ``one of …``, or the decision alone."""
     if decision not in NAMED or not names:
         return Title(decision)
     more = f" or {len(names) - most} more" if len(names) > most else ""
@@ -56,7 +56,7 @@ def title(decision: str, names: Sequence[str], most: int = SHORT) -> Title:
 
 
 def named_before(decision: str, labels: Sequence[str], p90: Sequence[str], p95: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of an answer whose record, of version 1, does not list them; ``labels`` are its candidates, the best first."""
+    """Return the labels of a result whose record, of version 1, does not list them; ``labels`` are its candidates, the best first."""
     if decision == "match":
         return tuple(labels[:1])
     if decision == "ambiguous":

@@ -70,7 +70,7 @@ def test_it_gives_what_the_command_line_prints(
 ) -> None:
     """The record of a file is the line of ``raman-edge identify``, but for the times."""
     (path := tmp_path / "calcite.csv").write_text(build.text("Calcite"))
-    assert cli.main(["identify", str(path), "--json", "--no-own", "--model", str(pair[0])]) == 0
+    assert cli.main(["identify", str(path), "--json", "--no-user-library", "--model", str(pair[0])]) == 0
     printed = json.loads(capsys.readouterr().out)
     (spectrum,) = re.read(path)
     assert without(identifier.identify(spectrum).to_dict()) == without(printed)
@@ -184,7 +184,7 @@ def test_impossible_arrays_are_refused(shift: object, counts: object) -> None:
 @pytest.mark.parametrize("given", [np.ones(5), [1.0, 2.0], "quartz.csv", 5, [build.spectrum(), None]])
 def test_what_is_no_spectrum_is_refused(identifier: re.Identifier, given: object) -> None:
     """One array alone, a path or a list of numbers says what is expected instead."""
-    with pytest.raises(re.SpectrumError, match=r"got .+; expected .*Spectrum"):
+    with refused(re.SpectrumError, "no spectrum", "identify", expected="Spectrum"):
         identifier.identify(given)  # type: ignore[call-overload]  # what is to be refused
 
 
@@ -225,14 +225,15 @@ def test_a_bad_row_is_named(identifier: re.Identifier) -> None:
     n = len(identifier.axis)
     good = np.interp(identifier.axis, *arrays())
     for X in (good, np.ones((2, n + 1)), np.ones((1, 1, n)), [["a"] * n], None):  # noqa: N806 - scikit-learn's name
-        with pytest.raises(re.SpectrumError, match=r"expected X of shape"):
+        with pytest.raises(re.SpectrumError) as caught:
             identifier.predict(X)  # type: ignore[arg-type]  # what is to be refused
+        assert caught.value.place == "X"
     bad = np.tile(good, (40, 1))
     bad[35] = 1.0
-    with pytest.raises(re.SpectrumError, match=r"^spectrum 35: "):
+    with pytest.raises(re.SpectrumError, match=r"spectrum 35"):
         identifier.predict_proba(bad)
     bad[33, 5] = np.nan
-    with pytest.raises(re.SpectrumError, match=r"^spectrum 33: "):
+    with pytest.raises(re.SpectrumError, match=r"spectrum 33: "):
         identifier.predict_proba(bad)
 
 
@@ -256,12 +257,14 @@ def test_a_reference_is_known_at_once_and_to_the_next_identifier(pair: tuple[Pat
     assert not first.add_reference("Beaker 7", beaker).new
     assert re.Identifier(*pair, user_library=own).identify(beaker).label == "Beaker 7"
     assert re.Identifier(*pair, user_library=False).identify(beaker).label != "Beaker 7"
+    with pytest.raises(re.LibraryError):
+        re.Identifier(*pair, user_library=tmp_path / "none.sqlite3", create=False)
     assert first.identify(*arrays("Calcite")).label == "Calcite"
 
 
 def test_what_cannot_be_added_is_an_error(identifier: re.Identifier, pair: tuple[Path, Path], tmp_path: Path) -> None:
     """No library, no name, no spectrum: each has its error, and the identifier goes on."""
-    with pytest.raises(re.LibraryError, match="user_library"):
+    with refused(re.LibraryError, "no user library"):
         identifier.add_reference("Beaker 7", build.spectrum())
     mine = re.Identifier(*pair, user_library=tmp_path / "own.sqlite3")
     with pytest.raises(re.LibraryError, match="name"):
@@ -295,7 +298,7 @@ def test_a_file_is_read_or_its_fault_is_raised(tmp_path: Path) -> None:
         with refused(re.SourceUnavailable, "cannot be read", expected="a readable file"):
             re.read(bad)
     (rubbish := tmp_path / "rubbish.csv").write_bytes(b"\x00\x01not a spectrum")
-    with pytest.raises(re.FormatError, match=r"rubbish\.csv"):
+    with refused(re.FormatError, "no spectrum", "rubbish.csv"):
         re.read(rubbish)
 
 
@@ -305,7 +308,7 @@ def test_what_cannot_be_opened_is_an_error_of_the_toolkit(pair: tuple[Path, Path
         re.Identifier(tmp_path / "away.onnx")
     with pytest.raises(re.RamanEdgeError):
         re.Identifier(pair[0], pair[0])
-    with pytest.raises(re.ConfigError, match="threads"):
+    with refused(re.ConfigError, "number out of range", "threads"):
         re.Identifier(*pair, threads=0)
     assert all(issubclass(getattr(re, name), re.RamanEdgeError) for name in re._ERRORS)
 

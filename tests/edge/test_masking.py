@@ -191,14 +191,14 @@ def test_commands_and_environment(shape: str, bare: Path, capfd: pytest.CaptureF
     """As an output, as an unknown argument, as a folder, in the environment: nothing that is printed has the password."""
     for inside in ("", "/#", "[ '"):
         spec = address(shape, inside)
-        code, text = printed(capfd, "deliver", "--once", "--to", spec, "--journal", str(bare / "journal.sqlite3"))
+        code, text = printed(capfd, "forward", "--once", "--output", spec, "--journal", str(bare / "journal.sqlite3"))
         assert (code, leaks(text)) == (78, False), text
         if shape not in {"no scheme", "another scheme", "a wrong scheme"} and not (shape == "no @" and " " in inside):
-            for arguments in (("deliver", "--too", spec), ("deliver", spec), ("watch", spec, "--once")):
+            for arguments in (("forward", "--too", spec), ("forward", spec), ("watch", spec, "--once")):
                 code, text = printed(capfd, *arguments)
                 assert code != 0
                 assert not leaks(text), (arguments, text)
-        monkeypatch.setenv("RAMAN_EDGE_TO", f"stdout,{spec},prometheus:9464")
+        monkeypatch.setenv("RAMAN_EDGE_OUTPUT", f"stdout,{spec},prometheus:9464")
         for arguments in (
             ("config", "show"),
             ("config", "show", "--origin"),
@@ -207,13 +207,13 @@ def test_commands_and_environment(shape: str, bare: Path, capfd: pytest.CaptureF
         ):
             _, text = printed(capfd, *arguments, *journal_of(arguments, bare))
             assert not leaks(text), (arguments, text)
-        monkeypatch.delenv("RAMAN_EDGE_TO")
+        monkeypatch.delenv("RAMAN_EDGE_OUTPUT")
 
 
 def test_an_address_without_its_beginning(capfd: pytest.CaptureFixture[str]) -> None:
     """An argument that nobody knows is hidden too where it only looks like user, password and host."""
     for inside in ("", "/", "#"):
-        code, text = printed(capfd, "deliver", "--too", address("no scheme", inside))
+        code, text = printed(capfd, "forward", "--too", address("no scheme", inside))
         assert (code, leaks(text)) == (2, False), text
 
 
@@ -223,25 +223,25 @@ def test_an_internal_error(capfd: pytest.CaptureFixture[str], monkeypatch: pytes
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"no rule for {address('a port', '/')!r}")
 
-    monkeypatch.setattr("raman_edge.cli.deliver.delivering", fail)
-    code, text = printed(capfd, "deliver", "--to", "stdout", "--journal", str(bare / "journal.sqlite3"))
+    monkeypatch.setattr("raman_edge.cli.forward.open_outputs", fail)
+    code, text = printed(capfd, "forward", "--output", "stdout", "--journal", str(bare / "journal.sqlite3"))
     assert (code, leaks(text)) == (70, False), text
     assert f"mqtt://user:{HIDDEN}@broker.lab" in text
 
 
 FILES = {
-    "a list": "to = [{}]",
-    "a text": "to = {}",
-    "a list in a list": "to = [[{}]]",
+    "a list": "output = [{}]",
+    "a text": "output = {}",
+    "a list in a list": "output = [[{}]]",
     "the wrong key": "output = [{}]",
     "a folder": "folder = {}",
-    "no end of the list": "to = [{}",
-    "no end of the text": 'to = ["{raw}]',
+    "no end of the list": "output = [{}",
+    "no end of the text": 'output = ["{raw}]',
     "no key": "[{}]\n= 3",
-    "twice": "to = [{}]\nto = [{}]",
-    "no quotes": "to = {raw}",
-    "on a line of its own": "to = [\n  {}\n  {}\n]",
-    "a comment behind": "to = [{}] # {raw} [\nx",
+    "twice": "output = [{}]\noutput = [{}]",
+    "no quotes": "output = {raw}",
+    "on a line of its own": "output = [\n  {}\n  {}\n]",
+    "a comment behind": "output = [{}] # {raw} [\nx",
     "a password alone": 'mqtt_password = "{secret}',
     "a password alone, without quotes": "password = {secret}",
     "a password with a colon": "password: {secret}",

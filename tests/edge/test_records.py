@@ -39,14 +39,14 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
 
 def result(pair: tuple[Model, Library], spectrum: Spectrum | None = None) -> records.ResultRecord:
     """Return the record of one exposure of calcite, or of ``spectrum``."""
-    made = records.of(identify(spectrum or build.spectrum("Calcite", origin=FILE), *pair), records.means(*pair))
+    made = records.of(identify(spectrum or build.spectrum("Calcite", origin=FILE), *pair), records.provenance(*pair))
     assert isinstance(made, records.ResultRecord)
     return made
 
 
 def fault(pair: tuple[Model, Library], event: Fault) -> records.FaultRecord:
     """Return the record of a fault."""
-    made = records.of(event, records.means(*pair))
+    made = records.of(event, records.provenance(*pair))
     assert isinstance(made, records.FaultRecord)
     return made
 
@@ -96,7 +96,7 @@ def test_fault_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
 def test_result_says_what_was_said(pair: tuple[Model, Library]) -> None:
     """The values of a record are those of the reading, the model and the source."""
     reading = identify(build.spectrum("Calcite", origin=FILE), *pair)
-    made = records.of(reading, records.means(*pair))
+    made = records.of(reading, records.provenance(*pair))
     assert isinstance(made, records.ResultRecord)
     assert made.decision == reading.verdict.decision == "match"
     assert made.matches == reading.verdict.ranked
@@ -151,15 +151,15 @@ def test_other_model_has_another_id(pair: tuple[Model, Library], tmp_path: Path)
 
 def test_other_configuration_has_another_id(pair: tuple[Model, Library], monkeypatch: pytest.MonkeyPatch) -> None:
     """What decides the record besides the model is in its configuration id, and that in the record's."""
-    before = records.means(*pair).config, result(pair).id
+    before = records.provenance(*pair).config, result(pair).id
     monkeypatch.setattr("raman_edge.records.TOP", TOP + 1)
-    assert records.means(*pair).config != before[0]
+    assert records.provenance(*pair).config != before[0]
     assert result(pair).id != before[1]
 
 
 def test_another_axis_is_another_configuration(pair: tuple[Model, Library]) -> None:
     """With a calibration, results and faults have other ids than without, and others with each."""
-    ways = [records.means(*pair, laser, calibration) for laser in (None, 785.0) for calibration in (None, "c" * 32, "d" * 32)]
+    ways = [records.provenance(*pair, laser, calibration) for laser in (None, 785.0) for calibration in (None, "c" * 32, "d" * 32)]
     assert len({means.config for means in ways}) == len(ways)
     event = Fault(FILE, "why")
     assert len({records.of(event, means).id for means in ways}) == len(ways)
@@ -241,7 +241,7 @@ def test_records_hold_numbers_only(
     conditions: dict[str, Any] = {"signal": signal, "background": background, "saturation": saturation}
     seen = build.spectrum(label, seed, axis=Axis.linear(*ends), **conditions)
     (event,) = readings([seen], *pair)
-    document = parsed(records.of(event, records.means(*pair)))
+    document = parsed(records.of(event, records.provenance(*pair)))
     if isinstance(event, Fault):
         assert "flat spectrum" in document["why"]  # saturated wherever the model looks
         return

@@ -15,13 +15,13 @@ from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge import records
-from raman_edge.cli import keeping
 from raman_edge.cli.journal import brief, show
 from raman_edge.matching.identify import identify
 from raman_edge.matching.ranking import Candidate, PredictionSets, Ranking, decide, objections
 from raman_edge.outputs.files import COLUMNS, cells
 from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.quality import Quality
+from raman_edge.service import save
 from raman_edge.terminal import theme
 from raman_edge.terminal.screen import render
 from raman_edge.terminal.state import fold
@@ -59,7 +59,7 @@ def readings(draw: st.DrawFn) -> Reading:
 def recorded(reading: Reading) -> ResultRecord:
     """Return the record of a reading, as it comes back from its line."""
     model, library = journals.pair()
-    said = records.decode(records.encode(records.of(reading, records.means(model, library))))
+    said = records.decode(records.encode(records.of(reading, records.provenance(model, library))))
     assert isinstance(said, records.ResultRecord)
     return said
 
@@ -78,7 +78,7 @@ def surfaces(reading: Reading) -> dict[str, str]:
         "show": "\n".join(f"{name} {value}" for name, value in show._result(said)),
         "table": "; ".join(cells(said)),
         "record": line,
-        "saved": "\n".join(keeping._lines(reading)).split("Raman shift")[0],
+        "saved": "\n".join(save._lines(reading)).split("Raman shift")[0],
     }
 
 

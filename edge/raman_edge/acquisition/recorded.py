@@ -49,7 +49,7 @@ class _Found:
         self.darks += exposure.dark
         self.counts += exposure.frame.counts.size
         if self.counts > MOST_COUNTS:
-            advice = "Read so long a recording with `raman-edge devices replay`"
+            advice = "Read so long a recording with `raman-edge instruments replay`"
             raise FormatError(kind="recording too long", expected=f"at most {MOST_COUNTS} counts", advice=advice)
 
     def add(self, exposure: Exposure, dark: Dark | None, reduction: Reduction) -> None:

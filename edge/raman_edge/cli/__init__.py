@@ -1,79 +1,84 @@
-"""The command line: one command a file, loaded only when it is called for.
+"""The command line: one module a command, imported only when the command is called.
 
 Exit codes: 0 ok, 1 some inputs failed, 2 usage, 65 bad data, 69 source unavailable,
 70 internal, 73 cannot write, 74 a laser may still be on, 75 busy, 78 configuration,
-130/143 after a stop by signal, 141 when the reader of a pipe has gone.
+130/143 after a stop by signal, 141 when the reader of a pipe has closed it.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import signal
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from raman_edge import __version__
 from raman_edge.cli.options import limit_threads
 from raman_edge.cli.output import forget_what_has_gone, say
-from raman_edge.cli.parser import Parser
+from raman_edge.cli.parser import EXITS, Parser
 from raman_edge.errors import LaserNotOff, RamanEdgeError
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Container, Sequence
 
 GROUPS = {
-    "use": {
+    "identify": {
         "watch": "identify what lands in a folder, exactly once",
         "serial": "measure with a spectrometer and identify, live",
         "identify": "identify files once, for scripts",
-        "demo": "the whole thing with a simulated spectrometer and the embedded model",
-        "report": "a page about a result, to file or print",
+        "demo": "all of it with a simulated spectrometer and the embedded model",
     },
     "instruments": {
-        "devices": "serial spectrometers as pages of facts",
-        "calibrate": "an instrument's wavenumber axis, by a standard of known lines",
+        "instruments": "list, probe, simulate and record spectrometers",
+        "calibrate": "calibrate an instrument's wavenumber axis against a standard",
     },
-    "journal": {
-        "journal": "what was said",
-        "deliver": "what was said, to files, a broker or a pipe",
+    "results": {
+        "journal": "list, show, export, verify and recheck the results",
+        "report": "write results as an HTML page, to file or print",
+        "forward": "send results from the journal to files, a broker or a pipe",
     },
-    "model and machine": {
-        "learn": "a new material from one spectrum, without training",
-        "model": "what runs here, whether to trust it, how fast it is",
-        "config": "what `watch` is told by files and environment",
-        "doctor": "what is wrong on this box, in plain words",
-        "completion": "your shell completes commands, options, files, profiles and ports",
+    "library, model and machine": {
+        "library": "add your own materials from one spectrum, without training",
+        "model": "show, verify and measure the model",
+        "config": "show the settings of `watch` and where they come from",
+        "doctor": "check this machine and say what to do",
+        "completion": "make your shell complete commands, options, files, profiles and ports",
     },
 }
-"""What it is for → command → what it does; each is the module of that name in this package."""
+"""Title → command → what it does; each command is the module of that name in this package."""
+EXAMPLES = (
+    ("raman-edge demo", "try it without an instrument"),
+    ("raman-edge identify quartz.csv", "identify one file"),
+    ("raman-edge watch ./incoming", "identify what the instrument's software writes into a folder"),
+    ("raman-edge journal list", "show the results, newest first"),
+)
 COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
 """Command → what it does."""
 
 INTERNAL = 70
 SIGNAL = 128
-"""A process that a signal ended reports this plus the signal's number."""
+"""Exit code of a process that a signal ended, less the number of the signal."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        return _run(argv)
+        return _run(list(sys.argv[1:] if argv is None else argv))
     finally:
         forget_what_has_gone()
 
 
-def _run(argv: Sequence[str] | None) -> int:
-    arguments = list(sys.argv[1:] if argv is None else argv)
+def _run(arguments: Sequence[str]) -> int:
     try:
         called = next((argument for argument in arguments if not argument.startswith("-")), None)
+        limit_threads(_threads(arguments))
         options = _parser((called,)).parse_args(arguments)
-        if (threads := getattr(options, "threads", None)) is not None:
-            limit_threads(threads)
         code: int = options.run(options)
     except RamanEdgeError as error:
         if isinstance(error, LaserNotOff):
-            _say_before(error)
+            _say_context(error)
         for line in error.args:
             say(str(line))
         return error.exit_code
@@ -89,16 +94,21 @@ def _run(argv: Sequence[str] | None) -> int:
     return code
 
 
-def _say_defect(error: Exception) -> None:
-    import traceback  # noqa: PLC0415 - only for defects
+def _threads(arguments: Sequence[str]) -> str:
+    """Return N of ``--threads N``: numpy reads it when it is imported, which is when the module of a command is imported."""
+    peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    peek.add_argument("--threads", nargs="?", default="1", const="1")
+    return str(peek.parse_known_args(arguments)[0].threads)
 
+
+def _say_defect(error: Exception) -> None:
     for line in "".join(traceback.format_exception(error)).splitlines():
         say(line)
     say(f"internal error ({type(error).__name__}); please report it with the lines above")
 
 
-def _say_before(error: LaserNotOff) -> None:
-    """Say what ended the run, where that was an error of its own; the laser stands below it, in the last line."""
+def _say_context(error: LaserNotOff) -> None:
+    """Print the error that ended the run before the laser was found on; the laser is the last line."""
     ended = error.__context__
     if isinstance(ended, RamanEdgeError):
         for line in ended.args:
@@ -107,21 +117,21 @@ def _say_before(error: LaserNotOff) -> None:
         _say_defect(ended)
 
 
-def whole() -> argparse.ArgumentParser:
+def whole() -> Parser:
     """Return the parser with the arguments of every command."""
     return _parser(COMMANDS)
 
 
-def _parser(called: Container[str | None]) -> argparse.ArgumentParser:
+def _parser(called: Container[str | None]) -> Parser:
     """Return the parser, with the arguments of the commands that are called."""
-    parser = Parser(prog="raman-edge", description="A Raman spectrum becomes a name, at the instrument.", allow_abbrev=False)
+    parser = Parser(prog="raman-edge", description="A Raman spectrum becomes a name, at the instrument.", examples=EXAMPLES, exits=EXITS)
     parser.groups = GROUPS
-    parser.add_argument("--version", action="version", version=f"raman-edge {__version__}", help="show the version and end")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    parser.add_argument("--version", action="version", version=f"raman-edge {__version__}", help="show the version and exit")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for name, what in COMMANDS.items():
-        command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False)
+        command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
         if name in called:
             module = importlib.import_module(f"raman_edge.cli.{name}")
+            command.set_defaults(run=getattr(module, "run", None))  # a command with actions sets it for each of them
             module.add_arguments(command)
-            command.set_defaults(run=module.run)
     return parser

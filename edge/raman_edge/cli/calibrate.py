@@ -1,37 +1,54 @@
-"""``raman-edge calibrate FILE --standard NAME``: the wavenumber axis of one instrument, by a standard of known lines; what is kept."""
+"""``raman-edge calibrate FILE --standard NAME``: the wavenumber axis of one instrument, by a standard of known lines; what is saved."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import shlex
+import sys
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli import instruments, plans
+import msgspec
+
+from raman_edge.calibration import store
+from raman_edge.calibration.calibration import serial_of
+from raman_edge.calibration.standards import find
+from raman_edge.cli import calibration_text, instrument_options
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say, write, write_text
-from raman_edge.errors import CalibrationError, SpectrumError
+from raman_edge.cli.parser import LASER
+from raman_edge.errors import CalibrationError
+from raman_edge.service.calibrate import (
+    MAX_DAYS,
+    check_calibration,
+    fit_calibration,
+    measure_standard,
+    read_standard,
+    save_calibration,
+)
+from raman_edge.service.signals import stopping
 
 if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.calibration.making import StandardSpectrum
-    from raman_edge.calibration.standards import Standard
-    from raman_edge.formats.shift import AxisOption
+    from raman_edge.calibration.store import StoredCalibration
+    from raman_edge.cli.parser import Parser
+    from raman_edge.service.calibrate import SavedCalibration
 
-BAD_DATA, OFF = 65, 1
+OFF = 1
 HOURS = {"h": 1 / 24, "d": 1.0, "w": 7.0}
-LONGEST_DAYS = 3650.0
 AVERAGES = 10
 """Exposures of a standard that is measured now."""
-MOST_MOVED = 30.0
-"""cm⁻¹: an instrument that drifts further between two calibrations has been changed, or one of them is wrong."""
 STILL_GOOD = 2.0
 """Mean deviation, cm⁻¹, beyond which ``--check`` ends with 1: tables of standards agree within one."""
+ID = 12
+"""Characters of an id that are shown to a person."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Find a standard's lines in a file of it, fit the instrument's axis to them in wavelength, show how well, and keep the calibration "
@@ -42,22 +59,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "laser. Wavelengths are those in vacuum. A calibration that is replaced or removed is kept: --list shows it, --restore brings it "
         "back."
     )
+    parser.examples = (
+        ("raman-edge calibrate ps.csv --standard polystyrene --instrument SN42", "fit, show residuals, keep it for SN42"),
+        ("raman-edge calibrate ps.csv --standard polystyrene --instrument SN42 --check", "how far it is off today"),
+        ("raman-edge calibrate neon.csv --standard neon --instrument SN42", "with a lamp: the axis does not depend on the laser"),
+        ("raman-edge calibrate --list", "calibrations in use, and replaced ones with their dates"),
+        ("raman-edge calibrate --restore SN42", "use again what SN42's calibration replaced"),
+    )
+    parser.exits = {
+        1: "with --check: the axis is off",
+        65: "the standard's lines are not found, or the fit may be wrong: nothing is kept",
+        **LASER,
+        78: "unknown standard or calibration",
+    }
     parser.add_argument("file", metavar="FILE", nargs="?", help="a spectrum of the standard, or several, or - for standard input")
     parser.add_argument("--port", metavar="PORT", help="measure it now, with the instrument on this port, instead of reading a file")
     parser.add_argument(
         "--standard",
         metavar="NAME|FILE",
-        help="what it is of: polystyrene, paracetamol, silicon, neon, argon, mercury-argon …, or a text file of lines in nm or cm-1",
+        help="its material: polystyrene, paracetamol, silicon, neon, argon, mercury-argon …, or a text file of lines in nm or cm-1",
     )
     parser.add_argument(
         "--instrument",
         metavar="SERIAL",
-        help="its serial number, or what you call it; default: the one that file or port tell",
+        help="its serial number, or a name; default: the one in the file or of the instrument",
     )
-    parser.add_argument("--laser-file", metavar="FILE", help="a Raman standard's file, beside a lamp's: its lines tell the laser")
+    parser.add_argument("--laser-file", metavar="FILE", help="a Raman standard's file, besides a lamp's: its lines give the laser")
     parser.add_argument("--laser-standard", metavar="NAME", help="what the laser's file is of")
-    parser.add_argument("--expires", type=days, default=30.0, metavar="30d", help="how long it holds: hours, days or weeks (default: 30d)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where to keep it; default: by serial number in your data folder")
+    parser.add_argument(
+        "--expires", type=days, default=30.0, metavar="30d", help="how long it is valid: hours, days or weeks (default: 30d)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to save it; default: by serial number in your data folder")
     parser.add_argument(
         "--check",
         nargs="?",
@@ -79,8 +111,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shared.add_axis(parser)
     shared.add_json(parser)
     measuring = parser.add_argument_group("with --port")
-    instruments.add_line(measuring)
-    plans.add_exposure(measuring, averages=AVERAGES)
+    instrument_options.add_line(measuring)
+    instrument_options.add_exposure(measuring, averages=AVERAGES)
     parser.set_defaults(usage_error=parser.error)
 
 
@@ -88,20 +120,24 @@ def days(text: str) -> float:
     """Read a duration such as ``12h``, ``30d`` or ``8w``, days."""
     found = re.fullmatch(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)([hdw]?)", text.strip().lower())
     value = float(found[1]) * HOURS[found[2] or "d"] if found else 0.0
-    if not 0 < value <= LONGEST_DAYS:
-        msg = f"expected a time of more than 0 and at most {LONGEST_DAYS:g} days, such as 12h, 30d or 8w; got {text!r}"
+    if not 0 < value <= MAX_DAYS:
+        msg = f"expected a time of more than 0 and at most {MAX_DAYS:g} days, such as 12h, 30d or 8w; got {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return value
 
 
 def run(options: argparse.Namespace) -> int:
-    """Calibrate, check, or list, restore and remove what is kept: 65 where a fit may be wrong, 1 where a checked axis is off."""
-    if any(asked is not None for asked in (options.list, options.restore, options.remove)):
+    """Calibrate, check, or list, restore and remove what is saved: 65 where a fit may be wrong, 1 where a checked axis is off."""
+    if any(named is not None for named in (options.list, options.restore, options.remove)):
         if options.file is not None or options.port is not None or options.standard is not None:
             options.usage_error("--list, --restore and --remove stand without FILE, --port and --standard")
-        from raman_edge.cli import calibrations_kept  # noqa: PLC0415 - numpy
+        return _list(options) if options.list is not None else _restore_or_remove(options)
+    _check_usage(options)
+    first = _measure(options) if options.port else _read(options, options.file, options.standard)
+    return _make(options, first) if options.check is None else _check(options, first)
 
-        return calibrations_kept.run(options)
+
+def _check_usage(options: argparse.Namespace) -> None:
     if options.standard is None:
         options.usage_error("--standard says what the spectrum is of, such as --standard polystyrene")
     if (options.laser_file is None) != (options.laser_standard is None):
@@ -111,159 +147,129 @@ def run(options: argparse.Namespace) -> int:
     named = options.instrument
     if named is not None and not (named.strip() and named.isprintable()):
         options.usage_error(f"--instrument: expected a serial number or a name that prints, got {named!r}")
-    from raman_edge.calibration.standards import find  # noqa: PLC0415 - msgspec
 
+
+def _read(options: argparse.Namespace, path: str, standard: str) -> StandardSpectrum:
+    standard_input = sys.stdin.buffer if sys.stdin else None
+    return read_standard(path, standard, laser=options.laser, axis=options.axis, standard_input=standard_input, note=say)
+
+
+def _measure(options: argparse.Namespace) -> StandardSpectrum:
     standard = find(options.standard)
-    first = _measured_now(options, standard) if options.port else _measured(options.file, options.standard, options.laser, options.axis)
-    return _make(options, first) if options.check is None else _check(options, first)
+    with stopping() as stop:
+        plan = replace(instrument_options.measure_settings(options), count=1).plan(pixels=True)
+        with instrument_options.link_settings(options).open(stop.event, instrument_options.guard) as spectrometer:
+            measured = measure_standard(spectrometer, plan, standard, stop=stop.event, note=say)
+    if measured is None:
+        raise KeyboardInterrupt(stop.signal)
+    return measured
 
 
 def _make(options: argparse.Namespace, first: StandardSpectrum) -> int:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
-    from raman_edge.cli import calibration_shown  # noqa: PLC0415
-
-    second = _measured(options.laser_file, options.laser_standard, options.laser, options.axis) if options.laser_file else None
-    instrument = _instrument(options, first)
-    made = first.spectrum.taken_at or datetime.now(UTC)
-    calibration = making.make(first, instrument=instrument, laser_nm=options.laser, made=made, days=options.expires, laser=second)
-    path = options.out or store.place_for(instrument, calibration.model)
-    moved = _moved(calibration, path)
-    kept = store.write(calibration, path)
+    second = _read(options, options.laser_file, options.laser_standard) if options.laser_file else None
+    made = fit_calibration(first, _instrument(options, first), laser=options.laser, days=options.expires, second=second)
+    saved = save_calibration(made, options.out)
     if options.json or not is_terminal():
-        write(calibration_shown.encoded(calibration, str(path), kept, moved))
+        write(calibration_text.encoded(made, str(saved.path), saved.replaced, saved.moved))
     else:
-        for line in calibration_shown.words(calibration, first, str(path)):
+        for line in calibration_text.words(made, first, str(saved.path)):
             write_text(line)
-    if kept is not None:
-        say(_kept(calibration, kept, moved, own_path=options.out is not None))
-    for line in calibration_shown.warnings(calibration, first, datetime.now(UTC)):
+    if saved.replaced is not None:
+        say(_replaced(made, saved.replaced, saved, is_named=options.out is not None))
+    for line in calibration_text.warnings(made, first, datetime.now(UTC)):
         say(line)
     return 0
 
 
-def _kept(calibration: Calibration, kept: Path, moved: float | None, *, own_path: bool) -> str:
-    """Return what became of the calibration that was replaced."""
-    from raman_edge.calibration import store  # noqa: PLC0415 - numpy
-
+def _replaced(made: Calibration, replaced: Path, saved: SavedCalibration, *, is_named: bool) -> str:
+    """Return what happened to the calibration that was replaced; ``is_named`` where ``--out`` names its file."""
     try:
-        before = f"the calibration of {store.read(kept).made:%Y-%m-%d %H:%M} UTC is kept"
+        before = f"the calibration of {store.read(replaced).made:%Y-%m-%d %H:%M} UTC is kept"
     except CalibrationError:
         before = "the file that was there, no calibration of this version, is kept"
-    back = f"as {str(kept)!r}" if own_path else f"`raman-edge calibrate --restore {shlex.quote(calibration.instrument)}` brings it back"
-    by = "" if moved is None else f"; the axis moves by {moved:.1f} cm⁻¹ at most"
-    return f"{before}, {back}{by}"
-
-
-def _moved(calibration: Calibration, path: Path) -> float | None:
-    """Return how far the axis moves against the calibration that is replaced, cm⁻¹; None where there is none, or one of another axis.
-
-    Raises :class:`SpectrumError` where it moves so far that one of the two has to be wrong.
-    """
-    from raman_edge.calibration import store  # noqa: PLC0415 - numpy
-
-    try:
-        before = store.read(path) if path.is_file() else None
-    except CalibrationError:
-        return None
-    if before is None or before.instrument != calibration.instrument:
-        return None
-    moved = calibration.moved(before)
-    if moved is not None and moved > MOST_MOVED:
-        msg = (
-            f"the axis would move by {moved:.0f} cm⁻¹ against the calibration of {before.made:%Y-%m-%d %H:%M} UTC by "
-            f"{' and '.join(before.standards)} with a laser of {before.laser_nm:g} nm; expected at most {MOST_MOVED:g}: check standard and "
-            "laser; "
-            f"if the instrument was changed, run `raman-edge calibrate --remove {shlex.quote(before.instrument)}` and calibrate again; "
-            "a second laser is a second instrument: give it its own name with --instrument"
-        )
-        raise SpectrumError(msg)
-    return moved
+    back = f"as {str(replaced)!r}" if is_named else f"`raman-edge calibrate --restore {shlex.quote(made.instrument)}` brings it back"
+    return f"{before}, {back}{'' if saved.moved is None else f'; the axis moves by {saved.moved:.1f} cm⁻¹ at most'}"
 
 
 def _check(options: argparse.Namespace, first: StandardSpectrum) -> int:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from raman_edge.calibration import making, store  # noqa: PLC0415 - numpy
-    from raman_edge.calibration.calibration import model_of  # noqa: PLC0415
-    from raman_edge.cli import calibration_shown  # noqa: PLC0415
-
-    instrument = _instrument(options, first)
-    model = model_of(first.spectrum)
-    calibration = store.find(options.check) if options.check else store.of_device(instrument, model) or store.find(instrument)
-    calibration.require_instrument(instrument, model)
-    today = making.deviation(calibration, first, datetime.now(UTC))
+    calibration, today = check_calibration(first, _instrument(options, first), options.check or None)
     good = abs(today.mean) <= STILL_GOOD
     if options.json or not is_terminal():
-        write(calibration_shown.checked(calibration, today, good=good))
+        write(calibration_text.checked(calibration, today, good=good))
     else:
-        for line in calibration_shown.deviation(calibration, today, good=good):
+        for line in calibration_text.deviation(calibration, today, good=good):
             write_text(line)
     return 0 if good else OFF
 
 
 def _instrument(options: argparse.Namespace, first: StandardSpectrum) -> str:
-    """Return what the calibration is kept by: what the user says, else what the instrument itself says."""
-    from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - numpy
-
-    told: str | None = options.instrument or serial_of(first.spectrum)
-    if told is None:
-        options.usage_error("the spectrum has no serial number: give --instrument SERIAL, or a name of your own")
-    return str(told)
+    """Return the name of the instrument: ``--instrument``, else the serial number in the spectrum."""
+    name: str | None = options.instrument or serial_of(first.spectrum)
+    if name is None:
+        options.usage_error("the spectrum has no serial number: give --instrument SERIAL, or a name")
+    return str(name)
 
 
-def _measured_now(options: argparse.Namespace, standard: Standard) -> StandardSpectrum:
-    """Measure the standard with the instrument on a port."""
-    from raman_edge.acquisition.acquisition import Acquisition  # noqa: PLC0415 - numpy
-    from raman_edge.calibration.making import StandardSpectrum  # noqa: PLC0415
-    from raman_edge.cli.signals import stopping  # noqa: PLC0415
-    from raman_edge.spectrum import Spectrum  # noqa: PLC0415
-
-    with stopping() as stop:
-        plan = plans.standard(options)
-        with instruments.spectrometer(options, stop.event) as spectrometer:
-            for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
-                if isinstance(event, Spectrum):
-                    return StandardSpectrum(event, standard)
-                if event is not None:
-                    say(event.why)
-    raise KeyboardInterrupt(stop.signal)
+def _restore_or_remove(options: argparse.Namespace) -> int:
+    event = "restored" if options.restore is not None else "removed"
+    one, aside = store.restore(options.restore) if options.restore is not None else store.remove(options.remove)
+    if is_terminal() and not options.json:
+        write_text(f"{event}: {_line(one)}")
+    else:
+        write(_encoded(one, event, aside))
+    if aside is not None:
+        what = "the one that was in use" if event == "restored" else "it"
+        say(f"{what} is kept as {str(aside)!r}; `raman-edge calibrate --restore {shlex.quote(one.calibration.instrument)}` brings it back")
+    return 0
 
 
-def _measured(path: str, standard: str, laser_nm: float | None, axis: AxisOption | None) -> StandardSpectrum:
-    """Read the spectrum of a standard that a file holds; where it holds several, as a recording does, their mean."""
-    import sys  # noqa: PLC0415
+def _list(options: argparse.Namespace) -> int:
+    """Print the saved calibrations; none is no error."""
+    instrument, for_a_person = options.list or None, is_terminal() and not options.json
+    every = list(store.kept(instrument))
+    for one in every:
+        if for_a_person:
+            write_text(_line(one))
+        else:
+            write(_encoded(one, "kept", None))
+    if not every:
+        of = "" if instrument is None else f" of {instrument!r}"
+        say(f"no calibration{of} is kept in {str(store.folder())!r}; `raman-edge calibrate FILE --standard NAME` makes one")
+    return 0
 
-    import numpy as np  # noqa: PLC0415
 
-    from raman_edge.calibration.calibration import serial_of  # noqa: PLC0415 - numpy
-    from raman_edge.calibration.making import StandardSpectrum  # noqa: PLC0415
-    from raman_edge.calibration.standards import find  # noqa: PLC0415
-    from raman_edge.sources.files import FileSource  # noqa: PLC0415
-    from raman_edge.spectrum import OTHER_METHOD, Fault  # noqa: PLC0415
+def _line(one: StoredCalibration) -> str:
+    """Return a calibration on a line for a person."""
+    made = one.calibration
+    model = f" ({made.model})" if made.model else ""
+    until = f"{'expired' if made.expires <= datetime.now(UTC) else 'until'} {made.expires:%Y-%m-%d}"
+    use = "in use " if one.in_use else "earlier"
+    rms = "one line" if made.rms is None else f"{made.rms:.2f} cm⁻¹ rms"
+    by = " and ".join(made.standards)
+    return (
+        f"{use}  {made.made:%Y-%m-%d %H:%M} UTC  {made.id[:ID]}  {made.instrument}{model}: {len(made.lines)} lines of {by}, {rms}, {until}"
+    )
 
-    known = find(standard)
-    spectra = []
-    for event in FileSource([path], sys.stdin.buffer if sys.stdin else None, laser_nm, pixels=True, axis=axis):
-        if isinstance(event, Fault):
-            msg = f"{path!r}: {event.why}"
-            raise SpectrumError(msg)
-        spectra.append(event)
-    if not spectra:
-        msg = f"{path!r} holds no spectrum; expected one of {known.title}"
-        raise SpectrumError(msg)
-    last = spectra[-1]
-    if not all(one.axis.same_as(last.axis) for one in spectra):
-        msg = f"{path!r} holds {len(spectra)} spectra on different axes; expected {known.title} alone, on one axis: export it by itself"
-        raise SpectrumError(msg)
-    if len(serials := {serial_of(one) for one in spectra}) > 1:
-        msg = f"{path!r} holds spectra of {len(serials)} instruments; expected one: calibrate each by a file of its own"
-        raise SpectrumError(msg)
-    if other := last.meta.get(OTHER_METHOD):
-        msg = f"{path!r} says that it holds no Raman spectrum but {other}; expected one of {known.title}"
-        raise SpectrumError(msg)
-    if len(spectra) > 1:
-        say(f"{path!r} holds {len(spectra)} spectra: calibrating by their mean, as of {known.title} alone")
-        last = replace(last, counts=np.mean([one.counts for one in spectra], axis=0))
-    return StandardSpectrum(last, known)
+
+def _encoded(one: StoredCalibration, event: str, aside: Path | None) -> bytes:
+    """Return a calibration as one line of JSON; ``aside`` is where the file that was in use is kept."""
+    made = one.calibration
+    return msgspec.json.encode(
+        {
+            "event": event,
+            "id": made.id,
+            "path": str(one.path).encode("utf-8", "backslashreplace").decode(),
+            "in_use": one.in_use and event != "removed",
+            "instrument": made.instrument,
+            "serial": made.serial,
+            "model": made.model,
+            "standards": made.standards,
+            "made": made.made,
+            "expires": made.expires,
+            "unit": made.unit,
+            "laser_nm": made.laser_nm,
+            "lines": len(made.lines),
+            "rms": made.rms,
+            "kept_as": None if aside is None else str(aside).encode("utf-8", "backslashreplace").decode(),
+        }
+    )

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from typing import TYPE_CHECKING, NamedTuple
 
-from raman_edge.cli import tree
+import shtab
+
+from raman_edge import cli
 from raman_edge.cli.output import write
+from raman_edge.instruments.profiles import catalogue
 
 if TYPE_CHECKING:
-    import argparse
+    from collections.abc import Iterator
+
+    from raman_edge.cli.parser import Parser
 
 SHELLS = ("bash", "zsh", "fish")
 PATHS = frozenset({"FILE", "PATH", "PUBLIC.pem", "CALIBRATION"})
 PORTS = "/dev/serial/by-id/* /dev/ttyUSB* /dev/ttyACM* /dev/cu.usb* /dev/cu.wch*"
-"""Where serial ports that are plugged in appear on Linux and macOS."""
+"""Where connected serial ports appear on Linux and macOS."""
 
 Completed = dict[str, str | dict[str, str]]
 """Shell → what completes there; ``preamble`` holds the functions it names."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "Print a script with which your shell completes raman-edge: commands, options and their values, files and folders, profiles of "
-        "instruments, serial ports that are plugged in. It asks nothing of raman-edge while you type. Print it anew after an update."
+        "instruments, connected serial ports. The script does not run raman-edge while you type. Print it again after an update."
+    )
+    parser.examples = (
+        ("raman-edge completion bash > ~/.raman-edge.bash", "and in ~/.bashrc: source ~/.raman-edge.bash"),
+        ("raman-edge completion zsh > ~/.zfunc/_raman-edge", "and in ~/.zshrc, before compinit: fpath=(~/.zfunc $fpath)"),
+        ("raman-edge completion fish > ~/.config/fish/completions/raman-edge.fish", "fish, at once"),
     )
     parser.add_argument("shell", choices=SHELLS, metavar="SHELL", help="bash, zsh or fish")
 
@@ -36,37 +47,67 @@ def run(options: argparse.Namespace) -> int:
 
 def script(shell: str) -> str:
     """Return the script for a shell."""
-    import shtab  # noqa: PLC0415 - for this command alone
-
-    from raman_edge import cli  # noqa: PLC0415 - it imports this module by name
-    from raman_edge.instruments.profiles import catalogue  # noqa: PLC0415 - with msgspec
-
     root = cli.whole()
-    profiles = _profiles(tuple(catalogue.profiles()))
-    for branch in list(tree.branches(root)):
+    profiles = _words("profile", list(catalogue.profiles()), with_files=True)
+    for branch in list(branches(root)):
         branch.parser.description = branch.what
-        for action in tree.arguments(branch.parser):
-            _complete(action, shtab.FILE, shtab.DIRECTORY, profiles)
+        for action in arguments(branch.parser):
+            _complete(action, profiles)
     made: str = shtab.complete(root, shell)
     return made
 
 
-def _complete(action: argparse.Action, files: Completed, folders: Completed, profiles: Completed) -> None:
-    """Tell of one argument what completes it, by what stands for its value in the help, and cut its help to its first clause."""
-    action.help = tree.told(action, "raman-edge").split(";")[0].split(". ")[0].replace("%", "%%")
-    words = tree.placeholder(action).split("|")
+class Branch(NamedTuple):
+    """A command, or an action of a command."""
+
+    parser: argparse.ArgumentParser
+    what: str
+    """Its line in the list of the parser above it; empty for the root."""
+    leaf: bool
+    """Whether it runs, and takes no action."""
+
+
+def branches(root: argparse.ArgumentParser, what: str = "") -> Iterator[Branch]:
+    """Give every command with its actions after it, the root first."""
+    below = [action for action in arguments(root) if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001 - has no public name
+    yield Branch(root, what, not below)
+    for action in below:
+        helps = {choice.dest: choice.help or "" for choice in action._get_subactions()}  # noqa: SLF001 - nothing public gives their help
+        for name, parser in action.choices.items():
+            yield from branches(parser, helps.get(name, ""))
+
+
+def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Return the arguments of a parser, in the order in which they were added."""
+    return list(parser._actions)  # noqa: SLF001 - argparse has no public list of them
+
+
+def placeholder(action: argparse.Action) -> str:
+    """Return the placeholder of an argument's value; empty for a flag."""
+    if action.nargs == 0:
+        return ""
+    if isinstance(action.metavar, str):
+        return action.metavar
+    return f"{{{','.join(map(str, action.choices))}}}" if action.choices else action.dest.upper()
+
+
+def _complete(action: argparse.Action, profiles: Completed) -> None:
+    """Set what completes an argument, by its placeholder, and shorten its help to the first clause."""
+    help_text = (action.help or "") % {**vars(action), "prog": "raman-edge"}
+    action.help = help_text.split(";")[0].split(". ")[0].replace("%", "%%")
+    words = placeholder(action).split("|")
     kind: Completed | None = None
     if action.dest == "profile":
         kind = profiles
     elif "PORT" in words:
         kind = PORT
     elif "DIR" in words:
-        kind = folders
+        kind = shtab.DIRECTORY
     elif PATHS & set(words) or action.dest == "files":
-        kind = files
+        kind = shtab.FILE
     fixed = [word for word in words if word.islower() and word.isalpha()]
     if fixed and action.choices is None and action.nargs != 0:
-        kind = _words(action.dest, fixed, with_files=kind is files)
+        kind = _words(action.dest, fixed, with_files=kind is shtab.FILE)
     if kind is not None:
         action.complete = kind  # type: ignore[attr-defined]  # where shtab looks for it
 
@@ -86,11 +127,6 @@ def _words(name: str, words: list[str], *, with_files: bool) -> Completed:
             "fish": f"function {function}; string split ' ' -- '{listed}'; {more.get('fish', 'true')}; end",
         },
     }
-
-
-def _profiles(names: tuple[str, ...]) -> Completed:
-    """Return what completes profiles: those that ship, and files of one's own."""
-    return _words("profile", list(names), with_files=True)
 
 
 PORT: Completed = {

@@ -1,4 +1,4 @@
-"""``raman-edge config show``: what ``watch`` would be told by files and environment, as a file of settings."""
+"""``raman-edge config show``: the settings of ``watch`` from files and environment, as a settings file."""
 
 from __future__ import annotations
 
@@ -6,34 +6,50 @@ import json
 from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import write, write_text
+from raman_edge.cli.output import write_json, write_text
 from raman_edge.masking import masked, masked_text
+from raman_edge.service import settings
 
 if TYPE_CHECKING:
     import argparse
 
+    from raman_edge.cli.parser import Parser
     from raman_edge.settings import Setting
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the command's arguments."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
+def add_arguments(parser: Parser) -> None:
+    """Add the command's action."""
+    parser.description = "The settings of `watch` from settings files and environment; options of the command line override them."
+    parser.examples = (
+        ("raman-edge config show", "every setting of `watch`"),
+        ("raman-edge config show --origin", "and where each comes from"),
+    )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    show = actions.add_parser("show", help="every setting of `watch` and its value, as TOML", allow_abbrev=False)
-    show.add_argument("--origin", action="store_true", help="and where each value comes from")
-    settings.add_config(show)
+    show = actions.add_parser(
+        "show",
+        help="show every setting of `watch` and its value, as TOML",
+        description="Show every setting of `watch` and its value, as TOML; a setting without a value is a comment.",
+        examples=(
+            ("raman-edge config show --origin", "every setting, its value, and the file or variable it comes from"),
+            ("raman-edge config show > config.toml", "a settings file to start from"),
+        ),
+    )
+    show.add_argument("--origin", action="store_true", help="also show where each value comes from")
+    shared.add_config(show)
     shared.add_json(show)
+    show.set_defaults(run=_show)
 
 
-def run(options: argparse.Namespace) -> int:
-    """Print every setting; what nobody has set is a comment."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
-    values = settings.gather(options)
+def _show(options: argparse.Namespace) -> int:
+    """Print every setting."""
+    values = settings.gather({}, options.config)
     if options.json:
-        told = {key: {"value": _shown(key, setting.value), "origin": setting.origin} for key, setting in values.items()}
-        write(json.dumps({"v": 1, "settings": told}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+        write_json(
+            {
+                "v": 1,
+                "settings": {key: {"value": _shown(key, setting.value), "origin": setting.origin} for key, setting in values.items()},
+            }
+        )
         return 0
     lines = {key: _line(key, setting) for key, setting in values.items()}
     widest = max(map(len, lines.values()))
@@ -51,8 +67,8 @@ def _line(key: str, setting: Setting) -> str:
 
 
 def _shown(key: str, value: object) -> object:
-    """Return a value without the passwords in it."""
+    """Return a value with its passwords masked."""
     if isinstance(value, (list, tuple)):
         return [_shown(key, one) for one in value]
-    hide = masked if key == "to" else masked_text
+    hide = masked if key == "output" else masked_text
     return hide(value) if isinstance(value, str) else value

@@ -1,22 +1,35 @@
-"""``raman-edge doctor [DIR]``: what would stop a run on this machine."""
+"""``raman-edge doctor [DIR]``: check this machine and say what to do."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from raman_edge import journal
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import is_terminal, write, write_text
+from raman_edge.cli.output import as_json, write_json, write_text
+from raman_edge.diagnostics import doctor
+from raman_edge.diagnostics.doctor import DoctorSettings, ok, wrong
 from raman_edge.errors import ConfigError
+from raman_edge.service import settings
+from raman_edge.service.identifier import model_paths
+from raman_edge.terminal.safe import safe_text
+from raman_edge.terminal.terminal import needs_ascii
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from raman_edge.diagnostics.doctor import DoctorSettings, Finding
+    from raman_edge.cli.parser import Parser
+    from raman_edge.diagnostics.doctor import Finding
+    from raman_edge.service.settings import Settings
 
 WRONG = 1
 WIDTHS = (7, 18)
@@ -24,86 +37,77 @@ WIDTHS = (7, 18)
 STYLES = {"ok": "green", "warning": "yellow", "wrong": "bold red"}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments: those of ``watch`` that decide whether it can run."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
-    parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder that is, or will be, watched")
+    parser.description = (
+        "Check this machine: model, journal, libraries, permissions, software. Each problem comes with what to do; nothing is changed."
+    )
+    parser.examples = (
+        ("raman-edge doctor", "model, journal, libraries, permissions, software"),
+        ("raman-edge doctor ./incoming", "also the folder to watch"),
+    )
+    parser.exits = {WRONG: "something is wrong"}
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder to watch")
     shared.add_journal(parser)
     shared.add_model(parser)
-    shared.add_own(parser)
+    shared.add_user_library(parser)
     shared.add_calibration(parser)
     shared.add_json(parser)
-    settings.add_config(parser)
+    shared.add_config(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print every finding; 1 where something is wrong."""
-    as_json = options.json or not is_terminal()
-    show = _as_json if as_json else _as_text()
+    show = _show_json if as_json(options) else _text_writer()
     levels: Counter[str] = Counter()
     for finding in _findings(options):
         show(finding)
         levels[finding.level] += 1
-    if not as_json:
-        counts = [f"{levels['wrong']} wrong" if levels["wrong"] else "nothing wrong", f"warnings: {levels['warning']}"]
+    if not as_json(options):
+        warnings = f", {levels['warning']} warning{'s' if levels['warning'] > 1 else ''}" if levels["warning"] else ""
         write_text("")
-        write_text(", ".join(counts[: 1 + bool(levels["warning"])]))
+        write_text(f"{levels['wrong'] or 'nothing'} wrong{warnings}")
     return WRONG if levels["wrong"] else 0
 
 
 def _findings(options: argparse.Namespace) -> Iterator[Finding]:
-    """Give the findings, those of the settings first; where the settings are invalid, the rest is checked by the command line alone."""
-    from raman_edge.diagnostics import doctor  # noqa: PLC0415 - after the arguments are known to be good
-    from raman_edge.service import settings  # noqa: PLC0415
-
+    """Give the findings, those about the settings first; where the settings are wrong, the options alone are checked."""
     try:
-        merged = settings.merge(options)
-        read = settings.files(options.config)
-        yield doctor.ok("settings", f"read from {', '.join(map(str, read))}" if read else "no file; the defaults")
+        merged = shared.merged(options)
+        files = settings.files(options.config)
+        yield ok("settings", f"read from {', '.join(map(str, files))}" if files else "no file; the defaults")
     except ConfigError as error:
         for line in error.args:
-            yield doctor.wrong("settings", line, "correct it; the rest is checked without it")
-        merged = settings.merge_nothing(options)
-    yield from doctor.examine(_settings(merged))
+            yield wrong("settings", line, "correct it; the other checks ignore the settings")
+        merged = settings.merge_given(shared.given(options))
+    yield from doctor.examine(_checked(merged))
 
 
-def _settings(options: argparse.Namespace) -> DoctorSettings:
-    """Return what merged options would start ``watch`` with."""
-    from raman_edge import journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.diagnostics.doctor import DoctorSettings  # noqa: PLC0415
-
-    model, library = shared.paths(options)
+def _checked(merged: Settings) -> DoctorSettings:
+    """Return what these settings would start ``watch`` with."""
+    model, library = model_paths(merged.model, merged.library)
     return DoctorSettings(
-        journal=options.journal or journal.default_path(),
+        journal=Path(merged.journal or journal.default_path()),
         model=model,
         library=library,
-        folder=options.folder,
-        match=tuple(options.match or ("*",)),
-        own=None if options.no_own else shared.own_path(options),
-        key=options.key,
-        threads=options.threads,
-        calibration=options.calibration,
-        move_failed=options.move_failed,
-        to=tuple(options.to),
+        folder=merged.folder,
+        match=merged.match or ("*",),
+        own=merged.user_library_path(),
+        key=None if merged.public_key is None else Path(merged.public_key),
+        threads=merged.threads,
+        calibration=merged.calibration,
+        move_failed=None if merged.move_failed is None else Path(merged.move_failed),
+        to=merged.output,
         environ=dict(os.environ),
     )
 
 
-def _as_json(finding: Finding) -> None:
-    """Write one finding as a line of JSON."""
-    write(json.dumps({"v": 1, "event": "finding", **asdict(finding)}, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+def _show_json(finding: Finding) -> None:
+    write_json({"v": 1, "event": "finding", **asdict(finding)})
 
 
-def _as_text() -> Callable[[Finding], None]:
+def _text_writer() -> Callable[[Finding], None]:
     """Return what writes a finding for a person: a line, and what to do below it."""
-    from rich.console import Console  # noqa: PLC0415 - only on a terminal
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    from raman_edge.terminal.safe import safe_text  # noqa: PLC0415
-    from raman_edge.terminal.terminal import needs_ascii  # noqa: PLC0415
-
     console = Console(highlight=False)
     ascii_only = needs_ascii(console)
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they open."""
+"""Options that several commands share, and what they name."""
 
 from __future__ import annotations
 
@@ -8,44 +8,54 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli.output import say
+from raman_edge.cli.output import is_terminal, say
 
 if TYPE_CHECKING:
-    from raman_edge.calibration.calibration import Calibration
     from raman_edge.journal import Journal
     from raman_edge.matching.library import Library
-    from raman_edge.matching.user_library import UserLibrary
     from raman_edge.model.model import Model
+    from raman_edge.service.display import OpenDisplay
+    from raman_edge.service.identifier import Identifier
+    from raman_edge.service.settings import Settings
 
+LIMITED = "OPENBLAS_NUM_THREADS" in os.environ
+"""Whether the environment limits numpy's threads."""
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
-OWN_VARIABLE = "RAMAN_EDGE_LIBRARY"
+USER_LIBRARY_VARIABLE = "RAMAN_EDGE_USER_LIBRARY"
 DAY_S = 86_400.0
 AXES = ("nm", "shift", "pixel")
-"""What an axis may hold that its file does not name."""
 LASER_NM = (150.0, 2000.0)
-"""As in ``formats.header``, which imports numpy: too early for :func:`limit_threads`."""
+"""Both as in :mod:`raman_edge.service.settings`, which is not imported for ``raman-edge --help``."""
+OUTPUT = """an output for the records, besides the journal; may be repeated. jsonl:results.jsonl appends lines of JSON,
+csv:results.csv appends to a table, mqtt://user@broker/lab/raman (mqtts:// with TLS; password in RAMAN_EDGE_MQTT_PASSWORD)
+publishes each record, prometheus:9464 shows counters at http://127.0.0.1:9464/metrics, stdout writes lines of JSON.
+An output that cannot be reached gets later what it missed"""
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--library``, ``--threads`` and ``--key``."""
+    """Add ``--model``, ``--library``, ``--threads`` and ``--public-key``."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
     parser.add_argument(
-        "--key", type=Path, metavar="PUBLIC.pem", help="refuse a model and library that the owner of this key has not signed (MODEL.sig)"
+        "--public-key",
+        type=Path,
+        metavar="PUBLIC.pem",
+        help="refuse a model and library that are not signed with this key's private key (MODEL.sig)",
     )
 
 
-def add_own(parser: argparse.ArgumentParser, *, can_do_without: bool = True) -> None:
-    """Add ``--own`` and, where a command can do without it, ``--no-own``."""
+def add_user_library(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
+    """Add ``--user-library`` and, where it is ``optional`` for the command, ``--no-user-library``."""
     parser.add_argument(
-        "--own",
+        "--user-library",
         type=Path,
         metavar="FILE",
-        help=f"your own library, made by `raman-edge learn`; default: {OWN_VARIABLE}, else one in your data folder; read at the start",
+        help=f"your materials, made by `raman-edge library add`; default: {USER_LIBRARY_VARIABLE}, else one in your data folder, at the "
+        "start",
     )
-    if can_do_without:
-        parser.add_argument("--no-own", action="store_true", help="without your own library")
+    if optional:
+        parser.add_argument("--no-user-library", dest="user_library", action="store_false", default=None, help="without your own library")
 
 
 def add_laser(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +64,7 @@ def add_laser(parser: argparse.ArgumentParser) -> None:
         "--laser",
         type=laser_nm,
         metavar="NM",
-        help="the laser's wavelength, nm, for files that do not tell it and have a wavelength axis; what a file says itself wins",
+        help="laser wavelength, nm, for files that do not name it and have a wavelength axis; what a file says takes precedence",
     )
 
 
@@ -63,13 +73,13 @@ def add_axis(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--axis",
         choices=AXES,
-        help="what the axis of a file holds that does not say it: wavelengths (nm), Raman shifts (cm-1) or pixels, which need "
-        "--calibration; what a file says itself wins",
+        help="what the axis of a file holds that does not name it: wavelengths (nm), Raman shifts (cm-1) or pixels, which need "
+        "--calibration; what a file says takes precedence",
     )
 
 
 def add_calibration(parser: argparse.ArgumentParser, more: str = "") -> None:
-    """Add ``--calibration``; ``more`` is what the command says of it besides."""
+    """Add ``--calibration``; ``more`` continues its help."""
     parser.add_argument(
         "--calibration",
         metavar="FILE|SERIAL",
@@ -87,6 +97,22 @@ def add_journal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--journal", type=Path, metavar="FILE", help=f"the journal; default: {JOURNAL_VARIABLE}, else one in the user's state folder"
     )
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """Add ``--output``."""
+    parser.add_argument("--output", action="append", default=[], metavar="OUTPUT", help=" ".join(OUTPUT.split()))
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """Add ``--config``; every default of the settings is left to :func:`merged`."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings in TOML; default: RAMAN_EDGE_CONFIG, else config.toml in your configuration folder",
+    )
+    parser.set_defaults(threads=None, output=None)
 
 
 def at_least_one(text: str) -> int:
@@ -110,99 +136,85 @@ def seconds(text: str) -> float:
 
 
 def laser_nm(text: str) -> float:
-    """Read a laser's wavelength, nm, within what Raman instruments have."""
+    """Read a laser wavelength, nm, within the range of Raman instruments."""
     low, high = LASER_NM
     try:
         value = float(text.lower().removesuffix("nm").replace(",", "."))
     except ValueError:
         value = 0.0
     if not low <= value <= high:
-        msg = f"expected the laser's wavelength in nm, {low:g} to {high:g}, such as 785; got {text!r}"
+        msg = f"expected the laser wavelength in nm, {low:g} to {high:g}, such as 785; got {text!r}"
         raise argparse.ArgumentTypeError(msg)
     return value
 
 
-def opened(options: argparse.Namespace) -> tuple[Model, Library]:
-    """Open the model and the library that the options name, with the user's own where the command has :func:`add_own`."""
-    model, library = opened_base(options)
-    if not getattr(options, "no_own", True) and (path := own_path(options)) is not None:
-        from raman_edge.matching.user_library import UserLibrary  # noqa: PLC0415 - with sqlite
+def limit_threads(threads: int | str) -> None:
+    """Limit numpy's threads: idle ones that spin make the search of a library cost five times the processor time.
 
-        with UserLibrary.open(path, create=False) as own:
-            library = with_own(library, own, model)
-    return model, library
-
-
-def opened_calibration(options: argparse.Namespace) -> Calibration | None:
-    """Open the calibration that the options name, None where they name none; one that has ended is refused."""
-    if options.calibration is None:
-        return None
-    limit_threads(options.threads)
-    from datetime import UTC, datetime  # noqa: PLC0415 - for those who have one
-
-    from raman_edge.calibration import store  # noqa: PLC0415
-
-    calibration = store.find(options.calibration)
-    calibration.require_fresh(datetime.now(UTC))
-    return calibration
+    OpenBLAS reads the limit when numpy is first imported: it is set before the module of a command is imported, and again
+    where a settings file gives the number. A limit in the environment is kept.
+    """
+    if "numpy" not in sys.modules and not LIMITED:
+        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
 
 
-def opened_base(options: argparse.Namespace) -> tuple[Model, Library]:
-    """Open the model and the library that was exported with it."""
-    limit_threads(options.threads)
-    from raman_edge.api import open_model  # noqa: PLC0415 - numpy and onnxruntime take 0.3 s
+def given(options: argparse.Namespace) -> dict[str, object]:
+    """Return the settings that the command line gives; what it does not give is None."""
+    from raman_edge.service import settings  # noqa: PLC0415 - msgspec, which `raman-edge --help` does not load
 
-    model, library = open_model(options.model, options.library, public_key=options.key, threads=options.threads)
-    for note in model.notes:
+    return {key: getattr(options, name, None) for key, name in settings.OPTIONS.items()}
+
+
+def merged(options: argparse.Namespace) -> Settings:
+    """Return the settings of a command line, the environment and files."""
+    from raman_edge.service import settings  # noqa: PLC0415 - as in given()
+
+    return settings.merge(given(options), getattr(options, "config", None))
+
+
+def open_identifier(options: argparse.Namespace) -> Identifier:
+    """Open model, library and user library of the options, with the notes on standard error; no user library without its option."""
+    from raman_edge.service import identifier  # noqa: PLC0415 - numpy and onnxruntime, which not every command needs
+
+    settings = merged(options)
+    opened = identifier.open_identifier(settings if hasattr(options, "user_library") else settings.without_user_library)
+    for note in opened.notes:
         say(note)
-    return model, library
+    return opened
+
+
+def opened(options: argparse.Namespace) -> tuple[Model, Library]:
+    """Open the model and the library of :func:`open_identifier`."""
+    identifier = open_identifier(options)
+    return identifier.model, identifier.library
 
 
 def paths(options: argparse.Namespace) -> tuple[Path, Path]:
-    """Return where the model and the library lie that the options name."""
-    from raman_edge.matching import library  # noqa: PLC0415 - with numpy
-    from raman_edge.model import model  # noqa: PLC0415 - with numpy
+    """Return the paths of model and library."""
+    from raman_edge.service.identifier import model_paths  # noqa: PLC0415 - as in open_identifier()
 
-    beside = library.path_beside(options.model) if options.model else library.default_path()
-    return options.model or model.default_path(), options.library or beside
-
-
-def with_own(library: Library, own: UserLibrary, model: Model) -> Library:
-    """Return ``library`` with what the user has taught; what this model cannot use is said."""
-    references, left_out = own.references(model)
-    for line in left_out:
-        say(line)
-    return library.joined(references)
+    settings = merged(options)
+    return model_paths(settings.model, settings.library)
 
 
-def own_path(options: argparse.Namespace) -> Path | None:
-    """Return where the user's own library lies; None where there is none yet and nobody has asked for one."""
-    if options.own:
-        return Path(options.own)
-    path = default_own_path()
-    return path if path.exists() else None
+def open_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:
+    """Open the journal of the options, the environment or a settings file, else the user's."""
+    from raman_edge import journal  # noqa: PLC0415 - sqlite, which `raman-edge identify` does not need
+
+    return journal.Journal.open(Path(merged(options).journal or journal.default_path()), create=create)
 
 
-def default_own_path() -> Path:
-    """Return where the user's own library lies unless an option says otherwise."""
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
+def open_display(*, as_lines: bool) -> OpenDisplay:
+    """Return what makes the display of a run: the screen, or notes on standard error where records go to standard output."""
+    if as_lines:
+        from raman_edge.service.display import NoteDisplay  # noqa: PLC0415 - numpy
 
-    return settings.user_library()
+        return lambda *_: NoteDisplay(say)
+    from raman_edge.terminal.live import Screen  # noqa: PLC0415 - rich, only on a terminal
 
-
-def limit_threads(threads: int) -> None:
-    """Keep numpy's own threads to as many: spinning ones make the search of a library cost five times the processor time.
-
-    OpenBLAS reads this once, when numpy is first imported: so it is said before a command runs, and again where a file of settings
-    says how many.
-    """
-    if "numpy" not in sys.modules:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
+    return lambda source, identifier, controls: Screen(source, identifier.model, identifier.library, controls=controls)
 
 
-def opened_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:
-    """Open the journal that option, environment or a file of settings name, else the user's own."""
-    from raman_edge import journal  # noqa: PLC0415 - with sqlite
-    from raman_edge.service import settings  # noqa: PLC0415 - with msgspec
-
-    return journal.Journal.open(options.journal or settings.configured("journal") or journal.default_path(), create=create)
+def writes_lines(options: argparse.Namespace, outputs: tuple[str, ...] | list[str]) -> bool:
+    """Whether a run writes JSON lines to standard output instead of showing a screen."""
+    return bool(options.json) or not is_terminal() or "stdout" in outputs

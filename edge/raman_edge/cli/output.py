@@ -1,25 +1,39 @@
-"""What the commands say: records on standard output, everything else on standard error."""
+"""What the commands print: records on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import IO, TYPE_CHECKING
 
+from raman_edge import atomic_write
 from raman_edge.errors import OutputError
 from raman_edge.escaping import printable, printable_json
 from raman_edge.masking import masked_text
 
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+DELAY_S = 0.5
+"""How long a command runs before it shows its progress, s."""
+EVERY_S = 0.2
+"""How often it shows its progress, s."""
+
 
 def say(text: str) -> None:
-    """Write one line to standard error; what is read from outside cannot act on the terminal, and no password is shown."""
+    """Write one line to standard error, with control characters escaped and passwords masked."""
     if sys.stderr is not None:
         with suppress(OSError):
             print(f"raman-edge: {printable(masked_text(text))}", file=sys.stderr, flush=True)
 
 
 def forget_what_has_gone() -> None:
-    """Send standard output and error nowhere where they cannot be written: flushing them once more at exit would change the exit code."""
+    """Send standard output and error to the null device where they cannot be written: flushing them at exit would change the exit code."""
     for fd, stream in ((1, sys.stdout), (2, sys.stderr)):
         try:
             if stream is not None:
@@ -31,29 +45,26 @@ def forget_what_has_gone() -> None:
 
 
 def is_terminal() -> bool:
-    """Whether a person reads standard output."""
+    """Whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
+def as_json(options: argparse.Namespace) -> bool:
+    """Whether a command writes JSON lines: to a pipe or a file always, to a terminal with ``--json``."""
+    return bool(options.json) or not is_terminal()
+
+
 def write(line: bytes) -> None:
-    """Write one line of JSON to standard output, at once: byte for byte, or to a terminal without anything that it might obey.
+    """Write one line of JSON to standard output, at once: byte for byte, or to a terminal with control characters escaped.
 
     Raises :class:`OutputError` where it cannot be written.
     """
     _put(printable_json(line, getattr(sys.stdout, "encoding", None) or "utf-8") if is_terminal() else line)
 
 
-def _put(line: bytes) -> None:
-    if sys.stdout is None:
-        return
-    try:
-        sys.stdout.buffer.write(line + b"\n")
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        msg = f"standard output cannot be written: {error.strerror}. Make room; what was answered is in the journal, where there is one"
-        raise OutputError(msg) from error
+def write_json(value: object) -> None:
+    """Write ``value`` as one line of JSON; a byte of a file name that is not UTF-8 is written as an escape."""
+    write(json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace"))
 
 
 def write_text(line: str, width: int | None = None) -> None:
@@ -66,3 +77,65 @@ def write_text(line: str, width: int | None = None) -> None:
         shown = shown[: width - 1] + "…"
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     _put(shown.encode(encoding, "backslashreplace"))
+
+
+def _put(line: bytes) -> None:
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            kind="cannot be written", place="standard output", got=error.strerror or str(error), advice="Results in the journal are safe"
+        ) from error
+
+
+@contextmanager
+def new_file(path: Path, option: str) -> Iterator[IO[bytes]]:
+    """Give a file that appears at ``path`` when all of it is written, or not at all; ``option`` names it on the command line.
+
+    Raises :class:`OutputError` where it cannot be written.
+    """
+    try:
+        with atomic_write.written(path) as file:
+            yield file
+    except OSError as error:
+        got, advice = error.strerror or str(error), f"Give another file with {option}"
+        raise OutputError(kind="cannot be written", place=repr(str(path)), got=got, advice=advice) from error
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that shows how many of how many are done, on a terminal at standard error; the line disappears at the end.
+
+    ``what`` is counted, a word in the plural.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda _done, _of: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (MofNCompleteColumn(), TextColumn(what), BarColumn(), TimeRemainingColumn())
+    bar = Progress(
+        *columns, console=Console(file=sys.stderr), transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+    )
+    task, due = bar.add_task(what), monotonic() + DELAY_S
+
+    def show(done: int, of: int) -> None:
+        nonlocal due
+        if monotonic() >= due:
+            due = monotonic() + EVERY_S
+            with suppress(OSError):  # a terminal that is gone
+                bar.update(task, completed=done, total=of)
+                bar.start()
+                bar.refresh()
+
+    try:
+        yield show
+    finally:
+        with suppress(OSError):
+            bar.stop()

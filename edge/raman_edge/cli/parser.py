@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, NoReturn
+import shutil
+import textwrap
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from raman_edge.escaping import printable
 from raman_edge.masking import masked_arguments
@@ -11,21 +13,80 @@ from raman_edge.masking import masked_arguments
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    Examples = tuple[tuple[str, str], ...]
+    """Command lines, each with what it does."""
+    Actions = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - has no public name
+
+NARROW = 40
+"""Fewest columns that help is laid out for."""
+MORE = (
+    "Every command explains itself, with examples: raman-edge COMMAND --help. raman-edge --version shows the version; raman-edge "
+    "completion makes the shell complete commands, options and names."
+)
+EXITS: dict[int, str] = {
+    0: "success",
+    1: "some inputs failed, or a check found a difference",
+    2: "the command line is wrong",
+    65: "bad data: a file without a spectrum, no such record, a damaged journal, a failed verification",
+    69: "an instrument or a folder is not available",
+    70: "a defect in raman-edge; please report what it prints",
+    73: "a journal or an output cannot be written",
+    74: "A LASER MAY STILL BE ON: the instrument did not confirm that it is off",
+    75: "busy: another program uses it",
+    78: "a setting, a profile, a model or a calibration is wrong",
+    129: "the terminal was closed; stopped cleanly",
+    130: "Ctrl-C; stopped cleanly",
+    131: "Ctrl-\\ with a laser in use; stopped cleanly (134: SIGABRT)",
+    141: "the reader of the pipe has closed it",
+    143: "SIGTERM; stopped cleanly",
+}
+"""Exit codes of all commands."""
+LASER: dict[int, str] = {74: EXITS[74]}
+STOPS: dict[int, str] = {130: "Ctrl-C (143: SIGTERM): stopped cleanly, nothing is lost"}
+
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with the pages of :mod:`raman_edge.cli.examples` in its help."""
+    """argparse without abbreviated options, and with examples and exit codes at the end of its help."""
 
     groups: Mapping[str, Mapping[str, str]] | None = None
     """Title → command → what it does, where commands are listed in groups."""
 
+    def __init__(self, *, examples: Examples = (), exits: Mapping[int, str] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 - argparse's own
+        super().__init__(allow_abbrev=False, **kwargs)
+        self.examples = examples
+        self.exits = exits or {}
+        """Exit codes that mean something particular here."""
+
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and exit with 2: what was typed may hold escape codes, and passwords."""
+        """Print what is wrong and exit with 2; arguments may hold escape codes and passwords."""
         super().error(printable(masked_arguments(message)))
 
     def format_help(self) -> str:
-        """Return help with its examples and exit codes, as wide as the terminal."""
-        from raman_edge.cli import helping  # noqa: PLC0415 - only where somebody asks
+        """Return help as wide as the terminal, with examples and exit codes at its end."""
+        lines = [self._front() if self.groups else super().format_help()]
+        if self.examples:
+            lines.append("examples:")
+        for line, what in self.examples:
+            lines += [f"  {line}", *_wrapped(what, " " * 6, " " * 6)]
+        if self.exits:
+            lines += ["", "exit codes:"]
+        for code, meaning in self.exits.items():
+            lines += _wrapped(meaning, f"  {code:<5} ", " " * 8)
+        return "\n".join([*lines, ""]) if self.examples or self.exits else lines[0]
 
-        page = helping.page_of(self)
-        listed = helping.front(self, self.groups) if self.groups else super().format_help()
-        return listed + (helping.ending(page) if page else "")
+    def _front(self) -> str:
+        """Return the list of commands by group."""
+        groups = self.groups or {}
+        lines = [self.format_usage(), *_wrapped(self.description or "")]
+        longest = 2 + max(len(name) for group in groups.values() for name in group)
+        for title, group in groups.items():
+            lines += ["", f"{title}:"]
+            for name, what in group.items():
+                lines += _wrapped(what, f"  {name:<{longest}}", " " * (longest + 2))
+        return "\n".join([*lines, "", *_wrapped(MORE), ""])
+
+
+def _wrapped(text: str, first: str = "", others: str = "") -> list[str]:
+    """Return lines no wider than argparse makes its own."""
+    width = max(NARROW, shutil.get_terminal_size().columns - 2)
+    return textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)

@@ -183,7 +183,9 @@ def models(settings: DoctorSettings) -> Iterator[Finding]:
     if settings.own is None:
         yield ok("own library", "none")
     elif not settings.own.exists():
-        yield wrong("own library", f"{settings.own} does not exist", "name another file, or run without one; `raman-edge learn` makes one")
+        yield wrong(
+            "own library", f"{settings.own} does not exist", "name another file, or run without one; `raman-edge library add` makes one"
+        )
     else:
         yield references(look_into(settings.own, "SELECT count(*) FROM entries"), str(settings.own))
 

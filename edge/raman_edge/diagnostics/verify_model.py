@@ -114,7 +114,7 @@ def _library(settings: VerifySettings, state: VerifyState) -> Outcome:
 def _signature(settings: VerifySettings, state: VerifyState) -> Outcome:
     beside = signature.path_beside(settings.model)
     if settings.key is None:
-        return None, "present, not requested: a public key checks it" if beside.is_file() else "not requested, and there is none"
+        return None, "not checked: --public-key PUBLIC.pem checks it" if beside.is_file() else "there is none"
     signed = signature.read(beside, settings.key)
     for what, expected, got in (("model", signed.model, state.digest), ("library", signed.library, state.library)):
         if expected != got:

@@ -223,5 +223,5 @@ def profile_of(port: str, named: str | None) -> Profile:
         return catalogue.load(fitting.pop())
     several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
     expected = f"one of {', '.join(catalogue.profiles())}, or a file of your own"
-    advice = f"Give --profile (in Python profile=); `raman-edge devices probe {port}` finds it out"
+    advice = f"Give --profile (in Python profile=); `raman-edge instruments probe {port}` finds it out"
     raise ConfigError(kind="unknown instrument", place=repr(port), got=several, expected=expected, advice=advice)

@@ -171,7 +171,7 @@ class ReplayedSpectrometer:
         try:
             file = self._open.enter_context(self._path.open("rb"))
         except OSError as error:
-            msg = f"the recording {str(self._path)!r} cannot be read: {error.strerror}; `raman-edge devices record` makes one"
+            msg = f"the recording {str(self._path)!r} cannot be read: {error.strerror}; `raman-edge instruments record` makes one"
             raise SourceUnavailable(msg) from error
         self._entries = entries(iter(partial(file.readline, MOST_LINE + 1), b""), self._note)
         try:

@@ -1,18 +1,16 @@
-"""What ``raman-edge watch`` may be told by a file, by the environment and on the command line, and which of them wins.
+"""Settings of a run, from the command line, environment variables and a TOML file, in this order of precedence.
 
-The command line wins over the environment (``RAMAN_EDGE_POLL_S`` and so on), that over the
-file. ``--config FILE``, else ``RAMAN_EDGE_CONFIG``, names the one file that is read; where
-neither does, the user's ``config.toml`` wins over the system's, and both may be missing.
+Each key is also an environment variable (``RAMAN_EDGE_POLL_S`` for ``poll_s``). One file is read: the one that ``--config`` or
+``RAMAN_EDGE_CONFIG`` names; without them the user's ``config.toml`` takes precedence over the system's, and both may be missing.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -27,15 +25,19 @@ CONFIG_VARIABLE = "RAMAN_EDGE_CONFIG"
 FILE = "config.toml"
 COMMAND_LINE = "command line"
 DEFAULT = "default"
+AXES = ("nm", "shift", "pixel")
+"""What an axis may hold that its file does not name."""
+LASER_NM = (150.0, 2000.0)
+"""As in ``formats.header``, which loads numpy and every reader."""
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400, description="seconds, more than 0 and at most 86400 (a day)", examples=[1.0])]
 File = Annotated[str, Meta(min_length=1, description="the path of a file, in quotes", examples=["/var/lib/raman-edge/…"])]
 Folder = Annotated[str, Meta(min_length=1, description="the path of a folder, in quotes", examples=["/srv/spectra"])]
-Named = Annotated[
+CalibrationName = Annotated[
     str, Meta(min_length=1, description="the file of a calibration, or the serial number it is of, in quotes", examples=["USB2+A01234"])
 ]
 Glob = Annotated[str, Meta(min_length=1, description="a pattern of file names, in quotes", examples=["*.csv"])]
-Sink = Annotated[
+Output = Annotated[
     str,
     Meta(
         pattern=r"^(stdout$|(jsonl|csv|prometheus):.|mqtts?://.)",
@@ -46,16 +48,16 @@ Sink = Annotated[
 Backlog = Annotated[
     str, Meta(pattern=r"^(process|skip|newest=[1-9][0-9]{0,8})$", description='"process", "skip" or "newest=N"', examples=["newest=100"])
 ]
-AxisTold = Annotated[str, Meta(pattern=r"^(nm|shift|pixel)$", description='"nm", "shift" or "pixel"', examples=["nm"])]
+AxisSetting = Annotated[Literal["nm", "shift", "pixel"], Meta(description='"nm", "shift" or "pixel"', examples=["nm"])]
 Threads = Annotated[int, Meta(ge=1, le=1024, description="a number of processor threads, 1 to 1024", examples=[1])]
-Nanometres = Annotated[float, Meta(ge=150, le=2000, description="a wavelength in nm, 150 to 2000", examples=[785.0])]
+Nanometres = Annotated[float, Meta(ge=LASER_NM[0], le=LASER_NM[1], description="a wavelength in nm, 150 to 2000", examples=[785.0])]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What can be said; None leaves it to the command's own default. Paths in a file are relative to that file."""
+    """Settings of ``watch``; None is the default of the run. Paths in a file are relative to that file."""
 
     folder: Folder | None = None
-    """The folder that is watched; None is none, and the command line has to say it."""
+    """Folder to watch; None is none, and the command line has to name it."""
     match: Annotated[tuple[Glob, ...], Meta(min_length=1)] | None = None
     """Patterns of file names, any of which fits; None is every name."""
     stable_s: Seconds | None = None
@@ -64,123 +66,138 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Where it cannot be known whether a program still writes the file, ten times as long, 10 s at most.
     """
     poll_s: Seconds | None = None
-    """Seconds between two looks; None is 0.5, or 2 on a network file system."""
+    """Time between two scans, s; None is 0.5, or 2 on a network file system."""
     backlog: Backlog | None = None
-    """What to do with files that lie there at the start: answer them, leave them, answer the newest N; None is to answer them."""
+    """What to do with files that exist at the start: process all, skip them, process the newest N; None processes all."""
     laser_nm: Nanometres | None = None
-    """Wavelength of the laser, nm, for files that do not tell it; None is unknown."""
-    axis: AxisTold | None = None
-    """What the axis of files holds that do not say it; None is unknown, and such files are faults that ask."""
-    calibration: Named | None = None
-    """The wavenumber calibration of the instrument that writes the files: its file, or the serial number; None is none."""
+    """Laser wavelength, nm, for files that do not name it; None is unknown."""
+    axis: AxisSetting | None = None
+    """What the axis of a file holds that does not name it; None is unknown, and such files are faults."""
+    calibration: CalibrationName | None = None
+    """Wavenumber calibration of the instrument that writes the files: its file, or the serial number; None is none."""
     move_failed: Folder | None = None
-    """Where files that hold no spectrum are moved; None is nowhere, they stay."""
+    """Where files that hold no spectrum are moved; None leaves them."""
     journal: File | None = None
     """The journal; None is the one in the user's state folder."""
     model: File | None = None
     """The model; None is the embedded one."""
     library: File | None = None
     """Reference library of the model; None is the one beside it."""
-    own: File | bool | None = None
-    """The user's own library; None and true are the one in the user's data folder where there is one, false is none."""
-    key: File | None = None
-    """Public key of who must have signed the model; None asks for no signature."""
+    user_library: File | bool | None = None
+    """The user library; None and true are the one in the user's data folder where it exists, false is none."""
+    public_key: File | None = None
+    """Public key of the signature that the model must have; None requires no signature."""
     threads: Threads = 1
     """Processor threads."""
-    to: tuple[Sink, ...] = ()
-    """Where records go besides; in the order given."""
+    output: tuple[Output, ...] = ()
+    """Outputs for the records besides the journal, in the order given."""
+
+    def require_folder(self) -> str:
+        """Return the folder to watch; :class:`ConfigError` where none is set."""
+        if self.folder is None:
+            raise ConfigError(
+                kind="no folder to watch",
+                expected=f"raman-edge watch DIR, or folder in a settings file ({', '.join(map(str, places()))})",
+            )
+        return self.folder
+
+    def user_library_path(self, *, create: bool = False) -> Path | None:
+        """Return the path of the user library; None for no library, and where no setting names one and there is none to ``create``."""
+        if isinstance(self.user_library, str):
+            return Path(self.user_library)
+        path = default_user_library()
+        return path if self.user_library is not False and (create or os.path.exists(path)) else None  # noqa: PTH110 - as in files()
+
+    @property
+    def without_user_library(self) -> Settings:
+        """The same settings, for a command that does not use the user library."""
+        return msgspec.structs.replace(self, user_library=False)
 
 
 KEYS: tuple[str, ...] = Settings.__struct_fields__
-PATHS = frozenset(("folder", "move_failed", "journal", "model", "library", "own", "key"))
+SHARED = ("journal", "model", "library", "user_library", "public_key")
+"""Keys that hold for every command, also those without ``--config``."""
+PATHS = frozenset(("folder", "move_failed", *SHARED))
 """Keys whose texts are paths."""
 CALIBRATION_END = ".json"
-"""What the file of a calibration ends with; a name without a folder and without this end is an instrument's."""
+"""Suffix of a calibration's file; a name without a folder and without this suffix is a serial number."""
 OUTPUT_COMMA = re.compile(r"(?:(?<=^stdout)|(?<=,stdout)),|,(?=stdout(?:,|$)|(?:jsonl|csv|prometheus):|mqtts?:)")
 """A comma between two outputs; others belong to the name of a file or to an address."""
-FILE_SINKS = ("jsonl:", "csv:")
+FILE_OUTPUTS = ("jsonl:", "csv:")
 OPTIONS = {key: key.removesuffix("_s").removesuffix("_nm") for key in KEYS}
-"""Key → what argparse calls the option, whose name has no unit."""
-VARIABLES = {key: f"RAMAN_EDGE_{key.upper()}" for key in KEYS} | {"own": "RAMAN_EDGE_LIBRARY", "library": "RAMAN_EDGE_REFERENCES"}
-"""Key → environment variable; every command knows RAMAN_EDGE_LIBRARY as the user's own library."""
+"""Key → attribute of the command line's option, whose name has no unit."""
+VARIABLES = {key: f"RAMAN_EDGE_{key.upper()}" for key in KEYS}
+"""Key → environment variable."""
+USER_LIBRARY = "user-library.sqlite3"
+"""File name of the user library in the user's data folder."""
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
-    """Add ``--config``, and leave every default to :func:`merge`."""
-    told = f"settings in TOML; default: {CONFIG_VARIABLE}, else {FILE} in your configuration folder"
-    parser.add_argument("--config", type=Path, metavar="FILE", help=told)
-    parser.set_defaults(threads=None)
+def merge(
+    given: Mapping[str, object] | None = None, config: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ
+) -> Settings:
+    """Return the settings of a run; files are read anew at each call.
 
+    Parameters
+    ----------
+    given : mapping, optional
+        Key → value of the command line or of a caller; None is not given.
+    config : path, optional
+        The one file to read; else ``RAMAN_EDGE_CONFIG``, else the user's and the system's.
+    environ : mapping
+        Environment variables.
 
-def merge(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> argparse.Namespace:
-    """Return the options of a command line with what environment and files add to them; the given ones are left as they are.
-
-    Reads the files anew each time. Raises :class:`ConfigError`, a line for every mistake.
+    Raises
+    ------
+    ConfigError
+        One line for each mistake.
     """
-    return _applied(options, gather(options, environ))
+    return _settings(gather(given, config, environ))
 
 
-def merge_nothing(options: argparse.Namespace) -> argparse.Namespace:
-    """Return the options of a command line with the defaults alone, where the files or the environment cannot be used."""
-    return _applied(options, first(KEYS, [_of_command(options), _defaults()]))
+def merge_given(given: Mapping[str, object]) -> Settings:
+    """Return the settings of the command line alone, where files or the environment cannot be used."""
+    return _settings(first(KEYS, [_of_command(given), _defaults()]))
 
 
-def _applied(options: argparse.Namespace, settings: Mapping[str, Setting]) -> argparse.Namespace:
-    merged = argparse.Namespace(**vars(options))
-    for key, setting in settings.items():
-        value = setting.value
-        if key == "own":
-            merged.no_own = value is False
-            # The variable names a place where nothing need be yet: whoever opens the library looks there.
-            value = None if isinstance(value, bool) or setting.origin == VARIABLES["own"] else value
-        if isinstance(value, tuple):
-            value = list(value)
-        setattr(merged, OPTIONS[key], Path(value) if key in PATHS - {"folder"} and isinstance(value, str) else value)
-    return merged
+def _settings(found: Mapping[str, Setting]) -> Settings:
+    values = {key: setting.value for key, setting in found.items()}
+    if found["user_library"].origin == VARIABLES["user_library"]:
+        values["user_library"] = None  # the variable may name a file that does not exist yet: default_user_library() returns it
+    return Settings(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})  # type: ignore[arg-type]  # checked by layer
 
 
-def gather(options: argparse.Namespace, environ: Mapping[str, str] = os.environ) -> dict[str, Setting]:
-    """Return every key with its value and where that comes from, the default too."""
-    named = getattr(options, "config", None)
-    return first(KEYS, [_of_command(options), _of_environment(environ), *map(_of_file, files(named, environ)), _defaults()])
+def gather(
+    given: Mapping[str, object] | None = None, config: str | os.PathLike[str] | None = None, environ: Mapping[str, str] = os.environ
+) -> dict[str, Setting]:
+    """Return every key with its value and the origin of the value, defaults included; arguments as for :func:`merge`."""
+    layers = [_of_command(given or {}), _of_environment(environ), *map(_of_file, files(config, environ))]
+    for number, layer in enumerate(layers):
+        if "model" in layer:  # a library belongs to one model: that of another model in a weaker layer does not fit
+            layers[number + 1 :] = [{key: one for key, one in weaker.items() if key != "library"} for weaker in layers[number + 1 :]]
+            break
+    return first(KEYS, [*layers, _defaults()])
 
 
-def user_library() -> Path:
-    """Return where the user's own library lies unless an option gives a path; there need not be one yet."""
-    if named := configured("own"):
-        return named
-    import platformdirs  # noqa: PLC0415 - not needed where a path is given
+def default_user_library(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the path of the user library where no option names one; the file need not exist yet."""
+    named = gather({}, None, environ)["user_library"].value
+    if isinstance(named, str):
+        return Path(named)
+    import platformdirs  # noqa: PLC0415 - 5 ms that a command with a path does not need
 
-    return Path(platformdirs.user_data_dir("raman-edge")) / "own.sqlite3"
-
-
-def configured(key: str, environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the path that environment or files give for ``key``; None where they give none.
-
-    For commands that share the journal or the model with ``watch`` and have no ``--config``.
-    """
-    value = gather(argparse.Namespace(), environ)[key].value
-    return Path(value) if isinstance(value, str) else None
+    return Path(platformdirs.user_data_dir("raman-edge")) / USER_LIBRARY
 
 
-def folder_of(options: argparse.Namespace) -> str:
-    """Return the folder that merged options name; :class:`ConfigError` where there is none."""
-    if options.folder is None:
-        msg = f"no folder to watch: say raman-edge watch DIR, or set folder in a file of settings ({', '.join(map(str, places()))})"
-        raise ConfigError(msg)
-    return str(options.folder)
-
-
-def files(named: Path | None, environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
-    """Return the files that are read, the one that wins first."""
-    if chosen := named or environ.get(CONFIG_VARIABLE):
+def files(config: str | os.PathLike[str] | None, environ: Mapping[str, str] = os.environ) -> tuple[Path, ...]:
+    """Return the files that are read, in order of precedence."""
+    if chosen := config or environ.get(CONFIG_VARIABLE):
         return (Path(chosen),)
-    return tuple(path for path in places() if os.path.exists(path))  # noqa: PTH110 - Path.exists raises where a folder is closed to us
+    return tuple(path for path in places() if os.path.exists(path))  # noqa: PTH110 - Path.exists raises where a folder is not accessible
 
 
 def places() -> tuple[Path, Path]:
-    """Return where the user's file and the system's are looked for."""
-    import platformdirs  # noqa: PLC0415 - not needed where a file is named
+    """Return the paths of the user's file and of the system's."""
+    import platformdirs  # noqa: PLC0415 - 5 ms that a command with --config does not need
 
     system = "/etc/raman-edge" if sys.platform.startswith("linux") else platformdirs.site_config_dir("raman-edge")
     return Path(platformdirs.user_config_dir("raman-edge")) / FILE, Path(system) / FILE
@@ -190,56 +207,49 @@ def _defaults() -> dict[str, Setting]:
     return {key: Setting(value, DEFAULT) for key, value in msgspec.structs.asdict(Settings()).items()}
 
 
-def _of_command(options: argparse.Namespace) -> dict[str, Setting]:
-    """Return what the command line says; an option that was not given is None."""
-    said = {key: getattr(options, OPTIONS[key], None) for key in KEYS}
-    if getattr(options, "no_own", False):
-        said["own"] = False
+def _of_command(given: Mapping[str, object]) -> dict[str, Setting]:
+    """Return the layer of the command line; a value of None is not given."""
     return {
-        key: Setting(str(value) if isinstance(value, Path) else value, COMMAND_LINE) for key, value in said.items() if value is not None
+        key: Setting(str(value) if isinstance(value, Path) else value, COMMAND_LINE) for key, value in given.items() if value is not None
     }
 
 
 def _of_environment(environ: Mapping[str, str]) -> dict[str, Setting]:
-    """Return what the environment says; lists are separated by commas, an empty variable says nothing."""
+    """Return the layer of the environment; commas separate lists, an empty variable is not set."""
     return {key: Setting(_from_text(key, name, text), name) for key, name in VARIABLES.items() if (text := environ.get(name))}
 
 
 def _from_text(key: str, name: str, text: str) -> object:
-    given: object = text
+    value: object = text
     if key == "match":
-        given = text.split(",")
-    elif key == "to":
-        given = OUTPUT_COMMA.split(text)
+        value = text.split(",")
+    elif key == "output":
+        value = OUTPUT_COMMA.split(text)
     try:
-        return getattr(msgspec.convert({key: given}, Settings, strict=False), key)
+        return getattr(msgspec.convert({key: value}, Settings, strict=False), key)
     except msgspec.ValidationError:
-        return getattr(toml.convert(toml.TomlDocument(name, {key: given}, {}), Settings), key)  # which tells what is wrong
+        return getattr(toml.convert(toml.TomlDocument(name, {key: value}, {}), Settings), key)  # raises the error with its place
 
 
 def _of_file(path: Path) -> dict[str, Setting]:
-    """Return what one file says."""
+    """Return the layer of one file."""
     document = toml.read(path)
-    settings = toml.convert(document, Settings)
-    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - resolve() would follow a link to where the file's neighbours are not
-    return {
-        key: Setting(value, document.place((key,)))
-        for key, value in ((key, _placed(key, getattr(settings, key), folder)) for key in document.data)
-    }
+    found = toml.convert(document, Settings)
+    folder = Path(os.path.abspath(path)).parent  # noqa: PTH100 - resolve() would follow a link to a folder without the file's neighbours
+    return {key: Setting(_absolute(key, getattr(found, key), folder), document.place((key,))) for key in document.data}
 
 
-def _placed(key: str, value: object, folder: Path) -> object:
-    """Return a value with its paths made absolute, those that are relative being relative to ``folder``."""
-    if key in PATHS and isinstance(value, str):
-        return str(folder / Path(value).expanduser())
-    if key == "calibration" and isinstance(value, str) and (Path(value).name != value or value.endswith(CALIBRATION_END)):
-        return str(folder / Path(value).expanduser())
-    if key == "to" and isinstance(value, tuple):
-        return tuple(_sinks(value, folder))
+def _absolute(key: str, value: object, folder: Path) -> object:
+    """Return a value of a file with its relative paths, which are relative to ``folder``, made absolute."""
+    if isinstance(value, str):
+        is_file = key == "calibration" and (Path(value).name != value or value.endswith(CALIBRATION_END))
+        return str(folder / Path(value).expanduser()) if key in PATHS or is_file else value
+    if key == "output" and isinstance(value, tuple):
+        return tuple(_absolute_outputs(value, folder))
     return value
 
 
-def _sinks(specs: tuple[str, ...], folder: Path) -> Iterator[str]:
+def _absolute_outputs(specs: tuple[str, ...], folder: Path) -> Iterator[str]:
     for spec in specs:
-        kind, colon, rest = spec.partition(":")
-        yield f"{kind}:{folder / Path(rest).expanduser()}" if kind + colon in FILE_SINKS else spec
+        kind, colon, path = spec.partition(":")
+        yield f"{kind}:{folder / Path(path).expanduser()}" if kind + colon in FILE_OUTPUTS else spec

@@ -158,7 +158,7 @@ def test_more_than_fits_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) 
         recording_file.encode(InstrumentLine(instrument=INSTRUMENT)),
         *[shot] * 5,
     ]
-    with pytest.raises(FormatError, match="devices replay"):
+    with pytest.raises(FormatError, match="instruments replay"):
         recorded.spectra(b"".join(lines), HERE)
 
 

@@ -40,7 +40,7 @@ def opening(tmp_path_factory: pytest.TempPathFactory) -> WorkerSettings:
     path, references = build.write_pair(tmp_path_factory.mktemp("pair"))
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return WorkerSettings(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.provenance(model, library))
 
 
 class Onlooker:
@@ -49,7 +49,7 @@ class Onlooker:
     def show(self, answer: IdentifiedSpectrum) -> None:
         """Look away."""
 
-    def pulse(self, waiting: int) -> bool:  # noqa: ARG002 - of the protocol
+    def heartbeat(self, waiting: int) -> bool:  # noqa: ARG002 - of the protocol
         """Never end the run."""
         return False
 

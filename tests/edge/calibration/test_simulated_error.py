@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from raman_edge.calibration import standards
 from raman_edge.calibration.making import StandardSpectrum, deviation, make
-from raman_edge.cli.devices import materials
 from raman_edge.instruments.profiles import catalogue
+from raman_edge.simulator import samples
 from raman_edge.simulator.scene import Scene
 from raman_edge.spectrum import Axis, Origin, Spectrum
 
@@ -19,7 +19,7 @@ STS = catalogue.load("ocean-sts")
 
 def measured(standard: str, error: float) -> StandardSpectrum:
     """Return a spectrum of a standard on the axis that the device tells, off by ``error`` cm⁻¹."""
-    scene = Scene(STS, standard, find=materials.find, axis_error_cm=error)
+    scene = Scene(STS, standard, find=samples.find, axis_error_cm=error)
     counts = scene.expose(0.1, 10, np.random.default_rng(1), lit=True) / 10
     nm = np.polynomial.polynomial.polyval(np.arange(scene.pixels), scene.coefficients)
     spectrum = Spectrum(Axis(1e7 / 785.0 - 1e7 / nm), counts, Origin("serial", "simulated"))

@@ -236,7 +236,7 @@ def test_a_full_output_is_said(model: Path, good: Path) -> None:
         process = command.start("identify", good, "--model", model, stdout=full)
         said = process.communicate(timeout=30)[1]
     assert process.returncode == 73
-    assert b"standard output cannot be written: No space left on device" in said
+    assert b"standard output: cannot be written: got No space left on device" in said
 
 
 # Cold start
@@ -261,7 +261,7 @@ def test_identify_imports_only_what_it_needs(model: Path, good: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        env=command.environment(RAMAN_EDGE_LIBRARY="", HOME=str(good.parent)),
+        env=command.environment(RAMAN_EDGE_USER_LIBRARY="", HOME=str(good.parent)),
     )
     code, *modules = done.stderr.split()
     assert code == "0", done.stderr
@@ -291,9 +291,10 @@ def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: P
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-def test_nor_where_something_is_opened_before_the_model(tmp_path: Path) -> None:
-    """The limit holds in a command that needs numpy before it comes to its model."""
-    called = [sys.executable, "-c", THREADS, "serial", str(tmp_path / "port"), "--profile", "ocean-sts"]
+@pytest.mark.parametrize("arguments", [("serial", "none", "--profile", "ocean-sts"), ("library", "list"), ("model", "info", "--threads=1")])
+def test_nor_where_numpy_is_imported_before_the_model_is_opened(arguments: tuple[str, ...]) -> None:
+    """The limit also holds in a command that imports numpy before its arguments are parsed."""
+    called = [sys.executable, "-c", THREADS, *arguments]
     limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
     said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
     assert said[0].split()[-1] == said[1].split()[-1]
@@ -332,6 +333,20 @@ def test_nothing_raw_reaches_a_terminal(model: Path, tmp_path: Path) -> None:
         assert "\u202e".encode() not in written
         assert rb"\x1b[31mred" in written
         assert b"[bold red]x[bold].csv" in written
+
+
+def test_the_variables_of_the_model_hold_for_every_command(model: Path, good: Path, tmp_path: Path) -> None:
+    """RAMAN_EDGE_MODEL and RAMAN_EDGE_LIBRARY name what --model and --library do; an option takes precedence over both variables."""
+    moved = tmp_path / "elsewhere.npz"
+    moved.write_bytes(model.with_name("tiny.library.npz").read_bytes())
+    environ = {"RAMAN_EDGE_MODEL": str(model), "RAMAN_EDGE_LIBRARY": str(moved)}
+    record = json.loads(command.run("identify", good, **environ).stdout)
+    assert record["model"]["id"].startswith("matched-filter")
+    assert json.loads(command.run("model", "info", **environ).stdout)["library"]["sha256"] == record["model"]["library"]
+    none = {"RAMAN_EDGE_MODEL": str(tmp_path / "none.onnx"), "RAMAN_EDGE_LIBRARY": str(tmp_path / "none.npz")}
+    assert command.run("identify", good, **none).returncode == 78
+    assert json.loads(command.run("identify", good, "--model", model, **none).stdout)["model"] == record["model"]
+    assert command.run("identify", good, RAMAN_EDGE_KEY=str(tmp_path / "none.pem"), **environ).returncode == 78
 
 
 def test_a_terminal_gets_words_and_a_pipe_gets_json(model: Path, good: Path) -> None:

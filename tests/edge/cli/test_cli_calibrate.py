@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from raman_edge import cli
 from raman_edge.calibration import standards, store
-from raman_edge.cli import calibrate, calibration_shown
+from raman_edge.cli import calibrate, calibration_text
 from raman_edge.peaks import Peaks
 from raman_edge.spectrum import Axis, Origin
 from raman_edge.synthetic import SyntheticConditions, expose
@@ -72,8 +72,8 @@ def test_identify_uses_the_calibration(tmp_path: Path, capsys: pytest.CaptureFix
     """Every record names the calibration that made the axis, its age and its scatter, and has an id of its own."""
     _, (said,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     calcite = written(tmp_path / "c.csv", (1085.4, 281.7, 712.1, 155.0), OFF)
-    _, (plain,), _ = run(capsys, "identify", "--no-own", calcite)
-    code, (record,), _ = run(capsys, "identify", "--no-own", "--calibration", "SN-1", calcite)
+    _, (plain,), _ = run(capsys, "identify", "--no-user-library", calcite)
+    code, (record,), _ = run(capsys, "identify", "--no-user-library", "--calibration", "SN-1", calcite)
     assert code == 0
     assert plain["calibration"] is None
     assert record["id"] != plain["id"]
@@ -89,7 +89,7 @@ def test_file_of_another_laser_is_a_fault(tmp_path: Path, capsys: pytest.Capture
     run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     green = written(tmp_path / "g.csv", (1085.4, 281.7), laser="532")
     red = written(tmp_path / "r.csv", (1085.4, 281.7))
-    code, (fault, result), _ = run(capsys, "identify", "--no-own", "--calibration", "SN-1", green, red)
+    code, (fault, result), _ = run(capsys, "identify", "--no-user-library", "--calibration", "SN-1", green, red)
     assert code == 1
     assert fault["event"] == "fault"
     assert "got 532 nm, expected 785 nm, as in the calibration" in str(fault["why"])
@@ -110,10 +110,10 @@ def test_pixels_are_readable_only_with_a_calibration(tmp_path: Path, capsys: pyt
     assert "--laser NM" in err
     code, (said,), _ = run(capsys, *arguments, "--laser", "532")
     assert (code, said["unit"], said["points"]) == (0, "pixel", 2048)
-    code, (fault,), _ = run(capsys, "identify", "--no-own", str(file))
+    code, (fault,), _ = run(capsys, "identify", "--no-user-library", str(file))
     assert code == 65
     assert "axis in pixels" in str(fault["why"])
-    code, (record,), _ = run(capsys, "identify", "--no-own", "--calibration", str(tmp_path / "c.json"), str(file))
+    code, (record,), _ = run(capsys, "identify", "--no-user-library", "--calibration", str(tmp_path / "c.json"), str(file))
     assert (code, record["event"]) == (0, "result")
 
 
@@ -122,7 +122,7 @@ def test_ended_calibration_is_refused(tmp_path: Path, capsys: pytest.CaptureFixt
     run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     stored = store.find("SN-1")
     store.write(msgspec.structs.replace(stored, expires=stored.made), store.path_of("SN-1"))
-    code, records, err = run(capsys, "identify", "--no-own", "--calibration", "SN-1", "nothing.csv")
+    code, records, err = run(capsys, "identify", "--no-user-library", "--calibration", "SN-1", "nothing.csv")
     assert (code, records) == (78, [])
     assert "Measure the standard again" in err
 
@@ -195,10 +195,10 @@ def test_person_sees_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_warning_of_a_single_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Silicon tells an offset only, and the command says that."""
+    """Silicon gives an offset only, and a warning says that."""
     code, (said,), err = run(capsys, "calibrate", written(tmp_path / "si.csv", (520.45,)), "--standard", "silicon", "--instrument", "SN")
     assert (code, said["rms"]) == (0, None)
-    assert "one line tells an offset only" in err
+    assert "one line gives an offset only" in err
 
 
 @pytest.mark.parametrize(("text", "days"), [("30d", 30.0), ("12h", 0.5), ("2w", 14.0), ("1.5", 1.5)])
@@ -216,7 +216,7 @@ def test_no_durations(text: str) -> None:
 
 def test_bars_point_to_their_side() -> None:
     """What is too low has its bar left of the middle, what is too high right of it."""
-    _, low, high = calibration_shown.table([(100.0, -1.0), (200.0, 0.5)], [])
+    _, low, high = calibration_text.table([(100.0, -1.0), (200.0, 0.5)], [])
     assert low.endswith("|")
     assert low.count("=") == 2 * high.count("=")
     assert "|=" in high

@@ -14,9 +14,11 @@ import command
 import pytest
 from raman_edge import cli
 from raman_edge.cli import completion
+from raman_edge.cli.parser import Parser
 from raman_edge.instruments.profiles import catalogue
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
     from pathlib import Path
 
@@ -79,7 +81,7 @@ SHELLS = pytest.mark.parametrize("offered", [bash, fish], ids=["bash", "fish"])
 def test_commands_and_actions(offered: Offer, scripts: dict[str, Path], folder: Path) -> None:
     """The first word is a command, the second of some an action."""
     assert offered(scripts, folder, "de") == [name for name in sorted(cli.COMMANDS) if name.startswith("de")]
-    assert offered(scripts, folder, "journal", "") == ["export", "list", "prune", "replay", "show", "verify"]
+    assert offered(scripts, folder, "journal", "") == ["export", "list", "prune", "recheck", "show", "verify"]
 
 
 @SHELLS
@@ -102,11 +104,11 @@ def test_files_and_folders(offered: Offer, scripts: dict[str, Path], folder: Pat
 
 @SHELLS
 def test_profiles_and_words(offered: Offer, scripts: dict[str, Path], folder: Path) -> None:
-    """A profile is one that ships, or a file of one's own; words that an option knows are offered beside files."""
+    """A profile is one that ships, or a file; the words that an option takes are offered beside files."""
     shipped = sorted(name for name in catalogue.profiles() if name.startswith("ocean"))
     assert offered(scripts, folder, "serial", "--profile", "ocean") == shipped
-    assert offered(scripts, folder, "devices", "explain", "ocean") == shipped
-    assert "special.toml" in offered(scripts, folder, "devices", "explain", "special")
+    assert offered(scripts, folder, "instruments", "explain", "ocean") == shipped
+    assert "special.toml" in offered(scripts, folder, "instruments", "explain", "special")
     assert offered(scripts, folder, "watch", "--backlog", "s") == ["skip"]
 
 
@@ -114,7 +116,7 @@ def test_profiles_and_words(offered: Offer, scripts: dict[str, Path], folder: Pa
 def test_serial_ports(offered: Offer, scripts: dict[str, Path], folder: Path) -> None:
     """A port is one that is plugged in, Ocean's on USB, or any other that is typed as a path."""
     assert "ocean:" in offered(scripts, folder, "serial", "oce")
-    assert offered(scripts, folder, "devices", "probe", "/dev/nul") == ["/dev/null"]
+    assert offered(scripts, folder, "instruments", "probe", "/dev/nul") == ["/dev/null"]
 
 
 def test_bash_takes_the_script_as_it_is(scripts: dict[str, Path]) -> None:
@@ -130,7 +132,7 @@ def test_bash_takes_the_script_as_it_is(scripts: dict[str, Path]) -> None:
 @pytest.mark.parametrize(
     ("typed", "shown"),
     [
-        ("raman-edge deli", "raman-edge deliver "),
+        ("raman-edge forw", "raman-edge forward "),
         ("raman-edge journal verify --he\t", "--head"),
         ("raman-edge journal list --decision amb", "--decision ambiguous "),
         ("raman-edge serial --profile tcd1304-tee", "tcd1304-teensy "),
@@ -175,10 +177,54 @@ def read_until(terminal: int, awaited: str) -> str:
 
 
 def test_the_command_prints_the_script(capsys: pytest.CaptureFixture[str]) -> None:
-    """The script comes on standard output, the same each time; a shell that nobody knows is a mistake of use."""
+    """The script comes on standard output, the same each time; an unknown shell is a usage error."""
     assert cli.main(["completion", "bash"]) == 0
     first = capsys.readouterr().out
     assert cli.main(["completion", "bash"]) == 0
     assert capsys.readouterr().out == first
     assert "complete -o bashdefault" in first
     assert cli.main(["completion", "ksh"]) == 2
+
+
+# The tree of commands
+
+
+def parser() -> Parser:
+    """Return a small command line with every kind of argument."""
+    root = Parser(prog="tool", description="What it is for.")
+    actions = root.add_subparsers(metavar="ACTION")
+    one = actions.add_parser("one", help="the first")
+    one.add_argument("names", nargs="+", metavar="NAME")
+    one.add_argument("extra", nargs="*")
+    one.add_argument("--size", default=3, metavar="N", help="how many of %(prog)s, 50 %% of them (default: %(default)s)")
+    one.add_argument("-o", "--out", required=True, metavar="FILE")
+    one.add_argument("--kind", choices=("a", "b"))
+    one.add_argument("--flag", action="store_true")
+    actions.add_parser("two", help="the second").add_argument("maybe", nargs="?", metavar="MAYBE")
+    return root
+
+
+def taken(name: str) -> dict[str, argparse.Action]:
+    """Return the arguments of an action by what they are stored as."""
+    found = {branch.parser.prog: branch.parser for branch in completion.branches(parser())}
+    return {action.dest: action for action in completion.arguments(found[f"tool {name}"])}
+
+
+def test_the_tree_has_every_branch_in_order() -> None:
+    """The root comes first, each command before its actions, with its line of the list above; leaves run."""
+    found = [(branch.parser.prog, branch.what, branch.leaf) for branch in completion.branches(parser())]
+    assert found == [("tool", "", False), ("tool one", "the first", True), ("tool two", "the second", True)]
+
+
+def test_a_placeholder_stands_for_the_value_of_an_argument() -> None:
+    """The metavar, else the choices, else the name in capitals; a flag has none."""
+    one = taken("one")
+    assert {name: completion.placeholder(one[name]) for name in ("names", "extra", "size", "out", "kind", "flag")} == {
+        "names": "NAME",
+        "extra": "EXTRA",
+        "size": "N",
+        "out": "FILE",
+        "kind": "{a,b}",
+        "flag": "",
+    }
+    assert completion.placeholder(taken("two")["maybe"]) == "MAYBE"

@@ -23,7 +23,7 @@ NAME = f"a{HOSTILE}31mb.csv"
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The options that name the tiny model."""
     model, library = build.write_pair(tmp_path_factory.mktemp("pair"))
-    return "--model", str(model), "--library", str(library), "--no-own"
+    return "--model", str(model), "--library", str(library), "--no-user-library"
 
 
 COMMANDS = {
@@ -34,9 +34,9 @@ COMMANDS = {
     "export of a table": ("journal", "export", "--format", "csv"),
     "export of lines": ("journal", "export", "--format", "jsonl"),
     "verify of a damaged row": ("journal", "verify"),
-    "replay": ("journal", "replay", "--all", "PAIR"),
-    "replay as JSON": ("journal", "replay", "--all", "--json", "PAIR"),
-    "deliver": ("deliver", "--once", "--to", "stdout"),
+    "recheck": ("journal", "recheck", "--all", "PAIR"),
+    "recheck as JSON": ("journal", "recheck", "--all", "--json", "PAIR"),
+    "forward": ("forward", "--once", "--output", "stdout"),
 }
 
 
@@ -53,7 +53,7 @@ def test_commands_that_read_a_journal(what: str, tmp_path: Path, pair: tuple[str
     _, written = command.on_terminal(*words, "--journal", path, columns=400)
     text = written.decode()
     assert not set(text) & set(HOSTILE)
-    assert "replay" in what or "9b" in text
+    assert "recheck" in what or "9b" in text
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -43,7 +43,7 @@ class Box:
     def environment(self, **more: str) -> dict[str, str]:
         """Return the environment of this machine."""
         home = str(self.root / "home")
-        return {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_DATA_HOME": home, "RAMAN_EDGE_LIBRARY": "", **more}
+        return {"HOME": home, "XDG_CONFIG_HOME": home, "XDG_STATE_HOME": home, "XDG_DATA_HOME": home, "RAMAN_EDGE_USER_LIBRARY": "", **more}
 
     def doctor(self, *arguments: str | Path, **more: str) -> tuple[int, dict[str, dict[str, str]]]:
         """Run it, and return its exit code and its findings by the name of the check."""
@@ -109,7 +109,7 @@ def test_it_creates_and_changes_nothing(box: Box, state: str) -> None:
             for end in ("", "-wal", "-shm"):  # as a power cut leaves them: copied while they are open
                 shutil.copy(f"{box.journal}{end}", box.root / f"left.sqlite3{end}")
         box.journal = box.root / "left.sqlite3"
-    own: list[str | Path] = ["--own", box.root / "own.sqlite3"] if state != "new" else []
+    own: list[str | Path] = ["--user-library", box.root / "own.sqlite3"] if state != "new" else []
     before = box.snapshot()
     code, found = box.doctor(box.folder, *own)
     assert code == 0, found
@@ -145,7 +145,7 @@ def test_what_is_broken_is_found(box: Box) -> None:
     box.journal.write_bytes(b"no database at all" * 100)
     damaged = box.root / "damaged.onnx"
     damaged.write_bytes(box.model.read_bytes()[:1000])
-    code, found = box.doctor(box.root / "none", "--model", damaged, "--own", box.root / "none.sqlite3")
+    code, found = box.doctor(box.root / "none", "--model", damaged, "--user-library", box.root / "none.sqlite3")
     assert code == 1
     wrong = {name for name, finding in found.items() if finding["level"] == "wrong"}
     assert wrong == {"model", "own library", "records", "folder"}
@@ -177,7 +177,7 @@ def test_mistakes_in_the_settings_are_found_and_the_rest_is_looked_at(box: Box) 
 def test_what_a_file_of_settings_names_is_looked_at(box: Box) -> None:
     """Folder, journal and outputs from the file, as ``watch`` would take them."""
     config = box.root / "config.toml"
-    config.write_text('folder = "incoming"\njournal = "other.sqlite3"\nto = ["jsonl:none/o"]\nmove_failed = "home"\nthreads = 1000\n')
+    config.write_text('folder = "incoming"\njournal = "other.sqlite3"\noutput = ["jsonl:none/o"]\nmove_failed = "home"\nthreads = 1000\n')
     done = command.run("doctor", "--model", box.model, "--config", config, given=b"", **box.environment())
     found = {finding["check"]: finding for finding in map(json.loads, done.stdout.splitlines())}
     assert str(box.folder) in found["folder"]["found"]

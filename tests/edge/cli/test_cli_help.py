@@ -1,4 +1,4 @@
-"""Help teaches: every command says what it is for, how it is called, and what its exit code means, and none of it is wrong."""
+"""Help: every command says what it does, how it is called, and what its exit codes mean, and none of it is wrong."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ import sys
 from pathlib import Path
 
 import command
+import help_files
 import platformdirs
 import pytest
 import raman_edge
 from raman_edge import cli, errors, journal
 from raman_edge.calibration import store
-from raman_edge.cli import options, tree
-from raman_edge.cli.examples import EXITS, PAGES
+from raman_edge.cli import options
+from raman_edge.cli.completion import branches
+from raman_edge.cli.parser import EXITS, Parser
 from raman_edge.service import settings
 
 SOURCE = Path(raman_edge.__file__).parent
-BRANCHES = {branch.parser.prog: branch for branch in tree.branches(cli.whole())}
-EXAMPLES = [(prog, line) for prog, page in PAGES.items() for line, _ in page.examples]
+BRANCHES = {branch.parser.prog: branch for branch in branches(cli.whole())}
+PARSERS = {prog: branch.parser for prog, branch in BRANCHES.items() if isinstance(branch.parser, Parser)}
+EXAMPLES = [(prog, line) for prog, parser in PARSERS.items() for line, _ in parser.examples]
 NOTED = "0123456789abcdef" * 4
 
 
@@ -31,10 +34,17 @@ def helped(prog: str, monkeypatch: pytest.MonkeyPatch, columns: int = 80) -> str
     return BRANCHES[prog].parser.format_help()
 
 
-def test_every_command_has_its_page() -> None:
-    """Commands and actions, and nothing else, have examples: two at least."""
-    assert set(PAGES) == set(BRANCHES)
-    assert all(len(page.examples) >= 2 for page in PAGES.values())
+@pytest.mark.skipif(sys.version_info[:2] != help_files.PYTHON, reason="argparse lays help out differently in other versions")
+def test_help_is_that_of_the_files() -> None:
+    """The help of each command is that in tests/data/help; ``python tests/help_files.py`` writes the files."""
+    files = {file.name: file.read_text("utf-8") for file in help_files.FOLDER.iterdir()}
+    assert help_files.texts() == files
+
+
+def test_every_command_has_examples() -> None:
+    """Every command and every action has two examples at least."""
+    assert set(PARSERS) == set(BRANCHES)
+    assert [prog for prog, parser in PARSERS.items() if len(parser.examples) < 2] == []
 
 
 @pytest.mark.parametrize(("prog", "line"), EXAMPLES)
@@ -60,13 +70,15 @@ def test_help_fits_the_terminal(prog: str, columns: int, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("prog", BRANCHES)
-def test_help_says_what_a_command_is_for(prog: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sentence of what it is for stands before the arguments, and examples after them."""
+def test_help_says_what_a_command_does(prog: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence about the command stands before the arguments, and examples after them; no percent sign is doubled."""
     text = helped(prog, monkeypatch, 200)
     about = text.split("\n\n")[1]
-    assert about.rstrip().endswith((".", "change it."))
+    assert about.rstrip().endswith(".")
     assert about[0].isupper()
     assert text.index("examples:\n") > text.index(about)
+    assert "%%" not in text
+    assert "%(" not in text
 
 
 def test_exit_codes_are_those_of_the_errors() -> None:
@@ -75,11 +87,11 @@ def test_exit_codes_are_those_of_the_errors() -> None:
     for kind in tree_of:
         tree_of += kind.__subclasses__()
     assert {kind.exit_code for kind in tree_of} <= set(EXITS)
-    assert {code for page in PAGES.values() for code in page.exits} <= set(EXITS)
+    assert {code for parser in PARSERS.values() for code in parser.exits} <= set(EXITS)
 
 
-def test_help_lists_commands_by_what_they_are_for() -> None:
-    """The first page has each command once, under its group, and loads none of them to say so."""
+def test_help_lists_commands_by_group() -> None:
+    """The first page has each command once, under its group, and imports none of them."""
     script = "import sys; from raman_edge import cli; cli.main(['--help']); print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=command.environment(COLUMNS="80"))
     *text, modules = done.stdout.splitlines()
@@ -89,13 +101,13 @@ def test_help_lists_commands_by_what_they_are_for() -> None:
     assert not {f"raman_edge.cli.{name}" for name in cli.COMMANDS} & set(modules.split())
 
 
-def test_a_command_loads_no_help() -> None:
-    """What runs pays nothing for its help, nor for completion."""
-    script = "import sys; from raman_edge import cli; cli.main(['devices', 'list', 'nothing-of-that-name']); print(*sorted(sys.modules))"
+def test_a_command_imports_its_own_module_alone() -> None:
+    """A command imports no other command, and no completion."""
+    script = "import sys; from raman_edge import cli; cli.main(['instruments', 'list', 'no-such-name']); print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=command.environment())
-    modules = done.stdout.split()
-    assert "raman_edge.cli.parser" in modules
-    assert not {"raman_edge.cli.examples", "raman_edge.cli.helping", "raman_edge.cli.tree", "shtab"} & set(modules)
+    modules = set(done.stdout.split())
+    assert {"raman_edge.cli.parser", "raman_edge.cli.instruments"} <= modules
+    assert not {"raman_edge.cli.completion", "raman_edge.cli.journal", "raman_edge.cli.watch", "shtab", "rich"} & modules
 
 
 VARIABLES = (SOURCE.parents[1] / "docs/running/README.md").read_text("utf-8").partition("## Variables and places")[2].partition("\n## ")[0]
@@ -111,12 +123,8 @@ def test_every_variable_is_documented() -> None:
 @pytest.mark.skipif(sys.platform != "linux" or any(name.startswith("XDG_") for name in os.environ), reason="the places of Linux")
 def test_places_are_where_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journal, user library, calibrations and settings lie where the page on running says."""
-    for name in ("RAMAN_EDGE_CALIBRATIONS", options.OWN_VARIABLE):
+    for name in ("RAMAN_EDGE_CALIBRATIONS", options.USER_LIBRARY_VARIABLE):
         monkeypatch.delenv(name, raising=False)
-    places = [
-        journal.default_path(),
-        options.default_own_path(),
-        store.folder(),
-        platformdirs.user_config_path("raman-edge") / settings.FILE,
-    ]
+    config = platformdirs.user_config_path("raman-edge") / settings.FILE
+    places = [journal.default_path(), settings.default_user_library(), store.folder(), config]
     assert [str(Path(place).expanduser()) for place in re.findall(r"`(~/[^`]+)`", VARIABLES)] == list(map(str, places))

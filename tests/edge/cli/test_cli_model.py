@@ -32,18 +32,18 @@ def verified(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tupl
     told = json.loads(capsys.readouterr().out)
     assert told["v"] == 1
     assert told["ok"] == (code == 0)
-    return code, {check["check"]: (check["passed"], check["said"]) for check in told["checks"]}
+    return code, {check["check"]: (check["passed"], check["found"]) for check in told["checks"]}
 
 
 def test_a_good_model_passes(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every check has its line; what nobody asked for is neither passed nor failed."""
+    """Every check has its line; a check without its option neither passes nor fails."""
     code, checks = verified(capsys, pair)
     assert code == 0
     assert checks.keys() == CHECKS.keys()
     assert {name for name, (passed, _) in checks.items() if passed} == {"file", "structure", "card", "probe", "library"}
     assert hashlib.sha256(pair.read_bytes()).hexdigest() in checks["file"][1]
     assert checks["digest"] == (None, "not requested: --sha256 HEX compares")
-    assert checks["signature"] == (None, "not requested, and there is none")
+    assert checks["signature"] == (None, "there is none")
 
 
 def test_the_embedded_model_passes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +101,7 @@ def test_what_comes_after_a_failure_is_not_reached(
 
 
 def test_a_model_without_a_card_fails_the_card(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A network of somebody else's is a good structure without a card."""
+    """A foreign network is a valid structure without a card."""
     build.write_model(pair, {})
     code, checks = verified(capsys, pair)
     assert (code, checks["structure"][0], checks["card"][0]) == (65, True, False)
@@ -133,24 +133,24 @@ def test_a_label_with_an_escape_code_fails_the_library(pair: Path, capsys: pytes
 def test_a_key_that_is_none_is_no_fault_of_the_model(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong key file is a mistake in the configuration: 78."""
     pytest.importorskip("cryptography")
-    assert cli.main(["model", "verify", str(pair), "--key", str(pair)]) == 78
+    assert cli.main(["model", "verify", str(pair), "--public-key", str(pair)]) == 78
     assert "4096 bytes. `openssl pkey" in capsys.readouterr().err
 
 
 def test_a_signature_is_checked_where_a_key_is_given(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Signed by the key: passed; present without a key: reported; by the key but of another library, or missing: failed."""
+    """Signed with the key: passed; signed, and no key given: not checked; of another library, or missing: failed."""
     pytest.importorskip("cryptography")
     from raman_export import sign
 
     public = sign.new_key(pair.with_name("k.pem"))
-    assert verified(capsys, pair, "--key", public)[0] == 65
+    assert verified(capsys, pair, "--public-key", public)[0] == 65
     sign.sign(pair, None, pair.with_name("k.pem"))
-    assert verified(capsys, pair, "--key", public)[1]["signature"][0]
-    assert verified(capsys, pair)[1]["signature"] == (None, "present, not requested: a public key checks it")
+    assert verified(capsys, pair, "--public-key", public)[1]["signature"][0]
+    assert verified(capsys, pair)[1]["signature"] == (None, "not checked: --public-key PUBLIC.pem checks it")
     library = pair.with_name("tiny.library.npz")
     made = build.make_library()
     Library.build(build.NETWORK, ["Calcite"], made.embedding[:1], ["x"], {"Calcite": build.table("Calcite")}).save(library)
-    code, checks = verified(capsys, pair, "--key", public)
+    code, checks = verified(capsys, pair, "--public-key", public)
     assert (code, checks["signature"][0]) == (65, False)
     assert "of another library" in checks["signature"][1]
 
@@ -168,7 +168,7 @@ def test_a_person_gets_a_line_a_check(pair: Path) -> None:
     assert b"\x1b[2J" not in written
 
 
-def test_info_tells_what_runs_here(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_shows_the_facts(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The facts of card and library, the provider and the wheel that it comes from, as one object."""
     assert cli.main(["model", "info", "--model", str(pair)]) == 0
     facts = json.loads(capsys.readouterr().out)

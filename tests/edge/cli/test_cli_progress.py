@@ -1,100 +1,101 @@
-"""How far a long command has come, on a terminal and nowhere else."""
+"""Progress of a long command, on a terminal and nowhere else."""
 
 from __future__ import annotations
 
 import io
+import re
 import sys
 from typing import TYPE_CHECKING
 
 import journals
-import pytest
-from raman_edge.cli.progress import EVERY_S, PATIENCE_S, Progress, spoken
+from raman_edge.cli import output
 from raman_edge.journal import Journal
 from raman_edge.journal.verify import OFTEN
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
+
+
+ERASED = "\x1b[2K"
+
 
 class Terminal(io.StringIO):
-    """A terminal that remembers all that was written to it."""
+    """A terminal that keeps what was written to it."""
 
     def isatty(self) -> bool:
         """It is one."""
         return True
 
     @property
-    def seen(self) -> list[str]:
-        """What stood on its line, one state after the other."""
-        shown, states = "", []
-        for part in self.getvalue().split("\r")[1:]:
-            shown = part + shown[len(part) :]
-            states.append(shown.rstrip())
-        return states
+    def text(self) -> str:
+        """What was written, without colours."""
+        return re.sub(r"\x1b\[[0-9;]*m", "", self.getvalue())
 
 
-def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Make standard error a terminal; within a test, as pytest sets it anew before each."""
+def on_terminal(monkeypatch: pytest.MonkeyPatch, delay_s: float = 0.0) -> Terminal:
+    """Make standard error a terminal; called in a test, since pytest sets standard error after the fixtures."""
+    monkeypatch.setattr(output, "DELAY_S", delay_s)
     made = Terminal()
     monkeypatch.setattr(sys, "stderr", made)
+    monkeypatch.setenv("TERM", "xterm-256color")
     return made
 
 
-def test_the_line_is_written_over_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not before half a second, not more often than five times in a second, and in the end nothing of it is left."""
-    now, screen = [0.0], terminal(monkeypatch)
-    with Progress("rows", lambda: now[0]) as progress:
-        for now[0], done in ((0.1, 5), (PATIENCE_S, 90), (PATIENCE_S + EVERY_S / 2, 95), (1.0, 100), (4.0, 200), (6.0, 999), (7.0, 1000)):
-            progress(done, 1000)
-    assert screen.seen == [
-        "90 of 1000 rows",
-        "100 of 1000 rows",
-        "200 of 1000 rows, about 16 s more",
-        "999 of 1000 rows, about 1 s more",
-        "1000 of 1000 rows",
-        "",
-        "",
-    ]
+def test_the_line_shows_how_many_of_how_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done stands there with what it is counted in, and the line is erased at the end."""
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(output, "EVERY_S", 0.0)
+    with output.progress("rows") as show:
+        show(90, 1000)
+        assert " 90/1000 rows" in terminal.text
+        show(1000, 1000)
+    assert "1000/1000 rows" in terminal.text
+    assert terminal.getvalue().endswith(ERASED)
 
 
-def test_what_is_soon_over_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that takes no time writes no line and takes none away."""
-    screen = terminal(monkeypatch)
-    with Progress("rows", lambda: 0.0) as progress:
-        progress(1, 2)
-    assert screen.getvalue() == ""
+def test_the_line_is_not_written_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand reports in a moment are not a thousand lines."""
+    terminal = on_terminal(monkeypatch)
+    with output.progress("rows") as show:
+        for done in range(1000):
+            show(done, 1000)
+    assert terminal.text.count("/1000 rows") < 10
+
+
+def test_a_short_command_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that takes no time writes no line."""
+    terminal = on_terminal(monkeypatch, 60.0)
+    with output.progress("rows") as show:
+        show(1, 2)
+    assert terminal.getvalue() == ""
 
 
 def test_nothing_is_written_into_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A log has no use for lines that are written over; a program without standard error works too."""
+    """A log gets no progress; a program without standard error works too."""
+    monkeypatch.setattr(output, "DELAY_S", 0.0)
     for stream in (io.StringIO(), None):
         monkeypatch.setattr(sys, "stderr", stream)
-        times = iter(range(100))
-        with Progress("rows", lambda times=times: float(next(times))) as progress:  # type: ignore[misc]  # bound at once
-            progress(1, 2)
+        with output.progress("rows") as show:
+            show(1, 2)
         assert stream is None or stream.getvalue() == ""
 
 
-def test_a_terminal_that_has_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command goes on where nobody can read how far it is."""
-    monkeypatch.setattr(terminal(monkeypatch), "write", lambda _: (_ for _ in ()).throw(OSError(5, "gone")))
-    now = iter((0.0, 1.0, 2.0, 3.0))
-    with Progress("rows", lambda: next(now)) as progress:
-        progress(1, 2)
+def test_a_terminal_that_is_gone_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command goes on when its terminal has been closed."""
+    monkeypatch.setattr(on_terminal(monkeypatch), "write", lambda _: (_ for _ in ()).throw(OSError(5, "gone")))
+    with output.progress("rows") as show:
+        show(1, 2)
+        show(2, 2)
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0.2, "1 s"), (59.0, "59 s"), (61.0, "2 min"), (3500.0, "59 min"), (3601.0, "2 h")])
-def test_durations_are_rounded_up(seconds: float, said: str) -> None:
-    """Who waits is not told less than it will take."""
-    assert spoken(seconds) == said
-
-
-def test_verify_tells_how_many_rows_it_has_read(tmp_path: Path) -> None:
+def test_verify_reports_how_many_rows_it_has_read(tmp_path: Path) -> None:
     """From none on, at a pace that costs nothing, and always of how many."""
     path = tmp_path / "journal.sqlite3"
     count = 2 * OFTEN + 1
     journals.write(path, *map(journals.failure, range(count)))
-    told: list[tuple[int, int]] = []
+    shown: list[tuple[int, int]] = []
     with Journal.open(path) as journal:
-        assert journal.verify(None, lambda done, of: told.append((done, of))).wrong is None
-    assert told == [(0, count), (OFTEN, count), (2 * OFTEN, count)]
+        assert journal.verify(None, lambda done, of: shown.append((done, of))).wrong is None
+    assert shown == [(0, count), (OFTEN, count), (2 * OFTEN, count)]

@@ -1,4 +1,4 @@
-"""``raman-edge devices replay``, and a recording where files are read: the answers of a recording."""
+"""``raman-edge instruments replay``, and a recording where files are read: the answers of a recording."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def answers(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple
 
 
 def replay(capsys: pytest.CaptureFixture[str], model: Path, path: Path, *options: str) -> tuple[int, list[dict[str, object]], str]:
-    """Replay into a journal of its own."""
+    """Replay into a new journal."""
     journal = path.with_name(f"{len(list(path.parent.iterdir()))}.sqlite3")
-    return answers(capsys, "devices", "replay", path, "--model", model, "--journal", journal, "--json", *options)
+    return answers(capsys, "instruments", "replay", path, "--model", model, "--journal", journal, "--json", *options)
 
 
 def test_a_recording_is_named(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_it_is_averaged_as_it_was_planned(capsys: pytest.CaptureFixture[str], mo
 
 
 def test_the_laser_that_was_given_belongs_to_the_answer(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:
-    """A replay has the ids of the measurement without being told the laser again, and others with another laser."""
+    """A replay has the ids of the measurement without --laser, and others with another laser."""
     path = recorded(tmp_path / "run.recording", plan=PlanLine(laser_nm=784.9))
     remembered, same, other = (
         [record["id"] for record in replay(capsys, model, path, *options)[1]] for options in ((), ("--laser", "784.9"), ("--laser", "785"))

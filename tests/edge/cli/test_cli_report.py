@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, ...]:
     """The options that name the tiny model."""
     model, library = build.write_pair(tmp_path_factory.mktemp("pair"))
-    return "--model", str(model), "--library", str(library), "--no-own"
+    return "--model", str(model), "--library", str(library), "--no-user-library"
 
 
 def call(made: Path, out: Path, pair: tuple[str, ...], *arguments: str, expect: int = 0) -> str:
@@ -121,7 +121,7 @@ def test_a_file_that_is_there_stays(made: Path, tmp_path: Path, pair: tuple[str,
     out.write_text("mine")
     call(made, out, pair, "--all", expect=73)
     assert out.read_text() == "mine"
-    assert "--force replaces it" in capsys.readouterr().err
+    assert "exists already. Replace it with --force" in capsys.readouterr().err
     assert titles(call(made, out, pair, "--all", "--force"))
     before = made.read_bytes()
     call(made, made, pair, "--all", "--force", expect=73)
@@ -153,7 +153,7 @@ def test_a_pipe_that_is_closed_is_quiet(made: Path) -> None:
     ours, theirs = os.pipe()
     os.close(ours)
     with os.fdopen(theirs, "wb") as gone:
-        process = command.start("report", "--all", "--journal", made, "--no-own", "-o", "-", stdout=gone)
+        process = command.start("report", "--all", "--journal", made, "--no-user-library", "-o", "-", stdout=gone)
         said = process.communicate(timeout=60)[1]
     assert (process.returncode, said) == (141, b"")
 
@@ -167,7 +167,7 @@ def test_faults_need_no_model(made: Path, tmp_path: Path) -> None:
 
 def test_another_model_is_said(made: Path, tmp_path: Path) -> None:
     """With the embedded model, which did not answer, the pages say what they cannot show."""
-    done = command.run("report", "--label", "Quartz", "--journal", made, "--no-own", "-o", tmp_path / "a.html")
+    done = command.run("report", "--label", "Quartz", "--journal", made, "--no-user-library", "-o", tmp_path / "a.html")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"1 result in" in done.stderr
     document = (tmp_path / "a.html").read_text("utf-8")

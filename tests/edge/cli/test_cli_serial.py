@@ -16,8 +16,8 @@ import pytest
 import soak
 from raman_edge import cli, sqlite_file
 from raman_edge.calibration import store
-from raman_edge.cli.measuring import Measuring
 from raman_edge.journal import Journal
+from raman_edge.service.measure import MeasureRun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ class Command:
     """``raman-edge serial`` in this process."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str], model: Path, folder: Path) -> None:
-        self._capsys, self._given = capsys, ("--model", model, "--journal", folder / "journal.sqlite3", "--no-own")
+        self._capsys, self._given = capsys, ("--model", model, "--journal", folder / "journal.sqlite3", "--no-user-library")
 
     def __call__(self, port: str, *options: str | Path, page: str | Path | None = PAGE) -> Said:
         """Run it; return exit code, records and what it says beside them."""
@@ -95,7 +95,7 @@ def test_what_is_measured_is_named(serial: Command, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     with lit_page.instrument(PAGE, faults=["silence@3", "nak@4"]) as simulated:
         port = simulated.port
-        code, records, said = serial(port, "--laser", "785", "--count", "5", "--to", f"jsonl:{out}")
+        code, records, said = serial(port, "--laser", "785", "--count", "5", "--output", f"jsonl:{out}")
     assert code == 0
     results = [record for record in records if record["event"] == "result"]
     assert names(results) == ["Calcite"] * 5
@@ -136,7 +136,7 @@ def test_a_line_is_a_spectrum(serial: Command, monkeypatch: pytest.MonkeyPatch) 
 def test_something_steady_is_a_spectrum(serial: Command) -> None:
     """The gate answers what holds still in the beam, once it has been seen twice."""
     with lit_page.instrument(PAGE) as simulated:
-        code, records, said = serial(simulated.port, "--laser", "785", "--trigger", "gate", "--count", "1")
+        code, records, said = serial(simulated.port, "--laser", "785", "--trigger", "sample", "--count", "1")
     assert (code, names(records)) == (0, ["Calcite"])
     assert int(re.findall(r"(\d+) frames", said)[0]) >= 2
 
@@ -213,7 +213,7 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
         (("--laser", "785", "--baud", "300"), PAGE, 78, "unknown baud rate: got 300"),
         (("--laser", "785", "--arm-laser"), PAGE, 78, "no command that switches a laser on"),
         (("--laser", "785", "--exposure", "60000"), PAGE, 78, "exposure out of range: got 60000 s"),
-        (("--laser", "785", "--dark", "nothing"), PAGE, 78, "there is no such file"),
+        (("--laser", "785", "--dark", "nothing"), PAGE, 78, "no such dark"),
         (("--laser", "785", "--calibration", "nothing"), PAGE, 78, "unknown calibration"),
         (("--laser", "785", "--record", "."), PAGE, 78, "the recording cannot be written"),
     ],
@@ -232,7 +232,7 @@ def test_what_is_not_a_port_is_said(serial: Command, tmp_path: Path) -> None:
     code, _, err = serial(str(tmp_path / "ttyUSB0"), "--laser", "785")
     assert (code, "not found. Plug it in" in err) == (69, True)
     code, _, err = serial("ocean:", "--laser", "785")
-    assert (code, "--profile is for serial ports" in err) == (78, True)
+    assert (code, "option of serial ports" in err) == (78, True)
     (tmp_path / "run.recording").write_text("mine")
     with lit_page.instrument(PAGE) as simulated:
         code, _, err = serial(simulated.port, "--laser", "785", "--count", "1", "--record", tmp_path / "run.recording")
@@ -248,7 +248,7 @@ def test_a_defect_leaves_no_laser_on(serial: Command, tmp_path: Path, monkeypatc
         msg = "a defect"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(Measuring, "show", fail)
+    monkeypatch.setattr(MeasureRun, "show", fail)
     page = lit_page.write(tmp_path)
     with lit_page.instrument(str(page)) as simulated:
         code, _, err = serial(simulated.port, "--arm-laser", page=page)
@@ -264,7 +264,7 @@ def test_a_defect_is_told_above_a_laser_that_may_be_on(serial: Command, tmp_path
         msg = "a defect"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(Measuring, "show", fail)
+    monkeypatch.setattr(MeasureRun, "show", fail)
     page = lit_page.write(tmp_path)
     with lit_page.instrument(str(page)) as simulated:
         code, _, err = serial(simulated.port, "--arm-laser", page=page)
@@ -276,22 +276,22 @@ def test_a_defect_is_told_above_a_laser_that_may_be_on(serial: Command, tmp_path
 def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another program writes to the journal the instrument waits; what was measured is answered then, and nothing twice."""
     monkeypatch.setattr(sqlite_file, "BUSY_S", 0.1)
-    show, rest = Measuring.show, Measuring._rest
+    show, rest = MeasureRun.show, MeasureRun._wait
     held: list[sqlite3.Connection] = []
 
-    def hold(run: Measuring, answer: IdentifiedSpectrum) -> None:
+    def hold(run: MeasureRun, answer: IdentifiedSpectrum) -> None:
         show(run, answer)
         if not held:
             held.append(sqlite3.connect(tmp_path / "journal.sqlite3", isolation_level=None))
             held[0].execute("BEGIN IMMEDIATE")
 
-    def let_go(run: Measuring, error: JournalUnavailable) -> None:
+    def let_go(run: MeasureRun, error: JournalUnavailable) -> None:
         if held[0].in_transaction:
             held[0].execute("ROLLBACK")
         rest(run, error)
 
-    monkeypatch.setattr(Measuring, "show", hold)
-    monkeypatch.setattr(Measuring, "_rest", let_go)
+    monkeypatch.setattr(MeasureRun, "show", hold)
+    monkeypatch.setattr(MeasureRun, "_wait", let_go)
     with lit_page.instrument(PAGE) as simulated:
         code, records, said = serial(simulated.port, "--laser", "785", "--count", "6")
     held[0].close()

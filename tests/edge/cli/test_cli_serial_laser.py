@@ -248,7 +248,7 @@ def test_waiting_for_a_key_the_laser_is_off(tmp_path: Path, model: Path) -> None
     """Before the first line of standard input the laser has not been on; after an answer it is off until the next line."""
     page = str(lit_page.write(tmp_path))
     with lit_page.instrument(page) as instrument:
-        given = ("--profile", page, "--model", model, "--arm-laser", "--journal", tmp_path / "j", "--no-own", "--trigger", "key")
+        given = ("--profile", page, "--model", model, "--arm-laser", "--journal", tmp_path / "j", "--no-user-library", "--trigger", "key")
         read, write = os.pipe()
         process = command.start("serial", instrument.port, *given, stdin=read)
         os.close(read)
@@ -270,8 +270,8 @@ def test_waiting_for_a_key_the_laser_is_off(tmp_path: Path, model: Path) -> None
 
 @pytest.mark.slow
 def test_an_empty_beam_is_looked_at_in_pulses(tmp_path: Path, model: Path) -> None:
-    """--trigger gate: while nothing is in the beam the laser is mostly off; what comes into it is found and answered."""
-    with measuring(tmp_path, model, "--trigger", "gate") as (run, instrument):
+    """--trigger sample: while nothing is in the beam the laser is mostly off; what comes into it is found and answered."""
+    with measuring(tmp_path, model, "--trigger", "sample") as (run, instrument):
         instrument.material("none")
         run.wait_until(lambda: instrument.frames > 3, "looks")
         seen = []
@@ -326,7 +326,7 @@ def test_after_a_kill_the_next_start_switches_it_off_first(tmp_path: Path, model
             model,
             "--journal",
             tmp_path / "j",
-            "--no-own",
+            "--no-user-library",
             "--count",
             "1",
         )
@@ -339,7 +339,9 @@ def test_a_start_that_cannot_switch_it_off_is_said(tmp_path: Path, model: Path) 
     """An instrument that refuses to switch its laser off is not measured with: 74, and no laser is armed."""
     page = str(lit_page.write(tmp_path))
     with lit_page.instrument(page, faults=[REFUSING]) as instrument:
-        ended = command.run("serial", instrument.port, "--profile", page, "--model", model, "--journal", tmp_path / "j", "--no-own")
+        ended = command.run(
+            "serial", instrument.port, "--profile", page, "--model", model, "--journal", tmp_path / "j", "--no-user-library"
+        )
     assert ended.returncode == NOT_OFF
     assert WARNING in ended.stderr.decode()
 
@@ -349,7 +351,7 @@ def test_the_other_commands_say_it_too(tmp_path: Path, what: str) -> None:
     """Whatever measures with an armed laser ends with 74 where it does not go off."""
     page = str(lit_page.write(tmp_path))
     calls = {
-        "record": ("devices", "record", "PORT", "--count", "2", "-o", tmp_path / "run.recording"),
+        "record": ("instruments", "record", "PORT", "--count", "2", "-o", tmp_path / "run.recording"),
         "calibrate": ("calibrate", "--port", "PORT", "--standard", "polystyrene", "--out", tmp_path / "made.json"),
     }
     with lit_page.instrument(page, "polystyrene", faults=[f"nak@{number}:on=laser_off" for number in range(2, 30)]) as instrument:

@@ -74,7 +74,7 @@ def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
     """Where nobody reads the pipe any more it ends as other programs do, without a word, and the laser is off."""
     page = str(lit_page.write(tmp_path))
     with lit_page.instrument(page) as simulated:
-        given = ("--profile", page, "--model", model, "--journal", tmp_path / "journal.sqlite3", "--arm-laser", "--no-own")
+        given = ("--profile", page, "--model", model, "--journal", tmp_path / "journal.sqlite3", "--arm-laser", "--no-user-library")
         process = command.start("serial", simulated.port, *given)
         assert process.stdout is not None
         process.stdout.readline()
@@ -92,7 +92,7 @@ def test_it_can_be_stopped_while_the_instrument_is_opened(tmp_path: Path, model:
     """Ctrl-C while a port is open and nobody answers at it is 130, at once and without a traceback."""
     ours, theirs = pty.openpty()
     calls = {
-        "serial": ("serial", os.ttyname(theirs), "--model", model, "--journal", tmp_path / "journal.sqlite3", "--no-own"),
+        "serial": ("serial", os.ttyname(theirs), "--model", model, "--journal", tmp_path / "journal.sqlite3", "--no-user-library"),
         "calibrate": ("calibrate", "--port", os.ttyname(theirs), "--standard", "polystyrene"),
     }
     process = command.start(*calls[what], "--profile", PAGE, "--laser", "785")

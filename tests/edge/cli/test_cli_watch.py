@@ -61,7 +61,7 @@ def test_killed_again_and_again_nothing_is_lost_or_doubled(folder: Path, watch: 
     """
     rng = np.random.default_rng(20261122)
     kept = folder.parent / "results.jsonl"
-    to_file = ("--to", f"jsonl:{kept}", "--to", "stdout")
+    to_file = ("--output", f"jsonl:{kept}", "--output", "stdout")
     texts = [build.text("Quartz", seed) for seed in range(FILES)]
 
     def write() -> None:

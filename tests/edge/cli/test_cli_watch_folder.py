@@ -56,7 +56,7 @@ def test_an_output_is_known_under_any_name(folder: Path, tmp_path: Path, model: 
     else:
         bind(outside, folder / "bound")
     try:
-        with Watch(folder, model, *STABLE, "--to", f"csv:{results}", "--json") as watch:
+        with Watch(folder, model, *STABLE, "--output", f"csv:{results}", "--json") as watch:
             for number in range(3):
                 if number == 1 and how == "made later":
                     watch.wait_until(results.exists, "the output")
@@ -79,7 +79,7 @@ def test_an_output_of_another_process_does_not_go_on_for_ever(folder: Path, mode
     (folder / "0.csv").write_text(build.text(seed=0))
     with Watch(folder, model, *STABLE, "--json") as watch:
         watch.wait_for(1)
-        other = command.start("deliver", "--journal", watch.journal, "--to", f"{kind}:{folder / 'results'}")
+        other = command.start("forward", "--journal", watch.journal, "--output", f"{kind}:{folder / 'results'}")
         try:
             watch.wait_until(lambda: watch.noted("holds records of raman-edge") > 0, "a note")
             (folder / "1.csv").write_text(build.text(seed=1))
@@ -100,7 +100,7 @@ def test_an_output_below_another_name_of_the_folder_is_refused(folder: Path, tmp
     bind(folder, tmp_path / "elsewhere")
     try:
         output = f"jsonl:{tmp_path / 'elsewhere' / 'results.jsonl'}"
-        asked = command.run("watch", folder, "--once", "--model", model, "--journal", tmp_path / "j.sqlite3", "--to", output)
+        asked = command.run("watch", folder, "--once", "--model", model, "--journal", tmp_path / "j.sqlite3", "--output", output)
     finally:
         subprocess.run(["umount", "--lazy", tmp_path / "elsewhere"], check=True)
     assert asked.returncode == 78

@@ -1,4 +1,4 @@
-"""``raman-edge watch --to``: what was journaled reaches its outputs, whoever is killed or does not read."""
+"""``raman-edge watch --output``: what was journaled reaches its outputs, whoever is killed or does not read."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_killed_again_and_again(folder: Path, model: Path, tmp_path: Path) -> No
     """Killed at random moments from the very first start on, the outputs hold every record of the journal, in its order."""
     rng = np.random.default_rng(20261122)
     path, lines, table = tmp_path / "j.db", tmp_path / "out.jsonl", tmp_path / "out.csv"
-    call = ("watch", folder, "--model", model, "--journal", path, "--to", f"jsonl:{lines}", "--to", f"csv:{table}")
+    call = ("watch", folder, "--model", model, "--journal", path, "--output", f"jsonl:{lines}", "--output", f"csv:{table}")
     for part in (0, 1, 2):
         process = command.start(*call)
         least = int(rng.integers(1, FILES // 4)) + part * FILES // 4
@@ -72,7 +72,7 @@ def test_nobody_reads(folder: Path, model: Path, tmp_path: Path) -> None:
     path, lines = tmp_path / "j.db", tmp_path / "out.jsonl"
     read, write = os.pipe()
     with os.fdopen(write, "wb") as full:
-        process = command.start("watch", folder, "--model", model, "--journal", path, "--to", f"jsonl:{lines}", stdout=full)
+        process = command.start("watch", folder, "--model", model, "--journal", path, "--output", f"jsonl:{lines}", stdout=full)
     sinking.wait_until(lambda: lines.exists() and lines.read_bytes().count(b"\n") == FILES, "all records in the file")
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=60)[1]

@@ -172,7 +172,7 @@ def test_a_journal_that_another_program_holds(folder: Path, model: Path) -> None
 def test_an_output_whose_disk_is_full(folder: Path, disk: Path, model: Path) -> None:
     """An output without room is said once and gets later what it missed; the journal and the other outputs go on."""
     out = disk / "out.jsonl"
-    with Watch(folder, model, "--to", f"jsonl:{out}") as watch:
+    with Watch(folder, model, "--output", f"jsonl:{out}") as watch:
         (disk / "filler").write_bytes(bytes(650 * KIB))
         write(folder, 60)
         watch.wait_for(60)

@@ -62,14 +62,14 @@ def test_another_axis_is_another_question(tmp_path: Path) -> None:
     network, references = build.write_pair(tmp_path)[:2]
     model = Model.open(network)
     library = Library.open(references, network=model.card.network)
-    ways = [records.means(model, library, None, None, axis).config for axis in (None, *options.AXES)]
+    ways = [records.provenance(model, library, None, None, axis).config for axis in (None, *options.AXES)]
     assert len({*ways}) == 4
-    assert ways[0] == records.means(model, library).config
+    assert ways[0] == records.provenance(model, library).config
 
 
 def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A file without names is a fault without the option; with it, it is learned, named, and answered in a watched folder."""
-    monkeypatch.setenv("RAMAN_EDGE_LIBRARY", str(tmp_path / "own.sqlite3"))
+    monkeypatch.setenv("RAMAN_EDGE_USER_LIBRARY", str(tmp_path / "own.sqlite3"))
     model, folder = str(build.write_pair(tmp_path)[0]), tmp_path / "in"
     folder.mkdir()
     exposure = materials.exposure()
@@ -78,7 +78,7 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     file.write_text("".join(f"{x:.5f}\t{y:.2f}\n" for x, y in zip(nm, exposure.counts, strict=True)))
     assert main(["identify", str(file), "--model", model]) == 65
     assert "--axis nm" in json.loads(capsys.readouterr().out)["why"]
-    assert main(["learn", "Silicon", str(file), "--model", model, "--laser", "785", "--axis", "nm"]) == 0
+    assert main(["library", "add", "Silicon", str(file), "--model", model, "--laser", "785", "--axis", "nm"]) == 0
     capsys.readouterr()
     assert main(["identify", str(file), "--model", model, "--laser", "785", "--axis", "nm"]) == 0
     assert json.loads(capsys.readouterr().out)["matches"][0]["label"] == "Silicon"
@@ -91,15 +91,13 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_a_setting_from_file_or_environment(tmp_path: Path) -> None:
     """As other settings are; another word is refused with its place."""
-    import argparse
-
     (tmp_path / "c.toml").write_text('axis = "shift"\n')
-    given = argparse.Namespace(config=tmp_path / "c.toml")
-    assert settings.gather(given, {})["axis"].value == "shift"
-    assert settings.gather(given, {"RAMAN_EDGE_AXIS": "pixel"})["axis"].value == "pixel"
+    file = tmp_path / "c.toml"
+    assert settings.gather({}, file, {})["axis"].value == "shift"
+    assert settings.gather({}, file, {"RAMAN_EDGE_AXIS": "pixel"})["axis"].value == "pixel"
     (tmp_path / "c.toml").write_text('axis = "nanometres"\n')
     with pytest.raises(ConfigError, match=r'c.toml:1: axis: got .*nanometres.*, expected "nm", "shift" or "pixel"'):
-        settings.gather(given, {})
+        settings.gather({}, file, {})
 
 
 def test_what_is_not_read_is_in_the_record_and_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -109,12 +107,12 @@ def test_what_is_not_read_is_in_the_record_and_on_standard_error(tmp_path: Path,
     rows = [f"{x:.3f}\t{y:.2f}\t{y:.2f}\t500\n" for x, y in zip(exposure.axis.shift, exposure.counts, strict=True)]
     file = tmp_path / "two.txt"
     file.write_text("Raman shift (cm-1)\tGrain A\tGrain B\tDark\n" + "".join(rows))
-    assert main(["identify", str(file), "--model", model, "--json", "--no-own"]) == 0
+    assert main(["identify", str(file), "--model", model, "--json", "--no-user-library"]) == 0
     out, err = capsys.readouterr()
     assert [json.loads(line)["source"]["left_out"] for line in out.splitlines()] == ["'Dark' (dark)"] * 2
     assert err.count("not read: 'Dark' (dark)") == 1
     file.write_text("Raman shift (cm-1)\tGrain A\n" + "".join("\t".join(row.split("\t")[:2]) + "\n" for row in rows))
-    assert main(["identify", str(file), "--model", model, "--json", "--no-own"]) == 0
+    assert main(["identify", str(file), "--model", model, "--json", "--no-user-library"]) == 0
     out, err = capsys.readouterr()
     assert "left_out" not in json.loads(out)["source"]
     assert "not read" not in err

@@ -91,21 +91,21 @@ def test_the_command_line_and_the_readers_agree_on_the_limits() -> None:
 
 def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of wavelengths is a fault without the option; with it, it is learned, and named by its name."""
-    monkeypatch.setenv("RAMAN_EDGE_LIBRARY", str(tmp_path / "own.sqlite3"))
+    monkeypatch.setenv("RAMAN_EDGE_USER_LIBRARY", str(tmp_path / "own.sqlite3"))
     model, file = str(build.write_pair(tmp_path)[0]), tmp_path / "wafer.txt"
     exposure = materials.exposure()
     nm = 1e7 / (1e7 / 785 - exposure.axis.shift)
     file.write_text("Wavelength (nm)\tcounts\n" + "".join(f"{x:.5f}\t{y:.2f}\n" for x, y in zip(nm, exposure.counts, strict=True)))
     assert main(["identify", str(file), "--model", model]) == 65
     assert "unknown laser wavelength: got a wavelength axis (794.354 to 881.923 nm)" in json.loads(capsys.readouterr().out)["why"]
-    assert main(["learn", "Silicon", str(file), "--model", model, "--laser", "785"]) == 0
+    assert main(["library", "add", "Silicon", str(file), "--model", model, "--laser", "785"]) == 0
     capsys.readouterr()
     assert main(["identify", str(file), "--model", model, "--laser", "785nm"]) == 0
     assert json.loads(capsys.readouterr().out)["matches"][0]["label"] == "Silicon"
 
 
-@pytest.mark.parametrize("command", [["identify", "--laser", "12", "x"], ["learn", "--laser", "12", "a", "b"]])
+@pytest.mark.parametrize("command", [["identify", "--laser", "12", "x"], ["library", "add", "--laser", "12", "a", "b"]])
 def test_a_wrong_laser_is_a_usage_error(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """It is said before any file is opened."""
     assert main(command) == 2
-    assert "argument --laser: expected the laser's wavelength" in capsys.readouterr().err
+    assert "argument --laser: expected the laser wavelength" in capsys.readouterr().err

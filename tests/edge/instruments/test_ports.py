@@ -1,4 +1,4 @@
-"""Ports as the system tells of them, and ``raman-edge devices ports``: nothing is opened to find out."""
+"""Ports as the system tells of them, and ``raman-edge instruments ports``: nothing is opened to find out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import command
 import pytest
 from raman_edge import cli
-from raman_edge.cli.devices import ports as shown
+from raman_edge.cli import instrument_ports as shown
+from raman_edge.cli import output
 from raman_edge.instruments import ports
 from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.instruments.profiles import catalogue
@@ -128,11 +129,11 @@ def test_oceans_instruments_are_found_by_their_vendor(tmp_path: Path) -> None:
 
 
 def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *found: PortInfo) -> tuple[int, list[dict[str, object]], str]:
-    """Run ``devices ports`` where ``found`` is plugged in."""
+    """Run ``instruments ports`` where ``found`` is plugged in."""
     monkeypatch.setattr(ports, "serial", lambda _profiles: iter(found))
     monkeypatch.setattr(ports, "ocean", lambda: iter(()))
     capsys.readouterr()
-    code = cli.main(["devices", "ports"])
+    code = cli.main(["instruments", "ports"])
     out, said = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], said
 
@@ -181,12 +182,12 @@ def test_an_ocean_instrument_that_is_denied_has_a_rule(tmp_path: Path) -> None:
 
 def test_columns_for_a_person(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The name that lasts stands below the short one; what a device says cannot act on the terminal."""
-    monkeypatch.setattr(shown, "is_terminal", lambda: True)
+    monkeypatch.setattr(output, "is_terminal", lambda: True)
     port = PortInfo("/dev/serial/by-id/x", "/dev/ttyUSB0", "\x1b[2Jevil", PortUse("free"), 0x0403, 0x6001, "A5", ("tcd1304-rossel",))
     monkeypatch.setattr(ports, "serial", lambda _profiles: iter((port,)))
     monkeypatch.setattr(ports, "ocean", lambda: iter(()))
     capsys.readouterr()
-    assert cli.main(["devices", "ports"]) == 0
+    assert cli.main(["instruments", "ports"]) == 0
     title, line, below = capsys.readouterr().out.splitlines()
     assert title.split() == ["PORT", "STATE", "USB", "WHAT", "PROFILE"]
     assert line.split() == ["/dev/ttyUSB0", "free", "0403:6001", "A5", "\\x1b[2Jevil", "tcd1304-rossel"]
@@ -195,6 +196,6 @@ def test_columns_for_a_person(capsys: pytest.CaptureFixture[str], monkeypatch: p
 
 def test_it_runs_on_this_machine() -> None:
     """Whatever is plugged in here, a terminal sees columns or advice, and no port is opened."""
-    code, seen = command.on_terminal("devices", "ports", columns=160)
+    code, seen = command.on_terminal("instruments", "ports", columns=160)
     assert code == 0
     assert b"PORT" in seen or b"no serial port" in seen

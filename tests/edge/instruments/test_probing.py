@@ -1,4 +1,4 @@
-"""Who is at a port: what comes by itself, what is asked of whom, and ``raman-edge devices probe`` as its users see it."""
+"""Who is at a port: what comes by itself, what is asked of whom, and ``raman-edge instruments probe`` as its users see it."""
 
 from __future__ import annotations
 
@@ -177,9 +177,9 @@ def test_a_device_that_never_stops_is_not_waited_for(monkeypatch: pytest.MonkeyP
 
 
 def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, Any]], str]:
-    """Run ``devices probe`` and return its exit code, its records and what it said."""
+    """Run ``instruments probe`` and return its exit code, its records and what it said."""
     capsys.readouterr()
-    code = cli.main(["devices", "probe", *arguments])
+    code = cli.main(["instruments", "probe", *arguments])
     out, said = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], said
 
@@ -192,7 +192,7 @@ def test_with_its_profile_a_device_says_who_it_is(capsys: pytest.CaptureFixture[
     *spoken, instrument = told
     assert spoken[0]["sent"]
     assert spoken[0]["hex"].startswith("c1 c0 00 11")
-    assert {one["event"] for one in spoken} == {"said"}
+    assert {one["event"] for one in spoken} == {"traffic"}
     assert not spoken[1]["sent"]
     assert (instrument["event"], instrument["serial_number"], instrument["profile"]) == ("instrument", "SIM00001", "ocean-sts")
     assert len(instrument["coefficients"]) == 4
@@ -205,16 +205,16 @@ def test_an_unknown_device_is_found_by_its_question(capsys: pytest.CaptureFixtur
     with Simulated(catalogue.load("ocean-usb2000"), pacing=False) as simulated:
         code, told, said = ran(capsys, simulated.port)
     assert code == 0
-    assert (told[0]["event"], told[0]["bytes"]) == ("heard", 0)
+    assert (told[0]["event"], told[0]["bytes"]) == ("listened", 0)
     assert told[-1]["answered"]
     assert (told[-1]["baud"], told[-1]["sent"], told[-1]["expected"]) == (9600, "76", "06")
-    assert f"next: raman-edge devices probe {simulated.port} --profile ocean-flame-s, or ocean-usb2000" in said
+    assert f"Next: raman-edge instruments probe {simulated.port} --profile ocean-flame-s, or ocean-usb2000" in said
 
 
 def test_on_a_terminal_the_bytes_are_seen() -> None:
     """Requests and answers as hexadecimal beside their text, then a line a fact."""
     with Simulated(catalogue.load("jeti-versapic"), pacing=False) as simulated:
-        code, shown = command.on_terminal("devices", "probe", simulated.port, "--profile", "jeti-versapic", columns=120)
+        code, shown = command.on_terminal("instruments", "probe", simulated.port, "--profile", "jeti-versapic", columns=120)
     assert code == 0
     assert b"> 2a 49 44 4e 3f 0d" in shown
     assert b"*IDN?." in shown
@@ -230,13 +230,13 @@ def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeyp
     monkeypatch.setattr(probe, "ask", lambda *_: iter(()))
     monkeypatch.setattr(probe, "FIRST_S", 0.0)
     code, told, said = ran(capsys, "/dev/null")
-    assert (code, [one["event"] for one in told]) == (69, ["heard"])
+    assert (code, [one["event"] for one in told]) == (69, ["listened"])
     assert "TX and RX" in said
     board = ports.PortInfo("/dev/null", "/dev/null", "", ports.PortUse("free"), profiles=("tcd1304-rossel",))
     monkeypatch.setattr(ports, "serial", lambda _: iter((board,)))
     code, _, said = ran(capsys, "/dev/null")
     assert code == 69
-    assert "by its USB numbers" in said
+    assert "its USB numbers fit" in said
     assert "--profile tcd1304-rossel" in said
     monkeypatch.undo()
     code, told, said = ran(capsys, "/dev/does-not-exist")
@@ -252,7 +252,7 @@ def test_a_device_that_talks_is_asked_nothing(capsys: pytest.CaptureFixture[str]
     monkeypatch.setattr(probe, "NEXT_S", 0.01)
     code, (told,), said = ran(capsys, "port")
     assert (code, told["bytes"], script.sent) == (0, 11, [])
-    assert "no profile that ships knows it" in said
+    assert "no profile that ships fits it" in said
 
 
 def test_a_busy_port_is_75(capsys: pytest.CaptureFixture[str]) -> None:

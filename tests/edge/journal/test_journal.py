@@ -49,7 +49,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 def result(pair: tuple[Model, Library], sha256: str = "a" * 64, index: int = 0) -> Record:
     """Return a record of a spectrum of this content."""
     spectrum = build.spectrum(seed=index, origin=Origin("file", f"in/{sha256[:4]}.csv", sha256, index))
-    return records.of(identify(spectrum, *pair), records.means(*pair))
+    return records.of(identify(spectrum, *pair), records.provenance(*pair))
 
 
 def write(journal: Journal, record: Record, spectrum: Spectrum | None = None, **run: str) -> bool:
@@ -59,7 +59,7 @@ def write(journal: Journal, record: Record, spectrum: Spectrum | None = None, **
 
 def fault(pair: tuple[Model, Library], path: str = "in/x.csv", sha256: str | None = None) -> Record:
     """Return a record of a fault."""
-    return records.of(Fault(Origin("file", path, sha256), "it is no spectrum"), records.means(*pair))
+    return records.of(Fault(Origin("file", path, sha256), "it is no spectrum"), records.provenance(*pair))
 
 
 def waiting_marks(journal: Journal) -> bool:

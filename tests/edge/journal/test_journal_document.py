@@ -20,10 +20,10 @@ def test_every_command_is_understood(told: str, tmp_path: Path, capsys: pytest.C
     entry = journals.answer(0)
     journals.write(path, entry)
     words = [{"ID": entry.record.id, "HASH": "1" * 64}.get(word, word) for word in told.split()]
-    expected = 65 if "--head" in told else 1 if "replay" in told else 0  # another model answered in this test
+    expected = 65 if "--head" in told else 1 if "recheck" in told else 0  # another model answered in this test
     assert cli.main([*words, "--journal", str(path)]) == expected, capsys.readouterr().err
 
 
 def test_all_actions_are_told() -> None:
     """The page shows every action."""
-    assert {told.split()[1] for told in COMMANDS} == {"list", "show", "export", "verify", "replay", "prune"}
+    assert {told.split()[1] for told in COMMANDS} == {"list", "show", "export", "verify", "recheck", "prune"}

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge import records
-from raman_edge.cli.journal.brief import brief
+from raman_edge.cli.record_text import brief
 from raman_edge.journal import Filters, Journal, JournalEntry, comparison, rows
 from raman_edge.matching.ranking import Candidate
 from raman_edge.wording import NAMED

@@ -112,6 +112,6 @@ def test_no_telemetry_is_sent(tmp_path: Path) -> None:
     home.mkdir()
     model, _ = build.write_pair(tmp_path)
     (tmp_path / "one.csv").write_text(build.text())
-    done = command.run("identify", tmp_path / "one.csv", "--model", model, HOME=str(home), RAMAN_EDGE_LIBRARY=str(home / "none"))
+    done = command.run("identify", tmp_path / "one.csv", "--model", model, HOME=str(home), RAMAN_EDGE_USER_LIBRARY=str(home / "none"))
     assert done.returncode == 0, done.stderr
     assert list(home.rglob("*")) == []

@@ -171,7 +171,7 @@ def test_sign_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "k.pub.pem; keep" in capsys.readouterr().out
     assert main(["sign", str(model), "--key", str(tmp_path / "k.pem")]) == 0
     assert capsys.readouterr().out == f"{model}.sig\n"
-    assert cli.main(["identify", str(tmp_path / "one.csv"), "--model", str(model), "--key", str(tmp_path / "k.pub.pem")]) == 0
+    assert cli.main(["identify", str(tmp_path / "one.csv"), "--model", str(model), "--public-key", str(tmp_path / "k.pub.pem")]) == 0
     for wrong in (["sign", str(model)], ["sign", "--key", "k"], ["sign", str(model), "--new-key", "k"]):
         with pytest.raises(SystemExit, match="2"):
             main(wrong)
@@ -180,7 +180,7 @@ def test_sign_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 @pytest.mark.parametrize("changed", ["model", "library", "signature"])
 def test_a_fleet_refuses_what_its_key_did_not_sign(tmp_path: Path, changed: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """With ``--key``, another model, another library or no signature ends with 78 before anything is identified."""
+    """With ``--public-key``, another model, another library or no signature ends with 78 before anything is identified."""
     model, library = build.write_pair(tmp_path)
     sign.new_key(tmp_path / "k.pem")
     beside = sign.sign(model, None, tmp_path / "k.pem")
@@ -199,7 +199,7 @@ def test_a_fleet_refuses_what_its_key_did_not_sign(tmp_path: Path, changed: str,
     asked = ["identify", str(tmp_path / "one.csv"), "--model", str(model)]
     assert cli.main(asked) == 0
     capsys.readouterr()
-    assert cli.main([*asked, "--key", str(tmp_path / "k.pub.pem")]) == 78
+    assert cli.main([*asked, "--public-key", str(tmp_path / "k.pub.pem")]) == 78
     said = capsys.readouterr()
     assert said.out == ""
     assert "SHA-256" in said.err or "no such file" in said.err

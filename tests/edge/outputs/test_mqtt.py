@@ -110,14 +110,14 @@ def test_the_newest_record_is_kept_where_asked(running: Mosquitto) -> None:
     assert late.payloads(TOPIC) == [sinking.row(3).line]
 
 
-DELIVER = ("deliver", "--journal")
+DELIVER = ("forward", "--journal")
 
 
 def test_killed_we_leave_a_will(running: Mosquitto, subscriber: Subscriber, tmp_path: Path) -> None:
     """Who is killed is offline for everybody who looks, and goes on where the broker had confirmed."""
     path = tmp_path / "journal.sqlite3"
     written = sinking.write(path, 500)
-    call = (*DELIVER, path, "--to", f"mqtt://127.0.0.1:{running.port}/{TOPIC}")
+    call = (*DELIVER, path, "--output", f"mqtt://127.0.0.1:{running.port}/{TOPIC}")
     process = command.start(*call)
     sinking.wait_until(lambda: len(subscriber.payloads(TOPIC)) > 3, "some records")
     process.kill()
@@ -254,6 +254,6 @@ def test_what_others_read(running: Mosquitto, tmp_path: Path) -> None:
     written = sinking.write(path, 5)
     called = [mosquitto.program("mosquitto_sub"), "-p", str(running.port), "-t", TOPIC, "-i", "reader", "-c", "-q", "1"]
     subprocess.run([*called, "-E"], check=True, timeout=60)  # subscribes and ends; the broker keeps its session
-    assert command.run(*DELIVER, path, "--once", "--to", f"mqtt://127.0.0.1:{running.port}/{TOPIC}").returncode == 0
+    assert command.run(*DELIVER, path, "--once", "--output", f"mqtt://127.0.0.1:{running.port}/{TOPIC}").returncode == 0
     done = subprocess.run([*called, "-C", "5"], capture_output=True, check=True, timeout=60)
     assert sinking.ids(done.stdout.splitlines()) == written

@@ -41,7 +41,7 @@ def opening(tmp_path_factory: pytest.TempPathFactory) -> WorkerSettings:
     path, references = build.write_pair(tmp_path_factory.mktemp("pair"))
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return WorkerSettings(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.provenance(model, library))
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ class Watcher:
         """Keep an answer."""
         self.shown.append(answer.row.facts.path)
 
-    def pulse(self, waiting: int) -> bool:
+    def heartbeat(self, waiting: int) -> bool:
         """Keep how many wait."""
         self.pulses.append(waiting)
         return len(self.pulses) == self._ends_after
@@ -153,11 +153,11 @@ def test_one_by_one_each_is_kept_and_shown_before_the_next(opening: WorkerSettin
     """Where nothing waits every batch is in the journal, done and shown before the source is asked again."""
     source, watcher, kept = Script(*((0, [spectrum(number)]) for number in range(3))), Watcher(), []
 
-    def pulse(waiting: int) -> bool:
+    def heartbeat(waiting: int) -> bool:
         kept.append((waiting, len(paths(journal)), len(watcher.shown), len(source.done)))
         return False
 
-    watcher.pulse = pulse  # type: ignore[method-assign]  # looked at from within
+    watcher.heartbeat = heartbeat  # type: ignore[method-assign]  # looked at from within
     follow(source, Later(opening), journal, watcher)
     assert kept == [(0, 1, 1, 1), (0, 2, 2, 2), (0, 3, 3, 3)]
 
@@ -168,13 +168,13 @@ def test_several_are_under_way_and_kept_in_their_order(opening: WorkerSettings, 
     source = Script(*((WAITING, [spectrum(number)]) for number in range(AHEAD + 3)))
     ahead = []
 
-    def pulse(waiting: int) -> bool:  # noqa: ARG001 - of one version
+    def heartbeat(waiting: int) -> bool:  # noqa: ARG001 - of one version
         ahead.append(source.given - len(source.done))
         if source.given == 2:
             crew.finish(crew.asked[1][1])  # the second before the first
         return False
 
-    watcher.pulse = pulse  # type: ignore[method-assign]  # looked at from within
+    watcher.heartbeat = heartbeat  # type: ignore[method-assign]  # looked at from within
     follow(source, crew, journal, watcher)
     assert max(ahead) == AHEAD
     assert paths(journal) == watcher.shown == [str(number) for number in range(AHEAD + 3)]
@@ -185,7 +185,7 @@ def test_what_is_ready_is_not_kept_waiting(opening: WorkerSettings, journal: Jou
     """A batch that is answered is journaled with the next one that comes, however many wait."""
     crew, watcher = Worker(Model.open(opening.path), opening, processors=1), Watcher()
     source = Script(*((WAITING, [spectrum(number)]) for number in range(3)))
-    watcher.pulse = lambda waiting: source.given > len(source.done)  # type: ignore[method-assign]  # noqa: ARG005 - would end the run
+    watcher.heartbeat = lambda waiting: source.given > len(source.done)  # type: ignore[method-assign]  # noqa: ARG005 - would end the run
     follow(source, crew, journal, watcher)
     assert source.given == len(source.done) == 3
 
@@ -232,7 +232,7 @@ def test_a_stop_does_not_wait_for_what_comes_again(opening: WorkerSettings, jour
 
 
 def test_a_sign_of_life_lets_the_crew_rest(opening: WorkerSettings, journal: Journal) -> None:
-    """An empty batch asks nobody anything, settles what is under way, and is a pulse."""
+    """An empty batch asks nobody anything, settles what is under way, and is a heartbeat."""
     crew, watcher = Later(opening), Watcher()
     source = Script((WAITING, [spectrum(1)]), (0, []), (0, []))
     follow(source, crew, journal, watcher)
@@ -278,7 +278,7 @@ def watch_once(folder: Path, opening: WorkerSettings, journal: Journal, laser_nm
     """Answer a folder once and return what is new in the journal."""
     before = journal.count()
     library, model = opening.library, Model.open(opening.path)
-    means = records.means(model, library, laser_nm)
+    means = records.provenance(model, library, laser_nm)
     memory = journal.memory(means.model.sha256, means.config)
     rules = ScanRules(poll_s=0.02, stable_s=0.1, laser_nm=laser_nm)
     with FolderSource(folder, memory, rules, once=True) as source:

@@ -1,4 +1,4 @@
-"""What ``watch`` is told: by whom, who wins, and how the place of a mistake is told."""
+"""Settings of ``watch``: which source takes precedence, and how the place of a mistake is reported."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge import cli
+from raman_edge.cli import options
 from raman_edge.cli import watch as command
 from raman_edge.errors import ConfigError
 from raman_edge.service import settings
 from raman_edge.settings import Setting, first
 
-COMMAND_ONLY = {"help", "once", "json", "config", "no_own"}
+COMMAND_ONLY = {"help", "once", "json", "config"}
 """What a file does not say: how this one run goes, and how it is shown."""
 
 
@@ -36,20 +38,15 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-def options(**said: object) -> argparse.Namespace:
-    """Return a command line; what it does not say is None, as argparse leaves it."""
-    return argparse.Namespace(**said)
-
-
 def test_the_command_line_wins_over_the_environment_over_the_file_over_the_default(tmp_path: Path) -> None:
     """Each layer is heard where those before it say nothing, and every value knows who said it."""
     file = written(tmp_path / "f.toml", "poll_s = 1\nstable_s = 1\nthreads = 2\n")
     environ = {"RAMAN_EDGE_POLL_S": "3", "RAMAN_EDGE_STABLE_S": "3"}
-    found = settings.gather(options(config=file, poll=4.0), environ)
+    found = settings.gather({"poll_s": 4.0}, file, environ)
     assert found["poll_s"] == (4.0, "command line")
     assert found["stable_s"] == (3.0, "RAMAN_EDGE_STABLE_S")
     assert found["threads"] == (2, f"{file}:3")
-    assert found["to"] == ((), "default")
+    assert found["output"] == ((), "default")
 
 
 @given(st.lists(st.booleans(), min_size=4, max_size=4))
@@ -59,7 +56,7 @@ def test_the_first_that_speaks_is_heard(tmp_path_factory: pytest.TempPathFactory
     files = [written(folder / f"{index}.toml", f"poll_s = {index}") for index in (2, 3) if who[index]]
     environ = {"RAMAN_EDGE_POLL_S": "1"} if who[1] else {}
     layers = [
-        settings._of_command(options(poll=0.5 if who[0] else None)),
+        settings._of_command({"poll_s": 0.5 if who[0] else None}),
         settings._of_environment(environ),
         *map(settings._of_file, files),
     ]
@@ -69,15 +66,15 @@ def test_the_first_that_speaks_is_heard(tmp_path_factory: pytest.TempPathFactory
 
 def test_one_file_is_read_where_one_is_named_else_the_users_over_the_systems(tmp_path: Path) -> None:
     """``--config`` wins over RAMAN_EDGE_CONFIG; what is named stands alone; nothing has to be there."""
-    assert settings.gather(options(), {})["poll_s"].origin == "default"
+    assert settings.gather({}, None, {})["poll_s"].origin == "default"
     written(tmp_path / "system.toml", "poll_s = 1\nthreads = 3")
     written(tmp_path / "user.toml", "poll_s = 2")
-    found = settings.gather(options(), {})
+    found = settings.gather({}, None, {})
     assert (found["poll_s"].value, found["threads"].value) == (2.0, 3)
     named = written(tmp_path / "named.toml", "poll_s = 4")
-    assert settings.gather(options(), {"RAMAN_EDGE_CONFIG": str(named)})["threads"].value == 1
+    assert settings.gather({}, None, {"RAMAN_EDGE_CONFIG": str(named)})["threads"].value == 1
     given_too = written(tmp_path / "given.toml", "poll_s = 5")
-    assert settings.gather(options(config=given_too), {"RAMAN_EDGE_CONFIG": str(named)})["poll_s"].value == 5.0
+    assert settings.gather({}, given_too, {"RAMAN_EDGE_CONFIG": str(named)})["poll_s"].value == 5.0
 
 
 @pytest.mark.parametrize("how", ["option", "variable"])
@@ -85,21 +82,22 @@ def test_a_named_file_has_to_be_there(tmp_path: Path, how: str) -> None:
     """Who names a file means it."""
     path = tmp_path / "none.toml"
     with pytest.raises(ConfigError, match="cannot be read: got No such file"):
-        settings.gather(options(config=path if how == "option" else None), {} if how == "option" else {"RAMAN_EDGE_CONFIG": str(path)})
+        settings.gather({}, path if how == "option" else None, {} if how == "option" else {"RAMAN_EDGE_CONFIG": str(path)})
 
 
 def test_paths_in_a_file_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever the command is started, the folder, the journal and files that sinks write lie beside the settings."""
     (tmp_path / "etc").mkdir()
-    text = 'folder = "in"\njournal = "/var/j"\nmodel = "~/m.onnx"\nown = "own.sqlite3"\nto = ["jsonl:a.jsonl", "csv:/b", "mqtt://h/t"]'
+    paths = 'folder = "in"\njournal = "/var/j"\nmodel = "~/m.onnx"\nuser_library = "user-library.sqlite3"'
+    text = f'{paths}\noutput = ["jsonl:a.jsonl", "csv:/b", "mqtt://h/t"]'
     written(tmp_path / "etc" / "f.toml", text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/x")
-    merged = settings.merge(options(config=Path("etc/f.toml")), {})
+    merged = settings.merge({}, Path("etc/f.toml"), {})
     here = str(tmp_path / "etc")
-    assert (merged.folder, merged.journal, merged.model) == (f"{here}/in", Path("/var/j"), Path("/home/x/m.onnx"))
-    assert (merged.own, merged.no_own) == (Path(here) / "own.sqlite3", False)
-    assert merged.to == [f"jsonl:{here}/a.jsonl", "csv:/b", "mqtt://h/t"]
+    assert (merged.folder, merged.journal, merged.model) == (f"{here}/in", "/var/j", "/home/x/m.onnx")
+    assert merged.user_library == f"{here}/user-library.sqlite3"
+    assert merged.output == (f"jsonl:{here}/a.jsonl", "csv:/b", "mqtt://h/t")
 
 
 @pytest.mark.parametrize(
@@ -116,49 +114,80 @@ def test_a_calibration_is_an_instrument_or_a_file(tmp_path: Path, monkeypatch: p
     """A name without a folder is a serial number; whatever else is a file, which lies beside the settings."""
     monkeypatch.setenv("HOME", "/home/x")
     file = written(tmp_path / "f.toml", f'calibration = "{text}"')
-    assert settings.merge(options(config=file), {}).calibration == expected.format(here=tmp_path)
-    assert settings.merge(options(config=file), {"RAMAN_EDGE_CALIBRATION": "other"}).calibration == "other"
-    assert settings.merge(options(config=file, calibration="mine"), {}).calibration == "mine"
+    assert settings.merge({}, file, {}).calibration == expected.format(here=tmp_path)
+    assert settings.merge({}, file, {"RAMAN_EDGE_CALIBRATION": "other"}).calibration == "other"
+    assert settings.merge({"calibration": "mine"}, file, {}).calibration == "mine"
 
 
 def test_a_list_on_the_command_line_replaces_the_files(tmp_path: Path) -> None:
     """Patterns and outputs are not mixed from two places."""
-    file = written(tmp_path / "f.toml", 'match = ["*.csv"]\nto = ["stdout"]')
-    merged = settings.merge(options(config=file, match=["*.txt"]), {"RAMAN_EDGE_TO": "jsonl:a,csv:b"})
-    assert (merged.match, merged.to) == (["*.txt"], ["jsonl:a", "csv:b"])
+    file = written(tmp_path / "f.toml", 'match = ["*.csv"]\noutput = ["stdout"]')
+    merged = settings.merge({"match": ["*.txt"]}, file, {"RAMAN_EDGE_OUTPUT": "jsonl:a,csv:b"})
+    assert (merged.match, merged.output) == (("*.txt",), ("jsonl:a", "csv:b"))
 
 
 @pytest.mark.parametrize(
-    ("said", "text", "expected"),
+    ("given_here", "text", "expected"),
     [
-        ({}, "", (None, False)),
-        ({}, "own = true", (None, False)),
-        ({}, "own = false", (None, True)),
-        ({"own": Path("a")}, "own = false", (Path("a"), False)),
-        ({"no_own": True}, 'own = "/b"', (None, True)),
-        ({"no_own": False}, 'own = "/b"', (Path("/b"), False)),
+        (None, "", None),
+        (None, "user_library = true", True),
+        (None, "user_library = false", False),
+        (Path("a"), "user_library = false", "a"),
+        (False, 'user_library = "/b"', False),
     ],
 )
-def test_the_own_library_and_none_are_one_setting(tmp_path: Path, said: dict[str, object], text: str, expected: object) -> None:
-    """``--own FILE`` wins over a file's ``own = false``, and ``--no-own`` over a file's path."""
-    merged = settings.merge(options(config=written(tmp_path / "f.toml", text), **said), {})
-    assert (merged.own, merged.no_own) == expected
+def test_a_user_library_and_none_are_one_setting(tmp_path: Path, given_here: object, text: str, expected: object) -> None:
+    """``--user-library FILE`` takes precedence over a file's false, and ``--no-user-library`` over a file's path."""
+    merged = settings.merge({"user_library": given_here}, written(tmp_path / "f.toml", text), {})
+    assert merged.user_library == expected
 
 
-def test_the_variable_of_the_own_library_wins_over_a_file_and_may_name_what_is_not_there(tmp_path: Path) -> None:
-    """It is left to whoever opens the library, who asks the variable first."""
-    merged = settings.merge(options(config=written(tmp_path / "f.toml", "own = false")), {"RAMAN_EDGE_LIBRARY": "/none"})
-    assert (merged.own, merged.no_own) == (None, False)
+@pytest.mark.parametrize(("words", "expected"), [((), None), (("--user-library", "a"), "a"), (("--no-user-library",), False)])
+def test_the_options_of_the_user_library_are_one_value(words: tuple[str, ...], expected: object) -> None:
+    """A path, false, or nothing given."""
+    parser = argparse.ArgumentParser()
+    options.add_user_library(parser)
+    given_here = options.given(parser.parse_args(words))
+    assert settings.merge(given_here, None, {}).user_library == expected
 
 
-def test_merging_leaves_the_command_line_as_it_was(tmp_path: Path) -> None:
-    """The same command line is merged again when the file has changed."""
+def test_the_variable_of_the_user_library_wins_over_a_file_and_may_name_no_file_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the default path then, where a library is used if it exists."""
+    file = written(tmp_path / "f.toml", "user_library = false")
+    monkeypatch.setenv("RAMAN_EDGE_USER_LIBRARY", str(tmp_path / "none"))
+    merged = settings.merge({}, file)
+    assert (merged.user_library, merged.user_library_path()) == (None, None)
+    assert merged.user_library_path(create=True) == settings.default_user_library() == tmp_path / "none"
+
+
+@pytest.mark.parametrize(
+    ("given_here", "environ", "expected"),
+    [
+        ({"model": "m"}, {}, ("m", None)),
+        ({}, {"RAMAN_EDGE_MODEL": "n"}, ("n", None)),
+        ({}, {"RAMAN_EDGE_LIBRARY": "l"}, ("/file.onnx", "l")),
+        ({"model": "m", "library": "l"}, {"RAMAN_EDGE_LIBRARY": "k"}, ("m", "l")),
+        ({}, {}, ("/file.onnx", "/file.npz")),
+    ],
+)
+def test_a_library_belongs_to_its_model(
+    tmp_path: Path, given_here: dict[str, object], environ: dict[str, str], expected: tuple[str, str | None]
+) -> None:
+    """A model that takes precedence does not get the library of another model from a weaker source."""
+    file = written(tmp_path / "f.toml", 'model = "/file.onnx"\nlibrary = "/file.npz"')
+    merged = settings.merge(given_here, file, environ)
+    assert (merged.model, merged.library) == expected
+
+
+def test_files_are_read_at_each_merge(tmp_path: Path) -> None:
+    """A reload merges the same command line with the file as it is then."""
     file = written(tmp_path / "f.toml", "poll_s = 1")
-    said = options(config=file, poll=None, once=True)
-    assert settings.merge(said, {}).poll == 1.0
+    assert settings.merge({"poll_s": None}, file, {}).poll_s == 1.0
     written(file, "poll_s = 2")
-    merged = settings.merge(said, {})
-    assert (merged.poll, merged.once, said.poll, merged.threads) == (2.0, True, None, 1)
+    merged = settings.merge({"poll_s": None}, file, {})
+    assert (merged.poll_s, merged.threads) == (2.0, 1)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +198,7 @@ def test_merging_leaves_the_command_line_as_it_was(tmp_path: Path) -> None:
         ("threads = 0", "f.toml:1: threads: got 0, expected a number of processor threads, 1 to 1024"),
         ("laser_nm = 78", "f.toml:1: laser_nm: got 78, expected a wavelength in nm, 150 to 2000"),
         ('backlog = "newest=0"', 'f.toml:1: backlog: got "newest=0", expected "process", "skip" or "newest=N"'),
-        ('\nto = [\n "stdout",\n "ftp://x"\n]', 'f.toml:4: to[1]: got "ftp://x", expected an output: jsonl:FILE'),
+        ('\noutput = [\n "stdout",\n "ftp://x"\n]', 'f.toml:4: output[1]: got "ftp://x", expected an output: jsonl:FILE'),
         ("match = []", "f.toml:1: match: got [], expected a list"),
         ('folder = ""', 'f.toml:1: folder: got "", expected the path of a folder'),
         ("[watch]\npoll_s = 1", "f.toml:1: watch: unknown key; did you mean match?"),
@@ -180,7 +209,7 @@ def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: st
     """Ranges, patterns, types and names, each with the line."""
     file = written(tmp_path / "f.toml", text)
     with pytest.raises(ConfigError) as caught:
-        settings.merge(options(config=file), {})
+        settings.merge({}, file, {})
     assert str(caught.value).startswith(f"{tmp_path}/{line}")
 
 
@@ -189,35 +218,35 @@ def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: st
     [
         ("RAMAN_EDGE_POLL_S", "fast", 'RAMAN_EDGE_POLL_S: poll_s: got "fast", expected seconds'),
         ("RAMAN_EDGE_POLL_S", "0", 'RAMAN_EDGE_POLL_S: poll_s: got "0", expected seconds'),
-        ("RAMAN_EDGE_TO", "stdout,x", 'RAMAN_EDGE_TO: to[1]: got "x"'),
+        ("RAMAN_EDGE_OUTPUT", "stdout,x", 'RAMAN_EDGE_OUTPUT: output[1]: got "x"'),
         ("RAMAN_EDGE_THREADS", "1.5", 'RAMAN_EDGE_THREADS: threads: got "1.5"'),
     ],
 )
 def test_the_environment_is_checked_too(name: str, text: str, said: str) -> None:
     """The variable stands where a file's name and line would."""
     with pytest.raises(ConfigError) as caught:
-        settings.merge(options(), {name: text})
+        settings.merge({}, None, {name: text})
     assert str(caught.value).startswith(said)
 
 
 def test_an_empty_variable_says_nothing() -> None:
     """As in every shell script that sets one to nothing."""
-    assert settings.gather(options(), {"RAMAN_EDGE_POLL_S": ""})["poll_s"].origin == "default"
+    assert settings.gather({}, None, {"RAMAN_EDGE_POLL_S": ""})["poll_s"].origin == "default"
 
 
 def test_no_folder_anywhere_is_told(tmp_path: Path) -> None:
     """The message names the command and the files."""
-    assert settings.folder_of(settings.merge(options(folder="a"), {})) == "a"
-    with pytest.raises(ConfigError, match=rf"raman-edge watch DIR, or set folder in .*{tmp_path}/user.toml"):
-        settings.folder_of(settings.merge(options(), {}))
+    assert settings.merge({"folder": "a"}, None, {}).require_folder() == "a"
+    with refused(ConfigError, "no folder to watch", expected=f"{tmp_path}/user.toml"):
+        settings.merge({}, None, {}).require_folder()
 
 
 def test_commands_without_config_find_the_same_journal(tmp_path: Path) -> None:
     """``journal list`` reads what ``watch`` writes."""
-    assert settings.configured("journal", {}) is None
+    assert settings.merge({}, None, {}).journal is None
     written(tmp_path / "user.toml", 'journal = "j"')
-    assert settings.configured("journal", {}) == tmp_path / "j"
-    assert settings.configured("journal", {"RAMAN_EDGE_JOURNAL": "/k"}) == Path("/k")
+    assert settings.merge({}, None, {}).journal == str(tmp_path / "j")
+    assert settings.merge({}, None, {"RAMAN_EDGE_JOURNAL": "/k"}).journal == "/k"
 
 
 def test_a_file_can_say_whatever_the_command_line_can() -> None:
@@ -239,12 +268,12 @@ def test_every_variable_belongs_to_one_key() -> None:
 
 def test_show_prints_a_file_that_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What ``config show`` prints is TOML, and read again gives the same settings."""
-    file = written(tmp_path / "f.toml", 'folder = "in"\nmatch = ["*.csv"]\nown = false\nto = ["jsonl:é.jsonl"]\npoll_s = 1')
+    file = written(tmp_path / "f.toml", 'folder = "in"\nmatch = ["*.csv"]\nuser_library = false\noutput = ["jsonl:é.jsonl"]\npoll_s = 1')
     assert cli.main(["config", "show", "--config", str(file), "--origin"]) == 0
     printed = capsys.readouterr().out
     again = written(tmp_path / "again.toml", printed)
-    assert {key: setting.value for key, setting in settings.gather(options(config=again), {}).items()} == {
-        key: setting.value for key, setting in settings.gather(options(config=file), {}).items()
+    assert {key: setting.value for key, setting in settings.gather({}, again, {}).items()} == {
+        key: setting.value for key, setting in settings.gather({}, file, {}).items()
     }
     assert f"# {file}:2\n" in printed
     assert msgspec.convert(tomllib.loads(printed), settings.Settings).poll_s == 1.0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from raman_edge.service import systemd
-from raman_edge.service.systemd import Service
+from raman_edge.service.systemd import ServiceManager
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +59,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-def of(manager: Manager, **more: str) -> Service:
+def of(manager: Manager, **more: str) -> ServiceManager:
     """Return the service that this manager has started."""
-    return Service.from_environment({"NOTIFY_SOCKET": manager.address, **more})
+    return ServiceManager.from_environment({"NOTIFY_SOCKET": manager.address, **more})
 
 
 def test_a_life_is_told_in_order(manager: Manager) -> None:
@@ -125,19 +125,19 @@ def test_a_status_is_one_line_of_text(manager: Manager) -> None:
 
 def test_nobody_is_told_nothing() -> None:
     """Without a manager every call does nothing; nor does one that cannot be reached stop the work."""
-    for told in (Service.from_environment({}), Service("/none/there", 1.0), Service("vsock:2:1", 1.0)):
+    for told in (ServiceManager.from_environment({}), ServiceManager("/none/there", 1.0), ServiceManager("vsock:2:1", 1.0)):
         told.ready()
         told.status("x")
         told.alive()
         told.reloading()
         told.stopping()
-    assert Service.from_environment({}).watchdog_s is None
+    assert ServiceManager.from_environment({}).watchdog_s is None
 
 
 def test_a_manager_that_comes_back_is_told_again(tmp_path: Path, clock: list[float]) -> None:
     """A manager that restarts itself misses a message, not the next one."""
     address = str(tmp_path / "notify")
-    told = Service(address, 2.0)
+    told = ServiceManager(address, 2.0)
     told.alive()
     manager = Manager(address)
     clock[0] += 1.0

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 from raman_edge import cli, records
 from raman_edge.calibration import store
-from raman_edge.cli import options, renewal
-from raman_edge.cli.journal import show
+from raman_edge.cli import record_text
 from raman_edge.journal import Journal
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
+from raman_edge.service import watch as service_watch
 from raman_edge.service.run import follow
 from raman_edge.service.worker import Worker, WorkerSettings
 from raman_edge.sources.folder import FolderSource
@@ -62,7 +62,7 @@ def keep(calibration: Calibration) -> Calibration:
 def watch(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> tuple[int, list[dict[str, object]], str]:
     """Answer what lies there, and return the exit code, the records and what was said."""
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
-    code = cli.main(("watch", str(folder), *places, "--no-own", "--once", *more))
+    code = cli.main(("watch", str(folder), *places, "--no-user-library", "--once", *more))
     out, err = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], err
 
@@ -86,12 +86,12 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
     assert (held.spectrum.calibrated.id, held.spectrum.calibrated.made, held.spectrum.calibrated.rms) == (used.id, used.made, used.rms)
     assert held.spectrum.axis.shift[0] == pytest.approx(150.0 + 1e7 * 0.2 / 794.3**2, abs=0.1)
     assert held.spectrum.meta == {"format": "delimited text (commas, decimal point)", "laser_nm": "785"}
-    said = dict(show._facts(held))["axis"]
-    assert said.startswith(f"calibrated by {used.id[:12]}, ")
-    assert said.endswith(" days old then, 0.235 cm⁻¹ rms")
+    said = dict(record_text.facts(held))["axis"]
+    assert said.startswith(f"calibration {used.id[:12]}, ")
+    assert said.endswith(" days old at that time, 0.235 cm⁻¹ rms")
     store.path_of("SN-1").unlink()
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
-    assert cli.main(("journal", "replay", "--all", "--no-own", *places)) == 0
+    assert cli.main(("journal", "recheck", "--all", "--no-user-library", *places)) == 0
     assert '"same": true' in capsys.readouterr().out
 
 
@@ -156,7 +156,7 @@ class Shown:
         """Take one."""
         self.answers.append(answer)
 
-    def pulse(self, waiting: int) -> bool:
+    def heartbeat(self, waiting: int) -> bool:
         """Go on."""
         return waiting < 0
 
@@ -165,7 +165,7 @@ def followed(folder: Path, calibration: Calibration) -> Sequence[object]:
     """Answer what lies in a folder as a run does that was started with this calibration, and return records."""
     model = Model.open(folder.parent / "tiny.onnx")
     library = Library.open(folder.parent / "tiny.library.npz", network=model.card.network)
-    means = records.means(model, library, None, calibration.id)
+    means = records.provenance(model, library, None, calibration.id)
     rules = ScanRules(calibration=calibration, move_failed=str(folder.parent / "failed"), stable_s=0.01, poll_s=0.01)
     shown = Shown()
     with Journal.open(folder.parent / "journal.sqlite3") as journal:
@@ -194,10 +194,10 @@ def test_the_next_calibration_is_taken_without_a_word_from_anybody(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A run whose calibration has ended says so once, looks for the next one and answers all that waited."""
-    real = options.opened_calibration
+    real = service_watch.open_calibration
     given = iter([calibrations.fresh(ended=True)])
-    monkeypatch.setattr(options, "opened_calibration", lambda merged: next(given, None) or real(merged))
-    monkeypatch.setattr(renewal, "LOOK", timedelta(seconds=0.1))
+    monkeypatch.setattr(service_watch, "open_calibration", lambda name: next(given, None) or real(name))
+    monkeypatch.setattr(service_watch, "SUCCESSOR_S", timedelta(seconds=0.1))
     keep(calibrations.fresh(ended=True))
     new, path = calibrations.fresh(0.1), folder.parent / "journal.sqlite3"
 
@@ -218,14 +218,14 @@ def test_the_next_calibration_is_taken_without_a_word_from_anybody(
     waiting.start()
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(path))
     try:
-        code = cli.main(("watch", str(folder), *places, "--no-own", "--calibration", "SN-1", "--stable", "0.1", "--poll", "0.1"))
+        code = cli.main(("watch", str(folder), *places, "--no-user-library", "--calibration", "SN-1", "--stable", "0.1", "--poll", "0.1"))
     finally:
         over.set()
         waiting.join()
     out, err = capsys.readouterr()
     fault, found = map(json.loads, out.splitlines())
     assert (code, fault["event"], axis(found)) == (143, "fault", new.id)
-    assert err.count("the calibration of 'SN-1' has ended; until the standard is measured again") == 1
+    assert err.count("the calibration of 'SN-1' has expired") == 1
     assert err.count("reloaded: matched-filter") == 1
 
 
@@ -234,13 +234,13 @@ def test_a_successor_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv(store.VARIABLE, str(tmp_path))
     notes: list[str] = []
     used = calibrations.fresh()
-    looked = renewal.Renewal("SN-1", used, notes.append)
-    later = [used.expires + step * renewal.LOOK for step in range(6)]
-    assert not looked.is_due(used.expires - renewal.LOOK)
-    assert not renewal.Renewal(None, None, notes.append).is_due(later[0])
+    looked = service_watch.CalibrationRenewal("SN-1", used, notes.append)
+    later = [used.expires + step * service_watch.SUCCESSOR_S for step in range(6)]
+    assert not looked.is_due(used.expires - service_watch.SUCCESSOR_S)
+    assert not service_watch.CalibrationRenewal(None, None, notes.append).is_due(later[0])
     assert (looked.is_due(later[0]), len(notes)) == (False, 1)
     keep(msgspec.structs.replace(used, expires=used.expires + timedelta(days=1)))
-    assert not looked.is_due(later[1] - renewal.LOOK / 2)
+    assert not looked.is_due(later[1] - service_watch.SUCCESSOR_S / 2)
     assert [looked.is_due(now) for now in later[1:4]] == [True, False, False]
     keep(msgspec.structs.replace(used, expires=used.expires + timedelta(days=2)))
     assert [looked.is_due(now) for now in later[4:]] == [True, False]

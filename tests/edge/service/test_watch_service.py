@@ -38,7 +38,7 @@ class Managed:
         self._socket.settimeout(0.05)
         self.heard: list[str] = []
         given = [sys.executable, "-m", "raman_edge", "watch", "--json", "--config", str(self.config), *arguments]
-        environment = command.environment(NOTIFY_SOCKET=str(root / "notify"), WATCHDOG_USEC="400000", RAMAN_EDGE_LIBRARY="")
+        environment = command.environment(NOTIFY_SOCKET=str(root / "notify"), WATCHDOG_USEC="400000", RAMAN_EDGE_USER_LIBRARY="")
         with self._notes.open("wb") as notes:
             self.process = subprocess.Popen(given, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=notes, env=environment)
 

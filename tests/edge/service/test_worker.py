@@ -48,7 +48,7 @@ def opening(tmp_path: Path) -> WorkerSettings:
     path, references = build.write_pair(tmp_path)
     model = Model.open(path)
     library = Library.open(references, network=model.card.network)
-    return WorkerSettings(path, 1, library, records.means(model, library))
+    return WorkerSettings(path, 1, library, records.provenance(model, library))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""``raman-edge devices simulate`` as its users run it, and what they type while it runs."""
+"""``raman-edge instruments simulate`` as its users run it, and what they type while it runs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ STS = catalogue.load("ocean-sts")
 
 
 def begun(*arguments: str) -> subprocess.Popen[bytes]:
-    """Start ``devices simulate`` with pipes, standard input included."""
-    called = [sys.executable, "-m", "raman_edge", "devices", "simulate", *arguments]
+    """Start ``instruments simulate`` with pipes, standard input included."""
+    called = [sys.executable, "-m", "raman_edge", "instruments", "simulate", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(called, stdin=pipe, stdout=pipe, stderr=pipe, env=command.environment(), bufsize=0)
 
@@ -88,11 +88,11 @@ def test_a_signal_ends_it_and_its_link_is_gone(tmp_path: Path) -> None:
 def test_a_person_reads_how_to_connect() -> None:
     """On a terminal it says what it is, the command to type, and what may be ordered; Ctrl-C ends it."""
     code, shown = command.on_terminal(
-        "devices", "simulate", "ocean-flame-s", "--tcp", "0", columns=160, signal_after=(b"Ctrl-C ends", signal.SIGINT)
+        "instruments", "simulate", "ocean-flame-s", "--tcp", "0", columns=160, signal_after=(b"Ctrl-C ends", signal.SIGINT)
     )
     assert code == 128 + signal.SIGINT
     assert b"Ocean Insight Flame-S (RS-232), simulated, on socket://127.0.0.1:" in shown
-    assert b"serial number SIM00001, 9600 baud, 0.1 s, under its laser: Calcite" in shown
+    assert b"serial number SIM00001, 9600 baud, 0.1 s, material: Calcite" in shown
     assert b"connect:  raman-edge serial socket://127.0.0.1:" in shown
 
 
@@ -100,8 +100,8 @@ def test_a_person_reads_how_to_connect() -> None:
     ("arguments", "code", "said"),
     [
         (("ocean-stz",), 78, "Did you mean ocean-sts?"),
-        (("ocean-sts", "--material", "polystirene"), 78, "no material is called 'polystirene': did you mean polystyrene"),
-        (("ocean-sts", "--material", "Calcite+"), 78, "no material is called ''"),
+        (("ocean-sts", "--material", "polystirene"), 78, "unknown material: got 'polystirene'. Did you mean polystyrene"),
+        (("ocean-sts", "--material", "Calcite+"), 78, "unknown material: got ''"),
         (("ocean-sts", "--fault", "flop"), 78, "no fault is called 'flop'"),
         (("tcd1304-rossel", "--fault", "nak"), 78, "tcd1304-rossel: no answer nak"),
         (("ocean-sts", "--baud", "1200"), 78, "ocean-sts: unknown baud rate: got 1200, expected one of 9600, 115200"),
@@ -119,7 +119,7 @@ def test_a_mistake_is_told_before_anything_is_simulated(
     arguments: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was got, what was expected, and nothing on standard output."""
-    assert cli.main(["devices", "simulate", *arguments]) == code
+    assert cli.main(["instruments", "simulate", *arguments]) == code
     out, error = capsys.readouterr()
     assert out == ""
     assert said in error

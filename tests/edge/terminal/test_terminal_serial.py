@@ -58,7 +58,7 @@ def lit(folder: Path, model: str, *more: str) -> Iterator[tuple[Terminal, Simula
     """The live screen of a run with an armed laser, once it shows an answer."""
     page = str(lit_page.write(folder))
     with lit_page.instrument(page) as instrument:
-        arguments = ("serial", instrument.port, "--profile", page, "--arm-laser", "--no-own", "--model", model, *more)
+        arguments = ("serial", instrument.port, "--profile", page, "--arm-laser", "--no-user-library", "--model", model, *more)
         with Terminal(100, 30, *arguments, "--journal", str(folder / "journal.sqlite3")) as terminal:
             terminal.until(lambda rows: "Calcite" in rows[3])
             yield terminal, instrument

@@ -8,12 +8,16 @@ import sys
 import tempfile
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from raman_edge.cli import deliver
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import is_terminal, say
-from raman_edge.cli.signals import stopping
 from raman_edge.errors import ConfigError, OutputError
+from raman_edge.service.run import open_outputs
+from raman_edge.service.signals import stopping
+
+if TYPE_CHECKING:
+    from raman_edge.cli.parser import Parser
 
 SECONDS_VARIABLE = "DEMO_SECONDS"
 SECONDS = 50.0
@@ -24,7 +28,7 @@ INCOMPLETE = 1
 """Exit code if something has no answer, or the journal does not confirm all that was shown."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: Parser) -> None:
     """Add the command's arguments."""
     parser.description = (
         "A story in a minute, without an instrument: a simulated spectrometer on a serial line is calibrated, measures library minerals, "
@@ -32,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "its cable; then a burst of files lands in a folder. The code of `raman-edge serial`, `calibrate` and `watch` answers all of it, "
         "and the journal confirms that nothing was lost. Nothing in it was measured: it shows that everything runs, not how well real "
         "spectra are named."
+    )
+    parser.examples = (
+        ("raman-edge demo", "live on a terminal; needs no instrument and leaves no files"),
+        ("raman-edge demo --seconds 10 --svg screen.svg", "in ten seconds, with a picture of the screen"),
     )
     parser.add_argument(
         "--seconds",
@@ -48,26 +56,25 @@ def run(options: argparse.Namespace) -> int:
     """Tell the story and print what happened beside what was answered."""
     seconds, began = _seconds(options), monotonic()
     with stopping() as stop, tempfile.TemporaryDirectory(prefix="raman-edge-demo-", ignore_cleanup_errors=True) as folder:
-        from raman_edge.cli.naming import Naming  # noqa: PLC0415 - numpy and onnxruntime
-
-        naming = Naming.opened(options)
+        naming = shared.open_identifier(options)
         # numpy and rich: after the number of threads was limited and the arguments were checked
         from rich.console import Console  # noqa: PLC0415
 
         from raman_edge.cli.demo.story import Story  # noqa: PLC0415
-        from raman_edge.cli.display import NotesOnly, OnScreen  # noqa: PLC0415
         from raman_edge.journal import Journal  # noqa: PLC0415
+        from raman_edge.service.display import NoteDisplay  # noqa: PLC0415
         from raman_edge.terminal import picture, screen, terminal, theme  # noqa: PLC0415
         from raman_edge.terminal.controls import Controls  # noqa: PLC0415
+        from raman_edge.terminal.live import Screen  # noqa: PLC0415
 
         on_screen = is_terminal() and not options.json
         controls = Controls(quit=stop.event.set)
-        display = OnScreen(TITLE, naming.model, naming.library, controls) if on_screen else NotesOnly()
+        display = Screen(TITLE, naming.model, naming.library, controls=controls) if on_screen else NoteDisplay(say)
         incoming = Path(folder) / "incoming"
         incoming.mkdir()
         with (
             Journal.open(Path(folder) / "journal.sqlite3") as journal,
-            deliver.delivering((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries,
+            open_outputs((), journal.path, say, stop=stop.event, stdout=not on_screen) as deliveries,
         ):
             story = Story(naming, journal, display, deliveries, stop.event, seconds)
             outcome = story.tell(incoming)

@@ -23,13 +23,13 @@ from raman_edge import records, wording
 from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.api import calibrate
 from raman_edge.cli.demo import samples
-from raman_edge.cli.display import Onlooker
 from raman_edge.errors import ConfigError, SourceLost, SourceUnavailable, SpectrumError
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.matching.identify import Reading
 from raman_edge.records import FaultRecord, ResultRecord
-from raman_edge.service.run import follow
+from raman_edge.service.display import RunObserver
+from raman_edge.service.run import follow, open_worker
 from raman_edge.simulator.materials import NONE, SEPARATOR
 from raman_edge.simulator.ports import PtyAt, TcpAt
 from raman_edge.simulator.scene import Scene, SceneConditions
@@ -46,12 +46,12 @@ if TYPE_CHECKING:
 
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.cli.demo.samples import Act, Judgement, SampleFile
-    from raman_edge.cli.display import Display
-    from raman_edge.cli.naming import Naming
     from raman_edge.journal import Journal
     from raman_edge.matching.library import Library
     from raman_edge.outputs.forwarding import Forwarding
     from raman_edge.records import Record
+    from raman_edge.service.display import Display
+    from raman_edge.service.identifier import Identifier
     from raman_edge.service.worker import IdentifiedSpectrum
     from raman_edge.terminal.theme import Theme
 
@@ -150,7 +150,7 @@ class DemoResult:
 class Story:
     """One run of the demo. ``stop`` ends it early and cleanly."""
 
-    naming: Naming
+    naming: Identifier
     journal: Journal
     display: Display
     deliveries: Forwarding
@@ -165,7 +165,7 @@ class Story:
 
     def __post_init__(self) -> None:
         self._state = ScreenState("demo: a simulated spectrometer", ModelFacts.of(self.naming.model, self.naming.library))
-        self._onlooker = Onlooker(self.display, self.deliveries)
+        self._onlooker = RunObserver(self.display, self.deliveries)
         self._began = monotonic()
 
     @property
@@ -180,7 +180,7 @@ class Story:
         self._share = self.seconds / parts
         with ExitStack() as stack:
             stack.enter_context(self.display)
-            self._crew = stack.enter_context(self.naming.crew)
+            self._crew = stack.enter_context(open_worker(self.naming, self.naming.provenance()))
             link = connected(self.naming.library, self.stop, pacing=self.seconds >= PACED_FROM_S)
             self._simulated, self._spectrometer = stack.enter_context(link)
             for number, act in enumerate(acts, 1):
@@ -217,9 +217,9 @@ class Story:
             self._spikes += int(answer.event.spectrum.meta.get("spikes", 0))
         self._onlooker.show(answer)
 
-    def pulse(self, waiting: int) -> bool:
+    def heartbeat(self, waiting: int) -> bool:
         """Wake the outputs; True ends the run."""
-        return self._onlooker.pulse(waiting)
+        return self._onlooker.heartbeat(waiting)
 
     def note(self, text: str) -> None:
         """Show one line about the story or the source."""
@@ -297,7 +297,7 @@ class Story:
 
     def _watch(self, folder: Path) -> Written:
         """Write a burst of files and identify them; return those that were written, with the time of the last byte."""
-        means, written = self.naming.means, []
+        provenance, written = self.naming.provenance(), []
         for file in samples.files(self.naming.model.card.recipe.axis, self.naming.library):
             if self.stop.is_set():
                 break
@@ -306,7 +306,7 @@ class Story:
             except OSError as error:
                 raise SourceLost(kind="cannot write into the folder", place=repr(str(folder)), got=str(error.strerror)) from error
             written.append((file, datetime.now().astimezone()))
-        memory = self.journal.memory(means.model.sha256, means.config)
+        memory = self.journal.memory(provenance.model.sha256, provenance.config)
         with FolderSource(str(folder), memory, once=True, stop=self.stop, note=self.note) as source:
             follow(source, self._crew, self.journal, self, self.stop)
         return written

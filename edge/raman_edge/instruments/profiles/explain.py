@@ -75,7 +75,7 @@ def _frame(profile: Profile) -> Iterator[str]:
 
 def _trust(profile: Profile) -> Iterator[str]:
     facts = profile.provenance
-    yield f"{CERTAINTIES[facts.certainty]}; {f'tried by {facts.tested_by}' if facts.tested_by else 'not tried on hardware'}"
+    yield f"{CERTAINTIES[facts.certainty]}; {f'tested by {facts.tested_by}' if facts.tested_by else 'not tested on hardware'}"
     yield from (f"source: {source}" for source in facts.sources)
     yield from (f"unchecked: {fact}" for fact in facts.unchecked)
     if profile.device.note:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 USB = "usb:"
 USB_ADDRESS = re.compile(r"usb:(?:0x)?([0-9a-fA-F]{1,4}):(?:0x)?([0-9a-fA-F]{1,4})(?::(.+))?")
 """``usb:VID:PID``, or ``usb:VID:PID:SERIAL`` where several of a kind are plugged in; hexadecimal."""
-PLUG_IN = "Plug it in; `raman-edge devices ports` lists the ports"
+PLUG_IN = "Plug it in; `raman-edge instruments ports` lists the ports"
 UNPACED = ("socket://", "loop://")
 """Addresses where there is no baud rate."""
 WRITE_S = 2.0

@@ -1,0 +1,291 @@
+"""``raman-edge library add | list | show | remove``: your own materials, each from one spectrum, without training."""
+
+from __future__ import annotations
+
+import sys
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
+
+from raman_edge import records
+from raman_edge.calibration.calibration import applied
+from raman_edge.cli import options as shared
+from raman_edge.cli.output import as_json, say, write, write_json, write_text
+from raman_edge.errors import ConfigError, LibraryError
+from raman_edge.matching.user_library import UserLibrary, checked_name, storable
+from raman_edge.service.identifier import open_calibration, open_identifier
+from raman_edge.sources.files import FileSource
+from raman_edge.wording import title
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator, Sequence
+
+    from raman_edge.cli.parser import Actions, Parser
+    from raman_edge.matching.library import Library
+    from raman_edge.matching.ranking import Verdict
+    from raman_edge.matching.user_library import AddedReference, UserReference
+
+SOME_FAILED, NOTHING_DONE = 1, 65
+DIGEST = 12
+"""Characters of a digest that are shown to a person."""
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the command's actions."""
+    parser.description = (
+        "Your own materials: each needs one spectrum, and no training. The spectra are kept as they were measured, in your user library; "
+        "commands that identify read it when they start."
+    )
+    parser.examples = (
+        ('raman-edge library add "Beaker 7" white-powder.csv', "add a material; one spectrum is enough"),
+        ("raman-edge library list", "what was added"),
+    )
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for add in (_add_add, _add_list, _add_show, _add_remove):
+        add(actions)
+
+
+# add
+
+
+def _add_add(actions: Actions) -> None:
+    one = actions.add_parser(
+        "add",
+        help="add a material, or another reference of one",
+        description="Add a material from spectra of it, or another reference of a known material. The spectra are kept as they were "
+        "measured; with --calibration on the calibrated axis. A running `watch` knows the material after its next start.",
+        examples=(
+            ('raman-edge library add "Beaker 7" white-powder.csv --note "shelf 2"', "one spectrum is enough"),
+            ('raman-edge library add "Beaker 7" more/', "more references, from every file of a folder"),
+        ),
+        exits={1: "some spectra were not added, or are identified as something else", 65: "nothing was added"},
+    )
+    one.add_argument("name", metavar="NAME", help="the name of the material")
+    one.add_argument("files", nargs="+", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
+    one.add_argument("--note", default="", metavar="TEXT", help="kept with the spectra, such as who measured them")
+    one.add_argument("--force", action="store_true", help="also add spectra that are too poor to be identified")
+    shared.add_user_library(one, optional=False)
+    shared.add_model(one)
+    shared.add_laser(one)
+    shared.add_calibration(one)
+    shared.add_axis(one)
+    shared.add_json(one)
+    one.set_defaults(run=_add, usage_error=one.error)
+
+
+def _add(options: argparse.Namespace) -> int:
+    """Add references; 1 where a spectrum was not added or is identified as something else, 65 where none was added."""
+    try:
+        name = checked_name(options.name)
+    except LibraryError as error:
+        options.usage_error(str(error))
+    settings = shared.merged(options)
+    path = settings.user_library_path(create=True)
+    if path is None:
+        raise ConfigError(kind="no user library", place="user_library", got="false", advice="Name one with --user-library")
+    calibration = open_calibration(options.calibration)
+    identifier = open_identifier(settings.without_user_library)
+    model = identifier.model
+    with UserLibrary.open(path, create=True) as own:
+        references, notes = own.references(model)
+        library = identifier.library.joined(references)
+        for note in (*identifier.notes, *notes):
+            say(note)
+        standard_input = sys.stdin.buffer if sys.stdin else None
+        files = FileSource(options.files, standard_input, options.laser, pixels=calibration is not None, axis=options.axis)
+        spectra = files if calibration is None else applied(files, calibration)
+        added, faults = own.add_reference(name, spectra, model, library, note=options.note, force=options.force)
+    for one in added:
+        if as_json(options):
+            write_json(_added(name, one, library))
+        else:
+            done = f"added in {one.enrol_ms:.0f} ms" if one.new else "was there already"
+            write_text(f"{_place(one)}: {name} {done}; before {_verdict_text(one.before)}, now {_verdict_text(one.now)}")
+        for line in _warnings(name, one, library):
+            say(f"{_place(one)}: {line}")
+    means = records.provenance(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
+    for fault in faults:
+        if as_json(options):
+            write(records.encode(records.of(fault, means)))
+        else:
+            say(f"{fault.origin.path}: {fault.why}")
+    if not added:
+        return NOTHING_DONE
+    return SOME_FAILED if faults or not all(one.is_named(name) for one in added) else 0
+
+
+def _added(name: str, one: AddedReference, library: Library) -> dict[str, object]:
+    origin = one.spectrum.origin
+    return {
+        "v": 1,
+        "event": "added",
+        "name": name,
+        "source": {"kind": origin.kind, "path": storable(origin.path), "sha256": origin.sha256, "index": origin.index},
+        "new": one.new,
+        "before": _verdict(one.before),
+        "now": _verdict(one.now),
+        "alike": [{"label": other.label, "similarity": other.similarity} for other in one.alike],
+        "warnings": _warnings(name, one, library),
+        "ms": {"enrol": round(one.enrol_ms, 3)},
+    }
+
+
+def _place(one: AddedReference) -> str:
+    """Return the file of a spectrum, and its number there."""
+    origin = one.spectrum.origin
+    return f"{origin.path}#{origin.index + 1}" if origin.index else origin.path
+
+
+def _warnings(name: str, one: AddedReference, library: Library) -> list[str]:
+    """Return what a user should know before relying on the new reference; ``library`` is the one before."""
+    warnings = [*one.quality.reject_reasons, *one.quality.warnings]
+    if not one.new:
+        warnings.append(f"{name} has this spectrum already")
+    if not one.is_named(name):
+        warnings.append(f"added, but this spectrum is still {_verdict_text(one.now)}; `raman-edge library remove` removes a material")
+    if one.alike:
+        others = ", ".join(f"{other.label} ({other.similarity:.3f})" for other in one.alike)
+        warnings.append(f"{name} is indistinguishable from {others}: a spectrum of one may be identified as the other")
+    alike = [label for label in library.labels if label != name and label.casefold() == name.casefold()]
+    if alike:
+        warnings.append(f"the library also has {alike[0]!r}, a different name from {name!r}")
+    return warnings
+
+
+def _verdict(verdict: Verdict) -> dict[str, object]:
+    first = verdict.ranked[0]
+    return {"decision": verdict.decision, "match": first.label, "score": first.score, "similarity": first.similarity}
+
+
+def _verdict_text(verdict: Verdict) -> str:
+    """Return an answer in few words."""
+    first = verdict.ranked[0]
+    if verdict.best is None:
+        return f"{verdict.decision} (nearest {first.label}, similarity {first.similarity:.2f})"
+    score = "" if first.score is None or verdict.decision != "match" else f" {first.score:.0%}"
+    return f"{title(verdict.decision, verdict.names)}{score}"
+
+
+# list, show, remove
+
+
+def _add_list(actions: Actions) -> None:
+    one = actions.add_parser(
+        "list",
+        help="list the materials that were added",
+        description="List the materials that were added: when, and from which files.",
+        examples=(
+            ("raman-edge library list", "each material with its references"),
+            ("raman-edge library list --json", "one JSON object a material, for a script"),
+        ),
+    )
+    _add_shared(one)
+    one.set_defaults(run=_list, name=None)
+
+
+def _add_show(actions: Actions) -> None:
+    one = actions.add_parser(
+        "show",
+        help="show one material that was added",
+        description="Show the references of one material that was added.",
+        examples=(
+            ('raman-edge library show "Beaker 7"', "when it was added, and from which files"),
+            ('raman-edge library show "Beaker 7" --json', "also digests, versions and notes, for a script"),
+        ),
+        exits={65: "no such material was added"},
+    )
+    one.add_argument("name", metavar="NAME", help="the name of the material, as it was added")
+    _add_shared(one)
+    one.set_defaults(run=_list)
+
+
+def _add_remove(actions: Actions) -> None:
+    one = actions.add_parser(
+        "remove",
+        help="remove a material that was added",
+        description="Remove every reference of a material that was added. What was removed is printed.",
+        examples=(
+            ('raman-edge library remove "Beaker 7"', "it is not identified any more"),
+            ('raman-edge library remove "Beaker 7" --json', "for a script"),
+        ),
+        exits={65: "no such material was added"},
+    )
+    one.add_argument("name", metavar="NAME", help="the name of the material, as it was added")
+    _add_shared(one)
+    one.set_defaults(run=_remove)
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    shared.add_user_library(parser, optional=False)
+    shared.add_json(parser)
+
+
+def _list(options: argparse.Namespace) -> int:
+    """Print the materials that were added, or the one that is named."""
+    entries: Sequence[UserReference] = ()
+    if (path := shared.merged(options).user_library_path()) is not None:
+        with UserLibrary.open(path, create=False) as own:
+            entries = [entry for entry in own.entries() if options.name in {None, entry.name}]
+    if options.name is not None and not entries:
+        return _not_found(options.name)
+    if as_json(options):
+        _write_materials(entries, "material")
+        return 0
+    for line in _lines(entries) or ["no material was added yet: raman-edge library add NAME FILE"]:
+        write_text(line)
+    return 0
+
+
+def _remove(options: argparse.Namespace) -> int:
+    """Remove a material and print what it was."""
+    removed: Sequence[UserReference] = ()
+    if (path := shared.merged(options).user_library_path()) is not None:
+        with UserLibrary.open(path, create=False) as own:
+            removed = own.remove(options.name)
+    if not removed:
+        return _not_found(options.name)
+    if as_json(options):
+        _write_materials(removed, "removed")
+        return 0
+    for line in (f"removed: {options.name}", *_lines(removed)[1:]):
+        write_text(line)
+    return 0
+
+
+def _not_found(name: str) -> int:
+    say(f"no material {name!r} was added; `raman-edge library list` shows the materials")
+    return NOTHING_DONE
+
+
+def _write_materials(entries: Sequence[UserReference], event: Literal["material", "removed"]) -> None:
+    """Write one line of JSON a material, with all its references."""
+    for name, references in _by_name(entries):
+        shown = [
+            {
+                "source": {"kind": one.kind, "path": one.path, "sha256": one.sha256, "index": one.index},
+                "added": one.learned,
+                "raman_edge": one.version,
+                "network": one.network,
+                "note": one.note,
+            }
+            for one in references
+        ]
+        write_json({"v": 1, "event": event, "name": name, "references": shown})
+
+
+def _lines(entries: Sequence[UserReference]) -> list[str]:
+    """Return lines for a person: each material, and below it its references."""
+    lines = []
+    for name, references in _by_name(entries):
+        lines.append(f"{name}  {len(references)} reference{'s' if len(references) > 1 else ''}")
+        for one in references:
+            place = f"{one.path}#{one.index + 1}" if one.index else one.path
+            note = f"  {one.note}" if one.note else ""
+            lines.append(f"  {one.learned.replace('T', ' ').removesuffix('Z')}  {one.sha256[:DIGEST]}  {place}{note}")
+    return lines
+
+
+def _by_name(entries: Sequence[UserReference]) -> Iterator[tuple[str, list[UserReference]]]:
+    """Give the materials by name, their references in the order in which they were added."""
+    for name, references in groupby(sorted(entries, key=lambda one: one.name), key=lambda one: one.name):
+        yield name, list(references)

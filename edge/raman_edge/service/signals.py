@@ -1,0 +1,130 @@
+"""Signals of a run: a clean stop on the first, an immediate one on the second; SIGHUP reloads the settings of a service.
+
+A run whose instrument has a laser handles every other signal that would end or suspend it, too: see :func:`guarding`.
+"""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+    from typing import Any, TypeAlias
+
+    from raman_edge.instruments.serial import SerialSpectrometer
+
+    Handler: TypeAlias = Callable[[int, FrameType | None], Any]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SUSPENDING = ("SIGTSTP", "SIGTTIN", "SIGTTOU")
+"""Signals that suspend a process: Ctrl-Z, and reading or writing a terminal from the background."""
+DEADLY = (
+    *("SIGQUIT", "SIGABRT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
+    "SIGBREAK",  # Windows
+)
+"""Signals that end a process at once unless they are handled. Not SIGKILL, which cannot be, nor those of a defect in machine code."""
+
+
+class Stop:
+    """The state that signals set: whether the run is to end, and whether it is to reload."""
+
+    def __init__(self, *, reloads: bool = False) -> None:
+        self._reloads = reloads
+        self.event = threading.Event()
+        self.reload = threading.Event()
+        """Set where settings are to be read again."""
+        self.signal: int | None = None
+        """The signal that stops the run; None is no signal."""
+        self._on_terminal = any(_is_terminal(fd) for fd in (0, 1, 2))  # at the start: a terminal that is closed later is none
+
+    def __call__(self, number: int, _: FrameType | None) -> None:
+        """Handle a signal; the second one ends the run at once."""
+        if self.signal is not None:
+            raise KeyboardInterrupt(number)
+        self.signal = number
+        # The handler may run while the main thread holds the event's lock: setting it here could deadlock.
+        _thread.start_new_thread(self.event.set, ())
+
+    def hang_up(self, number: int, frame: FrameType | None) -> None:
+        """Handle SIGHUP: a closed terminal sends it to end the run, a service manager to reload the settings."""
+        if self._on_terminal or not self._reloads:
+            self(number, frame)
+        else:
+            _thread.start_new_thread(self.reload.set, ())
+
+    def code(self, otherwise: int) -> int:
+        """Return the exit code of the signal, or ``otherwise`` without one."""
+        return otherwise if self.signal is None else 128 + self.signal
+
+
+@contextmanager
+def stopping(*, reload: bool = False) -> Iterator[Stop]:
+    """Turn SIGINT, SIGTERM and SIGHUP into a request to stop while the block runs.
+
+    With ``reload``, a SIGHUP that does not come from a closed terminal reloads the settings. It stays ignored where it was
+    ignored, as `nohup` sets it.
+    """
+    stop = Stop(reloads=reload)
+    before = [(number, signal.signal(number, stop)) for number in SIGNALS]
+    hang_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        before.append((hang_up, signal.signal(hang_up, stop.hang_up)))
+    try:
+        yield stop
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def guarding(spectrometer: SerialSpectrometer, note: Callable[[str], None]) -> Iterator[None]:
+    """Leave no laser on while the block runs: what suspends or ends the process switches it off first.
+
+    A process whose laser cannot be switched off is not suspended and keeps trying, with a ``note``. Signals that would end it at
+    once are handled as SIGTERM is.
+    """
+    from raman_edge.terminal.keyboard import Suspension  # noqa: PLC0415 - only with an instrument
+
+    @contextmanager
+    def dark() -> Iterator[bool]:
+        with spectrometer.suspended() as why:
+            yield not why
+        if why:
+            note(f"not suspended: {why}")
+
+    def at_exit() -> None:
+        if why := spectrometer.make_safe():
+            note(why)
+
+    atexit.register(at_exit)  # where a second signal comes between two steps of the way out
+    before: list[tuple[int, Handler | int | None]] = []
+    if threading.current_thread() is threading.main_thread():
+        stop = signal.getsignal(signal.SIGTERM)
+        suspension = Suspension(dark, over=lambda: isinstance(stop, Stop) and stop.signal is not None)
+        handlers: dict[str, Handler] = {**dict.fromkeys(SUSPENDING, suspension), "SIGCONT": suspension.go_on}
+        if callable(stop):
+            handlers |= dict.fromkeys(DEADLY, stop)
+        for name, handler in handlers.items():
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before.append((number, signal.signal(number, handler)))
+    try:
+        yield
+    finally:
+        for number, earlier in before:
+            signal.signal(number, earlier)
+        atexit.unregister(at_exit)
+
+
+def _is_terminal(fd: int) -> bool:
+    try:
+        return os.isatty(fd)
+    except OSError:
+        return False

@@ -1,0 +1,30 @@
+"""What holds for every module of the service: it takes settings, and prints nothing by itself."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from raman_edge import service
+
+MODULES = sorted(Path(str(service.__file__)).parent.glob("*.py"))
+COMMAND_LINE = {"argparse", "raman_edge.cli"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_it_knows_no_command_line(path: Path) -> None:
+    """No options of a command line, no standard stream, no print: what it has to say goes to a callable that it is given."""
+    tree = ast.parse(path.read_text("utf-8"))
+    imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    imported |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    assert not {name for name in imported if name and name.split(".", 2)[:2] in [one.split(".") for one in COMMAND_LINE]}
+    assert "argparse" not in imported
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert "print" not in called
+    streams = {"stdout", "stderr", "stdin"}
+    assert not {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _is_sys(node.value)} & streams
+
+
+def _is_sys(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "sys"
