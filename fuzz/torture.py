@@ -66,6 +66,16 @@ class Report:
         return self.verified and set(self.codes) <= {143} and not (self.missing or self.twice or self.torn)
 
 
+def _catches(pid: int, number: int) -> bool:
+    """Whether a process handles this signal by now; True where there is no /proc to say so."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text("ascii")
+    except OSError:
+        return True
+    caught = next((line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 class Watchers:
     """Two watchers of one folder with one journal, started again whenever they are killed."""
 
@@ -116,6 +126,8 @@ class Watchers:
     def end(self) -> list[int]:
         """End both and return their exit codes."""
         for process in self._running:
+            while process.poll() is None and not _catches(process.pid, signal.SIGTERM):
+                time.sleep(0.05)  # one that was started a moment ago would be killed before it can end cleanly
             process.send_signal(signal.SIGTERM)
         return [process.wait(timeout=60) for process in self._running]
 
