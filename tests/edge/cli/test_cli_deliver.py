@@ -151,7 +151,7 @@ def test_mistakes(journal: Path, tmp_path: Path) -> None:
         ((), 78, b"--to csv:results.csv"),
         (("--to", "ftp:x"), 78, b"expected jsonl:FILE"),
         (("--to", "csv:a", "--to", "csv:./a"), 78, b"given twice"),
-        (("--to", "csv:a", "--journal", tmp_path / "none"), 73, b"no journal"),
+        (("--to", "csv:a", "--journal", tmp_path / "none"), 73, b"not found"),
         (("--to",), 2, b"expected one argument"),
     ):
         done = command.run("deliver", "--once", "--journal", journal, *arguments)
