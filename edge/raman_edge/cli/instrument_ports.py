@@ -162,7 +162,7 @@ def _probe(options: argparse.Namespace) -> int:
     """Listen or ask, and print what came."""
     show = _show_json if as_json(options) else _show_text
     if options.port.startswith(ports.OCEAN):
-        from raman_edge.instruments.usb import OceanSpectrometer  # noqa: PLC0415 - slow to import; `ports` does without
+        from raman_edge.instruments.ocean_usb import OceanSpectrometer  # noqa: PLC0415 - slow to import; `ports` does without
 
         with OceanSpectrometer(options.port) as spectrometer:
             if spectrometer.instrument is not None:

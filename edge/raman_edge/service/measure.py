@@ -17,10 +17,10 @@ from raman_edge.calibration import store
 from raman_edge.calibration.calibration import Calibration
 from raman_edge.errors import ConfigError, JournalError, JournalUnavailable
 from raman_edge.instruments import ports
+from raman_edge.instruments.ocean_usb import OceanSpectrometer
 from raman_edge.instruments.recording_file import PlanLine
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.instruments.serial.spectrometer import Environment, unguarded
-from raman_edge.instruments.usb import OceanSpectrometer
 from raman_edge.service.display import RunObserver
 from raman_edge.service.run import follow, open_outputs, open_worker
 from raman_edge.service.save import saver

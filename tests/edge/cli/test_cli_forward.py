@@ -162,7 +162,7 @@ def test_mistakes(journal: Path, tmp_path: Path) -> None:
         ((), 78, b"--output csv:results.csv"),
         (("--output", "ftp:x"), 78, b"expected jsonl:FILE"),
         (("--output", "csv:a", "--output", "csv:./a"), 78, b"given twice"),
-        (("--output", "csv:a", "--journal", tmp_path / "none"), 73, b"no journal"),
+        (("--output", "csv:a", "--journal", tmp_path / "none"), 73, b"not found"),
         (("--output",), 2, b"expected one argument"),
     ):
         done = command.run("forward", "--once", "--journal", journal, *arguments)
