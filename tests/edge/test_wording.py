@@ -15,7 +15,7 @@ from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge import records
-from raman_edge.cli.journal import brief, show
+from raman_edge.cli import record_text
 from raman_edge.matching.identify import identify
 from raman_edge.matching.ranking import Candidate, PredictionSets, Ranking, decide, objections
 from raman_edge.outputs.files import COLUMNS, cells
@@ -74,7 +74,7 @@ def surfaces(reading: Reading) -> dict[str, str]:
         "screen": render(fold(EMPTY, reading), 200, 60).text,
         "description": console.file.getvalue(),  # type: ignore[attr-defined]  # the StringIO above
         "page": pages.Taken(pages.text(pages.subject(said, reading.spectrum, pages.at_hand()))).text,
-        "list": brief.brief(line, 30),
+        "list": record_text.brief(line, 30),
         "show": "\n".join(f"{name} {value}" for name, value in show._result(said)),
         "table": "; ".join(cells(said)),
         "record": line,
@@ -91,7 +91,7 @@ def test_every_surface_follows_the_decision(reading: Reading) -> None:
     assert (said.decision, said.names, said.why) == (verdict.decision, verdict.names, verdict.doubts)
     for name in ("screen", "description", "page", "show", "saved"):
         assert words in shown[name], name
-    assert str(title(verdict.decision, verdict.names, brief.MOST)) in shown["list"]
+    assert str(title(verdict.decision, verdict.names, record_text.MOST)) in shown["list"]
     for reason in verdict.doubts:
         assert all(reason in shown[name] for name in ("page", "show", "table", "record"))
     assert MEANING[verdict.decision] in shown["page"]

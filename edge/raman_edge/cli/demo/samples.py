@@ -11,9 +11,9 @@ import numpy as np
 from raman_edge import synthetic
 from raman_edge.acquisition.plan import Plan
 from raman_edge.calibration import standards
-from raman_edge.cli.devices.materials import HEIGHTS
 from raman_edge.records import FaultRecord
 from raman_edge.simulator.materials import SEPARATOR, LinesMaterial
+from raman_edge.simulator.samples import HEIGHTS
 from raman_edge.spectrum import Axis, Origin
 
 if TYPE_CHECKING:
