@@ -106,6 +106,6 @@ def test_it_runs_outside_the_checkout(kind: str, distributions: dict[str, Path],
     assert run(edge, "--version") == f"raman-edge {__version__}\n"
     (tmp_path / "quartz.csv").write_text(build.text("Quartz"))
     assert json.loads(run(edge, "identify", "quartz.csv"))["matches"][0]["label"] == "Quartz"
-    assert "ocean-sts" in run(edge, "devices", "list")
+    assert "ocean-sts" in run(edge, "instruments", "list")
     told = run(edge, "demo", "--json", DEMO_SECONDS="0.1")
     assert {json.loads(line)["event"] for line in told.splitlines()} >= {"result", "fault"}

@@ -129,7 +129,7 @@ def without_baseline(folder: Path, *arguments: str | Path) -> subprocess.Complet
         (Baseline(), "pybaselines", ["serial", "absent", "--profile", "ocean-sts", "--journal", "journal.sqlite3"]),
         *slow(
             (Baseline(), "pybaselines", ["watch", ".", "--once", "--journal", "journal.sqlite3"]),
-            (Baseline(), "pybaselines", ["learn", "Beaker 7", "absent"]),
+            (Baseline(), "pybaselines", ["library", "add", "Beaker 7", "absent"]),
         ),
     ],
 )
@@ -168,7 +168,7 @@ def test_a_package_that_lacks_its_own_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def declared(requirements: Iterable[str]) -> set[str]:
     """Return the names of the packages in requirements, as imports would spell them."""
-    return {re.split(r"[^A-Za-z0-9._-]", line)[0].replace("-", "_") for line in requirements}
+    return {re.split(r"[^A-Za-z0-9._-]", line)[0].replace("-", "_").lower() for line in requirements}
 
 
 def test_every_package_is_declared() -> None:

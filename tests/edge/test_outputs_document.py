@@ -56,6 +56,6 @@ def test_the_metrics() -> None:
 
 def test_the_numbers() -> None:
     """Batches and waits are those of the code."""
-    assert f"({forwarding.BATCH} records\nat most)" in TEXT
+    assert f"({forwarding.BATCH} records at most)" in TEXT
     assert f"after {forwarding.FIRST_REST_S:g}, 2, 4 … {forwarding.LONGEST_REST_S:g} s" in TEXT
     assert f"waits {forwarding.STOPPED_S:g} s at most" in TEXT

@@ -75,7 +75,7 @@ def surfaces(reading: Reading) -> dict[str, str]:
         "description": console.file.getvalue(),  # type: ignore[attr-defined]  # the StringIO above
         "page": pages.Taken(pages.text(pages.subject(said, reading.spectrum, pages.at_hand()))).text,
         "list": record_text.brief(line, 30),
-        "show": "\n".join(f"{name} {value}" for name, value in show._result(said)),
+        "show": "\n".join(f"{name} {value}" for name, value in record_text._result(said)),
         "table": "; ".join(cells(said)),
         "record": line,
         "saved": "\n".join(save._lines(reading)).split("Raman shift")[0],

@@ -259,10 +259,10 @@ def _export(options: argparse.Namespace) -> int:
 def _table(lines: Iterator[str]) -> Iterator[str]:
     """Give the rows of the table, the header first."""
     from raman_edge import records  # noqa: PLC0415 - numpy; JSON lines are not decoded
-    from raman_edge.outputs import table  # noqa: PLC0415
+    from raman_edge.outputs import files  # noqa: PLC0415
 
-    rows = chain([table.COLUMNS], (table.cells(records.decode(line)) for line in lines))
-    return (table.encoded(row).decode().removesuffix("\r\n") for row in rows)
+    rows = chain([files.COLUMNS], (files.cells(records.decode(line)) for line in lines))
+    return (files.encoded(row).decode().removesuffix("\r\n") for row in rows)
 
 
 def _columns(spectrum: Spectrum) -> Iterator[str]:

@@ -219,7 +219,7 @@ def unusable(facts: DatabaseFacts, check: str, expected: tuple[int, int]) -> Fin
         return wrong(check, "the file is the database of another program", "name another file")
     if facts.problem:
         return wrong(check, f"the file cannot be read: {facts.problem}", "put back a copy, or move it away and start a new one")
-    if facts.tables and facts.schema != schema:
+    if facts.schema not in {0, schema}:
         todo = "update raman-edge" if facts.schema > schema else "move it away and start a new one"
         return wrong(check, f"the file has schema {facts.schema}, expected {schema}", todo)
     return None

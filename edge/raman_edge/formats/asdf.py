@@ -28,8 +28,8 @@ _DUP = {**{chr(82 + k): str(k) for k in range(1, 9)}, "s": "9"}
 _PLAIN = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)"
 _AFFN = re.compile(rf"{_PLAIN}(?:[Ee][-+]?[0-9]+)?|\?")
 _ASDF = re.compile(rf"{_PLAIN}|[@A-Ia-i%J-Rj-r][0-9]*\.?[0-9]*|[S-Zs][0-9]{{0,9}}|\?")
-_ONLY_IN_ASDF = re.compile(r"[@%A-DF-Za-df-s]")
-"""E and e alone may be exponents."""
+_ONLY_IN_ASDF = re.compile(r"[@%A-DF-Za-df-s]|[Ee][0-9.]*[Ee]")
+"""A single E or e may be an exponent; a number has no second one."""
 _BLANKS = re.compile(r"[-+.0-9 \t,;]+")
 _SEPARATORS = " \t,;"
 _SHOWN = 40

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import struct
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.fields import Field
     from raman_edge.instruments.profiles.profile import Profile
 
+MOST_TRIED = 4096
+"""Settings that are tried, one by one, for a request that computes several numbers from one of them."""
 DIGITS, ANY = (b"[-0-9.]", b"[-0-9.]*"), b"[\\s\\S]"
 """Patterns of a decimal number and of any byte, one for each step of a partial match."""
 LONGEST = 1024
@@ -165,21 +169,32 @@ class RequestReader:
     def _values(self, pattern: RequestPattern, groups: tuple[bytes, ...]) -> dict[str, int]:
         """Return the settings in the numbers of a request; numbers that are a setting itself come before computed ones."""
         direct: dict[str, int] = {}
-        computed: dict[str, int] = {}
+        computed: dict[str, list[tuple[Field, bytes, Sequence[int]]]] = {}
         for one, text in zip(pattern.numbers, groups, strict=True):
             name = one.expression.text if one.expression else ""
             value = _number(one, text)
             if value is not None and name in ("integration", "averages", "index"):
                 direct.setdefault(name, round(value))
-            elif value is not None:
-                computed = self._computed(pattern.name, one, text, value) | computed
-        return computed | direct
+            elif value is not None and (found := self._computed(pattern.name, one, text, value)):
+                computed.setdefault(found[0], []).append((one, text, found[1]))
+        return {
+            name: number for name, parts in computed.items() if (number := self._solved(pattern.name, name, parts)) is not None
+        } | direct
 
-    def _computed(self, command: str, one: Field, text: bytes, value: Fraction) -> dict[str, int]:
-        """Return the one setting for which this field is ``text``; nothing where there is none, or it takes several."""
+    def _solved(self, command: str, name: str, parts: list[tuple[Field, bytes, Sequence[int]]]) -> int | None:
+        """Return the setting with which every field is as it came; the field that leaves the fewest is tried first."""
+        for number in chain.from_iterable(numbers[:MOST_TRIED] for _, _, numbers in sorted(parts, key=lambda part: len(part[2]))):
+            with suppress(ConfigError):
+                settings = requests.values(self._profile, command, RequestValues(**{name: number}))
+                if all(_encoded(one, one.expression.value(settings)) == text for one, text, _ in parts if one.expression):
+                    return number
+        return None
+
+    def _computed(self, command: str, one: Field, text: bytes, value: Fraction) -> tuple[str, Sequence[int]] | None:
+        """Return the one setting that this field depends on, and its values for which the field is ``text``; None if it takes several."""
         expression = one.expression
         if expression is None or len(names := self._inputs(expression)) != 1:
-            return {}
+            return None
         (name,) = names
         facts = self._profile.integration
         if name == "baud":
@@ -189,21 +204,25 @@ class RequestReader:
         elif facts is not None:
             numbers = range(facts.min, facts.max + 1) if name == "integration" else range(1, facts.averages_max + 1)
         else:
-            return {}
+            return None
 
         def at(number: int) -> Fraction:
             return expression.value(requests.values(self._profile, command, RequestValues(**{name: number})))
 
         try:
-            if isinstance(numbers, range):
-                # Whatever the arithmetic of one setting is, it rises or falls with it.
-                sign = 1 if at(numbers[0]) <= at(numbers[-1]) else -1
-                place = bisect_left(numbers, sign * value, key=lambda number: sign * at(number))
-                numbers = numbers[max(place - 1, 0) : place + 1]
-            fitting = [number for number in numbers if _encoded(one, at(number)) == text]
+            if not isinstance(numbers, range):
+                return name, [number for number in numbers if _encoded(one, at(number)) == text]
+            # The arithmetic of one setting rises or falls with it, but for roundings: `_solved` verifies what is found.
+            sign = 1 if at(numbers[0]) <= at(numbers[-1]) else -1
+            first = bisect_left(numbers, sign * value, key=lambda number: sign * at(number))
+            last = bisect_right(numbers, sign * value, key=lambda number: sign * at(number))
+            places = range(max(first - 1, 0), min(last + 1, len(numbers)))  # the neighbours: a field may be rounded
+            ends = [
+                place for place in (places[0], first, last - 1, places[-1]) if place in places and _encoded(one, at(numbers[place])) == text
+            ]
         except ConfigError:
-            return {}
-        return {name: fitting[0]} if fitting else {}
+            return None
+        return name, numbers[min(ends) : max(ends) + 1] if ends else range(0)
 
     def _inputs(self, expression: expressions.Expression) -> set[str]:
         """Return the settings that an expression depends on, also by way of the profile's own values."""

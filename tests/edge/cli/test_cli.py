@@ -346,7 +346,7 @@ def test_the_variables_of_the_model_hold_for_every_command(model: Path, good: Pa
     none = {"RAMAN_EDGE_MODEL": str(tmp_path / "none.onnx"), "RAMAN_EDGE_LIBRARY": str(tmp_path / "none.npz")}
     assert command.run("identify", good, **none).returncode == 78
     assert json.loads(command.run("identify", good, "--model", model, **none).stdout)["model"] == record["model"]
-    assert command.run("identify", good, RAMAN_EDGE_KEY=str(tmp_path / "none.pem"), **environ).returncode == 78
+    assert command.run("identify", good, RAMAN_EDGE_PUBLIC_KEY=str(tmp_path / "none.pem"), **environ).returncode == 78
 
 
 def test_a_terminal_gets_words_and_a_pipe_gets_json(model: Path, good: Path) -> None:

@@ -7,7 +7,7 @@ import math
 
 import pytest
 from contracts.format_contract import UNHURRIED
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from jcamp_forms import FORMS, LINE, file, table
 from raman_edge.errors import FormatError
@@ -35,6 +35,7 @@ def rows(text: str) -> list[tuple[int, str]]:
         ("100A2T", [12, 12]),
         ("100A2S2B", [12] * 12 + [2]),
         ("100E5e5@", [55, -55, 0]),
+        ("100E00E00", [500, 500]),
         ("100 ? 3", [math.nan, 3]),
         ("100,1;2\t3", [1, 2, 3]),
     ],
@@ -50,6 +51,7 @@ def test_forms_of_the_standard(line: str, values: list[float]) -> None:
 @UNHURRIED
 def test_what_was_written_is_read(values: list[int], form: str) -> None:
     """Whole numbers come back from every form, and every line knows its place."""
+    assume(form in {"AFFN", "PAC"} or len(values) > 1 or not str(abs(values[0])).startswith("5"))  # 100E2 alone is a number
     found = ordinates(rows(table(values, form)))
     assert found.values == values
     assert all(begins == 100 + 2 * index for index, begins, _ in found.checks)

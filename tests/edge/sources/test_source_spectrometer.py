@@ -170,7 +170,7 @@ def test_a_reader_that_fails_leaves_nothing_behind() -> None:
         read()
     assert opened.spectrometer.opened == 0
     assert threading.active_count() == before
-    assert "are not answered" in opened.notes[-1]
+    assert "were measured and not identified" in opened.notes[-1]
 
 
 def test_keys_reach_the_bench() -> None:
