@@ -14,67 +14,13 @@ goes on there. Ids are stable, so a reader that must not count twice drops those
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, Self
-
 from raman_edge.errors import ConfigError
 from raman_edge.masking import masked
+from raman_edge.outputs.sink import Overview, Sink, Standing
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from raman_edge.journal import JournalRow
+__all__ = ["Overview", "Sink", "Standing", "opened"]
 
 KINDS = "jsonl:FILE, csv:FILE, stdout, mqtt://HOST/TOPIC, mqtts://HOST/TOPIC or prometheus:PORT"
-
-
-class Sink(Protocol):
-    """A place that records are sent to; opened by ``with``, anew after every :class:`raman_edge.errors.SinkError`."""
-
-    @property
-    def name(self) -> str:
-        """Name without secrets, and without options that leave it the same sink."""
-
-    @property
-    def remembers(self) -> bool:
-        """Whether the next run goes on where this one stopped; else each run begins with its own records."""
-
-    def __enter__(self) -> Self:
-        """Open it; SinkError for a failure that may pass."""
-
-    def __exit__(self, *exc: object) -> None:
-        """Release everything."""
-
-    def send(self, rows: Sequence[JournalRow]) -> None:
-        """Return when the receiver has confirmed all ``rows``; without rows, when it is there.
-
-        Raises RecordsRefused where it has all but those that it can never take.
-        Raises SinkError for a failure that may pass; all ``rows`` are then sent again.
-        BrokenPipeError and OutputError end the run: standard output has no reader.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """State of one sink."""
-
-    name: str
-    owed: int
-    """Records in the journal that it has not confirmed."""
-    failing: bool
-
-
-class Overview(Protocol):
-    """What a sink can report about the run besides the records."""
-
-    def newest(self) -> int:
-        """Return the number of the journal's newest record; 0 where there is none."""
-
-    def standings(self) -> Sequence[Standing]:
-        """Return the states of the sinks that remember."""
-
-    def backlog(self) -> int | None:
-        """Return how many files wait to be read; None is unknown."""
 
 
 def opened(spec: str, overview: Overview) -> Sink:

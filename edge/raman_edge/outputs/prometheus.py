@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from raman_edge.journal import JournalRow
-    from raman_edge.outputs import Overview
+    from raman_edge.outputs.sink import Overview
     from raman_edge.records import Record, ResultRecord
 
     Request = socket.socket | tuple[bytes, socket.socket]

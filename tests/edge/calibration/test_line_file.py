@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from raising import refused
-from raman_edge.calibration import line_file, standards
+from raman_edge.calibration import standards
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def test_lines_heights_and_unit_are_read(tmp_path: Path) -> None:
 def test_wavelengths_are_those_in_air_unless_said_otherwise(tmp_path: Path) -> None:
     """``nm`` is ``nm air``; Raman shifts are no wavelengths."""
     for unit in ("nm", "nm air", "NM Air"):
-        found = line_file.read(written(tmp_path, f"unit = {unit}\n703.2413\n"))
+        found = standards.read_file(written(tmp_path, f"unit = {unit}\n703.2413\n"))
         assert found.truth()[0] == pytest.approx(703.4352, abs=2e-4)
-    shifts = line_file.read(written(tmp_path, "unit = cm-1\n520.45\n1332.5\n"))
+    shifts = standards.read_file(written(tmp_path, "unit = cm-1\n520.45\n1332.5\n"))
     assert (shifts.lamp, shifts.lines, shifts.heights) == (False, (520.45, 1332.5), ())
 
 
@@ -62,14 +62,14 @@ def test_wavelengths_are_those_in_air_unless_said_otherwise(tmp_path: Path) -> N
 def test_a_mistake_is_answered_with_its_line(tmp_path: Path, text: str, line: int) -> None:
     """Whatever is wrong, the line of the file is named, and what was expected."""
     with pytest.raises(ConfigError, match=rf"lamp\.txt', line {line}: .*expected|lamp\.txt', line {line}: .*do not print"):
-        line_file.read(written(tmp_path, text))
+        standards.read_file(written(tmp_path, text))
 
 
 @pytest.mark.parametrize("text", ["", "unit = nm\n", "unit = nm\n546.07 1\n577\n", "unit = nm\n" + "546\n" * 0])
 def test_a_file_without_lines_is_refused(tmp_path: Path, text: str) -> None:
     """No lines, or heights for some of them only, are no standard."""
     with pytest.raises(ConfigError, match="expected"):
-        line_file.read(written(tmp_path, text))
+        standards.read_file(written(tmp_path, text))
 
 
 def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
@@ -77,12 +77,12 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "lamp.txt"
     path.write_bytes(b"unit = nm\n\xff\xfe\n")
     with refused(ConfigError, "not UTF-8 text", "line 2"):
-        line_file.read(path)
-    path.write_bytes(b"#" * (line_file.MAX_BYTES + 1))
+        standards.read_file(path)
+    path.write_bytes(b"#" * (standards.MAX_BYTES + 1))
     with refused(ConfigError, "line file too large", "lamp.txt"):
-        line_file.read(path)
+        standards.read_file(path)
     with refused(ConfigError, "cannot read the line file"):
-        line_file.read(tmp_path)
+        standards.read_file(tmp_path)
 
 
 def test_shipped_lamps_are_in_air() -> None:
