@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def refused(error: type[RamanEdgeError], kind: str, place: str = "", *, got: str = "", expected: str = "") -> Iterator[None]:
-    """Pass if the block raises ``error`` of this ``kind``; ``place``, ``got`` and ``expected`` are parts of the error's own."""
+def refused(
+    error: type[RamanEdgeError], kind: str, place: str = "", *, cause: str = "", got: str = "", expected: str = ""
+) -> Iterator[None]:
+    """Pass if the block raises ``error`` of this ``kind``; the others are parts of the error's own."""
     with pytest.raises(error) as caught:
         yield
     raised = caught.value
     assert raised.kind == kind, raised
-    for name, part in (("place", place), ("got", got), ("expected", expected)):
+    for name, part in (("place", place), ("cause", cause), ("got", got), ("expected", expected)):
         assert part in getattr(raised, name), raised

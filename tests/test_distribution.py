@@ -61,7 +61,7 @@ def test_the_wheel_holds_the_packages_and_no_tests(distributions: dict[str, Path
         for file in (ROOT / folder).rglob("*")
         if file.is_file() and "__pycache__" not in file.parts
     }
-    profiles = {f"raman_edge/firmware_configs{file.name}" for file in (ROOT / "firmware_configs").iterdir()}
+    profiles = {f"raman_edge/firmware_configs/{file.name}" for file in (ROOT / "firmware_configs").iterdir()}
     assert {name for name in names if ".dist-info/" not in name} == checkout | profiles
     assert {"raman_edge/py.typed", "raman_edge/assets/default.onnx", "raman_edge/assets/default.library.npz"} <= names
     assert "raman_edge/firmware_configs/ocean-sts.toml" in names

@@ -228,7 +228,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def environment(place: Path) -> dict[str, str]:
     """Return an environment in which nothing of the user's is read or written, and this package is the one that is found."""
     found = str(Path(raman_edge.__file__).parent.parent)
-    ours = {"RAMAN_EDGE_JOURNAL": str(place / "journal.sqlite3"), "RAMAN_EDGE_LIBRARY": str(place / "none.sqlite3")}
+    ours = {"RAMAN_EDGE_JOURNAL": str(place / "journal.sqlite3"), "RAMAN_EDGE_USER_LIBRARY": str(place / "none.sqlite3")}
     return {**os.environ, **ours, "PYTHONPATH": os.pathsep.join(filter(None, (found, os.environ.get("PYTHONPATH"))))}
 
 

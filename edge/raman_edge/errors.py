@@ -31,11 +31,13 @@ the command line catches :class:`RamanEdgeError`; recoverable faults (one unread
 file, one bad frame) travel as :class:`raman_edge.spectrum.Fault` values instead.
 """
 
+from typing import Self
+
 
 class RamanEdgeError(Exception):
     """Root of the tree.
 
-    An error is a value: ``kind``, ``place``, ``got``, ``expected`` and ``advice``, from which the message is made in one
+    An error is a value: ``kind``, ``place``, ``cause``, ``got``, ``expected`` and ``advice``, from which the message is made in one
     place, here. Code and tests ask for the fields; only a person reads the message.
 
     Parameters
@@ -46,6 +48,8 @@ class RamanEdgeError(Exception):
         What is wrong, in the fewest words, without values: ``"unknown key"``, ``"axis not increasing"``.
     place
         Where: a file with its line or byte, a key, an option, a port.
+    cause
+        What the system or a library says of it, such as "No such file or directory".
     got
         What was found there, already safe to print (``repr`` of text from outside).
     expected
@@ -57,9 +61,16 @@ class RamanEdgeError(Exception):
     exit_code = 70
     """What the command line ends with."""
 
-    def __init__(self, *messages: object, kind: str = "", place: str = "", got: str = "", expected: str = "", advice: str = "") -> None:
-        self.kind, self.place, self.got, self.expected, self.advice = kind, place, got, expected, advice
-        super().__init__(*(messages or (_message(kind, place, got, expected, advice),)))
+    def __init__(
+        self, *messages: object, kind: str = "", place: str = "", cause: str = "", got: str = "", expected: str = "", advice: str = ""
+    ) -> None:
+        self.kind, self.place, self.cause, self.got, self.expected, self.advice = kind, place, cause, got, expected, advice
+        super().__init__(*(messages or (_message(kind, place, cause, got, expected, advice),)))
+
+    def at(self, place: str) -> Self:
+        """Return a copy at ``place``, which stands before the error's own place."""
+        where = f"{place}: {self.place}" if self.place else place
+        return type(self)(kind=self.kind, place=where, cause=self.cause, got=self.got, expected=self.expected, advice=self.advice)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the fields where an error crosses to another process."""
@@ -70,10 +81,10 @@ class RamanEdgeError(Exception):
         return "; ".join(map(str, self.args))
 
 
-def _message(kind: str, place: str, got: str, expected: str, advice: str) -> str:
-    """Return ``PLACE: KIND: got GOT, expected EXPECTED. ADVICE``; a part that is empty is left out."""
+def _message(kind: str, place: str, cause: str, got: str, expected: str, advice: str) -> str:
+    """Return ``PLACE: KIND: CAUSE: got GOT, expected EXPECTED. ADVICE``; a part that is empty is left out."""
     values = ", ".join(f"{word} {value}" for word, value in (("got", got), ("expected", expected)) if value)
-    message = ": ".join(part for part in (place, kind, values) if part)
+    message = ": ".join(part for part in (place, kind, cause, values) if part)
     return f"{message}. {advice}" if advice else message
 
 

@@ -194,7 +194,7 @@ def _new_axes() -> PlotAxes:
         pyplot = importlib.import_module("matplotlib.pyplot")
     except ImportError as error:
         raise ConfigError(
-            kind="matplotlib not available", place="plot", got=str(error), expected="matplotlib, or axes", advice="pip install matplotlib"
+            kind="matplotlib not available", place="plot", cause=str(error), expected="matplotlib, or axes", advice="pip install matplotlib"
         ) from error
     axes: PlotAxes = pyplot.subplots()[1]
     return axes

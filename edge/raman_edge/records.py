@@ -155,7 +155,7 @@ def decode(line: bytes | str) -> Record:
         raise JournalDamaged(
             kind="not a record",
             place="a line of the journal",
-            got=str(error)[:200],
+            cause=str(error)[:200],
             advice="`raman-edge journal verify` tests all of it",
         ) from error
     return _of_version_1(record) if isinstance(record, ResultRecord) and record.v == 1 else record

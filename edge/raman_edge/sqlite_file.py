@@ -215,9 +215,9 @@ def explained(kind: FileKind, path: Path, what: str) -> Iterator[None]:
         yield
     except OSError as error:
         why, advice = error.strerror or str(error), f"Check the path and its permissions, or {kind.elsewhere}"
-        raise kind.unavailable(kind=f"cannot be {what}", place=place, got=why, advice=advice) from error
+        raise kind.unavailable(kind=f"cannot be {what}", place=place, cause=why, advice=advice) from error
     except DamagedFile as error:
-        raise kind.broken(kind="damaged", place=place, got=str(error), advice=kind.damaged) from error
+        raise kind.broken(kind="damaged", place=place, cause=str(error), advice=kind.damaged) from error
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", None)
         primary = code & 0xFF if isinstance(code, int) else sqlite3.SQLITE_ERROR

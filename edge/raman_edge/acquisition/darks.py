@@ -170,7 +170,7 @@ def read(path: Path) -> Dark:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise ConfigError(kind="dark cannot be read", place=repr(str(path)), got=error.strerror or "an error", advice=TAKE) from error
+        raise ConfigError(kind="dark cannot be read", place=repr(str(path)), cause=error.strerror or "an error", advice=TAKE) from error
     content = _checked(data, path)
     return Dark(
         profile=content.profile,
@@ -187,7 +187,9 @@ def _checked(data: bytes, path: Path) -> _DarkContent:
     try:
         stored = msgspec.json.decode(data, type=_DarkFile)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(kind="not a dark", place=repr(str(path)), got=str(error), expected="a dark of version 1", advice=TAKE) from error
+        raise ConfigError(
+            kind="not a dark", place=repr(str(path)), cause=str(error), expected="a dark of version 1", advice=TAKE
+        ) from error
     found, content = _digest(stored.dark), stored.dark
     if stored.sha256 != found:
         expected = repr(stored.sha256[:64])

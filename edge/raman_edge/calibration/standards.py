@@ -306,7 +306,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(kind="cannot read the line file", place=f"{str(path)!r}", got=f"{error.strerror}") from error
+        raise ConfigError(kind="cannot read the line file", place=f"{str(path)!r}", cause=f"{error.strerror}") from error
     if len(data) > MAX_BYTES:
         raise ConfigError(
             kind="line file too large",

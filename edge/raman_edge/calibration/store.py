@@ -105,7 +105,7 @@ def write(calibration: Calibration, path: Path) -> Path | None:
         with atomic_write.written(path) as file:
             file.write(data + b"\n")
     except OSError as error:
-        raise CalibrationError(kind="cannot write the calibration", place=f"{str(path)!r}", got=f"{error.strerror}") from error
+        raise CalibrationError(kind="cannot write the calibration", place=f"{str(path)!r}", cause=f"{error.strerror}") from error
     return kept
 
 
@@ -200,7 +200,7 @@ def remove(wanted: str) -> tuple[StoredCalibration, Path | None]:
     try:
         aside = _set_aside(one.path) if one.in_use else None
     except OSError as error:
-        raise CalibrationError(kind="cannot keep the earlier calibration", place=f"{str(one.path)!r}", got=f"{error.strerror}") from error
+        raise CalibrationError(kind="cannot keep the earlier calibration", place=f"{str(one.path)!r}", cause=f"{error.strerror}") from error
     _delete(one.path)
     return one, aside
 
@@ -209,7 +209,7 @@ def _delete(path: Path) -> None:
     try:
         path.unlink()
     except OSError as error:
-        raise CalibrationError(kind="cannot remove the calibration", place=f"{str(path)!r}", got=f"{error.strerror}") from error
+        raise CalibrationError(kind="cannot remove the calibration", place=f"{str(path)!r}", cause=f"{error.strerror}") from error
 
 
 def read(path: Path) -> Calibration:
@@ -219,7 +219,7 @@ def read(path: Path) -> Calibration:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         raise CalibrationError(
-            kind="cannot read the calibration", place=f"{str(path)!r}", got=f"{error.strerror}", advice="`raman-edge calibrate` makes one"
+            kind="cannot read the calibration", place=f"{str(path)!r}", cause=f"{error.strerror}", advice="`raman-edge calibrate` makes one"
         ) from error
     try:
         stored = msgspec.json.decode(data, type=_Stored)
@@ -227,7 +227,7 @@ def read(path: Path) -> Calibration:
         raise CalibrationError(
             kind="not a calibration of version 1",
             place=f"{str(path)!r}",
-            got=f"{error}",
+            cause=f"{error}",
             advice="Make it again with `raman-edge calibrate`",
         ) from error
     if stored.id != stored.calibration.id:

@@ -89,7 +89,7 @@ def _put(line: bytes) -> None:
         raise
     except OSError as error:
         raise OutputError(
-            kind="cannot be written", place="standard output", got=error.strerror or str(error), advice="Results in the journal are safe"
+            kind="cannot be written", place="standard output", cause=error.strerror or str(error), advice="Results in the journal are safe"
         ) from error
 
 

@@ -75,7 +75,7 @@ def brief(line: str, room: int) -> str:
         record = msgspec.json.decode(line, type=_RecordText)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise JournalDamaged(
-            kind="a line is no record", place="journal", got=str(error)[:200], advice="`raman-edge journal verify` checks all of it"
+            kind="a line is no record", place="journal", cause=str(error)[:200], advice="`raman-edge journal verify` checks all of it"
         ) from error
     reasons = (record.why,) if isinstance(record.why, str) else record.why
     place = printable(record.source.path + (f" [{record.source.index + 1}]" if record.source.index else ""))

@@ -28,7 +28,7 @@ from raman_edge.formats.opus import Opus
 from raman_edge.formats.rows import SpectraInRows
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.spc import Spc
-from raman_edge.formats.text import placed, unsupported
+from raman_edge.formats.text import unsupported
 from raman_edge.formats.truematch import TrueMatch
 from raman_edge.formats.unread import unread_kind
 from raman_edge.formats.wdf import Wdf
@@ -78,7 +78,7 @@ def read(
         with np.errstate(all="ignore"):  # numbers that overflow are left out, like missing ones
             return reader.read(document, origin)
     except FormatError as error:
-        raise placed(reader.name, error) from error
+        raise error.at(reader.name) from error
 
 
 DECLARING = (Wdf, Opus, Spc, Rruff, Jcamp, LabspecXml)

@@ -20,7 +20,7 @@ from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import MAX_COLUMNS
-from raman_edge.formats.text import placed, safe
+from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import tidy
 from raman_edge.spectrum import OTHER_METHOD
 
@@ -210,7 +210,7 @@ def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origi
         else:
             points = tidy(_shift(block, x, known.laser_nm, document.axis), y)
     except FormatError as error:
-        raise placed(f"line {block.line}", error) from error
+        raise error.at(f"line {block.line}") from error
     return spectrum(points, origin, meta, known, index)
 
 

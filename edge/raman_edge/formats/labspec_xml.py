@@ -84,7 +84,7 @@ def _parsed(text: str) -> ET.Element:
         return ET.fromstring(text)  # noqa: S314 - without declarations there is nothing to expand or to fetch
     except (ET.ParseError, ValueError) as error:
         raise FormatError(
-            kind="broken XML", got=f"{safe(str(error))}", advice="The file is cut short, still being written or damaged: copy it again"
+            kind="broken XML", cause=f"{safe(str(error))}", advice="The file is cut short, still being written or damaged: copy it again"
         ) from error
 
 

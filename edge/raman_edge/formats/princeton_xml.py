@@ -133,7 +133,7 @@ def _parsed(file: BinaryFile) -> ET.Element:
     try:
         return ET.fromstring(text)  # noqa: S314 - without declarations there is nothing to expand or to fetch
     except (ET.ParseError, ValueError) as error:
-        raise FormatError(kind="broken XML", place=f"byte {at}", got=f"{safe(str(error))}", advice=CUT_SHORT) from error
+        raise FormatError(kind="broken XML", place=f"byte {at}", cause=f"{safe(str(error))}", advice=CUT_SHORT) from error
 
 
 def _all(element: ET.Element, name: str) -> list[ET.Element]:

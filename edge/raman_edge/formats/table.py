@@ -12,7 +12,7 @@ import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats.cells import numbers
 from raman_edge.formats.dialect import Dialect, detect
-from raman_edge.formats.text import placed, safe
+from raman_edge.formats.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ class NumberTable:
         try:
             yield
         except FormatError as error:
-            raise placed(f"lines {self.first_line} to {self.last_line}", error) from error
+            raise error.at(f"lines {self.first_line} to {self.last_line}") from error
 
 
 def find_table(document: FileContent) -> NumberTable:

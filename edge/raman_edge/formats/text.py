@@ -37,17 +37,6 @@ def safe(text: str, limit: int = 40) -> str:
     return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + "'"
 
 
-def placed(place: str, error: FormatError) -> FormatError:
-    """Return ``error`` with the name of a format, a block or the lines of a table before its own place."""
-    return FormatError(
-        kind=error.kind,
-        place=f"{place}: {error.place}" if error.place else place,
-        got=error.got,
-        expected=error.expected,
-        advice=error.advice,
-    )
-
-
 def unsupported(what: str, advice: str = "") -> FormatError:
     """Return the error about a file that is ``what``, such as "a Parquet file: write two columns of a CSV file"."""
     got, _, own = what.partition(": ")

@@ -16,7 +16,7 @@ from raman_edge.formats.header import facts, pairs
 from raman_edge.formats.shift import to_shift
 from raman_edge.formats.spectra import spectrum
 from raman_edge.formats.table import MAX_COLUMNS, MAX_ROWS
-from raman_edge.formats.text import placed, safe
+from raman_edge.formats.text import safe
 from raman_edge.formats.tidy import tidy
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def _particle(document: FileContent, origin: Origin, start: int, end: int, index
     try:
         points = tidy(to_shift(x, kind, known.laser_nm, document.axis), y)
     except FormatError as error:
-        raise placed(f"line {start + 1}", error) from error
+        raise error.at(f"line {start + 1}") from error
     named = {"counts_from": meta["title"]} if "title" in meta else {}
     return spectrum(points, origin, meta | named, known, index)
 

@@ -20,7 +20,7 @@ from raman_edge.formats.columns import Role
 from raman_edge.formats.detector import axis, polynomial
 from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs, positive
 from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
-from raman_edge.formats.text import placed, safe
+from raman_edge.formats.text import safe
 from raman_edge.formats.witec_tags import Tag, number, read_tag
 
 if TYPE_CHECKING:
@@ -135,9 +135,9 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
         try:
             ready.append(_on_axis(graph, information, document))
         except FormatError as error:
-            faults.append(placed(safe(graph.data.caption), error))
+            faults.append(error.at(safe(graph.data.caption)))
     if not ready:
-        raise faults[0] if len(faults) == 1 else placed(f"the first of {len(faults)} graphs", faults[0])
+        raise faults[0] if len(faults) == 1 else faults[0].at(f"the first of {len(faults)} graphs")
     meta = {"format": name} | _left_out(rest, faults)
     return stacked((trace for one in ready for trace in _traces(file, one, data)), origin, meta)
 

@@ -182,7 +182,7 @@ class OceanSpectrometer:
             self._send_exposure()
         except SourceLost as error:
             advice = "Unplug it and plug it in again"
-            raise SourceUnavailable(kind="opened, but no answer", place=self._where, got=str(error), advice=advice) from error
+            raise SourceUnavailable(kind="opened, but no answer", place=self._where, cause=str(error), advice=advice) from error
         self._link.enter("ready")
         self._delay = BACK_OFF_S[0]
 
@@ -357,6 +357,6 @@ def _unavailable(problem: str) -> SourceUnavailable:
             return SourceUnavailable(kind="busy", place=f"the Ocean instrument at {port.device}", got=f"{port.use.holder} has it open")
     if "backend" in problem:
         advice = "Install libusb, such as `sudo apt install libusb-1.0-0`"
-        return SourceUnavailable(kind="USB cannot be used", got=problem, advice=advice)
+        return SourceUnavailable(kind="USB cannot be used", cause=problem, advice=advice)
     advice = RULES if "Access denied" in problem else "Unplug it, and plug it in again"
-    return SourceUnavailable(kind="cannot be opened", place="the Ocean instrument", got=problem, advice=advice)
+    return SourceUnavailable(kind="cannot be opened", place="the Ocean instrument", cause=problem, advice=advice)

@@ -240,7 +240,7 @@ class Library:
             with atomic_write.written(path) as file:
                 file.write(packed.getbuffer())
         except OSError as error:
-            raise LibraryError(kind="cannot be written", place=f"library {str(path)!r}", got=str(error.strerror)) from error
+            raise LibraryError(kind="cannot be written", place=f"library {str(path)!r}", cause=str(error.strerror)) from error
 
     @classmethod
     def open(cls, path: Path, *, network: str) -> Library:
@@ -322,7 +322,7 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
         arrays = _unpack(data)
     except Exception as error:
         # Damaged bytes make zipfile, zlib and numpy raise almost anything, also MemoryError and TokenError.
-        raise LibraryError(kind="damaged file", place=f"library {str(path)!r}", got=str(error)[:300], advice=EXPORTED) from error
+        raise LibraryError(kind="damaged file", place=f"library {str(path)!r}", cause=str(error)[:300], advice=EXPORTED) from error
     _check(arrays, path)
     return arrays, hashlib.sha256(data).hexdigest()
 
@@ -339,7 +339,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_LIBRARY_BYTES)  # also where it grows meanwhile: a cut file is refused as damaged
     except OSError as error:
-        raise LibraryError(kind="cannot be read", place=place, got=str(error.strerror or error), advice=EXPORTED) from error
+        raise LibraryError(kind="cannot be read", place=place, cause=str(error.strerror or error), advice=EXPORTED) from error
 
 
 def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:

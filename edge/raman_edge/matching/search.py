@@ -94,7 +94,7 @@ class Search:
         try:
             (products,) = self._session.run(["products"], {"digits": digits})
         except Exception as error:
-            raise LibraryError(kind="cannot be searched", place="library", got=f"onnxruntime: {brief(error)}") from error
+            raise LibraryError(kind="cannot be searched", place="library", cause=f"onnxruntime: {brief(error)}") from error
         made: NDArray[np.int32] = products
         return made
 

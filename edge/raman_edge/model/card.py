@@ -217,7 +217,7 @@ def load(metadata: Mapping[str, str]) -> ModelCard:
         return msgspec.json.decode(text, type=ModelCard)
     except msgspec.MsgspecError as error:
         raise CardError(
-            kind="invalid card", got=_brief(error), advice=f"An unknown step or field may need a newer raman-edge than {__version__}"
+            kind="invalid card", cause=_brief(error), advice=f"An unknown step or field may need a newer raman-edge than {__version__}"
         ) from error
 
 
@@ -233,7 +233,7 @@ def _check_age(text: str) -> None:
     try:
         age = msgspec.json.decode(text, type=_Age)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise CardError(kind="damaged card", got=_brief(error), advice="Export the model again") from error
+        raise CardError(kind="damaged card", cause=_brief(error), advice="Export the model again") from error
     if age.schema > SCHEMA or version_tuple(age.minimum_raman_edge) > version_tuple(__version__):
         raise CardError(
             kind="newer card", got=f"raman-edge {__version__}, card schema {SCHEMA}",

@@ -208,7 +208,7 @@ def _run(node: Node, known: dict[str, Tensor]) -> tuple[list[Tensor], int]:
         made = rule(node, inputs)
         cost = multiplications(node, inputs, made)
     except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
-        raise ModelError(kind="impossible operation", place=_place(node), got=str(error)[:200]) from error
+        raise ModelError(kind="impossible operation", place=_place(node), cause=str(error)[:200]) from error
     if any(len(one.shape) > MOST_DIMENSIONS for one in made) or len(node.outputs) > len(made):
         most = max(len(one.shape) for one in made)
         got, expected = f"{len(node.outputs)} outputs, {most} dimensions", f"at most {len(made)} and {MOST_DIMENSIONS}"

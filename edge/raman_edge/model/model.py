@@ -87,8 +87,7 @@ class Model:
         try:
             opened = open_session(data, threads)
         except ModelError as error:
-            place = f"model {str(path)!r}"
-            raise ModelError(kind=error.kind, place=place, got=error.got, expected=error.expected, advice=error.advice) from error
+            raise error.at(f"model {str(path)!r}") from error
         model = cls(opened, card, digest)
         model._check_shape()
         model.replay_probe()
@@ -108,7 +107,7 @@ class Model:
             logits, embedding = self._session.run(OUTPUTS, {INPUT: features})
         except Exception as error:
             raise ModelError(
-                kind="cannot be run", place=f"network, {features.dtype} input of shape {features.shape}", got=brief(error)
+                kind="cannot be run", place=f"network, {features.dtype} input of shape {features.shape}", cause=brief(error)
             ) from error
         return Outputs(logits, embedding)
 
@@ -119,7 +118,7 @@ class Model:
             spectrum = Spectrum(Axis(probe.shift.array()), probe.counts.array(), Origin("probe", ""))
             features = card.recipe.features(spectrum)
         except SpectrumError as error:
-            raise ProbeMismatch(kind="damaged probe", place="probe: spectrum", got=str(error)) from error
+            raise ProbeMismatch(kind="damaged probe", place="probe: spectrum", cause=str(error)) from error
         _refuse_above(_largest_difference(features, probe.features.array(), "features"), probe.features_within, "features")
         outputs = self.run(features[np.newaxis])
         _refuse_above(_largest_difference(outputs.logits[0], probe.logits.array(), "logits"), probe.logits_within, "logits")

@@ -62,7 +62,7 @@ def open_session(data: bytes, threads: int, *, gpu: bool = True) -> OpenedSessio
             warnings.simplefilter("ignore")  # of a provider it cannot use: notes() reports that
             session = ort.InferenceSession(data, options, providers=wanted)
     except Exception as error:
-        raise ModelError(kind="cannot be loaded", got=f"onnxruntime {ort.__version__}: {brief(error)}") from error
+        raise ModelError(kind="cannot be loaded", cause=f"onnxruntime {ort.__version__}: {brief(error)}") from error
     session.disable_fallback()
     return OpenedSession(session, notes(installed(), offered=len(wanted) > 1, got=session.get_providers()[0]))
 

@@ -74,7 +74,7 @@ class AppendOnlyFile:
                 _sync_name(self._path)
         except OSError as error:
             why, advice = error.strerror or str(error), "Make room on the disk, or correct the path or its permissions"
-            raise SinkError(kind="cannot be written", place=f"file {str(self._path)!r}", got=why, advice=advice) from error
+            raise SinkError(kind="cannot be written", place=f"file {str(self._path)!r}", cause=why, advice=advice) from error
 
     @contextmanager
     def _opened(self) -> Iterator[FileIO]:

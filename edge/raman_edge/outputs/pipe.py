@@ -70,7 +70,7 @@ class Pipe:
             raise
         except OSError as error:
             why, advice = error.strerror or str(error), "Make room on its disk, or redirect it elsewhere; the journal has all records"
-            raise OutputError(kind="cannot be written", place="standard output", got=why, advice=advice) from error
+            raise OutputError(kind="cannot be written", place="standard output", cause=why, advice=advice) from error
 
 
 def _lacks_newline(fd: int) -> bool:

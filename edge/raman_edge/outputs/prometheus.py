@@ -209,7 +209,7 @@ class Prometheus:
             self._serving = server, thread
         except OSError as error:
             why, advice = error.strerror or str(error), "Give another port, or end the program that listens there"
-            raise SinkError(kind="cannot listen", place=f"{host} port {port}", got=why, advice=advice) from error
+            raise SinkError(kind="cannot listen", place=f"{host} port {port}", cause=why, advice=advice) from error
         return self
 
     def __exit__(self, *exc: object) -> None:

@@ -33,7 +33,7 @@ def saver(folder: Path, watched: Path | None = None) -> Callable[[Reading], str]
         try:
             here = folder.resolve(strict=True)
         except OSError as error:
-            raise OutputError(kind="not saved", place=repr(str(folder)), got=str(error.strerror), expected="a folder") from error
+            raise OutputError(kind="not saved", place=repr(str(folder)), cause=str(error.strerror), expected="a folder") from error
         if watched is not None and lies_within(here, watched):
             raise OutputError(
                 kind="not saved", place=repr(str(here)), got="a watched folder", expected="another one", advice="Start from another folder"
@@ -52,7 +52,7 @@ def _write(into: Path, reading: Reading) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise OutputError(kind="not saved", place=repr(str(path)), got=str(error.strerror), expected="a writable folder") from error
+            raise OutputError(kind="not saved", place=repr(str(path)), cause=str(error.strerror), expected="a writable folder") from error
         return path
     raise AssertionError  # the numbers never end
 

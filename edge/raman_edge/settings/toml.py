@@ -83,7 +83,7 @@ def read(path: Path) -> TomlDocument:
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         advice = "Name a file that exists and that you may read"
-        raise ConfigError(kind="file cannot be read", place=name, got=error.strerror or "an error", advice=advice) from error
+        raise ConfigError(kind="file cannot be read", place=name, cause=error.strerror or "an error", advice=advice) from error
     if len(data) > MAX_BYTES:
         raise ConfigError(kind="file too large", place=name, expected=f"at most {MAX_BYTES} bytes", advice="Name a file of settings")
     return parse(data, name)

@@ -87,7 +87,7 @@ class PtyAt:
         except OSError as error:
             port.close()
             place, advice = repr(str(self._link)), "Give a --link in a writable folder"
-            raise SourceUnavailable(kind="link cannot be made", place=place, got=error.strerror or "an error", advice=advice) from error
+            raise SourceUnavailable(kind="link cannot be made", place=place, cause=error.strerror or "an error", advice=advice) from error
         return port
 
     def clear(self) -> None:

@@ -29,7 +29,7 @@ class PtyPort:
             self._master, slave = os.openpty()
         except OSError as error:
             advice = "Simulate on a TCP port instead (--tcp 7000)"
-            raise SourceUnavailable(kind="no pseudo-terminal", got=error.strerror or "an error", advice=advice) from error
+            raise SourceUnavailable(kind="no pseudo-terminal", cause=error.strerror or "an error", advice=advice) from error
         self.name = os.ttyname(slave)
         """Path of the host's end."""
         os.close(slave)

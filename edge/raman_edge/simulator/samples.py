@@ -53,9 +53,9 @@ def measured(path: Path) -> Material:
             data = file.read(formats.MAX_BYTES)  # a spectrum that is cut there is not read
         seen = formats.read(data, Origin("file", str(path)))[0]
     except OSError as error:
-        raise ConfigError(kind="cannot be read", place=place, got=error.strerror or str(error)) from error
+        raise ConfigError(kind="cannot be read", place=place, cause=error.strerror or str(error)) from error
     except FormatError as error:
-        raise ConfigError(kind="not a spectrum", place=place, got=str(error)) from error
+        raise ConfigError(kind="not a spectrum", place=place, cause=str(error)) from error
     return Curve(path.name, seen.axis.shift, seen.counts)
 
 

@@ -93,7 +93,7 @@ def read_file(
         data = _content(path)
     except (OSError, ValueError) as error:
         raise SourceUnavailable(
-            kind="cannot be read", place=f"file {path!r}", got=_why(error), expected="a readable file of spectra"
+            kind="cannot be read", place=f"file {path!r}", cause=_why(error), expected="a readable file of spectra"
         ) from error
     return _parsed(data, Origin("file", path), laser_nm, axis=axis, pixels=pixels)
 

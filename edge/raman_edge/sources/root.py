@@ -43,7 +43,7 @@ class WatchedFolder:
         except OSError as error:
             why = error.strerror or str(error)
             raise SourceUnavailable(
-                kind="cannot be watched", place=f"folder {self.path!r}", got=why, expected="a folder that exists and is readable"
+                kind="cannot be watched", place=f"folder {self.path!r}", cause=why, advice="Give a folder that exists and is readable"
             ) from error
 
     def look(self, meet: Callable[[FileCandidate], None]) -> Scan | None:

@@ -214,7 +214,7 @@ def test_a_file_deleted_while_it_is_written_is_written_again(kind: str, tmp_path
         path.unlink(missing_ok=True)
 
     monkeypatch.setattr(os, "fsync", sync_and_delete)
-    with refused(SinkError, "cannot be written", got="deleted"):
+    with refused(SinkError, "cannot be written", cause="deleted"):
         make(kind, path).send(sinking.rows(1))
 
 
@@ -246,7 +246,7 @@ def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -
     arguments = [sys.executable, "-c", FULL, kind, str(path), str(most)]
     environment = command.environment(PYTHONPATH=f"{command.PACKAGE_PARENT}{os.pathsep}{TESTS}")
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment, timeout=60)
-    assert "cannot be written: got File too large" in done.stdout
+    assert "cannot be written: File too large" in done.stdout
     assert found_in(kind, path) == [row.id for row in sinking.rows(5)]
 
 

@@ -120,7 +120,7 @@ def test_a_reader_that_has_gone_is_told() -> None:
 def test_a_full_disk_behind_it() -> None:
     """What cannot be written to standard output for another reason says why and what to do."""
     fd = os.open("/dev/full", os.O_WRONLY)
-    with refused(OutputError, "cannot be written", "standard output", got="No space left"):
+    with refused(OutputError, "cannot be written", "standard output", cause="No space left"):
         Pipe(fd).send(sinking.rows(1))
     os.close(fd)
 

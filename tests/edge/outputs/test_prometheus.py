@@ -125,7 +125,7 @@ def test_how_the_other_outputs_stand(port: int, tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken(port: int) -> None:
     """Where somebody listens already the message says so, and later it works; closed, nobody listens."""
-    with socket.create_server(("127.0.0.1", port)), refused(SinkError, "cannot listen", got="Address already in use"):
+    with socket.create_server(("127.0.0.1", port)), refused(SinkError, "cannot listen", cause="Address already in use"):
         sink_at(port).__enter__()
     for _ in range(2):
         with sink_at(port):

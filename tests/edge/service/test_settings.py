@@ -81,7 +81,7 @@ def test_one_file_is_read_where_one_is_named_else_the_users_over_the_systems(tmp
 def test_a_named_file_has_to_be_there(tmp_path: Path, how: str) -> None:
     """Who names a file means it."""
     path = tmp_path / "none.toml"
-    with pytest.raises(ConfigError, match="cannot be read: got No such file"):
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
         settings.gather({}, path if how == "option" else None, {} if how == "option" else {"RAMAN_EDGE_CONFIG": str(path)})
 
 

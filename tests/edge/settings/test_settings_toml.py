@@ -146,12 +146,12 @@ def test_a_windows_path_in_the_wrong_quotes_is_explained() -> None:
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """A missing file, a folder, and a file larger than settings are."""
     (tmp_path / "large").write_bytes(b"#" * (toml.MAX_BYTES + 1))
-    for name, kind, got in (
+    for name, kind, cause in (
         ("none", "file cannot be read", "No such file"),
         (".", "file cannot be read", "Is a directory"),
         ("large", "file too large", ""),
     ):
-        with refused(ConfigError, kind, str(tmp_path / name), got=got):
+        with refused(ConfigError, kind, str(tmp_path / name), cause=cause):
             toml.load(tmp_path / name, Profile)
 
 

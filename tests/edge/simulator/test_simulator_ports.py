@@ -172,7 +172,7 @@ def test_a_link_of_ones_own_is_made_and_removed(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="exists and is no link"):
         PtyAt(link)
     with (
-        pytest.raises(SourceUnavailable, match=r"cannot be made: got No such file or directory\. Give a --link"),
+        pytest.raises(SourceUnavailable, match=r"cannot be made: No such file or directory\. Give a --link"),
         Simulated(NYMPHET, at=PtyAt(tmp_path / "no" / "link")),
     ):
         pass

@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
         try:
             options.svg.write_text(picture.svg(screen.render(story.kept or story.state, *picture.SIZE), "raman-edge"), encoding="utf-8")
         except OSError as error:
-            raise OutputError(kind="cannot write the picture", place=repr(str(options.svg)), got=str(error.strerror)) from error
+            raise OutputError(kind="cannot write the picture", place=repr(str(options.svg)), cause=str(error.strerror)) from error
     console = Console(file=sys.stdout if on_screen else sys.stderr, highlight=False, width=None if on_screen else WIDTH)
     signs = theme.ASCII if terminal.needs_ascii(console) else theme.UNICODE
     console.print(outcome.table(signs), "", *outcome.paragraphs(monotonic() - began, signs), "", sep="\n")
@@ -97,4 +97,4 @@ def _seconds(options: argparse.Namespace) -> float:
     try:
         return shared.seconds(named)
     except argparse.ArgumentTypeError as error:
-        raise ConfigError(kind="not a number of seconds", place=SECONDS_VARIABLE, got=str(error)) from error
+        raise ConfigError(kind="not a number of seconds", place=SECONDS_VARIABLE, cause=str(error)) from error

@@ -304,7 +304,7 @@ class Story:
             try:
                 (folder / file.name).write_bytes(file.content)
             except OSError as error:
-                raise SourceLost(kind="cannot write into the folder", place=repr(str(folder)), got=str(error.strerror)) from error
+                raise SourceLost(kind="cannot write into the folder", place=repr(str(folder)), cause=str(error.strerror)) from error
             written.append((file, datetime.now().astimezone()))
         memory = self.journal.memory(provenance.model.sha256, provenance.config)
         with FolderSource(str(folder), memory, once=True, stop=self.stop, note=self.note) as source:

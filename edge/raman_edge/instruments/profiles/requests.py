@@ -118,9 +118,7 @@ def sent(profile: Profile, command: Command, found: Values, key: str) -> bytes:
             for field in fields.parse(text):
                 data += field.encoded(found, data)
         except ConfigError as error:
-            place = f"{key}.send[{index}] ({text!r})"
-            place = f"{place}: {error.place}" if error.place else place
-            raise ConfigError(kind=error.kind, place=place, got=error.got, expected=error.expected, advice=error.advice) from error
+            raise error.at(f"{key}.send[{index}] ({text!r})") from error
     if command.message is None:
         return data
     from raman_edge.instruments.codecs.obp import Message  # noqa: PLC0415 - imports numpy, which most profiles do without

@@ -162,7 +162,7 @@ class SerialPort:
         except FAILURES as error:
             self.close()
             advice = "Check its cable, and that no other program reads it"
-            raise SourceLost(kind="connection lost", place=self.where, got=message(error), advice=advice) from error
+            raise SourceLost(kind="connection lost", place=self.where, cause=message(error), advice=advice) from error
 
     def _unavailable(self, path: str, error: Exception) -> SourceUnavailable:
         number, text, where = getattr(error, "errno", None), message(error), self.where
@@ -173,7 +173,7 @@ class SerialPort:
         if number in DENIED:
             return SourceUnavailable(kind="permission denied", place=where, advice=denied(Path(path)))
         return SourceUnavailable(
-            kind="cannot be opened", place=where, got=text, expected="a serial port, socket://HOST:PORT or usb:VID:PID"
+            kind="cannot be opened", place=where, cause=text, expected="a serial port, socket://HOST:PORT or usb:VID:PID"
         )
 
 
