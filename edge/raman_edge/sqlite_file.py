@@ -224,11 +224,11 @@ def explained(kind: FileKind, path: Path, what: str) -> Iterator[None]:
         got = " ".join(str(error).split())[:MOST_MESSAGE]
         if primary in PASSING:
             advice = PASSING[primary].format(safe=kind.safe, elsewhere=kind.elsewhere)
-            raise kind.unavailable(kind=f"cannot be {what}", place=place, got=got, advice=advice) from error
+            raise kind.unavailable(kind=f"cannot be {what}", place=place, cause=got, advice=advice) from error
         if primary in DAMAGES:
-            raise kind.broken(kind="damaged", place=place, got=got, advice=kind.damaged) from error
+            raise kind.broken(kind="damaged", place=place, cause=got, advice=kind.damaged) from error
         advice = f"It is no {kind.noun}: {kind.elsewhere}" if primary == sqlite3.SQLITE_NOTADB else f"Check it, or {kind.elsewhere}"
-        raise kind.unusable(kind=f"cannot be {what}", place=place, got=got, advice=advice) from error
+        raise kind.unusable(kind=f"cannot be {what}", place=place, cause=got, advice=advice) from error
 
 
 def schema_version(connection: sqlite3.Connection) -> int:

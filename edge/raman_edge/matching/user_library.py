@@ -81,9 +81,9 @@ USER_LIBRARY = sqlite_file.FileKind(
     schema=SCHEMA,
     script=SCRIPT,
     longest_row=64 * 2**20,  # a spectrum of four million points
-    elsewhere="give another place with --own, or in RAMAN_EDGE_LIBRARY",
+    elsewhere="give another place with --user-library, or in RAMAN_EDGE_USER_LIBRARY",
     safe="what was added before is safe",
-    damaged="Move it away, or put back a copy; --no-own does without it",
+    damaged="Move it away, or put back a copy; --no-user-library does without it",
     unusable=LibraryError,
     unavailable=LibraryError,
     broken=LibraryError,
@@ -240,7 +240,7 @@ class UserLibrary:
             if count > MOST_ENTRIES:
                 raise LibraryError(
                     kind="full", place=_place(self.path), got=f"{count} references with these", expected=f"at most {MOST_ENTRIES}",
-                    advice="Nothing was added: remove some, or give another library with --own",
+                    advice="Nothing was added: remove some, or give another library with --user-library",
                 )  # fmt: skip
         return new
 
@@ -406,7 +406,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise ValueError(" ".join(str(damage).split()))
     if sqlite_file.count(connection, "entries", MOST_ENTRIES) > MOST_ENTRIES:
         raise LibraryError(
-            kind="too many references", place=_place(path), expected=f"at most {MOST_ENTRIES}", advice="Give another place with --own"
+            kind="too many references",
+            place=_place(path),
+            expected=f"at most {MOST_ENTRIES}",
+            advice="Give another place with --user-library",
         )
 
 

@@ -236,7 +236,7 @@ def test_a_full_output_is_said(model: Path, good: Path) -> None:
         process = command.start("identify", good, "--model", model, stdout=full)
         said = process.communicate(timeout=30)[1]
     assert process.returncode == 73
-    assert b"standard output: cannot be written: got No space left on device" in said
+    assert b"standard output: cannot be written: No space left on device" in said
 
 
 # Cold start

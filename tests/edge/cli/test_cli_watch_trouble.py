@@ -139,7 +139,7 @@ def test_a_journal_that_is_damaged(folder: Path, model: Path, what: str) -> None
                 data.write(os.urandom(file.stat().st_size))
         write(folder, 1, 2)
         assert watch.end() in {65, 73}
-    assert watch.noted("damaged: got") + watch.noted("not a database") >= 1, watch.notes
+    assert watch.noted("damaged: ") + watch.noted("not a database") >= 1, watch.notes
 
 
 def test_a_journal_that_is_cut_heals(folder: Path, model: Path) -> None:

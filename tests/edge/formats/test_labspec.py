@@ -117,7 +117,7 @@ def test_a_column_that_begins_empty_is_no_map() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("</LSX_Data>", "", "broken XML: got 'no element found: line 22, column 0'"),
+        ("</LSX_Data>", "", "broken XML: 'no element found: line 22, column 0'"),
         (
             "<LSX_Data>",
             '<!DOCTYPE a [<!ENTITY b "c">]>\n<LSX_Data>',
@@ -127,11 +127,11 @@ def test_a_column_that_begins_empty_is_no_map() -> None:
         ("Spectr<", "Wheel<", "missing axis"),
         ("1/cm", "THz", "unsupported axis unit: got 'THz', expected 1/cm or nm"),
         ("</LSX_Row>", " 7</LSX_Row>", "spectrum 1 of 2: wrong number of counts: got 41 counts or more"),
-        ("<LSX_Row>", "<LSX_Line>", "broken XML: got 'mismatched tag: line 18, column 217'"),
+        ("<LSX_Row>", "<LSX_Line>", "broken XML: 'mismatched tag: line 18, column 217'"),
         ("120.09 120 120</LSX_Row>", "120</LSX_Row>", "wrong number of counts: got 38 counts"),
         ("LSX_Row>", "LSX_Line>", "wrong number of spectra: got 0 spectra, expected 1 to 4096"),
         ("<LSX_Matrix>", "<LSX_Matrix>" + "<a/>" * 110_000, "too many tags: got 110067 tags, expected at most 100000"),
-        ("<LSX_Matrix>", "<LSX_Matrix>" + "<a>" * 90_000, "broken XML: got 'mismatched tag: line 20, column 4'"),
+        ("<LSX_Matrix>", "<LSX_Matrix>" + "<a>" * 90_000, "broken XML: 'mismatched tag: line 20, column 4'"),
     ],
 )
 def test_xml_that_is_not_labspecs(old: str, new: str, says: str) -> None:

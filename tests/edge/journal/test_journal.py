@@ -215,7 +215,7 @@ def test_not_a_database(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a database at all, but longer than a header of one hundred bytes. " * 4)
     before = path.read_bytes()
-    with refused(JournalError, "cannot be opened", "notes.txt", got="not a database"):
+    with refused(JournalError, "cannot be opened", "notes.txt", cause="not a database"):
         Journal.open(path)
     assert path.read_bytes() == before
 
@@ -266,7 +266,7 @@ def test_held_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: 
     with Journal.open(path) as journal:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        with refused(JournalUnavailable, "cannot be written", got="locked"):
+        with refused(JournalUnavailable, "cannot be written", cause="locked"):
             write(journal, result(pair))
         other.execute("ROLLBACK")
         other.close()

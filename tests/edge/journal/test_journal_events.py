@@ -200,6 +200,6 @@ def test_what_takes_too_many_steps_is_ended(path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(sqlite_file, "STEPS", 1_000_000)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0"
     with Journal.open(path) as journal:
-        with refused(JournalDamaged, "damaged", got="interrupted"), journal._database.using("read") as connection:
+        with refused(JournalDamaged, "damaged", cause="interrupted"), journal._database.using("read") as connection:
             connection.execute(endless).fetchone()
         assert journal.newest() == ANSWERS + 1

@@ -101,7 +101,7 @@ def test_a_page_limit_is_a_full_disk(tmp_path: Path) -> None:
         with journal._database.using("read") as connection:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
-        with refused(JournalUnavailable, "cannot be written", got="full"):
+        with refused(JournalUnavailable, "cannot be written", cause="full"):
             journal.write(entries, **answering)
         assert journal.newest() == 1
         assert sum(journal.write(entries, **answering)) == 39
@@ -274,6 +274,6 @@ def test_an_older_one_that_is_write_protected(shelf: Path) -> None:
 def test_sqlite_says_more_than_we_know(tmp_path: Path) -> None:
     """An error without a known cause is final, names the journal, and gives advice."""
     path = tmp_path / "journal.sqlite3"
-    wrong = refused(JournalError, "cannot be written", str(path), got="no such table")
+    wrong = refused(JournalError, "cannot be written", str(path), cause="no such table")
     with Journal.open(path) as journal, wrong, journal._database.transaction() as connection:
         connection.execute("INSERT INTO nowhere VALUES (1)")

@@ -166,11 +166,11 @@ def test_save_replaces_whole_files_only(good: Path) -> None:
     """A library that cannot be written is a LibraryError, and what stood there before still stands."""
     before = good.read_bytes()
     library = make(["a"])
-    with refused(LibraryError, "cannot be written", got="No such file"):
+    with refused(LibraryError, "cannot be written", cause="No such file"):
         library.save(good.parent / "nowhere" / "x.library.npz")
     blocked = good.with_name(f".{good.name}.{os.getpid()}.part")
     blocked.mkdir()
-    with refused(LibraryError, "cannot be written", got="Is a directory"):
+    with refused(LibraryError, "cannot be written", cause="Is a directory"):
         library.save(good)
     blocked.rmdir()
     assert good.read_bytes() == before
@@ -310,7 +310,7 @@ def test_bomb_is_not_unpacked(good: Path) -> None:
     says = content.index(b"PK\x01\x02") + 24  # the unpacked size in the first entry of the archive's directory
     content[says : says + 4] = (MAX_LIBRARY_BYTES + 2**20).to_bytes(4, "little")
     path.write_bytes(content)
-    with refused(LibraryError, "damaged file", got="unpacks to 257 MiB; at most 256 MiB"):
+    with refused(LibraryError, "damaged file", cause="unpacks to 257 MiB; at most 256 MiB"):
         Library.open(path, network=NETWORK)
 
 
@@ -353,9 +353,9 @@ def test_damaged_file_is_a_library_error(good: Path, data: st.DataObject) -> Non
 
 def test_what_cannot_be_read_is_refused(good: Path) -> None:
     """A missing file, a directory and a file that is too large are refused with the reason."""
-    with refused(LibraryError, "cannot be read", "nowhere.npz", got="No such file"):
+    with refused(LibraryError, "cannot be read", "nowhere.npz", cause="No such file"):
         Library.open(good.with_name("nowhere.npz"), network=NETWORK)
-    with refused(LibraryError, "cannot be read", got="Is a directory"):
+    with refused(LibraryError, "cannot be read", cause="Is a directory"):
         Library.open(good.parent, network=NETWORK)
     large = good.with_name("large.npz")
     large.touch()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 import struct
 import time
@@ -96,8 +97,9 @@ def test_damage_is_refused_and_left_alone(statement: str, kind: str, got: str, g
     """Values of another type, length or meaning, missing tables and other programs' files are refused with a reason."""
     path = copied(good, tmp_path, statement)
     before = digest(path)
-    with refused(LibraryError, kind, got=got):
+    with pytest.raises(LibraryError, match=re.escape(got) or None) as caught:
         used(path, model)
+    assert caught.value.kind == kind
     assert digest(path) == before
 
 
@@ -148,7 +150,7 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
 def test_a_library_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
     """Opening to read says that there is none, and leaves none behind."""
     path = tmp_path / "none.sqlite3"
-    with refused(LibraryError, "cannot be opened", got="unable to open"):
+    with refused(LibraryError, "cannot be opened", cause="unable to open"):
         UserLibrary.open(path, create=False)
     assert not path.exists()
     with refused(LibraryError, "cannot be opened"):
@@ -251,9 +253,9 @@ def test_what_takes_too_many_steps_is_ended(good: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(sqlite_file, "STEPS", 1_000_000)
     with UserLibrary.open(copied(good, tmp_path), create=False) as own:
         connection = own._connection
-        with refused(LibraryError, "damaged", got="interrupted"), user_library._explained(own.path, "read"):
+        with refused(LibraryError, "damaged", cause="interrupted"), user_library._explained(own.path, "read"):
             connection.execute(f"{ENDLESS} i FROM n WHERE i < 0").fetchone()
-        with refused(LibraryError, "damaged", got="too big"), user_library._explained(own.path, "read"):
+        with refused(LibraryError, "damaged", cause="too big"), user_library._explained(own.path, "read"):
             connection.execute("SELECT zeroblob(1000000000)").fetchone()
 
 
@@ -289,7 +291,7 @@ def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: 
         (pages,) = own._connection.execute("PRAGMA page_count").fetchone()
         own._connection.execute(f"PRAGMA max_page_count = {pages}")
         seen = materials.exposure(seed=9)
-        with refused(LibraryError, "cannot be written", got="full"):
+        with refused(LibraryError, "cannot be written", cause="full"):
             own.store("More", [(seen, Library.make_reference(seen, "", "", model))], model)
         assert len(own.entries()) == 3
     assert len(used(path, model)) == 3
@@ -301,7 +303,7 @@ def test_a_held_library_is_said(good: Path, model: Model, tmp_path: Path, monkey
     path = copied(good, tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        with refused(LibraryError, "cannot be opened", got="locked"):
+        with refused(LibraryError, "cannot be opened", cause="locked"):
             used(path, model)
         other.execute("ROLLBACK")
     assert len(used(path, model)) == 3

@@ -161,7 +161,7 @@ def test_card_that_is_too_large_is_refused() -> None:
 def test_card_nested_without_end_is_refused() -> None:
     """A card made to exhaust the parser's stack is damaged like any other."""
     text = '{"schema": 1, "minimum_raman_edge": "0.1.0", "x": ' + "[" * 200_000 + "]" * 200_000 + "}"
-    with refused(CardError, "damaged card", got="recursion"):
+    with refused(CardError, "damaged card", cause="recursion"):
         load(text)
 
 

@@ -258,7 +258,7 @@ def test_fixed_batch_of_several_is_refused(good: Path) -> None:
     def change(proto: onnx.ModelProto) -> None:
         proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 4
 
-    with refused(ModelError, "cannot be run", "(1, 701)", got="Expected: 4"):
+    with refused(ModelError, "cannot be run", "(1, 701)", cause="Expected: 4"):
         Model.open(altered(good, change))
 
 

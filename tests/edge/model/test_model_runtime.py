@@ -102,7 +102,7 @@ def test_what_onnxruntime_refuses_is_reported_with_its_words(tmp_path: Path) -> 
     helper.set_model_props(proto, {card.KEY: build.model_card(build.templates()).to_json()})
     (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
     assert isinstance(proto, onnx.ModelProto)
-    with refused(ModelError, "cannot be loaded", "m.onnx", got="nonsense"):
+    with refused(ModelError, "cannot be loaded", "m.onnx", cause="nonsense"):
         Model.open(tmp_path / "m.onnx")
 
 

@@ -249,7 +249,7 @@ def test_a_system_without_terminals_says_what_to_do(monkeypatch: pytest.MonkeyPa
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "openpty", none_left)
-    with pytest.raises(SourceUnavailable, match="no pseudo-terminal: got No space left on device"), Simulated(NYMPHET):
+    with pytest.raises(SourceUnavailable, match="no pseudo-terminal: No space left on device"), Simulated(NYMPHET):
         pass
 
 
