@@ -178,7 +178,7 @@ def test_mosquitto_with_a_limit(tmp_path: Path, version: str, qos: int, monkeypa
     with sink_to(running.port, f"?protocol={version}&qos={qos}") as sink:
         with pytest.raises(RecordsRefused) as refused:
             sink.send(ROWS)
-        sinking.wait_until(lambda: len(subscriber.payloads(TOPIC)) >= len(SMALL), "all that fit")
+        sinking.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) >= len(SMALL), "all that fit")
     assert sinking.first_times(sinking.ids(subscriber.payloads(TOPIC))) == SMALL
     assert len(refused.value.args) == 2
     assert ("at most 3000" in refused.value.args[0]) == (version == "5")
