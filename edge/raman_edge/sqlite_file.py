@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
+
+from raman_edge.bounded_read import without_waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -267,7 +270,9 @@ def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> Databa
     """Read what a file is, and the result of ``query`` if it has any table; nothing is created, changed or waited for."""
     seen = DatabaseFacts()
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=without_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return replace(seen, problem="it is a pipe or a device")
             write_ahead = file.read(19)[18:] == b"\2"  # sqlite.org/fileformat2.html, section 1.3
         budget = QueryBudget()
         budget.refill(path.stat().st_size)

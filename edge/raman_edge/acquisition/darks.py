@@ -14,6 +14,7 @@ import numpy as np
 
 from raman_edge import atomic_write
 from raman_edge.acquisition import average
+from raman_edge.bounded_read import bounded
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -166,12 +167,7 @@ def write(dark: Dark, path: Path) -> None:
 
 def read(path: Path) -> Dark:
     """Read a dark; raises :class:`ConfigError` where it is missing, damaged, or from a newer version."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(kind="dark cannot be read", place=repr(str(path)), cause=error.strerror or "an error", advice=TAKE) from error
-    content = _checked(data, path)
+    content = _checked(bounded(path, MOST_BYTES, ConfigError, place=f"dark {str(path)!r}", advice=TAKE), path)
     return Dark(
         profile=content.profile,
         serial_number=content.serial_number,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from raman_edge.bounded_read import bounded
 from raman_edge.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -302,18 +303,7 @@ def _parsed(path: Path) -> tuple[dict[str, str], list[tuple[float, float | None]
 
 
 def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(kind="cannot read the line file", place=f"{str(path)!r}", cause=f"{error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigError(
-            kind="line file too large",
-            place=f"{str(path)!r}",
-            got=f"more than {MAX_BYTES // 1024} KiB",
-            expected="a few hundred rows of text",
-        )
+    data = bounded(path, MAX_BYTES, ConfigError, place=f"line file {str(path)!r}", advice="Give a few hundred rows of text")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

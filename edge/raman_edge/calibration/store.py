@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from raman_edge import atomic_write
+from raman_edge.bounded_read import bounded
 from raman_edge.calibration.calibration import Calibration
 from raman_edge.errors import CalibrationError
 
@@ -214,13 +215,7 @@ def _delete(path: Path) -> None:
 
 def read(path: Path) -> Calibration:
     """Read a calibration; raises :class:`CalibrationError` where it is not there, damaged, or from a newer version."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise CalibrationError(
-            kind="cannot read the calibration", place=f"{str(path)!r}", cause=f"{error.strerror}", advice="`raman-edge calibrate` makes one"
-        ) from error
+    data = bounded(path, MOST_BYTES, CalibrationError, place=f"calibration {str(path)!r}", advice="`raman-edge calibrate` makes one")
     try:
         stored = msgspec.json.decode(data, type=_Stored)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from raman_edge.bounded_read import without_waiting
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.instruments import recording_file
 from raman_edge.instruments.profiles.requests import UNITS
@@ -169,7 +170,7 @@ class ReplayedSpectrometer:
 
     def __enter__(self) -> Self:
         try:
-            file = self._open.enter_context(self._path.open("rb"))
+            file = self._open.enter_context(open(self._path, "rb", opener=without_waiting))
         except OSError as error:
             msg = f"the recording {str(self._path)!r} cannot be read: {error.strerror}; `raman-edge instruments record` makes one"
             raise SourceUnavailable(msg) from error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.resources
 import io
-import stat
 import sys
 import zipfile
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from raman_edge import atomic_write, peaks
+from raman_edge.bounded_read import bounded
 from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching.search import Search, encode, lengths
 from raman_edge.peaks import MaterialLines, Peaks
@@ -317,7 +317,7 @@ EXPORTED = "Give the .library.npz that was exported with the model"
 
 def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
     """Return the arrays in the file and its digest, without unpickling."""
-    data = _read(path)
+    data = bounded(path, MAX_LIBRARY_BYTES, LibraryError, place=f"library {str(path)!r}", advice=EXPORTED)
     try:
         arrays = _unpack(data)
     except Exception as error:
@@ -325,21 +325,6 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
         raise LibraryError(kind="damaged file", place=f"library {str(path)!r}", cause=str(error)[:300], advice=EXPORTED) from error
     _check(arrays, path)
     return arrays, hashlib.sha256(data).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    place = f"library {str(path)!r}"
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            raise LibraryError(kind="not a file", place=place, got="a pipe or a device", advice=EXPORTED)
-        if status.st_size > MAX_LIBRARY_BYTES:
-            got, most = (f"{size / 2**20:.0f} MiB" for size in (status.st_size, MAX_LIBRARY_BYTES))
-            raise LibraryError(kind="too large", place=place, got=got, expected=f"at most {most}", advice=EXPORTED)
-        with path.open("rb") as file:
-            return file.read(MAX_LIBRARY_BYTES)  # also where it grows meanwhile: a cut file is refused as damaged
-    except OSError as error:
-        raise LibraryError(kind="cannot be read", place=place, cause=str(error.strerror or error), advice=EXPORTED) from error
 
 
 def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.resources
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from raman_edge.bounded_read import bounded
 from raman_edge.errors import CardError, ConfigError, ModelError, ProbeMismatch, SpectrumError
 from raman_edge.model import card as cards
 from raman_edge.model import check
@@ -153,27 +153,17 @@ def look_through(data: bytes, path: Path) -> ModelCard:
         card = cards.load(check.inspect(data).metadata)
         cards.check(card)
     except ModelError as error:
-        kind, got, expected = (text[:MAX_SHOWN] for text in (error.kind, error.got, error.expected))
+        kind, cause, got, expected = (text[:MAX_SHOWN] for text in (error.kind, error.cause, error.got, error.expected))
         place = ": ".join(filter(None, (f"model {str(path)!r} is refused", error.place)))
-        raise type(error)(kind=kind, place=place, got=got, expected=expected, advice=error.advice) from error
+        raise type(error)(kind=kind, place=place, cause=cause, got=got, expected=expected, advice=error.advice) from error
     return card
 
 
 def read(path: Path) -> bytes:
     """Return the bytes of a model file; :class:`ModelError` where it is no file, or too large to be a model."""
-    place, advice = f"model {str(path)!r}", "Give a file made by `raman-train export --onnx`"
-    try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            raise ModelError(kind="not a file", place=place, got="a pipe or a device", advice=advice)
-        if status.st_size > MAX_MODEL_BYTES:
-            got, most = (f"{size / 2**20:.0f} MiB" for size in (status.st_size, MAX_MODEL_BYTES))
-            raise ModelError(kind="too large", place=place, got=got, expected=f"at most {most}", advice=advice)
-        with path.open("rb") as file:
-            return file.read(MAX_MODEL_BYTES)  # also where it grows meanwhile: a cut file is refused as damaged
-    except (OSError, ValueError) as error:  # a name with a zero byte is a ValueError
-        got = str(getattr(error, "strerror", None) or error)
-        raise ModelError(kind="cannot be read", place=place, got=got, advice=advice) from error
+    return bounded(
+        path, MAX_MODEL_BYTES, ModelError, place=f"model {str(path)!r}", advice="Give a file made by `raman-train export --onnx`"
+    )
 
 
 def _width(node: onnxruntime.NodeArg) -> object:

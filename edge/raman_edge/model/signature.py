@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from raman_edge.bounded_read import bounded
 from raman_edge.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
@@ -105,14 +106,4 @@ def public_key(path: Path) -> Ed25519PublicKey:
 
 def _content(path: Path, error_class: type[ConfigError | ModelError], advice: str) -> bytes:
     """Return the bytes of a small file."""
-    try:
-        if not path.is_file():
-            raise error_class(kind="no such file", place=repr(str(path)), advice=advice)
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        got = str(getattr(error, "strerror", None) or error)
-        raise error_class(kind="cannot be read", place=repr(str(path)), got=got, advice=advice) from error
-    if len(content) > MAX_BYTES:
-        raise error_class(kind="file too long", place=repr(str(path)), expected=f"at most {MAX_BYTES} bytes", advice=advice)
-    return content
+    return bounded(path, MAX_BYTES, error_class, advice=advice)

@@ -17,6 +17,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from raman_edge import masking
+from raman_edge.bounded_read import bounded
 from raman_edge.errors import ConfigError
 
 PASSWORD_VARIABLE = "RAMAN_EDGE_MQTT_PASSWORD"  # noqa: S105 - the name of a variable
@@ -132,13 +133,11 @@ def _password(spec: str, file: str | None) -> str | None:
 
 
 def _password_in(spec: str, file: str) -> str:
+    place = f"output {masking.masked(spec)!r}: password file {file!r}"
     try:
-        with Path(file).open("rb") as opened:
-            password = opened.read(LONGEST_PASSWORD + 2).decode().rstrip("\r\n")
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise _mistake(spec, "password file cannot be read", f"{file}: {why}") from error
-    return password
+        return bounded(Path(file), LONGEST_PASSWORD + 2, ConfigError, place=place, advice=FORM).decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ConfigError(kind="not UTF-8", place=place, advice=FORM) from error
 
 
 def _mistake(spec: str, kind: str, got: str = "", expected: str = "", advice: str = FORM) -> ConfigError:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from raman_edge.bounded_read import bounded
 from raman_edge.errors import ConfigError
 from raman_edge.masking import masked_setting
 from raman_edge.settings.errors import SHOWN, KeyPath, mistakes
@@ -78,15 +79,7 @@ def load(path: Path, kind: type[Read]) -> Read:
 def read(path: Path) -> TomlDocument:
     """Read a TOML file; :class:`ConfigError` where it cannot be read or is not TOML."""
     name = str(path)
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        advice = "Name a file that exists and that you may read"
-        raise ConfigError(kind="file cannot be read", place=name, cause=error.strerror or "an error", advice=advice) from error
-    if len(data) > MAX_BYTES:
-        raise ConfigError(kind="file too large", place=name, expected=f"at most {MAX_BYTES} bytes", advice="Name a file of settings")
-    return parse(data, name)
+    return parse(bounded(path, MAX_BYTES, ConfigError, place=name, advice="Name a TOML file that you may read"), name)
 
 
 def parse(data: bytes, name: str) -> TomlDocument:

@@ -228,8 +228,8 @@ def test_the_package_wins_over_the_checkout(tmp_path: Path) -> None:
         ("ocean-usb200", "unknown profile", "", "Did you mean ocean-usb2000?"),
         ("zzz", "unknown profile", "", "ends with .toml"),
         ("", "unknown profile", "", ""),
-        ("/nowhere/mine.toml", "file cannot be read", "/nowhere/mine.toml", ""),
-        ("../tcd1304-rossel", "file cannot be read", "../tcd1304-rossel", ""),
+        ("/nowhere/mine.toml", "cannot be read", "/nowhere/mine.toml", ""),
+        ("../tcd1304-rossel", "cannot be read", "../tcd1304-rossel", ""),
     ],
 )
 def test_an_unknown_profile_is_refused(name: str, kind: str, place: str, advice: str) -> None:

@@ -84,7 +84,7 @@ def test_what_is_no_signature_is_refused(signed: Path, tmp_path: Path, content: 
     """Another file, an empty one, a long one, one of a later version."""
     path = tmp_path / "m.sig"
     path.write_bytes(content)
-    with refused(ModelError, "file too long" if len(content) > signature.MAX_BYTES else "not a signature", "m.sig'"):
+    with refused(ModelError, "too large" if len(content) > signature.MAX_BYTES else "not a signature", "m.sig'"):
         signature.read(path, signed.with_name("key.pub.pem"))
 
 
@@ -104,7 +104,7 @@ def test_what_is_no_public_key_is_a_configuration_error(signed: Path, tmp_path: 
     form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     (tmp_path / "x.pem").write_bytes(other.public_bytes(*form))
     (tmp_path / "text.pem").write_text("hello")
-    cases = {"x.pem": "wrong kind of key", "text.pem": "not a public key", "none.pem": "no such file", "": "no such file"}
+    cases = {"x.pem": "wrong kind of key", "text.pem": "not a public key", "none.pem": "cannot be read", "": "cannot be read"}
     for name, kind in cases.items():
         with refused(ConfigError, kind):
             signature.public_key(tmp_path / name)
@@ -202,4 +202,4 @@ def test_a_fleet_refuses_what_its_key_did_not_sign(tmp_path: Path, changed: str,
     assert cli.main([*asked, "--public-key", str(tmp_path / "k.pub.pem")]) == 78
     said = capsys.readouterr()
     assert said.out == ""
-    assert "SHA-256" in said.err or "no such file" in said.err
+    assert "SHA-256" in said.err or "No such file" in said.err

@@ -42,7 +42,7 @@ MISTAKES = [
     ("mqtt://host/a?quality=1", "unknown option"),
     ("mqtt://host/a?ca=x", "?ca= without TLS"),
     ("mqtts://host/a?ca=/nowhere/at/all", "not a file"),
-    ("mqtt://me@host/a?password_file=/nowhere/at/all", "password file cannot be read"),
+    ("mqtt://me@host/a?password_file=/nowhere/at/all", "cannot be read"),
     ("prometheus:", "no port"),
     ("prometheus:0", "no port"),
     ("prometheus:70000", "no port"),

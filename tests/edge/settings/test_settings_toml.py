@@ -147,9 +147,9 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     """A missing file, a folder, and a file larger than settings are."""
     (tmp_path / "large").write_bytes(b"#" * (toml.MAX_BYTES + 1))
     for name, kind, cause in (
-        ("none", "file cannot be read", "No such file"),
-        (".", "file cannot be read", "Is a directory"),
-        ("large", "file too large", ""),
+        ("none", "cannot be read", "No such file"),
+        (".", "cannot be read", "Is a directory"),
+        ("large", "too large", ""),
     ):
         with refused(ConfigError, kind, str(tmp_path / name), cause=cause):
             toml.load(tmp_path / name, Profile)
