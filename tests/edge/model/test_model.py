@@ -338,9 +338,9 @@ def test_metadata_that_is_no_text_is_refused(good: Path) -> None:
 
 def test_what_cannot_be_read_is_refused(folder: Path) -> None:
     """A missing file and a directory are refused with the system's reason and the way to a model."""
-    with refused(ModelError, "cannot be read", "nowhere.onnx", got="No such file"):
+    with refused(ModelError, "cannot be read", "nowhere.onnx", cause="No such file"):
         Model.open(folder / "nowhere.onnx")
-    with refused(ModelError, "cannot be read", got="Is a directory"):
+    with refused(ModelError, "cannot be read", cause="Is a directory"):
         Model.open(folder)
 
 
