@@ -14,11 +14,7 @@ import msgspec
 import numpy as np
 
 from raman_edge.errors import ConfigError, SpectrumError
-from raman_edge.preprocessing.baseline import Baseline
-from raman_edge.preprocessing.despike import Despike
-from raman_edge.preprocessing.minmax import MinMax
-from raman_edge.preprocessing.resample import Resample
-from raman_edge.preprocessing.smooth import Smooth
+from raman_edge.preprocessing.steps import Baseline, Despike, MinMax, Resample, Smooth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

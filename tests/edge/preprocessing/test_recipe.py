@@ -14,7 +14,7 @@ from raman_edge import synthetic
 from raman_edge.errors import SpectrumError
 from raman_edge.peaks import Peaks
 from raman_edge.preprocessing import Baseline, Despike, MinMax, Resample, Smooth
-from raman_edge.preprocessing.step import StepBase
+from raman_edge.preprocessing.steps import StepBase
 from raman_edge.spectrum import Axis, Origin
 
 if TYPE_CHECKING:
