@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role, role
-from raman_edge.formats.detector import axis, moment, numbered, polynomial
+from raman_edge.formats.document import CUT_SHORT, BinaryFile, safe
 from raman_edge.formats.header import LASER_NM, HeaderFacts
-from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
-from raman_edge.formats.text import safe
+from raman_edge.formats.spectra import Trace, axis, check_points, check_spectra, moment, numbered, polynomial, stacked
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:

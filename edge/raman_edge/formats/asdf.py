@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.document import safe
 from raman_edge.formats.table import MAX_LINE, MAX_ROWS
-from raman_edge.formats.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AXES, AxisKind, Role, axis_kind, header_unit
+from raman_edge.formats.document import CUT_SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

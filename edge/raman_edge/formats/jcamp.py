@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AxisKind, Role, axis_kind, role
+from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.spectra import spectrum, tidy
 from raman_edge.formats.table import MAX_COLUMNS
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import tidy
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:

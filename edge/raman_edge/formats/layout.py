@@ -11,11 +11,11 @@ import numpy as np
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AXES, AxisKind, ColumnName, Role, axis_kind, is_units, read_name, read_names
+from raman_edge.formats.document import safe
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.shift import is_pixels
+from raman_edge.formats.spectra import LARGEST, MIN_POINTS
 from raman_edge.formats.table import split_names
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import LARGEST, MIN_POINTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role
-from raman_edge.formats.detector import axis
+from raman_edge.formats.document import CUT_SHORT, BinaryFile
 from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs
-from raman_edge.formats.stack import LEAST_POINTS, Trace, check_points, check_spectra, stacked
-from raman_edge.formats.tidy import LARGEST
+from raman_edge.formats.spectra import LARGEST, LEAST_POINTS, Trace, axis, check_points, check_spectra, stacked
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:

@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
-from raman_edge.formats.cells import is_missing, is_number, numbers
 from raman_edge.formats.columns import AxisKind, Role, axis_kind, read_name
+from raman_edge.formats.dialect import is_missing, is_number, numbers
+from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import facts, pairs
 from raman_edge.formats.shift import is_pixels, to_shift
-from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.spectra import MIN_POINTS, spectrum, tidy
 from raman_edge.formats.table import MAX_CELLS, MAX_COLUMNS, MAX_LINE, MAX_ROWS
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT, PIXELS
 
 if TYPE_CHECKING:

@@ -10,13 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
-from raman_edge.formats.cells import are_even, numbers, plain
 from raman_edge.formats.columns import AxisKind, Role
+from raman_edge.formats.dialect import are_even, numbers, plain
+from raman_edge.formats.document import CUT_SHORT
 from raman_edge.formats.header import HeaderFacts, positive
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.tidy import tidy
+from raman_edge.formats.spectra import spectrum, tidy
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.cells import numbers
-from raman_edge.formats.dialect import Dialect, detect
-from raman_edge.formats.text import safe
+from raman_edge.formats.dialect import Dialect, detect, numbers
+from raman_edge.formats.document import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

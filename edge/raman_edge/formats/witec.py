@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role
-from raman_edge.formats.detector import axis, polynomial
+from raman_edge.formats.document import CUT_SHORT, BinaryFile, safe
 from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs, positive
-from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
-from raman_edge.formats.text import safe
+from raman_edge.formats.spectra import Trace, axis, check_points, check_spectra, polynomial, stacked
 from raman_edge.formats.witec_tags import Tag, number, read_tag
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.binary import Number
-    from raman_edge.formats.document import FileContent
+    from raman_edge.formats.document import FileContent, Number
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = 8

@@ -13,13 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
+from raman_edge.formats.document import CUT_SHORT
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.formats.binary import BinaryFile, Number
+    from raman_edge.formats.document import BinaryFile, Number
 
 _TREE, _REAL, _SINGLE, _LONG, _INT, _BYTES, _TRUTH, _TEXT = 0, 2, 3, 4, 5, 7, 8, 9
 """Types of contents."""

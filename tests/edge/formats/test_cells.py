@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import rruff
-from raman_edge.formats.cells import numbers, plain
+from raman_edge.formats.dialect import numbers, plain
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 WRITTEN = st.one_of(

@@ -8,8 +8,7 @@ from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContrac
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import FileContent, read, sniff
-from raman_edge.formats.labspec import LabspecMap
-from raman_edge.formats.labspec_xml import LabspecXml
+from raman_edge.formats.labspec import LabspecMap, LabspecXml
 
 MAP = (EXAMPLES / "labspec_map.txt").read_text(encoding="utf-8")
 XML = (EXAMPLES / "labspec.xml").read_text(encoding="utf-8")

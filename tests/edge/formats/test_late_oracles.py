@@ -19,8 +19,8 @@ from omnic_files import ABSORBANCE, WAVENUMBER, OmnicSpectrum, omnic
 from princeton_files import LightFieldFile
 from raman_edge.formats import read
 from raman_edge.formats.andor import _calibration, _described, _names
-from raman_edge.formats.binary import BinaryFile
-from raman_edge.formats.detector import polynomial
+from raman_edge.formats.document import BinaryFile
+from raman_edge.formats.spectra import polynomial
 from witec_files import FREE, GRATING, LINEAR, POLYNOMIAL, TABLE, WitecFile, WitecGraph
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import FileContent, read, sniff
 from raman_edge.formats.spc import Spc
-from raman_edge.formats.stack import MAX_SPECTRA
+from raman_edge.formats.spectra import MAX_SPECTRA
 from raman_edge.spectrum import OTHER_METHOD
 from spc_files import BIG, LITTLE, MULTI, OLD, SpcFile
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from contracts.format_contract import answered, example_names
-from raman_edge.formats.unread import unread_kind
+from raman_edge.formats.magic import unread_kind
 
 CASES = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data")).parent / "cases"
 HAMAMATSU = b"IM" + struct.pack("<6H", 3301, 672, 512, 0, 0, 3) + bytes(50)

@@ -13,9 +13,8 @@ from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContrac
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import read
-from raman_edge.formats.stack import MAX_SPECTRA
-from raman_edge.formats.wdf import Wdf
-from raman_edge.formats.wdf_properties import integers
+from raman_edge.formats.spectra import MAX_SPECTRA
+from raman_edge.formats.wdf import Wdf, integers
 from wdf_files import FILETIME, MICRON, TICKS, TIME, WdfFile, X, Y, Z, block, integer, named, properties
 
 SHIFT = 150.0 + 15.25 * np.arange(40)
