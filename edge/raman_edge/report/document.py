@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from raman_edge import __version__, quality, wording
 from raman_edge.errors import ConfigError
 from raman_edge.matching import ranking
-from raman_edge.terminal.safe import safe_text
-from raman_edge.terminal.theme import UNICODE
+from raman_edge.terminal.theme import UNICODE, safe_text
 from raman_edge.terminal.widgets import lights
 
 try:

@@ -11,8 +11,8 @@ from raman_edge import records, wording
 from raman_edge.matching.ranking import objections
 from raman_edge.records import FaultRecord, ResultRecord
 from raman_edge.report.figure import Figure, figure, thumbnail
-from raman_edge.terminal.safe import safe_text
 from raman_edge.terminal.state import name_of
+from raman_edge.terminal.theme import safe_text
 from raman_edge.wording import Title
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.acquisition.plan import AcquisitionProgress
 from raman_edge.instruments.spectrometer import Counters, LinkStatus
-from raman_edge.terminal.link import WORDS
+from raman_edge.terminal.headline import WORDS
 from raman_edge.terminal.live import LOOKED_S, RemainingTime
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.screen import lasting, render
