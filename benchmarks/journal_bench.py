@@ -23,7 +23,7 @@ from time import perf_counter
 import msgspec
 import numpy as np
 from raman_edge import records, synthetic
-from raman_edge.journal import Filters, Journal, JournalEntry, writing
+from raman_edge.journal import Filters, Journal, JournalEntry, chain
 from raman_edge.matching import identify, library
 from raman_edge.model import model
 from raman_edge.spectrum import Axis, Origin
@@ -59,12 +59,12 @@ def fill(path: Path, entries: list[JournalEntry], rows: int, *, spectra: bool) -
     """Write ``rows`` rows, and mark each content, in batches; return the seconds it took."""
     started = perf_counter()
     run = {"model": entries[0].record.model.sha256, "config": "0" * 32}  # type: ignore[union-attr]  # they are results
-    prepared = [writing.prepare(entry, **run) for entry in entries]
+    prepared = [chain.prepare(entry, **run) for entry in entries]
     with Journal.open(path) as journal:
         memory = journal.memory(**run)
         for first in range(0, rows, BATCH):
             with journal._database.transaction() as connection:
-                writer = writing.JournalWriter(connection, with_spectra=spectra)
+                writer = chain.JournalWriter(connection, with_spectra=spectra)
                 for number in range(first, min(rows, first + BATCH)):
                     writer.add(_renamed(prepared[number % len(prepared)], entries[number % len(entries)], number))
             for number in range(first, min(rows, first + BATCH)):
@@ -112,7 +112,7 @@ def _listing(journal: Journal, filters: Filters) -> float:
     return perf_counter() - started
 
 
-def _renamed(prepared: writing.Prepared, entry: JournalEntry, number: int) -> writing.Prepared:
+def _renamed(prepared: chain.Prepared, entry: JournalEntry, number: int) -> chain.Prepared:
     """Return what is written of one more file with this spectrum."""
     sha256, ts = _digest(number), (START + timedelta(minutes=number)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     source = records.RecordSource("file", _path(number), sha256)

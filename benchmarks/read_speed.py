@@ -17,7 +17,7 @@ from timeit import repeat
 import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats import read
-from raman_edge.sources.parse import parse
+from raman_edge.sources.files import parse
 from raman_edge.spectrum import Origin
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share

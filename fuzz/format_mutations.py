@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from mutations import run
 from raman_edge.errors import FormatError
 from raman_edge.formats import read
-from raman_edge.sources.parse import parse
+from raman_edge.sources.files import parse
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge.errors import ModelError, RamanEdgeError
 from raman_edge.matching.library import Library
-from raman_edge.model.messages import SPAN, VARINT, read_varint
+from raman_edge.model.check import SPAN, VARINT, read_varint
 from raman_edge.model.model import Model
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from raising import refused
 from raman_edge.errors import JournalError, SourceLost
 from raman_edge.formats import read
 from raman_edge.journal import Journal, JournalEntry
-from raman_edge.journal.writing import prepare
+from raman_edge.journal.chain import prepare
 from raman_edge.matching import library
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
@@ -30,7 +30,7 @@ from raman_edge.records import of
 from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:
-    from raman_edge.journal.writing import Prepared
+    from raman_edge.journal.chain import Prepared
 
 pytestmark = pytest.mark.slow
 

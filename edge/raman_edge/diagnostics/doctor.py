@@ -22,13 +22,12 @@ from raman_edge import __version__
 from raman_edge.calibration import store
 from raman_edge.diagnostics import verify_model
 from raman_edge.errors import CalibrationError, ConfigError
-from raman_edge.journal import schema as journal_schema
+from raman_edge.journal import database as journal_schema
 from raman_edge.matching import user_library
 from raman_edge.model import runtime
 from raman_edge.model.model import Model
 from raman_edge.service import settings as settings_file
-from raman_edge.sources.root import is_network
-from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, scan
+from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, is_network, scan
 from raman_edge.sources.stability import OpenWriter, writer_of
 from raman_edge.sqlite_file import DatabaseFacts, look_into
 

@@ -1,4 +1,4 @@
-"""Which character parts the cells and which one is the decimal mark, decided from the numeric lines."""
+"""How a table is written: which character separates the cells, which one is the decimal mark, and which cells are numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The bytes of a file, with the views that readers need; and the protocol of a reader."""
+"""The bytes of a file and the views of them that readers need: text, lines, XML, numbers at a byte; and the protocol of a reader.
+
+Text is UTF-8, UTF-16, UTF-32 or Latin-1, found by byte-order marks and contents; binary data are refused as text.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import numpy as np
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.magic import binary_kind
+from raman_edge.wording import printable
 
 if TYPE_CHECKING:
     from typing import Any, Literal
@@ -56,7 +60,7 @@ _LOOK_ALIKES = (("\u00a0", " "), ("\u202f", " "), ("\u2009", " "), ("\u2212", "-
 def safe(text: str, limit: int = 40) -> str:
     """Quote text from a file for a message: one line, nothing that a terminal would act on, ``limit`` characters."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
-    return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut) + "'"
+    return f"'{printable(cut)}'"
 
 
 def unsupported(what: str, advice: str = "") -> FormatError:

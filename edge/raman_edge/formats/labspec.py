@@ -1,7 +1,12 @@
-"""Horiba LabSpec XML: a tree of ``LSX`` elements that hex numbers name, and a matrix with a spectrum a row.
+"""Horiba LabSpec: XML, and the text of a map, a profile or a series.
 
-There is no published description. What the numbers stand for is read off files that LabSpec 5 and 6
-write: a setting is an element with a name and a value, an axis one with a type, a unit and its points.
+XML is a tree of ``LSX`` elements that hex numbers name, and a matrix with a spectrum a row. There is no published description:
+the numbers are known from files that LabSpec 5 and 6 write. A setting is an element with a name and a value, an axis one with a
+type, a unit and its points.
+
+Text has ``#Key=<tab>value`` lines, then the axis in one row, then a spectrum a row. The first row begins with as many empty cells
+as every other row has places before its counts: X and Y of a map, one of a profile, the time of a series. LabSpec's text of one
+spectrum is an ordinary table and needs no separate reader.
 """
 
 from __future__ import annotations

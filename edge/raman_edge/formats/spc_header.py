@@ -1,6 +1,6 @@
-"""The header of a Galactic SPC file, new (512 bytes, either byte order) or old (256 bytes): one value for all.
+"""The header of a Galactic SPC file, new (512 bytes, either byte order) or old (256 bytes), and what its codes stand for.
 
-Galactic Universal Data Format Specification, SPC.H (1997): SPCHDR, OSPCHDR, LOGSTC.
+Galactic Universal Data Format Specification, SPC.H (1997): SPCHDR, OSPCHDR, LOGSTC, fxtype, fytype, fexper.
 """
 
 from __future__ import annotations

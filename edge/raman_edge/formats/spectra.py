@@ -1,4 +1,8 @@
-"""One or many spectra out of one binary file: how many there may be, and one axis for all that share it."""
+"""The last steps of every reader: points and facts of the header become spectra.
+
+Rows are put in order and averaged (:func:`tidy`), the number of points and spectra is limited, the spectra of a map share one
+axis (:func:`block`), and cameras have pixels, frames and tracks (:func:`axis`, :func:`numbered`).
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from raman_edge.errors import OutputError
-from raman_edge.escaping import printable_json
+from raman_edge.wording import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The upper part of the screen: the answer, or why there is none, and the reasons."""
+"""The upper part of the screen: the answer or why there is none, the reasons, and the state of the instrument."""
 
 from __future__ import annotations
 

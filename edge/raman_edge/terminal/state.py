@@ -1,4 +1,4 @@
-"""The state of the screen: a frozen value, and how an event changes it."""
+"""The state of the screen: a frozen value, and how an event or a key changes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How things theme: the signs, in Unicode and in ASCII, and the few colours.
+"""How text looks on a terminal: the signs, in Unicode and in ASCII, the few colours, and text from outside made safe.
 
 Colour is never the only sign: every state has its own character. The colours are blue and
 orange, which stay apart in every common form of colour blindness (Okabe and Ito, 2008), at a
@@ -14,6 +14,8 @@ from typing import Literal
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
+
+from raman_edge.wording import escape
 
 MOST_CHARACTERS = 2000
 """Longer text is cut first: no line of a screen is longer."""
@@ -42,7 +44,7 @@ def _escaped(text: str) -> str:
     for character in text:
         if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me"}:
             harmless = marks < MOST_MARKS and not _selects(character)
-            shown.append(character if harmless else _escape(character))
+            shown.append(character if harmless else escape(character))
             marks = marks + 1 if harmless else MOST_MARKS
         else:
             marks = 0
@@ -53,19 +55,12 @@ def _escaped(text: str) -> str:
 def _visible(character: str) -> str:
     if character.isprintable():
         return character
-    return " " if unicodedata.category(character) == "Zs" else _escape(character)
+    return " " if unicodedata.category(character) == "Zs" else escape(character)
 
 
 def _selects(character: str) -> bool:
     """Whether ``character`` is a variation selector, which changes the width of the one before it."""
     return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
-
-
-def _escape(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # noqa: PLR2004 - how Python carries an undecodable byte (PEP 383)
-        return f"\\x{code - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _cut(text: str, width: int, ellipsis: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts of the screen, each a pure function to rows of an exact size."""
+"""The tables of the screen and their parts, each a pure function to rows of an exact size."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ def test_an_interval_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an interval, spectra begin that far apart, by a clock that this test turns."""
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
-    monkeypatch.setattr("raman_edge.acquisition.controls.AcquisitionControls.wait", lambda _, seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("raman_edge.acquisition.plan.AcquisitionControls.wait", lambda _, seconds: now.__setitem__(0, now[0] + seconds))
     began = [now[0] for value in Acquisition(Fake(), Plan(interval_s=30.0, count=4)) if value is not None]
     assert began == pytest.approx([0.0, 30.0, 60.0, 90.0], abs=0.01)
 

@@ -19,8 +19,7 @@ from raman_edge.instruments.codecs.events import RawFrame
 from raman_edge.instruments.recording import Recorder
 from raman_edge.instruments.recording_file import MOST_PIXELS, InstrumentLine, PlanLine, RecordingHeader
 from raman_edge.instruments.spectrometer import Exposure
-from raman_edge.sources.files import FileSource
-from raman_edge.sources.parse import RECORDING, parse
+from raman_edge.sources.files import RECORDING, FileSource, parse
 from raman_edge.spectrum import Fault, Origin, Spectrum
 from spectrometers import BEGAN, FAULT, INSTRUMENT, Fake
 

@@ -212,7 +212,7 @@ def shelf() -> Iterator[Path]:
 READ = """
 import os, sys
 from pathlib import Path
-import raman_edge.journal.verify
+import raman_edge.journal.chain
 from raman_edge.errors import JournalError, JournalUnavailable
 from raman_edge.journal import Journal
 if os.getuid() == 0:

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raising import refused
 from raman_edge.errors import ConfigError, SinkError
-from raman_edge.outputs import append_only, opened
+from raman_edge.outputs import files, opened
 from raman_edge.outputs.files import COLUMNS, CsvFile, JsonLines, file_of
 from raman_edge.quality import Quality
 from raman_edge.records import encode
@@ -160,7 +160,7 @@ def test_a_foreign_table_is_not_cut(tmp_path: Path) -> None:
 def test_a_line_longer_than_any_record_is_ended(tmp_path: Path) -> None:
     """Of a last line whose beginning lies too far back nothing is cut."""
     path = tmp_path / "results.jsonl"
-    content = b"x" * 100 + b"{" * append_only.LONGEST_LINE
+    content = b"x" * 100 + b"{" * files.LONGEST_LINE
     path.write_bytes(content)
     JsonLines(path).send(sinking.rows(1))
     assert path.read_bytes().splitlines()[0] == content

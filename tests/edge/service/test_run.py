@@ -17,8 +17,8 @@ from raman_edge.service import run
 from raman_edge.service.run import AHEAD, follow
 from raman_edge.service.worker import IdentifiedSpectrum, Worker, WorkerSettings, answer_all
 from raman_edge.sources import Batch
+from raman_edge.sources.files import RawFile
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.parse import RawFile
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Origin
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from raman_edge.journal.writing import Prepared
+    from raman_edge.journal.chain import Prepared
     from raman_edge.service.worker import Event
     from raman_edge.spectrum import Spectrum
 

@@ -26,8 +26,8 @@ from raman_edge.model.model import Model
 from raman_edge.service import watch as service_watch
 from raman_edge.service.run import follow
 from raman_edge.service.worker import Worker, WorkerSettings
+from raman_edge.sources.files import RawFile
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.parse import RawFile
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Origin, Spectrum
 from watch_process import PATIENCE_S, Watch, digests, journaled

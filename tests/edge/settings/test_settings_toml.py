@@ -13,7 +13,7 @@ from raising import refused
 from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.settings import toml
-from raman_edge.settings.errors import mistakes
+from raman_edge.settings.toml import mistakes
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,8 +14,7 @@ import pytest
 from raman_edge.sources import pending, stability
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.pending import PollSchedule, changed
-from raman_edge.sources.root import file_system, is_network
-from raman_edge.sources.scan import FileCandidate, ScanRules, Signature, is_candidate_name, scan
+from raman_edge.sources.scan import FileCandidate, ScanRules, Signature, file_system, is_candidate_name, is_network, scan
 from raman_edge.sources.stability import (
     OPEN_STABLE_S,
     OpenWriter,
