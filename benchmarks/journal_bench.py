@@ -50,8 +50,8 @@ def answers(points: int, signal: float) -> list[JournalEntry]:
             axis, table, synthetic.SyntheticConditions(signal=signal, read_noise=READ_NOISE), rng, Origin("file", "", "0" * 64)
         )
         whole = replace(seen, counts=np.rint(seen.counts))
-        said = records.of(identify.identify(whole, network, references), means)
-        made.append(JournalEntry(said, whole))
+        record = records.of(identify.identify(whole, network, references), means)
+        made.append(JournalEntry(record, whole))
     return made
 
 
@@ -74,10 +74,10 @@ def fill(path: Path, entries: list[JournalEntry], rows: int, *, spectra: bool) -
 
 
 def measure(path: Path, rows: int) -> dict[str, float]:
-    """Return how long things take: what a command asks (ms), whole commands (ms), a verification (s), a start's look-ups (s)."""
+    """Return how long things take: the queries of commands (ms), whole commands (ms), a verification (s), a start's look-ups (s)."""
     with closing(Journal.open(path)) as journal:
         week_ago = START + timedelta(minutes=rows - 7 * 24 * 60)
-        asked = {
+        queries = {
             "list_ms": Filters(),
             "list_unknown_ms": Filters(decision="unknown"),
             "list_label_ms": Filters(label="quartz"),
@@ -85,7 +85,7 @@ def measure(path: Path, rows: int) -> dict[str, float]:
             "list_until_ms": Filters(until=START + timedelta(days=7)),
             "list_path_ms": Filters(path="*-499.csv"),
         }
-        found = {name: 1e3 * min(_listing(journal, filters) for _ in range(3)) for name, filters in asked.items()}
+        found = {name: 1e3 * min(_listing(journal, filters) for _ in range(3)) for name, filters in queries.items()}
         started = perf_counter()
         finding = journal.verify()
         if finding.wrong or finding.rows != rows:
@@ -116,8 +116,8 @@ def _renamed(prepared: chain.Prepared, entry: JournalEntry, number: int) -> chai
     """Return what is written of one more file with this spectrum."""
     sha256, ts = _digest(number), (START + timedelta(minutes=number)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     source = records.RecordSource("file", _path(number), sha256)
-    said = msgspec.structs.replace(entry.record, id=_digest(number + 10**9)[:32], ts=ts, source=source)
-    facts = replace(prepared.facts, id=said.id, sha256=sha256, path=source.path, ts=ts, line=records.encode(said).decode())
+    record = msgspec.structs.replace(entry.record, id=_digest(number + 10**9)[:32], ts=ts, source=source)
+    facts = replace(prepared.facts, id=record.id, sha256=sha256, path=source.path, ts=ts, line=records.encode(record).decode())
     return replace(prepared, facts=facts)
 
 

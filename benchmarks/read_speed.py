@@ -58,7 +58,7 @@ def race() -> None:
         racers = {
             "raman-edge, formats.read": lambda: read(data, ORIGIN),
             "raman-edge, from the disk": lambda: read(path.read_bytes(), ORIGIN),
-            "raman-edge, sources.parse": lambda: parse(data, ORIGIN),
+            "raman-edge, sources.files": lambda: parse(data, ORIGIN),
             "renishawWiRE": lambda: WDFReader(str(path)).close(),
         }
         least = dict.fromkeys(racers, (np.inf, np.inf))

@@ -188,7 +188,7 @@ class JournalUnavailable(JournalError):
 
 
 class NoSuchRecord(JournalError):
-    """No record of the journal has the id that was asked for, or several have."""
+    """No record of the journal has the requested id, or several have."""
 
     exit_code = 65
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 PIXELS = "pixels"
-"""Key of ``meta`` where the axis is not a Raman shift but the numbers of the detector's pixels: only a calibration asks for those."""
+"""Key of ``meta`` where the axis is not a Raman shift but the numbers of the detector's pixels: only a calibration uses those."""
 LEFT_OUT = "left_out"
 """Key of ``meta``: what of the file is not read on purpose, and why, as in ``'Dark' (dark)``."""
 OTHER_METHOD = "other_method"
@@ -33,7 +33,7 @@ _NEW, _PUT = object.__new__, object.__setattr__
 
 
 def _is_frozen(values: NDArray[np.floating]) -> bool:
-    """Whether nobody can change an array any more, and it is as :func:`frozen` makes it."""
+    """Whether an array is read-only for good, as :func:`frozen` makes it."""
     base = values if values.base is None else values.base
     fixed = not values.flags.writeable and isinstance(base, np.ndarray) and not base.flags.writeable
     return fixed and values.flags.c_contiguous and values.dtype == np.float64
@@ -159,7 +159,7 @@ class Place:
 
 
 class PlacedMeta(Mapping[str, str]):
-    """The meta of one spectrum of a map: what all have, and its place, which becomes text where somebody looks."""
+    """The meta of one spectrum of a map: what all have, and its place, which becomes text when it is read."""
 
     __slots__ = ("_common", "_index", "_places")
 
@@ -328,8 +328,8 @@ class Spectrum:
 
     def __reduce__(self) -> tuple[type[Spectrum], tuple[object, ...]]:
         """Let a spectrum go to another process of ours, where it is checked and frozen anew."""
-        said = dict(self.meta)
-        return type(self), (self.axis, self.counts, self.origin, self.taken_at, self.exposure_s, self.saturation, said, self.calibrated)
+        meta = dict(self.meta)
+        return type(self), (self.axis, self.counts, self.origin, self.taken_at, self.exposure_s, self.saturation, meta, self.calibrated)
 
 
 @dataclass(frozen=True, slots=True)

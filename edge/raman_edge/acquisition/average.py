@@ -54,7 +54,7 @@ def mean(exposures: Sequence[Exposure]) -> Mean:
     """Average exposures that are :func:`same`, at least one.
 
     With three or more, a value that is more than :data:`BEYOND` standard deviations above the median of its pixel
-    is left out; the standard deviation is told by the median absolute deviation (MAD), the larger of the pixel's own and
+    is left out; the standard deviation is estimated from the median absolute deviation (MAD), the larger of the pixel's own and
     the median of those with about as many counts. Raises :class:`SpectrumError` where they are not alike.
 
     In a sum made by the device, a pixel counts as clipped only where the whole sum was.

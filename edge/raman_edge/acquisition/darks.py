@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import Exposure
 
 LEAST = 3
-"""Fewest exposures of a dark: cosmic spikes cannot be told in fewer."""
+"""Fewest exposures of a dark: cosmic spikes cannot be recognised in fewer."""
 MOST_BYTES = 8 << 20
 MOST_PIXELS = 1 << 16
 TAKE = "Take one with --dark take --save-dark FILE"

@@ -122,7 +122,7 @@ def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis
         reader = sniff(document)
         ended = not isinstance(reader, Jcamp) or JCAMP_END.search(data[-JCAMP_TAIL:]) is not None
         return ended and isinstance(reader, DECLARING) and bool(reader.read(document, origin))
-    except Exception:  # noqa: BLE001 - cut short, or a defect in a reader: whoever answers the file gives the reason
+    except Exception:  # noqa: BLE001 - cut short, or a defect in a reader: the fault of the file gives the reason later
         return False
 
 

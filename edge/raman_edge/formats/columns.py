@@ -50,7 +50,7 @@ class AxisKind:
     doubt: str = ""
     """A contradiction, such as ``a Raman shift in nm``, that only the user can resolve; empty for none."""
     assumed: bool = False
-    """Whether a program's habit says so and no unit: what looks like a wavelength is then asked about."""
+    """Whether a program's habit says so and no unit: the user is then asked about what looks like a wavelength."""
 
 
 CM_PER_EV = 8065.543937

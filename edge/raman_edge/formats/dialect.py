@@ -148,7 +148,7 @@ def detect(rows: Sequence[str], first_line: int) -> Dialect:
     text = "\n".join(rows)
     single = False
     for delimiter, decimal in _candidates(text):
-        cut = [_plain(row, decimal).split(delimiter) for row in sample]
+        cut = [(row.replace(",", ".") if decimal == "," else row).split(delimiter) for row in sample]
         if not _mostly_numbers(cut):
             continue
         columns = _usual_length(cut)
@@ -179,10 +179,6 @@ def _candidates(text: str) -> list[tuple[str | None, str]]:
     if "," in text:
         found.append((",", "."))
     return [*found, *((None, mark) for mark in marks)]
-
-
-def _plain(row: str, decimal: str) -> str:
-    return row.replace(",", ".") if decimal == "," else row
 
 
 def _mostly_numbers(cut: list[list[str]]) -> bool:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from raman_edge.formats.asdf import OrdinateTable, Row
     from raman_edge.formats.document import FileContent
-    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = r"(?im)^##\s*(?:TITLE|JCAMP-?DX|DATA ?TYPE|XYDATA|XYPOINTS|XUNITS)\s*="
@@ -206,15 +205,10 @@ def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origi
         if other := _other_method(block):
             points, meta[OTHER_METHOD] = tidy(x, y), other
         else:
-            points = tidy(_shift(block, x, known.laser_nm, document.axis), y)
+            points = tidy(to_shift(x, _kind(block), known.laser_nm, document.axis, raman=True), y)
     except FormatError as error:
         raise error.at(f"line {block.line}") from error
     return spectrum(points, origin, meta, known, index)
-
-
-def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None, option: AxisOption | None) -> NDArray[np.float64]:
-    """Return the Raman shift, cm⁻¹."""
-    return to_shift(x, _kind(block), laser_nm, option, raman=True)
 
 
 def _kind(block: _Block) -> AxisKind | None:

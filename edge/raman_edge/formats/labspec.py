@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import FileContent
-    from raman_edge.formats.header import HeaderFacts
-    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 _NAME, _VALUE, _EXACT = "0x6D6D616E", "0x7D6C61DB", "0x8736F70"
@@ -160,20 +158,23 @@ class LabspecMap:
         _refuse_sizes(len(rows), len(points))
         meta = pairs(lines[:top]) | {"format": self.name}
         known = facts(meta, lines[:top]).or_laser(document.laser_nm)
-        shift = _shift(numbers(points), known, document.axis)
+        values = numbers(points)
+        kind = known.axis_of(values) or AxisKind(Role.WAVENUMBER, assumed=not known.tells_shifts(values))
+        shift = to_shift(values, kind, known.laser_nm, document.axis)
         found = []
         for index, (number, line) in enumerate(rows):
             cells = _cells(line.rstrip("\t") if line.count("\t") >= places + len(points) else line, decimal_comma=decimal_comma)
             if len(cells) != places + len(points):
-                _refuse_row(number, len(cells), places + len(points))
+                raise FormatError(
+                    kind="wrong number of cells",
+                    place=f"line {number}",
+                    got=f"{len(cells)} cells",
+                    expected=f"{places + len(points)}, as the first row has",
+                    advice=CUT_SHORT,
+                )
             own = meta | {"place": ", ".join(cell.strip() for cell in cells[:places])[:100]}
             found.append(spectrum(tidy(shift, numbers(cells[places:])), origin, own, known, index))
         return tuple(found)
-
-
-def _shift(values: NDArray[np.float64], known: HeaderFacts, option: AxisOption | None) -> NDArray[np.float64]:
-    kind = known.axis_of(values) or AxisKind(Role.WAVENUMBER, assumed=not known.tells_shifts(values))
-    return to_shift(values, kind, known.laser_nm, option)
 
 
 def _cells(line: str, *, decimal_comma: bool) -> list[str]:
@@ -188,13 +189,3 @@ def _refuse_sizes(rows: int, points: int) -> None:
             expected=f"1 to {MAX_COLUMNS} rows and at most {MAX_CELLS} cells",
             advice="Export fewer spectra per file",
         )
-
-
-def _refuse_row(number: int, got: int, expected: int) -> None:
-    raise FormatError(
-        kind="wrong number of cells",
-        place=f"line {number}",
-        got=f"{got} cells",
-        expected=f"{expected}, as the first row has",
-        advice=CUT_SHORT,
-    )

@@ -1,6 +1,6 @@
 """Files that are not read, known by their first bytes, so that the message can name them and the export that works.
 
-:func:`unread_kind` names formats of instruments. It is asked before any reader, since a Galactic SPC header is two bytes and may
+:func:`unread_kind` names formats of instruments. It runs before any reader, since a Galactic SPC header is two bytes and may
 be found in any of these files. :func:`binary_kind` and :func:`markup_kind` name what else a file can be that no reader recognises.
 """
 

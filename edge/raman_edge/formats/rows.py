@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.columns import AxisKind, Role, axis_kind, read_name
+from raman_edge.formats.columns import Role, axis_kind, read_name
 from raman_edge.formats.dialect import is_missing, is_number, numbers
 from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import facts, pairs
@@ -84,7 +84,8 @@ class SpectraInRows:
             raise FormatError(kind="missing axis", expected="a row with the axis above rows of counts")
         lines = document.lines
         rows = [(k, line) for k, line in enumerate(lines[layout.top + 1 :], layout.top + 2) if line.strip(f" \t{layout.delimiter}")]
-        while rows and _is_below(layout, rows[-1][1]):
+        # What stands below the rows, such as ">>>>>End", has fewer cells.
+        while rows and rows[-1][1].count(layout.delimiter) <= layout.labels:
             rows.pop()
         if not 1 <= len(rows) <= MAX_COLUMNS or len(rows) * layout.points > MAX_CELLS:
             raise FormatError(
@@ -97,7 +98,7 @@ class SpectraInRows:
         axis = layout.number(heads[layout.heads : layout.heads + layout.points])
         meta = pairs(lines[: layout.top]) | {"format": self.name}
         known = facts(meta, lines[: layout.top]).or_laser(document.laser_nm)
-        kind = _kind(heads[: layout.heads]) or known.axis_of(axis)
+        kind = next((kind for head in heads[: layout.heads] if head and (kind := axis_kind(head))), None) or known.axis_of(axis)
         if document.pixels and is_pixels(axis, kind, document.axis):
             shift, meta = axis, meta | {PIXELS: f"{axis.size}"}
         else:
@@ -115,11 +116,6 @@ class SpectraInRows:
         return tuple(found)
 
 
-def _kind(heads: Sequence[str]) -> AxisKind | None:
-    """Return what the cells before the axis say of it."""
-    return next((kind for head in heads if head and (kind := axis_kind(head)) is not None), None)
-
-
 def _is_left_out(labels: Sequence[str]) -> bool:
     names = [read_name(label) for label in labels if label and not is_number(label)]
     return len(names) == 1 and names[0].role in _LEFT_OUT and names[0].whole and not names[0].weak and not names[0].sample
@@ -128,11 +124,6 @@ def _is_left_out(labels: Sequence[str]) -> bool:
 def _left(labels: Sequence[str]) -> str:
     name = next(read_name(label) for label in labels if label and not is_number(label))
     return f"{safe(name.text)} ({name.role.value})"
-
-
-def _is_below(layout: _Layout, line: str) -> bool:
-    """Whether a line below the rows is none of them, such as ``>>>>>End``."""
-    return line.count(layout.delimiter) < layout.labels + 1
 
 
 def _cells(layout: _Layout, number: int, line: str) -> list[str]:

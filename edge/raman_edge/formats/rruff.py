@@ -98,12 +98,8 @@ def _header(lines: Sequence[str]) -> dict[str, str]:
     return meta
 
 
-def _parts(path: str) -> list[str]:
-    return path.replace("\\", "/").rpartition("/")[2].split("__")
-
-
 def _from_file_name(path: str) -> dict[str, str]:
-    parts = _parts(path)
+    parts = path.replace("\\", "/").rpartition("/")[2].split("__")
     stated: dict[str, str] = {}
     if len(parts) > _METHOD_PART and parts[_METHOD_PART] in _OTHER_METHODS:
         stated[OTHER_METHOD] = f"{_OTHER_METHODS[parts[_METHOD_PART]]}, by its name"

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import re
+from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
@@ -181,7 +182,7 @@ QUOTED = re.compile(rb'"[^"]*"')
 """Text between quotes in a table; a doubled quote inside of it begins and ends another one."""
 
 
-class _File:
+class _File(ABC):
     """A file of records."""
 
     remembers = True
@@ -194,7 +195,7 @@ class _File:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, *exc: object) -> None:  # noqa: B027 - complete
         """The file is open only during a write."""
 
     def send(self, rows: Sequence[JournalRow]) -> None:
@@ -210,9 +211,9 @@ class _File:
         if refused:
             raise RecordsDamaged(*refused)
 
+    @abstractmethod
     def line(self, row: JournalRow) -> bytes:
         """Return the line of a row."""
-        raise NotImplementedError
 
 
 class JsonLines(_File):

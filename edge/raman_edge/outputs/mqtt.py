@@ -193,13 +193,13 @@ class _Ended(SinkError):
         self.unconfirmed = unconfirmed
         """Places of the messages that are to be sent again, those among them."""
         self.by_size = by_size
-        """Whether the broker said that one was too large (reason code 0x95); the word is lost where it closes at once."""
+        """Whether the broker reported that one was too large (reason code 0x95); the report is lost where it closes at once."""
 
 
 class _Client(Client):
     """paho's client, which takes no more from a broker than a broker has to say.
 
-    paho reads a packet of 256 MB into memory, and keeps messages that nobody has subscribed to. What it offers for limits is
+    paho reads a packet of 256 MB into memory, and keeps messages without a subscription. What it offers for limits is
     a request to the broker; these are the methods behind it.
     """
 
@@ -247,7 +247,7 @@ class _Client(Client):
     def _packet_write(self) -> MQTTErrorCode:
         code = super()._packet_write()
         if code == MQTTErrorCode.MQTT_ERR_CONN_LOST:
-            self._packet_read()  # a broker that closes the line while we write has said why before
+            self._packet_read()  # a broker that closes the line while we write has sent the reason before
         return code
 
     def _packet_handle(self) -> MQTTErrorCode:
@@ -261,7 +261,7 @@ class _Client(Client):
 
 
 class _Line:
-    """One connection, and what paho's thread tells of it."""
+    """One connection, and the events that paho's thread reports of it."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -373,7 +373,7 @@ class _Line:
         self._client.loop_stop()
 
     def _wait(self, happened: Callable[[], bool]) -> None:
-        """Wait for what paho's thread tells; SinkError for trouble, or where nothing is confirmed in time."""
+        """Wait for events of paho's thread; SinkError for trouble, or where nothing is confirmed in time."""
         before = len(self._confirmed)
         until = time.monotonic() + PATIENCE_S
         with self._changed:
@@ -432,8 +432,8 @@ class _Line:
 
 
 def _requests() -> Properties:
-    """Return what a broker of version 5 is asked to keep to."""
-    asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates the rest
-    asked.MaximumPacketSize = LARGEST_ANSWER
-    asked.RequestProblemInformation = 0
-    return asked
+    """Return the limits that a broker of version 5 is asked to observe."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates the rest
+    properties.MaximumPacketSize = LARGEST_ANSWER
+    properties.RequestProblemInformation = 0
+    return properties

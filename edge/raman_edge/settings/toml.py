@@ -88,7 +88,7 @@ def _in_value(value: object, annotation: object, path: KeyPath) -> list[Mistake]
 
 
 def _in_one_of(table: Mapping[str, object], structs: list[type[msgspec.Struct]], path: KeyPath) -> Iterator[Mistake]:
-    """Give the mistakes of a table that may be one of several structs, which msgspec tells apart by their tags."""
+    """Give the mistakes of a table that may be one of several structs, which msgspec distinguishes by their tags."""
     tags = {struct.__struct_config__.tag: struct for struct in structs}
     key = structs[0].__struct_config__.tag_field
     if key is None:

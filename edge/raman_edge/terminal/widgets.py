@@ -256,7 +256,7 @@ def tables(state: ScreenState, width: int, height: int, theme: Theme) -> list[Ro
     others = [size for size in (peaks, QUALITY, results) if size]
     first = max(0, width - sum(others) - GAP * len(others))
     name = candidates(reading.verdict) if reading else "candidates"
-    columns = [_table(name, _matches(reading, first, height - 1, theme), first, height, theme)]
+    columns = [_table(name, matches(reading.verdict, first, height - 1, theme) if reading else [], first, height, theme)]
     if peaks:
         columns.append(_table(_against(reading), _peaks(reading, height - 1, theme), peaks, height, theme))
     columns.append(_table("quality", _quality(state, reading, height - 1, theme), QUALITY, height, theme))
@@ -300,10 +300,6 @@ def _against(reading: Reading | None) -> str:
     """Return the title of the peaks, which are compared with those of the first candidate."""
     ranked = reading.verdict.ranked if reading else ()
     return f"peaks, {ranked[0].label}" if ranked else "peaks"
-
-
-def _matches(reading: Reading | None, width: int, height: int, theme: Theme) -> list[Row]:
-    return matches(reading.verdict, width, height, theme) if reading else []
 
 
 def _peaks(reading: Reading | None, height: int, theme: Theme) -> list[Row]:

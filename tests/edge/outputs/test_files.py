@@ -223,7 +223,7 @@ import resource, signal, sys
 from pathlib import Path
 import sinking
 from raman_edge.errors import SinkError
-from raman_edge.outputs import append_only, opened
+from raman_edge.outputs import opened
 
 kind, path, most = sys.argv[1:]
 sink = opened(f"{kind}:{path}", sinking.Alone())
@@ -253,7 +253,7 @@ def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -
 WRITE = """
 import sys
 import sinking
-from raman_edge.outputs import append_only, opened
+from raman_edge.outputs import opened
 
 kind, path = sys.argv[1:]
 sink = opened(f"{kind}:{path}", sinking.Alone())
