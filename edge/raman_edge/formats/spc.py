@@ -14,38 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
+from raman_edge.formats import spc_header as codes
 from raman_edge.formats.columns import AXES as AXIS_ROLES
 from raman_edge.formats.columns import Role, axis_kind, role
 from raman_edge.formats.document import CUT_SHORT, BinaryFile, safe
 from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs, positive
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.spc_header import (
-    AXES,
-    CHROMATOGRAM,
-    FLOAT,
-    METHODS,
-    METHODS_NOT_RAMAN,
-    MULTI,
-    NEW_BYTES,
-    OLD,
-    OLD_BYTES,
-    ORDERED_Z,
-    OWN_X,
-    RAMAN_SHIFT,
-    RANDOM_Z,
-    SHARED_X,
-    SHORT_Y,
-    UNNAMED,
-    X_UNITS,
-    Y_RAMAN,
-    Y_UNITS,
-    Header,
-    described,
-    header,
-    log,
-    order,
-    recognises,
-)
+from raman_edge.formats.spc_header import Header, described, header, log, order, recognises
 from raman_edge.formats.spectra import LEAST_POINTS, MAX_SPECTRA, Trace, check_points, check_spectra, stacked
 from raman_edge.spectrum import OTHER_METHOD
 
@@ -79,7 +54,7 @@ class Subfile:
 
 def subfiles(file: BinaryFile, head: Header) -> Iterator[Subfile]:
     """Read the subfiles, one after the other; raises :class:`FormatError` before anything large is made."""
-    if head.flags & SHARED_X and head.flags & OWN_X:
+    if head.flags & codes.SHARED_X and head.flags & codes.OWN_X:
         return _own(file, head)
     check_points(head.points, LEAST_POINTS)
     return _shared(file, head)
@@ -87,8 +62,8 @@ def subfiles(file: BinaryFile, head: Header) -> Iterator[Subfile]:
 
 def _shared(file: BinaryFile, head: Header) -> Iterator[Subfile]:
     """Read subfiles on one axis: the values before the first one, or even steps."""
-    at = OLD_BYTES - _HEAD if head.version == OLD else NEW_BYTES
-    if head.flags & SHARED_X:
+    at = codes.OLD_BYTES - _HEAD if head.version == codes.OLD else codes.NEW_BYTES
+    if head.flags & codes.SHARED_X:
         x = file.array("f4", at, head.points, "x values")
         at += 4 * head.points
     else:
@@ -133,7 +108,7 @@ def _own(file: BinaryFile, head: Header) -> Iterator[Subfile]:
 def _own_places(file: BinaryFile, head: Header) -> list[tuple[int, int]]:
     """Return where each subfile begins and its points, in the order of their directory or of the file."""
     check_spectra(head.spectra, 0)
-    directory, at = head.points if head.many else 0, NEW_BYTES
+    directory, at = head.points if head.many else 0, codes.NEW_BYTES
     if directory:
         file.need(directory, head.spectra * _ENTRY, f"directory of {head.spectra} subfiles")
     found = []
@@ -159,34 +134,34 @@ def _own_places(file: BinaryFile, head: Header) -> list[tuple[int, int]]:
 
 def _exponent(file: BinaryFile, head: Header, start: int) -> int:
     """Return the exponent of a subfile: its own where there may be several and they have one, else the file's."""
-    if not head.flags & MULTI:
+    if not head.flags & codes.MULTI:
         return head.exponent
     own = file.integer("b", start + 1, "exponent")
-    return head.exponent if own == 0 and (head.exponent == FLOAT or not head.own_exponents) else own
+    return head.exponent if own == 0 and (head.exponent == codes.FLOAT or not head.own_exponents) else own
 
 
 def _with_exponents(file: BinaryFile, head: Header, at: int) -> Header:
     """Return whether each subfile has an exponent: some software leaves all of them 0 and writes only that of the header."""
-    if not head.flags & MULTI or head.exponent in {0, FLOAT}:
+    if not head.flags & codes.MULTI or head.exponent in {0, codes.FLOAT}:
         return head
-    step = _HEAD + (2 if head.flags & SHORT_Y else 4) * head.points
+    step = _HEAD + (2 if head.flags & codes.SHORT_Y else 4) * head.points
     starts = range(at, file.size - 1, step)[: head.spectra or MAX_SPECTRA]
     return replace(head, own_exponents=any(file.data[start + 1] for start in starts))
 
 
 def _width(head: Header, exponent: int) -> int:
     """Return the bytes of one count."""
-    return 2 if head.flags & SHORT_Y and exponent != FLOAT else 4
+    return 2 if head.flags & codes.SHORT_Y and exponent != codes.FLOAT else 4
 
 
 def _counts(file: BinaryFile, head: Header, start: int, at: int, points: int) -> NDArray[np.float64]:
     """Return the counts at byte ``at`` of the subfile that begins at byte ``start``."""
     exponent = _exponent(file, head, start)
-    if exponent == FLOAT:
+    if exponent == codes.FLOAT:
         return file.array("f4", at, points, "counts")
-    if head.flags & SHORT_Y:
+    if head.flags & codes.SHORT_Y:
         return np.ldexp(file.array("i2", at, points, "counts"), exponent - 16)
-    if head.version == OLD:
+    if head.version == codes.OLD:
         words = file.array("u2", at, 2 * points, "counts")
         high = np.where(words[0::2] < 1 << 15, words[0::2], words[0::2] - (1 << 16))
         return np.ldexp(high * (1 << 16) + words[1::2], exponent - 32)
@@ -197,7 +172,7 @@ def _z(file: BinaryFile, head: Header, first: int, start: int, index: int) -> fl
     """Return a subfile's place in a series: its own, or so many even steps after the first one's."""
     if not head.many:
         return 0.0
-    if index == 0 or head.flags & (RANDOM_Z | ORDERED_Z):
+    if index == 0 or head.flags & (codes.RANDOM_Z | codes.ORDERED_Z):
         return file.real("f", start + 4, "z of a subfile")
     begin = file.real("f", first + 4, "z of a subfile")
     step = head.z_step or file.real("f", first + 8, "z of a subfile") - begin
@@ -236,7 +211,7 @@ class Spc:
         stated = pairs(log(file, head))
         if other and _is_no_absorbance(file, head):
             other, kind = None, _axis(head)
-        meta = {**stated, **described(file, head), "format": self.name, "counts in": head.y_label or Y_UNITS[head.y_unit]}
+        meta = {**stated, **described(file, head), "format": self.name, "counts in": head.y_label or codes.Y_UNITS[head.y_unit]}
         if other:
             meta[OTHER_METHOD] = other
         known = _facts(stated).or_laser(document.laser_nm)
@@ -252,29 +227,34 @@ def _traces(
 ) -> Iterator[Trace]:
     """Give every subfile its Raman shift."""
     for subfile in subfiles(file, head):
-        own = {"z": f"{subfile.z:g} ({X_UNITS.get(head.z_unit, 'unknown unit')})"} if head.many else {}
+        own = {"z": f"{subfile.z:g} ({codes.X_UNITS.get(head.z_unit, 'unknown unit')})"} if head.many else {}
         yield shifted(subfile.x), subfile.counts, own, known
 
 
 def _axis(head: Header) -> AxisKind | None:
     """Return what the x axis is; None where nothing says it."""
     label = axis_kind(head.x_label)
-    if head.x_unit != RAMAN_SHIFT and label is not None:
+    if head.x_unit != codes.RAMAN_SHIFT and label is not None:
         return label
-    return AXES.get(head.x_unit)
+    return codes.AXES.get(head.x_unit)
 
 
 def _other_method(head: Header) -> str | None:
     """Return what was measured where the file's own codes say that it is no Raman spectrum, as in "absorbance over wavenumber (cm-1)"."""
     label = role(head.x_label)
-    if head.x_unit == RAMAN_SHIFT or label in AXIS_ROLES:
+    if head.x_unit == codes.RAMAN_SHIFT or label in AXIS_ROLES:
         return None
-    method = head.method or (2 if head.flags & CHROMATOGRAM else 0)
+    method = head.method or (2 if head.flags & codes.CHROMATOGRAM else 0)
     other = Role.OTHER in {label, role(head.y_label)}
-    if not other and method not in METHODS_NOT_RAMAN and head.y_unit in Y_RAMAN and head.x_unit in UNNAMED.union(AXES):
+    if (
+        not other
+        and method not in codes.METHODS_NOT_RAMAN
+        and head.y_unit in codes.Y_RAMAN
+        and head.x_unit in codes.UNNAMED.union(codes.AXES)
+    ):
         return None
-    x, y = head.x_label or X_UNITS[head.x_unit], head.y_label or Y_UNITS[head.y_unit]
-    kind = f" (a {METHODS[method]})" if method in METHODS_NOT_RAMAN else ""
+    x, y = head.x_label or codes.X_UNITS[head.x_unit], head.y_label or codes.Y_UNITS[head.y_unit]
+    kind = f" (a {codes.METHODS[method]})" if method in codes.METHODS_NOT_RAMAN else ""
     return f"{safe(y)} over {safe(x)}{kind}"
 
 
@@ -284,8 +264,8 @@ def _is_no_absorbance(file: BinaryFile, head: Header) -> bool:
         head.y_unit in _UNBELIEVED
         and not head.y_label
         and head.method in {0, 11}
-        and head.x_unit in UNNAMED.union(AXES)
-        and not head.flags & CHROMATOGRAM
+        and head.x_unit in codes.UNNAMED.union(codes.AXES)
+        and not head.flags & codes.CHROMATOGRAM
         and float(np.nanmax(next(subfiles(file, head)).counts, initial=0.0)) > _MOST_ABSORBANCE
     )
 
