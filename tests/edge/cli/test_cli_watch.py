@@ -25,20 +25,6 @@ FILES = 100
 FILES_OF_A_BACKLOG = 1000
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty folder to watch."""
-    path = tmp_path / "in"
-    path.mkdir()
-    return path
-
-
 @pytest.fixture
 def watch(folder: Path, model: Path) -> Iterator[Callable[..., Watch]]:
     """What starts ``raman-edge watch`` on the folder, with more arguments."""
