@@ -199,14 +199,16 @@ def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
     bench.trigger()
     running = iter(bench)
     assert isinstance(next(running), Spectrum)
-    told = len(fake.asked)
+    before = len(fake.asked)
     bench.trigger()
     assert isinstance(next(running), Spectrum)
-    assert fake.asked[told:] == ["light on"]
+    assert fake.asked[before:] == ["light on"]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, []), (60.0, ["light on"])])
-def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pytest.MonkeyPatch, seconds: float, told: list[str]) -> None:
+@pytest.mark.parametrize(("seconds", "calls"), [(0.0, []), (60.0, ["light on"])])
+def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, expected: list[str]
+) -> None:
     """Where whoever reads took long over a spectrum, the next one is of light from now on, by a clock that this test turns."""
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
@@ -214,7 +216,7 @@ def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pyte
     for value in Acquisition(fake, Plan(count=2)):
         assert isinstance(value, Spectrum)
         now[0] += seconds
-    assert fake.asked == told
+    assert fake.asked == calls
 
 
 def test_a_paused_bench_exposes_nothing() -> None:
