@@ -206,10 +206,8 @@ def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(0.0, []), (60.0, ["light on"])])
-def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(
-    monkeypatch: pytest.MonkeyPatch, seconds: float, expected: list[str]
-) -> None:
-    """Where whoever reads took long over a spectrum, the next one is of light from now on, by a clock that this test turns."""
+def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pytest.MonkeyPatch, seconds: float, calls: list[str]) -> None:
+    """Where the reader took long over a spectrum, the next one is of light from now on, by a clock that this test turns."""
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
     fake = Fake()
