@@ -71,8 +71,7 @@ def spectra(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixel
     try:
         found = _collected(data, laser_nm, pixels=pixels)
     except FormatError as error:
-        msg = f"{NAME}: {error}"
-        raise FormatError(msg) from error
+        raise error.at(NAME) from error
     meta = {"format": NAME} | ({"left_out": found.left_out} if found.left_out else {})
     return tuple(replace(one, origin=replace(origin, index=index), meta={**one.meta, **meta}) for index, one in enumerate(found.spectra))
 
@@ -93,8 +92,9 @@ def _collected(data: bytes, laser_nm: float | None, *, pixels: bool) -> _Found:
             if not entry.dark:
                 found.add(entry, dark, _with_laser(reduction, entry, laser_nm))
     if not found.spectra:
-        msg = f"no exposure of it gives a spectrum ({found.left_out or 'there is none'}): record it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no spectrum", got=found.left_out or "no exposure", expected="an exposure that gives a spectrum", advice="Record it again"
+        )
     return found
 
 

@@ -82,8 +82,9 @@ class Model:
         try:
             card.recipe.load()
         except ConfigError as error:
-            msg = f"model {str(path)!r}: {error}"
-            raise ModelError(msg) from error
+            raise ModelError(
+                kind=error.kind, place=f"model {str(path)!r}: {error.place}", expected=error.expected, advice=error.advice
+            ) from error
         try:
             opened = open_session(data, threads)
         except ModelError as error:

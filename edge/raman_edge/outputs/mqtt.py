@@ -25,8 +25,9 @@ try:
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 except ImportError as missing:
-    msg = "an output mqtt:// needs paho-mqtt, which is not installed: pip install 'raman-edge[mqtt]'"
-    raise ConfigError(msg) from missing
+    raise ConfigError(
+        kind="package not installed", place="output mqtt://", expected="paho-mqtt", advice="pip install 'raman-edge[mqtt]'"
+    ) from missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -124,7 +125,7 @@ class Mqtt:
     def _publish(self, rows: Sequence[JournalRow], *, alone: bool) -> list[int]:
         """Publish rows, and return the places of those that the broker refuses as too large."""
         if self._line is None:
-            raise SinkError(f"{self.name} is not connected")
+            raise SinkError(kind="not connected", place=self.name)
         refused = self._line.publish([self._message(row) for row in rows], alone=alone)
         self._passed = max([self._passed, *(self._size(row) for place, row in enumerate(rows) if place not in refused)])
         return refused
@@ -299,8 +300,8 @@ class _Line:
                 self._client.tls_set(ca_certs=str(broker.ca) if broker.ca else None)
             self._client.connect(broker.host, broker.port, KEEP_ALIVE_S, properties=_requests() if broker.protocol == "5" else None)
         except (OSError, ValueError) as error:  # also ssl.SSLError; an impossible host name is a ValueError
-            msg = f"no connection to {broker.host} port {broker.port}: {error}. Check that the broker runs there and the address is right"
-            raise SinkError(msg) from error
+            advice = "Check that the broker runs there and the address is right"
+            raise SinkError(kind="no connection", place=f"{broker.host} port {broker.port}", cause=str(error), advice=advice) from error
         self._client.loop_start()
         self._wait(lambda: self._connected)
         online = (broker.state_topic, "online", True)
@@ -386,8 +387,8 @@ class _Line:
 
     def _raise_trouble(self) -> None:
         if self._trouble is not None:
-            msg = f"the broker at {self._broker.host} port {self._broker.port}: {self._trouble}"
-            raise SinkError(msg)
+            place = f"broker at {self._broker.host} port {self._broker.port}"
+            raise SinkError(kind="broker trouble", place=place, cause=self._trouble)
 
     def _notify(self) -> None:
         with self._changed:

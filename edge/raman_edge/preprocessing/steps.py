@@ -51,8 +51,12 @@ def imported(name: str, tag: str) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         missing = error.name or name
-        msg = f"the preprocessing step {tag} needs {missing.partition('.')[0]}, which is not installed: pip install 'raman-edge[baseline]'"
-        raise ConfigError(msg) from error
+        raise ConfigError(
+            kind="package not installed",
+            place=f"preprocessing step {tag}",
+            expected=missing.partition(".")[0],
+            advice="pip install 'raman-edge[baseline]'",
+        ) from error
 
 
 MAX_POINTS = 65_536
@@ -86,14 +90,14 @@ class Resample(StepBase, frozen=True, tag="resample@1"):
 
     def __post_init__(self) -> None:
         given = (self.start, self.stop, self.step)
-        require(all(map(math.isfinite, given)), f"resample wants finite numbers; got start, stop, step = {given}")
-        require(self.step > 0, f"resample wants a step above 0 cm⁻¹; got {self.step}")
-        require(self.stop > self.start, f"resample wants stop above start; got {self.start}..{self.stop}")
+        require(all(map(math.isfinite, given)), f"resample: got start, stop, step = {given}, expected finite numbers")
+        require(self.step > 0, f"resample: got a step of {self.step} cm⁻¹, expected more than 0")
+        require(self.stop > self.start, f"resample: got {self.start}..{self.stop}, expected stop above start")
         points = (self.stop - self.start) / self.step + 1
-        require(points <= MAX_POINTS, f"resample gives at most {MAX_POINTS} points; got {points:.0f}")
-        require(abs(points - round(points)) < OFF_GRID, f"resample wants stop whole steps from start; got {points - 1:g} steps")
+        require(points <= MAX_POINTS, f"resample: got {points:.0f} points, expected at most {MAX_POINTS}")
+        require(abs(points - round(points)) < OFF_GRID, f"resample: got {points - 1:g} steps from start to stop, expected a whole number")
         finest = max(math.ulp(self.start), math.ulp(self.stop))
-        require(self.step > 4 * finest, f"resample wants steps that numbers near {self.stop:g} can tell apart; got {self.step}")
+        require(self.step > 4 * finest, f"resample: got a step of {self.step}, expected more than rounding near {self.stop:g}")
 
     @property
     def axis(self) -> Axis:
@@ -104,11 +108,12 @@ class Resample(StepBase, frozen=True, tag="resample@1"):
         target = self.axis
         overlap = min(axis.stop, target.stop) - max(axis.start, target.start)
         if overlap <= 0 or (self.outside == "refuse" and (axis.start > target.start or axis.stop < target.stop)):
-            msg = (
-                f"the spectrum covers {axis.start:.0f}..{axis.stop:.0f} cm⁻¹, the model wants "
-                f"{target.start:.0f}..{target.stop:.0f} cm⁻¹: is the axis a Raman shift, and of the right laser?"
+            raise SpectrumError(
+                kind="outside the model's axis",
+                got=f"a spectrum of {axis.start:.0f} to {axis.stop:.0f} cm⁻¹",
+                expected=f"{target.start:.0f} to {target.stop:.0f} cm⁻¹",
+                advice="Check that the axis is a Raman shift, and of the right laser",
             )
-            raise SpectrumError(msg)
         if axis.same_as(target):
             return target, counts
         left, right = (0.0, 0.0) if self.outside == "zero" else (counts[0], counts[-1])
@@ -155,8 +160,8 @@ class Despike(StepBase, frozen=True, tag="despike@1"):
     """Points between the foot of the rise and the foot of the fall, at most, ≥ 1; what is wider is a line and is left alone."""
 
     def __post_init__(self) -> None:
-        require(self.threshold > 0, f"despike wants a threshold above 0; got {self.threshold}")
-        require(self.width >= 1, f"despike wants a width of at least 1 point; got {self.width}")
+        require(self.threshold > 0, f"despike: got a threshold of {self.threshold}, expected more than 0")
+        require(self.width >= 1, f"despike: got a width of {self.width}, expected at least 1 point")
 
     def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
         flagged = self._spikes(counts)
@@ -208,9 +213,9 @@ class Baseline(StepBase, frozen=True, tag="baseline@1"):
     """Order of modpoly."""
 
     def __post_init__(self) -> None:
-        require(self.lam > 0, f"baseline wants lam above 0; got {self.lam}")
-        require(self.half_window >= 1, f"baseline wants a half_window of at least 1 point; got {self.half_window}")
-        require(0 <= self.poly_order <= 20, f"baseline wants a poly_order of 0..20; got {self.poly_order}")  # noqa: PLR2004
+        require(self.lam > 0, f"baseline: got lam {self.lam}, expected more than 0")
+        require(self.half_window >= 1, f"baseline: got half_window {self.half_window}, expected at least 1 point")
+        require(0 <= self.poly_order <= 20, f"baseline: got poly_order {self.poly_order}, expected 0 to 20")  # noqa: PLR2004
 
     def load(self) -> None:
         imported("pybaselines", self.tag)
@@ -222,8 +227,9 @@ class Baseline(StepBase, frozen=True, tag="baseline@1"):
                 warnings.simplefilter("ignore")
                 fitted = self._fit(axis, counts)
         except ValueError as error:
-            msg = f"no {self.method} baseline fits the {counts.size} points of the spectrum: {error}"
-            raise SpectrumError(msg) from error
+            raise SpectrumError(
+                kind="no baseline", cause=str(error), got=f"{counts.size} points", expected=f"a fit by {self.method}"
+            ) from error
         return axis, counts - fitted
 
     def _fit(self, axis: Axis, counts: Points) -> Points:
@@ -251,16 +257,15 @@ class Smooth(StepBase, frozen=True, tag="smooth@1"):
     """Order of the polynomial, ≥ 0."""
 
     def __post_init__(self) -> None:
-        require(self.window % 2 == 1, f"smooth wants an odd window; got {self.window}")
-        require(0 <= self.order < self.window, f"smooth wants 0 <= order < window; got {self.order} and {self.window}")
+        require(self.window % 2 == 1, f"smooth: got window {self.window}, expected an odd number")
+        require(0 <= self.order < self.window, f"smooth: got order {self.order}, expected 0 to {self.window - 1}, below the window")
 
     def load(self) -> None:
         imported("scipy.signal", self.tag)
 
     def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
         if counts.size < self.window:
-            msg = f"smoothing over {self.window} points needs at least as many; the spectrum has {counts.size}"
-            raise SpectrumError(msg)
+            raise SpectrumError(kind="too few points to smooth", got=f"{counts.size}", expected=f"at least {self.window}")
         savgol_filter = imported("scipy.signal", self.tag).savgol_filter
         smoothed: Points = np.asarray(savgol_filter(counts, self.window, self.order), dtype=np.float64)
         return axis, smoothed
@@ -272,8 +277,8 @@ class MinMax(StepBase, frozen=True, tag="minmax@1"):
     def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
         low, high = float(counts.min()), float(counts.max())
         if not high > low:
-            msg = f"a flat spectrum has nothing to recognise: every count on the model's axis is {low:g}"
-            raise SpectrumError(msg)
+            got = f"{low:g} at every point of the model's axis"
+            raise SpectrumError(kind="flat spectrum", got=got, expected="counts that differ")
         # Dividing first keeps the range finite where high - low would overflow.
         scale = max(abs(low), abs(high))
         low, high = low / scale, high / scale

@@ -44,7 +44,7 @@ def test_a_dark_fits_exposures_like_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "reason"),
     [
         ({"exposure_s": 0.2}, "the dark has 0.1 s, the spectrum 0.2 s"),
         ({"exposure_s": None}, "an unknown exposure"),

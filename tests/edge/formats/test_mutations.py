@@ -29,7 +29,7 @@ def test_a_mutation_is_told_by_its_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "said"),
+    ("does", "reason"),
     [("raise ValueError('x')", "ESCAPED ValueError x"), ("bytearray(1 << 31)", "ESCAPED MemoryError "), ("os._exit(3)", "CRASHED")],
 )
 def test_harm_is_told_with_its_number(does: str, reason: str, tmp_path: Path) -> None:
