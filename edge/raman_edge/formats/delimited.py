@@ -12,7 +12,7 @@ from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AxisKind, Role
 from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
-from raman_edge.formats.layout import ColumnNames, Series, find_axes, find_counts, find_names, runs_one_way
+from raman_edge.formats.layout import ColumnNames, Series, find_axes, find_counts, find_names, is_monotonic
 from raman_edge.formats.magic import markup_kind
 from raman_edge.formats.shift import is_pixels, to_shift
 from raman_edge.formats.spectra import MAX_SPECTRA, MIN_POINTS, spectrum, tidy
@@ -120,7 +120,7 @@ def _refuse_sideways(table: NumberTable, declared: int | None) -> None:
     """Refuse a table of long rows without an axis in its first column, which has a spectrum a row instead of a column."""
     columns = table.dialect.columns
     long = declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size)
-    if long and not runs_one_way(table.column(0)):
+    if long and not is_monotonic(table.column(0)):
         raise FormatError(
             kind="spectra in rows without an axis",
             place=f"line {table.first_line}",

@@ -98,19 +98,19 @@ def decode(data: bytes) -> str:
     """Return the text of ``data`` with lines ended by newlines; raises :class:`FormatError` where it is not text."""
     for bom, codec in _BOMS:
         if data.startswith(bom):
-            return _tidied(_strict(data[len(bom) :], codec))
+            return _with_newlines(_decode_exactly(data[len(bom) :], codec))
     if kind := binary_kind(data):
         raise unsupported(kind, "Export the spectrum as text or CSV")
     if wide := _utf16_without_mark(data):
-        return _tidied(_strict(data, wide))
+        return _with_newlines(_decode_exactly(data, wide))
     data = data.rstrip(b"\x00\x1a")  # padding to a block, the end-of-file mark of DOS
     if 0 in data:
         data = _PADDING.sub(b"", data)
     _refuse_binary(data)
-    return _tidied(_narrow(data))
+    return _with_newlines(_decode_utf8(data))
 
 
-def _tidied(text: str) -> str:
+def _with_newlines(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
@@ -119,7 +119,7 @@ def _tidied(text: str) -> str:
     return text
 
 
-def _strict(data: bytes, codec: str) -> str:
+def _decode_exactly(data: bytes, codec: str) -> str:
     """Decode; a character cut in two by the end of the file is dropped, a wrong one is an error."""
     try:
         return codecs.getincrementaldecoder(codec)().decode(data, final=False)
@@ -132,17 +132,17 @@ def _strict(data: bytes, codec: str) -> str:
         ) from error
 
 
-def _narrow(data: bytes) -> str:
+def _decode_utf8(data: bytes) -> str:
     """Decode UTF-8, or line by line where some lines are older: RRUFF's headers mix encodings."""
     try:
         return codecs.getincrementaldecoder("utf-8")().decode(data, final=False)
     except UnicodeDecodeError:
         if data.count(b"\n") >= MAX_LINES:
             return data.decode("latin-1")
-        return "\n".join([_line(line) for line in data.split(b"\n")])
+        return "\n".join([_decode_line(line) for line in data.split(b"\n")])
 
 
-def _line(line: bytes) -> str:
+def _decode_line(line: bytes) -> str:
     for codec in ("utf-8", "cp1252"):
         try:
             return line.decode(codec)

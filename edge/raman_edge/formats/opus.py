@@ -150,10 +150,10 @@ _HEADER = 24
 """Bytes of the header."""
 _RAMAN = 10
 """Kind of data."""
-_KINDS = (_RAMAN, 4, 5, 6, 12, 16, 17, 11, 15, 9, 1)
+_DATA_BY_PREFERENCE = (_RAMAN, 4, 5, 6, 12, 16, 17, 11, 15, 9, 1)
 """Kinds of data that are spectra, the one that is wanted first; the others are infrared ones."""
 _IMAGINARY, _REFERENCE = 2, 2
-_PLAIN, _SERIES, _COMPACT = 0, 2, 4
+_SINGLE_SPECTRUM, _SPECTRUM_SERIES, _COMPACT_FORM = 0, 2, 4
 """Forms of a block of numbers: one spectrum, many, one behind something else."""
 _DATA = (
     *("", "single-channel spectrum", "interferogram", "phase", "absorbance", "transmittance", "Kubelka-Munk", "trace"),
@@ -195,8 +195,8 @@ class Opus:
         """Read every Raman block."""
         file = BinaryFile(document.data)
         blocks = directory(file)
-        wanted = _wanted(blocks)
-        general = _merged(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
+        wanted = _raman_blocks(blocks)
+        general = _merged_parameters(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
         stated = {name: str(general[key]) for key, name in _TEXTS.items() if general.get(key)}
         known = HeaderFacts(laser_nm=_laser(general)).or_laser(document.laser_nm)
         pairs = _with_status(file, wanted, blocks)
@@ -206,12 +206,14 @@ class Opus:
         return stacked(traces, origin, stated | {"format": self.name})
 
 
-def _wanted(blocks: Sequence[Block]) -> list[Block]:
+def _raman_blocks(blocks: Sequence[Block]) -> list[Block]:
     """Return the blocks of the first kind that there is; raises :class:`FormatError` where there is none."""
-    for kind in _KINDS:
+    for kind in _DATA_BY_PREFERENCE:
         if wanted := [block for block in blocks if _is_spectrum(block, kind)]:
             return wanted
-    raise FormatError(kind="no spectrum", got=f"{_held(blocks)}", expected="a Raman block", advice="Select the Raman file of the sample")
+    raise FormatError(
+        kind="no spectrum", got=f"{_data_names(blocks)}", expected="a Raman block", advice="Select the Raman file of the sample"
+    )
 
 
 def _is_spectrum(block: Block, kind: int) -> bool:
@@ -222,11 +224,11 @@ def _is_spectrum(block: Block, kind: int) -> bool:
         and block.channel != _REFERENCE
         and block.derivative == 0
         and not block.is_report
-        and block.form in {_PLAIN, _SERIES, _COMPACT}
+        and block.form in {_SINGLE_SPECTRUM, _SPECTRUM_SERIES, _COMPACT_FORM}
     )
 
 
-def _held(blocks: Iterable[Block]) -> str:
+def _data_names(blocks: Iterable[Block]) -> str:
     """Say what the blocks of numbers are, as in "interferogram, absorbance"."""
     kinds = sorted({block.data for block in blocks if block.parameters == 0} - {0, DIRECTORY})
     return ", ".join(_DATA[kind] if kind < len(_DATA) else f"data of kind {kind}" for kind in kinds) or "no data"
@@ -240,9 +242,9 @@ def _with_status(file: BinaryFile, wanted: Sequence[Block], blocks: Iterable[Blo
     kinds = {block.data for block in wanted}
     there = [(block.code, parameters(file, block)) for block in blocks if block.parameters == STATUS and block.data in kinds]
     found: list[tuple[Block, Parameters]] = []
-    for block in sorted(wanted, key=lambda block: block.form == _COMPACT):
-        fits = next((k for k, (code, status) in enumerate(there) if code == block.code | STATUS << 4 and _fits(status, block)), None)
-        if fits is None and block.form == _COMPACT and found:
+    for block in sorted(wanted, key=lambda block: block.form == _COMPACT_FORM):
+        fits = next((k for k, (code, status) in enumerate(there) if code == block.code | STATUS << 4 and _has_points(status, block)), None)
+        if fits is None and block.form == _COMPACT_FORM and found:
             continue
         if fits is None:
             raise FormatError(
@@ -256,12 +258,12 @@ def _with_status(file: BinaryFile, wanted: Sequence[Block], blocks: Iterable[Blo
     return sorted(found, key=lambda pair: wanted.index(pair[0]))
 
 
-def _fits(status: Parameters, block: Block) -> bool:
+def _has_points(status: Parameters, block: Block) -> bool:
     points = status.get("NPT")
     return isinstance(points, int) and 0 < 4 * points <= block.size
 
 
-def _merged(file: BinaryFile, blocks: Iterable[Block]) -> Parameters:
+def _merged_parameters(file: BinaryFile, blocks: Iterable[Block]) -> Parameters:
     merged: Parameters = {}
     for block in blocks:
         merged |= parameters(file, block)
@@ -270,7 +272,7 @@ def _merged(file: BinaryFile, blocks: Iterable[Block]) -> Parameters:
 
 def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFacts) -> Iterator[Trace]:
     """Give the spectra of a block their axis and their facts."""
-    points = int(_real(status, "NPT", block))
+    points = int(_status_number(status, "NPT", block))
     check_points(points)
     unit = str(status.get("DXU", ""))
     if unit not in _AXES:
@@ -281,9 +283,9 @@ def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFac
             expected="wavenumbers (WN)",
             advice="Save it with them from OPUS",
         )
-    x = np.linspace(_real(status, "FXV", block), _real(status, "LXV", block), points)
+    x = np.linspace(_status_number(status, "FXV", block), _status_number(status, "LXV", block), points)
     shift = to_shift(x, _AXES[unit], known.laser_nm) if block.data == _RAMAN else x
-    scale = _real(status, "CSF", block) if "CSF" in status else 1.0
+    scale = _status_number(status, "CSF", block) if "CSF" in status else 1.0
     date = f"{status.get('DAT', '')} {status.get('TIM', '')}".strip()
     own = {"date": date} if date else {}
     known = replace(known, taken_at=_taken_at(status))
@@ -294,8 +296,8 @@ def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFac
 def _counts(file: BinaryFile, block: Block, points: int, *, integers: bool) -> Iterator[NDArray[np.float64]]:
     """Give the counts of every spectrum in a block."""
     kind: Literal["i4", "f4"] = "i4" if integers else "f4"
-    if block.form != _SERIES:
-        at = block.at + block.size - 4 * points if block.form == _COMPACT else block.at
+    if block.form != _SPECTRUM_SERIES:
+        at = block.at + block.size - 4 * points if block.form == _COMPACT_FORM else block.at
         yield file.array(kind, at, points, "counts")
         return
     spectra, first, size, between = (file.integer("I", block.at + at, "header of the series") for at in (4, 8, 12, 16))
@@ -313,7 +315,7 @@ def _counts(file: BinaryFile, block: Block, points: int, *, integers: bool) -> I
         yield file.array(kind, block.at + first + index * (size + between), points, "counts")
 
 
-def _real(status: Parameters, name: str, block: Block) -> float:
+def _status_number(status: Parameters, name: str, block: Block) -> float:
     """Return a number of the status; raises :class:`FormatError` where it is none."""
     value = status.get(name)
     if isinstance(value, str) or value is None or not abs(value) < _LARGEST:

@@ -221,12 +221,12 @@ def _xml_texts(root: ET.Element, origin: ET.Element | None) -> dict[str, str]:
 
 _HEADER = 4100
 """Bytes of the header."""
-_XML = 3.0
+_XML_VERSION = 3.0
 """From this version on, what the header of 2.x says is in the XML."""
 _LARGEST_VERSION = 10.0
-_CODES: dict[int, Number] = {0: "f4", 1: "i4", 2: "i2", 3: "u2", 5: "f8", 6: "u1", 8: "u4"}
+_COUNT_TYPES: dict[int, Number] = {0: "f4", 1: "i4", 2: "i2", 3: "u2", 5: "f8", 6: "u1", 8: "u4"}
 """Types of a count, by code."""
-_X = 3000
+_X_CALIBRATION = 3000
 """Byte where the calibration of the columns begins."""
 _UNITS = {0: "nothing", 1: "pixels", 2: "data", 3: "a unit of the user", 4: "nm", 5: "cm-1", 6: "Raman shift (cm-1)"}
 """Units of the polynomial and of what was shown, by code."""
@@ -246,7 +246,7 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     file.need(0, _HEADER, "header")
     version = file.real("f", 1992, "version")
     code = file.integer("h", 108, "type of a count")
-    if not 0 < version < _LARGEST_VERSION or code not in _CODES:
+    if not 0 < version < _LARGEST_VERSION or code not in _COUNT_TYPES:
         raise FormatError(
             kind="damaged header",
             got=f"version {version:g} with counts of type {code}",
@@ -254,14 +254,16 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
             advice="Save the file again",
         )
     meta = {"format": f"{name} {version:.1f}"}
-    if version < _XML:
-        return stacked(_old(file, document, _CODES[code]), origin, meta | _described(file))
+    if version < _XML_VERSION:
+        return stacked(_winspec_traces(file, document, _COUNT_TYPES[code]), origin, meta | _winspec_texts(file))
     xml = footer(file)
     known = HeaderFacts(laser_nm=xml.laser_nm, exposure_s=xml.exposure_s, taken_at=xml.taken_at).or_laser(document.laser_nm)
-    return stacked(_new(file, document, _CODES[code], xml.frames, xml.stride, xml.regions, known), origin, {**meta, **xml.meta})
+    return stacked(
+        _lightfield_traces(file, document, _COUNT_TYPES[code], xml.frames, xml.stride, xml.regions, known), origin, {**meta, **xml.meta}
+    )
 
 
-def _old(file: BinaryFile, document: FileContent, kind: Number) -> Iterator[Trace]:
+def _winspec_traces(file: BinaryFile, document: FileContent, kind: Number) -> Iterator[Trace]:
     """Give the rows of a WinSpec file their axis."""
     columns, rows, frames = file.integer("H", 42, "columns"), file.integer("H", 656, "rows"), file.integer("i", 1446, "frames")
     check_points(columns)
@@ -283,7 +285,7 @@ def _old(file: BinaryFile, document: FileContent, kind: Number) -> Iterator[Trac
         )
     size = int(kind[1]) * columns
     file.need(_HEADER, size * rows * frames, f"{frames} x {rows} x {columns} counts")
-    values, unit, laser = _axis(file, columns)
+    values, unit, laser = _winspec_axis(file, columns)
     exposure = file.real("f", 10, "exposure")
     known = HeaderFacts(laser_nm=laser, exposure_s=exposure if 0 < exposure < math.inf else None).or_laser(document.laser_nm)
     shift, stated = axis(values, unit, known, document)
@@ -293,41 +295,41 @@ def _old(file: BinaryFile, document: FileContent, kind: Number) -> Iterator[Trac
         yield shift, file.array(kind, _HEADER + size * index, columns, "counts"), stated | own, known
 
 
-def _axis(file: BinaryFile, columns: int) -> tuple[NDArray[np.float64], Role, float | None]:
+def _winspec_axis(file: BinaryFile, columns: int) -> tuple[NDArray[np.float64], Role, float | None]:
     """Return what the columns are in a WinSpec file, and the laser (nm) or None."""
-    known = _laser(file.real("d", _X + 311, "laser"))
-    if file.integer("B", _X + 98, "calibration") == 0:
+    known = _winspec_laser(file.real("d", _X_CALIBRATION + 311, "laser"))
+    if file.integer("B", _X_CALIBRATION + 98, "calibration") == 0:
         return np.arange(1.0, columns + 1), Role.PIXEL, known
-    unit, order = file.integer("B", _X + 100, "unit of the axis"), file.integer("B", _X + 101, "order of the axis")
+    unit, order = file.integer("B", _X_CALIBRATION + 100, "unit of the axis"), file.integer("B", _X_CALIBRATION + 101, "order of the axis")
     kinds = {_NM: Role.WAVELENGTH, _ABSOLUTE: Role.WAVENUMBER, _SHIFT: Role.SHIFT}
     if unit not in kinds or order > _MOST_ORDER:
         raise FormatError(
             kind="unsupported axis",
-            place=f"byte {_X + 100}",
-            got=f"a polynomial of order {order} in {_UNITS.get(unit, f'unit {unit}')}, named {safe(file.text(_X + 18, 40))}",
+            place=f"byte {_X_CALIBRATION + 100}",
+            got=f"a polynomial of order {order} in {_UNITS.get(unit, f'unit {unit}')}, named {safe(file.text(_X_CALIBRATION + 18, 40))}",
             expected=f"nm or cm-1 and an order up to {_MOST_ORDER}",
             advice="Calibrate in WinSpec and save it again",
         )
-    coefficients = [file.real("d", _X + 263 + 8 * k, "axis") for k in range(order + 1)]
+    coefficients = [file.real("d", _X_CALIBRATION + 263 + 8 * k, "axis") for k in range(order + 1)]
     if not all(map(math.isfinite, coefficients)):
         raise FormatError(
             kind="damaged axis",
-            place=f"byte {_X + 263}",
+            place=f"byte {_X_CALIBRATION + 263}",
             got="a coefficient that is not a number",
             expected="numbers",
             advice="The header is damaged: save the file again",
         )
-    return polynomial(coefficients, _pixels(file, columns)), kinds[unit], known
+    return polynomial(coefficients, _winspec_pixels(file, columns)), kinds[unit], known
 
 
-def _laser(value: float) -> float | None:
+def _winspec_laser(value: float) -> float | None:
     """Return the laser, nm: WinSpec keeps a wavelength or, as its manual says, a wavenumber; None where it is neither."""
     if LASER_NM[0] <= value <= LASER_NM[1]:
         return value
     return 1e7 / value if 1e7 / LASER_NM[1] <= value <= 1e7 / LASER_NM[0] else None
 
 
-def _pixels(file: BinaryFile, columns: int) -> NDArray[np.float64]:
+def _winspec_pixels(file: BinaryFile, columns: int) -> NDArray[np.float64]:
     """Return the pixel of every column, from 1, as the polynomial counts them.
 
     The columns are the pixels where whole rows were read out. Otherwise the calibration's own points
@@ -337,8 +339,8 @@ def _pixels(file: BinaryFile, columns: int) -> NDArray[np.float64]:
     columns_are = np.arange(1.0, columns + 1)
     if start <= 1 and binned <= 1:
         return columns_are
-    pairs = min(file.integer("B", _X + 102, "points of the calibration"), _MOST_PAIRS)
-    last = max((file.real("d", _X + 103 + 8 * k, "point of the calibration") for k in range(pairs)), default=0.0)
+    pairs = min(file.integer("B", _X_CALIBRATION + 102, "points of the calibration"), _MOST_PAIRS)
+    last = max((file.real("d", _X_CALIBRATION + 103 + 8 * k, "point of the calibration") for k in range(pairs)), default=0.0)
     if last > columns + 1:
         return start + max(binned, 1) * (columns_are - 1) + (max(binned, 1) - 1) / 2
     raise FormatError(
@@ -350,7 +352,7 @@ def _pixels(file: BinaryFile, columns: int) -> NDArray[np.float64]:
     )
 
 
-def _described(file: BinaryFile) -> dict[str, str]:
+def _winspec_texts(file: BinaryFile) -> dict[str, str]:
     """Return a WinSpec header's texts by name, without the empty ones."""
     comments = [file.text(200 + 80 * k, 80) for k in range(5)]
     texts = {
@@ -361,7 +363,7 @@ def _described(file: BinaryFile) -> dict[str, str]:
     return {key: value for key, value in texts.items() if value}
 
 
-def _new(
+def _lightfield_traces(
     file: BinaryFile,
     document: FileContent,
     kind: Number,

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 _MOST_ABOVE = 16_384
 """Characters in which the line of the axis is looked for."""
-_TRIED = 3
+_MOST_TRIED_LINES = 3
 """Wide lines that may be it: names of the cells before the counts may stand above."""
-_WIDE = 2 * MIN_POINTS
+_LEAST_AXIS_CHARACTERS = 2 * MIN_POINTS
 """Characters of a line that may be an axis."""
 _MOST_LABELS = 32
 """Cells before the counts."""
@@ -106,7 +106,7 @@ class SpectraInRows:
         cut = [_cells(layout, number, line) for number, line in rows]
         left = [k for k, cells in enumerate(cut) if _is_left_out(cells[: layout.labels])]
         if left and len(left) < len(cut):
-            meta[LEFT_OUT] = ", ".join(_left(cut[k][: layout.labels]) for k in left)[:500]
+            meta[LEFT_OUT] = ", ".join(_left_out_text(cut[k][: layout.labels]) for k in left)[:500]
             cut = [cells for k, cells in enumerate(cut) if k not in left]
         found = []
         for index, cells in enumerate(cut):
@@ -121,7 +121,7 @@ def _is_left_out(labels: Sequence[str]) -> bool:
     return len(names) == 1 and names[0].role in _LEFT_OUT and names[0].whole and not names[0].weak and not names[0].sample
 
 
-def _left(labels: Sequence[str]) -> str:
+def _left_out_text(labels: Sequence[str]) -> str:
     name = next(read_name(label) for label in labels if label and not is_number(label))
     return f"{safe(name.text)} ({name.role.value})"
 
@@ -143,27 +143,27 @@ def _layout(text: str) -> _Layout | None:
     """Find the axis: a line of many numbers behind a name or behind empty cells, above one of as many."""
     start = top = 0
     head = text[:_MOST_ABOVE].split("\n")
-    if max(map(len, head)) <= _WIDE:
+    if max(map(len, head)) <= _LEAST_AXIS_CHARACTERS:
         return None
     for line in head:
-        if len(line) > _WIDE and max(map(line.count, "\t;,")) >= MIN_POINTS - 1:
+        if len(line) > _LEAST_AXIS_CHARACTERS and max(map(line.count, "\t;,")) >= MIN_POINTS - 1:
             break
         start, top = start + len(line) + 1, top + 1
     else:
         return None
-    for _ in range(_TRIED):
+    for _ in range(_MOST_TRIED_LINES):
         end = text.find("\n", start)
-        line, following = text[start : end if end >= 0 else len(text)], _next_line(text, end)
+        line, following = text[start : end if end >= 0 else len(text)], _next_filled_line(text, end)
         if len(line) > MAX_LINE or following is None:
             return None
         for delimiter in "\t;,":
-            if line.count(delimiter) >= MIN_POINTS - 1 and (layout := _as_axis(line, following, delimiter, top)) is not None:
+            if line.count(delimiter) >= MIN_POINTS - 1 and (layout := _layout_of_axis(line, following, delimiter, top)) is not None:
                 return layout if not _has_columns(text, end, layout) else None
         start, top = end + 1, top + 1
     return None
 
 
-def _next_line(text: str, end: int) -> str | None:
+def _next_filled_line(text: str, end: int) -> str | None:
     """Return the next line that is not empty; None where there is none."""
     while end >= 0:
         stop = text.find("\n", end + 1)
@@ -174,7 +174,7 @@ def _next_line(text: str, end: int) -> str | None:
     return None
 
 
-def _as_axis(line: str, following: str, delimiter: str, top: int) -> _Layout | None:
+def _layout_of_axis(line: str, following: str, delimiter: str, top: int) -> _Layout | None:
     """Return the layout that a line and the one below it have, if the line is an axis; None where it is none."""
     comma = delimiter != "," and "," in line and "." not in line
     heads = [cell.strip().strip('"') for cell in (line.replace(",", ".") if comma else line).split(delimiter)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AxisKind, Role
-from raman_edge.formats.dialect import are_even, numbers, plain
+from raman_edge.formats.dialect import are_even, numbers, read_plain
 from raman_edge.formats.document import CUT_SHORT
 from raman_edge.formats.header import HeaderFacts, positive
 from raman_edge.formats.shift import to_shift
@@ -77,7 +77,7 @@ def _columns(rows: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float
     """Return what stands before and after the first comma of every row."""
     text = "\n".join(rows)
     if are_even(text, ",", len(rows), 2):
-        both = plain(text.replace("\n", ","), 2 * len(rows))
+        both = read_plain(text.replace("\n", ","), 2 * len(rows))
         both = numbers(text.replace("\n", ",").split(",")) if both is None else both
         return both[::2], both[1::2]
     cut = [row.partition(",") for row in rows if row and not row.isspace()]

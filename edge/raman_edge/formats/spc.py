@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
-_HEAD, _ENTRY = 32, 12
+_SUBFILE_HEADER, _DIRECTORY_ENTRY = 32, 12
 """Bytes of a subfile's header and of a directory's entry."""
 _PADDING = b"\0\x1a"
 """What fills an old file up to a block of the disk."""
@@ -55,28 +55,28 @@ class Subfile:
 def subfiles(file: BinaryFile, head: Header) -> Iterator[Subfile]:
     """Read the subfiles, one after the other; raises :class:`FormatError` before anything large is made."""
     if head.flags & codes.SHARED_X and head.flags & codes.OWN_X:
-        return _own(file, head)
+        return _with_own_axes(file, head)
     check_points(head.points, LEAST_POINTS)
-    return _shared(file, head)
+    return _with_one_axis(file, head)
 
 
-def _shared(file: BinaryFile, head: Header) -> Iterator[Subfile]:
+def _with_one_axis(file: BinaryFile, head: Header) -> Iterator[Subfile]:
     """Read subfiles on one axis: the values before the first one, or even steps."""
-    at = codes.OLD_BYTES - _HEAD if head.version == codes.OLD else codes.NEW_BYTES
+    at = codes.OLD_BYTES - _SUBFILE_HEADER if head.version == codes.OLD else codes.NEW_BYTES
     if head.flags & codes.SHARED_X:
         x = file.array("f4", at, head.points, "x values")
         at += 4 * head.points
     else:
         x = np.linspace(head.first, head.last, head.points)
     head = _with_exponents(file, head, at)
-    places = _places(file, head, at)
+    places = _one_axis_places(file, head, at)
     for index, start in enumerate(places):
-        yield Subfile(x, _counts(file, head, start, start + _HEAD, head.points), _z(file, head, places[0], start, index))
+        yield Subfile(x, _counts(file, head, start, start + _SUBFILE_HEADER, head.points), _z_value(file, head, places[0], start, index))
 
 
-def _places(file: BinaryFile, head: Header, at: int) -> range:
+def _one_axis_places(file: BinaryFile, head: Header, at: int) -> range:
     """Return where the subfiles begin."""
-    step = _HEAD + _width(head, _exponent(file, head, at)) * head.points
+    step = _SUBFILE_HEADER + _width(head, _exponent(file, head, at)) * head.points
     spectra = head.spectra or _old_spectra(file, head, at, step)
     check_spectra(spectra, spectra * head.points)
     file.need(at, spectra * step, f"{spectra} x {head.points} counts")
@@ -97,26 +97,26 @@ def _old_spectra(file: BinaryFile, head: Header, at: int, step: int) -> int:
     return whole
 
 
-def _own(file: BinaryFile, head: Header) -> Iterator[Subfile]:
+def _with_own_axes(file: BinaryFile, head: Header) -> Iterator[Subfile]:
     """Read subfiles that have an axis each."""
-    for start, points in _own_places(file, head):
-        x = file.array("f4", start + _HEAD, points, "x values")
-        counts = _counts(file, head, start, start + _HEAD + 4 * points, points)
-        yield Subfile(x, counts, _z(file, head, start, start, 0))
+    for start, points in _own_axis_places(file, head):
+        x = file.array("f4", start + _SUBFILE_HEADER, points, "x values")
+        counts = _counts(file, head, start, start + _SUBFILE_HEADER + 4 * points, points)
+        yield Subfile(x, counts, _z_value(file, head, start, start, 0))
 
 
-def _own_places(file: BinaryFile, head: Header) -> list[tuple[int, int]]:
+def _own_axis_places(file: BinaryFile, head: Header) -> list[tuple[int, int]]:
     """Return where each subfile begins and its points, in the order of their directory or of the file."""
     check_spectra(head.spectra, 0)
     directory, at = head.points if head.many else 0, codes.NEW_BYTES
     if directory:
-        file.need(directory, head.spectra * _ENTRY, f"directory of {head.spectra} subfiles")
+        file.need(directory, head.spectra * _DIRECTORY_ENTRY, f"directory of {head.spectra} subfiles")
     found = []
     for index in range(head.spectra):
-        start = file.integer("I", directory + index * _ENTRY, "directory") if directory else at
+        start = file.integer("I", directory + index * _DIRECTORY_ENTRY, "directory") if directory else at
         points = file.integer("I", start + 16, f"number of points of subfile {index + 1}") or (0 if head.many else head.points)
         check_points(points, LEAST_POINTS)
-        at = start + _HEAD + (4 + _width(head, _exponent(file, head, start))) * points
+        at = start + _SUBFILE_HEADER + (4 + _width(head, _exponent(file, head, start))) * points
         file.need(start, at - start, f"subfile {index + 1} with {points} points")
         found.append((start, points))
     total = sum(points for _, points in found)
@@ -144,7 +144,7 @@ def _with_exponents(file: BinaryFile, head: Header, at: int) -> Header:
     """Return whether each subfile has an exponent: some software leaves all of them 0 and writes only that of the header."""
     if not head.flags & codes.MULTI or head.exponent in {0, codes.FLOAT}:
         return head
-    step = _HEAD + (2 if head.flags & codes.SHORT_Y else 4) * head.points
+    step = _SUBFILE_HEADER + (2 if head.flags & codes.SHORT_Y else 4) * head.points
     starts = range(at, file.size - 1, step)[: head.spectra or MAX_SPECTRA]
     return replace(head, own_exponents=any(file.data[start + 1] for start in starts))
 
@@ -168,7 +168,7 @@ def _counts(file: BinaryFile, head: Header, start: int, at: int, points: int) ->
     return np.ldexp(file.array("i4", at, points, "counts"), exponent - 32)
 
 
-def _z(file: BinaryFile, head: Header, first: int, start: int, index: int) -> float:
+def _z_value(file: BinaryFile, head: Header, first: int, start: int, index: int) -> float:
     """Return a subfile's place in a series: its own, or so many even steps after the first one's."""
     if not head.many:
         return 0.0
@@ -179,7 +179,7 @@ def _z(file: BinaryFile, head: Header, first: int, start: int, index: int) -> fl
     return begin + index * step
 
 
-_UNBELIEVED = frozenset({2, 3, 10})
+_DEFAULT_Y_UNITS = frozenset({2, 3, 10})
 """Codes of the counts that software writes by default: absorbance, Kubelka-Munk, log(1/R)."""
 _MOST_ABSORBANCE = 10.0
 """No detector sees through more."""
@@ -261,7 +261,7 @@ def _other_method(head: Header) -> str | None:
 def _is_no_absorbance(file: BinaryFile, head: Header) -> bool:
     """Whether only the code of the counts says absorbance or the like over wavenumbers, and the values are too large to be that."""
     return (
-        head.y_unit in _UNBELIEVED
+        head.y_unit in _DEFAULT_Y_UNITS
         and not head.y_label
         and head.method in {0, 11}
         and head.x_unit in codes.UNNAMED.union(codes.AXES)

@@ -127,9 +127,9 @@ FLOAT = -128
 LARGEST_X = 1e9
 """No axis has larger numbers."""
 _FIRST_YEAR = 1980
-_SNIFFED = 32
+_SNIFFED_BYTES = 32
 """First bytes of an SPC file."""
-_MOST = 1 << 27
+_MOST_COUNT = 1 << 27
 """Subfiles, points or bytes beyond which this is something else: four letters of text are more."""
 _LOG_HEAD = 64
 _MAX_LOG = 65_536
@@ -180,9 +180,9 @@ def order(version: int) -> Literal["<", ">"]:
 
 def recognises(data: bytes) -> bool:
     """Whether the first bytes can be an SPC header: a version, and codes and counts that exist."""
-    if len(data) < _SNIFFED or data[1] not in {NEW_LITTLE, NEW_BIG, OLD}:
+    if len(data) < _SNIFFED_BYTES or data[1] not in {NEW_LITTLE, NEW_BIG, OLD}:
         return False
-    file = BinaryFile(data[:_SNIFFED], order(data[1]))
+    file = BinaryFile(data[:_SNIFFED_BYTES], order(data[1]))
     counts: tuple[float, ...]
     if data[1] == OLD:
         points, first, last = (file.real("f", at, "header") for at in (4, 8, 12))
@@ -194,17 +194,17 @@ def recognises(data: bytes) -> bool:
         data[0] & (OWN_X | SHARED_X) != OWN_X  # which no file may have, and every ZIP archive has
         and units[0] in X_UNITS
         and units[1] in Y_UNITS
-        and all(0 <= count <= _MOST for count in counts)
+        and all(0 <= count <= _MOST_COUNT for count in counts)
         and all(math.isfinite(x) and abs(x) <= LARGEST_X for x in (first, last))
     )
 
 
 def header(file: BinaryFile) -> Header:
     """Read the header of a file that is recognised."""
-    return _old(file) if file.data[1] == OLD else _new(file)
+    return _old_header(file) if file.data[1] == OLD else _new_header(file)
 
 
-def _new(file: BinaryFile) -> Header:
+def _new_header(file: BinaryFile) -> Header:
     file.need(0, NEW_BYTES, "header")
     flags = file.data[0]
     x_label, y_label = _labels(file, 218) if flags & LABELS else ("", "")
@@ -227,7 +227,7 @@ def _new(file: BinaryFile) -> Header:
     )
 
 
-def _old(file: BinaryFile) -> Header:
+def _old_header(file: BinaryFile) -> Header:
     file.need(0, OLD_BYTES, "header")
     flags, year = file.data[0], file.integer("H", 18, "year")
     labelled = flags & LABELS or TEXT_LABELS in {file.data[16], year >> 12}
@@ -238,7 +238,7 @@ def _old(file: BinaryFile) -> Header:
         flags=flags & ~(SHARED_X | OWN_X),  # x values came with the new format
         method=0,
         exponent=FLOAT if exponent == -FLOAT else exponent,
-        points=_whole(file.real("f", 4, "number of points")),
+        points=_integer_from_float(file.real("f", 4, "number of points")),
         first=file.real("f", 8, "first x"),
         last=file.real("f", 12, "last x"),
         spectra=0 if flags & MULTI else 1,
@@ -258,8 +258,8 @@ def _labels(file: BinaryFile, at: int) -> tuple[str, str]:
     return file.text(at, len(x)), file.text(at + 30 - len(rest), len(rest))
 
 
-def _whole(points: float) -> int:
-    if not 0 <= points <= _MOST:
+def _integer_from_float(points: float) -> int:
+    if not 0 <= points <= _MOST_COUNT:
         raise FormatError(
             kind="wrong number of points",
             place="byte 4",

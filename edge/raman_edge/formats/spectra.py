@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Shared
 
-_NOTHING = HeaderFacts()
+_NO_FACTS = HeaderFacts()
 
 
 def with_laser(meta: Mapping[str, str], known: HeaderFacts) -> dict[str, str]:
@@ -37,7 +37,7 @@ def with_laser(meta: Mapping[str, str], known: HeaderFacts) -> dict[str, str]:
     return {**meta, "laser_nm": f"{known.laser_nm:g}", "laser_from": known.laser_from}
 
 
-def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: HeaderFacts = _NOTHING, index: int = 0) -> Spectrum:
+def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: HeaderFacts = _NO_FACTS, index: int = 0) -> Spectrum:
     """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm``, ``laser_from``, ``tidied`` where known."""
     stated = with_laser(meta, known)
     if points.notes:
@@ -57,9 +57,9 @@ MIN_POINTS = 16
 """Fewer points are no spectrum."""
 LARGEST = 1e30
 """No detector gives larger counts; squares and sums of what is below stay finite."""
-_FEW = 0.05
+_MOST_GAPS = 0.05
 """Share of the rows between the first and the last number that may be without one."""
-_LEFT = 0.5
+_LEAST_DIFFERENT = 0.5
 """Share of the rows that must be left after rows of the same Raman shift were averaged."""
 
 
@@ -82,14 +82,14 @@ def tidy(shift: NDArray[np.float64], counts: NDArray[np.float64], least: int = M
     left out; more raise :class:`FormatError`, and so do fewer than ``least`` rows.
     """
     notes: list[str] = []
-    shift, counts = _numbers(shift, counts, notes, least)
+    shift, counts = _numeric_rows(shift, counts, notes, least)
     steps = np.diff(shift)
     if (steps <= 0).any():
-        shift, counts = _rising(shift, counts, steps, notes)
+        shift, counts = _sorted_rows(shift, counts, steps, notes)
     return Points(Axis(shift), counts, tuple(notes))
 
 
-def _numbers(
+def _numeric_rows(
     shift: NDArray[np.float64], counts: NDArray[np.float64], notes: list[str], least: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Keep the rows that have both numbers."""
@@ -106,18 +106,18 @@ def _numbers(
         return shift, counts
     first, last = np.flatnonzero(good)[[0, -1]]
     inside = int(last - first + 1) - kept
-    if inside > _FEW * (last - first + 1):
+    if inside > _MOST_GAPS * (last - first + 1):
         raise FormatError(
             kind="too many rows without a number",
             got=f"{inside} of {last - first + 1} rows inside the spectrum (empty, NaN or inf)",
-            expected=f"at most {_FEW:.0%}",
+            expected=f"at most {_MOST_GAPS:.0%}",
             advice="Measure or export it again",
         )
     notes.append(f"{good.size - kept} of {good.size} rows without a number left out")
     return shift[good], counts[good]
 
 
-def _rising(
+def _sorted_rows(
     shift: NDArray[np.float64], counts: NDArray[np.float64], steps: NDArray[np.float64], notes: list[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Turn, sort and merge until the shift rises strictly."""
@@ -127,7 +127,7 @@ def _rising(
     if not ((steps <= 0).all() or (steps >= 0).all()):
         notes.append("rows sorted by Raman shift")
     unique, where, copies = np.unique(shift[order], return_inverse=True, return_counts=True)
-    if unique.size < max(MIN_POINTS, _LEFT * shift.size):
+    if unique.size < max(MIN_POINTS, _LEAST_DIFFERENT * shift.size):
         raise FormatError(
             kind="repeated Raman shifts",
             got=f"{unique.size} different Raman shifts in {shift.size} rows",
