@@ -10,7 +10,7 @@
     │   ├── SourceLost           was open, is gone
     │   └── LaserNotOff          its laser may still be on
     ├── SpectrumError            an impossible axis or impossible counts
-    │   └── FormatError          a file that is no spectrum: which line or byte, and why
+    │   └── FormatError          a file that is not a spectrum: which line or byte, and why
     ├── ModelError               a model file that cannot be run as it is
     │   ├── CardError            the card inside the model file is missing or wrong
     │   └── ProbeMismatch        the model does not give here what it gave when it was made
@@ -24,7 +24,7 @@
     ├── OutputError              standard output cannot be written
     └── SinkError                an output cannot take records now; they wait in the journal
         └── RecordsRefused       an output can never take some records; it has the others
-            └── RecordsDamaged   because they are no records
+            └── RecordsDamaged   because they are not records
 
 Every message says what was got, what was expected and what to do about it. Only
 the command line catches :class:`RamanEdgeError`; recoverable faults (one unreadable
@@ -134,7 +134,7 @@ class SpectrumError(RamanEdgeError):
 
 
 class FormatError(SpectrumError):
-    """Bytes that are no spectrum in any format we read."""
+    """Bytes that are not a spectrum in any format that is read."""
 
 
 class ModelError(RamanEdgeError):

@@ -107,7 +107,7 @@ class Identification:
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The best candidates first, whatever the decision: ``label``, ``score``, ``similarity`` (cosine, -1..1) and ``peaks``."""
+        """The best candidates first, for every decision: ``label``, ``score``, ``similarity`` (cosine, -1..1) and ``peaks``."""
         return self.record.matches if isinstance(self.record, records.ResultRecord) else ()
 
     @property

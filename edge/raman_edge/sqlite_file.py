@@ -299,7 +299,7 @@ def _untouched(path: Path) -> str:
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let the block read the file as it is at one moment, whatever other processes write meanwhile."""
+    """Let the block read the file as it is at one moment, while other processes may write."""
     connection.execute("BEGIN")
     try:
         yield

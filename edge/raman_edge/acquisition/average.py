@@ -103,7 +103,7 @@ def _median(frames: NDArray[np.float64]) -> NDArray[np.float64]:
 def _alike(scatter: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the median scatter of the pixels that count about as much, (n,): light has shot noise, and lines are narrow.
 
-    The lowest few belong to those before them where they are no whole group.
+    The lowest few belong to those before them where they do not fill a group.
     """
     order = np.argsort(-level, kind="stable")
     size = min(TOGETHER, order.size)

@@ -127,7 +127,7 @@ def length(averages: int) -> int:
 
 
 class DarkRun:
-    """Dark exposures in a row, whatever requested them; the first with light ends the row, so that a recording gives the same darks."""
+    """Consecutive dark exposures, for any reason; the first with light ends the row, so that a recording gives the same darks."""
 
     def __init__(self) -> None:
         self._run: list[Exposure] = []

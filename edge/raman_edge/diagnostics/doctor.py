@@ -65,7 +65,7 @@ NEEDED = {"mqtt": ("mqtt", "paho"), "mqtts": ("mqtt", "paho"), "prometheus": ("m
 """Kind of an output → the extra and the package that it needs."""
 FILE_OUTPUTS = ("jsonl:", "csv:")
 OTHER_VARIABLES = frozenset(("RAMAN_EDGE_MQTT_PASSWORD", "RAMAN_EDGE_CALIBRATIONS"))
-"""Variables that are no settings."""
+"""Environment variables that are not settings."""
 RECORDS = "SELECT count(*), min(ts), (SELECT ts FROM records ORDER BY seq DESC LIMIT 1) FROM records"
 """Number of records, the oldest time, the time of the newest record: milliseconds since 1970."""
 ELSEWHERE = "name another place with --journal"
@@ -82,7 +82,7 @@ class Finding:
     """``warning``: works, but not as well as it could, or not for long. ``wrong``: does not work."""
     found: str
     todo: str = ""
-    """What to do about it; empty where nothing is to be done."""
+    """What to do about it; empty where nothing has to be done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,7 @@ def _columns(track: _Track, coefficients: list[float], kind: Role) -> NDArray[np
 
 
 def _numbers(line: bytes) -> list[float]:
-    """Return a line's numbers; none where one is no number."""
+    """Return a line's numbers; empty where one is not a number."""
     found = [_number(word) for word in line.split()]
     return found if all(map(math.isfinite, found)) else []
 

@@ -99,7 +99,7 @@ def _plain(line: str) -> list[float] | None:
 
 
 def _cut(tokens: re.Pattern[str], number: int, line: str) -> list[str]:
-    """Cut a line into tokens; what is none of them is an error."""
+    """Cut a line into tokens; anything else is an error."""
     rest = tokens.sub("", line).strip(_SEPARATORS)
     if rest:
         raise FormatError(

@@ -48,7 +48,7 @@ def read_plain(text: str, count: int) -> NDArray[np.float64] | None:
     """
     try:
         found = _JSON_NUMBERS.decode(f"[{text}]")
-    except (msgspec.DecodeError, UnicodeEncodeError):  # half a surrogate pair stands for a byte that is no text
+    except (msgspec.DecodeError, UnicodeEncodeError):  # half a surrogate pair stands for a byte that is not text
         return None
     return np.fromiter(found, np.float64, count) if len(found) == count else None
 

@@ -44,7 +44,7 @@ _MOST_TAGS = 100_000
 """Of an XML document; a file has a few hundred, and two a spectrum. A tree of them all is built in memory."""
 _DECLARATION = re.compile(r"<!(?!--|\[CDATA\[)")
 MAX_LINES = 250_000
-"""A detector has thousands of pixels; a text of more lines than this is no spectrum."""
+"""A detector has thousands of pixels; a text of more lines than this is not a spectrum."""
 _SAMPLE = 65_536
 """Bytes that are examined to distinguish binary data from text."""
 _CONTROL_SHARE = 0.005

@@ -184,7 +184,7 @@ class _Row:
 
 
 def _best_row(kinds: dict[str, _Row]) -> tuple[str, NDArray[np.float64], _Row]:
-    """Return the counts of a measurement: processed, else raw minus dark, else raw or what there is, with their name."""
+    """Return the counts of a measurement: processed, else raw minus dark, else raw, else any other, with their name."""
     if "processed" not in kinds and {"raw", "dark"} <= {*kinds} and kinds["raw"].values.size == kinds["dark"].values.size:
         return "raw - dark", kinds["raw"].values - kinds["dark"].values, kinds["raw"]
     kind = next(kind for kind in (*_ROW_COUNTS, *kinds) if kind in kinds)

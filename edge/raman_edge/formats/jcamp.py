@@ -84,7 +84,7 @@ class _Block:
 class Jcamp:
     """Reads the Raman spectra of a JCAMP-DX file.
 
-    Blocks of a compound file that are no Raman spectra are named in ``meta["left_out"]``. A file without any Raman
+    Blocks of a compound file that are not Raman spectra are named in ``meta["left_out"]``. A file without any Raman
     spectrum gives what curves it has, their axes as they are, and says in the meta what they call themselves.
     A file that declares more points than it has, or that ends before ``##END=``, was cut short.
     """
@@ -170,7 +170,7 @@ def _refuse_cut(block: _Block, lines: int) -> None:
 
 
 def _other_method(block: _Block) -> str | None:
-    """Return what a block says was measured where that is no Raman spectrum."""
+    """Return what a block says was measured; None for a Raman spectrum."""
     units, axis = (block.values.get(name, "").upper() for name in ("YUNITS", "XUNITS"))
     if "RAMAN" in block.kind or "RAMAN" in units:
         return None
@@ -266,7 +266,7 @@ def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.f
 def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row]]:
     """Return the rows as their commas may be meant, the surest first: as decimal marks, or as they stand between numbers.
 
-    A comma before a blank parts two numbers whatever the others are.
+    A comma before a blank always separates two numbers.
     """
     if not any("," in line for _, line in rows):
         return [rows]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from raman_edge.formats.table import NumberTable
 
 _DATA_MARK = ">>>>>"
-"""What Ocean Optics writes where the data begin, with words that are no names of columns."""
+"""What Ocean Optics writes where the data begin, with words that are not names of columns."""
 _POSITION_NAMES = frozenset({"x", "y", "z", "time"})
 _LINES_ABOVE = 6
 """Lines above the table in which its names are looked for."""
@@ -95,7 +95,7 @@ class Counts:
     series: tuple[Series, ...]
     """At least one, in the order of the columns."""
     left_out: str
-    """The columns that are no spectra, each with what it is, as in ``'Dark' (dark)``; empty where there are none."""
+    """The columns that are not spectra, each with its quantity, as in ``'Dark' (dark)``; empty where there are none."""
 
 
 def find_names(table: NumberTable) -> ColumnNames:
@@ -225,7 +225,7 @@ def find_counts(table: NumberTable, named: ColumnNames, axes: AxisColumns) -> Co
 
     A column is a spectrum unless its whole name says that it is something else, and the table speaks of such
     things: processed columns where they are filled, else raw minus dark of the same sample, else raw, counts, and
-    whatever is named after a sample.
+    any column that is named after a sample.
     """
     taken = {*axes.columns, *axes.others, *named.places}
     others = [k for k in range(table.dialect.columns) if k not in taken and (not named.given or named.names[k].text)]
@@ -277,12 +277,12 @@ def _column_roles(names: dict[int, ColumnName]) -> dict[int, Role]:
 
 
 def _may_be_sample(name: ColumnName) -> bool:
-    """Whether a column of which nothing better is there may hold the counts of a sample after all."""
+    """Whether a column may hold the counts of a sample where no better column exists."""
     return name.role is Role.REFERENCE or (name.weak and not name.has_unit)
 
 
 def _select_series(table: NumberTable, named: ColumnNames, found: dict[int, Role]) -> tuple[list[Series], dict[int, str]]:
-    """Return the spectra among the columns, and why each of the others is none."""
+    """Return the spectra among the columns, and the reason why each other column is not one."""
 
     def having(wanted: Role) -> list[int]:
         return [k for k, one in found.items() if one is wanted]

@@ -47,7 +47,7 @@ _MARKUP: tuple[tuple[str, str], ...] = (
 
 
 def binary_kind(data: bytes) -> str | None:
-    """Say what the first bytes are the mark of, as in "a PDF document, not a spectrum"; None is unknown."""
+    """Return the kind of file that the first bytes mark, as in "a PDF document, not a spectrum"; None is unknown."""
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind
@@ -59,7 +59,7 @@ def binary_kind(data: bytes) -> str | None:
 
 
 def markup_kind(head: str) -> str | None:
-    """Say what a text begins like when it is no table; None where it may be one."""
+    """Return what kind of text that is not a table begins like this; None where it may be a table."""
     start = head.lstrip()[:64].lower()
     return next((kind for mark, kind in _MARKUP if start.startswith(mark)), None)
 
@@ -111,7 +111,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def unread_kind(data: bytes) -> str | None:
-    """Say whose file it is and how to export it, as in "a Renishaw WiRE file (.wxd): …"; None where no mark is known."""
+    """Return whose file it is and how to export it, as in "a Renishaw WiRE file (.wxd): …"; None where no mark is known."""
     head = data[:_HEAD]
     text = head.removeprefix(_BOM).lstrip()
     for mark, kind in _MARKS:

@@ -60,7 +60,7 @@ _QUANTITIES = {
 }
 """Quantities, by code."""
 _INFRARED = frozenset({11, 12, 16, 17, 20, 21, 22, 26})
-"""Quantities that no Raman spectrum has, whatever its axis."""
+"""Quantities that a Raman spectrum cannot have, on any axis."""
 _EPOCH = datetime(1899, 12, 31, tzinfo=UTC)
 """Of the times, which count seconds."""
 _YEARS = range(1990, 2100)
@@ -96,7 +96,7 @@ class _Head:
 def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every spectrum of the file; interferograms and backgrounds beside them are left.
 
-    A spectrum that is no Raman spectrum by its own codes keeps its axis and has ``other_method`` in the meta.
+    A spectrum that is not a Raman spectrum by its codes keeps its axis and has ``other_method`` in the meta.
     ``meta`` has ``title``, ``comment``, ``counts in``, ``scans`` and the ``key: value`` lines of
     the history.
     """

@@ -80,12 +80,12 @@ class Block:
 
     @property
     def derivative(self) -> int:
-        """0 where it is none."""
+        """Order of the derivative; 0 is the spectrum itself."""
         return self.code >> 17 & 3
 
     @property
     def is_report(self) -> bool:
-        """Whether it is the report of an evaluation, which is kept under the kind of data that was evaluated; bit 30 is no part of it."""
+        """Whether it is the report of an evaluation, which is kept under the kind of data that was evaluated; bit 30 does not count."""
         return bool(self.code >> 22 & 0xFF)
 
     @property
@@ -125,7 +125,7 @@ def directory(file: BinaryFile) -> list[Block]:
 
 
 def parameters(file: BinaryFile, block: Block) -> Parameters:
-    """Return a block's parameters by their three letters, up to END or to what is none."""
+    """Return a block's parameters by their three letters, up to END or to the first impossible one."""
     found: Parameters = {}
     at, stop = block.at, block.at + min(block.size, _MOST_BYTES)
     while at + 8 <= stop:
@@ -207,7 +207,7 @@ class Opus:
 
 
 def _raman_blocks(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks of the first kind that there is; raises :class:`FormatError` where there is none."""
+    """Return the blocks of the first kind that the file has; raises :class:`FormatError` without any."""
     for kind in _DATA_BY_PREFERENCE:
         if wanted := [block for block in blocks if _is_spectrum(block, kind)]:
             return wanted
@@ -316,7 +316,7 @@ def _counts(file: BinaryFile, block: Block, points: int, *, integers: bool) -> I
 
 
 def _status_number(status: Parameters, name: str, block: Block) -> float:
-    """Return a number of the status; raises :class:`FormatError` where it is none."""
+    """Return a number of the status; raises :class:`FormatError` where it is missing or not a number."""
     value = status.get(name)
     if isinstance(value, str) or value is None or not abs(value) < _LARGEST:
         raise FormatError(

@@ -129,7 +129,7 @@ def _xml_root(file: BinaryFile) -> ET.Element:
 
 
 def _elements(element: ET.Element, name: str) -> list[ET.Element]:
-    """Return the elements of that name below another one, whatever their namespace."""
+    """Return the elements of that name below another one, in any namespace."""
     return element.findall(f".//{{*}}{name}")
 
 

@@ -175,7 +175,7 @@ def _next_filled_line(text: str, end: int) -> str | None:
 
 
 def _layout_of_axis(line: str, following: str, delimiter: str, top: int) -> _Layout | None:
-    """Return the layout that a line and the one below it have, if the line is an axis; None where it is none."""
+    """Return the layout that a line and the one below it have, if the line is an axis; else None."""
     comma = delimiter != "," and "," in line and "." not in line
     heads = [cell.strip().strip('"') for cell in (line.replace(",", ".") if comma else line).split(delimiter)]
     while heads and not heads[-1]:
@@ -193,7 +193,7 @@ def _layout_of_axis(line: str, following: str, delimiter: str, top: int) -> _Lay
         del below[-1]
     labels = len(below) - points
     if not (first <= labels <= _MOST_LABELS and labels > 0) or (first == 0 and all(map(is_number, below))):
-        return None  # a table of numbers, whatever its first row is
+        return None  # a table of numbers, with or without a heading
     if not all(is_number(cell) or is_missing(cell) for cell in below[labels:]):
         return None
     return _Layout(top, delimiter, comma, first, labels, points)

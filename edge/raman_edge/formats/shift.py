@@ -1,4 +1,4 @@
-"""From what a file's axis column holds to a Raman shift in cm⁻¹, or a clear word why that cannot be."""
+"""From what a file's axis column holds to a Raman shift in cm⁻¹, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMED_LIMIT = 6000.0
 _WIDE_LIMIT = 12_000.0
 """cm⁻¹; a grating of 150 lines/mm and a blue laser see shifts beyond :data:`NAMED_LIMIT`, but none beyond this."""
 _NEAR_LASER = 2000.0
-"""cm⁻¹; an axis that begins below is no absolute wavenumber: those are 1e7 / wavelength, and 2000 would be 5 µm."""
+"""cm⁻¹; an axis that begins below is not an absolute wavenumber: those are 1e7 / wavelength, and 2000 would be 5 µm."""
 _UNNAMED_RANGE = (-600.0, 5500.0)
 """cm⁻¹; a column without a name has to look like a Raman shift."""
 _LEAST_SPAN = 50.0

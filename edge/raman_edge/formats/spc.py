@@ -189,7 +189,7 @@ _NM = re.compile(r"\b([0-9]{3,4}(?:\.[0-9]+)?) ?nm\b")
 class Spc:
     """Reads every subfile, its x axis as a Raman shift where it can be made one.
 
-    A file that is no Raman spectrum by its own codes keeps its axis, and says so in the meta.
+    A file that is not a Raman spectrum by its codes keeps its axis; ``meta`` names the other method.
 
     ``meta`` has the log's ``key=value`` lines and of the header ``comment``, ``source``,
     ``resolution``, ``method``, ``technique``, ``counts in`` (their unit), ``date`` (its time has no
@@ -240,7 +240,7 @@ def _axis(head: Header) -> AxisKind | None:
 
 
 def _other_method(head: Header) -> str | None:
-    """Return what was measured where the file's own codes say that it is no Raman spectrum, as in "absorbance over wavenumber (cm-1)"."""
+    """Return what was measured where the file's codes exclude a Raman spectrum, as in "absorbance over wavenumber (cm-1)"."""
     label = role(head.x_label)
     if head.x_unit == codes.RAMAN_SHIFT or label in AXIS_ROLES:
         return None

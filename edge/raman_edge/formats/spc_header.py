@@ -295,7 +295,7 @@ def _old_date(file: BinaryFile) -> str:
 
 
 def _date(year: int, month: int, day: int, hour: int, minute: int) -> str:
-    """Write a time without a time zone as text; empty where it is none, or before there were such files."""
+    """Write a time without a time zone as text; empty where it is impossible, or before there were such files."""
     try:
         return f"{datetime(year, month, day, hour, minute):%Y-%m-%d %H:%M}" if year >= _FIRST_YEAR else ""  # noqa: DTZ001 - it has none
     except ValueError:
@@ -303,7 +303,7 @@ def _date(year: int, month: int, day: int, hour: int, minute: int) -> str:
 
 
 def log(file: BinaryFile, head: Header) -> list[str]:
-    """Return the lines of the log; none where there is none. Raises :class:`FormatError` where it is cut off."""
+    """Return the lines of the log; empty without a log. Raises :class:`FormatError` where it is cut off."""
     at = head.log_at
     if at < NEW_BYTES:
         return []

@@ -54,7 +54,7 @@ def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: Hea
 
 
 MIN_POINTS = 16
-"""Fewer points are no spectrum."""
+"""Fewest points of a spectrum."""
 LARGEST = 1e30
 """No detector gives larger counts; squares and sums of what is below stay finite."""
 _MOST_GAPS = 0.05
@@ -221,7 +221,7 @@ def axis(values: NDArray[np.float64], kind: Role, known: HeaderFacts, document: 
     """Return the Raman shift (cm⁻¹) of every column, and what the meta says of the axis.
 
     A calibration receives pixels if it needs them. Otherwise the errors of :func:`to_shift`, with what
-    to do where the file is no table.
+    to do for a file that is not a table.
     """
     if kind is Role.PIXEL and document.pixels:
         return values, {PIXELS: f"{values.size}"}

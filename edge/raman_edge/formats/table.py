@@ -30,7 +30,7 @@ MAX_CELLS = 4_000_000
 """What is parsed within about a second."""
 MAX_MAP_CELLS = 10_000_000
 MAX_LINE = 65_536
-"""Characters; a longer line is no row of a table."""
+"""Characters; a longer line is not a row of a table."""
 MANY_ROWS = 16
 """As many rows as a spectrum has at least: losing them in silence is losing a table."""
 _PART_CHARACTERS = 1 << 22

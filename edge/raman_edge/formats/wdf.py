@@ -67,7 +67,7 @@ def property_integers(data: bytes, names: frozenset[str]) -> dict[str, int]:
 
 def _property_size(data: bytes, at: int, kind: str, flags: int) -> int | None:
     """Return the bytes of an item's value; None where its form is unknown."""
-    if flags & _COMPRESSED:  # its length stands before it, whatever is packed
+    if flags & _COMPRESSED:  # the length stands before packed contents of any type
         return 4 + int.from_bytes(data[at : at + 4], "little")
     if kind not in _VALUE_BYTES and kind not in _LENGTH_PREFIXED:
         return None

@@ -226,7 +226,7 @@ def _wavelengths(transformation: _Data, columns: int) -> NDArray[np.float64]:
         return np.asarray(scale * (at - origin) + world)
     if transformation.kind == "TDLUTTransformation":
         table = _required_numbers(tags, transformation, "LUT")[: int(number(tags, "LUTSize") or 0)]
-        if table.size < 2:  # noqa: PLR2004 - one value is no axis
+        if table.size < 2:  # noqa: PLR2004 - one value is not an axis
             raise FormatError(
                 kind="wrong number of wavelengths",
                 place=f"{safe(transformation.caption)}",
@@ -362,7 +362,7 @@ def _counts(graph: _Graph) -> tuple[Number, int]:
 
 
 def _places(graph: _Graph, others: Mapping[int, _Data]) -> Callable[[int, int], NDArray[np.float64]] | None:
-    """Return the function from a point of a map to its place, um (3,); None where it is no map or has no places."""
+    """Return the function from a point of a map to its place, um (3,); None without a map or its places."""
     space = others.get(int(number(graph.tags, "SpaceTransformationID") or 0))
     if min(graph.wide, graph.high) < 2 or space is None or space.kind != "TDSpaceTransformation":  # noqa: PLR2004 - a line has one
         return None

@@ -87,7 +87,7 @@ class Tag:
         return self.file.array(dtype, self.at, min(self.size // size, _MOST_VALUES), "values of a tag")
 
     def text(self) -> str:
-        """Return its text; empty where it is none."""
+        """Return its text; empty where it is not text."""
         if self.kind != _TEXT or self.size < 4:  # noqa: PLR2004 - the length of a text
             return ""
         length = self.file.integer("I", self.at, "length of a text")

@@ -110,7 +110,7 @@ def _calibration_facts(by: AppliedCalibration | None) -> dict[str, str]:
 
 
 def _calibrated(meta: dict[str, str]) -> AppliedCalibration | None:
-    """Read a calibration back; :class:`ValueError` where it is none."""
+    """Read a calibration back; :class:`ValueError` where it is not one."""
     if CALIBRATION not in meta:
         return None
     rms = meta.get(CALIBRATED_RMS)

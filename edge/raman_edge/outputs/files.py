@@ -199,7 +199,7 @@ class _File(ABC):
         """The file is open only during a write."""
 
     def send(self, rows: Sequence[JournalRow]) -> None:
-        """Append a line for each row and sync them; SinkError where that fails, RecordsDamaged for rows that are no records."""
+        """Append a line for each row and sync them; SinkError where that fails, RecordsDamaged for rows that are not records."""
         lines, refused = [], []
         for row in rows:
             try:

@@ -241,7 +241,7 @@ class _Client(Client):
     def _packet_read(self) -> MQTTErrorCode:
         try:
             return super()._packet_read()
-        except Exception as error:  # noqa: BLE001 - whatever damaged bytes make the decoder raise
+        except Exception as error:  # noqa: BLE001 - damaged bytes make the decoder raise anything
             self.fault = self.fault or f"it sends what cannot be decoded ({type(error).__name__})"
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
 

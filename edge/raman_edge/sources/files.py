@@ -96,7 +96,7 @@ def _read(data: bytes, origin: Origin, laser_nm: float | None, axis: AxisOption 
 
 
 def fault(origin: Origin, why: str) -> Fault:
-    """Return a fault whose reason is one line of valid Unicode, whatever the file put into it."""
+    """Return a fault whose reason is one line of valid Unicode, for any contents of the file."""
     line = " ".join(why.encode("utf-8", "backslashreplace").decode().split())
     return Fault(origin, line if len(line) <= MOST_WHY else line[: MOST_WHY - 1] + "…")
 

@@ -1,4 +1,4 @@
-"""A watched folder: every distinct content that is complete is given once, whatever happens.
+"""A watched folder: every distinct content that is complete is given exactly once, also after crashes.
 
 The scan is the mechanism; events only wake it, because they get lost without notice. A :class:`FolderMemory`
 that outlives the process remembers what was identified, by content: the same file is not read again, and a copy

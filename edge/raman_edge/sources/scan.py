@@ -113,7 +113,7 @@ class Scan:
     ignored: Counter[str] = field(default_factory=Counter)
     """How many names are not looked at, by the reason; names that fit no pattern are not counted."""
     ours: list[str] = field(default_factory=list)
-    """Files that are ignored because they are among :attr:`ScanRules.written`, whatever they are called here."""
+    """Files that are ignored because they are among :attr:`ScanRules.written`, under any name."""
     stages: list[str] = field(default_factory=list)
     """Private folders of a move that was interrupted."""
 

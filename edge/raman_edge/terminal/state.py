@@ -82,7 +82,7 @@ class AcquisitionState:
     expires: datetime | None = None
     """When the wavenumber calibration expires, with a time zone; None if it does not, or none is in use."""
     question: str = ""
-    """Requested action of a person; "" is none. Data, not yet safe to show."""
+    """Action that a person has to take; "" is none. Data, not yet safe to show."""
 
     @classmethod
     def at(cls, progress: AcquisitionProgress, expires: datetime | None = None) -> AcquisitionState:
