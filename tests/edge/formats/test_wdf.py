@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import read
 from raman_edge.formats.spectra import MAX_SPECTRA
-from raman_edge.formats.wdf import Wdf, integers
+from raman_edge.formats.wdf import Wdf, property_integers
 from wdf_files import FILETIME, MICRON, TICKS, TIME, WdfFile, X, Y, Z, block, integer, named, properties
 
 SHIFT = 150.0 + 15.25 * np.arange(40)
@@ -208,7 +208,7 @@ def test_a_time_that_is_none_is_unknown() -> None:
 )
 def test_named_integers_are_found_in_property_sets(items: bytes, wanted: int | None) -> None:
     """Wherever the name stands; what cannot be followed ends the search."""
-    assert integers(properties(items), frozenset({"Exposure Time"})).get("Exposure Time") == wanted
+    assert property_integers(properties(items), frozenset({"Exposure Time"})).get("Exposure Time") == wanted
 
 
 def test_an_impossible_exposure_is_unknown() -> None:
