@@ -39,9 +39,9 @@ def _is_frozen(values: NDArray[np.floating]) -> bool:
     return fixed and values.flags.c_contiguous and values.dtype == np.float64
 
 
-def frozen(values: ArrayLike, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
-    """Return a read-only, contiguous copy of ``values``."""
-    array = np.array(values, dtype=dtype, order="C")
+def frozen(values: ArrayLike) -> NDArray[np.floating]:
+    """Return a read-only, contiguous copy of ``values``, float64."""
+    array = np.array(values, dtype=np.float64, order="C")
     array.setflags(write=False)
     return array
 

@@ -267,7 +267,7 @@ FORBIDDEN = {
     "Type": {4: "sequence_type", 5: "map_type", 7: "opaque_type", 8: "sparse_tensor_type", 9: "optional_type"},
 }
 """The other fields of onnx.proto: they hide operators, graphs or weights, or have no use in a network for spectra."""
-VARINT, FIXED64, SPAN, FIXED32 = 0, 1, 2, 5
+VARINT, SPAN, FIXED32 = 0, 2, 5
 """Wire types (https://protobuf.dev/programming-guides/encoding/); no field of a plain network is of 64 bits."""
 WIRES = {"int64": VARINT, "int32": VARINT, "float": FIXED32}
 """Wire type of each type of number; everything else is a span of bytes."""

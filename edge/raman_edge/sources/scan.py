@@ -118,9 +118,9 @@ class Scan:
     """Private folders of a move that was interrupted."""
 
 
-def is_candidate_name(name: str, include: tuple[str, ...] = ("*",)) -> bool:
-    """Whether a file of this name is looked at."""
-    return not _why_ignored(name) and any(fnmatchcase(name, pattern) for pattern in include)
+def is_candidate_name(name: str) -> bool:
+    """Whether a file of this name may be a spectrum."""
+    return not _why_ignored(name)
 
 
 def _why_ignored(name: str) -> str:
