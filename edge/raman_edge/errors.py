@@ -65,12 +65,14 @@ class RamanEdgeError(Exception):
         self, *messages: object, kind: str = "", place: str = "", cause: str = "", got: str = "", expected: str = "", advice: str = ""
     ) -> None:
         self.kind, self.place, self.cause, self.got, self.expected, self.advice = kind, place, cause, got, expected, advice
-        super().__init__(*(messages or (_message(kind, place, cause, got, expected, advice),)))
+        super().__init__(*(messages or (_message(kind=kind, place=place, cause=cause, got=got, expected=expected, advice=advice),)))
 
     def at(self, place: str) -> Self:
         """Return a copy at ``place``, which stands before the error's own place."""
-        where = f"{place}: {self.place}" if self.place else place
-        return type(self)(kind=self.kind, place=where, cause=self.cause, got=self.got, expected=self.expected, advice=self.advice)
+        fields = {"kind": self.kind, "cause": self.cause, "got": self.got, "expected": self.expected, "advice": self.advice}
+        composed = self.args == (_message(place=self.place, **fields),)
+        messages = () if composed else tuple(f"{place}: {message}" for message in self.args)
+        return type(self)(*messages, place=f"{place}: {self.place}" if self.place else place, **fields)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the fields where an error crosses to another process."""
@@ -81,7 +83,7 @@ class RamanEdgeError(Exception):
         return "; ".join(map(str, self.args))
 
 
-def _message(kind: str, place: str, cause: str, got: str, expected: str, advice: str) -> str:
+def _message(*, kind: str, place: str, cause: str, got: str, expected: str, advice: str) -> str:
     """Return ``PLACE: KIND: CAUSE: got GOT, expected EXPECTED. ADVICE``; a part that is empty is left out."""
     values = ", ".join(f"{word} {value}" for word, value in (("got", got), ("expected", expected)) if value)
     message = ": ".join(part for part in (place, kind, cause, values) if part)

@@ -134,7 +134,7 @@ def test_nothing_is_cut_for_whoever_calibrates(tmp_path: Path) -> None:
 
 def test_a_recording_of_nothing_says_so(tmp_path: Path) -> None:
     """A recording without an exposure with light is a fault that says what is in it."""
-    assert "there is none" in why(recording(tmp_path / "none", exposures=0))
+    assert "got no exposure" in why(recording(tmp_path / "none", exposures=0))
     with Recorder(Fake(happens=[FAULT]), tmp_path / "dark") as recorder:
         recorder.expose()
         recorder.light(on=False)
