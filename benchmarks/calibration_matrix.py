@@ -49,7 +49,7 @@ MINERALS = {
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A spectrometer as nobody knows it: the truth."""
+    """The true spectrometer, which no program sees."""
 
     laser_nm: float
     wavelength: NDArray[np.float64]
@@ -162,7 +162,7 @@ def error(made: Calibration, seen: Spectrum, instrument: Instrument) -> tuple[fl
 
 
 def remembered() -> None:
-    """Read a spectrum as a standard once: every refusal asks what else it is, of the same spectrum each time."""
+    """Read a spectrum as a standard once: after a refusal the next standard is tried on the same spectrum."""
     read, known = making._read, {}
 
     def again(one: StandardSpectrum, span: Span, laser_nm: float) -> object:

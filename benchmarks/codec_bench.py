@@ -31,7 +31,7 @@ def times(codec: Codec, data: bytes, repeats: int) -> list[float]:
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure what the command line selects."""
     repeats = int((sys.argv[1:] or ["200"])[0])
     for name in profiles():
         frame = load(name).frame

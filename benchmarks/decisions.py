@@ -1,11 +1,11 @@
 """Measure the decisions on spectra that were kept apart, and on what is no material of the library.
 
-``python benchmarks/decisions.py RUN…`` asks runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
+``python benchmarks/decisions.py RUN…`` reads runs of ``raman-train evaluate`` (protocol ``sample`` or ``open``) as the edge would
 ask: a library of what it learned from, the lines of its references, and :func:`raman_edge.matching.ranking.decide`. Probabilities and
-"unknown" are fitted on one half of the specimens (of the species, for what was never learned) and asked of the other. A run
+"unknown" are fitted on one half of the specimens (of the species, for what was never learned) and applied to the other. A run
 without unknown species takes "unknown" from one that is given beside it, as the export does.
 
-``python benchmarks/decisions.py --foreign DATA`` asks the embedded model for the plastics, liquids and standards in a folder such
+``python benchmarks/decisions.py --foreign DATA`` identifies the plastics, liquids and standards in a folder such
 as ``../shared/data``: a match is false unless the material is a mineral by another name, see :data:`MINERALS`.
 """
 
@@ -73,7 +73,7 @@ def cases(kept: HeldOutRun, other: OutOfLibraryRule | None) -> list[Case]:
     answers = runs.predict(kept.trained, material)
     scale = confidence.logit_divisor(answers)
     sides = [(split.test, material.dataset.specimens[split.test]), (split.unknown, material.dataset.labels[split.unknown])]
-    questions = [confidence.ScoredQueries.of(answers, material.classes, split, asked) for asked, _ in sides]
+    questions = [confidence.ScoredQueries.of(answers, material.classes, split, queries) for queries, _ in sides]
     first = [confidence.halves(names) for _, names in sides]
     learned = sorted(set(material.classes[split.library].tolist()))
     labels, class_of = [material.labels[k] for k in learned], np.arange(len(learned))
@@ -82,19 +82,19 @@ def cases(kept: HeldOutRun, other: OutOfLibraryRule | None) -> list[Case]:
     for half in (True, False):
         fusion = confidence.fit(questions[0].rows(first[0] != half))
         levels = confidence.levels(questions[0].rows(first[0] != half), fusion)
-        looks = [out_of_library.features(material, axis, answers, fusion, asked) for asked, _ in sides]
+        looks = [out_of_library.features(material, axis, answers, fusion, queries) for queries, _ in sides]
         known, strange = (look.rows(mine != half) for look, mine in zip(looks, first, strict=True))
         fitted = out_of_library.fit(known, strange) if strange.similarity.size else None
         familiar = fitted or other or out_of_library.by_similarity(known.similarity)
         rule = held_out.decision(scale, fusion, levels, familiar)
-        for (asked, _), question, mine in zip(sides, questions, first, strict=True):
+        for (queries, _), question, mine in zip(sides, questions, first, strict=True):
             for row in np.flatnonzero(mine == half).tolist():
                 similarity, head = question.similarity[row, learned], question.head[row, learned] * np.float32(scale)
                 ranked = ranking.rank(labels, similarity, head, class_of, rule, 5)
                 best = ranked.matches[0].label
                 if best not in lines:
                     lines[best] = out_of_library.reference_lines(material, axis, material.labels.index(best))
-                found = out_of_library.explain(material, axis, int(asked[row]), lines[best])
+                found = out_of_library.explain(material, axis, int(queries[row]), lines[best])
                 seen = (replace(ranked.matches[0], peaks=found), *ranked.matches[1:])
                 truth = material.labels[question.truth[row]]
                 made.append(Case(truth if truth in labels else None, replace(ranked, matches=seen), rule))
@@ -188,16 +188,16 @@ def ask_foreign(data: Path) -> None:
     matches = []
     for group, name, spectrum in foreign(data):
         (event,) = identify_all([spectrum], model, library)
-        said = event.verdict.decision if isinstance(event, Reading) else "fault"
+        decision = event.verdict.decision if isinstance(event, Reading) else "fault"
         names = event.verdict.names if isinstance(event, Reading) else ()
         mineral = bool(names) and is_mineral(name, names[0])
-        counts.setdefault(group, Counter())[f"{said}{' of a mineral' if mineral else ''}"] += 1
-        if said == "match":
+        counts.setdefault(group, Counter())[f"{decision}{' of a mineral' if mineral else ''}"] += 1
+        if decision == "match":
             matches.append(f"  {'mineral' if mineral else 'FALSE  '} {group}: {name} -> {names[0]}")
-    for group, told in counts.items():
-        print(f"{group:20} {sum(told.values()):4}  " + ", ".join(f"{number} {word}" for word, number in told.most_common()))
-    strangers = sum(number for told in counts.values() for word, number in told.items() if not word.endswith("mineral"))
-    false = sum(told["match"] for told in counts.values())
+    for group, counted in counts.items():
+        print(f"{group:20} {sum(counted.values()):4}  " + ", ".join(f"{number} {word}" for word, number in counted.most_common()))
+    strangers = sum(number for counted in counts.values() for word, number in counted.items() if not word.endswith("mineral"))
+    false = sum(counted["match"] for counted in counts.values())
     print(f"false matches: {false} of {strangers}, {false / strangers:.1%}", *matches, sep="\n")
 
 
@@ -208,7 +208,7 @@ def _opened(paths: list[Path]) -> Iterator[tuple[HeldOutRun, Path]]:
 
 
 def main() -> int:
-    """Measure what was asked for."""
+    """Measure what the options select."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="folder of a run with protocol sample or open")
     parser.add_argument("--foreign", type=Path, metavar="DATA", help="folder with instrument_files, organics and everyday")

@@ -23,7 +23,7 @@ from time import perf_counter
 import msgspec
 import numpy as np
 from raman_edge import records, synthetic
-from raman_edge.journal import Filters, Journal, JournalEntry, writing
+from raman_edge.journal import Filters, Journal, JournalEntry, chain
 from raman_edge.matching import identify, library
 from raman_edge.model import model
 from raman_edge.spectrum import Axis, Origin
@@ -50,8 +50,8 @@ def answers(points: int, signal: float) -> list[JournalEntry]:
             axis, table, synthetic.SyntheticConditions(signal=signal, read_noise=READ_NOISE), rng, Origin("file", "", "0" * 64)
         )
         whole = replace(seen, counts=np.rint(seen.counts))
-        said = records.of(identify.identify(whole, network, references), means)
-        made.append(JournalEntry(said, whole))
+        record = records.of(identify.identify(whole, network, references), means)
+        made.append(JournalEntry(record, whole))
     return made
 
 
@@ -59,12 +59,12 @@ def fill(path: Path, entries: list[JournalEntry], rows: int, *, spectra: bool) -
     """Write ``rows`` rows, and mark each content, in batches; return the seconds it took."""
     started = perf_counter()
     run = {"model": entries[0].record.model.sha256, "config": "0" * 32}  # type: ignore[union-attr]  # they are results
-    prepared = [writing.prepare(entry, **run) for entry in entries]
+    prepared = [chain.prepare(entry, **run) for entry in entries]
     with Journal.open(path) as journal:
         memory = journal.memory(**run)
         for first in range(0, rows, BATCH):
             with journal._database.transaction() as connection:
-                writer = writing.JournalWriter(connection, with_spectra=spectra)
+                writer = chain.JournalWriter(connection, with_spectra=spectra)
                 for number in range(first, min(rows, first + BATCH)):
                     writer.add(_renamed(prepared[number % len(prepared)], entries[number % len(entries)], number))
             for number in range(first, min(rows, first + BATCH)):
@@ -74,10 +74,10 @@ def fill(path: Path, entries: list[JournalEntry], rows: int, *, spectra: bool) -
 
 
 def measure(path: Path, rows: int) -> dict[str, float]:
-    """Return how long things take: what a command asks (ms), whole commands (ms), a verification (s), a start's look-ups (s)."""
+    """Return how long things take: the queries of commands (ms), whole commands (ms), a verification (s), a start's look-ups (s)."""
     with closing(Journal.open(path)) as journal:
         week_ago = START + timedelta(minutes=rows - 7 * 24 * 60)
-        asked = {
+        queries = {
             "list_ms": Filters(),
             "list_unknown_ms": Filters(decision="unknown"),
             "list_label_ms": Filters(label="quartz"),
@@ -85,7 +85,7 @@ def measure(path: Path, rows: int) -> dict[str, float]:
             "list_until_ms": Filters(until=START + timedelta(days=7)),
             "list_path_ms": Filters(path="*-499.csv"),
         }
-        found = {name: 1e3 * min(_listing(journal, filters) for _ in range(3)) for name, filters in asked.items()}
+        found = {name: 1e3 * min(_listing(journal, filters) for _ in range(3)) for name, filters in queries.items()}
         started = perf_counter()
         finding = journal.verify()
         if finding.wrong or finding.rows != rows:
@@ -112,12 +112,12 @@ def _listing(journal: Journal, filters: Filters) -> float:
     return perf_counter() - started
 
 
-def _renamed(prepared: writing.Prepared, entry: JournalEntry, number: int) -> writing.Prepared:
+def _renamed(prepared: chain.Prepared, entry: JournalEntry, number: int) -> chain.Prepared:
     """Return what is written of one more file with this spectrum."""
     sha256, ts = _digest(number), (START + timedelta(minutes=number)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     source = records.RecordSource("file", _path(number), sha256)
-    said = msgspec.structs.replace(entry.record, id=_digest(number + 10**9)[:32], ts=ts, source=source)
-    facts = replace(prepared.facts, id=said.id, sha256=sha256, path=source.path, ts=ts, line=records.encode(said).decode())
+    record = msgspec.structs.replace(entry.record, id=_digest(number + 10**9)[:32], ts=ts, source=source)
+    facts = replace(prepared.facts, id=record.id, sha256=sha256, path=source.path, ts=ts, line=records.encode(record).decode())
     return replace(prepared, facts=facts)
 
 

@@ -17,7 +17,7 @@ from timeit import repeat
 import numpy as np
 from raman_edge.errors import FormatError
 from raman_edge.formats import read
-from raman_edge.sources.parse import parse
+from raman_edge.sources.files import parse
 from raman_edge.spectrum import Origin
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
@@ -58,7 +58,7 @@ def race() -> None:
         racers = {
             "raman-edge, formats.read": lambda: read(data, ORIGIN),
             "raman-edge, from the disk": lambda: read(path.read_bytes(), ORIGIN),
-            "raman-edge, sources.parse": lambda: parse(data, ORIGIN),
+            "raman-edge, sources.files": lambda: parse(data, ORIGIN),
             "renishawWiRE": lambda: WDFReader(str(path)).close(),
         }
         least = dict.fromkeys(racers, (np.inf, np.inf))

@@ -27,11 +27,11 @@ def main() -> None:
     path = model.default_path()
     references = Library.open(library.default_path(), network=model.look_through(model.read(path), path).network)
     references.prepare()
-    floats, asked = references.embedding, references.embedding[:1]
+    floats, query = references.embedding, references.embedding[:1]
     first = np.flatnonzero(np.diff(references.label_of, prepend=-1))
     ways: dict[str, Callable[[], object]] = {
-        "int8": lambda: references.search_all(asked),
-        "float32": lambda: np.maximum.reduceat(floats @ asked[0], first),
+        "int8": lambda: references.search_all(query),
+        "float32": lambda: np.maximum.reduceat(floats @ query[0], first),
     }
     other = np.zeros(OTHER_BYTES // 8)
     print(f"{len(references)} references, {references.codes.nbytes / 2**20:.1f} MB as int8, {floats.nbytes / 2**20:.1f} MB as float32")
@@ -45,9 +45,9 @@ def main() -> None:
                 began = time.perf_counter()
                 search()
                 taken[name].append(1e3 * (time.perf_counter() - began))
-        told = (f"{name} p50 {np.median(ms):.2f} ms, p99 {np.percentile(ms, 99):.2f} ms" for name, ms in taken.items())
+        timings = (f"{name} p50 {np.median(ms):.2f} ms, p99 {np.percentile(ms, 99):.2f} ms" for name, ms in taken.items())
         ratio = np.median(taken["float32"]) / np.median(taken["int8"])
-        print(f"caches {caches}: {'; '.join(told)}; float32 takes {ratio:.1f} times as long")
+        print(f"caches {caches}: {'; '.join(timings)}; float32 takes {ratio:.1f} times as long")
 
 
 if __name__ == "__main__":

@@ -20,18 +20,18 @@ def times(name: str, repeats: int) -> list[float]:
     device.joined(0.0)
     for data in requests.prepared(profile):
         device.receive(data, 0.0)
-    asked = b"" if profile.streams else requests.request(profile, "acquire")
+    request_bytes = b"" if profile.streams else requests.request(profile, "acquire")
     taken = []
     for number in range(1, repeats + 2):
         before, started = device.frames, time.perf_counter()
-        device.receive(asked, float(number) / 500)
+        device.receive(request_bytes, float(number) / 500)
         device.advance(float(number) / 500)
         taken.append(1000 * (time.perf_counter() - started) / max(1, device.frames - before))
     return sorted(taken[1:])
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure what the command line selects."""
     repeats = int((sys.argv[1:] or ["200"])[0])
     for name in catalogue.profiles():
         taken = times(name, repeats)

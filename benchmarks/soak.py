@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 PAUSED = 40_000
 """Additions in the yardstick: about a millisecond of one core, after the same pauses."""
 KINDS = ("flip", "drop", "duplicate", "truncate", "silence", "nak", "busy", "late", "unplug:for=0.3")
-"""In turn. A stale frame is none of them: nobody can tell it."""
+"""In turn. A stale frame is not among them: it cannot be detected."""
 RATE = 115_200
 SUMMARY = re.compile(rb"(\d+) (frames|broken|late|refused|stale|reconnects)")
 MOST_MB = 8.0
@@ -63,7 +63,7 @@ class Report:
 
     @property
     def good(self) -> int:
-        """Spectra that no fault struck and that had the exposure that was asked for."""
+        """Spectra that no fault struck and that had the requested exposure."""
         return self.sent - self.struck - self.counted.get("stale", 0)
 
     @property
@@ -118,8 +118,9 @@ def _fault(kind: str, at: int) -> str:
 
 
 def _measure(count: int, line: tuple[str, ...], calibration: Path, journal: Path) -> Report:
-    asked = ("--count", str(count), "--calibration", str(calibration), "--journal", str(journal), "--exposure", "0.01", "--no-user-library")
-    process = command.start("serial", *line, *asked)
+    options = ["--count", str(count), "--calibration", str(calibration), "--journal", str(journal)]
+    options += ["--exposure", "0.01", "--no-user-library"]
+    process = command.start("serial", *line, *options)
     report = Report(0, 0, 0, {})
     errors: list[bytes] = []
     reader = threading.Thread(target=lambda: errors.append(process.stderr.read() if process.stderr else b""))

@@ -6,7 +6,7 @@
 - nothing: nothing but line ends was left of it; merged: what was left of it went into the next frame.
 - changed: it gave other counts, and the device has no checksum.
 - WRONG-ACCEPTED: other counts although a checksum has to notice; LOST: a good frame around it was not found.
-- SILENT: it was gone and nothing said so; ESCAPED: an exception; SLOW; KEPT: more than the limit was kept.
+- SILENT: it was gone without a report; ESCAPED: an exception; SLOW; KEPT: more than the limit was kept.
 
 Exit code 1 where one of those in capitals came.
 """
@@ -121,7 +121,7 @@ def run(numbers: range) -> dict[str, collections.Counter[str]]:
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run what the command line selects."""
     count, first = int(sys.argv[1]), int((sys.argv[2:] or ["0"])[0])
     tally = run(range(first, first + count))
     for name, became in tally.items():

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from mutations import run
 from raman_edge.errors import FormatError
 from raman_edge.formats import read
-from raman_edge.sources.parse import parse
+from raman_edge.sources.files import parse
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
@@ -175,12 +175,12 @@ def child(folder: Path, numbers: range, out: int) -> None:
         data = mutation(contents, number)
         started = time.process_time()
         try:
-            said = answer(data, number)
+            outcome = answer(data, number)
         except Exception as error:  # noqa: BLE001 - this is what is looked for
-            said = f"ESCAPED {type(error).__name__} {error}"[:200]
+            outcome = f"ESCAPED {type(error).__name__} {error}"[:200]
         if time.process_time() - started > SLOW_S:
-            said = "SLOW"
-        os.write(out, json.dumps([number, said]).encode() + b"\n")
+            outcome = "SLOW"
+        os.write(out, json.dumps([number, outcome]).encode() + b"\n")
 
 
 def tally(folder: Path, numbers: range) -> collections.Counter[str]:
@@ -189,11 +189,11 @@ def tally(folder: Path, numbers: range) -> collections.Counter[str]:
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run what the command line selects."""
     folder, count, first = Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0])
     ends = tally(folder, range(first, first + count))
     print(f"{count} mutations of the files below {folder}: {dict(sorted(ends.items()))}")
-    return int(any(said not in {"answered", "fault"} for said in ends))
+    return int(any(outcome not in {"answered", "fault"} for outcome in ends))
 
 
 if __name__ == "__main__":

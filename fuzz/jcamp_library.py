@@ -30,10 +30,10 @@ def ended(data: bytes, values: list[int] | None = None) -> str:
     try:
         with contextlib.redirect_stdout(out):
             found = jcamp.read(io.BytesIO(data))
-        said = "read" if values is None else "right" if found["y"].tolist() == values else "WRONG"
+        outcome = "read" if values is None else "right" if found["y"].tolist() == values else "WRONG"
     except Exception as error:  # noqa: BLE001 - this is what is looked for
-        said = type(error).__name__
-    return said + ", printing" * bool(out.getvalue())
+        outcome = type(error).__name__
+    return outcome + ", printing" * bool(out.getvalue())
 
 
 def damaged(text: str, rng: random.Random) -> str:
@@ -45,7 +45,7 @@ def damaged(text: str, rng: random.Random) -> str:
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run what the command line selects."""
     folder, count = Path(sys.argv[1]), int((sys.argv[2:] or ["1000"])[0])
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     rng = random.Random(1)  # noqa: S311 - not for secrets

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge.errors import ModelError, RamanEdgeError
 from raman_edge.matching.library import Library
-from raman_edge.model.messages import SPAN, VARINT, read_varint
+from raman_edge.model.check import SPAN, VARINT, read_varint
 from raman_edge.model.model import Model
 
 if TYPE_CHECKING:
@@ -132,12 +132,12 @@ def child(file: Path, numbers: range, out: int) -> None:
             os.write(out, f"{number}\n".encode())
             started = time.process_time()
             try:
-                said = opened(path, network)
+                outcome = opened(path, network)
             except Exception as error:  # noqa: BLE001 - this is what is looked for
-                said = f"ESCAPED {type(error).__name__}"
+                outcome = f"ESCAPED {type(error).__name__}"
             if time.process_time() - started > SLOW_S:
-                said = "SLOW"
-            os.write(out, json.dumps([number, said]).encode() + b"\n")
+                outcome = "SLOW"
+            os.write(out, json.dumps([number, outcome]).encode() + b"\n")
 
 
 def run(file: Path, numbers: range, work: Callable[[Path, range, int], None] = child) -> collections.Counter[str]:
@@ -151,8 +151,8 @@ def run(file: Path, numbers: range, work: Callable[[Path, range, int], None] = c
             os._exit(0)
         os.close(theirs)
         last, hung = numbers[0], False
-        with os.fdopen(ours, "rb", buffering=0) as told:
-            for line in _lines(told.fileno()):
+        with os.fdopen(ours, "rb", buffering=0) as results:
+            for line in _lines(results.fileno()):
                 if line is None:
                     os.kill(pid, signal.SIGKILL)
                     hung = True
@@ -170,9 +170,9 @@ def run(file: Path, numbers: range, work: Callable[[Path, range, int], None] = c
     return tally
 
 
-def _report(number: int, said: str) -> None:
-    if said.isupper() or said.startswith(("ESCAPED", "CRASHED")):
-        print(f"mutation {number}: {said}", flush=True)
+def _report(number: int, outcome: str) -> None:
+    if outcome.isupper() or outcome.startswith(("ESCAPED", "CRASHED")):
+        print(f"mutation {number}: {outcome}", flush=True)
 
 
 def _lines(fd: int) -> Iterator[bytes | None]:
@@ -190,11 +190,11 @@ def _lines(fd: int) -> Iterator[bytes | None]:
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run what the command line selects."""
     file, count, first = Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["0"])[0])
     tally = run(file, range(first, first + count))
     print(f"{count} mutations of {file.name}: {dict(sorted(tally.items()))}")
-    return int(any(said.isupper() or said.startswith("ESCAPED") for said in tally))
+    return int(any(outcome.isupper() or outcome.startswith("ESCAPED") for outcome in tally))
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ OPERATIONS = (
     *("moved_in", "burst", "set_back", "replaced"),
 )
 DEAF = "import raman_edge.sources.notify as a; a.FolderEvents.open = lambda self: None; "
-"""No event is ever told to such a watcher."""
+"""Such a watcher receives no file events."""
 PATIENCE_S = 120.0
 
 
@@ -192,8 +192,8 @@ def digest(content: bytes) -> str:
 def _contents(journal: Path) -> list[str]:
     """Return the digest of every row that has one."""
     with Journal.open(journal, create=False) as opened:
-        said = [json.loads(line)["source"] for line in opened.records()]
-    return [source["sha256"] for source in said if "sha256" in source]
+        sources = [json.loads(line)["source"] for line in opened.records()]
+    return [source["sha256"] for source in sources if "sha256" in source]
 
 
 def _wait_for(lying: set[str], journal: Path, watchers: Watchers) -> None:
@@ -206,7 +206,7 @@ def _wait_for(lying: set[str], journal: Path, watchers: Watchers) -> None:
 
 
 def main() -> int:
-    """Run what the command line asks for."""
+    """Run what the command line selects."""
     seconds, seed, floods = float(sys.argv[1]), int((sys.argv[2:] or ["0"])[0]), int((sys.argv[3:] or ["0"])[0])
     with tempfile.TemporaryDirectory() as place:
         report = run(seconds, seed, Path(place), floods)

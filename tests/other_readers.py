@@ -104,13 +104,13 @@ def ended(read: Callable[[Path], None], data: bytes, path: Path) -> str:
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
             read(path)
-        said = "read"
+        outcome = "read"
     except Exception as error:  # noqa: BLE001 - this is what is looked for
-        said = type(error).__name__
+        outcome = type(error).__name__
     signal.setitimer(signal.ITIMER_REAL, 0)
     if time.perf_counter() - started >= PATIENCE_S:
-        said = f"still reading after {PATIENCE_S:g} s"
-    return said + ", printing" * bool(out.getvalue())
+        outcome = f"still reading after {PATIENCE_S:g} s"
+    return outcome + ", printing" * bool(out.getvalue())
 
 
 def late(*_: object) -> None:

@@ -58,7 +58,7 @@ def rewritten(page: str) -> str:
 
 def _rows(cls: type[msgspec.Struct]) -> list[str]:
     hints = typing.get_type_hints(cls, include_extras=True)
-    said = _docstrings(cls)
+    texts = _docstrings(cls)
     shared = () if cls is frame.FrameBase else frame.FrameBase.__struct_fields__
     rows = ["| key | expects | default | meaning |", "| --- | --- | --- | --- |"]
     config = cls.__struct_config__
@@ -68,7 +68,7 @@ def _rows(cls: type[msgspec.Struct]) -> list[str]:
         if field.name in shared and issubclass(cls, frame.FrameBase):
             continue
         default = _default(field)
-        rows.append(f"| `{field.encode_name}` | {_expected(hints[field.name])} | {default} | {_cell(said.get(field.name, ''))} |")
+        rows.append(f"| `{field.encode_name}` | {_expected(hints[field.name])} | {default} | {_cell(texts.get(field.name, ''))} |")
     return rows
 
 

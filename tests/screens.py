@@ -15,8 +15,7 @@ from raman_edge.matching.ranking import Candidate, PredictionSets, Verdict
 from raman_edge.quality import Quality
 from raman_edge.spectrum import AppliedCalibration, Axis, Fault, Origin, Spectrum
 from raman_edge.terminal.controls import KEYS, Controls
-from raman_edge.terminal.navigation import pressed
-from raman_edge.terminal.state import AcquisitionState, ModelFacts, ScreenState, fold
+from raman_edge.terminal.state import AcquisitionState, ModelFacts, ScreenState, fold, pressed
 from raman_edge.wording import NAMED
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ RUN = {"model": "a" * 64, "config": "c" * 32}
 TS = "2026-11-22T10:00:00.000Z"
 
 
-def said(number: int, label: str = "Quartz", path: str = "", **more: object) -> ResultRecord:
+def result(number: int, label: str = "Quartz", path: str = "", **more: object) -> ResultRecord:
     """Return the record that has this number in its id."""
     facts: dict[str, object] = {
         "id": f"{number:032x}",
@@ -50,7 +50,7 @@ def fault(number: int, why: str = "it is no spectrum") -> FaultRecord:
 
 def row(number: int, record: Record | None = None) -> JournalRow:
     """Return the row of this number: of ``record``, or of a result."""
-    record = record or said(number)
+    record = record or result(number)
     return JournalRow(number, record.id, records.encode(record).decode())
 
 
@@ -61,7 +61,7 @@ def rows(count: int, first: int = 1) -> list[JournalRow]:
 
 def write(path: Path, count: int, first: int = 1) -> list[str]:
     """Write results with the numbers from ``first`` on into the journal at ``path`` and return their ids."""
-    made = [said(number) for number in range(first, first + count)]
+    made = [result(number) for number in range(first, first + count)]
     with Journal.open(path) as journal:
         journal.write([JournalEntry(record, None) for record in made], **RUN)
     return [record.id for record in made]

@@ -20,7 +20,7 @@ from raising import refused
 from raman_edge.errors import JournalError, SourceLost
 from raman_edge.formats import read
 from raman_edge.journal import Journal, JournalEntry
-from raman_edge.journal.writing import prepare
+from raman_edge.journal.chain import prepare
 from raman_edge.matching import library
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
@@ -30,7 +30,7 @@ from raman_edge.records import of
 from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:
-    from raman_edge.journal.writing import Prepared
+    from raman_edge.journal.chain import Prepared
 
 pytestmark = pytest.mark.slow
 
@@ -46,8 +46,8 @@ def naive() -> Naive:
 
 def row(naive: Naive, path: str, seed: int) -> Prepared:
     """Return what the journal would have of a spectrum in a file."""
-    said = of(identify(build.spectrum(seed=seed, origin=Origin("file", path)), naive.model, naive.library), naive.means)
-    return prepare(JournalEntry(said, None), naive.means.model.sha256, naive.means.config)
+    record = of(identify(build.spectrum(seed=seed, origin=Origin("file", path)), naive.model, naive.library), naive.means)
+    return prepare(JournalEntry(record, None), naive.means.model.sha256, naive.means.config)
 
 
 def spectra_in(files: list[Path]) -> list[tuple[int, bytes]]:
@@ -94,8 +94,8 @@ def test_the_naive_loops_say_what_watch_says(naive: Naive, tmp_path: Path) -> No
     assert len(times) == 3
     with Journal.open(tmp_path / "journal.sqlite3") as watched, Journal.open(tmp_path / "kept.sqlite3") as kept:
         lines = [[row.line for row in rows.after(0, 10)] for rows in (watched, kept)]
-    told = [(tmp_path / name).read_text().splitlines() for name in ("plain.jsonl", "kept.jsonl")]
-    answers = [{(one["source"]["path"], one["matches"][0]["label"]) for one in map(json.loads, said)} for said in (*lines, *told)]
+    results = [(tmp_path / name).read_text().splitlines() for name in ("plain.jsonl", "kept.jsonl")]
+    answers = [{(one["source"]["path"], one["matches"][0]["label"]) for one in map(json.loads, written)} for written in (*lines, *results)]
     assert len(answers[0]) == 3
     assert answers == [answers[0]] * 4
 
@@ -194,10 +194,10 @@ def test_the_second_process_is_told_from_what_python_has_beside_it() -> None:
 
 def test_the_journal_of_a_year_is_measured_and_told() -> None:
     """Rows, bytes and times as its command says them, and what they would be for a year."""
-    said = year.measure(50, points=128)
-    assert said["rows"] == 50
-    assert said["bytes"] > 0
-    lines = year.lines(said | {"bytes": 100_000.0, "list_ms": 3.0})
+    measured = year.measure(50, points=128)
+    assert measured["rows"] == 50
+    assert measured["bytes"] > 0
+    lines = year.lines(measured | {"bytes": 100_000.0, "list_ms": 3.0})
     assert lines[0] == "journal of 50 rows with their spectra of 128 points"
     assert lines[1] == "  0 MB, 2000 bytes a row (1.00 GB a year of one a minute)"
     assert lines[2].startswith("  the newest 50 and the number of all 3.0 ms; ")

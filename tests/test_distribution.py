@@ -36,8 +36,8 @@ def installed(distribution: Path, folder: Path) -> Path:
     """Install into a new environment that sees the packages of this one, not the checkout, and return the folder of its programs."""
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
-    asked = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
-    place = Path(subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip())
+    command_line = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    place = Path(subprocess.run(command_line, check=True, capture_output=True, text=True).stdout.strip())
     # This adds the folder alone: .pth files in it, such as that of an editable install, are not read.
     (place / "packages.pth").write_text(f"{PACKAGES}\nimport sys; sys.modules.update(dict.fromkeys({HEAVY}))\n")
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check", "install"]
@@ -107,5 +107,5 @@ def test_it_runs_outside_the_checkout(kind: str, distributions: dict[str, Path],
     (tmp_path / "quartz.csv").write_text(build.text("Quartz"))
     assert json.loads(run(edge, "identify", "quartz.csv"))["matches"][0]["label"] == "Quartz"
     assert "ocean-sts" in run(edge, "instruments", "list")
-    told = run(edge, "demo", "--json", DEMO_SECONDS="0.1")
-    assert {json.loads(line)["event"] for line in told.splitlines()} >= {"result", "fault"}
+    output = run(edge, "demo", "--json", DEMO_SECONDS="0.1")
+    assert {json.loads(line)["event"] for line in output.splitlines()} >= {"result", "fault"}

@@ -70,8 +70,8 @@ def test_a_commit_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, ca
     monkeypatch.setattr(house, "now", lambda: FILES)
     monkeypatch.setattr(sys, "argv", ["house.py", "--ref", "0" * 40])
     house.main()
-    shown, told = capsys.readouterr()
-    assert "0" * 40 in told
-    assert "--unshallow" in told
+    shown, errors = capsys.readouterr()
+    assert "0" * 40 in errors
+    assert "--unshallow" in errors
     assert shown.startswith("| | working tree | aim |\n")
     assert shown.count("\n") == 2 + len(house.AIMS)

@@ -64,8 +64,8 @@ def test_the_commands_run(box: Path, block: str) -> None:
 
 def test_there_are_blocks_that_run() -> None:
     """Settings, doctor and backups are shown by commands that are tested."""
-    told = " ".join(BLOCKS)
-    assert all(command in told for command in ("config show", "doctor", ".backup", "VACUUM INTO"))
+    stated = " ".join(BLOCKS)
+    assert all(command in stated for command in ("config show", "doctor", ".backup", "VACUUM INTO"))
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#:]+)\)", README))))

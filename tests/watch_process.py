@@ -31,7 +31,7 @@ class Watch:
         """Read what a process writes, as it comes."""
         self.process = process
         self.lines: list[dict[str, object]] = []
-        self.said = b""
+        self.stderr = b""
         self._readers = [threading.Thread(target=target) for target in (self._read_lines, self._read_notes)]
         for reader in self._readers:
             reader.start()
@@ -51,12 +51,12 @@ class Watch:
     def _read_notes(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.said += line
+            self.stderr += line
 
     @property
     def notes(self) -> list[str]:
         """What it has said on standard error."""
-        return self.said.decode().splitlines()
+        return self.stderr.decode().splitlines()
 
     def noted(self, words: str) -> int:
         """Return how many notes have these words in them."""

@@ -7,8 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from raman_edge.sources.files import values
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.parse import values
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault
 

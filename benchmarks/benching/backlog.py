@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from benching.naive import Naive
 
 STARTING = 2
-"""The first half of the records is told apart: in it both processes start."""
+"""The first half of the records is measured apart: both processes start in it."""
 
 FEWEST = 64
 """Files of a backlog: the times of fewer records, in milliseconds, may all be the same."""
@@ -76,16 +76,16 @@ def watch(folder: Path, journal: Path, count: int) -> tuple[float, list[float]]:
     overall = count / (perf_counter() - started)
     times = answered(journal)
     if done.returncode or len(times) != count:
-        said = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        raise SourceLost(f"`watch --once` answered {len(times)} of {count} files and ended with {done.returncode}; it says: {said}")
+        message = done.stderr.decode("utf-8", "replace").strip()[-300:]
+        raise SourceLost(f"`watch --once` answered {len(times)} of {count} files and ended with {done.returncode}; it says: {message}")
     return overall, times
 
 
 def answered(journal: Path) -> list[float]:
     """Return when each result in a journal was found, s since 1970, rising."""
     with Journal.open(journal, create=False) as rows:
-        said = map(json.loads, (row.line for row in rows.after(0, rows.newest())))
-        return sorted(datetime.fromisoformat(one["ts"]).timestamp() for one in said if one["event"] == "result")
+        stored = map(json.loads, (row.line for row in rows.after(0, rows.newest())))
+        return sorted(datetime.fromisoformat(one["ts"]).timestamp() for one in stored if one["event"] == "result")
 
 
 def after_start(times: Sequence[float]) -> float:

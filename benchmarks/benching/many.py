@@ -15,7 +15,7 @@ from raman_edge.errors import SourceLost
 from raman_edge.journal import Journal
 
 from benching import folders
-from benching.processes import GRACE_S, MOST_SAID, environment, peak_resident_mb, running
+from benching.processes import GRACE_S, MOST_MESSAGE, environment, peak_resident_mb, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,8 +101,8 @@ def measure(library: Library, count: int, idle_s: float) -> Many:
 
 def memory(folder: Path, journal: Path, count: int) -> list[Held]:
     """Run ``watch --once`` over ``count`` files and return what it held as it went on; :class:`SourceLost` where it does not answer all."""
-    said = journal.with_name("said.txt")
-    with said.open("wb") as errors:
+    messages = journal.with_name("messages.txt")
+    with messages.open("wb") as errors:
         command = [*_command(folder, journal), "--once"]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=environment(journal.parent))
     try:
@@ -112,7 +112,7 @@ def memory(folder: Path, journal: Path, count: int) -> list[Held]:
         process.wait(GRACE_S)
     done = _answered(journal) if journal.exists() else 0
     if process.returncode or done != count:
-        last = said.read_text(encoding="utf-8", errors="replace").strip()[-MOST_SAID:]
+        last = messages.read_text(encoding="utf-8", errors="replace").strip()[-MOST_MESSAGE:]
         raise SourceLost(f"`watch --once` answered {done} of {count} files and ended with {process.returncode}; it says: {last}")
     return held
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from raman_edge import records
 from raman_edge.formats import read
 from raman_edge.journal import Journal, JournalEntry
-from raman_edge.journal.writing import prepare
+from raman_edge.journal.chain import prepare
 from raman_edge.matching.identify import identify
 from raman_edge.spectrum import Origin
 
@@ -54,7 +54,7 @@ class Naive:
             for file in files:
                 data = file.read_bytes()
                 for spectrum in read(data, Origin("file", str(file), hashlib.sha256(data).hexdigest())):
-                    said = records.of(identify(spectrum, self.model, self.library), self.means)
-                    rows.add([prepare(JournalEntry(said, spectrum), self.means.model.sha256, self.means.config)])
-                    out.write(records.encode(said) + b"\n")
+                    record = records.of(identify(spectrum, self.model, self.library), self.means)
+                    rows.add([prepare(JournalEntry(record, spectrum), self.means.model.sha256, self.means.config)])
+                    out.write(records.encode(record) + b"\n")
         return perf_counter() - started

@@ -37,7 +37,7 @@ GRACE_S = 10.0
 """Time that a process has to end after SIGTERM, s."""
 ANSWER_S = 60.0
 """The longest that a process may take to answer."""
-MOST_SAID = 300
+MOST_MESSAGE = 300
 """Characters shown of the last output of a process."""
 BYTES_IN_MB = 1e6
 UNKNOWN = "unknown on this system"
@@ -169,7 +169,7 @@ class OutputLines:
         with self._changed:
             if self._changed.wait_for(lambda: self.came.keys() >= set(names), ANSWER_S):
                 return
-        last = self._errors.read_text(encoding="utf-8", errors="replace").strip()[-MOST_SAID:]
+        last = self._errors.read_text(encoding="utf-8", errors="replace").strip()[-MOST_MESSAGE:]
         late = len(set(names) - self.came.keys())
         msg = f"{late} of {len(names)} spectra were not answered within {ANSWER_S:g} s; last output of `watch`: {last or 'none'}"
         raise SourceLost(msg)
@@ -324,7 +324,7 @@ def _median_of(command: Sequence[str], runs: int, place: Path) -> float:
     try:
         return round(statistics.median([seconds(run) for _ in range(runs + 1)][1:]), 3)
     except subprocess.CalledProcessError as error:
-        last = error.stderr.decode("utf-8", "replace").strip()[-MOST_SAID:]
+        last = error.stderr.decode("utf-8", "replace").strip()[-MOST_MESSAGE:]
         msg = f"`{' '.join(command[2:5])}` ended with {error.returncode}; its last output: {last or 'none'}"
         raise SourceLost(msg) from error
 

@@ -19,16 +19,16 @@ def measure(rows: int, points: int = 1024) -> dict[str, float]:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SourceLost(f"{COMMAND.name} ended with {done.returncode}; it says: {done.stderr.strip()[-300:]}")
-    said: dict[str, float] = json.loads(done.stdout)
-    return said
+    measured: dict[str, float] = json.loads(done.stdout)
+    return measured
 
 
-def lines(said: dict[str, float]) -> list[str]:
+def lines(measured: dict[str, float]) -> list[str]:
     """Return the numbers as lines."""
-    a_row = said["bytes"] / said["rows"]
-    asked = f"the newest 50 and the number of all {said['list_ms']:.1f} ms; of one material {said['list_label_ms']:.1f} ms"
+    a_row = measured["bytes"] / measured["rows"]
+    lists = f"the newest 50 and the number of all {measured['list_ms']:.1f} ms; of one material {measured['list_label_ms']:.1f} ms"
     return [
-        f"journal of {said['rows']:.0f} rows with their spectra of {said['points']:.0f} points",
-        f"  {said['bytes'] / 1e6:.0f} MB, {a_row:.0f} bytes a row ({a_row * YEAR / 1e9:.2f} GB a year of one a minute)",
-        f"  {asked}; `journal list` with its start {said['process_ms']:.0f} ms; verified in {said['verify_s']:.1f} s",
+        f"journal of {measured['rows']:.0f} rows with their spectra of {measured['points']:.0f} points",
+        f"  {measured['bytes'] / 1e6:.0f} MB, {a_row:.0f} bytes a row ({a_row * YEAR / 1e9:.2f} GB a year of one a minute)",
+        f"  {lists}; `journal list` with its start {measured['process_ms']:.0f} ms; verified in {measured['verify_s']:.1f} s",
     ]

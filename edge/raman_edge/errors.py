@@ -10,7 +10,7 @@
     │   ├── SourceLost           was open, is gone
     │   └── LaserNotOff          its laser may still be on
     ├── SpectrumError            an impossible axis or impossible counts
-    │   └── FormatError          a file that is no spectrum: which line or byte, and why
+    │   └── FormatError          a file that is not a spectrum: which line or byte, and why
     ├── ModelError               a model file that cannot be run as it is
     │   ├── CardError            the card inside the model file is missing or wrong
     │   └── ProbeMismatch        the model does not give here what it gave when it was made
@@ -24,7 +24,7 @@
     ├── OutputError              standard output cannot be written
     └── SinkError                an output cannot take records now; they wait in the journal
         └── RecordsRefused       an output can never take some records; it has the others
-            └── RecordsDamaged   because they are no records
+            └── RecordsDamaged   because they are not records
 
 Every message says what was got, what was expected and what to do about it. Only
 the command line catches :class:`RamanEdgeError`; recoverable faults (one unreadable
@@ -65,12 +65,14 @@ class RamanEdgeError(Exception):
         self, *messages: object, kind: str = "", place: str = "", cause: str = "", got: str = "", expected: str = "", advice: str = ""
     ) -> None:
         self.kind, self.place, self.cause, self.got, self.expected, self.advice = kind, place, cause, got, expected, advice
-        super().__init__(*(messages or (_message(kind, place, cause, got, expected, advice),)))
+        super().__init__(*(messages or (_message(kind=kind, place=place, cause=cause, got=got, expected=expected, advice=advice),)))
 
     def at(self, place: str) -> Self:
         """Return a copy at ``place``, which stands before the error's own place."""
-        where = f"{place}: {self.place}" if self.place else place
-        return type(self)(kind=self.kind, place=where, cause=self.cause, got=self.got, expected=self.expected, advice=self.advice)
+        fields = {"kind": self.kind, "cause": self.cause, "got": self.got, "expected": self.expected, "advice": self.advice}
+        composed = self.args == (_message(place=self.place, **fields),)
+        messages = () if composed else tuple(f"{place}: {message}" for message in self.args)
+        return type(self)(*messages, place=f"{place}: {self.place}" if self.place else place, **fields)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Keep the fields where an error crosses to another process."""
@@ -81,7 +83,7 @@ class RamanEdgeError(Exception):
         return "; ".join(map(str, self.args))
 
 
-def _message(kind: str, place: str, cause: str, got: str, expected: str, advice: str) -> str:
+def _message(*, kind: str, place: str, cause: str, got: str, expected: str, advice: str) -> str:
     """Return ``PLACE: KIND: CAUSE: got GOT, expected EXPECTED. ADVICE``; a part that is empty is left out."""
     values = ", ".join(f"{word} {value}" for word, value in (("got", got), ("expected", expected)) if value)
     message = ": ".join(part for part in (place, kind, cause, values) if part)
@@ -134,7 +136,7 @@ class SpectrumError(RamanEdgeError):
 
 
 class FormatError(SpectrumError):
-    """Bytes that are no spectrum in any format we read."""
+    """Bytes that are not a spectrum in any format that is read."""
 
 
 class ModelError(RamanEdgeError):
@@ -188,7 +190,7 @@ class JournalUnavailable(JournalError):
 
 
 class NoSuchRecord(JournalError):
-    """No record of the journal has the id that was asked for, or several have."""
+    """No record of the journal has the requested id, or several have."""
 
     exit_code = 65
 

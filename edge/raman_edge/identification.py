@@ -11,9 +11,8 @@ import msgspec
 
 from raman_edge import records
 from raman_edge.errors import ConfigError
-from raman_edge.escaping import printable
 from raman_edge.matching.identify import Reading
-from raman_edge.wording import IF, MEANING, NAMED, title
+from raman_edge.wording import IF, MEANING, NAMED, printable, title
 
 if TYPE_CHECKING:
     from typing import Self
@@ -108,7 +107,7 @@ class Identification:
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:
-        """The best candidates first, whatever the decision: ``label``, ``score``, ``similarity`` (cosine, -1..1) and ``peaks``."""
+        """The best candidates first, for every decision: ``label``, ``score``, ``similarity`` (cosine, -1..1) and ``peaks``."""
         return self.record.matches if isinstance(self.record, records.ResultRecord) else ()
 
     @property

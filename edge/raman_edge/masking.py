@@ -26,7 +26,7 @@ PLACE = re.compile(r"[/?#;]")
 MOST_PORT = 65_535
 OPTION = re.compile(r"([?&;])([^=&;#]*)(=?)([^&;#]*)")
 OPTIONS_SHOWN = frozenset(("qos", "retain", "protocol", "client", "ca", "password_file"))
-"""Options whose values are no secrets."""
+"""Options whose values are not secret."""
 SECRET = re.compile(r"pass|pwd|\bpw\b|secret|token|credential", re.IGNORECASE)
 """Names that mean a password."""
 SECRET_OPTION = re.compile(rf"[?&;](?!password_file=)[^=&;#]*(?:{SECRET.pattern})[^=&;#]*=", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """The versioned record: the same JSON line on a pipe, in the journal and in every output.
 
-Numbers are JSON numbers, never NaN; text is data, whatever it contains. A record is a
+Numbers are JSON numbers, never NaN; text is data and may contain anything. A record is a
 function of the spectrum and of the model: the same content gives the same ``id`` again.
 """
 
@@ -124,7 +124,7 @@ def provenance(
 ) -> Provenance:
     """Return the provenance of a run; ``laser_nm`` (nm) and ``axis`` are for files that do not name them, ``calibration`` is an id.
 
-    The library is no part of ``config``: a new material in the user library does not make a whole folder new.
+    The library is not part of ``config``: a new material in the user library does not make a whole folder new.
     """
     laser = "" if laser_nm is None else f" laser={laser_nm:g}"
     calibrated = "" if calibration is None else f" calibration={calibration}"

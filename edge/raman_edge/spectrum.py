@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 PIXELS = "pixels"
-"""Key of ``meta`` where the axis is not a Raman shift but the numbers of the detector's pixels: only a calibration asks for those."""
+"""Key of ``meta`` where the axis is not a Raman shift but the numbers of the detector's pixels: only a calibration uses those."""
 LEFT_OUT = "left_out"
 """Key of ``meta``: what of the file is not read on purpose, and why, as in ``'Dark' (dark)``."""
 OTHER_METHOD = "other_method"
-"""Key of ``meta``: what a file says was measured where that is no Raman spectrum; the axis is then as the file has it."""
+"""Key of ``meta``: what a file says was measured where that is not a Raman spectrum; the axis is then as the file has it."""
 
 
 _NEW, _PUT = object.__new__, object.__setattr__
@@ -33,30 +33,31 @@ _NEW, _PUT = object.__new__, object.__setattr__
 
 
 def _is_frozen(values: NDArray[np.floating]) -> bool:
-    """Whether nobody can change an array any more, and it is as :func:`frozen` makes it."""
+    """Whether an array is read-only for good, as :func:`frozen` makes it."""
     base = values if values.base is None else values.base
     fixed = not values.flags.writeable and isinstance(base, np.ndarray) and not base.flags.writeable
     return fixed and values.flags.c_contiguous and values.dtype == np.float64
 
 
-def frozen(values: ArrayLike, dtype: type[np.floating] = np.float64) -> NDArray[np.floating]:
-    """Return a read-only, contiguous copy of ``values``."""
-    array = np.array(values, dtype=dtype, order="C")
+def frozen(values: ArrayLike) -> NDArray[np.floating]:
+    """Return a read-only, contiguous copy of ``values``, float64."""
+    array = np.array(values, dtype=np.float64, order="C")
     array.setflags(write=False)
     return array
 
 
 def _numbers(values: object, name: str) -> NDArray[np.float64]:
-    """Return what a caller gives as real numbers; a masked value is NaN. :class:`SpectrumError` where they are no numbers."""
+    """Return what a caller gives as real numbers; a masked value is NaN. :class:`SpectrumError` where they are not numbers."""
     try:
         array = np.ma.filled(values.astype(np.float64), np.nan) if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
         if not (array.dtype.kind in "biuf" or (array.dtype.kind == "O" and array.ndim == 1)):
-            msg = f"expected an array of real numbers for the {name}; got {array.dtype.name} of shape {array.shape}"
-            raise SpectrumError(msg)
+            raise SpectrumError(
+                kind="not real numbers", place=name, got=f"{array.dtype.name} of shape {array.shape}", expected="an array of real numbers"
+            )
         return array.astype(np.float64)
     except (TypeError, ValueError) as error:
-        msg = f"expected an array of real numbers for the {name}; got {type(values).__name__}: {error}"
-        raise SpectrumError(msg) from error
+        got = type(values).__name__
+        raise SpectrumError(kind="not real numbers", place=name, cause=str(error), got=got, expected="an array of real numbers") from error
 
 
 def _ordered(shift: object, counts: object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -75,20 +76,21 @@ class Axis:
     def __post_init__(self) -> None:
         shift = frozen(self.shift)
         if shift.ndim != 1 or shift.size < 2:  # noqa: PLR2004 - a spectrum has two points
-            msg = f"a Raman-shift axis has one dimension and at least 2 points; got shape {shift.shape}"
-            raise SpectrumError(msg)
+            raise SpectrumError(kind="impossible Raman shift", got=f"shape {shift.shape}", expected="one dimension and at least 2 points")
         if not np.isfinite(shift).all():
             bad = int(np.flatnonzero(~np.isfinite(shift))[0])
-            msg = f"a Raman-shift axis is finite; point {bad + 1} of {shift.size} is {shift[bad]}"
-            raise SpectrumError(msg)
+            place = f"point {bad + 1} of {shift.size}"
+            raise SpectrumError(kind="impossible Raman shift", place=place, got=f"{shift[bad]}", expected="finite numbers")
         backwards = shift[1:] <= shift[:-1]
         if backwards.any():
             bad = int(np.flatnonzero(backwards)[0])
-            msg = (
-                "a Raman-shift axis increases strictly; "
-                f"point {bad + 2} ({shift[bad + 1]:g} cm⁻¹) follows {shift[bad]:g} cm⁻¹: sort and merge the points first"
+            raise SpectrumError(
+                kind="Raman shift does not increase",
+                place=f"point {bad + 2} of {shift.size}",
+                got=f"{shift[bad + 1]:g} cm⁻¹ after {shift[bad]:g} cm⁻¹",
+                expected="strictly increasing values",
+                advice="Sort and merge the points first",
             )
-            raise SpectrumError(msg)
         object.__setattr__(self, "shift", shift)
 
     @classmethod
@@ -159,7 +161,7 @@ class Place:
 
 
 class PlacedMeta(Mapping[str, str]):
-    """The meta of one spectrum of a map: what all have, and its place, which becomes text where somebody looks."""
+    """The meta of one spectrum of a map: what all have, and its place, which becomes text when it is read."""
 
     __slots__ = ("_common", "_index", "_places")
 
@@ -258,19 +260,19 @@ class Spectrum:
             object.__setattr__(self, "counts", values)
         counts = frozen(self.counts)
         if counts.shape != self.axis.shift.shape:
-            msg = f"a spectrum has one count a point; got counts of shape {counts.shape} on an axis of {len(self.axis)} points"
-            raise SpectrumError(msg)
+            expected = f"({len(self.axis)},), one count per point of the axis"
+            raise SpectrumError(kind="wrong number of counts", got=f"shape {counts.shape}", expected=expected)
         if not np.isfinite(counts).all():
             bad = int(np.flatnonzero(~np.isfinite(counts))[0])
-            msg = f"counts are finite; at {self.axis.shift[bad]:g} cm⁻¹ the value is {counts[bad]}"
-            raise SpectrumError(msg)
+            place = f"{self.axis.shift[bad]:g} cm⁻¹"
+            raise SpectrumError(kind="impossible counts", place=place, got=f"{counts[bad]}", expected="finite numbers")
         for name, value in (("exposure", self.exposure_s), ("saturation", self.saturation)):
             if value is not None and not 0 < value < math.inf:
-                msg = f"the {name} is above 0 and finite, or None where it is unknown; got {value}"
-                raise SpectrumError(msg)
+                raise SpectrumError(kind=f"impossible {name}", got=f"{value}", expected="above 0 and finite, or None if unknown")
         if self.taken_at is not None and self.taken_at.tzinfo is None:
-            msg = f"the time of a spectrum has a time zone, or is None where it is unknown; got {self.taken_at}"
-            raise SpectrumError(msg)
+            raise SpectrumError(
+                kind="time without a time zone", got=f"{self.taken_at}", expected="a time zone, or None where it is unknown"
+            )
         object.__setattr__(self, "counts", counts)
         object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
 
@@ -283,14 +285,13 @@ class Spectrum:
         """
         block = counts if _is_frozen(counts) else frozen(counts)
         if block.ndim != 2 or block.shape[1] != len(axis) or len(shared.moments) != len(block):  # noqa: PLR2004 - a table
-            msg = f"a map has one count a point and one time a spectrum; got counts of shape {block.shape} on an axis of {len(axis)} points"
-            raise SpectrumError(msg)
+            expected = f"({len(shared.moments)}, {len(axis)}), one count per time and point of the axis"
+            raise SpectrumError(kind="wrong number of counts", got=f"shape {block.shape}", expected=expected)
         if block.size and not (math.isfinite(block.min()) and math.isfinite(block.max())):
-            msg = f"counts are finite; {int((~np.isfinite(block)).sum())} of {block.size} are not"
-            raise SpectrumError(msg)
+            got = f"{int((~np.isfinite(block)).sum())} of {block.size} that are not"
+            raise SpectrumError(kind="impossible counts", got=got, expected="finite numbers")
         if naive := next((moment for moment in shared.moments if moment is not None and moment.tzinfo is None), None):
-            msg = f"the time of a spectrum has a time zone, or is None where it is unknown; got {naive}"
-            raise SpectrumError(msg)
+            raise SpectrumError(kind="time without a time zone", got=str(naive), expected="a time zone, or None if unknown")
         if not len(block):
             return ()
         model = cls(axis, block[0], first, None, shared.exposure_s, shared.saturation, shared.meta)
@@ -328,8 +329,8 @@ class Spectrum:
 
     def __reduce__(self) -> tuple[type[Spectrum], tuple[object, ...]]:
         """Let a spectrum go to another process of ours, where it is checked and frozen anew."""
-        said = dict(self.meta)
-        return type(self), (self.axis, self.counts, self.origin, self.taken_at, self.exposure_s, self.saturation, said, self.calibrated)
+        meta = dict(self.meta)
+        return type(self), (self.axis, self.counts, self.origin, self.taken_at, self.exposure_s, self.saturation, meta, self.calibrated)
 
 
 @dataclass(frozen=True, slots=True)

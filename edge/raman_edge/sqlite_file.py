@@ -266,7 +266,7 @@ class DatabaseFacts:
     """Why not all of it can be read; empty where it can."""
 
 
-def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> DatabaseFacts:
+def look_into(path: Path, query: str) -> DatabaseFacts:
     """Read what a file is, and the result of ``query`` if it has any table; nothing is created, changed or waited for."""
     seen = DatabaseFacts()
     try:
@@ -283,7 +283,7 @@ def look_into(path: Path, query: str, values: tuple[object, ...] = ()) -> Databa
             program = connection.execute("SELECT type, name FROM sqlite_master WHERE type NOT IN ('table', 'index') LIMIT 1").fetchone()
             if program:
                 return replace(seen, problem=f"it holds the {program[0]} {str(program[1])[:MOST_NAME]!r}, which raman-edge does not create")
-            return replace(seen, rows=tuple(connection.execute(query, values)) if tables else ())
+            return replace(seen, rows=tuple(connection.execute(query)) if tables else ())
     except (sqlite3.Error, OSError) as error:
         return replace(seen, problem=(error.strerror if isinstance(error, OSError) else None) or str(error))
 
@@ -299,7 +299,7 @@ def _untouched(path: Path) -> str:
 
 @contextmanager
 def _snapshot(connection: sqlite3.Connection) -> Iterator[None]:
-    """Let the block read the file as it is at one moment, whatever other processes write meanwhile."""
+    """Let the block read the file as it is at one moment, while other processes may write."""
     connection.execute("BEGIN")
     try:
         yield

@@ -47,8 +47,8 @@ def verdict(pair: Pair, counts: np.ndarray[tuple[int], np.dtype[np.float64]], pa
 @pytest.mark.parametrize("label", ["Quartz", "Calcite", "Gypsum", "Anatase", "Zircon"])
 def test_a_mineral_is_a_match(pair: Pair, label: str) -> None:
     """The lines of a well-known mineral are its match: the rules leave matches."""
-    said = verdict(pair, lines(pair, label))
-    assert (said.decision, said.names) == ("match", (label,))
+    answer = verdict(pair, lines(pair, label))
+    assert (answer.decision, answer.names) == ("match", (label,))
 
 
 @pytest.mark.parametrize("shift", [-25.0, -20.0, -15.0, -12.0, 12.0, 15.0, 20.0, 25.0])
@@ -64,18 +64,18 @@ def test_lines_moved_far_are_no_match(pair: Pair, label: str, shift: float) -> N
 )
 def test_a_mixture_is_no_match(pair: Pair, one: str, other: str, share: float) -> None:
     """Where the lines of a second mineral stay unexplained, the answer is no match and says which peaks they are."""
-    said = verdict(pair, share * lines(pair, one) + (1 - share) * lines(pair, other))
-    assert said.decision in {"possible", "unknown"}
-    if said.names == (one,):
-        assert any("does not explain" in doubt for doubt in said.doubts)
+    answer = verdict(pair, share * lines(pair, one) + (1 - share) * lines(pair, other))
+    assert answer.decision in {"possible", "unknown"}
+    if answer.names == (one,):
+        assert any("does not explain" in doubt for doubt in answer.doubts)
 
 
 @pytest.mark.parametrize(("low", "high"), [(120, 420), (300, 620), (700, 1000), (1150, 1500)])
 @pytest.mark.parametrize("label", MINERALS)
 def test_a_part_of_the_range_names_nothing_else(pair: Pair, label: str, low: int, high: int) -> None:
     """What is left of a mineral in a part of the range may still be a match with it, but never with another mineral."""
-    said = verdict(pair, lines(pair, label), slice(low - 120, high - 120))
-    assert said.decision != "match" or said.names == (label,)
+    answer = verdict(pair, lines(pair, label), slice(low - 120, high - 120))
+    assert answer.decision != "match" or answer.names == (label,)
 
 
 def test_noise_alone_is_no_match(pair: Pair) -> None:
@@ -84,5 +84,5 @@ def test_noise_alone_is_no_match(pair: Pair) -> None:
         counts = np.random.default_rng(seed).normal(300.0, 8.0, len(AXIS))
         smooth = np.convolve(counts, np.ones(9) / 9, mode="same")
         for made in (counts, smooth):
-            said = identify(Spectrum(AXIS, made, Origin("test", "noise")), *pair).verdict
-            assert said.decision != "match"
+            answer = identify(Spectrum(AXIS, made, Origin("test", "noise")), *pair).verdict
+            assert answer.decision != "match"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 import re
 
 import pytest
@@ -54,8 +54,15 @@ def test_an_error_is_a_value_and_its_message_is_made_of_it() -> None:
     assert str(ConfigError("one mistake", "another")) == "one mistake; another"
 
 
+def test_an_error_is_moved_to_a_place_with_all_that_it_says() -> None:
+    """The place stands before the error's own place, or before each of its complete messages."""
+    moved = ConfigError(kind="unknown key", place="line 3", got="'a'", advice="Correct it").at("a.toml")
+    assert (str(moved), moved.place) == ("a.toml: line 3: unknown key: got 'a'. Correct it", "a.toml: line 3")
+    assert str(ConfigError("one mistake", "another").at("a.toml")) == "a.toml: one mistake; a.toml: another"
+
+
 @pytest.mark.parametrize("error", [JournalError(kind="busy", place="j.sqlite3"), RowDamaged(3, "odd"), ConfigError("one", "two", kind="k")])
 def test_an_error_crosses_processes_whole(error: RamanEdgeError) -> None:
     """The worker process hands errors to the first one with all that they hold."""
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - made here
-    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+    copied = copy.copy(error)  # by __reduce__, as between processes
+    assert (type(copied), str(copied), vars(copied)) == (type(error), str(error), vars(error))

@@ -44,7 +44,7 @@ def test_the_options_of_a_broker() -> None:
 def test_the_metrics() -> None:
     """Every metric of ours is explained, with its labels, and no other."""
     made = prometheus.Metrics(Known())
-    made.count(sinking.said(1))
+    made.count(sinking.result(1))
     made.count(sinking.fault(2))
     families = text_string_to_metric_families(generate_latest(made.registry).decode())
     given = {family.name for family in families if family.name.startswith("raman_edge_") and not family.name.endswith("_created")}

@@ -22,8 +22,8 @@ def answers(pattern: str) -> dict[str, Reading]:
     references = library.Library.open(library.default_path(), network=network.card.network)
     files = sorted(path for path in FOLDER.rglob(pattern) if path.suffix in {".txt", ".tsv", ".csv"})
     with FileSource([str(path) for path in files], None) as source:
-        said = [event for event in readings(source, network, references) if isinstance(event, Reading)]
-    return {_name(reading): reading for reading in said}
+        results = [event for event in readings(source, network, references) if isinstance(event, Reading)]
+    return {_name(reading): reading for reading in results}
 
 
 def _name(reading: Reading) -> str:
@@ -33,16 +33,16 @@ def _name(reading: Reading) -> str:
 @pytest.mark.parametrize(("pattern", "least"), [("PST*", 6), ("*olystyrene*", 2), ("Ne_*", 1)])
 def test_what_is_no_mineral_is_unknown(pattern: str, least: int) -> None:
     """Polystyrene and a neon lamp are nothing in the library, whichever instrument saw them."""
-    said = answers(pattern)
-    assert len(said) >= least
-    assert {name: reading.verdict.decision for name, reading in said.items()} == dict.fromkeys(said, "unknown")
+    results = answers(pattern)
+    assert len(results) >= least
+    assert {name: reading.verdict.decision for name, reading in results.items()} == dict.fromkeys(results, "unknown")
 
 
 def test_calcite_is_calcite_on_every_instrument() -> None:
     """With one name in its set, and all of its lines found."""
-    said = answers("?C[Aa][Ll]*")
-    assert len(said) >= 3
-    for name, reading in said.items():
+    results = answers("?C[Aa][Ll]*")
+    assert len(results) >= 3
+    for name, reading in results.items():
         assert reading.verdict.decision == "match", name
         assert reading.verdict.ranked[0].label == "Calcite", name
         assert reading.verdict.sets.p90 == ("Calcite",), name

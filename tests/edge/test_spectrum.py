@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from raising import refused
 from raman_edge.errors import SpectrumError
 from raman_edge.spectrum import Axis, Fault, Origin, Spectrum, frozen
 
@@ -46,22 +47,21 @@ def test_values_are_frozen() -> None:
 @pytest.mark.parametrize("shift", [np.array([]), np.array([5.0]), np.zeros((2, 2)), np.array(3.0)])
 def test_axis_of_another_shape_is_refused(shift: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> None:
     """An axis has one dimension and two points; the message has the shape it got."""
-    with pytest.raises(SpectrumError, match="at least 2 points; got shape") as refused:
+    with refused(SpectrumError, "impossible Raman shift", got=str(shift.shape), expected="at least 2 points"):
         Axis(shift)
-    assert str(shift.shape) in str(refused.value)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_axis_that_is_not_finite_is_refused(bad: float) -> None:
-    """A shift that is no number is refused with its place, counted from 1, and its value."""
-    with pytest.raises(SpectrumError, match=f"point 3 of 4 is {bad}"):
+    """A shift that is not a number is refused with its place, counted from 1, and its value."""
+    with refused(SpectrumError, "impossible Raman shift", "point 3 of 4", got=str(bad)):
         Axis(np.array([1.0, 2.0, bad, 4.0]))
 
 
 @pytest.mark.parametrize("second", [7.5, 3.0])
 def test_axis_that_does_not_increase_is_refused(second: float) -> None:
     """Equal and falling shifts are refused with both values and their place."""
-    with pytest.raises(SpectrumError, match=rf"point 3 \({second:g} cm⁻¹\) follows 7\.5 cm⁻¹: sort and merge"):
+    with refused(SpectrumError, "Raman shift does not increase", "point 3 of 4", got=f"{second:g} cm⁻¹ after 7.5 cm⁻¹"):
         Axis(np.array([1.0, 7.5, second, 9.0]))
 
 
@@ -115,15 +115,14 @@ def test_integer_counts_become_floats() -> None:
 @pytest.mark.parametrize("shape", [(2,), (4,), (3, 1), ()])
 def test_counts_of_another_length_are_refused(shape: tuple[int, ...]) -> None:
     """One count a point: another shape is refused with both."""
-    with pytest.raises(SpectrumError, match="on an axis of 3 points") as refused:
+    with refused(SpectrumError, "wrong number of counts", got=f"shape {shape}", expected="(3,)"):
         Spectrum(AXIS, np.zeros(shape), HERE)
-    assert f"got counts of shape {shape}" in str(refused.value)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_counts_that_are_not_finite_are_refused(bad: float) -> None:
-    """A count that is no number is refused with its Raman shift and its value."""
-    with pytest.raises(SpectrumError, match=rf"at 101\.5 cm⁻¹ the value is {bad}"):
+    """A count that is not a number is refused with its Raman shift and its value."""
+    with refused(SpectrumError, "impossible counts", "101.5 cm⁻¹", got=str(bad)):
         Spectrum(AXIS, np.array([1.0, bad, np.nan]), HERE)
 
 
@@ -131,13 +130,13 @@ def test_counts_that_are_not_finite_are_refused(bad: float) -> None:
 @pytest.mark.parametrize("name", ["exposure_s", "saturation"])
 def test_impossible_conditions_are_refused(name: str, value: float) -> None:
     """Exposure and saturation are above 0 and finite: 0 does not stand for unknown."""
-    with pytest.raises(SpectrumError, match=f"{name.removesuffix('_s')} is above 0 and finite, or None where it is unknown; got {value}"):
+    with refused(SpectrumError, f"impossible {name.removesuffix('_s')}", got=str(value), expected="above 0"):
         Spectrum(AXIS, np.zeros(3), HERE, **{name: value})  # type: ignore[arg-type]  # one of two float fields
 
 
 def test_time_without_a_zone_is_refused() -> None:
     """A time that could be anywhere is refused, and shown."""
-    with pytest.raises(SpectrumError, match=r"time zone.*2026-11-22 10:00:00"):
+    with refused(SpectrumError, "time without a time zone", got="2026-11-22 10:00:00"):
         Spectrum(AXIS, np.zeros(3), HERE, taken_at=datetime(2026, 11, 22, 10))  # noqa: DTZ001 - the very thing that must fail
     when = datetime(2026, 11, 22, 10, tzinfo=UTC)
     assert Spectrum(AXIS, np.zeros(3), HERE, taken_at=when).taken_at == when

@@ -59,24 +59,24 @@ def readings(draw: st.DrawFn) -> Reading:
 def recorded(reading: Reading) -> ResultRecord:
     """Return the record of a reading, as it comes back from its line."""
     model, library = journals.pair()
-    said = records.decode(records.encode(records.of(reading, records.provenance(model, library))))
-    assert isinstance(said, records.ResultRecord)
-    return said
+    record = records.decode(records.encode(records.of(reading, records.provenance(model, library))))
+    assert isinstance(record, records.ResultRecord)
+    return record
 
 
 def surfaces(reading: Reading) -> dict[str, str]:
     """Return the text of everything that shows an answer, by name."""
-    said = recorded(reading)
-    line = records.encode(said).decode()
+    record = recorded(reading)
+    line = records.encode(record).decode()
     console = Console(file=io.StringIO(), width=200)
     console.print(describe(reading))
     return {
         "screen": render(fold(EMPTY, reading), 200, 60).text,
         "description": console.file.getvalue(),  # type: ignore[attr-defined]  # the StringIO above
-        "page": pages.Taken(pages.text(pages.subject(said, reading.spectrum, pages.at_hand()))).text,
+        "page": pages.Taken(pages.text(pages.subject(record, reading.spectrum, pages.at_hand()))).text,
         "list": record_text.brief(line, 30),
-        "show": "\n".join(f"{name} {value}" for name, value in record_text._result(said)),
-        "table": "; ".join(cells(said)),
+        "show": "\n".join(f"{name} {value}" for name, value in record_text._result(record)),
+        "table": "; ".join(cells(record)),
         "record": line,
         "saved": "\n".join(save._lines(reading)).split("Raman shift")[0],
     }
@@ -86,9 +86,9 @@ def surfaces(reading: Reading) -> dict[str, str]:
 @settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 def test_every_surface_follows_the_decision(reading: Reading) -> None:
     """Words, names, probabilities and sets on every surface are those of the one decision, and none contradicts it."""
-    verdict, said, shown = reading.verdict, recorded(reading), surfaces(reading)
+    verdict, record, shown = reading.verdict, recorded(reading), surfaces(reading)
     words = str(title(verdict.decision, verdict.names))
-    assert (said.decision, said.names, said.why) == (verdict.decision, verdict.names, verdict.doubts)
+    assert (record.decision, record.names, record.why) == (verdict.decision, verdict.names, verdict.doubts)
     for name in ("screen", "description", "page", "show", "saved"):
         assert words in shown[name], name
     assert str(title(verdict.decision, verdict.names, record_text.MOST)) in shown["list"]
@@ -99,21 +99,21 @@ def test_every_surface_follows_the_decision(reading: Reading) -> None:
     for name in ("screen", "description", "page"):
         assert ("✓" in shown[name]) is (verdict.decision == "match"), name
     # What names nothing has no probability and no set, nor has a model that was not measured.
-    claimed = verdict.decision in NAMED and said.one_of is not None
+    claimed = verdict.decision in NAMED and record.one_of is not None
     for name in ("description", "page", "show"):
         assert (IF in shown[name]) is claimed or (verdict.decision == "match" and name == "description"), name
         assert ("of 100 cases one of" in shown[name]) <= claimed, name
-    row = dict(zip(COLUMNS, cells(said), strict=True))
+    row = dict(zip(COLUMNS, cells(record), strict=True))
     assert (row["label"] != "") is bool(verdict.names)
     assert (row["score"] != "") is (row["one_of_90"] != "") is claimed
-    assert (row["known"] != "") is (said.known is not None)
+    assert (row["known"] != "") is (record.known is not None)
     document = json.loads(shown["record"])
     assert all((match["score"] is not None) is claimed for match in document["matches"])
     assert (document["one_of"] is not None) is claimed
     # The one rule of the issue, on the record itself.
-    if said.decision == "match":
-        assert said.known is None or said.known >= 0.5
-        assert not objections(said.matches[0], said.known)
+    if record.decision == "match":
+        assert record.known is None or record.known >= 0.5
+        assert not objections(record.matches[0], record.known)
 
 
 @pytest.mark.parametrize("answer", [*ANSWERS, "fault"])

@@ -171,8 +171,8 @@ class Augment:
         self._blur = torch.compiler.disable(_blur)  # type: ignore[no-untyped-call]  # torch's own types
         return torch.compile(self.change, dynamic=False)
 
-    def _uniform(self, batch: int, columns: int = 1) -> Tensor:
-        return torch.rand(batch, columns, generator=self._generator, device=self._generator.device)
+    def _uniform(self, batch: int) -> Tensor:
+        return torch.rand(batch, 1, generator=self._generator, device=self._generator.device)
 
     def _normal(self, batch: int, columns: int = 1) -> Tensor:
         return torch.randn(batch, columns, generator=self._generator, device=self._generator.device)

@@ -114,7 +114,6 @@ def library_scores(
     outputs: SystemOutputs,
     classes: NDArray[np.intp],
     split: Split,
-    head_weight: float = HEAD_WEIGHT,
     queries: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float32]:
     """Return the score of the edge, (queries, classes): highest cosine of the library and class head, weighted.
@@ -129,7 +128,7 @@ def library_scores(
         raise ConfigError(msg)
     best = embedding_scores(outputs, classes, split, queries)
     logits = outputs.logits[split.test if queries is None else queries]
-    scores: NDArray[np.float32] = (1 - head_weight) * best + head_weight * logits / outputs.logit_scale
+    scores: NDArray[np.float32] = (1 - HEAD_WEIGHT) * best + HEAD_WEIGHT * logits / outputs.logit_scale
     return scores
 
 

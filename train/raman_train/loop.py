@@ -238,11 +238,11 @@ def outputs(network: Network, features: Tensor, batch: int = OUTPUTS_BATCH) -> t
 
 
 @torch.no_grad()
-def _checked(network: Network, examples: Examples, kind: Arithmetic, batch: int = OUTPUTS_BATCH) -> list[float]:
+def _checked(network: Network, examples: Examples, kind: Arithmetic) -> list[float]:
     """Return top-1, weighted precision and micro-averaged AUC of the class head on ``examples``."""
     network.eval()
     with autocast(kind, examples.features.device):
-        made = torch.cat([network(spectra)[0] for spectra in torch.split(examples.features, batch)])
+        made = torch.cat([network(spectra)[0] for spectra in torch.split(examples.features, OUTPUTS_BATCH)])
     logits, truth = made.float().cpu().numpy(), examples.classes.cpu().numpy()
     answered = logits.argmax(axis=1)
     precision, _, _ = metrics.weighted(answered, truth)

@@ -27,7 +27,7 @@ FACTOR = 16.0
 WIDE = (0.35, 0.95)
 """An exposure stays until the highest line leaves these shares: most samples differ by less."""
 ALONE = 5.0
-"""A pixel this many times as high as both neighbours is no line: even one of 1.3 pixels reaches a fifth in its neighbours."""
+"""A pixel this many times as high as both neighbours is not a line: even a line of 1.3 pixels reaches a fifth in its neighbours."""
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 _ROUNDING = 1e-9
 MOST_STEPS = 16

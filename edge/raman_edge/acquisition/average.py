@@ -54,22 +54,21 @@ def mean(exposures: Sequence[Exposure]) -> Mean:
     """Average exposures that are :func:`same`, at least one.
 
     With three or more, a value that is more than :data:`BEYOND` standard deviations above the median of its pixel
-    is left out; the standard deviation is told by the median absolute deviation (MAD), the larger of the pixel's own and
-    the median of those with about as many counts. Raises :class:`SpectrumError` where they are not alike.
+    is left out; the standard deviation is estimated from the median absolute deviation (MAD), the larger of the pixel's own and
+    the median of those with about as many counts. Raises :class:`SpectrumError` where they differ.
 
     In a sum made by the device, a pixel counts as clipped only where the whole sum was.
     """
     first, *others = exposures
     if not all(same(first, other) for other in others):
-        msg = "exposures of different instruments, durations or lengths; expected alike ones: average each kind by itself"
-        raise SpectrumError(msg)
+        got = "exposures of different instruments, durations or lengths"
+        raise SpectrumError(kind="exposures differ", got=got, expected="one kind", advice="Average each kind by itself")
     frames = np.stack([exposure.counts for exposure in exposures])  # (N, n)
     sensor = first.instrument.sensor
     if sensor.reverse:
         frames = frames[:, ::-1]
     if not np.isfinite(frames).all():
-        msg = "counts of an exposure are not finite: the frame is damaged, take another one"
-        raise SpectrumError(msg)
+        raise SpectrumError(kind="impossible counts", expected="finite numbers", advice="The frame is damaged: take another one")
     kept = ~spikes(frames)
     full = np.zeros(frames.shape, dtype=bool) if sensor.saturation is None else (frames >= sensor.saturation) & kept
     clipped: NDArray[np.bool_] = np.logical_or.reduce(full)
@@ -104,7 +103,7 @@ def _median(frames: NDArray[np.float64]) -> NDArray[np.float64]:
 def _alike(scatter: NDArray[np.float64], level: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the median scatter of the pixels that count about as much, (n,): light has shot noise, and lines are narrow.
 
-    The lowest few belong to those before them where they are no whole group.
+    The lowest few belong to those before them where they do not fill a group.
     """
     order = np.argsort(-level, kind="stable")
     size = min(TOGETHER, order.size)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import Exposure
 
 LEAST = 3
-"""Fewest exposures of a dark: cosmic spikes cannot be told in fewer."""
+"""Fewest exposures of a dark: cosmic spikes cannot be recognised in fewer."""
 MOST_BYTES = 8 << 20
 MOST_PIXELS = 1 << 16
 TAKE = "Take one with --dark take --save-dark FILE"
@@ -127,7 +127,7 @@ def length(averages: int) -> int:
 
 
 class DarkRun:
-    """Dark exposures in a row, whatever requested them; the first with light ends the row, so that a recording gives the same darks."""
+    """Consecutive dark exposures, for any reason; the first with light ends the row, so that a recording gives the same darks."""
 
     def __init__(self) -> None:
         self._run: list[Exposure] = []

@@ -71,8 +71,7 @@ def spectra(data: bytes, origin: Origin, laser_nm: float | None = None, *, pixel
     try:
         found = _collected(data, laser_nm, pixels=pixels)
     except FormatError as error:
-        msg = f"{NAME}: {error}"
-        raise FormatError(msg) from error
+        raise error.at(NAME) from error
     meta = {"format": NAME} | ({"left_out": found.left_out} if found.left_out else {})
     return tuple(replace(one, origin=replace(origin, index=index), meta={**one.meta, **meta}) for index, one in enumerate(found.spectra))
 
@@ -91,14 +90,15 @@ def _collected(data: bytes, laser_nm: float | None, *, pixels: bool) -> _Found:
             found.count(entry)
             dark = run.feed(entry) or dark
             if not entry.dark:
-                found.add(entry, dark, _told(reduction, entry, laser_nm))
+                found.add(entry, dark, _with_laser(reduction, entry, laser_nm))
     if not found.spectra:
-        msg = f"no exposure of it gives a spectrum ({found.left_out or 'there is none'}): record it again"
-        raise FormatError(msg)
+        raise FormatError(
+            kind="no spectrum", got=found.left_out or "no exposure", expected="an exposure that gives a spectrum", advice="Record it again"
+        )
     return found
 
 
-def _told(reduction: Reduction, exposure: Exposure, laser_nm: float | None) -> Reduction:
+def _with_laser(reduction: Reduction, exposure: Exposure, laser_nm: float | None) -> Reduction:
     """Return the reduction with this laser, where neither the recording nor the instrument has one."""
     known = reduction.laser_nm is not None or exposure.instrument.laser_nm is not None
     return reduction if known else replace(reduction, laser_nm=laser_nm)

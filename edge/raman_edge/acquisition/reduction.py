@@ -249,7 +249,7 @@ def _interpolated(rows: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[
 
 
 def _saturation(counts: NDArray[np.float64], ceiling: NDArray[np.float64], clipped: NDArray[np.bool_]) -> float | None:
-    """Return a level that separates clipped spectra from others, whatever the dark of each pixel.
+    """Return a level that separates clipped spectra from others, for any dark of each pixel.
 
     It is the lowest of the clipped pixels; where the dark is above it, the smallest positive count.
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from raman_edge import peaks
 from raman_edge.calibration import scale
-from raman_edge.preprocessing.despike import Despike
+from raman_edge.preprocessing.steps import Despike
 from raman_edge.spectrum import Axis
 
 if TYPE_CHECKING:

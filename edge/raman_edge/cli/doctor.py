@@ -20,8 +20,8 @@ from raman_edge.diagnostics.doctor import DoctorSettings, ok, wrong
 from raman_edge.errors import ConfigError
 from raman_edge.service import settings
 from raman_edge.service.identifier import model_paths
-from raman_edge.terminal.safe import safe_text
 from raman_edge.terminal.terminal import needs_ascii
+from raman_edge.terminal.theme import safe_text
 
 if TYPE_CHECKING:
     import argparse

@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING
 
 from raman_edge import atomic_write
 from raman_edge.errors import OutputError
-from raman_edge.escaping import printable, printable_json
 from raman_edge.masking import masked_text
+from raman_edge.wording import printable, printable_json
 
 if TYPE_CHECKING:
     import argparse

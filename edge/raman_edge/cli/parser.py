@@ -7,8 +7,8 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from raman_edge.escaping import printable
 from raman_edge.masking import masked_arguments
+from raman_edge.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

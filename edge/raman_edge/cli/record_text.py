@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from raman_edge.errors import JournalDamaged
-from raman_edge.escaping import printable
-from raman_edge.wording import IF, named_before, title
+from raman_edge.wording import IF, named_before, printable, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

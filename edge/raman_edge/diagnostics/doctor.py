@@ -22,13 +22,12 @@ from raman_edge import __version__
 from raman_edge.calibration import store
 from raman_edge.diagnostics import verify_model
 from raman_edge.errors import CalibrationError, ConfigError
-from raman_edge.journal import schema as journal_schema
+from raman_edge.journal import database as journal_schema
 from raman_edge.matching import user_library
 from raman_edge.model import runtime
 from raman_edge.model.model import Model
 from raman_edge.service import settings as settings_file
-from raman_edge.sources.root import is_network
-from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, scan
+from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, is_network, scan
 from raman_edge.sources.stability import OpenWriter, writer_of
 from raman_edge.sqlite_file import DatabaseFacts, look_into
 
@@ -66,7 +65,7 @@ NEEDED = {"mqtt": ("mqtt", "paho"), "mqtts": ("mqtt", "paho"), "prometheus": ("m
 """Kind of an output → the extra and the package that it needs."""
 FILE_OUTPUTS = ("jsonl:", "csv:")
 OTHER_VARIABLES = frozenset(("RAMAN_EDGE_MQTT_PASSWORD", "RAMAN_EDGE_CALIBRATIONS"))
-"""Variables that are no settings."""
+"""Environment variables that are not settings."""
 RECORDS = "SELECT count(*), min(ts), (SELECT ts FROM records ORDER BY seq DESC LIMIT 1) FROM records"
 """Number of records, the oldest time, the time of the newest record: milliseconds since 1970."""
 ELSEWHERE = "name another place with --journal"
@@ -83,7 +82,7 @@ class Finding:
     """``warning``: works, but not as well as it could, or not for long. ``wrong``: does not work."""
     found: str
     todo: str = ""
-    """What to do about it; empty where nothing is to be done."""
+    """What to do about it; empty where nothing has to be done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ Outcome = tuple[bool | None, str]
 def verify(settings: VerifySettings) -> tuple[ModelCheck, ...]:
     """Make every check; onnxruntime loads nothing before structure and card have passed.
 
-    Raises :class:`ConfigError` where the key cannot be used, which is no property of the model.
+    Raises :class:`ConfigError` where the key cannot be used, which is not a property of the model.
     """
     state, done = VerifyState(), dict[str, ModelCheck]()
     for name, (needs, make) in CHECKS.items():

@@ -10,27 +10,25 @@ under its keys in lower case, and in addition ``format``, ``laser_nm`` and ``las
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats.delimited import DelimitedText
-from raman_edge.formats.document import FileContent, FormatReader
+from raman_edge.formats.document import FileContent, FormatReader, unsupported
 from raman_edge.formats.enlighten import Enlighten, EnlightenRows
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.jcamp import Jcamp
-from raman_edge.formats.labspec import LabspecMap
-from raman_edge.formats.labspec_xml import LabspecXml
-from raman_edge.formats.late import LATE
-from raman_edge.formats.magic import markup_kind
+from raman_edge.formats.labspec import LabspecMap, LabspecXml
+from raman_edge.formats.magic import markup_kind, unread_kind
 from raman_edge.formats.opus import Opus
 from raman_edge.formats.rows import SpectraInRows
 from raman_edge.formats.rruff import Rruff
 from raman_edge.formats.spc import Spc
-from raman_edge.formats.text import unsupported
 from raman_edge.formats.truematch import TrueMatch
-from raman_edge.formats.unread import unread_kind
 from raman_edge.formats.wdf import Wdf
 
 if TYPE_CHECKING:
@@ -42,8 +40,36 @@ __all__ = ["MAX_BYTES", "READERS", "FileContent", "FormatReader", "is_whole", "r
 MAX_BYTES = 64 * 1024 * 1024
 """Larger files are refused; sources refuse them by size without reading them."""
 
+
+@dataclass(frozen=True, slots=True)
+class LazyReader:
+    """A reader whose module is imported with the first file that has one of its marks: the start of every command is faster."""
+
+    name: str
+    marks: tuple[bytes, ...]
+    """The file has one of these bytes at :attr:`at`."""
+    module: str
+    """Module of this package; its ``read(document, origin, name)`` reads the file."""
+    at: int = 0
+
+    def recognises(self, document: FileContent) -> bool:
+        """Whether one of the marks is in its place."""
+        return document.data.startswith(self.marks, self.at)
+
+    def read(self, document: FileContent, origin: Origin) -> tuple[Spectrum, ...]:
+        """Import the reader and read every spectrum."""
+        found: tuple[Spectrum, ...] = import_module(f"{__name__}.{self.module}").read(document, origin, self.name)
+        return found
+
+
+LAZY_READERS = (
+    LazyReader("OMNIC", (b"Spectral Data File",), "omnic"),
+    LazyReader("Andor SIF", (b"Andor Technology Multi-Channel File",), "andor"),
+    LazyReader("WITec project", (b"WIT_PRCT", b"WIT_PR06", b"WIT_DATA", b"WIT_DA06"), "witec"),
+    LazyReader("Princeton SPE", (b"\x67\x45\x23\x01",), "princeton", at=2996),  # 0x01234567: WinView_id in the header
+)
 READERS: tuple[FormatReader, ...] = (
-    *(Wdf(), Opus(), *LATE, Spc()),
+    *(Wdf(), Opus(), *LAZY_READERS, Spc()),
     *(Rruff(), Jcamp(), LabspecXml(), EnlightenRows(), Enlighten(), TrueMatch(), LabspecMap()),
     *(SpectraInRows(), DelimitedText()),
 )
@@ -96,7 +122,7 @@ def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis
         reader = sniff(document)
         ended = not isinstance(reader, Jcamp) or JCAMP_END.search(data[-JCAMP_TAIL:]) is not None
         return ended and isinstance(reader, DECLARING) and bool(reader.read(document, origin))
-    except Exception:  # noqa: BLE001 - cut short, or a defect in a reader: whoever answers the file gives the reason
+    except Exception:  # noqa: BLE001 - cut short, or a defect in a reader: the fault of the file gives the reason later
         return False
 
 

@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role, role
-from raman_edge.formats.detector import axis, moment, numbered, polynomial
+from raman_edge.formats.document import CUT_SHORT, BinaryFile, safe
 from raman_edge.formats.header import LASER_NM, HeaderFacts
-from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
-from raman_edge.formats.text import safe
+from raman_edge.formats.spectra import Trace, axis, check_points, check_spectra, moment, numbered, polynomial, stacked
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ _SETTINGS = re.compile(
     re.DOTALL,
 )
 """Version, Unix time, temperature, five bytes, exposure (s), cycle times (s), accumulations."""
-_FURTHER = re.compile(rb"\n655[0-9]{2} 0 0 1 [0-9]{1,12} ")
+_OTHER_MEASUREMENT = re.compile(rb"\n655[0-9]{2} 0 0 1 [0-9]{1,12} ")
 """Where the settings of another measurement begin."""
 _SERIAL = re.compile(rb". (?:%b ){10}. . (?:%b ){12}%b %b %b ([0-9]{1,9}) " % ((_REAL.replace(b"(", b"(?:"),) * 5), re.DOTALL)
 """Behind the settings: a byte, ten numbers, two bytes, twelve numbers, speed and gain; the camera's serial number."""
@@ -47,7 +45,7 @@ _DETECTOR = re.compile(rb"\n([^\n]{1,80})\n ?([0-9]{1,6}) ([0-9]{1,6}) ([0-9]{1,
 """Model, pixels, and the length of the file's name behind it."""
 _USER = re.compile(rb" ?\n65538 ([0-9]{1,7})\n")
 """Length of the user's text behind it."""
-_NAMED = re.compile(rb"\n(?=[0-9]{1,3}\n)")
+_AXIS_NAMES_START = re.compile(rb"\n(?=[0-9]{1,3}\n)")
 _LENGTH = re.compile(rb"([0-9]{1,3})\n")
 _AREA = re.compile(rb"65[0-9]{3}((?: [0-9]{1,9}){8}) *\n")
 """Left, top, right, bottom, frames, tracks, counts in all, counts a frame."""
@@ -57,19 +55,19 @@ _CALIBRATION = re.compile(
     rb"\n655[0-9]{2} .{11}\n([^\n]{0,400})\n[^\n]{0,400}\n[^\n]{0,400}\n([^\n]{0,40})(?:\n[^\n]{0,40}){2,3}\Z", re.DOTALL
 )
 """The polynomial of the columns, two more of other axes, the laser (nm), the size of a pixel."""
-_OF_A_FRAME = re.compile(rb"Calibration data for frame ([0-9]{1,6})[,:]?([^\n]{1,400})")
+_FRAME_CALIBRATION = re.compile(rb"Calibration data for frame ([0-9]{1,6})[,:]?([^\n]{1,400})")
 _TIME = re.compile(rb"[ \n]*[0-9]{1,20}\n")
 _FLAG = re.compile(rb"([01])\n")
-_FLAGGED = 65_560
+_FLAG_SINCE_VERSION = 65_560
 """Later versions have a line behind the times of the frames that says whether one more number a frame follows."""
-_HEAD = 4096
+_DETECTOR_SEARCH_BYTES = 4096
 """Bytes in which the detector's name stands."""
-_REST = 65_536
+_AXIS_NAMES_SEARCH_BYTES = 65_536
 """Bytes in which the names of the axes stand, behind the user's text."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class _AxisNames:
     """The names of the axes, and where they stand."""
 
     begin: int
@@ -121,7 +119,7 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
         meta[OTHER_METHOD] = f"{safe(names.counts)} over {safe(names.x)}"
     at, frames, tracks = _tracks(file, names.end, int(settings[1]))
     end = at + 4 * frames * sum(track.columns * track.rows for track in tracks)
-    if further := len(_FURTHER.findall(file.data, end)):
+    if further := len(_OTHER_MEASUREMENT.findall(file.data, end)):
         meta["left_out"] = f"{further} further measurements (a background, a reference or what was shown live)"
     axes = [frames_said.get(frame + 1, coefficients) for frame in range(frames)]
     return stacked(_traces(file, at, axes, tracks, document, known, kind), origin, meta)
@@ -130,20 +128,20 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
 def _described(file: BinaryFile, at: int) -> tuple[re.Match[bytes], str, int, dict[int, list[float]]]:
     """Return the settings, the detector's model, where the user's text ends, and the polynomials of single frames in it."""
     settings = _SETTINGS.match(file.data, at)
-    detector = _DETECTOR.search(file.data, settings.end(), settings.end() + _HEAD) if settings else None
+    detector = _DETECTOR.search(file.data, settings.end(), settings.end() + _DETECTOR_SEARCH_BYTES) if settings else None
     user = _USER.match(file.data, detector.end() + int(detector[4])) if detector else None
     if settings is None or detector is None or user is None:
         raise FormatError(kind="unreadable settings", place=f"byte {at}", expected="version, time, exposure and detector", advice=CUT_SHORT)
     end = user.end() + int(user[1])
     file.need(user.end(), int(user[1]), "text of the user")
     text = file.data[user.end() : end]
-    own = {int(found[1]): _numbers(found[2].replace(b",", b" ")) for found in _OF_A_FRAME.finditer(text)}
+    own = {int(found[1]): _numbers(found[2].replace(b",", b" ")) for found in _FRAME_CALIBRATION.finditer(text)}
     return settings, detector[1].decode("utf-8", "replace").strip(), end, {frame: line for frame, line in own.items() if line}
 
 
-def _names(file: BinaryFile, at: int) -> _Names:
+def _names(file: BinaryFile, at: int) -> _AxisNames:
     """Find the three names of the axes: each behind a line with its length."""
-    for start in _NAMED.finditer(file.data, max(at - 1, 0), at + _REST):
+    for start in _AXIS_NAMES_START.finditer(file.data, max(at - 1, 0), at + _AXIS_NAMES_SEARCH_BYTES):
         found, end = [], start.end()
         for _ in range(3):
             length = _LENGTH.match(file.data, end)
@@ -152,7 +150,7 @@ def _names(file: BinaryFile, at: int) -> _Names:
             end = length.end() + int(length[1])
             found.append(file.data[length.end() : end])
         if len(found) == 3 and all(name.isascii() and b"\n" not in name for name in found) and _AREA.match(file.data, end):  # noqa: PLR2004 - x, counts, y
-            return _Names(start.start(), end, found[0].decode().strip(), found[1].decode().strip())
+            return _AxisNames(start.start(), end, found[0].decode().strip(), found[1].decode().strip())
     raise FormatError(kind="missing axis name", place=f"byte {at}", expected="'Wavelength' or 'Raman shift'", advice=CUT_SHORT)
 
 
@@ -202,12 +200,12 @@ def _tracks(file: BinaryFile, at: int, version: int) -> tuple[int, int, list[_Tr
         )
     check_spectra(frames * sum(track.rows for track in tracks), total)
     for _ in range(frames):
-        at = _after(file, _TIME, at, "time of a frame")
-    flag = _FLAG.match(file.data, at) if version >= _FLAGGED else None
+        at = _skip_line(file, _TIME, at, "time of a frame")
+    flag = _FLAG.match(file.data, at) if version >= _FLAG_SINCE_VERSION else None
     if flag is not None:
         at = flag.end()
         for _ in range(frames if flag[1] == b"1" else 0):
-            at = _after(file, _TIME, at, "second time of a frame")
+            at = _skip_line(file, _TIME, at, "second time of a frame")
     file.need(at, 4 * total, f"{frames} x {size} counts")
     return at, frames, tracks
 
@@ -227,7 +225,7 @@ def _track(found: re.Match[bytes]) -> _Track:
     return _Track(columns, rows, whole=left == wide == 1)
 
 
-def _after(file: BinaryFile, line: re.Pattern[bytes], at: int, what: str) -> int:
+def _skip_line(file: BinaryFile, line: re.Pattern[bytes], at: int, what: str) -> int:
     found = line.match(file.data, at)
     if found is None:
         raise FormatError(kind="missing number", place=f"byte {at}", got=f"no {what}", expected="a number", advice=CUT_SHORT)
@@ -270,7 +268,7 @@ def _columns(track: _Track, coefficients: list[float], kind: Role) -> NDArray[np
 
 
 def _numbers(line: bytes) -> list[float]:
-    """Return a line's numbers; none where one is no number."""
+    """Return a line's numbers; empty where one is not a number."""
     found = [_number(word) for word in line.split()]
     return found if all(map(math.isfinite, found)) else []
 

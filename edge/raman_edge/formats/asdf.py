@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
+from raman_edge.formats.document import safe
 from raman_edge.formats.table import MAX_LINE, MAX_ROWS
-from raman_edge.formats.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -99,7 +99,7 @@ def _plain(line: str) -> list[float] | None:
 
 
 def _cut(tokens: re.Pattern[str], number: int, line: str) -> list[str]:
-    """Cut a line into tokens; what is none of them is an error."""
+    """Cut a line into tokens; anything else is an error."""
     rest = tokens.sub("", line).strip(_SEPARATORS)
     if rest:
         raise FormatError(

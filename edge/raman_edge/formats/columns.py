@@ -50,7 +50,7 @@ class AxisKind:
     doubt: str = ""
     """A contradiction, such as ``a Raman shift in nm``, that only the user can resolve; empty for none."""
     assumed: bool = False
-    """Whether a program's habit says so and no unit: what looks like a wavelength is then asked about."""
+    """Whether a program's habit says so and no unit: the user is then asked about what looks like a wavelength."""
 
 
 CM_PER_EV = 8065.543937
@@ -86,9 +86,9 @@ _TEX = re.compile(r"cm ?(?:\$?\^?\{ ?- ?1 ?\}\$?|\^?\( ?- ?1 ?\)|\*\* ?\(?-1\)?|
 _DENSITY = re.compile(
     r"\b(?:[mµμu]?w|[mµμu]?j|counts?|cts|cnt|cps|photons?|a\. ?u\.?|au|adu|electrons?|e-|lx|lm|lumen|lux)[ ·.*]*(?:/|(?:c?m|nm|s)\^?-[0-9])"
 )
-"""What is per area, time or wavelength is no axis: ``mW/cm²``, ``µW/cm²/nm``, ``counts/nm``."""
+"""Units per area, time or wavelength are not units of an axis: ``mW/cm²``, ``µW/cm²/nm``, ``counts/nm``."""
 _POWER = re.compile(r"(?<![a-z])[mµμu]?w ?(?:/|[ ·.*](?:c?m|nm)\^?-[0-9])")
-"""What is a power per area or wavelength is no count."""
+"""A power per area or wavelength is not counts."""
 _OTHER_UNITS = frozenset(
     {"thz", "ghz", "mhz", "hz", "khz", "1/m", "m-1", "kev", "j", "kj/mol", "kcal/mol", "mm", "m", "pm", "1/nm", "1/um"}
 )
@@ -222,7 +222,7 @@ class ColumnName:
     text: str
     """As the file has it."""
     role: Role
-    """What its words are of, whatever else stands beside them."""
+    """The quantity that its words name, without regard to other words."""
     axis: AxisKind | None
     """What the axis is that the name may be of; None where it is of none."""
     whole: bool
@@ -343,7 +343,7 @@ def _by_unit(kind: AxisKind, head: str, before: Role) -> AxisKind:
 
 
 def _parts(name: str) -> tuple[str, str | None]:
-    """Return a name's words and the unit behind them: empty where there is none, None for one that is no axis's, such as mW/cm²."""
+    """Return a name's words and the unit behind them: empty without a unit, None for a unit that an axis cannot have, such as mW/cm²."""
     folded = _folded(name)
     head = _BRACKETED.sub(" ", folded).strip()
     for inside in reversed(_BRACKETED.findall(folded)):

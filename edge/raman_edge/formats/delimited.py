@@ -9,17 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AxisKind, Role
+from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import FROM_FILE, facts, pairs, refuse_cut
-from raman_edge.formats.layout import ColumnNames, Series, find_axes, find_counts, find_names, runs_one_way
+from raman_edge.formats.layout import ColumnNames, Series, find_axes, find_counts, find_names, is_monotonic
 from raman_edge.formats.magic import markup_kind
 from raman_edge.formats.shift import is_pixels, to_shift
-from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.stack import MAX_SPECTRA
+from raman_edge.formats.spectra import MAX_SPECTRA, MIN_POINTS, spectrum, tidy
 from raman_edge.formats.table import MAX_ROWS, NumberTable, find_table
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT, PIXELS
 
 if TYPE_CHECKING:
@@ -123,7 +120,7 @@ def _refuse_sideways(table: NumberTable, declared: int | None) -> None:
     """Refuse a table of long rows without an axis in its first column, which has a spectrum a row instead of a column."""
     columns = table.dialect.columns
     long = declared == columns > table.size or (table.size >= MIN_POINTS and columns > _LONG_ROWS * table.size)
-    if long and not runs_one_way(table.column(0)):
+    if long and not is_monotonic(table.column(0)):
         raise FormatError(
             kind="spectra in rows without an axis",
             place=f"line {table.first_line}",

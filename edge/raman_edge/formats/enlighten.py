@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
-from raman_edge.formats.cells import numbers
 from raman_edge.formats.columns import AxisKind, Role
+from raman_edge.formats.dialect import numbers
+from raman_edge.formats.document import CUT_SHORT
 from raman_edge.formats.header import facts, positive, refuse_cut
 from raman_edge.formats.layout import ColumnNames, find_axes, find_counts, find_names
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.spectra import MIN_POINTS, spectrum, tidy
 from raman_edge.formats.table import MAX_COLUMNS, NumberTable, find_table
-from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ class _Row:
 
 
 def _best_row(kinds: dict[str, _Row]) -> tuple[str, NDArray[np.float64], _Row]:
-    """Return the counts of a measurement: processed, else raw minus dark, else raw or what there is, with their name."""
+    """Return the counts of a measurement: processed, else raw minus dark, else raw, else any other, with their name."""
     if "processed" not in kinds and {"raw", "dark"} <= {*kinds} and kinds["raw"].values.size == kinds["dark"].values.size:
         return "raw - dark", kinds["raw"].values - kinds["dark"].values, kinds["raw"]
     kind = next(kind for kind in (*_ROW_COUNTS, *kinds) if kind in kinds)

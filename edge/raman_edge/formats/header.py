@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AXES, AxisKind, Role, axis_kind, header_unit
+from raman_edge.formats.document import CUT_SHORT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ _SECONDS = {
 }
 _NO_LASER_WAVELENGTH = ("power", "current", "temp", "enable", "level", "mode", "serial", "status", "leistung", "strom")
 _LASER = ("laser", "excit", "anregung", "激光", "レーザー", "лазер")
-_WAVE = ("wave", "wellenl", "longueur d", "longitud de", "lunghezza d", "comprimento de", "длина волны", "波长", "波長", "nm")
+_WAVELENGTH_WORDS = ("wave", "wellenl", "longueur d", "longitud de", "lunghezza d", "comprimento de", "длина волны", "波长", "波長", "nm")
 _NM = re.compile(r"(?<![0-9.,])([0-9]{3,4}(?:[.,][0-9]+)?) ?nm(?![a-z])", re.IGNORECASE)
 """As in ``532nm_Edge``."""
 _EXPOSED = ("integ", "intig", "exposure", "expos", "esposiz", "belicht", "интегр", "экспоз", "выдержк")
@@ -62,9 +62,9 @@ _RANGES = (
     "einheit",
     "zakres",
 )
-_ENDS = frozenset({"from", "to", "start", "stop", "end", "first", "last", "begin", "min", "max", "von", "bis", "spectro"})
+_RANGE_END_WORDS = frozenset({"from", "to", "start", "stop", "end", "first", "last", "begin", "min", "max", "von", "bis", "spectro"})
 """Keys with one of these and a unit state the unit of the axis: LabSpec's ``#Range (nm)=``."""
-_NO_AXIS = (
+_OTHER_QUANTITIES = (
     *(
         "laser",
         "excit",
@@ -88,7 +88,7 @@ _UNIT_BEHIND = re.compile(r"[0-9.,]\s*((?:1\s*/\s*|rel\.?\s*)?[^\W\d_]{1,9}(?:\^
 _POSITIVE = re.compile(r"[0-9]+(?:[.,][0-9]+)?")
 _INSIDE = re.compile(r"[(\[]([^()\[\]]+)[)\]]")
 _SHORT_LINE = 16
-_SPAN = 0.1
+_RANGE_MARGIN = 0.1
 """Share of a range in the header by which the axis may go beyond it."""
 _RAMAN = re.compile(r"raman|cm ?\^?\(?[-\u2212\u207b][1\u00b9]|1 ?/ ?cm", re.IGNORECASE)
 _POINTS = (
@@ -99,14 +99,14 @@ _POINTS = (
 """How keys for the number of rows begin."""
 _POINTS_ANYWHERE = ("像素数", "画素数", "число пикселеи", "число точек")
 _ACCENTS = re.compile("[\u0300-\u036f]")
-_TELLING = (
+_FACT_WORDS = (
     *(*_LASER, "wl", *_EXPOSED, *_EXPOSED_ANYWHERE, "acq", "unit", "saturation", "time", "date", *_AXIS, *_AXIS_WORDS),
     *_RANGES,
-    *_ENDS,
+    *_RANGE_END_WORDS,
     *("pixel", "point", "punkt", "punt", "sizegraph", "all data save", *_POINTS_ANYWHERE),
 )
 """Keys without any of these state no fact; headers have a hundred of them."""
-_IS_TELLING = re.compile("|".join(map(re.escape, _TELLING)))
+_HAS_FACT_WORD = re.compile("|".join(map(re.escape, _FACT_WORDS)))
 _MOST_POINTS = 1e6
 _OCEAN = ("SpectraSuite", "OOIBase", ">>>>>")
 """Programs of Ocean Optics, in any language, write wavelengths unless their header says otherwise."""
@@ -145,7 +145,7 @@ class HeaderFacts:
         if self.axis is None or self.axis_range is None:
             return self.axis
         low, high = self.axis_range
-        room = _SPAN * (high - low)
+        room = _RANGE_MARGIN * (high - low)
         known = values[values == values]  # noqa: PLR0124 - without NaN
         return self.axis if known.size and known.min() >= low - room and known.max() <= high + room else None
 
@@ -169,13 +169,13 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
 def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> HeaderFacts:
     """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
     folded = ((_folded(key), value) for key, value in meta.items())
-    meta = {key: value for key, value in folded if _IS_TELLING.search(key)}
+    meta = {key: value for key, value in folded if _HAS_FACT_WORD.search(key)}
     above = list(above)[:_MAX_LINES]
     axis, limits = _first(meta, _axis), None
     if axis is None and (found := _first(meta, _axis_range)):
         axis, limits = found
     if axis is None:
-        axis = _alone(above)
+        axis = _unit_on_its_own_line(above)
     if axis is None and any(line.startswith(_OCEAN) for line in above):
         axis = AxisKind(Role.WAVELENGTH)
     return HeaderFacts(
@@ -233,7 +233,7 @@ def _laser(key: str, value: str) -> float | None:
     if any(word in key for word in _NO_LASER_WAVELENGTH) or not (any(word in key for word in _LASER) or words == ["wl"]):
         return None
     named = _NM.search(value)
-    says_so = named or any(word in key for word in _WAVE) or (len(words) == 1 and _NUMBER.fullmatch(value))
+    says_so = named or any(word in key for word in _WAVELENGTH_WORDS) or (len(words) == 1 and _NUMBER.fullmatch(value))
     nm = positive(named[1] if named else value)
     return nm if says_so and nm is not None and LASER_NM[0] <= nm <= LASER_NM[1] else None
 
@@ -282,7 +282,11 @@ def _axis(key: str, value: str) -> AxisKind | None:
 def _axis_range(key: str, value: str) -> tuple[AxisKind, tuple[float, float] | None] | None:
     """Return the unit of the axis that a key such as ``range (nm)`` states, and the range after it."""
     words = {*_LETTERS.findall(key)}
-    if key.startswith("y") or any(word in key for word in _NO_AXIS) or not (any(word in key for word in _RANGES) or words & _ENDS):
+    if (
+        key.startswith("y")
+        or any(word in key for word in _OTHER_QUANTITIES)
+        or not (any(word in key for word in _RANGES) or words & _RANGE_END_WORDS)
+    ):
         return None
     behind = _UNIT_BEHIND.search(value)
     unit = _bracketed_unit(key) or header_unit(value) or (header_unit(behind[1]) if behind else None)
@@ -299,7 +303,7 @@ def _bracketed_unit(key: str) -> AxisKind | None:
     return header_unit(inside[1]) if inside else None
 
 
-def _alone(above: Iterable[str]) -> AxisKind | None:
+def _unit_on_its_own_line(above: Iterable[str]) -> AxisKind | None:
     """Return the unit that stands alone on a line of the header; None where there is none, or more than one."""
     short = [line for line in above if 0 < len(line) < _SHORT_LINE and not any(letter.isdigit() for letter in line[1:-2])]
     units = [header_unit(part) for line in short for part in (line, *line.split()[1:])]

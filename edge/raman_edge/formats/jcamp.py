@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
 from raman_edge.formats.columns import AxisKind, Role, axis_kind, role
+from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import facts
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.spectra import spectrum, tidy
 from raman_edge.formats.table import MAX_COLUMNS
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import tidy
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
@@ -31,29 +29,28 @@ if TYPE_CHECKING:
 
     from raman_edge.formats.asdf import OrdinateTable, Row
     from raman_edge.formats.document import FileContent
-    from raman_edge.formats.shift import AxisOption
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = r"(?im)^##\s*(?:TITLE|JCAMP-?DX|DATA ?TYPE|XYDATA|XYPOINTS|XUNITS)\s*="
-_FILLING = str.maketrans("", "", " \t_/-")
+_LABEL_FILLING = str.maketrans("", "", " \t_/-")
 """What labels are compared without."""
 _TABLES = frozenset({"XYDATA", "XYPOINTS", "PEAKTABLE", "PEAKASSIGNMENTS", "DATATABLE", "RADATA"})
 _CURVES = ("XYDATA", "XYPOINTS")
 _STEPPED, _PAIRED = "(X++(Y..Y)", "(XY..XY)"
 _LONGDATE = r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)"
 _MICRO = ("micro", "µm", "μm")
-_UNTOLD = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
+_UNKNOWN_DATA_TYPES = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
 """Data types that say nothing."""
 _NOT_COUNTS = ("ABSORB", "TRANSM", "REFLECT", "KUBELKA", "EMISSION", "LOG(1/R)")
-_LEAST_LINES, _BEND = 3, 0.2
+_LEAST_LINES, _EVEN_TOLERANCE = 3, 0.2
 """Lines that show an uneven axis, and the largest change of the step from one to the next."""
 _MAX_VALUE = 500
 """Characters that are kept of a value."""
 _MAX_LABELS = 500
 _DECIMAL_COMMA = re.compile(",(?=[0-9])")
-_ONE_WAY = 0.9
+_MONOTONIC_SHARE = 0.9
 """Share of the steps of an axis that go the same way."""
-_SEEN = 64
+_SAMPLED_LINES = 64
 """Lines of a table that decide the meaning of its commas."""
 _SHOWN = 60
 
@@ -87,7 +84,7 @@ class _Block:
 class Jcamp:
     """Reads the Raman spectra of a JCAMP-DX file.
 
-    Blocks of a compound file that are no Raman spectra are named in ``meta["left_out"]``. A file without any Raman
+    Blocks of a compound file that are not Raman spectra are named in ``meta["left_out"]``. A file without any Raman
     spectrum gives what curves it has, their axes as they are, and says in the meta what they call themselves.
     A file that declares more points than it has, or that ends before ``##END=``, was cut short.
     """
@@ -109,7 +106,7 @@ class Jcamp:
             raise _no_curve(filled[0] if filled else None, len(blocks))
         chosen = [block for block in curves if _other_method(block) is None] or curves
         extra = {"format": self.name}
-        if others := [_called(block) for block in filled if block not in chosen]:
+        if others := [_block_name(block) for block in filled if block not in chosen]:
             extra["left_out"] = ", ".join(others)[:_MAX_VALUE]
         return tuple(_spectrum(block, extra, document, origin, index) for index, block in enumerate(chosen))
 
@@ -128,7 +125,7 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
                 _add(opened[-1], label, line)
             continue
         label, _, value = line[2:].partition("=")
-        plain = label.translate(_FILLING).upper()
+        plain = label.translate(_LABEL_FILLING).upper()
         if plain == "END" and opened:
             opened.pop().closed = True
         elif plain and plain != "END":
@@ -154,7 +151,7 @@ def _counted(block: _Block, before: int) -> _Block:
 
 def _add(block: _Block, label: str, value: str) -> None:
     """Keep a record, or one more line of it."""
-    name, plain = label.strip().lstrip(".$").strip().lower()[:_SHOWN], label.translate(_FILLING).upper()[:_SHOWN]
+    name, plain = label.strip().lstrip(".$").strip().lower()[:_SHOWN], label.translate(_LABEL_FILLING).upper()[:_SHOWN]
     if name and (plain in block.values or len(block.values) < _MAX_LABELS):
         block.meta[name] = f"{block.meta.get(name, '')} {value}".strip()[:_MAX_VALUE]
         block.values[plain] = f"{block.values.get(plain, '')} {value}".strip()[:_MAX_VALUE]
@@ -173,11 +170,11 @@ def _refuse_cut(block: _Block, lines: int) -> None:
 
 
 def _other_method(block: _Block) -> str | None:
-    """Return what a block says was measured where that is no Raman spectrum."""
+    """Return what a block says was measured; None for a Raman spectrum."""
     units, axis = (block.values.get(name, "").upper() for name in ("YUNITS", "XUNITS"))
     if "RAMAN" in block.kind or "RAMAN" in units:
         return None
-    if block.kind not in _UNTOLD:
+    if block.kind not in _UNKNOWN_DATA_TYPES:
         return f"{safe(block.kind, _SHOWN)} (##DATA TYPE=)"
     if any(word in units for word in _NOT_COUNTS):
         return f"{safe(units, _SHOWN)} (##YUNITS=)"
@@ -193,7 +190,7 @@ def _no_curve(block: _Block | None, blocks: int) -> FormatError:
     return FormatError(kind="no curve", place=place, got=got, expected="##XYDATA= or ##XYPOINTS=", advice="Export the spectrum itself")
 
 
-def _called(block: _Block) -> str:
+def _block_name(block: _Block) -> str:
     return (block.kind or "a block without a data type") + (" (peaks)" if "PEAKTABLE" in block.tables else "")
 
 
@@ -208,15 +205,10 @@ def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origi
         if other := _other_method(block):
             points, meta[OTHER_METHOD] = tidy(x, y), other
         else:
-            points = tidy(_shift(block, x, known.laser_nm, document.axis), y)
+            points = tidy(to_shift(x, _kind(block), known.laser_nm, document.axis, raman=True), y)
     except FormatError as error:
         raise error.at(f"line {block.line}") from error
     return spectrum(points, origin, meta, known, index)
-
-
-def _shift(block: _Block, x: NDArray[np.float64], laser_nm: float | None, option: AxisOption | None) -> NDArray[np.float64]:
-    """Return the Raman shift, cm⁻¹."""
-    return to_shift(x, _kind(block), laser_nm, option, raman=True)
 
 
 def _kind(block: _Block) -> AxisKind | None:
@@ -274,7 +266,7 @@ def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.f
 def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row]]:
     """Return the rows as their commas may be meant, the surest first: as decimal marks, or as they stand between numbers.
 
-    A comma before a blank parts two numbers whatever the others are.
+    A comma before a blank always separates two numbers.
     """
     if not any("," in line for _, line in rows):
         return [rows]
@@ -282,14 +274,14 @@ def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row
     header = any(
         "," in block.values.get(name, "") for name in ("FIRSTX", "LASTX", "DELTAX", "XFACTOR", "YFACTOR", "FIRSTY", "MAXX", "MAXY")
     )
-    tokens = [token for _, line in rows[:_SEEN] for token in re.split(r"[ \t;+]+|,(?=[ \t])", line) if token]
-    single = all(token.count(",") <= 1 for token in tokens) and any(" " in line or "\t" in line for _, line in rows[:_SEEN])
+    tokens = [token for _, line in rows[:_SAMPLED_LINES] for token in re.split(r"[ \t;+]+|,(?=[ \t])", line) if token]
+    single = all(token.count(",") <= 1 for token in tokens) and any(" " in line or "\t" in line for _, line in rows[:_SAMPLED_LINES])
     return [decimal, rows] if header or (stepped and single) else [rows, decimal]
 
 
 def _refuse_up_and_down(steps: NDArray[np.float64], line: int) -> None:
     """Refuse abscissas that do not run one way, as those do that are torn from their decimals."""
-    if steps.size and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) < _ONE_WAY:
+    if steps.size and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) < _MONOTONIC_SHARE:
         raise FormatError(
             kind="axis not monotonic",
             place=f"line {line}",
@@ -329,11 +321,11 @@ def _axis(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.floa
         raise FormatError(kind="empty table", place=f"line {block.line}: ##XYDATA=", expected="lines of an X and its Ys")
     wrong: tuple[int, float, float] | None = None
     for x in _axes(block, found, factor):
-        missed = _missed(x, found, factor)
+        missed = _missing_points(x, found, factor)
         if missed is None:
             return x
         wrong = wrong or missed
-    uneven = _uneven(block, found, factor) if block.number("NPOINTS") == len(found.values) else None
+    uneven = _uneven_step(block, found, factor) if block.number("NPOINTS") == len(found.values) else None
     if uneven is not None:
         return uneven
     if wrong is None:
@@ -352,7 +344,7 @@ def _axis(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.floa
     )
 
 
-def _missed(x: NDArray[np.float64], found: OrdinateTable, factor: float) -> tuple[int, float, float] | None:
+def _missing_points(x: NDArray[np.float64], found: OrdinateTable, factor: float) -> tuple[int, float, float] | None:
     """Return the first line that begins elsewhere than its place on the axis: its number, and both abscissas."""
     room = 1.01 * max(abs(float(x[-1] - x[0])) / max(1, x.size - 1), abs(factor))
     for index, begins, line in found.checks:
@@ -362,7 +354,7 @@ def _missed(x: NDArray[np.float64], found: OrdinateTable, factor: float) -> tupl
     return None
 
 
-def _uneven(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.float64] | None:
+def _uneven_step(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.float64] | None:
     """Return the axis that the lines and ``##LASTX=`` give, where it bends smoothly; None where a line stands out.
 
     Dispersive instruments have no even axis, and some software writes it in a form that is made for one.
@@ -373,7 +365,7 @@ def _uneven(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.fl
         known.setdefault(float(beyond), last)
     places, x = np.array(list(known)), np.array(list(known.values()))
     steps = np.diff(x) / np.diff(places)
-    if places[-1] < beyond or steps.size < _LEAST_LINES or not (np.abs(steps[1:] / steps[:-1] - 1) < _BEND).all():
+    if places[-1] < beyond or steps.size < _LEAST_LINES or not (np.abs(steps[1:] / steps[:-1] - 1) < _EVEN_TOLERANCE).all():
         return None
     between: NDArray[np.float64] = np.interp(np.arange(len(found.values)), places, x)
     return between

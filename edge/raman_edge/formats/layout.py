@@ -11,31 +11,31 @@ import numpy as np
 
 from raman_edge.errors import FormatError
 from raman_edge.formats.columns import AXES, AxisKind, ColumnName, Role, axis_kind, is_units, read_name, read_names
+from raman_edge.formats.document import safe
 from raman_edge.formats.header import LASER_NM
 from raman_edge.formats.shift import is_pixels
+from raman_edge.formats.spectra import LARGEST, MIN_POINTS
 from raman_edge.formats.table import split_names
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import LARGEST, MIN_POINTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.table import NumberTable
 
-_MARK = ">>>>>"
-"""What Ocean Optics writes where the data begin, with words that are no names of columns."""
-_PLACES = frozenset({"x", "y", "z", "time"})
-_NEAR = 6
+_DATA_MARK = ">>>>>"
+"""What Ocean Optics writes where the data begin, with words that are not names of columns."""
+_POSITION_NAMES = frozenset({"x", "y", "z", "time"})
+_LINES_ABOVE = 6
 """Lines above the table in which its names are looked for."""
 _MEASURED = frozenset({Role.PROCESSED, Role.COUNTS, Role.RAW})
 _INSTRUMENT = _MEASURED | {Role.DARK, Role.REFERENCE}
-_VALUE = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?[ ]?(?:nm|ms|s|mw|%|°c|k)?", re.IGNORECASE)
+_SETTING_VALUE = re.compile(r"[-+]?[0-9]+(?:[.,][0-9]+)?[ ]?(?:nm|ms|s|mw|%|°c|k)?", re.IGNORECASE)
 """A header's value, such as ``785 nm``: what a column is not called."""
-_ONE_WAY = 0.9
+_MONOTONIC_SHARE = 0.9
 """Share of steps that go the same way in a column that is an axis."""
-_EVEN = 0.2
+_LEAST_STEP_RATIO = 0.2
 """The shortest step of an axis by the longest; a grating's steps differ by a third."""
-_ALIKE = 0.5
+_LASER_TOLERANCE = 0.5
 """cm⁻¹; by how much 1e7 / nm and a shift, both rounded to two decimals, may disagree on the laser."""
 _PAIR = 2
 _MOST_AXES = 8
@@ -95,16 +95,16 @@ class Counts:
     series: tuple[Series, ...]
     """At least one, in the order of the columns."""
     left_out: str
-    """The columns that are no spectra, each with what it is, as in ``'Dark' (dark)``; empty where there are none."""
+    """The columns that are not spectra, each with its quantity, as in ``'Dark' (dark)``; empty where there are none."""
 
 
 def find_names(table: NumberTable) -> ColumnNames:
     """Find the names of the columns: in the line above the table, above a line of units, or a few lines further up."""
     columns, delimiter = table.dialect.columns, table.dialect.delimiter
-    near = [k for k in range(len(table.above) - 1, max(-1, len(table.above) - _NEAR), -1) if table.above[k].strip()]
-    cut = [(place, split_names(table.above[place], columns, delimiter)) for place in near if not table.above[place].startswith(_MARK)]
+    near = [k for k in range(len(table.above) - 1, max(-1, len(table.above) - _LINES_ABOVE), -1) if table.above[k].strip()]
+    cut = [(place, split_names(table.above[place], columns, delimiter)) for place in near if not table.above[place].startswith(_DATA_MARK)]
     lines = [(place, names) for place, names in cut if names is not None and not _is_setting(names)]
-    found = [_named(table, *_with_units(lines[k:])) for k in range(len(lines))]
+    found = [_column_names(table, *_with_units(lines[k:])) for k in range(len(lines))]
     for named in found:
         if any(name.axis for name in named.names) and any(name.role in _MEASURED for name in named.names):
             return named
@@ -119,16 +119,16 @@ def _with_units(lines: list[tuple[int, tuple[str, ...]]]) -> tuple[int, tuple[st
     if not is_units(names) or len(lines) == 1:
         return place, names
     place, upper = lines[1]
-    return place, tuple(_joined(name, unit) for name, unit in zip(upper, names, strict=True))
+    return place, tuple(_name_with_unit(name, unit) for name, unit in zip(upper, names, strict=True))
 
 
-def _joined(name: str, unit: str) -> str:
+def _name_with_unit(name: str, unit: str) -> str:
     return f"{name} {unit}".strip() if not unit or unit[0] in "([" else f"{name} ({unit})".strip()
 
 
-def _named(table: NumberTable, place: int, texts: tuple[str, ...]) -> ColumnNames:
+def _column_names(table: NumberTable, place: int, texts: tuple[str, ...]) -> ColumnNames:
     names = read_names(texts)
-    places = tuple(k for k, text in enumerate(texts) if text.lower() in _PLACES)
+    places = tuple(k for k, text in enumerate(texts) if text.lower() in _POSITION_NAMES)
     if not any(name.axis for name in names) or not any(name.role in _MEASURED for k, name in enumerate(names) if k not in places):
         places = ()
     return ColumnNames(names, given=True, header=table.above[:place], axis=None, places=places)
@@ -154,7 +154,7 @@ def find_axes(table: NumberTable, named: ColumnNames) -> AxisColumns:
             got=f"{safe(first.text)} as first column",
             expected="a Raman shift (cm-1), a wavelength (nm) or a wavenumber",
         )
-    return _by_values(table, named)
+    return _axes_by_values(table, named)
 
 
 def _is_axis(table: NumberTable, named: ColumnNames, column: int) -> bool:
@@ -163,26 +163,26 @@ def _is_axis(table: NumberTable, named: ColumnNames, column: int) -> bool:
         return True
     name = named.names[column]
     if (not name.whole or name.sample) and not (name.axis and name.axis.unit):
-        return _runs_evenly(table.column(column))
+        return _is_even_axis(table.column(column))
     values = table.column(column)
     steps = np.diff(values[np.isfinite(values)])
-    return steps.size >= MIN_POINTS - 1 and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) >= _ONE_WAY
+    return steps.size >= MIN_POINTS - 1 and max(float(np.mean(steps > 0)), float(np.mean(steps < 0))) >= _MONOTONIC_SHARE
 
 
-def _by_values(table: NumberTable, named: ColumnNames) -> AxisColumns:
+def _axes_by_values(table: NumberTable, named: ColumnNames) -> AxisColumns:
     """Find the axes of a table whose names do not state them: alternating x and y, a wavelength beside its shift, or the first column."""
     first = AxisColumns((0,), named.axis)
     columns = [k for k in range(table.dialect.columns) if k not in named.places]
-    if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN) or not runs_one_way(table.column(columns[0])):
+    if len(columns) <= _PAIR or (named.given and named.names[0].role is not Role.UNKNOWN) or not is_monotonic(table.column(columns[0])):
         return first
-    running = [k for k in columns if runs_one_way(table.column(k))]
+    running = [k for k in columns if is_monotonic(table.column(k))]
     if running == columns[::_PAIR] and len(columns) % _PAIR == 0 and not named.axis:
         return AxisColumns(tuple(running), None)
     if named.given:
         return first
     for shift in running[:_MOST_AXES]:
         for other in running[:_MOST_AXES]:
-            if shift != other and (laser := _laser_of(table.column(other), table.column(shift))):
+            if shift != other and (laser := _laser_from_axes(table.column(other), table.column(shift))):
                 return AxisColumns((shift,), AxisKind(Role.SHIFT), tuple(k for k in running if k != shift), laser)
     if len(running) == _PAIR and running[0] == columns[0] and is_pixels(table.column(running[0]), None):
         return AxisColumns((running[1],), named.axis, (running[0],))
@@ -197,25 +197,25 @@ def _by_values(table: NumberTable, named: ColumnNames) -> AxisColumns:
     return first
 
 
-def runs_one_way(values: NDArray[np.float64]) -> bool:
+def is_monotonic(values: NDArray[np.float64]) -> bool:
     """Whether a column rises or falls from every row to the next, as no counts do."""
     steps = np.diff(values[np.isfinite(values)])  # the shorter of two spectra side by side ends in empty cells
     return bool(steps.size >= MIN_POINTS - 1 and ((steps > 0).all() or (steps < 0).all()))
 
 
-def _runs_evenly(values: NDArray[np.float64]) -> bool:
+def _is_even_axis(values: NDArray[np.float64]) -> bool:
     """Whether a column runs one way in steps of much the same length, as a smooth slope of counts does not."""
     steps = np.abs(np.diff(values[np.isfinite(values)]))
-    return runs_one_way(values) and bool(steps.min() >= _EVEN * steps.max())
+    return is_monotonic(values) and bool(steps.min() >= _LEAST_STEP_RATIO * steps.max())
 
 
-def _laser_of(nm: NDArray[np.float64], shift: NDArray[np.float64]) -> float | None:
+def _laser_from_axes(nm: NDArray[np.float64], shift: NDArray[np.float64]) -> float | None:
     """Return the laser (nm) with which the wavelengths in one column are the shifts in another; None where there is none."""
     if not (nm > LASER_NM[0]).all():
         return None
     laser = 1e7 / nm + shift
     rounding = 1e7 / float(nm.min()) ** 2 * 0.01
-    if np.ptp(laser) > _ALIKE + rounding or not 1e7 / LASER_NM[1] <= float(laser.mean()) <= 1e7 / LASER_NM[0]:
+    if np.ptp(laser) > _LASER_TOLERANCE + rounding or not 1e7 / LASER_NM[1] <= float(laser.mean()) <= 1e7 / LASER_NM[0]:
         return None
     return round(1e7 / float(laser.mean()), 2)
 
@@ -225,15 +225,15 @@ def find_counts(table: NumberTable, named: ColumnNames, axes: AxisColumns) -> Co
 
     A column is a spectrum unless its whole name says that it is something else, and the table speaks of such
     things: processed columns where they are filled, else raw minus dark of the same sample, else raw, counts, and
-    whatever is named after a sample.
+    any column that is named after a sample.
     """
     taken = {*axes.columns, *axes.others, *named.places}
     others = [k for k in range(table.dialect.columns) if k not in taken and (not named.given or named.names[k].text)]
     filled = [k for k in others if np.isfinite(table.column(k)).any()]
-    found = _roles({k: named.names[k] for k in filled})
+    found = _column_roles({k: named.names[k] for k in filled})
     if not any(one in _MEASURED or one is Role.UNKNOWN for one in found.values()):
         found = {k: Role.UNKNOWN if _may_be_sample(named.names[k]) else one for k, one in found.items()}
-    series, why = _chosen(table, named, found)
+    series, why = _select_series(table, named, found)
     if not series:
         columns = ", ".join(safe(named.names[k].text) for k in others)[:200] or "none with numbers"
         if not filled and others:
@@ -247,7 +247,7 @@ def find_counts(table: NumberTable, named: ColumnNames, axes: AxisColumns) -> Co
     return Counts(tuple(sorted(series, key=lambda one: one.column)), left[:_MAX_LEFT_OUT])
 
 
-def _roles(names: dict[int, ColumnName]) -> dict[int, Role]:
+def _column_roles(names: dict[int, ColumnName]) -> dict[int, Role]:
     """Return the meaning of each column, from its name and from the names of the others."""
     speaks = any(name.whole and not name.weak and name.role in _INSTRUMENT for name in names.values()) or (
         all(name.whole for name in names.values()) and any(name.role in _MEASURED for name in names.values())
@@ -277,12 +277,12 @@ def _roles(names: dict[int, ColumnName]) -> dict[int, Role]:
 
 
 def _may_be_sample(name: ColumnName) -> bool:
-    """Whether a column of which nothing better is there may hold the counts of a sample after all."""
+    """Whether a column may hold the counts of a sample where no better column exists."""
     return name.role is Role.REFERENCE or (name.weak and not name.has_unit)
 
 
-def _chosen(table: NumberTable, named: ColumnNames, found: dict[int, Role]) -> tuple[list[Series], dict[int, str]]:
-    """Return the spectra among the columns, and why each of the others is none."""
+def _select_series(table: NumberTable, named: ColumnNames, found: dict[int, Role]) -> tuple[list[Series], dict[int, str]]:
+    """Return the spectra among the columns, and the reason why each other column is not one."""
 
     def having(wanted: Role) -> list[int]:
         return [k for k, one in found.items() if one is wanted]
@@ -325,4 +325,4 @@ def _filled(values: NDArray[np.float64]) -> bool:
 
 def _is_setting(names: tuple[str, ...]) -> bool:
     """Whether a line is ``Tags`` or ``Laser wavelength  785 nm`` rather than the names of columns."""
-    return sum(map(bool, names)) == 1 or names[0].endswith((":", "=")) or any(_VALUE.fullmatch(name) for name in names)
+    return sum(map(bool, names)) == 1 or names[0].endswith((":", "=")) or any(_SETTING_VALUE.fullmatch(name) for name in names)

@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role
-from raman_edge.formats.detector import axis
+from raman_edge.formats.document import CUT_SHORT, BinaryFile
 from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs
-from raman_edge.formats.stack import LEAST_POINTS, Trace, check_points, check_spectra, stacked
-from raman_edge.formats.tidy import LARGEST
+from raman_edge.formats.spectra import LARGEST, LEAST_POINTS, Trace, axis, check_points, check_spectra, stacked
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
 
-_DIRECTORY, _ENTRY, _COUNT = 304, 16, 294
+_DIRECTORY, _ENTRY, _BLOCK_COUNT_AT = 304, 16, 294
 _MOST_ENTRIES = 65_535
 _HEAD, _DATA, _COMMENT, _HISTORY, _TITLE = 2, 3, 4, 27, 107
 """Kinds of blocks that are read."""
@@ -43,12 +41,12 @@ _MOST_TEXT = 16_384
 """Bytes of one text that are looked at."""
 _MOST_HISTORY = 4 * 1024 * 1024
 """Bytes of all histories of a group that are looked at; each has a few hundred."""
-_X = {1: "wavenumber (cm-1)", 2: "data points", 3: "wavelength (nm)", 4: "wavelength (um)", 32: "Raman shift (cm-1)"}
+_X_UNITS = {1: "wavenumber (cm-1)", 2: "data points", 3: "wavelength (nm)", 4: "wavelength (um)", 32: "Raman shift (cm-1)"}
 """Units of the axis, by code."""
 _AXES = {1: (Role.WAVENUMBER, 1.0), 3: (Role.WAVELENGTH, 1.0), 4: (Role.WAVELENGTH, 1e3), 32: (Role.SHIFT, 1.0)}
 """The units that can be a Raman axis: what it is then, and the factor to nm or cm⁻¹."""
 _SHIFT, _RAMAN = 32, 31
-_Y = {
+_QUANTITIES = {
     11: "reflectance (%)",
     12: "log(1/R)",
     15: "single beam",
@@ -62,7 +60,7 @@ _Y = {
 }
 """Quantities, by code."""
 _INFRARED = frozenset({11, 12, 16, 17, 20, 21, 22, 26})
-"""Quantities that no Raman spectrum has, whatever its axis."""
+"""Quantities that a Raman spectrum cannot have, on any axis."""
 _EPOCH = datetime(1899, 12, 31, tzinfo=UTC)
 """Of the times, which count seconds."""
 _YEARS = range(1990, 2100)
@@ -98,7 +96,7 @@ class _Head:
 def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ...]:
     """Read every spectrum of the file; interferograms and backgrounds beside them are left.
 
-    A spectrum that is no Raman spectrum by its own codes keeps its axis and has ``other_method`` in the meta.
+    A spectrum that is not a Raman spectrum by its codes keeps its axis and has ``other_method`` in the meta.
     ``meta`` has ``title``, ``comment``, ``counts in``, ``scans`` and the ``key: value`` lines of
     the history.
     """
@@ -131,7 +129,7 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
         meta["comment"] = " ".join(" ".join(comments).split())[:500]
     if not raman:
         head = heads[wanted[0]]
-        meta[OTHER_METHOD] = f"{_Y.get(head.y, f'quantity {head.y}')} over {_X.get(head.x, f'unit {head.x}')}"
+        meta[OTHER_METHOD] = f"{_QUANTITIES.get(head.y, f'quantity {head.y}')} over {_X_UNITS.get(head.x, f'unit {head.x}')}"
     elif len(raman) < len(heads):
         meta["left_out"] = f"{len(heads) - len(raman)} of {len(heads)} spectra of another method"
     return stacked(_traces(file, heads, found, wanted, document), origin, {key: value for key, value in meta.items() if value})
@@ -139,7 +137,7 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
 
 def _directory(file: BinaryFile) -> list[_Block]:
     """Return the blocks of the file; raises :class:`FormatError` where one is not all there."""
-    count = file.integer("H", _COUNT, "number of blocks") or _MOST_ENTRIES
+    count = file.integer("H", _BLOCK_COUNT_AT, "number of blocks") or _MOST_ENTRIES
     blocks = []
     for at in range(_DIRECTORY, _DIRECTORY + count * _ENTRY, _ENTRY):
         kind = file.integer("B", at, "directory")
@@ -190,7 +188,7 @@ def _traces(
             )
         history = _text(file, found[_HISTORY][index]) if len(found[_HISTORY]) == len(heads) and left > 0 else ""
         left -= len(history)
-        own = pairs(history.splitlines()) | {"counts in": _Y.get(head.y, f"quantity {head.y}")}
+        own = pairs(history.splitlines()) | {"counts in": _QUANTITIES.get(head.y, f"quantity {head.y}")}
         own |= {"scans": str(head.scans)} if head.scans else {}
         stated = replace(facts(own), saturation=None)
         known = replace(
@@ -206,7 +204,7 @@ def _shift(x: NDArray[np.float64], head: _Head, known: HeaderFacts, document: Fi
     if head.x not in _AXES:
         raise FormatError(
             kind="unsupported axis unit",
-            got=f"{_X.get(head.x, f'unit {head.x}')}",
+            got=f"{_X_UNITS.get(head.x, f'unit {head.x}')}",
             expected="Raman shift, wavenumber or wavelength",
             advice="Save it with one of them from OMNIC",
         )

@@ -9,20 +9,19 @@ parameters as OPUS shows them, read with brukeropus (J. Duran) beside it.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+import struct
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import AxisKind, Role
+from raman_edge.formats.document import CUT_SHORT, BinaryFile, safe
 from raman_edge.formats.header import LASER_NM, HeaderFacts, positive
-from raman_edge.formats.opus_blocks import DIRECTORY, STATUS, directory, parameters
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
-from raman_edge.formats.text import safe
+from raman_edge.formats.spectra import Trace, check_points, check_spectra, stacked
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
@@ -32,18 +31,129 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.formats.document import FileContent
-    from raman_edge.formats.opus_blocks import Block, Parameters
     from raman_edge.spectrum import Origin, Spectrum
+
+STATUS, DIRECTORY = 1, 13
+"""Kind of parameters: those of a block of numbers; kind of data: the directory."""
+_ENTRY = 12
+"""Bytes of a directory's entry."""
+_MOST_BLOCKS = 512
+"""OPUS makes room for 40, and for some hundred where there are more."""
+_MOST_BYTES = 16_384
+"""Bytes of a block of parameters that are looked at."""
+_INTEGER, _REAL = 0, 1
+"""Types of a parameter; the others are text."""
+
+Parameters = dict[str, str | int | float]
+"""Values by their three letters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: what is in it and where."""
+
+    code: int
+    """What it holds, in bits."""
+    at: int
+    size: int
+    """Bytes."""
+
+    @property
+    def part(self) -> int:
+        """1 real, 2 imaginary, 3 amplitude."""
+        return self.code & 3
+
+    @property
+    def channel(self) -> int:
+        """1 sample, 2 reference, 3 ratio."""
+        return self.code >> 2 & 3
+
+    @property
+    def parameters(self) -> int:
+        """0 where the block holds no parameters."""
+        return self.code >> 4 & 63
+
+    @property
+    def data(self) -> int:
+        """Kind of data; 0 where it belongs to none."""
+        return self.code >> 10 & 31
+
+    @property
+    def derivative(self) -> int:
+        """Order of the derivative; 0 is the spectrum itself."""
+        return self.code >> 17 & 3
+
+    @property
+    def is_report(self) -> bool:
+        """Whether it is the report of an evaluation, which is kept under the kind of data that was evaluated; bit 30 does not count."""
+        return bool(self.code >> 22 & 0xFF)
+
+    @property
+    def form(self) -> int:
+        """How the numbers are kept."""
+        return self.code >> 19 & 7
+
+
+def directory(file: BinaryFile) -> list[Block]:
+    """Return the blocks of the directory; raises :class:`FormatError` where one is not all there."""
+    start, most = file.integer("I", 12, "place of the directory"), file.integer("I", 16, "number of blocks")
+    if not 0 < most <= _MOST_BLOCKS:
+        raise FormatError(
+            kind="damaged header",
+            place="byte 16",
+            got=f"a directory of {most} blocks",
+            expected=f"1 to {_MOST_BLOCKS}",
+            advice="Copy the file again",
+        )
+    file.need(start, most * _ENTRY, f"directory of {most} blocks")
+    found: list[Block] = []
+    for at in range(start, start + most * _ENTRY, _ENTRY):
+        code, words, place = (file.integer("I", at + 4 * k, "directory") for k in range(3))
+        if place == 0:
+            break
+        file.need(place, 4 * words, f"block {len(found) + 1}")
+        found.append(Block(code, place, 4 * words))
+    if sum(block.size for block in found) > file.size:
+        raise FormatError(
+            kind="overlapping blocks",
+            place=f"byte {start}",
+            got=f"blocks of more bytes than the {file.size} of the file",
+            expected="consecutive blocks",
+            advice=CUT_SHORT,
+        )
+    return found
+
+
+def parameters(file: BinaryFile, block: Block) -> Parameters:
+    """Return a block's parameters by their three letters, up to END or to the first impossible one."""
+    found: Parameters = {}
+    at, stop = block.at, block.at + min(block.size, _MOST_BYTES)
+    while at + 8 <= stop:
+        name, kind, words = struct.unpack_from("<3sxHH", file.data, at)
+        at += 8 + 2 * words
+        if name == b"END" or at > stop or not name.isalnum():
+            break
+        found[name.decode("ascii", "replace")] = _value(file, kind, at - 2 * words, 2 * words)
+    return found
+
+
+def _value(file: BinaryFile, kind: int, at: int, size: int) -> str | int | float:
+    if kind == _INTEGER and size >= 4:  # noqa: PLR2004 - its bytes
+        return file.integer("i", at, "parameter")
+    if kind == _REAL and size >= 8:  # noqa: PLR2004 - its bytes
+        return file.real("d", at, "parameter")
+    return file.text(at, size)
+
 
 _MAGIC = b"\x0a\x0a\xfe\xfe"
 _HEADER = 24
 """Bytes of the header."""
 _RAMAN = 10
 """Kind of data."""
-_KINDS = (_RAMAN, 4, 5, 6, 12, 16, 17, 11, 15, 9, 1)
+_DATA_BY_PREFERENCE = (_RAMAN, 4, 5, 6, 12, 16, 17, 11, 15, 9, 1)
 """Kinds of data that are spectra, the one that is wanted first; the others are infrared ones."""
 _IMAGINARY, _REFERENCE = 2, 2
-_PLAIN, _SERIES, _COMPACT = 0, 2, 4
+_SINGLE_SPECTRUM, _SPECTRUM_SERIES, _COMPACT_FORM = 0, 2, 4
 """Forms of a block of numbers: one spectrum, many, one behind something else."""
 _DATA = (
     *("", "single-channel spectrum", "interferogram", "phase", "absorbance", "transmittance", "Kubelka-Munk", "trace"),
@@ -85,8 +195,8 @@ class Opus:
         """Read every Raman block."""
         file = BinaryFile(document.data)
         blocks = directory(file)
-        wanted = _wanted(blocks)
-        general = _merged(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
+        wanted = _raman_blocks(blocks)
+        general = _merged_parameters(file, [block for block in blocks if block.parameters > STATUS and block.channel != _REFERENCE])
         stated = {name: str(general[key]) for key, name in _TEXTS.items() if general.get(key)}
         known = HeaderFacts(laser_nm=_laser(general)).or_laser(document.laser_nm)
         pairs = _with_status(file, wanted, blocks)
@@ -96,12 +206,14 @@ class Opus:
         return stacked(traces, origin, stated | {"format": self.name})
 
 
-def _wanted(blocks: Sequence[Block]) -> list[Block]:
-    """Return the blocks of the first kind that there is; raises :class:`FormatError` where there is none."""
-    for kind in _KINDS:
+def _raman_blocks(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks of the first kind that the file has; raises :class:`FormatError` without any."""
+    for kind in _DATA_BY_PREFERENCE:
         if wanted := [block for block in blocks if _is_spectrum(block, kind)]:
             return wanted
-    raise FormatError(kind="no spectrum", got=f"{_held(blocks)}", expected="a Raman block", advice="Select the Raman file of the sample")
+    raise FormatError(
+        kind="no spectrum", got=f"{_data_names(blocks)}", expected="a Raman block", advice="Select the Raman file of the sample"
+    )
 
 
 def _is_spectrum(block: Block, kind: int) -> bool:
@@ -112,11 +224,11 @@ def _is_spectrum(block: Block, kind: int) -> bool:
         and block.channel != _REFERENCE
         and block.derivative == 0
         and not block.is_report
-        and block.form in {_PLAIN, _SERIES, _COMPACT}
+        and block.form in {_SINGLE_SPECTRUM, _SPECTRUM_SERIES, _COMPACT_FORM}
     )
 
 
-def _held(blocks: Iterable[Block]) -> str:
+def _data_names(blocks: Iterable[Block]) -> str:
     """Say what the blocks of numbers are, as in "interferogram, absorbance"."""
     kinds = sorted({block.data for block in blocks if block.parameters == 0} - {0, DIRECTORY})
     return ", ".join(_DATA[kind] if kind < len(_DATA) else f"data of kind {kind}" for kind in kinds) or "no data"
@@ -130,9 +242,9 @@ def _with_status(file: BinaryFile, wanted: Sequence[Block], blocks: Iterable[Blo
     kinds = {block.data for block in wanted}
     there = [(block.code, parameters(file, block)) for block in blocks if block.parameters == STATUS and block.data in kinds]
     found: list[tuple[Block, Parameters]] = []
-    for block in sorted(wanted, key=lambda block: block.form == _COMPACT):
-        fits = next((k for k, (code, status) in enumerate(there) if code == block.code | STATUS << 4 and _fits(status, block)), None)
-        if fits is None and block.form == _COMPACT and found:
+    for block in sorted(wanted, key=lambda block: block.form == _COMPACT_FORM):
+        fits = next((k for k, (code, status) in enumerate(there) if code == block.code | STATUS << 4 and _has_points(status, block)), None)
+        if fits is None and block.form == _COMPACT_FORM and found:
             continue
         if fits is None:
             raise FormatError(
@@ -146,12 +258,12 @@ def _with_status(file: BinaryFile, wanted: Sequence[Block], blocks: Iterable[Blo
     return sorted(found, key=lambda pair: wanted.index(pair[0]))
 
 
-def _fits(status: Parameters, block: Block) -> bool:
+def _has_points(status: Parameters, block: Block) -> bool:
     points = status.get("NPT")
     return isinstance(points, int) and 0 < 4 * points <= block.size
 
 
-def _merged(file: BinaryFile, blocks: Iterable[Block]) -> Parameters:
+def _merged_parameters(file: BinaryFile, blocks: Iterable[Block]) -> Parameters:
     merged: Parameters = {}
     for block in blocks:
         merged |= parameters(file, block)
@@ -160,7 +272,7 @@ def _merged(file: BinaryFile, blocks: Iterable[Block]) -> Parameters:
 
 def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFacts) -> Iterator[Trace]:
     """Give the spectra of a block their axis and their facts."""
-    points = int(_real(status, "NPT", block))
+    points = int(_status_number(status, "NPT", block))
     check_points(points)
     unit = str(status.get("DXU", ""))
     if unit not in _AXES:
@@ -171,9 +283,9 @@ def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFac
             expected="wavenumbers (WN)",
             advice="Save it with them from OPUS",
         )
-    x = np.linspace(_real(status, "FXV", block), _real(status, "LXV", block), points)
+    x = np.linspace(_status_number(status, "FXV", block), _status_number(status, "LXV", block), points)
     shift = to_shift(x, _AXES[unit], known.laser_nm) if block.data == _RAMAN else x
-    scale = _real(status, "CSF", block) if "CSF" in status else 1.0
+    scale = _status_number(status, "CSF", block) if "CSF" in status else 1.0
     date = f"{status.get('DAT', '')} {status.get('TIM', '')}".strip()
     own = {"date": date} if date else {}
     known = replace(known, taken_at=_taken_at(status))
@@ -184,8 +296,8 @@ def _traces(file: BinaryFile, block: Block, status: Parameters, known: HeaderFac
 def _counts(file: BinaryFile, block: Block, points: int, *, integers: bool) -> Iterator[NDArray[np.float64]]:
     """Give the counts of every spectrum in a block."""
     kind: Literal["i4", "f4"] = "i4" if integers else "f4"
-    if block.form != _SERIES:
-        at = block.at + block.size - 4 * points if block.form == _COMPACT else block.at
+    if block.form != _SPECTRUM_SERIES:
+        at = block.at + block.size - 4 * points if block.form == _COMPACT_FORM else block.at
         yield file.array(kind, at, points, "counts")
         return
     spectra, first, size, between = (file.integer("I", block.at + at, "header of the series") for at in (4, 8, 12, 16))
@@ -203,8 +315,8 @@ def _counts(file: BinaryFile, block: Block, points: int, *, integers: bool) -> I
         yield file.array(kind, block.at + first + index * (size + between), points, "counts")
 
 
-def _real(status: Parameters, name: str, block: Block) -> float:
-    """Return a number of the status; raises :class:`FormatError` where it is none."""
+def _status_number(status: Parameters, name: str, block: Block) -> float:
+    """Return a number of the status; raises :class:`FormatError` where it is missing or not a number."""
     value = status.get(name)
     if isinstance(value, str) or value is None or not abs(value) < _LARGEST:
         raise FormatError(

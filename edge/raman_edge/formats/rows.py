@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
-from raman_edge.formats.cells import is_missing, is_number, numbers
-from raman_edge.formats.columns import AxisKind, Role, axis_kind, read_name
+from raman_edge.formats.columns import Role, axis_kind, read_name
+from raman_edge.formats.dialect import is_missing, is_number, numbers
+from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import facts, pairs
 from raman_edge.formats.shift import is_pixels, to_shift
-from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.spectra import MIN_POINTS, spectrum, tidy
 from raman_edge.formats.table import MAX_CELLS, MAX_COLUMNS, MAX_LINE, MAX_ROWS
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import MIN_POINTS, tidy
 from raman_edge.spectrum import LEFT_OUT, PIXELS
 
 if TYPE_CHECKING:
@@ -33,9 +31,9 @@ if TYPE_CHECKING:
 
 _MOST_ABOVE = 16_384
 """Characters in which the line of the axis is looked for."""
-_TRIED = 3
+_MOST_TRIED_LINES = 3
 """Wide lines that may be it: names of the cells before the counts may stand above."""
-_WIDE = 2 * MIN_POINTS
+_LEAST_AXIS_CHARACTERS = 2 * MIN_POINTS
 """Characters of a line that may be an axis."""
 _MOST_LABELS = 32
 """Cells before the counts."""
@@ -86,7 +84,8 @@ class SpectraInRows:
             raise FormatError(kind="missing axis", expected="a row with the axis above rows of counts")
         lines = document.lines
         rows = [(k, line) for k, line in enumerate(lines[layout.top + 1 :], layout.top + 2) if line.strip(f" \t{layout.delimiter}")]
-        while rows and _is_below(layout, rows[-1][1]):
+        # What stands below the rows, such as ">>>>>End", has fewer cells.
+        while rows and rows[-1][1].count(layout.delimiter) <= layout.labels:
             rows.pop()
         if not 1 <= len(rows) <= MAX_COLUMNS or len(rows) * layout.points > MAX_CELLS:
             raise FormatError(
@@ -99,7 +98,7 @@ class SpectraInRows:
         axis = layout.number(heads[layout.heads : layout.heads + layout.points])
         meta = pairs(lines[: layout.top]) | {"format": self.name}
         known = facts(meta, lines[: layout.top]).or_laser(document.laser_nm)
-        kind = _kind(heads[: layout.heads]) or known.axis_of(axis)
+        kind = next((kind for head in heads[: layout.heads] if head and (kind := axis_kind(head))), None) or known.axis_of(axis)
         if document.pixels and is_pixels(axis, kind, document.axis):
             shift, meta = axis, meta | {PIXELS: f"{axis.size}"}
         else:
@@ -107,7 +106,7 @@ class SpectraInRows:
         cut = [_cells(layout, number, line) for number, line in rows]
         left = [k for k, cells in enumerate(cut) if _is_left_out(cells[: layout.labels])]
         if left and len(left) < len(cut):
-            meta[LEFT_OUT] = ", ".join(_left(cut[k][: layout.labels]) for k in left)[:500]
+            meta[LEFT_OUT] = ", ".join(_left_out_text(cut[k][: layout.labels]) for k in left)[:500]
             cut = [cells for k, cells in enumerate(cut) if k not in left]
         found = []
         for index, cells in enumerate(cut):
@@ -117,24 +116,14 @@ class SpectraInRows:
         return tuple(found)
 
 
-def _kind(heads: Sequence[str]) -> AxisKind | None:
-    """Return what the cells before the axis say of it."""
-    return next((kind for head in heads if head and (kind := axis_kind(head)) is not None), None)
-
-
 def _is_left_out(labels: Sequence[str]) -> bool:
     names = [read_name(label) for label in labels if label and not is_number(label)]
     return len(names) == 1 and names[0].role in _LEFT_OUT and names[0].whole and not names[0].weak and not names[0].sample
 
 
-def _left(labels: Sequence[str]) -> str:
+def _left_out_text(labels: Sequence[str]) -> str:
     name = next(read_name(label) for label in labels if label and not is_number(label))
     return f"{safe(name.text)} ({name.role.value})"
-
-
-def _is_below(layout: _Layout, line: str) -> bool:
-    """Whether a line below the rows is none of them, such as ``>>>>>End``."""
-    return line.count(layout.delimiter) < layout.labels + 1
 
 
 def _cells(layout: _Layout, number: int, line: str) -> list[str]:
@@ -154,27 +143,27 @@ def _layout(text: str) -> _Layout | None:
     """Find the axis: a line of many numbers behind a name or behind empty cells, above one of as many."""
     start = top = 0
     head = text[:_MOST_ABOVE].split("\n")
-    if max(map(len, head)) <= _WIDE:
+    if max(map(len, head)) <= _LEAST_AXIS_CHARACTERS:
         return None
     for line in head:
-        if len(line) > _WIDE and max(map(line.count, "\t;,")) >= MIN_POINTS - 1:
+        if len(line) > _LEAST_AXIS_CHARACTERS and max(map(line.count, "\t;,")) >= MIN_POINTS - 1:
             break
         start, top = start + len(line) + 1, top + 1
     else:
         return None
-    for _ in range(_TRIED):
+    for _ in range(_MOST_TRIED_LINES):
         end = text.find("\n", start)
-        line, following = text[start : end if end >= 0 else len(text)], _next_line(text, end)
+        line, following = text[start : end if end >= 0 else len(text)], _next_filled_line(text, end)
         if len(line) > MAX_LINE or following is None:
             return None
         for delimiter in "\t;,":
-            if line.count(delimiter) >= MIN_POINTS - 1 and (layout := _as_axis(line, following, delimiter, top)) is not None:
+            if line.count(delimiter) >= MIN_POINTS - 1 and (layout := _layout_of_axis(line, following, delimiter, top)) is not None:
                 return layout if not _has_columns(text, end, layout) else None
         start, top = end + 1, top + 1
     return None
 
 
-def _next_line(text: str, end: int) -> str | None:
+def _next_filled_line(text: str, end: int) -> str | None:
     """Return the next line that is not empty; None where there is none."""
     while end >= 0:
         stop = text.find("\n", end + 1)
@@ -185,8 +174,8 @@ def _next_line(text: str, end: int) -> str | None:
     return None
 
 
-def _as_axis(line: str, following: str, delimiter: str, top: int) -> _Layout | None:
-    """Return the layout that a line and the one below it have, if the line is an axis; None where it is none."""
+def _layout_of_axis(line: str, following: str, delimiter: str, top: int) -> _Layout | None:
+    """Return the layout that a line and the one below it have, if the line is an axis; else None."""
     comma = delimiter != "," and "," in line and "." not in line
     heads = [cell.strip().strip('"') for cell in (line.replace(",", ".") if comma else line).split(delimiter)]
     while heads and not heads[-1]:
@@ -204,7 +193,7 @@ def _as_axis(line: str, following: str, delimiter: str, top: int) -> _Layout | N
         del below[-1]
     labels = len(below) - points
     if not (first <= labels <= _MOST_LABELS and labels > 0) or (first == 0 and all(map(is_number, below))):
-        return None  # a table of numbers, whatever its first row is
+        return None  # a table of numbers, with or without a heading
     if not all(is_number(cell) or is_missing(cell) for cell in below[labels:]):
         return None
     return _Layout(top, delimiter, comma, first, labels, points)

@@ -10,13 +10,12 @@ import re
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
-from raman_edge.formats.cells import are_even, numbers, plain
 from raman_edge.formats.columns import AxisKind, Role
+from raman_edge.formats.dialect import are_even, numbers, read_plain
+from raman_edge.formats.document import CUT_SHORT
 from raman_edge.formats.header import HeaderFacts, positive
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.spectra import spectrum
-from raman_edge.formats.tidy import tidy
+from raman_edge.formats.spectra import spectrum, tidy
 from raman_edge.spectrum import OTHER_METHOD
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ def _columns(rows: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float
     """Return what stands before and after the first comma of every row."""
     text = "\n".join(rows)
     if are_even(text, ",", len(rows), 2):
-        both = plain(text.replace("\n", ","), 2 * len(rows))
+        both = read_plain(text.replace("\n", ","), 2 * len(rows))
         both = numbers(text.replace("\n", ",").split(",")) if both is None else both
         return both[::2], both[1::2]
     cut = [row.partition(",") for row in rows if row and not row.isspace()]
@@ -99,12 +98,8 @@ def _header(lines: Sequence[str]) -> dict[str, str]:
     return meta
 
 
-def _parts(path: str) -> list[str]:
-    return path.replace("\\", "/").rpartition("/")[2].split("__")
-
-
 def _from_file_name(path: str) -> dict[str, str]:
-    parts = _parts(path)
+    parts = path.replace("\\", "/").rpartition("/")[2].split("__")
     stated: dict[str, str] = {}
     if len(parts) > _METHOD_PART and parts[_METHOD_PART] in _OTHER_METHODS:
         stated[OTHER_METHOD] = f"{_OTHER_METHODS[parts[_METHOD_PART]]}, by its name"

@@ -1,4 +1,4 @@
-"""From what a file's axis column holds to a Raman shift in cm⁻¹, or a clear word why that cannot be."""
+"""From what a file's axis column holds to a Raman shift in cm⁻¹, or an error with the reason."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ NAMED_LIMIT = 6000.0
 _WIDE_LIMIT = 12_000.0
 """cm⁻¹; a grating of 150 lines/mm and a blue laser see shifts beyond :data:`NAMED_LIMIT`, but none beyond this."""
 _NEAR_LASER = 2000.0
-"""cm⁻¹; an axis that begins below is no absolute wavenumber: those are 1e7 / wavelength, and 2000 would be 5 µm."""
-_UNNAMED = (-600.0, 5500.0)
+"""cm⁻¹; an axis that begins below is not an absolute wavenumber: those are 1e7 / wavelength, and 2000 would be 5 µm."""
+_UNNAMED_RANGE = (-600.0, 5500.0)
 """cm⁻¹; a column without a name has to look like a Raman shift."""
 _LEAST_SPAN = 50.0
 """cm⁻¹; a column without a name that covers less is something else."""
-_ONE_WAY = 0.9
+_MONOTONIC_SHARE = 0.9
 """Share of steps that go the same way in a column that is an axis; overlapping scan windows step back a few times."""
 _SILICON = (150.0, 1200.0)
 """nm; what silicon detectors see. A column without a name that lies within may hold wavelengths."""
-_FINE = 0.25
+_DETECTOR_STEP = 0.25
 """nm; steps in which Raman shifts are hardly ever written."""
-_ARRAYS = (((860.0, 960.0), (1640.0, 1720.0)), ((860.0, 960.0), (2450.0, 2560.0)))
+_DATA_SET_ARRAYS = (((860.0, 960.0), (1640.0, 1720.0)), ((860.0, 960.0), (2450.0, 2560.0)))
 """nm; where InGaAs arrays begin and end."""
 _RAMAN_RANGE = (-1500.0, 4500.0)
 """cm⁻¹; an axis that lies within, read as wavelengths with the laser that the file names, may well be wavelengths."""
@@ -41,11 +41,13 @@ _WAVELENGTHS = (100.0, 20_000.0)
 """nm; nothing else is a wavelength."""
 _NO_UNIT_FROM = 150.0
 """nm; where an axis that is named a wavelength, without a unit, begins at the least: Raman shifts are called so, too."""
-_SAY_IT = (
+_AXIS_ADVICE = (
     "Select one with --axis nm, --axis shift or --axis pixel, or put a line with the column names above the table, "
     "such as 'Raman shift (cm-1)' and 'counts'"
 )
-_SAY_LASER = "Give it with --laser NM, put a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
+_LASER_ADVICE = (
+    "Give it with --laser NM, put a line such as 'Laser wavelength (nm): 785' above the table, or export with a Raman-shift axis"
+)
 _OPTIONS = {"nm": AxisKind(Role.WAVELENGTH, 1.0, "nm"), "shift": AxisKind(Role.SHIFT, 1.0, "cm-1"), "pixel": AxisKind(Role.PIXEL)}
 
 
@@ -80,7 +82,7 @@ def to_shift(
         return _from_wavelength(values, known, laser_nm)
     if kind.role is Role.WAVENUMBER and known.max() > NAMED_LIMIT and known.min() > _NEAR_LASER:
         return _from_wavenumber(values, known, laser_nm)
-    return _within(values, known)
+    return _checked_range(values, known)
 
 
 def settled(
@@ -143,9 +145,9 @@ def _from_wavelength(values: NDArray[np.float64], known: NDArray[np.float64], la
             kind="unknown laser wavelength",
             got=f"a wavelength axis ({known.min():g} to {known.max():g} nm)",
             expected="the wavelength of the laser",
-            advice=_SAY_LASER,
+            advice=_LASER_ADVICE,
         )
-    return _near(1e7 / laser_nm - 1e7 / values, laser_nm)
+    return _checked_against_laser(1e7 / laser_nm - 1e7 / values, laser_nm)
 
 
 def _from_wavenumber(values: NDArray[np.float64], known: NDArray[np.float64], laser_nm: float | None) -> NDArray[np.float64]:
@@ -154,12 +156,12 @@ def _from_wavenumber(values: NDArray[np.float64], known: NDArray[np.float64], la
             kind="unknown laser wavelength",
             got=f"an axis of absolute wavenumbers ({known.min():g} to {known.max():g} cm-1)",
             expected="the wavelength of the laser",
-            advice=_SAY_LASER,
+            advice=_LASER_ADVICE,
         )
-    return _near(1e7 / laser_nm - values, laser_nm)
+    return _checked_against_laser(1e7 / laser_nm - values, laser_nm)
 
 
-def _near(values: NDArray[np.float64], laser_nm: float) -> NDArray[np.float64]:
+def _checked_against_laser(values: NDArray[np.float64], laser_nm: float) -> NDArray[np.float64]:
     """Leave out what lies too far from the laser to be Raman scattering: a spectrometer from 200 to 1100 nm sees more than that."""
     with np.errstate(invalid="ignore"):
         near: NDArray[np.float64] = np.where(np.abs(values) <= NAMED_LIMIT, values, np.nan)
@@ -174,7 +176,7 @@ def _near(values: NDArray[np.float64], laser_nm: float) -> NDArray[np.float64]:
     return near
 
 
-def _within(values: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
+def _checked_range(values: NDArray[np.float64], known: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keep shifts as they are: those of a blue laser go beyond 6000 cm⁻¹, but begin near the laser."""
     most = _WIDE_LIMIT if known.min() <= _NEAR_LASER else NAMED_LIMIT
     if known.min() < -NAMED_LIMIT or known.max() > most or known.max() <= 0:
@@ -193,31 +195,34 @@ def _refuse_implausible(known: NDArray[np.float64], laser_nm: float | None, *, r
     steps = np.diff(known)
     runs = f"{low:g} to {high:g}"
     if not _may_be_shifts(low, high):
-        kind = ", like absolute wavenumbers" if high > _UNNAMED[1] and low > 0 else ""
+        kind = ", like absolute wavenumbers" if high > _UNNAMED_RANGE[1] and low > 0 else ""
         raise FormatError(
             kind="axis without a name",
             got=f"{runs}{kind}",
-            expected=f"a Raman shift of {_UNNAMED[0]:g} to {_UNNAMED[1]:g} cm-1",
-            advice=_SAY_IT,
+            expected=f"a Raman shift of {_UNNAMED_RANGE[0]:g} to {_UNNAMED_RANGE[1]:g} cm-1",
+            advice=_AXIS_ADVICE,
         )
     if _counts_up(known):
         raise FormatError(
             kind="axis without a name",
             got=f"{runs} in steps of 1, like pixel numbers",
             expected="a Raman shift (cm-1)",
-            advice=f"Calibrate the instrument if these are pixels; else {_SAY_IT[0].lower()}{_SAY_IT[1:]}",
+            advice=f"Calibrate the instrument if these are pixels; else {_AXIS_ADVICE[0].lower()}{_AXIS_ADVICE[1:]}",
         )
     one_way = max(float(np.mean(steps >= 0)), float(np.mean(steps <= 0))) if steps.size else 1.0
-    if one_way < _ONE_WAY:
+    if one_way < _MONOTONIC_SHARE:
         raise FormatError(
             kind="axis without a name",
             got=f"{runs}, up and down",
             expected="a Raman shift that rises or falls from row to row",
-            advice=_SAY_IT,
+            advice=_AXIS_ADVICE,
         )
     if high - low < _LEAST_SPAN:
         raise FormatError(
-            kind="axis without a name", got=f"{runs}", expected=f"a Raman shift that covers {_LEAST_SPAN:g} cm-1 or more", advice=_SAY_IT
+            kind="axis without a name",
+            got=f"{runs}",
+            expected=f"a Raman shift that covers {_LEAST_SPAN:g} cm-1 or more",
+            advice=_AXIS_ADVICE,
         )
     if _looks_like_nm(known, laser_nm, fine=raman):
         raise _two_readings("axis without a name", known)
@@ -227,13 +232,13 @@ def _may_be_shifts(low: float, high: float) -> bool:
     """Whether a column without a name lies where Raman shifts do; beside negative ones, also beyond: nothing else is negative."""
     if low < 0 and high >= _NEAR_LASER:
         return low >= -NAMED_LIMIT and high <= _WIDE_LIMIT
-    return low >= _UNNAMED[0] and high <= _UNNAMED[1]
+    return low >= _UNNAMED_RANGE[0] and high <= _UNNAMED_RANGE[1]
 
 
 def _two_readings(kind: str, known: NDArray[np.float64]) -> FormatError:
     step = abs(known[-1] - known[0]) / max(1, np.unique(known).size - 1)
     got = f"{known.min():g} to {known.max():g} in steps of {step:.2g}: wavelengths (nm) or Raman shifts (cm-1)?"
-    return FormatError(kind=kind, got=got, advice=_SAY_IT)
+    return FormatError(kind=kind, got=got, advice=_AXIS_ADVICE)
 
 
 def _looks_like_nm(known: NDArray[np.float64], laser_nm: float | None, *, fine: bool) -> bool:
@@ -241,10 +246,10 @@ def _looks_like_nm(known: NDArray[np.float64], laser_nm: float | None, *, fine: 
     low, high = float(known.min()), float(known.max())
     if _SILICON[0] <= low and high <= _SILICON[1]:
         falls = known[0] > known[-1]
-        return high - low <= _FINE * max(1, np.unique(known).size - 1) or not (fine or falls)
+        return high - low <= _DETECTOR_STEP * max(1, np.unique(known).size - 1) or not (fine or falls)
     if fine:
         return False
-    if any(begin[0] <= low <= begin[1] and end[0] <= high <= end[1] for begin, end in _ARRAYS):
+    if any(begin[0] <= low <= begin[1] and end[0] <= high <= end[1] for begin, end in _DATA_SET_ARRAYS):
         return True
     if laser_nm is None or low <= _SILICON[0]:
         return False

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.cells import numbers
-from raman_edge.formats.dialect import Dialect, detect
-from raman_edge.formats.text import safe
+from raman_edge.formats.dialect import Dialect, detect, numbers
+from raman_edge.formats.document import safe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,19 +30,19 @@ MAX_CELLS = 4_000_000
 """What is parsed within about a second."""
 MAX_MAP_CELLS = 10_000_000
 MAX_LINE = 65_536
-"""Characters; a longer line is no row of a table."""
+"""Characters; a longer line is not a row of a table."""
 MANY_ROWS = 16
 """As many rows as a spectrum has at least: losing them in silence is losing a table."""
-_PART = 1 << 22
+_PART_CHARACTERS = 1 << 22
 """Characters that are read at once of a map."""
 _FEW_ROWS = 4
-_STRAY = 0.05
+_MOST_MISFITS = 0.05
 """Rows, and share of them on top, that may have another number of cells: totals, a cut last line."""
 
 # Possessive, so that no line takes more than one pass. A row has a digit, and else only signs,
 # delimiters, and words for "no number".
-_NOTHING = r"(?i:nan|inf|n/a|#n/a|na|null|none)"
-_ROW = re.compile(rf"(?:[-+.,;|eE \t]++|{_NOTHING})*+[0-9](?:[-+0-9.,;|eE \t]++|{_NOTHING})*+")
+_NO_NUMBER = r"(?i:nan|inf|n/a|#n/a|na|null|none)"
+_ROW = re.compile(rf"(?:[-+.,;|eE \t]++|{_NO_NUMBER})*+[0-9](?:[-+0-9.,;|eE \t]++|{_NO_NUMBER})*+")
 _ROWS = re.compile(r"(?:[-+.,;|eE \t]*+[0-9][-+0-9.,;|eE \t]*+\n)*+")
 """Rows without words, one after the other."""
 _MOST_ABOVE, _MOST_BELOW = 1000, 8192
@@ -141,7 +140,7 @@ def _map_table(text: str, place: slice) -> NumberTable | None:
     values = np.empty(0)
     start, filled = place.start, 0
     while start < place.stop:
-        stop = text.rfind("\n", start, min(start + _PART, place.stop)) + 1
+        stop = text.rfind("\n", start, min(start + _PART_CHARACTERS, place.stop)) + 1
         if stop <= start:
             return None
         part = text[start:stop]
@@ -182,12 +181,12 @@ def any_table(lines: Sequence[str]) -> NumberTable:
     if not runs:
         raise _no_rows(lines)
     longest = max(runs, key=len)
-    if sum(len(lines[k]) for k in longest) <= _PART:
+    if sum(len(lines[k]) for k in longest) <= _PART_CHARACTERS:
         for k, line in zip(longest, ungrouped("\n".join([lines[k] for k in longest])).split("\n"), strict=True):
             lines[k] = line
     dialect = detect([lines[k] for k in longest], longest[0] + 1)
     _check_size(len(longest), dialect)
-    table = _cut(lines, longest, dialect)
+    table = _cut_rows(lines, longest, dialect)
     _refuse_second_table(lines, runs, longest, dialect)
     return table
 
@@ -222,7 +221,7 @@ def ungrouped(rows: str) -> str:
             rows = _POINTS.sub(lambda found: found[0].replace(".", ""), rows)
     if cells != " " and " " in rows and _may_group(rows, " ", None):
         rows = _BLANKS.sub(lambda found: found[0].replace(" ", ""), rows)
-    if len(rows) <= _PART:
+    if len(rows) <= _PART_CHARACTERS:
         for mark in ",.":
             if mark in rows:
                 rows = _without_marks(rows, None if cells == " " else cells, mark)
@@ -318,12 +317,12 @@ def _check_size(rows: int, dialect: Dialect) -> None:
         )
 
 
-def _cut(lines: Sequence[str], run: list[int], dialect: Dialect) -> NumberTable:
+def _cut_rows(lines: Sequence[str], run: list[int], dialect: Dialect) -> NumberTable:
     """Cut the rows into cells; rows of another length are left out at the ends and empty inside."""
     cut = dialect.cut([lines[k] for k in run])
     misfits = [k for k, cells in enumerate(cut) if len(cells) != dialect.columns]
     _refuse_grouped(lines, run, cut, dialect)
-    if len(misfits) > _STRAY * len(cut) + _FEW_ROWS:
+    if len(misfits) > _MOST_MISFITS * len(cut) + _FEW_ROWS:
         odd = run[misfits[0]]
         raise FormatError(
             kind="unequal rows",

@@ -9,15 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
-from raman_edge.formats.cells import numbers
 from raman_edge.formats.columns import axis_kind
+from raman_edge.formats.dialect import numbers
+from raman_edge.formats.document import CUT_SHORT, safe
 from raman_edge.formats.header import facts, pairs
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.spectra import spectrum
+from raman_edge.formats.spectra import spectrum, tidy
 from raman_edge.formats.table import MAX_COLUMNS, MAX_ROWS
-from raman_edge.formats.text import safe
-from raman_edge.formats.tidy import tidy
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,6 +8,7 @@ and Henderson, Renishaw File Reader (2017), doi:10.5281/zenodo.495477.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -15,13 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import CM_PER_EV, AxisKind, Role
+from raman_edge.formats.document import CUT_SHORT, BinaryFile, safe
 from raman_edge.formats.header import LASER_NM, HeaderFacts
 from raman_edge.formats.shift import to_shift
-from raman_edge.formats.stack import block, check_points, check_spectra
-from raman_edge.formats.text import safe
-from raman_edge.formats.wdf_properties import integers
+from raman_edge.formats.spectra import block, check_points, check_spectra
 from raman_edge.spectrum import Place, Shared, frozen
 
 if TYPE_CHECKING:
@@ -31,6 +30,54 @@ if TYPE_CHECKING:
 
     from raman_edge.formats.document import FileContent
     from raman_edge.spectrum import Origin, Spectrum
+
+_VALUE_BYTES = {"c": 1, "?": 1, "s": 2, "i": 4, "w": 8, "r": 4, "q": 8, "t": 8}
+"""Bytes of a value, by type: letters and truths, integers, reals, times."""
+_LENGTH_PREFIXED = frozenset("ubk")
+"""Types that begin with their length: text, bytes, names."""
+_PROPERTY_SET = "p"
+_ARRAY, _COMPRESSED = 0x80, 0x40
+_MOST_PROPERTIES = 100_000
+"""Items that are looked at."""
+
+
+def property_integers(data: bytes, names: frozenset[str]) -> dict[str, int]:
+    """Return the first integer of each name in a block's property sets; nothing of what cannot be followed."""
+    called: dict[int, str] = {}
+    values: dict[int, int] = {}
+    at = 8 if data.startswith(b"PSET") else len(data)
+    for _ in range(_MOST_PROPERTIES):
+        if at + 4 > len(data):
+            break
+        kind, flags, key = chr(data[at]), data[at + 1], int.from_bytes(data[at + 2 : at + 4], "little")
+        at += 4
+        if kind == _PROPERTY_SET:
+            at += 4  # what is inside comes next
+            continue
+        size = _property_size(data, at, kind, flags)
+        if size is None or at + size > len(data):
+            break
+        if kind == "k":
+            called[key] = data[at + 4 : at + size].decode("utf-8", "replace")
+        elif kind == "i" and not flags:
+            values.setdefault(key, struct.unpack_from("<i", data, at)[0])
+        at += size
+    return {name: values[key] for key, name in called.items() if name in names and key in values}
+
+
+def _property_size(data: bytes, at: int, kind: str, flags: int) -> int | None:
+    """Return the bytes of an item's value; None where its form is unknown."""
+    if flags & _COMPRESSED:  # the length stands before packed contents of any type
+        return 4 + int.from_bytes(data[at : at + 4], "little")
+    if kind not in _VALUE_BYTES and kind not in _LENGTH_PREFIXED:
+        return None
+    if not flags & _ARRAY and kind in _VALUE_BYTES:
+        return _VALUE_BYTES[kind]
+    count = int.from_bytes(data[at : at + 4], "little")
+    if kind in _LENGTH_PREFIXED:
+        return None if flags & _ARRAY else 4 + count
+    return 4 + count * _VALUE_BYTES[kind]
+
 
 _MAGIC = b"WDF1"
 _HEADER, _BLOCK = 512, 16
@@ -54,9 +101,9 @@ _AXES = {
     16: AxisKind(Role.PIXEL),
 }
 """The units that can be a Raman axis, and what it is then."""
-_PLACES = {3: "x", 4: "y", 5: "z", 9: "temperature", 10: "pressure"}
+_PLACE_ORIGINS = {3: "x", 4: "y", 5: "z", 9: "temperature", 10: "pressure"}
 """What of the origins goes into the meta, by type."""
-_TIME, _LIST = 11, 24
+_TIME_ORIGIN, _ORIGIN_HEADER = 11, 24
 """Type of the times among the origins; bytes before the values of each."""
 _EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 """Of a FILETIME, which counts 100 ns."""
@@ -92,12 +139,12 @@ class Wdf:
         file = BinaryFile(document.data)
         file.need(0, _HEADER, "header")
         blocks = _blocks(file)
-        points, collected = _counted(file)
+        points, collected = _points_and_spectra(file)
         known = HeaderFacts(laser_nm=_laser(file), exposure_s=_exposure(file, blocks)).or_laser(document.laser_nm)
-        known = replace(known, taken_at=_moment(file.integer("Q", 0x88, "start time")))
-        shift, counts = _numbers(file, blocks, points, collected, known.laser_nm)
-        moments, places = _each(file, _origins(file, blocks, collected), collected, known.taken_at)
-        shared = Shared(moments, places, meta=_described(file, blocks) | {"format": self.name})
+        known = replace(known, taken_at=_filetime(file.integer("Q", 0x88, "start time")))
+        shift, counts = _axis_and_counts(file, blocks, points, collected, known.laser_nm)
+        moments, places = _times_and_places(file, _origins(file, blocks, collected), collected, known.taken_at)
+        shared = Shared(moments, places, meta=_header_texts(file, blocks) | {"format": self.name})
         return block(shift, counts, origin, shared, known)
 
 
@@ -129,7 +176,7 @@ def _blocks(file: BinaryFile) -> dict[str, _Block]:
     )
 
 
-def _counted(file: BinaryFile) -> tuple[int, int]:
+def _points_and_spectra(file: BinaryFile) -> tuple[int, int]:
     """Return the points of a spectrum and how many spectra were collected."""
     points, collected = file.integer("I", 0x3C, "points"), file.integer("Q", 0x48, "spectra")
     if file.integer("Q", 0x10, "flags") & _OWN_AXES:
@@ -162,11 +209,11 @@ def _counted(file: BinaryFile) -> tuple[int, int]:
     return points, collected
 
 
-def _numbers(
+def _axis_and_counts(
     file: BinaryFile, blocks: Mapping[str, _Block], points: int, collected: int, laser_nm: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
     """Return the Raman shift, (points,), and the counts as the file has them, (collected, points)."""
-    data, axis = _wanted(file, blocks, "DATA", 4 * points * collected), _wanted(file, blocks, "XLST", 8 + 4 * points)
+    data, axis = _required_block(file, blocks, "DATA", 4 * points * collected), _required_block(file, blocks, "XLST", 8 + 4 * points)
     unit = file.integer("I", axis.at + 4, "unit of the axis")
     if unit not in _AXES:
         raise FormatError(
@@ -180,7 +227,7 @@ def _numbers(
     return shift, file.view("f4", data.at, points * collected, "counts").reshape(collected, points)
 
 
-def _wanted(file: BinaryFile, blocks: Mapping[str, _Block], name: str, size: int) -> _Block:
+def _required_block(file: BinaryFile, blocks: Mapping[str, _Block], name: str, size: int) -> _Block:
     """Return a block that is needed, with at least ``size`` bytes."""
     block = blocks.get(name)
     if block is None or block.size < size:
@@ -198,31 +245,31 @@ def _wanted(file: BinaryFile, blocks: Mapping[str, _Block], name: str, size: int
 def _origins(file: BinaryFile, blocks: Mapping[str, _Block], collected: int) -> dict[int, tuple[int, str]]:
     """Return where the values of every kind of origin begin, and their unit; none where they do not fit."""
     block = blocks.get("ORGN")
-    stride = _LIST + 8 * file.integer("Q", 0x40, "spectra")
-    if block is None or block.size < 4 or stride < _LIST + 8 * collected:  # noqa: PLR2004 - its count
+    stride = _ORIGIN_HEADER + 8 * file.integer("Q", 0x40, "spectra")
+    if block is None or block.size < 4 or stride < _ORIGIN_HEADER + 8 * collected:  # noqa: PLR2004 - its count
         return {}
     count = min(file.integer("I", block.at, "origins"), (block.size - 4) // stride)
     found: dict[int, tuple[int, str]] = {}
     for at in range(block.at + 4, block.at + 4 + count * stride, stride):
         kind, unit = file.integer("I", at, "origin") & 0x7FFF_FFFF, file.integer("I", at + 4, "origin")
-        found.setdefault(kind, (at + _LIST, _unit(unit)))
+        found.setdefault(kind, (at + _ORIGIN_HEADER, _unit(unit)))
     return found
 
 
-def _each(
+def _times_and_places(
     file: BinaryFile, origins: Mapping[int, tuple[int, str]], collected: int, started: datetime | None
 ) -> tuple[list[datetime | None], list[Place]]:
     """Return when each spectrum of a map was taken, and where; of a single one, when it was started."""
     if collected == 1 or not origins:
         return [started] * collected, []
     places = [
-        Place(_PLACES[kind], frozen(file.array("f8", at, collected, "place")), unit)
+        Place(_PLACE_ORIGINS[kind], frozen(file.array("f8", at, collected, "place")), unit)
         for kind, (at, unit) in origins.items()
-        if kind in _PLACES
+        if kind in _PLACE_ORIGINS
     ]
-    if _TIME not in origins:
+    if _TIME_ORIGIN not in origins:
         return [started] * collected, places
-    ticks = file.view("u8", origins[_TIME][0], collected, "time").astype(np.uint64)
+    ticks = file.view("u8", origins[_TIME_ORIGIN][0], collected, "time").astype(np.uint64)
     known = ((ticks > 0) & (ticks < _LAST_TICK)).tolist()
     micros = (ticks // np.uint64(10)).tolist()
     return [_EPOCH + timedelta(0, 0, micro) if sound else started for sound, micro in zip(known, micros, strict=True)], places
@@ -232,7 +279,7 @@ def _unit(code: int) -> str:
     return _UNITS[code] if code < len(_UNITS) else f"unit {code}"
 
 
-def _moment(ticks: int) -> datetime | None:
+def _filetime(ticks: int) -> datetime | None:
     """Return a FILETIME as a time; None where there is none."""
     return _EPOCH + timedelta(microseconds=ticks // 10) if 0 < ticks < _LAST_TICK else None
 
@@ -248,11 +295,11 @@ def _exposure(file: BinaryFile, blocks: Mapping[str, _Block]) -> float | None:
     block = blocks.get("WXDM")
     if block is None:
         return None
-    milliseconds = integers(file.data[block.at : block.at + block.size], frozenset({_EXPOSURE})).get(_EXPOSURE, 0)
+    milliseconds = property_integers(file.data[block.at : block.at + block.size], frozenset({_EXPOSURE})).get(_EXPOSURE, 0)
     return milliseconds / 1000 if milliseconds > 0 else None
 
 
-def _described(file: BinaryFile, blocks: Mapping[str, _Block]) -> dict[str, str]:
+def _header_texts(file: BinaryFile, blocks: Mapping[str, _Block]) -> dict[str, str]:
     """Return the header's texts by name, without the empty ones."""
     version = ".".join(str(file.integer("H", 0x78 + 2 * k, "version")) for k in range(4))
     collected, capacity = file.integer("Q", 0x48, "spectra"), file.integer("Q", 0x40, "spectra")

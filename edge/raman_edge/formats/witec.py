@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
 from raman_edge.formats.columns import Role
-from raman_edge.formats.detector import axis, polynomial
+from raman_edge.formats.document import CUT_SHORT, BinaryFile, safe
 from raman_edge.formats.header import LASER_NM, HeaderFacts, facts, pairs, positive
-from raman_edge.formats.stack import Trace, check_points, check_spectra, stacked
-from raman_edge.formats.text import safe
+from raman_edge.formats.spectra import Trace, axis, check_points, check_spectra, polynomial, stacked
 from raman_edge.formats.witec_tags import Tag, number, read_tag
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.formats.binary import Number
-    from raman_edge.formats.document import FileContent
+    from raman_edge.formats.document import FileContent, Number
     from raman_edge.spectrum import Origin, Spectrum
 
 _MARK = 8
@@ -49,11 +46,11 @@ _TYPES: dict[int, Number] = {
     10: "f8",
 }
 """How counts are kept, by code."""
-_POLYNOMIAL, _GRATING, _FREE = 0, 1, 2
+_POLYNOMIAL, _GRATING, _FREE_POLYNOMIAL = 0, 1, 2
 """Kinds of a spectral transformation."""
 _MOST_ORDER = 32
 _RTF = re.compile(r"\\'([0-9a-fA-F]{2})|\\(par|line|tab)\b ?|\\[a-zA-Z]+-?[0-9]* ?|[{}]")
-_KEPT = (
+_KEPT_FACTS = (
     *("date", "time", "start date", "start time", "sample name", "configuration"),
     *("objective name", "user name", "number of accumulations"),
 )
@@ -102,7 +99,7 @@ class _Graph:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
+class _PreparedGraph:
     """A graph on the axis of a Raman spectrum."""
 
     graph: _Graph
@@ -120,7 +117,7 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     """
     file = BinaryFile(document.data)
     _, root = read_tag(file, _MARK, file.size)
-    data = _data(root)
+    data = _data_sets(root)
     graphs = [found for one in data.values() if one.kind == "TDGraph" and (found := _graph(one, data)) is not None]
     rest = sum(one.kind in {"TDGraph", "TDImage", "TDBitmap"} for one in data.values()) - len(graphs)
     if not graphs:
@@ -133,7 +130,7 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     ready, faults = [], []
     for graph in graphs:
         try:
-            ready.append(_on_axis(graph, information, document))
+            ready.append(_prepared(graph, information, document))
         except FormatError as error:
             faults.append(error.at(safe(graph.data.caption)))
     if not ready:
@@ -150,7 +147,7 @@ def _left_out(images: int, faults: list[FormatError]) -> dict[str, str]:
     return {"left_out": "; ".join(parts)} if parts else {}
 
 
-def _data(root: Tag) -> dict[int, _Data]:
+def _data_sets(root: Tag) -> dict[int, _Data]:
     """Return the data sets by their number."""
     sets = root.children.get("Data")
     tags = replace(sets, most=2 * _MOST_DATA + 2).children if sets is not None else {}
@@ -223,11 +220,13 @@ def _wavelengths(transformation: _Data, columns: int) -> NDArray[np.float64]:
     """Return the wavelength of every column, nm."""
     tags, at = transformation.own, np.arange(float(columns))
     if transformation.kind == "TDLinearTransformation":
-        origin, world, scale = (_needed(tags, transformation, f"{name}_D", name) for name in ("ModelOrigin", "WorldOrigin", "Scale"))
+        origin, world, scale = (
+            _required_number(tags, transformation, f"{name}_D", name) for name in ("ModelOrigin", "WorldOrigin", "Scale")
+        )
         return np.asarray(scale * (at - origin) + world)
     if transformation.kind == "TDLUTTransformation":
-        table = _array(tags, transformation, "LUT")[: int(number(tags, "LUTSize") or 0)]
-        if table.size < 2:  # noqa: PLR2004 - one value is no axis
+        table = _required_numbers(tags, transformation, "LUT")[: int(number(tags, "LUTSize") or 0)]
+        if table.size < 2:  # noqa: PLR2004 - one value is not an axis
             raise FormatError(
                 kind="wrong number of wavelengths",
                 place=f"{safe(transformation.caption)}",
@@ -236,21 +235,21 @@ def _wavelengths(transformation: _Data, columns: int) -> NDArray[np.float64]:
                 advice="Save the project again",
             )
         return np.asarray(np.interp(at, np.arange(float(table.size)), table), np.float64)
-    kind = int(_needed(tags, transformation, "SpectralTransformationType"))
+    kind = int(_required_number(tags, transformation, "SpectralTransformationType"))
     if kind == _POLYNOMIAL:
-        return polynomial(_array(tags, transformation, "Polynom")[:3].tolist(), at)
+        return polynomial(_required_numbers(tags, transformation, "Polynom")[:3].tolist(), at)
     if kind == _GRATING:
         return _grating(at, tags, transformation)
-    if kind == _FREE:
-        order = int(_needed(tags, transformation, "FreePolynomOrder"))
-        first, last = (_needed(tags, transformation, f"FreePolynom{which}Bin") for which in ("Start", "Stop"))
-        coefficients = _array(tags, transformation, "FreePolynom")[: max(0, min(order, _MOST_ORDER)) + 1]
+    if kind == _FREE_POLYNOMIAL:
+        order = int(_required_number(tags, transformation, "FreePolynomOrder"))
+        first, last = (_required_number(tags, transformation, f"FreePolynom{which}Bin") for which in ("Start", "Stop"))
+        coefficients = _required_numbers(tags, transformation, "FreePolynom")[: max(0, min(order, _MOST_ORDER)) + 1]
         return polynomial(coefficients.tolist(), np.clip(at, first, max(first, last)))
     raise FormatError(
         kind="unsupported axis",
         place=f"{safe(transformation.caption)}",
         got=f"a spectral axis of kind {kind}",
-        expected=f"0 to {_FREE}",
+        expected=f"0 to {_FREE_POLYNOMIAL}",
         advice="Export the spectrum as text",
     )
 
@@ -258,7 +257,7 @@ def _wavelengths(transformation: _Data, columns: int) -> NDArray[np.float64]:
 def _grating(at: NDArray[np.float64], tags: dict[str, Tag], transformation: _Data) -> NDArray[np.float64]:
     """Return the wavelengths behind a grating, nm, by the grating equation on a detector that may be tilted."""
     centre, nm, gamma, delta, order, density, pixel, focal = (
-        _needed(tags, transformation, name) for name in ("nC", "LambdaC", "Gamma", "Delta", "m", "d", "x", "f")
+        _required_number(tags, transformation, name) for name in ("nC", "LambdaC", "Gamma", "Delta", "m", "d", "x", "f")
     )
     alpha = np.arcsin(nm * order / density / (2 * np.cos(gamma / 2))) - gamma / 2
     across = pixel * (centre - at) - focal * np.sin(delta)
@@ -266,7 +265,7 @@ def _grating(at: NDArray[np.float64], tags: dict[str, Tag], transformation: _Dat
     return np.asarray(density / order * (np.sin(alpha) + np.sin(beta)))
 
 
-def _needed(tags: dict[str, Tag], data: _Data, *names: str) -> float:
+def _required_number(tags: dict[str, Tag], data: _Data, *names: str) -> float:
     value = number(tags, *names)
     if value is None:
         raise FormatError(
@@ -279,7 +278,7 @@ def _needed(tags: dict[str, Tag], data: _Data, *names: str) -> float:
     return value
 
 
-def _array(tags: dict[str, Tag], data: _Data, name: str) -> NDArray[np.float64]:
+def _required_numbers(tags: dict[str, Tag], data: _Data, name: str) -> NDArray[np.float64]:
     found = tags[name].numbers() if name in tags else None
     if found is None or not found.size:
         raise FormatError(
@@ -292,17 +291,17 @@ def _array(tags: dict[str, Tag], data: _Data, name: str) -> NDArray[np.float64]:
     return found
 
 
-def _on_axis(graph: _Graph, information: Mapping[str, dict[str, str]], document: FileContent) -> _Ready:
+def _prepared(graph: _Graph, information: Mapping[str, dict[str, str]], document: FileContent) -> _PreparedGraph:
     """Return a graph with its Raman shift, and what is known of its spectra."""
     caption = graph.data.caption
     about = next((texts for name, texts in information.items() if caption.lower().startswith(name)), {})
     laser = graph.laser_nm or next((nm for key in _LASER if (nm := positive(about.get(key, ""))) is not None), None)
     known = HeaderFacts(laser_nm=laser, exposure_s=positive(about.get(_EXPOSURE, ""))).or_laser(document.laser_nm)
     shift, stated = axis(_wavelengths(graph.transformation, graph.columns), Role.WAVELENGTH, known, document)
-    return _Ready(graph, shift, known, stated | {"title": caption} | {key: about[key] for key in _KEPT if key in about})
+    return _PreparedGraph(graph, shift, known, stated | {"title": caption} | {key: about[key] for key in _KEPT_FACTS if key in about})
 
 
-def _traces(file: BinaryFile, ready: _Ready, others: Mapping[int, _Data]) -> Iterator[Trace]:
+def _traces(file: BinaryFile, ready: _PreparedGraph, others: Mapping[int, _Data]) -> Iterator[Trace]:
     """Give every spectrum of a graph its place."""
     graph, meta = ready.graph, dict(ready.meta)
     points = _points(graph)
@@ -363,7 +362,7 @@ def _counts(graph: _Graph) -> tuple[Number, int]:
 
 
 def _places(graph: _Graph, others: Mapping[int, _Data]) -> Callable[[int, int], NDArray[np.float64]] | None:
-    """Return the function from a point of a map to its place, um (3,); None where it is no map or has no places."""
+    """Return the function from a point of a map to its place, um (3,); None without a map or its places."""
     space = others.get(int(number(graph.tags, "SpaceTransformationID") or 0))
     if min(graph.wide, graph.high) < 2 or space is None or space.kind != "TDSpaceTransformation":  # noqa: PLR2004 - a line has one
         return None

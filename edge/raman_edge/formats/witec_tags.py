@@ -13,13 +13,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT
+from raman_edge.formats.document import CUT_SHORT
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.formats.binary import BinaryFile, Number
+    from raman_edge.formats.document import BinaryFile, Number
 
 _TREE, _REAL, _SINGLE, _LONG, _INT, _BYTES, _TRUTH, _TEXT = 0, 2, 3, 4, 5, 7, 8, 9
 """Types of contents."""
@@ -87,7 +87,7 @@ class Tag:
         return self.file.array(dtype, self.at, min(self.size // size, _MOST_VALUES), "values of a tag")
 
     def text(self) -> str:
-        """Return its text; empty where it is none."""
+        """Return its text; empty where it is not text."""
         if self.kind != _TEXT or self.size < 4:  # noqa: PLR2004 - the length of a text
             return ""
         length = self.file.integer("I", self.at, "length of a text")

@@ -1,4 +1,4 @@
-"""The journal: every result exactly once, whatever crashes.
+"""The journal: every result exactly once, also after a crash.
 
 One sqlite file in write-ahead mode; every record is committed and synced before it is shown.
 There is one record for each (content, place in the file, model, configuration); writing

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from raman_edge.journal import events, query, rows
+from raman_edge.journal import query, rows
 from raman_edge.journal.database import Database
 from raman_edge.journal.memory import JournalMemory
 from raman_edge.journal.query import ALL
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
+    from raman_edge.journal.chain import Prepared
     from raman_edge.journal.query import Filters, JournalRow, StoredResult
     from raman_edge.journal.rows import JournalEntry, Verification
-    from raman_edge.journal.writing import Prepared
 
 
 def default_path() -> Path:
@@ -74,16 +74,16 @@ class Journal:
 
         ``model`` and ``config`` are what :meth:`memory` is given; faults are kept for this version of raman-edge only.
         """
-        from raman_edge.journal import writing  # noqa: PLC0415 - numpy, which a list of records does without
+        from raman_edge.journal import chain  # noqa: PLC0415 - numpy, which a list of records does without
 
-        return self.add([writing.prepare(entry, model, config) for entry in entries])
+        return self.add([chain.prepare(entry, model, config) for entry in entries])
 
     def add(self, rows: Sequence[Prepared]) -> tuple[bool, ...]:
-        """Commit rows of :func:`raman_edge.journal.writing.prepare`, as :meth:`write` does."""
-        from raman_edge.journal import writing  # noqa: PLC0415 - as above
+        """Commit rows of :func:`raman_edge.journal.chain.prepare`, as :meth:`write` does."""
+        from raman_edge.journal import chain  # noqa: PLC0415 - as above
 
         with self._database.transaction() as connection:
-            writer = writing.JournalWriter(connection, with_spectra=self._spectra)
+            writer = chain.JournalWriter(connection, with_spectra=self._spectra)
             return tuple(writer.add(row) for row in rows)
 
     def memory(self, model: str, config: str) -> JournalMemory:
@@ -120,10 +120,10 @@ class Journal:
 
         ``progress`` gets the number of rows that have been read, and of all rows, now and then.
         """
-        from raman_edge.journal import verify  # noqa: PLC0415 - numpy
+        from raman_edge.journal import chain  # noqa: PLC0415 - numpy
 
         with self._database.using("read") as connection:
-            return verify.verify(connection, head, progress)
+            return chain.verify(connection, head, progress)
 
     def prune(self, before: datetime) -> int:
         """Remove the spectra of records before the time ``before`` and return how many there were.
@@ -137,7 +137,7 @@ class Journal:
             ).rowcount
             connection.execute("DELETE FROM axes WHERE axis NOT IN (SELECT axis FROM spectra)")
             if taken:
-                events.add(connection, events.Pruned(rows.milliseconds(before), taken))
+                rows.add_event(connection, rows.Pruned(rows.milliseconds(before), taken))
             return taken
 
     def count(self, filters: Filters = ALL) -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import LibraryError
-from raman_edge.model import messages
+from raman_edge.model import check
 from raman_edge.model.runtime import brief, open_session
 
 if TYPE_CHECKING:
@@ -120,4 +120,4 @@ def _graph(columns: NDArray[np.int8]) -> bytes:
         for name, kind, width in (("digits", UINT8, columns.shape[0]), ("products", INT32, columns.shape[1]))
     )
     graph = {"name": "search", "node": [node], "initializer": [zero, constant], "input": [digits], "output": [products]}
-    return messages.serialize(ir_version=IR_VERSION, opset_import=[{"version": OPSET}], graph=graph)
+    return check.serialize(ir_version=IR_VERSION, opset_import=[{"version": OPSET}], graph=graph)

@@ -24,7 +24,7 @@ from raman_edge.errors import LibraryError, SpectrumError
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library, Reference
 from raman_edge.peaks import Peaks
-from raman_edge.sources.parse import fault
+from raman_edge.sources.files import fault
 from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
 
 if TYPE_CHECKING:

@@ -82,8 +82,9 @@ class Model:
         try:
             card.recipe.load()
         except ConfigError as error:
-            msg = f"model {str(path)!r}: {error}"
-            raise ModelError(msg) from error
+            raise ModelError(
+                kind=error.kind, place=f"model {str(path)!r}: {error.place}", expected=error.expected, advice=error.advice
+            ) from error
         try:
             opened = open_session(data, threads)
         except ModelError as error:
@@ -160,7 +161,7 @@ def look_through(data: bytes, path: Path) -> ModelCard:
 
 
 def read(path: Path) -> bytes:
-    """Return the bytes of a model file; :class:`ModelError` where it is no file, or too large to be a model."""
+    """Return the bytes of a model file; :class:`ModelError` where it is not a file, or too large to be a model."""
     return bounded(
         path, MAX_MODEL_BYTES, ModelError, place=f"model {str(path)!r}", advice="Give a file made by `raman-train export --onnx`"
     )

@@ -79,7 +79,7 @@ class Node:
         """Return an integer attribute."""
         found = self.attributes.get(name, default)
         if not isinstance(found, int):
-            raise ValueError(f"attribute {name} is not an integer")  # noqa: TRY004 - one class for whatever a file gets wrong
+            raise ValueError(f"attribute {name} is not an integer")  # noqa: TRY004 - one class for every mistake in a file
         return found
 
     def flag(self, name: str, *, default: bool = False) -> bool:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from raman_edge.errors import ConfigError
 from raman_edge.masking import masked
+from raman_edge.outputs.files import CsvFile, JsonLines, file_of
+from raman_edge.outputs.pipe import Pipe
 from raman_edge.outputs.sink import Overview, Sink, Standing
 
 __all__ = ["Overview", "Sink", "Standing", "opened"]
@@ -30,23 +32,17 @@ def opened(spec: str, overview: Overview) -> Sink:
     """
     kind, _, rest = spec.partition(":")
     if spec == "stdout":
-        from raman_edge.outputs.pipe import Pipe  # noqa: PLC0415 - an output that is not used is not loaded
-
         return Pipe.standard_output()
     if kind == "jsonl":
-        from raman_edge.outputs.files import JsonLines, file_of  # noqa: PLC0415
-
         return JsonLines(file_of(spec))
     if kind == "csv":
-        from raman_edge.outputs.files import CsvFile, file_of  # noqa: PLC0415 - msgspec, to read the records
-
         return CsvFile(file_of(spec))
     if kind in {"mqtt", "mqtts"}:
-        from raman_edge.outputs import broker, mqtt  # noqa: PLC0415 - paho
+        from raman_edge.outputs import broker, mqtt  # noqa: PLC0415 - paho, an extra
 
         return mqtt.Mqtt(broker.parse(spec))
     if kind == "prometheus":
-        from raman_edge.outputs import prometheus  # noqa: PLC0415 - prometheus_client
+        from raman_edge.outputs import prometheus  # noqa: PLC0415 - prometheus_client, an extra
 
         return prometheus.Prometheus(*prometheus.address(rest), overview)
     raise ConfigError(kind="unknown output", place=f"output {masked(spec)!r}", expected=KINDS)

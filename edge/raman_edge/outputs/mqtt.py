@@ -25,8 +25,9 @@ try:
     from paho.mqtt.packettypes import PacketTypes
     from paho.mqtt.properties import Properties
 except ImportError as missing:
-    msg = "an output mqtt:// needs paho-mqtt, which is not installed: pip install 'raman-edge[mqtt]'"
-    raise ConfigError(msg) from missing
+    raise ConfigError(
+        kind="package not installed", place="output mqtt://", expected="paho-mqtt", advice="pip install 'raman-edge[mqtt]'"
+    ) from missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -124,7 +125,7 @@ class Mqtt:
     def _publish(self, rows: Sequence[JournalRow], *, alone: bool) -> list[int]:
         """Publish rows, and return the places of those that the broker refuses as too large."""
         if self._line is None:
-            raise SinkError(f"{self.name} is not connected")
+            raise SinkError(kind="not connected", place=self.name)
         refused = self._line.publish([self._message(row) for row in rows], alone=alone)
         self._passed = max([self._passed, *(self._size(row) for place, row in enumerate(rows) if place not in refused)])
         return refused
@@ -193,13 +194,13 @@ class _Ended(SinkError):
         self.unconfirmed = unconfirmed
         """Places of the messages that are to be sent again, those among them."""
         self.by_size = by_size
-        """Whether the broker said that one was too large (reason code 0x95); the word is lost where it closes at once."""
+        """Whether the broker reported that one was too large (reason code 0x95); the report is lost where it closes at once."""
 
 
 class _Client(Client):
     """paho's client, which takes no more from a broker than a broker has to say.
 
-    paho reads a packet of 256 MB into memory, and keeps messages that nobody has subscribed to. What it offers for limits is
+    paho reads a packet of 256 MB into memory, and keeps messages without a subscription. What it offers for limits is
     a request to the broker; these are the methods behind it.
     """
 
@@ -240,14 +241,14 @@ class _Client(Client):
     def _packet_read(self) -> MQTTErrorCode:
         try:
             return super()._packet_read()
-        except Exception as error:  # noqa: BLE001 - whatever damaged bytes make the decoder raise
+        except Exception as error:  # noqa: BLE001 - damaged bytes make the decoder raise anything
             self.fault = self.fault or f"it sends what cannot be decoded ({type(error).__name__})"
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
     def _packet_write(self) -> MQTTErrorCode:
         code = super()._packet_write()
         if code == MQTTErrorCode.MQTT_ERR_CONN_LOST:
-            self._packet_read()  # a broker that closes the line while we write has said why before
+            self._packet_read()  # a broker that closes the line while we write has sent the reason before
         return code
 
     def _packet_handle(self) -> MQTTErrorCode:
@@ -261,7 +262,7 @@ class _Client(Client):
 
 
 class _Line:
-    """One connection, and what paho's thread tells of it."""
+    """One connection, and the events that paho's thread reports of it."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
@@ -299,8 +300,8 @@ class _Line:
                 self._client.tls_set(ca_certs=str(broker.ca) if broker.ca else None)
             self._client.connect(broker.host, broker.port, KEEP_ALIVE_S, properties=_requests() if broker.protocol == "5" else None)
         except (OSError, ValueError) as error:  # also ssl.SSLError; an impossible host name is a ValueError
-            msg = f"no connection to {broker.host} port {broker.port}: {error}. Check that the broker runs there and the address is right"
-            raise SinkError(msg) from error
+            advice = "Check that the broker runs there and the address is right"
+            raise SinkError(kind="no connection", place=f"{broker.host} port {broker.port}", cause=str(error), advice=advice) from error
         self._client.loop_start()
         self._wait(lambda: self._connected)
         online = (broker.state_topic, "online", True)
@@ -373,7 +374,7 @@ class _Line:
         self._client.loop_stop()
 
     def _wait(self, happened: Callable[[], bool]) -> None:
-        """Wait for what paho's thread tells; SinkError for trouble, or where nothing is confirmed in time."""
+        """Wait for events of paho's thread; SinkError for trouble, or where nothing is confirmed in time."""
         before = len(self._confirmed)
         until = time.monotonic() + PATIENCE_S
         with self._changed:
@@ -386,8 +387,8 @@ class _Line:
 
     def _raise_trouble(self) -> None:
         if self._trouble is not None:
-            msg = f"the broker at {self._broker.host} port {self._broker.port}: {self._trouble}"
-            raise SinkError(msg)
+            place = f"broker at {self._broker.host} port {self._broker.port}"
+            raise SinkError(kind="broker trouble", place=place, cause=self._trouble)
 
     def _notify(self) -> None:
         with self._changed:
@@ -432,8 +433,8 @@ class _Line:
 
 
 def _requests() -> Properties:
-    """Return what a broker of version 5 is asked to keep to."""
-    asked = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates the rest
-    asked.MaximumPacketSize = LARGEST_ANSWER
-    asked.RequestProblemInformation = 0
-    return asked
+    """Return the limits that a broker of version 5 is asked to observe."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates the rest
+    properties.MaximumPacketSize = LARGEST_ANSWER
+    properties.RequestProblemInformation = 0
+    return properties

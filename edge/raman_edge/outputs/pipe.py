@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from raman_edge.errors import OutputError
-from raman_edge.escaping import printable_json
+from raman_edge.wording import printable_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from raman_edge.journal import JournalRow
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # the use checks
 
 LOOK_S = 1.0
 """Between two attempts at a non-blocking pipe, s."""
@@ -87,11 +92,7 @@ def _lacks_newline(fd: int) -> bool:
 
 
 def _appends(fd: int) -> bool:
-    try:
-        import fcntl  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return False
-    return bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND)
+    return fcntl is not None and bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND)
 
 
 def _write(fd: int | BinaryIO, data: memoryview) -> int:

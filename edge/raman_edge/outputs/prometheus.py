@@ -221,7 +221,7 @@ class Prometheus:
         self._serving = None
 
     def send(self, rows: Sequence[JournalRow]) -> None:
-        """Count every row; RecordsDamaged for rows that are no records."""
+        """Count every row; RecordsDamaged for rows that are not records."""
         refused = []
         for row in rows:
             try:

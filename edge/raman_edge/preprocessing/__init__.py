@@ -14,11 +14,7 @@ import msgspec
 import numpy as np
 
 from raman_edge.errors import ConfigError, SpectrumError
-from raman_edge.preprocessing.baseline import Baseline
-from raman_edge.preprocessing.despike import Despike
-from raman_edge.preprocessing.minmax import MinMax
-from raman_edge.preprocessing.resample import Resample
-from raman_edge.preprocessing.smooth import Smooth
+from raman_edge.preprocessing.steps import Baseline, Despike, MinMax, Resample, Smooth
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +36,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
     def __post_init__(self) -> None:
         if not any(isinstance(step, Resample) for step in self.steps):
             got = ", ".join(step.tag for step in self.steps) or "no step at all"
-            msg = f"a recipe needs a resample step, so that its output has a known axis; got {got}"
+            msg = f"got {got}, expected a resample step, which gives the output its axis"
             raise ValueError(msg)
 
     @cached_property
@@ -74,8 +70,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
         try:
             return msgspec.json.decode(text, type=cls)
         except msgspec.MsgspecError as error:
-            msg = f"recipe: {error}"
-            raise ConfigError(msg) from error
+            raise ConfigError(kind="bad recipe", cause=str(error)) from error
 
     def to_json(self) -> bytes:
         """Write the recipe as JSON that :meth:`from_json` reads back."""
@@ -85,5 +80,5 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True)
 def _refuse_infinite(values: NDArray[np.floating], what: str, spectrum: Spectrum) -> None:
     if not np.isfinite(values).all():
         low, high = spectrum.counts.min(), spectrum.counts.max()
-        msg = f"{what} gives values that are not finite; the counts lie between {low:g} and {high:g}: is the spectrum damaged?"
-        raise SpectrumError(msg)
+        got = f"values that are not finite from counts between {low:g} and {high:g}"
+        raise SpectrumError(kind="overflow", place=what, got=got, expected="finite numbers", advice="Check whether the spectrum is damaged")

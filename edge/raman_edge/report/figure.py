@@ -10,7 +10,7 @@ import numpy as np
 from raman_edge import synthetic
 from raman_edge.spectrum import Axis
 from raman_edge.terminal import plot
-from raman_edge.terminal.safe import safe_text
+from raman_edge.terminal.theme import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

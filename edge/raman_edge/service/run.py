@@ -13,7 +13,7 @@ from raman_edge.journal import Journal
 from raman_edge.outputs.forwarding import Forwarding
 from raman_edge.service.settings import FILE_OUTPUTS
 from raman_edge.service.worker import Worker, WorkerSettings
-from raman_edge.sources.root import lies_within
+from raman_edge.sources.scan import lies_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

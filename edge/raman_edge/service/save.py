@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import OutputError
-from raman_edge.escaping import printable
-from raman_edge.sources.root import lies_within
-from raman_edge.wording import IF, title
+from raman_edge.sources.scan import lies_within
+from raman_edge.wording import IF, printable, title
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from raman_edge import records
 from raman_edge.journal import JournalEntry
-from raman_edge.journal.writing import prepare
+from raman_edge.journal.chain import prepare
 from raman_edge.matching.identify import BATCH, Reading, identify_all
-from raman_edge.sources.parse import RawFile, values
+from raman_edge.sources.files import RawFile, values
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
-    from raman_edge.journal.writing import Prepared
+    from raman_edge.journal.chain import Prepared
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
     from raman_edge.records import Provenance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from raman_edge.sources.parse import RawFile
+    from raman_edge.sources.files import RawFile
     from raman_edge.spectrum import Fault, Spectrum
 
 

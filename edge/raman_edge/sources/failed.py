@@ -1,7 +1,7 @@
 """Files without a spectrum, moved out of the way: exactly the file that failed, and never over another one.
 
 A path is not an identity: between any two system calls a program may put a good file under it. So one rename first moves
-the file into a private folder beside it, whatever is under the name at that moment. There no program replaces it, and it is
+the file that has the name at that moment into a private folder beside it. There no program replaces it, and it is
 compared with the file that failed: device, inode, size, time, no process that has it open for writing, and its content.
 Only then it is moved on; any other file is given back under its name, or under a free one where a newer file has the name
 by now. A run that is killed in between leaves the private folder, and the next look of any run gives back what is in it.

@@ -1,4 +1,4 @@
-"""A watched folder: every distinct content that is complete is given once, whatever happens.
+"""A watched folder: every distinct content that is complete is given exactly once, also after crashes.
 
 The scan is the mechanism; events only wake it, because they get lost without notice. A :class:`FolderMemory`
 that outlives the process remembers what was identified, by content: the same file is not read again, and a copy
@@ -22,13 +22,11 @@ from typing import TYPE_CHECKING
 from raman_edge import formats
 from raman_edge.errors import SourceLost
 from raman_edge.sources import Batch, failed
-from raman_edge.sources.batcher import Batcher, OpenFile
 from raman_edge.sources.failed import FailedFiles
+from raman_edge.sources.files import RawFile, fault
 from raman_edge.sources.notify import FolderEvents
-from raman_edge.sources.parse import RawFile, fault
-from raman_edge.sources.pending import AnsweredContent, PendingFile, PendingFiles, PollSchedule, changed
-from raman_edge.sources.root import WatchedFolder, is_network
-from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, candidate_at
+from raman_edge.sources.pending import AnsweredContent, Batcher, OpenFile, PendingFile, PendingFiles, PollSchedule, changed
+from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, WatchedFolder, candidate_at, is_network
 from raman_edge.sources.stability import (
     COARSE_S,
     SKEW_S,

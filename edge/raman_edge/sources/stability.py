@@ -155,7 +155,7 @@ def is_settled(signature: Signature, unchanged_s: float, *, network: bool = Fals
     """Whether no later change can leave the file with this same signature.
 
     A file may be written again, in the same size, within one tick of its file system's clock: git calls such an entry
-    racy. That is over when a tick has passed since the signature was first seen, whatever clocks say, or since the file
+    racy. That is over when a tick has passed since the signature was first seen, by any clock, or since the file
     was changed; a file server's clock may be behind ours.
     """
     tick_s = resolution_s(signature, network=network)

@@ -1,4 +1,4 @@
-"""How things theme: the signs, in Unicode and in ASCII, and the few colours.
+"""How text looks on a terminal: the signs, in Unicode and in ASCII, the few colours, and text from outside made safe.
 
 Colour is never the only sign: every state has its own character. The colours are blue and
 orange, which stay apart in every common form of colour blindness (Okabe and Ito, 2008), at a
@@ -7,12 +7,71 @@ lightness that reads on a dark and on a light background.
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
+from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
-from raman_edge.terminal.safe import safe_text
+from raman_edge.wording import escape
+
+MOST_CHARACTERS = 2000
+"""Longer text is cut first: no line of a screen is longer."""
+MOST_MARKS = 3
+"""Combining marks that may follow each other; a fourth one is shown as an escape."""
+ASCII_SUBSTITUTES = str.maketrans({"⁻": "-", "¹": "1", "≥": ">=", "≤": "<=", "–": "-", "…": "...", "µ": "u", "·": "-", "«": '"', "»": '"'})
+"""ASCII substitutes for signs in messages."""
+
+
+def safe_text(text: str, width: int | None = None, *, ascii_only: bool = False) -> str:
+    """Return ``text`` without control characters, cut to ``width`` cells with an ellipsis."""
+    if len(text) > MOST_CHARACTERS:
+        text = text[: MOST_CHARACTERS - 1] + "…"
+    if not (text.isascii() and text.isprintable()):
+        text = _escaped(unicodedata.normalize("NFC", text))
+        if ascii_only:
+            text = text.translate(ASCII_SUBSTITUTES).encode("ascii", "backslashreplace").decode("ascii")
+    return text if width is None else _cut(text, width, "..." if ascii_only else "…")
+
+
+@lru_cache(maxsize=256)  # the same names stand in frame after frame
+def _escaped(text: str) -> str:
+    """Return ``text`` with visible escapes; runs of combining marks are bounded."""
+    shown: list[str] = []
+    marks = MOST_MARKS  # at the beginning there is no character to combine with
+    for character in text:
+        if unicodedata.combining(character) or unicodedata.category(character) in {"Mn", "Me"}:
+            harmless = marks < MOST_MARKS and not _selects(character)
+            shown.append(character if harmless else escape(character))
+            marks = marks + 1 if harmless else MOST_MARKS
+        else:
+            marks = 0
+            shown.append(_visible(character))
+    return "".join(shown)
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if unicodedata.category(character) == "Zs" else escape(character)
+
+
+def _selects(character: str) -> bool:
+    """Whether ``character`` is a variation selector, which changes the width of the one before it."""
+    return "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+
+
+def _cut(text: str, width: int, ellipsis: str) -> str:
+    if width <= 0:
+        return ""
+    if cell_len(text) <= width:
+        return text
+    if width < len(ellipsis):
+        return set_cell_size(text, width)
+    return set_cell_size(text, width - len(ellipsis)) + ellipsis
+
 
 Light = Literal["good", "care", "bad", "out"]
 """A traffic light; ``out`` is unknown."""

@@ -199,22 +199,22 @@ def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
     bench.trigger()
     running = iter(bench)
     assert isinstance(next(running), Spectrum)
-    told = len(fake.asked)
+    before = len(fake.asked)
     bench.trigger()
     assert isinstance(next(running), Spectrum)
-    assert fake.asked[told:] == ["light on"]
+    assert fake.asked[before:] == ["light on"]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, []), (60.0, ["light on"])])
-def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pytest.MonkeyPatch, seconds: float, told: list[str]) -> None:
-    """Where whoever reads took long over a spectrum, the next one is of light from now on, by a clock that this test turns."""
+@pytest.mark.parametrize(("seconds", "calls"), [(0.0, []), (60.0, ["light on"])])
+def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pytest.MonkeyPatch, seconds: float, calls: list[str]) -> None:
+    """Where the reader took long over a spectrum, the next one is of light from now on, by a clock that this test turns."""
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
     fake = Fake()
     for value in Acquisition(fake, Plan(count=2)):
         assert isinstance(value, Spectrum)
         now[0] += seconds
-    assert fake.asked == told
+    assert fake.asked == calls
 
 
 def test_a_paused_bench_exposes_nothing() -> None:
@@ -237,7 +237,7 @@ def test_an_interval_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an interval, spectra begin that far apart, by a clock that this test turns."""
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
-    monkeypatch.setattr("raman_edge.acquisition.controls.AcquisitionControls.wait", lambda _, seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr("raman_edge.acquisition.plan.AcquisitionControls.wait", lambda _, seconds: now.__setitem__(0, now[0] + seconds))
     began = [now[0] for value in Acquisition(Fake(), Plan(interval_s=30.0, count=4)) if value is not None]
     assert began == pytest.approx([0.0, 30.0, 60.0, 90.0], abs=0.01)
 

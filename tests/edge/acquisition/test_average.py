@@ -9,6 +9,7 @@ import spectrometers
 from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from raising import refused
 from raman_edge.acquisition import average
 from raman_edge.errors import SpectrumError
 from raman_edge.instruments.profiles.profile import Integration
@@ -127,13 +128,13 @@ def test_the_last_pixel_first_is_turned_round() -> None:
 )
 def test_what_is_not_alike_is_not_averaged(changes: dict[str, object]) -> None:
     """Exposures of another duration or instrument are refused."""
-    with pytest.raises(SpectrumError, match="alike"):
+    with refused(SpectrumError, "exposures differ"):
         average.mean([exposure(flat()), exposure(flat(), **changes)])
 
 
 def test_another_length_is_not_averaged() -> None:
     """Exposures of another number of pixels are refused."""
-    with pytest.raises(SpectrumError, match="alike"):
+    with refused(SpectrumError, "exposures differ"):
         average.mean([exposure(flat()), exposure(np.full(PIXELS - 1, OFFSET))])
 
 
@@ -141,5 +142,5 @@ def test_counts_that_are_no_numbers_are_refused() -> None:
     """A frame with a count that is not finite gives no mean."""
     broken = flat()
     broken[7] = np.nan
-    with pytest.raises(SpectrumError, match="not finite"):
+    with refused(SpectrumError, "impossible counts"):
         average.mean([exposure(broken)])

@@ -44,7 +44,7 @@ def test_a_dark_fits_exposures_like_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "reason"),
     [
         ({"exposure_s": 0.2}, "the dark has 0.1 s, the spectrum 0.2 s"),
         ({"exposure_s": None}, "an unknown exposure"),
@@ -53,11 +53,11 @@ def test_a_dark_fits_exposures_like_its_own() -> None:
         ({"instrument": spectrometers.instrument(profile="other")}, "this is other F1"),
     ],
 )
-def test_a_dark_of_something_else_says_why_it_is_none(changes: dict[str, object], said: str) -> None:
+def test_a_dark_of_something_else_says_why_it_is_none(changes: dict[str, object], reason: str) -> None:
     """A dark of another exposure or instrument is refused in words that have both, and what to do."""
     why = taken().why_not(exposure(np.zeros(PIXELS), **changes))
     assert why is not None
-    assert said in why
+    assert reason in why
     assert "take" in why
 
 

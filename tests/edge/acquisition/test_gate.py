@@ -23,11 +23,11 @@ def seen(label: str | None, height: float = 1000.0, noise: float = 10.0, base: f
 
 def through(*frames: Array, clipped: bool = False) -> list[Seen]:
     """Return what the gate says after each exposure."""
-    gate, said = Gate(), []
+    gate, states = Gate(), []
     for counts in frames:
         gate = gate.look(counts, clipped=clipped)
-        said.append(gate.seen)
-    return said
+        states.append(gate.seen)
+    return states
 
 
 def test_an_empty_beam_is_nothing() -> None:

@@ -19,8 +19,7 @@ from raman_edge.instruments.codecs.events import RawFrame
 from raman_edge.instruments.recording import Recorder
 from raman_edge.instruments.recording_file import MOST_PIXELS, InstrumentLine, PlanLine, RecordingHeader
 from raman_edge.instruments.spectrometer import Exposure
-from raman_edge.sources.files import FileSource
-from raman_edge.sources.parse import RECORDING, parse
+from raman_edge.sources.files import RECORDING, FileSource, parse
 from raman_edge.spectrum import Fault, Origin, Spectrum
 from spectrometers import BEGAN, FAULT, INSTRUMENT, Fake
 
@@ -135,7 +134,7 @@ def test_nothing_is_cut_for_whoever_calibrates(tmp_path: Path) -> None:
 
 def test_a_recording_of_nothing_says_so(tmp_path: Path) -> None:
     """A recording without an exposure with light is a fault that says what is in it."""
-    assert "there is none" in why(recording(tmp_path / "none", exposures=0))
+    assert "got no exposure" in why(recording(tmp_path / "none", exposures=0))
     with Recorder(Fake(happens=[FAULT]), tmp_path / "dark") as recorder:
         recorder.expose()
         recorder.light(on=False)

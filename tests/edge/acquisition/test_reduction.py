@@ -101,10 +101,10 @@ def test_the_laser_that_was_given_wins() -> None:
     assert spectrum.axis.stop > SERIAL.spectrum([shot()]).axis.stop
 
 
-@pytest.mark.parametrize(("changes", "said"), [({"coefficients": None}, "calibrate"), ({"laser_nm": None}, "laser")])
-def test_an_axis_that_nobody_knows_ends_the_run(changes: dict[str, object], said: str) -> None:
+@pytest.mark.parametrize(("changes", "reason"), [({"coefficients": None}, "calibrate"), ({"laser_nm": None}, "laser")])
+def test_an_axis_that_nobody_knows_ends_the_run(changes: dict[str, object], reason: str) -> None:
     """Without wavelengths or without a laser nothing can be named: that is no fault of an exposure, and says what to do."""
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=reason):
         SERIAL.spectrum([shot(instrument=spectrometers.instrument(**changes))])
 
 
@@ -176,7 +176,7 @@ def test_the_spectrum_knows_what_it_is() -> None:
     assert (spectrum.origin.kind, spectrum.origin.path) == ("serial", "/dev/ttyUSB0")
     assert spectrum.taken_at == BEGAN + timedelta(seconds=2)
     assert spectrum.exposure_s == 0.1
-    said = {
+    expected = {
         "profile": "fake",
         "model": "Nobody's fake",
         "serial_number": "F1",
@@ -184,7 +184,7 @@ def test_the_spectrum_knows_what_it_is() -> None:
         "averages": "3",
         "dark": "pixels 2 to 17",
     }
-    assert said.items() <= dict(spectrum.meta).items()
+    assert expected.items() <= dict(spectrum.meta).items()
 
 
 def varied() -> list[tuple[list[Exposure], darks.Dark | None]]:

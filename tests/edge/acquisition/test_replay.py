@@ -58,12 +58,12 @@ def journal_of(spectrometer: Spectrometer, plan: Plan, opening: WorkerSettings, 
     """Answer all that a spectrometer gives into a journal, and return what its records say, but for their times."""
     model = Model.open(opening.path)
     with Journal.open(path) as journal:
-        with spectrometer, SpectrometerSource(spectrometer, plan) as source, Worker(model, opening, processors=1) as crew:
-            follow(source, crew, journal, Onlooker())
-        return [said(records.decode(line)) for line in journal.records()]
+        with spectrometer, SpectrometerSource(spectrometer, plan) as source, Worker(model, opening, processors=1) as worker:
+            follow(source, worker, journal, Onlooker())
+        return [facts(records.decode(line)) for line in journal.records()]
 
 
-def said(one: Record) -> tuple[object, ...]:
+def facts(one: Record) -> tuple[object, ...]:
     """Return what a record says, but for its times."""
     if isinstance(one, ResultRecord):
         return one.id, one.source, one.decision, one.matches, one.quality, one.calibration

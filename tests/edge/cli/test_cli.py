@@ -16,15 +16,9 @@ import command
 import pytest
 from raman_edge import __version__, cli
 from raman_edge.calibration import store
-from raman_edge.escaping import printable
+from raman_edge.wording import printable
 
 NASTY = (b"\x1b[31mred\x07.csv", b"und\xff\xe9.csv", b"new\nline.csv", b"[bold red]x[bold].csv", "\u202eflipped.csv".encode())
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
 
 
 @pytest.fixture

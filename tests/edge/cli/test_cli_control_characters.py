@@ -9,7 +9,7 @@ import build
 import command
 import journals
 import pytest
-from raman_edge.escaping import printable, printable_json
+from raman_edge.wording import printable, printable_json
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import journals
 from raman_edge.cli import output
 from raman_edge.journal import Journal
-from raman_edge.journal.verify import OFTEN
+from raman_edge.journal.chain import OFTEN
 
 if TYPE_CHECKING:
     from pathlib import Path

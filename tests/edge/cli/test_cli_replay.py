@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import build
 import pytest
 from raman_edge import cli
 from raman_edge.calibration import store
@@ -15,12 +14,6 @@ from spectrometers import Fake
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, with its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
 
 
 @pytest.fixture(autouse=True)

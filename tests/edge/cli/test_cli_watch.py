@@ -25,20 +25,6 @@ FILES = 100
 FILES_OF_A_BACKLOG = 1000
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty folder to watch."""
-    path = tmp_path / "in"
-    path.mkdir()
-    return path
-
-
 @pytest.fixture
 def watch(folder: Path, model: Path) -> Iterator[Callable[..., Watch]]:
     """What starts ``raman-edge watch`` on the folder, with more arguments."""
@@ -109,8 +95,8 @@ def test_a_signal_ends_it_cleanly(folder: Path, watch: Callable[..., Watch], num
     running = watch("--stable", "0.1")
     running.wait_for(3)
     assert running.end(number) == code
-    assert b"3 match; 0 failed" in running.said
-    assert b"Traceback" not in running.said
+    assert b"3 match; 0 failed" in running.stderr
+    assert b"Traceback" not in running.stderr
     assert [record["id"] for record in journaled(running.journal)] == [line["id"] for line in running.lines]
 
 
@@ -164,7 +150,7 @@ def test_garbage_is_answered_and_never_fatal(folder: Path, watch: Callable[..., 
     names = [name.replace(b"\xff\xe9", rb"\xff\xe9").decode() for name in (*contents, b"large.csv")]
     assert sorted(answered) == sorted(f"{folder}/{name}" for name in names)
     assert [line["decision"] for line in running.lines if line["event"] == "result"].count("match") == 5
-    assert b"\x1b" not in running.said
+    assert b"\x1b" not in running.stderr
     again = watch("--once", "--stable", "0.2")
     assert (again.end(), again.lines) == (0, [])
 
@@ -195,8 +181,8 @@ def test_what_lands_is_answered_while_it_runs(folder: Path, watch: Callable[...,
     running.wait_for(2)
     assert running.end(signal.SIGINT) == 130
     assert [line["matches"][0]["label"] for line in running.lines] == ["Zircon", "Quartz"]  # type: ignore[index]  # a record's matches
-    assert b"waiting for it" in running.said
-    assert b"can be read again" in running.said
+    assert b"waiting for it" in running.stderr
+    assert b"can be read again" in running.stderr
 
 
 def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:

@@ -22,20 +22,6 @@ if TYPE_CHECKING:
 STABLE = ("--stable", "0.1")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model that knows two materials."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder to watch."""
-    made = tmp_path / "in"
-    made.mkdir()
-    return made
-
-
 def bind(outside: Path, inside: Path) -> None:
     """Give a folder a second place."""
     inside.mkdir()

@@ -25,12 +25,10 @@ BACKLOG = MANY + 900
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(folder: Path) -> Path:
     """An empty folder to watch, with a model beside it that may be replaced."""
-    build.write_pair(tmp_path)
-    path = tmp_path / "in"
-    path.mkdir()
-    return path
+    build.write_pair(folder.parent)
+    return folder
 
 
 def write(folder: Path, count: int, first: int = 0) -> None:

@@ -22,12 +22,6 @@ FILES = 120
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with spectra."""
     path = tmp_path_factory.mktemp("in")

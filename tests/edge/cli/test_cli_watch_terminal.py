@@ -38,19 +38,11 @@ CURSOR, NO_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the state of a process is looked up in /proc")
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
-
-
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(folder: Path) -> Path:
     """A folder with one spectrum."""
-    path = tmp_path / "in"
-    path.mkdir()
-    (path / "a.csv").write_text(build.text("Gypsum"))
-    return path
+    (folder / "a.csv").write_text(build.text("Gypsum"))
+    return folder
 
 
 def call(folder: Path, model: Path, *more: str) -> list[str | Path]:

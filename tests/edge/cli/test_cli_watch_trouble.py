@@ -30,20 +30,6 @@ FILES = 120
 KIB = 1024
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty folder to watch."""
-    path = tmp_path / "in"
-    path.mkdir()
-    return path
-
-
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own, with room for some rows of a journal."""

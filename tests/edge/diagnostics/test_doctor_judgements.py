@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from raman_edge.diagnostics import doctor
 from raman_edge.diagnostics.doctor import DoctorSettings, Finding
 from raman_edge.diagnostics.verify_model import ModelCheck
-from raman_edge.journal.schema import APPLICATION, SCHEMA
+from raman_edge.journal.database import APPLICATION, SCHEMA
 from raman_edge.matching import user_library
 from raman_edge.sources.scan import Scan
 from raman_edge.sqlite_file import DatabaseFacts

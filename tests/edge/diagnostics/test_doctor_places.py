@@ -24,7 +24,7 @@ from raman_edge.sources.scan import FileCandidate, Signature
 NUMBERS = st.integers(-(2**70), 2**70).map(str) | st.sampled_from(["", "max", "0x5", "-", "1e9", "\0"])
 
 
-def asked(root: Path, **more: object) -> DoctorSettings:
+def requested(root: Path, **more: object) -> DoctorSettings:
     """Return a question about the files in ``root``."""
     return DoctorSettings(**{"journal": root / "j.sqlite3", "model": root / "m.onnx", "library": root / "m.library.npz"} | more)  # type: ignore[arg-type]  # its fields
 
@@ -39,7 +39,7 @@ def by_check(found: object) -> dict[str, Finding]:
 
 def test_no_folder_is_no_trouble(tmp_path: Path) -> None:
     """Who does not name one is told how to."""
-    (found,) = doctor.folders(asked(tmp_path))
+    (found,) = doctor.folders(requested(tmp_path))
     assert (found.level, found.check) == ("ok", "folder")
     assert "doctor DIR" in found.found
 
@@ -49,7 +49,7 @@ def test_a_folder_is_looked_at_as_watch_does(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     for name in ("a.csv", "below/b.csv", "c.txt", ".hidden.csv", "half.csv.part"):
         (tmp_path / name).write_text("x")
-    found = by_check(doctor.folders(asked(tmp_path, folder=str(tmp_path), match=("*.csv",))))
+    found = by_check(doctor.folders(requested(tmp_path, folder=str(tmp_path), match=("*.csv",))))
     assert "2 matching files in 2 folders" in found["folder"].found
     assert found["files"].found.startswith("of the newest 2: 0 being written")
 
@@ -58,7 +58,7 @@ def test_failed_files_are_not_looked_at_again(tmp_path: Path) -> None:
     """The folder that they are moved to may lie in the watched one."""
     (tmp_path / "failed").mkdir()
     (tmp_path / "failed" / "bad.csv").write_text("x")
-    found = by_check(doctor.folders(asked(tmp_path, folder=str(tmp_path), move_failed=tmp_path / "failed")))
+    found = by_check(doctor.folders(requested(tmp_path, folder=str(tmp_path), move_failed=tmp_path / "failed")))
     assert "0 matching files" in found["folder"].found
     assert found["failed files"].level == "ok"
 
@@ -66,7 +66,7 @@ def test_failed_files_are_not_looked_at_again(tmp_path: Path) -> None:
 def test_a_network_share_is_no_place_for_a_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write-ahead log cannot be shared over a network."""
     monkeypatch.setattr(doctor, "is_network", lambda _: True)
-    found = by_check(doctor.journal(asked(tmp_path)))
+    found = by_check(doctor.journal(requested(tmp_path)))
     assert found["journal"].level == "wrong"
     assert "network" in found["journal"].found
 
@@ -75,7 +75,7 @@ def test_a_folder_that_cannot_be_listed_is_a_warning(tmp_path: Path) -> None:
     """The rest of the tree is watched all the same."""
     deep = tmp_path.joinpath(*"abcdefghij")
     deep.mkdir(parents=True)
-    found = by_check(doctor.folders(asked(tmp_path, folder=str(tmp_path))))
+    found = by_check(doctor.folders(requested(tmp_path, folder=str(tmp_path))))
     assert found["folder"].level == "warning"
     assert "more than 8 folders deep" in found["folder"].found
 
@@ -88,7 +88,7 @@ def test_names_may_be_any_bytes(tmp_path: Path, name: bytes) -> None:
         os.mkdir(folder)  # noqa: PTH102 - bytes
     except OSError:
         pytest.skip("no such name on this file system")
-    found = by_check(doctor.folders(asked(tmp_path, folder=os.fsdecode(folder))))
+    found = by_check(doctor.folders(requested(tmp_path, folder=os.fsdecode(folder))))
     assert found["folder"].level == "ok"
 
 
@@ -114,7 +114,7 @@ def test_only_the_newest_files_are_opened(tmp_path: Path) -> None:
 
 def test_a_new_journal_will_lie_in_folders_that_are_not_there_yet(tmp_path: Path) -> None:
     """The nearest one that is decides."""
-    found = by_check(doctor.journal(asked(tmp_path, journal=tmp_path / "a" / "b" / "j.sqlite3")))
+    found = by_check(doctor.journal(requested(tmp_path, journal=tmp_path / "a" / "b" / "j.sqlite3")))
     assert set(found) == {"journal", "disk"}
     assert found["journal"].level == "ok"
     assert list(tmp_path.iterdir()) == []
@@ -124,9 +124,9 @@ def test_an_empty_journal_has_no_records(tmp_path: Path) -> None:
     """Made, and nothing answered yet; an empty file too."""
     with Journal.open(tmp_path / "j.sqlite3") as journal:
         assert journal.newest() == 0
-    assert by_check(doctor.journal(asked(tmp_path)))["records"].found == "none yet"
+    assert by_check(doctor.journal(requested(tmp_path)))["records"].found == "none yet"
     (tmp_path / "empty.sqlite3").touch()
-    assert by_check(doctor.journal(asked(tmp_path, journal=tmp_path / "empty.sqlite3")))["records"].found == "none yet"
+    assert by_check(doctor.journal(requested(tmp_path, journal=tmp_path / "empty.sqlite3")))["records"].found == "none yet"
 
 
 def test_another_programs_database_is_no_journal(tmp_path: Path) -> None:
@@ -134,13 +134,13 @@ def test_another_programs_database_is_no_journal(tmp_path: Path) -> None:
     for name in ("records", "other"):
         with closing(sqlite3.connect(tmp_path / f"{name}.sqlite3")) as connection:
             connection.execute(f"CREATE TABLE {name} (x)")
-        found = by_check(doctor.journal(asked(tmp_path, journal=tmp_path / f"{name}.sqlite3")))["records"]
+        found = by_check(doctor.journal(requested(tmp_path, journal=tmp_path / f"{name}.sqlite3")))["records"]
         assert (found.level, found.found) == ("wrong", "the file is the database of another program")
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
     """It is told, and nothing is read of it."""
-    assert by_check(doctor.journal(asked(tmp_path, journal=tmp_path)))["journal"].level == "wrong"
+    assert by_check(doctor.journal(requested(tmp_path, journal=tmp_path)))["journal"].level == "wrong"
 
 
 # models
@@ -150,11 +150,11 @@ def test_the_users_library_is_counted(tmp_path: Path) -> None:
     """None, one that was named and does not exist, one that does."""
     path = tmp_path / "own.sqlite3"
     build.write_pair(tmp_path)
-    assert by_check(doctor.models(asked(tmp_path)))["own library"].found == "none"
-    assert by_check(doctor.models(asked(tmp_path, own=path)))["own library"].level == "wrong"
+    assert by_check(doctor.models(requested(tmp_path)))["own library"].found == "none"
+    assert by_check(doctor.models(requested(tmp_path, own=path)))["own library"].level == "wrong"
     with UserLibrary.open(path, create=True):
         pass
-    assert by_check(doctor.models(asked(tmp_path, own=path)))["own library"].found == f"{path}: 0 spectra"
+    assert by_check(doctor.models(requested(tmp_path, own=path)))["own library"].found == f"{path}: 0 spectra"
 
 
 def test_without_onnxruntime_the_model_cannot_be_tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,21 +166,21 @@ def test_without_onnxruntime_the_model_cannot_be_tried(tmp_path: Path, monkeypat
 
     model, library = build.write_pair(tmp_path)
     monkeypatch.setattr("raman_edge.model.model.open_session", missing)
-    found = list(doctor.models(asked(tmp_path, model=model, library=library)))
+    found = list(doctor.models(requested(tmp_path, model=model, library=library)))
     assert [(finding.check, finding.level) for finding in found] == [("model", "wrong"), ("own library", "ok")]
     assert "pip install" in found[0].found
     monkeypatch.setattr("raman_edge.model.runtime.installed", missing)
-    assert by_check(doctor.software(asked(tmp_path)))["onnxruntime"].level == "wrong"
+    assert by_check(doctor.software(requested(tmp_path)))["onnxruntime"].level == "wrong"
 
 
 @pytest.mark.parametrize(("notes", "level"), [((), "ok"), (("CUDA did not load",), "warning")])
 def test_a_gpu_that_is_not_used_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, notes: tuple[str, ...], level: str) -> None:
     """Only where the wheel for it is installed."""
     model, library = build.write_pair(tmp_path)
-    assert "gpu" not in by_check(doctor.models(asked(tmp_path, model=model, library=library)))
+    assert "gpu" not in by_check(doctor.models(requested(tmp_path, model=model, library=library)))
     monkeypatch.setattr("raman_edge.model.runtime.installed", lambda: {"onnxruntime-gpu": "1.31"})
     monkeypatch.setattr("raman_edge.model.runtime.notes", lambda *_, **__: notes)
-    assert by_check(doctor.models(asked(tmp_path, model=model, library=library)))["gpu"].level == level
+    assert by_check(doctor.models(requested(tmp_path, model=model, library=library)))["gpu"].level == level
 
 
 # machine and software
@@ -200,7 +200,7 @@ def test_an_output_needs_its_extra(
 ) -> None:
     """A package that an output needs and that is not installed would stop the run."""
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name if name in installed else None)
-    found = by_check(doctor.software(asked(tmp_path, to=outputs)))["extras"]
+    found = by_check(doctor.software(requested(tmp_path, to=outputs)))["extras"]
     assert found.level == level
     assert part in f"{found.found} {found.todo}"
 
@@ -216,7 +216,7 @@ def test_an_output_needs_its_extra(
 )
 def test_a_misspelt_variable_is_found(tmp_path: Path, environ: dict[str, str], level: str, part: str) -> None:
     """Nothing reads it, so that its setting would be missing; a secret is named, never shown."""
-    found = by_check(doctor.software(asked(tmp_path, environ=environ)))["environment"]
+    found = by_check(doctor.software(requested(tmp_path, environ=environ)))["environment"]
     assert (found.level, part in found.found) == (level, True)
 
 
@@ -225,9 +225,9 @@ def test_the_hottest_sensor_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Of all groups that psutil lists; a machine without any has no heat to report."""
     sensors = {"cpu": [SimpleNamespace(current=45.0)], "nvme": [SimpleNamespace(current=85.0)]}
     monkeypatch.setattr("psutil.sensors_temperatures", lambda: sensors)
-    assert by_check(doctor.machine(asked(tmp_path)))["heat"].level == "warning"
+    assert by_check(doctor.machine(requested(tmp_path)))["heat"].level == "warning"
     monkeypatch.setattr("psutil.sensors_temperatures", dict)
-    assert "no temperature sensor" in by_check(doctor.machine(asked(tmp_path)))["heat"].found
+    assert "no temperature sensor" in by_check(doctor.machine(requested(tmp_path)))["heat"].found
 
 
 @given(st.text(), NUMBERS)

@@ -23,9 +23,9 @@ SHIFT = 1e7 / 785 - 1e7 / NM
 
 def message(data: bytes) -> str:
     """Return the error of a file that cannot be read."""
-    said = answered(data)
-    assert isinstance(said, str)
-    return said
+    reason = answered(data)
+    assert isinstance(reason, str)
+    return reason
 
 
 class TestAndor(FormatContract):
@@ -126,9 +126,9 @@ def test_another_method_is_called_by_name() -> None:
 )
 def test_what_cannot_be_read_is_said(made: SifFile, says: str) -> None:
     """Each in one line."""
-    said = message(made.made())
-    assert said.startswith("Andor SIF: ")
-    assert says in said
+    reason = message(made.made())
+    assert reason.startswith("Andor SIF: ")
+    assert says in reason
 
 
 def test_a_file_that_is_cut_short_says_so() -> None:

@@ -16,8 +16,7 @@ from raman_edge.formats import read
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.service import settings
-from raman_edge.sources.files import FileSource
-from raman_edge.sources.parse import parse
+from raman_edge.sources.files import FileSource, parse
 from raman_edge.spectrum import PIXELS, Fault, Spectrum
 
 if TYPE_CHECKING:

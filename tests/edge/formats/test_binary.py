@@ -8,9 +8,9 @@ from contracts.format_contract import ORIGIN
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import BinaryFile
+from raman_edge.formats.document import BinaryFile
 from raman_edge.formats.header import HeaderFacts
-from raman_edge.formats.stack import MAX_POINTS, MAX_SPECTRA, check_points, check_spectra, stacked
+from raman_edge.formats.spectra import MAX_POINTS, MAX_SPECTRA, check_points, check_spectra, stacked
 
 DATA = bytes(range(1, 17))
 SHIFT = 100.0 + np.arange(20)

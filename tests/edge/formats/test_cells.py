@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import rruff
-from raman_edge.formats.cells import numbers, plain
+from raman_edge.formats.dialect import numbers, read_plain
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 WRITTEN = st.one_of(
@@ -28,7 +28,7 @@ def test_written_numbers_are_those_of_float(cells: list[str]) -> None:
     """Whatever is written as a number is the very number that float() gives."""
     expected = np.array([float(cell) for cell in cells])
     assert np.array_equal(numbers(cells), expected)
-    found = plain(",".join(cells), len(cells))
+    found = read_plain(",".join(cells), len(cells))
     assert np.array_equal(expected if found is None else found, expected)
     assert found is not None or not np.isfinite(expected).all()
 
@@ -50,7 +50,7 @@ def test_what_is_no_number_is_none(cells: list[str]) -> None:
 @pytest.mark.parametrize(("text", "count"), [("1,2,3", 2), ("1", 2), ("", 1), ("1,,2", 3), ("1],[2", 1), ("[1]", 1), ("1 2", 2)])
 def test_other_text_is_not_plain(text: str, count: int) -> None:
     """What is not exactly so many numbers is left to the reader of cells."""
-    assert plain(text, count) is None
+    assert read_plain(text, count) is None
 
 
 @given(st.lists(st.lists(WRITTEN, min_size=1, max_size=3), min_size=1, max_size=8))

@@ -43,7 +43,7 @@ def rows(x: list[float], y: list[float], *, comma: bool = False) -> str:
     return text.replace(".", ",") if comma else text
 
 
-def said(text: str) -> str:
+def reason_of(text: str) -> str:
     """Return the message of a file that is refused."""
     return str(answered(text.encode()))
 
@@ -53,7 +53,7 @@ def said(text: str) -> str:
 def test_ocean_optics_in_several_languages(language: str, comma: bool) -> None:  # noqa: FBT001 - a parameter of the test
     """Wavelengths, made Raman shifts with the laser of the option; the exposure in seconds."""
     text = OCEAN[language] + rows(NM, COUNTS, comma=comma) + ">>>>>End Spectral Data<<<<<\n"
-    assert "unknown laser wavelength: got a wavelength axis (790 to 868 nm)" in said(text)
+    assert "unknown laser wavelength: got a wavelength axis (790 to 868 nm)" in reason_of(text)
     (found,) = read(text.encode(), ORIGIN, laser_nm=785.0)
     assert found.axis.start == pytest.approx(1e7 / 785 - 1e7 / 790)
     assert found.counts.tolist() == COUNTS
@@ -63,7 +63,7 @@ def test_ocean_optics_in_several_languages(language: str, comma: bool) -> None: 
 @pytest.mark.parametrize("language", [name for name, header in OCEAN.items() if "40" in header])
 def test_a_spectrum_with_fewer_pixels_than_its_header_says_is_cut_short(language: str) -> None:
     """Rows are missing, not pixels."""
-    message = said(OCEAN[language] + rows(NM[:30], COUNTS[:30]))
+    message = reason_of(OCEAN[language] + rows(NM[:30], COUNTS[:30]))
     assert "wrong number of rows: got 30 rows" in message
 
 
@@ -105,7 +105,7 @@ def test_witec_with_a_header() -> None:
     )
     (found,) = read((header.format(40) + rows(SHIFT, COUNTS)).encode(), ORIGIN)
     assert (found.axis.shift.tolist(), found.meta["graphname"], found.meta["counts_from"]) == (SHIFT, "Quartz", "Spec.Data 1")
-    assert "wrong number of rows: got 40 rows" in said(header.format(41) + rows(SHIFT, COUNTS))
+    assert "wrong number of rows: got 40 rows" in reason_of(header.format(41) + rows(SHIFT, COUNTS))
 
 
 def test_witec_tables_of_several_spectra() -> None:
@@ -134,7 +134,7 @@ def test_renishaw_maps() -> None:
 def test_a_map_that_ends_within_a_spectrum_is_cut_short(rows_left: int) -> None:
     """A part of an axis is never averaged with the whole one before it."""
     lines = [f"{place}\t{shift}\t{count}\n" for place in range(4) for shift, count in zip(SHIFT, COUNTS, strict=True)]
-    message = said("#X\t#Wave\t#Intensity\n" + "".join(lines[:rows_left]))
+    message = reason_of("#X\t#Wave\t#Intensity\n" + "".join(lines[:rows_left]))
     assert f"incomplete spectrum: got the same axis of 40 rows repeatedly, the last time {rows_left % 40} of them. The file" in message
 
 
@@ -158,15 +158,15 @@ def test_bwspec_declares_its_pixels() -> None:
     """All rows count, also those without a Raman shift."""
     (found,) = read(bwspec(40, 40).encode(), ORIGIN)
     assert (len(found), found.exposure_s, found.meta["laser_nm"]) == (35, 2.1, "784.82")
-    assert "wrong number of rows: got 33 rows" in said(bwspec(40, 33))
-    assert "wrong number of rows: got 32 rows" in said(bwspec(40, 33)[:-9])
+    assert "wrong number of rows: got 33 rows" in reason_of(bwspec(40, 33))
+    assert "wrong number of rows: got 32 rows" in reason_of(bwspec(40, 33)[:-9])
 
 
 def test_enlighten_declares_its_pixels() -> None:
     """Where the rows are the detector's; an axis in even steps is a grid that the program has made."""
     head = "ENLIGHTEN Version,4\nLaser Wavelength,785\nPixel Count,50\n\nPixel,Wavenumber,Processed\n"
     detector = "".join(f"{k},{200 + 3 * k - 0.01 * k * k:.2f},{k % 7}\n" for k in range(40))
-    assert "wrong number of rows: got 40 rows" in said(head + detector)
+    assert "wrong number of rows: got 40 rows" in reason_of(head + detector)
     grid = "".join(f"{k},{200 + k:.2f},{k % 7}\n" for k in range(40))
     assert len(read((head + grid).encode(), ORIGIN)[0]) == 40
 
@@ -191,4 +191,4 @@ def test_the_jaz_has_letters_for_names() -> None:
     text = "Jaz Data File\n+++\nNumber of Pixels in File: {}\n>>>>>Begin Processed Spectral Data<<<<<\nW\tD\tR\tS\tP\n" + table
     (found,) = read(text.format(40).encode(), ORIGIN, laser_nm=785.0)
     assert found.counts.tolist() == COUNTS
-    assert "wrong number of rows: got 40 rows" in said(text.format(41))
+    assert "wrong number of rows: got 40 rows" in reason_of(text.format(41))

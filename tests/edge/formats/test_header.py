@@ -103,8 +103,8 @@ def test_the_axis_may_be_named_in_the_header(meta: dict[str, str], axis: Role | 
 
 def test_spectrasuite_writes_wavelengths() -> None:
     """A format that never names its axis is known by its first line."""
-    told = [facts({}, ["SpectraSuite Data File", "+++"]).axis, facts({"xaxis": "Raman shift"}, ["SpectraSuite Data File", "+++"]).axis]
-    assert [kind.role for kind in told if kind] == [Role.WAVELENGTH, Role.SHIFT]
+    kinds = [facts({}, ["SpectraSuite Data File", "+++"]).axis, facts({"xaxis": "Raman shift"}, ["SpectraSuite Data File", "+++"]).axis]
+    assert [kind.role for kind in kinds if kind] == [Role.WAVELENGTH, Role.SHIFT]
 
 
 @pytest.mark.parametrize(

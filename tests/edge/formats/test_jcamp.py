@@ -28,7 +28,7 @@ def one(text: str) -> Spectrum:
     return found
 
 
-def said(text: str) -> str:
+def reason_of(text: str) -> str:
     """Return the message of a file that is refused."""
     return str(answered(text.encode()))
 
@@ -123,7 +123,7 @@ def test_units_of_the_axis(records: dict[str, str], start: float | None) -> None
         rows = "".join(f"{x / factor:.6f} {y}\n" for x, y in zip(np.linspace(first, last, 60), VALUES, strict=True))
         text = text[: text.index("##XYDATA=")] + "##XYDATA=(X++(Y..Y))\n" + rows + "##END=\n"
     if start is None:
-        assert "unknown laser wavelength: got a wavelength axis (100 to 218 nm)" in said(text)
+        assert "unknown laser wavelength: got a wavelength axis (100 to 218 nm)" in reason_of(text)
     else:
         (found,) = read(text.encode(), ORIGIN, laser_nm=785.0)
         assert found.axis.start == pytest.approx(start)
@@ -145,7 +145,7 @@ def test_what_the_records_say_counts(records: dict[str, str], says: str | None) 
     if says is None:
         assert one(text).axis.stop == 218
     else:
-        assert says in said(text)
+        assert says in reason_of(text)
 
 
 @pytest.mark.parametrize(
@@ -181,23 +181,23 @@ def test_a_lost_line_is_noticed() -> None:
     lines = file(VALUES, "AFFN").splitlines()
     table = lines.index("##XYDATA=(X++(Y..Y))")
     del lines[table + 2]
-    assert "wrong number of points: got 48 points" in said("\n".join(lines))
-    assert "wrong abscissa: got X = 148, expected 130.128" in said("\n".join(line for line in lines if "NPOINTS" not in line))
+    assert "wrong number of points: got 48 points" in reason_of("\n".join(lines))
+    assert "wrong abscissa: got X = 148, expected 130.128" in reason_of("\n".join(line for line in lines if "NPOINTS" not in line))
 
 
 @pytest.mark.parametrize(("table", "has"), [("##PEAK TABLE=(XY..XY)\n100 5\n", "PEAKTABLE"), ("##NTUPLES=NMR FID\n", "NTUPLES")])
 def test_files_without_a_curve_are_refused(table: str, has: str) -> None:
     """A list of peaks is no spectrum."""
-    message = said("##TITLE=x\n##DATA TYPE=RAMAN PEAK TABLE\n" + table + "##END=\n")
+    message = reason_of("##TITLE=x\n##DATA TYPE=RAMAN PEAK TABLE\n" + table + "##END=\n")
     assert f"no curve: got ##{has}=, expected ##XYDATA=" in message
 
 
 def test_without_its_end_a_file_is_cut_unless_its_points_are_counted() -> None:
     """A block may still be growing; one that has all it declares is complete."""
     assert len(one(file(VALUES, "AFFN").replace("##END=\n", ""))) == 60
-    assert "missing ##END=: got the end of the file" in said(file(VALUES, "AFFN", NPOINTS="").replace("##END=\n", ""))
+    assert "missing ##END=: got the end of the file" in reason_of(file(VALUES, "AFFN", NPOINTS="").replace("##END=\n", ""))
     linked = "##TITLE=all\n##DATA TYPE=LINK\n##BLOCKS=2\n" + file(VALUES, "AFFN")
-    assert "missing ##END=: got the end of the file" in said(linked)
+    assert "missing ##END=: got the end of the file" in reason_of(linked)
     assert len(one(linked + "##END=\n")) == 60
 
 
@@ -220,7 +220,7 @@ def test_an_uneven_axis_is_the_lines_own() -> None:
     """Between the lines' abscissas it is interpolated; where one stands out, a line is damaged."""
     expected = [100 + 3 * k - 0.01 * k * k for k in range(60)]
     assert one(bent()).axis.shift == pytest.approx(expected, abs=0.2)
-    assert "wrong abscissa: got X = 114.75" in said(bent(step_at=30))
+    assert "wrong abscissa: got X = 114.75" in reason_of(bent(step_at=30))
 
 
 @pytest.mark.parametrize("kind", ["UNKNOWN", "spectrum", ""])
@@ -234,7 +234,7 @@ def test_a_data_type_that_says_nothing_leaves_it_to_the_units(kind: str) -> None
 def test_a_table_without_values_is_refused(lines: str) -> None:
     """Abscissas alone are no spectrum."""
     head = "##TITLE=x\n##DATA TYPE=RAMAN SPECTRUM\n##XUNITS=1/CM\n##FIRSTX=100\n##LASTX=200\n##XYDATA=(X++(Y..Y))\n"
-    message = said(head + lines + "##END=\n")
+    message = reason_of(head + lines + "##END=\n")
     assert "##XYDATA=: empty table" in message or "no curve: got ##XYDATA=" in message
 
 
@@ -260,6 +260,6 @@ def test_steps_with_decimal_commas() -> None:
 def test_more_points_than_declared_are_refused() -> None:
     """They are two numbers torn apart, or another table."""
     rows = "".join(f"{100 + 2 * k}.25, {k % 7}.5\n" for k in range(40))
-    message = said(HEAD + "##NPOINTS=30\n##XYPOINTS=(XY..XY)\n" + rows + "##END=\n")
+    message = reason_of(HEAD + "##NPOINTS=30\n##XYPOINTS=(XY..XY)\n" + rows + "##END=\n")
     assert "wrong number of points: got 40 points" in message
     assert "decimal commas" in message

@@ -8,15 +8,14 @@ from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContrac
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import FileContent, read, sniff
-from raman_edge.formats.labspec import LabspecMap
-from raman_edge.formats.labspec_xml import LabspecXml
+from raman_edge.formats.labspec import LabspecMap, LabspecXml
 
 MAP = (EXAMPLES / "labspec_map.txt").read_text(encoding="utf-8")
 XML = (EXAMPLES / "labspec.xml").read_text(encoding="utf-8")
 SHIFT = [150.5 + 10 * k for k in range(40)]
 
 
-def said(text: str) -> str:
+def reason_of(text: str) -> str:
     """Return the message of a file that is refused."""
     return str(answered(text.encode()))
 
@@ -97,7 +96,7 @@ def test_a_wavelength_axis_is_converted() -> None:
 )
 def test_maps_that_are_no_maps(change, says: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001 - a function on text
     """Rows that end early, no rows, and more than a file should hold."""
-    assert says in said(change(MAP))
+    assert says in reason_of(change(MAP))
 
 
 def test_an_absolute_axis_is_converted() -> None:
@@ -137,11 +136,11 @@ def test_a_column_that_begins_empty_is_no_map() -> None:
 def test_xml_that_is_not_labspecs(old: str, new: str, says: str) -> None:
     """Cut, with entities, another axis, rows of other lengths, a tree that is too large or too deep."""
     assert old in XML
-    assert says in said(XML.replace(old, new))
+    assert says in reason_of(XML.replace(old, new))
 
 
 def test_an_entity_is_never_expanded() -> None:
     """A few hundred characters that stand for gigabytes are refused before they are parsed."""
     entities = "".join(f'<!ENTITY e{k + 1} "{f"&e{k};" * 10}">' for k in range(12))
     bomb = f'<?xml version="1.0"?>\n<!DOCTYPE x [<!ENTITY e0 "ha">{entities}]>\n<LSX_Data><LSX_Tree>&e12;</LSX_Tree></LSX_Data>'
-    assert "unsupported XML declaration: got '<!DOCTYPE x [<!ENTI…'" in said(bomb)
+    assert "unsupported XML declaration: got '<!DOCTYPE x [<!ENTI…'" in reason_of(bomb)

@@ -13,8 +13,7 @@ from contracts.format_contract import EXAMPLES, ORIGIN
 from raman_edge.cli import main, options
 from raman_edge.errors import ConfigError, FormatError
 from raman_edge.formats import header, read
-from raman_edge.sources.files import FileSource
-from raman_edge.sources.parse import parse
+from raman_edge.sources.files import FileSource, parse
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:

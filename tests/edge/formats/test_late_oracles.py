@@ -19,8 +19,8 @@ from omnic_files import ABSORBANCE, WAVENUMBER, OmnicSpectrum, omnic
 from princeton_files import LightFieldFile
 from raman_edge.formats import read
 from raman_edge.formats.andor import _calibration, _described, _names
-from raman_edge.formats.binary import BinaryFile
-from raman_edge.formats.detector import polynomial
+from raman_edge.formats.document import BinaryFile
+from raman_edge.formats.spectra import polynomial
 from witec_files import FREE, GRATING, LINEAR, POLYNOMIAL, TABLE, WitecFile, WitecGraph
 
 if TYPE_CHECKING:
@@ -79,11 +79,11 @@ def test_sif_is_read_as_sif_parser_reads_it(tmp_path: Path) -> None:
     for data in sif_files():
         (tmp_path / "file.sif").write_bytes(data)
         with quiet():
-            counts, told = sif_parser.np_open(str(tmp_path / "file.sif"))
-            nm = extract_calibration(told)[: counts.shape[2]]
+            counts, stated = sif_parser.np_open(str(tmp_path / "file.sif"))
+            nm = extract_calibration(stated)[: counts.shape[2]]
         rows = counts.reshape(-1, counts.shape[2])
         same(data, [nm] * len(rows), rows, LASER)
-        assert read(data, ORIGIN, laser_nm=LASER)[0].exposure_s == told["ExposureTime"]
+        assert read(data, ORIGIN, laser_nm=LASER)[0].exposure_s == stated["ExposureTime"]
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no spectra in {DATA}; set RAMAN_DATA to their folder")
@@ -186,8 +186,8 @@ def test_witec_is_read_as_witio_reads_it() -> None:
                 places.append(None if where is None else (where[0][x, y], where[1][x, y]))
         same(data, nm, rows, LASER)
         for spectrum, place in zip(read(data, ORIGIN), places, strict=True):
-            told = tuple(spectrum.meta[name] for name in "xy") if "x" in spectrum.meta else None
-            assert told == (None if place is None else tuple(f"{value:g} um" for value in place))
+            stated = tuple(spectrum.meta[name] for name in "xy") if "x" in spectrum.meta else None
+            assert stated == (None if place is None else tuple(f"{value:g} um" for value in place))
 
 
 def test_witec_free_polynomials_are_those_of_witio() -> None:

@@ -29,10 +29,10 @@ def test_a_mutation_is_told_by_its_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("does", "said"),
+    ("does", "reason"),
     [("raise ValueError('x')", "ESCAPED ValueError x"), ("bytearray(1 << 31)", "ESCAPED MemoryError "), ("os._exit(3)", "CRASHED")],
 )
-def test_harm_is_told_with_its_number(does: str, said: str, tmp_path: Path) -> None:
+def test_harm_is_told_with_its_number(does: str, reason: str, tmp_path: Path) -> None:
     """Another exception, too much memory and the end of the process are no answers, and the rest goes on."""
     (tmp_path / "a").write_bytes(b"1 2\n")
     code = (
@@ -47,7 +47,7 @@ def test_harm_is_told_with_its_number(does: str, said: str, tmp_path: Path) -> N
     folder = str(Path(format_mutations.__file__).parent)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder, check=False, timeout=100)
     assert done.returncode == 1, done.stderr
-    assert f"mutation 7: {said}" in done.stdout
+    assert f"mutation 7: {reason}" in done.stdout
     assert "'fault': 19" in done.stdout
 
 

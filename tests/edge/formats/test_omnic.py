@@ -22,9 +22,9 @@ MOMENT = datetime(1899, 12, 31, tzinfo=UTC) + timedelta(seconds=TAKEN)
 
 def message(data: bytes) -> str:
     """Return the error of a file that cannot be read."""
-    said = answered(data)
-    assert isinstance(said, str)
-    return said
+    reason = answered(data)
+    assert isinstance(reason, str)
+    return reason
 
 
 class TestOmnic(FormatContract):
@@ -93,11 +93,11 @@ def test_infrared_spectra_in_a_group_of_raman_spectra_are_left_out_with_a_word()
 def test_other_units_are_converted_with_the_laser(unit: int, x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
     """Of the history, or the one that is given; x runs evenly, so that the ends tell."""
     made = OmnicSpectrum(np.linspace(x[0], x[-1], 40), COUNTS, unit, RAMAN)
-    (told,) = read(omnic([made]), ORIGIN, laser_nm=532)
+    (from_file,) = read(omnic([made]), ORIGIN, laser_nm=532)
     (given_it,) = read(omnic([replace(made, history=b"")]), ORIGIN, laser_nm=1e7 / 12_738.6)
-    for found in (told, given_it):
+    for found in (from_file, given_it):
         assert (found.axis.start, found.axis.stop) == (pytest.approx(SHIFT[0], abs=0.02), pytest.approx(SHIFT[-1], abs=0.02))
-    assert (told.meta["laser_from"], given_it.meta["laser_from"]) == ("file", "option")
+    assert (from_file.meta["laser_from"], given_it.meta["laser_from"]) == ("file", "option")
     assert "--laser NM" in message(omnic([replace(made, history=b"")]))
 
 
@@ -115,9 +115,9 @@ def test_other_units_are_converted_with_the_laser(unit: int, x: np.ndarray[tuple
 )
 def test_what_cannot_be_read_is_said(data: bytes, says: str) -> None:
     """Each in one line."""
-    said = message(data)
-    assert said.startswith("OMNIC: ")
-    assert says in said
+    reason = message(data)
+    assert reason.startswith("OMNIC: ")
+    assert says in reason
 
 
 def test_a_file_that_is_cut_short_says_so() -> None:

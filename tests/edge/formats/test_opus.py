@@ -43,9 +43,9 @@ EXAMPLE = opus([*raman(SHIFT[::-1], COUNTS[::-1]), *INSTRUMENTS])
 
 def message(data: bytes) -> str:
     """Return the one line that is said of a file that cannot be read."""
-    said = answered(data)
-    assert isinstance(said, str)
-    return said
+    reason = answered(data)
+    assert isinstance(reason, str)
+    return reason
 
 
 class TestOpus(FormatContract):
@@ -123,9 +123,9 @@ def test_the_raman_block_is_found_among_others() -> None:
 )
 def test_what_is_no_raman_spectrum_is_said(blocks: list[Block], says: str) -> None:
     """Files without a spectrum say what they hold; damaged ones what is wrong."""
-    said = message(opus(blocks))
-    assert said.startswith("Bruker OPUS: ")
-    assert says in said
+    reason = message(opus(blocks))
+    assert reason.startswith("Bruker OPUS: ")
+    assert says in reason
 
 
 def test_an_infrared_file_is_read_and_says_what_it_is() -> None:

@@ -32,7 +32,7 @@ def test_pixels_are_given_to_a_calibration(text: str, first: float) -> None:
 
 def test_raman_shift_stays_one() -> None:
     """Asking for pixels changes nothing for a file that has a Raman shift."""
-    (asked,) = formats.read(SHIFT.encode(), ORIGIN, pixels=True)
+    (in_pixels,) = formats.read(SHIFT.encode(), ORIGIN, pixels=True)
     (plain,) = formats.read(SHIFT.encode(), ORIGIN)
-    assert asked.axis.same_as(plain.axis)
-    assert PIXELS not in asked.meta
+    assert in_pixels.axis.same_as(plain.axis)
+    assert PIXELS not in in_pixels.meta

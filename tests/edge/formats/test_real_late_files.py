@@ -46,9 +46,9 @@ def test_files_on_wavelengths_ask_for_the_laser(name: str) -> None:
     """And take the one that is given."""
     data = (INSTRUMENTS / name).read_bytes()
     laser_nm, *wanted = WITH_A_LASER[name]
-    said = answered(data)
-    assert isinstance(said, str)
-    assert "unknown laser wavelength: got a wavelength axis (" in said
+    reason_text = answered(data)
+    assert isinstance(reason_text, str)
+    assert "unknown laser wavelength: got a wavelength axis (" in reason_text
     found = read(data, Origin("file", name), laser_nm=laser_nm)
     assert [len(found), len(found[0]), found[0].exposure_s, found[0].taken_at] == wanted
     assert found[0].meta["laser_from"] == "option"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import FileContent, read, sniff
 from raman_edge.formats.spc import Spc
-from raman_edge.formats.stack import MAX_SPECTRA
+from raman_edge.formats.spectra import MAX_SPECTRA
 from raman_edge.spectrum import OTHER_METHOD
 from spc_files import BIG, LITTLE, MULTI, OLD, SpcFile
 
@@ -35,9 +35,9 @@ def one(data: bytes) -> Spectrum:
 
 def message(data: bytes) -> str:
     """Return the one line that is said of a file that cannot be read."""
-    said = answered(data)
-    assert isinstance(said, str)
-    return said
+    reason = answered(data)
+    assert isinstance(reason, str)
+    return reason
 
 
 class TestSpc(FormatContract):
@@ -178,9 +178,9 @@ def test_the_laser_of_the_log(log: bytes, nm: str | None) -> None:
 )
 def test_what_is_no_raman_spectrum_is_said_by_its_own_codes(made: SpcFile, says: str) -> None:
     """Pixels, axes that are none, and what is no spectrum are refused in words."""
-    said = message(made.made())
-    assert said.startswith("Galactic SPC: ")
-    assert says in said
+    reason = message(made.made())
+    assert reason.startswith("Galactic SPC: ")
+    assert says in reason
 
 
 @pytest.mark.parametrize(

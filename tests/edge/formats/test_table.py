@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import FormatError
 from raman_edge.formats import read, rruff
-from raman_edge.formats.cells import numbers
+from raman_edge.formats.dialect import numbers
 from raman_edge.formats.document import FileContent
 from raman_edge.formats.table import MAX_MAP_ROWS, any_table, even_table, ungrouped
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raising import refused
 from raman_edge.errors import FormatError
-from raman_edge.formats.text import MAX_LINES, decode, safe
+from raman_edge.formats.document import MAX_LINES, decode, safe
 
 TEXT = "Größe cm⁻¹\n400,5\t12\n" * 9
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from raman_edge.errors import FormatError
-from raman_edge.formats.tidy import MIN_POINTS, tidy
+from raman_edge.formats.spectra import MIN_POINTS, tidy
 
 SHIFT = np.arange(100.0, 200.0)
 COUNTS = np.sin(SHIFT)

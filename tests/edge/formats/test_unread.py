@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from contracts.format_contract import answered, example_names
-from raman_edge.formats.unread import unread_kind
+from raman_edge.formats.magic import unread_kind
 
 CASES = Path(os.environ.get("RAMAN_DATA", Path(__file__).parents[4] / "shared" / "data")).parent / "cases"
 HAMAMATSU = b"IM" + struct.pack("<6H", 3301, 672, 512, 0, 0, 3) + bytes(50)
@@ -48,10 +48,10 @@ FILES = {
 def test_a_file_is_named_with_the_export_that_works(name: str) -> None:
     """One line: whose file it is, and what to save from which program."""
     data, kind, what_to_do = FILES[name]
-    said = answered(data)
-    assert isinstance(said, str)
-    assert said.startswith(f"unsupported file: got {kind}")
-    assert what_to_do in said
+    reason_text = answered(data)
+    assert isinstance(reason_text, str)
+    assert reason_text.startswith(f"unsupported file: got {kind}")
+    assert what_to_do in reason_text
 
 
 @pytest.mark.parametrize("name", example_names())
@@ -78,7 +78,7 @@ def test_a_bitmap_is_an_image() -> None:
 @pytest.mark.skipif(not CASES.is_dir(), reason=f"no cases in {CASES}")
 def test_the_hamamatsu_image_of_the_cases_is_named() -> None:
     """It was called a Galactic SPC file with a damaged header."""
-    said = answered((CASES / "22-instrument-files" / "hamamatsu_named_galactic_head.img").read_bytes())
-    assert isinstance(said, str)
-    assert "Hamamatsu" in said
-    assert "Galactic" not in said
+    reason_text = answered((CASES / "22-instrument-files" / "hamamatsu_named_galactic_head.img").read_bytes())
+    assert isinstance(reason_text, str)
+    assert "Hamamatsu" in reason_text
+    assert "Galactic" not in reason_text

@@ -13,9 +13,8 @@ from contracts.format_contract import EXAMPLES, ORIGIN, UNHURRIED, FormatContrac
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.formats import read
-from raman_edge.formats.stack import MAX_SPECTRA
-from raman_edge.formats.wdf import Wdf
-from raman_edge.formats.wdf_properties import integers
+from raman_edge.formats.spectra import MAX_SPECTRA
+from raman_edge.formats.wdf import Wdf, property_integers
 from wdf_files import FILETIME, MICRON, TICKS, TIME, WdfFile, X, Y, Z, block, integer, named, properties
 
 SHIFT = 150.0 + 15.25 * np.arange(40)
@@ -37,9 +36,9 @@ MAP = WdfFile(
 
 def message(data: bytes) -> str:
     """Return the one line that is said of a file that cannot be read."""
-    said = answered(data)
-    assert isinstance(said, str)
-    return said
+    reason = answered(data)
+    assert isinstance(reason, str)
+    return reason
 
 
 class TestWdf(FormatContract):
@@ -97,11 +96,11 @@ def test_a_map_that_is_being_measured_gives_what_was_collected() -> None:
 def test_other_units_are_converted_with_the_laser_of_the_header(unit: int, x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
     """Or with the one that is given, where the header has none."""
     made = WdfFile(x, [COUNTS], unit=unit)
-    (told,) = read(made.made(), ORIGIN, laser_nm=532)
+    (from_file,) = read(made.made(), ORIGIN, laser_nm=532)
     (given_it,) = read(replace(made, laser=0.0).made(), ORIGIN, laser_nm=1e7 / 12_738.6)
-    assert np.allclose(told.axis.shift, SHIFT, atol=0.01)
+    assert np.allclose(from_file.axis.shift, SHIFT, atol=0.01)
     assert np.allclose(given_it.axis.shift, SHIFT, atol=0.01)
-    assert (told.meta["laser_from"], given_it.meta["laser_from"]) == ("file", "option")
+    assert (from_file.meta["laser_from"], given_it.meta["laser_from"]) == ("file", "option")
     assert "--laser NM" in message(replace(made, laser=0.0).made())
 
 
@@ -122,9 +121,9 @@ def test_other_units_are_converted_with_the_laser_of_the_header(unit: int, x: np
 )
 def test_what_is_no_raman_spectrum_is_said(made: WdfFile, says: str) -> None:
     """Pixels, times, images and files without counts are refused in words."""
-    said = message(made.made())
-    assert said.startswith("Renishaw WDF: ")
-    assert says in said
+    reason = message(made.made())
+    assert reason.startswith("Renishaw WDF: ")
+    assert says in reason
 
 
 @pytest.mark.parametrize("made", [EXAMPLE, MAP], ids=["one", "map"])
@@ -132,9 +131,9 @@ def test_a_file_that_is_cut_short_says_so(made: WdfFile) -> None:
     """At every byte but those between two blocks behind the counts and the axis."""
     whole = made.made()
     for end in range(16, len(whole)):
-        said = answered(whole[:end])
-        assert not isinstance(said, str) or "cut short or still being written" in said, end
-        assert isinstance(said, str) or whole[end : end + 4] in {b"TEXT", b"WXDM", b"ORGN"}, end
+        reason = answered(whole[:end])
+        assert not isinstance(reason, str) or "cut short or still being written" in reason, end
+        assert isinstance(reason, str) or whole[end : end + 4] in {b"TEXT", b"WXDM", b"ORGN"}, end
 
 
 def test_a_file_that_is_copied_into_the_room_made_for_it_says_so() -> None:
@@ -209,7 +208,7 @@ def test_a_time_that_is_none_is_unknown() -> None:
 )
 def test_named_integers_are_found_in_property_sets(items: bytes, wanted: int | None) -> None:
     """Wherever the name stands; what cannot be followed ends the search."""
-    assert integers(properties(items), frozenset({"Exposure Time"})).get("Exposure Time") == wanted
+    assert property_integers(properties(items), frozenset({"Exposure Time"})).get("Exposure Time") == wanted
 
 
 def test_an_impossible_exposure_is_unknown() -> None:

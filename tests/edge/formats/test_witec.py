@@ -22,9 +22,9 @@ EXAMPLE = WitecFile([MAP])
 
 def message(data: bytes) -> str:
     """Return the error of a file that cannot be read."""
-    said = answered(data)
-    assert isinstance(said, str)
-    return said
+    reason = answered(data)
+    assert isinstance(reason, str)
+    return reason
 
 
 class TestWitec(FormatContract):
@@ -122,8 +122,8 @@ def test_a_wavelength_asks_for_the_laser() -> None:
     assert "unknown laser wavelength: got a wavelength axis (636.3 to 641.5 nm)" in message(made.made())
     (found, *_) = read(made.made(), ORIGIN, laser_nm=632.8)
     assert (found.meta["laser_nm"], found.meta["laser_from"]) == ("632.8", "option")
-    told = replace(made, information=made.information.replace("General:", r"UHTS\par Excitation Wavelength [nm]:\tab 532"))
-    assert read(told.made(), ORIGIN)[0].meta["laser_nm"] == "532"
+    with_laser = replace(made, information=made.information.replace("General:", r"UHTS\par Excitation Wavelength [nm]:\tab 532"))
+    assert read(with_laser.made(), ORIGIN)[0].meta["laser_nm"] == "532"
 
 
 def test_what_is_no_spectrum_is_named() -> None:
@@ -165,9 +165,9 @@ def test_a_graph_that_cannot_be_raman_is_left_out_with_a_word() -> None:
 )
 def test_what_cannot_be_read_is_said(made: WitecFile, says: str) -> None:
     """Each in one line."""
-    said = message(made.made())
-    assert said.startswith("WITec project: ")
-    assert says in said
+    reason = message(made.made())
+    assert reason.startswith("WITec project: ")
+    assert says in reason
 
 
 def test_a_file_that_is_cut_short_says_so() -> None:
@@ -216,8 +216,8 @@ def test_a_number_that_is_none_is_not_there(name: str) -> None:
     at = made.index(name.encode() + struct.pack("<I", 5)) + len(name)
     made[at : at + 4] = struct.pack("<I", 3)
     made[at + 20 : at + 24] = struct.pack("<f", np.nan)
-    said = answered(bytes(made))
-    assert isinstance(said, str) or name == "ID"
+    reason = answered(bytes(made))
+    assert isinstance(reason, str) or name == "ID"
 
 
 def test_a_tag_that_goes_back_is_refused() -> None:

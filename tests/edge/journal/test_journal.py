@@ -14,7 +14,7 @@ import pytest
 from raising import refused
 from raman_edge import records, sqlite_file
 from raman_edge.errors import JournalError, JournalUnavailable
-from raman_edge.journal import Journal, JournalEntry, schema
+from raman_edge.journal import Journal, JournalEntry, database
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
@@ -238,9 +238,9 @@ def test_newer_schema(tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     Journal.open(path).close()
     with sqlite3.connect(path) as later:
-        later.execute(f"PRAGMA user_version = {schema.SCHEMA + 1}")
+        later.execute(f"PRAGMA user_version = {database.SCHEMA + 1}")
     later.close()
-    with refused(JournalError, "unknown schema", got=str(schema.SCHEMA + 1), expected=str(schema.SCHEMA)):
+    with refused(JournalError, "unknown schema", got=str(database.SCHEMA + 1), expected=str(database.SCHEMA)):
         Journal.open(path)
 
 

@@ -243,9 +243,9 @@ def test_a_kill_leaves_whole_batches(tmp_path: Path, seed: int) -> None:
         lines = [writer.stdout.readline() for _ in range(how.randrange(1, 25))]
         sleep(how.random() * 0.01)
         writer.kill()
-        said = int((writer.stdout.read().splitlines() or lines)[-1])
+        written = int((writer.stdout.read().splitlines() or lines)[-1])
     held = journals.ids(path)
-    assert len(held) in {said, said + batch}
+    assert len(held) in {written, written + batch}
     assert held == [f"{number:032x}" for number in range(len(held))]
     assert verified(path).wrong is None
 

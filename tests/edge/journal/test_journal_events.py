@@ -13,7 +13,7 @@ import pytest
 from raising import refused
 from raman_edge import sqlite_file
 from raman_edge.errors import JournalDamaged
-from raman_edge.journal import Journal, Verification, events, rows
+from raman_edge.journal import Journal, Verification, rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,7 @@ def test_a_prune_of_old_rows_does_not_explain_new_ones(path: Path) -> None:
     """Of a row that is younger than what was pruned, a removed spectrum is found."""
     journals.change(path, "DELETE FROM spectra WHERE seq = 1")
     with Journal.open(path) as journal, journal._database.transaction() as connection:
-        events.add(connection, events.Pruned(int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1000), 1))
+        rows.add_event(connection, rows.Pruned(int((datetime.now(UTC) - timedelta(days=1)).timestamp() * 1000), 1))
     assert "removed by hand" in (verified(path).wrong or "")
 
 

@@ -15,7 +15,7 @@ from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from raman_edge.journal import packing, rows, spectra
+from raman_edge.journal import rows, spectra
 from raman_edge.records import RecordSource
 from raman_edge.spectrum import AppliedCalibration, Axis, Origin, Spectrum
 
@@ -28,8 +28,8 @@ DECIMALS = st.tuples(arrays.arrays(np.int64, SIZES, elements=st.integers(-(10**9
 
 def same(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> int:
     """Assert that every bit comes back, and return the bytes it took."""
-    packed = packing.pack(values)
-    assert packing.unpack(packed).tobytes() == values.tobytes()
+    packed = spectra.pack_array(values)
+    assert spectra.unpack_array(packed).tobytes() == values.tobytes()
     return len(packed)
 
 
@@ -77,7 +77,7 @@ def test_what_repeats_takes_next_to_nothing() -> None:
 def test_garbage_is_refused(data: bytes) -> None:
     """What was not packed here is a value error, not a crash and not gigabytes."""
     with suppress(ValueError):
-        assert packing.unpack(data).size < 2**24
+        assert spectra.unpack_array(data).size < 2**24
 
 
 @settings(max_examples=examples(300))
@@ -85,13 +85,13 @@ def test_garbage_is_refused(data: bytes) -> None:
 def test_damage_is_refused_or_shows(place: int, by: int) -> None:
     """A changed byte is a value error, or other numbers: never the same ones with another meaning."""
     values = np.rint(1000 * np.sin(np.arange(64.0)))
-    packed = bytearray(packing.pack(values))
+    packed = bytearray(spectra.pack_array(values))
     packed[place % len(packed)] ^= by
     try:
-        read = packing.unpack(bytes(packed))
+        read = spectra.unpack_array(bytes(packed))
     except ValueError:
         return
-    assert read.size != 64 or not np.array_equal(read, values) or packing.pack(read) != bytes(packed)
+    assert read.size != 64 or not np.array_equal(read, values) or spectra.pack_array(read) != bytes(packed)
 
 
 def test_a_spectrum_comes_back_whole() -> None:
@@ -101,7 +101,7 @@ def test_a_spectrum_comes_back_whole() -> None:
     meta = {"laser_nm": "785", "format": "SPC", "operator": "Ann"}
     made = Spectrum(Axis(np.sqrt(np.arange(10.0, 500.0))), np.arange(490.0) / 7, origin, taken, 0.25, 65_535.0, meta)
     kept = spectra.keep(made)
-    shift = packing.pack(kept.shift)
+    shift = spectra.pack_array(kept.shift)
     read = spectra.restore(shift, kept.body, RecordSource("file", "in/a.spc", "a" * 64, 3))
     assert read.axis.same_as(made.axis)
     assert read.counts.tobytes() == made.counts.tobytes()
@@ -116,7 +116,7 @@ def test_what_made_an_axis_comes_back(rms: float | None) -> None:
     by = AppliedCalibration("c" * 32, datetime(2026, 3, 1, 12, 30, 5, 250_001, timezone.utc), rms)  # noqa: UP017 - beside another time zone above
     first = build.spectrum("Quartz")
     kept = spectra.keep(replace(first, calibrated=by, meta={"calibration": "ours", "calibrated_rms": "x"}))
-    shift = packing.pack(kept.shift)
+    shift = spectra.pack_array(kept.shift)
     read = spectra.restore(shift, kept.body, RecordSource("file", "x"))
     assert (read.calibrated, read.meta) == (by, {})
     assert spectra.digest(shift, kept.body) == kept.digest
@@ -146,7 +146,7 @@ def test_a_body_that_is_none() -> None:
     """What is no stored spectrum is a value error."""
     for body in (b"", b"\xc1", b"\x91\x00", b"\x92\x94\xc0\xc0\xc0\x80\xc4\x01x"):
         with pytest.raises(ValueError, match=r"no stored spectrum|no packed numbers"):
-            spectra.restore(packing.pack(np.arange(3.0)), body, RecordSource("file", "x"))
+            spectra.restore(spectra.pack_array(np.arange(3.0)), body, RecordSource("file", "x"))
 
 
 TEXT = st.text(max_size=80)

@@ -186,8 +186,8 @@ def test_rounding_is_no_difference() -> None:
     rounded = msgspec.structs.replace(before, matches=(replace(best, score=best.score - 0.0004), *before.matches[1:]))
     assert comparison.differences(before, rounded) == ()
     other = msgspec.structs.replace(before, matches=(replace(best, score=best.score - 0.01), *before.matches[1:]))
-    (said,) = comparison.differences(before, other)
-    assert said == f"{best.label} {best.score:.2%}, now {best.score - 0.01:.2%}"
+    (line,) = comparison.differences(before, other)
+    assert line == f"{best.label} {best.score:.2%}, now {best.score - 0.01:.2%}"
 
 
 def test_candidates_that_come_and_go() -> None:
@@ -204,16 +204,16 @@ def test_decision_name_and_knowledge() -> None:
     before = result()
     assert before.known is not None
     unknown = msgspec.structs.replace(before, decision="unknown", names=(), known=before.known - 0.2, one_of=None, why=("too far",))
-    said = comparison.differences(before, unknown)
-    assert said[0].startswith("decision match, now unknown")
-    assert "(too far)" in said[0]
-    assert said[1] == "named Quartz, now nothing"
-    assert said[-1].startswith("known ")
+    lines_found = comparison.differences(before, unknown)
+    assert lines_found[0].startswith("decision match, now unknown")
+    assert "(too far)" in lines_found[0]
+    assert lines_found[1] == "named Quartz, now nothing"
+    assert lines_found[-1].startswith("known ")
 
 
-def old(said: ResultRecord, **changes: object) -> ResultRecord:
+def old(record: ResultRecord, **changes: object) -> ResultRecord:
     """Return what an older raman-edge would have recorded: version 1 lists no names, and has probabilities and sets everywhere."""
-    fields = json.loads(records.encode(said))
+    fields = json.loads(records.encode(record))
     fields |= {"v": 1, "one_of": {"p90": ["Quartz"], "p95": ["Quartz", "Opal"]}} | changes
     del fields["names"]
     for match in fields["matches"]:
@@ -264,11 +264,11 @@ def test_a_brief_line_is_one_line(path: str, why: str, index: int, room: int) ->
     """Whatever a record says, its line has no control characters in the path, and the columns stand under each other."""
     source = {"kind": "file", "path": path, "index": index}
     line = json.dumps({"event": "fault", "id": "\x1b[31m0", "ts": "2026-01-01T00:00:00.000Z", "source": source, "why": why})
-    said = brief(line, room)
-    assert said.startswith("\\x1b[31m"[:8])
-    assert said[10:31] == "2026-01-01 00:00:00  "
-    assert said[31:51] == f"{'fault':<20}"
-    assert all(character.isprintable() for character in said[: 53 + room])
+    shown = brief(line, room)
+    assert shown.startswith("\\x1b[31m"[:8])
+    assert shown[10:31] == "2026-01-01 00:00:00  "
+    assert shown[31:51] == f"{'fault':<20}"
+    assert all(character.isprintable() for character in shown[: 53 + room])
 
 
 def test_a_brief_line_reads_every_record() -> None:

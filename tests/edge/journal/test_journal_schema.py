@@ -13,7 +13,7 @@ import pytest
 from raising import refused
 from raman_edge.diagnostics import doctor
 from raman_edge.errors import JournalDamaged, JournalError
-from raman_edge.journal import Journal, Verification, schema
+from raman_edge.journal import Journal, Verification, database
 from raman_edge.sqlite_file import look_into
 
 EARLIER = Path(__file__).parents[2] / "data" / "journal_schema_3.sql"
@@ -55,14 +55,14 @@ def test_a_new_journal_is_as_the_earlier_ones_are(tmp_path: Path) -> None:
     assert new == old
 
 
-@pytest.mark.parametrize("version", [1, 2, schema.SCHEMA + 1, 99])
+@pytest.mark.parametrize("version", [1, 2, database.SCHEMA + 1, 99])
 @pytest.mark.parametrize("create", [True, False])
 def test_another_schema_is_refused(tmp_path: Path, version: int, *, create: bool) -> None:
     """An older or a newer journal is refused with both numbers and what to do, and left as it is."""
     path = earlier(tmp_path / "journal.sqlite3")
     journals.change(path, f"PRAGMA user_version = {version}")
     before = path.read_bytes()
-    with refused(JournalError, "unknown schema", str(path), got=str(version), expected=str(schema.SCHEMA)):
+    with refused(JournalError, "unknown schema", str(path), got=str(version), expected=str(database.SCHEMA)):
         Journal.open(path, create=create)
     assert path.read_bytes() == before
 
@@ -70,7 +70,7 @@ def test_another_schema_is_refused(tmp_path: Path, version: int, *, create: bool
 def test_emptied_tables_are_no_new_journal(tmp_path: Path) -> None:
     """A file that has the number of our schema and no tables is not filled."""
     path = tmp_path / "journal.sqlite3"
-    journals.change(path, f"PRAGMA user_version = {schema.SCHEMA}")
+    journals.change(path, f"PRAGMA user_version = {database.SCHEMA}")
     with refused(JournalDamaged, "foreign tables", str(path)):
         Journal.open(path)
 
@@ -97,7 +97,7 @@ def test_several_that_create_it_at_once(tmp_path: Path) -> None:
 def test_a_new_journal_has_large_pages(tmp_path: Path) -> None:
     """Its pages hold several rows each."""
     Journal.open(tmp_path / "j").close()
-    assert journals.ask(tmp_path / "j", "PRAGMA page_size") == [(schema.PAGE_BYTES,)]
+    assert journals.ask(tmp_path / "j", "PRAGMA page_size") == [(database.PAGE_BYTES,)]
 
 
 def test_doctor_reads_times(tmp_path: Path) -> None:

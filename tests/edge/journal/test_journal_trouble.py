@@ -53,9 +53,9 @@ def test_a_full_disk_passes(tmp_path: Path) -> None:
     """Where a journal cannot grow, writing says so and reading goes on; once there is room the same journal writes, marks too."""
     path = tmp_path / "journal.sqlite3"
     full = journals.child(FULL, path)
-    said, errors = full.communicate(timeout=60)
+    output, errors = full.communicate(timeout=60)
     assert full.returncode == 0, errors
-    written, message = said.split(" ", 1)
+    written, message = output.split(" ", 1)
     assert "full" in message
     assert len(journals.ids(path)) == int(written) + 1 > 5
     with Journal.open(path) as journal:
@@ -83,9 +83,9 @@ with Journal.open(Path(sys.argv[1])) as journal:
 def test_no_room_for_a_new_journal(tmp_path: Path) -> None:
     """A journal that there is no room to make is trouble that passes, wherever the making stopped, and is made later."""
     opening = journals.child(NO_ROOM_TO_OPEN, tmp_path / "journal.sqlite3")
-    said, errors = opening.communicate(timeout=60)
+    output, errors = opening.communicate(timeout=60)
     assert opening.returncode == 0, errors
-    *troubles, newest = said.splitlines()
+    *troubles, newest = output.splitlines()
     assert len(troubles) == 5
     assert all("cannot be opened" in trouble and "room" in trouble for trouble in troubles)
     assert newest == "0"
@@ -212,7 +212,7 @@ def shelf() -> Iterator[Path]:
 READ = """
 import os, sys
 from pathlib import Path
-import raman_edge.journal.verify
+import raman_edge.journal.chain
 from raman_edge.errors import JournalError, JournalUnavailable
 from raman_edge.journal import Journal
 if os.getuid() == 0:
@@ -232,9 +232,9 @@ except JournalError as error:
 def read_as_another(path: Path) -> list[str]:
     """Read the journal as a user who may not write it, and return the lines of what came out."""
     reader = journals.child(READ, path)
-    said, errors = reader.communicate(timeout=60)
+    output, errors = reader.communicate(timeout=60)
     assert reader.returncode == 0, errors
-    return said.splitlines()
+    return output.splitlines()
 
 
 def test_write_protected(shelf: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from raising import refused
 from raman_edge import peaks, synthetic
 from raman_edge.errors import ModelError, SpectrumError
 from raman_edge.matching.identify import TOP, Reading, _class_of, identify, readings
@@ -152,7 +153,7 @@ def test_stream_goes_on_after_a_fault(pair: Pair) -> None:
     assert isinstance(first, Reading)
     assert isinstance(second, Fault)
     assert second.origin is HERE
-    assert "covers 2000..3000 cm⁻¹, the model wants 100..1500 cm⁻¹" in second.why
+    assert "got a spectrum of 2000 to 3000 cm⁻¹, expected 100 to 1500 cm⁻¹" in second.why
     assert third is missing
     assert isinstance(fourth, Reading)
     assert fourth.verdict.ranked[0].label == "Gypsum"
@@ -175,10 +176,10 @@ def test_stream_is_answered_one_by_one(pair: Pair) -> None:
 
 def test_spectrum_the_recipe_refuses_is_an_error(pair: Pair) -> None:
     """Alone, a spectrum that cannot be prepared is a SpectrumError."""
-    with pytest.raises(SpectrumError, match="the model wants"):
+    with refused(SpectrumError, "outside the model's axis"):
         identify(SOMEWHERE_ELSE, *pair)
     flat = Spectrum(Axis.linear(150.0, 1400.0, 1.0), np.full(1251, 7.0), HERE)
-    with pytest.raises(SpectrumError, match="flat spectrum"):
+    with refused(SpectrumError, "flat spectrum"):
         identify(flat, *pair)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from raising import refused
 from raman_edge.errors import ModelError, RamanEdgeError
-from raman_edge.model import check, messages, model
+from raman_edge.model import check, model
 from raman_edge.model.check import NUMPY
 from raman_edge.model.shapes import INT32, INT64, MOST_VALUES
 
@@ -31,7 +31,7 @@ def test_the_schema_is_onnxs_own() -> None:
         "Value": "ValueInfoProto",
     }
     own |= {"TensorType": "TypeProto.Tensor", "Shape": "TensorShapeProto", "Dimension": "TensorShapeProto.Dimension"}
-    for name, fields in messages.SCHEMA.items():
+    for name, fields in check.SCHEMA.items():
         theirs = onnx
         for part in own.get(name, f"{name}Proto").split("."):
             theirs = getattr(theirs, part)
@@ -39,7 +39,7 @@ def test_the_schema_is_onnxs_own() -> None:
         ours = {int(number): (field, kind) for number, field, kind in map(str.split, fields.split(", "))}
         assert {number: field.name for number, field in described.items()} == {
             number: field for number, (field, _) in ours.items()
-        } | messages.FORBIDDEN.get(name, {})
+        } | check.FORBIDDEN.get(name, {})
         for number, (_, kind) in ours.items():
             field = described[number]
             assert (kind.startswith("*")) == (field.is_repeated if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED)
@@ -51,14 +51,14 @@ def test_the_schema_is_onnxs_own() -> None:
 def test_the_embedded_model_is_read_as_onnx_reads_it() -> None:
     """Every field of the model that ships."""
     data = model.default_path().read_bytes()
-    assert_same(messages.parse(data), onnx.load_model_from_string(data), "Model")
+    assert_same(check.parse(data), onnx.load_model_from_string(data), "Model")
 
 
 def assert_same(ours: Any, theirs: Any, name: str) -> None:
     """Compare every field of two messages."""
-    for _, field, kind in map(str.split, messages.SCHEMA[name].split(", ")):
+    for _, field, kind in map(str.split, check.SCHEMA[name].split(", ")):
         got, expected = getattr(ours, field), getattr(theirs, field)
-        if (plain := kind.lstrip("*")) not in messages.SCHEMA:
+        if (plain := kind.lstrip("*")) not in check.SCHEMA:
             assert (list(got) == list(expected)) if kind != plain else (got == expected), (name, field)
         elif kind == plain:
             assert_same(got, expected, plain)
@@ -90,9 +90,7 @@ def tensors(draw: st.DrawFn) -> onnx.TensorProto:
 @settings(max_examples=150, deadline=None)
 def test_any_tensor_is_read_as_onnx_reads_it(made: onnx.TensorProto) -> None:
     """Its shape, and its numbers where they are a short list of integers."""
-    read = check._stored(
-        messages.parse(onnx.ModelProto(graph=onnx.GraphProto(initializer=[made])).SerializeToString()).graph.initializer[0]
-    )
+    read = check._stored(check.parse(onnx.ModelProto(graph=onnx.GraphProto(initializer=[made])).SerializeToString()).graph.initializer[0])
     expected = numpy_helper.to_array(made)
     assert read.shape == expected.shape
     assert read.count == expected.size
@@ -107,7 +105,7 @@ def test_any_attribute_is_read_as_onnx_reads_it(names: list[str], data: st.DataO
     kinds = st.one_of(INTEGERS, st.lists(INTEGERS, min_size=1, max_size=5), st.text(max_size=5), st.floats(width=32), tensors())
     attributes = [helper.make_attribute(name, data.draw(kinds)) for name in names]
     node = onnx.NodeProto(op_type="Any", attribute=attributes)
-    read = check._node(messages.parse(onnx.ModelProto(graph=onnx.GraphProto(node=[node])).SerializeToString()).graph.node[0]).attributes
+    read = check._node(check.parse(onnx.ModelProto(graph=onnx.GraphProto(node=[node])).SerializeToString()).graph.node[0]).attributes
     for one in attributes:
         value = helper.get_attribute_value(one)
         got = read[one.name]
@@ -140,7 +138,7 @@ def test_an_attribute_that_programs_may_read_differently_is_refused(change: obje
 @given(INTEGERS)
 def test_a_number_is_read_as_int64(number: int) -> None:
     """Every 64-bit number, negative ones in ten bytes."""
-    assert messages.parse(onnx.ModelProto(model_version=number).SerializeToString()).model_version == number
+    assert check.parse(onnx.ModelProto(model_version=number).SerializeToString()).model_version == number
 
 
 @given(st.binary(max_size=200))
@@ -179,9 +177,9 @@ def test_what_is_no_message_is_refused_with_its_reason(data: bytes, kind: str, g
 
 def field(number: int, content: bytes) -> bytes:
     """Return a span field of protobuf."""
-    size, made = len(content), bytearray([number << 3 | messages.SPAN])
-    while size >= messages.MORE:
-        made.append(size & 0x7F | messages.MORE)
+    size, made = len(content), bytearray([number << 3 | check.SPAN])
+    while size >= check.MORE:
+        made.append(size & 0x7F | check.MORE)
         size >>= 7
     return bytes(made) + bytes([size]) + content
 
@@ -203,11 +201,11 @@ TINY = {
 @pytest.mark.parametrize("which", TINY)
 def test_very_many_fields_are_refused_before_they_become_objects(which: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever a file can repeat a field of two bytes, it is counted without memory, and protobuf never sees the file."""
-    monkeypatch.setattr(messages, "_model_class", lambda: pytest.fail("protobuf was given a file of too many fields"))
+    monkeypatch.setattr(check, "_model_class", lambda: pytest.fail("protobuf was given a file of too many fields"))
     tracemalloc.start()
     try:
         with refused(ModelError, "too many fields"):
-            messages.parse(TINY[which], MANY)
+            check.parse(TINY[which], MANY)
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
@@ -215,6 +213,6 @@ def test_very_many_fields_are_refused_before_they_become_objects(which: str, mon
 
 def test_a_long_list_of_floats_is_no_list_of_fields() -> None:
     """Four bytes each in the file and in memory: they are bounded by the size of the file."""
-    tensor = onnx.TensorProto(name="w", dims=[messages.MAX_FIELDS * 2], data_type=1, float_data=np.zeros(messages.MAX_FIELDS * 2))
-    read = messages.parse(onnx.ModelProto(graph=onnx.GraphProto(initializer=[tensor])).SerializeToString())
-    assert check._stored(read.graph.initializer[0]).count == messages.MAX_FIELDS * 2
+    tensor = onnx.TensorProto(name="w", dims=[check.MAX_FIELDS * 2], data_type=1, float_data=np.zeros(check.MAX_FIELDS * 2))
+    read = check.parse(onnx.ModelProto(graph=onnx.GraphProto(initializer=[tensor])).SerializeToString())
+    assert check._stored(read.graph.initializer[0]).count == check.MAX_FIELDS * 2

@@ -48,17 +48,17 @@ def test_the_installed_wheel_is_found() -> None:
 
 def test_two_wheels_are_explained() -> None:
     """Both at once overwrite each other: it is said which runs, and how to keep one."""
-    (said,) = runtime.notes({"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.20.0"}, offered=False, got=CPU)
-    assert said.startswith("onnxruntime 1.31.1 and onnxruntime-gpu 1.20.0 are both installed and overwrite each other's files")
-    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in said
+    (output,) = runtime.notes({"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.20.0"}, offered=False, got=CPU)
+    assert output.startswith("onnxruntime 1.31.1 and onnxruntime-gpu 1.20.0 are both installed and overwrite each other's files")
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in output
 
 
 @pytest.mark.parametrize(("offered", "got", "count"), [(True, CUDA, 0), (False, CPU, 0), (True, CPU, 1)])
 def test_a_gpu_that_is_not_used_is_said(*, offered: bool, got: str, count: int) -> None:
     """Only where CUDA is offered and the session runs elsewhere."""
-    said = runtime.notes({"onnxruntime-gpu": "1.20.0"}, offered=offered, got=got)
-    assert len(said) == count
-    assert all("offers CUDA, which did not load: running on CPUExecutionProvider" in line for line in said)
+    output = runtime.notes({"onnxruntime-gpu": "1.20.0"}, offered=offered, got=got)
+    assert len(output) == count
+    assert all("offers CUDA, which did not load: running on CPUExecutionProvider" in line for line in output)
 
 
 def test_a_cuda_that_does_not_load_falls_back_with_one_line(
@@ -71,10 +71,10 @@ def test_a_cuda_that_does_not_load_falls_back_with_one_line(
     monkeypatch.setattr(onnxruntime, "set_default_logger_severity", lambda _: None)
     model, _ = build.write_pair(tmp_path)
     assert cli.main(["model", "info", "--model", str(model)]) == 0
-    said = capfd.readouterr()
-    assert said.err.count("\n") == 1
-    assert said.err.startswith("raman-edge: onnxruntime offers CUDA, which did not load: running on CPUExecutionProvider")
-    assert '"provider": "CPUExecutionProvider"' in said.out
+    output = capfd.readouterr()
+    assert output.err.count("\n") == 1
+    assert output.err.startswith("raman-edge: onnxruntime offers CUDA, which did not load: running on CPUExecutionProvider")
+    assert '"provider": "CPUExecutionProvider"' in output.out
 
 
 def test_cuda_is_asked_for_first_and_computes_in_full(monkeypatch: pytest.MonkeyPatch) -> None:

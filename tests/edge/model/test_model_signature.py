@@ -56,10 +56,10 @@ def test_openssl_makes_keys_and_agrees(tmp_path: Path) -> None:
         pytest.skip("this openssl makes no Ed25519 keys")
     subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-out", public], check=True)
     model, _ = build.write_pair(tmp_path)
-    *said, encoded = sign.sign(model, None, key).read_bytes().splitlines(keepends=True)
+    *output, encoded = sign.sign(model, None, key).read_bytes().splitlines(keepends=True)
     import base64
 
-    message.write_bytes(b"".join(said))
+    message.write_bytes(b"".join(output))
     raw.write_bytes(base64.b64decode(encoded.removeprefix(b"ed25519 ")))
     called = ["openssl", "pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin", "-in", message, "-sigfile", raw]
     assert b"Successfully" in subprocess.run(called, check=True, capture_output=True).stdout
@@ -196,10 +196,10 @@ def test_a_fleet_refuses_what_its_key_did_not_sign(tmp_path: Path, changed: str,
     else:
         beside.unlink()
     (tmp_path / "one.csv").write_text(build.text())
-    asked = ["identify", str(tmp_path / "one.csv"), "--model", str(model)]
-    assert cli.main(asked) == 0
+    arguments = ["identify", str(tmp_path / "one.csv"), "--model", str(model)]
+    assert cli.main(arguments) == 0
     capsys.readouterr()
-    assert cli.main([*asked, "--public-key", str(tmp_path / "k.pub.pem")]) == 78
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "SHA-256" in said.err or "No such file" in said.err
+    assert cli.main([*arguments, "--public-key", str(tmp_path / "k.pub.pem")]) == 78
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "SHA-256" in output.err or "No such file" in output.err

@@ -236,8 +236,8 @@ def test_a_card_with_what_a_terminal_might_obey_is_refused(tmp_path: Path, text:
     """Escape codes, line ends and direction marks in names and texts are refused, and shown escaped."""
     made = build.model_card(build.templates())
     provenance = {name: getattr(made.provenance, name) for name in made.provenance.__struct_fields__}
-    told = {"text": {"licence": 20 * text}, "figure": {"measured": {text: 1.0}}}.get(place, {})
-    changes: dict[str, object] = {"provenance": card.ModelProvenance(**(provenance | told))}
+    added = {"text": {"licence": 20 * text}, "figure": {"measured": {text: 1.0}}}.get(place, {})
+    changes: dict[str, object] = {"provenance": card.ModelProvenance(**(provenance | added))}
     changes |= {"label": {"labels": (*tuple(build.LINES)[:-1], text)}, "name": {"name": text}}.get(place, {})
     path = build.write_model(tmp_path / "card.onnx", **changes)
     with pytest.raises(CardError) as error:

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 )
 def test_products_are_kept_exact_where_the_processor_does_not(tmp_path: Path, flags: str, setting: str) -> None:
     """A processor with one of the two VNNI flags needs no help; any other does."""
-    told = tmp_path / "cpuinfo"
-    told.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t:\n\nprocessor\t: 1\nflags\t\t: avx_vnni\n")
-    assert runtime.exact_products(told) == setting
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t:\n\nprocessor\t: 1\nflags\t\t: avx_vnni\n")
+    assert runtime.exact_products(cpuinfo) == setting
 
 
 @pytest.mark.parametrize("content", [None, "", "Features\t: fp asimd\n", "flags"])
 def test_where_nothing_tells_products_are_kept_exact(tmp_path: Path, content: str | None) -> None:
     """No such file, an empty one, or a processor of another kind: the careful setting."""
-    told = tmp_path / "cpuinfo"
+    cpuinfo = tmp_path / "cpuinfo"
     if content is not None:
-        told.write_text(content)
-    assert runtime.exact_products(told) == "1"
+        cpuinfo.write_text(content)
+    assert runtime.exact_products(cpuinfo) == "1"

@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raising import refused
 from raman_edge.errors import ConfigError, SinkError
-from raman_edge.outputs import append_only, opened
+from raman_edge.outputs import files, opened
 from raman_edge.outputs.files import COLUMNS, CsvFile, JsonLines, file_of
 from raman_edge.quality import Quality
 from raman_edge.records import encode
@@ -120,7 +120,7 @@ def without_newline(path: Path) -> None:
 def test_a_last_record_without_newline_is_kept(kind: str, tmp_path: Path, left: bytes) -> None:
     """A confirmed record that lost its newline, or got zeros behind it, is still there after the next records, once and whole."""
     path = tmp_path / "results"
-    tricky = sinking.said(2, label='Quartz, "smoky"', why=("a, b", 'he said "no"'))
+    tricky = sinking.result(2, label='Quartz, "smoky"', why=("a, b", 'he said "no"'))
     make(kind, path).send([sinking.row(1), sinking.row(2, tricky)])
     expected = path.read_bytes()
     without_newline(path)
@@ -160,7 +160,7 @@ def test_a_foreign_table_is_not_cut(tmp_path: Path) -> None:
 def test_a_line_longer_than_any_record_is_ended(tmp_path: Path) -> None:
     """Of a last line whose beginning lies too far back nothing is cut."""
     path = tmp_path / "results.jsonl"
-    content = b"x" * 100 + b"{" * append_only.LONGEST_LINE
+    content = b"x" * 100 + b"{" * files.LONGEST_LINE
     path.write_bytes(content)
     JsonLines(path).send(sinking.rows(1))
     assert path.read_bytes().splitlines()[0] == content
@@ -223,7 +223,7 @@ import resource, signal, sys
 from pathlib import Path
 import sinking
 from raman_edge.errors import SinkError
-from raman_edge.outputs import append_only, opened
+from raman_edge.outputs import opened
 
 kind, path, most = sys.argv[1:]
 sink = opened(f"{kind}:{path}", sinking.Alone())
@@ -253,7 +253,7 @@ def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -
 WRITE = """
 import sys
 import sinking
-from raman_edge.outputs import append_only, opened
+from raman_edge.outputs import opened
 
 kind, path = sys.argv[1:]
 sink = opened(f"{kind}:{path}", sinking.Alone())
@@ -321,8 +321,8 @@ def test_who_writes_is_not_disturbed(kind: str, tmp_path: Path) -> None:
 
 def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
     """A result and a fault fill the columns as their comments say."""
-    named = sinking.said(1, quality=Quality(41.04, saturated=True, coverage=0.98))
-    unknown = sinking.said(2, decision="unknown", why=("nothing is near", "too noisy"))
+    named = sinking.result(1, quality=Quality(41.04, saturated=True, coverage=0.98))
+    unknown = sinking.result(2, decision="unknown", why=("nothing is near", "too noisy"))
     CsvFile(tmp_path / "t.csv").send([sinking.row(1, named), sinking.row(2, unknown), sinking.row(3, sinking.fault(3))])
     header = (tmp_path / "t.csv").read_bytes().split(b"\r\n")[0].decode().split(",")
     expected = "id ts path sha256 index event decision label score similarity known one_of_90 snr saturated coverage model why"
@@ -337,7 +337,7 @@ def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(1)", "a\r\nb", 'a "b", c', "ü\x1b[31m"])
 def test_text_of_others_is_data(tmp_path: Path, text: str) -> None:
     """Names and paths neither calculate in a spreadsheet nor break a line; a table of one record has two lines."""
-    CsvFile(tmp_path / "t.csv").send([sinking.row(1, sinking.said(1, label=text, path=text))])
+    CsvFile(tmp_path / "t.csv").send([sinking.row(1, sinking.result(1, label=text, path=text))])
     assert (tmp_path / "t.csv").read_bytes().count(b"\n") == 2
     (row,) = read_table(tmp_path / "t.csv")
     for cell in (row["label"], row["path"], row["one_of_90"]):
@@ -351,7 +351,7 @@ def test_text_of_others_is_data(tmp_path: Path, text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_text_is_one_row(text: str) -> None:
     """Whatever a label holds, the line is one row of all columns, and of one line."""
-    line = CsvFile(Path("/nowhere/t.csv")).line(sinking.row(1, sinking.said(1, label=text)))
+    line = CsvFile(Path("/nowhere/t.csv")).line(sinking.row(1, sinking.result(1, label=text)))
     assert line.endswith(b"\r\n")
     assert line.count(b"\n") == line.count(b"\r") == 1
     (cells,) = csv.reader([line.decode()])
@@ -360,7 +360,7 @@ def test_any_text_is_one_row(text: str) -> None:
 
 def test_json_is_the_very_record(tmp_path: Path) -> None:
     """A line of the file is the journal's line, byte for byte."""
-    record = sinking.said(1, label="Åkermanite")
+    record = sinking.result(1, label="Åkermanite")
     JsonLines(tmp_path / "r").send([sinking.row(1, record)])
     assert (tmp_path / "r").read_bytes() == encode(record) + b"\n"
     assert json.loads((tmp_path / "r").read_bytes())["matches"][0]["label"] == "Åkermanite"

@@ -36,7 +36,7 @@ def sink_to(port: int, options: str = "") -> Sink:
 
 def large(number: int, characters: int = 5000) -> JournalRow:
     """Return the row of a record that is too large."""
-    return sinking.row(number, sinking.said(number, why=("x" * characters,)))
+    return sinking.row(number, sinking.result(number, why=("x" * characters,)))
 
 
 def size(row: JournalRow, options: str = "") -> int:
@@ -152,10 +152,10 @@ def test_one_line_in_a_run_and_later_records_pass(tmp_path: Path) -> None:
         deliveries = Forwarding(lambda: Journal.open(path), notes.append, threading.Event())
         deliveries.add_sink(sink_to(limited.port))
         with deliveries, Journal.open(path) as journal:
-            journal.write([sinking.JournalEntry(sinking.said(1, why=("x" * 5000,)), None)], **sinking.RUN)
+            journal.write([sinking.JournalEntry(sinking.result(1, why=("x" * 5000,)), None)], **sinking.RUN)
             deliveries.wake()
             sinking.wait_until(lambda: bool(notes), "a line")
-            journal.write([sinking.JournalEntry(sinking.said(2), None)], **sinking.RUN)
+            journal.write([sinking.JournalEntry(sinking.result(2), None)], **sinking.RUN)
             deliveries.wake()
             sinking.wait_until(lambda: sinking.ids(limited.payloads(TOPIC)) == [sinking.row(2).id], "the next record")
     assert len(notes) == 1

@@ -68,14 +68,14 @@ HOSTILE = "Quartz\u009b31m\x7f\u202e\u2066\u2028\U000e0001 Å"
 @pytest.mark.parametrize("fd_of", ["terminal", "pipe"])
 def test_a_terminal_gets_no_control_characters(fd_of: str, pipe: tuple[int, int]) -> None:
     """On a terminal what does not print stands as JSON's escape, in a pipe as it is; both are the same JSON."""
-    said = sinking.row(1, sinking.said(1, label=HOSTILE))
+    hostile = sinking.row(1, sinking.result(1, label=HOSTILE))
     ours, theirs = pty.openpty() if fd_of == "terminal" else pipe
     with Pipe(theirs) as sink:
-        sink.send([said])
+        sink.send([hostile])
     data = os.read(ours, 65_536).removesuffix(b"\n").removesuffix(b"\r")
-    assert json.loads(data) == json.loads(said.line)
+    assert json.loads(data) == json.loads(hostile.line)
     assert data.decode().isprintable() == (fd_of == "terminal")
-    assert (data == said.line.encode()) == (fd_of == "pipe")
+    assert (data == hostile.line.encode()) == (fd_of == "pipe")
     if fd_of == "terminal":
         os.close(ours)
         os.close(theirs)

@@ -55,7 +55,7 @@ def sink_at(port: int) -> Sink:
 
 def test_what_is_counted(port: int) -> None:
     """Results by decision, faults, materials, the newest record, times by stage in seconds, and who answers."""
-    unknown = sinking.said(3, decision="unknown", quality=Quality(7.5, saturated=False, coverage=1.0), ms=Timing(0.4, 0.2, 30.0, 30.6))
+    unknown = sinking.result(3, decision="unknown", quality=Quality(7.5, saturated=False, coverage=1.0), ms=Timing(0.4, 0.2, 30.0, 30.6))
     with sink_at(port) as sink:
         assert value(port, "results_total", decision="match") == 0
         sink.send([*sinking.rows(2), sinking.row(3, unknown), sinking.row(4, sinking.fault(4))])
@@ -80,7 +80,7 @@ def test_materials_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> No
     """After the first names of a run all others share one counter, so that no server's memory fills."""
     monkeypatch.setattr(prometheus, "MOST_MATERIALS", 3)
     with sink_at(port) as sink:
-        sink.send([sinking.row(number, sinking.said(number, label=f"m{number % 5}")) for number in range(20)])
+        sink.send([sinking.row(number, sinking.result(number, label=f"m{number % 5}")) for number in range(20)])
         named = {dict(labels)["material"]: count for (name, labels), count in scrape(port).items() if name == "raman_edge_named_total"}
     assert named == {"m0": 4, "m1": 4, "m2": 4, prometheus.OTHER: 8}
 
@@ -89,7 +89,7 @@ def test_materials_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> No
 def test_names_of_others_are_data(port: int, label: str) -> None:
     """Whatever a material is called, the page can be read and gives that very name."""
     with sink_at(port) as sink:
-        sink.send([sinking.row(1, sinking.said(1, label=label))])
+        sink.send([sinking.row(1, sinking.result(1, label=label))])
         assert value(port, "named_total", material=label) == 1
 
 

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from contracts.step_contract import AXIS, measured
+from raising import refused
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.preprocessing import Despike, MinMax, Recipe, Resample, Smooth
 from raman_edge.spectrum import Axis, Origin, Spectrum
@@ -57,7 +58,7 @@ def test_unknown_step_is_refused() -> None:
     """A step that does not exist, or not in this version, is an error with its place: nothing is skipped."""
     for tag in ("sharpen@1", "minmax@2", "minmax", ""):
         document = {"steps": [{"type": "resample@1", "start": 1, "stop": 9, "step": 1}, {"type": tag}]}
-        with pytest.raises(ConfigError, match=r"recipe: .*\$\.steps\[1\]"):
+        with refused(ConfigError, "bad recipe", cause="$.steps[1]"):
             Recipe.from_json(json.dumps(document))
 
 
@@ -65,31 +66,31 @@ def test_unknown_step_is_refused() -> None:
 def test_recipe_without_an_axis_is_refused(steps: tuple[MinMax | Despike, ...]) -> None:
     """A recipe that never resamples has no known axis: it cannot be made, nor read."""
     tags = ", ".join(step.tag for step in steps) or "no step at all"
-    with pytest.raises(ValueError, match=f"needs a resample step.*got {tags}"):
+    with pytest.raises(ValueError, match=f"got {tags}, expected a resample step"):
         Recipe(steps)
     document = json.dumps({"steps": [{"type": step.tag} for step in steps]})
-    with pytest.raises(ConfigError, match="needs a resample step"):
+    with refused(ConfigError, "bad recipe", cause="expected a resample step"):
         Recipe.from_json(document)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"steps": 3}', '{"steps": [], "extra": 1}', '{"steps": [{"type": "minmax@1"}'])
 def test_no_recipe_is_refused(text: str) -> None:
-    """What is no recipe is a ConfigError, whatever it is."""
-    with pytest.raises(ConfigError, match="recipe: "):
+    """Any text that is not a recipe is a ConfigError."""
+    with refused(ConfigError, "bad recipe"):
         Recipe.from_json(text)
 
 
 def test_overflow_is_refused_with_the_step_and_the_counts() -> None:
     """Counts too large for the features are refused with the step that lost them and their range."""
     seen = Spectrum(AXIS, np.linspace(0.0, 1e300, len(AXIS)), HERE)
-    with pytest.raises(SpectrumError, match=r"float32 gives values that are not finite.*between 0 and 1e\+300"):
+    with refused(SpectrumError, "overflow", "float32", got="between 0 and 1e+300"):
         Recipe((Resample(start=100.0, stop=700.0, step=2.0),)).features(seen)
     huge = Spectrum(AXIS, np.linspace(1.6e308, 1.7e308, len(AXIS)), HERE)
-    with pytest.raises(SpectrumError, match=r"resample@1 gives values"):
+    with refused(SpectrumError, "overflow", "resample@1"):
         Recipe((Resample(start=100.0, stop=700.0, step=20.0), MinMax())).features(huge)
 
 
 def test_flat_spectrum_is_refused_with_its_level() -> None:
     """A spectrum without any structure is refused, and the message says how high it lies."""
-    with pytest.raises(SpectrumError, match="every count on the model's axis is 512"):
+    with refused(SpectrumError, "flat spectrum", got="512 at every point"):
         Recipe((ON, MinMax())).features(Spectrum(AXIS, np.full(len(AXIS), 512.0), HERE))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.report.document import ENVIRONMENT
-from raman_edge.terminal.safe import safe_text
+from raman_edge.terminal.theme import safe_text
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -17,8 +17,8 @@ from raman_edge.service import run
 from raman_edge.service.run import AHEAD, follow
 from raman_edge.service.worker import IdentifiedSpectrum, Worker, WorkerSettings, answer_all
 from raman_edge.sources import Batch
+from raman_edge.sources.files import RawFile
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.parse import RawFile
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Origin
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-    from raman_edge.journal.writing import Prepared
+    from raman_edge.journal.chain import Prepared
     from raman_edge.service.worker import Event
     from raman_edge.spectrum import Spectrum
 
@@ -98,7 +98,7 @@ class Later(Worker):
 
     def finish(self, answers: Future[list[IdentifiedSpectrum]]) -> None:
         """Have an answer ready."""
-        batch = next(batch for batch, asked in self.asked if asked is answers)
+        batch = next(batch for batch, requested in self.asked if requested is answers)
         answers.set_result(answer_all(batch.events, self._model, self._settings.library, self._settings.means))
 
     def rest(self) -> None:
@@ -164,18 +164,18 @@ def test_one_by_one_each_is_kept_and_shown_before_the_next(opening: WorkerSettin
 
 def test_several_are_under_way_and_kept_in_their_order(opening: WorkerSettings, journal: Journal) -> None:
     """A backlog runs ahead so many batches, and is journaled, done and shown in the order in which it came, whoever is ready first."""
-    crew, watcher = Later(opening), Watcher()
+    worker, watcher = Later(opening), Watcher()
     source = Script(*((WAITING, [spectrum(number)]) for number in range(AHEAD + 3)))
     ahead = []
 
     def heartbeat(waiting: int) -> bool:  # noqa: ARG001 - of one version
         ahead.append(source.given - len(source.done))
         if source.given == 2:
-            crew.finish(crew.asked[1][1])  # the second before the first
+            worker.finish(worker.asked[1][1])  # the second before the first
         return False
 
     watcher.heartbeat = heartbeat  # type: ignore[method-assign]  # looked at from within
-    follow(source, crew, journal, watcher)
+    follow(source, worker, journal, watcher)
     assert max(ahead) == AHEAD
     assert paths(journal) == watcher.shown == [str(number) for number in range(AHEAD + 3)]
     assert source.done == [(number, []) for number in range(AHEAD + 3)]
@@ -183,10 +183,10 @@ def test_several_are_under_way_and_kept_in_their_order(opening: WorkerSettings, 
 
 def test_what_is_ready_is_not_kept_waiting(opening: WorkerSettings, journal: Journal) -> None:
     """A batch that is answered is journaled with the next one that comes, however many wait."""
-    crew, watcher = Worker(Model.open(opening.path), opening, processors=1), Watcher()
+    worker, watcher = Worker(Model.open(opening.path), opening, processors=1), Watcher()
     source = Script(*((WAITING, [spectrum(number)]) for number in range(3)))
     watcher.heartbeat = lambda waiting: source.given > len(source.done)  # type: ignore[method-assign]  # noqa: ARG005 - would end the run
-    follow(source, crew, journal, watcher)
+    follow(source, worker, journal, watcher)
     assert source.given == len(source.done) == 3
 
 
@@ -233,10 +233,10 @@ def test_a_stop_does_not_wait_for_what_comes_again(opening: WorkerSettings, jour
 
 def test_a_sign_of_life_lets_the_crew_rest(opening: WorkerSettings, journal: Journal) -> None:
     """An empty batch asks nobody anything, settles what is under way, and is a heartbeat."""
-    crew, watcher = Later(opening), Watcher()
+    worker, watcher = Later(opening), Watcher()
     source = Script((WAITING, [spectrum(1)]), (0, []), (0, []))
-    follow(source, crew, journal, watcher)
-    assert (crew.rested, len(crew.asked)) == (2, 1)
+    follow(source, worker, journal, watcher)
+    assert (worker.rested, len(worker.asked)) == (2, 1)
     assert watcher.pulses == [WAITING, 0, 0]
 
 
@@ -317,4 +317,4 @@ def test_a_large_file_is_as_a_small_one(opening: WorkerSettings, journal: Journa
     with Journal.open(tmp_path / "another.sqlite3") as another:
         large = watch_once(folder, opening, another)
     assert len(small) == 2
-    assert [(said.id, type(said)) for said in small] == [(said.id, type(said)) for said in large]
+    assert [(record.id, type(record)) for record in small] == [(record.id, type(record)) for record in large]

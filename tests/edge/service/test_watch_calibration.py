@@ -26,8 +26,8 @@ from raman_edge.model.model import Model
 from raman_edge.service import watch as service_watch
 from raman_edge.service.run import follow
 from raman_edge.service.worker import Worker, WorkerSettings
+from raman_edge.sources.files import RawFile
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.parse import RawFile
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Origin, Spectrum
 from watch_process import PATIENCE_S, Watch, digests, journaled
@@ -86,9 +86,9 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
     assert (held.spectrum.calibrated.id, held.spectrum.calibrated.made, held.spectrum.calibrated.rms) == (used.id, used.made, used.rms)
     assert held.spectrum.axis.shift[0] == pytest.approx(150.0 + 1e7 * 0.2 / 794.3**2, abs=0.1)
     assert held.spectrum.meta == {"format": "delimited text (commas, decimal point)", "laser_nm": "785"}
-    said = dict(record_text.facts(held))["axis"]
-    assert said.startswith(f"calibration {used.id[:12]}, ")
-    assert said.endswith(" days old at that time, 0.235 cm⁻¹ rms")
+    axis_text = dict(record_text.facts(held))["axis"]
+    assert axis_text.startswith(f"calibration {used.id[:12]}, ")
+    assert axis_text.endswith(" days old at that time, 0.235 cm⁻¹ rms")
     store.path_of("SN-1").unlink()
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
     assert cli.main(("journal", "recheck", "--all", "--no-user-library", *places)) == 0
@@ -170,8 +170,8 @@ def followed(folder: Path, calibration: Calibration) -> Sequence[object]:
     shown = Shown()
     with Journal.open(folder.parent / "journal.sqlite3") as journal:
         source = FolderSource(str(folder), journal.memory(model.sha256, means.config), rules, once=True)
-        with source, Worker(model, WorkerSettings(folder.parent / "tiny.onnx", 1, library, means), processors=1) as crew:
-            follow(source, crew, journal, shown)
+        with source, Worker(model, WorkerSettings(folder.parent / "tiny.onnx", 1, library, means), processors=1) as worker:
+            follow(source, worker, journal, shown)
     return [answer.event for answer in shown.answers]
 
 

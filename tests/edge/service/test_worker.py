@@ -22,7 +22,7 @@ from raman_edge.model.model import Model
 from raman_edge.service import worker as module
 from raman_edge.service.worker import IDLE_S, MANY, QUEUED, IdentifiedSpectrum, Worker, WorkerSettings, answer_all
 from raman_edge.sources import Batch
-from raman_edge.sources.parse import RawFile
+from raman_edge.sources.files import RawFile
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:

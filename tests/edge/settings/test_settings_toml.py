@@ -13,7 +13,7 @@ from raising import refused
 from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.settings import toml
-from raman_edge.settings.errors import mistakes
+from raman_edge.settings.toml import mistakes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ class Profile(Struct, forbid_unknown_fields=True):
             raise ValueError(msg)
 
 
-def told(text: str) -> list[str]:
+def mistakes_of(text: str) -> list[str]:
     """Return what is said of a text, without the name of the file."""
     with pytest.raises(ConfigError) as caught:
         toml.convert(toml.parse(text.encode(), "f.toml"), Profile)
@@ -108,13 +108,13 @@ def test_a_good_file_becomes_the_struct(tmp_path: Path) -> None:
 )
 def test_a_mistake_is_told_with_its_place(text: str, line: str) -> None:
     """One line: where, which key, what was got, what was expected, an example or the nearest key."""
-    assert told(text) == [line]
+    assert mistakes_of(text) == [line]
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
     """Who corrects a file does not have to run it once a mistake."""
     text = 'n = "a"\nbad = 1\n[port]\nbaud = 1\n\n[[ports]]\nparity = 3\n'
-    places = [line.partition(": ")[0] for line in told(text)]
+    places = [line.partition(": ")[0] for line in mistakes_of(text)]
     assert places == ["1", "2", "4", "6", "7"]
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import build
 import pytest
 from raman_edge.sources import failed
-from raman_edge.sources.batcher import MOST, Batcher, OpenFile
 from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.pending import MOST, Batcher, OpenFile
 from raman_edge.sources.scan import FileCandidate, ScanRules, candidate_at
 from raman_edge.spectrum import Fault, Origin
 from watching import QUICK, Remembered, dealt_with, names, once

@@ -67,10 +67,10 @@ def keep_times(path: Path, number: int) -> None:
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
     """Times of two seconds, and one inode for all files: the least that a file system tells."""
-    told = Signature.of
+    signature_of = Signature.of
 
     def of(status: os.stat_result) -> Signature:
-        real = told(status)
+        real = signature_of(status)
         change_ns = real.ctime_ns // TICK_NS * TICK_NS
         return Signature(real.dev, 7, real.size, min(real.mtime_ns // TICK_NS * TICK_NS, change_ns), change_ns)
 

@@ -157,11 +157,11 @@ def test_what_declares_its_length() -> None:
 def test_only_a_beginning_is_replaced(tmp_path: Path) -> None:
     """A file that grows says what it grew from, step by step; one that is written anew says nothing."""
     path, memory, text = tmp_path / "a.csv", Remembered(), build.text()
-    said = []
+    digests_seen = []
     for content in (text[:5000], text[:9000], text, build.text(seed=3), build.text(seed=3)[:-1], "x" + build.text(seed=3)):
         path.write_text(content)
-        said += [value.origin.grown_from for value in once(tmp_path, memory)]
-    assert said == [None, digest(text[:5000]), digest(text[:9000]), None, None, None]
+        digests_seen += [value.origin.grown_from for value in once(tmp_path, memory)]
+    assert digests_seen == [None, digest(text[:5000]), digest(text[:9000]), None, None, None]
 
 
 def test_a_copy_of_a_half_elsewhere_is_not_replaced(tmp_path: Path) -> None:

@@ -14,8 +14,7 @@ import pytest
 from raman_edge.sources import pending, stability
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.pending import PollSchedule, changed
-from raman_edge.sources.root import file_system, is_network
-from raman_edge.sources.scan import FileCandidate, ScanRules, Signature, is_candidate_name, scan
+from raman_edge.sources.scan import FileCandidate, ScanRules, Signature, file_system, is_candidate_name, is_network, scan
 from raman_edge.sources.stability import (
     OPEN_STABLE_S,
     OpenWriter,
@@ -64,8 +63,8 @@ def test_ready(age_s: float, size: int, signs: str, writer: OpenWriter, unchange
     """What no process writes is ready soon, what one may write later, and what one does write only if it is whole."""
     changed_ns = time.time_ns() - round(age_s * SECOND)
     state = Signature(1, 2, size, changed_ns - (1000 if "times" in signs else 0), changed_ns)
-    told = {sign: sign in signs for sign in ("moved", "closed", "network")}
-    assert readiness(state, writer, unchanged_s, stable_s=1.0, **told) is expected
+    flags = {sign: sign in signs for sign in ("moved", "closed", "network")}
+    assert readiness(state, writer, unchanged_s, stable_s=1.0, **flags) is expected
 
 
 @pytest.mark.parametrize(("stable_s", "expected"), [(0.1, 1.0), (1.0, 10.0), (3.0, 10.0), (20.0, 20.0)])
@@ -132,8 +131,8 @@ def test_asking_is_safe_while_a_writer_comes(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.touch()
     called = [sys.executable, "-c", INTERRUPTED, str(path)]
-    asked = subprocess.run(called, capture_output=True, text=True, check=False, timeout=60, env=command.environment())
-    assert (asked.returncode, asked.stdout) == (0, "a writer came\nOpenWriter.NONE\n"), asked.stderr
+    done = subprocess.run(called, capture_output=True, text=True, check=False, timeout=60, env=command.environment())
+    assert (done.returncode, done.stdout) == (0, "a writer came\nOpenWriter.NONE\n"), done.stderr
 
 
 def candidate(path: Path) -> FileCandidate:

@@ -13,8 +13,8 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import SourceUnavailable
-from raman_edge.sources.batcher import MOST
 from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.pending import MOST
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault
 from watching import Remembered, dealt_with

@@ -67,16 +67,16 @@ def test_closed_between_its_parts_each_is_a_content(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was asked of the kernel about a folder that counts as one on a network."""
-    said: list[str] = []
+    messages: list[str] = []
     monkeypatch.setattr(folder, "is_network", lambda _: True)
-    monkeypatch.setattr(stability, "writer_of", lambda _: said.append("lease"))
-    monkeypatch.setattr(FolderEvents, "open", lambda _: said.append("events"))
-    return said
+    monkeypatch.setattr(stability, "writer_of", lambda _: messages.append("lease"))
+    monkeypatch.setattr(FolderEvents, "open", lambda _: messages.append("events"))
+    return messages
 
 
-def test_a_network_is_only_looked_at(tmp_path: Path, asked: list[str]) -> None:
+def test_a_network_is_only_looked_at(tmp_path: Path, lookups: list[str]) -> None:
     """On a network files are found by looking and complete when they lie still: neither events nor leases are asked for."""
     with Watched(tmp_path, rules=PATIENT) as watched:
         (tmp_path / "a.csv").write_text(build.text())
@@ -84,11 +84,11 @@ def test_a_network_is_only_looked_at(tmp_path: Path, asked: list[str]) -> None:
         (tmp_path / "b.tmp").write_text(build.text(seed=1))
         (tmp_path / "b.tmp").rename(tmp_path / "b.csv")
         watched.wait_for(values=2)
-    assert asked == []
+    assert lookups == []
 
 
 @pytest.mark.slow
-def test_a_writer_on_a_network_is_waited_for_as_long_as_it_goes_on(tmp_path: Path, asked: list[str]) -> None:
+def test_a_writer_on_a_network_is_waited_for_as_long_as_it_goes_on(tmp_path: Path, lookups: list[str]) -> None:
     """A file that grows in steps shorter than it has to lie still is read once, whole."""
     text = build.text()
     with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.6)) as watched:
@@ -98,11 +98,11 @@ def test_a_writer_on_a_network_is_waited_for_as_long_as_it_goes_on(tmp_path: Pat
             time.sleep(0.1)
         watched.wait_for(values=1)
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
-    assert asked == []
+    assert lookups == []
 
 
-def test_a_network_is_looked_at_less_often(tmp_path: Path, asked: list[str]) -> None:
+def test_a_network_is_looked_at_less_often(tmp_path: Path, lookups: list[str]) -> None:
     """Unless told otherwise a share is polled every two seconds, and its files lie still for three."""
     source = FolderSource(tmp_path, Remembered())
     assert (source._pace.poll_s, source._pace.glance_s, source._stable_s) == (NETWORK_POLL_S, NETWORK_POLL_S, folder.NETWORK_STABLE_S)
-    assert asked == []
+    assert lookups == []

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import build
 from raman_edge import formats
-from raman_edge.sources.parse import RawFile, parse, values
+from raman_edge.sources.files import RawFile, parse, values
 from raman_edge.spectrum import OTHER_METHOD, Fault, Origin, Spectrum
 
 if TYPE_CHECKING:

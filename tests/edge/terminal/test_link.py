@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.acquisition.plan import AcquisitionProgress
 from raman_edge.instruments.spectrometer import Counters, LinkStatus
-from raman_edge.terminal.link import WORDS
+from raman_edge.terminal.headline import WORDS
 from raman_edge.terminal.live import LOOKED_S, RemainingTime
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.screen import lasting, render
@@ -95,10 +95,10 @@ def test_what_goes_on_stands_in_words(bench: dict[str, object], words: str) -> N
 
 def test_a_person_who_is_waited_for_is_told_what_to_do() -> None:
     """The question takes the place of the answer, unless somebody looks back at an older one."""
-    asked = replace(SERIAL, bench=replace(BENCH, question="Block the beam\x1b[2J and press Enter"))
-    rows = render(asked, 80, 24).text.split("\n")
+    with_question = replace(SERIAL, bench=replace(BENCH, question="Block the beam\x1b[2J and press Enter"))
+    rows = render(with_question, 80, 24).text.split("\n")
     assert any(row.startswith(r" ◐ Block the beam\x1b[2J and press Enter") for row in rows)
-    assert "Block" not in render(after(asked, "["), 80, 24).text
+    assert "Block" not in render(after(with_question, "["), 80, 24).text
 
 
 def test_the_bench_of_an_acquisition_is_taken_over() -> None:

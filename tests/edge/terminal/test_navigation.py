@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.terminal.controls import KEYS, Controls
-from raman_edge.terminal.navigation import MOST, enlarged, place, pressed
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.screen import hints
-from raman_edge.terminal.state import RECENT, fold
+from raman_edge.terminal.state import MOST, RECENT, enlarged, fold, place, pressed
 from screens import BAD_FRAME, EMPTY, EVENTS, FAULT, MATCH, SERIAL, SERIAL_KEYS, STONE, UNKNOWN, after, serial, state_after
 
 ALL = state_after("match")

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge.terminal.safe import MOST_CHARACTERS, safe_text
+from raman_edge.terminal.theme import MOST_CHARACTERS, safe_text
 from rich.cells import cell_len
 
 ANY = st.text(st.characters(exclude_categories=()), max_size=60)

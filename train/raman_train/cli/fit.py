@@ -47,7 +47,7 @@ def run_evaluate(options: argparse.Namespace) -> int:
     if options.keys:
         return _print_keys()
     import msgspec  # noqa: PLC0415 - loaded with the modules below
-    from raman_edge.outputs.append_only import JSON_LINES, AppendOnlyFile  # noqa: PLC0415
+    from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile  # noqa: PLC0415
 
     from raman_train import checkpoint, device, robustness, runs  # noqa: PLC0415 - torch takes seconds to import
 

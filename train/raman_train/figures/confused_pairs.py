@@ -82,7 +82,7 @@ class LabelledEmbeddings:
         return NearestReference(self.labels[wanted], str(self.names[best]), self.features[best], float(similarity.max()))
 
 
-def pick(library: LabelledEmbeddings, test: NDArray[np.intp], scores: NDArray[np.float32], most: int = SHOWN) -> list[ConfusedSpectrum]:
+def pick(library: LabelledEmbeddings, test: NDArray[np.intp], scores: NDArray[np.float32]) -> list[ConfusedSpectrum]:
     """Return the most frequent confusions of the spectra ``test``, (q,), with scores (q, classes).
 
     The query of each is the median by the difference between the scores of the wrong and the true class.
@@ -90,7 +90,7 @@ def pick(library: LabelledEmbeddings, test: NDArray[np.intp], scores: NDArray[np
     truth, answered = library.classes[test], scores.argmax(axis=1)
     counts = counted(truth, answered, len(library.labels))
     made = []
-    for true, wrong, count in most_confused(counts, most):
+    for true, wrong, count in most_confused(counts, SHOWN):
         rows = np.flatnonzero((truth == true) & (answered == wrong))
         lead = scores[rows, wrong] - scores[rows, true]
         query = int(test[rows[np.argsort(lead, kind="stable")[(count - 1) // 2]]])

@@ -136,12 +136,12 @@ def letter(number: int) -> str:
 
 
 def _summary(counts: NDArray[np.intp], found: Sequence[Sequence[int]], shown: Sequence[Sequence[int]]) -> str:
-    asked, wrong = int(counts.sum()), int(counts.sum() - np.trace(counts))
+    total, wrong = int(counts.sum()), int(counts.sum() - np.trace(counts))
     if not wrong:
-        return f"no confusion, all {asked} spectra correct"
+        return f"no confusion, all {total} spectra correct"
     inside = sum(confusions(counts, members) for members in shown)
     which = f", the worst {len(shown)} of {len(found)}" if len(shown) < len(found) else ""
-    return f"{wrong} of {asked} spectra confused, {inside} of them within the blocks below{which}"
+    return f"{wrong} of {total} spectra confused, {inside} of them within the blocks below{which}"
 
 
 def _overview(axes: Axes, counts: NDArray[np.intp], found: Sequence[Sequence[int]], shown: int, norm: LogNorm) -> None:
@@ -208,8 +208,8 @@ def _line(pair: ConfusedPair, labels: Sequence[str]) -> str:
 def _block(axes: Axes, counts: NDArray[np.intp], labels: Sequence[str], members: Sequence[int], name: str, norm: LogNorm) -> None:
     """Draw one block with names; the last column counts the answers outside the block."""
     part = counts[np.ix_(members, members)]
-    asked = counts[members].sum(axis=1)
-    table = np.column_stack([part, asked - part.sum(axis=1)])
+    total = counts[members].sum(axis=1)
+    table = np.column_stack([part, total - part.sum(axis=1)])
     right = np.eye(*table.shape) > 0
     axes.pcolormesh(right, cmap=NOT_CONFUSED, edgecolors="white", linewidth=1)
     axes.pcolormesh(np.ma.masked_where((table == 0) | right, table), cmap=style.COUNTS, norm=norm, edgecolors="white", linewidth=1)
@@ -220,7 +220,7 @@ def _block(axes: Axes, counts: NDArray[np.intp], labels: Sequence[str], members:
     axes.vlines(len(members), 0, len(members), color="black", linewidth=1)
     names = [style.plain(labels[index], 18) for index in members]
     axes.set_xticks(np.arange(len(members) + 1) + 0.5, [*names, "others"], rotation=45, ha="left", rotation_mode="anchor", fontsize=8)
-    axes.set_yticks(np.arange(len(members)) + 0.5, [f"{own} ({n})" for own, n in zip(names, asked, strict=True)], fontsize=8)
+    axes.set_yticks(np.arange(len(members)) + 0.5, [f"{own} ({n})" for own, n in zip(names, total, strict=True)], fontsize=8)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

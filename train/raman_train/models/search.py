@@ -8,6 +8,7 @@ Savitzky-Golay over 11 points, second order, with the ends from the polynomial o
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -32,7 +33,7 @@ ABSENT = -1.0
 """Score of a class without a reference: no cosine is lower."""
 
 
-class References(Untrained):
+class References(Untrained, ABC):
     """Embeddings and classes of the spectra given to :meth:`prepare`, in the checkpoint as buffers."""
 
     embeddings: Tensor
@@ -48,9 +49,9 @@ class References(Untrained):
         # The number of references comes from the checkpoint; torch itself loads only tensors of the same size.
         self.register_load_state_dict_pre_hook(_resize)  # type: ignore[no-untyped-call]  # torch's own types
 
+    @abstractmethod
     def embed(self, spectra: Tensor) -> Tensor:
         """Return the vectors to compare, (batch, e) at unit norm, of spectra (batch, n)."""
-        raise NotImplementedError
 
     def prepare(self, spectra: Tensor, classes: Tensor) -> None:
         """Store the references: spectra (count, n) of classes (count,)."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 from raman_edge.errors import ConfigError
-from raman_edge.outputs.append_only import JSON_LINES, AppendOnlyFile
+from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile
 
 from raman_train import evaluate, metrics
 from raman_train.benchmark import intervals

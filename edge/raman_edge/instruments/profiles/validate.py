@@ -14,7 +14,7 @@ from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, Li
 from raman_edge.instruments.profiles.profile import Profile, Query, Static
 from raman_edge.instruments.profiles.requests import BUILT_IN, INTEGRATION, RequestValues, commands
 from raman_edge.settings import toml
-from raman_edge.settings.errors import named
+from raman_edge.settings.toml import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from raman_edge.instruments.profiles.frame import Frame
     from raman_edge.instruments.profiles.profile import Command
-    from raman_edge.settings.errors import KeyPath, Mistake
-    from raman_edge.settings.toml import TomlDocument
+    from raman_edge.settings.toml import KeyPath, Mistake, TomlDocument
 
 PAIRS = (
     ("laser_on", "laser_off", "every fault must switch the laser off"),

@@ -1,16 +1,104 @@
-"""Whether the journal is as it was written: the whole chain, every line and every spectrum, read again."""
+"""The hash chain: new rows are linked to the one before, and verification reads the whole chain again."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from raman_edge.journal import events, packing, query, rows, spectra
+from raman_edge import records
+from raman_edge.journal import query, rows, spectra
+from raman_edge.journal.memory import ADD_RUN, failed_config
 from raman_edge.journal.rows import Verification
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
+
+    from raman_edge.journal.rows import JournalEntry
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry as it will be written, without its place in the journal."""
+
+    facts: rows.ChainedFacts
+    spectrum: spectra.PackedSpectrum | None
+
+
+def prepare(entry: JournalEntry, model: str, config: str) -> Prepared:
+    """Return the row of ``entry``."""
+    record = entry.record
+    result = record if isinstance(record, records.ResultRecord) else None
+    kept = spectra.keep(entry.spectrum) if entry.spectrum else None
+    facts = rows.ChainedFacts(
+        seq=0,
+        id=record.id,
+        sha256=record.source.sha256,
+        index=record.source.index,
+        model=model,
+        config=config if result else failed_config(config),
+        path=record.source.path,
+        ts=record.ts,
+        decision=result.decision if result else "fault",
+        best=result.names[0] if result and result.names else None,
+        line=records.encode(record).decode(),
+        spectrum=kept.digest if kept else None,
+    )
+    return Prepared(facts, kept)
+
+
+class JournalWriter:
+    """Adds rows within one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, *, with_spectra: bool) -> None:
+        self._connection = connection
+        self._with_spectra = with_spectra
+        self._seq, self._head = rows.chain_head(connection)
+        self._keeps: bool | None = None
+        """Whether the chain says that spectra are kept; None is not read yet."""
+        self._runs: dict[tuple[str, str], tuple[int, str]] = {}
+
+    def add(self, new: Prepared) -> bool:
+        """Add a row; False where the journal has it."""
+        if new.spectrum:
+            self._note_whether_kept()
+        placed = replace(new.facts, seq=self._seq + 1)
+        head = rows.link(self._head, placed)
+        run, first = self._run(placed)
+        row = rows.columns(placed, run, head)
+        if self._connection.execute(f"{rows.INSERT_RECORD} ON CONFLICT DO NOTHING", row).rowcount != 1:
+            return False
+        self._connection.execute(rows.INSERT_LINE, rows.line(placed, first))
+        if new.spectrum and self._with_spectra:
+            self._connection.execute("INSERT INTO spectra VALUES (?,?,?)", (placed.seq, self._axis(new.spectrum), new.spectrum.body))
+        self._seq, self._head = placed.seq, head
+        return True
+
+    def _note_whether_kept(self) -> None:
+        """Add an event where spectra are kept from here on and were not, or the reverse."""
+        if self._keeps is None:
+            self._keeps = rows.keeps_spectra(self._connection)
+        if self._keeps != self._with_spectra:
+            self._head = rows.add_event(self._connection, rows.SpectraKept(self._with_spectra))
+            self._keeps = self._with_spectra
+
+    def _run(self, facts: rows.ChainedFacts) -> tuple[int, str]:
+        """Return the number of model and configuration, and their first line."""
+        run = (facts.model, facts.config)
+        if run not in self._runs:
+            self._connection.execute(ADD_RUN, run)
+            self._runs[run] = self._connection.execute(rows.SET_FIRST, (facts.line, *run)).fetchone()
+        return self._runs[run]
+
+    def _axis(self, kept: spectra.PackedSpectrum) -> int:
+        """Return the number of an axis, which is written once."""
+        found = self._connection.execute("SELECT axis FROM axes WHERE digest=?", (kept.axis,)).fetchone()
+        if found:
+            return int(found[0])
+        added = self._connection.execute("INSERT INTO axes (digest, shift) VALUES (?,?)", (kept.axis, spectra.pack_array(kept.shift)))
+        return added.lastrowid or 0
+
 
 ROWS = f"SELECT {rows.COLUMNS}, chain, shift, spectra.spectrum FROM {rows.WITH_SPECTRA} ORDER BY seq"  # noqa: S608 - our own text
 STRAY = """
@@ -44,9 +132,9 @@ class _Verification:
         self._head = rows.START
         self._found = 0 if noted == rows.START.hex() else None
         self._rows = self._spectra = self._pruned = 0
-        self._events: deque[events.StoredEvent] = deque()
+        self._events: deque[rows.StoredEvent] = deque()
         """Events that come later in the chain."""
-        self._all: list[tuple[rows.Event, events.Facts]] = []
+        self._all: list[tuple[rows.Event, rows.Facts]] = []
         self._keeps = True
         """Whether rows have their spectra beside them here."""
 
@@ -72,8 +160,8 @@ class _Verification:
 
     def _read_events(self) -> str | None:
         try:
-            stored = events.stored(self._connection)
-            self._all = [events.read(row) for row in stored]
+            stored = rows.stored_events(self._connection)
+            self._all = [rows.read_event(row) for row in stored]
         except rows.DAMAGE as error:
             return f"the events of the journal cannot be read: {error}"
         self._events.extend(stored)
@@ -83,10 +171,10 @@ class _Verification:
         """Follow the chain through the events before the row ``before``."""
         while self._events and self._events[0][0] < before:
             stored = self._events.popleft()
-            event, facts = events.read(stored)
+            event, facts = rows.read_event(stored)
             if rows.link_event(self._head, event) != stored[-1]:
                 return f"{_place(stored)} does not fit its hash: it was changed, or what was before it was removed, added or moved"
-            self._keeps = facts.kept if isinstance(facts, events.SpectraKept) else self._keeps
+            self._keeps = facts.kept if isinstance(facts, rows.SpectraKept) else self._keeps
             self._go_on(stored[-1], event.after)
         return None
 
@@ -114,12 +202,12 @@ class _Verification:
         return f"{_row(stored)}: its spectrum is gone, and no prune removed it: it was removed by hand"
 
 
-def _removed(event: rows.Event, facts: events.Facts, seq: int, ts: int | str) -> bool:
+def _removed(event: rows.Event, facts: rows.Facts, seq: int, ts: int | str) -> bool:
     """Whether an event is the prune that removed the spectrum of a row."""
-    return isinstance(facts, events.Pruned) and seq <= event.after and isinstance(ts, int) and ts < facts.before
+    return isinstance(facts, rows.Pruned) and seq <= event.after and isinstance(ts, int) and ts < facts.before
 
 
-def _place(stored: events.StoredEvent) -> str:
+def _place(stored: rows.StoredEvent) -> str:
     return f"the event {stored[3]!r} after row {stored[0]} ({stored[2]})"
 
 
@@ -141,7 +229,7 @@ def _inconsistent(connection: sqlite3.Connection) -> str | None:
 
 def _axis_wrong(axis: int, digest: bytes, shift: bytes) -> str | None:
     try:
-        return None if spectra.axis_digest(packing.unpack(shift)) == digest else f"axis {axis} is not the one that was written"
+        return None if spectra.axis_digest(spectra.unpack_array(shift)) == digest else f"axis {axis} is not the one that was written"
     except rows.DAMAGE as error:
         return f"axis {axis} cannot be read: {error}"
 

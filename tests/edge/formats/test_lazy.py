@@ -16,13 +16,13 @@ from contracts.format_contract import EXAMPLES, answered
 from effort import slow
 from omnic_files import OmnicSpectrum, omnic
 from princeton_files import LightFieldFile
-from raman_edge.formats.late import LATE
+from raman_edge.formats import LAZY_READERS
 from witec_files import FREE, GRATING, POLYNOMIAL, TABLE, Tree, WitecFile, WitecGraph, tag
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MODULES = ("andor", "omnic", "princeton", "princeton_xml", "witec", "witec_tags", "detector")
+MODULES = ("andor", "omnic", "princeton", "witec", "witec_tags")
 ROW = 1000.0 + 37 * (np.arange(40) ** 2 % 41)
 SHIFT = 150.0 + 15.25 * np.arange(40)
 BUDGET_S = 20.0
@@ -36,7 +36,7 @@ def loaded(then: str) -> set[str]:
     return {name for name in MODULES if f"raman_edge.formats.{name}" in names}
 
 
-def test_no_late_reader_is_imported_at_the_start() -> None:
+def test_no_lazy_reader_is_imported_at_the_start() -> None:
     """Nor for a table."""
     path = str(EXAMPLES / "delimited.csv")
     assert loaded(f"f.read(open({path!r}, 'rb').read(), Origin('file', 'x'))") == set()
@@ -45,20 +45,20 @@ def test_no_late_reader_is_imported_at_the_start() -> None:
 @pytest.mark.parametrize(
     ("name", "modules"),
     [
-        ("andor.sif", {"andor", "detector"}),
-        ("omnic.spa", {"omnic", "detector"}),
-        ("princeton.spe", {"princeton", "detector"}),
-        ("witec.wip", {"witec", "witec_tags", "detector"}),
+        ("andor.sif", {"andor"}),
+        ("omnic.spa", {"omnic"}),
+        ("princeton.spe", {"princeton"}),
+        ("witec.wip", {"witec", "witec_tags"}),
     ],
 )
 def test_a_file_brings_its_own_reader_only(name: str, modules: set[str]) -> None:
-    """And the XML reader waits for LightField."""
+    """Not those of the other formats."""
     assert loaded(f"f.read(open({str(EXAMPLES / name)!r}, 'rb').read(), Origin('file', 'x'))") == modules
 
 
 def test_every_mark_is_its_readers() -> None:
     """None is the beginning of another one."""
-    marks = [(reader.at, mark) for reader in LATE for mark in reader.marks]
+    marks = [(reader.at, mark) for reader in LAZY_READERS for mark in reader.marks]
     assert all(one == other or one[0] != other[0] or not one[1].startswith(other[1]) for one in marks for other in marks)
 
 

@@ -1,6 +1,6 @@
-"""The header of a Galactic SPC file, new (512 bytes, either byte order) or old (256 bytes): one value for all.
+"""The header of a Galactic SPC file, new (512 bytes, either byte order) or old (256 bytes), and what its codes stand for.
 
-Galactic Universal Data Format Specification, SPC.H (1997): SPCHDR, OSPCHDR, LOGSTC.
+Galactic Universal Data Format Specification, SPC.H (1997): SPCHDR, OSPCHDR, LOGSTC, fxtype, fytype, fexper.
 """
 
 from __future__ import annotations
@@ -11,11 +11,112 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import FormatError
-from raman_edge.formats.binary import CUT_SHORT, BinaryFile
-from raman_edge.formats.spc.codes import METHODS, TEXT_LABELS, X_UNITS, Y_UNITS
+from raman_edge.formats.columns import CM_PER_EV, AxisKind, Role
+from raman_edge.formats.document import CUT_SHORT, BinaryFile
 
 if TYPE_CHECKING:
     from typing import Literal
+
+RAMAN_SHIFT, TEXT_LABELS = 13, 15
+X_UNITS: dict[int, str] = {
+    0: "arbitrary",
+    1: "wavenumber (cm-1)",
+    2: "micrometres",
+    3: "nanometres",
+    4: "time (s)",
+    5: "time (minutes)",
+    6: "frequency (Hz)",
+    7: "frequency (kHz)",
+    8: "frequency (MHz)",
+    9: "mass (m/z)",
+    10: "chemical shift (ppm)",
+    11: "time (days)",
+    12: "time (years)",
+    RAMAN_SHIFT: "Raman shift (cm-1)",
+    14: "energy (eV)",
+    TEXT_LABELS: "named by the text labels",
+    16: "diode number",
+    17: "channel",
+    18: "degrees",
+    19: "temperature (F)",
+    20: "temperature (C)",
+    21: "temperature (K)",
+    22: "data points",
+    23: "time (ms)",
+    24: "time (us)",
+    25: "time (ns)",
+    26: "frequency (GHz)",
+    27: "length (cm)",
+    28: "length (m)",
+    29: "length (mm)",
+    30: "time (hours)",
+    255: "double interferogram",
+}
+"""Units of an axis, by code."""
+AXES: dict[int, AxisKind] = {
+    1: AxisKind(Role.WAVENUMBER, 1.0, "cm-1"),
+    2: AxisKind(Role.WAVELENGTH, 1e3, "µm"),
+    3: AxisKind(Role.WAVELENGTH, 1.0, "nm"),
+    RAMAN_SHIFT: AxisKind(Role.SHIFT, 1.0, "cm-1"),
+    14: AxisKind(Role.WAVENUMBER, CM_PER_EV, "eV"),
+    16: AxisKind(Role.PIXEL),
+    17: AxisKind(Role.PIXEL),
+    22: AxisKind(Role.PIXEL),
+}
+"""The codes that can be a Raman axis, and what it is then."""
+UNNAMED = frozenset({0, TEXT_LABELS})
+"""The codes that say nothing of the axis."""
+Y_UNITS: dict[int, str] = {
+    0: "arbitrary intensity",
+    1: "interferogram",
+    2: "absorbance",
+    3: "Kubelka-Munk",
+    4: "counts",
+    5: "volts",
+    6: "degrees",
+    7: "milliamperes",
+    8: "millimetres",
+    9: "millivolts",
+    10: "log(1/R)",
+    11: "percent",
+    12: "intensity",
+    13: "relative intensity",
+    14: "energy",
+    16: "decibel",
+    19: "temperature (F)",
+    20: "temperature (C)",
+    21: "temperature (K)",
+    22: "refractive index",
+    23: "extinction coefficient",
+    24: "real part",
+    25: "imaginary part",
+    26: "complex",
+    128: "transmission",
+    129: "reflectance",
+    130: "single beam with valleys",
+    131: "emission",
+}
+Y_RAMAN = frozenset({0, 4, 5, 7, 9, 12, 13, 14})
+"""What a detector's signal is stored as."""
+METHODS: dict[int, str] = {
+    0: "general",
+    1: "gas chromatogram",
+    2: "chromatogram",
+    3: "HPLC chromatogram",
+    4: "FT-IR, FT-NIR or FT-Raman spectrum",
+    5: "near-infrared spectrum",
+    7: "UV-VIS spectrum",
+    8: "X-ray diffraction pattern",
+    9: "mass spectrum",
+    10: "NMR spectrum",
+    11: "Raman spectrum",
+    12: "fluorescence spectrum",
+    13: "atomic spectrum",
+    14: "diode-array chromatogram",
+}
+METHODS_NOT_RAMAN = frozenset({1, 2, 3, 5, 8, 9, 10, 13, 14})
+"""A spectrometer for fluorescence or UV-VIS measures Raman spectra as well; the others do not."""
+
 
 NEW_LITTLE, NEW_BIG, OLD = 0x4B, 0x4C, 0x4D
 SHORT_Y, CHROMATOGRAM, MULTI, RANDOM_Z, ORDERED_Z, LABELS, OWN_X, SHARED_X = (1 << bit for bit in range(8))
@@ -26,9 +127,9 @@ FLOAT = -128
 LARGEST_X = 1e9
 """No axis has larger numbers."""
 _FIRST_YEAR = 1980
-_SNIFFED = 32
+_SNIFFED_BYTES = 32
 """First bytes of an SPC file."""
-_MOST = 1 << 27
+_MOST_COUNT = 1 << 27
 """Subfiles, points or bytes beyond which this is something else: four letters of text are more."""
 _LOG_HEAD = 64
 _MAX_LOG = 65_536
@@ -79,9 +180,9 @@ def order(version: int) -> Literal["<", ">"]:
 
 def recognises(data: bytes) -> bool:
     """Whether the first bytes can be an SPC header: a version, and codes and counts that exist."""
-    if len(data) < _SNIFFED or data[1] not in {NEW_LITTLE, NEW_BIG, OLD}:
+    if len(data) < _SNIFFED_BYTES or data[1] not in {NEW_LITTLE, NEW_BIG, OLD}:
         return False
-    file = BinaryFile(data[:_SNIFFED], order(data[1]))
+    file = BinaryFile(data[:_SNIFFED_BYTES], order(data[1]))
     counts: tuple[float, ...]
     if data[1] == OLD:
         points, first, last = (file.real("f", at, "header") for at in (4, 8, 12))
@@ -93,17 +194,17 @@ def recognises(data: bytes) -> bool:
         data[0] & (OWN_X | SHARED_X) != OWN_X  # which no file may have, and every ZIP archive has
         and units[0] in X_UNITS
         and units[1] in Y_UNITS
-        and all(0 <= count <= _MOST for count in counts)
+        and all(0 <= count <= _MOST_COUNT for count in counts)
         and all(math.isfinite(x) and abs(x) <= LARGEST_X for x in (first, last))
     )
 
 
 def header(file: BinaryFile) -> Header:
     """Read the header of a file that is recognised."""
-    return _old(file) if file.data[1] == OLD else _new(file)
+    return _old_header(file) if file.data[1] == OLD else _new_header(file)
 
 
-def _new(file: BinaryFile) -> Header:
+def _new_header(file: BinaryFile) -> Header:
     file.need(0, NEW_BYTES, "header")
     flags = file.data[0]
     x_label, y_label = _labels(file, 218) if flags & LABELS else ("", "")
@@ -126,7 +227,7 @@ def _new(file: BinaryFile) -> Header:
     )
 
 
-def _old(file: BinaryFile) -> Header:
+def _old_header(file: BinaryFile) -> Header:
     file.need(0, OLD_BYTES, "header")
     flags, year = file.data[0], file.integer("H", 18, "year")
     labelled = flags & LABELS or TEXT_LABELS in {file.data[16], year >> 12}
@@ -137,7 +238,7 @@ def _old(file: BinaryFile) -> Header:
         flags=flags & ~(SHARED_X | OWN_X),  # x values came with the new format
         method=0,
         exponent=FLOAT if exponent == -FLOAT else exponent,
-        points=_whole(file.real("f", 4, "number of points")),
+        points=_integer_from_float(file.real("f", 4, "number of points")),
         first=file.real("f", 8, "first x"),
         last=file.real("f", 12, "last x"),
         spectra=0 if flags & MULTI else 1,
@@ -157,8 +258,8 @@ def _labels(file: BinaryFile, at: int) -> tuple[str, str]:
     return file.text(at, len(x)), file.text(at + 30 - len(rest), len(rest))
 
 
-def _whole(points: float) -> int:
-    if not 0 <= points <= _MOST:
+def _integer_from_float(points: float) -> int:
+    if not 0 <= points <= _MOST_COUNT:
         raise FormatError(
             kind="wrong number of points",
             place="byte 4",
@@ -194,7 +295,7 @@ def _old_date(file: BinaryFile) -> str:
 
 
 def _date(year: int, month: int, day: int, hour: int, minute: int) -> str:
-    """Write a time without a time zone as text; empty where it is none, or before there were such files."""
+    """Write a time without a time zone as text; empty where it is impossible, or before there were such files."""
     try:
         return f"{datetime(year, month, day, hour, minute):%Y-%m-%d %H:%M}" if year >= _FIRST_YEAR else ""  # noqa: DTZ001 - it has none
     except ValueError:
@@ -202,7 +303,7 @@ def _date(year: int, month: int, day: int, hour: int, minute: int) -> str:
 
 
 def log(file: BinaryFile, head: Header) -> list[str]:
-    """Return the lines of the log; none where there is none. Raises :class:`FormatError` where it is cut off."""
+    """Return the lines of the log; empty without a log. Raises :class:`FormatError` where it is cut off."""
     at = head.log_at
     if at < NEW_BYTES:
         return []
