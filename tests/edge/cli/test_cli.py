@@ -179,7 +179,14 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
         ([], 2, "COMMAND"),
         (["watch", "{}", "--poll", "0"], 2, "more than 0"),
         (["identify", "x", "--threads", "none"], 2, "at least 1"),
-        (["identify", "x", "--thr", "1"], 2, "unrecognized"),
+        (["identify", "x", "--thr", "1"], 2, "Did you mean --threads?"),
+        (["identfy", "x"], 2, "Did you mean identify?"),
+        (["journal", "lst"], 2, "Did you mean list?"),
+        (["journal"], 2, "expected ACTION"),
+        (["identify", "--lasr", "785"], 2, "raman-edge identify: unknown option '--lasr'. Did you mean --laser?"),
+        (["--json", "identify", "x"], 2, "Options of a command stand after it"),
+        (["identify", "x", "--axis", "shfit"], 2, "Did you mean shift?"),
+        (["watch", "one", "two"], 2, "got 'two', which this command does not take"),
         (["identify", "x", "--\x1b[31m"], 2, r"\x1b[31m"),
     ],
 )
@@ -191,6 +198,28 @@ def test_errors(arguments: list[str], code: int, said: str, model: Path, good: P
     assert captured.out == ""
     assert said in captured.err
     assert "\x1b" not in captured.err
+
+
+@pytest.mark.parametrize("name", ["RAMAN_EDGE_JOURNL", "RAMAN_EDGE_POL_S"])
+def test_a_misspelt_variable_is_reported_by_every_command(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that has no effect is named with the one that was probably meant; known ones are not."""
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("RAMAN_EDGE_MQTT_PASSWORD", "x")
+    assert cli.main(["library", "list"]) == 0
+    printed = capsys.readouterr().err
+    assert f"{name}: unknown variable, ignored. Did you mean RAMAN_EDGE_{'JOURNAL' if 'JOURNL' in name else 'POLL_S'}?" in printed
+    assert printed.count("unknown variable") == 1
+
+
+@pytest.mark.parametrize(("words", "option"), [(["help"], ["--help"]), (["help", "watch"], ["watch", "--help"]), (["version"], ["--version"])])
+def test_help_and_version_may_be_words(words: list[str], option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """``raman-edge help watch`` is ``raman-edge watch --help``."""
+    assert cli.main(option) == 0
+    expected = capsys.readouterr().out
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out == expected
 
 
 def test_a_defect_is_70(model: Path, good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
