@@ -78,9 +78,8 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         if arguments and arguments[0] in WORDS:
             arguments = [*arguments[1:], WORDS[arguments[0]]]
-        if not {"-h", "--help"} & set(arguments):
-            for line in _unknown_variables():
-                say(line)
+        for line in _unknown_variables(arguments):
+            say(line)
         called = next((argument for argument in arguments if not argument.startswith("-")), None)
         limit_threads(_threads(arguments))
         options = _parser((called,)).parse_args(arguments)
@@ -110,10 +109,10 @@ def _threads(arguments: Sequence[str]) -> str:
     return str(peek.parse_known_args(arguments)[0].threads)
 
 
-def _unknown_variables() -> list[str]:
-    """Return a line for each variable of the environment that looks like ours and has no effect."""
+def _unknown_variables(arguments: Sequence[str]) -> list[str]:
+    """Return a line for each variable of the environment that looks like ours and has no effect; none for help."""
     given = sorted(name for name in os.environ if name.startswith(VARIABLES))
-    if not given:
+    if not given or {"-h", "--help"} & set(arguments):
         return []
     from raman_edge.service.settings import known_variables  # noqa: PLC0415 - msgspec, which `raman-edge --help` does not load
 

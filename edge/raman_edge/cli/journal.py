@@ -37,7 +37,7 @@ SHORTEST = 4
 """Fewest characters of an id that identify a record."""
 SCREENFUL = 50
 """Records shown on a terminal without ``--limit``."""
-BEFORE = 53
+BEFORE = 54
 """Columns of a list before the path."""
 PLACE = 24
 """Fewest characters of a path that a list shows, its last ones."""
@@ -122,7 +122,7 @@ def _add_list(actions: Actions) -> None:
         "list",
         help="list records, newest first",
         description=f"List the selected records, newest first: all of them in a pipe, the newest {SCREENFUL} on a terminal. "
-        "The first column is the beginning of the id that `journal show`, `journal recheck` and `report` take. Times are UTC.",
+        "The first column is the beginning of the id that `journal show`, `journal recheck` and `report` take. Times are UTC (Z).",
         examples=(
             ("raman-edge journal list", "newest first; the first column is the id"),
             ("raman-edge journal list --decision unknown --since 7d", "what could not be identified this week"),
@@ -353,7 +353,8 @@ def _add_recheck(actions: Actions) -> None:
         "recheck",
         help="identify kept spectra again and compare the answers",
         description="Identify the spectra in the journal with today's model and library, and report whether decision, names and scores "
-        "are the same (to 0.05 %). A model or library that differs from that of the record is named. Nothing is written.",
+        "are the same (probabilities to 0.05 percentage points). A model or library that differs from that of the record is named. "
+        "Nothing is written.",
         examples=(
             ("raman-edge journal recheck --last 100", "do today's model and library give the same answers?"),
             ("raman-edge journal recheck 7b9065b6 --model new.onnx", "one record, with another model"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from raman_edge.quality import MIN_COVERAGE, MIN_SNR
 from raman_edge.terminal.rows import EMPTY, cells, fit, spread
 from raman_edge.terminal.theme import CARE, PLAIN, QUIET, STRONG, STYLE
-from raman_edge.wording import IF, NAMED
+from raman_edge.wording import IF, NAMED, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def _match(match: Candidate, answer: bool, decision: Answer, label: int, width: 
     """Return one candidate; those of the answer have its sign and colour."""
     named = decision in NAMED
     share = match.similarity if match.score is None else match.score
-    score = f"{share:6.3f}" if match.score is None else f"{share:6.1%}"
+    score = f"{share:6.3f}" if match.score is None else f"{percent(share, 1):>6}"
     room = max(0, width - label - len(score) - 5)
     style = STYLE[decision] if answer else (PLAIN if named else QUIET)
     sign = theme.arrow if decision == "match" else theme.sign[decision]
@@ -175,7 +175,7 @@ def result_rows(recent: Sequence[RecentResult], chosen: int | None, width: int, 
     for i, outcome in enumerate(recent):
         style, words = STYLE[outcome.decision], WORDS[outcome.decision]
         numbers = "" if outcome.ms is None else f"{outcome.ms:7.1f} ms"
-        score = "" if outcome.score is None else f"{outcome.score:7.1%}"
+        score = "" if outcome.score is None else f"{percent(outcome.score, 1):>7}"
         tail: Row = ((f"{score:>7}{numbers:>11}" if width > 50 else score, QUIET),)  # noqa: PLR2004 - cells for three columns
         room = max(0, width - name - 4 - sum(cells(text) for text, _ in tail) - 1)
         head: Row = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from pathlib import Path
 import build
 import calibrations
 import command
+import example_spectrum
 import pytest
 from raman_edge import __version__, cli
 from raman_edge.calibration import store
+from raman_edge.cli import identify
 from raman_edge.escaping import printable
+from rich.cells import cell_len
 
 NASTY = (b"\x1b[31mred\x07.csv", b"und\xff\xe9.csv", b"new\nline.csv", b"[bold red]x[bold].csv", "\u202eflipped.csv".encode())
 
@@ -136,6 +140,64 @@ def test_identify_answers_garbage(model: Path, tmp_path: Path, capsys: pytest.Ca
     assert all(answer["event"] == "fault" or answer["decision"] != "match" for answer in answers)
 
 
+def test_the_example_ships_and_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--example`` is named by the embedded model, is what its script makes, and its copy in a folder replaces no other file."""
+    assert identify.EXAMPLE.read_text("utf-8") == example_spectrum.text()
+    assert cli.main(["identify", "--example"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["decision"], result["names"]) == ("match", ["Quartz"])
+    assert "is simulated" in captured.err
+    copy = tmp_path / "new" / "quartz.csv"
+    for _ in range(2):
+        assert cli.main(["identify", "--example", str(copy.parent)]) == 0
+        assert lines(capsys)[0]["source"]["path"] == str(copy)  # type: ignore[index]  # a record's source
+    copy.write_text("mine")
+    assert cli.main(["identify", "--example", str(copy.parent)]) == 73
+    assert copy.read_text() == "mine"
+    assert cli.main(["identify", "--example", str(copy)]) == 73
+    assert cli.main(["identify", "--example", "--", str(copy)]) == 2
+    assert cli.main(["identify"]) == 2
+
+
+def test_several_spectra_get_a_line_each_and_a_tally(model: Path, good: Path, bad: Path) -> None:
+    """On a terminal, and with ``--table`` in a pipe; a fault is cut there, and written out below."""
+    code, written = command.on_terminal("identify", good, good, bad, bad, "--model", model, columns=80)
+    text = written.decode()
+    assert code == 1
+    rows = [line for line in text.splitlines() if "good.csv" in line or "bad.txt" in line]
+    assert [("Calcite" in row, "no spectrum" in row) for row in rows[:4]] == [(True, False)] * 2 + [(False, True)] * 2
+    assert max(map(cell_len, re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(rows[:4])).splitlines())) < 80
+    assert "2 matches; 2 failed" in text
+    assert "bad.txt and 1 other: delimited text" in text
+    piped = command.run("identify", good, bad, "--model", model, "--table").stdout.decode()
+    first, second, tally = piped.splitlines()
+    assert first.split()[:2] == ["✓", str(good)]
+    assert "Export the spectrum as text or CSV" in second
+    assert tally == "1 match; 1 failed"
+    assert b"signal/noise" not in written
+    assert command.on_terminal("identify", good, good, "--model", model, "--details")[1].count(b"signal/noise") == 2
+    assert command.run("identify", good, "--model", model, "--table").stdout.count(b"signal/noise") == 1
+    assert cli.main(["identify", str(good), "--json", "--table"]) == 2
+
+
+def test_watch_once_ends_with_the_names(model: Path, good: Path, bad: Path) -> None:
+    """The names stand on the terminal after the screen is gone, and below them how many were answered before."""
+    once = ("watch", good.parent, "--once", "--stable", "0.1", "--model", model, "--journal", good.parent.parent / "j.sqlite3")
+    code, written = command.on_terminal(*once)
+    left = written.decode().rpartition("\x1b[?1049l")[2]
+    assert code == 1
+    assert "Calcite" in left
+    assert "bad.txt" in left
+    assert "1 match; 1 failed; journal" in left
+    (good.parent / "copy.csv").write_bytes(good.read_bytes())
+    (good.parent / "new.csv").write_text(build.text("Quartz"))
+    piped = command.run(*once, "--table")
+    assert [line.split()[2] for line in piped.stdout.decode().splitlines()] == ["Quartz"]
+    assert b"1 match; 0 failed; 3 answered before; journal" in piped.stderr
+    assert bad.exists()
+
+
 # journal
 
 
@@ -200,6 +262,30 @@ def test_errors(arguments: list[str], code: int, said: str, model: Path, good: P
     assert "\x1b" not in captured.err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{}", "--model", "{}/none.onnx"],
+        ["{}/none"],
+        ["{}", "--calibration", "NONE"],
+        ["{}", "--output", "csv:{}/results.csv"],
+        ["{}", "--output", "mqtt://"],
+        ["{}", "--move-failed", "{}"],
+        ["{}", "--user-library", "{}/none.sqlite3"],
+    ],
+)
+def test_watch_refuses_before_it_creates_a_journal(arguments: list[str], model: Path, good: Path, tmp_path: Path) -> None:
+    """A model, a folder, a calibration or an output that cannot be used leaves nothing behind."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    good.rename(folder / "good.csv")
+    filled = [argument.format(folder) for argument in arguments]
+    more = [] if "--model" in filled else ["--model", str(model)]
+    assert cli.main(["watch", *filled, *more, "--once", "--journal", str(tmp_path / "j.sqlite3")]) in {69, 78}
+    assert not (tmp_path / "j.sqlite3").exists()
+    assert [path.name for path in folder.iterdir()] == ["good.csv"]
+
+
 @pytest.mark.parametrize("name", ["RAMAN_EDGE_JOURNL", "RAMAN_EDGE_POL_S"])
 def test_a_misspelt_variable_is_reported_by_every_command(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -213,7 +299,9 @@ def test_a_misspelt_variable_is_reported_by_every_command(
     assert printed.count("unknown variable") == 1
 
 
-@pytest.mark.parametrize(("words", "option"), [(["help"], ["--help"]), (["help", "watch"], ["watch", "--help"]), (["version"], ["--version"])])
+@pytest.mark.parametrize(
+    ("words", "option"), [(["help"], ["--help"]), (["help", "watch"], ["watch", "--help"]), (["version"], ["--version"])]
+)
 def test_help_and_version_may_be_words(words: list[str], option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """``raman-edge help watch`` is ``raman-edge watch --help``."""
     assert cli.main(option) == 0
