@@ -8,6 +8,7 @@ from raman_edge.matching.identify import Reading
 from raman_edge.terminal import widgets
 from raman_edge.terminal.navigation import place
 from raman_edge.terminal.rows import EMPTY, GAP, beside, block, title
+from raman_edge.terminal.state import LISTED
 from raman_edge.terminal.theme import PLAIN, QUIET, STYLE
 from raman_edge.terminal.widgets import calibration_row
 
@@ -44,7 +45,7 @@ def tables(state: ScreenState, width: int, height: int, theme: Theme) -> list[Ro
         columns.append(_table(_against(reading), _peaks(reading, height - 1, theme), peaks, height, theme))
     columns.append(_table("quality", _quality(state, reading, height - 1, theme), QUALITY, height, theme))
     if results:
-        columns.append(_table("last results", _results(state, results, theme), results, height, theme))
+        columns.append(_table("last results", _results(state, results, height - 1, theme), results, height, theme))
     return [_inset(row) for row in beside(columns)]
 
 
@@ -52,7 +53,7 @@ def last_results(state: ScreenState, width: int, height: int, theme: Theme) -> l
     """Return the last results: a titled list, or one or two short rows."""
     if height > 2:  # noqa: PLR2004 - a title needs two rows beneath it
         inner = width - 2 * INSET
-        return [_inset(row) for row in _table("last results", _results(state, inner, theme), inner, height, theme)]
+        return [_inset(row) for row in _table("last results", _results(state, inner, height - 1, theme), inner, height, theme)]
     lead = " last  "
     margin = (" " * len(lead), PLAIN)
     recent = state.recent
@@ -66,8 +67,12 @@ def last_results(state: ScreenState, width: int, height: int, theme: Theme) -> l
     return block(rows, width, height)
 
 
-def _results(state: ScreenState, width: int, theme: Theme) -> list[Row]:
-    return widgets.result_rows(state.recent, place(state) if state.view.at is not None else None, width, theme)
+def _results(state: ScreenState, width: int, height: int, theme: Theme) -> list[Row]:
+    """Return the last results; the list moves so that the selected one is in it."""
+    chosen = place(state) if state.view.at is not None else None
+    rows = max(0, min(height, LISTED))
+    first = 0 if chosen is None else max(0, min(chosen - rows + 1, len(state.past) - rows))
+    return widgets.result_rows(state.listed(first, LISTED), None if chosen is None else chosen - first, width, theme)
 
 
 def _inset(row: Row) -> Row:
