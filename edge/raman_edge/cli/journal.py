@@ -16,7 +16,7 @@ from raman_edge.cli import record_text
 from raman_edge.cli.output import as_json, is_terminal, new_file, progress, say, write, write_json, write_text
 from raman_edge.errors import JournalError, JournalUnavailable, NoSuchRecord, OutputError, SpectrumError
 from raman_edge.journal import Filters, comparison
-from raman_edge.wording import ANSWERS
+from raman_edge.wording import ANSWERS, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,7 +154,7 @@ def _list(options: argparse.Namespace) -> int:
             shown += 1
         older = journal.count(chosen) - shown - hidden
         if older > 0:
-            say(f"{older} older {'record' if older == 1 else 'records'}: --limit N shows N; --since, --decision, --label and --path select")
+            say(f"{counted(older, 'older record')}: --limit N shows N; --since, --decision, --label and --path select")
         if hidden:
             say(f"{hidden} replaced by the answer to more of the same file: --replaced shows {'it' if hidden == 1 else 'them'}")
         if not shown:
@@ -317,9 +317,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _show_verification(found: Verification, journal: Journal, noted: str | None) -> None:
-    write_text(f"{found.rows} rows of {str(journal.path)!r} are as they were written, {found.spectra} of them with their spectrum")
+    write_text(f"{str(journal.path)!r}: {counted(found.rows, 'row')}, each as it was written; {found.spectra} with the spectrum")
     if found.pruned:
-        write_text(f"{found.pruned} of them without their spectrum: pruned or never kept, which the chain confirms")
+        write_text(f"{found.pruned} without the spectrum: pruned or never kept, which the chain confirms")
     if noted and found.noted is not None:
         write_text(f"the noted head is that of row {found.noted}: nothing up to there was removed or written anew")
     if found.wrong is None:
@@ -437,5 +437,5 @@ def _prune(options: argparse.Namespace) -> int:
     """Remove the spectra and print how many."""
     with shared.open_journal(options, create=False) as journal:
         removed = journal.prune(options.spectra_before)
-    say(f"{removed} {'spectrum' if removed == 1 else 'spectra'} removed; every record is still there")
+    say(f"{counted(removed, 'spectrum', 'spectra')} removed; every record is still there")
     return 0

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import IO, TYPE_CHECKING
 
@@ -17,7 +20,6 @@ from raman_edge.masking import masked_text
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
 DELAY_S = 0.5
 """How long a command runs before it shows its progress, s."""
@@ -44,6 +46,18 @@ def forget_what_has_gone() -> None:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, fd)
             os.close(nowhere)
+
+
+def program() -> str:
+    """Return the words that call this program again from here: its name if the shell finds this very file, else its path."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py" or not called.exists():
+        return f"{shlex.quote(sys.executable)} -m raman_edge"
+    found = shutil.which(called.name)
+    if found is not None and called.samefile(found):
+        return called.name
+    near = os.path.relpath(called)
+    return shlex.quote(near if not near.startswith(os.pardir) else os.path.abspath(called))  # noqa: PTH100 - links in it stay
 
 
 def is_terminal() -> bool:

@@ -13,7 +13,7 @@ from raman_edge.escaping import printable
 from raman_edge.masking import masked_arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     Examples = tuple[tuple[str, str], ...]
     """Command lines, each with what it does."""
@@ -59,7 +59,11 @@ class Parser(argparse.ArgumentParser):
         self.exits = exits or {}
         """Exit codes that mean something particular here."""
 
-    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # noqa: ANN401 - as in argparse
+    def parse_known_args(
+        self,
+        args: Iterable[str] | None = None,
+        namespace: Any = None,  # noqa: ANN401 - as in argparse
+    ) -> tuple[Any, list[str]]:
         """Parse; an unknown option, or a word too many, is an error that names the command it was given to."""
         given = list(sys.argv[1:] if args is None else args)
         known = [option for action in self._actions for option in action.option_strings]

@@ -259,7 +259,7 @@ def open_keyboard(fd: int, press: Callable[[str], None]) -> Keyboard | ConsoleKe
 def keyboard_of(fd: int) -> bool:
     """Return whether ``fd`` is a terminal whose keys can be read one by one."""
     try:
-        return (termios is not None or msvcrt is not None) and os.isatty(fd)
+        return any(module is not None for module in (termios, msvcrt)) and os.isatty(fd)
     except OSError:
         return False
 

@@ -18,7 +18,7 @@ import example_spectrum
 import pytest
 from raman_edge import __version__, cli
 from raman_edge.calibration import store
-from raman_edge.cli import identify
+from raman_edge.cli import identify, output
 from raman_edge.escaping import printable
 from rich.cells import cell_len
 
@@ -477,3 +477,21 @@ def test_a_terminal_gets_words_and_a_pipe_gets_json(model: Path, good: Path) -> 
     code, written = command.on_terminal("model", "info", "--model", model)
     assert code == 0
     assert b"self test" in written
+
+
+def test_the_program_is_called_again_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name if the shell finds it, else by its path from here, quoted; a module by its interpreter."""
+    script = tmp_path / ".venv" / "my bin" / "raman-edge"
+    script.parent.mkdir(parents=True)
+    script.touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert output.program() == "'.venv/my bin/raman-edge'"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert output.program() == "raman-edge"
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert output.program() == "'" + str(script).lstrip("/") + "'"
+    monkeypatch.setattr(sys, "argv", ["/somewhere/raman_edge/__main__.py"])
+    assert output.program() == f"{sys.executable} -m raman_edge"
