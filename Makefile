@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
-# The first Python of at least 3.11; say PYTHON=... to choose another.
+# The first Python of at least 3.11; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { command -v "$$p"; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -15,13 +15,17 @@ BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo test test-all check format bench benchmark table2 figures default clean
+.PHONY: help demo dist test test-all check format bench benchmark table2 figures default clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.edge  ## see it work in a minute, with a simulated spectrometer (DEMO_SECONDS=10 hurries it)
+demo: $(VENV)/.edge  ## see it work in a minute, with a simulated spectrometer (DEMO_SECONDS=10 makes it shorter)
 	@$(BIN)/raman-edge demo
+
+dist: | $(BIN)/python  ## build the wheel and the source distribution into dist/
+	@$(PIP) install 'hatchling>=1.27'
+	@$(BIN)/python -m hatchling build --directory dist
 
 test: $(VENV)/.dev  ## run the tests that are not marked slow, random cases less often (installs torch on the first run)
 	$(BIN)/python -m pytest -n auto -m 'not slow' --hypothesis-profile quick
@@ -72,7 +76,7 @@ clean:  ## remove .venv, caches and build results (runs/ stays)
 	find edge train export tests benchmarks fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@test -n "$(PYTHON)" || { echo "raman-edge needs Python 3.11 or newer: install it, or say make PYTHON=/path/to/python3" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "raman-edge needs Python 3.11 or newer: install it, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@echo "making $(VENV) with $(PYTHON)" >&2
 	@$(PYTHON) -m venv $(VENV)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import build
 import pytest
+from raman_edge import __version__
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("quickstart", "library", "training"))]
@@ -55,6 +56,12 @@ def test_the_readme_is_short() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert len(text.split()) <= WORDS
     assert text.index("raman-edge identify") < text.index("## What you get")
+
+
+def test_the_wheel_is_named_as_it_is_built() -> None:
+    """README and quickstart install the wheel of this version."""
+    for page in PAGES[:2]:
+        assert set(re.findall(r"raman_edge-([\d.]+)-py3", page.read_text("utf-8"))) == {__version__}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

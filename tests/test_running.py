@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,7 @@ from pathlib import Path
 
 import build
 import pytest
+from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.service import settings
 from raman_edge.service.settings import Settings
@@ -163,3 +166,48 @@ def test_the_container_runs_as_nobody_in_particular() -> None:
     assert set(re.findall(r"RAMAN_EDGE_\w+", text)) <= set(settings.VARIABLES.values())
     copied = re.findall(r"^COPY (.*) \S+$", text, re.MULTILINE)
     assert all((RUNNING.parents[1] / name).exists() for names in copied for name in names.split())
+
+
+@pytest.mark.slow
+def test_the_container_has_all_that_its_wheel_needs(tmp_path: Path) -> None:
+    """Its pip commands build and install the wheel from the files that it copies, and nothing else; the program then runs."""
+    text = (RUNNING / "Containerfile").read_text("utf-8")
+    source, wheels, target = tmp_path / "source", tmp_path / "wheels", tmp_path / "target"
+    source.mkdir()
+    for names, place in re.findall(r"^COPY (.*) (\S+)$", text, re.MULTILINE):
+        for name in names.split():
+            origin, copy = RUNNING.parents[1] / name, source / place
+            if origin.is_dir():
+                shutil.copytree(origin, copy, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(origin, copy)
+    made = re.search(r"^RUN pip (wheel .*)$", text, re.MULTILINE)
+    put = re.search(r"pip (install [^&]*?)\s*\\?\n\s*&&", text)
+    assert made is not None
+    assert put is not None
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+
+    def pip(command: str, *more: str) -> None:
+        words = [str(wheels) if word == "/wheels" else word for word in shlex.split(command)]
+        called = [sys.executable, "-m", "pip", "--disable-pip-version-check", *words, "--no-deps", *more]
+        done = subprocess.run(called, cwd=source, env=environment, capture_output=True, text=True, timeout=150, check=False)
+        assert done.returncode == 0, done.stderr
+
+    pip(made[1], "--no-build-isolation")
+    pip(put[1], "--target", str(target))
+    assert {file.name for file in (target / "raman_edge" / "firmware_configs").iterdir()} == {
+        file.name for file in (RUNNING.parents[1] / "firmware_configs").iterdir()
+    }
+    script = "import sys; from raman_edge import cli; sys.exit(cli.main())"
+    called = [sys.executable, "-c", script, "identify", "--example"]
+    done = subprocess.run(called, cwd=tmp_path, env=environment | {"PYTHONPATH": str(target)}, capture_output=True, text=True, check=False)
+    assert (done.returncode, '"names":["Quartz"]' in done.stdout) == (0, True), done.stderr
+
+
+def test_the_container_starts_commands_that_exist() -> None:
+    """What it runs, and its health check, are command lines that the parser takes."""
+    text = (RUNNING / "Containerfile").read_text("utf-8")
+    commands = [json.loads(command) for command in re.findall(r"CMD (\[.*\])$", text, re.MULTILINE)]
+    assert len(commands) == 2
+    for words in commands:
+        assert callable(cli.whole().parse_args(words[words[0] == "raman-edge" :]).run)

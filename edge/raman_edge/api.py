@@ -25,6 +25,8 @@ from raman_edge.service.settings import AXES, LASER_NM, Settings, merge
 from raman_edge.service.watch import scan_rules
 from raman_edge.sources.files import read_file
 from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.root import WatchedFolder
+from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:
@@ -158,6 +160,7 @@ def watch(  # noqa: PLR0913 - each an option of the command, by name
     if isinstance(journal, journals.Journal):
         yield from _watch(wanted, identifier, journal, once=once, stop=stop, calibration=calibration, note=note)
         return
+    WatchedFolder(wanted.require_folder(), ScanRules(), note).open()  # a folder that is missing is refused before a journal is created
     path = journal if journal is not None else merge().journal or journals.default_path()
     with journals.Journal.open(Path(path)) as opened:
         yield from _watch(wanted, identifier, opened, once=once, stop=stop, calibration=calibration, note=note)
@@ -175,7 +178,7 @@ def _watch(
 ) -> Iterator[Identification]:
     provenance = identifier.provenance(laser=wanted.laser_nm, calibration=calibration, axis=wanted.axis)
     memory = journal.memory(provenance.model.sha256, provenance.config)
-    source = FolderSource(wanted.require_folder(), memory, scan_rules(wanted, journal, calibration), once=once, stop=stop, note=note)
+    source = FolderSource(wanted.require_folder(), memory, scan_rules(wanted, journal.path, calibration), once=once, stop=stop, note=note)
     with source, open_worker(identifier, provenance, processors=1) as worker:
         try:
             yield from identifications(source, worker, journal)

@@ -12,7 +12,7 @@ import msgspec
 from raman_edge import records
 from raman_edge.errors import ConfigError
 from raman_edge.matching.identify import Reading
-from raman_edge.wording import IF, MEANING, NAMED, printable, title
+from raman_edge.wording import IF, MEANING, NAMED, percent, printable, title
 
 if TYPE_CHECKING:
     from typing import Self
@@ -169,9 +169,10 @@ class Identification:
         """Return a title, the reasons and the candidates for a notebook; every text is escaped."""
         meaning = f' title="{_safe(MEANING[self.decision])}"'
         reasons = "".join(f"<li>{_safe(reason)}</li>" for reason in self.reasons)
+        scores = ("" if one.score is None else percent(one.score, 1) for one in self.candidates)
         rows = "".join(
-            f"<tr><td>{_safe(one.label)}</td><td>{'' if one.score is None else f'{one.score:.1%}'}</td><td>{one.similarity:.3f}</td></tr>"
-            for one in self.candidates
+            f"<tr><td>{_safe(one.label)}</td><td>{_safe(score)}</td><td>{one.similarity:.3f}</td></tr>"
+            for one, score in zip(self.candidates, scores, strict=True)
         )
         table = f"<table><tr><th>candidate</th><th>probability {IF}</th><th>similarity</th></tr>{rows}</table>" if rows else ""
         return f"<div><strong{meaning}>{_safe(_words(self))}</strong>{f'<ul>{reasons}</ul>' if reasons else ''}{table}</div>"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 Answer = Literal["match", "possible", "ambiguous", "unknown", "rejected"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
@@ -101,3 +101,20 @@ def escape(character: str) -> str:
 def _json_escape(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")  # JSON names characters by their UTF-16 code units
     return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2))
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share, 0..1, in percent with ``digits`` decimals; what is neither none nor all never looks like it: ``<1%``, ``>99%``."""
+    text, least = f"{share:.{digits}%}", 10.0**-digits
+    if share > 0 and float(text[:-1]) == 0:
+        return f"<{least:.{digits}f}%"
+    return f">{100 - least:.{digits}f}%" if share < 1 and float(text[:-1]) == 100 else text  # noqa: PLR2004 - per cent
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun: ``1 file``, ``2 files``; ``several`` is a plural that does not end with s."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """Return how many results there are of each decision, the most certain first, and how many files failed."""
+    words = ", ".join(counted(counts[name], name, "matches" if name == "match" else name) for name in ANSWERS if counts.get(name))
+    return f"{words or 'nothing identified'}; {counts.get('fault', 0)} failed"

@@ -14,7 +14,7 @@ import pytest
 from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from raman_edge import records
+from raman_edge import records, wording
 from raman_edge.cli import record_text
 from raman_edge.matching.identify import identify
 from raman_edge.matching.ranking import Candidate, PredictionSets, Ranking, decide, objections
@@ -153,3 +153,35 @@ def test_an_old_match_that_would_be_none_today_says_so_on_its_page() -> None:
     assert "Decided by the rules of version 1" in shown
     assert "more likely not in the library than in it" in shown
     assert "version 1" not in pages.Taken(pages.text(pages.subject(pages.result(), pages.spectrum()))).text.split("Journal")[0]
+
+
+@pytest.mark.parametrize(
+    ("share", "digits", "text"),
+    [
+        (0.5, 0, "50%"),
+        (0.998, 0, ">99%"),
+        (0.9999, 1, ">99.9%"),
+        (1.0, 0, "100%"),
+        (0.0, 1, "0.0%"),
+        (0.0004, 1, "<0.1%"),
+        (0.0004, 2, "0.04%"),
+        (0.00004, 2, "<0.01%"),
+        (0.994, 0, "99%"),
+    ],
+)
+def test_rounding_makes_neither_nothing_nor_certainty(share: float, digits: int, text: str) -> None:
+    """A small probability is not shown as 0, and one below certainty not as 100."""
+    assert wording.percent(share, digits) == text
+
+
+def test_a_tally_counts_in_the_order_of_certainty() -> None:
+    """With plurals, and the failed files always."""
+    assert wording.tally({"unknown": 1, "match": 2, "fault": 3}) == "2 matches, 1 unknown; 3 failed"
+    assert wording.tally({"match": 1}) == "1 match; 0 failed"
+    assert wording.tally({}) == "nothing identified; 0 failed"
+
+
+def test_a_noun_has_its_plural() -> None:
+    """An irregular one is given."""
+    assert [wording.counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
+    assert wording.counted(2, "spectrum", "spectra") == "2 spectra"

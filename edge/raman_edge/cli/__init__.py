@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 import traceback
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 from raman_edge import __version__
 from raman_edge.cli.options import limit_threads
 from raman_edge.cli.output import forget_what_has_gone, say
-from raman_edge.cli.parser import EXITS, Parser
+from raman_edge.cli.parser import EXITS, Parser, did_you_mean
 from raman_edge.errors import LaserNotOff, RamanEdgeError
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ EXAMPLES = (
 COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
 """Command → what it does."""
 
+WORDS = {"help": "--help", "version": "--version"}
+"""Words that people type where these options are meant."""
+VARIABLES = "RAMAN_EDGE_"
 INTERNAL = 70
 SIGNAL = 128
 """Exit code of a process that a signal ended, less the number of the signal."""
@@ -72,6 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     try:
+        if arguments and arguments[0] in WORDS:
+            arguments = [*arguments[1:], WORDS[arguments[0]]]
+        for line in _unknown_variables(arguments):
+            say(line)
         called = next((argument for argument in arguments if not argument.startswith("-")), None)
         limit_threads(_threads(arguments))
         options = _parser((called,)).parse_args(arguments)
@@ -99,6 +107,17 @@ def _threads(arguments: Sequence[str]) -> str:
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--threads", nargs="?", default="1", const="1")
     return str(peek.parse_known_args(arguments)[0].threads)
+
+
+def _unknown_variables(arguments: Sequence[str]) -> list[str]:
+    """Return a line for each variable of the environment that looks like ours and has no effect; none for help."""
+    given = sorted(name for name in os.environ if name.startswith(VARIABLES))
+    if not given or {"-h", "--help"} & set(arguments):
+        return []
+    from raman_edge.service.settings import known_variables  # noqa: PLC0415 - msgspec, which `raman-edge --help` does not load
+
+    known = known_variables()
+    return [f"{name}: unknown variable, ignored{did_you_mean(name, known)}" for name in given if name not in known]
 
 
 def _say_defect(error: Exception) -> None:

@@ -22,6 +22,7 @@ from raman_edge.service import settings
 from raman_edge.service.identifier import model_paths
 from raman_edge.terminal.terminal import needs_ascii
 from raman_edge.terminal.theme import safe_text
+from raman_edge.wording import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -64,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         show(finding)
         levels[finding.level] += 1
     if not as_json(options):
-        warnings = f", {levels['warning']} warning{'s' if levels['warning'] > 1 else ''}" if levels["warning"] else ""
+        warnings = f", {counted(levels['warning'], 'warning')}" if levels["warning"] else ""
         write_text("")
         write_text(f"{levels['wrong'] or 'nothing'} wrong{warnings}")
     return WRONG if levels["wrong"] else 0

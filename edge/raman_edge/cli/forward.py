@@ -10,6 +10,7 @@ from raman_edge.cli.parser import STOPS
 from raman_edge.errors import ConfigError, JournalDamaged, SinkError
 from raman_edge.service.run import open_outputs
 from raman_edge.service.signals import stopping
+from raman_edge.wording import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             if not options.once:
                 stop.event.wait()
     for name, count in outputs.delivered().items():
-        say(f"{name}: {count} records sent")
+        say(f"{name}: {counted(count, 'record')} sent")
     if outputs.damaged():
         return stop.code(JournalDamaged.exit_code)
     return stop.code(SinkError.exit_code if options.once and (outputs.owed() or outputs.refused()) else 0)

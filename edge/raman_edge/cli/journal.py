@@ -16,7 +16,7 @@ from raman_edge.cli import record_text
 from raman_edge.cli.output import as_json, is_terminal, new_file, progress, say, write, write_json, write_text
 from raman_edge.errors import JournalError, JournalUnavailable, NoSuchRecord, OutputError, SpectrumError
 from raman_edge.journal import Filters, comparison
-from raman_edge.wording import ANSWERS
+from raman_edge.wording import ANSWERS, counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ SHORTEST = 4
 """Fewest characters of an id that identify a record."""
 SCREENFUL = 50
 """Records shown on a terminal without ``--limit``."""
-BEFORE = 53
+BEFORE = 54
 """Columns of a list before the path."""
 PLACE = 24
 """Fewest characters of a path that a list shows, its last ones."""
@@ -122,7 +122,7 @@ def _add_list(actions: Actions) -> None:
         "list",
         help="list records, newest first",
         description=f"List the selected records, newest first: all of them in a pipe, the newest {SCREENFUL} on a terminal. "
-        "The first column is the beginning of the id that `journal show`, `journal recheck` and `report` take. Times are UTC.",
+        "The first column is the beginning of the id that `journal show`, `journal recheck` and `report` take. Times are UTC (Z).",
         examples=(
             ("raman-edge journal list", "newest first; the first column is the id"),
             ("raman-edge journal list --decision unknown --since 7d", "what could not be identified this week"),
@@ -154,7 +154,7 @@ def _list(options: argparse.Namespace) -> int:
             shown += 1
         older = journal.count(chosen) - shown - hidden
         if older > 0:
-            say(f"{older} older {'record' if older == 1 else 'records'}: --limit N shows N; --since, --decision, --label and --path select")
+            say(f"{counted(older, 'older record')}: --limit N shows N; --since, --decision, --label and --path select")
         if hidden:
             say(f"{hidden} replaced by the answer to more of the same file: --replaced shows {'it' if hidden == 1 else 'them'}")
         if not shown:
@@ -317,9 +317,9 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _show_verification(found: Verification, journal: Journal, noted: str | None) -> None:
-    write_text(f"{found.rows} rows of {str(journal.path)!r} are as they were written, {found.spectra} of them with their spectrum")
+    write_text(f"{str(journal.path)!r}: {counted(found.rows, 'row')}, each as it was written; {found.spectra} with the spectrum")
     if found.pruned:
-        write_text(f"{found.pruned} of them without their spectrum: pruned or never kept, which the chain confirms")
+        write_text(f"{found.pruned} without the spectrum: pruned or never kept, which the chain confirms")
     if noted and found.noted is not None:
         write_text(f"the noted head is that of row {found.noted}: nothing up to there was removed or written anew")
     if found.wrong is None:
@@ -353,7 +353,8 @@ def _add_recheck(actions: Actions) -> None:
         "recheck",
         help="identify kept spectra again and compare the answers",
         description="Identify the spectra in the journal with today's model and library, and report whether decision, names and scores "
-        "are the same (to 0.05 %). A model or library that differs from that of the record is named. Nothing is written.",
+        "are the same (probabilities to 0.05 percentage points). A model or library that differs from that of the record is named. "
+        "Nothing is written.",
         examples=(
             ("raman-edge journal recheck --last 100", "do today's model and library give the same answers?"),
             ("raman-edge journal recheck 7b9065b6 --model new.onnx", "one record, with another model"),
@@ -436,5 +437,5 @@ def _prune(options: argparse.Namespace) -> int:
     """Remove the spectra and print how many."""
     with shared.open_journal(options, create=False) as journal:
         removed = journal.prune(options.spectra_before)
-    say(f"{removed} {'spectrum' if removed == 1 else 'spectra'} removed; every record is still there")
+    say(f"{counted(removed, 'spectrum', 'spectra')} removed; every record is still there")
     return 0

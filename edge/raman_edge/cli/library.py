@@ -14,7 +14,7 @@ from raman_edge.errors import ConfigError, LibraryError
 from raman_edge.matching.user_library import UserLibrary, checked_name, storable
 from raman_edge.service.identifier import open_calibration, open_identifier
 from raman_edge.sources.files import FileSource
-from raman_edge.wording import title
+from raman_edge.wording import counted, title
 
 if TYPE_CHECKING:
     import argparse
@@ -194,7 +194,7 @@ def _add_show(actions: Actions) -> None:
         ),
         exits={65: "no such material was added"},
     )
-    one.add_argument("name", metavar="NAME", help="the name of the material, as it was added")
+    one.add_argument("name", metavar="NAME", help="the name of the material, in upper or lower case")
     _add_shared(one)
     one.set_defaults(run=_list)
 
@@ -210,7 +210,7 @@ def _add_remove(actions: Actions) -> None:
         ),
         exits={65: "no such material was added"},
     )
-    one.add_argument("name", metavar="NAME", help="the name of the material, as it was added")
+    one.add_argument("name", metavar="NAME", help="the name of the material, in upper or lower case")
     _add_shared(one)
     one.set_defaults(run=_remove)
 
@@ -225,7 +225,10 @@ def _list(options: argparse.Namespace) -> int:
     entries: Sequence[UserReference] = ()
     if (path := shared.merged(options).user_library_path()) is not None:
         with UserLibrary.open(path, create=False) as own:
-            entries = [entry for entry in own.entries() if options.name in {None, entry.name}]
+            entries = own.entries()
+        if options.name is not None:
+            name = _stored_name(options.name, entries)
+            entries = [entry for entry in entries if entry.name == name]
     if options.name is not None and not entries:
         return _not_found(options.name)
     if as_json(options):
@@ -241,6 +244,7 @@ def _remove(options: argparse.Namespace) -> int:
     removed: Sequence[UserReference] = ()
     if (path := shared.merged(options).user_library_path()) is not None:
         with UserLibrary.open(path, create=False) as own:
+            options.name = _stored_name(options.name, own.entries())
             removed = own.remove(options.name)
     if not removed:
         return _not_found(options.name)
@@ -250,6 +254,13 @@ def _remove(options: argparse.Namespace) -> int:
     for line in (f"removed: {options.name}", *_lines(removed)[1:]):
         write_text(line)
     return 0
+
+
+def _stored_name(name: str, entries: Sequence[UserReference]) -> str:
+    """Return the name as it was added; upper and lower case count only where two names differ in nothing else."""
+    names = {entry.name for entry in entries}
+    alike = [one for one in names if one.casefold() == name.casefold()]
+    return alike[0] if name not in names and len(alike) == 1 else name
 
 
 def _not_found(name: str) -> int:
@@ -277,11 +288,11 @@ def _lines(entries: Sequence[UserReference]) -> list[str]:
     """Return lines for a person: each material, and below it its references."""
     lines = []
     for name, references in _by_name(entries):
-        lines.append(f"{name}  {len(references)} reference{'s' if len(references) > 1 else ''}")
+        lines.append(f"{name}  {counted(len(references), 'reference')}")
         for one in references:
             place = f"{one.path}#{one.index + 1}" if one.index else one.path
             note = f"  {one.note}" if one.note else ""
-            lines.append(f"  {one.learned.replace('T', ' ').removesuffix('Z')}  {one.sha256[:DIGEST]}  {place}{note}")
+            lines.append(f"  {one.learned.replace('T', ' ')}  {one.sha256[:DIGEST]}  {place}{note}")
     return lines
 
 

@@ -14,6 +14,7 @@ from raman_edge.cli.output import as_json, say, write_json, write_text
 from raman_edge.diagnostics import benchmark
 from raman_edge.diagnostics.verify_model import VerifySettings, verify
 from raman_edge.model.runtime import installed
+from raman_edge.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,8 +194,11 @@ def table(report: benchmark.BenchmarkReport) -> Iterator[tuple[str, str]]:
     here, latency = report.machine, report.latency
     wheels = ", ".join(f"{name} {version}" for name, version in here.onnxruntime.items())
     yield "model", f"{report.model}, {report.precision}, {report.references} references, {report.size_mb} MB with its library"
-    yield "runs on", f"{report.provider}, {report.threads} thread(s); {wheels}, numpy {here.numpy}, Python {here.python}"
-    yield "machine", f"{here.processor}, {here.cores} core(s), load {here.load}, {here.system}"
+    yield "runs on", f"{report.provider}, {counted(report.threads, 'thread')}; {wheels}, numpy {here.numpy}, Python {here.python}"
+    yield (
+        "machine",
+        f"{here.processor}, {'unknown cores' if here.cores is None else counted(here.cores, 'core')}, load {here.load}, {here.system}",
+    )
     yield "network alone (onnxruntime)", milliseconds(latency.network)
     yield "spectrum in memory → ranked matches", milliseconds(latency.pipeline)
     yield "  overhead, ratio of medians", f"{latency.overhead:.2f} ×"

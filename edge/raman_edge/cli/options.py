@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.cli.output import is_terminal, say
+from raman_edge.cli.output import as_json, say
 
 if TYPE_CHECKING:
     from raman_edge.journal import Journal
@@ -88,8 +88,10 @@ def add_calibration(parser: argparse.ArgumentParser, more: str = "") -> None:
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="JSON lines, also on a terminal")
+    """Add ``--json`` and ``--table``."""
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="JSON lines, also on a terminal")
+    form.add_argument("--table", action="store_true", help="lines for a person, also in a pipe")
 
 
 def add_journal(parser: argparse.ArgumentParser) -> None:
@@ -198,10 +200,17 @@ def paths(options: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def open_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:
-    """Open the journal of the options, the environment or a settings file, else the user's."""
+    """Open the journal of :func:`journal_path`."""
     from raman_edge import journal  # noqa: PLC0415 - sqlite, which `raman-edge identify` does not need
 
-    return journal.Journal.open(Path(merged(options).journal or journal.default_path()), create=create)
+    return journal.Journal.open(journal_path(options), create=create)
+
+
+def journal_path(options: argparse.Namespace) -> Path:
+    """Return the path of the journal of the options, the environment or a settings file, else the user's."""
+    from raman_edge import journal  # noqa: PLC0415 - as in open_journal()
+
+    return Path(merged(options).journal or journal.default_path())
 
 
 def open_display(*, as_lines: bool) -> OpenDisplay:
@@ -217,4 +226,4 @@ def open_display(*, as_lines: bool) -> OpenDisplay:
 
 def writes_lines(options: argparse.Namespace, outputs: tuple[str, ...] | list[str]) -> bool:
     """Whether a run writes JSON lines to standard output instead of showing a screen."""
-    return bool(options.json) or not is_terminal() or "stdout" in outputs
+    return as_json(options) or "stdout" in outputs

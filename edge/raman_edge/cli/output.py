@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from time import monotonic
 from typing import IO, TYPE_CHECKING
 
@@ -16,11 +19,12 @@ from raman_edge.wording import printable, printable_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Sequence
 
 DELAY_S = 0.5
 """How long a command runs before it shows its progress, s."""
+PLACE = 24
+"""Columns of a file in a table on a narrow terminal, and where the names are not known before."""
 EVERY_S = 0.2
 """How often it shows its progress, s."""
 
@@ -44,14 +48,26 @@ def forget_what_has_gone() -> None:
             os.close(nowhere)
 
 
+def program() -> str:
+    """Return the words that call this program again from here: its name if the shell finds this very file, else its path."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py" or not called.exists():
+        return f"{shlex.quote(sys.executable)} -m raman_edge"
+    found = shutil.which(called.name)
+    if found is not None and called.samefile(found):
+        return called.name
+    near = os.path.relpath(called)
+    return shlex.quote(near if not near.startswith(os.pardir) else os.path.abspath(called))  # noqa: PTH100 - links in it stay
+
+
 def is_terminal() -> bool:
     """Whether standard output is a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def as_json(options: argparse.Namespace) -> bool:
-    """Whether a command writes JSON lines: to a pipe or a file always, to a terminal with ``--json``."""
-    return bool(options.json) or not is_terminal()
+    """Whether a command writes JSON lines: to a pipe or a file unless ``--table`` is given, to a terminal with ``--json``."""
+    return bool(options.json) or not (is_terminal() or getattr(options, "table", False))
 
 
 def write(line: bytes) -> None:
@@ -77,6 +93,41 @@ def write_text(line: str, width: int | None = None) -> None:
         shown = shown[: width - 1] + "…"
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     _put(shown.encode(encoding, "backslashreplace"))
+
+
+class ResultTable:
+    """Writes records to standard output for a person, one line each: sign, file, answer, first reason.
+
+    Lines are as wide as the terminal; in a pipe they are not cut.
+    """
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        """``paths`` are those of the files, as far as they are known, for the width of their column."""
+        from rich.console import Console  # noqa: PLC0415 - a pipe that gets JSON lines does without rich
+
+        from raman_edge.terminal.terminal import needs_ascii  # noqa: PLC0415
+        from raman_edge.terminal.theme import ASCII, STYLE, UNICODE  # noqa: PLC0415
+
+        self._console, self._styles = Console(highlight=False, soft_wrap=True), STYLE
+        self._theme = ASCII if needs_ascii(self._console) else UNICODE
+        self._width = self._console.width if is_terminal() else None
+        """None in a pipe."""
+        self._room = max((len(printable(path)) for path in paths), default=PLACE)
+        if self._width is not None:
+            self._room = min(self._room, max(PLACE, self._width // 3))
+
+    def write(self, line: str) -> None:
+        """Write one record, given as its line of JSON."""
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        from raman_edge.cli.record_text import row  # noqa: PLC0415 - msgspec, which not every command needs
+
+        decision, text = row(line, self._room, cut=self._width is not None)
+        shown = self._theme.safe(text, None if self._width is None else self._width - 3)
+        if self._width is None:
+            write_text(f"{self._theme.sign[decision]} {shown}")
+        else:
+            self._console.print(Text.assemble((f"{self._theme.sign[decision]} ", self._styles[decision]), shown))
 
 
 def _put(line: bytes) -> None:

@@ -1,9 +1,11 @@
-"""The parser of every command: arguments are shown as data, and help ends with examples and exit codes."""
+"""The parser of every command: it suggests what a misspelt word may mean, and its help ends with examples and exit codes."""
 
 from __future__ import annotations
 
 import argparse
+import difflib
 import shutil
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,7 +13,7 @@ from raman_edge.masking import masked_arguments
 from raman_edge.wording import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     Examples = tuple[tuple[str, str], ...]
     """Command lines, each with what it does."""
@@ -57,9 +59,41 @@ class Parser(argparse.ArgumentParser):
         self.exits = exits or {}
         """Exit codes that mean something particular here."""
 
+    def parse_known_args(
+        self,
+        args: Iterable[str] | None = None,
+        namespace: Any = None,  # noqa: ANN401 - as in argparse
+    ) -> tuple[Any, list[str]]:
+        """Parse; an unknown option, or a word too many, is an error that names the command it was given to."""
+        given = list(sys.argv[1:] if args is None else args)
+        known = [option for action in self._actions for option in action.option_strings]
+        below = any(isinstance(action, argparse._SubParsersAction) for action in self._actions)  # noqa: SLF001 - has no public name
+        for word in given:
+            option = word.partition("=")[0]
+            if word == "--" or (below and not word.startswith("-")):
+                break  # the command below parses what follows it
+            if word.startswith("--") and " " not in option and option not in known:
+                near = did_you_mean(option, known) or (". Options of a command stand after it" if below else "")
+                self.error(f"unknown option {option!r}{near}")
+        parsed, rest = super().parse_known_args(given, namespace)
+        if rest:
+            self.error(f"got {' '.join(map(repr, rest))}, which this command does not take")
+        return parsed, rest
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # noqa: ANN401 - as in argparse
+        """Refuse a value that is none of the choices, with the likeliest one."""
+        if action.choices is not None and value not in action.choices:
+            choices = [str(choice) for choice in action.choices]
+            raise argparse.ArgumentError(action, f"got {value!r}, expected {', '.join(choices)}{did_you_mean(str(value), choices)}")
+
     def error(self, message: str) -> NoReturn:
-        """Print what is wrong and exit with 2; arguments may hold escape codes and passwords."""
-        super().error(printable(masked_arguments(message)))
+        """Print what is wrong and exit with 2; arguments may hold escape codes and passwords.
+
+        Without any command or action, the help is printed: it lists them.
+        """
+        if message.endswith((": COMMAND", ": ACTION")):
+            self.exit(2, f"{self._front() if self.groups else self.format_help()}\n{self.prog}: expected {message.rpartition(' ')[2]}\n")
+        self.exit(2, f"{self.prog}: {printable(masked_arguments(message))}\n{self.prog} --help shows how it is called\n")
 
     def format_help(self) -> str:
         """Return help as wide as the terminal, with examples and exit codes at its end."""
@@ -84,6 +118,13 @@ class Parser(argparse.ArgumentParser):
             for name, what in group.items():
                 lines += _wrapped(what, f"  {name:<{longest}}", " " * (longest + 2))
         return "\n".join([*lines, "", *_wrapped(MORE), ""])
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ``. Did you mean …?`` with the known word that is most similar; empty where none is similar."""
+    names = {name.strip("-"): name for name in known}  # two dashes are no similarity
+    near = difflib.get_close_matches(word.strip("-"), names, n=1)
+    return f". Did you mean {names[near[0]]}?" if near else ""
 
 
 def _wrapped(text: str, first: str = "", others: str = "") -> list[str]:

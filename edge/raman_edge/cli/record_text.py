@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from raman_edge.errors import JournalDamaged
-from raman_edge.wording import IF, named_before, printable, title
+from raman_edge.wording import IF, named_before, percent, printable, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ID = 8
 """Characters of an id that are shown; they distinguish a million records."""
+ANSWER = 20
+"""Columns of an answer in a list."""
 MOST = 2
 """Names of an answer that are written out in a list."""
 NAME = 10
@@ -57,6 +59,11 @@ class _RecordText(msgspec.Struct):
     one_of: _SetsText | None = None
 
     @property
+    def reason(self) -> str:
+        """The first reason, or nothing."""
+        return self.why if isinstance(self.why, str) else (self.why[0] if self.why else "")
+
+    @property
     def answer(self) -> str:
         """The answer in words, a match with its probability."""
         names = self.names
@@ -65,23 +72,40 @@ class _RecordText(msgspec.Struct):
             names = named_before(self.decision, [match.label for match in self.matches], sets.p90, sets.p95)
         words = printable(str(title(self.decision, names, MOST)))
         score = self.matches[0].score if self.decision == "match" and self.matches else None
-        return words if score is None else f"{words} {score:.0%}"
+        return words if score is None else f"{words} {percent(score)}"
 
 
 def brief(line: str, room: int) -> str:
     """Return a record as id, time, answer, path in ``room`` columns, and reason."""
+    record = _decoded(line)
+    when = f"{record.ts[:19].replace('T', ' ')}Z"
+    return f"{printable(record.id)[:ID]}  {when}  {record.answer:<{ANSWER}}  {_place(record, room):<{room}}  {record.reason}".rstrip()
+
+
+def row(line: str, room: int, *, cut: bool) -> tuple[str, str]:
+    """Return the decision of a record, and its file in at least ``room`` columns (no more with ``cut``), answer and reason as one line."""
+    record = _decoded(line)
+    answer = "no spectrum" if record.decision == "fault" else record.answer
+    place = _place(record, room if cut else None)
+    return record.decision, f"{place:<{room}}  {answer:<{ANSWER}}  {record.reason}".rstrip()
+
+
+def _decoded(line: str) -> _RecordText:
     try:
-        record = msgspec.json.decode(line, type=_RecordText)
+        return msgspec.json.decode(line, type=_RecordText)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise JournalDamaged(
             kind="a line is no record", place="journal", cause=str(error)[:200], advice="`raman-edge journal verify` checks all of it"
         ) from error
-    reasons = (record.why,) if isinstance(record.why, str) else record.why
+
+
+def _place(record: _RecordText, room: int | None = None) -> str:
+    """Return the file of a record, with the number of the spectrum if it is not the first of its file.
+
+    A path that is longer than ``room`` loses its beginning.
+    """
     place = printable(record.source.path + (f" [{record.source.index + 1}]" if record.source.index else ""))
-    if len(place) > room:
-        place = f"…{place[1 - room :]}"
-    why = reasons[0] if reasons else ""
-    return f"{printable(record.id)[:ID]}  {record.ts[:19].replace('T', ' ')}  {record.answer:<20}  {place:<{room}}  {why}".rstrip()
+    return place if room is None or len(place) <= room else f"…{place[1 - room :]}"
 
 
 def full(stored: StoredResult, width: int) -> list[str]:
@@ -132,13 +156,13 @@ def _result(record: ResultRecord) -> Iterator[tuple[str, str]]:
     if any(match.score is not None for match in record.matches):
         yield "", f"probabilities hold {IF}:"
     for number, match in enumerate(record.matches):
-        score = "" if match.score is None else f"{match.score:7.2%}  "
+        score = "" if match.score is None else f"{percent(match.score, 2):>7}  "
         yield "" if number else "nearest", f"{score}{match.label}, similarity {match.similarity:.3f}"
     if record.one_of:
         for share, names in (("90", record.one_of.p90), ("95", record.one_of.p95)):
             yield "", f"{IF}, it is in {share} of 100 cases one of {', '.join(names)}"
     if record.known is not None:
-        yield "known", f"probability of being in the library: {record.known:.0%}"
+        yield "known", f"probability of being in the library: {percent(record.known)}"
     if record.matches:
         yield from _peaks(record.matches[0].label, record.matches[0].peaks)
     quality = record.quality

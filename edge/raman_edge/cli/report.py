@@ -10,6 +10,7 @@ from raman_edge.cli.journal import add_filters, filters_of, find_record, record_
 from raman_edge.cli.output import new_file, say, write
 from raman_edge.errors import NoSuchRecord, OutputError
 from raman_edge.report import CurrentModel, ReportedResult, document
+from raman_edge.wording import counted
 
 if TYPE_CHECKING:
     import argparse
@@ -70,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         with new_file(options.out, "-o") as file:
             size = sum(file.write(part) for part in parts)
-        say(f"{len(chosen)} {'result' if len(chosen) == 1 else 'results'} in {str(options.out)!r}, {size / 1000:.0f} kB")
+        say(f"{counted(len(chosen), 'result')} in {str(options.out)!r}, {size / 1000:.0f} kB")
     return 0
 
 

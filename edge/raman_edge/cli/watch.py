@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import argparse
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge import wording
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import say
+from raman_edge.cli.output import ResultTable, is_terminal, say
 from raman_edge.cli.parser import STOPS
 from raman_edge.service.signals import stopping
 from raman_edge.service.systemd import ServiceManager
+from raman_edge.wording import counted
 
 if TYPE_CHECKING:
     from raman_edge.cli.parser import Parser
+
+LISTED = 20
+"""Results that ``--once`` lists at its end on a terminal, the newest."""
 
 
 def add_arguments(parser: Parser) -> None:
@@ -25,6 +31,7 @@ def add_arguments(parser: Parser) -> None:
     parser.examples = (
         ("raman-edge watch ./incoming", "identify new files, live, until Ctrl-C; a restart repeats and loses nothing"),
         ("raman-edge watch ./incoming --once --output csv:results.csv", "identify the files there are, append to a table, and end"),
+        ("raman-edge watch ./incoming --once --table > today.txt", "a line for each new file, to read"),
         ("raman-edge watch /data --match '*.spc' --backlog newest=100", "only these files, and of the old ones the newest 100"),
     )
     parser.exits = {1: "with --once: some files could not be read; the journal has the reasons", 69: "no such folder", **STOPS}
@@ -75,24 +82,33 @@ def run(options: argparse.Namespace) -> int:
         shared.limit_threads(settings.threads)
         from raman_edge.service.watch import WatchRun  # noqa: PLC0415 - numpy, after the limit of its threads
 
-        with shared.open_journal(options) as journal:
-            watching = WatchRun(
-                settings,
-                journal,
-                stop,
-                ServiceManager.from_environment(),
-                reload=lambda: shared.merged(options),
-                open_display=shared.open_display(as_lines=as_lines),
-                once=options.once,
-                stdout=as_lines,
-            )
-            tally = watching.run()
-    failed = tally.pop("fault", 0)
-    decisions = ", ".join(f"{count} {decision}" for decision, count in sorted(tally.items())) or "nothing identified"
-    reasons = ", ".join(f"{count} {why}" for why, count in sorted(watching.ignored.items()))
-    ignored = f"{watching.ignored.total()} ignored ({reasons}); " if reasons else ""
-    say(f"{decisions}; {failed} failed; {ignored}journal {str(journal.path)!r}")
-    return stop.code(1 if options.once and failed else 0)
+        table = None if as_lines else ResultTable([])
+        is_piped = not is_terminal()
+        newest: deque[str] = deque(maxlen=LISTED)
+        each = None if table is None else (table.write if is_piped else newest.append)
+        watching = WatchRun(
+            settings,
+            shared.journal_path(options),
+            stop,
+            ServiceManager.from_environment(),
+            reload=lambda: shared.merged(options),
+            open_display=shared.open_display(as_lines=as_lines or is_piped),
+            once=options.once,
+            stdout=as_lines,
+            each=each,
+        )
+        tally = watching.run()
+    if table is not None:
+        for line in newest if options.once else ():
+            table.write(line)
+        if options.once and (earlier := tally.total() - len(newest)) > 0 and not is_piped:
+            say(f"and {counted(earlier, 'result')} before these: raman-edge journal list")
+    parts = [wording.tally(tally)]
+    parts += [f"{watching.answered_before} answered before"] if watching.answered_before else []
+    if reasons := ", ".join(f"{count} {why}" for why, count in sorted(watching.ignored.items())):
+        parts.append(f"{watching.ignored.total()} ignored ({reasons})")
+    say("; ".join([*parts, f"journal {str(watching.path)!r}"]))
+    return stop.code(1 if options.once and tally["fault"] else 0)
 
 
 def _backlog(text: str) -> str:

@@ -64,8 +64,6 @@ SERIAL_PORTS = ("ttyUSB*", "ttyACM*")
 NEEDED = {"mqtt": ("mqtt", "paho"), "mqtts": ("mqtt", "paho"), "prometheus": ("metrics", "prometheus_client")}
 """Kind of an output → the extra and the package that it needs."""
 FILE_OUTPUTS = ("jsonl:", "csv:")
-OTHER_VARIABLES = frozenset(("RAMAN_EDGE_MQTT_PASSWORD", "RAMAN_EDGE_CALIBRATIONS"))
-"""Environment variables that are not settings."""
 RECORDS = "SELECT count(*), min(ts), (SELECT ts FROM records ORDER BY seq DESC LIMIT 1) FROM records"
 """Number of records, the oldest time, the time of the newest record: milliseconds since 1970."""
 ELSEWHERE = "name another place with --journal"
@@ -146,7 +144,7 @@ def software(settings: DoctorSettings) -> Iterator[Finding]:
         yield wrong("extras", f"an output needs {missing}, which is not installed", f"pip install 'raman-edge[{missing}]'")
     else:
         yield ok("extras", "every output has the packages that it needs")
-    known = {*settings_file.VARIABLES.values(), settings_file.CONFIG_VARIABLE, *OTHER_VARIABLES}
+    known = settings_file.known_variables()
     given = sorted(name for name in settings.environ if name.startswith("RAMAN_EDGE_"))
     if unknown := [name for name in given if name not in known]:
         yield warning("environment", f"unknown variable {', '.join(unknown)}", f"use one of {', '.join(sorted(known))}")

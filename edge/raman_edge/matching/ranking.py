@@ -209,7 +209,7 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claim
     ranked, first = ranking.matches, ranking.matches[0]
     in_library = known(ranking, first.peaks, decision.familiar)
     claimed = round(in_library, 4) if claims.known else None
-    nameless = tuple(replace(match, score=None) for match in ranked)
+    nameless = tuple(sorted((replace(match, score=None) for match in ranked), key=lambda match: -match.similarity))
     if quality.reject_reasons:
         return Verdict("rejected", (), nameless, (*quality.reject_reasons, *quality.warnings), None, claimed)
     if in_library < decision.familiar.least:

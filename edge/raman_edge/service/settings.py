@@ -128,6 +128,8 @@ OPTIONS = {key: key.removesuffix("_s").removesuffix("_nm") for key in KEYS}
 """Key → attribute of the command line's option, whose name has no unit."""
 VARIABLES = {key: f"RAMAN_EDGE_{key.upper()}" for key in KEYS}
 """Key → environment variable."""
+OTHER_VARIABLES = ("RAMAN_EDGE_MQTT_PASSWORD", "RAMAN_EDGE_CALIBRATIONS")
+"""Variables that are no settings of a run."""
 USER_LIBRARY = "user-library.sqlite3"
 """File name of the user library in the user's data folder."""
 
@@ -157,6 +159,11 @@ def merge(
 def merge_given(given: Mapping[str, object]) -> Settings:
     """Return the settings of the command line alone, where files or the environment cannot be used."""
     return _settings(first(KEYS, [_of_command(given), _defaults()]))
+
+
+def known_variables() -> tuple[str, ...]:
+    """Return every environment variable that is read; another name that begins with ``RAMAN_EDGE_`` is a mistake."""
+    return (*VARIABLES.values(), CONFIG_VARIABLE, *OTHER_VARIABLES)
 
 
 def _settings(found: Mapping[str, Setting]) -> Settings:

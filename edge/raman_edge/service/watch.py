@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from raman_edge.calibration import store
 from raman_edge.errors import CalibrationError, ConfigError, JournalUnavailable, RamanEdgeError, SourceUnavailable
+from raman_edge.journal import Journal
 from raman_edge.service.display import RunObserver
 from raman_edge.service.identifier import open_calibration, open_identifier
 from raman_edge.service.run import follow, open_outputs, open_worker, output_files
 from raman_edge.service.save import saver
 from raman_edge.sources.folder import FolderSource
+from raman_edge.sources.root import WatchedFolder
 from raman_edge.sources.scan import ScanRules
 from raman_edge.terminal.controls import Controls
 from raman_edge.terminal.state import AcquisitionState
@@ -24,12 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from raman_edge.calibration.calibration import Calibration
-    from raman_edge.journal import Journal
     from raman_edge.service.display import OpenDisplay
     from raman_edge.service.identifier import Identifier
     from raman_edge.service.settings import Settings
     from raman_edge.service.signals import Stop
     from raman_edge.service.systemd import ServiceManager
+    from raman_edge.service.worker import IdentifiedSpectrum
 
 NOT_RELOADED = ("journal", "output")
 """Settings that a reload does not change."""
@@ -43,7 +45,7 @@ class WatchRun(RunObserver):
     def __init__(  # noqa: PLR0913 - each is one part of a run, by name
         self,
         settings: Settings,
-        journal: Journal,
+        journal: Path,
         stop: Stop,
         manager: ServiceManager,
         *,
@@ -51,15 +53,16 @@ class WatchRun(RunObserver):
         open_display: OpenDisplay,
         once: bool = False,
         stdout: bool = False,
+        each: Callable[[str], None] | None = None,
     ) -> None:
-        """Open what ``settings`` name.
+        """Open what ``settings`` name; the journal is not created before everything else is known to work.
 
         Parameters
         ----------
         settings : Settings
             With a folder.
-        journal : Journal
-            Open.
+        journal : path
+            Created by :meth:`run` where there is none.
         stop : Stop
             Ends or reloads the run.
         manager : ServiceManager
@@ -72,29 +75,41 @@ class WatchRun(RunObserver):
             Whether the run ends when everything that the folder holds now is identified.
         stdout : bool
             Whether records go to standard output.
+        each : callable, optional
+            Takes the line of JSON of each new record.
         """
-        self._settings, self._journal, self._stop, self._manager = settings, journal, stop, manager
-        self._reload_settings, self._once = reload, once
+        self._settings, self.path, self._stop, self._manager = settings, journal, stop, manager
+        self._reload_settings, self._once, self._each = reload, once, each
         self._use(settings, *_opened(settings))
         folder = settings.require_folder()
+        WatchedFolder(folder, ScanRules(), self._note).open()
         controls = Controls(quit=stop.event.set, save=saver(Path(), Path(folder)))
         display = open_display(folder, self._identifier, controls)
-        outputs = open_outputs(settings.output, journal.path, display.note, stop=stop.event, stdout=stdout, watched=Path(folder))
+        outputs = open_outputs(settings.output, journal, display.note, stop=stop.event, stdout=stdout, watched=Path(folder))
         super().__init__(display, outputs)
         self._output_files = output_files(settings.output)
+        scan_rules(settings, journal, self._calibration, self._output_files)
         self._was_ready = False
+        self.answered_before = 0
+        """Files that the journal had answers to when the run began."""
         self.ignored: Counter[str] = Counter()
         """Names in the folder that are not read, by the reason, at the last scan."""
 
     def run(self) -> Counter[str]:
         """Identify what comes until the run is stopped, and return the number of results of each decision."""
-        with self._outputs, self._display:
+        with Journal.open(self.path) as self._journal, self._outputs, self._display:
             for note in self._identifier.notes:
                 self._display.note(note)
             while not (self._follow() or self._stop.event.is_set()):
                 pass
             self._manager.stopping()
         return self.tally
+
+    def show(self, answer: IdentifiedSpectrum) -> None:
+        """Count and show one result, and hand its record on."""
+        super().show(answer)
+        if self._each is not None:
+            self._each(answer.row.facts.line)
 
     def heartbeat(self, waiting: int) -> bool:
         """Notify outputs and service manager; True where settings are to be read again, or an output has failed for good."""
@@ -131,19 +146,21 @@ class WatchRun(RunObserver):
 
     def _follow_once(self) -> None:
         self._display.bench(AcquisitionState(expires=self._calibration.expires if self._calibration else None))
-        rules = scan_rules(self._settings, self._journal, self._calibration, self._output_files)
+        rules = scan_rules(self._settings, self.path, self._calibration, self._output_files)
         memory = self._journal.memory(self._provenance.model.sha256, self._provenance.config)
         source = FolderSource(
             self._settings.require_folder(), memory, rules, once=self._once, stop=self._stop.event, note=self._display.note
         )
         with source, open_worker(self._identifier, self._provenance) as worker:
             self._outage.begin_attempt()
-            self._was_ready = True
+            is_first, self._was_ready = not self._was_ready, True
             self._manager.ready()
             try:
                 follow(source, worker, self._journal, self, self._stop.event)
             finally:
                 self.ignored = source.ignored
+                if is_first:
+                    self.answered_before = source.answered_before
 
     def _reload(self) -> None:
         """Read settings, model, libraries and calibration again; an error leaves everything as it was, with a note."""
@@ -151,7 +168,7 @@ class WatchRun(RunObserver):
         try:
             settings = self._reload_settings()
             identifier, calibration = _opened(settings)
-            scan_rules(settings, self._journal, calibration, self._output_files)
+            scan_rules(settings, self.path, calibration, self._output_files)
         except RamanEdgeError as error:
             self._display.note(f"not reloaded, everything goes on as it was: {error}")
         else:
@@ -173,7 +190,7 @@ def _opened(settings: Settings) -> tuple[Identifier, Calibration | None]:
     return open_identifier(settings), calibration
 
 
-def scan_rules(settings: Settings, journal: Journal, calibration: Calibration | None, output_files: Sequence[str] = ()) -> ScanRules:
+def scan_rules(settings: Settings, journal: Path, calibration: Calibration | None, output_files: Sequence[str] = ()) -> ScanRules:
     """Return which files are read: neither the journal nor what this process itself writes, such as ``output_files``."""
     ignored = []
     for stream in (1, 2):
@@ -185,7 +202,7 @@ def scan_rules(settings: Settings, journal: Journal, calibration: Calibration | 
         settings.match or ("*",),
         poll_s=settings.poll_s,
         stable_s=settings.stable_s,
-        written=(*(f"{journal.path}{suffix}" for suffix in ("", "-wal", "-shm")), *output_files),
+        written=(*(f"{journal}{suffix}" for suffix in ("", "-wal", "-shm")), *output_files),
         ignore=frozenset((status.st_dev, status.st_ino) for status in ignored),
         laser_nm=settings.laser_nm,
         axis=settings.axis,

@@ -116,6 +116,8 @@ class FolderSource:
         self._noted: set[str] = set()
         self.ignored: Counter[str] = Counter()
         """How many names the last look ignored, by the reason."""
+        self.answered_before = 0
+        """Files, also copies of others, whose content the memory has; each is counted once."""
         self._started_ns = time.time_ns()
         self._pulsed = monotonic()
 
@@ -260,6 +262,7 @@ class FolderSource:
             fresh = []
             for candidate, is_answered in zip(there, answered, strict=True):
                 if is_answered and candidate.path not in self._touched:
+                    self.answered_before += 1
                     self._settle(candidate)
                 else:
                     fresh.append(candidate)
@@ -349,6 +352,7 @@ class FolderSource:
             values = (fault(origin, "the file is empty; copy it again"),)
         elif self._memory.known(sha256):
             has_failed = self._failed.folder is not None and self._memory.failed(sha256)
+            self.answered_before += 1
         else:
             # A large file may hold a whole map: it is parsed here, and its spectra go on a few at a time.
             origin = replace(origin, grown_from=self._beginning(candidate.path, data))

@@ -10,7 +10,7 @@ from raman_edge.terminal import widgets
 from raman_edge.terminal.rows import EMPTY, cells, spread, width_of
 from raman_edge.terminal.state import answer, name_of, title_of
 from raman_edge.terminal.theme import ALARM, CHIP, PLAIN, QUIET, STRONG, STYLE
-from raman_edge.wording import IF
+from raman_edge.wording import IF, percent
 
 if TYPE_CHECKING:
     from raman_edge.acquisition.plan import Doing
@@ -79,7 +79,7 @@ def _named(reading: Reading, theme: Theme) -> Row:
     verdict = reading.verdict
     words: Row = ((theme.safe(answer(verdict)), STYLE[verdict.decision]),)
     score = verdict.best.score if verdict.decision == "match" and verdict.best else None
-    return words if score is None else (*words, (f"  {score:.1%}", PLAIN), (f" {IF}", QUIET))
+    return words if score is None else (*words, (f"  {percent(score, 1)}", PLAIN), (f" {IF}", QUIET))
 
 
 def _why(reading: Reading, theme: Theme) -> str:

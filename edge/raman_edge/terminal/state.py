@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from raman_edge.terminal.controls import KeyBinding
     from raman_edge.wording import Answer
 
-RECENT = 10
-"""Number of events kept."""
+RECENT = 200
+"""Most events kept to browse."""
+LISTED = 10
+"""Events that are listed, and kept whatever their size."""
+MOST_POINTS = 1_000_000
+"""Points of all kept spectra: a hundred maps do not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class ScreenState:
     """Where spectra come from; data, not yet safe to show."""
     model: ModelFacts
     past: tuple[Reading | Fault, ...] = ()
-    """The last ten events, the newest first."""
+    """The last events, the newest first."""
     tally: ResultCounts = ResultCounts()
     waiting: int = 0
     """Files that wait to be read."""
@@ -174,7 +178,11 @@ class ScreenState:
     @property
     def recent(self) -> tuple[RecentResult, ...]:
         """The last ten outcomes, the newest first."""
-        return tuple(outcome_of(event, self.now) for event in self.past)
+        return self.listed(0, LISTED)
+
+    def listed(self, first: int, count: int) -> tuple[RecentResult, ...]:
+        """Return ``count`` outcomes, the newest first, from the one at ``first``, where 0 is the newest."""
+        return tuple(outcome_of(event, self.now) for event in self.past[first : first + count])
 
 
 def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:
@@ -186,7 +194,17 @@ def fold(state: ScreenState, event: Reading | Fault) -> ScreenState:
             tally = tally.minus(outcome_of(earlier).decision)
         else:
             kept.append(earlier)
-    return replace(state, past=(event, *kept)[:RECENT], tally=tally.plus(outcome_of(event).decision))
+    return replace(state, past=_bounded((event, *kept)), tally=tally.plus(outcome_of(event).decision))
+
+
+def _bounded(events: tuple[Reading | Fault, ...]) -> tuple[Reading | Fault, ...]:
+    """Return the newest of the events, as many as are kept."""
+    points = 0
+    for number, event in enumerate(events[:RECENT]):
+        points += len(event.spectrum) if isinstance(event, Reading) else 0
+        if number >= LISTED and points > MOST_POINTS:
+            return events[:number]
+    return events[:RECENT]
 
 
 def origin_of(event: Reading | Fault) -> Origin:

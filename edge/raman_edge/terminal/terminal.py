@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from rich.segment import ControlType, Segment
 
-from raman_edge.terminal.keyboard import Keyboard, Suspension, in_foreground, keyboard_of
+from raman_edge.terminal.keyboard import Suspension, in_foreground, keyboard_of, open_keyboard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,7 +44,7 @@ class Terminal:
         self.console = console
         self.has_keys = keyboard_of(_stdin())
         """Whether standard input is a keyboard."""
-        self._keyboard = Keyboard(_stdin(), press)
+        self._keyboard = open_keyboard(_stdin(), press)
         self._note = note
         self._drawing = Lock()
         self.is_taken = False

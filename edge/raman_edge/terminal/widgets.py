@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from raman_edge.matching.identify import Reading
 from raman_edge.quality import MIN_COVERAGE, MIN_SNR
 from raman_edge.terminal.rows import EMPTY, GAP, beside, block, cells, fit, spread, title
-from raman_edge.terminal.state import place
+from raman_edge.terminal.state import LISTED, place
 from raman_edge.terminal.theme import CARE, PLAIN, QUIET, STRONG, STYLE
-from raman_edge.wording import IF, NAMED
+from raman_edge.wording import IF, NAMED, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,7 @@ def _match(match: Candidate, answer: bool, decision: Answer, label: int, width: 
     """Return one candidate; those of the answer have its sign and colour."""
     named = decision in NAMED
     share = match.similarity if match.score is None else match.score
-    score = f"{share:6.3f}" if match.score is None else f"{share:6.1%}"
+    score = f"{share:6.3f}" if match.score is None else f"{percent(share, 1):>6}"
     room = max(0, width - label - len(score) - 5)
     style = STYLE[decision] if answer else (PLAIN if named else QUIET)
     sign = theme.arrow if decision == "match" else theme.sign[decision]
@@ -177,7 +177,7 @@ def result_rows(recent: Sequence[RecentResult], chosen: int | None, width: int, 
     for i, outcome in enumerate(recent):
         style, words = STYLE[outcome.decision], WORDS[outcome.decision]
         numbers = "" if outcome.ms is None else f"{outcome.ms:7.1f} ms"
-        score = "" if outcome.score is None else f"{outcome.score:7.1%}"
+        score = "" if outcome.score is None else f"{percent(outcome.score, 1):>7}"
         tail: Row = ((f"{score:>7}{numbers:>11}" if width > 50 else score, QUIET),)  # noqa: PLR2004 - cells for three columns
         room = max(0, width - name - 4 - sum(cells(text) for text, _ in tail) - 1)
         head: Row = (
@@ -261,7 +261,7 @@ def tables(state: ScreenState, width: int, height: int, theme: Theme) -> list[Ro
         columns.append(_table(_against(reading), _peaks(reading, height - 1, theme), peaks, height, theme))
     columns.append(_table("quality", _quality(state, reading, height - 1, theme), QUALITY, height, theme))
     if results:
-        columns.append(_table("last results", _results(state, results, theme), results, height, theme))
+        columns.append(_table("last results", _results(state, results, height - 1, theme), results, height, theme))
     return [_inset(row) for row in beside(columns)]
 
 
@@ -269,7 +269,7 @@ def last_results(state: ScreenState, width: int, height: int, theme: Theme) -> l
     """Return the last results: a titled list, or one or two short rows."""
     if height > 2:  # noqa: PLR2004 - a title needs two rows beneath it
         inner = width - 2 * INSET
-        return [_inset(row) for row in _table("last results", _results(state, inner, theme), inner, height, theme)]
+        return [_inset(row) for row in _table("last results", _results(state, inner, height - 1, theme), inner, height, theme)]
     lead = " last  "
     margin = (" " * len(lead), PLAIN)
     recent = state.recent
@@ -283,8 +283,12 @@ def last_results(state: ScreenState, width: int, height: int, theme: Theme) -> l
     return block(rows, width, height)
 
 
-def _results(state: ScreenState, width: int, theme: Theme) -> list[Row]:
-    return result_rows(state.recent, place(state) if state.view.at is not None else None, width, theme)
+def _results(state: ScreenState, width: int, height: int, theme: Theme) -> list[Row]:
+    """Return the last results; the list moves so that the selected one is in it."""
+    chosen = place(state) if state.view.at is not None else None
+    rows = max(0, min(height, LISTED))
+    first = 0 if chosen is None else max(0, min(chosen - rows + 1, len(state.past) - rows))
+    return result_rows(state.listed(first, LISTED), None if chosen is None else chosen - first, width, theme)
 
 
 def _inset(row: Row) -> Row:

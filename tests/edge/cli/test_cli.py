@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from pathlib import Path
 import build
 import calibrations
 import command
+import example_spectrum
 import pytest
 from raman_edge import __version__, cli
 from raman_edge.calibration import store
+from raman_edge.cli import identify, output
 from raman_edge.wording import printable
+from rich.cells import cell_len
 
 NASTY = (b"\x1b[31mred\x07.csv", b"und\xff\xe9.csv", b"new\nline.csv", b"[bold red]x[bold].csv", "\u202eflipped.csv".encode())
 
@@ -130,6 +134,64 @@ def test_identify_answers_garbage(model: Path, tmp_path: Path, capsys: pytest.Ca
     assert all(answer["event"] == "fault" or answer["decision"] != "match" for answer in answers)
 
 
+def test_the_example_ships_and_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--example`` is named by the embedded model, is what its script makes, and its copy in a folder replaces no other file."""
+    assert identify.EXAMPLE.read_text("utf-8") == example_spectrum.text()
+    assert cli.main(["identify", "--example"]) == 0
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["decision"], result["names"]) == ("match", ["Quartz"])
+    assert "is simulated" in captured.err
+    copy = tmp_path / "new" / "quartz.csv"
+    for _ in range(2):
+        assert cli.main(["identify", "--example", str(copy.parent)]) == 0
+        assert lines(capsys)[0]["source"]["path"] == str(copy)  # type: ignore[index]  # a record's source
+    copy.write_text("mine")
+    assert cli.main(["identify", "--example", str(copy.parent)]) == 73
+    assert copy.read_text() == "mine"
+    assert cli.main(["identify", "--example", str(copy)]) == 73
+    assert cli.main(["identify", "--example", "--", str(copy)]) == 2
+    assert cli.main(["identify"]) == 2
+
+
+def test_several_spectra_get_a_line_each_and_a_tally(model: Path, good: Path, bad: Path) -> None:
+    """On a terminal, and with ``--table`` in a pipe; a fault is cut there, and written out below."""
+    code, written = command.on_terminal("identify", good, good, bad, bad, "--model", model, columns=80)
+    text = written.decode()
+    assert code == 1
+    rows = [line for line in text.splitlines() if "good.csv" in line or "bad.txt" in line]
+    assert [("Calcite" in row, "no spectrum" in row) for row in rows[:4]] == [(True, False)] * 2 + [(False, True)] * 2
+    assert max(map(cell_len, re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(rows[:4])).splitlines())) < 80
+    assert "2 matches; 2 failed" in text
+    assert "bad.txt and 1 other: delimited text" in text
+    piped = command.run("identify", good, bad, "--model", model, "--table").stdout.decode()
+    first, second, tally = piped.splitlines()
+    assert first.split()[:2] == ["✓", str(good)]
+    assert "Export the spectrum as text or CSV" in second
+    assert tally == "1 match; 1 failed"
+    assert b"signal/noise" not in written
+    assert command.on_terminal("identify", good, good, "--model", model, "--details")[1].count(b"signal/noise") == 2
+    assert command.run("identify", good, "--model", model, "--table").stdout.count(b"signal/noise") == 1
+    assert cli.main(["identify", str(good), "--json", "--table"]) == 2
+
+
+def test_watch_once_ends_with_the_names(model: Path, good: Path, bad: Path) -> None:
+    """The names stand on the terminal after the screen is gone, and below them how many were answered before."""
+    once = ("watch", good.parent, "--once", "--stable", "0.1", "--model", model, "--journal", good.parent.parent / "j.sqlite3")
+    code, written = command.on_terminal(*once)
+    left = written.decode().rpartition("\x1b[?1049l")[2]
+    assert code == 1
+    assert "Calcite" in left
+    assert "bad.txt" in left
+    assert "1 match; 1 failed; journal" in left
+    (good.parent / "copy.csv").write_bytes(good.read_bytes())
+    (good.parent / "new.csv").write_text(build.text("Quartz"))
+    piped = command.run(*once, "--table")
+    assert [line.split()[2] for line in piped.stdout.decode().splitlines()] == ["Quartz"]
+    assert b"1 match; 0 failed; 3 answered before; journal" in piped.stderr
+    assert bad.exists()
+
+
 # journal
 
 
@@ -173,7 +235,14 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
         ([], 2, "COMMAND"),
         (["watch", "{}", "--poll", "0"], 2, "more than 0"),
         (["identify", "x", "--threads", "none"], 2, "at least 1"),
-        (["identify", "x", "--thr", "1"], 2, "unrecognized"),
+        (["identify", "x", "--thr", "1"], 2, "Did you mean --threads?"),
+        (["identfy", "x"], 2, "Did you mean identify?"),
+        (["journal", "lst"], 2, "Did you mean list?"),
+        (["journal"], 2, "expected ACTION"),
+        (["identify", "--lasr", "785"], 2, "raman-edge identify: unknown option '--lasr'. Did you mean --laser?"),
+        (["--json", "identify", "x"], 2, "Options of a command stand after it"),
+        (["identify", "x", "--axis", "shfit"], 2, "Did you mean shift?"),
+        (["watch", "one", "two"], 2, "got 'two', which this command does not take"),
         (["identify", "x", "--\x1b[31m"], 2, r"\x1b[31m"),
     ],
 )
@@ -185,6 +254,54 @@ def test_errors(arguments: list[str], code: int, said: str, model: Path, good: P
     assert captured.out == ""
     assert said in captured.err
     assert "\x1b" not in captured.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["{}", "--model", "{}/none.onnx"],
+        ["{}/none"],
+        ["{}", "--calibration", "NONE"],
+        ["{}", "--output", "csv:{}/results.csv"],
+        ["{}", "--output", "mqtt://"],
+        ["{}", "--move-failed", "{}"],
+        ["{}", "--user-library", "{}/none.sqlite3"],
+    ],
+)
+def test_watch_refuses_before_it_creates_a_journal(arguments: list[str], model: Path, good: Path, tmp_path: Path) -> None:
+    """A model, a folder, a calibration or an output that cannot be used leaves nothing behind."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    good.rename(folder / "good.csv")
+    filled = [argument.format(folder) for argument in arguments]
+    more = [] if "--model" in filled else ["--model", str(model)]
+    assert cli.main(["watch", *filled, *more, "--once", "--journal", str(tmp_path / "j.sqlite3")]) in {69, 78}
+    assert not (tmp_path / "j.sqlite3").exists()
+    assert [path.name for path in folder.iterdir()] == ["good.csv"]
+
+
+@pytest.mark.parametrize("name", ["RAMAN_EDGE_JOURNL", "RAMAN_EDGE_POL_S"])
+def test_a_misspelt_variable_is_reported_by_every_command(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that has no effect is named with the one that was probably meant; known ones are not."""
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("RAMAN_EDGE_MQTT_PASSWORD", "x")
+    assert cli.main(["library", "list"]) == 0
+    printed = capsys.readouterr().err
+    assert f"{name}: unknown variable, ignored. Did you mean RAMAN_EDGE_{'JOURNAL' if 'JOURNL' in name else 'POLL_S'}?" in printed
+    assert printed.count("unknown variable") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "option"), [(["help"], ["--help"]), (["help", "watch"], ["watch", "--help"]), (["version"], ["--version"])]
+)
+def test_help_and_version_may_be_words(words: list[str], option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """``raman-edge help watch`` is ``raman-edge watch --help``."""
+    assert cli.main(option) == 0
+    expected = capsys.readouterr().out
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out == expected
 
 
 def test_a_defect_is_70(model: Path, good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -354,3 +471,21 @@ def test_a_terminal_gets_words_and_a_pipe_gets_json(model: Path, good: Path) -> 
     code, written = command.on_terminal("model", "info", "--model", model)
     assert code == 0
     assert b"self test" in written
+
+
+def test_the_program_is_called_again_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name if the shell finds it, else by its path from here, quoted; a module by its interpreter."""
+    script = tmp_path / ".venv" / "my bin" / "raman-edge"
+    script.parent.mkdir(parents=True)
+    script.touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(script)])
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert output.program() == "'.venv/my bin/raman-edge'"
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert output.program() == "raman-edge"
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("PATH", "/usr/bin")
+    assert output.program() == "'" + str(script).lstrip("/") + "'"
+    monkeypatch.setattr(sys, "argv", ["/somewhere/raman_edge/__main__.py"])
+    assert output.program() == f"{sys.executable} -m raman_edge"

@@ -117,7 +117,7 @@ def test_list_on_a_terminal(made: Path, tmp_path: Path) -> None:
     code, written = command.on_terminal("journal", "list", "--journal", made)
     text = written.decode()
     assert code == 0
-    assert text.splitlines()[1].startswith(f"{id_of(made, 'Anatase')[:8]}  2026-03-05 12:00:00  Anatase 1")
+    assert text.splitlines()[1].startswith(f"{id_of(made, 'Anatase')[:8]}  2026-03-05 12:00:00Z  Anatase >99%")
     assert "\x1b" not in text
     many = tmp_path / "many"
     with Journal.open(many) as opened:

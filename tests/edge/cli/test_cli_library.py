@@ -93,16 +93,29 @@ def test_list_show_and_remove(model: Path, wafer: Path, own: Path, tmp_path: Pat
     assert (listed["event"], listed["name"]) == ("material", "Silicon")
     assert [one["source"]["path"] for one in listed["references"]] == [str(wafer), str(tmp_path / "second.csv")]
     assert {one["note"] for one in listed["references"]} == {"N"}
-    assert cli.main(["library", "remove", "silicon"]) == 65
-    assert "no material 'silicon'" in capsys.readouterr().err
+    assert cli.main(["library", "remove", "Silicone"]) == 65
+    assert "no material 'Silicone'" in capsys.readouterr().err
     assert cli.main(["library", "show", "Silicon"]) == 0
     assert lines(capsys) == [listed]
-    assert cli.main(["library", "show", "silicon"]) == 65
-    assert "no material 'silicon'" in capsys.readouterr().err
+    assert cli.main(["library", "show", "Silicone"]) == 65
+    assert "no material 'Silicone'" in capsys.readouterr().err
     assert cli.main(["library", "remove", "Silicon"]) == 0
     (removed,) = lines(capsys)
     assert (removed["event"], removed["references"]) == ("removed", listed["references"])
     assert identified(wafer, model, capsys)["decision"] == "unknown"
+
+
+def test_case_does_not_count_in_a_name(model: Path, wafer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``remove`` and ``show`` find a material in other letters, but for two names that differ in nothing else."""
+    for name in ("Beaker 7", "Wafer", "wafer"):
+        assert cli.main(["library", "add", name, str(wafer), "--model", str(model)]) in {0, 1}
+    capsys.readouterr()
+    assert cli.main(["library", "show", "BEAKER 7"]) == 0
+    assert cli.main(["library", "remove", "beaker 7"]) == 0
+    assert [line["name"] for line in lines(capsys)] == ["Beaker 7", "Beaker 7"]
+    assert cli.main(["library", "remove", "WAFER"]) == 65
+    assert cli.main(["library", "remove", "wafer"]) == 0
+    assert [line["name"] for line in lines(capsys)] == ["wafer"]
 
 
 def test_standard_input(model: Path, wafer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,7 @@ def test_a_signal_ends_it_cleanly(folder: Path, watch: Callable[..., Watch], num
     running = watch("--stable", "0.1")
     running.wait_for(3)
     assert running.end(number) == code
-    assert b"3 match; 0 failed" in running.stderr
+    assert b"3 matches; 0 failed" in running.stderr
     assert b"Traceback" not in running.stderr
     assert [record["id"] for record in journaled(running.journal)] == [line["id"] for line in running.lines]
 

@@ -280,6 +280,7 @@ def test_a_pipe_gets_one_line_of_json_a_record_and_the_summary_on_standard_error
     assert "Nothing lost" in words
     assert {record["event"] for record in records} == {"result", "fault"}
     assert len({record["calibration"]["id"] for record in records if record.get("calibration")}) == 1
+    assert f"{sys.executable} -m raman_edge identify --example ./incoming" in words
     assert "\x1b" not in ended.stderr
     assert picture.read_text(encoding="utf-8").startswith("<svg")
     assert list(left.iterdir()) == []

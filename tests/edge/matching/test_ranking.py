@@ -258,6 +258,13 @@ def test_unknown_says_what_speaks_against_it() -> None:
     assert said.endswith("0.312; 75% of the peaks are none of Anatase; 40% of the peaks of Anatase are missing")
 
 
+def test_what_is_only_near_is_listed_by_similarity() -> None:
+    """Without a name there is no probability, and the order is that of the number that is shown."""
+    ranking = ranked(0.6, 0.3, 0.1, similarity=0.2)
+    near = tuple(replace(match, similarity=one) for match, one in zip(ranking.matches, (0.2, 0.4, 0.3), strict=True))
+    assert [match.similarity for match in decide(replace(ranking, matches=near), GOOD, RULE).ranked] == [0.4, 0.3, 0.2]
+
+
 def test_nearest_of_the_whole_library_decides() -> None:
     """A library label near enough keeps the answer from being unknown, also where the class head ranks others first."""
     ranking = replace(ranked(0.9, similarity=0.1), similarity=0.8, nearest="Field sample 7")

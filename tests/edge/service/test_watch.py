@@ -9,7 +9,6 @@ import build
 import pytest
 from raising import refused
 from raman_edge.errors import ConfigError
-from raman_edge.journal import Journal
 from raman_edge.service.display import NoteDisplay
 from raman_edge.service.settings import Settings
 from raman_edge.service.signals import Stop
@@ -33,17 +32,16 @@ def settings(tmp_path: Path) -> Settings:
 
 def run(settings: Settings, path: Path, notes: list[str]) -> dict[str, int]:
     """Watch once and return the number of results of each decision."""
-    with Journal.open(path) as journal:
-        made = WatchRun(
-            settings,
-            journal,
-            Stop(),
-            ServiceManager(),
-            reload=lambda: settings,
-            open_display=lambda *_: NoteDisplay(notes.append),
-            once=True,
-        )
-        return dict(made.run())
+    made = WatchRun(
+        settings,
+        path,
+        Stop(),
+        ServiceManager(),
+        reload=lambda: settings,
+        open_display=lambda *_: NoteDisplay(notes.append),
+        once=True,
+    )
+    return dict(made.run())
 
 
 def test_a_folder_is_watched_from_settings(settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

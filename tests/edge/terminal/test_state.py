@@ -6,15 +6,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import build
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.matching.identify import Reading, identify
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
-from raman_edge.spectrum import Fault, Origin
+from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
+from raman_edge.terminal.navigation import pressed
 from raman_edge.terminal.rows import block, cells, fit, spread, width_of, wrapped
-from raman_edge.terminal.state import RECENT, ModelFacts, RecentResult, ScreenState, fold, name_of
+from raman_edge.terminal.screen import render
+from raman_edge.terminal.state import LISTED, MOST_POINTS, RECENT, ModelFacts, RecentResult, ScreenState, fold, name_of
 from raman_edge.terminal.theme import ASCII, PLAIN, UNICODE
 from raman_edge.terminal.widgets import bar, chips, peak_rows
 
@@ -70,12 +73,35 @@ def test_a_fault_is_counted_and_shown_as_an_event(state: ScreenState, seen: Read
     assert after.recent[0] == RecentResult("broken.txt", "fault", "it is empty")
 
 
-def test_the_last_ten_are_remembered_newest_first(state: ScreenState) -> None:
-    """The eleventh result pushes the first one out."""
+def test_the_last_results_are_kept_newest_first(state: ScreenState) -> None:
+    """Two hundred can be browsed, ten are listed; one more pushes the first one out."""
     for i in range(RECENT + 3):
         state = fold(state, Fault(Origin("file", f"{i}"), ""))
-    assert [outcome.name for outcome in state.recent] == [str(i) for i in range(RECENT + 2, 2, -1)]
+    newest_first = [str(i) for i in range(RECENT + 2, 2, -1)]
+    assert [outcome.name for outcome in state.listed(0, RECENT + 1)] == newest_first
+    assert [outcome.name for outcome in state.recent] == newest_first[:LISTED]
     assert state.tally.fault == RECENT + 3
+
+
+def test_long_spectra_do_not_fill_the_memory(state: ScreenState, seen: Reading) -> None:
+    """Of spectra with very many points only those that are listed are kept."""
+    x = np.linspace(100.0, 4000.0, MOST_POINTS // 5)
+    large = replace(seen, spectrum=Spectrum(Axis(x), x, origin=seen.spectrum.origin))
+    for _ in range(LISTED + 5):
+        state = fold(state, large)
+    assert len(state.past) == LISTED
+    assert state.tally.match == LISTED + 5
+
+
+def test_the_list_moves_to_the_selected_result(state: ScreenState) -> None:
+    """Whichever result is selected, it stands in the list, and strong."""
+    for i in range(40):
+        state = fold(state, Fault(Origin("file", f"file-{i}"), "why"))
+    for _ in range(30):
+        state = pressed(state, "[")
+    rows = [text.rstrip() for text in render(state, 100, 30).text.splitlines()]
+    assert any("file-9 " in row for row in rows)
+    assert not any("file-39" in row for row in rows)
 
 
 @pytest.mark.parametrize(

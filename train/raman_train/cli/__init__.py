@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from raman_edge.cli.parser import Parser
 from raman_edge.errors import RamanEdgeError
 
 from raman_train.cli import benchmark, figures, fit, import_, transfer
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterable, Sequence
 
-    Add = Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None]  # noqa: SLF001 - argparse has no public name for it
+    Add = Callable[[argparse._SubParsersAction[Any]], None]  # noqa: SLF001 - argparse has no public name for it
     """Adds a command to the parser, with its function as the default of ``run``."""
 
 GROUP = "raman_train.commands"
 """Entry points by which other packages add commands; each is a function ``add(commands)``."""
 NO_OTHERS = "The commands export and sign are not installed: install raman-edge again, or use python -m raman_export.cli."
+EXAMPLES = (
+    ("raman-train import spectra/ --out spectra.npz", "read a folder of files, or archives, into one dataset"),
+    ("raman-train evaluate --config drcnn-edge.toml --out runs/one", "train a configuration and measure it on kept-apart specimens"),
+    ("raman-train export --onnx runs/one model.onnx", "the model and its library for `raman-edge identify --model model.onnx`"),
+    ("raman-train fit --help", "every command has its own help"),
+)
 INTERRUPTED = 130
 NOT_INSTALLED = 78
 """``EX_CONFIG``."""
@@ -30,8 +37,13 @@ TRAINING_PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors"
 def main(argv: Sequence[str] | None = None, added: Iterable[Add] | None = None) -> int:
     """Run one command and return its exit code; ``added`` replaces the installed commands of other packages."""
     others = [*(installed() if added is None else added)]
-    parser = argparse.ArgumentParser(prog="raman-train", description=__doc__, epilog=None if others else NO_OTHERS)
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser = Parser(
+        prog="raman-train",
+        description="From a database of spectra to a measured model file for raman-edge.",
+        epilog=None if others else NO_OTHERS,
+        examples=EXAMPLES,
+    )
+    commands: Any = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for add in (import_.add, fit.add, benchmark.add, figures.add, transfer.add, *others):
         add(commands)
     options = parser.parse_args(argv)

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import is_terminal, say
+from raman_edge.cli.output import is_terminal, program, say
 from raman_edge.errors import ConfigError, OutputError
 from raman_edge.service.run import open_outputs
 from raman_edge.service.signals import stopping
@@ -24,6 +24,12 @@ SECONDS = 50.0
 TITLE = "demo: a simulated spectrometer"
 WIDTH = 120
 """Columns of the summary in a pipe."""
+NEXT = (
+    ("identify --example ./incoming", "an example spectrum, copied to a folder"),
+    ("watch ./incoming", "the folder, live, until Ctrl-C"),
+    ("serial", "your instrument"),
+)
+"""Commands to go on with."""
 INCOMPLETE = 1
 """Exit code if something has no answer, or the journal does not confirm all that was shown."""
 
@@ -59,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
         naming = shared.open_identifier(options)
         # numpy and rich: after the number of threads was limited and the arguments were checked
         from rich.console import Console  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
 
         from raman_edge.cli.demo.story import Story  # noqa: PLC0415
         from raman_edge.journal import Journal  # noqa: PLC0415
@@ -86,6 +93,8 @@ def run(options: argparse.Namespace) -> int:
     console = Console(file=sys.stdout if on_screen else sys.stderr, highlight=False, width=None if on_screen else WIDTH)
     signs = theme.ASCII if terminal.needs_ascii(console) else theme.UNICODE
     console.print(outcome.table(signs), "", *outcome.paragraphs(monotonic() - began, signs), "", sep="\n")
+    lines = [f"  {program()} {command:<34}{what}" for command, what in NEXT]
+    console.print(Text("\n".join(["Next:", *map(signs.safe, lines), ""])), soft_wrap=True)
     return stop.code(0 if outcome.complete else INCOMPLETE)
 
 
