@@ -262,6 +262,7 @@ def _record(options: argparse.Namespace) -> int:
     from raman_edge.instruments.recording import Recorder  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
+    instrument_options.fill_in(options)
     with stopping() as stop:
         settings = instrument_options.measure_settings(options)
         plan, link = settings.plan(pixels=True), instrument_options.link_settings(options)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
@@ -19,7 +21,7 @@ from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from threading import Event
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from raman_edge.formats.shift import AxisOption
     from raman_edge.instruments.spectrometer import Spectrometer
 
+PROGRESS_S = 0.2
+"""Between two reports of the progress of an acquisition, s."""
 MAX_DAYS = 3650.0
 """Longest validity of a calibration."""
 MAX_MOVED = 30.0
@@ -99,15 +103,48 @@ def read_standard(
 
 
 def measure_standard(
-    spectrometer: Spectrometer, plan: Plan, standard: Standard, *, stop: Event, note: Callable[[str], None]
+    spectrometer: Spectrometer,
+    plan: Plan,
+    standard: Standard,
+    *,
+    stop: Event,
+    note: Callable[[str], None],
+    progress: Callable[[int, int], None] | None = None,
 ) -> StandardSpectrum | None:
-    """Measure a standard with an open spectrometer, None where ``stop`` came first; faults are noted and measured again."""
-    for event in Acquisition(spectrometer, plan, stop=stop, note=note):
-        if isinstance(event, Spectrum):
-            return StandardSpectrum(event, standard)
-        if event is not None:
-            note(event.why)
+    """Measure a standard with an open spectrometer, None where ``stop`` came first; faults are noted and measured again.
+
+    ``progress`` is called a few times a second with the exposures taken, and how many there will be.
+    """
+    acquisition = Acquisition(spectrometer, plan, stop=stop, note=note)
+    with _reported(acquisition, progress):
+        for event in acquisition:
+            if isinstance(event, Spectrum):
+                return StandardSpectrum(event, standard)
+            if event is not None:
+                note(event.why)
     return None
+
+
+@contextmanager
+def _reported(acquisition: Acquisition, progress: Callable[[int, int], None] | None) -> Iterator[None]:
+    """Report the progress of an acquisition while the block runs."""
+    if progress is None:
+        yield
+        return
+    over = threading.Event()
+
+    def report() -> None:
+        while not over.wait(PROGRESS_S):
+            now = acquisition.progress
+            progress(now.done, now.of)
+
+    thread = threading.Thread(target=report, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def fit_calibration(

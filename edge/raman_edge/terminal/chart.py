@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from raman_edge.matching.identify import Reading
     from raman_edge.peaks import PeakMatch
+    from raman_edge.spectrum import Spectrum
     from raman_edge.terminal.plot import Window
     from raman_edge.terminal.rows import Row
     from raman_edge.terminal.theme import Theme
@@ -58,6 +59,15 @@ def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | Non
     return [*curve(shift, reading.features, view, {}, ("", across, height - FEET + 1), theme), *feet(view, across, theme)]
 
 
+def pixel_chart(spectrum: Spectrum, width: int, height: int, theme: Theme) -> list[Row]:
+    """Return a spectrum by pixel, ``height`` rows."""
+    pixels, counts = spectrum.axis.shift, spectrum.counts
+    view = plot.window(pixels, counts, (float(pixels[0]), float(pixels[-1])))
+    across = max(0, width - GUTTER - MARGIN)
+    rows = curve(pixels, counts, view, {}, ("counts", across, height - FEET), theme)
+    return [*rows, *feet(view, across, theme, "pixel"), EMPTY]
+
+
 def empty_chart(inside: Range, words: str, width: int, height: int, theme: Theme) -> list[Row]:
     """Return the model's axis without a spectrum, with ``words`` in the middle, ``height`` rows."""
     view = plot.Window(*inside, 0.0, 1.0)
@@ -96,9 +106,9 @@ def curve(
     return [(*_gutter(labels.get(i, ""), theme), *_painted(line, paint)) for i, line in enumerate(lines)]
 
 
-def feet(view: Window, across: int, theme: Theme) -> list[Row]:
-    """Return the horizontal axis and its numbers."""
-    line, numbers = plot.axis(view, across, theme)
+def feet(view: Window, across: int, theme: Theme, unit: str | None = None) -> list[Row]:
+    """Return the horizontal axis and its numbers; ``unit`` None is cm⁻¹."""
+    line, numbers = plot.axis(view, across, theme, unit)
     pad = " " * (GUTTER - 1)
     return [((f"{pad}{theme.corner}{line}", QUIET),), ((f"{pad} {numbers}", QUIET),)]
 

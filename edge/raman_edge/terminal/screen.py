@@ -163,6 +163,8 @@ def _plots(state: ScreenState, plan: RowLayout, width: int, theme: Theme) -> lis
     if not plan.plot:
         return []
     event = state.shown
+    if event is None and state.preview is not None:
+        return chart.pixel_chart(state.preview, width, plan.plot + plan.model_plot, theme)
     if not isinstance(event, Reading):
         words = "" if event else f"{state.model.labels} names in the library"
         return chart.empty_chart(inside, words, width, plan.plot + plan.model_plot, theme)
@@ -213,7 +215,7 @@ LEGEND = (
 """Meaning of the signs, by place."""
 GAPS = ("   ", "  ")
 """Between two keys, the wider if there is room."""
-FIRST = ("help", "quit", "pause", "single", "dark", "results", "zoom", "save")
+FIRST = ("help", "quit", "pause", "calibrate", "single", "dark", "results", "zoom", "save")
 """Actions in the order of priority in the footer."""
 
 
