@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from time import monotonic
+from typing import TYPE_CHECKING, Self
 
 from raman_edge.calibration.standards import find
 from raman_edge.cli import calibration_text, instrument_options
@@ -27,8 +30,12 @@ if TYPE_CHECKING:
 
     Answer = TypeVar("Answer")
 
-AVERAGES = 10
-"""Exposures of a standard."""
+TICK_S = 1.0
+"""Between two updates of the seconds that a step takes, s."""
+AVERAGES, LEAST_AVERAGES = 10, 3
+"""Exposures of a standard; the fewest where they take long."""
+MEASURING_S = 20.0
+"""Wanted duration of a standard's measurement, s."""
 LONGEST_S = 2.0
 """Longest exposure of a standard where none is given, s."""
 STANDARD = "polystyrene"
@@ -40,14 +47,67 @@ class Back(Exception):
     """Leaves the dialogue without a calibration."""
 
 
+class Waiting:
+    """Lines about a search on standard error, with the seconds of the running step behind them while nothing else comes.
+
+    Without a terminal there are only the lines.
+    """
+
+    def __init__(self) -> None:
+        self._ticks = sys.stderr is not None and sys.stderr.isatty()
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._since: float | None = None
+        self._thread = threading.Thread(target=self._tick, name="waiting", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._ticks:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        if self._ticks:
+            self._thread.join()
+        self.pause()
+
+    def note(self, text: str) -> None:
+        """Write a line; the time of a new step begins."""
+        self.pause()
+        say(text)
+        with self._lock:
+            self._since = monotonic()
+
+    def pause(self) -> None:
+        """Remove the seconds, as before a question."""
+        with self._lock:
+            shown, self._since = self._since, None
+            if shown is not None and self._ticks:
+                self._write("\r\x1b[K")
+
+    def _tick(self) -> None:
+        while not self._over.wait(TICK_S):
+            with self._lock:
+                if self._since is not None:
+                    self._write(f"\r\x1b[K  {monotonic() - self._since:.0f} s (Ctrl-C leaves)")
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+
+
 class TerminalQuestions:
     """Asks on standard error; Enter is the default, an answer that cannot be is asked again, Ctrl-C leaves.
 
-    The answers follow :class:`raman_edge.service.first_contact.Questions`.
+    The answers follow :class:`raman_edge.service.first_contact.Questions`; ``pause`` is called before each question.
     """
+
+    def __init__(self, pause: Callable[[], None]) -> None:
+        self._pause = pause
 
     def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:
         """Return the index of the chosen answer."""
+        self._pause()
         show(question)
         for place, answer in enumerate(answers, 1):
             show(f"  {place:2}  {answer}")
@@ -62,15 +122,18 @@ class TerminalQuestions:
 
     def laser(self, usual: Sequence[float]) -> float:
         """Return the laser's wavelength, nm."""
+        self._pause()
         others = ", ".join(f"{one:g}" for one in usual[1:])
         return ask(f"Wavelength of the laser in nm, as on its label (also usual: {others})", f"{usual[0]:g}", _laser)
 
     def confirm(self, question: str, *, default: bool) -> bool:
         """Return yes or no."""
+        self._pause()
         return ask(f"{question} (y/n)", "y" if default else "n", _yes_or_no)
 
     def name(self, default: str) -> str:
         """Return a name for an instrument."""
+        self._pause()
         return ask("The instrument gives no serial number. A name for it", default, require_name)
 
 

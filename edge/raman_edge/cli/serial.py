@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.cli.parser import Parser
     from raman_edge.instruments.spectrometer import InstrumentInfo, Spectrometer
-    from raman_edge.service.first_contact import Contact
+    from raman_edge.service.first_contact import Contact, ContactOptions
     from raman_edge.service.identifier import Identifier
     from raman_edge.service.measure import MeasureSettings
+    from raman_edge.service.remembered import RememberedInstrument
     from raman_edge.service.signals import Stop
 
 WEAK = "the laser is not armed, so this program leaves it off; where the signal is weak, --arm-laser lets it switch it on for each exposure"
@@ -76,7 +77,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Find the instrument, and measure until stopped or until ``--count`` spectra are there."""
-    asks = dialogue.TerminalQuestions() if dialogue.can_ask(options) else None
+    is_asked = dialogue.can_ask(options)
     wanted = first_contact.ContactOptions(
         port=options.port,
         profile=options.profile,
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         has_calibration=options.calibration not in {None, instrument_options.NONE},
     )
     instrument_options.measure_settings(options).plan()  # mistakes are reported before anything is opened
-    contact = first_contact.meet(wanted, asks, say)
+    contact = _meet(wanted, is_asked=is_asked)
     identifier = None
     while True:
         options.port, options.profile, options.laser, options.arm_laser = contact.port, contact.profile, contact.laser, contact.arm_laser
@@ -94,17 +95,23 @@ def run(options: argparse.Namespace) -> int:
             say("the laser may be switched on for each exposure, as you allowed; --no-arm-laser leaves it off")
         with stopping() as stop:
             identifier = identifier or shared.open_identifier(options)
-            segment = _Segment(options, contact, identifier, stop, is_asked=asks is not None)
+            segment = _Segment(options, contact, identifier, stop, is_asked=is_asked)
             segment.run()
         if segment.is_other:
             say(
                 f"{contact.known.name if contact.known else 'the instrument'!r} is no longer on {contact.port}: another instrument is there"
             )
-            contact = first_contact.meet(wanted, asks, say, other_than=contact.known)
+            contact = _meet(wanted, is_asked=is_asked, other_than=contact.known)
         elif segment.wants_calibration and stop.signal is None:
             dialogue.calibrate(instrument_options.link_settings(options), instrument_options.measure_settings(options), segment.name)
         else:
             return stop.code(0)
+
+
+def _meet(wanted: ContactOptions, *, is_asked: bool, other_than: RememberedInstrument | None = None) -> Contact:
+    with dialogue.Waiting() as waiting:
+        asks = dialogue.TerminalQuestions(waiting.pause) if is_asked else None
+        return first_contact.meet(wanted, asks, waiting.note, other_than=other_than)
 
 
 class _Segment:

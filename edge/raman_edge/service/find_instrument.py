@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import Exposure, InstrumentInfo
 
 WHOLE = 2
-"""Whole, plausible spectra that confirm a profile."""
+"""Whole, plausible spectra that end a trial; more of them than broken ones confirm the profile."""
 BROKEN = 3
 """Broken ones after which it is doubted."""
-PATIENCE_S = 6.0
-"""Longest trial of a profile beyond its exposures, s."""
+PATIENCE_S = 5.0
+"""Time after which one spectrum, whole or broken, decides a trial, s: at 9600 baud one takes that long."""
+LONGEST_S = 60.0
+"""Longest trial without any spectrum, s; the driver reports a missing one earlier."""
 ROUGH = 0.9
 """Least ratio of point-to-point differences to the spread that is no spectrum; white noise has 1.41, a spectrum far less."""
 LARGE = 0.05
@@ -153,8 +155,8 @@ def candidates(
     if heard.data:
         return  # nothing is sent to a device that streams
     for question in probe.questions(profiles):
-        note(f"asking what is harmless to every known instrument: {' or '.join(question.profiles)}?")
-        for result in probe.ask(port, question):
+        note(f"asking {shown(question.sent)}, harmless to every known instrument: is it {' or '.join(question.profiles)}?")
+        for result in tuple(probe.ask(port, question)):  # to its end, which closes the port
             if found := by_answer(result):
                 yield found
 
@@ -170,10 +172,13 @@ def tried(candidate: ProfileCandidate, port: str, stop: Event | None = None) -> 
         with SerialSpectrometer(profile, port, stop=ended) as spectrometer:
             instrument = spectrometer.instrument
             exposure_s = (spectrometer.status.exposure_s or 0.0) * spectrometer.status.averages
-            until = monotonic() + PATIENCE_S + (WHOLE + 1) * exposure_s
+            began = monotonic()
             whole, highest = 0, 0.0
             wrong: list[str] = []
-            while whole < WHOLE and len(wrong) < BROKEN and monotonic() < until:
+            while whole < WHOLE and len(wrong) < BROKEN and not ended.is_set():
+                spent = monotonic() - began
+                if spent > LONGEST_S + exposure_s or (spent > PATIENCE_S and (whole or wrong)):
+                    break
                 got = spectrometer.expose()
                 if got is None:
                     continue
@@ -186,7 +191,7 @@ def tried(candidate: ProfileCandidate, port: str, stop: Event | None = None) -> 
         raise
     except (SourceUnavailable, SourceLost) as error:
         return Trial(candidate, doubt=str(error))
-    doubt = "" if whole >= WHOLE else wrong[-1] if wrong else "no spectrum came"
+    doubt = "" if whole > len(wrong) else wrong[-1] if wrong else "no spectrum came"
     return Trial(candidate, instrument, whole, highest, doubt)
 
 

@@ -325,7 +325,7 @@ def _is_still_there(before: RememberedInstrument, port: str, note: Callable[[str
     if (before.usb or "").count(":") > 1 or page.match.probe is None:
         return True
     question = probe.questions([page])[0]
-    return any(result.answered for result in probe.ask(port, question))
+    return any([result.answered for result in probe.ask(port, question)])  # to its end, which closes the port
 
 
 def _find(port: str, profiles: Sequence[Profile], usb: Sequence[str], ask: Questions | None, note: Callable[[str], None]) -> Trial:
@@ -389,7 +389,7 @@ def _named_by_person(
     while True:
         order = sorted(profiles, key=lambda page: page.device.id in wrong)
         answers = [f"{page.device.vendor} {page.device.model} ({page.device.id})" for page in order]
-        chosen = ask.choose(question, [*answers, "none of these"])
+        chosen = ask.choose(question, [*answers, "none of these"], len(order))
         if chosen == len(order):
             advice = f"Write a profile of it (docs/instruments.md), and run `{command_line(port, '--profile', 'FILE.toml')}`"
             raise ConfigError(kind=kind, place=repr(port), got=got, advice=advice)

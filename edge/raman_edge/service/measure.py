@@ -203,7 +203,8 @@ def calibration_for(
     """Return the calibration that is given or named, else that of the instrument's serial number and model; None where there is none.
 
     ``name`` is what an instrument without a serial number is remembered as, and its calibration is kept by. A calibration that
-    has expired at ``now`` (None is unchecked), or is of another instrument, is refused: :class:`CalibrationError`. ``note`` takes a line where one with the same serial number is not used, or cannot be checked.
+    has expired at ``now`` (None is unchecked), or is of another instrument, is refused: :class:`CalibrationError`.
+    ``note`` takes a line where one with the same serial number is not used, or cannot be checked.
     """
     if named is False:
         return None
