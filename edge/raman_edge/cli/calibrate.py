@@ -157,6 +157,8 @@ def _read(options: argparse.Namespace, path: str, standard: str) -> StandardSpec
 def _measure(options: argparse.Namespace) -> StandardSpectrum:
     standard = find(options.standard)
     options.known_name = instrument_options.fill_in(options)
+    if standard.lamp:
+        options.arm_laser = options.keep_laser_on = False  # its light needs no laser
     with stopping() as stop:
         plan = replace(instrument_options.measure_settings(options), count=1).plan(pixels=True)
         with instrument_options.link_settings(options).open(stop.event, instrument_options.guard) as spectrometer:

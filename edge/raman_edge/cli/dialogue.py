@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
 TICK_S = 1.0
 """Between two updates of the seconds that a step takes, s."""
-AVERAGES, LEAST_AVERAGES = 10, 3
-"""Exposures of a standard; the fewest where they take long."""
-MEASURING_S = 20.0
-"""Wanted duration of a standard's measurement, s."""
+AVERAGES = 10
+"""Exposures of a standard."""
 LONGEST_S = 2.0
 """Longest exposure of a standard where none is given, s."""
 STANDARD = "polystyrene"
@@ -182,6 +180,8 @@ def calibrate(link: LinkSettings, settings: MeasureSettings, instrument: str) ->
     show("")
     show("Calibrate the wavenumber axis: a standard with known lines is measured, and the axis is fitted to them.")
     standard = ask(f"Standard ({STANDARDS})", STANDARD, find)
+    if standard.lamp:
+        link = replace(link, arm_laser=False, keep_laser_on=False)
     while True:
         place = f"Switch the {standard.title} on and put its light" if standard.lamp else f"Put {standard.title} under the laser"
         try:
@@ -217,13 +217,17 @@ def _measured(link: LinkSettings, settings: MeasureSettings, standard: str) -> S
     """Measure the standard, with its progress on standard error; a signal to stop ends the command."""
     with stopping() as stop:
         show(f"connecting to {link.port}")
+        notes: list[str] = []
         with link.open(stop.event, instrument_options.guard) as spectrometer, progress("exposures") as done:
             found = spectrometer.instrument
             searches = settings.exposure is None and found is not None and found.integration and found.sensor.saturation is not None
             wanted = replace(settings, average=max(AVERAGES, settings.average), count=1, trigger="continuous", interval=None)
             if searches:
                 wanted = replace(wanted, exposure="auto", max_exposure=LONGEST_S)
-            first = measure_standard(spectrometer, wanted.plan(pixels=True), find(standard), stop=stop.event, note=say, progress=done)
+            plan, known = wanted.plan(pixels=True), find(standard)
+            first = measure_standard(spectrometer, plan, known, stop=stop.event, note=notes.append, progress=done)
+        for line in notes:  # after the bar, which a line would break
+            say(line)
     if first is None:
         raise KeyboardInterrupt(stop.signal)
     return first

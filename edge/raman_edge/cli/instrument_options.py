@@ -11,7 +11,7 @@ from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
-from raman_edge.service import first_contact, remembered
+from raman_edge.service import first_contact
 from raman_edge.service.measure import AUTO, LinkSettings, MeasureSettings, calibration_for
 from raman_edge.service.signals import guarding
 
@@ -160,13 +160,12 @@ def calibration(
 
 def fill_in(options: argparse.Namespace) -> str | None:
     """Fill in profile, laser and permission of its laser, where they are not given, by what is remembered; return the instrument's name."""
-    listed = list(ports.serial(map(catalogue.load, catalogue.profiles())))
-    first_contact.require_present(options.port, listed)
-    known = remembered.on_port(remembered.load(), remembered.place_of(options.port, listed))
-    if known is None or (options.profile is not None and first_contact.lasting_profile(options.profile) != known.profile):
+    first_contact.require_present(options.port, [*ports.serial(map(catalogue.load, catalogue.profiles())), *ports.ocean()])
+    known = first_contact.known_on(first_contact.place_now(options.port), options.profile)
+    if known is None:
         return None
-    if options.profile is None and known.profile != first_contact.USB_DRIVER:
-        options.profile = known.profile
+    options.profile = options.profile or first_contact.profile_name(known)
     options.laser = options.laser if options.laser is not None else known.laser_nm
     options.arm_laser = options.arm_laser if options.arm_laser is not None else known.arm_laser
+    options.baud = options.baud if options.baud is not None else known.baud
     return known.name

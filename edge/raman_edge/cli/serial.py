@@ -84,13 +84,15 @@ def run(options: argparse.Namespace) -> int:
         laser=options.laser,
         arm_laser=options.arm_laser,
         name=options.name,
+        baud=options.baud,
         has_calibration=options.calibration not in {None, instrument_options.NONE},
     )
     instrument_options.measure_settings(options).plan()  # mistakes are reported before anything is opened
     contact = _meet(wanted, is_asked=is_asked)
     identifier = None
     while True:
-        options.port, options.profile, options.laser, options.arm_laser = contact.port, contact.profile, contact.laser, contact.arm_laser
+        options.port, options.profile, options.laser = contact.port, contact.profile, contact.laser
+        options.arm_laser, options.baud = contact.arm_laser, contact.baud
         if contact.arm_laser and wanted.arm_laser is None:
             say("the laser may be switched on for each exposure, as you allowed; --no-arm-laser leaves it off")
         with stopping() as stop:

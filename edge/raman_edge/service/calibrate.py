@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
 import numpy as np
 
 from raman_edge.acquisition.acquisition import Acquisition
@@ -160,6 +161,15 @@ def fit_calibration(
     made = first.spectrum.taken_at or datetime.now(UTC)
     laser_nm = None if laser is None else float(laser)  # an int would be saved as another number than it is read back as
     return making.make(first, instrument=instrument, laser_nm=laser_nm, made=made, days=days, laser=second)
+
+
+def rename_calibration(name: str, to: str, model: str) -> None:
+    """Keep the calibration in use of an instrument without a serial number by its new name; nothing where there is none."""
+    found = store.of_device(name, model)
+    if found is None or found.serial is not None or name == to:
+        return
+    store.write(msgspec.structs.replace(found, instrument=to), store.place_for(to, model))
+    store.remove(found.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from raman_edge.errors import ConfigError, SourceUnavailable
+from raman_edge.errors import ConfigError, SourceError, SourceUnavailable
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import probe
@@ -67,6 +67,7 @@ class ContactOptions:
     laser: float | None = None
     arm_laser: bool | None = None
     name: str | None = None
+    baud: int | None = None
     has_calibration: bool = False
     """Whether a calibration is named, which may know the laser."""
 
@@ -88,6 +89,8 @@ class Contact:
     """How it was found."""
     known: RememberedInstrument | None = None
     """What is remembered of it."""
+    baud: int | None = None
+    """Rate to change to, from the command line or memory."""
     answered_arm: bool | None = None
     """The answer to the question whether the laser may be switched on; None was not asked."""
 
@@ -104,9 +107,10 @@ class Contact:
                 before,
                 laser_nm=self.laser if before.laser_nm is None else before.laser_nm,
                 arm_laser=self.answered_arm if before.arm_laser is None else before.arm_laser,
+                baud=self.baud,
             )
         return RememberedInstrument(
-            name=remembered.free_name(self.name or found.serial_number or found.model, known),
+            name=remembered.free_name(self.name or found.serial_number or found.model.partition(" (")[0], known),
             profile=USB_DRIVER if self.profile is None else lasting_profile(self.profile),
             port=self.place.port,
             model=found.model[:MOST_TEXT],
@@ -114,12 +118,43 @@ class Contact:
             identity=found.identity[:MOST_TEXT],
             laser_nm=self.laser,
             arm_laser=self.answered_arm,
+            baud=self.baud,
         )
 
 
 def lasting_profile(name: str) -> str:
     """Return the name of a shipped profile, or the absolute path of a file."""
     return name if name in catalogue.profiles() else str(catalogue.find(name).absolute())
+
+
+def place_now(port: str) -> PortPlace:
+    """Return the place of a port, with the USB numbers that this machine knows of it."""
+    return remembered.place_of(port, [*ports.serial(map(catalogue.load, catalogue.profiles())), *ports.ocean()])
+
+
+def known_on(place: PortPlace, profile: str | None) -> RememberedInstrument | None:
+    """Return what is remembered of the instrument on a port; None where that is nothing, or of another ``profile`` than the named one."""
+    known = remembered.on_port(remembered.load(), place)
+    if known is None or (profile is not None and lasting_profile(profile) != known.profile):
+        return None
+    return known
+
+
+def require_device(known: RememberedInstrument, found: InstrumentInfo, place: PortPlace) -> None:
+    """Raise :class:`SourceError` where the connected instrument is not the remembered one."""
+    if not remembered.is_device(known, found, place):
+        raise SourceError(
+            kind="another instrument",
+            place=repr(place.port),
+            got=f"{found.model}, serial number {found.serial_number}",
+            expected=f"{known.name!r}: {known.model}, serial number {known.serial_number}",
+            advice="Give profile and laser, or run `raman-edge serial` once with this instrument",
+        )
+
+
+def profile_name(known: RememberedInstrument) -> str | None:
+    """Return the profile of a remembered instrument; None for an Ocean instrument on USB."""
+    return None if known.profile == USB_DRIVER else known.profile
 
 
 def meet(
@@ -185,6 +220,7 @@ def meet(
         laser=options.laser if options.laser is not None else None if before is None else before.laser_nm,
         arm_laser=bool(options.arm_laser if options.arm_laser is not None else before is not None and before.arm_laser),
         name=None if options.name is None else remembered.require_name(options.name),
+        baud=options.baud if options.baud is not None else None if before is None else before.baud,
         reason=reason,
         known=before,
     )
@@ -212,7 +248,7 @@ def _asked(
         )
         contact = replace(contact, arm_laser=allowed, answered_arm=allowed)
     if options.name is None and before is None and found is not None and found.serial_number is None:
-        default = remembered.free_name(found.model, remembered.load())
+        default = remembered.free_name(found.model.partition(" (")[0], remembered.load())
         contact = replace(contact, name=remembered.require_name(ask.name(default)))
     return contact
 
@@ -228,12 +264,13 @@ def _is_calibrated(contact: Contact, found: InstrumentInfo | None) -> bool:
 def remember(contact: Contact, found: InstrumentInfo, note: Callable[[str], None]) -> str:
     """Remember the connected instrument and return its name; a file that cannot be written is noted."""
     one = contact.to_remember(found)
+    is_new = all(other.name != one.name for other in remembered.load())
     try:
         dropped = remembered.remember(one, contact.place)
     except ConfigError as error:
         note(f"{error}; this instrument is not remembered")
         return one.name
-    if contact.known is None:
+    if is_new:
         note(f"remembered as {one.name!r}; `raman-edge instruments show` shows what is remembered")
     for other in dropped:
         note(f"{other.name!r} is forgotten: {remembered.MOST} instruments are remembered, and it was not used for the longest time")
@@ -322,10 +359,11 @@ def _is_still_there(before: RememberedInstrument, port: str, note: Callable[[str
     except ConfigError as error:
         note(f"{before.name!r} is not used: {error}")
         return False
-    if (before.usb or "").count(":") > 1 or page.match.probe is None:
+    questions = probe.questions([page])
+    if (before.usb or "").count(":") > 1 or not questions:
         return True
-    question = probe.questions([page])[0]
-    return any([result.answered for result in probe.ask(port, question)])  # to its end, which closes the port
+    results = tuple(probe.ask(port, questions[0]))  # to its end, which closes the port
+    return results[-1].answered
 
 
 def _find(port: str, profiles: Sequence[Profile], usb: Sequence[str], ask: Questions | None, note: Callable[[str], None]) -> Trial:

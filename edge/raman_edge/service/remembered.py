@@ -21,7 +21,7 @@ from msgspec import Meta
 
 from raman_edge import atomic_write
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.profiles.profile import Nanometres
+from raman_edge.instruments.profiles.profile import Nanometres, Rate
 from raman_edge.settings import toml
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class RememberedInstrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     """Laser wavelength, nm, as the user gave it; None is that of the profile."""
     arm_laser: bool | None = None
     """Whether the user allowed this program to switch the laser on; None was never asked."""
+    baud: Rate | None = None
+    """Rate to change to; None leaves it."""
     last_used: date | None = None
 
 
