@@ -71,6 +71,12 @@ class ContactOptions:
     has_calibration: bool = False
     """Whether a calibration is named, which may know the laser."""
 
+    def line(self, port: str, profile: str) -> str:
+        """Return the command line with ``profile``, and with the other options that were given; a laser that was not is a usual one."""
+        laser = () if self.has_calibration else ("--laser", f"{self.laser or LASERS_NM[0]:g}")
+        arm = () if self.arm_laser is None else ("--arm-laser",) if self.arm_laser else ("--no-arm-laser",)
+        return command_line(port, "--profile", profile, *laser, *arm)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
@@ -191,19 +197,19 @@ def meet(
     name: str | None = options.profile
     reason = "as you named it"
     if port.startswith(ports.OCEAN):
-        name, reason = None, "an Ocean instrument on USB"
+        reason = "found on USB"
     elif name is None and before is not None and before.profile != USB_DRIVER and _is_still_there(before, port, note):
         name, reason = before.profile, f"remembered as {before.name!r}"
     elif name is None:
         before = None
         usb = next((one.profiles for one in listed if port in {one.address, one.device}), ())
-        trial = _find(port, list(profiles.values()), usb, ask, note)
+        trial = _find(port, options, (list(profiles.values()), usb), ask, note)
         name, reason = trial.candidate.profile, trial.candidate.reason
-    page = None if name is None else catalogue.load(name)
+    page = None if name is None or port.startswith(ports.OCEAN) else catalogue.load(name)
     needs_laser = options.laser is None and not options.has_calibration and (page is None or page.laser is None)
-    if ask is not None and before is None and trial is None and name is not None and needs_laser:
+    if ask is not None and before is None and trial is None and page is not None and needs_laser:
         note(f"connecting to {port} as {name}")
-        trial = find_instrument.tried(find_instrument.ProfileCandidate(name, reason), port)
+        trial = find_instrument.tried(find_instrument.ProfileCandidate(str(name), reason), port)
         if trial.instrument is None:
             raise SourceUnavailable(trial.doubt)
     found = None if trial is None else trial.instrument
@@ -366,15 +372,22 @@ def _is_still_there(before: RememberedInstrument, port: str, note: Callable[[str
     return results[-1].answered
 
 
-def _find(port: str, profiles: Sequence[Profile], usb: Sequence[str], ask: Questions | None, note: Callable[[str], None]) -> Trial:
-    """Return the confirmed trial of a profile."""
+def _find(
+    port: str,
+    options: ContactOptions,
+    known: tuple[Sequence[Profile], Sequence[str]],
+    ask: Questions | None,
+    note: Callable[[str], None],
+) -> Trial:
+    """Return the confirmed trial of a profile; ``known`` are all profiles, and the names of those that name the port's USB numbers."""
+    profiles, usb = known
     doubted: list[Trial] = []
     for group in find_instrument.candidates(port, profiles, usb, note):
         trials = _tried(group, port, note)
         if good := find_instrument.fitting(trials):
-            return good[0] if len(good) == 1 else _chosen(good, port, ask)
+            return good[0] if len(good) == 1 else _chosen(good, port, options, ask)
         doubted += trials
-    return _named_by_person(port, profiles, doubted, ask, note)
+    return _named_by_person((port, options), profiles, doubted, ask, note)
 
 
 def _tried(group: Sequence[find_instrument.ProfileCandidate], port: str, note: Callable[[str], None]) -> list[Trial]:
@@ -387,7 +400,7 @@ def _tried(group: Sequence[find_instrument.ProfileCandidate], port: str, note: C
     return trials
 
 
-def _chosen(good: Sequence[Trial], port: str, ask: Questions | None) -> Trial:
+def _chosen(good: Sequence[Trial], port: str, options: ContactOptions, ask: Questions | None) -> Trial:
     """Return one of several profiles that give whole spectra."""
     names = [trial.candidate.profile for trial in good]
     if ask is None:
@@ -396,7 +409,7 @@ def _chosen(good: Sequence[Trial], port: str, ask: Questions | None) -> Trial:
             place=repr(port),
             got=", ".join(names),
             expected="one",
-            advice=f"Run `{command_line(port, '--profile', names[0])}`, with the right one of them",
+            advice=f"Run `{options.line(port, names[0])}`, with the right one of them",
         )
     highest = max(trial.highest for trial in good)
     words = [_words(trial, highest) for trial in good]
@@ -411,15 +424,20 @@ def _words(trial: Trial, highest: float) -> str:
 
 
 def _named_by_person(
-    port: str, profiles: Sequence[Profile], doubted: Sequence[Trial], ask: Questions | None, note: Callable[[str], None]
+    at: tuple[str, ContactOptions],
+    profiles: Sequence[Profile],
+    doubted: Sequence[Trial],
+    ask: Questions | None,
+    note: Callable[[str], None],
 ) -> Trial:
     """Ask for the profile until one is confirmed; doubted ones come last."""
+    port, options = at
     wrong = {trial.candidate.profile: trial.doubt for trial in doubted}
     kind = "no profile is confirmed" if wrong else "unknown instrument"
     got = "; ".join(f"{name}: {why}" for name, why in wrong.items()) or "nothing that a profile expects"
     if ask is None:
         advice = (
-            f"Run `{command_line(port, '--profile', 'NAME')}` with a name of `raman-edge instruments list`; "
+            f"Run `{options.line(port, 'NAME')}` with a NAME of `raman-edge instruments list` and your laser; "
             f"`raman-edge instruments probe {shlex.quote(port)}` shows the bytes"
         )
         raise ConfigError(kind=kind, place=repr(port), got=got, advice=advice)
@@ -429,7 +447,7 @@ def _named_by_person(
         answers = [f"{page.device.vendor} {page.device.model} ({page.device.id})" for page in order]
         chosen = ask.choose(question, [*answers, "none of these"], len(order))
         if chosen == len(order):
-            advice = f"Write a profile of it (docs/instruments.md), and run `{command_line(port, '--profile', 'FILE.toml')}`"
+            advice = f"Write a profile of it (docs/instruments.md), and run `{options.line(port, 'FILE.toml')}`"
             raise ConfigError(kind=kind, place=repr(port), got=got, advice=advice)
         name = order[chosen].device.id
         trial = _tried([find_instrument.ProfileCandidate(name, "you named it")], port, note)[0]

@@ -207,7 +207,6 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("options", "page", "code", "said"),
     [
-        (("--laser", "785"), None, 78, "Give --profile"),
         ((), PAGE, 78, "laser"),
         (("--laser", "2000"), PAGE, 78, "axis without Raman lines"),
         (("--laser", "785", "--baud", "300"), PAGE, 78, "unknown baud rate: got 300"),

@@ -48,6 +48,7 @@ LIBRARY_SENTENCES = {
     "write timeout": "the port takes no bytes",
     "socket disconnected": "the other side closed the connection",
     "Could not configure port": "not a serial port",
+    "custom baud rate": "the port does not have this baud rate",
     "invalid URL": "not an address",
     "expected a string in the form": "not an address",
     "not supported between": "not an address",
