@@ -68,7 +68,7 @@ def meet(instrument: Simulated, *options: str, material: str = "Calcite", **envi
             written = terminal.written[seen:][-LAST:].decode(errors="replace")
             if written.endswith("]: ") and (asked := QUESTION.search(written)):
                 seen = len(terminal.written)
-                question = asked[1].strip()
+                question = asked[1].replace("\x1b[K", "").strip()
                 assert not question.startswith("Try again"), written
                 done.questions.append(question)
                 terminal.press(answer(question, written, instrument, material, profile.device.id) + "\r")

@@ -220,6 +220,8 @@ def _measured(link: LinkSettings, settings: MeasureSettings, standard: str) -> S
         notes: list[str] = []
         with link.open(stop.event, instrument_options.guard) as spectrometer, progress("exposures") as done:
             found = spectrometer.instrument
+            if spectrometer.status.laser is not None and not link.arm_laser and not find(standard).lamp:
+                notes.append("the laser was not armed, so this program left it off: --arm-laser lets it switch it on for each exposure")
             searches = settings.exposure is None and found is not None and found.integration and found.sensor.saturation is not None
             wanted = replace(settings, average=max(AVERAGES, settings.average), count=1, trigger="continuous", interval=None)
             if searches:

@@ -36,9 +36,10 @@ PATIENCE_S = 5.0
 """Time after which one spectrum, whole or broken, decides a trial, s: at 9600 baud one takes that long."""
 LONGEST_S = 60.0
 """Longest trial without any spectrum, s; the driver reports a missing one earlier."""
-ROUGH = 0.9
-"""Least ratio of point-to-point differences to the spread that is no spectrum; white noise has 1.41, a spectrum far less."""
-LARGE = 0.05
+ROUGH = 0.12
+"""Least ratio of the median difference of neighbouring pixels to the spread that is no spectrum. White noise has 0.95, a spectrum of
+16 bits with its bytes swapped 0.15 and more, a spectrum whose spread is :data:`LARGE` less than 0.05 (simulated instruments)."""
+LARGE = 0.1
 """Least spread, as a share of full scale, at which roughness is judged: the noise of a dark spectrum is rough too, and small."""
 
 
@@ -116,7 +117,7 @@ def implausible(counts: NDArray[np.float64], full_scale: float | None) -> str:
         return f"every value is {highest:g}"
     if full_scale is not None and highest > full_scale:
         return f"a count of {highest:g} is above its full scale of {full_scale:g}"
-    spread, steps = float(counts.std()), float(np.diff(counts).std())
+    spread, steps = float(counts.std()), float(np.median(np.abs(np.diff(counts))))
     if spread > LARGE * (full_scale or max(abs(lowest), highest)) and steps > ROUGH * spread:
         return "neighbouring pixels have nothing in common: perhaps another order of bytes"
     return ""
