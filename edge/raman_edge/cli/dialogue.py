@@ -68,6 +68,11 @@ class Waiting:
             self._thread.join()
         self.pause()
 
+    def step(self, text: str) -> None:
+        """Write a line on a terminal only; the time of a new step begins."""
+        if self._ticks:
+            self.note(text)
+
     def note(self, text: str) -> None:
         """Write a line; the time of a new step begins."""
         self.pause()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,7 +97,10 @@ def run(options: argparse.Namespace) -> int:
         if contact.arm_laser and wanted.arm_laser is None:
             say("the laser may be switched on for each exposure, as you allowed; --no-arm-laser leaves it off")
         with stopping() as stop:
-            identifier = identifier or shared.open_identifier(options)
+            if identifier is None:
+                with dialogue.Waiting() as waiting:
+                    waiting.step("opening the model and its library")
+                    identifier = shared.open_identifier(options)
             segment = _Segment(options, contact, identifier, stop, is_asked=is_asked)
             segment.run()
         if segment.is_other:
@@ -134,7 +138,10 @@ class _Segment:
         options, measured = self._options, instrument_options.measure_settings(self._options)
         spectrometer = instrument_options.link_settings(options).open(self._stop.event, instrument_options.guard)
         source = spectrometer if options.record is None else Recorder(spectrometer, options.record, measured.recorded())
-        with source:
+        with ExitStack() as opened:
+            with dialogue.Waiting() as waiting:
+                waiting.step(f"connecting to {options.port}")
+                opened.enter_context(source)
             found = source.instrument
             if found is None:  # stopped while it was opened
                 return

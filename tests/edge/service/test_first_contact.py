@@ -199,7 +199,7 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
     orders: list[list[str]] = []
 
     class Wrong(Person):
-        def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:
+        def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:  # noqa: ARG002 - of the protocol
             self.asked.append(question)
             orders.append(list(answers))
             wanted = "(jeti-versapic)" if len(orders) == 1 else "(ocean-sts)"
