@@ -199,7 +199,10 @@ def _add_forget(actions: Actions) -> None:
         help="forget a remembered instrument",
         description="Forget what `raman-edge serial` remembers of an instrument; the next contact asks again. Its calibration stays: "
         "`raman-edge calibrate --remove` removes that.",
-        examples=(("raman-edge instruments forget 'Raman bench'", "by its name or serial number, as `instruments show` lists it"),),
+        examples=(
+            ("raman-edge instruments forget 'Raman bench'", "by its name, as `instruments show` lists it"),
+            ("raman-edge instruments forget SN42", "by its serial number"),
+        ),
         exits={ConfigError.exit_code: "no such instrument"},
     )
     one.add_argument("name", metavar="NAME", help="its name or serial number")
@@ -218,7 +221,10 @@ def _add_rename(actions: Actions) -> None:
         help="give a remembered instrument another name",
         description="Give a remembered instrument another name. A calibration that is kept by the old name, as of an instrument without a "
         "serial number, is kept by the new one from then on.",
-        examples=(("raman-edge instruments rename SN42 'Raman bench'", "by its name or serial number"),),
+        examples=(
+            ("raman-edge instruments rename 'Ocean Optics USB2000' 'Raman bench'", "by its name"),
+            ("raman-edge instruments rename SN42 'Raman bench'", "by its serial number"),
+        ),
         exits={ConfigError.exit_code: "no such instrument, or another one has that name"},
     )
     one.add_argument("name", metavar="NAME", help="its name or serial number")

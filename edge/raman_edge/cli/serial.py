@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
     parser.examples = (
         ("raman-edge serial", "find the instrument, measure and identify, live, until q"),
         ("raman-edge serial /dev/ttyUSB0", "on this port"),
-        ("raman-edge serial /dev/ttyUSB0 --profile ocean-sts --laser 785 --count 10 --json", "ten spectra for a script: nothing is asked"),
+        ("raman-edge serial COM3 --profile ocean-sts --laser 785 --count 9 --json", "nine spectra for a script: nothing is asked"),
     )
     parser.exits = {
         69: "no such port, or the instrument is not on it",
