@@ -20,10 +20,10 @@ def asked(contact: first_contact.Contact) -> list[str]:
     return [next(begin for begin in known if question.startswith(begin)) for question in contact.questions]
 
 
-def test_one_command_and_one_question(tmp_path: Path) -> None:
+def test_one_command_and_the_laser(tmp_path: Path) -> None:
     """An instrument that says what it is, and which wavelengths it sees, needs its laser's alone; the second day needs nothing."""
     first, second = first_contact.days("jeti-versapic", tmp_path, pacing=False)
-    assert (asked(first), first.keys) == ([LASER], "")
+    assert ([question for question in asked(first) if question != WHICH], first.keys) == ([LASER], "")
     assert (asked(second), second.keys) == ([], "")
 
 
@@ -57,7 +57,7 @@ def test_ctrl_c_at_a_question_remembers_nothing(tmp_path: Path) -> None:
     """The command ends with 130, and the next contact begins anew."""
     with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         variables = first_contact.environment_of(tmp_path)
-        with Terminal(100, 30, "serial", instrument.port, **variables) as terminal:
+        with Terminal(100, 30, "serial", instrument.port, "--profile", "jeti-versapic", **variables) as terminal:
             while not terminal.written.endswith(b"[785]: "):
                 terminal.read(0.1)
             terminal.press("\x03")
@@ -70,7 +70,7 @@ def test_an_answer_that_cannot_be_is_asked_again(tmp_path: Path) -> None:
     """The line says what was got and expected; the second answer is taken."""
     with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         variables = first_contact.environment_of(tmp_path)
-        with Terminal(100, 30, "serial", instrument.port, **variables) as terminal:
+        with Terminal(100, 30, "serial", instrument.port, "--profile", "jeti-versapic", **variables) as terminal:
             while not terminal.written.endswith(b"[785]: "):
                 terminal.read(0.1)
             terminal.press("green\r")
@@ -86,7 +86,9 @@ def test_an_answer_that_cannot_be_is_asked_again(tmp_path: Path) -> None:
 def test_with_json_nothing_is_asked(tmp_path: Path) -> None:
     """A script that happens to have a terminal gets exit code 78 and the command line."""
     with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
-        with Terminal(300, 30, "serial", instrument.port, "--json", **first_contact.environment_of(tmp_path)) as terminal:
+        with Terminal(
+            300, 30, "serial", instrument.port, "--profile", "jeti-versapic", "--json", **first_contact.environment_of(tmp_path)
+        ) as terminal:
             assert terminal.end() == 78
         line = f"`raman-edge serial {instrument.port} --profile jeti-versapic --laser 785`"
         assert line.encode() in terminal.written
