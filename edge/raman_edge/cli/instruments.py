@@ -52,19 +52,9 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge instruments simulate ocean-usb2000", "an instrument to try everything with"),
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for add in (
-        _add_list,
-        add_ports,
-        add_probe,
-        _add_show,
-        _add_forget,
-        _add_rename,
-        _add_simulate,
-        _add_record,
-        _add_replay,
-        _add_validate,
-        _add_explain,
-    ):
+    for add in (_add_list, add_ports, add_probe, _add_show, _add_simulate, _add_record, _add_replay, _add_validate, _add_explain):
+        add(actions)
+    for add in (_add_forget, _add_rename):
         add(actions)
 
 
