@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,7 +14,7 @@ from raman_edge.cli import dialogue, instrument_options
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
 from raman_edge.cli.parser import LASER, STOPS
-from raman_edge.errors import CalibrationError
+from raman_edge.errors import CalibrationError, SourceUnavailable
 from raman_edge.instruments.recording import Recorder
 from raman_edge.service import first_contact
 from raman_edge.service.measure import MeasureRun, PreviewRun, Trigger, summary
@@ -141,7 +142,13 @@ class _Segment:
         with ExitStack() as opened:
             with dialogue.Waiting() as waiting:
                 waiting.step(f"connecting to {options.port}")
-                opened.enter_context(source)
+                try:
+                    opened.enter_context(source)
+                except SourceUnavailable:
+                    if (known := self._contact.known) is not None:
+                        forget = f"raman-edge instruments forget {shlex.quote(known.name)}"
+                        waiting.note(f"{known.name!r} was expected; where another instrument is there now, run `{forget}`")
+                    raise
             found = source.instrument
             if found is None:  # stopped while it was opened
                 return

@@ -198,7 +198,12 @@ def meet(
     reason = "as you named it"
     if port.startswith(ports.OCEAN):
         reason = "found on USB"
-    elif name is None and before is not None and before.profile != USB_DRIVER and _is_still_there(before, port, note):
+    elif (
+        name is None
+        and before is not None
+        and before.profile != USB_DRIVER
+        and _is_still_there(before, port, list(profiles.values()), note)
+    ):
         name, reason = before.profile, f"remembered as {before.name!r}"
     elif name is None:
         before = None
@@ -358,18 +363,22 @@ def command_line(port: str, *more: str) -> str:
 # The profile
 
 
-def _is_still_there(before: RememberedInstrument, port: str, note: Callable[[str], None]) -> bool:
-    """Whether nothing speaks against the remembered instrument: its USB serial number, or its answer to its own probe."""
+def _is_still_there(before: RememberedInstrument, port: str, profiles: Sequence[Profile], note: Callable[[str], None]) -> bool:
+    """Whether nothing speaks against the remembered instrument: its USB place, its answer to its own probe, or that of another one."""
     try:
         page = catalogue.load(before.profile)
     except ConfigError as error:
         note(f"{before.name!r} is not used: {error}")
         return False
-    questions = probe.questions([page])
-    if (before.usb or "").count(":") > 1 or not questions:
+    if before.usb is not None:
         return True
-    results = tuple(probe.ask(port, questions[0]))  # to its end, which closes the port
-    return results[-1].answered
+    note(f"is {before.name!r} still on {port}?")
+    own = probe.questions([page])
+    for question in own or probe.questions(profiles):
+        result = tuple(probe.ask(port, question))[-1]  # to its end, which closes the port
+        if result.answered:
+            return page.device.id in result.question.profiles
+    return not own
 
 
 def _find(
