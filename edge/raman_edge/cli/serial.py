@@ -145,9 +145,9 @@ class _Segment:
                 try:
                     opened.enter_context(source)
                 except SourceUnavailable:
-                    if (known := self._contact.known) is not None:
-                        forget = f"raman-edge instruments forget {shlex.quote(known.name)}"
-                        waiting.note(f"{known.name!r} was expected; where another instrument is there now, run `{forget}`")
+                    if (before := self._contact.known) is not None:
+                        forget = f"raman-edge instruments forget {shlex.quote(before.name)}"
+                        waiting.note(f"{before.name!r} was expected; where another instrument is there now, run `{forget}`")
                     raise
             found = source.instrument
             if found is None:  # stopped while it was opened
