@@ -241,7 +241,9 @@ def meet(
 
 def _found(contact: Contact, page: Profile | None, found: InstrumentInfo | None) -> str:
     """Return the line about what was found, and why."""
-    what = "an Ocean instrument" if page is None else f"{page.device.vendor} {page.device.model}"
+    if page is None:
+        return "an Ocean instrument on USB"
+    what = f"{page.device.vendor} {page.device.model}"
     serial = f", serial number {found.serial_number}" if found is not None and found.serial_number else ""
     return f"{what} on {contact.port}: {contact.reason}{serial}"
 
@@ -339,14 +341,20 @@ def _port(listed: Sequence[PortInfo], known: Sequence[RememberedInstrument], ask
     addresses = [*(one.address for one in found), *other]
     if not addresses:
         raise SourceUnavailable(kind="no serial port and no Ocean instrument on USB", advice=NO_PORT)
-    if len(addresses) == 1:
+    sure = bool(other) or any(one.vid is not None or remembered.on_port(known, remembered.place_of(one.address, listed)) for one in found)
+    if len(addresses) == 1 and sure:
         note(f"using {addresses[0]}, the only port where an instrument may be")
         return addresses[0]
     words = [*(_described(one) for one in found), *other]
     if ask is None:
         lines = ", or ".join(f"`{command_line(address)}`" for address in addresses)
-        raise ConfigError(kind="several ports", got=", ".join(words), expected="one", advice=f"Run {lines}")
-    return addresses[ask.choose("Which port is the instrument on?", words)]
+        kind = "several ports" if sure else "no port on USB"
+        raise ConfigError(kind=kind, got=", ".join(words), expected="one on USB, or the one that you name", advice=f"Run {lines}")
+    question = "Which port is the instrument on?" if sure else "No serial port on USB is there. Which of these is the instrument on?"
+    chosen = ask.choose(question, [*words, "none of these"])
+    if chosen == len(addresses):
+        raise SourceUnavailable(kind="no port chosen", advice=NO_PORT)
+    return addresses[chosen]
 
 
 def _described(one: PortInfo) -> str:

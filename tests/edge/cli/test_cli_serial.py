@@ -229,7 +229,7 @@ def test_what_cannot_be_measured_is_said(serial: Command, options: tuple[str, ..
 def test_what_is_not_a_port_is_said(serial: Command, tmp_path: Path) -> None:
     """A port that is not there is 69; line options at an instrument that has no line are 78; a recording that is there stays."""
     code, _, err = serial(str(tmp_path / "ttyUSB0"), "--laser", "785")
-    assert (code, "not found. Plug it in" in err) == (69, True)
+    assert (code, "ttyUSB0: not found" in err, "Plug it in" in err) == (69, True, True)
     code, _, err = serial("ocean:", "--laser", "785")
     assert (code, "option of serial ports" in err) == (78, True)
     (tmp_path / "run.recording").write_text("mine")

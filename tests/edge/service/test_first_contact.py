@@ -129,6 +129,25 @@ def test_without_a_terminal_several_ports_are_command_lines(monkeypatch: pytest.
     assert "ttyS0" not in str(error.value)
 
 
+def test_a_port_of_the_board_is_not_taken_without_a_word(monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
+    """Where nothing is on USB, the built-in port is a question, or a command line."""
+    listed(PortInfo("/dev/ttyS0", "/dev/ttyS0", "", PortUse("free")), monkeypatch=monkeypatch)
+    with refused(ConfigError, "no port on USB", got="/dev/ttyS0"):
+        first_contact.meet(ContactOptions(), None, notes.append)
+    ask = Person(choose="none of these")
+    with refused(SourceUnavailable, "no port chosen"):
+        first_contact.meet(ContactOptions(), ask, notes.append)
+    assert len(ask.asked) == 1
+
+
+def test_the_only_port_on_usb_is_taken(silent: str, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
+    """Beside ports of the board; the line says so."""
+    listed(PortInfo("/dev/ttyS0", "/dev/ttyS0", "", PortUse("free")), usb(silent), monkeypatch=monkeypatch)
+    with refused(ConfigError, "unknown instrument", silent):
+        first_contact.meet(ContactOptions(), None, notes.append)
+    assert notes[0] == f"using {silent}, the only port where an instrument may be"
+
+
 # Instruments
 
 
