@@ -6,6 +6,7 @@ import os
 import signal
 import tomllib
 from importlib import metadata
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ for name in ("SIGHUP", "SIGQUIT"):
 
 
 COMMANDS = "raman_train.commands"
+FILES = count()
+"""Numbers of the files of remembered instruments, one a test."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,6 +53,12 @@ def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at once: half as many again as there are processors, for many wait for a folder, a broker or a child."""
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return processors + processors // 2
+
+
+@pytest.fixture(autouse=True)
+def _no_remembered_instruments(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each test begin without remembered instruments, and keep those of this machine's user out of it."""
+    monkeypatch.setenv("RAMAN_EDGE_INSTRUMENTS", str(tmp_path_factory.getbasetemp() / f"{next(FILES)}-instruments.toml"))
 
 
 def data_folder() -> Path:

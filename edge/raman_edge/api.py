@@ -17,6 +17,7 @@ from raman_edge.calibration import standards
 from raman_edge.calibration.calibration import serial_of
 from raman_edge.calibration.making import StandardSpectrum
 from raman_edge.errors import ConfigError, FormatError, JournalError, SourceLost, SourceUnavailable
+from raman_edge.service import first_contact
 from raman_edge.service.calibrate import fit_calibration, save_calibration
 from raman_edge.service.identifier import Identifier
 from raman_edge.service.measure import LinkSettings, MeasureSettings, calibration_for
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import LinkStatus, Spectrometer
     from raman_edge.journal import Journal
     from raman_edge.service.measure import NamedCalibration
+    from raman_edge.service.remembered import PortPlace, RememberedInstrument
 
     StrPath: TypeAlias = str | os.PathLike[str]
 
@@ -203,8 +205,11 @@ class Instrument:
         calibration: NamedCalibration,
         stop: threading.Event,
         note: Callable[[str], None],
+        known: RememberedInstrument | None = None,
+        place: PortPlace | None = None,
     ) -> None:
         self._spectrometer, self._laser, self._wanted = spectrometer, laser, calibration
+        self._known, self._place = known, place
         self._stop, self._note = stop, note
         self._calibration: Calibration | None = None
         self._is_open = False
@@ -212,7 +217,11 @@ class Instrument:
     def __enter__(self) -> Self:
         self._spectrometer.__enter__()
         try:
-            self._calibration = calibration_for(self._wanted, self._spectrometer.instrument, datetime.now(UTC), self._note)
+            found, known, place = self._spectrometer.instrument, self._known, self._place
+            if found is not None and known is not None and place is not None:
+                first_contact.require_device(known, found, place)
+            name = None if known is None else known.name
+            self._calibration = calibration_for(self._wanted, found, datetime.now(UTC), self._note, name)
         except BaseException:
             self._spectrometer.__exit__(None, None, None)
             raise
@@ -321,9 +330,10 @@ def connect(
     port : str
         Such as ``/dev/ttyUSB0``, ``COM3``, ``usb:VID:PID``, ``socket://HOST:PORT``, or ``ocean:`` (extra ``usb``).
     profile : str or path, optional
-        The name of a profile that ships, or a file; None is the only one that names the USB device on that port.
+        The name of a profile that ships, or a file; None is what `raman-edge serial` remembers of the instrument on that port, else
+        the only one that names the USB device on it.
     laser : float, optional
-        Wavelength of the laser, nm, instead of what the profile says.
+        Wavelength of the laser, nm; None is what is remembered, else what the profile says.
     calibration : Calibration, path, serial number, or False, optional
         None is the one of the instrument's serial number, where there is one; False is none.
     baud : int, optional
@@ -345,8 +355,16 @@ def connect(
     """
     _check(laser)
     ended = stop or threading.Event()
-    settings = LinkSettings(port=port, profile=None if profile is None else os.fspath(profile), baud=baud)
-    return Instrument(settings.open(ended), laser=laser, calibration=calibration, stop=ended, note=note)
+    named = None if profile is None else os.fspath(profile)
+    known, place = None, None
+    if named is None or laser is None:
+        place = first_contact.place_now(port)
+        known = first_contact.known_on(place, named)
+    if known is not None:
+        named = first_contact.profile_name(known)
+        laser, baud = known.laser_nm if laser is None else laser, known.baud if baud is None else baud
+    settings = LinkSettings(port=port, profile=named, baud=baud)
+    return Instrument(settings.open(ended), laser=laser, calibration=calibration, stop=ended, note=note, known=known, place=place)
 
 
 def calibrate(  # noqa: PLR0913 - as for watch()

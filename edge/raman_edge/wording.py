@@ -101,6 +101,8 @@ def escape(character: str) -> str:
 def _json_escape(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")  # JSON names characters by their UTF-16 code units
     return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2))
+
+
 def percent(share: float, digits: int = 0) -> str:
     """Return a share, 0..1, in percent with ``digits`` decimals; what is neither none nor all never looks like it: ``<1%``, ``>99%``."""
     text, least = f"{share:.{digits}%}", 10.0**-digits

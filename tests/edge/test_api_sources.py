@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import build
 import calibrations
 import lit_page
+import msgspec
 import numpy as np
 import pytest
 import raman_edge as re
@@ -20,6 +21,7 @@ from raman_edge import api, synthetic
 from raman_edge.calibration import standards, store
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.peaks import Peaks
+from raman_edge.service import remembered
 from raman_edge.simulator.materials import LinesMaterial
 from raman_edge.simulator.samples import HEIGHTS
 from raman_edge.simulator.scene import Scene
@@ -354,3 +356,24 @@ def test_an_impossible_laser_is_refused_everywhere(laser: float, identifier: re.
             call()
     with refused(re.ConfigError, "unknown axis", "axis"):
         re.read(incoming / "Quartz.csv", axis="cm-1")  # type: ignore[arg-type]  # what is to be refused
+
+
+@on_a_pty
+def test_connect_alone_uses_what_is_remembered() -> None:
+    """Profile and laser of the instrument on that port; another instrument there is refused, and what is given wins."""
+    with lit_page.instrument("ocean-sts") as simulated:
+        place = remembered.place_of(simulated.port)
+        sts = remembered.RememberedInstrument(
+            name="STS", profile="ocean-sts", port=place.port, model="Ocean Optics STS (RS-232)", serial_number="SIM00001", laser_nm=785.0
+        )
+        remembered.remember(sts, place)
+        with re.connect(simulated.port, calibration=False) as instrument:
+            measured = instrument.measure(exposure=0.1)
+        assert (instrument.status.profile, measured.meta["laser_nm"]) == ("ocean-sts", "785")
+        with re.connect(simulated.port, laser=780, calibration=False) as instrument:
+            assert instrument.measure(exposure=0.1).meta["laser_nm"] == "780"
+        remembered.remember(msgspec.structs.replace(sts, serial_number="OTHER"), place)
+        with refused(re.SourceError, "another instrument", got="SIM00001", expected="'STS'"), re.connect(simulated.port):
+            pass
+        with re.connect(simulated.port, profile="ocean-sts", laser=785, calibration=False) as instrument:
+            assert instrument.measure(exposure=0.1).meta["laser_nm"] == "785"

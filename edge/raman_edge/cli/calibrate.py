@@ -113,7 +113,7 @@ def add_arguments(parser: Parser) -> None:
     measuring = parser.add_argument_group("with --port")
     instrument_options.add_line(measuring)
     instrument_options.add_exposure(measuring, averages=AVERAGES)
-    parser.set_defaults(usage_error=parser.error)
+    parser.set_defaults(usage_error=parser.error, known_name=None)
 
 
 def days(text: str) -> float:
@@ -156,6 +156,9 @@ def _read(options: argparse.Namespace, path: str, standard: str) -> StandardSpec
 
 def _measure(options: argparse.Namespace) -> StandardSpectrum:
     standard = find(options.standard)
+    options.known_name = instrument_options.fill_in(options)
+    if standard.lamp:
+        options.arm_laser = options.keep_laser_on = False  # its light needs no laser
     with stopping() as stop:
         plan = replace(instrument_options.measure_settings(options), count=1).plan(pixels=True)
         with instrument_options.link_settings(options).open(stop.event, instrument_options.guard) as spectrometer:
@@ -204,7 +207,7 @@ def _check(options: argparse.Namespace, first: StandardSpectrum) -> int:
 
 def _instrument(options: argparse.Namespace, first: StandardSpectrum) -> str:
     """Return the name of the instrument: ``--instrument``, else the serial number in the spectrum."""
-    name: str | None = options.instrument or serial_of(first.spectrum)
+    name: str | None = options.instrument or serial_of(first.spectrum) or options.known_name
     if name is None:
         options.usage_error("the spectrum has no serial number: give --instrument SERIAL, or a name")
     return str(name)

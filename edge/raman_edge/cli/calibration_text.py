@@ -48,8 +48,8 @@ def checked(calibration: Calibration, today: Deviation, *, good: bool) -> bytes:
     return msgspec.json.encode(about | {"mean": round(today.mean, 3), "rms": round(today.rms, 3), "lines": lines})
 
 
-def words(calibration: Calibration, first: StandardSpectrum, path: str) -> list[str]:
-    """Return what was fitted, the lines with their residuals, the spectrum on its new axis."""
+def words(calibration: Calibration, first: StandardSpectrum, path: str | None = None) -> list[str]:
+    """Return what was fitted, the lines with their residuals, the spectrum on its new axis; ``path`` is where it is kept."""
     pixels = calibration.unit == "pixel"
     kind = ORDERS[calibration.order]
     rms = f"{calibration.rms:.2f} cm⁻¹ rms" if calibration.rms is not None else "one line, nothing to compare it with"
@@ -65,7 +65,7 @@ def words(calibration: Calibration, first: StandardSpectrum, path: str) -> list[
         *table([(line.at, line.residual) for line in calibration.lines], [line.standard for line in calibration.lines]),
         "",
         *_plot(calibration, first.spectrum),
-        f"kept as {path} ({calibration.id[:12]})",
+        *([] if path is None else [f"kept as {path} ({calibration.id[:12]})"]),
     ]
 
 

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
+from raman_edge.instruments import ports
+from raman_edge.instruments.profiles import catalogue
+from raman_edge.service import first_contact
 from raman_edge.service.measure import AUTO, LinkSettings, MeasureSettings, calibration_for
 from raman_edge.service.signals import guarding
 
@@ -26,9 +29,13 @@ guard = partial(guarding, note=say)
 """Keeps the laser off when the process is suspended or ends."""
 
 
-def add_instrument(parser: argparse.ArgumentParser) -> None:
-    """Add the port, and how to talk to the instrument on it."""
-    parser.add_argument("port", metavar="PORT", help=" ".join(PORT.split()))
+def add_instrument(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Add the port, which is ``optional`` where one can be found, and how to talk to the instrument on it."""
+    about = " ".join(PORT.split())
+    if optional:
+        parser.add_argument("port", metavar="PORT", nargs="?", help=f"{about}; default: the only one where an instrument may be")
+    else:
+        parser.add_argument("port", metavar="PORT", help=about)
     add_line(parser)
 
 
@@ -38,14 +45,16 @@ def add_line(parser: argparse._ActionsContainer) -> None:
         "--profile",
         metavar="NAME|FILE",
         help="the instrument's profile: one that ships (`raman-edge instruments list`) or your own file; "
-        "default: the one that names the USB device on that port",
+        "default: as remembered, else what `raman-edge serial` finds out",
     )
     parser.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="have the instrument change to this rate")
     parser.add_argument("--save-baud", action="store_true", help="and keep it over a loss of power")
     parser.add_argument(
         "--arm-laser",
-        action="store_true",
-        help="let this program switch the laser on: only for an exposure, off at every wait, fault and end",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="let this program switch the laser on: only for an exposure, off at every wait, fault and end; default: as you answered "
+        "`raman-edge serial`, else no",
     )
     parser.add_argument(
         "--keep-laser-on",
@@ -93,7 +102,9 @@ def add_exposure(parser: argparse._ActionsContainer, *, averages: int = 1) -> No
 
 def add_axis(parser: argparse.ArgumentParser) -> None:
     """Add what makes the axis."""
-    parser.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="laser wavelength, nm, instead of what the profile says")
+    parser.add_argument(
+        "--laser", type=shared.laser_nm, metavar="NM", help="laser wavelength, nm; default: as remembered or as the profile says"
+    )
     parser.add_argument(
         "--calibration",
         metavar="FILE|SERIAL|none",
@@ -120,7 +131,7 @@ def link_settings(options: argparse.Namespace) -> LinkSettings:
         exposure_s=measure_settings(options).exposure_s,
         baud=options.baud,
         save_baud=options.save_baud,
-        arm_laser=options.arm_laser,
+        arm_laser=bool(options.arm_laser),
         keep_laser_on=options.keep_laser_on,
     )
 
@@ -140,6 +151,21 @@ def measure_settings(options: argparse.Namespace) -> MeasureSettings:
     )
 
 
-def calibration(options: argparse.Namespace, instrument: InstrumentInfo | None, now: datetime | None = None) -> Calibration | None:
+def calibration(
+    options: argparse.Namespace, instrument: InstrumentInfo | None, now: datetime | None = None, name: str | None = None
+) -> Calibration | None:
     """Return the calibration of the options, else that of the instrument; None for ``--calibration none`` and where there is none."""
-    return calibration_for(False if options.calibration == NONE else options.calibration, instrument, now, say)
+    return calibration_for(False if options.calibration == NONE else options.calibration, instrument, now, say, name)
+
+
+def fill_in(options: argparse.Namespace) -> str | None:
+    """Fill in profile, laser and permission of its laser, where they are not given, by what is remembered; return the instrument's name."""
+    first_contact.require_present(options.port, [*ports.serial(map(catalogue.load, catalogue.profiles())), *ports.ocean()])
+    known = first_contact.known_on(first_contact.place_now(options.port), options.profile)
+    if known is None:
+        return None
+    options.profile = options.profile or first_contact.profile_name(known)
+    options.laser = options.laser if options.laser is not None else known.laser_nm
+    options.arm_laser = options.arm_laser if options.arm_laser is not None else known.arm_laser
+    options.baud = options.baud if options.baud is not None else known.baud
+    return known.name

@@ -97,7 +97,10 @@ def advice(found: Sequence[PortInfo], version: Path) -> Iterator[str]:
     denied = [port for port in found if port.use.access == "denied"]
     serial = [port for port in denied if not port.address.startswith(ports.OCEAN)]
     if serial:
-        group = serial[0].use.group or "dialout"
+        group = serial[0].use.group
+        if group in {"", "root"}:  # nobody joins root's group: a udev rule opens the port to another one
+            yield 'a udev rule opens ports to a group: SUBSYSTEM=="tty", GROUP="dialout", MODE="0660" in /etc/udev/rules.d/60-tty.rules'
+            group = "dialout"
         yield (
             f"{', '.join(port.device for port in serial)}: permission denied; run `sudo usermod -aG {group} $USER` and log in again "
             "(a service: SupplementaryGroups=, as in docs/running/serial.conf)"

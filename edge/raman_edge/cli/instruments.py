@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from raman_edge.cli import instrument_options
 from raman_edge.cli import options as shared
 from raman_edge.cli.instrument_ports import ROW, add_ports, add_probe, byte_rows
@@ -18,6 +20,7 @@ from raman_edge.cli.parser import LASER, STOPS
 from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.instruments.profiles import catalogue, explain, requests
 from raman_edge.instruments.profiles.profile import CERTAINTIES
+from raman_edge.service import remembered
 from raman_edge.service.signals import stopping
 from raman_edge.settings import toml
 from raman_edge.simulator import orders
@@ -27,8 +30,10 @@ if TYPE_CHECKING:
 
     from raman_edge.cli.parser import Actions, Parser
     from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.service.remembered import RememberedInstrument
     from raman_edge.simulator.simulated import Simulated
 
+WORDS = {True: "yes", False: "no"}
 NOT_FOUND = 1
 POLL_S = 0.2
 """How often a simulation checks whether it still runs, s."""
@@ -48,6 +53,8 @@ def add_arguments(parser: Parser) -> None:
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     for add in (_add_list, add_ports, add_probe, _add_show, _add_simulate, _add_record, _add_replay, _add_validate, _add_explain):
+        add(actions)
+    for add in (_add_forget, _add_rename):
         add(actions)
 
 
@@ -122,14 +129,17 @@ def _facts(profile: Profile, file: str) -> dict[str, object]:
 def _add_show(actions: Actions) -> None:
     one = actions.add_parser(
         "show",
-        help="print the file of a profile, to copy and change",
-        description="Print the TOML file of a profile, with what was observed and where, to copy and change.",
+        help="show the remembered instruments, one of them, or the file of a profile",
+        description="Without a name, list the instruments that `raman-edge serial` remembers. With the name or the serial number of one, "
+        "show what is remembered of it. With the name of a profile, print its TOML file, to copy and change.",
         examples=(
+            ("raman-edge instruments show", "the remembered instruments"),
             ("raman-edge instruments show ocean-usb2000", "the profile of an instrument"),
             ("raman-edge instruments show generic-csv-stream > mine.toml", "a start for your own"),
         ),
     )
-    _add_profile(one)
+    one.add_argument("profile", metavar="NAME", nargs="?", help="a remembered instrument, a profile that ships, or your own file")
+    shared.add_json(one)
     one.set_defaults(run=_show)
 
 
@@ -138,7 +148,19 @@ def _add_profile(parser: argparse.ArgumentParser) -> None:
 
 
 def _show(options: argparse.Namespace) -> int:
-    """Print the file: to a pipe or a file byte for byte."""
+    """Print what is remembered, or the file of a profile: to a pipe or a file byte for byte."""
+    known = remembered.load()
+    if options.profile is None:
+        if not known:
+            say(f"no instrument is remembered in {str(remembered.path())!r}; `raman-edge serial` adds one")
+        for one in known:
+            _show_remembered(one, options)
+        return 0
+    mine = [one for one in known if options.profile in {one.name, one.serial_number}]
+    for one in mine:
+        _show_remembered(one, options)
+    if mine:
+        return 0
     path = catalogue.find(options.profile)
     toml.read(path)  # raises where the file cannot be read
     text = path.read_text("utf-8")
@@ -147,6 +169,67 @@ def _show(options: argparse.Namespace) -> int:
         return 0
     for line in text.splitlines():
         write_text(line)
+    return 0
+
+
+def _show_remembered(one: RememberedInstrument, options: argparse.Namespace) -> None:
+    facts = {key: value for key, value in msgspec.structs.asdict(one).items() if value not in {None, ""}}
+    if as_json(options):
+        write_json({"v": 1, **facts, "last_used": str(one.last_used) if one.last_used else None})
+        return
+    write_text(one.name)
+    for key, value in facts.items():
+        if key != "name":
+            write_text(f"  {key.replace('_', ' '):14} {WORDS.get(value, value) if isinstance(value, bool) else value}")
+
+
+def _add_forget(actions: Actions) -> None:
+    one = actions.add_parser(
+        "forget",
+        help="forget a remembered instrument",
+        description="Forget what `raman-edge serial` remembers of an instrument; the next contact asks again. Its calibration stays: "
+        "`raman-edge calibrate --remove` removes that.",
+        examples=(
+            ("raman-edge instruments forget 'Raman bench'", "by its name, as `instruments show` lists it"),
+            ("raman-edge instruments forget SN42", "by its serial number"),
+        ),
+        exits={ConfigError.exit_code: "no such instrument"},
+    )
+    one.add_argument("name", metavar="NAME", help="its name or serial number")
+    one.set_defaults(run=_forget)
+
+
+def _forget(options: argparse.Namespace) -> int:
+    gone = remembered.forget(options.name)
+    say(f"{gone.name!r} is forgotten")
+    return 0
+
+
+def _add_rename(actions: Actions) -> None:
+    one = actions.add_parser(
+        "rename",
+        help="give a remembered instrument another name",
+        description="Give a remembered instrument another name. A calibration that is kept by the old name, as of an instrument without a "
+        "serial number, is kept by the new one from then on.",
+        examples=(
+            ("raman-edge instruments rename 'Ocean Optics USB2000' 'Raman bench'", "by its name"),
+            ("raman-edge instruments rename SN42 'Raman bench'", "by its serial number"),
+        ),
+        exits={ConfigError.exit_code: "no such instrument, or another one has that name"},
+    )
+    one.add_argument("name", metavar="NAME", help="its name or serial number")
+    one.add_argument("to", metavar="NEW", help="the new name")
+    one.set_defaults(run=_rename)
+
+
+def _rename(options: argparse.Namespace) -> int:
+    from raman_edge.service import calibrate  # noqa: PLC0415 - slow to import; `list` does without
+
+    before = remembered.named(options.name)
+    after = remembered.rename(options.name, options.to)
+    if before.serial_number is None:
+        calibrate.rename_calibration(before.name, after.name, before.model)
+    say(f"{before.name!r} is now {after.name!r}")
     return 0
 
 
@@ -262,6 +345,7 @@ def _record(options: argparse.Namespace) -> int:
     from raman_edge.instruments.recording import Recorder  # noqa: PLC0415
     from raman_edge.spectrum import Fault  # noqa: PLC0415
 
+    instrument_options.fill_in(options)
     with stopping() as stop:
         settings = instrument_options.measure_settings(options)
         plan, link = settings.plan(pixels=True), instrument_options.link_settings(options)
@@ -392,7 +476,9 @@ def _simulate(options: argparse.Namespace) -> int:
 def _show_simulated(options: argparse.Namespace, profile: Profile, simulated: Simulated) -> None:
     """Print where it is and how to connect."""
     device = simulated.device
-    connect = f"raman-edge serial {shlex.quote(simulated.port)} --profile {shlex.quote(options.profile)}"
+    connect = f"raman-edge serial {shlex.quote(simulated.port)}"
+    if as_json(options):  # a script is asked nothing
+        connect += f" --profile {shlex.quote(options.profile)} --laser {profile.simulator.laser_nm:g}"
     serial, material = device.answers.serial_number, device.scene.material.name
     if as_json(options):
         facts = {"v": 1, "port": simulated.port, "profile": profile.device.id, "baud": device.baud, "connect": connect}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
+import msgspec
 import numpy as np
 
 from raman_edge.acquisition.acquisition import Acquisition
@@ -19,7 +22,7 @@ from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from threading import Event
 
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
     from raman_edge.formats.shift import AxisOption
     from raman_edge.instruments.spectrometer import Spectrometer
 
+PROGRESS_S = 0.2
+"""Between two reports of the progress of an acquisition, s."""
 MAX_DAYS = 3650.0
 """Longest validity of a calibration."""
 MAX_MOVED = 30.0
@@ -99,15 +104,48 @@ def read_standard(
 
 
 def measure_standard(
-    spectrometer: Spectrometer, plan: Plan, standard: Standard, *, stop: Event, note: Callable[[str], None]
+    spectrometer: Spectrometer,
+    plan: Plan,
+    standard: Standard,
+    *,
+    stop: Event,
+    note: Callable[[str], None],
+    progress: Callable[[int, int], None] | None = None,
 ) -> StandardSpectrum | None:
-    """Measure a standard with an open spectrometer, None where ``stop`` came first; faults are noted and measured again."""
-    for event in Acquisition(spectrometer, plan, stop=stop, note=note):
-        if isinstance(event, Spectrum):
-            return StandardSpectrum(event, standard)
-        if event is not None:
-            note(event.why)
+    """Measure a standard with an open spectrometer, None where ``stop`` came first; faults are noted and measured again.
+
+    ``progress`` is called a few times a second with the exposures taken, and how many there will be.
+    """
+    acquisition = Acquisition(spectrometer, plan, stop=stop, note=note)
+    with _reported(acquisition, progress):
+        for event in acquisition:
+            if isinstance(event, Spectrum):
+                return StandardSpectrum(event, standard)
+            if event is not None:
+                note(event.why)
     return None
+
+
+@contextmanager
+def _reported(acquisition: Acquisition, progress: Callable[[int, int], None] | None) -> Iterator[None]:
+    """Report the progress of an acquisition while the block runs."""
+    if progress is None:
+        yield
+        return
+    over = threading.Event()
+
+    def report() -> None:
+        while not over.wait(PROGRESS_S):
+            now = acquisition.progress
+            progress(now.done, now.of)
+
+    thread = threading.Thread(target=report, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def fit_calibration(
@@ -123,6 +161,15 @@ def fit_calibration(
     made = first.spectrum.taken_at or datetime.now(UTC)
     laser_nm = None if laser is None else float(laser)  # an int would be saved as another number than it is read back as
     return making.make(first, instrument=instrument, laser_nm=laser_nm, made=made, days=days, laser=second)
+
+
+def rename_calibration(name: str, to: str, model: str) -> None:
+    """Keep the calibration in use of an instrument without a serial number by its new name; nothing where there is none."""
+    found = store.of_device(name, model)
+    if found is None or found.serial is not None or name == to:
+        return
+    store.write(msgspec.structs.replace(found, instrument=to), store.place_for(to, model))
+    store.remove(found.id)
 
 
 @dataclass(frozen=True, slots=True)

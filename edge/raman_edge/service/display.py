@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from raman_edge.outputs.forwarding import Forwarding
     from raman_edge.service.identifier import Identifier
     from raman_edge.service.worker import Answered, IdentifiedSpectrum
+    from raman_edge.spectrum import Spectrum
     from raman_edge.terminal.controls import Controls
     from raman_edge.terminal.state import AcquisitionState
 
@@ -60,6 +61,9 @@ class Display(Protocol):
     def using(self, model: Model, library: Library) -> None:
         """Show the model and the library that are used from now on."""
 
+    def preview(self, spectrum: Spectrum) -> None:
+        """Show a spectrum on an axis of pixels, which is not identified."""
+
     def link(self, status: LinkStatus) -> None:
         """Show the state of the link to the instrument."""
 
@@ -89,6 +93,9 @@ class NoteDisplay:
         """Show nothing."""
 
     def using(self, model: Model, library: Library) -> None:
+        """Show nothing."""
+
+    def preview(self, spectrum: Spectrum) -> None:
         """Show nothing."""
 
     def link(self, status: LinkStatus) -> None:

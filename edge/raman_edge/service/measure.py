@@ -12,6 +12,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from raman_edge.acquisition import darks
+from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import LONGEST_S, Plan
 from raman_edge.calibration import store
 from raman_edge.calibration.calibration import Calibration
@@ -21,6 +22,9 @@ from raman_edge.instruments.ocean_usb import OceanSpectrometer
 from raman_edge.instruments.recording_file import PlanLine
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.instruments.serial.spectrometer import Environment, unguarded
+from raman_edge.matching.identify import Reading
+from raman_edge.quality import MIN_SNR
+from raman_edge.service import find_instrument
 from raman_edge.service.display import RunObserver
 from raman_edge.service.run import follow, open_outputs, open_worker
 from raman_edge.service.save import saver
@@ -35,15 +39,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from raman_edge.acquisition.acquisition import Acquisition
     from raman_edge.acquisition.darks import Dark
     from raman_edge.acquisition.plan import Mode
     from raman_edge.instruments.spectrometer import InstrumentInfo, Spectrometer
     from raman_edge.journal import Journal
-    from raman_edge.service.display import OpenDisplay
+    from raman_edge.service.display import Display, OpenDisplay
     from raman_edge.service.identifier import Identifier
     from raman_edge.service.signals import Stop
-    from raman_edge.service.worker import Worker
+    from raman_edge.service.worker import IdentifiedSpectrum, Worker
 
     NamedCalibration: TypeAlias = Calibration | str | os.PathLike[str] | Literal[False] | None
     """A calibration, its file or serial number, False for none, None for that of the instrument."""
@@ -195,11 +198,12 @@ def replayed_plan(
 
 
 def calibration_for(
-    named: NamedCalibration, instrument: InstrumentInfo | None, now: datetime | None, note: Callable[[str], None]
+    named: NamedCalibration, instrument: InstrumentInfo | None, now: datetime | None, note: Callable[[str], None], name: str | None = None
 ) -> Calibration | None:
     """Return the calibration that is given or named, else that of the instrument's serial number and model; None where there is none.
 
-    One that has expired at ``now`` (None is unchecked), or is of another instrument, is refused: :class:`CalibrationError`.
+    ``name`` is what an instrument without a serial number is remembered as, and its calibration is kept by. A calibration that
+    has expired at ``now`` (None is unchecked), or is of another instrument, is refused: :class:`CalibrationError`.
     ``note`` takes a line where one with the same serial number is not used, or cannot be checked.
     """
     if named is False:
@@ -207,6 +211,9 @@ def calibration_for(
     serial, model = (None, None) if instrument is None else (instrument.serial_number, instrument.model)
     if isinstance(named, Calibration):
         return store.fitting(named, serial, model, now)
+    if named is None and serial is None and name is not None:
+        found = store.of_device(name, model)
+        return None if found is None else store.fitting(found, None, model, now)
     found = store.for_instrument(None if named is None else os.fspath(named), serial, model, now)
     if found is None and serial is not None and (path := store.path_of(serial)).is_file():
         note(f"the calibration {str(path)!r} is of {store.read(path).model!r} with the same serial number and is not used for {model!r}")
@@ -239,6 +246,8 @@ class MeasureRun(RunObserver):
         outputs: Sequence[str] = (),
         stdout: bool = False,
         triggers: Iterable[object] = (),
+        can_calibrate: bool = False,
+        weak_advice: str = "",
     ) -> None:
         """Prepare the run.
 
@@ -262,10 +271,17 @@ class MeasureRun(RunObserver):
             Whether records go to standard output; else a person sees the display, and can be asked to block the beam.
         triggers : iterable
             With ``stdout`` and the trigger ``key`` each element takes one spectrum, such as the lines of standard input.
+        can_calibrate : bool
+            Whether a key ends the run for a calibration, see :attr:`wants_calibration`.
+        weak_advice : str
+            What is noted once where the signal is weak, such as that the laser is not armed.
         """
+        self.wants_calibration = False
+        """Whether the run was ended to calibrate."""
         self._identifier, self._journal, self._stop = identifier, journal, stop
         self._spectrometer, self._plan = spectrometer, plan
-        self._stdout, self._triggers = stdout, triggers
+        self._stdout, self._triggers, self._weak_advice = stdout, triggers, weak_advice
+        self._advised: set[str] = set()
         self._source = SpectrometerSource(spectrometer, plan, stop=stop.event, note=self._note, prompt=None if stdout else self._note)
         bench, status = self._source.bench, spectrometer.status
         controls = Controls(
@@ -274,6 +290,7 @@ class MeasureRun(RunObserver):
             single=bench.trigger,
             dark=bench.take_dark,
             save=saver(Path()),
+            calibrate=self._calibrate if can_calibrate else None,
         )
         display = open_display(f"{status.port}, {status.profile}", identifier, controls)
         super().__init__(display, open_outputs(outputs, journal.path, display.note, stop=stop.event, stdout=stdout))
@@ -292,6 +309,24 @@ class MeasureRun(RunObserver):
                     self._wait(error)
                 else:
                     return self.tally
+
+    def show(self, answer: IdentifiedSpectrum) -> None:
+        """Count and show one result; note once why there may be no signal."""
+        super().show(answer)
+        event = answer.event
+        if isinstance(event, Reading) and event.quality.snr < MIN_SNR:
+            self._advise(self._weak_advice)
+        elif isinstance(event, Fault):
+            self._advise(doubt_advice(self._spectrometer))
+
+    def _advise(self, advice: str) -> None:
+        if advice and advice not in self._advised:
+            self._advised.add(advice)
+            self._note(advice)
+
+    def _calibrate(self) -> None:
+        self.wants_calibration = True
+        self._source.bench.end()
 
     def _wait(self, error: JournalUnavailable) -> None:
         """Wait for the next attempt while the instrument waits; a run that is stopped meanwhile ends with the error."""
@@ -347,6 +382,73 @@ class MeasureRun(RunObserver):
             self._display.link(self._spectrometer.status)
             self._display.bench(AcquisitionState.at(self._source.bench.progress, expires))
             over.wait(TICK_S)
+
+
+class PreviewRun:
+    """Shows the spectra of an instrument without a wavenumber axis by pixel: nothing is identified or journaled."""
+
+    def __init__(
+        self, spectrometer: Spectrometer, plan: Plan, stop: Event, open_display: Callable[[str, Controls], Display], *, note: str = ""
+    ) -> None:
+        """Prepare the run; ``plan`` accepts an axis of pixels, ``note`` is shown first."""
+        self.wants_calibration = False
+        """Whether the run was ended to calibrate."""
+        self._spectrometer, self._first_note = spectrometer, note
+        self._acquisition = Acquisition(spectrometer, plan, stop=stop, note=self._note, prompt=self._note)
+        bench, status = self._acquisition, spectrometer.status
+        controls = Controls(
+            quit=stop.set,
+            pause=lambda: bench.pause(not bench.progress.paused),
+            single=bench.trigger,
+            dark=bench.take_dark,
+            calibrate=self._calibrate,
+        )
+        self._display = open_display(f"{status.port}, {status.profile}", controls)
+
+    def run(self) -> bool:
+        """Show spectra until stopped or until a calibration is wanted; return whether it is."""
+        over = Event()
+        with self._display:
+            self._note(self._first_note)
+            thread = Thread(target=self._update_until, args=(over,), name="link to the screen", daemon=True)
+            thread.start()
+            try:
+                for event in self._acquisition:
+                    if isinstance(event, Fault):
+                        self._note(doubt_advice(self._spectrometer) or event.why)
+                    elif event is not None:
+                        self._display.preview(event)
+            finally:
+                over.set()
+                thread.join()
+        return self.wants_calibration
+
+    def _calibrate(self) -> None:
+        self.wants_calibration = True
+        self._acquisition.end()
+
+    def _note(self, text: str) -> None:
+        self._display.note(text)
+
+    def _update_until(self, over: Event) -> None:
+        while not over.is_set():
+            self._display.link(self._spectrometer.status)
+            self._display.bench(AcquisitionState.at(self._acquisition.progress))
+            over.wait(TICK_S)
+
+
+def doubt_advice(spectrometer: Spectrometer) -> str:
+    """Return that the profile may be wrong, where several spectra were broken and none was whole; else ""."""
+    status = spectrometer.status
+    if status.counters.frames or status.counters.bad + status.counters.timeouts < find_instrument.BROKEN:
+        return ""
+    others = find_instrument.alternatives(status.profile)
+    advice = (
+        f"; perhaps it is {' or '.join(others)} (--profile)"
+        if others
+        else f"; `raman-edge instruments probe {status.port}` shows the bytes"
+    )
+    return f"no whole spectrum so far: is {status.profile} the right profile?{advice}"
 
 
 def _trigger_each(bench: Acquisition, triggers: Iterable[object]) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from raman_edge.matching.identify import Reading
 
-Action = Literal["pause", "single", "dark", "results", "zoom", "save", "help", "quit"]
+Action = Literal["pause", "single", "dark", "calibrate", "results", "zoom", "save", "help", "quit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Controls:
     """Take one spectrum."""
     dark: Callable[[], None] | None = None
     """Take a new dark."""
+    calibrate: Callable[[], None] | None = None
+    """Leave the screen to calibrate the wavenumber axis."""
     save: Callable[[Reading], str] | None = None
     """Save the spectrum that is shown; returns a line for the footer."""
 
@@ -55,6 +57,7 @@ KEYS = (
     KeyBinding("pause", "space", "pause", "pause measuring, or hold the shown result; again: continue"),
     KeyBinding("single", "s", "single", "take one spectrum (Enter does the same)"),
     KeyBinding("dark", "d", "dark", "take a new dark"),
+    KeyBinding("calibrate", "c", "calibrate", "calibrate the wavenumber axis with a standard, such as polystyrene"),
     KeyBinding("results", "[ ]", "results", "previous and next result; also left and right"),
     KeyBinding("zoom", "+ -", "zoom", "zoom the axis, z in steps; arrows move, 0 shows all"),
     KeyBinding("save", "w", "save", "save the shown spectrum to a file"),

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from raman_edge.terminal.theme import Light, Theme
 
 
+UNCALIBRATED = "Nothing is identified or kept until the axis is calibrated: press c, with a standard such as polystyrene at hand"
+
+
 @dataclass(frozen=True, slots=True)
 class Headline:
     """The headline and its reasons."""
@@ -41,6 +44,8 @@ def headline_of(state: ScreenState, theme: Theme) -> Headline:
     if state.bench.question and state.view.at is None:
         return Headline("care", ((theme.safe(state.bench.question), STYLE["ambiguous"]),), state.source, "")
     event = state.shown
+    if event is None and state.preview is not None:
+        return Headline("out", (("no wavenumber axis yet: counts by pixel", STYLE["ambiguous"]),), "", UNCALIBRATED)
     if event is None:
         return Headline("waiting", (("waiting for the first spectrum", QUIET),), "", "")
     if isinstance(event, Reading):

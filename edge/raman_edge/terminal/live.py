@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import LinkStatus
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
-    from raman_edge.spectrum import Fault
+    from raman_edge.spectrum import Fault, Spectrum
     from raman_edge.terminal.state import AcquisitionState
     from raman_edge.wording import Answer
 
@@ -111,6 +111,10 @@ class Screen:
         """Show another model from now on."""
         self._change(model=ModelFacts.of(model, library))
 
+    def preview(self, spectrum: Spectrum) -> None:
+        """Show a spectrum on an axis of pixels, which is not identified."""
+        self._change(preview=spectrum)
+
     def link(self, status: LinkStatus) -> None:
         """Show the state of the link to the instrument."""
         if status != self.state.link:
@@ -153,6 +157,7 @@ class Screen:
             "s": controls.single,
             "enter": controls.single,
             "d": controls.dark,
+            "c": controls.calibrate,
         }.get(key)
 
     def _save(self) -> None:

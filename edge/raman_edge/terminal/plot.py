@@ -141,13 +141,14 @@ def ticks(low: float, high: float, most: int) -> list[float]:
     return [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
-def axis(view: Window, width: int, theme: Theme) -> tuple[str, str]:
-    """Return the axis line and the numbers beneath it, ``width`` cells each, the unit at the right end."""
+def axis(view: Window, width: int, theme: Theme, unit: str | None = None) -> tuple[str, str]:
+    """Return the axis line and the numbers beneath it, ``width`` cells each, the unit (None: cm⁻¹) at the right end."""
     if width < 1:
         return "", ""
     longest = max(len(f"{view.start:.0f}"), len(f"{view.stop:.0f}"))
     line, numbers = [theme.rule] * width, [" "] * width
-    unit = f" {theme.unit}" if width > 4 * len(theme.unit) else ""
+    unit = theme.unit if unit is None else unit
+    unit = f" {unit}" if width > 4 * len(unit) else ""
     free = 0
     for shift in ticks(view.start, view.stop, width // max(LABEL_ROOM, longest + 3)):
         column = view.column(shift, width)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from raman_edge.matching.identify import Timing
     from raman_edge.peaks import PeakMatch
+    from raman_edge.spectrum import Spectrum
     from raman_edge.terminal.controls import KeyBinding
     from raman_edge.terminal.plot import Window
     from raman_edge.terminal.rows import Row
@@ -168,6 +169,8 @@ def _plots(state: ScreenState, plan: RowLayout, width: int, theme: Theme) -> lis
     if not plan.plot:
         return []
     event = state.shown
+    if event is None and state.preview is not None:
+        return pixel_chart(state.preview, width, plan.plot + plan.model_plot, theme)
     if not isinstance(event, Reading):
         words = "" if event else f"{state.model.labels} names in the library"
         return empty_chart(inside, words, width, plan.plot + plan.model_plot, theme)
@@ -218,7 +221,7 @@ LEGEND = (
 """Meaning of the signs, by place."""
 GAPS = ("   ", "  ")
 """Between two keys, the wider if there is room."""
-FIRST = ("help", "quit", "pause", "single", "dark", "results", "zoom", "save")
+FIRST = ("help", "quit", "pause", "calibrate", "single", "dark", "results", "zoom", "save")
 """Actions in the order of priority in the footer."""
 
 
@@ -296,6 +299,15 @@ def model_chart(reading: Reading, shift: NDArray[np.floating], zoom: Range | Non
     return [*curve(shift, reading.features, view, {}, ("", across, height - FEET + 1), theme), *feet(view, across, theme)]
 
 
+def pixel_chart(spectrum: Spectrum, width: int, height: int, theme: Theme) -> list[Row]:
+    """Return a spectrum by pixel, ``height`` rows."""
+    pixels, counts = spectrum.axis.shift, spectrum.counts
+    view = plot.window(pixels, counts, (float(pixels[0]), float(pixels[-1])))
+    across = max(0, width - GUTTER - MARGIN)
+    rows = curve(pixels, counts, view, {}, ("counts", across, height - FEET), theme)
+    return [*rows, *feet(view, across, theme, "pixel"), EMPTY]
+
+
 def empty_chart(inside: Range, words: str, width: int, height: int, theme: Theme) -> list[Row]:
     """Return the model's axis without a spectrum, with ``words`` in the middle, ``height`` rows."""
     view = plot.Window(*inside, 0.0, 1.0)
@@ -334,9 +346,9 @@ def curve(
     return [(*_gutter(labels.get(i, ""), theme), *_painted(line, paint)) for i, line in enumerate(lines)]
 
 
-def feet(view: Window, across: int, theme: Theme) -> list[Row]:
-    """Return the horizontal axis and its numbers."""
-    line, numbers = plot.axis(view, across, theme)
+def feet(view: Window, across: int, theme: Theme, unit: str | None = None) -> list[Row]:
+    """Return the horizontal axis and its numbers; ``unit`` None is cm⁻¹."""
+    line, numbers = plot.axis(view, across, theme, unit)
     pad = " " * (GUTTER - 1)
     return [((f"{pad}{theme.corner}{line}", QUIET),), ((f"{pad} {numbers}", QUIET),)]
 

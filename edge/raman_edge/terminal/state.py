@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.ranking import Verdict
     from raman_edge.model.model import Model
     from raman_edge.records import RecordSource
-    from raman_edge.spectrum import Fault, Origin
+    from raman_edge.spectrum import Fault, Origin, Spectrum
     from raman_edge.terminal.controls import KeyBinding
     from raman_edge.wording import Answer
 
@@ -140,6 +140,8 @@ class ScreenState:
     model: ModelFacts
     past: tuple[Reading | Fault, ...] = ()
     """The last events, the newest first."""
+    preview: Spectrum | None = None
+    """A spectrum by pixel, before there is a wavenumber axis; None where spectra are identified."""
     tally: ResultCounts = ResultCounts()
     waiting: int = 0
     """Files that wait to be read."""

@@ -7,6 +7,8 @@ import json
 import re
 import sqlite3
 import sys
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import build
@@ -16,12 +18,13 @@ import pytest
 import soak
 from raman_edge import cli, sqlite_file
 from raman_edge.calibration import store
+from raman_edge.cli import instrument_ports
+from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.journal import Journal
-from raman_edge.service.measure import MeasureRun
+from raman_edge.service import remembered
+from raman_edge.service.measure import LinkSettings, MeasureRun, doubt_advice
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from raman_edge.errors import JournalUnavailable
     from raman_edge.service.worker import IdentifiedSpectrum
     from raman_edge.simulator.simulated import Simulated
@@ -207,7 +210,6 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("options", "page", "code", "said"),
     [
-        (("--laser", "785"), None, 78, "Give --profile"),
         ((), PAGE, 78, "laser"),
         (("--laser", "2000"), PAGE, 78, "axis without Raman lines"),
         (("--laser", "785", "--baud", "300"), PAGE, 78, "unknown baud rate: got 300"),
@@ -230,7 +232,7 @@ def test_what_cannot_be_measured_is_said(serial: Command, options: tuple[str, ..
 def test_what_is_not_a_port_is_said(serial: Command, tmp_path: Path) -> None:
     """A port that is not there is 69; line options at an instrument that has no line are 78; a recording that is there stays."""
     code, _, err = serial(str(tmp_path / "ttyUSB0"), "--laser", "785")
-    assert (code, "not found. Plug it in" in err) == (69, True)
+    assert (code, "ttyUSB0: not found" in err, "Plug it in" in err) == (69, True, True)
     code, _, err = serial("ocean:", "--laser", "785")
     assert (code, "option of serial ports" in err) == (78, True)
     (tmp_path / "run.recording").write_text("mine")
@@ -309,3 +311,89 @@ def test_every_frame_is_accounted_for() -> None:
     report = soak.soak(200, every=20)
     assert report.struck >= 9
     assert report.is_right, report
+
+
+# What is remembered, and advised
+
+
+def test_what_was_given_once_is_remembered(serial: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first run names profile and laser, the second one nothing; ``instruments`` shows, renames and forgets it."""
+    with lit_page.instrument(PAGE) as simulated:
+        assert serial(simulated.port, "--laser", "785", "--count", "1", "--name", "Bench")[0] == 0
+        code, records, _ = serial(simulated.port, "--count", "1", page=None)
+        assert (code, names(records)) == (0, ["Calcite"])
+        assert cli.main(["instruments", "show"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert (shown["name"], shown["profile"], shown["serial_number"], shown["laser_nm"]) == ("Bench", PAGE, NUMBER, 785)
+        assert cli.main(["instruments", "rename", NUMBER, "Bench 2"]) == 0
+        assert cli.main(["instruments", "show", "Bench 2"]) == 0
+        assert json.loads(capsys.readouterr().out)["name"] == "Bench 2"
+        assert cli.main(["instruments", "forget", "Bench 2"]) == 0
+        assert cli.main(["instruments", "forget", "Bench 2"]) == 78
+        assert serial(simulated.port, "--count", "1")[0] == 78  # the laser is unknown again
+        assert f"raman-edge serial {simulated.port} --profile {PAGE} --laser 785" in serial(simulated.port, "--count", "1")[2]
+
+
+def test_an_option_wins_over_what_is_remembered_for_one_run(serial: Command) -> None:
+    """A laser that is given is used, and the remembered one stays."""
+    with lit_page.instrument(PAGE) as simulated:
+        for laser in ("785", "780"):
+            _, (record,), _ = serial(simulated.port, "--laser", laser, "--count", "1")
+        _, (again,), _ = serial(simulated.port, "--count", "1", page=None)
+    assert record["id"] != again["id"]
+    assert remembered.load()[0].laser_nm == 785
+
+
+def test_an_instrument_without_an_axis_needs_a_calibration(serial: Command) -> None:
+    """In a pipe that is exit code 78, with the command that makes one; nothing is guessed, and no journal is made."""
+    with lit_page.instrument("tcd1304-rossel") as simulated:
+        code, records, err = serial(simulated.port, "--laser", "785", page="tcd1304-rossel")
+    assert (code, records) == (78, [])
+    assert f"`raman-edge calibrate --port {simulated.port} --profile tcd1304-rossel --laser 785 --standard polystyrene`" in err
+
+
+def test_a_calibration_by_name_is_found_by_the_next_run(serial: Command, capsys: pytest.CaptureFixture[str]) -> None:
+    """An instrument without a serial number is calibrated by its remembered name, without a word about it, and keeps it when renamed."""
+    page = "tcd1304-rossel"
+    with lit_page.instrument(page, "polystyrene") as simulated:
+        serial(simulated.port, "--laser", "785", page=page)
+        measured = ("calibrate", "--port", simulated.port, "--standard", "polystyrene", "--exposure", "0.05", "--average", "3")
+        assert cli.main([*measured, "--dark", "none"]) == 0
+        capsys.readouterr()
+        simulated.material("Calcite")
+        assert serial(simulated.port, "--count", "1", page=None)[0] == 0
+        assert cli.main(["instruments", "rename", remembered.load()[0].name, "My CCD"]) == 0
+        code, (record,), _ = serial(simulated.port, "--count", "1", page=None)
+    assert (code, names([record])) == (0, ["Calcite"])
+    assert store.of_device("My CCD", "DIY TCD1304 + STM32F40x, firmware of E. Rossel") is not None
+    assert '"rms"' in json.dumps(record)
+
+
+def test_a_laser_that_is_not_armed_is_named_where_the_signal_is_weak(serial: Command, tmp_path: Path) -> None:
+    """Once, with the option; an armed one is not."""
+    page = lit_page.write(tmp_path)
+    with lit_page.instrument(str(page)) as simulated:
+        code, records, err = serial(simulated.port, "--count", "3", page=page)
+        assert (code, {record.get("decision") for record in records}) == (0, {"rejected"})
+        assert err.count("--arm-laser") == 1
+        assert "--arm-laser" not in serial(simulated.port, "--count", "1", "--arm-laser", page=page)[2]
+
+
+def test_frames_that_stay_broken_doubt_the_profile() -> None:
+    """After three broken ones and no whole one the profile is doubted."""
+    with lit_page.instrument(PAGE, faults=["truncate:every=1"]) as simulated:
+        spectrometer = LinkSettings(port=simulated.port, profile=PAGE).open(threading.Event())
+        with spectrometer:
+            for _ in range(60):
+                if doubt_advice(spectrometer):
+                    break
+                spectrometer.expose()
+            assert doubt_advice(spectrometer).startswith(f"no whole spectrum so far: is {PAGE} the right profile?")
+
+
+def test_root_is_no_group_to_join() -> None:
+    """A port of root's group needs a rule, and the group that it names."""
+    port = PortInfo("/dev/ttyUSB0", "/dev/ttyUSB0", "", PortUse("denied", group="root"))
+    lines = " ".join(instrument_ports.advice([port], Path("/proc/version")))
+    assert "usermod -aG root" not in lines
+    assert "usermod -aG dialout" in lines

@@ -156,8 +156,8 @@ OPENING = [
     (serial.SerialException(13, "denied"), SourceUnavailable, "permission denied"),
     (serial.SerialException("could not open port 'COM3': FileNotFoundError(2)"), SourceUnavailable, "not found"),
     (serial.SerialException("could not open port 'COM3': PermissionError(13)"), SourceBusy, "busy"),
-    (ValueError("Failed to set custom baud rate (250001)"), SourceUnavailable, "Failed to set custom baud rate"),
-    (serial.SerialException("Could not configure port: (25, 'Inappropriate')"), SourceUnavailable, "expected a serial port"),
+    (ValueError("Failed to set custom baud rate (250001)"), SourceUnavailable, "the port does not have this baud rate"),
+    (serial.SerialException("Could not configure port: (25, 'Inappropriate')"), SourceUnavailable, "not a serial port"),
 ]
 
 

@@ -55,7 +55,7 @@ def test_it_says_where_it_is_and_answers_until_it_is_told_to_quit(tmp_path: Path
     link = tmp_path / "ttyRAMAN"
     with begun("ocean-sts", "--link", str(link), "--serial-number", "AB1", "--material", "quartz+Polystyrene", "--verbose") as process:
         record = told(process)
-        assert record["connect"] == f"raman-edge serial {link} --profile ocean-sts"
+        assert record["connect"] == f"raman-edge serial {link} --profile ocean-sts --laser 785"
         assert (record["v"], record["port"], record["serial_number"], record["baud"]) == (1, str(link), "AB1", 9600)
         assert record["material"] == "Quartz+polystyrene"
         assert b"AB1" in serial_number(str(link))

@@ -42,6 +42,21 @@ MOST = 65_536
 GONE = frozenset({errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ENOTDIR})
 BUSY = frozenset({errno.EBUSY, errno.EAGAIN, errno.EWOULDBLOCK})
 DENIED = frozenset({errno.EACCES, errno.EPERM})
+LIBRARY_SENTENCES = {
+    "returned no data": "the port is gone, or another program reads it",
+    "Write timeout": "the port takes no bytes",
+    "write timeout": "the port takes no bytes",
+    "socket disconnected": "the other side closed the connection",
+    "Could not configure port": "not a serial port",
+    "custom baud rate": "the port does not have this baud rate",
+    "invalid URL": "not an address",
+    "expected a string in the form": "not an address",
+    "not supported between": "not an address",
+    "refused": "the connection is refused",
+    "not known": "unknown host",
+    "timed out": "no answer in time",
+}
+"""Part of a sentence of pyserial, or of the operating system in one → its meaning."""
 GROUP = stat.S_IRGRP | stat.S_IWGRP
 FAILURES: tuple[type[Exception], ...] = (OSError, TypeError, ValueError)
 """What pyserial raises where a port is gone, unavailable, or refuses a setting."""
@@ -162,7 +177,7 @@ class SerialPort:
         except FAILURES as error:
             self.close()
             advice = "Check its cable, and that no other program reads it"
-            raise SourceLost(kind="connection lost", place=self.where, cause=message(error), advice=advice) from error
+            raise SourceLost(kind="connection lost", place=self.where, cause=_cause(error), advice=advice) from error
 
     def _unavailable(self, path: str, error: Exception) -> SourceUnavailable:
         number, text, where = getattr(error, "errno", None), message(error), self.where
@@ -173,7 +188,7 @@ class SerialPort:
         if number in DENIED:
             return SourceUnavailable(kind="permission denied", place=where, advice=denied(Path(path)))
         return SourceUnavailable(
-            kind="cannot be opened", place=where, cause=text, expected="a serial port, socket://HOST:PORT or usb:VID:PID"
+            kind="cannot be opened", place=where, cause=_cause(error), expected="a serial port, socket://HOST:PORT or usb:VID:PID"
         )
 
 
@@ -211,6 +226,17 @@ def _can_wait(port: serial.SerialBase) -> bool:
 def message(error: Exception) -> str:
     """Return an error's message on one line; its class where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def _cause(error: Exception) -> str:
+    """Return what the system says of an error of pyserial, without pyserial's own sentences."""
+    number, text = getattr(error, "errno", None), message(error)
+    if number is not None:
+        return os.strerror(number)
+    for part, meaning in LIBRARY_SENTENCES.items():
+        if part in text:
+            return meaning
+    return "the system gives no reason" if isinstance(error, OSError) else type(error).__name__
 
 
 def denied(path: Path) -> str:
