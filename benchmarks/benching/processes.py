@@ -30,7 +30,7 @@ from raman_edge.journal import Journal
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from raman_edge.journal.reading import JournalRow
+    from raman_edge.journal.query import JournalRow
     from raman_edge.spectrum import Spectrum
 
 GRACE_S = 10.0

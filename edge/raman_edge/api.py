@@ -26,8 +26,7 @@ from raman_edge.service.settings import AXES, LASER_NM, Settings, merge
 from raman_edge.service.watch import scan_rules
 from raman_edge.sources.files import read_file
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.root import WatchedFolder
-from raman_edge.sources.scan import ScanRules
+from raman_edge.sources.scan import ScanRules, WatchedFolder
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from raman_edge.cli import calibration_text, instrument_options
 from raman_edge.cli.options import laser_nm
 from raman_edge.cli.output import progress, say
 from raman_edge.errors import ConfigError, RamanEdgeError
-from raman_edge.escaping import printable
 from raman_edge.service.calibrate import fit_calibration, measure_standard, save_calibration
 from raman_edge.service.remembered import require_name
 from raman_edge.service.signals import stopping
+from raman_edge.wording import printable
 
 if TYPE_CHECKING:
     import argparse

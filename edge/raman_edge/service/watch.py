@@ -17,8 +17,7 @@ from raman_edge.service.identifier import open_calibration, open_identifier
 from raman_edge.service.run import follow, open_outputs, open_worker, output_files
 from raman_edge.service.save import saver
 from raman_edge.sources.folder import FolderSource
-from raman_edge.sources.root import WatchedFolder
-from raman_edge.sources.scan import ScanRules
+from raman_edge.sources.scan import ScanRules, WatchedFolder
 from raman_edge.terminal.controls import Controls
 from raman_edge.terminal.state import AcquisitionState
 

@@ -14,10 +14,9 @@ from raman_edge.matching.identify import Reading, identify
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
 from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
-from raman_edge.terminal.navigation import pressed
 from raman_edge.terminal.rows import block, cells, fit, spread, width_of, wrapped
 from raman_edge.terminal.screen import render
-from raman_edge.terminal.state import LISTED, MOST_POINTS, RECENT, ModelFacts, RecentResult, ScreenState, fold, name_of
+from raman_edge.terminal.state import LISTED, MOST_POINTS, RECENT, ModelFacts, RecentResult, ScreenState, fold, name_of, pressed
 from raman_edge.terminal.theme import ASCII, PLAIN, UNICODE
 from raman_edge.terminal.widgets import bar, chips, peak_rows
 
