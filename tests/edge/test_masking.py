@@ -211,7 +211,7 @@ def test_commands_and_environment(shape: str, bare: Path, capfd: pytest.CaptureF
 
 
 def test_an_address_without_its_beginning(capfd: pytest.CaptureFixture[str]) -> None:
-    """An argument that nobody knows is hidden too where it only looks like user, password and host."""
+    """An unknown argument is hidden too where it only looks like user, password and host."""
     for inside in ("", "/", "#"):
         code, text = printed(capfd, "forward", "--too", address("no scheme", inside))
         assert (code, leaks(text)) == (2, False), text

@@ -56,7 +56,7 @@ _SHOWN = 60
 
 
 @dataclass(eq=False)
-class _Block:
+class _JcampBlock:
     """The records from ``##TITLE=`` to ``##END=``."""
 
     line: int
@@ -111,10 +111,10 @@ class Jcamp:
         return tuple(_spectrum(block, extra, document, origin, index) for index, block in enumerate(chosen))
 
 
-def _blocks(lines: Sequence[str]) -> list[_Block]:
+def _blocks(lines: Sequence[str]) -> list[_JcampBlock]:
     """Part the records into blocks; one that is linked to others is open while they are read."""
-    found: list[_Block] = []
-    opened: list[_Block] = []
+    found: list[_JcampBlock] = []
+    opened: list[_JcampBlock] = []
     label, rows = "", None
     for number, text in enumerate(lines, 1):
         line = text.partition("$$")[0].strip()
@@ -130,14 +130,14 @@ def _blocks(lines: Sequence[str]) -> list[_Block]:
             opened.pop().closed = True
         elif plain and plain != "END":
             if not opened or (plain == "TITLE" and "TITLE" in opened[-1].values):
-                opened.append(_Block(number))
+                opened.append(_JcampBlock(number))
                 found.append(_counted(opened[-1], len(found)))
             _add(opened[-1], label, value.strip())
         rows = opened[-1].tables.setdefault(plain, []) if opened and plain in _TABLES else None
     return found
 
 
-def _counted(block: _Block, before: int) -> _Block:
+def _counted(block: _JcampBlock, before: int) -> _JcampBlock:
     if before >= MAX_COLUMNS:
         raise FormatError(
             kind="too many blocks",
@@ -149,7 +149,7 @@ def _counted(block: _Block, before: int) -> _Block:
     return block
 
 
-def _add(block: _Block, label: str, value: str) -> None:
+def _add(block: _JcampBlock, label: str, value: str) -> None:
     """Keep a record, or one more line of it."""
     name, plain = label.strip().lstrip(".$").strip().lower()[:_SHOWN], label.translate(_LABEL_FILLING).upper()[:_SHOWN]
     if name and (plain in block.values or len(block.values) < _MAX_LABELS):
@@ -157,7 +157,7 @@ def _add(block: _Block, label: str, value: str) -> None:
         block.values[plain] = f"{block.values.get(plain, '')} {value}".strip()[:_MAX_VALUE]
 
 
-def _refuse_cut(block: _Block, lines: int) -> None:
+def _refuse_cut(block: _JcampBlock, lines: int) -> None:
     """Refuse a block that does not end, unless it says how many points it has: then those are counted."""
     if not block.closed and (block.number("NPOINTS") is None or not block.tables):
         raise FormatError(
@@ -169,7 +169,7 @@ def _refuse_cut(block: _Block, lines: int) -> None:
         )
 
 
-def _other_method(block: _Block) -> str | None:
+def _other_method(block: _JcampBlock) -> str | None:
     """Return what a block says was measured; None for a Raman spectrum."""
     units, axis = (block.values.get(name, "").upper() for name in ("YUNITS", "XUNITS"))
     if "RAMAN" in block.kind or "RAMAN" in units:
@@ -183,18 +183,18 @@ def _other_method(block: _Block) -> str | None:
     return None
 
 
-def _no_curve(block: _Block | None, blocks: int) -> FormatError:
+def _no_curve(block: _JcampBlock | None, blocks: int) -> FormatError:
     place, got = (
         ("", f"{blocks} blocks without a table") if block is None else (f"line {block.line}", f"##{next(iter(block.tables), 'NTUPLES')}=")
     )
     return FormatError(kind="no curve", place=place, got=got, expected="##XYDATA= or ##XYPOINTS=", advice="Export the spectrum itself")
 
 
-def _block_name(block: _Block) -> str:
+def _block_name(block: _JcampBlock) -> str:
     return (block.kind or "a block without a data type") + (" (peaks)" if "PEAKTABLE" in block.tables else "")
 
 
-def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origin: Origin, index: int) -> Spectrum:
+def _spectrum(block: _JcampBlock, extra: dict[str, str], document: FileContent, origin: Origin, index: int) -> Spectrum:
     meta = {key: value for key, value in block.meta.items() if value} | extra
     if found := re.search(_LONGDATE, meta.get("longdate", "")):
         meta["longdate"] = "{}-{}-{}T{}{}:{}".format(*found.groups())
@@ -211,7 +211,7 @@ def _spectrum(block: _Block, extra: dict[str, str], document: FileContent, origi
     return spectrum(points, origin, meta, known, index)
 
 
-def _kind(block: _Block) -> AxisKind | None:
+def _kind(block: _JcampBlock) -> AxisKind | None:
     """Return the kind of the axis from its units; None if the block does not state them."""
     units = block.values.get("XUNITS", "")
     if any(word in units.lower() for word in _MICRO):
@@ -228,7 +228,7 @@ def _kind(block: _Block) -> AxisKind | None:
     return found
 
 
-def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curve(block: _JcampBlock, label: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the abscissas and ordinates of a table, with their factors."""
     from raman_edge.formats.asdf import ordinates, pairs  # noqa: PLC0415 - its expressions take longer to compile than most files to read
 
@@ -263,7 +263,7 @@ def _curve(block: _Block, label: str) -> tuple[NDArray[np.float64], NDArray[np.f
         raise
 
 
-def _readings(block: _Block, rows: list[Row], *, stepped: bool) -> list[list[Row]]:
+def _readings(block: _JcampBlock, rows: list[Row], *, stepped: bool) -> list[list[Row]]:
     """Return the rows as their commas may be meant, the surest first: as decimal marks, or as they stand between numbers.
 
     A comma before a blank always separates two numbers.
@@ -291,7 +291,7 @@ def _refuse_up_and_down(steps: NDArray[np.float64], line: int) -> None:
         )
 
 
-def _refuse_other_number(block: _Block, points: int, line: int) -> None:
+def _refuse_other_number(block: _JcampBlock, points: int, line: int) -> None:
     """Refuse a table with another number of points than its block declares."""
     declared = block.number("NPOINTS")
     if declared is not None and points < declared:
@@ -312,7 +312,7 @@ def _refuse_other_number(block: _Block, points: int, line: int) -> None:
         )
 
 
-def _axis(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.float64]:
+def _axis(block: _JcampBlock, found: OrdinateTable, factor: float) -> NDArray[np.float64]:
     """Return the abscissas that the header gives, where every line begins with the one that its place has.
 
     Raises :class:`FormatError` with the first line that does not.
@@ -354,7 +354,7 @@ def _missing_points(x: NDArray[np.float64], found: OrdinateTable, factor: float)
     return None
 
 
-def _uneven_step(block: _Block, found: OrdinateTable, factor: float) -> NDArray[np.float64] | None:
+def _uneven_step(block: _JcampBlock, found: OrdinateTable, factor: float) -> NDArray[np.float64] | None:
     """Return the axis that the lines and ``##LASTX=`` give, where it bends smoothly; None where a line stands out.
 
     Dispersive instruments have no even axis, and some software writes it in a form that is made for one.
@@ -371,7 +371,7 @@ def _uneven_step(block: _Block, found: OrdinateTable, factor: float) -> NDArray[
     return between
 
 
-def _axes(block: _Block, found: OrdinateTable, factor: float) -> Iterator[NDArray[np.float64]]:
+def _axes(block: _JcampBlock, found: OrdinateTable, factor: float) -> Iterator[NDArray[np.float64]]:
     """Give the axes that the header may mean, the surest first."""
     first, last, delta = (block.number(name) for name in ("FIRSTX", "LASTX", "DELTAX"))
     points = np.arange(len(found.values), dtype=np.float64)

@@ -68,7 +68,7 @@ _LASER = re.compile(r"raman[^\n]{0,40}?(?:laser|excitation)[^\n]{0,40}?([0-9]+(?
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _OmnicBlock:
     kind: int
     at: int
     size: int
@@ -135,7 +135,7 @@ def read(document: FileContent, origin: Origin, name: str) -> tuple[Spectrum, ..
     return stacked(_traces(file, heads, found, wanted, document), origin, {key: value for key, value in meta.items() if value})
 
 
-def _directory(file: BinaryFile) -> list[_Block]:
+def _directory(file: BinaryFile) -> list[_OmnicBlock]:
     """Return the blocks of the file; raises :class:`FormatError` where one is not all there."""
     count = file.integer("H", _BLOCK_COUNT_AT, "number of blocks") or _MOST_ENTRIES
     blocks = []
@@ -143,13 +143,13 @@ def _directory(file: BinaryFile) -> list[_Block]:
         kind = file.integer("B", at, "directory")
         if kind in {0, 1}:
             break
-        block = _Block(kind, file.integer("I", at + 2, "directory"), file.integer("I", at + 6, "directory"))
+        block = _OmnicBlock(kind, file.integer("I", at + 2, "directory"), file.integer("I", at + 6, "directory"))
         file.need(block.at, block.size, f"block of kind {kind}")
         blocks.append(block)
     return blocks
 
 
-def _head(file: BinaryFile, block: _Block) -> _Head:
+def _head(file: BinaryFile, block: _OmnicBlock) -> _Head:
     file.need(block.at, _HEADER, "header of a spectrum")
     head = _Head(
         points=file.integer("I", block.at + 4, "points"),
@@ -172,7 +172,7 @@ def _head(file: BinaryFile, block: _Block) -> _Head:
 
 
 def _traces(
-    file: BinaryFile, heads: Sequence[_Head], found: Mapping[int, Sequence[_Block]], wanted: Sequence[int], document: FileContent
+    file: BinaryFile, heads: Sequence[_Head], found: Mapping[int, Sequence[_OmnicBlock]], wanted: Sequence[int], document: FileContent
 ) -> Iterator[Trace]:
     """Give every spectrum its axis and the facts from its texts."""
     left = _MOST_HISTORY
@@ -212,7 +212,7 @@ def _shift(x: NDArray[np.float64], head: _Head, known: HeaderFacts, document: Fi
     return axis(x * factor, kind, known, document)[0]
 
 
-def _text(file: BinaryFile, block: _Block) -> str:
+def _text(file: BinaryFile, block: _OmnicBlock) -> str:
     """Return the text of a block, without the zeros in it."""
     raw = file.data[block.at : block.at + min(block.size, _MOST_TEXT)].replace(b"\r", b"\n").rstrip(b"\0")
     return raw.replace(b"\0", b" ").decode("cp1252", "replace").strip()
@@ -226,7 +226,7 @@ def _laser(history: str) -> float | None:
     return nm if LASER_NM[0] <= nm <= LASER_NM[1] else None
 
 
-def _moment(file: BinaryFile, titles: Sequence[_Block], index: int, own: dict[str, str]) -> datetime | None:
+def _moment(file: BinaryFile, titles: Sequence[_OmnicBlock], index: int, own: dict[str, str]) -> datetime | None:
     """Return when a spectrum was taken: a group has it behind the title of each, a single one in the file's header."""
     if index < len(titles):
         own["title"] = file.text(titles[index].at, 256)

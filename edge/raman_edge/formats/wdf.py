@@ -114,7 +114,7 @@ _EXPOSURE = "Exposure Time"
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
+class _WdfBlock:
     at: int
     """Byte where its contents begin."""
     size: int
@@ -148,9 +148,9 @@ class Wdf:
         return block(shift, counts, origin, shared, known)
 
 
-def _blocks(file: BinaryFile) -> dict[str, _Block]:
+def _blocks(file: BinaryFile) -> dict[str, _WdfBlock]:
     """Return the blocks by name, the first of each; raises :class:`FormatError` where the file ends within one."""
-    found: dict[str, _Block] = {}
+    found: dict[str, _WdfBlock] = {}
     at = _HEADER
     for _ in range(_MOST_BLOCKS):
         if at == file.size:
@@ -165,7 +165,7 @@ def _blocks(file: BinaryFile) -> dict[str, _Block]:
                 advice=CUT_SHORT,
             )
         file.need(at, size, f"block {name}")
-        found.setdefault(name, _Block(at + _BLOCK, size - _BLOCK))
+        found.setdefault(name, _WdfBlock(at + _BLOCK, size - _BLOCK))
         at += size
     raise FormatError(
         kind="too many blocks",
@@ -210,7 +210,7 @@ def _points_and_spectra(file: BinaryFile) -> tuple[int, int]:
 
 
 def _axis_and_counts(
-    file: BinaryFile, blocks: Mapping[str, _Block], points: int, collected: int, laser_nm: float | None
+    file: BinaryFile, blocks: Mapping[str, _WdfBlock], points: int, collected: int, laser_nm: float | None
 ) -> tuple[NDArray[np.float64], NDArray[np.floating]]:
     """Return the Raman shift, (points,), and the counts as the file has them, (collected, points)."""
     data, axis = _required_block(file, blocks, "DATA", 4 * points * collected), _required_block(file, blocks, "XLST", 8 + 4 * points)
@@ -227,7 +227,7 @@ def _axis_and_counts(
     return shift, file.view("f4", data.at, points * collected, "counts").reshape(collected, points)
 
 
-def _required_block(file: BinaryFile, blocks: Mapping[str, _Block], name: str, size: int) -> _Block:
+def _required_block(file: BinaryFile, blocks: Mapping[str, _WdfBlock], name: str, size: int) -> _WdfBlock:
     """Return a block that is needed, with at least ``size`` bytes."""
     block = blocks.get(name)
     if block is None or block.size < size:
@@ -242,7 +242,7 @@ def _required_block(file: BinaryFile, blocks: Mapping[str, _Block], name: str, s
     return block
 
 
-def _origins(file: BinaryFile, blocks: Mapping[str, _Block], collected: int) -> dict[int, tuple[int, str]]:
+def _origins(file: BinaryFile, blocks: Mapping[str, _WdfBlock], collected: int) -> dict[int, tuple[int, str]]:
     """Return where the values of every kind of origin begin, and their unit; none where they do not fit."""
     block = blocks.get("ORGN")
     stride = _ORIGIN_HEADER + 8 * file.integer("Q", 0x40, "spectra")
@@ -290,7 +290,7 @@ def _laser(file: BinaryFile) -> float | None:
     return 1e7 / wavenumber if 1e7 / LASER_NM[1] <= wavenumber <= 1e7 / LASER_NM[0] else None
 
 
-def _exposure(file: BinaryFile, blocks: Mapping[str, _Block]) -> float | None:
+def _exposure(file: BinaryFile, blocks: Mapping[str, _WdfBlock]) -> float | None:
     """Return the exposure of the measurement, s; None where it is not found."""
     block = blocks.get("WXDM")
     if block is None:
@@ -299,7 +299,7 @@ def _exposure(file: BinaryFile, blocks: Mapping[str, _Block]) -> float | None:
     return milliseconds / 1000 if milliseconds > 0 else None
 
 
-def _header_texts(file: BinaryFile, blocks: Mapping[str, _Block]) -> dict[str, str]:
+def _header_texts(file: BinaryFile, blocks: Mapping[str, _WdfBlock]) -> dict[str, str]:
     """Return the header's texts by name, without the empty ones."""
     version = ".".join(str(file.integer("H", 0x78 + 2 * k, "version")) for k in range(4))
     collected, capacity = file.integer("Q", 0x48, "spectra"), file.integer("Q", 0x40, "spectra")

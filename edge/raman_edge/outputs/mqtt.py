@@ -74,7 +74,7 @@ class Mqtt:
     def __init__(self, broker: Broker) -> None:
         self.name = broker.name
         self._broker = broker
-        self._line: _Line | None = None
+        self._line: _Connection | None = None
         self._learned = LARGEST_PACKET
         """Bytes of the largest packet that the broker may take, by what it refused since it was opened."""
         self._passed = 0
@@ -140,7 +140,7 @@ class Mqtt:
         """Connect, after closing the connection that there may be: a broker ends the older of two with one client id."""
         if self._line is not None:
             self._line.close()
-        self._line = _Line(self._broker)
+        self._line = _Connection(self._broker)
         try:
             self._line.connect()
         except BaseException:
@@ -261,7 +261,7 @@ class _Client(Client):
         return MQTTErrorCode.MQTT_ERR_PROTOCOL if self.fault else super()._packet_handle()
 
 
-class _Line:
+class _Connection:
     """One connection, and the events that paho's thread reports of it."""
 
     def __init__(self, broker: Broker) -> None:

@@ -136,7 +136,7 @@ def test_a_trigger_before_the_question_is_no_answer() -> None:
     assert list(running) == []
 
 
-def test_nobody_to_ask_is_an_error_with_a_way_out() -> None:
+def test_no_person_to_ask_is_an_error_with_advice() -> None:
     """Where the light cannot be kept out and no person to block the beam, a plan that needs a dark is refused; a wish only noted."""
     with pytest.raises(ConfigError, match="name its file"):
         taken(Acquisition(Fake(instrument=ASKS, shutter=False), Plan(dark="take")))
@@ -163,7 +163,7 @@ def test_a_person_is_not_asked_again_by_itself() -> None:
     assert "the dark has 0.1 s, the spectrum 0.2 s" in notes[0]
 
 
-def test_a_dark_that_somebody_wants_is_used_from_then_on() -> None:
+def test_a_requested_dark_is_used_from_then_on() -> None:
     """A key takes a dark whatever the plan says."""
     bench, found = Acquisition(Fake(), Plan(count=3)), []
     for value in bench:

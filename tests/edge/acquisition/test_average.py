@@ -37,7 +37,7 @@ def test_one_exposure_is_its_own_mean() -> None:
 
 
 def test_two_exposures_are_averaged_without_looking_for_spikes() -> None:
-    """Of two exposures nobody knows which one has the spike: both count."""
+    """Of two exposures it is unknown which one has the spike: both count."""
     one, two = flat(), flat()
     two[300] = 9000.0
     mean = average.mean([exposure(one), exposure(two)])
@@ -67,7 +67,7 @@ def test_noise_is_no_spike(number: int) -> None:
 
 
 def test_another_sample_is_no_spike() -> None:
-    """Where one exposure shows another mineral, all of its lines stay in the mean: nobody may guess which one is meant."""
+    """Where one exposure shows another mineral, all of its lines stay in the mean: it cannot be guessed which one is meant."""
     fake = Fake(happens=[None, None, "Quartz"])
     frames = [got for _ in range(3) if isinstance(got := fake.expose(), Exposure)]
     mean = average.mean(frames)

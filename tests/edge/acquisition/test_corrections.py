@@ -90,7 +90,7 @@ def test_nonlinearity_is_what_seabreeze_makes_of_it() -> None:
 
 
 def test_nonlinearity_is_left_alone_where_the_dark_is_unknown() -> None:
-    """Without a dark nobody knows what the polynomial is of: nothing is divided, and nothing says so."""
+    """Without a dark the argument of the polynomial is unknown: nothing is divided, and no correction is reported."""
     found = correct(ramp(), msgspec.structs.replace(BARE, nonlinearity=BENT))
     assert not found.linear
     assert np.array_equal(found.counts, ramp())
@@ -190,7 +190,7 @@ def test_quality_sees_a_saturated_detector_after_the_dark() -> None:
 
 
 def test_an_unknown_saturation_stays_unknown() -> None:
-    """A detector of which nobody knows where it saturates gives spectra that do not know either."""
+    """A detector with unknown saturation gives spectra with unknown saturation."""
     found = correct(ramp(), msgspec.structs.replace(INSTRUMENT, sensor=Sensor(), nonlinearity=BENT))
     assert found.saturation is None
     assert not found.is_clipped

@@ -102,7 +102,7 @@ def test_faults_and_a_torn_end_are_left_out_and_said(tmp_path: Path) -> None:
     assert found[0].meta["left_out"].startswith("1 faults, line 6 is torn")
 
 
-def test_the_laser_is_whoever_knows_it_best(tmp_path: Path) -> None:
+def test_the_best_source_of_the_laser_counts(tmp_path: Path) -> None:
     """What was recorded with wins, then the instrument's own, then what the file is read with; without any it is asked for."""
     unknown = Fake(instrument=spectrometers.instrument(laser_nm=None))
     silent = recording(tmp_path / "silent", unknown)
@@ -113,7 +113,7 @@ def test_the_laser_is_whoever_knows_it_best(tmp_path: Path) -> None:
     assert read(planned, laser_nm=532.0)[0].meta["laser_nm"] == "784.5"
 
 
-def test_whoever_calibrates_gets_the_pixels(tmp_path: Path) -> None:
+def test_a_calibration_gets_the_pixels(tmp_path: Path) -> None:
     """A recording of an instrument that tells no wavelengths is no spectrum to be named, and is one to be calibrated with."""
     recording(tmp_path / "run.recording", Fake(instrument=spectrometers.instrument(coefficients=None)))
     with FileSource([str(tmp_path / "run.recording")]) as given_files:
@@ -126,7 +126,7 @@ def test_whoever_calibrates_gets_the_pixels(tmp_path: Path) -> None:
     assert all(isinstance(one, Spectrum) and scale.unit(one) == "pixel" for one in found)
 
 
-def test_nothing_is_cut_for_whoever_calibrates(tmp_path: Path) -> None:
+def test_nothing_is_cut_for_a_calibration(tmp_path: Path) -> None:
     """Points at the laser's line are there for a calibration, and not for a model."""
     data = recording(tmp_path / "run.recording")
     assert read(data, pixels=True)[0].axis.start < reduction.LEAST_SHIFT < read(data)[0].axis.start

@@ -102,7 +102,7 @@ def test_the_laser_that_was_given_wins() -> None:
 
 
 @pytest.mark.parametrize(("changes", "reason"), [({"coefficients": None}, "calibrate"), ({"laser_nm": None}, "laser")])
-def test_an_axis_that_nobody_knows_ends_the_run(changes: dict[str, object], reason: str) -> None:
+def test_an_unknown_axis_ends_the_run(changes: dict[str, object], reason: str) -> None:
     """Without wavelengths or without a laser nothing can be named: that is no fault of an exposure, and says what to do."""
     with pytest.raises(ConfigError, match=reason):
         SERIAL.spectrum([shot(instrument=spectrometers.instrument(**changes))])
@@ -110,12 +110,12 @@ def test_an_axis_that_nobody_knows_ends_the_run(changes: dict[str, object], reas
 
 def test_a_calibration_knows_the_laser_of_its_axis() -> None:
     """Where neither user nor instrument says which laser it is, it is the one with which the axis was calibrated, as the meta says."""
-    shift, nobody = calibration("shift"), spectrometers.instrument(laser_nm=None)
-    made = Reduction(calibration=shift).spectrum([shot(instrument=nobody)])
+    shift, unknown = calibration("shift"), spectrometers.instrument(laser_nm=None)
+    made = Reduction(calibration=shift).spectrum([shot(instrument=unknown)])
     assert made.meta["laser_from"] == "calibration"
     assert np.array_equal(made.axis.shift, Reduction(calibration=shift).spectrum([shot()]).axis.shift)
     with pytest.raises(ConfigError, match="unknown laser"):
-        SERIAL.spectrum([shot(instrument=nobody)])
+        SERIAL.spectrum([shot(instrument=unknown)])
 
 
 def test_a_calibration_of_another_laser_ends_the_run() -> None:
@@ -124,7 +124,7 @@ def test_a_calibration_of_another_laser_ends_the_run() -> None:
         Reduction(calibration=calibration("shift"), laser_nm=633.0).spectrum([shot(instrument=spectrometers.instrument(laser_nm=None))])
 
 
-def test_whoever_calibrates_gets_the_pixels() -> None:
+def test_a_calibration_gets_the_pixels() -> None:
     """Without wavelengths the axis is the numbers of the active pixels, and says so."""
     spectrum = Reduction(pixels=True).spectrum([shot(instrument=spectrometers.instrument(coefficients=None, first_pixel=1))])
     assert spectrum.axis.start == COVERED + 1
@@ -132,7 +132,7 @@ def test_whoever_calibrates_gets_the_pixels() -> None:
     assert scale.unit(spectrum) == "pixel"
 
 
-def test_whoever_calibrates_gets_every_point() -> None:
+def test_a_calibration_gets_every_point() -> None:
     """Nothing is cut from a spectrum that a calibration is to be made of."""
     assert len(Reduction(pixels=True).spectrum([shot()])) == PIXELS - COVERED
 

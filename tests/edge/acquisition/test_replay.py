@@ -100,7 +100,7 @@ def test_into_its_own_journal_a_replay_brings_nothing_new(opening: WorkerSetting
 
 
 def spectra(spectrometer: Spectrometer, plan: Plan, *, dark_after: int | None = None, prompted: bool = False) -> list[str | None]:
-    """Return the digests of what a bench gives; somebody wants a dark after so many spectra, and somebody answers questions."""
+    """Return the digests of what a bench gives; a dark is requested after so many spectra, and a person answers questions."""
     bench = Acquisition(spectrometer, plan, prompt=(lambda text: bench.trigger() if text else None) if prompted else None)
     found: list[str | None] = []
     with spectrometer:
@@ -115,7 +115,7 @@ def spectra(spectrometer: Spectrometer, plan: Plan, *, dark_after: int | None = 
 @pytest.mark.parametrize("averages", [1, 4])
 @pytest.mark.parametrize("happens", [(), (None, BROKEN[0], None)])
 def test_a_dark_that_a_key_took_is_in_the_replay(tmp_path: Path, averages: int, happens: tuple[Fault | None, ...]) -> None:
-    """Where somebody took a dark in between, the replay subtracts it from the same spectrum on, without a key."""
+    """Where a dark was taken in between, the replay subtracts it from the same spectrum on, without a key."""
     plan = Plan(averages=averages)
     live = spectra(Recorder(Fake(most=20, happens=happens), tmp_path / "run.recording"), plan, dark_after=2)
     assert len(live) == (20 - max(3, averages)) // averages
@@ -123,7 +123,7 @@ def test_a_dark_that_a_key_took_is_in_the_replay(tmp_path: Path, averages: int, 
 
 
 def test_a_dark_that_a_person_made_is_in_the_replay(tmp_path: Path) -> None:
-    """Where a person held a hand into the beam nobody is asked for it again."""
+    """Where a person held a hand into the beam no person is asked again."""
     fake = Fake(most=12, instrument=ASKS, shutter=False)
     live = spectra(Recorder(fake, tmp_path / "run.recording"), Plan(dark="take"), prompted=True)
     assert len(live) == 9
@@ -149,7 +149,7 @@ def test_a_recording_without_darks_is_replayed_without(tmp_path: Path) -> None:
 
 
 def test_an_exposure_that_a_key_changed_is_in_the_replay(tmp_path: Path) -> None:
-    """Where somebody changed the exposure in the middle of an average, the replay begins its average anew there, too."""
+    """Where the exposure was changed in the middle of an average, the replay begins its average anew there, too."""
     recorder = Recorder(Fake(most=11), tmp_path / "run.recording")
     bench, live = Acquisition(recorder, Plan(averages=3)), list[str | None]()
     with recorder:

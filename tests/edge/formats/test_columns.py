@@ -138,7 +138,7 @@ def test_units_of_an_axis_are_converted(name: str, factor: float, unit: str) -> 
 
 @pytest.mark.parametrize("name", ["Raman shift (nm)", "Shift / nm", "Δλ (nm)", "nm of shift", "Raman shift (µm)"])
 def test_a_shift_in_a_unit_of_length_is_in_doubt(name: str) -> None:
-    """Wavelengths, shifts in nm, or cm⁻¹ with a wrong unit: nobody can tell from the name."""
+    """Wavelengths, shifts in nm, or cm⁻¹ with a wrong unit: the name does not decide it."""
     found = axis_kind(name)
     assert found is not None
     assert found.doubt

@@ -1,4 +1,4 @@
-"""Files that do not tell their laser's wavelength, and whoever has them read does."""
+"""Files without their laser's wavelength, which the user gives."""
 
 from __future__ import annotations
 

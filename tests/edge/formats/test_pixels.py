@@ -14,7 +14,7 @@ SHIFT = "Raman shift (cm-1),counts\n" + "".join(f"{200 + 2 * k},{k % 7}.5\n" for
 
 
 @pytest.mark.parametrize("text", [NAMED, BARE])
-def test_pixels_are_refused_where_nobody_asks(text: str) -> None:
+def test_pixels_are_refused_without_a_calibration(text: str) -> None:
     """Pixels are no Raman shift: the message says to calibrate."""
     with pytest.raises(FormatError) as caught:
         formats.read(text.encode(), ORIGIN)

@@ -134,7 +134,7 @@ def test_a_falling_axis_is_turned() -> None:
     ids=["nm", "um", "cm-1", "eV"],
 )
 def test_other_units_are_converted_with_the_laser(unit: int, x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-    """Of the log, or of whoever has the file read; without one the message asks for it."""
+    """From the log, or from the user; without one the message asks for it."""
     made = SpcFile([x], [COUNTS], axis="shared", x_unit=unit)
     assert "laser" in message(made.made())
     (given_it,) = read(made.made(), ORIGIN, laser_nm=785)

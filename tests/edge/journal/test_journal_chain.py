@@ -1,5 +1,5 @@
 # ruff: noqa: S311, S608 - tests change tables by name, at random places
-"""The chain: whatever changes in the journal shows, and whoever writes keeps it whole."""
+"""The chain: every change in the journal shows, and every writer keeps it complete."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_a_follower_misses_nothing(tmp_path: Path) -> None:
 
 
 def test_pruning_beside_a_reader(tmp_path: Path) -> None:
-    """Spectra that are taken away while somebody reads are missing from then on, and nothing else is."""
+    """Spectra that are removed during a read are missing from then on, and nothing else is."""
     path = tmp_path / "journal.sqlite3"
     journals.write(path, *(journals.answer(number) for number in range(4)))
     with Journal.open(path) as reader, Journal.open(path) as other:

@@ -150,7 +150,7 @@ def test_filters_against_the_slow_way(written: tuple[Path, list[ResultRecord]], 
 
 
 def test_records_written_meanwhile(tmp_path: Path) -> None:
-    """Who reads slowly gets what was there when reading began, and holds nobody up."""
+    """A slow reader gets what was there when reading began, and blocks no other."""
     path = tmp_path / "journal.sqlite3"
     journals.write(path, *(journals.failure(number, f"in/{number}") for number in range(600)))
     with Journal.open(path) as journal:

@@ -108,7 +108,7 @@ def test_a_page_limit_is_a_full_disk(tmp_path: Path) -> None:
 
 
 def test_moved_away(tmp_path: Path) -> None:
-    """A journal that is moved while it is open is not written to where nobody finds it: a new one begins in its place."""
+    """A journal that is moved while it is open is not written to where it is not found again: a new one begins in its place."""
     path = tmp_path / "journal.sqlite3"
     with Journal.open(path) as journal:
         journal.write([journals.answer(0)], model="m", config="c")

@@ -202,7 +202,7 @@ def test_network_without_an_answer_is_a_fault(pair: Pair, name: str, monkeypatch
 
 
 def test_defect_that_one_spectrum_meets_is_a_fault(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An exception that nobody foresaw is a fault that asks to be reported; the spectra after it are named."""
+    """An unexpected exception is a fault that asks to be reported; the spectra after it are named."""
     whole = peaks.find
 
     def defective(axis: Axis, counts: NDArray[np.floating]) -> Peaks:

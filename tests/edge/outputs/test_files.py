@@ -166,7 +166,7 @@ def test_a_line_longer_than_any_record_is_ended(tmp_path: Path) -> None:
     assert path.read_bytes().splitlines()[0] == content
 
 
-def test_what_somebody_else_wrote_is_kept(tmp_path: Path) -> None:
+def test_what_another_program_wrote_is_kept(tmp_path: Path) -> None:
     """A line that is not ours and has no end is ended, never cut; one that a power failure filled with zeros is cut."""
     path = tmp_path / "results.jsonl"
     path.write_bytes(b"# notes of the lab")

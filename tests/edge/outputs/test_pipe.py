@@ -81,7 +81,7 @@ def test_a_terminal_gets_no_control_characters(fd_of: str, pipe: tuple[int, int]
         os.close(theirs)
 
 
-def test_a_reader_that_stops_reading_stops_nobody_else(pipe: tuple[int, int], tmp_path: Path) -> None:
+def test_a_reader_that_stops_reading_stops_no_other(pipe: tuple[int, int], tmp_path: Path) -> None:
     """While a pipe is full, records are written to the journal; read again, it gives every one, in order."""
     path = tmp_path / "journal.sqlite3"
     sinking.write(path, 0)
@@ -100,7 +100,7 @@ def test_a_reader_that_stops_reading_stops_nobody_else(pipe: tuple[int, int], tm
 
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_slow_reader_gets_all(pipe: tuple[int, int], *, blocking: bool) -> None:
-    """More than a pipe holds arrives whole and in order, also where somebody has made the pipe non-blocking."""
+    """More than a pipe holds arrives whole and in order, also where another process made the pipe non-blocking."""
     os.set_blocking(pipe[1], blocking)
     writer = threading.Thread(target=Pipe(pipe[1]).send, args=(sinking.rows(MUCH),))
     writer.start()
@@ -109,7 +109,7 @@ def test_a_slow_reader_gets_all(pipe: tuple[int, int], *, blocking: bool) -> Non
 
 
 def test_a_reader_that_has_gone_is_told() -> None:
-    """Where nobody reads any more the write says so, and it is no failure that passes."""
+    """Without a reader the write fails, and the failure is not temporary."""
     read, write = os.pipe()
     os.close(read)
     with pytest.raises(BrokenPipeError):

@@ -44,7 +44,7 @@ def value(port: int, name: str, **labels: str) -> float:
 
 @pytest.fixture
 def port() -> int:
-    """A port on which nobody listens."""
+    """A port without a listener."""
     return mosquitto.free_port()
 
 
@@ -124,7 +124,7 @@ def test_how_the_other_outputs_stand(port: int, tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_taken(port: int) -> None:
-    """Where somebody listens already the message says so, and later it works; closed, nobody listens."""
+    """A port in use is reported, and works later; after closing, the port is free."""
     with socket.create_server(("127.0.0.1", port)), refused(SinkError, "cannot listen", cause="Address already in use"):
         sink_at(port).__enter__()
     for _ in range(2):
@@ -143,7 +143,7 @@ def test_only_this_machine_unless_asked(port: int) -> None:
         assert line.connect_ex(("127.0.0.2", port)) == 0
 
 
-def test_one_who_hangs_holds_up_nobody(port: int) -> None:
+def test_a_client_that_hangs_blocks_no_other(port: int) -> None:
     """A client that connects and asks nothing keeps neither the next one nor the sink."""
     with sink_at(port) as sink, socket.create_connection(("127.0.0.1", port)):
         sink.send(sinking.rows(1))

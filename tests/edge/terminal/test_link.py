@@ -94,7 +94,7 @@ def test_what_goes_on_stands_in_words(bench: dict[str, object], words: str) -> N
 
 
 def test_a_person_who_is_waited_for_is_told_what_to_do() -> None:
-    """The question takes the place of the answer, unless somebody looks back at an older one."""
+    """The question takes the place of the answer, unless an older one is selected."""
     with_question = replace(SERIAL, bench=replace(BENCH, question="Block the beam\x1b[2J and press Enter"))
     rows = render(with_question, 80, 24).text.split("\n")
     assert any(row.startswith(r" ◐ Block the beam\x1b[2J and press Enter") for row in rows)

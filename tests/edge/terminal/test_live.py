@@ -231,7 +231,7 @@ def test_a_run_that_cannot_be_paused_holds_what_is_shown(pair: tuple[Model, Libr
 
 
 def test_what_a_key_said_goes_with_the_next_key(pair: tuple[Model, Library], seen: Reading) -> None:
-    """A failure is a note and no traceback; the next key takes it away, but never a note of somebody else."""
+    """A failure is a note and no traceback; the next key takes it away, but never another note."""
 
     def full(_: Reading) -> str:
         msg = "the disk is full"
@@ -250,7 +250,7 @@ def test_what_a_key_said_goes_with_the_next_key(pair: tuple[Model, Library], see
 
 
 def test_a_defect_behind_a_key_is_raised_and_not_swallowed(pair: tuple[Model, Library], seen: Reading) -> None:
-    """What nobody expected ends the run at the next event, instead of a key that does nothing."""
+    """An unexpected error ends the run at the next event, instead of a key that does nothing."""
     screen = Screen("folder", *pair, console=terminal(), controls=Controls(dark=lambda: 1 / 0))  # type: ignore[arg-type]
     screen.press("d")
     with pytest.raises(ZeroDivisionError):

@@ -18,7 +18,7 @@ AXIS = MATCH.spectrum.axis
 NAMES = ("left", "right", "up", "[", "]", "+", "=", "-", "_", "z", "0", "?", "h", "escape", "hold", "x")
 
 
-def test_the_newest_is_shown_until_somebody_looks_back() -> None:
+def test_the_newest_is_shown_until_an_earlier_one_is_selected() -> None:
     """Each new result takes the place of the one before it."""
     assert fold(fold(EMPTY, MATCH), UNKNOWN).shown is UNKNOWN
 

@@ -147,7 +147,7 @@ def test_a_laser_that_stays_on_is_the_last_word_on_the_terminal(tmp_path: Path, 
 
 
 def test_a_closed_terminal_is_no_reason_to_forget_the_laser(tmp_path: Path, model: str) -> None:
-    """Where nobody can be told any more, the exit code and the journal still say it."""
+    """Without a terminal, the exit code and the journal still report it."""
     with lit(tmp_path, model) as (terminal, instrument):
         instrument.fault("silence:on=laser_off,every=1")
         os.close(terminal.master)
