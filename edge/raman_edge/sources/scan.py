@@ -234,9 +234,10 @@ class WatchedFolder:
             os.scandir(self.path).close()
         except OSError as error:
             why = error.strerror or str(error)
-            raise SourceUnavailable(
-                kind="cannot be watched", place=f"folder {self.path!r}", cause=why, advice="Give a folder that exists and is readable"
-            ) from error
+            advice = "Give a folder that exists and is readable"
+            if isinstance(error, NotADirectoryError):
+                advice = "Give a folder; `raman-edge identify FILE` identifies a file"
+            raise SourceUnavailable(kind="cannot be watched", place=f"folder {self.path!r}", cause=why, advice=advice) from error
 
     def look(self, meet: Callable[[FileCandidate], None]) -> Scan | None:
         """Pass every file in the folder to ``meet``; None while the folder cannot be read."""

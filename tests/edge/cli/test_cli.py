@@ -225,7 +225,7 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
     ("arguments", "code", "said"),
     [
         (["watch", "{}/none", "--model", "{model}"], 69, "No such file or directory"),
-        (["watch", "{}/good.csv", "--model", "{model}"], 69, "Not a directory"),
+        (["watch", "{}/good.csv", "--model", "{model}"], 69, "Not a directory. Give a folder; `raman-edge identify FILE`"),
         (["identify", "{}/good.csv", "--model", "{}/none.onnx"], 78, "none.onnx"),
         (["identify", "{}/good.csv", "--model", "{}/good.csv"], 78, "good.csv' is refused"),
         (["watch", "{}", "--once", "--model", "{model}", "--journal", "{}"], 73, "cannot be opened"),

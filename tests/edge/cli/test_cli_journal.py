@@ -249,8 +249,8 @@ def test_verify_on_a_terminal_and_of_a_wreck(made: Path, tmp_path: Path) -> None
     """A person reads how much is whole and the head to note; a file that cannot be read is 65 and one line."""
     code, written = command.on_terminal("journal", "verify", "--journal", made)
     assert code == 0
-    assert b"6 rows of" in written
-    assert b"5 of them with their spectrum" in written
+    assert b"6 rows, each as it was written" in written
+    assert b"5 with the spectrum" in written
     assert b"head " in written
     wreck = tmp_path / "wreck"
     data = made.read_bytes()
