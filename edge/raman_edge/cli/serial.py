@@ -91,18 +91,16 @@ def run(options: argparse.Namespace) -> int:
         has_calibration=options.calibration not in {None, instrument_options.NONE},
     )
     instrument_options.measure_settings(options).plan()  # mistakes are reported before anything is opened
-    contact = _meet(wanted, is_asked=is_asked)
-    identifier, others = None, list[RememberedInstrument]()
+    with dialogue.Waiting() as waiting:
+        waiting.step("opening the model and its library")
+        identifier = shared.open_identifier(options)
+    contact, others = _meet(wanted, is_asked=is_asked), list[RememberedInstrument]()
     while True:
         options.port, options.profile, options.laser = contact.port, contact.profile, contact.laser
         options.arm_laser, options.baud = contact.arm_laser, contact.baud
         if contact.arm_laser and wanted.arm_laser is None:
             say("the laser may be switched on for each exposure, as you allowed; --no-arm-laser leaves it off")
         with stopping() as stop:
-            if identifier is None:
-                with dialogue.Waiting() as waiting:
-                    waiting.step("opening the model and its library")
-                    identifier = shared.open_identifier(options)
             segment = _Segment(options, contact, identifier, stop, is_asked=is_asked)
             segment.run()
         if segment.is_other:
