@@ -18,10 +18,12 @@ from raman_edge.errors import CalibrationError, SourceUnavailable
 from raman_edge.instruments.recording import Recorder
 from raman_edge.service import first_contact
 from raman_edge.service.measure import MeasureRun, PreviewRun, Trigger, summary
+from raman_edge.service.remembered import RememberedInstrument
 from raman_edge.service.signals import stopping
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from raman_edge.acquisition.plan import Plan
     from raman_edge.calibration.calibration import Calibration
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from raman_edge.service.first_contact import Contact, ContactOptions
     from raman_edge.service.identifier import Identifier
     from raman_edge.service.measure import MeasureSettings
-    from raman_edge.service.remembered import RememberedInstrument
     from raman_edge.service.signals import Stop
 
 WEAK = "the laser is not armed, so this program leaves it off; where the signal is weak, --arm-laser lets it switch it on for each exposure"
@@ -90,32 +91,31 @@ def run(options: argparse.Namespace) -> int:
         has_calibration=options.calibration not in {None, instrument_options.NONE},
     )
     instrument_options.measure_settings(options).plan()  # mistakes are reported before anything is opened
-    contact = _meet(wanted, is_asked=is_asked)
-    identifier = None
+    with dialogue.Waiting() as waiting:
+        waiting.step("opening the model and its library")
+        identifier = shared.open_identifier(options)
+    contact, others = _meet(wanted, is_asked=is_asked), list[RememberedInstrument]()
     while True:
         options.port, options.profile, options.laser = contact.port, contact.profile, contact.laser
         options.arm_laser, options.baud = contact.arm_laser, contact.baud
         if contact.arm_laser and wanted.arm_laser is None:
             say("the laser may be switched on for each exposure, as you allowed; --no-arm-laser leaves it off")
         with stopping() as stop:
-            if identifier is None:
-                with dialogue.Waiting() as waiting:
-                    waiting.step("opening the model and its library")
-                    identifier = shared.open_identifier(options)
             segment = _Segment(options, contact, identifier, stop, is_asked=is_asked)
             segment.run()
         if segment.is_other:
             say(
                 f"{contact.known.name if contact.known else 'the instrument'!r} is no longer on {contact.port}: another instrument is there"
             )
-            contact = _meet(wanted, is_asked=is_asked, other_than=contact.known)
+            others += [] if contact.known is None else [contact.known]
+            contact = _meet(wanted, is_asked=is_asked, other_than=others)
         elif segment.wants_calibration and stop.signal is None:
             dialogue.calibrate(instrument_options.link_settings(options), instrument_options.measure_settings(options), segment.name)
         else:
             return stop.code(0)
 
 
-def _meet(wanted: ContactOptions, *, is_asked: bool, other_than: RememberedInstrument | None = None) -> Contact:
+def _meet(wanted: ContactOptions, *, is_asked: bool, other_than: Sequence[RememberedInstrument] = ()) -> Contact:
     with dialogue.Waiting() as waiting:
         asks = dialogue.TerminalQuestions(waiting.pause) if is_asked else None
         return first_contact.meet(wanted, asks, waiting.note, other_than=other_than)
@@ -155,6 +155,9 @@ class _Segment:
             if self._contact.is_other(found):
                 self.is_other = True
                 return
+            self._contact = self._contact.with_memory(found)
+            options.laser = self._contact.laser
+            measured = replace(measured, laser=options.laser)
             known = first_contact.remember(self._contact, found, say)
             self.name = found.serial_number or known
             calibration = self._calibration(found, known)

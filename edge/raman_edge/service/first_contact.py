@@ -104,6 +104,11 @@ class Contact:
         """Whether the connected instrument is not the remembered one."""
         return self.known is not None and not remembered.is_device(self.known, found, self.place)
 
+    def with_memory(self, found: InstrumentInfo) -> Contact:
+        """Return the contact with what is remembered of the connected instrument, as of one that was on another port before."""
+        known = self.known or remembered.of_device(remembered.load(), found, self.place)
+        return self if known is None else replace(self, known=known, laser=known.laser_nm if self.laser is None else self.laser)
+
     def to_remember(self, found: InstrumentInfo) -> RememberedInstrument:
         """Return what to remember of the connected instrument."""
         known = remembered.load()
@@ -164,7 +169,7 @@ def profile_name(known: RememberedInstrument) -> str | None:
 
 
 def meet(
-    options: ContactOptions, ask: Questions | None, note: Callable[[str], None], *, other_than: RememberedInstrument | None = None
+    options: ContactOptions, ask: Questions | None, note: Callable[[str], None], *, other_than: Sequence[RememberedInstrument] = ()
 ) -> Contact:
     """Find the instrument, and ask what cannot be known; nothing is remembered here.
 
@@ -176,8 +181,8 @@ def meet(
         None where nobody can answer.
     note : callable
         Takes lines about the progress and the result.
-    other_than : RememberedInstrument, optional
-        Was expected on the port, and is not on it.
+    other_than : sequence of RememberedInstrument
+        Were expected on the port, and are not on it.
 
     Raises
     ------
@@ -188,7 +193,7 @@ def meet(
     """
     profiles = {name: catalogue.load(name) for name in catalogue.profiles()}
     listed = [*ports.serial(profiles.values()), *ports.ocean()]
-    known = [one for one in remembered.load() if one != other_than]
+    known = [one for one in remembered.load() if one not in other_than]
     port = options.port if options.port is not None else _port(listed, known, ask, note)
     require_present(port, listed)
     place = remembered.place_of(port, listed)

@@ -19,7 +19,7 @@ from raman_edge.calibration import store
 from raman_edge.cli import options
 from raman_edge.cli.completion import branches
 from raman_edge.cli.parser import EXITS, Parser
-from raman_edge.service import settings
+from raman_edge.service import remembered, settings
 
 SOURCE = Path(raman_edge.__file__).parent
 BRANCHES = {branch.parser.prog: branch for branch in branches(cli.whole())}
@@ -123,9 +123,9 @@ def test_every_variable_is_documented() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux" or any(name.startswith("XDG_") for name in os.environ), reason="the places of Linux")
 def test_places_are_where_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Journal, user library, calibrations and settings lie where the page on running says."""
-    for name in ("RAMAN_EDGE_CALIBRATIONS", options.USER_LIBRARY_VARIABLE):
+    """Journal, user library, calibrations, remembered instruments and settings lie where the page on running says."""
+    for name in ("RAMAN_EDGE_CALIBRATIONS", remembered.VARIABLE, options.USER_LIBRARY_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     config = platformdirs.user_config_path("raman-edge") / settings.FILE
-    places = [journal.default_path(), settings.default_user_library(), store.folder(), config]
+    places = [journal.default_path(), settings.default_user_library(), store.folder(), remembered.path(), config]
     assert [str(Path(place).expanduser()) for place in re.findall(r"`(~/[^`]+)`", VARIABLES)] == list(map(str, places))

@@ -23,6 +23,7 @@ from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.journal import Journal
 from raman_edge.service import remembered
 from raman_edge.service.measure import LinkSettings, MeasureRun, doubt_advice
+from raman_edge.simulator.ports import PtyAt
 
 if TYPE_CHECKING:
     from raman_edge.errors import JournalUnavailable
@@ -397,3 +398,22 @@ def test_root_is_no_group_to_join() -> None:
     lines = " ".join(instrument_ports.advice([port], Path("/proc/version")))
     assert "usermod -aG root" not in lines
     assert "usermod -aG dialout" in lines
+
+
+def test_two_that_were_on_this_port_and_a_third_one_that_is(serial: Command, tmp_path: Path) -> None:
+    """Neither of the remembered ones is taken for it, whatever they were on; a remembered one on another port brings its laser."""
+    link = PtyAt(tmp_path / "ttyRAMAN")
+    for number, laser in (("A1", "633"), ("B2", "532")):
+        with lit_page.instrument(PAGE, at=link) as simulated:
+            simulated.device.begin(serial=number)
+            assert serial(simulated.port, "--laser", laser, "--count", "1")[0] == 0
+    with lit_page.instrument(PAGE, at=link) as simulated:
+        simulated.device.begin(serial="C3")
+        code, records, err = serial(simulated.port, "--count", "1", page=PAGE)
+        assert (code, records) == (78, [])  # neither 633 nor 532
+        assert err.count("another instrument is there") == 2
+    with lit_page.instrument(PAGE) as simulated:
+        simulated.device.begin(serial="A1")
+        serial(simulated.port, "--count", "1")
+    assert [one.serial_number for one in remembered.load()] == ["A1", "C3", "B2"]
+    assert {one.serial_number: one.laser_nm for one in remembered.load()} == {"A1": 633.0, "B2": 532.0, "C3": None}
