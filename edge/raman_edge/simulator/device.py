@@ -21,7 +21,7 @@ from raman_edge.instruments.profiles.requests import UNITS, units
 from raman_edge.simulator import faults as going_wrong
 from raman_edge.simulator.line import Rate, SentBytes
 from raman_edge.simulator.replies import ReplyWriter, header
-from raman_edge.simulator.requests import HostRequest, RequestReader
+from raman_edge.simulator.requests import OTHER, HostRequest, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,12 +101,20 @@ class SimulatedDevice:
         self.streaming = self.profile.streams
         self._last = b""
         self._prepared: set[bytes] = set()
+        self._disturbed: list[bytes] = []
         self._reader = RequestReader(self.profile)
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._waiting: deque[HostRequest] = deque()
         self._out: list[SentBytes] = []
         self._measures_until: float | None = None
         self._heard_s = 0.0
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """Return everything that a request can change: two equal results are a device that nothing was done to."""
+        light = (self.laser, self.shutter, self._guarded)
+        measurement = (self.exposure_s, self.averages, self.streaming, self.frames, self._measures_until)
+        return (*light, *measurement, self.baud, self.rate.wakes_at, self.rate.changing, *sorted(self._prepared), *self._disturbed)
 
     @property
     def baud(self) -> int:
@@ -201,7 +209,9 @@ class SimulatedDevice:
             return False
         if request.name == "repeat" and not self._last:
             return False
-        return request.name != "coefficient" or self.answers.coefficient(told.get("index", 0)) is not None
+        if request.name in ("coefficient", "nonlinearity"):
+            return self.answers.coefficient(request.name, told.get("index", 0)) is not None
+        return True
 
     def _do(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
         self._set(request)
@@ -235,6 +245,8 @@ class SimulatedDevice:
             self.rate.wakes_at = self.baud
         elif request.name == "prepare":
             self._prepared.add(request.data)
+        elif request.name == OTHER:
+            self._disturbed.append(request.data)
         elif request.name in AT_ONCE:
             self._stop()
 

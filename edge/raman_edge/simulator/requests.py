@@ -19,7 +19,7 @@ from raman_edge.errors import ConfigError
 from raman_edge.instruments.codecs import obp
 from raman_edge.instruments.profiles import expressions, fields, requests
 from raman_edge.instruments.profiles.fields import CHECKSUMS, NUMPY, size_of
-from raman_edge.instruments.profiles.profile import Command
+from raman_edge.instruments.profiles.profile import Command, ProbeCommand
 from raman_edge.instruments.profiles.requests import RequestValues
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ LONGEST = 1024
 """Bytes without a request that are dropped together."""
 REMEMBERED = 64
 """Requests kept parsed: a host repeats itself."""
+OTHER = "other"
+"""Name of a command that changes something and is not in the profile."""
 BAD_CHECKSUM, BAD_PAYLOAD, UNKNOWN = 3, 6, 2
 """OBP: errors of a message."""
 NO_COMMAND = Command()
@@ -47,7 +49,7 @@ class HostRequest:
     """One request of the host."""
 
     name: str
-    """Of the command; ``probe`` for the profile's probe, "" where it is not understood."""
+    """Of the command; ``probe`` for the profile's probe, ``other`` for one of ``match.disturbed_by``, "" where it is not understood."""
     data: bytes
     """As it came."""
     command: Command = NO_COMMAND
@@ -80,10 +82,11 @@ class RequestPattern:
 
 
 def patterns(profile: Profile) -> tuple[RequestPattern, ...]:
-    """Return the pattern of each command of a profile, and of its probe."""
+    """Return the pattern of each command of a profile, of its probe, and of the commands that it only names."""
     named = [(str(path[1]), command) for path, command in requests.commands(profile)]
-    if profile.match.probe:
+    if isinstance(profile.match.probe, ProbeCommand):
         named.append(("probe", Command(send=profile.match.probe.send)))
+    named += [(OTHER, Command(send=(text,), ack=bool(profile.answers.ack))) for text in profile.match.disturbed_by]
     return tuple(_pattern(name, command) for name, command in named)
 
 
@@ -160,7 +163,7 @@ class RequestReader:
         values = self._values(pattern, groups)
         try:
             settings = requests.values(self._profile, pattern.name, RequestValues(**values))
-            if pattern.name != "probe" and requests.sent(self._profile, pattern.command, settings, pattern.name) != data:
+            if pattern.name not in ("probe", OTHER) and requests.sent(self._profile, pattern.command, settings, pattern.name) != data:
                 return None
         except ConfigError:
             return None
@@ -261,7 +264,7 @@ class RequestReader:
 
 def _end(patterns: tuple[RequestPattern, ...]) -> bytes:
     """Return the byte that ends every request; b"" where they do not all end with the same one."""
-    last = {pattern.command.send[-1] if pattern.command.send else "" for pattern in patterns}
+    last = {pattern.command.send[-1] if pattern.command.send else "" for pattern in patterns if pattern.name != OTHER}
     if not all(text.startswith("ascii:") and text[-1] in "\r\n%;" for text in last):
         return b""
     ends = {text[-1] for text in last}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import expressions, fields
+from raman_edge.instruments.profiles.fields import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,8 +20,10 @@ UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
 """``integration.unit`` → units in a second."""
 ALWAYS = ("averages", "pixels")
 INTEGRATION = "integration"
-OWN = {"coefficient": ("index",), "set_baud": ("baud", "baud_code")}
+OWN = {"coefficient": ("index",), "nonlinearity": ("index",), "set_baud": ("baud", "baud_code")}
 """Command → names that only its expressions may use."""
+QUESTIONS = ("identify", "serial_number", "coefficient", "nonlinearity", "nonlinearity_count", "saturation")
+"""Commands that are sent for their answer, and change nothing."""
 BUILT_IN = frozenset((*ALWAYS, INTEGRATION, *OWN["coefficient"], *OWN["set_baud"]))
 
 
@@ -33,7 +36,7 @@ class RequestValues:
     averages: int = 1
     """Spectra that the device adds or averages."""
     index: int = 0
-    """Of a coefficient, as the device counts."""
+    """Of a coefficient, by the device's own numbers."""
     baud: int | None = None
     """The new rate; None is the first of the profile."""
 
@@ -87,7 +90,7 @@ def values(profile: Profile, name: str, settings: RequestValues = DEFAULT) -> Va
         found[INTEGRATION] = Fraction(settings.integration or profile.integration.default)
     for key, formula in profile.values.items():
         found[key] = expressions.parse(formula).value(found)
-    if name == "coefficient":
+    if name in ("coefficient", "nonlinearity"):
         found["index"] = Fraction(settings.index)
     if name == "set_baud":
         baud = settings.baud or profile.serial.baud[0]
@@ -108,6 +111,52 @@ def prepared(profile: Profile) -> tuple[bytes, ...]:
     """Return the requests after every opening, in order."""
     found = values(profile, "prepare")
     return tuple(sent(profile, command, found, f"commands.prepare[{at}]") for at, command in enumerate(profile.commands.prepare))
+
+
+def probe(profile: Profile) -> bytes | None:
+    """Return the request for an unknown device; None where the profile has none."""
+    asked = profile.match.probe
+    if asked is None:
+        return None
+    return request(profile, "identify") if isinstance(asked, str) else fields.request(asked.send, {})
+
+
+def changing(profile: Profile) -> tuple[tuple[str, bytes], ...]:
+    """Return the beginnings of all requests that change something in the device, each with its key in the profile.
+
+    A beginning ends at the first number of the request; b"" is a request that begins with a number.
+    """
+    found = [(f"match.disturbed_by[{at}]", literal(text)) for at, text in enumerate(profile.match.disturbed_by)]
+    for path, command in commands(profile):
+        if path[1] not in QUESTIONS:
+            found.append((".".join(map(str, path[1:])), _constant(profile, command)))
+    return tuple(found)
+
+
+def disturbs(profile: Profile, data: bytes) -> str:
+    """Return which request of this device ``data`` of another one holds or leaves begun, by its key; "" where it holds none.
+
+    It holds one where the constant bytes at the beginning of the request stand anywhere in it: how a firmware goes on after bytes that it
+    does not know is unknown, and so is what it takes for a number.
+    """
+    for key, begin in changing(profile):
+        if begin in data or any(data.endswith(begin[:count]) for count in range(1, len(begin))):
+            return key
+    return ""
+
+
+def _constant(profile: Profile, command: Command) -> bytes:
+    """Return the bytes of a command before its first number."""
+    if command.message is not None:
+        from raman_edge.instruments.codecs.obp import KIND_END, Message  # noqa: PLC0415 - imports numpy, which most profiles do without
+
+        return Message(command.message).to_bytes()[:KIND_END]
+    data = b""
+    for field in (field for text in command.send for field in fields.parse(text)):
+        if field.names() or field.kind in fields.CHECKSUMS:
+            break
+        data += field.encoded({}, data)
+    return data
 
 
 def sent(profile: Profile, command: Command, found: Values, key: str) -> bytes:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Command, Profile
 
 LINE = 256
-"""Most bytes of an answer that is a line."""
+"""Most bytes of an answer that is text."""
+TEXTS = ("line", "text")
+"""Forms of an answer that is text."""
 _END = re.compile(rb"[\r\n]")
 _PRINTABLE = re.compile(rb"[\x20-\x7E\t]*")
 
@@ -62,6 +64,21 @@ class Listener:
         """Return the bytes so far."""
         return self._got
 
+    @property
+    def ended_by_silence(self) -> bool:
+        """Whether only silence shows the end of the answer."""
+        return self._command.reply == "text" and self._obp is None
+
+    def silence(self) -> Answer:
+        """End a text that has no end of its own, as the line is quiet; None where the answer needs more bytes."""
+        if not self.ended_by_silence:
+            return None
+        rest = self._behind_ack()
+        if rest is None or isinstance(rest, ReplyProblem):
+            return rest
+        text = rest.strip(b"\0\r\n ")
+        return _line(text, self._command.after) if text else None
+
     def _message(self, data: bytes) -> Answer:
         if self._command.reply == "none":
             return b""  # without a request to acknowledge, silence is success
@@ -75,12 +92,17 @@ class Listener:
         return None
 
     def _value(self, data: bytes) -> bytes | ReplyProblem:
-        if self._command.reply == "line":
+        if self._command.reply in TEXTS:
             return _line(data.rstrip(b"\0"), self._command.after)
         size = size_of(self._command.reply)
         return data if len(data) == size else ReplyProblem("bad", f"{len(data)} bytes, expected {size}")
 
     def _plain(self) -> Answer:
+        rest = self._behind_ack()
+        return rest if rest is None or isinstance(rest, ReplyProblem) else self._reply(rest)
+
+    def _behind_ack(self) -> Answer:
+        """Return the bytes behind the echo and the acknowledgement."""
         command, rest = self._command, self._got
         if self._profile.answers.echo:
             rest = past_line_end(rest, self._sent)
@@ -88,7 +110,7 @@ class Listener:
                 return None if self._sent.startswith(rest) else ReplyProblem("bad", f"{shown(rest)}, expected its echo {shown(self._sent)}")
             rest = rest[len(self._sent) :]
         literals = self._profile.answers.literals
-        if command.ack or command.reply == "line":
+        if command.ack or command.reply in TEXTS:
             rest = past_line_end(rest, literals["ack"]) if command.ack else rest
             expected = literals if command.ack else {name: text for name, text in literals.items() if name != "ack"}
             name = first(rest, expected)
@@ -99,7 +121,7 @@ class Listener:
             if command.ack and name is None:
                 return None if may_become(rest, literals) else ReplyProblem("bad", f"{shown(rest)}, expected {shown(literals['ack'])}")
             rest = rest[len(literals["ack"]) :] if command.ack else rest
-        return self._reply(rest)
+        return rest
 
     def _error(self, rest: bytes) -> ReplyProblem | Literal[""] | None:
         """Return the error in a line, "" where it may become one, None where it is none."""
@@ -114,6 +136,8 @@ class Listener:
         reply = self._command.reply
         if reply == "none":
             return b""
+        if reply == "text":
+            return ReplyProblem("bad", f"{len(rest)} bytes without an end") if len(rest) > LINE else None
         if reply != "line":
             size = size_of(reply)
             return rest[:size] if len(rest) >= size else None
@@ -180,7 +204,7 @@ def may_become(data: bytes, literals: Mapping[str, bytes]) -> bool:
 
 def number(data: bytes, reply: str) -> float | None:
     """Return an answer as a number; None where it is none, or not finite."""
-    if reply != "line":
+    if reply not in TEXTS:
         values = WordFormat(reply).decode(data)
         return None if values is None else float(values[0])
     try:

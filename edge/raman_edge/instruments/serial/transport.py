@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.requests import RequestValues
     from raman_edge.instruments.serial.port import Clock
 
+TEXT_QUIET_S, QUIET_BYTES = 0.03, 4
+"""Silence that ends a text without an end of its own: so long, s, and the time of so many bytes."""
 SLICE_S = 0.1
 """Longest wait for a byte at a time, s: in between, a stop is noticed."""
 MARGIN_S = 0.5
@@ -145,9 +147,11 @@ class Transport:
 
     def _heard(self, listener: Listener, sent: int) -> bytes | ReplyProblem:
         until = self.clock.now() + self.margin_s + self.transfer_s(sent + ANSWER_BYTES)
+        quiet_s = TEXT_QUIET_S + self.transfer_s(QUIET_BYTES) if listener.ended_by_silence else SLICE_S
         answer = listener.feed(b"")
         while answer is None and (left := until - self.clock.now()) > 0:
-            answer = listener.feed(self.port.read(min(SLICE_S, left)))
+            data = self.port.read(min(quiet_s, left))
+            answer = listener.feed(data) if data else listener.silence()
         if answer is not None:
             return answer
         got = listener.heard()
