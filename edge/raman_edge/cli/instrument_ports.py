@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from raman_edge.cli.parser import Actions
     from raman_edge.instruments.ports import PortInfo
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.probe import ListenResult, ProbeResult, Traffic
+    from raman_edge.instruments.serial.probe import ListenResult, ProbeReport, ProbeResult, Traffic
     from raman_edge.instruments.spectrometer import InstrumentInfo
 
     Show = Callable[[dict[str, object], Iterable[str]], None]
@@ -87,7 +86,7 @@ def _ports(options: argparse.Namespace) -> int:
 
 
 def _profiles() -> list[Profile]:
-    return [catalogue.load(name) for name in catalogue.profiles()]
+    return catalogue.load_all(say)
 
 
 def advice(found: Sequence[PortInfo], version: Path) -> Iterator[str]:
@@ -142,17 +141,23 @@ def add_probe(actions: Actions) -> None:
     one = actions.add_parser(
         "probe",
         help="find out what is on a port: bytes in both directions, and its identity",
-        description="Listen first, then send only the requests that profiles declare safe (match.probe); with --profile, send everything "
-        "that the profile sends when it connects.",
+        description="Listen first. To a silent device, send only requests that change nothing in any known instrument. With --everything, "
+        "send the requests of all profiles until one is answered; with --profile, all that this profile sends when it connects.",
         examples=(
-            ("raman-edge instruments probe /dev/ttyUSB0", "listen, then send only what is safe to send"),
+            ("raman-edge instruments probe /dev/ttyUSB0", "listen, then send only what is harmless to every known instrument"),
+            ("raman-edge instruments probe /dev/ttyUSB0 --everything", "send the other requests, too: they may disturb another device"),
             ("raman-edge instruments probe /dev/ttyUSB0 --profile ocean-usb2000", "send everything that this profile sends at connection"),
         ),
         exits={0: "something answered", SILENT: "nothing answered", 75: "another program has the port"},
     )
     one.add_argument("port", metavar="PORT", help="a serial port, socket://HOST:PORT, usb:VID:PID[:SERIAL], or ocean:[SERIAL]")
     one.add_argument(
-        "--profile", metavar="NAME", help="a profile that ships, or your own file; default: listen, then try every profile's safe request"
+        "--profile", metavar="NAME", help="a known profile, or a file; default: listen, then send the harmless requests of all profiles"
+    )
+    one.add_argument(
+        "--everything",
+        action="store_true",
+        help="also send requests that another device could take for a command, such as a request for one spectrum",
     )
     shared.add_json(one)
     one.set_defaults(run=_probe)
@@ -170,7 +175,7 @@ def _probe(options: argparse.Namespace) -> int:
         return 0
     if options.profile is not None:
         return _by_profile(options.port, options.profile, show)
-    return _unknown(options.port, show)
+    return _unknown(options.port, show, everything=options.everything)
 
 
 def _by_profile(where: str, name: str, show: Show) -> int:
@@ -188,40 +193,54 @@ def _by_profile(where: str, name: str, show: Show) -> int:
     return 0
 
 
-def _unknown(where: str, show: Show) -> int:
-    """Listen; send safe requests if it is silent; print what to try next."""
+def _unknown(where: str, show: Show, *, everything: bool) -> int:
+    """Listen, and send requests if the device is silent; print what was found and what to do next."""
     from raman_edge.instruments.serial import probe  # noqa: PLC0415 - slow to import; `ports` does without
 
     profiles = _profiles()
-    heard = probe.listen(where, profiles)
-    show(*_listened(heard))
-    found = tuple(reading.profile for reading in heard.readings)
-    answered = bool(heard.data)
-    for question in () if answered else probe.questions(profiles):
-        for result in () if found else probe.ask(where, question):
-            show(*_probed(result))
-            answered = answered or bool(result.got)
-            found = result.question.profiles if result.answered else ()
-    say(_next_step(where, found or _by_usb(where, profiles), answered=answered))
-    return 0 if answered else SILENT
-
-
-def _by_usb(where: str, profiles: list[Profile]) -> tuple[str, ...]:
-    """Return the profiles that name the USB device of a port."""
-    here = os.path.realpath(where)
-    return next((port.profiles for port in ports.serial(profiles) if os.path.realpath(port.device) == here), ())
-
-
-def _next_step(where: str, found: tuple[str, ...], *, answered: bool) -> str:
-    if found:
-        reason = "" if answered else "no answer; its USB numbers fit a profile without a safe request. "
-        return f"{reason}Next: raman-edge instruments probe {where} --profile {', or '.join(found)}"
-    if answered:
-        return f"something is on {where}, and no profile that ships fits it; docs/instruments.md explains how to write one"
-    return (
-        "nothing was received, and no request was answered: is it on, are TX and RX connected the right way round? Most devices answer "
-        f"only their own requests: raman-edge instruments probe {where} --profile NAME, with a name of `raman-edge instruments list`"
+    report = probe.find(
+        where,
+        profiles,
+        usb=ports.named_by_usb(where, profiles),
+        everything=everything,
+        show=lambda fact: show(*(_probed(fact) if isinstance(fact, probe.ProbeResult) else _listened(fact))),
     )
+    show(*_candidates(report))
+    for line in _next_steps(where, report):
+        say(line)
+    return SILENT if report.silent and not report.found else 0
+
+
+def _candidates(report: ProbeReport) -> tuple[dict[str, object], list[str]]:
+    fact: dict[str, object] = {
+        "event": "candidates",
+        "candidates": [asdict(candidate) for candidate in report.candidates],
+        "withheld": [
+            {"profiles": list(question.profiles), "sent": question.sent.hex(" "), "why": question.withheld} for question in report.withheld
+        ],
+    }
+    return fact, [f"{candidate.profile}: {candidate.reason}" for candidate in report.found]
+
+
+def _next_steps(where: str, report: ProbeReport) -> Iterator[str]:
+    if report.found:
+        first, *others = report.found
+        also = f"; if its spectra stay broken, {', then '.join(other.profile for other in others)}" if others else ""
+        yield f"Next: raman-edge instruments probe {where} --profile {first.profile}{also}"
+        return
+    if report.heard.data:
+        yield f"it sends data, and no known profile reads it; raman-edge instruments new NAME --port {where} writes one from them"
+        return
+    if report.silent:
+        yield "nothing was received: is it on, are TX and RX connected the right way round?"
+    else:
+        yield "something answered, but not as an instrument with a profile does"
+    if report.withheld:
+        yield f"{len(report.withheld)} requests were not sent, because another device could take them for a command:"
+        for question in report.withheld:
+            yield f"  {', '.join(question.profiles)}: {question.withheld}"
+        yield f"if none of that matters here: raman-edge instruments probe {where} --everything"
+    yield "if you know the instrument: --profile NAME, with a name of `raman-edge instruments list`, or `raman-edge instruments new`"
 
 
 def _show_json(fact: dict[str, object], _lines: Iterable[str]) -> None:

@@ -57,8 +57,8 @@ def add_arguments(parser: Parser) -> None:
 def _add_list(actions: Actions) -> None:
     one = actions.add_parser(
         "list",
-        help="list the profiles that ship, and how well each was tested",
-        description="List the profiles that ship, and how well each was tested.",
+        help="list the known profiles, and how well each was tested",
+        description="List the profiles that ship and those in your own folder, and how well each was tested.",
         examples=(
             ("raman-edge instruments list", "every profile, with what was tested"),
             ("raman-edge instruments list ocean", "those with a word in name, vendor or model"),
@@ -73,18 +73,19 @@ def _add_list(actions: Actions) -> None:
 def _list(options: argparse.Namespace) -> int:
     """Print a profile a line; 1 where the words fit none."""
     files = catalogue.profiles()
-    profiles = [profile for profile in map(catalogue.load, files) if _fits(profile, options.words)]
+    profiles = [profile for profile in catalogue.load_all(say) if _fits(profile, options.words)]
     if not profiles:
         say(f"no profile has {' and '.join(options.words)} in its name, vendor or model; the profiles are {', '.join(files)}")
         return NOT_FOUND
     for profile in profiles:
         device, provenance = profile.device, profile.provenance
         if as_json(options):
-            write_json(_facts(profile, str(files[device.id])))
+            write_json(_facts(profile, files[device.id]))
             continue
         tested = "tested on hardware" if provenance.hardware_tested else "not tested on hardware"
         pixels = "any number of pixels" if profile.n_pixels is None else f"{profile.n_pixels} pixels"
-        write_text(f"{device.id}  {device.vendor} {device.model}")
+        own = ", your own" if catalogue.is_own(files[device.id]) else ""
+        write_text(f"{device.id}  {device.vendor} {device.model}{own}")
         write_text(f"  {pixels}, {profile.serial.baud[0]} baud")
         write_text(f"  {CERTAINTIES[provenance.certainty]}; {tested}")
     if not as_json(options):
@@ -99,7 +100,7 @@ def _fits(profile: Profile, words: Sequence[str]) -> bool:
     return all(word.lower() in text for word in words)
 
 
-def _facts(profile: Profile, file: str) -> dict[str, object]:
+def _facts(profile: Profile, file: Path) -> dict[str, object]:
     device, provenance = profile.device, profile.provenance
     return {
         "v": 1,
@@ -112,7 +113,8 @@ def _facts(profile: Profile, file: str) -> dict[str, object]:
         "hardware_tested": provenance.hardware_tested,
         "unchecked": list(provenance.unchecked),
         "sources": list(provenance.sources),
-        "file": file,
+        "file": str(file),
+        "own": catalogue.is_own(file),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
@@ -11,7 +12,7 @@ from raman_edge.instruments.profiles import expressions, fields
 from raman_edge.instruments.profiles.fields import literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from raman_edge.instruments.profiles.expressions import Values
     from raman_edge.instruments.profiles.profile import Command, Profile
@@ -129,7 +130,7 @@ def changing(profile: Profile) -> tuple[tuple[str, bytes], ...]:
     found = [(f"match.disturbed_by[{at}]", literal(text)) for at, text in enumerate(profile.match.disturbed_by)]
     for path, command in commands(profile):
         if path[1] not in QUESTIONS:
-            found.append((".".join(map(str, path[1:])), _constant(profile, command)))
+            found.append((".".join(map(str, path[1:])), _constant(command)))
     return tuple(found)
 
 
@@ -145,7 +146,51 @@ def disturbs(profile: Profile, data: bytes) -> str:
     return ""
 
 
-def _constant(profile: Profile, command: Command) -> bytes:
+@lru_cache(maxsize=1024)
+def misread(data: bytes, sender: int, listener: int) -> bytes:
+    """Return the bytes that a UART reads at another baud rate than that of the sender; the line is quiet before and after.
+
+    A falling edge begins a byte if the line is still low half a bit later; each bit is what the line is in its middle. A byte whose
+    stop bit is low counts, too: some firmware takes it.
+    """
+    bits = [bit for byte in data for bit in (0, *(byte >> place & 1 for place in range(8)), 1)]
+    step, heard, at = sender / listener, bytearray(), 0.0
+
+    def level(place: float) -> int:
+        return bits[int(place)] if place < len(bits) else 1
+
+    while at < len(bits):
+        if level(at):
+            at = next((place for place in range(int(at) + 1, len(bits)) if not bits[place]), len(bits))
+        elif level(at + step / 2):
+            at = int(at) + 1
+        else:
+            heard.append(sum(level(at + (place + 1.5) * step) << place for place in range(8)))
+            at += 9.5 * step
+    return bytes(heard)
+
+
+def in_safe_order(profile: Profile, data: bytes, rates: Iterable[int]) -> tuple[int, ...]:
+    """Return the rates at which to send ``data`` to this device, each behind those at which the device could misread it as a command.
+
+    So Ocean's ``v`` at 9600 baud is ``x``, which writes a constant to the EEPROM, where the device listens at 19200; once it was sent at
+    19200 and nothing answered, the device is not there.
+    """
+    wanted, order = tuple(rates), list[int]()
+
+    def add(rate: int, above: frozenset[int]) -> None:
+        for other in wanted:
+            if other not in (*order, *above, rate) and disturbs(profile, misread(data, rate, other)):
+                add(other, above | {rate})
+        if rate not in order:
+            order.append(rate)
+
+    for rate in wanted:
+        add(rate, frozenset())
+    return tuple(order)
+
+
+def _constant(command: Command) -> bytes:
     """Return the bytes of a command before its first number."""
     if command.message is not None:
         from raman_edge.instruments.codecs.obp import KIND_END, Message  # noqa: PLC0415 - imports numpy, which most profiles do without

@@ -58,12 +58,13 @@ def open_line(wire: Transport, rate: int) -> Generator[None, None, None]:
 
 
 def candidates(wire: Transport, baud: int | None, last: int | None) -> tuple[int, ...]:
-    """Return the rates at which the device may listen, the likeliest first."""
+    """Return the rates at which the device may listen, the likeliest first, and none before one at which its request is a command."""
     profile = wire.profile
     if baud is not None and profile.commands.set_baud is None:
         return (baud,)
     likely = tuple(rate for rate in (last, baud) if rate is not None)
-    found = tuple(dict.fromkeys((*likely, *profile.serial.baud)))
+    sent = requests.probe(profile) or (question[1] if (question := _question(profile)) else b"")
+    found = tuple(dict.fromkeys((*likely, *requests.in_safe_order(profile, sent, profile.serial.baud))))
     return found if wire.port.paced else found[:1]
 
 
@@ -223,7 +224,7 @@ def identify(wire: Transport) -> Generator[None, None, InstrumentInfo | ReplyPro
     return described(profile, found["identify"] or "", found["serial_number"] or None, saturation or None, coefficients, linear)
 
 
-def described(  # noqa: PLR0913 - the facts that a device may give
+def described(
     profile: Profile,
     identity: str,
     serial_number: str | None,
@@ -343,15 +344,14 @@ def _nonlinearity(wire: Transport) -> Generator[None, None, tuple[float, ...] | 
     facts, saturation = wire.profile.nonlinearity, wire.profile.sensor.saturation
     if facts is None:
         return ()
-    many: float | ReplyProblem | None = facts.coefficients
+    many: float | None = facts.coefficients
     if wire.profile.commands.nonlinearity_count is not None:
         yield
-        many = _number(wire, "nonlinearity_count")
-        if isinstance(many, ReplyProblem):
-            return many
-        if many is not None and facts.count == "degree":
-            many += 1
-    if many is None or not 1 <= many <= facts.coefficients or many != int(many):
+        answer = _number(wire, "nonlinearity_count")
+        if isinstance(answer, ReplyProblem):
+            return answer
+        many = answer + 1 if answer is not None and facts.count == "degree" else answer
+    if many is None or many not in range(1, facts.coefficients + 1):
         return ()
     found = yield from _polynomial(wire, "nonlinearity", facts.first_index, int(many))
     if isinstance(found, ReplyProblem):

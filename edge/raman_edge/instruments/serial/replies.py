@@ -65,6 +65,13 @@ class Listener:
         return self._got
 
     @property
+    def size(self) -> int:
+        """Bytes of an answer without text, its echo included: more are not this answer."""
+        ack = len(self._profile.answers.literals["ack"]) if self._command.ack else 0
+        echo = len(self._sent) if self._profile.answers.echo else 0
+        return LINE if self._obp else echo + ack + (0 if self._command.reply == "none" else size_of(self._command.reply))
+
+    @property
     def ended_by_silence(self) -> bool:
         """Whether only silence shows the end of the answer."""
         return self._command.reply == "text" and self._obp is None
