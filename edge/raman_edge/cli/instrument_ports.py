@@ -208,7 +208,7 @@ def _unknown(where: str, show: Show, *, everything: bool) -> int:
     show(*_candidates(report))
     for line in _next_steps(where, report):
         say(line)
-    return SILENT if report.silent and not report.found else 0
+    return SILENT if report.silent else 0
 
 
 def _candidates(report: ProbeReport) -> tuple[dict[str, object], list[str]]:
@@ -225,6 +225,8 @@ def _candidates(report: ProbeReport) -> tuple[dict[str, object], list[str]]:
 def _next_steps(where: str, report: ProbeReport) -> Iterator[str]:
     if report.found:
         first, *others = report.found
+        if report.silent:
+            yield "nothing was received, and nothing was sent: its USB numbers are those of a known instrument"
         also = f"; if its spectra stay broken, {', then '.join(other.profile for other in others)}" if others else ""
         yield f"Next: raman-edge instruments probe {where} --profile {first.profile}{also}"
         return
