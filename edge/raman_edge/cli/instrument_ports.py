@@ -1,23 +1,28 @@
-"""``raman-edge instruments ports | probe``: what is connected, and what it answers."""
+"""``raman-edge instruments ports | probe | new``: what is connected, what it answers, and a profile from what it sends."""
 
 from __future__ import annotations
 
+import argparse
+import sys
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from raman_edge.bounded_read import bounded
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write_json, write_text
-from raman_edge.errors import SourceUnavailable
+from raman_edge.errors import ConfigError, FormatError, SourceUnavailable
+from raman_edge.escaping import printable
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
+from raman_edge.settings import toml
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from raman_edge.cli.parser import Actions
@@ -36,6 +41,9 @@ NOTHING = (
     "no serial port and no Ocean instrument was found: does the cable carry data, has the instrument power, does `dmesg` show it? "
     "A virtual machine or a container must be given the device"
 )
+DEFAULT_BAUD = 115_200
+MOST_CAPTURE = 2**24
+"""Bytes of the largest file of raw bytes."""
 ROW = 16
 """Bytes on one line."""
 ROWS = 4
@@ -318,3 +326,118 @@ def _rows(mark: str, data: bytes, note: str = "") -> Iterator[str]:
         yield f"  {' ' if number else mark} {row}  {'' if number else note}".rstrip()
     if len(data) > ROW * ROWS:
         yield f"    … {len(data)} bytes in all"
+
+
+# new
+
+
+def add_new(actions: Actions) -> None:
+    """Add ``new``."""
+    one = actions.add_parser(
+        "new",
+        help="write a profile from what an instrument sends",
+        description="Look at the bytes of an instrument, say what is seen, and write a profile to your own folder, where every command "
+        "finds it by its name. On a terminal, what is not given is asked for. Nothing is sent but --request. No profile is overwritten.",
+        examples=(
+            ("raman-edge instruments new mine --port /dev/ttyUSB0", "listen, and describe what comes"),
+            (
+                "raman-edge instruments new mine --port /dev/ttyUSB0 --request 'GO\\r'",
+                "send GO and CR, and describe the answer",
+            ),
+            ("raman-edge instruments new mine --capture raw.bin --baud 115200", "describe bytes that were recorded before"),
+        ),
+        exits={SILENT: "nothing was received", 65: "no spectra were recognised"},
+    )
+    one.add_argument("name", metavar="NAME", help="of the profile: small letters, digits and hyphens")
+    where = one.add_mutually_exclusive_group()
+    where.add_argument("--port", metavar="PORT", help="the port of the instrument")
+    where.add_argument("--capture", type=Path, metavar="FILE", help="raw bytes of the instrument, as they came")
+    one.add_argument("--request", metavar="TEXT", help="what to send for one spectrum, with \\r, \\n and \\xHH; default: listen only")
+    one.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="its rate; default: the rate of readable text, else 115200")
+    one.add_argument("--vendor", metavar="TEXT", help="who made it")
+    one.add_argument("--model", metavar="TEXT", help="what it is called")
+    one.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the wavelength of its laser, nm")
+    shared.add_json(one)
+    one.set_defaults(run=_new)
+
+
+def _new(options: argparse.Namespace) -> int:
+    """Look, ask on a terminal, and write."""
+    from raman_edge.instruments import codecs  # noqa: PLC0415 - numpy, which `ports` does without
+    from raman_edge.instruments.profiles import draft, validate  # noqa: PLC0415
+
+    path = catalogue.own_folder() / f"{options.name}{catalogue.SUFFIX}"
+    if options.name in catalogue.profiles():
+        advice = "Choose another name, or move the file away"
+        raise ConfigError(kind="profile exists already", place=str(catalogue.find(options.name)), advice=advice)
+    asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    if options.port is None and options.capture is None:
+        if not asks:
+            raise ConfigError(kind="nothing to look at", expected="--port PORT or --capture FILE")
+        options.port = _asked("Which port is it on?", next((port.address for port in ports.serial(())), "/dev/ttyUSB0"))
+    request = draft.request_bytes(options.request or "")
+    data, baud = _seen(options, request)
+    if not data and asks and not request and options.port is not None:
+        say("it sends nothing by itself")
+        request = draft.request_bytes(_asked("What has to be sent for one spectrum (\\r is carriage return; empty ends)?", ""))
+        data, baud = _seen(options, request) if request else (data, baud)
+    if not data:
+        say("nothing was received; if the instrument waits for a request, name it: --request TEXT")
+        return SILENT
+    sight = draft.look(data, answer=bool(request))
+    if sight is None:
+        start = "; ".join(row.rstrip() for row in islice(byte_rows(data), 3))
+        raise FormatError(
+            kind="no spectra recognised", got=f"{len(data)} bytes: {start}", advice="docs/instruments.md shows how to write it"
+        )
+    say(f"I see {sight.described()}, at {baud} baud")
+    vendor = options.vendor or (_asked("Who made it?", "unknown") if asks else "unknown")
+    model = options.model or (_asked("What is it called?", options.name) if asks else options.name)
+    laser = options.laser or (_laser() if asks else None)
+    facts = draft.DraftFacts(options.name, baud, vendor, model, laser, draft.template(request))
+    text = draft.page(facts, sight)
+    profile = validate.convert(toml.parse(text.encode(), str(path)))
+    frames = [event for event in codecs.of(profile.frame, streaming=profile.streams).feed(data) if isinstance(event, codecs.RawFrame)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    if as_json(options):
+        write_json({"v": 1, "profile": options.name, "file": str(path), "values": sight.values, "spectra": len(frames), "baud": baud})
+    else:
+        write_text(f"{path}: {len(frames)} spectra of {sight.values} values read with it")
+    say(f"Next: raman-edge serial {options.port or 'PORT'} --profile {options.name}")
+    return 0
+
+
+def _seen(options: argparse.Namespace, request: bytes) -> tuple[bytes, int]:
+    """Return bytes of the instrument and their rate."""
+    from raman_edge.instruments.profiles import draft  # noqa: PLC0415 - numpy, which `ports` does without
+    from raman_edge.instruments.serial import probe  # noqa: PLC0415 - slow to import
+
+    if options.capture is not None:
+        return bounded(options.capture, MOST_CAPTURE, FormatError), options.baud or DEFAULT_BAUD
+    if request:
+        return probe.answer_to(options.port, request, options.baud or DEFAULT_BAUD), options.baud or DEFAULT_BAUD
+    heard = probe.listen(
+        options.port, (), rates=(options.baud,) if options.baud else probe.RATES, recognise=lambda data: draft.look(data) is not None
+    )
+    return heard.data, heard.baud or DEFAULT_BAUD
+
+
+def _asked(question: str, default: str) -> str:
+    """Ask on the terminal; Enter is the default."""
+    print(f"{question} [{printable(default)}] ", end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise KeyboardInterrupt
+    return line.strip() or default
+
+
+def _laser() -> float | None:
+    """Ask for the wavelength of the laser until it is one, or nothing."""
+    while text := _asked("Which wavelength has its laser, in nm (empty: none, or unknown)?", ""):
+        try:
+            return shared.laser_nm(text)
+        except argparse.ArgumentTypeError as error:
+            say(str(error))
+    return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.cli import instrument_options
 from raman_edge.cli import options as shared
-from raman_edge.cli.instrument_ports import ROW, add_ports, add_probe, byte_rows
+from raman_edge.cli.instrument_ports import ROW, add_new, add_ports, add_probe, byte_rows
 from raman_edge.cli.output import as_json, is_terminal, say, write, write_json, write_text
 from raman_edge.cli.parser import LASER, STOPS
 from raman_edge.errors import ConfigError, RamanEdgeError
@@ -47,7 +47,7 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge instruments simulate ocean-usb2000", "an instrument to try everything with"),
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for add in (_add_list, add_ports, add_probe, _add_show, _add_simulate, _add_record, _add_replay, _add_validate, _add_explain):
+    for add in (_add_list, add_ports, add_probe, add_new, _add_show, _add_simulate, _add_record, _add_replay, _add_validate, _add_explain):
         add(actions)
 
 
@@ -136,7 +136,7 @@ def _add_show(actions: Actions) -> None:
 
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("profile", metavar="PROFILE", help="the name of a profile that ships, or your own file")
+    parser.add_argument("profile", metavar="PROFILE", help="the name of a known profile, or a file")
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -159,11 +159,11 @@ def _add_validate(actions: Actions) -> None:
         description="Check your own profiles before you use them: every mistake with its line, what was got and what is expected.",
         examples=(
             ("raman-edge instruments validate mine.toml", "every mistake with its line"),
-            ("raman-edge instruments validate ocean-usb2000", "a profile that ships"),
+            ("raman-edge instruments validate ocean-usb2000", "a known profile"),
         ),
         exits={ConfigError.exit_code: "a profile has mistakes"},
     )
-    one.add_argument("files", nargs="+", metavar="FILE", help="your own file, or the name of a profile that ships")
+    one.add_argument("files", nargs="+", metavar="FILE", help="a file, or the name of a known profile")
     shared.add_json(one)
     one.set_defaults(run=_validate)
 

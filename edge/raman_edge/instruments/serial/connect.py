@@ -77,7 +77,9 @@ def tune(
     else:
         found = len(tried) == 1 or (yield from listen(tried))
     if not found:
-        expected = f"the answers of {wire.profile.device.id}" + (f" at {', '.join(map(str, tried))} baud" if wire.port.paced else "")
+        expected = f"the answers of {wire.profile.device.id}" + (
+            f" at {', '.join(map(str, sorted(tried)))} baud" if wire.port.paced else ""
+        )
         raise SourceUnavailable(kind="no answer", place=wire.port.where, expected=expected, advice=CHECK)
 
 

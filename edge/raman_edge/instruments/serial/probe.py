@@ -39,6 +39,8 @@ QUIET_S = 0.2
 """Silence that ends an answer, s."""
 ENDLESS_S = 3.0
 """Longest time of an answer without silence, s."""
+BOOT_S, LONGEST_S = 1.0, 20.0
+"""Wait before the request of an unknown instrument, and longest time of its answer, s."""
 SLICE_S = 0.05
 READABLE = 0.95
 """Least share of printable characters in text at the right rate; at a wrong one it is about a third."""
@@ -278,17 +280,27 @@ def readable(data: bytes) -> str:
     return data[:SHOWN].hex(" ") + f" … ({len(data)} bytes)" * many
 
 
-def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> ListenResult:
-    """Open the port and return what comes; :class:`raman_edge.errors.SourceUnavailable` where it cannot be opened."""
-    port = SerialPort(where, Serial(baud=RATES), clock)
-    port.open(RATES[0])
+def listen(
+    where: str,
+    profiles: Sequence[Profile],
+    clock: Clock = REAL,
+    *,
+    rates: Sequence[int] = RATES,
+    recognise: Callable[[bytes], bool] | None = None,
+) -> ListenResult:
+    """Open the port and return what comes; :class:`raman_edge.errors.SourceUnavailable` where it cannot be opened.
+
+    The first of the ``rates`` at which a profile finds spectra, or ``recognise`` says that the bytes are right, is the last one.
+    """
+    port = SerialPort(where, Serial(baud=tuple(rates)), clock)
+    port.open(rates[0])
     best = ListenResult(b"", port.baud)
     try:
-        for rate in RATES if port.paced else RATES[:1]:
+        for rate in rates if port.paced else rates[:1]:
             port.set_baud(rate)
-            data = _collected(port, FIRST_S if rate == RATES[0] else NEXT_S, clock)
+            data = _collected(port, FIRST_S if rate == rates[0] else NEXT_S, clock)
             heard = ListenResult(data, port.baud, tuple(readings(data, profiles)))
-            if heard.readings or not data:
+            if heard.readings or not data or (recognise is not None and recognise(data)):
                 return heard if data else best  # a device that sends gives bytes at any rate, if meaningless ones
             if not best.data or heard.readable > best.readable:
                 best = heard
@@ -297,6 +309,18 @@ def listen(where: str, profiles: Sequence[Profile], clock: Clock = REAL) -> List
     finally:
         port.close()
     return best
+
+
+def answer_to(where: str, request: bytes, baud: int, clock: Clock = REAL) -> bytes:
+    """Send a request that the user names, and return what comes until the line is quiet for a second."""
+    port = SerialPort(where, Serial(baud=(baud,)), clock)
+    port.open(baud)
+    try:
+        _collected(port, BOOT_S, clock)
+        port.write(request)
+        return _answer(port, clock, LONGEST_S, LONGEST_S, quiet_s=BOOT_S)
+    finally:
+        port.close()
 
 
 def readings(data: bytes, profiles: Iterable[Profile]) -> Iterator[StreamMatch]:
@@ -505,12 +529,12 @@ def _collected(port: SerialPort, seconds: float, clock: Clock) -> bytes:
     return got
 
 
-def _answer(port: SerialPort, clock: Clock, first_s: float, endless_s: float) -> bytes:
+def _answer(port: SerialPort, clock: Clock, first_s: float, endless_s: float, quiet_s: float = QUIET_S) -> bytes:
     """Return the bytes until the line is quiet."""
     got = b""
     until, end = clock.now() + first_s, clock.now() + endless_s
     while (left := min(until, end) - clock.now()) > 0:
         if data := port.read(min(SLICE_S, left)):
             got += data
-            until = clock.now() + QUIET_S
+            until = clock.now() + quiet_s
     return got
