@@ -19,7 +19,7 @@ from raman_edge.errors import ConfigError
 from raman_edge.instruments.codecs import obp
 from raman_edge.instruments.profiles import expressions, fields, requests
 from raman_edge.instruments.profiles.fields import CHECKSUMS, NUMPY, size_of
-from raman_edge.instruments.profiles.profile import Command, ProbeCommand
+from raman_edge.instruments.profiles.profile import Command, Nonlinearity, ProbeCommand, Query
 from raman_edge.instruments.profiles.requests import RequestValues
 
 if TYPE_CHECKING:
@@ -155,12 +155,15 @@ class RequestReader:
                 self._known.clear()
             read = [request for pattern, groups in found if (request := self._read(pattern, groups, data))]
             stops = [request for request in read if request.name == "stop" and streaming]
-            self._known[data, streaming] = (stops or read or [HostRequest("", data)])[0]
+            plain = [request for request in read if not request.values]  # ?x 14 is the degree, before it is coefficient 14
+            self._known[data, streaming] = (stops or plain or read or [HostRequest("", data)])[0]
         return self._known[data, streaming]
 
     def _read(self, pattern: RequestPattern, groups: tuple[bytes, ...], data: bytes) -> HostRequest | None:
         """Return a request; None where the profile makes other bytes with the settings in it."""
         values = self._values(pattern, groups)
+        if pattern.name in ("coefficient", "nonlinearity") and values.get("index") not in self._indices(pattern.name):
+            return None
         try:
             settings = requests.values(self._profile, pattern.name, RequestValues(**values))
             if pattern.name not in ("probe", OTHER) and requests.sent(self._profile, pattern.command, settings, pattern.name) != data:
@@ -168,6 +171,13 @@ class RequestReader:
         except ConfigError:
             return None
         return HostRequest(pattern.name, data, pattern.command, values)
+
+    def _indices(self, name: str) -> range:
+        """Return the indices of the coefficients that a command asks for."""
+        facts = self._profile.wavelength if name == "coefficient" else self._profile.nonlinearity
+        if not isinstance(facts, Query | Nonlinearity):
+            return range(0)
+        return range(facts.first_index, facts.first_index + facts.coefficients)
 
     def _values(self, pattern: RequestPattern, groups: tuple[bytes, ...]) -> dict[str, int]:
         """Return the settings in the numbers of a request; numbers that are a setting itself come before computed ones."""

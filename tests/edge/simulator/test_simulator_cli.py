@@ -92,7 +92,7 @@ def test_a_person_reads_how_to_connect() -> None:
     )
     assert code == 128 + signal.SIGINT
     assert b"Ocean Insight Flame-S (RS-232), simulated, on socket://127.0.0.1:" in shown
-    assert b"serial number SIM00001, 9600 baud, 0.1 s, material: Calcite" in shown
+    assert b"serial number FLMS00001, 9600 baud, 0.1 s, material: Calcite" in shown
     assert b"connect:  raman-edge serial socket://127.0.0.1:" in shown
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import tomllib
 from typing import TYPE_CHECKING
@@ -133,7 +134,7 @@ def _number(desk: Desk, answer: bytes) -> float:
         (reply,) = desk.codec.feed(answer)
         assert isinstance(reply, Reply)
         return float(struct.unpack("<f", reply.data)[0])
-    return float(answer.decode().split("\t")[-1])
+    return float(re.split(r"[\t\r\x06]", answer.decode().strip())[-1])
 
 
 def test_the_frame_says_how_it_was_taken() -> None:
