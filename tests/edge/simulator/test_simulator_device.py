@@ -122,11 +122,12 @@ def test_coefficients_give_the_axis(name: str) -> None:
     axis = desk.profile.wavelength
     assert isinstance(axis, Query)
     told = [_number(desk, desk.ask("coefficient", RequestValues(index=axis.first_index + at))) for at in range(axis.coefficients)]
-    nm = np.polynomial.polynomial.polyval(np.array([0, desk.device.scene.pixels - 1]), told)
+    seen = desk.profile.sensor.active or (0, desk.device.scene.pixels - 1)
+    nm = np.polynomial.polynomial.polyval(np.array(seen), told)
     assert nm == pytest.approx(desk.profile.simulator.axis_nm, abs=0.02)
     refused = desk.ask("coefficient", RequestValues(index=axis.first_index + axis.coefficients))
     events = list(desk.codec.feed(refused))
-    assert (events and isinstance(events[0], Reply) and events[0].name == "nak") or refused == literal(desk.profile.answers.nak)
+    assert (events and isinstance(events[0], Reply) and events[0].name == "nak") or refused.endswith(literal(desk.profile.answers.nak))
 
 
 def _number(desk: Desk, answer: bytes) -> float:
