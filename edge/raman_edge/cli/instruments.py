@@ -16,11 +16,10 @@ from raman_edge.cli.instrument_ports import ROW, add_new, add_ports, add_probe, 
 from raman_edge.cli.output import as_json, is_terminal, say, write, write_json, write_text
 from raman_edge.cli.parser import LASER, STOPS
 from raman_edge.errors import ConfigError, RamanEdgeError
-from raman_edge.instruments.profiles import catalogue, explain, requests
+from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.profile import CERTAINTIES
 from raman_edge.service.signals import stopping
 from raman_edge.settings import toml
-from raman_edge.simulator import orders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -211,7 +210,7 @@ def _add_explain(actions: Actions) -> None:
 def _explain(options: argparse.Namespace) -> int:
     """Print one object, or lines for a person."""
     profile = catalogue.load(options.profile)
-    found = explain.of(profile, requests.wanted(profile, options.exposure, options.average))
+    found = requests.explain(profile, requests.wanted(profile, options.exposure, options.average))
     if as_json(options):
         sends = [{"command": name, "hex": data.hex(" ")} for name, data in found.requests]
         write_json({"v": 1, "profile": found.profile, "sends": sends, "expects": found.expects, "trust": found.trust})
@@ -408,10 +407,12 @@ def _show_simulated(options: argparse.Namespace, profile: Profile, simulated: Si
 
 def _take_orders(simulated: Simulated, ended: threading.Event) -> None:
     """Carry out the lines of standard input, to its end; a mistake is printed and changes nothing."""
+    from raman_edge.simulator.simulated import carry_out  # noqa: PLC0415 - slow to import; `list` does without
+
     with contextlib.suppress(OSError, ValueError):  # no standard input, or closed
         for line in sys.stdin or ():
             try:
-                going_on = orders.carry_out(line, simulated)
+                going_on = carry_out(line, simulated)
             except RamanEdgeError as error:
                 say(str(error))
                 continue

@@ -20,7 +20,7 @@ import numpy as np
 
 from raman_edge.errors import ConfigError, SourceError, SourceLost, SourceUnavailable
 from raman_edge.instruments import ports
-from raman_edge.instruments.codecs.events import RawFrame
+from raman_edge.instruments.codecs.stream import RawFrame
 from raman_edge.instruments.ports import OCEAN
 from raman_edge.instruments.profiles.profile import Integration, Sensor
 from raman_edge.instruments.serial.port import REAL

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.instruments.codecs.events import RawFrame
+    from raman_edge.instruments.codecs.stream import RawFrame
     from raman_edge.spectrum import Fault
 
 State = Literal["absent", "opening", "probing", "ready", "acquiring", "faulted"]

@@ -9,7 +9,7 @@ import pytest
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.instruments.serial import ask
-from raman_edge.instruments.serial.replies import Listener, ReplyProblem
+from raman_edge.instruments.serial.transport import Listener, ReplyProblem
 from raman_edge.simulator.simulated import Simulated
 from scripted_device import ScriptedDevice
 from wire_profiles import Talker, changed, quick

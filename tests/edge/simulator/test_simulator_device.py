@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import pytest
-from raman_edge.instruments.codecs.events import Reply
 from raman_edge.instruments.codecs.obp import Message
+from raman_edge.instruments.codecs.stream import Reply
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import Profile, Query

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded, RawFrame, Reply
 from raman_edge.instruments.codecs.words import RISING, CountScale, WordFormat, same_length
 
 if TYPE_CHECKING:

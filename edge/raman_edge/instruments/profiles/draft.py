@@ -116,7 +116,7 @@ def _framed(data: bytes) -> FrameSight | None:
     return None
 
 
-def _with_beginning(array: np.ndarray[tuple[int], np.dtype[np.uint8]], places: np.ndarray, period: int, pair: int) -> FrameSight | None:  # type: ignore[type-arg]
+def _with_beginning(array: np.ndarray[tuple[int], np.dtype[np.uint8]], places: np.ndarray, period: int, pair: int) -> FrameSight | None:
     whole = places[places + period <= array.size]
     frames = np.array([array[place : place + period] for place in whole])
     same = (frames == frames[0]).all(axis=0)

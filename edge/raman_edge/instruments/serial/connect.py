@@ -18,8 +18,7 @@ from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import ProbeCommand, Query, Static
 from raman_edge.instruments.profiles.requests import DEFAULT, RequestValues
 from raman_edge.instruments.profiles.validate import LONGEST_NM, SHORTEST_NM
-from raman_edge.instruments.serial.replies import TEXTS, ReplyProblem, number
-from raman_edge.instruments.serial.transport import SLICE_S
+from raman_edge.instruments.serial.transport import SLICE_S, TEXTS, ReplyProblem, number
 from raman_edge.instruments.spectrometer import InstrumentInfo, plausible_nonlinearity
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from raman_edge.errors import ConfigError, RamanEdgeError, SourceLost
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import UNITS
 from raman_edge.instruments.serial import connect
-from raman_edge.instruments.serial.replies import ReplyProblem
-from raman_edge.instruments.serial.transport import TRIES
+from raman_edge.instruments.serial.transport import TRIES, ReplyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

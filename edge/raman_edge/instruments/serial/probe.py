@@ -19,7 +19,7 @@ from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import ProbeCommand, Serial
 from raman_edge.instruments.serial.port import REAL, SerialPort
-from raman_edge.instruments.serial.replies import TEXTS, Listener, Preface, ReplyProblem
+from raman_edge.instruments.serial.transport import TEXTS, Listener, Preface, ReplyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
