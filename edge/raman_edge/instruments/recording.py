@@ -287,7 +287,7 @@ class Recorder:
 def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None) -> Iterator[RecordingHeader | Exposure | Fault]:
     """Read the lines of a recording: first how it began, then everything in its order.
 
-    A last line that is torn, as a run that was killed leaves it, is left out, and ``note`` is told.
+    A last line that is torn, as a run that was killed leaves it, is left out and reported to ``note``.
     Raises :class:`FormatError` with the line's number for any other that is damaged.
     """
     instrument: InstrumentInfo | None = None
@@ -314,8 +314,8 @@ def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None
 class ReplayedSpectrometer:
     """The spectrometer of a recording: gives the same exposures and faults again, in their order, with their times.
 
-    ``paced`` gives them as far apart as they were, otherwise they come as fast as they are asked for. What it is told
-    changes nothing: an exposure is as it was recorded, and so is the light. ``note`` is told where the recording is torn.
+    ``paced`` gives them as far apart as they were, otherwise they come as fast as they are asked for. Settings
+    change nothing: an exposure is as it was recorded, and so is the light. ``note`` gets a line where the recording is torn.
     Raises :class:`SourceUnavailable` where it cannot be opened, and :class:`FormatError` for a damaged line where it is met.
     """
 

@@ -180,9 +180,9 @@ class SimulatedDevice:
         """Serve a request, or let it wait for the end of the measurement."""
         if self._measures_until is None or request.name in AT_ONCE:
             self._serve(request, now)
-        elif said := self.answers.refusal(request, "busy"):
+        elif refusal := self.answers.refusal(request, "busy"):
             self._note("busy")
-            self._emit(now, said)
+            self._emit(now, refusal)
         else:
             self._waiting.append(request)
 
@@ -200,17 +200,17 @@ class SimulatedDevice:
 
     def _possible(self, request: HostRequest) -> bool:
         """Whether the device can serve a request."""
-        facts, told = self.profile.integration, request.values
-        if facts is not None and not facts.min <= told.get("integration", facts.min) <= facts.max:
+        facts, values = self.profile.integration, request.values
+        if facts is not None and not facts.min <= values.get("integration", facts.min) <= facts.max:
             return False
-        if facts is not None and not 1 <= told.get("averages", 1) <= facts.averages_max:
+        if facts is not None and not 1 <= values.get("averages", 1) <= facts.averages_max:
             return False
-        if request.name == "set_baud" and told.get("baud") not in self.profile.serial.baud:
+        if request.name == "set_baud" and values.get("baud") not in self.profile.serial.baud:
             return False
         if request.name == "repeat" and not self._last:
             return False
         if request.name in ("coefficient", "nonlinearity"):
-            return self.answers.coefficient(request.name, told.get("index", 0)) is not None
+            return self.answers.coefficient(request.name, values.get("index", 0)) is not None
         return True
 
     def _do(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
@@ -231,10 +231,10 @@ class SimulatedDevice:
 
     def _set(self, request: HostRequest) -> None:
         """Apply the exposure, averages and switches of a request."""
-        told = request.values
-        if "integration" in told and self.profile.integration is not None:
-            self._change_exposure(told["integration"] / UNITS[self.profile.integration.unit])
-        self.averages = told.get("averages", self.averages)
+        values = request.values
+        if "integration" in values and self.profile.integration is not None:
+            self._change_exposure(values["integration"] / UNITS[self.profile.integration.unit])
+        self.averages = values.get("averages", self.averages)
         if request.name in {"laser_on", "laser_off"}:
             self.laser = request.name == "laser_on"
         elif request.name == "laser_watchdog":

@@ -74,8 +74,8 @@ class ReplyWriter:
         if self.obp:
             return self._refused(request, request.error or (NOT_READY if kind == "busy" else INVALID))
         wanted = self._profile.frame.answers if request.name in {"acquire", "start", "repeat"} else {}
-        if said := wanted.get(kind) or self._literals.get(kind, b""):
-            return (request.data if self._profile.answers.echo and request.name else b"") + said
+        if refusal_bytes := wanted.get(kind) or self._literals.get(kind, b""):
+            return (request.data if self._profile.answers.echo and request.name else b"") + refusal_bytes
         error = self._profile.answers.error or getattr(self._profile.frame, "error", None)
         return f"{error}: {'unknown request' if kind == 'nak' else 'busy'}\r\n".encode("ascii") if error else b""
 
@@ -136,8 +136,8 @@ class ReplyWriter:
 def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> dict[str, int | str]:
     """Return the values of the profile's header words."""
     ms, us = round(exposure_s * 1e3), round(exposure_s * 1e6)
-    told = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
-    told |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
+    known = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
+    known |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
     frame = profile.frame
     words = dict.fromkeys(frame.header, "") if isinstance(frame, DelimitedFrame) else {}
     if isinstance(frame, NamedFrame | FixedFrame):
@@ -148,5 +148,5 @@ def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> 
             fields[name] = f"{exposure_s:g}"
         else:
             most = 2 ** (8 * size_of(dtype) - 1) if dtype else 2**31
-            fields[name] = told.get(name, 0) % most
+            fields[name] = known.get(name, 0) % most
     return fields

@@ -109,7 +109,7 @@ def _pattern(name: str, command: Command) -> RequestPattern:
 
 
 class RequestReader:
-    """Takes bytes of the host apart; bytes that are no request come out as one without a name."""
+    """Splits bytes of the host into requests; bytes that are none become a request without a name."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile

@@ -162,7 +162,7 @@ class DelimitedCodec(CodecStream):
 
     def _moved(self) -> None:
         self._column = Column(0)
-        self._said: dict[str, bytes] = {}
+        self._header_values: dict[str, bytes] = {}
         self._place = 0
         self._first = 0
 
@@ -170,15 +170,15 @@ class DelimitedCodec(CodecStream):
         if self._first:
             return self._frame(self._first)
         if self._searching and not self._place and (between := self._opens(0, len(self._kept))):
-            return Discarded(between, "bytes between frames", told=False)
+            return Discarded(between, "bytes between frames", is_fault=False)
         while (end := self._kept.find(b"\n", self._place, self._place + LINE) + 1) > 0:
             line = bytes(self._kept[self._place : end]).strip()
             name = self._name(line)
             if name == START:
                 return self._announced(end, line)
-            if name is None or name in self._said:
+            if name is None or name in self._header_values:
                 return self._other(end, line)
-            self._said[name] = line[len(self._keywords.header.get(name, self._keywords.check)) :].strip()
+            self._header_values[name] = line[len(self._keywords.header.get(name, self._keywords.check)) :].strip()
             self._place = end
         if len(self._kept) - self._place >= LINE:
             return Discarded(self._ahead(self._place + LINE), f"no end of line in {LINE} bytes")
@@ -197,7 +197,7 @@ class DelimitedCodec(CodecStream):
 
     def _other(self, end: int, line: bytes) -> Consumed | Discarded:
         if self._place:
-            return Discarded(self._place, f"{len(self._said)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
+            return Discarded(self._place, f"{len(self._header_values)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
         if not _TEXT.fullmatch(line):
             return self._bad(end, "a line that is no text")
         return Consumed(end, Reply("text", line, at=self._at) if line else None)
@@ -240,7 +240,7 @@ class DelimitedCodec(CodecStream):
             return self._bad(length, self._mistake(bytes(self._kept[first:last])))
         if why := self._damage(values) or self._scale.misfit(values):
             return self._bad(length, why)
-        fields = {name: _value(said) for name, said in self._said.items() if name != CHECK}
+        fields = {name: _value(text) for name, text in self._header_values.items() if name != CHECK}
         return Consumed(length, RawFrame(self._scale.turned(values), fields, self._at, length))
 
     def _mistake(self, payload: bytes) -> str:
@@ -250,11 +250,11 @@ class DelimitedCodec(CodecStream):
         return f"{self._words.odd(payload)}; expected finite numbers: bytes are missing or too many"
 
     def _damage(self, values: Counts) -> str:
-        said = self._said.get(CHECK)
-        if self._check is None or said is None:
+        text = self._header_values.get(CHECK)
+        if self._check is None or text is None:
             return ""
         try:
-            made, got = self._sum(values), _value(said)
+            made, got = self._sum(values), _value(text)
         except SpectrumError as error:
             return str(error)
         return "" if got == made else f"{self._check.kind} of a frame is {str(got)[:20]}; its values give {made:#x}"
@@ -291,7 +291,7 @@ class DelimitedCodec(CodecStream):
         return "".join(f"{line}\r\n" for line in lines).encode() + payload + f"{self._keywords.end}\r\n".encode()
 
 
-def _value(said: bytes) -> int | str:
-    if not _WHOLE.fullmatch(said):
-        return said.decode("ascii")
-    return int(said, 16 if said.startswith(b"0x") else 10)
+def _value(text: bytes) -> int | str:
+    if not _WHOLE.fullmatch(text):
+        return text.decode("ascii")
+    return int(text, 16 if text.startswith(b"0x") else 10)

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 LINE_END = re.compile(rb"[\r\n]")
 NUMBER = rb"-+.0-9eE \t"
-"""What numbers are written with."""
+"""Characters of numbers."""
 PADDING = b"\0 \t\r\n"
-"""What stands around a line and is none of it."""
+"""Bytes around a line that are not part of it."""
 _BLANK = re.compile(rb"[ \t]")
 _WRITTEN = re.compile(rb"[%b]+" % NUMBER)
 _WRITTEN_BROKEN = re.compile(rb"[.eE]")
 
 
 class Column:
-    """The lines of one spectrum, blank ones apart."""
+    """The lines of one spectrum without blank ones."""
 
     def __init__(self, place: int, characters: bytes = NUMBER) -> None:
         """Begin at ``place`` of the data; lines of nothing but ``characters``, a class of :mod:`re`, are taken."""
@@ -62,7 +62,7 @@ class Column:
         return 0 if _BLANK.search(chunk, 0, end) else end
 
     def _take(self, chunk: bytes, wanted: int) -> None:
-        """Take lines of which each is good and has no blanks in it."""
+        """Take lines of numbers without blanks."""
         texts = chunk.split(None, wanted)
         head = chunk[: len(chunk) - len(texts[wanted])] if len(texts) > wanted else chunk
         self.lines += texts[:wanted]
@@ -96,7 +96,7 @@ def behind(data: bytearray, start: int, count: int) -> int:
 
 
 def shown(data: bytes) -> str:
-    """Return what a device wrote for a message: printable, and not too long."""
+    """Return bytes of a device for a message: printable and short."""
     return repr(data[:40])[1:] + (" …" if len(data) > 40 else "")  # noqa: PLR2004 - half a line
 
 
@@ -124,7 +124,7 @@ def _not_a_number(cell: bytes) -> str:
 
 
 def numbers(texts: list[bytes]) -> Counts | None:
-    """Return numbers whose bytes were looked at, integers where all are written so; None where one is none or is not finite."""
+    """Return checked texts as numbers, integers if all are written as such; None where one is no number or not finite."""
     try:
         values = np.array([float(text) for text in texts])
     except ValueError:
@@ -138,7 +138,7 @@ def numbers(texts: list[bytes]) -> Counts | None:
 LONGEST: Final = 24
 """Bytes of the longest number, its separator included."""
 MOST: Final = 65_536
-"""Values of the longest line where nobody says how many there are."""
+"""Most values of a line where the profile does not give their number."""
 PAIR: Final = 2
 _TEXT = re.compile(rb"[\x20-\x7E\t]{1,256}")
 _WORD = re.compile(rb"\b(?!(?:nan|inf)\b)[a-z]{2}", re.IGNORECASE)
@@ -220,11 +220,11 @@ class LinesCodec(CodecStream):
             return Consumed(end, Reply("partial", line, at=self._at))
         if not line or (self._grammar.comment and line.startswith(self._grammar.comment)):
             return Consumed(end)
-        if name := self._said(line):
+        if name := self._kind_of(line):
             return Consumed(end, Reply(name, line, at=self._at))
         return self._row(end, line, raw) if self._grammar.layout == "row" else self._values()
 
-    def _said(self, line: bytes) -> str:
+    def _kind_of(self, line: bytes) -> str:
         """Return what a line is that was never meant as counts; "" where it was."""
         if self._grammar.error and line.startswith(self._grammar.error):
             return "error"

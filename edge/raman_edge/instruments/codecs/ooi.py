@@ -140,11 +140,11 @@ class Ooi(CodecStream):
 
     def _closed(self, end: int, points: NDArray[np.int64], total: int, fields: dict[str, int]) -> Consumed | Discarded:
         length = end + self._closing
-        close, *told = words(self._kept, end, self._closing // 2)
+        close, *sent = words(self._kept, end, self._closing // 2)
         if close != END:
             return self._bad(length, f"{close:04X} after {points.size} points; expected {END:04X}: bytes are missing or too many")
-        if told and told[0] != total & MAGIC:
-            return self._bad(length, f"checksum {told[0]:04X} of a frame; its points give {total & MAGIC:04X}")
+        if sent and sent[0] != total & MAGIC:
+            return self._bad(length, f"checksum {sent[0]:04X} of a frame; its points give {total & MAGIC:04X}")
         return Consumed(length, RawFrame(points, fields, self._at, length))
 
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
@@ -160,11 +160,11 @@ class Ooi(CodecStream):
 
 def stated(setup: OoiSettings, counts: ArrayLike, fields: Mapping[str, int | str]) -> tuple[list[int], NDArray[np.int64], bool]:
     """Return header and parameters, points, and whether these are double words; :class:`SpectrumError` where they do not fit."""
-    said = {name: int(value) for name, value in fields.items()}
-    given = [said[name] for name in sorted((name for name in said if name.startswith("pixel_") and name != "pixel_mode"), key=_number)]
-    same_length(counts, selected(setup.pixels, said.get("pixel_mode", 0), given) or 0)
-    wide = said.get("size_flag", 0) == 1
-    return [said.get(name, 0) for name in setup.header] + given, whole(counts, 0, 2**32 - 1 if wide else MAGIC), wide
+    known = {name: int(value) for name, value in fields.items()}
+    given = [known[name] for name in sorted((name for name in known if name.startswith("pixel_") and name != "pixel_mode"), key=_number)]
+    same_length(counts, selected(setup.pixels, known.get("pixel_mode", 0), given) or 0)
+    wide = known.get("size_flag", 0) == 1
+    return [known.get(name, 0) for name in setup.header] + given, whole(counts, 0, 2**32 - 1 if wide else MAGIC), wide
 
 
 def checksum(points: ArrayLike, *, compressed: bool) -> int:

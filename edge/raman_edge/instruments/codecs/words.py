@@ -1,4 +1,4 @@
-"""How a device writes one number in binary, and how counts become what it sends."""
+"""Numbers in binary, counts of a detector, and checksums (sums, exclusive or, cyclic codes, MD5), as devices send them."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def same_length(counts: ArrayLike, expected: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CountScale:
-    """What the values of a detector mean."""
+    """How the values of a detector become counts."""
 
     invert_from: int | None = None
     """Full scale of a detector whose values fall with light: counts are this minus the value; None where they rise."""
@@ -108,7 +108,7 @@ RISING = CountScale()
 
 BYTE = 8
 VALUES = 2**32 - 1
-"""Highest sum of ``values``; it is told as text, and its overflow ignored."""
+"""Highest sum of ``values``; it is sent as text, and its overflow is ignored."""
 
 
 def sum8(data: bytes) -> int:
@@ -143,7 +143,7 @@ class Crc:
         table = _table(self.width, self.poly, refin=self.refin)
         mask = (1 << self.width) - 1
         code = _mirrored(self.init, self.width) if self.refin else self.init
-        if self.width == BYTE:  # the register is all used up by the next byte, either way round
+        if self.width == BYTE:  # each byte replaces the whole register, reflected or not
             for byte in data:
                 code = table[code ^ byte]
         elif self.refin:
@@ -175,7 +175,7 @@ def _mirrored(value: int, width: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class FrameChecksum:
-    """A checksum of a frame: which one, and how it stands on the wire."""
+    """The checksum of a frame, and its bytes on the wire."""
 
     kind: Literal["sum8", "sum16", "values", "xor8", "crc8", "crc16", "md5"]
     order: Literal["little", "big"] = "little"
@@ -198,7 +198,7 @@ class FrameChecksum:
         return _SIZES[self.kind]
 
     def __call__(self, data: bytes) -> bytes:
-        """Return the checksum of ``data`` as it stands on the wire."""
+        """Return the checksum of ``data``, in the order of the wire."""
         if self.kind == "values":
             msg = "a checksum of values is over no bytes; it stands in a line of text, and there alone"
             raise ConfigError(msg)

@@ -188,7 +188,7 @@ class Exposing(Protocol):
         """Whether the device exposes a requested spectrum, in time."""
 
     def halt(self) -> None:
-        """End what is on its way, as far as the device can be told. Raises :class:`SourceLost`."""
+        """End what is on its way, as far as the device can be reached. Raises :class:`SourceLost`."""
 
     def finish(self, impatient: Callable[[], bool]) -> None:
         """Wait until the device listens again. Raises :class:`SourceLost`."""
