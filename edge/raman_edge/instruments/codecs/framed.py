@@ -162,7 +162,7 @@ class DelimitedCodec(CodecStream):
 
     def _moved(self) -> None:
         self._column = Column(0)
-        self._header_values: dict[str, bytes] = {}
+        self._header: dict[str, bytes] = {}
         self._place = 0
         self._first = 0
 
@@ -176,9 +176,9 @@ class DelimitedCodec(CodecStream):
             name = self._name(line)
             if name == START:
                 return self._announced(end, line)
-            if name is None or name in self._header_values:
+            if name is None or name in self._header:
                 return self._other(end, line)
-            self._header_values[name] = line[len(self._keywords.header.get(name, self._keywords.check)) :].strip()
+            self._header[name] = line[len(self._keywords.header.get(name, self._keywords.check)) :].strip()
             self._place = end
         if len(self._kept) - self._place >= LINE:
             return Discarded(self._ahead(self._place + LINE), f"no end of line in {LINE} bytes")
@@ -197,7 +197,7 @@ class DelimitedCodec(CodecStream):
 
     def _other(self, end: int, line: bytes) -> Consumed | Discarded:
         if self._place:
-            return Discarded(self._place, f"{len(self._header_values)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
+            return Discarded(self._place, f"{len(self._header)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
         if not _TEXT.fullmatch(line):
             return self._bad(end, "a line that is no text")
         return Consumed(end, Reply("text", line, at=self._at) if line else None)
@@ -240,7 +240,7 @@ class DelimitedCodec(CodecStream):
             return self._bad(length, self._mistake(bytes(self._kept[first:last])))
         if why := self._damage(values) or self._scale.misfit(values):
             return self._bad(length, why)
-        fields = {name: _value(text) for name, text in self._header_values.items() if name != CHECK}
+        fields = {name: _value(text) for name, text in self._header.items() if name != CHECK}
         return Consumed(length, RawFrame(self._scale.turned(values), fields, self._at, length))
 
     def _mistake(self, payload: bytes) -> str:
@@ -250,7 +250,7 @@ class DelimitedCodec(CodecStream):
         return f"{self._words.odd(payload)}; expected finite numbers: bytes are missing or too many"
 
     def _damage(self, values: Counts) -> str:
-        text = self._header_values.get(CHECK)
+        text = self._header.get(CHECK)
         if self._check is None or text is None:
             return ""
         try:
