@@ -367,7 +367,8 @@ class Transport:
             self.clock.sleep(min(SLICE_S, left))
 
     def _heard(self, listener: Listener, sent: int) -> bytes | ReplyProblem:
-        until = self.clock.now() + self.margin_s + self.transfer_s(sent + ANSWER_BYTES)
+        margin_s = min(self.margin_s, MARGIN_S) if listener.ended_by_silence else self.margin_s  # such an answer may well not exist
+        until = self.clock.now() + margin_s + self.transfer_s(sent + ANSWER_BYTES)
         quiet_s = TEXT_QUIET_S + self.transfer_s(QUIET_BYTES) if listener.ended_by_silence else SLICE_S
         answer = listener.feed(b"")
         while answer is None and (left := until - self.clock.now()) > 0:
