@@ -317,14 +317,18 @@ def _number(wire: Transport, name: str, settings: RequestValues = DEFAULT) -> fl
 
 
 def _coefficients(wire: Transport) -> Generator[None, None, tuple[float, ...] | ReplyProblem | None]:
-    """Return the polynomial of the device; None where it has none, only a part of one, or one that is no axis."""
+    """Return the polynomial of the device; None where it has none, only a part of one, or, in an undocumented form, no axis."""
     axis = wire.profile.wavelength
     if not isinstance(axis, Query):
         return None
     found = yield from _polynomial(wire, "coefficient", axis.first_index, axis.coefficients)
     if found is None or isinstance(found, ReplyProblem):
         return found
-    return found if any(found[1:]) and _is_axis(wire.profile, axis, found) else None  # an unwritten EEPROM holds zeros
+    command = wire.profile.commands.coefficient
+    undocumented = command is not None and command.reply == "text"
+    if not any(found[1:]) or (undocumented and not _is_axis(wire.profile, axis, found)):
+        return None  # an unwritten EEPROM holds zeros
+    return found
 
 
 def _is_axis(profile: Profile, axis: Query, coefficients: tuple[float, ...]) -> bool:
