@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 ROUNDS = 2
 """How often every rate is tried: bytes sent at a wrong rate may disturb the device at the right one."""
 CHECK = "Is it on, and is this its profile?"
+OPTIONAL = ("nonlinearity", "nonlinearity_count")
+"""Commands whose answer an instrument may lack."""
 ASKED = 5
 """Most repeats of an identity command until two answers in a row agree."""
 
@@ -270,8 +272,8 @@ def agreed(wire: Transport, name: str, settings: RequestValues = DEFAULT) -> byt
     command = getattr(wire.profile.commands, name)
     if command is None:
         return None
-    if command.reply == "text":
-        return _agreed_text(wire, command, requests.request(wire.profile, name, settings))
+    if command.reply == "text" or name in OPTIONAL:
+        return _agreed_optional(wire, command, requests.request(wire.profile, name, settings))
     before = wire.ask(name, settings)
     for _ in range(ASKED - 1):
         answer = wire.ask(name, settings)
@@ -281,15 +283,15 @@ def agreed(wire: Transport, name: str, settings: RequestValues = DEFAULT) -> byt
     return ReplyProblem("bad", f"{name}: {ASKED} answers, each different from the one before")
 
 
-def _agreed_text(wire: Transport, command: Command, data: bytes) -> bytes | ReplyProblem:
-    """Return the text that comes twice in a row; a refusal where there is none.
+def _agreed_optional(wire: Transport, command: Command, data: bytes) -> bytes | ReplyProblem:
+    """Return the answer that comes twice in a row; a refusal where there is none.
 
-    The form of such an answer is not documented, so its absence is no fault of the line, and silence is not answered with a repeat:
+    Not every instrument of the kind gives it, so its absence is no fault of the line, and silence is not answered with a repeat:
     where the first byte of Ocean's ``?x`` is lost, the rest of it is the beginning of a command that writes the constant.
     """
     before: bytes | ReplyProblem = b""
     for _ in range(ASKED):
-        answer = wire.once(command, data)
+        answer = wire.once(command, data, optional=True)
         if not isinstance(answer, ReplyProblem) and answer == before:
             return answer
         if isinstance(answer, ReplyProblem) and answer.kind != "bad":

@@ -349,11 +349,11 @@ class Transport:
         """Count a problem by its kind."""
         self.count({"refused": "refused", "silent": "timeouts", "bad": "bad"}[problem.kind])
 
-    def once(self, command: Command, data: bytes) -> bytes | ReplyProblem:
-        """Send a command once and return its answer; nothing is counted but dropped bytes."""
+    def once(self, command: Command, data: bytes, *, optional: bool = False) -> bytes | ReplyProblem:
+        """Send a command once and return its answer; nothing is counted but dropped bytes. An optional answer is not waited for long."""
         self.send(data)
         listener = Listener(self.profile, command, data)
-        answer = self._heard(listener, len(data))
+        answer = self._heard(listener, len(data), optional=optional)
         if isinstance(answer, ReplyProblem) and answer.kind == "bad":
             self.count("dropped_bytes", len(listener.heard()))
         if not isinstance(answer, ReplyProblem) and command.settle_ms:
@@ -366,8 +366,8 @@ class Transport:
         while (left := until - self.clock.now()) > 0 and not self.hurried():
             self.clock.sleep(min(SLICE_S, left))
 
-    def _heard(self, listener: Listener, sent: int) -> bytes | ReplyProblem:
-        margin_s = min(self.margin_s, MARGIN_S) if listener.ended_by_silence else self.margin_s  # such an answer may well not exist
+    def _heard(self, listener: Listener, sent: int, *, optional: bool) -> bytes | ReplyProblem:
+        margin_s = min(self.margin_s, MARGIN_S) if optional else self.margin_s
         until = self.clock.now() + margin_s + self.transfer_s(sent + ANSWER_BYTES)
         quiet_s = TEXT_QUIET_S + self.transfer_s(QUIET_BYTES) if listener.ended_by_silence else SLICE_S
         answer = listener.feed(b"")
