@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from raman_edge.instruments.codecs.events import RawFrame, Reply, WireFault
+from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 from wires import WIRES, Wire, cut
@@ -28,7 +28,7 @@ from wires import WIRES, Wire, cut
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from raman_edge.instruments.codecs.events import Event
+    from raman_edge.instruments.codecs.stream import Event
 
 SLOW_S = 1.0
 """Three times in a row: a machine that is busy with something else is not slow at the same mutation again."""

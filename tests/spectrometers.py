@@ -12,7 +12,7 @@ import build
 import numpy as np
 from raman_edge import synthetic
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.codecs.events import RawFrame
+from raman_edge.instruments.codecs.stream import RawFrame
 from raman_edge.instruments.profiles.profile import DarkSettings, Integration, Sensor
 from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentInfo, LinkStatus
 from raman_edge.spectrum import Axis, Fault, Origin

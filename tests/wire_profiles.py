@@ -112,6 +112,7 @@ ACK = b"\x06"
 def ooi(profile: Profile) -> Talker:
     """Return an Ocean device in binary."""
     known = {b"bB": (0, ACK), b"v": (0, ACK + b"\x03\xe8"), **dict.fromkeys((b"G", b"k", b"I", b"A", b"K"), (2, ACK)), b"O": (2, b"")}
+    known[b"?x"] = (2, b"\x15")  # its memory holds nothing
     return Talker(profile, known, (b"S", b"O"))
 
 

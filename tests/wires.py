@@ -7,23 +7,19 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-from raman_edge.instruments.codecs.checksums import Crc, FrameChecksum
-from raman_edge.instruments.codecs.delimited import DelimitedCodec, Keywords
 from raman_edge.instruments.codecs.delta8 import Delta8
-from raman_edge.instruments.codecs.fixed import FixedCodec, FrameLayout
+from raman_edge.instruments.codecs.framed import DelimitedCodec, FixedCodec, FrameLayout, Keywords
 from raman_edge.instruments.codecs.lines import Grammar, LinesCodec
 from raman_edge.instruments.codecs.obp import Obp, Spectra
-from raman_edge.instruments.codecs.ooi import FLAME, SAD500, Ooi, OoiSettings
-from raman_edge.instruments.codecs.ooi_text import OoiText
-from raman_edge.instruments.codecs.words import CountScale, WordFormat
+from raman_edge.instruments.codecs.ooi import FLAME, SAD500, Ooi, OoiSettings, OoiText
+from raman_edge.instruments.codecs.words import CountScale, Crc, FrameChecksum, WordFormat
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
-    from raman_edge.instruments.codecs.events import Event
-    from raman_edge.instruments.codecs.stream import CodecStream
+    from raman_edge.instruments.codecs.stream import CodecStream, Event
 
 PIXELS = 24
 U16 = WordFormat("u16be")

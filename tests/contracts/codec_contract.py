@@ -11,14 +11,14 @@ from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import SpectrumError
-from raman_edge.instruments.codecs.events import RawFrame, Reply, WireFault
+from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault
 from wires import PIXELS, Wire, cut, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from numpy.typing import NDArray
-    from raman_edge.instruments.codecs.events import Event
+    from raman_edge.instruments.codecs.stream import Event
 
 INHERITED = settings(
     deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.differing_executors, HealthCheck.too_slow]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from raman_edge.acquisition.darks import Dark
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.recording_file import MOST_AVERAGES
+from raman_edge.instruments.recording import MOST_AVERAGES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from raman_edge.acquisition.darks import DarkRun
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.errors import ConfigError, FormatError, SpectrumError
-from raman_edge.instruments.recording import entries
-from raman_edge.instruments.recording_file import MOST_LINE, RecordingHeader
+from raman_edge.instruments.recording import MOST_LINE, RecordingHeader, entries
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:

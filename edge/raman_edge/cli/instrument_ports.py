@@ -1,30 +1,34 @@
-"""``raman-edge instruments ports | probe``: what is connected, and what it answers."""
+"""``raman-edge instruments ports | probe | new``: what is connected, what it answers, and a profile from what it sends."""
 
 from __future__ import annotations
 
-import os
+import argparse
+import sys
 from dataclasses import asdict
 from functools import partial
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from raman_edge.bounded_read import bounded
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write_json, write_text
-from raman_edge.errors import SourceUnavailable
+from raman_edge.errors import ConfigError, FormatError, SourceUnavailable
+from raman_edge.escaping import printable
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
+from raman_edge.settings import toml
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from raman_edge.cli.parser import Actions
     from raman_edge.instruments.ports import PortInfo
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.probe import ListenResult, ProbeResult, Traffic
+    from raman_edge.instruments.serial.probe import ListenResult, ProbeReport, ProbeResult, Traffic
     from raman_edge.instruments.spectrometer import InstrumentInfo
 
     Show = Callable[[dict[str, object], Iterable[str]], None]
@@ -37,6 +41,9 @@ NOTHING = (
     "no serial port and no Ocean instrument was found: does the cable carry data, has the instrument power, does `dmesg` show it? "
     "A virtual machine or a container must be given the device"
 )
+DEFAULT_BAUD = 115_200
+MOST_CAPTURE = 2**24
+"""Bytes of the largest file of raw bytes."""
 ROW = 16
 """Bytes on one line."""
 ROWS = 4
@@ -87,7 +94,7 @@ def _ports(options: argparse.Namespace) -> int:
 
 
 def _profiles() -> list[Profile]:
-    return [catalogue.load(name) for name in catalogue.profiles()]
+    return catalogue.load_all(say)
 
 
 def advice(found: Sequence[PortInfo], version: Path) -> Iterator[str]:
@@ -145,17 +152,23 @@ def add_probe(actions: Actions) -> None:
     one = actions.add_parser(
         "probe",
         help="find out what is on a port: bytes in both directions, and its identity",
-        description="Listen first, then send only the requests that profiles declare safe (match.probe); with --profile, send everything "
-        "that the profile sends when it connects.",
+        description="Listen first. To a silent device, send only requests that change nothing in any known instrument. With --everything, "
+        "send the requests of all profiles until one is answered; with --profile, all that this profile sends when it connects.",
         examples=(
-            ("raman-edge instruments probe /dev/ttyUSB0", "listen, then send only what is safe to send"),
+            ("raman-edge instruments probe /dev/ttyUSB0", "listen, then send only what is harmless to every known instrument"),
+            ("raman-edge instruments probe /dev/ttyUSB0 --everything", "send the other requests, too: they may disturb another device"),
             ("raman-edge instruments probe /dev/ttyUSB0 --profile ocean-usb2000", "send everything that this profile sends at connection"),
         ),
         exits={0: "something answered", SILENT: "nothing answered", 75: "another program has the port"},
     )
     one.add_argument("port", metavar="PORT", help="a serial port, socket://HOST:PORT, usb:VID:PID[:SERIAL], or ocean:[SERIAL]")
     one.add_argument(
-        "--profile", metavar="NAME", help="a profile that ships, or your own file; default: listen, then try every profile's safe request"
+        "--profile", metavar="NAME", help="a known profile, or a file; default: listen, then send the harmless requests of all profiles"
+    )
+    one.add_argument(
+        "--everything",
+        action="store_true",
+        help="also send requests that another device could take for a command, such as a request for one spectrum",
     )
     shared.add_json(one)
     one.set_defaults(run=_probe)
@@ -173,7 +186,7 @@ def _probe(options: argparse.Namespace) -> int:
         return 0
     if options.profile is not None:
         return _by_profile(options.port, options.profile, show)
-    return _unknown(options.port, show)
+    return _unknown(options.port, show, everything=options.everything)
 
 
 def _by_profile(where: str, name: str, show: Show) -> int:
@@ -191,40 +204,56 @@ def _by_profile(where: str, name: str, show: Show) -> int:
     return 0
 
 
-def _unknown(where: str, show: Show) -> int:
-    """Listen; send safe requests if it is silent; print what to try next."""
+def _unknown(where: str, show: Show, *, everything: bool) -> int:
+    """Listen, and send requests if the device is silent; print what was found and what to do next."""
     from raman_edge.instruments.serial import probe  # noqa: PLC0415 - slow to import; `ports` does without
 
     profiles = _profiles()
-    heard = probe.listen(where, profiles)
-    show(*_listened(heard))
-    found = tuple(reading.profile for reading in heard.readings)
-    answered = bool(heard.data)
-    for question in () if answered else probe.questions(profiles):
-        for result in () if found else probe.ask(where, question):
-            show(*_probed(result))
-            answered = answered or bool(result.got)
-            found = result.question.profiles if result.answered else ()
-    say(_next_step(where, found or _by_usb(where, profiles), answered=answered))
-    return 0 if answered else SILENT
-
-
-def _by_usb(where: str, profiles: list[Profile]) -> tuple[str, ...]:
-    """Return the profiles that name the USB device of a port."""
-    here = os.path.realpath(where)
-    return next((port.profiles for port in ports.serial(profiles) if os.path.realpath(port.device) == here), ())
-
-
-def _next_step(where: str, found: tuple[str, ...], *, answered: bool) -> str:
-    if found:
-        reason = "" if answered else "no answer; its USB numbers fit a profile without a safe request. "
-        return f"{reason}Next: raman-edge instruments probe {where} --profile {', or '.join(found)}"
-    if answered:
-        return f"something is on {where}, and no profile that ships fits it; docs/instruments.md explains how to write one"
-    return (
-        "nothing was received, and no request was answered: is it on, are TX and RX connected the right way round? Most devices answer "
-        f"only their own requests: raman-edge instruments probe {where} --profile NAME, with a name of `raman-edge instruments list`"
+    report = probe.find(
+        where,
+        profiles,
+        usb=ports.named_by_usb(where, profiles),
+        everything=everything,
+        show=lambda fact: show(*(_probed(fact) if isinstance(fact, probe.ProbeResult) else _listened(fact))),
     )
+    show(*_candidates(report))
+    for line in _next_steps(where, report):
+        say(line)
+    return SILENT if report.silent else 0
+
+
+def _candidates(report: ProbeReport) -> tuple[dict[str, object], list[str]]:
+    fact: dict[str, object] = {
+        "event": "candidates",
+        "candidates": [asdict(candidate) for candidate in report.candidates],
+        "withheld": [
+            {"profiles": list(question.profiles), "sent": question.sent.hex(" "), "why": question.withheld} for question in report.withheld
+        ],
+    }
+    return fact, [f"{candidate.profile}: {candidate.reason}" for candidate in report.found]
+
+
+def _next_steps(where: str, report: ProbeReport) -> Iterator[str]:
+    if report.found:
+        first, *others = report.found
+        if report.silent:
+            yield "nothing was received, and nothing was sent: its USB numbers are those of a known instrument"
+        also = f"; if its spectra stay broken, {', then '.join(other.profile for other in others)}" if others else ""
+        yield f"Next: raman-edge instruments probe {where} --profile {first.profile}{also}"
+        return
+    if report.heard.data:
+        yield f"it sends data, and no known profile reads it; raman-edge instruments new NAME --port {where} writes one from them"
+        return
+    if report.silent:
+        yield "nothing was received: is it on, are TX and RX connected the right way round?"
+    else:
+        yield "something answered, but not as an instrument with a profile does"
+    if report.withheld:
+        yield f"{len(report.withheld)} requests were not sent, because another device could take them for a command:"
+        for question in report.withheld:
+            yield f"  {', '.join(question.profiles)}: {question.withheld}"
+        yield f"if none of that matters here: raman-edge instruments probe {where} --everything"
+    yield "if you know the instrument: --profile NAME, with a name of `raman-edge instruments list`, or `raman-edge instruments new`"
 
 
 def _show_json(fact: dict[str, object], _lines: Iterable[str]) -> None:
@@ -300,3 +329,118 @@ def _rows(mark: str, data: bytes, note: str = "") -> Iterator[str]:
         yield f"  {' ' if number else mark} {row}  {'' if number else note}".rstrip()
     if len(data) > ROW * ROWS:
         yield f"    … {len(data)} bytes in all"
+
+
+# new
+
+
+def add_new(actions: Actions) -> None:
+    """Add ``new``."""
+    one = actions.add_parser(
+        "new",
+        help="write a profile from what an instrument sends",
+        description="Look at the bytes of an instrument, say what is seen, and write a profile to your own folder, where every command "
+        "finds it by its name. On a terminal, what is not given is asked for. Nothing is sent but --request. No profile is overwritten.",
+        examples=(
+            ("raman-edge instruments new mine --port /dev/ttyUSB0", "listen, and describe what comes"),
+            (
+                "raman-edge instruments new mine --port /dev/ttyUSB0 --request 'GO\\r'",
+                "send GO and CR, and describe the answer",
+            ),
+            ("raman-edge instruments new mine --capture raw.bin --baud 115200", "describe bytes that were recorded before"),
+        ),
+        exits={SILENT: "nothing was received", 65: "no spectra were recognised"},
+    )
+    one.add_argument("name", metavar="NAME", help="of the profile: small letters, digits and hyphens")
+    where = one.add_mutually_exclusive_group()
+    where.add_argument("--port", metavar="PORT", help="the port of the instrument")
+    where.add_argument("--capture", type=Path, metavar="FILE", help="raw bytes of the instrument, as they came")
+    one.add_argument("--request", metavar="TEXT", help="what to send for one spectrum, with \\r, \\n and \\xHH; default: listen only")
+    one.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="its rate; default: the rate of readable text, else 115200")
+    one.add_argument("--vendor", metavar="TEXT", help="who made it")
+    one.add_argument("--model", metavar="TEXT", help="what it is called")
+    one.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the wavelength of its laser, nm")
+    shared.add_json(one)
+    one.set_defaults(run=_new)
+
+
+def _new(options: argparse.Namespace) -> int:
+    """Look, ask on a terminal, and write."""
+    from raman_edge.instruments import codecs  # noqa: PLC0415 - numpy, which `ports` does without
+    from raman_edge.instruments.profiles import draft, validate  # noqa: PLC0415
+
+    path = catalogue.own_folder() / f"{options.name}{catalogue.SUFFIX}"
+    if options.name in catalogue.profiles():
+        advice = "Choose another name, or move the file away"
+        raise ConfigError(kind="profile exists already", place=str(catalogue.find(options.name)), advice=advice)
+    asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    if options.port is None and options.capture is None:
+        if not asks:
+            raise ConfigError(kind="nothing to look at", expected="--port PORT or --capture FILE")
+        options.port = _asked("Which port is it on?", next((port.address for port in ports.serial(())), "/dev/ttyUSB0"))
+    request = draft.request_bytes(options.request or "")
+    data, baud = _seen(options, request)
+    if not data and asks and not request and options.port is not None:
+        say("it sends nothing by itself")
+        request = draft.request_bytes(_asked("What has to be sent for one spectrum (\\r is carriage return; empty ends)?", ""))
+        data, baud = _seen(options, request) if request else (data, baud)
+    if not data:
+        say("nothing was received; if the instrument waits for a request, name it: --request TEXT")
+        return SILENT
+    sight = draft.look(data, answer=bool(request))
+    if sight is None:
+        start = "; ".join(row.rstrip() for row in islice(byte_rows(data), 3))
+        raise FormatError(
+            kind="no spectra recognised", got=f"{len(data)} bytes: {start}", advice="docs/instruments.md shows how to write it"
+        )
+    say(f"I see {sight.described()}, at {baud} baud")
+    vendor = options.vendor or (_asked("Who made it?", "unknown") if asks else "unknown")
+    model = options.model or (_asked("What is it called?", options.name) if asks else options.name)
+    laser = options.laser or (_laser() if asks else None)
+    facts = draft.DraftFacts(options.name, baud, vendor, model, laser, draft.template(request))
+    text = draft.page(facts, sight)
+    profile = validate.convert(toml.parse(text.encode(), str(path)))
+    frames = [event for event in codecs.of(profile.frame, streaming=profile.streams).feed(data) if isinstance(event, codecs.RawFrame)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    if as_json(options):
+        write_json({"v": 1, "profile": options.name, "file": str(path), "values": sight.values, "spectra": len(frames), "baud": baud})
+    else:
+        write_text(f"{path}: {len(frames)} spectra of {sight.values} values read with it")
+    say(f"Next: raman-edge serial {options.port or 'PORT'} --profile {options.name}")
+    return 0
+
+
+def _seen(options: argparse.Namespace, request: bytes) -> tuple[bytes, int]:
+    """Return bytes of the instrument and their rate."""
+    from raman_edge.instruments.profiles import draft  # noqa: PLC0415 - numpy, which `ports` does without
+    from raman_edge.instruments.serial import probe  # noqa: PLC0415 - slow to import
+
+    if options.capture is not None:
+        return bounded(options.capture, MOST_CAPTURE, FormatError), options.baud or DEFAULT_BAUD
+    if request:
+        return probe.answer_to(options.port, request, options.baud or DEFAULT_BAUD), options.baud or DEFAULT_BAUD
+    heard = probe.listen(
+        options.port, (), rates=(options.baud,) if options.baud else probe.RATES, recognise=lambda data: draft.look(data) is not None
+    )
+    return heard.data, heard.baud or DEFAULT_BAUD
+
+
+def _asked(question: str, default: str) -> str:
+    """Ask on the terminal; Enter is the default."""
+    print(f"{question} [{printable(default)}] ", end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise KeyboardInterrupt
+    return line.strip() or default
+
+
+def _laser() -> float | None:
+    """Ask for the wavelength of the laser until it is one, or nothing."""
+    while text := _asked("Which wavelength has its laser, in nm (empty: none, or unknown)?", ""):
+        try:
+            return shared.laser_nm(text)
+        except argparse.ArgumentTypeError as error:
+            say(str(error))
+    return None

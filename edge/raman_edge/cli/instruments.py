@@ -14,16 +14,15 @@ import msgspec
 
 from raman_edge.cli import instrument_options
 from raman_edge.cli import options as shared
-from raman_edge.cli.instrument_ports import ROW, add_ports, add_probe, byte_rows
+from raman_edge.cli.instrument_ports import ROW, add_new, add_ports, add_probe, byte_rows
 from raman_edge.cli.output import as_json, is_terminal, say, write, write_json, write_text
 from raman_edge.cli.parser import LASER, STOPS
 from raman_edge.errors import ConfigError, RamanEdgeError
-from raman_edge.instruments.profiles import catalogue, explain, requests
+from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.profile import CERTAINTIES
 from raman_edge.service import remembered
 from raman_edge.service.signals import stopping
 from raman_edge.settings import toml
-from raman_edge.simulator import orders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +51,7 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge instruments simulate ocean-usb2000", "an instrument to try everything with"),
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for add in (_add_list, add_ports, add_probe, _add_show, _add_simulate, _add_record, _add_replay, _add_validate, _add_explain):
+    for add in (_add_list, add_ports, add_probe, add_new, _add_show, _add_simulate, _add_record, _add_replay, _add_validate, _add_explain):
         add(actions)
     for add in (_add_forget, _add_rename):
         add(actions)
@@ -64,8 +63,8 @@ def add_arguments(parser: Parser) -> None:
 def _add_list(actions: Actions) -> None:
     one = actions.add_parser(
         "list",
-        help="list the profiles that ship, and how well each was tested",
-        description="List the profiles that ship, and how well each was tested.",
+        help="list the known profiles, and how well each was tested",
+        description="List the profiles that ship and those in your own folder, and how well each was tested.",
         examples=(
             ("raman-edge instruments list", "every profile, with what was tested"),
             ("raman-edge instruments list ocean", "those with a word in name, vendor or model"),
@@ -80,18 +79,19 @@ def _add_list(actions: Actions) -> None:
 def _list(options: argparse.Namespace) -> int:
     """Print a profile a line; 1 where the words fit none."""
     files = catalogue.profiles()
-    profiles = [profile for profile in map(catalogue.load, files) if _fits(profile, options.words)]
+    profiles = [profile for profile in catalogue.load_all(say) if _fits(profile, options.words)]
     if not profiles:
         say(f"no profile has {' and '.join(options.words)} in its name, vendor or model; the profiles are {', '.join(files)}")
         return NOT_FOUND
     for profile in profiles:
         device, provenance = profile.device, profile.provenance
         if as_json(options):
-            write_json(_facts(profile, str(files[device.id])))
+            write_json(_facts(profile, files[device.id]))
             continue
         tested = "tested on hardware" if provenance.hardware_tested else "not tested on hardware"
         pixels = "any number of pixels" if profile.n_pixels is None else f"{profile.n_pixels} pixels"
-        write_text(f"{device.id}  {device.vendor} {device.model}")
+        own = ", your own" if catalogue.is_own(files[device.id]) else ""
+        write_text(f"{device.id}  {device.vendor} {device.model}{own}")
         write_text(f"  {pixels}, {profile.serial.baud[0]} baud")
         write_text(f"  {CERTAINTIES[provenance.certainty]}; {tested}")
     if not as_json(options):
@@ -106,7 +106,7 @@ def _fits(profile: Profile, words: Sequence[str]) -> bool:
     return all(word.lower() in text for word in words)
 
 
-def _facts(profile: Profile, file: str) -> dict[str, object]:
+def _facts(profile: Profile, file: Path) -> dict[str, object]:
     device, provenance = profile.device, profile.provenance
     return {
         "v": 1,
@@ -119,7 +119,8 @@ def _facts(profile: Profile, file: str) -> dict[str, object]:
         "hardware_tested": provenance.hardware_tested,
         "unchecked": list(provenance.unchecked),
         "sources": list(provenance.sources),
-        "file": file,
+        "file": str(file),
+        "own": catalogue.is_own(file),
     }
 
 
@@ -144,7 +145,7 @@ def _add_show(actions: Actions) -> None:
 
 
 def _add_profile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("profile", metavar="PROFILE", help="the name of a profile that ships, or your own file")
+    parser.add_argument("profile", metavar="PROFILE", help="the name of a known profile, or a file")
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -240,11 +241,11 @@ def _add_validate(actions: Actions) -> None:
         description="Check your own profiles before you use them: every mistake with its line, what was got and what is expected.",
         examples=(
             ("raman-edge instruments validate mine.toml", "every mistake with its line"),
-            ("raman-edge instruments validate ocean-usb2000", "a profile that ships"),
+            ("raman-edge instruments validate ocean-usb2000", "a known profile"),
         ),
         exits={ConfigError.exit_code: "a profile has mistakes"},
     )
-    one.add_argument("files", nargs="+", metavar="FILE", help="your own file, or the name of a profile that ships")
+    one.add_argument("files", nargs="+", metavar="FILE", help="a file, or the name of a known profile")
     shared.add_json(one)
     one.set_defaults(run=_validate)
 
@@ -292,7 +293,7 @@ def _add_explain(actions: Actions) -> None:
 def _explain(options: argparse.Namespace) -> int:
     """Print one object, or lines for a person."""
     profile = catalogue.load(options.profile)
-    found = explain.of(profile, requests.wanted(profile, options.exposure, options.average))
+    found = requests.explain(profile, requests.wanted(profile, options.exposure, options.average))
     if as_json(options):
         sends = [{"command": name, "hex": data.hex(" ")} for name, data in found.requests]
         write_json({"v": 1, "profile": found.profile, "sends": sends, "expects": found.expects, "trust": found.trust})
@@ -492,10 +493,12 @@ def _show_simulated(options: argparse.Namespace, profile: Profile, simulated: Si
 
 def _take_orders(simulated: Simulated, ended: threading.Event) -> None:
     """Carry out the lines of standard input, to its end; a mistake is printed and changes nothing."""
+    from raman_edge.simulator.simulated import carry_out  # noqa: PLC0415 - slow to import; `list` does without
+
     with contextlib.suppress(OSError, ValueError):  # no standard input, or closed
         for line in sys.stdin or ():
             try:
-                going_on = orders.carry_out(line, simulated)
+                going_on = carry_out(line, simulated)
             except RamanEdgeError as error:
                 say(str(error))
                 continue

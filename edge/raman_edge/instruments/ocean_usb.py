@@ -20,11 +20,11 @@ import numpy as np
 
 from raman_edge.errors import ConfigError, SourceError, SourceLost, SourceUnavailable
 from raman_edge.instruments import ports
-from raman_edge.instruments.codecs.events import RawFrame
+from raman_edge.instruments.codecs.stream import RawFrame
 from raman_edge.instruments.ports import OCEAN
 from raman_edge.instruments.profiles.profile import Integration, Sensor
 from raman_edge.instruments.serial.port import REAL
-from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentInfo, LinkStateMachine, LinkStatus
+from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentInfo, LinkStateMachine, LinkStatus, plausible_nonlinearity
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
@@ -48,8 +48,6 @@ DEGREES = (3, 5, 7)
 """Of the polynomials to try: Ocean's are of the third degree, some devices have a higher one."""
 AXIS_NM = 1e-3
 """Largest error of a polynomial against the device's own wavelengths, nm; a pixel is 0.05 or more."""
-LINEAR = (0.5, 2.0)
-"""Range of a plausible nonlinearity; an unwritten EEPROM holds anything."""
 RULES = "Copy docs/running/70-raman-edge.rules to /etc/udev/rules.d, `sudo udevadm control --reload`, and plug it in again"
 
 
@@ -324,8 +322,7 @@ def _nonlinearity(device: Driver, saturation: float) -> tuple[float, ...]:
             factors = tuple(float(factor) for factor in feature.get_nonlinearity_coefficients())
     except SourceLost:  # a Spark has the feature and sends none; the next request notices a pulled cable
         return ()
-    values = np.polynomial.Polynomial(factors or (0.0,))(np.linspace(0, saturation, 64))
-    return factors if np.isfinite(values).all() and LINEAR[0] < values.min() <= values.max() < LINEAR[1] else ()
+    return plausible_nonlinearity(factors, saturation)
 
 
 def _run(pixels: Sequence[int]) -> tuple[int, int] | None:

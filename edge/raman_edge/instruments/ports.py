@@ -213,15 +213,21 @@ def _text(folder: Path, name: str) -> str:
         return ""
 
 
+def named_by_usb(where: str, profiles: Iterable[Profile]) -> tuple[str, ...]:
+    """Return the names of the profiles that name the USB device of a port; () where none does, or it is not on USB."""
+    here = os.path.realpath(where)
+    return next((port.profiles for port in serial(profiles) if os.path.realpath(port.device) == here), ())
+
+
 def profile_of(port: str, named: str | None) -> Profile:
     """Return the profile of that name, else the only one that names the USB device on ``port``; :class:`ConfigError` if none."""
     if named is not None:
         return catalogue.load(named)
-    known = [catalogue.load(name) for name in catalogue.profiles()]
-    fitting = {name for one in serial(known) if port in {one.address, one.device} for name in one.profiles}
+    known = catalogue.load_all(lambda _: None)
+    fitting = set(named_by_usb(port, known))
     if len(fitting) == 1:
         return catalogue.load(fitting.pop())
     several = f"several profiles name its USB device ({', '.join(sorted(fitting))})" if fitting else "no profile names its USB device"
-    expected = f"one of {', '.join(catalogue.profiles())}, or a file of your own"
+    expected = f"one of {', '.join(catalogue.profiles())}, or a TOML file"
     advice = f"Give --profile (in Python profile=); `raman-edge instruments probe {port}` finds it out"
     raise ConfigError(kind="unknown instrument", place=repr(port), got=several, expected=expected, advice=advice)

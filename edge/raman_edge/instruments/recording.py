@@ -1,30 +1,191 @@
-"""Recordings of exposures: written during a measurement, and replayed like one; :mod:`recording_file` has the format."""
+"""Recordings of exposures: written during a measurement, and replayed like one, as lines of JSON."""
 
 from __future__ import annotations
 
 import math
 import os
+import zlib
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
+import numpy as np
 
 from raman_edge.bounded_read import without_waiting
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
-from raman_edge.instruments import recording_file
+from raman_edge.instruments.codecs.stream import RawFrame
 from raman_edge.instruments.profiles.requests import UNITS
-from raman_edge.instruments.recording_file import MOST_LINE, ExposureLine, FaultLine, InstrumentLine, PlanLine, RecordingHeader
-from raman_edge.instruments.spectrometer import Counters, Exposure, LinkStatus
-from raman_edge.spectrum import Fault
+from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentInfo, LinkStatus
+from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
     from typing import Self
 
-    from raman_edge.instruments.spectrometer import InstrumentInfo, Spectrometer
+    from raman_edge.instruments.codecs.stream import Counts
+    from raman_edge.instruments.spectrometer import Spectrometer
+
+MOST_LINE = 4 << 20
+"""Most bytes of a line; 65536 counts that do not compress take 700 kB."""
+MOST_AVERAGES = 10_000
+LEAST_PIXELS, MOST_PIXELS = 2, 1 << 16
+LEVEL = 1
+"""Of zlib: a higher level does not compress noise better."""
+_KINDS: tuple[Literal["<u2", "<i4", "<i8"], ...] = ("<u2", "<i4", "<i8")
+
+
+class PlanLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options that decide which exposures make a spectrum, so that a replay makes the same ones."""
+
+    averages: Annotated[int, msgspec.Meta(ge=1, le=MOST_AVERAGES)] = 1
+    auto_exposure: bool = False
+    longest_s: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
+    """Longest automatic exposure, s; None is the default."""
+    gate: bool = False
+    """Whether only a steady sample was measured."""
+    dark: Literal["none", "take", "auto"] = "none"
+    """When a dark was taken automatically; its exposures are in the recording."""
+    laser_nm: Annotated[float, msgspec.Meta(ge=150, le=2000)] | None = None
+    """Excitation instead of the instrument's own, nm."""
+
+
+class RecordingHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="recording", forbid_unknown_fields=True):
+    """The first line."""
+
+    version: Literal[1] = 1
+    port: str
+    """As the user gave it; data."""
+    profile: str
+    plan: PlanLine = PlanLine()
+
+
+class InstrumentLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="instrument", forbid_unknown_fields=True):
+    """The facts of the instrument from here on."""
+
+    instrument: InstrumentInfo
+
+
+class ExposureLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="exposure", forbid_unknown_fields=True):
+    """One exposure as it was measured."""
+
+    taken_at: datetime
+    exposure_s: float | None = None
+    averages: int = 1
+    dark: bool = False
+    fields: dict[str, int | str] = {}
+    type: Literal["<u2", "<i4", "<i8", "<f8"]
+    counts: bytes
+
+
+class FaultLine(msgspec.Struct, frozen=True, kw_only=True, tag_field="is", tag="fault", forbid_unknown_fields=True):
+    """A fault instead of an exposure."""
+
+    kind: str
+    path: str
+    sha256: str | None = None
+    index: int = 0
+    why: str
+
+
+Entry = RecordingHeader | InstrumentLine | ExposureLine | FaultLine
+
+
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
+    crc: str
+    line: msgspec.Raw
+
+
+def encode(entry: Entry) -> bytes:
+    """Return an entry as a line, with its newline."""
+    inner = msgspec.json.encode(entry)
+    return b'{"crc":"%08x","line":%s}\n' % (zlib.crc32(inner), inner)
+
+
+def decode(line: bytes, number: int) -> Entry:
+    """Parse line ``number``, from 1; raises :class:`FormatError` where it is damaged, or not of a recording."""
+    if len(line) > MOST_LINE:
+        msg = f"line {number}: {len(line)} bytes; expected at most {MOST_LINE}: it is no recording of a spectrometer"
+        raise FormatError(msg)
+    try:
+        outer = msgspec.json.decode(line, type=_Line)
+        inner = bytes(outer.line)
+        if outer.crc != f"{zlib.crc32(inner):08x}":
+            msg = f"line {number}: its checksum is {zlib.crc32(inner):08x}, {outer.crc[:16]!r} was written: the file is damaged"
+            raise FormatError(msg)
+        entry: Entry = msgspec.json.decode(inner, type=Entry)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
+        msg = f"line {number}: no line of a recording of version 1 ({error}): is the file damaged, or of a newer version?"
+        raise FormatError(msg) from error
+    return entry
+
+
+def shot(exposure: Exposure) -> ExposureLine:
+    """Return an exposure as an entry."""
+    counts = exposure.frame.counts
+    kind = _narrowest(counts)
+    return ExposureLine(
+        taken_at=exposure.taken_at.astimezone(UTC),
+        exposure_s=exposure.exposure_s,
+        averages=exposure.averages,
+        dark=exposure.dark,
+        fields=dict(exposure.frame.fields),
+        type=kind,
+        counts=zlib.compress(counts.astype(kind).tobytes(), LEVEL),
+    )
+
+
+def exposure(entry: ExposureLine, instrument: InstrumentInfo, number: int) -> Exposure:
+    """Return the exposure of line ``number``; raises :class:`FormatError` where it is impossible."""
+    if entry.taken_at.tzinfo is None or entry.averages < 1 or (entry.exposure_s is not None and not 0 < entry.exposure_s < np.inf):
+        msg = f"line {number}: an exposure of {entry.exposure_s} s, {entry.averages} times, at {entry.taken_at}: no instrument measures so"
+        raise FormatError(msg)
+    frame = RawFrame(_counts(entry, number), entry.fields)
+    return Exposure(frame, instrument, entry.taken_at, entry.exposure_s, entry.averages, entry.dark)
+
+
+def broken(fault: Fault) -> FaultLine:
+    """Return a fault as an entry."""
+    origin = fault.origin
+    return FaultLine(kind=origin.kind, path=origin.path, sha256=origin.sha256, index=origin.index, why=fault.why)
+
+
+def fault(entry: FaultLine) -> Fault:
+    """Return the fault of an entry."""
+    return Fault(Origin(entry.kind, entry.path, entry.sha256, entry.index), entry.why)
+
+
+def _narrowest(counts: Counts) -> Literal["<u2", "<i4", "<i8", "<f8"]:
+    """Return the smallest type that holds the counts exactly."""
+    if counts.dtype.kind == "f":
+        return "<f8"
+    low, high = (int(counts.min()), int(counts.max())) if counts.size else (0, 0)
+    return next(kind for kind in _KINDS if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
+
+
+def _counts(entry: ExposureLine, number: int) -> Counts:
+    kind = np.dtype(entry.type)
+    most = MOST_PIXELS * kind.itemsize
+    unpacking = zlib.decompressobj()
+    try:
+        data = unpacking.decompress(entry.counts, most + 1)
+    except zlib.error as error:
+        msg = f"line {number}: the counts cannot be unpacked ({error}): the file is damaged"
+        raise FormatError(msg) from error
+    whole, rest = divmod(len(data), kind.itemsize)
+    if not unpacking.eof or rest or not LEAST_PIXELS <= whole <= MOST_PIXELS:
+        msg = f"line {number}: {len(data)} bytes of counts, {kind.itemsize} each; expected {LEAST_PIXELS} to {MOST_PIXELS} whole ones"
+        raise FormatError(msg)
+    values = np.frombuffer(data, dtype=kind)
+    if kind.kind == "f" and not np.isfinite(values).all():
+        msg = f"line {number}: counts that are not finite: no detector counts so"
+        raise FormatError(msg)
+    return values.astype(np.float64) if kind.kind == "f" else values.astype(np.int64)
+
 
 PULSE_S = 1.0
 """Longest call of ``expose`` without a result, s."""
@@ -101,20 +262,20 @@ class Recorder:
         """Return the next result of the spectrometer, after recording it."""
         got = self._spectrometer.expose()
         if isinstance(got, Fault):
-            self._write(recording_file.broken(got))
+            self._write(broken(got))
         elif got is not None:
             if got.instrument != self._known:
                 self._write(InstrumentLine(instrument=got.instrument))
                 self._known = got.instrument
-            self._write(recording_file.shot(replace(got, dark=got.dark or self._is_dark)))
+            self._write(shot(replace(got, dark=got.dark or self._is_dark)))
         return got
 
     def _abandon(self) -> None:
         os.close(self._file)
         self._path.unlink(missing_ok=True)
 
-    def _write(self, entry: recording_file.Entry) -> None:
-        rest = recording_file.encode(entry)
+    def _write(self, entry: Entry) -> None:
+        rest = encode(entry)
         try:
             while rest:
                 rest = rest[os.write(self._file, rest) :]
@@ -126,7 +287,7 @@ class Recorder:
 def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None) -> Iterator[RecordingHeader | Exposure | Fault]:
     """Read the lines of a recording: first how it began, then everything in its order.
 
-    A last line that is torn, as a run that was killed leaves it, is left out, and ``note`` is told.
+    A last line that is torn, as a run that was killed leaves it, is left out and reported to ``note``.
     Raises :class:`FormatError` with the line's number for any other that is damaged.
     """
     instrument: InstrumentInfo | None = None
@@ -134,7 +295,7 @@ def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None
         if not line.endswith(b"\n") and len(line) <= MOST_LINE:
             note(f"line {number} is torn ({len(line)} bytes without an end): the recording was cut short there, and is read up to it")
             return
-        entry = recording_file.decode(line, number)
+        entry = decode(line, number)
         if isinstance(entry, RecordingHeader) != (number == 1):
             what = "begins anew" if number > 1 else "does not begin with the line of a recording"
             msg = f"line {number}: the recording {what}; expected the line that begins it once, and first: was it cut or joined?"
@@ -145,16 +306,16 @@ def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None
             if instrument is None:
                 msg = f"line {number}: an exposure before the facts of the instrument: are lines missing?"
                 raise FormatError(msg)
-            yield recording_file.exposure(entry, instrument, number)
+            yield exposure(entry, instrument, number)
         else:
-            yield recording_file.fault(entry) if isinstance(entry, FaultLine) else entry
+            yield fault(entry) if isinstance(entry, FaultLine) else entry
 
 
 class ReplayedSpectrometer:
     """The spectrometer of a recording: gives the same exposures and faults again, in their order, with their times.
 
-    ``paced`` gives them as far apart as they were, otherwise they come as fast as they are asked for. What it is told
-    changes nothing: an exposure is as it was recorded, and so is the light. ``note`` is told where the recording is torn.
+    ``paced`` gives them as far apart as they were, otherwise they come as fast as they are asked for. Settings
+    change nothing: an exposure is as it was recorded, and so is the light. ``note`` gets a line where the recording is torn.
     Raises :class:`SourceUnavailable` where it cannot be opened, and :class:`FormatError` for a damaged line where it is met.
     """
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.instruments.codecs.events import RawFrame
+    from raman_edge.instruments.codecs.stream import RawFrame
     from raman_edge.spectrum import Fault
 
 State = Literal["absent", "opening", "probing", "ready", "acquiring", "faulted"]
@@ -76,6 +76,16 @@ class InstrumentInfo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Excitation wavelength, nm; None is unknown."""
     dark: DarkSettings = DarkSettings()
     """How a dark spectrum is taken."""
+
+
+LINEAR = (0.5, 2.0)
+"""Range of a plausible nonlinearity; an unwritten EEPROM holds anything."""
+
+
+def plausible_nonlinearity(factors: tuple[float, ...], saturation: float) -> tuple[float, ...]:
+    """Return a polynomial by which counts below ``saturation`` can be divided; () where it cannot be one."""
+    values = np.polynomial.Polynomial(factors or (0.0,))(np.linspace(0, saturation, 64))
+    return factors if np.isfinite(values).all() and LINEAR[0] < values.min() <= values.max() < LINEAR[1] else ()
 
 
 @dataclass(frozen=True, eq=False, slots=True)

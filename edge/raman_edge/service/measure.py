@@ -19,7 +19,7 @@ from raman_edge.calibration.calibration import Calibration
 from raman_edge.errors import ConfigError, JournalError, JournalUnavailable
 from raman_edge.instruments import ports
 from raman_edge.instruments.ocean_usb import OceanSpectrometer
-from raman_edge.instruments.recording_file import PlanLine
+from raman_edge.instruments.recording import PlanLine
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.instruments.serial.spectrometer import Environment, unguarded
 from raman_edge.matching.identify import Reading

@@ -1,1 +1,1 @@
-"""Instruments that are not there: a page of facts becomes a device, with a scene before it and faults on demand."""
+"""Simulated instruments: a profile becomes a device, with a sample in front of it and faults on demand."""

@@ -21,7 +21,7 @@ from raman_edge.instruments.profiles.requests import UNITS, units
 from raman_edge.simulator import faults as going_wrong
 from raman_edge.simulator.line import Rate, SentBytes
 from raman_edge.simulator.replies import ReplyWriter, header
-from raman_edge.simulator.requests import HostRequest, RequestReader
+from raman_edge.simulator.requests import OTHER, HostRequest, RequestReader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -101,12 +101,20 @@ class SimulatedDevice:
         self.streaming = self.profile.streams
         self._last = b""
         self._prepared: set[bytes] = set()
+        self._disturbed: list[bytes] = []
         self._reader = RequestReader(self.profile)
         self._due: list[tuple[float, int, Callable[[float], None]]] = []
         self._waiting: deque[HostRequest] = deque()
         self._out: list[SentBytes] = []
         self._measures_until: float | None = None
         self._heard_s = 0.0
+
+    @property
+    def settings(self) -> tuple[object, ...]:
+        """Return everything that a request can change: two equal results are a device that nothing was done to."""
+        light = (self.laser, self.shutter, self._guarded)
+        measurement = (self.exposure_s, self.averages, self.streaming, self.frames, self._measures_until)
+        return (*light, *measurement, self.baud, self.rate.wakes_at, self.rate.changing, *sorted(self._prepared), *self._disturbed)
 
     @property
     def baud(self) -> int:
@@ -172,9 +180,9 @@ class SimulatedDevice:
         """Serve a request, or let it wait for the end of the measurement."""
         if self._measures_until is None or request.name in AT_ONCE:
             self._serve(request, now)
-        elif said := self.answers.refusal(request, "busy"):
+        elif refusal := self.answers.refusal(request, "busy"):
             self._note("busy")
-            self._emit(now, said)
+            self._emit(now, refusal)
         else:
             self._waiting.append(request)
 
@@ -192,16 +200,18 @@ class SimulatedDevice:
 
     def _possible(self, request: HostRequest) -> bool:
         """Whether the device can serve a request."""
-        facts, told = self.profile.integration, request.values
-        if facts is not None and not facts.min <= told.get("integration", facts.min) <= facts.max:
+        facts, values = self.profile.integration, request.values
+        if facts is not None and not facts.min <= values.get("integration", facts.min) <= facts.max:
             return False
-        if facts is not None and not 1 <= told.get("averages", 1) <= facts.averages_max:
+        if facts is not None and not 1 <= values.get("averages", 1) <= facts.averages_max:
             return False
-        if request.name == "set_baud" and told.get("baud") not in self.profile.serial.baud:
+        if request.name == "set_baud" and values.get("baud") not in self.profile.serial.baud:
             return False
         if request.name == "repeat" and not self._last:
             return False
-        return request.name != "coefficient" or self.answers.coefficient(told.get("index", 0)) is not None
+        if request.name in ("coefficient", "nonlinearity"):
+            return self.answers.coefficient(request.name, values.get("index", 0)) is not None
+        return True
 
     def _do(self, request: HostRequest, struck: tuple[InjectedFault, ...], now: float) -> None:
         self._set(request)
@@ -221,10 +231,10 @@ class SimulatedDevice:
 
     def _set(self, request: HostRequest) -> None:
         """Apply the exposure, averages and switches of a request."""
-        told = request.values
-        if "integration" in told and self.profile.integration is not None:
-            self._change_exposure(told["integration"] / UNITS[self.profile.integration.unit])
-        self.averages = told.get("averages", self.averages)
+        values = request.values
+        if "integration" in values and self.profile.integration is not None:
+            self._change_exposure(values["integration"] / UNITS[self.profile.integration.unit])
+        self.averages = values.get("averages", self.averages)
         if request.name in {"laser_on", "laser_off"}:
             self.laser = request.name == "laser_on"
         elif request.name == "laser_watchdog":
@@ -235,6 +245,8 @@ class SimulatedDevice:
             self.rate.wakes_at = self.baud
         elif request.name == "prepare":
             self._prepared.add(request.data)
+        elif request.name == OTHER:
+            self._disturbed.append(request.data)
         elif request.name in AT_ONCE:
             self._stop()
 

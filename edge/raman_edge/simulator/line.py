@@ -124,6 +124,11 @@ class Rate:
         self._coming = (now + self._settle_s, new, request)
 
     @property
+    def changing(self) -> bool:
+        """Whether another rate was asked for and is not settled."""
+        return self._coming is not None or self._trial is not None
+
+    @property
     def trying(self) -> bool:
         """Whether a new rate is unconfirmed."""
         return self._trial is not None

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from raman_edge.instruments.codecs.obp import Flag, Message
 from raman_edge.instruments.profiles.fields import literal, packed, size_of
 from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, NamedFrame
+from raman_edge.instruments.profiles.profile import ProbeCommand
 
 if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
     from raman_edge.simulator.requests import HostRequest
 
+DIGITS = 8
+"""Decimals of a constant in the EEPROM of Ocean's devices, which has room for 15 characters."""
 VERSION = 1000
 """Firmware 1.00.0, as Ocean's devices report it."""
 NOT_READY, INVALID = 7, 6
@@ -55,7 +58,7 @@ class ReplyWriter:
             return self._message(request)
         if request.name == "probe":
             expected = self._profile.match.probe
-            return literal(expected.expect if expected else "") + self._end
+            return literal(expected.expect if isinstance(expected, ProbeCommand) else "") + self._end
         echo = request.data if self._profile.answers.echo else b""
         ack = self._literals.get("ack", b"") if request.command.ack else b""
         return echo + ack + self._reply(request)
@@ -71,8 +74,8 @@ class ReplyWriter:
         if self.obp:
             return self._refused(request, request.error or (NOT_READY if kind == "busy" else INVALID))
         wanted = self._profile.frame.answers if request.name in {"acquire", "start", "repeat"} else {}
-        if said := wanted.get(kind) or self._literals.get(kind, b""):
-            return (request.data if self._profile.answers.echo and request.name else b"") + said
+        if refusal_bytes := wanted.get(kind) or self._literals.get(kind, b""):
+            return (request.data if self._profile.answers.echo and request.name else b"") + refusal_bytes
         error = self._profile.answers.error or getattr(self._profile.frame, "error", None)
         return f"{error}: {'unknown request' if kind == 'nak' else 'busy'}\r\n".encode("ascii") if error else b""
 
@@ -80,8 +83,9 @@ class ReplyWriter:
         kind = request.command.reply
         if kind == "none":
             return b""
-        if kind == "line":
-            return request.command.after.encode("ascii") + self._text(request).encode("ascii") + (b"" if self.obp else self._end)
+        if kind in ("line", "text"):
+            end = b"" if self.obp or (kind == "text" and not self._profile.answers.echo) else self._end
+            return request.command.after.encode("ascii") + self._text(request).encode("ascii") + end
         return packed(self._number(request), kind)
 
     def _text(self, request: HostRequest) -> str:
@@ -89,25 +93,34 @@ class ReplyWriter:
             return self.serial_number
         if request.name == "identify":
             probe = self._profile.match.probe
-            same = probe is not None and probe.send == request.command.send
-            if probe is not None and same and not self._ooi:
+            if isinstance(probe, ProbeCommand) and probe.send == request.command.send and not self._ooi:
                 return literal(probe.expect).decode("latin-1")
             return str(VERSION) if self._ooi else self._profile.device.id
         value = self._number(request)
+        if request.command.reply == "text":
+            return f"{float(value):.{DIGITS}e}"
         return str(int(value)) if value.denominator == 1 else repr(float(value))
 
     def _number(self, request: HostRequest) -> Fraction:
-        if request.name == "coefficient":
-            return Fraction(self.coefficient(request.values.get("index", 0)) or 0)
+        if request.name in ("coefficient", "nonlinearity"):
+            return Fraction(self.coefficient(request.name, request.values.get("index", 0)) or 0)
         if request.name == "serial_number":
             digits = "".join(filter(str.isdigit, self.serial_number))
             return Fraction(int(digits or zlib.crc32(self.serial_number.encode())) % 2**15)
-        return Fraction({"identify": VERSION, "saturation": self._saturation}.get(request.name, 0))
+        return Fraction({"identify": VERSION, "saturation": self._saturation, "nonlinearity_count": self._count}.get(request.name, 0))
 
-    def coefficient(self, index: int) -> float | None:
-        """Return a coefficient by the device's index; None where it has none."""
-        place = index - getattr(self._profile.wavelength, "first_index", 0)
-        return self._coefficients[place] if 0 <= place < len(self._coefficients) else None
+    @property
+    def _count(self) -> int:
+        """How many coefficients its nonlinearity has, or the degree."""
+        facts = self._profile.nonlinearity
+        return 0 if facts is None else facts.coefficients - (facts.count == "degree")
+
+    def coefficient(self, name: str, index: int) -> float | None:
+        """Return a coefficient of the axis or of the nonlinearity by the device's index; None where it has none."""
+        axis, facts = self._profile.wavelength, self._profile.nonlinearity
+        place = index - (getattr(axis, "first_index", 0) if name == "coefficient" else facts.first_index if facts else 0)
+        held = self._coefficients if name == "coefficient" else (1.0, *[0.0] * (facts.coefficients - 1)) if facts else ()
+        return held[place] if 0 <= place < len(held) else None
 
     def _message(self, request: HostRequest) -> bytes:
         data = self._reply(request)
@@ -123,8 +136,8 @@ class ReplyWriter:
 def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> dict[str, int | str]:
     """Return the values of the profile's header words."""
     ms, us = round(exposure_s * 1e3), round(exposure_s * 1e6)
-    told = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
-    told |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
+    known = dict.fromkeys(("integration_ms", "exposure_ms"), ms) | dict.fromkeys(("integration_us", "exposure_us"), us)
+    known |= dict.fromkeys(("scans", "averages"), averages) | dict.fromkeys(("counter", "scan_number", "frame"), counter)
     frame = profile.frame
     words = dict.fromkeys(frame.header, "") if isinstance(frame, DelimitedFrame) else {}
     if isinstance(frame, NamedFrame | FixedFrame):
@@ -135,5 +148,5 @@ def header(profile: Profile, exposure_s: float, averages: int, counter: int) -> 
             fields[name] = f"{exposure_s:g}"
         else:
             most = 2 ** (8 * size_of(dtype) - 1) if dtype else 2**31
-            fields[name] = told.get(name, 0) % most
+            fields[name] = known.get(name, 0) % most
     return fields

@@ -19,7 +19,7 @@ from raman_edge.errors import ConfigError
 from raman_edge.instruments.codecs import obp
 from raman_edge.instruments.profiles import expressions, fields, requests
 from raman_edge.instruments.profiles.fields import CHECKSUMS, NUMPY, size_of
-from raman_edge.instruments.profiles.profile import Command
+from raman_edge.instruments.profiles.profile import Command, Nonlinearity, ProbeCommand, Query
 from raman_edge.instruments.profiles.requests import RequestValues
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ LONGEST = 1024
 """Bytes without a request that are dropped together."""
 REMEMBERED = 64
 """Requests kept parsed: a host repeats itself."""
+OTHER = "other"
+"""Name of a command that changes something and is not in the profile."""
 BAD_CHECKSUM, BAD_PAYLOAD, UNKNOWN = 3, 6, 2
 """OBP: errors of a message."""
 NO_COMMAND = Command()
@@ -47,7 +49,7 @@ class HostRequest:
     """One request of the host."""
 
     name: str
-    """Of the command; ``probe`` for the profile's probe, "" where it is not understood."""
+    """Of the command; ``probe`` for the profile's probe, ``other`` for one of ``match.disturbed_by``, "" where it is not understood."""
     data: bytes
     """As it came."""
     command: Command = NO_COMMAND
@@ -80,10 +82,11 @@ class RequestPattern:
 
 
 def patterns(profile: Profile) -> tuple[RequestPattern, ...]:
-    """Return the pattern of each command of a profile, and of its probe."""
+    """Return the pattern of each command of a profile, of its probe, and of the commands that it only names."""
     named = [(str(path[1]), command) for path, command in requests.commands(profile)]
-    if profile.match.probe:
+    if isinstance(profile.match.probe, ProbeCommand):
         named.append(("probe", Command(send=profile.match.probe.send)))
+    named += [(OTHER, Command(send=(text,), ack=bool(profile.answers.ack))) for text in profile.match.disturbed_by]
     return tuple(_pattern(name, command) for name, command in named)
 
 
@@ -106,7 +109,7 @@ def _pattern(name: str, command: Command) -> RequestPattern:
 
 
 class RequestReader:
-    """Takes bytes of the host apart; bytes that are no request come out as one without a name."""
+    """Splits bytes of the host into requests; bytes that are none become a request without a name."""
 
     def __init__(self, profile: Profile) -> None:
         self._profile = profile
@@ -152,19 +155,29 @@ class RequestReader:
                 self._known.clear()
             read = [request for pattern, groups in found if (request := self._read(pattern, groups, data))]
             stops = [request for request in read if request.name == "stop" and streaming]
-            self._known[data, streaming] = (stops or read or [HostRequest("", data)])[0]
+            plain = [request for request in read if not request.values]  # ?x 14 is the degree, before it is coefficient 14
+            self._known[data, streaming] = (stops or plain or read or [HostRequest("", data)])[0]
         return self._known[data, streaming]
 
     def _read(self, pattern: RequestPattern, groups: tuple[bytes, ...], data: bytes) -> HostRequest | None:
         """Return a request; None where the profile makes other bytes with the settings in it."""
         values = self._values(pattern, groups)
+        if pattern.name in ("coefficient", "nonlinearity") and values.get("index") not in self._indices(pattern.name):
+            return None
         try:
             settings = requests.values(self._profile, pattern.name, RequestValues(**values))
-            if pattern.name != "probe" and requests.sent(self._profile, pattern.command, settings, pattern.name) != data:
+            if pattern.name not in ("probe", OTHER) and requests.sent(self._profile, pattern.command, settings, pattern.name) != data:
                 return None
         except ConfigError:
             return None
         return HostRequest(pattern.name, data, pattern.command, values)
+
+    def _indices(self, name: str) -> range:
+        """Return the indices of the coefficients that a command asks for."""
+        facts = self._profile.wavelength if name == "coefficient" else self._profile.nonlinearity
+        if not isinstance(facts, Query | Nonlinearity):
+            return range(0)
+        return range(facts.first_index, facts.first_index + facts.coefficients)
 
     def _values(self, pattern: RequestPattern, groups: tuple[bytes, ...]) -> dict[str, int]:
         """Return the settings in the numbers of a request; numbers that are a setting itself come before computed ones."""
@@ -261,7 +274,7 @@ class RequestReader:
 
 def _end(patterns: tuple[RequestPattern, ...]) -> bytes:
     """Return the byte that ends every request; b"" where they do not all end with the same one."""
-    last = {pattern.command.send[-1] if pattern.command.send else "" for pattern in patterns}
+    last = {pattern.command.send[-1] if pattern.command.send else "" for pattern in patterns if pattern.name != OTHER}
     if not all(text.startswith("ascii:") and text[-1] in "\r\n%;" for text in last):
         return b""
     ends = {text[-1] for text in last}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from raman_edge.formats.shift import AxisOption
 
 RECORDING = b'{"crc":"'
-"""How a recording begins (:mod:`raman_edge.instruments.recording_file`)."""
+"""How a recording begins (:mod:`raman_edge.instruments.recording`)."""
 MOST_WHY = 500
 """Characters of a reason that are kept."""
 

@@ -14,10 +14,8 @@ from raman_edge.acquisition import recorded, reduction
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.calibration import scale
 from raman_edge.errors import FormatError
-from raman_edge.instruments import recording_file
-from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.recording import Recorder
-from raman_edge.instruments.recording_file import MOST_PIXELS, InstrumentLine, PlanLine, RecordingHeader
+from raman_edge.instruments.codecs.stream import RawFrame
+from raman_edge.instruments.recording import MOST_PIXELS, InstrumentLine, PlanLine, Recorder, RecordingHeader, encode, shot
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.sources.files import RECORDING, FileSource, parse
 from raman_edge.spectrum import Fault, Origin, Spectrum
@@ -151,11 +149,11 @@ def test_the_line_of_a_damage_is_in_the_fault(tmp_path: Path) -> None:
 def test_more_than_fits_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file whose lines unpack to more than can be held is refused before they all are."""
     monkeypatch.setattr(recorded, "MOST_COUNTS", 3 * MOST_PIXELS)
-    shot = recording_file.encode(recording_file.shot(Exposure(RawFrame(np.zeros(MOST_PIXELS, dtype=np.int64)), INSTRUMENT, BEGAN)))
+    line = encode(shot(Exposure(RawFrame(np.zeros(MOST_PIXELS, dtype=np.int64)), INSTRUMENT, BEGAN)))
     lines = [
-        recording_file.encode(RecordingHeader(port="p", profile="q")),
-        recording_file.encode(InstrumentLine(instrument=INSTRUMENT)),
-        *[shot] * 5,
+        encode(RecordingHeader(port="p", profile="q")),
+        encode(InstrumentLine(instrument=INSTRUMENT)),
+        *[line] * 5,
     ]
     with pytest.raises(FormatError, match="instruments replay"):
         recorded.spectra(b"".join(lines), HERE)

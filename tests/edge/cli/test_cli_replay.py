@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from raman_edge import cli
 from raman_edge.calibration import store
-from raman_edge.instruments.recording import Recorder
-from raman_edge.instruments.recording_file import PlanLine
+from raman_edge.instruments.recording import PlanLine, Recorder
 from spectrometers import Fake
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.codecs.events import RawFrame, Reply, WireFault
 from raman_edge.instruments.codecs.obp import ERRORS, FOOTER, Flag, Message, Obp, Spectra
+from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault
 
 CORRECTED, RAW, SET_ITIME, SERIAL = 0x00101000, 0x00101100, 0x00110010, 0x00000100
 

@@ -7,9 +7,8 @@ import pytest
 from raman_edge.errors import SpectrumError
 from raman_edge.instruments.codecs import delta8, ooi
 from raman_edge.instruments.codecs.delta8 import Delta8
-from raman_edge.instruments.codecs.events import RawFrame, Reply, WireFault
-from raman_edge.instruments.codecs.ooi import FLAME, SAD500, Ooi, OoiSettings
-from raman_edge.instruments.codecs.ooi_text import OoiText
+from raman_edge.instruments.codecs.ooi import FLAME, SAD500, Ooi, OoiSettings, OoiText
+from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault
 from raman_edge.instruments.codecs.words import CountScale
 
 NOTE_1 = [185, 2151, 836, 453, 210, 118, 90, 89, 87, 89, 86, 88, 98, 121, 383, 1162, 634, 356, 211, 132, 88, 83, 86, 82, 91, 92, 81, 80, 84]

@@ -9,12 +9,10 @@ import pytest
 from codec_mutations import run
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.instruments.codecs import of
-from raman_edge.instruments.codecs.checksums import Crc, FrameChecksum, sum8, sum16, xor8
-from raman_edge.instruments.codecs.events import RawFrame, WireFault
-from raman_edge.instruments.codecs.fixed import FixedCodec, FrameLayout
+from raman_edge.instruments.codecs.framed import FixedCodec, FrameLayout
 from raman_edge.instruments.codecs.ooi import Ooi, OoiSettings
-from raman_edge.instruments.codecs.stream import RUN, may_begin
-from raman_edge.instruments.codecs.words import CountScale, WordFormat
+from raman_edge.instruments.codecs.stream import RUN, RawFrame, WireFault, may_begin
+from raman_edge.instruments.codecs.words import CountScale, Crc, FrameChecksum, WordFormat, sum8, sum16, xor8
 from raman_edge.instruments.profiles.catalogue import load, profiles
 from raman_edge.instruments.profiles.frame import LinesFrame, NamedFrame
 

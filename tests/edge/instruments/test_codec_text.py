@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from raman_edge.instruments import codecs
-from raman_edge.instruments.codecs.checksums import FrameChecksum
-from raman_edge.instruments.codecs.delimited import DelimitedCodec, Keywords
-from raman_edge.instruments.codecs.events import Event, RawFrame, Reply, WireFault
+from raman_edge.instruments.codecs.framed import DelimitedCodec, Keywords
 from raman_edge.instruments.codecs.lines import Grammar, LinesCodec
-from raman_edge.instruments.codecs.words import WordFormat
+from raman_edge.instruments.codecs.stream import Event, RawFrame, Reply, WireFault
+from raman_edge.instruments.codecs.words import FrameChecksum, WordFormat
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.profiles.frame import FixedFrame
 from wires import CRC8, TEENSY, TEENSY_TEXT

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import command
+import pytest
 from raman_edge import cli
 from raman_edge.errors import SourceBusy
 from raman_edge.instruments import codecs, ports
@@ -17,7 +18,6 @@ from raman_edge.simulator.simulated import Simulated
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import pytest
     from raman_edge.instruments.profiles.profile import Serial
 
 PROFILES = [catalogue.load(name) for name in catalogue.profiles()]
@@ -141,20 +141,20 @@ def test_nonsense_at_every_rate_is_told_at_the_least_bad(monkeypatch: pytest.Mon
     assert (found.baud, found.readable) == (38_400, 0.25)
 
 
-def test_only_profiles_with_a_question_ask() -> None:
-    """Each question stands once, with all who ask it and the rates of all; without match.probe nothing is ever sent."""
+def test_profiles_with_the_same_request_share_it() -> None:
+    """Each request is there once, with all its profiles and the rates of all."""
     found = {question.sent: question for question in probe.questions(PROFILES)}
     assert set(found[b"v"].profiles) >= {"ocean-flame-s", "ocean-usb2000"}
     assert set(found[b"v"].line.baud) >= {9600, 115_200, 57_600}
     assert found[b"v"].line.byte_gap_ms == 1
-    assert found[b"*IDN?\r"].expected == b"JETI_PIC_VERSA"
-    asking = {profile.device.id for profile in PROFILES if profile.match.probe is not None}
-    assert {name for question in found.values() for name in question.profiles} == asking
+    assert found[b"v"].profiles == ("ocean-flame-s", "ocean-usb2000", "ocean-usb2000-ascii")
+    (jeti,) = [question for question in probe.withheld_questions(PROFILES) if question.sent == b"*IDN?\r"]
+    assert (jeti.expected, jeti.profiles) == (b"JETI_PIC_VERSA", ("jeti-versapic",))
 
 
 def test_a_question_is_asked_at_each_rate_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """The device that listens at the second rate is asked twice, and no further."""
-    question = next(question for question in probe.questions(PROFILES) if question.sent == b"*IDN?\r")
+    question = next(question for question in probe.withheld_questions(PROFILES) if question.sent == b"*IDN?\r")
     script = Script(lambda _: b"", lambda baud, data: data + b"JETI_PIC_VERSA\r" if baud == 38_400 else b"")
     monkeypatch.setattr(probe, "SerialPort", script)
     asked = list(probe.ask("port", question, script.clock))
@@ -198,17 +198,84 @@ def test_with_its_profile_a_device_says_who_it_is(capsys: pytest.CaptureFixture[
     assert len(instrument["coefficients"]) == 4
 
 
-def test_an_unknown_device_is_found_by_its_question(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is listened to first, then asked; the profiles that it answers to are named, and nothing more is sent."""
+def test_an_unknown_device_is_found_by_its_answer(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is listened to first; then harmless requests are sent until one is answered, and the profile whose answer it is is named."""
     monkeypatch.setattr(probe, "FIRST_S", 0.05)
-    monkeypatch.setattr(probe, "ANSWER_S", 20.0)  # at every rate it says something, at most of them nonsense
-    with Simulated(catalogue.load("ocean-usb2000"), pacing=False) as simulated:
+    monkeypatch.setattr(probe, "ANSWER_S", 2.0)
+    with Simulated(catalogue.load("ocean-flame-s"), pacing=False) as simulated:
         code, told, said = ran(capsys, simulated.port)
     assert code == 0
     assert (told[0]["event"], told[0]["bytes"]) == ("listened", 0)
-    assert told[-1]["answered"]
-    assert (told[-1]["baud"], told[-1]["sent"], told[-1]["expected"]) == (9600, "76", "06")
-    assert f"Next: raman-edge instruments probe {simulated.port} --profile ocean-flame-s, or ocean-usb2000" in said
+    probed = [one for one in told if one["event"] == "probed"]
+    assert [one["answered"] for one in probed] == [False, False, True]
+    assert (probed[-1]["baud"], probed[-1]["sent"], probed[-1]["expected"]) == (9600, "76", "06")
+    assert [one["profile"] for one in told[-1]["candidates"]] == ["ocean-flame-s", "ocean-usb2000"]
+    assert f"Next: raman-edge instruments probe {simulated.port} --profile ocean-flame-s" in said
+    assert "then ocean-usb2000" in said or "if its spectra stay broken, ocean-usb2000" in said
+
+
+ANSWER_S = 2.0
+SILENT_UNLESS_ASKED = ("bwtek-btc100", "c12880ma-specread", "jeti-versapic", "tcd1304-nymphet", "tcd1304-rossel", "tcd1304-teensy")
+"""Instruments that have no request which is harmless to all others."""
+
+
+@pytest.mark.parametrize("name", catalogue.profiles())
+def test_every_shipped_instrument_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By listening, by a harmless request, or, where the user allows it, by any request; its own profile is the likeliest.
+
+    Nothing is changed in it before the user allows that.
+    """
+    profile = catalogue.load(name)
+    monkeypatch.setattr(probe, "FIRST_S", 2.5 if profile.streams else 0.05)
+    monkeypatch.setattr(probe, "ANSWER_S", ANSWER_S if name not in SILENT_UNLESS_ASKED else 0.05)
+    with Simulated(profile) as simulated:
+        before = simulated.device.settings
+        report = probe.find(simulated.port, PROFILES)
+        assert simulated.device.settings == before or profile.streams
+    if name in SILENT_UNLESS_ASKED:
+        assert report.found == ()
+        assert name in {candidate.profile for candidate in report.candidates}
+        assert name in {page for question in report.withheld for page in question.profiles}
+        monkeypatch.setattr(probe, "ANSWER_S", 0.5)
+        with Simulated(profile) as simulated:
+            report = probe.find(simulated.port, PROFILES, everything=True)
+    likeliest = report.found[0]
+    assert likeliest.profile == name
+    assert likeliest.baud == profile.serial.baud[0]
+    assert likeliest.reason.startswith("it ")
+
+
+def test_answers_that_look_alike_are_told_apart() -> None:
+    """An acknowledgement alone, an echo, or a longer answer is not that of an Ocean; each mode is found by its own profile."""
+    (ocean,) = [question for question in probe.questions(PROFILES) if question.sent == b"v"]
+    fitting = {
+        got: [page.device.id for page in ocean.pages if probe._fits(page, ocean, got)]
+        for got in (b"\x06\x03\xe8", b"v\x061000\r\n", b"\x06", b"v", b"", b"\x15", b"\x06\x03\xe8more", b"### Error: v\r\n")
+    }
+    assert fitting.pop(b"\x06\x03\xe8") == ["ocean-flame-s", "ocean-usb2000"]
+    assert fitting.pop(b"v\x061000\r\n") == ["ocean-usb2000-ascii"]
+    assert not any(fitting.values())
+
+
+def test_a_usb_device_that_is_known_is_sent_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its USB numbers are enough, and the reason says so."""
+    script = Script(lambda _: b"")
+    monkeypatch.setattr(probe, "SerialPort", script)
+    report = probe.find("port", PROFILES, usb=("tcd1304-rossel",), clock=script.clock)
+    assert [(one.profile, one.reason) for one in report.candidates] == [("tcd1304-rossel", "its USB numbers are in this profile")]
+    assert (script.sent, report.silent) == ([], True)
+
+
+def test_each_wait_is_announced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A caller can show what happens: a line before listening, and one before each request."""
+    script = Script(lambda _: b"")
+    monkeypatch.setattr(probe, "SerialPort", script)
+    lines: list[str] = []
+    report = probe.find("port", PROFILES, progress=lines.append, clock=script.clock)
+    assert lines[0] == "listening on port; nothing is sent"
+    assert len(lines) == 1 + len(report.results) == 1 + len(script.sent)
+    assert "sending 'v' at 9600 baud" in lines
+    assert script.opened == 0
 
 
 def test_on_a_terminal_the_bytes_are_seen() -> None:
@@ -224,19 +291,21 @@ def test_on_a_terminal_the_bytes_are_seen() -> None:
 
 
 def test_a_port_that_answers_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """69, and what may be the matter or what its USB numbers say; one that not found is told as such."""
+    """69, and what may be the matter, what was not sent, or what its USB numbers mean; a port that is not there is an error."""
     silent = Script(lambda _: b"")
     monkeypatch.setattr(probe, "SerialPort", silent)
-    monkeypatch.setattr(probe, "ask", lambda *_: iter(()))
     monkeypatch.setattr(probe, "FIRST_S", 0.0)
+    monkeypatch.setattr(probe, "ANSWER_S", 0.0)
     code, told, said = ran(capsys, "/dev/null")
-    assert (code, [one["event"] for one in told]) == (69, ["listened"])
+    assert (code, told[0]["event"], told[-1]["event"]) == (69, "listened", "candidates")
     assert "TX and RX" in said
+    assert {name for one in told[-1]["withheld"] for name in one["profiles"]} == set(SILENT_UNLESS_ASKED)
+    assert "raman-edge instruments probe /dev/null --everything" in said
     board = ports.PortInfo("/dev/null", "/dev/null", "", ports.PortUse("free"), profiles=("tcd1304-rossel",))
     monkeypatch.setattr(ports, "serial", lambda _: iter((board,)))
-    code, _, said = ran(capsys, "/dev/null")
-    assert code == 69
-    assert "its USB numbers fit" in said
+    code, told, said = ran(capsys, "/dev/null")
+    assert (code, [one["event"] for one in told]) == (69, ["listened", "candidates"])
+    assert "its USB numbers are those of a known instrument" in said
     assert "--profile tcd1304-rossel" in said
     monkeypatch.undo()
     code, told, said = ran(capsys, "/dev/does-not-exist")
@@ -250,9 +319,9 @@ def test_a_device_that_talks_is_asked_nothing(capsys: pytest.CaptureFixture[str]
     monkeypatch.setattr(probe, "SerialPort", script)
     monkeypatch.setattr(probe, "FIRST_S", 0.01)
     monkeypatch.setattr(probe, "NEXT_S", 0.01)
-    code, (told,), said = ran(capsys, "port")
+    code, (told, _), said = ran(capsys, "port")
     assert (code, told["bytes"], script.sent) == (0, 11, [])
-    assert "no profile that ships fits it" in said
+    assert "no known profile reads it" in said
 
 
 def test_a_busy_port_is_75(capsys: pytest.CaptureFixture[str]) -> None:

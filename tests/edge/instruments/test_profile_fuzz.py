@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
 from raman_edge.instruments import codecs
-from raman_edge.instruments.profiles import catalogue, explain, requests, validate
+from raman_edge.instruments.profiles import catalogue, requests, validate
 from raman_edge.settings import toml
 
 PAGES = {name: dict(toml.read(path).data) for name, path in catalogue.profiles().items()}
@@ -56,7 +56,7 @@ def test_a_page_works_or_says_what_is_wrong(page: dict[str, Any]) -> None:
         refused = [str(line) for line in error.args]
     else:
         refused = ["x.toml: "]
-        told = explain.of(profile, requests.DEFAULT)
+        told = requests.explain(profile, requests.DEFAULT)
         assert len(told.requests) == len(list(requests.commands(profile)))
         assert codecs.of(profile.frame, streaming=profile.streams).limit > 0
     assert refused

@@ -125,6 +125,10 @@ def test_rossels_frame_is_a_whole_number_of_exposures(integration: int) -> None:
         ("ocean-usb2000", "set_averages", RequestValues(averages=2), b"A\x00\x02"),
         ("ocean-usb2000", "set_baud", RequestValues(baud=115_200), b"K\x00\x06"),
         ("ocean-usb2000", "acquire", RequestValues(), b"S"),
+        ("ocean-usb2000", "serial_number", RequestValues(), b"?x\x00\x00"),
+        ("ocean-usb2000", "coefficient", RequestValues(index=4), b"?x\x00\x04"),
+        ("ocean-flame-s", "nonlinearity_count", RequestValues(), b"?x\x00\x0e"),
+        ("ocean-usb2000-ascii", "nonlinearity", RequestValues(index=6), b"?x6\r"),
         ("ocean-usb2000-ascii", "set_integration", RequestValues(300), b"I300\r"),
         ("ocean-usb2000-ascii", "set_baud", RequestValues(baud=115_200), b"K6\r"),
         ("tcd1304-teensy", "acquire", RequestValues(50_000), b"read 1 0.05\r"),
@@ -198,7 +202,8 @@ def test_a_twelfth_is_a_page_of_under_thirty_lines(tmp_path: Path) -> None:
 def test_where_the_axis_comes_from() -> None:
     """Some devices tell their polynomial, the others have to be calibrated; no page pretends to know one."""
     axes = {name: type(catalogue.load(name).wavelength) for name in SHIPPED}
-    assert {name for name, axis in axes.items() if axis is Query} == {"ocean-sts", "jeti-versapic"}
+    queried = {"ocean-sts", "jeti-versapic", "ocean-usb2000", "ocean-usb2000-ascii", "ocean-flame-s"}
+    assert {name for name, axis in axes.items() if axis is Query} == queried
     assert {axis for axis in axes.values() if axis is not Query} == {Unknown}
 
 

@@ -17,10 +17,18 @@ from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
-from raman_edge.instruments import recording_file
-from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer, entries
-from raman_edge.instruments.recording_file import MOST_PIXELS, ExposureLine, InstrumentLine, PlanLine, RecordingHeader
+from raman_edge.instruments import recording
+from raman_edge.instruments.codecs.stream import RawFrame
+from raman_edge.instruments.recording import (
+    MOST_PIXELS,
+    ExposureLine,
+    InstrumentLine,
+    PlanLine,
+    Recorder,
+    RecordingHeader,
+    ReplayedSpectrometer,
+    entries,
+)
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Fault, Origin
 from spectrometers import BEGAN, FAULT, INSTRUMENT, Fake
@@ -104,9 +112,9 @@ exposures = st.builds(
 @settings(max_examples=examples(60), deadline=None)
 def test_any_exposure_comes_back_to_the_last_bit(shots: list[Exposure]) -> None:
     """Whatever an instrument counts, and says of itself, is read back as it was."""
-    lines = [recording_file.encode(RecordingHeader(port="p", profile="q"))]
+    lines = [recording.encode(RecordingHeader(port="p", profile="q"))]
     for shot in shots:
-        lines += [recording_file.encode(InstrumentLine(instrument=shot.instrument)), recording_file.encode(recording_file.shot(shot))]
+        lines += [recording.encode(InstrumentLine(instrument=shot.instrument)), recording.encode(recording.shot(shot))]
     _, *back = entries(lines)
     assert all(isinstance(one, Exposure) and same(one, shot) for one, shot in zip(back, shots, strict=True))
 
@@ -276,14 +284,14 @@ def test_the_line_of_the_damage_is_named(tmp_path: Path) -> None:
         replayed(tmp_path / "run.jsonl")
 
 
-BEGIN = recording_file.encode(RecordingHeader(port="p", profile="q"))
-KNOWN = recording_file.encode(InstrumentLine(instrument=INSTRUMENT))
-GOOD = recording_file.shot(Exposure(RawFrame(np.arange(100)), INSTRUMENT, BEGAN, 0.1))
+BEGIN = recording.encode(RecordingHeader(port="p", profile="q"))
+KNOWN = recording.encode(InstrumentLine(instrument=INSTRUMENT))
+GOOD = recording.shot(Exposure(RawFrame(np.arange(100)), INSTRUMENT, BEGAN, 0.1))
 
 
 def changed(**changes: object) -> bytes:
     """Return an exposure's line with other values and the checksum that belongs to them."""
-    return recording_file.encode(msgspec.structs.replace(GOOD, **changes))
+    return recording.encode(msgspec.structs.replace(GOOD, **changes))
 
 
 @pytest.mark.parametrize(
@@ -306,8 +314,8 @@ def changed(**changes: object) -> bytes:
         ([BEGIN, b"{}\n"], "line 2: no line of a recording"),
         ([BEGIN, b"\xff\xfe\n"], "line 2: no line of a recording"),
         ([BEGIN, b"[" * 200_000 + b"\n"], "line 2: no line of a recording"),
-        ([BEGIN, b"x" * (recording_file.MOST_LINE + 1)], f"line 2: {recording_file.MOST_LINE + 1} bytes"),
-        ([recording_file.encode(RecordingHeader(port="p", profile="q")).replace(b'"port"', b'"harbour"')], "line 1: "),
+        ([BEGIN, b"x" * (recording.MOST_LINE + 1)], f"line 2: {recording.MOST_LINE + 1} bytes"),
+        ([recording.encode(RecordingHeader(port="p", profile="q")).replace(b'"port"', b'"harbour"')], "line 1: "),
     ],
 )
 def test_what_no_instrument_gives_is_refused(lines: list[bytes], said: str) -> None:
@@ -321,7 +329,7 @@ def test_a_bomb_is_not_unpacked() -> None:
     """A line that would unpack to 64 MiB is refused after the bytes that a spectrum can have."""
     bomb = zlib.compressobj(9)
     packed = b"".join(bomb.compress(b"\0" * (1 << 20)) for _ in range(64)) + bomb.flush()
-    assert len(base64.b64encode(packed)) < recording_file.MOST_LINE
+    assert len(base64.b64encode(packed)) < recording.MOST_LINE
     with pytest.raises(FormatError, match="expected 2 to 65536"):
         list(entries([BEGIN, KNOWN, changed(counts=packed)]))
 
@@ -356,8 +364,8 @@ def test_what_a_recording_is_told_changes_nothing(tmp_path: Path) -> None:
 
 def test_paced_it_keeps_the_distances(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """At the recorded pace exposures come as far apart as they were, with a sign of life a second, by a clock that this test turns."""
-    shots = [recording_file.shot(Exposure(RawFrame(np.arange(9)), INSTRUMENT, BEGAN + timedelta(seconds=s), 0.1)) for s in (0, 2.5, 2.6)]
-    (tmp_path / "run.jsonl").write_bytes(b"".join([BEGIN, KNOWN, *map(recording_file.encode, shots)]))
+    shots = [recording.shot(Exposure(RawFrame(np.arange(9)), INSTRUMENT, BEGAN + timedelta(seconds=s), 0.1)) for s in (0, 2.5, 2.6)]
+    (tmp_path / "run.jsonl").write_bytes(b"".join([BEGIN, KNOWN, *map(recording.encode, shots)]))
     now = [100.0]
     monkeypatch.setattr("raman_edge.instruments.recording.monotonic", lambda: now[0])
     monkeypatch.setattr("raman_edge.instruments.recording.sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
@@ -372,12 +380,12 @@ def test_paced_it_keeps_the_distances(monkeypatch: pytest.MonkeyPatch, tmp_path:
 def test_a_fault_keeps_where_it_came_from() -> None:
     """A fault's origin and reason are read back, whatever signs they have."""
     fault = Fault(Origin("serial", "/dev/tty\x1b[31m", "ab" * 32, 3), 'line "7"\n is short')
-    _, back = entries([BEGIN, recording_file.encode(recording_file.broken(fault))])
+    _, back = entries([BEGIN, recording.encode(recording.broken(fault))])
     assert back == fault
 
 
 def test_a_shot_keeps_what_the_recorder_knows() -> None:
     """An exposure that a person kept dark is written as dark, and nothing else of it changes."""
     shot = Exposure(RawFrame(np.arange(5)), INSTRUMENT, BEGAN, 0.1)
-    assert recording_file.shot(replace(shot, dark=True)) == msgspec.structs.replace(recording_file.shot(shot), dark=True)
-    assert isinstance(recording_file.shot(shot), ExposureLine)
+    assert recording.shot(replace(shot, dark=True)) == msgspec.structs.replace(recording.shot(shot), dark=True)
+    assert isinstance(recording.shot(shot), ExposureLine)

@@ -8,7 +8,7 @@ import pytest
 from raman_edge.instruments.codecs.obp import Flag, Message
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.profile import Command
-from raman_edge.instruments.serial.replies import Answer, Listener, Preface, ReplyProblem, number, shown
+from raman_edge.instruments.serial.transport import Answer, Listener, Preface, ReplyProblem, number, shown
 from wire_profiles import changed, quick
 
 if TYPE_CHECKING:

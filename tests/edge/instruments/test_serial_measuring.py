@@ -60,7 +60,7 @@ def whys(said: Said) -> list[str]:
 
 
 def test_an_ocean_device_is_prepared_and_asked(tmp_path: Path) -> None:
-    """Binary, compression, checksum, exposure and averages are told in this order, then spectra are asked for one by one."""
+    """Binary, compression, checksum, version, the constants of its memory, exposure, averages; then spectra one by one."""
     talker = ooi(OCEAN)
     with measured(tmp_path, OCEAN, talker) as device:
         said = until(device, 3)
@@ -68,7 +68,7 @@ def test_an_ocean_device_is_prepared_and_asked(tmp_path: Path) -> None:
     assert means(said) == [1, 2, 3]
     assert whys(said) == []
     asked = talker.asked[talker.asked.index(b"bB") :]
-    assert [request[:1] for request in asked[:8]] == [b"b", b"G", b"k", b"v", b"v", b"I", b"A", b"S"]
+    assert [request[:1] for request in asked[:11]] == [b"b", b"G", b"k", b"v", b"v", b"?", b"?", b"?", b"I", b"A", b"S"]
     assert isinstance(said[0], Exposure)
     assert said[0].instrument.identity == "1000"
     assert said[0].exposure_s == 0.003

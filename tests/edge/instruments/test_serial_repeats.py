@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from raman_edge.instruments.codecs.events import RawFrame
+from raman_edge.instruments.codecs.stream import RawFrame
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.instruments.serial.measurement import MANY, RecentFrames

@@ -14,8 +14,7 @@ import serial
 from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import catalogue, requests
-from raman_edge.simulator import orders
-from raman_edge.simulator.simulated import Simulated
+from raman_edge.simulator.simulated import Simulated, carry_out
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,7 +91,7 @@ def test_a_person_reads_how_to_connect() -> None:
     )
     assert code == 128 + signal.SIGINT
     assert b"Ocean Insight Flame-S (RS-232), simulated, on socket://127.0.0.1:" in shown
-    assert b"serial number SIM00001, 9600 baud, 0.1 s, material: Calcite" in shown
+    assert b"serial number FLMS00001, 9600 baud, 0.1 s, material: Calcite" in shown
     assert b"connect:  raman-edge serial socket://127.0.0.1:" in shown
 
 
@@ -140,7 +139,7 @@ def test_an_order_that_is_none_is_told(line: str, said: str) -> None:
     """With what was expected, and what was typed as data."""
     with Simulated(STS, pacing=False) as simulated:
         with pytest.raises(ConfigError) as error:
-            orders.carry_out(line, simulated)
+            carry_out(line, simulated)
         assert said in str(error.value)
         assert "\x1b" not in str(error.value)
         assert b"SIM00001" in serial_number(simulated.port)
@@ -152,7 +151,7 @@ def test_orders_are_carried_out() -> None:
         said: list[str] = []
         simulated.note = said.append
         lines = ("", "material Quartz", "laser off", "laser on", "fault flip@9", "unplug", "replug", "replug N7", " quit ")
-        assert [orders.carry_out(line, simulated) for line in lines] == [True] * 8 + [False]
+        assert [carry_out(line, simulated) for line in lines] == [True] * 8 + [False]
         assert said == [
             "under the laser: Quartz",
             "the laser is off",

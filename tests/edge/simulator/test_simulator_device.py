@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import tomllib
 from typing import TYPE_CHECKING
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import pytest
-from raman_edge.instruments.codecs.events import Reply
 from raman_edge.instruments.codecs.obp import Message
+from raman_edge.instruments.codecs.stream import Reply
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.profile import Profile, Query
@@ -121,11 +122,12 @@ def test_coefficients_give_the_axis(name: str) -> None:
     axis = desk.profile.wavelength
     assert isinstance(axis, Query)
     told = [_number(desk, desk.ask("coefficient", RequestValues(index=axis.first_index + at))) for at in range(axis.coefficients)]
-    nm = np.polynomial.polynomial.polyval(np.array([0, desk.device.scene.pixels - 1]), told)
+    seen = desk.profile.sensor.active or (0, desk.device.scene.pixels - 1)
+    nm = np.polynomial.polynomial.polyval(np.array(seen), told)
     assert nm == pytest.approx(desk.profile.simulator.axis_nm, abs=0.02)
     refused = desk.ask("coefficient", RequestValues(index=axis.first_index + axis.coefficients))
     events = list(desk.codec.feed(refused))
-    assert (events and isinstance(events[0], Reply) and events[0].name == "nak") or refused == literal(desk.profile.answers.nak)
+    assert (events and isinstance(events[0], Reply) and events[0].name == "nak") or refused.endswith(literal(desk.profile.answers.nak))
 
 
 def _number(desk: Desk, answer: bytes) -> float:
@@ -133,7 +135,7 @@ def _number(desk: Desk, answer: bytes) -> float:
         (reply,) = desk.codec.feed(answer)
         assert isinstance(reply, Reply)
         return float(struct.unpack("<f", reply.data)[0])
-    return float(answer.decode().split("\t")[-1])
+    return float(re.split(r"[\t\r\x06]", answer.decode().strip())[-1])
 
 
 def test_the_frame_says_how_it_was_taken() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.codecs.events import Reply, WireFault
+from raman_edge.instruments.codecs.stream import Reply, WireFault
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import faults

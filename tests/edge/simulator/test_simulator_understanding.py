@@ -34,7 +34,10 @@ def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataO
     facts = page.integration
     exposure = data.draw(st.integers(facts.min, facts.max)) if facts else None
     averages = data.draw(st.integers(1, facts.averages_max)) if facts else 1
-    wanted = RequestValues(exposure, averages, data.draw(st.integers(0, 4)), data.draw(st.sampled_from(page.serial.baud)))
+    indexed = page.nonlinearity if command == "nonlinearity" else page.wavelength
+    first, many = getattr(indexed, "first_index", 0), getattr(indexed, "coefficients", 1)
+    index = data.draw(st.integers(first, first + many - 1)) if isinstance(many, int) else 0
+    wanted = RequestValues(exposure, averages, index, data.draw(st.sampled_from(page.serial.baud)))
     sent = requests.request(page, command, wanted)
     reader = RequestReader(page)
     for at in range(len(sent)):

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, cast
 
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.codecs.checksums import Crc, FrameChecksum
-from raman_edge.instruments.codecs.delimited import DelimitedCodec, Keywords
 from raman_edge.instruments.codecs.delta8 import Delta8
-from raman_edge.instruments.codecs.events import Codec, Event, RawFrame, Reply, WireFault
-from raman_edge.instruments.codecs.fixed import FixedCodec, FrameLayout
+from raman_edge.instruments.codecs.framed import DelimitedCodec, FixedCodec, FrameLayout, Keywords
 from raman_edge.instruments.codecs.lines import Grammar, LinesCodec
 from raman_edge.instruments.codecs.obp import Obp, Spectra
-from raman_edge.instruments.codecs.ooi import Ooi, OoiSettings
-from raman_edge.instruments.codecs.ooi_text import OoiText
-from raman_edge.instruments.codecs.words import CountScale, WordFormat
+from raman_edge.instruments.codecs.ooi import Ooi, OoiSettings, OoiText
+from raman_edge.instruments.codecs.stream import Codec, Event, RawFrame, Reply, WireFault
+from raman_edge.instruments.codecs.words import CountScale, Crc, FrameChecksum, WordFormat
 from raman_edge.instruments.profiles import frame as facts
 from raman_edge.instruments.profiles.fields import literal
 

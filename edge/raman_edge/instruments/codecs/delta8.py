@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from raman_edge.instruments.codecs.events import RawFrame
-from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded, RawFrame
 from raman_edge.instruments.codecs.words import RISING, CountScale, same_length, whole
 
 if TYPE_CHECKING:

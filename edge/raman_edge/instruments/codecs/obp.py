@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded, RawFrame, Reply
 from raman_edge.instruments.codecs.words import RISING, CountScale, WordFormat, same_length
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ IMMEDIATE: Final = 16
 """Bytes of data that fit into the header; longer data are the payload."""
 NONE, MD5 = 0, 1
 HEADER: Final = struct.Struct("<2sHHHII6sBB16sI")
+KIND_END: Final = 12
+"""Bytes from the beginning of a message to the end of its type."""
 CLOSING: Final = 20
 """Bytes of checksum and footer."""
 REPLY_MOST: Final = 4096
@@ -188,11 +189,11 @@ class Obp(CodecStream):
     def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
         """Return the bytes of a spectrum as a device answers with it: ``type``, ``regarding`` and ``metadata`` from ``fields``."""
         same_length(counts, self._spectra.pixels)
-        said = fields or {}
-        metadata = bytes.fromhex(str(said.get("metadata", "00" * self._spectra.leading)))
+        given = fields or {}
+        metadata = bytes.fromhex(str(given.get("metadata", "00" * self._spectra.leading)))
         data = metadata + self._spectra.words.encode(self._scale.turned(np.asarray(counts)))
-        kind, regarding = int(said.get("type", self._spectra.kinds[-1])), int(said.get("regarding", 0))
-        return Message(kind, data, int(said.get("flags", Flag.RESPONSE)), regarding=regarding, md5=self._spectra.md5).to_bytes()
+        kind, regarding = int(given.get("type", self._spectra.kinds[-1])), int(given.get("regarding", 0))
+        return Message(kind, data, int(given.get("flags", Flag.RESPONSE)), regarding=regarding, md5=self._spectra.md5).to_bytes()
 
 
 def _md5(data: bytes) -> bytes:
@@ -202,5 +203,5 @@ def _md5(data: bytes) -> bytes:
 def _damage(data: bytes, check: int) -> str:
     if not data.endswith(FOOTER):
         return f"a message ends with {data[-4:].hex(' ')}; expected {FOOTER.hex(' ')}"
-    told, made = data[-CLOSING:-4], _md5(data[:-CLOSING])
-    return f"MD5 {told.hex()} of a message; its bytes give {made.hex()}" if check == MD5 and told != made else ""
+    sent, made = data[-CLOSING:-4], _md5(data[:-CLOSING])
+    return f"MD5 {sent.hex()} of a message; its bytes give {made.hex()}" if check == MD5 and sent != made else ""

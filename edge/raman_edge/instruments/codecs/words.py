@@ -1,9 +1,13 @@
-"""How a device writes one number in binary, and how counts become what it sends."""
+"""Numbers in binary, counts of a detector, and checksums (sums, exclusive or, cyclic codes, MD5), as devices send them."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import reduce
+from operator import xor
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -11,9 +15,11 @@ from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.instruments.profiles.fields import NUMPY
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
-    from raman_edge.instruments.codecs.events import Counts
+    from raman_edge.instruments.codecs.stream import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ def same_length(counts: ArrayLike, expected: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CountScale:
-    """What the values of a detector mean."""
+    """How the values of a detector become counts."""
 
     invert_from: int | None = None
     """Full scale of a detector whose values fall with light: counts are this minus the value; None where they rise."""
@@ -98,3 +104,108 @@ class CountScale:
 
 RISING = CountScale()
 """Values that are counts."""
+
+
+BYTE = 8
+VALUES = 2**32 - 1
+"""Highest sum of ``values``; it is sent as text, and its overflow is ignored."""
+
+
+def sum8(data: bytes) -> int:
+    """Return the sum of the bytes, modulo 2⁸."""
+    return sum(data) & 0xFF
+
+
+def sum16(data: bytes) -> int:
+    """Return the sum of the bytes, modulo 2¹⁶."""
+    return sum(data) & 0xFFFF
+
+
+def xor8(data: bytes) -> int:
+    """Return the exclusive or of the bytes."""
+    return reduce(xor, data, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Crc:
+    """A cyclic code by its parameters, as the Rocksoft model names them (R. N. Williams, 1993)."""
+
+    width: int
+    """Bits: 8 or 16."""
+    poly: int
+    init: int = 0
+    refin: bool = False
+    refout: bool = False
+    xorout: int = 0
+
+    def __call__(self, data: bytes) -> int:
+        """Return the code of ``data``, 0..2^width − 1."""
+        table = _table(self.width, self.poly, refin=self.refin)
+        mask = (1 << self.width) - 1
+        code = _mirrored(self.init, self.width) if self.refin else self.init
+        if self.width == BYTE:  # each byte replaces the whole register, reflected or not
+            for byte in data:
+                code = table[code ^ byte]
+        elif self.refin:
+            for byte in data:
+                code = table[(code ^ byte) & 0xFF] ^ (code >> BYTE)
+        else:
+            top = self.width - BYTE
+            for byte in data:
+                code = table[(code >> top) ^ byte] ^ ((code << BYTE) & mask)
+        return (_mirrored(code, self.width) if self.refin != self.refout else code) ^ self.xorout
+
+
+@functools.cache
+def _table(width: int, poly: int, *, refin: bool) -> tuple[int, ...]:
+    """Return the code of every byte, (256,)."""
+    mask, top = (1 << width) - 1, 1 << (width - 1)
+    codes = []
+    for byte in range(256):
+        code = (_mirrored(byte, BYTE) if refin else byte) << (width - BYTE)
+        for _ in range(BYTE):
+            code = ((code << 1) ^ (poly if code & top else 0)) & mask
+        codes.append(_mirrored(code, width) if refin else code)
+    return tuple(codes)
+
+
+def _mirrored(value: int, width: int) -> int:
+    return int(f"{value:0{width}b}"[::-1], 2)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameChecksum:
+    """The checksum of a frame, and its bytes on the wire."""
+
+    kind: Literal["sum8", "sum16", "values", "xor8", "crc8", "crc16", "md5"]
+    order: Literal["little", "big"] = "little"
+    """Byte order of a checksum of two bytes."""
+    crc: Crc | None = None
+    """The parameters of ``crc8`` and ``crc16``."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in _SIZES:
+            msg = f"a checksum {self.kind!r}; expected one of {', '.join(_SIZES)}"
+            raise ConfigError(msg)
+        wanted = {"crc8": 8, "crc16": 16}.get(self.kind)
+        if wanted != (self.crc and self.crc.width):
+            msg = f"a checksum {self.kind} with {self.crc}; expected {f'a code of {wanted} bits' if wanted else 'no code'}"
+            raise ConfigError(msg)
+
+    @property
+    def size(self) -> int:
+        """Bytes on the wire."""
+        return _SIZES[self.kind]
+
+    def __call__(self, data: bytes) -> bytes:
+        """Return the checksum of ``data``, in the order of the wire."""
+        if self.kind == "values":
+            msg = "a checksum of values is over no bytes; it stands in a line of text, and there alone"
+            raise ConfigError(msg)
+        if self.kind == "md5":
+            return hashlib.md5(data, usedforsecurity=False).digest()
+        number = self.crc(data) if self.crc else {"sum8": sum8, "sum16": sum16, "xor8": xor8}[self.kind](data)
+        return number.to_bytes(self.size, self.order)
+
+
+_SIZES: Mapping[str, int] = {"sum8": 1, "sum16": 2, "values": 4, "xor8": 1, "crc8": 1, "crc16": 2, "md5": 16}

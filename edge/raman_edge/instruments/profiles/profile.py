@@ -45,8 +45,11 @@ Coefficients = Annotated[
     Meta(min_length=2, max_length=8, description="2 to 8 numbers, the constant first, then the factor of the pixel, of its square …"),
 ]
 Milliseconds = Annotated[float, Meta(ge=0, le=600_000, description="milliseconds, 0 to 600000", examples=[50])]
-Reply = OneOf["none", "line", "u8", "u16be", "u16le", "u32be", "u32le", "f32be", "f32le"]
-"""What follows the acknowledgement: nothing, text up to CR or LF, or a number in binary."""
+Reply = OneOf["none", "line", "text", "u8", "u16be", "u16le", "u32be", "u32le", "f32be", "f32le"]
+"""What follows the acknowledgement: nothing, text up to CR or LF, text whose end only silence shows, or a number in binary."""
+Beginning = Annotated[
+    str, Meta(pattern=r"\A[\x21-\x7E]{1,15}\Z", description="1 to 15 printable ASCII characters without blanks", examples=["FLMS"])
+]
 WatchdogSeconds = Annotated[float, Meta(gt=0, le=3600, description="seconds, more than 0 and at most 3600", examples=[10])]
 
 CERTAINTIES = {
@@ -109,8 +112,13 @@ class PortMatch(Part, frozen=True, kw_only=True):
     """How the device is found on a port."""
 
     usb: tuple[Usb, ...] = ()
-    probe: ProbeCommand | None = None
-    """None sends nothing."""
+    probe: ProbeCommand | OneOf["identify"] | None = None
+    """``"identify"`` is the request of ``commands.identify`` and its answer; None sends nothing."""
+    serial_numbers: tuple[Beginning, ...] = ()
+    """Beginnings of the serial numbers of this model; they decide between profiles with the same answer to ``probe``."""
+    disturbed_by: tuple[Literal, ...] = ()
+    """Beginnings of commands of the device that change something and are not in this profile. A request of another profile that holds
+    one of them is not sent to an unknown device."""
 
 
 class BaudSwitch(Part, frozen=True, kw_only=True):
@@ -209,6 +217,15 @@ class Unknown(Part, frozen=True, kw_only=True, tag_field="source", tag="none"):
 Wavelength = Static | Query | Unknown
 
 
+class Nonlinearity(Part, frozen=True, kw_only=True):
+    """A polynomial of the counts above the dark, by which they are divided; the device returns it with ``commands.nonlinearity``."""
+
+    coefficients: Annotated[int, Meta(ge=1, le=8, description="how many coefficients at most, 1 to 8")] = 8
+    first_index: Annotated[int, Meta(ge=0, le=255, description="``{index}`` of the constant, 0 to 255")] = 0
+    count: OneOf["number", "degree"] = "number"
+    """What ``commands.nonlinearity_count`` returns: how many coefficients there are, or the degree, which is one less."""
+
+
 class Laser(Part, frozen=True, kw_only=True):
     """The laser; ``commands.laser_off`` is sent at every end, at every fault, and before every wait."""
 
@@ -252,7 +269,7 @@ class Command(Part, frozen=True, kw_only=True):
     reply: Reply = "none"
     """What comes then; the spectrum of an acquisition is described in ``frame`` instead."""
     after: str = ""
-    """For ``line``: the text before the value, such as a tab; "" takes the whole line."""
+    """For ``line`` and ``text``: the text before the value, such as a tab; "" takes all of it."""
     settle_ms: Milliseconds = 0
     """How long the device needs before the next request, ms."""
 
@@ -286,6 +303,10 @@ class Commands(Part, frozen=True, kw_only=True):
     """Keeps the new baud rate through a loss of power."""
     coefficient: Command | None = None
     """Asks for a coefficient of the wavelength polynomial; holds ``{index}``."""
+    nonlinearity: Command | None = None
+    """Asks for a coefficient of the nonlinearity polynomial; holds ``{index}``."""
+    nonlinearity_count: Command | None = None
+    """Its answer is the number of those coefficients, or the degree; see ``nonlinearity.count``."""
     saturation: Command | None = None
     """Its answer is the count at which the detector saturates; 0 is unset."""
     laser_on: Command | None = None
@@ -339,6 +360,8 @@ class Profile(Part, frozen=True, kw_only=True):
     answers: ReplyRules = ReplyRules()
     frame: Frame
     wavelength: Wavelength = Unknown()
+    nonlinearity: Nonlinearity | None = None
+    """None where the device does not return one."""
     laser: Laser | None = None
     """None where this device does not control one."""
     dark: DarkSettings = DarkSettings()

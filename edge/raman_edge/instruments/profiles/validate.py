@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import expressions, fields, requests
-from raman_edge.instruments.profiles.fields import size_of
+from raman_edge.instruments.profiles.fields import literal, size_of
 from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame
 from raman_edge.instruments.profiles.profile import Profile, Query, Static
-from raman_edge.instruments.profiles.requests import BUILT_IN, INTEGRATION, RequestValues, commands
+from raman_edge.instruments.profiles.requests import BUILT_IN, INTEGRATION, QUESTIONS, RequestValues, commands
 from raman_edge.settings import toml
 from raman_edge.settings.toml import named
 
@@ -30,10 +30,9 @@ PAIRS = (
     ("shutter_close", "shutter_open", "a closed shutter must be opened again"),
     ("start", "stop", "a stream must be stopped"),
     ("save_baud", "set_baud", "only a changed rate can be saved"),
+    ("nonlinearity_count", "nonlinearity", "only coefficients can be counted"),
 )
 """Command, the command that it needs, and why."""
-QUESTIONS = ("identify", "serial_number", "coefficient", "saturation")
-"""Commands that are sent for their answer."""
 MEASUREMENTS = ("acquire", "repeat", "start")
 """Commands that a frame answers."""
 SHORTEST_NM, LONGEST_NM = 150.0, 3000.0
@@ -61,7 +60,7 @@ def convert(document: TomlDocument) -> Profile:
 
 def check(profile: Profile) -> Iterator[Mistake]:
     """Give every mistake between the tables."""
-    for part in (_provenance, _commands, _wavelength, _dark, _frame, _pixels, _levels, _rates, _requests):
+    for part in (_provenance, _match, _commands, _wavelength, _nonlinearity, _dark, _frame, _pixels, _levels, _rates, _requests):
         yield from part(profile)
 
 
@@ -71,6 +70,23 @@ def _provenance(profile: Profile) -> Iterator[Mistake]:
         yield ("provenance", "hardware_tested"), "is true without tested_by: say who tested it, when, with which firmware"
     if facts.tested_by is not None and not facts.hardware_tested:
         yield ("provenance", "tested_by"), "is given, and hardware_tested is false: set it to true, or leave tested_by out"
+
+
+def _match(profile: Profile) -> Iterator[Mistake]:
+    if profile.match.probe == "identify" and profile.commands.identify is None:
+        yield ("match", "probe"), 'is "identify", and there is no commands.identify'
+    if profile.match.serial_numbers and profile.commands.serial_number is None:
+        yield ("match", "serial_numbers"), "needs commands.serial_number, which asks for it"
+    for at, text in enumerate(profile.match.disturbed_by):
+        if not literal(text):
+            yield ("match", "disturbed_by", at), "is empty, and every request holds it: give the first bytes of a command"
+
+
+def _nonlinearity(profile: Profile) -> Iterator[Mistake]:
+    if (profile.nonlinearity is None) != (profile.commands.nonlinearity is None):
+        missing, there = (("nonlinearity",), "commands.nonlinearity"), (("commands", "nonlinearity"), "a [nonlinearity] table")
+        path, other = there if profile.nonlinearity is None else missing
+        yield path, f"needs {other}: each is of no use without the other"
 
 
 def _commands(profile: Profile) -> Iterator[Mistake]:
@@ -95,7 +111,11 @@ def _commands(profile: Profile) -> Iterator[Mistake]:
                 f'is "{command.reply}", and [frame] describes the spectrum: leave it out',
             ),
             (command.ack and not profile.answers.ack, "ack", "is true, and answers.ack is empty: give the bytes of the acknowledgement"),
-            (command.reply != "line" and command.after, "after", f'needs reply = "line", and reply is "{command.reply}"'),
+            (
+                command.reply not in ("line", "text") and command.after,
+                "after",
+                f'needs reply = "line" or "text", and reply is "{command.reply}"',
+            ),
             (command.message is None and not command.send, "send", "is empty: give the bytes to send"),
             (
                 (command.message is not None) != (getattr(profile.frame, "name", "") == "obp"),
@@ -253,7 +273,7 @@ def _requests(profile: Profile) -> Iterator[Mistake]:
 
 def _probe(profile: Profile) -> Iterator[Mistake]:
     probe = profile.match.probe
-    if probe is None:
+    if probe is None or isinstance(probe, str):
         return
     for at, text in enumerate(probe.send):
         yield from _field(("match", "probe", "send", at), text, frozenset())
@@ -318,6 +338,8 @@ def _failures(profile: Profile, path: KeyPath, command: Command) -> Iterator[str
     integrations = (None,) if times is None else (times.min, times.default, times.max)
     averages = (1,) if times is None else (1, times.averages_max)
     last = axis.first_index + axis.coefficients - 1 if isinstance(axis, Query) and name == "coefficient" else 0
+    if profile.nonlinearity is not None and name == "nonlinearity":
+        last = profile.nonlinearity.first_index + profile.nonlinearity.coefficients - 1
     rates = profile.serial.baud if name == "set_baud" else profile.serial.baud[:1]
     for integration, average, index, rate in product(integrations, averages, (0, last), rates):
         try:

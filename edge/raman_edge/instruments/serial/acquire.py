@@ -6,13 +6,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from raman_edge.instruments import codecs
-from raman_edge.instruments.codecs.events import RawFrame
+from raman_edge.instruments.codecs.stream import RawFrame
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import UNITS, RequestValues
 from raman_edge.instruments.serial import connect
 from raman_edge.instruments.serial.measurement import Measurement, RecentFrames, SpectrumStream
-from raman_edge.instruments.serial.replies import ReplyProblem
-from raman_edge.instruments.serial.transport import SLICE_S, TRIES
+from raman_edge.instruments.serial.transport import SLICE_S, TRIES, ReplyProblem
 from raman_edge.instruments.spectrometer import Exposure
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ devices change at once, and prove it by an answer at the new rate. Answers have 
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,11 +15,11 @@ import msgspec
 from raman_edge.errors import ConfigError, SourceError, SourceUnavailable
 from raman_edge.instruments.profiles import fields, requests
 from raman_edge.instruments.profiles.fields import literal
-from raman_edge.instruments.profiles.profile import Query, Static
+from raman_edge.instruments.profiles.profile import ProbeCommand, Query, Static
 from raman_edge.instruments.profiles.requests import DEFAULT, RequestValues
-from raman_edge.instruments.serial.replies import ReplyProblem, number
-from raman_edge.instruments.serial.transport import SLICE_S
-from raman_edge.instruments.spectrometer import InstrumentInfo
+from raman_edge.instruments.profiles.validate import LONGEST_NM, SHORTEST_NM
+from raman_edge.instruments.serial.transport import SLICE_S, TEXTS, ReplyProblem, number
+from raman_edge.instruments.spectrometer import InstrumentInfo, plausible_nonlinearity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 ROUNDS = 2
 """How often every rate is tried: bytes sent at a wrong rate may disturb the device at the right one."""
 CHECK = "Is it on, and is this its profile?"
+OPTIONAL = ("nonlinearity", "nonlinearity_count")
+"""Commands whose answer an instrument may lack."""
 ASKED = 5
 """Most repeats of an identity command until two answers in a row agree."""
 
@@ -56,12 +59,13 @@ def open_line(wire: Transport, rate: int) -> Generator[None, None, None]:
 
 
 def candidates(wire: Transport, baud: int | None, last: int | None) -> tuple[int, ...]:
-    """Return the rates at which the device may listen, the likeliest first."""
+    """Return the rates at which the device may listen, the likeliest first, and none before one at which its request is a command."""
     profile = wire.profile
     if baud is not None and profile.commands.set_baud is None:
         return (baud,)
     likely = tuple(rate for rate in (last, baud) if rate is not None)
-    found = tuple(dict.fromkeys((*likely, *profile.serial.baud)))
+    sent = requests.probe(profile) or (question[1] if (question := _question(profile)) else b"")
+    found = tuple(dict.fromkeys((*likely, *requests.in_safe_order(profile, sent, profile.serial.baud))))
     return found if wire.port.paced else found[:1]
 
 
@@ -74,7 +78,9 @@ def tune(
     else:
         found = len(tried) == 1 or (yield from listen(tried))
     if not found:
-        expected = f"the answers of {wire.profile.device.id}" + (f" at {', '.join(map(str, tried))} baud" if wire.port.paced else "")
+        expected = f"the answers of {wire.profile.device.id}" + (
+            f" at {', '.join(map(str, sorted(tried)))} baud" if wire.port.paced else ""
+        )
         raise SourceUnavailable(kind="no answer", place=wire.port.where, expected=expected, advice=CHECK)
 
 
@@ -111,7 +117,7 @@ def can_ask(profile: Profile) -> bool:
 def answers(wire: Transport) -> bool:
     """Whether the device answers at the port's rate as its profile says."""
     profile = wire.profile
-    if profile.match.probe is not None:
+    if isinstance(profile.match.probe, ProbeCommand):
         sent = fields.request(profile.match.probe.send, {})
         return wire.answers_with(sent, literal(profile.match.probe.expect))
     question = _question(profile)
@@ -215,11 +221,19 @@ def identify(wire: Transport) -> Generator[None, None, InstrumentInfo | ReplyPro
     coefficients = yield from _coefficients(wire)
     if isinstance(coefficients, ReplyProblem):
         return coefficients
-    return described(profile, found["identify"] or "", found["serial_number"] or None, saturation or None, coefficients)
+    linear = yield from _nonlinearity(wire)
+    if isinstance(linear, ReplyProblem):
+        return linear
+    return described(profile, found["identify"] or "", found["serial_number"] or None, saturation or None, coefficients, linear)
 
 
 def described(
-    profile: Profile, identity: str, serial_number: str | None, saturation: float | None, coefficients: tuple[float, ...] | None
+    profile: Profile,
+    identity: str,
+    serial_number: str | None,
+    saturation: float | None,
+    coefficients: tuple[float, ...] | None,
+    nonlinearity: tuple[float, ...] = (),
 ) -> InstrumentInfo:
     """Return what the profile and the device together give."""
     axis = profile.wavelength
@@ -233,6 +247,7 @@ def described(
         integration=profile.integration,
         coefficients=axis.coefficients if isinstance(axis, Static) else coefficients,
         first_pixel=axis.first_pixel if isinstance(axis, Static | Query) else 0,
+        nonlinearity=nonlinearity,
         laser_nm=None if profile.laser is None else profile.laser.wavelength_nm,
         dark=profile.dark,
     )
@@ -254,8 +269,11 @@ def require_same(where: str, before: InstrumentInfo, now: InstrumentInfo) -> Non
 
 def agreed(wire: Transport, name: str, settings: RequestValues = DEFAULT) -> bytes | ReplyProblem | None:
     """Return the answer that comes twice in a row; None where the device has no such command."""
-    if getattr(wire.profile.commands, name) is None:
+    command = getattr(wire.profile.commands, name)
+    if command is None:
         return None
+    if command.reply == "text" or name in OPTIONAL:
+        return _agreed_optional(wire, command, requests.request(wire.profile, name, settings))
     before = wire.ask(name, settings)
     for _ in range(ASKED - 1):
         answer = wire.ask(name, settings)
@@ -265,9 +283,28 @@ def agreed(wire: Transport, name: str, settings: RequestValues = DEFAULT) -> byt
     return ReplyProblem("bad", f"{name}: {ASKED} answers, each different from the one before")
 
 
+def _agreed_optional(wire: Transport, command: Command, data: bytes) -> bytes | ReplyProblem:
+    """Return the answer that comes twice in a row; a refusal where there is none.
+
+    Not every instrument of the kind gives it, so its absence is no fault of the line, and silence is not answered with a repeat:
+    where the first byte of Ocean's ``?x`` is lost, the rest of it is the beginning of a command that writes the constant.
+    """
+    before: bytes | ReplyProblem = b""
+    for _ in range(ASKED):
+        answer = wire.once(command, data, optional=True)
+        if not isinstance(answer, ReplyProblem) and answer == before:
+            return answer
+        if isinstance(answer, ReplyProblem) and answer.kind != "bad":
+            return ReplyProblem("refused", answer.why)
+        if isinstance(answer, ReplyProblem):
+            wire.quiet()
+        before = answer
+    return ReplyProblem("refused", f"{ASKED} answers, each different from the one before")
+
+
 def _text(profile: Profile, name: str, answer: bytes) -> str:
     reply = getattr(profile.commands, name).reply
-    if reply == "line":
+    if reply in TEXTS:
         return answer.decode("ascii", "backslashreplace")
     value = number(answer, reply)
     return "" if value is None else f"{value:.15g}"
@@ -282,15 +319,62 @@ def _number(wire: Transport, name: str, settings: RequestValues = DEFAULT) -> fl
 
 
 def _coefficients(wire: Transport) -> Generator[None, None, tuple[float, ...] | ReplyProblem | None]:
-    """Return the polynomial of the device; None where it has none, or only a part of one."""
+    """Return the polynomial of the device; None where it has none, only a part of one, or, in an undocumented form, no axis."""
     axis = wire.profile.wavelength
-    found: list[float] = []
-    for index in range(axis.coefficients if isinstance(axis, Query) else 0):
+    if not isinstance(axis, Query):
+        return None
+    found = yield from _polynomial(wire, "coefficient", axis.first_index, axis.coefficients)
+    if found is None or isinstance(found, ReplyProblem):
+        return found
+    command = wire.profile.commands.coefficient
+    undocumented = command is not None and command.reply == "text"
+    if not any(found[1:]) or (undocumented and not _is_axis(wire.profile, axis, found)):
+        return None  # an unwritten EEPROM holds zeros
+    return found
+
+
+def _is_axis(profile: Profile, axis: Query, coefficients: tuple[float, ...]) -> bool:
+    """Whether a polynomial gives wavelengths in nm that rise or fall throughout; it cannot be known without the number of pixels."""
+    if profile.n_pixels is None:
+        return True
+    first, last = profile.sensor.active or (0, profile.n_pixels - 1)
+    nm = [
+        sum(factor * pixel**power for power, factor in enumerate(coefficients))
+        for pixel in range(first + axis.first_pixel, last + axis.first_pixel + 1)
+    ]
+    steps = [after - before for before, after in pairwise(nm)]
+    return SHORTEST_NM <= min(nm) <= max(nm) <= LONGEST_NM and all(step * steps[0] > 0 for step in steps)
+
+
+def _nonlinearity(wire: Transport) -> Generator[None, None, tuple[float, ...] | ReplyProblem]:
+    """Return the nonlinearity polynomial of the device; () where it has none, or an implausible one."""
+    facts, saturation = wire.profile.nonlinearity, wire.profile.sensor.saturation
+    if facts is None:
+        return ()
+    many: float | None = facts.coefficients
+    if wire.profile.commands.nonlinearity_count is not None:
         yield
-        value = _number(wire, "coefficient", RequestValues(index=axis.first_index + index) if isinstance(axis, Query) else DEFAULT)
+        answer = _number(wire, "nonlinearity_count")
+        if isinstance(answer, ReplyProblem):
+            return answer
+        many = answer + 1 if answer is not None and facts.count == "degree" else answer
+    if many is None or many not in range(1, facts.coefficients + 1):
+        return ()
+    found = yield from _polynomial(wire, "nonlinearity", facts.first_index, int(many))
+    if isinstance(found, ReplyProblem):
+        return found
+    return plausible_nonlinearity(found or (), saturation or 2.0 ** (wire.profile.sensor.adc_bits or 16))
+
+
+def _polynomial(wire: Transport, name: str, first: int, many: int) -> Generator[None, None, tuple[float, ...] | ReplyProblem | None]:
+    """Return the coefficients that a command asks for one by one; None where the device has not all of them."""
+    found: list[float] = []
+    for index in range(first, first + many):
+        yield
+        value = _number(wire, name, RequestValues(index=index))
         if isinstance(value, ReplyProblem):
             return value
         if value is None:
             return None
         found.append(value)
-    return tuple(found) if any(found[1:]) else None  # an unwritten EEPROM holds zeros
+    return tuple(found)

@@ -14,8 +14,7 @@ from raman_edge.errors import ConfigError, RamanEdgeError, SourceLost
 from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import UNITS
 from raman_edge.instruments.serial import connect
-from raman_edge.instruments.serial.replies import ReplyProblem
-from raman_edge.instruments.serial.transport import TRIES
+from raman_edge.instruments.serial.transport import TRIES, ReplyProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,7 +188,7 @@ class Exposing(Protocol):
         """Whether the device exposes a requested spectrum, in time."""
 
     def halt(self) -> None:
-        """End what is on its way, as far as the device can be told. Raises :class:`SourceLost`."""
+        """End what is on its way, as far as the device can be reached. Raises :class:`SourceLost`."""
 
     def finish(self, impatient: Callable[[], bool]) -> None:
         """Wait until the device listens again. Raises :class:`SourceLost`."""

@@ -13,16 +13,16 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from raman_edge.instruments.codecs.delta8 import LONGEST
-from raman_edge.instruments.codecs.events import RawFrame, WireFault
+from raman_edge.instruments.codecs.stream import RawFrame, WireFault
 from raman_edge.instruments.profiles.fields import size_of
 from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame
-from raman_edge.instruments.serial.replies import Preface, ReplyProblem, shown
+from raman_edge.instruments.serial.transport import Preface, ReplyProblem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from raman_edge.instruments.codecs.events import Codec as Decoder
-    from raman_edge.instruments.codecs.events import Event
+    from raman_edge.instruments.codecs.stream import Codec as Decoder
+    from raman_edge.instruments.codecs.stream import Event
     from raman_edge.instruments.profiles.frame import Frame
     from raman_edge.instruments.serial.transport import Transport
 

@@ -1,4 +1,4 @@
-"""A serial port, a socket or a USB address: opened exclusively, its path resolved at every opening, its errors told apart.
+"""A serial port, a socket or a USB address: opened exclusively, its path resolved at every opening, its errors by kind.
 
 pyserial raises ``SerialException``, a bare ``OSError``, ``TypeError`` and ``termios.error`` for the same unplugged cable;
 here all of them are :class:`SourceLost`.

@@ -17,15 +17,14 @@ from raman_edge.instruments.serial import connect
 from raman_edge.instruments.serial.acquire import LISTEN_S, AcquireExchange
 from raman_edge.instruments.serial.laser import IDLE_S, LaserInterlock, LightControl, armed, limited
 from raman_edge.instruments.serial.port import REAL, Clock, SerialPort
-from raman_edge.instruments.serial.replies import ReplyProblem
-from raman_edge.instruments.serial.transport import SLICE_S, Transport
+from raman_edge.instruments.serial.transport import SLICE_S, ReplyProblem, Transport
 from raman_edge.instruments.spectrometer import Exposure, LinkStateMachine, LinkStatus
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from raman_edge.instruments.codecs.events import RawFrame
+    from raman_edge.instruments.codecs.stream import RawFrame
     from raman_edge.instruments.profiles.profile import Profile, Serial
     from raman_edge.instruments.spectrometer import InstrumentInfo, State
 

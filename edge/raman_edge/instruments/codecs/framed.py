@@ -13,19 +13,109 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from raman_edge.errors import SpectrumError
-from raman_edge.instruments.codecs.checksums import VALUES
-from raman_edge.instruments.codecs.columns import Column, numbers, odd, shown
-from raman_edge.instruments.codecs.events import RawFrame, Reply
-from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded, may_begin
-from raman_edge.instruments.codecs.words import RISING, CountScale, WordFormat, same_length
+from raman_edge.instruments.codecs.lines import Column, numbers, odd, shown
+from raman_edge.instruments.codecs.stream import CodecStream, Consumed, Discarded, RawFrame, Reply, may_begin
+from raman_edge.instruments.codecs.words import RISING, VALUES, CountScale, WordFormat, same_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import ArrayLike
 
-    from raman_edge.instruments.codecs.checksums import FrameChecksum
-    from raman_edge.instruments.codecs.events import Counts
+    from raman_edge.instruments.codecs.stream import Counts
+    from raman_edge.instruments.codecs.words import FrameChecksum
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLayout:
+    """Where what stands in a frame."""
+
+    count: int
+    """Values of a spectrum."""
+    words: WordFormat
+    """How each is sent."""
+    sync: bytes = b""
+    """What a frame begins with; empty where silence alone parts frames."""
+    header: tuple[tuple[str, WordFormat], ...] = ()
+    """Names and types of the numbers before the values."""
+    check: FrameChecksum | None = None
+    check_all: bool = False
+    """Whether the checksum is over everything before it; else over the values alone."""
+    trailer: bytes = b""
+    """What a frame ends with, after the checksum."""
+
+    @property
+    def payload(self) -> int:
+        """Byte at which the values begin."""
+        return len(self.sync) + sum(words.size for _, words in self.header)
+
+    @property
+    def end(self) -> int:
+        """Byte after the last value."""
+        return self.payload + self.count * self.words.size
+
+    @property
+    def size(self) -> int:
+        """Bytes of a frame."""
+        return self.end + (self.check.size if self.check else 0) + len(self.trailer)
+
+
+class FixedCodec(CodecStream):
+    """Frames of one length. Without ``sync``, whatever follows a bad frame is dropped until the line is silent."""
+
+    def __init__(self, layout: FrameLayout, scale: CountScale = RISING) -> None:
+        self._layout, self._scale = layout, scale
+        super().__init__(layout.size, layout.sync)
+
+    def _next(self) -> Consumed | Discarded | None:
+        if lost := self._seek():
+            return lost
+        layout = self._layout
+        if len(self._kept) < layout.size:
+            return None
+        frame = bytes(self._kept[: layout.size])
+        if why := self._damage(frame):
+            return self._bad(layout.size, why)
+        values = layout.words.decode(frame[layout.payload : layout.end])
+        if values is None:
+            odd = layout.words.odd(frame[layout.payload : layout.end])
+            return self._bad(layout.size, f"{odd}; expected finite numbers: bytes are missing or too many")
+        if why := self._scale.misfit(values):
+            return self._bad(layout.size, why)
+        return Consumed(layout.size, RawFrame(self._scale.turned(values), self._fields(frame), self._at, layout.size))
+
+    def _damage(self, frame: bytes) -> str:
+        layout = self._layout
+        ends = frame[layout.size - len(layout.trailer) :]
+        if ends != layout.trailer:
+            return f"a frame ends with {ends.hex(' ')}; expected {layout.trailer.hex(' ')}"
+        if layout.check:
+            got = frame[layout.end : layout.end + layout.check.size]
+            made = layout.check(frame[0 if layout.check_all else layout.payload : layout.end])
+            if got != made:
+                return f"{layout.check.kind} of a frame is {got.hex()}; its bytes give {made.hex()}"
+        return ""
+
+    def _fields(self, frame: bytes) -> dict[str, int | str]:
+        fields: dict[str, int | str] = {}
+        place = len(self.sync)
+        for name, words in self._layout.header:
+            value = words.decode(frame[place : place + words.size])
+            fields[name] = "not finite" if value is None else value[0].item() if words.dtype.kind != "f" else str(value[0])
+            place += words.size
+        return fields
+
+    def encode(self, counts: ArrayLike, fields: Mapping[str, int | str] | None = None) -> bytes:
+        """Return the bytes of a frame; header words that ``fields`` has not are 0. Raises :class:`SpectrumError`."""
+        layout = self._layout
+        same_length(counts, layout.count)
+        given = fields or {}
+        header = b"".join(words.encode([float(given.get(name, 0))]) for name, words in layout.header)
+        made = self.sync + header + layout.words.encode(self._scale.turned(np.asarray(counts)))
+        if layout.check:
+            made += layout.check(made if layout.check_all else made[layout.payload :])
+        return made + layout.trailer
+
 
 LINE = 256
 """Bytes of the longest line of text."""
@@ -72,7 +162,7 @@ class DelimitedCodec(CodecStream):
 
     def _moved(self) -> None:
         self._column = Column(0)
-        self._said: dict[str, bytes] = {}
+        self._header: dict[str, bytes] = {}
         self._place = 0
         self._first = 0
 
@@ -80,15 +170,15 @@ class DelimitedCodec(CodecStream):
         if self._first:
             return self._frame(self._first)
         if self._searching and not self._place and (between := self._opens(0, len(self._kept))):
-            return Discarded(between, "bytes between frames", told=False)
+            return Discarded(between, "bytes between frames", is_fault=False)
         while (end := self._kept.find(b"\n", self._place, self._place + LINE) + 1) > 0:
             line = bytes(self._kept[self._place : end]).strip()
             name = self._name(line)
             if name == START:
                 return self._announced(end, line)
-            if name is None or name in self._said:
+            if name is None or name in self._header:
                 return self._other(end, line)
-            self._said[name] = line[len(self._keywords.header.get(name, self._keywords.check)) :].strip()
+            self._header[name] = line[len(self._keywords.header.get(name, self._keywords.check)) :].strip()
             self._place = end
         if len(self._kept) - self._place >= LINE:
             return Discarded(self._ahead(self._place + LINE), f"no end of line in {LINE} bytes")
@@ -107,7 +197,7 @@ class DelimitedCodec(CodecStream):
 
     def _other(self, end: int, line: bytes) -> Consumed | Discarded:
         if self._place:
-            return Discarded(self._place, f"{len(self._said)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
+            return Discarded(self._place, f"{len(self._header)} lines of a frame, then {line[:40]!r}; expected {self._keywords.start}")
         if not _TEXT.fullmatch(line):
             return self._bad(end, "a line that is no text")
         return Consumed(end, Reply("text", line, at=self._at) if line else None)
@@ -150,7 +240,7 @@ class DelimitedCodec(CodecStream):
             return self._bad(length, self._mistake(bytes(self._kept[first:last])))
         if why := self._damage(values) or self._scale.misfit(values):
             return self._bad(length, why)
-        fields = {name: _value(said) for name, said in self._said.items() if name != CHECK}
+        fields = {name: _value(text) for name, text in self._header.items() if name != CHECK}
         return Consumed(length, RawFrame(self._scale.turned(values), fields, self._at, length))
 
     def _mistake(self, payload: bytes) -> str:
@@ -160,11 +250,11 @@ class DelimitedCodec(CodecStream):
         return f"{self._words.odd(payload)}; expected finite numbers: bytes are missing or too many"
 
     def _damage(self, values: Counts) -> str:
-        said = self._said.get(CHECK)
-        if self._check is None or said is None:
+        text = self._header.get(CHECK)
+        if self._check is None or text is None:
             return ""
         try:
-            made, got = self._sum(values), _value(said)
+            made, got = self._sum(values), _value(text)
         except SpectrumError as error:
             return str(error)
         return "" if got == made else f"{self._check.kind} of a frame is {str(got)[:20]}; its values give {made:#x}"
@@ -201,7 +291,7 @@ class DelimitedCodec(CodecStream):
         return "".join(f"{line}\r\n" for line in lines).encode() + payload + f"{self._keywords.end}\r\n".encode()
 
 
-def _value(said: bytes) -> int | str:
-    if not _WHOLE.fullmatch(said):
-        return said.decode("ascii")
-    return int(said, 16 if said.startswith(b"0x") else 10)
+def _value(text: bytes) -> int | str:
+    if not _WHOLE.fullmatch(text):
+        return text.decode("ascii")
+    return int(text, 16 if text.startswith(b"0x") else 10)
