@@ -17,10 +17,10 @@ from raman_edge.bounded_read import bounded
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write_json, write_text
 from raman_edge.errors import ConfigError, FormatError, SourceUnavailable
-from raman_edge.escaping import printable
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.settings import toml
+from raman_edge.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -20,12 +20,11 @@ from raman_edge.instruments.serial import SerialSpectrometer, probe
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.instruments.serial.probe import ListenResult, ProbeResult
     from raman_edge.instruments.spectrometer import Exposure, InstrumentInfo
 
 WHOLE = 2
@@ -70,39 +69,6 @@ class Trial:
 # Decisions
 
 
-def by_usb(names: Iterable[str]) -> tuple[ProfileCandidate, ...]:
-    """Return the candidates by the USB numbers of a port."""
-    return tuple(ProfileCandidate(name, "its USB numbers are in that profile") for name in names)
-
-
-def by_listening(heard: ListenResult, profiles: Iterable[Profile]) -> tuple[ProfileCandidate, ...]:
-    """Return the candidates by what a device sends without a request; a profile of any length only where none of that length fits."""
-    sized = {profile.device.id for profile in profiles if profile.n_pixels is not None}
-    fitting = [one for one in heard.readings if one.profile in sized] or list(heard.readings)
-    rate = "" if heard.baud is None else f" at {heard.baud} baud"
-    return tuple(ProfileCandidate(one.profile, f"it sends spectra of {one.values} values without a request{rate}") for one in fitting)
-
-
-def by_answer(result: ProbeResult) -> tuple[ProfileCandidate, ...]:
-    """Return the candidates by the answer to a probe."""
-    if not result.answered:
-        return ()
-    rate = "" if result.baud is None else f" at {result.baud} baud"
-    names = result.question.profiles
-    shared = f", as {len(names)} profiles expect" if len(names) > 1 else ""
-    return tuple(
-        ProfileCandidate(name, f"it answers {shown(result.question.sent)} with {shown(result.got)}{rate}{shared}") for name in names
-    )
-
-
-def shown(data: bytes, most: int = 24) -> str:
-    """Return bytes for a person: text where they are text, else hexadecimal."""
-    cut = data[:most]
-    plain = all(byte in probe.TEXT for byte in cut) and any(byte > 0x20 for byte in cut)  # noqa: PLR2004 - more than blanks
-    text = repr(cut.decode("ascii").strip()) if plain else cut.hex(" ")
-    return f"{text}…" if len(data) > most else text
-
-
 def implausible(counts: NDArray[np.float64], full_scale: float | None) -> str:
     """Return why counts are no spectrum of a detector, "" where they may be one: constant, above full scale, or rough everywhere.
 
@@ -141,25 +107,18 @@ def _full_scale(instrument: InstrumentInfo | None) -> float | None:
 
 
 def candidates(
-    port: str, profiles: Sequence[Profile], usb: Sequence[str], note: Callable[[str], None]
-) -> Iterator[tuple[ProfileCandidate, ...]]:
-    """Give groups of candidates for ``port``, the likeliest group first; the next group is looked for only where this one fails.
+    port: str, profiles: Sequence[Profile], usb: Sequence[str], note: Callable[[str], None], *, everything: bool = False
+) -> tuple[ProfileCandidate, ...]:
+    """Return the candidates for ``port``, the likeliest first; () where nothing speaks for any.
 
-    ``usb`` are profiles that name its USB numbers. Raises :class:`SourceUnavailable` where the port cannot be opened.
+    ``usb`` are profiles that name its USB numbers; ``everything`` also sends requests that another device could take for a command,
+    which the user has to allow. Of profiles that read a stream, one of any length is left out where one of that length fits.
+    Raises :class:`SourceUnavailable` where the port cannot be opened.
     """
-    if usb:
-        yield by_usb(usb)
-    note(f"listening on {port}: does it send spectra by itself?")
-    heard = probe.listen(port, profiles)
-    if found := by_listening(heard, profiles):
-        yield found
-    if heard.data:
-        return  # nothing is sent to a device that streams
-    for question in probe.questions(profiles):
-        note(f"asking {shown(question.sent)}, harmless to every known instrument: is it {' or '.join(question.profiles)}?")
-        for result in tuple(probe.ask(port, question)):  # to its end, which closes the port
-            if found := by_answer(result):
-                yield found
+    report = probe.find(port, profiles, usb=usb, everything=everything, progress=note)
+    sized = {profile.device.id for profile in profiles if profile.n_pixels is not None}
+    found = [one for one in report.found if one.profile in sized] or list(report.found)
+    return tuple(ProfileCandidate(one.profile, one.reason) for one in found)
 
 
 def tried(candidate: ProfileCandidate, port: str, stop: Event | None = None) -> Trial:
@@ -209,6 +168,7 @@ def alternatives(name: str) -> tuple[str, ...]:
     if this is None:
         return ()
     numbers = set(this.match.usb)
-    same = {other for question in probe.questions(known.values()) if name in question.profiles for other in question.profiles}
+    questions = (*probe.questions(known.values()), *probe.withheld_questions(known.values()))
+    same = {other for question in questions if name in question.profiles for other in question.profiles}
     same |= {other.device.id for other in known.values() if numbers & set(other.match.usb)}
     return tuple(sorted(same - {name}))

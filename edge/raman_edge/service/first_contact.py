@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 LASERS_NM = (785.0, 532.0, 633.0, 638.0, 830.0, 1064.0)
 """Usual lasers of Raman instruments, the default first."""
+ALL_REQUESTS = "I do not know: send the requests of all instruments, which another device could take for commands"
 USB_DRIVER = "usb"
 """In place of a profile for an Ocean instrument on USB."""
 NO_PORT = "Does the cable carry data, and has the instrument power? A virtual machine or a container must be given the device"
@@ -191,8 +192,8 @@ def meet(
     ConfigError
         Something cannot be known without a person; the advice is the command line that says it.
     """
-    profiles = {name: catalogue.load(name) for name in catalogue.profiles()}
-    listed = [*ports.serial(profiles.values()), *ports.ocean()]
+    profiles = catalogue.load_all(note)
+    listed = [*ports.serial(profiles), *ports.ocean()]
     known = [one for one in remembered.load() if one not in other_than]
     port = options.port if options.port is not None else _port(listed, known, ask, note)
     require_present(port, listed)
@@ -203,17 +204,12 @@ def meet(
     reason = "as you named it"
     if port.startswith(ports.OCEAN):
         reason = "found on USB"
-    elif (
-        name is None
-        and before is not None
-        and before.profile != USB_DRIVER
-        and _is_still_there(before, port, list(profiles.values()), note)
-    ):
+    elif name is None and before is not None and before.profile != USB_DRIVER and _is_still_there(before, port, profiles, note):
         name, reason = before.profile, f"remembered as {before.name!r}"
     elif name is None:
         before = None
         usb = next((one.profiles for one in listed if port in {one.address, one.device}), ())
-        trial = _find(port, options, (list(profiles.values()), usb), ask, note)
+        trial = _find(port, options, (profiles, usb), ask, note)
         name, reason = trial.candidate.profile, trial.candidate.reason
     page = None if name is None or port.startswith(ports.OCEAN) else catalogue.load(name)
     needs_laser = options.laser is None and not options.has_calibration and (page is None or page.laser is None)
@@ -404,8 +400,8 @@ def _find(
     """Return the confirmed trial of a profile; ``known`` are all profiles, and the names of those that name the port's USB numbers."""
     profiles, usb = known
     doubted: list[Trial] = []
-    for group in find_instrument.candidates(port, profiles, usb, note):
-        trials = _tried(group, port, note)
+    for named in (usb, ()) if usb else ((),):
+        trials = _tried(find_instrument.candidates(port, profiles, named, note), port, note)
         if good := find_instrument.fitting(trials):
             return good[0] if len(good) == 1 else _chosen(good, port, options, ask)
         doubted += trials
@@ -467,8 +463,15 @@ def _named_by_person(
     while True:
         order = sorted(profiles, key=lambda page: page.device.id in wrong)
         answers = [f"{page.device.vendor} {page.device.model} ({page.device.id})" for page in order]
-        chosen = ask.choose(question, [*answers, "none of these"], len(order))
+        chosen = ask.choose(question, [*answers, ALL_REQUESTS, "none of these"], len(order) + 1)
         if chosen == len(order):
+            trials = _tried(find_instrument.candidates(port, profiles, (), note, everything=True), port, note)
+            if good := find_instrument.fitting(trials):
+                return good[0] if len(good) == 1 else _chosen(good, port, options, ask)
+            wrong |= {trial.candidate.profile: trial.doubt for trial in trials}
+            question = "No request found it. Which one is it?"
+            continue
+        if chosen > len(order):
             advice = f"Write a profile of it (docs/instruments.md), and run `{options.line(port, 'FILE.toml')}`"
             raise ConfigError(kind=kind, place=repr(port), got=got, advice=advice)
         name = order[chosen].device.id
