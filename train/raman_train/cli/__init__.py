@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import RamanEdgeError
 
-from raman_train.cli import benchmark, figures, fit, import_, transfer
+from raman_train.cli import benchmark, figures, fit, import_, pack, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None, added: Iterable[Add] | None = None) 
     others = [*(installed() if added is None else added)]
     parser = argparse.ArgumentParser(prog="raman-train", description=__doc__, epilog=None if others else NO_OTHERS)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for add in (import_.add, fit.add, benchmark.add, figures.add, transfer.add, *others):
+    for add in (import_.add, fit.add, benchmark.add, figures.add, transfer.add, pack.add, *others):
         add(commands)
     options = parser.parse_args(argv)
     try:

@@ -1,0 +1,43 @@
+"""``raman-train pack``: make the packs that are installed with raman-edge, and measure them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    one = commands.add_parser("pack", help="make the library packs that are installed with raman-edge, or measure them")
+    actions = one.add_subparsers(required=True, metavar="ACTION")
+    make = actions.add_parser("build", help="make packs from the raw data; the same data give the same files")
+    make.add_argument("names", nargs="+", metavar="NAME", help="minerals, everyday")
+    make.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the raw data, such as ../shared/data")
+    make.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the embeddings by the embedded model go there too")
+    make.set_defaults(run=build)
+
+
+def build(options: argparse.Namespace) -> int:
+    """Write packs, and the embeddings by the embedded model."""
+    from raman_edge.matching.library import Library, default_path  # noqa: PLC0415 - onnxruntime and scikit-learn take a second to import
+    from raman_edge.matching.pack import END, Pack  # noqa: PLC0415
+    from raman_edge.model import model  # noqa: PLC0415
+
+    from raman_train.packs import build as packs  # noqa: PLC0415
+
+    embedded = model.Model.open(model.default_path())
+    library = Library.open(default_path(), network=embedded.card.network)
+    for name in options.names:
+        pack, remarks = packs.build(name, options.data, library)
+        path = options.out / f"{name}{END}"
+        pack.save(path)
+        for line in remarks:
+            print(line)
+        print(f"{path}: {path.stat().st_size} bytes, {len(pack.contents.materials)} materials, {len(pack.spectra)} references")
+        if pack.spectra:
+            stored = Pack.open(path).store_embeddings(embedded, options.out)
+            print(f"{stored}: {stored.stat().st_size} bytes, by {embedded.card.name}-{embedded.card.network[:12]}")
+    return 0
