@@ -33,9 +33,16 @@ An output that cannot be reached gets later what it missed"""
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--library``, ``--threads`` and ``--public-key``."""
+    """Add ``--model``, ``--library``, ``--packs``, ``--threads`` and ``--public-key``."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
+    parser.add_argument(
+        "--packs",
+        type=comma_separated,
+        metavar="NAME,…",
+        help="library packs to compare with, by name or file (`raman-edge library packs` lists them); default: every installed one, for "
+        "another --model or --library that library alone, which is the pack `minerals`",
+    )
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
     parser.add_argument(
         "--public-key",
@@ -113,6 +120,15 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         help="settings in TOML; default: RAMAN_EDGE_CONFIG, else config.toml in your configuration folder",
     )
     parser.set_defaults(threads=None, output=None)
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """Read a list of names."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        msg = "expected names of packs with commas between them, such as minerals,everyday"
+        raise argparse.ArgumentTypeError(msg)
+    return names
 
 
 def at_least_one(text: str) -> int:

@@ -7,6 +7,7 @@ import importlib.resources
 import io
 import sys
 import zipfile
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ SCHEMA = 2
 """Version of the arrays in the file: 1 has one peak table a label and no lines of its other references; it is read too."""
 MAX_LIBRARY_BYTES = 256 * 2**20
 """A library is refused above this, on disk (before it is read) or unpacked; the embedded one has 3 MiB."""
+OWN = "library"
+"""Pack of the references that were exported with a model, where they are not those of the pack ``minerals``."""
 TABLE = 16
 """Peaks in a label's table, the most prominent ones."""
 
@@ -98,7 +101,7 @@ class Library:
     lines: tuple[MaterialLines, ...] = ()
     """Lines of each label over all of its references, (k,); by default those of its peak table."""
     packs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Packs that the references of a label come from, in the order in which they were joined; labels without a pack are left out."""
+    """Packs that the references of a label come from, in the order in which they were joined."""
     materials: Mapping[str, Material] = field(default_factory=dict)
     """What is known of a label besides its references."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
@@ -147,8 +150,8 @@ class Library:
         )
 
     @staticmethod
-    def make_reference(spectrum: Spectrum, label: str, specimen: str, model: Model) -> Reference:
-        """Return ``spectrum`` as a reference of ``label``, by the recipe and the network of ``model``.
+    def make_reference(spectrum: Spectrum, label: str, specimen: str, model: Model, pack: str = "") -> Reference:
+        """Return ``spectrum`` as a reference of ``label`` in ``pack``, by the recipe and the network of ``model``.
 
         Raises :class:`SpectrumError` where the recipe cannot prepare it, or the embedding is not finite.
         """
@@ -158,7 +161,7 @@ class Library:
         if not np.isfinite(embedding).all():
             advice = "The spectrum may be damaged; `raman-edge model verify` tests the model"
             raise SpectrumError(kind="no finite embedding", place=specimen, got="NaN or infinity from the network", advice=advice)
-        return Reference(label, specimen, embedding, peaks.find(recipe.axis, features.astype(np.float64), most=TABLE))
+        return Reference(label, specimen, embedding, peaks.find(recipe.axis, features.astype(np.float64), most=TABLE), pack)
 
     @classmethod
     def of_references(cls, network: str, references: Sequence[Reference]) -> Library:
@@ -167,7 +170,7 @@ class Library:
         tables = {one.label: one.peaks for one in reversed(references)}
         lines = {label: MaterialLines.of([one.peaks for one in references if one.label == label]) for label in tables}
         made = cls.build(network, labels, np.stack([one.embedding for one in references]), specimens, tables, lines)
-        return replace(made, sha256=_digest("", references), packs=_packs_of({}, references))
+        return replace(made, sha256=_digest("", references), packs=_packs_of((), {}, references))
 
     def described(self, materials: Mapping[str, Material], pack: str = "") -> Library:
         """Return this library with what is known of its labels; ``pack`` is the one that all of its present references come from."""
@@ -185,6 +188,20 @@ class Library:
             return same
         named = (one for one in map(self.materials.get, self.labels) if one is not None)
         return tuple(one.label for one in named if wanted in {text.casefold() for text in (one.formula, *one.synonyms)} and wanted)
+
+    def group_of(self, names: Sequence[str]) -> str | None:
+        """Return the group that all of these labels belong to, the smallest where they share several; None where they share none."""
+        shared = frozenset.intersection(*(self._groups.get(name, frozenset()) for name in names)) if names else frozenset()
+        return min(shared, key=lambda group: (self._members[group], group), default=None)
+
+    @cached_property
+    def _groups(self) -> dict[str, frozenset[str]]:
+        return {label: frozenset(one.groups) for label in self.labels if (one := self.materials.get(label)) and one.groups}
+
+    @cached_property
+    def _members(self) -> Counter[str]:
+        """Number of labels in each group."""
+        return Counter(group for groups in self._groups.values() for group in groups)
 
     @property
     def embedding(self) -> NDArray[np.float32]:
@@ -226,7 +243,7 @@ class Library:
             tuple(tables[label] for label in labels),
             _digest(self.sha256, added),
             tuple(lines[label] for label in labels),
-            _packs_of(self.packs, added),
+            _packs_of(self.labels, self.packs, added),
             self.materials,
         )
 
@@ -315,9 +332,9 @@ def _damaged(place: str, got: str, expected: str) -> LibraryError:
     return LibraryError(kind="damaged file", place=f"library: {place}", got=got, expected=expected, advice=EXPORTED)
 
 
-def _packs_of(before: Mapping[str, tuple[str, ...]], added: Iterable[Reference]) -> dict[str, tuple[str, ...]]:
-    """Return the packs of each label with those of more references."""
-    packs = dict(before)
+def _packs_of(labels: Iterable[str], before: Mapping[str, tuple[str, ...]], added: Iterable[Reference]) -> dict[str, tuple[str, ...]]:
+    """Return the packs of each label with those of more references; a label without a pack so far is of the model's own library."""
+    packs = {label: before.get(label, (OWN,)) for label in labels}
     for one in added:
         if one.pack and one.pack not in packs.get(one.label, ()):
             packs[one.label] = (*packs.get(one.label, ()), one.pack)

@@ -12,7 +12,7 @@ import importlib.resources
 import io
 import os
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,8 +40,6 @@ END = ".pack.npz"
 MINERALS, EVERYDAY = "minerals", "everyday"
 """Packs that are installed with raman-edge."""
 SHIPPED = (MINERALS, EVERYDAY)
-USER = "user library"
-"""The pack of the references that the user added, as results name it."""
 SCHEMA = 1
 MAX_BYTES = 64 * 2**20
 """A larger pack is refused, on disk and unpacked."""
@@ -165,7 +163,7 @@ class Pack:
         left_out: list[str] = []
         for one, spectrum in zip(self.contents.references, self.spectra, strict=True):
             try:
-                made.append(replace(Library.make_reference(spectrum, one.label, one.specimen, model), pack=self.name))
+                made.append(Library.make_reference(spectrum, one.label, one.specimen, model, self.name))
             except SpectrumError as error:
                 left_out.append(f"pack {self.name}: {one.label!r} is left out, this model cannot use it: {error}")
         return tuple(made), tuple(left_out)

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
-from raman_edge import formats
+from raman_edge import formats, peaks
+from raman_edge.calibration import standards
 from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.matching.library import Library, Material
 from raman_edge.matching.pack import EVERYDAY, MINERALS, Pack, PackContents, PackReference, PackSource, at_steps
@@ -25,6 +26,7 @@ from raman_edge.spectrum import Origin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
     from raman_edge.spectrum import Spectrum
 
 TABLES = Path(__file__).parent
@@ -47,6 +49,8 @@ MAJORITY = 0.75
 """Share of a group's members with one anion from which a member without it is taken for a mistake of the list, or no help to a chemist."""
 FEWEST = 4
 """Members of a group for that."""
+FARTHEST = 12.0
+"""Largest error of an axis that is corrected, cm⁻¹: half the distance of two lines of polystyrene."""
 NOT_GROUPS = frozenset({"Amorphous"})
 """Entries of the list that are no group of like minerals."""
 
@@ -63,6 +67,8 @@ class SourceTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     table: str = ""
     """Table with a column for each material; the first one is the axis, cm⁻¹."""
     licence_file: str = ""
+    standard: str = ""
+    """Column of the table that is polystyrene: its known lines correct the axis of all columns, measured on the same instrument."""
 
 
 class MaterialTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -134,7 +140,7 @@ def everyday(data: Path) -> Pack:
     references: list[PackReference] = []
     spectra: list[Spectrum] = []
     for number, source in enumerate(table.sources):
-        columns = _columns(data / source.table) if source.table else {}
+        columns = _columns(data / source.table, source.standard) if source.table else {}
         for label, one in table.materials.items():
             for specimen in getattr(one, source.id):
                 spectrum = columns[specimen] if columns else _of_file(data / source.folder / f"{specimen}.csv")
@@ -240,11 +246,31 @@ def _of_file(path: Path) -> Spectrum:
         raise ConfigError(kind="cannot be read", place=repr(str(path)), cause=str(error)) from error
 
 
-def _columns(path: Path) -> dict[str, Spectrum]:
+def _columns(path: Path, standard: str) -> dict[str, Spectrum]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file, delimiter=";")
         columns = np.array(rows, dtype=np.float64).T
     except (OSError, ValueError) as error:
         raise ConfigError(kind="cannot be read", place=repr(str(path)), cause=str(error)) from error
-    return {name: at_steps(columns[0], column) for name, column in zip(header[1:], columns[1:], strict=True)}
+    named = dict(zip(header[1:], columns[1:], strict=True))
+    shift = corrected(columns[0], named[standard]) if standard else columns[0]
+    return {name: at_steps(shift, column) for name, column in named.items()}
+
+
+def corrected(shift: NDArray[np.floating], polystyrene: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return an axis that puts the lines of polystyrene where ASTM E1840 has them: a straight line through their errors.
+
+    Raises:
+        ConfigError: if fewer than four of its lines are found.
+    """
+    seen = at_steps(shift, polystyrene)
+    found = peaks.find(seen.axis, seen.counts).shift
+    lines = standards.find("polystyrene").truth()
+    pairs = [(float(found[k]), line) for line in lines.tolist() if abs(found[k := int(np.abs(found - line).argmin())] - line) <= FARTHEST]
+    if len(pairs) < 4:  # noqa: PLR2004 - a straight line, and lines to contradict it
+        raise ConfigError(kind="no polystyrene", got=f"{len(pairs)} of its {len(lines)} lines", expected="at least 4")
+    at, true = np.array(pairs).T
+    slope, offset = np.polyfit(at, true - at, 1)
+    whole: NDArray[np.floating] = shift + slope * shift + offset
+    return whole
