@@ -69,9 +69,7 @@ class Title(NamedTuple):
         return str(self._replace(names=tuple(safe(name) for name in self.names), group=safe(self.group)))
 
 
-def title(
-    decision: str, names: Sequence[str], most: int = SHORT, *, group: str | None = None, candidates: Sequence[Named] = ()
-) -> Title:
+def title(decision: str, names: Sequence[str], most: int = SHORT, *, group: str | None = None, candidates: Sequence[Named] = ()) -> Title:
     """Return the result in words, with ``most`` of its labels.
 
     ``Quartz``, ``perhaps Quartz``, ``one of …``, ``feldspar group: Albite or Oligoclase``, or the decision alone. Labels of which

@@ -36,12 +36,10 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """Add ``--model``, ``--library``, ``--packs``, ``--threads`` and ``--public-key``."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
-    parser.add_argument(
-        "--packs",
-        type=comma_separated,
-        metavar="NAME,…",
-        help="library packs to compare with, by name or file (`raman-edge library packs` lists them); default: every installed one, for "
-        "another --model or --library that library alone, which is the pack `minerals`",
+    add_packs(
+        parser,
+        "library packs to compare with, by name or file (`raman-edge library packs` lists them); default: every installed one, or with "
+        "--model or --library that library alone, which is then `minerals`",
     )
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
     parser.add_argument(
@@ -50,6 +48,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         metavar="PUBLIC.pem",
         help="refuse a model and library that are not signed with this key's private key (MODEL.sig)",
     )
+
+
+def add_packs(parser: argparse.ArgumentParser, what: str = "these library packs, by name or file; default: every installed one") -> None:
+    """Add ``--packs``."""
+    parser.add_argument("--packs", type=comma_separated, metavar="NAME,…", help=what)
 
 
 def add_user_library(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:

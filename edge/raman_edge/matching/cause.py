@@ -113,7 +113,7 @@ class LineTable(NamedTuple):
         """Return the height of each peak that a label has a line for, 0 for the others, (k, peaks)."""
         places = np.rint(shift).astype(np.intp) - self.start
         inside = (places >= 0) & (places < self.near.shape[1])
-        return np.where(inside, self.near[:, np.where(inside, places, 0)], False) * height
+        return (self.near[:, np.where(inside, places, 0)] & inside) * height
 
     def found(self, shift: NDArray[np.floating], covered: tuple[float, float]) -> NDArray[np.float64]:
         """Return the share of each label's lines, by height, that a spectrum with peaks at ``shift`` shows, (k,)."""
@@ -134,14 +134,8 @@ def _line_table(library: Library) -> LineTable:
 
 def find(spectrum: Spectrum, found: Peaks, quality: Quality, ranked: Ranking, library: Library, model: Model) -> Cause:
     """Return the probable cause of an unknown ``spectrum``; ``found`` are the peaks of the model's input."""
-    if quality.saturated:
-        return Cause("saturated", "the detector is saturated, which cuts the lines: expose shorter")
-    if quality.snr < WEAK_SNR or not len(found):
-        return Cause("weak", f"too weak: the signal is {quality.snr:.1f} times the noise; expose longer, or average more exposures")
-    covering = background_over_lines(spectrum, model.card.recipe.axis)
-    if covering >= COVERED:
-        text = f"fluorescence covers the lines: its background is {covering:.0f} times as high; use a longer laser wavelength, or bleach"
-        return Cause("fluorescence", text)
+    if poor := _poor(spectrum, found, quality, model):
+        return poor
     if len(found) >= FEWEST_PEAKS:
         strongest = _strongest(found)
         axis = model.card.recipe.axis
@@ -155,6 +149,19 @@ def find(spectrum: Spectrum, found: Peaks, quality: Quality, ranked: Ranking, li
         holds = f"the packs in use hold {others} materials besides minerals" if others else "the library in use holds minerals"
         return Cause("organic", f"bands at 2800 to 3100 cm⁻¹: an organic material, and {holds}")
     return _nearest(ranked)
+
+
+def _poor(spectrum: Spectrum, found: Peaks, quality: Quality, model: Model) -> Cause | None:
+    """Return what is wrong with the measurement itself."""
+    if quality.saturated:
+        return Cause("saturated", "the detector is saturated, which cuts the lines: expose shorter")
+    if quality.snr < WEAK_SNR or not len(found):
+        return Cause("weak", f"too weak: the signal is {quality.snr:.1f} times the noise; expose longer, or average more exposures")
+    covering = background_over_lines(spectrum, model.card.recipe.axis)
+    if covering < COVERED:
+        return None
+    text = f"fluorescence covers the lines: its background is {covering:.0f} times as high; use a longer laser wavelength, or bleach"
+    return Cause("fluorescence", text)
 
 
 def background_over_lines(spectrum: Spectrum, axis: Axis) -> float:

@@ -178,7 +178,10 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     verdict = ranking.decide(ranked, one.quality, decision, model.card.claims, library.group_of)
     if verdict.decision == "unknown":
         why = cause.find(spectrum, one.peaks, one.quality, ranked, library, model)
-        verdict = replace(verdict, cause=why, doubts=(f"probable cause: {why.text}", *verdict.doubts))
+        strange, *others = verdict.doubts
+        reasons = (strange, f"probable cause: {why.text}")
+        reasons = reasons if why.kind == "not in library" else reasons[::-1]
+        verdict = replace(verdict, cause=why, doubts=(*reasons, *others))
     read_ms, infer_ms = spectrum.origin.read_ms, compared.ms + 1e3 * (perf_counter() - started)
     timing = Timing(read_ms, one.ms, infer_ms, read_ms + one.ms + infer_ms)
     return Reading(spectrum, one.features, one.peaks, one.quality, verdict, timing)

@@ -174,7 +174,7 @@ class Library:
 
     def described(self, materials: Mapping[str, Material], pack: str = "") -> Library:
         """Return this library with what is known of its labels; ``pack`` is the one that all of its present references come from."""
-        packs = {label: (pack,) for label in self.labels} if pack else self.packs
+        packs = dict.fromkeys(self.labels, (pack,)) if pack else self.packs
         return replace(self, packs=packs, materials={**self.materials, **materials})
 
     def __len__(self) -> int:
@@ -187,7 +187,7 @@ class Library:
         if same:
             return same
         named = (one for one in map(self.materials.get, self.labels) if one is not None)
-        return tuple(one.label for one in named if wanted in {text.casefold() for text in (one.formula, *one.synonyms)} and wanted)
+        return tuple(one.label for one in named if wanted and wanted in {text.casefold() for text in (one.formula, *one.synonyms)})
 
     def group_of(self, names: Sequence[str]) -> str | None:
         """Return the group that all of these labels belong to, the smallest where they share several; None where they share none."""

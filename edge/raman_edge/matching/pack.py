@@ -11,6 +11,8 @@ import hashlib
 import importlib.resources
 import io
 import os
+import re
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,14 +24,14 @@ import numpy as np
 
 from raman_edge import atomic_write
 from raman_edge.bounded_read import bounded
-from raman_edge.errors import LibraryError, SpectrumError
+from raman_edge.errors import LibraryError, RamanEdgeError, SpectrumError
 from raman_edge.matching.library import TABLE, Library, Material, Reference, unpack
 from raman_edge.matching.search import encode, lengths
 from raman_edge.peaks import Peaks
-from raman_edge.spectrum import Axis, Origin, Spectrum
+from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,6 +52,8 @@ LONGEST = 10_000
 """Points of a spectrum: 1 cm⁻¹ each."""
 FULL_SCALE = 65_535
 """The highest point of a stored spectrum."""
+REPLICATE = re.compile(r"(?:_\d+|\s*#\s*\d+|\s*\(\d+\)|[\s_-]+(?:rep|replicate|run|scan|copy)[\s_-]*\d+)$", re.IGNORECASE)
+"""End of the stem of a replicate, as ``raman-train import`` reads a folder."""
 MADE = "Packs are made by `raman-edge library add FOLDER`"
 
 
@@ -186,17 +190,15 @@ class Pack:
         data = bounded(path, MAX_BYTES, LibraryError, place="embeddings", advice="")
         try:
             arrays = unpack(data, MAX_BYTES)
-            if str(arrays["key"]) != key:
-                raise LibraryError(kind="of another model", place="embeddings")
             codes, counts = np.asarray(arrays["codes"], dtype=np.int8), arrays["peak_count"].astype(np.intp)
-            if codes.shape != (len(self.spectra), width):
-                raise LibraryError(kind="damaged file", place="embeddings")
             embedding = (codes / lengths(codes)[:, np.newaxis]).astype(np.float32)
             ends = np.cumsum(counts)
             columns = [arrays[f"peak_{name}"].astype(np.float64) for name in ("shift", "height", "width")]
             tables = [Peaks(*(column[end - count : end] for column in columns)) for end, count in zip(ends, counts, strict=True)]
         except Exception as error:
             raise LibraryError(kind="damaged file", place="embeddings", cause=str(error)[:300]) from error
+        if str(arrays["key"]) != key or codes.shape != (len(self.spectra), width):
+            raise LibraryError(kind="of another model", place="embeddings")
         rows = zip(self.contents.references, embedding, tables, strict=True)
         return tuple(Reference(one.label, one.specimen, vector, table, self.name) for one, vector, table in rows)
 
@@ -238,6 +240,28 @@ def find(name: str) -> Path:
     return path
 
 
+def open_installed() -> Iterator[Pack]:
+    """Give the packs that a name selects; one of the user that cannot be read is left out."""
+    for name in installed():
+        try:
+            yield Pack.open(find(name))
+        except LibraryError:
+            if name in SHIPPED:
+                raise
+
+
+def labels_named(name: str) -> tuple[str, ...]:
+    """Return ``name``, and the labels of installed packs that it is a synonym or the formula of, in upper or lower case."""
+    wanted = name.strip().casefold()
+    found = {one.label: None for pack in open_installed() for one in pack.contents.materials if wanted in names_of(one)}
+    return tuple(dict.fromkeys((name, *found)))
+
+
+def names_of(material: Material) -> frozenset[str]:
+    """Return every name that finds a material, in lower case."""
+    return frozenset(text.casefold() for text in (material.label, material.formula, *material.synonyms) if text)
+
+
 def is_path(name: str) -> bool:
     """Whether a value of ``--packs`` is a path, not a name."""
     return name.endswith(".npz") or "/" in name or os.sep in name
@@ -256,6 +280,36 @@ def at_steps(shift: NDArray[np.floating], counts: NDArray[np.floating]) -> Spect
         raise SpectrumError(kind="wrong range", got=f"{axis.start:g} to {axis.stop:g} cm⁻¹", expected=f"3 to {LONGEST} cm⁻¹")
     grid = np.arange(low, high + 1, dtype=np.float64)
     return Spectrum(Axis(grid), np.interp(grid, axis.shift, counts))
+
+
+def of_folder(folder: Path, read: Callable[[Path], Sequence[Spectrum | Fault]], source: PackSource) -> tuple[Pack, tuple[str, ...]]:
+    """Return a pack of the files in ``folder`` and its sub-folders, and why files are left out.
+
+    A material is named by the sub-folder of its file, else by the file without the number of a replicate. Hidden files are skipped.
+    """
+    references: list[PackReference] = []
+    spectra: list[Spectrum] = []
+    left_out: list[str] = []
+    for file in sorted(folder.rglob("*")):
+        inside = file.relative_to(folder)
+        if not file.is_file() or any(part.startswith(".") for part in inside.parts):
+            continue
+        label = unicodedata.normalize("NFC", inside.parent.name or REPLICATE.sub("", file.stem).strip() or file.stem)
+        try:
+            seen = read(file)
+            left_out += [f"{inside.as_posix()}: {one.why}" for one in seen if isinstance(one, Fault)]
+            made = [at_steps(one.axis.shift, one.counts) for one in seen if isinstance(one, Spectrum)]
+            label.encode()
+            inside.as_posix().encode()
+        except (RamanEdgeError, UnicodeError) as error:
+            left_out.append(f"{inside.as_posix()}: {error}")
+            continue
+        names = [inside.as_posix() + (f"#{number}" if number > 1 else "") for number in range(1, len(made) + 1)]
+        references += [PackReference(label, name, 0) for name in names]
+        spectra += made
+    name = folder.resolve().name
+    contents = PackContents(name=name, title=name, sources=(source,), materials=(), references=tuple(references))
+    return Pack(contents, tuple(spectra)), tuple(left_out)
 
 
 def _scaled(counts: NDArray[np.floating]) -> NDArray[np.uint16]:

@@ -73,7 +73,9 @@ def open_model(
     return opened, found
 
 
-def with_packs(model: Model, base: Library, names: Sequence[str], beside: Path, *, embedded: bool = True) -> tuple[Library, tuple[str, ...]]:
+def with_packs(
+    model: Model, base: Library, names: Sequence[str], beside: Path, *, embedded: bool = True
+) -> tuple[Library, tuple[str, ...]]:
     """Return the library of these packs, and remarks about references that the model cannot use.
 
     Parameters
@@ -109,7 +111,9 @@ def with_packs(model: Model, base: Library, names: Sequence[str], beside: Path, 
         return base.described(facts, pack.MINERALS if embedded else library.OWN).joined(found), tuple(remarks)
     if not found:
         got = ", ".join(names) or "none"
-        raise LibraryError(kind="no references", place="packs", got=got, expected="at least one pack with references that the model can use")
+        raise LibraryError(
+            kind="no references", place="packs", got=got, expected="at least one pack with references that the model can use"
+        )
     return library.Library.of_references(base.network, found).described(facts), tuple(remarks)
 
 

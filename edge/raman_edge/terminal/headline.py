@@ -10,7 +10,7 @@ from raman_edge.terminal import link as links
 from raman_edge.terminal import widgets
 from raman_edge.terminal.state import answer, name_of, title_of
 from raman_edge.terminal.theme import PLAIN, QUIET, STYLE
-from raman_edge.wording import IF
+from raman_edge.wording import IF, chemistry
 
 if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import LinkStatus
@@ -77,6 +77,9 @@ def _named(reading: Reading, theme: Theme) -> Row:
     """Return the answer in words, with the probability of a match."""
     verdict = reading.verdict
     words: Row = ((theme.safe(answer(verdict)), STYLE[verdict.decision]),)
+    if verdict.best is not None and len(verdict.names) == 1:
+        beside = chemistry(verdict.best.synonyms, verdict.best.formula, ascii_only=theme.ascii_only)
+        words = (*words, (f", {theme.safe(beside)}", QUIET)) if beside else words
     score = verdict.best.score if verdict.decision == "match" and verdict.best else None
     return words if score is None else (*words, (f"  {score:.1%}", PLAIN), (f" {IF}", QUIET))
 

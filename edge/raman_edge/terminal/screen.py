@@ -120,7 +120,12 @@ def _header(state: ScreenState, width: int, theme: Theme) -> Row:
         left = "" if state.left_s is None else f", {lasting(state.left_s)} left"
         counts = ((f"{state.waiting} waiting{left} {theme.dot} ", STRONG), *counts)
     if width >= WIDE:
-        named = (f"{tally.match} match", f"{tally.possible} possible", f"{tally.ambiguous} one of several")
+        named = (
+            f"{tally.match} match",
+            *([f"{tally.group} group"] if tally.group else []),
+            f"{tally.possible} possible",
+            f"{tally.ambiguous} one of several",
+        )
         words = (*named, f"{tally.unknown} unknown", f"{tally.rejected} rejected")
         counts = ((f" {theme.dot} ".join(words) + f" {theme.dot} ", QUIET), *counts)
     for box in _chosen(state, theme):
@@ -202,7 +207,7 @@ def _milliseconds(timing: Timing) -> str:
 SIGN = 9
 """Cells of a key."""
 ANSWERS = (
-    *(("match", "a name"), ("possible", "perhaps"), ("ambiguous", "one of")),
+    *(("match", "a name"), ("group", "a group"), ("possible", "perhaps"), ("ambiguous", "one of")),
     *(("unknown", "unknown"), ("rejected", "too poor"), ("fault", "fault")),
 )
 LEGEND = (

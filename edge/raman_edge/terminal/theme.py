@@ -30,6 +30,7 @@ CARE = ORANGE
 BAD = ORANGE + STRONG
 STYLE: dict[str, Style] = {
     "match": BLUE + STRONG,
+    "group": BLUE + STRONG,
     "possible": ORANGE + STRONG,
     "ambiguous": ORANGE + STRONG,
     "unknown": ORANGE + STRONG,
@@ -85,6 +86,7 @@ UNICODE = Theme(
     ascii_only=False,
     sign={
         "match": "✓",
+        "group": "∈",
         "possible": "?",
         "ambiguous": "≈",
         "unknown": "–",
@@ -116,6 +118,7 @@ ASCII = Theme(
     ascii_only=True,
     sign={
         "match": "*",
+        "group": "#",
         "possible": "?",
         "ambiguous": "~",
         "unknown": "-",

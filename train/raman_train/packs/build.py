@@ -44,7 +44,7 @@ ANIONS = {
     "borate": "B(?![aeikhr])",
     "compound of tetrahedral anions": "SO4|PO[34]|AsO[34]|As2O|VO|CrO4|MoO4|WO4|Si|Ge",
 }
-"""Kind of anion → how a formula shows it. Tetrahedral anions replace one another in a structure: vivianite and its arsenates are one group."""
+"""Kind of anion → how a formula shows it. Tetrahedral anions replace one another: vivianite and its arsenates are one group."""
 MAJORITY = 0.75
 """Share of a group's members with one anion from which a member without it is taken for a mistake of the list, or no help to a chemist."""
 FEWEST = 4
