@@ -18,6 +18,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     make.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the raw data, such as ../shared/data")
     make.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the embeddings by the embedded model go there too")
     make.set_defaults(run=build)
+    measure = actions.add_parser("measure", help="measure groups, everyday materials and causes, and print the tables")
+    measure.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the raw data, such as ../shared/data")
+    measure.add_argument("--rruff", type=Path, required=True, metavar="FILE.npz", help="a dataset of raman-train import")
+    measure.set_defaults(run=print_measurements)
 
 
 def build(options: argparse.Namespace) -> int:
@@ -40,4 +44,12 @@ def build(options: argparse.Namespace) -> int:
         if pack.spectra:
             stored = Pack.open(path).store_embeddings(embedded, options.out)
             print(f"{stored}: {stored.stat().st_size} bytes, by {embedded.card.name}-{embedded.card.network[:12]}")
+    return 0
+
+
+def print_measurements(options: argparse.Namespace) -> int:
+    """Print the tables of docs/benchmarks/packs.md."""
+    from raman_train.packs import measure  # noqa: PLC0415 - as in build()
+
+    measure.print_tables(options.data, options.rruff, print)
     return 0
