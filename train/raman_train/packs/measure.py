@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
     from raman_train.config import Config
 
+    Truth: TypeAlias = frozenset[str]
+    """Labels that are right: several where a name stands for several."""
+
 SEEDS = tuple(range(5))
 CASES = 150
 """Spectra of minerals that each constructed cause is measured on."""
@@ -44,6 +47,10 @@ NOISE, FLUORESCENCE = 0.1, 40.0
 """Standard deviation of the added noise, and height of the added background, both over the highest line."""
 STANDARDS = {"PST": "PS", "olystyrene": "PS", "acetonitrile": "Acetonitrile", "CAL": "Calcite", "Cal": "Calcite"}
 """Part of a file's name → the material in it."""
+
+
+NONE: frozenset[str] = frozenset()
+"""The truth of a material that is in no pack."""
 
 
 class Answered(NamedTuple):
@@ -124,9 +131,7 @@ def print_tables(folder: Path, data: Path, write: Callable[[str], None]) -> None
     for seed, (before, after) in enumerate(kept):
         write(f"| {seed} | {before:.4f} | {after:.4f} |")
     asked, nearest, references = mineral_answers(data)
-    write(
-        f"\nEmbedded network: of {asked} spectra of minerals the nearest reference is one of the {references} everyday ones for {nearest}.\n"
-    )
+    write(f"\nEmbedded network: of {asked} spectra of minerals, {nearest} are nearest to one of the {references} everyday references.\n")
     write("| spectra | number | named | of these right | group | match | false match |")
     write("| --- | --- | --- | --- | --- | --- | --- |")
     for answered in everyday(folder):
@@ -199,11 +204,11 @@ def everyday(folder: Path) -> Iterator[Answered]:
     without, with_all = Identifier(packs=[packs.MINERALS], user_library=False), Identifier(packs=packs.SHIPPED, user_library=False)
     sheets, bottles, standards = list(_sheets(folder)), list(_bottles(folder, with_all)), list(_standards(folder))
     for name, identifier in (("minerals alone", without), ("all packs", with_all)):
-        known = {label for label, _ in sheets if label in with_all.library.labels}
-        yield _answered(f"weathered sheets, {name}", [(label, one) for label, one in sheets if label in known], identifier)
-        yield _answered(f"PLA sheets (no reference), {name}", [(None, one) for label, one in sheets if label not in known], identifier)
-        yield _answered(f"bottles in the packs, {name}", [(label, one) for label, one in bottles if label], identifier)
-        yield _answered(f"bottles in no pack, {name}", [(None, one) for label, one in bottles if label is None], identifier)
+        known = frozenset(with_all.library.labels)
+        yield _answered(f"weathered sheets, {name}", [(truth, one) for truth, one in sheets if truth & known], identifier)
+        yield _answered(f"PLA sheets (no reference), {name}", [(NONE, one) for truth, one in sheets if not truth & known], identifier)
+        yield _answered(f"bottles in the packs, {name}", [(truth, one) for truth, one in bottles if truth], identifier)
+        yield _answered(f"bottles in no pack, {name}", [(truth, one) for truth, one in bottles if not truth], identifier)
         yield _answered(f"standards on ten instruments, {name}", standards, identifier)
 
 
@@ -246,7 +251,7 @@ def causes(folder: Path, data: Path) -> Iterator[tuple[str, Counter[str]]]:
     yield "fluorescence 40 times the lines", _causes([_fluorescent(one, rng) for one in spectra], identifier)
     plastics = [one for _, one in _sheets(folder)]
     yield "weathered sheets, minerals alone", _causes(plastics, minerals)
-    yield "bottles in no pack", _causes([one for label, one in _bottles(folder, identifier) if label is None], identifier)
+    yield "bottles in no pack", _causes([one for truth, one in _bottles(folder, identifier) if not truth], identifier)
 
 
 def _causes(spectra: list[Spectrum], identifier: Identifier, labels: Sequence[str] = (), error: float = 0.0) -> Counter[str]:
@@ -273,11 +278,11 @@ def _fluorescent(one: Spectrum, rng: np.random.Generator) -> Spectrum:
     return Spectrum(one.axis, rng.poisson(20_000 * np.maximum(whole, 0.0)).astype(np.float64))
 
 
-def _answered(what: str, asked: list[tuple[str | None, Spectrum]], identifier: Identifier) -> Answered:
+def _answered(what: str, asked: list[tuple[Truth, Spectrum]], identifier: Identifier) -> Answered:
     answers = identifier.identify([one for _, one in asked])
     counts: Counter[str] = Counter()
-    for (label, _), one in zip(asked, answers, strict=True):
-        right = _is_right(one, label, identifier)
+    for (truth, _), one in zip(asked, answers, strict=True):
+        right = _is_right(one, truth, identifier)
         counts["named"] += bool(one.names)
         counts["right"] += bool(one.names) and right
         counts["match"] += one.decision == "match"
@@ -286,36 +291,34 @@ def _answered(what: str, asked: list[tuple[str | None, Spectrum]], identifier: I
     return Answered(what, len(asked), *(counts[name] for name in ("named", "right", "match", "false", "group")))
 
 
-def _is_right(one: Identification, label: str | None, identifier: Identifier) -> bool:
-    if label is None:
-        return False
-    known = identifier.library.materials.get(label)
-    return label in one.names or (one.decision == "group" and known is not None and one.group in known.groups)
+def _is_right(one: Identification, truth: Truth, identifier: Identifier) -> bool:
+    groups = {group for label in truth if (known := identifier.library.materials.get(label)) for group in known.groups}
+    return bool(truth & frozenset(one.names)) or (one.decision == "group" and one.group in groups)
 
 
-def _sheets(folder: Path) -> Iterator[tuple[str, Spectrum]]:
-    """Give label and spectrum of the weathered sheets."""
+def _sheets(folder: Path) -> Iterator[tuple[Truth, Spectrum]]:
+    """Give truth and spectrum of the weathered sheets."""
     with np.load(folder / "everyday" / "weathered_plastics.npz", allow_pickle=False) as arrays:
         shift, counts, labels = arrays["shift"].astype(np.float64), arrays["counts"].astype(np.float64), arrays["label"].tolist()
     for row, label in zip(counts, labels, strict=True):
         measured = np.isfinite(row)
-        yield str(label), Spectrum(shift[measured], row[measured])
+        yield frozenset({str(label)}), Spectrum(shift[measured], row[measured])
 
 
-def _bottles(folder: Path, identifier: Identifier) -> Iterator[tuple[str | None, Spectrum]]:
-    """Give label and spectrum of the handheld's compounds; None where the packs do not have it."""
+def _bottles(folder: Path, identifier: Identifier) -> Iterator[tuple[Truth, Spectrum]]:
+    """Give truth and spectrum of the handheld's compounds."""
     dataset = organics.read(folder / "organics" / "handheld_785.npz")
     for place, name in enumerate(dataset.labels.tolist()):
-        yield next(iter(identifier.library.synonyms(name)), None), dataset.spectrum(place)
+        yield frozenset(identifier.library.synonyms(name)), dataset.spectrum(place)
 
 
-def _standards(folder: Path) -> Iterator[tuple[str | None, Spectrum]]:
-    """Give label and spectrum of the files of standards."""
+def _standards(folder: Path) -> Iterator[tuple[Truth, Spectrum]]:
+    """Give truth and spectrum of the files of standards."""
     for path in sorted((folder / "instrument_files").rglob("*")):
         label = next((label for part, label in STANDARDS.items() if part in path.name), None)
         if path.is_file() and label and "openraman" not in path.parts:  # those have an axis of pixels
             with FileSource([str(path)], None) as source:
-                yield from ((label, event) for event in source if isinstance(event, Spectrum))
+                yield from ((frozenset({label}), event) for event in source if isinstance(event, Spectrum))
 
 
 class SearchedSplit(NamedTuple):
