@@ -145,7 +145,7 @@ def _write_faults(faults: Sequence[Fault], means: Provenance, *, json: bool) -> 
 def _one_name(name: str, library: Library) -> str:
     """Return the label that a synonym stands for, where it is one: a material has one name in every result."""
     known = library.synonyms(name)
-    if name in known or not known:
+    if not known or any(label.casefold() == name.casefold() for label in known):
         return name
     if len(known) > 1:
         say(f"{name} is a name of {', '.join(known)}: added as a material of its own")

@@ -97,7 +97,7 @@ class LineTable(NamedTuple):
         shifts = [one.shift if len(one) else np.zeros(1) for one in lines]
         heights = [one.lowest if len(one) else np.zeros(1) for one in lines]
         sizes = np.array([row.size for row in shifts])
-        shift, height = np.concatenate(shifts), np.concatenate(heights)
+        shift, height = np.concatenate(shifts).astype(np.float64), np.concatenate(heights).astype(np.float64)
         margin = FARTHEST + int(NEAR) + 1
         start, stop = int(shift.min()) - margin, int(shift.max()) + margin
         near = np.zeros((len(lines), stop - start + 1), dtype=bool)
@@ -113,7 +113,8 @@ class LineTable(NamedTuple):
         """Return the height of each peak that a label has a line for, 0 for the others, (k, peaks)."""
         places = np.rint(shift).astype(np.intp) - self.start
         inside = (places >= 0) & (places < self.near.shape[1])
-        return (self.near[:, np.where(inside, places, 0)] & inside) * height
+        seen: NDArray[np.float64] = (self.near[:, np.where(inside, places, 0)] & inside) * height.astype(np.float64)
+        return seen
 
     def found(self, shift: NDArray[np.floating], covered: tuple[float, float]) -> NDArray[np.float64]:
         """Return the share of each label's lines, by height, that a spectrum with peaks at ``shift`` shows, (k,)."""
@@ -213,28 +214,41 @@ def _shifted(
             explained = table.explained(shift - error, height).sum(axis=1)
             found = table.found(shift - error, (covered[0] - error, covered[1] - error))
             fits.append((float((explained * found).max()), error))
-    for fit, error in sorted(fits, reverse=True)[:TRIED]:
-        if fit < SHIFT_FITS:
-            return None
-        moved = replace_axis(spectrum, error)
-        try:
-            features = model.card.recipe.features(moved)
-        except SpectrumError:
-            continue
-        outputs = model.run(features[np.newaxis])
-        if not (np.isfinite(outputs.logits).all() and np.isfinite(outputs.embedding).all()):
-            continue
-        seen = library.search(outputs.embedding[0])
-        name = library.labels[int(seen.argmax())]
-        lines = peaks.match(peaks.find(model.card.recipe.axis, features), library.lines[library.place[name]], covered)
-        rule = model.card.decision.familiar
-        # Without the energy, which needs all scores: a rule that uses it is asked with that of the similarity alone.
-        known = ranking.known(ranking.Ranking((), ranking.PredictionSets(), float(seen.max()), name, float(seen.max())), lines, rule)
-        if known >= max(SHIFT_KNOWN, rule.least) and lines.explained >= SHIFT_FITS and lines.found >= SHIFT_FITS:
-            off = error + lines.offset
-            text = f"the axis looks shifted by about {off:+.0f} cm⁻¹, it is {name} then: calibrate the wavenumber axis"
-            return Cause("shifted axis", text, (name,), round(off, 1))
-    return None
+    tried = (_at_shift(spectrum, error, covered, library, model) for fit, error in sorted(fits, reverse=True)[:TRIED] if fit >= SHIFT_FITS)
+    best = max(filter(None, tried), default=None, key=lambda one: one.known)
+    if best is None:
+        return None
+    text = f"the axis looks shifted by about {best.shift:+.0f} cm⁻¹, it is {best.label} then: calibrate the wavenumber axis"
+    return Cause("shifted axis", text, (best.label,), round(best.shift, 1))
+
+
+class ShiftedMatch(NamedTuple):
+    """What a spectrum is at another axis."""
+
+    known: float
+    """Probability of being in the library."""
+    label: str
+    shift: float
+    """Error of the axis, cm⁻¹."""
+
+
+def _at_shift(spectrum: Spectrum, error: float, covered: tuple[float, float], library: Library, model: Model) -> ShiftedMatch | None:
+    """Return what the network recognises on an axis without that error, where its lines fit."""
+    axis, rule = model.card.recipe.axis, model.card.decision.familiar
+    try:
+        features = model.card.recipe.features(replace_axis(spectrum, error))
+    except SpectrumError:
+        return None
+    outputs = model.run(features[np.newaxis])
+    if not (np.isfinite(outputs.logits).all() and np.isfinite(outputs.embedding).all()):
+        return None
+    similarity = library.search(outputs.embedding[0])
+    label, nearest = library.labels[int(similarity.argmax())], float(similarity.max())
+    lines = peaks.match(peaks.find(axis, features), library.lines[library.place[label]], covered)
+    # The energy needs all scores: a rule that uses it gets the similarity in its place, which is about as large.
+    known = ranking.known(ranking.Ranking((), ranking.PredictionSets(), nearest, label, nearest), lines, rule)
+    fits = known >= max(SHIFT_KNOWN, rule.least) and lines.explained >= SHIFT_FITS and lines.found >= SHIFT_FITS
+    return ShiftedMatch(known, label, error + lines.offset) if fits else None
 
 
 def replace_axis(spectrum: Spectrum, error: float) -> Spectrum:

@@ -348,9 +348,10 @@ def _check(contents: PackContents) -> None:
     for material in contents.materials:
         texts += [material.label, material.formula, *material.synonyms, *material.groups]
     texts += [text for one in contents.references for text in (one.label, one.specimen)]
+    labels = [*(one.label for one in contents.materials), *(one.label for one in contents.references)]
     if wrong := next((text for text in texts if not text.isprintable() or len(text) > MOST_TEXT), None):
         raise ValueError(f"text of {len(wrong)} characters, {wrong[:60]!a}; expected at most {MOST_TEXT}, all printable")
-    if not contents.name or is_path(contents.name) or any(not one.label.strip() for one in (*contents.materials, *contents.references)):
+    if not contents.name or is_path(contents.name) or not all(label.strip() for label in labels):
         raise ValueError(f"name {contents.name!r}, expected one without / and labels that are not empty")
     if any(not 0 <= one.source < len(contents.sources) for one in contents.references):
         raise ValueError("a reference of a source that is not listed")
@@ -364,7 +365,9 @@ def _embeddings(key: str, made: Sequence[Reference]) -> bytes:
         key=np.array(key),
         codes=encode(np.stack([one.embedding for one in made])),
         peak_count=np.array([len(one.peaks) for one in made], dtype=np.uint16),
-        **{f"peak_{name}": column for name, column in stacked.items()},
+        peak_shift=stacked["shift"],
+        peak_height=stacked["height"],
+        peak_width=stacked["width"],
     )
     return packed.getvalue()
 

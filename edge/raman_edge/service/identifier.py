@@ -372,7 +372,7 @@ class Identifier:
         from raman_edge.matching.user_library import checked_name  # noqa: PLC0415 - sqlite
 
         name = checked_name(label)
-        if len(known := self._library.synonyms(name)) == 1:
+        if len(known := self._library.synonyms(name)) == 1 and known[0].casefold() != name.casefold():
             name = known[0]  # one name a material: "sodium sulfate" is another reference of Thenardite
         with self._lock, self._user_library(create=True) as own:
             learned, faults = own.add_reference(name, [spectrum], self._model, self._library, note=note, force=force)

@@ -194,7 +194,9 @@ def listed_minerals(path: Path) -> tuple[dict[str, ListedMineral], tuple[str, ..
             members[group].append(found)
     expected: dict[str, str] = {}
     for group, each in members.items():
-        (anion, count), *_ = [*Counter(anion for found in each for anion in found).most_common(1), ("", 0)]
+        counted = Counter(anion for found in each for anion in found)
+        anion = min(counted, key=lambda one: (-counted[one], one), default="")  # the same in every run, also between equal ones
+        count = counted[anion]
         if len(each) >= FEWEST and MAJORITY * len(each) <= count < len(each):
             expected[group] = anion
     listed: dict[str, ListedMineral] = {}

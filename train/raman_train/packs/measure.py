@@ -111,8 +111,12 @@ def groups(data: Path) -> Iterator[GroupFigures]:
                 _count(counts, names, odds, labels[truth], levels, library)
         total = counts["spectra"]
         yield GroupFigures(
-            *(counts[name] / total for name in ("species", "species or group", "level", "level, first", "group")),
-            counts["group right"] / max(1, counts["group"]),
+            species=counts["species"] / total,
+            species_or_group=counts["species or group"] / total,
+            level=counts["level"] / total,
+            level_first=counts["level, first"] / total,
+            group=counts["group"] / total,
+            group_right=counts["group right"] / max(1, counts["group"]),
         )
 
 
