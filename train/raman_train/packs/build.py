@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 from raman_edge import formats, peaks
 from raman_edge.calibration import standards
-from raman_edge.errors import ConfigError, RamanEdgeError
+from raman_edge.errors import ConfigError, RamanEdgeError, SpectrumError
 from raman_edge.matching.library import Library, Material
-from raman_edge.matching.pack import EVERYDAY, MINERALS, Pack, PackContents, PackReference, PackSource, at_steps
+from raman_edge.matching.pack import EVERYDAY, MINERALS, SHIPPED, Pack, PackContents, PackReference, PackSource, at_steps, shipped_path
 from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from raman_edge.spectrum import Spectrum
+
+    from raman_train.data.datasets import Dataset
 
 TABLES = Path(__file__).parent
 GROUP_LIST = "rruff/mineral_groups.csv"
@@ -118,6 +120,27 @@ def build(name: str, data: Path, library: Library) -> tuple[Pack, tuple[str, ...
     if name == MINERALS:
         return minerals(data, library.labels)
     raise ConfigError(kind="no such pack", got=repr(name), expected=f"{MINERALS} or {EVERYDAY}")
+
+
+def of_dataset(dataset: Dataset, name: str, source: PackSource) -> tuple[Pack, tuple[str, ...]]:
+    """Return a pack of a dataset of ``raman-train import``, and which spectra are left out; chemistry comes from the shipped packs."""
+    known: dict[str, Material] = {}
+    for shipped in SHIPPED:
+        known = {**Pack.open(shipped_path(shipped)).materials, **known}
+    references: list[PackReference] = []
+    spectra: list[Spectrum] = []
+    left_out: list[str] = []
+    for place, label in enumerate(dataset.labels.tolist()):
+        specimen, one = str(dataset.names[place]), dataset.spectrum(place)
+        try:
+            spectra.append(at_steps(one.axis.shift, one.counts))
+        except SpectrumError as error:
+            left_out.append(f"{specimen}: {error}")
+            continue
+        references.append(PackReference(label, specimen, 0))
+    materials = tuple(known[label] for label in sorted({one.label for one in references} & known.keys()))
+    contents = PackContents(name=name, title=source.title, sources=(source,), materials=materials, references=tuple(references))
+    return Pack(contents, tuple(spectra)), tuple(left_out)
 
 
 def everyday(data: Path) -> Pack:
