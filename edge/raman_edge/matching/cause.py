@@ -16,6 +16,7 @@ import numpy as np
 from raman_edge import peaks
 from raman_edge.errors import SpectrumError
 from raman_edge.matching import ranking
+from raman_edge.matching.library import OWN
 from raman_edge.spectrum import Axis
 
 if TYPE_CHECKING:
@@ -146,8 +147,8 @@ def find(spectrum: Spectrum, found: Peaks, quality: Quality, ranked: Ranking, li
         if mixture := _mixture(strongest, covered, ranked, library):
             return mixture
     if has_organic_bands(spectrum):
-        others = sum(packs != ("minerals",) for packs in library.packs.values()) if library.packs else 0
-        holds = f"the packs in use hold {others} materials besides minerals" if others else "the library in use holds minerals"
+        others = sum(not {"minerals", OWN} & {*packs} for packs in library.packs.values())
+        holds = f"the packs in use hold {others} materials besides minerals" if others else "no pack of organic materials is in use"
         return Cause("organic", f"bands at 2800 to 3100 cm⁻¹: an organic material, and {holds}")
     return _nearest(ranked)
 
