@@ -73,6 +73,19 @@ def open_model(
     return opened, found
 
 
+def default_packs() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the installed packs, and remarks about packs in the user's folder that cannot be read."""
+    names, remarks = list(pack.SHIPPED), []
+    for name in pack.installed()[len(pack.SHIPPED) :]:
+        try:
+            pack.Pack.open(pack.find(name))
+        except LibraryError as error:
+            remarks.append(f"pack {name!r} is left out: {error}")
+        else:
+            names.append(name)
+    return tuple(names), tuple(remarks)
+
+
 def with_packs(
     model: Model, base: Library, names: Sequence[str], beside: Path, *, embedded: bool = True
 ) -> tuple[Library, tuple[str, ...]]:
@@ -169,9 +182,9 @@ class Identifier:
         self._model, base = open_model(model, library, public_key=public_key, threads=threads)
         self.path, self.threads = model_paths(model, library)[0], threads
         embedded = model is None and library is None
-        names = pack.installed() if packs is None and embedded else (pack.MINERALS,) if packs is None else packs
+        names, remarks = default_packs() if packs is None and embedded else ((pack.MINERALS,) if packs is None else packs, ())
         base, notes = with_packs(self._model, base, [os.fspath(name) for name in names], self.path.parent, embedded=embedded)
-        self._setup(base, user_library, notes, create=create)
+        self._setup(base, user_library, (*remarks, *notes), create=create)
 
     @classmethod
     def of(cls, model: Model, library: Library, user_library: StrPath | bool = False) -> Self:  # noqa: FBT001, FBT002 - a path too

@@ -253,3 +253,15 @@ def test_the_group_that_labels_share() -> None:
     assert described.group_of(["Albite", "Quartz"]) is None
     assert described.group_of([]) is None
     assert replace(described, materials={}).group_of(["Albite", "Oligoclase"]) is None
+
+
+def test_a_damaged_pack_of_the_user_stops_nothing(tmp_path: Path) -> None:
+    """It is left out with a remark; one that is named is an error."""
+    (tmp_path / "user-packs").mkdir()
+    (tmp_path / "user-packs" / "bad.pack.npz").write_bytes(b"damaged")
+    identifier = Identifier(user_library=False)
+    assert "PE" in identifier.library.labels
+    (remark,) = [note for note in identifier.notes if "'bad'" in note]
+    assert "damaged" in remark
+    with refused(LibraryError, "damaged file"):
+        Identifier(packs=["minerals", "bad"], user_library=False)
