@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LIMITED = "OPENBLAS_NUM_THREADS" in os.environ
 """Whether the environment limits numpy's threads."""
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
+PACKS_VARIABLE = "RAMAN_EDGE_PACKS"
 USER_LIBRARY_VARIABLE = "RAMAN_EDGE_USER_LIBRARY"
 DAY_S = 86_400.0
 AXES = ("nm", "shift", "pixel")
@@ -38,7 +39,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
     add_packs(
         parser,
-        "library packs to compare with, by name or file (`raman-edge library packs` lists them); default: every installed one, or with "
+        "library packs to compare with, by name or file (`raman-edge library packs` lists them); default: "
+        f"{PACKS_VARIABLE}, else every installed one, or with "
         "--model or --library that library alone, which is then `minerals`",
     )
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
