@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.matching.cause import Cause
-    from raman_edge.matching.ranking import Candidate
+    from raman_edge.matching.ranking import Candidate, Cause
     from raman_edge.quality import Quality
     from raman_edge.records import Provenance, Record
     from raman_edge.spectrum import Fault, Spectrum

@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from raman_edge.errors import JournalDamaged
-from raman_edge.matching.cause import Cause
 from raman_edge.matching.identify import TOP, Reading, Timing
-from raman_edge.matching.ranking import Candidate, PredictionSets
+from raman_edge.matching.ranking import Candidate, Cause, PredictionSets
 from raman_edge.quality import Quality
 from raman_edge.spectrum import LEFT_OUT
 from raman_edge.wording import NAMED, Answer, named_before

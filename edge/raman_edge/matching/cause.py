@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
 import numpy as np
 
 from raman_edge import peaks
 from raman_edge.errors import SpectrumError
 from raman_edge.matching import ranking
 from raman_edge.matching.library import OWN
+from raman_edge.matching.ranking import Cause
 from raman_edge.spectrum import Axis
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from raman_edge.quality import Quality
     from raman_edge.spectrum import Spectrum
 
-CauseKind = Literal["saturated", "weak", "fluorescence", "shifted axis", "mixture", "organic", "not in library"]
 WEAK_SNR = 16.0
 """Signal-to-noise ratio below which noise alone explains that nothing is near."""
 COVERED = 12.0
@@ -65,18 +64,6 @@ ORGANIC_NOISE = 5.0
 """The same, over the noise."""
 LISTED = 4
 """Peaks that a text lists."""
-
-
-class Cause(msgspec.Struct, frozen=True):
-    """Why a spectrum is unknown, probably."""
-
-    kind: CauseKind
-    text: str
-    """For a person: what was found, and what to do."""
-    names: tuple[str, ...] = ()
-    """Labels that the text names."""
-    shift: float | None = None
-    """Error of the axis, cm⁻¹, of a shifted one: what the axis shows minus what it should."""
 
 
 class LineTable(NamedTuple):

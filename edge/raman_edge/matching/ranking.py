@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 
 from raman_edge.peaks import PeakMatch
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.matching.cause import Cause
     from raman_edge.model.card import Claims, Decision, OutOfLibraryRule
     from raman_edge.peaks import UnmatchedPeak
     from raman_edge.quality import Quality
     from raman_edge.wording import Answer
 
+CauseKind = Literal["saturated", "weak", "fluorescence", "shifted axis", "mixture", "organic", "not in library"]
 CANDIDATES = 200
 """Labels that share the probability; that of the labels after them is negligible."""
 COVERED = (0.90, 0.95)
@@ -99,6 +100,18 @@ class Ranking:
     """Its cosine, -1..1."""
     leading: tuple[str, ...] = ()
     """The first :data:`CANDIDATES` labels."""
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why a spectrum is unknown, probably."""
+
+    kind: CauseKind
+    text: str
+    """For a person: what was found, and what to do."""
+    names: tuple[str, ...] = ()
+    """Labels that the text names."""
+    shift: float | None = None
+    """Error of the axis, cm⁻¹, of a shifted one: what the axis shows minus what it should."""
 
 
 @dataclass(frozen=True, slots=True)
