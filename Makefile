@@ -15,7 +15,7 @@ BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo dist test test-all check format bench benchmark table2 figures default clean
+.PHONY: help demo dist test test-all check format bench benchmark table2 figures default packs measure-packs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -70,6 +70,13 @@ default: runs/rruff.npz  ## make the embedded default again: measure, refit on e
 	$(BIN)/raman-train evaluate --config $(CONFIG) --out runs/default-sample --robustness
 	$(BIN)/raman-train fit --config train/raman_train/configs/default.toml --out runs/default
 	$(BIN)/raman-train export --onnx runs/default $(DEFAULT) --measured runs/default-sample --measured runs/default-open
+	$(BIN)/raman-train pack build minerals everyday --data $(DATA) --out edge/raman_edge/assets
+
+packs: $(VENV)/.dev  ## make the library packs that are installed with raman-edge again, with their embeddings by the default
+	$(BIN)/raman-train pack build minerals everyday --data $(DATA) --out edge/raman_edge/assets
+
+measure-packs: runs/rruff.npz  ## print the tables of docs/benchmarks/packs.md
+	$(BIN)/raman-train pack measure --data $(DATA) --rruff runs/rruff.npz
 
 clean:  ## remove .venv, caches and build results (runs/ stays)
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -12,7 +12,7 @@ import msgspec
 from raman_edge import records
 from raman_edge.errors import ConfigError
 from raman_edge.matching.identify import Reading
-from raman_edge.wording import IF, MEANING, NAMED, percent, printable, title
+from raman_edge.wording import IF, MEANING, NAMED, chemistry, marked, percent, printable, title
 
 if TYPE_CHECKING:
     from typing import Self
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from raman_edge.matching.ranking import Candidate
+    from raman_edge.matching.ranking import Candidate, Cause
     from raman_edge.quality import Quality
     from raman_edge.records import Provenance, Record
     from raman_edge.spectrum import Fault, Spectrum
@@ -74,7 +74,7 @@ class Identification:
 
     @property
     def decision(self) -> Answer | Literal["fault"]:
-        """``match``, ``possible``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``; docs/api.md says what each means."""
+        """``match``, ``group``, ``possible``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``; docs/api.md says what each means."""
         return self.record.decision if isinstance(self.record, records.ResultRecord) else "fault"
 
     @property
@@ -86,6 +86,16 @@ class Identification:
     def label(self) -> str | None:
         """The likeliest of :attr:`names`; None where nothing is named. Only a ``match`` is certain enough to be used alone."""
         return self.names[0] if self.names else None
+
+    @property
+    def group(self) -> str | None:
+        """The group that all of several :attr:`names` belong to; it is the answer of the decision ``group``. None where they share none."""
+        return self.record.group if isinstance(self.record, records.ResultRecord) else None
+
+    @property
+    def cause(self) -> Cause | None:
+        """The probable cause of ``unknown``: ``kind``, ``text`` and, of a shifted axis, ``shift`` in cm⁻¹; None for other decisions."""
+        return self.record.cause if isinstance(self.record, records.ResultRecord) else None
 
     @property
     def probability(self) -> float | None:
@@ -171,7 +181,7 @@ class Identification:
         reasons = "".join(f"<li>{_safe(reason)}</li>" for reason in self.reasons)
         scores = ("" if one.score is None else percent(one.score, 1) for one in self.candidates)
         rows = "".join(
-            f"<tr><td>{_safe(one.label)}</td><td>{_safe(score)}</td><td>{one.similarity:.3f}</td></tr>"
+            f"<tr><td>{_safe(marked(one))}{_beside(one)}</td><td>{_safe(score)}</td><td>{one.similarity:.3f}</td></tr>"
             for one, score in zip(self.candidates, scores, strict=True)
         )
         table = f"<table><tr><th>candidate</th><th>probability {IF}</th><th>similarity</th></tr>{rows}</table>" if rows else ""
@@ -180,8 +190,14 @@ class Identification:
 
 def _words(one: Identification) -> str:
     """Return the decision in words, such as ``possible: perhaps Quartz``."""
-    words = str(title(one.decision, one.names))
+    words = str(title(one.decision, one.names, group=one.group, candidates=one.candidates))
     return f"{one.decision}: {printable(words)}" if one.decision in NAMED else words
+
+
+def _beside(candidate: Candidate) -> str:
+    """Return synonym and formula for a cell, escaped."""
+    beside = chemistry(candidate.synonyms, candidate.formula)
+    return f"<br><small>{_safe(beside)}</small>" if beside else ""
 
 
 def _safe(text: str) -> str:

@@ -209,7 +209,7 @@ def find(axis: Axis, counts: Array, *, most: int = MOST) -> Peaks:
     smooth = np.convolve(np.concatenate([counts[:1].repeat(2), counts, counts[-1:].repeat(2)]), SMOOTH, mode="valid")
     floor = NOISE_FACTOR * noise(_measured(smooth), APART)
     step = (axis.stop - axis.start) / (len(axis) - 1)
-    lines = smooth - _background(smooth, max(1, round(WIDEST / 2 / step)))
+    lines = smooth - background(smooth, max(1, round(WIDEST / 2 / step)))
     tops = _tops(lines)
     tops = tops[lines[tops] > floor]  # nothing is more prominent than it is high
     prominence = _prominences(lines, tops)
@@ -286,7 +286,7 @@ def _measured(counts: Array) -> Array:
     return counts[changes[0] : changes[-1] + 2] if changes.size else counts[:0]
 
 
-def _background(counts: Array, half: int) -> Array:
+def background(counts: Array, half: int) -> Array:
     """Return the lower envelope that follows nothing narrower than ``2 * half + 1`` points.
 
     A morphological opening: Perez-Pueyo et al., Appl. Spectrosc. 64 (2010) 595.

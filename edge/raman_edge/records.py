@@ -15,7 +15,7 @@ import msgspec
 
 from raman_edge.errors import JournalDamaged
 from raman_edge.matching.identify import TOP, Reading, Timing
-from raman_edge.matching.ranking import Candidate, PredictionSets
+from raman_edge.matching.ranking import Candidate, Cause, PredictionSets
 from raman_edge.quality import Quality
 from raman_edge.spectrum import LEFT_OUT
 from raman_edge.wording import NAMED, Answer, named_before
@@ -25,12 +25,13 @@ if TYPE_CHECKING:
     from raman_edge.model.model import Model
     from raman_edge.spectrum import AppliedCalibration, Fault, Origin
 
-SCHEMA: Literal[2] = 2
+SCHEMA: Literal[3] = 3
 """``v`` of every record; it increases when a field changes its meaning.
 
 1: a match needed no more than one name in its set and a similarity that 95 % of the known spectra reach; an unknown and a
 rejected spectrum had probabilities and sets too. 2: see :func:`raman_edge.matching.ranking.decide`; ``names`` are listed, and
-``score``, ``one_of`` and ``known`` are null where nothing is claimed.
+``score``, ``one_of`` and ``known`` are null where nothing is claimed. 3: ``group`` is a decision, which were ``ambiguous`` or
+``possible`` before; candidates have ``synonyms``, ``formula`` and ``packs``; ``cause`` says why nothing is named.
 """
 DAY_S = 86_400.0
 ID_CHARACTERS = 32
@@ -78,13 +79,17 @@ class CalibrationRef(msgspec.Struct, frozen=True):
 class ResultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="result", kw_only=True):
     """The identification of a spectrum."""
 
-    v: Literal[1, 2] = SCHEMA
+    v: Literal[1, 2, 3] = SCHEMA
     id: str
     ts: str
     source: RecordSource
     decision: Answer
     names: tuple[str, ...] = ()
     """Labels that the decision leaves possible; empty for unknown and rejected."""
+    group: str | None = None
+    """Group that all of several names belong to; null where they share none, and where one or none is named."""
+    cause: Cause | None = None
+    """Probable cause of an unknown or rejected spectrum; null where something is named."""
     why: tuple[str, ...]
     matches: tuple[Candidate, ...]
     one_of: PredictionSets | None
@@ -101,7 +106,7 @@ class ResultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="result",
 class FaultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="fault", kw_only=True):
     """Why there is no spectrum to identify."""
 
-    v: Literal[1, 2] = SCHEMA
+    v: Literal[1, 2, 3] = SCHEMA
     id: str
     ts: str
     source: RecordSource
@@ -181,6 +186,8 @@ def _result(reading: Reading, made_by: Provenance) -> ResultRecord:
         source=_source(spectrum.origin, spectrum.meta.get(LEFT_OUT, "")),
         decision=verdict.decision,
         names=verdict.names,
+        group=verdict.group,
+        cause=verdict.cause,
         why=verdict.doubts,
         matches=verdict.ranked,
         one_of=verdict.sets,

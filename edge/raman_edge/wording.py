@@ -6,18 +6,20 @@ control characters, escape codes and direction overrides become visible escapes 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-Answer = Literal["match", "possible", "ambiguous", "unknown", "rejected"]
+Answer = Literal["match", "group", "possible", "ambiguous", "unknown", "rejected"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """The most certain first."""
-NAMED: frozenset[str] = frozenset({"match", "possible", "ambiguous"})
+NAMED: frozenset[str] = frozenset({"match", "group", "possible", "ambiguous"})
 """The decisions that name a label. The others have neither a probability nor a set of labels."""
 MEANING = {
     "match": "One name, probable enough, and its lines agree with the spectrum.",
+    "group": "A group of materials; which of its members is not certain.",
     "possible": "The nearest name, but something speaks against it.",
     "ambiguous": "More than one name is possible; one alone would say more than is known.",
     "unknown": "Its material is probably not in the library; what is listed is only nearest.",
@@ -27,8 +29,23 @@ MEANING = {
 """What each decision means."""
 IF = "if in the library"
 """The condition of every probability among the library's labels, and of every set of labels."""
+USER = "user library"
+"""The pack of the references that the user added."""
+SUBSCRIPTS = str.maketrans("0123456789n", "₀₁₂₃₄₅₆₇₈₉ₙ")
 SHORT = 4
 """Labels of a title that are written out; the others are counted."""
+
+
+class Named(Protocol):
+    """What a title uses of a candidate."""
+
+    @property
+    def label(self) -> str:
+        """Data, not yet escaped."""
+
+    @property
+    def packs(self) -> tuple[str, ...]:
+        """Packs of its references."""
 
 
 class Title(NamedTuple):
@@ -38,22 +55,52 @@ class Title(NamedTuple):
     names: tuple[str, ...] = ()
     """Data, not yet escaped."""
     after: str = ""
+    group: str = ""
+    """Group of the labels, data; empty where none is named."""
 
     def __str__(self) -> str:
-        return f"{self.before}{', '.join(self.names)}{self.after}"
+        if not self.group:
+            return f"{self.before}{', '.join(self.names)}{self.after}"
+        *others, last = self.names
+        listed = last if not others else f"{', '.join(others)}{',' if self.after else ' or'} {last}"
+        return f"{self.before}{self.group}: {listed}{self.after}"
 
     def shown(self, safe: Callable[[str], str]) -> str:
-        """Return the words, with every label passed through ``safe``."""
-        return str(self._replace(names=tuple(safe(name) for name in self.names)))
+        """Return the words, with every label and the group passed through ``safe``."""
+        return str(self._replace(names=tuple(safe(name) for name in self.names), group=safe(self.group)))
 
 
-def title(decision: str, names: Sequence[str], most: int = SHORT) -> Title:
-    """Return the result in words, with ``most`` of its labels: ``Quartz``, ``perhaps Quartz``, ``one of …``, or the decision alone."""
+def title(decision: str, names: Sequence[str], most: int = SHORT, *, group: str | None = None, candidates: Sequence[Named] = ()) -> Title:
+    """Return the result in words, with ``most`` of its labels.
+
+    ``Quartz``, ``perhaps Quartz``, ``one of …``, ``feldspar group: Albite or Oligoclase``, or the decision alone. Labels of which
+    ``candidates`` say that only the user's references have them are marked.
+    """
     if decision not in NAMED or not names:
         return Title(decision)
+    own = {one.label for one in candidates if one.packs == (USER,)}
+    shown = tuple(f"{name} ({USER})" if name in own else name for name in names[:most])
     more = f" or {len(names) - most} more" if len(names) > most else ""
     perhaps = "perhaps " if decision == "possible" else ""
-    return Title(f"{perhaps}one of " if len(names) > 1 else perhaps, tuple(names[:most]), more)
+    if group:
+        return Title(perhaps, shown, more, group)
+    return Title(f"{perhaps}one of " if len(names) > 1 else perhaps, shown, more)
+
+
+def marked(candidate: Named) -> str:
+    """Return a candidate's label, marked where only the user's references have it; data, not yet escaped."""
+    return f"{candidate.label} ({USER})" if candidate.packs == (USER,) else candidate.label
+
+
+def chemistry(synonyms: Sequence[str], formula: str, *, ascii_only: bool = False) -> str:
+    """Return what stands beside a name, such as ``calcium carbonate, CaCO₃``; empty where nothing is known. Data, not yet escaped."""
+    shown = formula if ascii_only else subscripted(formula)
+    return ", ".join(filter(None, (*synonyms[:1], shown)))
+
+
+def subscripted(formula: str) -> str:
+    """Return a formula with its numbers below the line: ``CaSO₄·2H₂O``."""
+    return re.sub(r"(?<=[A-Za-z)\]])\d+|(?<=\))n", lambda found: found[0].translate(SUBSCRIPTS), formula)
 
 
 def named_before(decision: str, labels: Sequence[str], p90: Sequence[str], p95: Sequence[str]) -> tuple[str, ...]:

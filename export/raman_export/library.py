@@ -104,7 +104,7 @@ def of_folder(source: Path, model: Path, out: Path, *, with_base: bool) -> str:
         raise ConfigError(msg)
     digest = network.card.network
     own = _chosen(made)
-    whole = Library.open(path_beside(model), network=digest).joined(own) if with_base else _alone(digest, own)
+    whole = Library.open(path_beside(model), network=digest).joined(own) if with_base else Library.of_references(digest, own)
     whole.save(out)
     Library.open(out, network=digest)  # as the edge opens it
     report = LibraryReport(
@@ -153,10 +153,3 @@ def _chosen(made: Sequence[Reference]) -> list[Reference]:
     order = np.array([*first, *sorted(set(range(len(made))) - set(first))], dtype=np.intp)
     kept = order[distinct(labels[order], embedding[order])]
     return [made[index] for index in kept]
-
-
-def _alone(network: str, own: Sequence[Reference]) -> Library:
-    labels, specimens, embedding = [one.label for one in own], [one.specimen for one in own], np.stack([one.embedding for one in own])
-    tables = {one.label: one.peaks for one in reversed(own)}
-    lines = {label: MaterialLines.of([one.peaks for one in own if one.label == label]) for label in tables}
-    return Library.build(network, labels, embedding, specimens, tables, lines)

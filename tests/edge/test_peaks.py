@@ -147,7 +147,7 @@ def test_background_is_scipys_opening(counts: NDArray[np.float64], half: int) ->
     """The background is a morphological opening: the lowest of every window, then the highest of those."""
     eroded = ndimage.minimum_filter1d(counts, 2 * half + 1, mode="constant", cval=np.inf)
     expected = ndimage.maximum_filter1d(eroded, 2 * half + 1, mode="constant", cval=-np.inf)
-    assert peaks._background(counts, half).tolist() == expected.tolist()
+    assert peaks.background(counts, half).tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize("background", [0.0, 0.2, 0.5, 1.0])

@@ -9,6 +9,7 @@ import pytest
 from raman_edge.matching import library
 from raman_edge.matching.identify import Reading, readings
 from raman_edge.model import model
+from raman_edge.service.identifier import Identifier
 from raman_edge.sources.files import FileSource
 
 DATA = Path(os.environ.get("RAMAN_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -47,3 +48,24 @@ def test_calcite_is_calcite_on_every_instrument() -> None:
         assert reading.verdict.ranked[0].label == "Calcite", name
         assert reading.verdict.sets.p90 == ("Calcite",), name
         assert not reading.verdict.ranked[0].peaks.missing, name
+
+
+def test_everyday_materials_are_named_with_their_pack() -> None:
+    """Polystyrene on every instrument, and acetonitrile of another spectrometer, are named; the lamp stays unknown."""
+    identifier = Identifier(packs=("minerals", "everyday"), user_library=False)
+    found = {}
+    for pattern in ("PST*", "*olystyrene*", "WP785_acetonitrile*", "Ne_*", "?CAL*"):
+        for path in sorted(path for path in FOLDER.rglob(pattern) if path.suffix in {".txt", ".tsv", ".csv"}):
+            with FileSource([str(path)], None) as source:
+                found[path.name] = identifier.identify(list(source))[0]
+    for name, one in found.items():
+        if name.startswith("Ne_"):
+            assert one.decision == "unknown", name
+        elif "CAL" in name:
+            assert (one.decision, one.label) == ("match", "Calcite"), name
+        elif "acetonitrile" in name:
+            assert (one.decision, one.label) == ("match", "Acetonitrile"), name
+        else:
+            assert "PS" in one.names, name
+            assert one.candidates[0].label in {"PS", "SAN", "ABS"}, name
+    assert len(found) >= 10

@@ -66,14 +66,14 @@ def parsed(made: records.Record) -> dict[str, Any]:
 def test_result_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
     """A result has exactly the fields of the architecture's page, nested as there."""
     document = parsed(result(pair))
-    fields = {"decision", "names", "why", "matches", "one_of", "known", "quality"}
+    fields = {"decision", "names", "group", "cause", "why", "matches", "one_of", "known", "quality"}
     assert set(document) == {"v", "event", "id", "ts", "source", "model", "calibration", "ms"} | fields
     assert set(document["one_of"]) == {"p90", "p95"}
     assert document["one_of"]["p90"] == ["Calcite"]
     assert 0.5 < document["known"] <= 1
-    assert (document["v"], document["event"], document["calibration"]) == (2, "result", None)
+    assert (document["v"], document["event"], document["calibration"]) == (3, "result", None)
     assert set(document["source"]) == {"kind", "path", "sha256"}
-    assert all(set(match) == {"label", "score", "similarity", "peaks"} for match in document["matches"])
+    assert all(set(match) == {"label", "score", "similarity", "peaks", "synonyms", "formula", "packs"} for match in document["matches"])
     peaks = document["matches"][0]["peaks"]
     assert set(peaks) == {"matched", "missing", "extra"}
     assert all(set(peak) == {"at", "reference", "delta", "height", "reference_height"} for peak in peaks["matched"])
@@ -89,7 +89,7 @@ def test_fault_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
     """A fault has exactly the fields of the architecture's page."""
     document = parsed(fault(pair, Fault(Origin("file", "x.csv"), "line 3: no number")))
     assert set(document) == {"v", "event", "id", "ts", "source", "why"}
-    assert (document["v"], document["event"], document["why"]) == (2, "fault", "line 3: no number")
+    assert (document["v"], document["event"], document["why"]) == (3, "fault", "line 3: no number")
     assert document["source"] == {"kind": "file", "path": "x.csv"}
 
 

@@ -185,3 +185,33 @@ def test_a_noun_has_its_plural() -> None:
     """An irregular one is given."""
     assert [wording.counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
     assert wording.counted(2, "spectrum", "spectra") == "2 spectra"
+
+
+@pytest.mark.parametrize(
+    ("decision", "names", "group", "words"),
+    [
+        ("group", ("Albite", "Oligoclase"), "plagioclase feldspar", "plagioclase feldspar: Albite or Oligoclase"),
+        ("group", ("A", "B", "C"), "g", "g: A, B or C"),
+        ("group", ("A", "B", "C", "D", "E", "F"), "g", "g: A, B, C, D or 2 more"),
+        ("possible", ("A", "B"), "g", "perhaps g: A or B"),
+        ("ambiguous", ("A", "B"), None, "one of A, B"),
+    ],
+)
+def test_a_group_in_words(decision: str, names: tuple[str, ...], group: str | None, words: str) -> None:
+    """The group stands before its members, the last of them after "or"."""
+    assert str(wording.title(decision, names, group=group)) == words
+
+
+def test_what_the_user_added_is_marked() -> None:
+    """A label that only the user's references have is marked in the answer; one that a pack has too is not."""
+    candidates = (Candidate("Beaker 7", 0.9, 0.9, packs=(wording.USER,)), Candidate("Quartz", 0.1, 0.5, packs=("minerals", wording.USER)))
+    assert str(wording.title("ambiguous", ("Beaker 7", "Quartz"), candidates=candidates)) == "one of Beaker 7 (user library), Quartz"
+    assert [wording.marked(one) for one in candidates] == ["Beaker 7 (user library)", "Quartz"]
+
+
+def test_chemistry_beside_a_name() -> None:
+    """The first synonym and the formula, with its numbers below the line where the terminal can."""
+    assert wording.chemistry(("calcium carbonate", "chalk"), "CaCO3") == "calcium carbonate, CaCO₃"
+    assert wording.chemistry((), "CaSO4·2H2O") == "CaSO₄·2H₂O"
+    assert wording.chemistry(("polyethylene",), "(C2H4)n", ascii_only=True) == "polyethylene, (C2H4)n"
+    assert wording.chemistry((), "") == ""

@@ -68,10 +68,14 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
         "--decision",
         choices=DECISIONS,
         metavar="ANSWER",
-        help="only this answer: match, possible (named with a doubt), ambiguous (one of several), unknown, rejected, or fault (a file "
-        "that could not be read)",
+        help="only this answer: match, group (one of a group), possible (named with a doubt), ambiguous (one of several), unknown, "
+        "rejected, or fault (a file that could not be read)",
     )
-    parser.add_argument("--label", metavar="NAME", help="only results that name this material, in upper or lower case")
+    parser.add_argument(
+        "--label",
+        metavar="NAME",
+        help="only results that name this material, by its label, a synonym or its formula, in upper or lower case",
+    )
     parser.add_argument(
         "--path", metavar="GLOB", help="only files at these places, such as '/data/line-2/*' or '*/blank*.csv'; * is any text"
     )
@@ -79,7 +83,16 @@ def add_filters(parser: argparse.ArgumentParser) -> None:
 
 def filters_of(options: argparse.Namespace) -> Filters:
     """Return the filters that the options give."""
-    return Filters(options.since, options.until, options.decision, options.label, options.path)
+    return Filters(options.since, options.until, options.decision, _labels(options.label), options.path)
+
+
+def _labels(name: str | None) -> tuple[str, ...] | None:
+    """Return the labels that a name stands for: ``sodium sulfate`` finds Thenardite."""
+    if name is None:
+        return None
+    from raman_edge.matching.pack import labels_named  # noqa: PLC0415 - numpy; a list without a name does without
+
+    return labels_named(name)
 
 
 def moment(text: str) -> datetime:

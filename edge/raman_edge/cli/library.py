@@ -1,20 +1,27 @@
-"""``raman-edge library add | list | show | remove``: your own materials, each from one spectrum, without training."""
+"""``raman-edge library add | list | show | packs | remove``: your own materials, each from one spectrum, and the library packs."""
 
 from __future__ import annotations
 
 import sys
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import numpy as np
 
 from raman_edge import records
 from raman_edge.calibration.calibration import applied
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write, write_json, write_text
 from raman_edge.errors import ConfigError, LibraryError
+from raman_edge.matching import pack as packs
+from raman_edge.matching.library import Material, default_path
+from raman_edge.matching.pack import Pack
 from raman_edge.matching.user_library import UserLibrary, checked_name, storable
 from raman_edge.service.identifier import open_calibration, open_identifier
-from raman_edge.sources.files import FileSource
-from raman_edge.wording import counted, title
+from raman_edge.sources.files import FileSource, read_file
+from raman_edge.wording import USER, counted, title
 
 if TYPE_CHECKING:
     import argparse
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
     from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
     from raman_edge.matching.user_library import AddedReference, UserReference
+    from raman_edge.records import Provenance
+    from raman_edge.spectrum import Fault, Spectrum
 
 SOME_FAILED, NOTHING_DONE = 1, 65
 DIGEST = 12
@@ -34,14 +43,15 @@ def add_arguments(parser: Parser) -> None:
     """Add the command's actions."""
     parser.description = (
         "Your own materials: each needs one spectrum, and no training. The spectra are kept as they were measured, in your user library; "
-        "commands that identify read it when they start."
+        "commands that identify read it when they start. Library packs hold materials of others, with their licence."
     )
     parser.examples = (
         ('raman-edge library add "Beaker 7" white-powder.csv', "add a material; one spectrum is enough"),
         ("raman-edge library list", "what was added"),
+        ("raman-edge library packs", "the library packs, with licence and attribution"),
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for add in (_add_add, _add_list, _add_show, _add_remove):
+    for add in (_add_add, _add_list, _add_show, _add_packs, _add_remove):
         add(actions)
 
 
@@ -53,15 +63,22 @@ def _add_add(actions: Actions) -> None:
         "add",
         help="add a material, or another reference of one",
         description="Add a material from spectra of it, or another reference of a known material. The spectra are kept as they were "
-        "measured; with --calibration on the calibrated axis. A running `watch` knows the material after its next start.",
+        "measured; with --calibration on the calibrated axis. A running `watch` knows the material after its next start. With a folder "
+        "alone, make a library pack of the files in it: each material is named by its sub-folder, else by its file.",
         examples=(
             ('raman-edge library add "Beaker 7" white-powder.csv --note "shelf 2"', "one spectrum is enough"),
             ('raman-edge library add "Beaker 7" more/', "more references, from every file of a folder"),
+            ("raman-edge library add our-polymers/", "make a pack of a folder: a sub-folder, or a file, for each material"),
         ),
         exits={1: "some spectra were not added, or are identified as something else", 65: "nothing was added"},
     )
-    one.add_argument("name", metavar="NAME", help="the name of the material")
-    one.add_argument("files", nargs="+", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
+    one.add_argument("name", metavar="NAME", help="the name of the material; or the folder to make a pack of")
+    one.add_argument("files", nargs="*", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
+    one.add_argument(
+        "--out", type=Path, metavar="FILE", help="the pack of a folder; default: in your data folder, where its name selects it"
+    )
+    one.add_argument("--licence", default="", metavar="TEXT", help="licence of the pack, such as 'CC BY 4.0'")
+    one.add_argument("--attribution", default="", metavar="TEXT", help="whom to name where the pack is passed on")
     one.add_argument("--note", default="", metavar="TEXT", help="kept with the spectra, such as who measured them")
     one.add_argument("--force", action="store_true", help="also add spectra that are too poor to be identified")
     shared.add_user_library(one, optional=False)
@@ -75,6 +92,8 @@ def _add_add(actions: Actions) -> None:
 
 def _add(options: argparse.Namespace) -> int:
     """Add references; 1 where a spectrum was not added or is identified as something else, 65 where none was added."""
+    if not options.files:
+        return _make_pack(options)
     try:
         name = checked_name(options.name)
     except LibraryError as error:
@@ -89,6 +108,7 @@ def _add(options: argparse.Namespace) -> int:
     with UserLibrary.open(path, create=True) as own:
         references, notes = own.references(model)
         library = identifier.library.joined(references)
+        name = _one_name(name, library)
         for note in (*identifier.notes, *notes):
             say(note)
         standard_input = sys.stdin.buffer if sys.stdin else None
@@ -96,22 +116,71 @@ def _add(options: argparse.Namespace) -> int:
         spectra = files if calibration is None else applied(files, calibration)
         added, faults = own.add_reference(name, spectra, model, library, note=options.note, force=options.force)
     for one in added:
-        if as_json(options):
-            write_json(_added(name, one, library))
-        else:
-            done = f"added in {one.enrol_ms:.0f} ms" if one.new else "was there already"
-            write_text(f"{_place(one)}: {name} {done}; before {_verdict_text(one.before)}, now {_verdict_text(one.now)}")
-        for line in _warnings(name, one, library):
-            say(f"{_place(one)}: {line}")
+        _write_added(name, one, library, json=as_json(options))
     means = records.provenance(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
-    for fault in faults:
-        if as_json(options):
-            write(records.encode(records.of(fault, means)))
-        else:
-            say(f"{fault.origin.path}: {fault.why}")
+    _write_faults(faults, means, json=as_json(options))
     if not added:
         return NOTHING_DONE
     return SOME_FAILED if faults or not all(one.is_named(name) for one in added) else 0
+
+
+def _write_added(name: str, one: AddedReference, library: Library, *, json: bool) -> None:
+    if json:
+        write_json(_added(name, one, library))
+    else:
+        done = f"added in {one.enrol_ms:.0f} ms" if one.new else "was there already"
+        write_text(f"{_place(one)}: {name} {done}; before {_verdict_text(one.before)}, now {_verdict_text(one.now)}")
+    for line in _warnings(name, one, library):
+        say(f"{_place(one)}: {line}")
+
+
+def _write_faults(faults: Sequence[Fault], means: Provenance, *, json: bool) -> None:
+    for fault in faults:
+        if json:
+            write(records.encode(records.of(fault, means)))
+        else:
+            say(f"{fault.origin.path}: {fault.why}")
+
+
+def _one_name(name: str, library: Library) -> str:
+    """Return the label that a synonym stands for, where it is one: a material has one name in every result."""
+    known = library.synonyms(name)
+    if not known or any(label.casefold() == name.casefold() for label in known):
+        return name
+    if len(known) > 1:
+        say(f"{name} is a name of {', '.join(known)}: added as a material of its own")
+        return name
+    say(f"{name} is {known[0]} in the library: added as a reference of {known[0]}")
+    return known[0]
+
+
+def _make_pack(options: argparse.Namespace) -> int:
+    """Make a pack of a folder; 1 where files were left out."""
+    folder = Path(options.name)
+    if not folder.is_dir():
+        options.usage_error(f"expected NAME FILE…, or a folder to make a pack of; got {options.name!r} alone")
+    out = options.out or packs.user_folder() / f"{folder.resolve().name}{packs.END}"
+    calibration = open_calibration(options.calibration)
+
+    def read(file: Path) -> list[Spectrum | Fault]:
+        events = read_file(str(file), options.laser, axis=options.axis, pixels=calibration is not None)
+        return [*(applied(events, calibration) if calibration else events)]
+
+    source = packs.PackSource(title=str(folder), licence=options.licence, attribution=options.attribution)
+    made, left_out = packs.of_folder(folder, read, source)
+    for line in left_out:
+        say(line)
+    if not made.spectra:
+        say(f"no spectrum in {str(folder)!r}; no pack was made")
+        return NOTHING_DONE
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made.save(out)
+    labels = sorted({one.label for one in made.contents.references})
+    if as_json(options):
+        write_json({"v": 1, "event": "pack", "path": str(out), "name": made.name, "materials": labels, "references": len(made.spectra)})
+    else:
+        write_text(f"{out}: pack {made.name}, {len(labels)} materials, {len(made.spectra)} references: {', '.join(labels)}")
+    return SOME_FAILED if left_out else 0
 
 
 def _added(name: str, one: AddedReference, library: Library) -> dict[str, object]:
@@ -163,7 +232,7 @@ def _verdict_text(verdict: Verdict) -> str:
     if verdict.best is None:
         return f"{verdict.decision} (nearest {first.label}, similarity {first.similarity:.2f})"
     score = "" if first.score is None or verdict.decision != "match" else f" {first.score:.0%}"
-    return f"{title(verdict.decision, verdict.names)}{score}"
+    return f"{title(verdict.decision, verdict.names, group=verdict.group, candidates=verdict.ranked)}{score}"
 
 
 # list, show, remove
@@ -172,31 +241,49 @@ def _verdict_text(verdict: Verdict) -> str:
 def _add_list(actions: Actions) -> None:
     one = actions.add_parser(
         "list",
-        help="list the materials that were added",
-        description="List the materials that were added: when, and from which files.",
+        help="list the materials that were added, or those of packs",
+        description="List the materials that were added: when, and from which files. With --packs, list those of library packs.",
         examples=(
+            ("raman-edge library list --packs everyday", "the materials of a pack, with other names, formula and groups"),
             ("raman-edge library list", "each material with its references"),
             ("raman-edge library list --json", "one JSON object a material, for a script"),
         ),
     )
     _add_shared(one)
+    shared.add_packs(one)
     one.set_defaults(run=_list, name=None)
 
 
 def _add_show(actions: Actions) -> None:
     one = actions.add_parser(
         "show",
-        help="show one material that was added",
-        description="Show the references of one material that was added.",
+        help="show one material that was added, or that a pack holds",
+        description="Show one material: its references that were added, and what packs hold of it. A synonym or a formula finds it too.",
         examples=(
             ('raman-edge library show "Beaker 7"', "when it was added, and from which files"),
             ('raman-edge library show "Beaker 7" --json', "also digests, versions and notes, for a script"),
         ),
-        exits={65: "no such material was added"},
+        exits={65: "no such material"},
     )
-    one.add_argument("name", metavar="NAME", help="the name of the material, in upper or lower case")
+    one.add_argument("name", metavar="NAME", help="the name of the material, a synonym or its formula")
     _add_shared(one)
+    shared.add_packs(one)
     one.set_defaults(run=_list)
+
+
+def _add_packs(actions: Actions) -> None:
+    one = actions.add_parser(
+        "packs",
+        help="list the library packs, with licence and attribution",
+        description="List the library packs: their materials and references, and source, licence and attribution of these.",
+        examples=(
+            ("raman-edge library packs", "the installed packs, and your user library"),
+            ("raman-edge library packs --packs lab.pack.npz", "one pack, by its file"),
+        ),
+    )
+    _add_shared(one)
+    shared.add_packs(one)
+    one.set_defaults(run=_packs)
 
 
 def _add_remove(actions: Actions) -> None:
@@ -229,13 +316,110 @@ def _list(options: argparse.Namespace) -> int:
         if options.name is not None:
             name = _stored_name(options.name, entries)
             entries = [entry for entry in entries if entry.name == name]
-    if options.name is not None and not entries:
+    listed = _of_packs(options) if options.name is not None or options.packs else []
+    if options.name is not None and not entries and not listed:
         return _not_found(options.name)
+    entries = () if options.packs and options.name is None else entries
     if as_json(options):
         _write_materials(entries, "material")
+        for pack, material in listed:
+            write_json(_material(pack, material))
         return 0
-    for line in _lines(entries) or ["no material was added yet: raman-edge library add NAME FILE"]:
+    lines = [*_lines(entries), *(line for pack, material in listed for line in _material_lines(pack, material, options.name is not None))]
+    for line in lines or ["no material was added yet: raman-edge library add NAME FILE"]:
         write_text(line)
+    return 0
+
+
+def _of_packs(options: argparse.Namespace) -> list[tuple[Pack, Material]]:
+    """Return the materials of the packs of the options, or those that the name stands for."""
+    wanted = None if options.name is None else options.name.strip().casefold()
+    found = []
+    for pack in _open_packs(options):
+        described = pack.materials
+        labels = dict.fromkeys((*described, *(one.label for one in pack.contents.references)))
+        every = (described.get(label, Material(label)) for label in labels)
+        found += [(pack, one) for one in every if wanted is None or wanted in packs.names_of(one)]
+    return found
+
+
+def _open_packs(options: argparse.Namespace) -> list[Pack]:
+    chosen = shared.merged(options).packs
+    return [Pack.open(packs.find(name)) for name in chosen] if chosen else list(packs.open_installed())
+
+
+def _material(pack: Pack, material: Material) -> dict[str, object]:
+    """Return a material of a pack for a script."""
+    sources = pack.contents.sources
+    return {
+        "v": 1,
+        "event": "material",
+        "name": material.label,
+        "pack": pack.name,
+        "synonyms": list(material.synonyms),
+        "formula": material.formula,
+        "groups": list(material.groups),
+        "references": [
+            {"specimen": one.specimen, "source": sources[one.source].title, "licence": sources[one.source].licence}
+            for one in pack.contents.references
+            if one.label == material.label
+        ],
+    }
+
+
+def _material_lines(pack: Pack, material: Material, full: bool) -> list[str]:  # noqa: FBT001 - how much
+    """Return a material of a pack for a person: one line, and where it is shown alone its references."""
+    beside = ", ".join(filter(None, (*material.synonyms, material.formula)))
+    groups = f"  [{'; '.join(material.groups)}]" if material.groups else ""
+    lines = [f"{material.label}{', ' if beside else ''}{beside}{groups}  pack {pack.name}"]
+    if full:
+        sources = pack.contents.sources
+        for one in pack.contents.references:
+            if one.label == material.label:
+                source = sources[one.source]
+                lines.append(f"  {one.specimen}  {source.title}, {source.licence or 'no licence'}: {source.attribution}")
+    return lines
+
+
+def _packs(options: argparse.Namespace) -> int:
+    """Print the packs with source, licence and attribution."""
+    for pack in _open_packs(options):
+        labels = {one.label for one in pack.contents.references}
+        # The references of the minerals are in the library that was exported with the embedded model.
+        counts = _embedded_counts() if pack.name == packs.MINERALS else (len(labels), len(pack.spectra))
+        if as_json(options):
+            sources = [msgspec.to_builtins(one) for one in pack.contents.sources]
+            facts = {"name": pack.name, "title": pack.contents.title, "materials": counts[0], "references": counts[1]}
+            write_json({"v": 1, "event": "pack", **facts, "sha256": pack.sha256, "sources": sources})
+            continue
+        write_text(f"{pack.name}  {pack.contents.title}: {counts[0]} materials, {counts[1]} references")
+        for one in pack.contents.sources:
+            write_text(f"  {one.title}")
+            write_text(f"    licence: {one.licence or 'none was published'}")
+            write_text(f"    attribution: {one.attribution or 'none given'}")
+    return _user_pack(options)
+
+
+def _embedded_counts() -> tuple[int, int]:
+    """Return the numbers of labels and references of the embedded library."""
+    with np.load(default_path(), allow_pickle=False) as arrays:
+        return arrays["labels"].size, arrays["label_of"].size
+
+
+def _user_pack(options: argparse.Namespace) -> int:
+    """Print the user library as a pack, if it exists."""
+    path = shared.merged(options).user_library_path()
+    if path is None or options.packs:
+        return 0
+    with UserLibrary.open(path, create=False) as own:
+        entries = own.entries()
+    materials = len({entry.name for entry in entries})
+    if as_json(options):
+        write_json(
+            {"v": 1, "event": "pack", "name": USER, "title": str(path), "materials": materials, "references": len(entries), "sources": []}
+        )
+    else:
+        write_text(f"{USER}  {path}: {materials} materials, {len(entries)} references, added by you")
     return 0
 
 
@@ -264,7 +448,7 @@ def _stored_name(name: str, entries: Sequence[UserReference]) -> str:
 
 
 def _not_found(name: str) -> int:
-    say(f"no material {name!r} was added; `raman-edge library list` shows the materials")
+    say(f"no material {name!r} was added, and no pack has it; `raman-edge library list` shows the materials")
     return NOTHING_DONE
 
 

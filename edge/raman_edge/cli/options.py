@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 LIMITED = "OPENBLAS_NUM_THREADS" in os.environ
 """Whether the environment limits numpy's threads."""
 JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
+PACKS_VARIABLE = "RAMAN_EDGE_PACKS"
 USER_LIBRARY_VARIABLE = "RAMAN_EDGE_USER_LIBRARY"
 DAY_S = 86_400.0
 AXES = ("nm", "shift", "pixel")
@@ -33,9 +34,15 @@ An output that cannot be reached gets later what it missed"""
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add ``--model``, ``--library``, ``--threads`` and ``--public-key``."""
+    """Add ``--model``, ``--library``, ``--packs``, ``--threads`` and ``--public-key``."""
     parser.add_argument("--model", type=Path, metavar="FILE", help="a model made by `raman-train export --onnx`; default: the embedded one")
     parser.add_argument("--library", type=Path, metavar="FILE", help="reference library of that model; default: the .library.npz beside it")
+    add_packs(
+        parser,
+        "library packs to compare with, by name or file (`raman-edge library packs` lists them); default: "
+        f"{PACKS_VARIABLE}, else every installed one, or with "
+        "--model or --library that library alone, which is then `minerals`",
+    )
     parser.add_argument("--threads", type=at_least_one, default=1, metavar="N", help="processor threads (default: 1)")
     parser.add_argument(
         "--public-key",
@@ -43,6 +50,11 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         metavar="PUBLIC.pem",
         help="refuse a model and library that are not signed with this key's private key (MODEL.sig)",
     )
+
+
+def add_packs(parser: argparse.ArgumentParser, what: str = "these library packs, by name or file; default: every installed one") -> None:
+    """Add ``--packs``."""
+    parser.add_argument("--packs", type=comma_separated, metavar="NAME,…", help=what)
 
 
 def add_user_library(parser: argparse.ArgumentParser, *, optional: bool = True) -> None:
@@ -115,6 +127,15 @@ def add_config(parser: argparse.ArgumentParser) -> None:
         help="settings in TOML; default: RAMAN_EDGE_CONFIG, else config.toml in your configuration folder",
     )
     parser.set_defaults(threads=None, output=None)
+
+
+def comma_separated(text: str) -> tuple[str, ...]:
+    """Read a list of names."""
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names:
+        msg = "expected names of packs with commas between them, such as minerals,everyday"
+        raise argparse.ArgumentTypeError(msg)
+    return names
 
 
 def at_least_one(text: str) -> int:

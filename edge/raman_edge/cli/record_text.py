@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from raman_edge.errors import JournalDamaged
-from raman_edge.wording import IF, named_before, percent, printable, title
+from raman_edge.wording import IF, chemistry, marked, named_before, percent, printable, title
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,7 @@ class _SourceText(msgspec.Struct):
 class _MatchText(msgspec.Struct):
     label: str
     score: float | None = None
+    packs: tuple[str, ...] = ()
 
 
 class _SetsText(msgspec.Struct):
@@ -57,6 +58,7 @@ class _RecordText(msgspec.Struct):
     names: tuple[str, ...] | None = None
     """None in a record of version 1."""
     one_of: _SetsText | None = None
+    group: str | None = None
 
     @property
     def reason(self) -> str:
@@ -70,7 +72,7 @@ class _RecordText(msgspec.Struct):
         if names is None:
             sets = self.one_of or _SetsText()
             names = named_before(self.decision, [match.label for match in self.matches], sets.p90, sets.p95)
-        words = printable(str(title(self.decision, names, MOST)))
+        words = printable(str(title(self.decision, names, MOST, group=self.group, candidates=self.matches)))
         score = self.matches[0].score if self.decision == "match" and self.matches else None
         return words if score is None else f"{words} {percent(score)}"
 
@@ -149,15 +151,17 @@ def _fault(record: FaultRecord) -> Iterator[tuple[str, str]]:
 
 
 def _result(record: ResultRecord) -> Iterator[tuple[str, str]]:
-    words = title(record.decision, record.names)
+    words = title(record.decision, record.names, group=record.group, candidates=record.matches)
     yield "answer", f"{words}, {record.decision}" if record.names else str(words)
+    if len(record.names) == 1 and record.matches and (beside := chemistry(record.matches[0].synonyms, record.matches[0].formula)):
+        yield "", beside
     for number, why in enumerate(record.why):
         yield "" if number else "why", why
     if any(match.score is not None for match in record.matches):
         yield "", f"probabilities hold {IF}:"
     for number, match in enumerate(record.matches):
         score = "" if match.score is None else f"{percent(match.score, 2):>7}  "
-        yield "" if number else "nearest", f"{score}{match.label}, similarity {match.similarity:.3f}"
+        yield "" if number else "nearest", f"{score}{marked(match)}, similarity {match.similarity:.3f}"
     if record.one_of:
         for share, names in (("90", record.one_of.p90), ("95", record.one_of.p95)):
             yield "", f"{IF}, it is in {share} of 100 cases one of {', '.join(names)}"

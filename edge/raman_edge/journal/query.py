@@ -66,9 +66,9 @@ class Filters:
     until: datetime | None = None
     """Before that time."""
     decision: str | None = None
-    """``match``, ``possible``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``."""
-    label: str | None = None
-    """The named material, in upper or lower case."""
+    """``match``, ``group``, ``possible``, ``ambiguous``, ``unknown``, ``rejected`` or ``fault``."""
+    label: str | tuple[str, ...] | None = None
+    """The named material, or any of several, in upper or lower case."""
     path: str | None = None
     """Glob over the whole path."""
     id: str | None = None
@@ -85,14 +85,19 @@ class Filters:
             "ts >= ?": self.since and rows.milliseconds(self.since),
             "ts < ?": self.until and rows.milliseconds(self.until),
             "decision = ?": self.decision,
-            "best = ?": self.label,
             "path GLOB ?": self.path,
         }
         given = {test: value for test, value in tests.items() if value is not None}
+        values: list[object] = list(given.values())
+        if self.label is not None:
+            labels = (self.label,) if isinstance(self.label, str) else self.label
+            given[f"best IN ({','.join('?' * len(labels))})"] = labels
+            values += labels
         if self.id is not None:
             least, most = rows.beginning(self.id)
             given |= {"id >= ?": least, "id <= ?": most}
-        return " AND ".join(given) or "1", tuple(given.values())
+            values += (least, most)
+        return " AND ".join(given) or "1", tuple(values)
 
 
 ALL = Filters()

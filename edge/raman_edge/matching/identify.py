@@ -11,7 +11,7 @@ import numpy as np
 
 from raman_edge import peaks, quality
 from raman_edge.errors import RamanEdgeError, SpectrumError
-from raman_edge.matching import ranking
+from raman_edge.matching import cause, ranking
 from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
@@ -174,7 +174,14 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     ranked = ranking.rank(library.labels, compared.similarity, compared.logits, compared.class_of, decision, TOP)
     covered = (max(axis.start, spectrum.axis.start), min(axis.stop, spectrum.axis.stop))
     explained = tuple(_explained(match, one.peaks, library, covered) for match in ranked.matches)
-    verdict = ranking.decide(replace(ranked, matches=explained), one.quality, decision, model.card.claims)
+    ranked = replace(ranked, matches=explained)
+    verdict = ranking.decide(ranked, one.quality, decision, model.card.claims, library.group_of)
+    if verdict.decision == "unknown":
+        why = cause.find(spectrum, one.peaks, one.quality, ranked, library, model)
+        strange, *others = verdict.doubts
+        reasons = (strange, f"probable cause: {why.text}")
+        reasons = reasons if why.kind == "not in library" else reasons[::-1]
+        verdict = replace(verdict, cause=why, doubts=(*reasons, *others))
     read_ms, infer_ms = spectrum.origin.read_ms, compared.ms + 1e3 * (perf_counter() - started)
     timing = Timing(read_ms, one.ms, infer_ms, read_ms + one.ms + infer_ms)
     return Reading(spectrum, one.features, one.peaks, one.quality, verdict, timing)
@@ -200,7 +207,14 @@ def _refuse_infinite(compared: _Compared) -> None:
 
 def _explained(match: Candidate, found: Peaks, library: Library, covered: tuple[float, float]) -> Candidate:
     lines = library.lines[library.place[match.label]]
-    return replace(match, peaks=peaks.match(found, lines, covered))
+    known = library.materials.get(match.label)
+    return replace(
+        match,
+        peaks=peaks.match(found, lines, covered),
+        synonyms=known.synonyms if known else (),
+        formula=known.formula if known else "",
+        packs=library.packs.get(match.label, ()),
+    )
 
 
 @lru_cache(maxsize=2)

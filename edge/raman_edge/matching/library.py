@@ -7,11 +7,13 @@ import importlib.resources
 import io
 import sys
 import zipfile
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import msgspec
 import numpy as np
 
 from raman_edge import atomic_write, peaks
@@ -34,6 +36,8 @@ SCHEMA = 2
 """Version of the arrays in the file: 1 has one peak table a label and no lines of its other references; it is read too."""
 MAX_LIBRARY_BYTES = 256 * 2**20
 """A library is refused above this, on disk (before it is read) or unpacked; the embedded one has 3 MiB."""
+OWN = "library"
+"""Pack of the references that were exported with a model, where they are not those of the pack ``minerals``."""
 TABLE = 16
 """Peaks in a label's table, the most prominent ones."""
 
@@ -48,6 +52,19 @@ def path_beside(model: Path) -> Path:
     return model.with_name(model.name.removesuffix(".onnx") + ".library.npz")
 
 
+class Material(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is known of a material besides its spectra."""
+
+    label: str
+    """Its one name in every result."""
+    synonyms: tuple[str, ...] = ()
+    """Other names, such as that of the chemical."""
+    formula: str = ""
+    """Plain text, such as ``CaSO4·2H2O``."""
+    groups: tuple[str, ...] = ()
+    """Groups it belongs to, such as ``feldspar group`` or ``alcohol``."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Reference:
     """A reference to add with :meth:`Library.joined`."""
@@ -59,6 +76,8 @@ class Reference:
     """Unit norm, (e,)."""
     peaks: Peaks
     """At most :data:`TABLE` peaks; they become the peak table of a new label."""
+    pack: str = ""
+    """Pack it belongs to; empty for none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +100,10 @@ class Library:
     """Digest of the file it was read from, and of the references joined later, lower-case hex."""
     lines: tuple[MaterialLines, ...] = ()
     """Lines of each label over all of its references, (k,); by default those of its peak table."""
+    packs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Packs that the references of a label come from, in the order in which they were joined."""
+    materials: Mapping[str, Material] = field(default_factory=dict)
+    """What is known of a label besides its references."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
 
@@ -127,8 +150,8 @@ class Library:
         )
 
     @staticmethod
-    def make_reference(spectrum: Spectrum, label: str, specimen: str, model: Model) -> Reference:
-        """Return ``spectrum`` as a reference of ``label``, by the recipe and the network of ``model``.
+    def make_reference(spectrum: Spectrum, label: str, specimen: str, model: Model, pack: str = "") -> Reference:
+        """Return ``spectrum`` as a reference of ``label`` in ``pack``, by the recipe and the network of ``model``.
 
         Raises :class:`SpectrumError` where the recipe cannot prepare it, or the embedding is not finite.
         """
@@ -138,10 +161,47 @@ class Library:
         if not np.isfinite(embedding).all():
             advice = "The spectrum may be damaged; `raman-edge model verify` tests the model"
             raise SpectrumError(kind="no finite embedding", place=specimen, got="NaN or infinity from the network", advice=advice)
-        return Reference(label, specimen, embedding, peaks.find(recipe.axis, features.astype(np.float64), most=TABLE))
+        return Reference(label, specimen, embedding, peaks.find(recipe.axis, features.astype(np.float64), most=TABLE), pack)
+
+    @classmethod
+    def of_references(cls, network: str, references: Sequence[Reference]) -> Library:
+        """Return the library of these references alone; the first one of a label gives its peak table."""
+        labels, specimens = [one.label for one in references], [one.specimen for one in references]
+        tables = {one.label: one.peaks for one in reversed(references)}
+        lines = {label: MaterialLines.of([one.peaks for one in references if one.label == label]) for label in tables}
+        made = cls.build(network, labels, np.stack([one.embedding for one in references]), specimens, tables, lines)
+        return replace(made, sha256=_digest("", references), packs=_packs_of((), {}, references))
+
+    def described(self, materials: Mapping[str, Material], pack: str = "") -> Library:
+        """Return this library with what is known of its labels; ``pack`` is the one that all of its present references come from."""
+        packs = dict.fromkeys(self.labels, (pack,)) if pack else self.packs
+        return replace(self, packs=packs, materials={**self.materials, **materials})
 
     def __len__(self) -> int:
         return len(self.specimens)
+
+    def synonyms(self, name: str) -> tuple[str, ...]:
+        """Return the labels that ``name`` stands for, in upper or lower case: the label itself, else those with this synonym or formula."""
+        wanted = name.strip().casefold()
+        same = tuple(label for label in self.labels if label.casefold() == wanted)
+        if same:
+            return same
+        named = (one for one in map(self.materials.get, self.labels) if one is not None)
+        return tuple(one.label for one in named if wanted and wanted in {text.casefold() for text in (one.formula, *one.synonyms)})
+
+    def group_of(self, names: Sequence[str]) -> str | None:
+        """Return the group that all of these labels belong to, the smallest where they share several; None where they share none."""
+        shared = frozenset.intersection(*(self._groups.get(name, frozenset()) for name in names)) if names else frozenset()
+        return min(shared, key=lambda group: (self._members[group], group), default=None)
+
+    @cached_property
+    def _groups(self) -> dict[str, frozenset[str]]:
+        return {label: frozenset(one.groups) for label in self.labels if (one := self.materials.get(label)) and one.groups}
+
+    @cached_property
+    def _members(self) -> Counter[str]:
+        """Number of labels in each group."""
+        return Counter(group for groups in self._groups.values() for group in groups)
 
     @property
     def embedding(self) -> NDArray[np.float32]:
@@ -183,6 +243,8 @@ class Library:
             tuple(tables[label] for label in labels),
             _digest(self.sha256, added),
             tuple(lines[label] for label in labels),
+            _packs_of(self.labels, self.packs, added),
+            self.materials,
         )
 
     def search(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -270,6 +332,15 @@ def _damaged(place: str, got: str, expected: str) -> LibraryError:
     return LibraryError(kind="damaged file", place=f"library: {place}", got=got, expected=expected, advice=EXPORTED)
 
 
+def _packs_of(labels: Iterable[str], before: Mapping[str, tuple[str, ...]], added: Iterable[Reference]) -> dict[str, tuple[str, ...]]:
+    """Return the packs of each label with those of more references; a label without a pack so far is of the model's own library."""
+    packs = {label: before.get(label, (OWN,)) for label in labels}
+    for one in added:
+        if one.pack and one.pack not in packs.get(one.label, ()):
+            packs[one.label] = (*packs.get(one.label, ()), one.pack)
+    return packs
+
+
 def _digest(before: str, added: Iterable[Reference]) -> str:
     """Return the digest of a library with these references added."""
     digest = hashlib.sha256(before.encode())
@@ -319,7 +390,7 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
     """Return the arrays in the file and its digest, without unpickling."""
     data = bounded(path, MAX_LIBRARY_BYTES, LibraryError, place=f"library {str(path)!r}", advice=EXPORTED)
     try:
-        arrays = _unpack(data)
+        arrays = unpack(data, MAX_LIBRARY_BYTES)
     except Exception as error:
         # Damaged bytes make zipfile, zlib and numpy raise almost anything, also MemoryError and TokenError.
         raise LibraryError(kind="damaged file", place=f"library {str(path)!r}", cause=str(error)[:300], advice=EXPORTED) from error
@@ -327,12 +398,12 @@ def _arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
     return arrays, hashlib.sha256(data).hexdigest()
 
 
-def _unpack(data: bytes) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays in a zip archive whose directory declares an acceptable size; zipfile reads no more than declared."""
+def unpack(data: bytes, most: int) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays in a zip archive whose directory declares at most ``most`` bytes; zipfile reads no more than declared."""
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
         unpacked = sum(item.file_size for item in packed.infolist())
-    if unpacked > MAX_LIBRARY_BYTES:
-        msg = f"it unpacks to {unpacked / 2**20:.0f} MiB; at most {MAX_LIBRARY_BYTES / 2**20:.0f} MiB are read"
+    if unpacked > most:
+        msg = f"it unpacks to {unpacked / 2**20:.0f} MiB; at most {most / 2**20:.0f} MiB are read"
         raise ValueError(msg)
     with np.load(io.BytesIO(data), allow_pickle=False) as npz:
         return {name: npz[name] for name in npz.files}

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import msgspec
 import numpy as np
 
 from raman_edge.peaks import PeakMatch
 from raman_edge.wording import IF, NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from raman_edge.quality import Quality
     from raman_edge.wording import Answer
 
+CauseKind = Literal["saturated", "weak", "fluorescence", "shifted axis", "mixture", "organic", "not in library"]
 CANDIDATES = 200
 """Labels that share the probability; that of the labels after them is negligible."""
 COVERED = (0.90, 0.95)
@@ -63,6 +65,12 @@ class Candidate:
     """Cosine to the label's best reference, -1..1."""
     peaks: PeakMatch = field(default_factory=PeakMatch)
     """The spectrum's peaks beside the label's."""
+    synonyms: tuple[str, ...] = ()
+    """Other names of the material, such as that of the chemical."""
+    formula: str = ""
+    """Plain text; empty where it is unknown."""
+    packs: tuple[str, ...] = ()
+    """Packs that its references come from; ``user library`` is that of the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,20 @@ class Ranking:
     """The label whose best reference is most similar to the spectrum, without the class head."""
     similarity: float
     """Its cosine, -1..1."""
+    leading: tuple[str, ...] = ()
+    """The first :data:`CANDIDATES` labels."""
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """Why a spectrum is unknown, probably."""
+
+    kind: CauseKind
+    text: str
+    """For a person: what was found, and what to do."""
+    names: tuple[str, ...] = ()
+    """Labels that the text names."""
+    shift: float | None = None
+    """Error of the axis, cm⁻¹, of a shifted one: what the axis shows minus what it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +120,8 @@ class Verdict:
 
     decision: Answer
     names: tuple[str, ...]
-    """The names that the answer leaves, the likelier first: one of a match, one or more of a possible answer, two or more of an
-    ambiguous one, none of the others."""
+    """The names that the answer leaves, the likelier first: one of a match, one or more of a possible answer, two or more of a group
+    and of an ambiguous one, none of the others."""
     ranked: tuple[Candidate, ...]
     """The best candidates first, whatever the decision; without probabilities where nothing is named."""
     doubts: tuple[str, ...] = ()
@@ -109,6 +131,10 @@ class Verdict:
     known: float | None = None
     """Probability that the material is in the library at all, 0..1, at equal prior odds; None of a model for which that was not
     measured."""
+    group: str | None = None
+    """Group that all of the names belong to, where there are several; None where they share none."""
+    cause: Cause | None = None
+    """Probable cause where nothing is named; None where something is."""
 
     @property
     def best(self) -> Candidate | None:
@@ -157,6 +183,7 @@ def rank(
         float(leading[0]) + decision.temperature * math.log(above),
         labels[nearest],
         round(float(similarity[nearest]), 4),
+        tuple(labels[i] for i in order.tolist()),
     )
 
 
@@ -204,8 +231,20 @@ def known(ranking: Ranking, explained: PeakMatch, familiar: OutOfLibraryRule) ->
     return 1.0 / (1.0 + math.exp(-min(max(odds_of_known, -LARGEST), LARGEST)))
 
 
-def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claims) -> Verdict:
-    """Turn a ranking, whose candidates have their peaks, into a verdict; ``claims`` is what the model was measured for."""
+def no_group(names: Sequence[str]) -> str | None:
+    """Return None: without packs no label has a group."""
+    _ = names
+    return None
+
+
+def decide(
+    ranking: Ranking, quality: Quality, decision: Decision, claims: Claims, group_of: Callable[[Sequence[str]], str | None] = no_group
+) -> Verdict:
+    """Turn a ranking, whose candidates have their peaks, into a verdict.
+
+    ``claims`` is what the model was measured for, ``group_of`` the group that several labels share. Where one name would say more than
+    is known, and all that are left share a group, the group is the answer.
+    """
     ranked, first = ranking.matches, ranking.matches[0]
     in_library = known(ranking, first.peaks, decision.familiar)
     claimed = round(in_library, 4) if claims.known else None
@@ -215,12 +254,21 @@ def decide(ranking: Ranking, quality: Quality, decision: Decision, claims: Claim
     if in_library < decision.familiar.least:
         return Verdict("unknown", (), nameless, (_strange(ranking), *quality.warnings), None, claimed)
     names, several = _names(ranking, decision.ambiguous_below, claimed=claims.sets)
-    against = objections(first if claims.sets else nameless[0], claimed, alone=len(names) == 1)
-    answer: Answer = "possible" if against else "ambiguous" if len(names) > 1 else "match"
+    best = first if claims.sets else nameless[0]
+    if len(names) == 1 and len(ranking.sets.p95) > 1 and is_unsure(best, claimed) and group_of(ranking.sets.p95):
+        names, several = ranking.sets.p95, _several(95, claimed=claims.sets)
+    group = group_of(names) if len(names) > 1 else None
+    against = objections(best, claimed, alone=len(names) == 1)
+    answer: Answer = "possible" if against else "group" if group else "ambiguous" if len(names) > 1 else "match"
     doubts = (*against, *several, *quality.warnings)
     if not claims.sets:
-        return Verdict(answer, names, nameless, doubts, None, claimed)
-    return Verdict(answer, names, ranked, doubts, ranking.sets, claimed)
+        return Verdict(answer, names, nameless, doubts, None, claimed, group)
+    return Verdict(answer, names, ranked, doubts, ranking.sets, claimed, group)
+
+
+def is_unsure(first: Candidate, known: float | None) -> bool:
+    """Whether the name is too uncertain for a match: see :data:`LEAST_CHANCE`."""
+    return (1.0 if known is None else known) * (1.0 if first.score is None else first.score) < LEAST_CHANCE
 
 
 def objections(first: Candidate, known: float | None, *, alone: bool = True) -> tuple[str, ...]:
@@ -229,10 +277,10 @@ def objections(first: Candidate, known: float | None, *, alone: bool = True) -> 
     ``known`` is the probability of being in the library, None where it was not measured; ``alone`` is whether no other name is left.
     """
     found = []
-    chance = (1.0 if known is None else known) * (1.0 if first.score is None else first.score)
     if known is not None and known < EVEN:
         found.append(f"more likely not in the library than in it: of spectra as near as this, {1 - known:.0%} are of other materials")
-    elif alone and chance < LEAST_CHANCE:
+    elif alone and is_unsure(first, known):
+        chance = (1.0 if known is None else known) * (1.0 if first.score is None else first.score)
         found.append(f"not sure enough for a match: {first.label} is right in {chance:.0%} of such cases, a match needs {LEAST_CHANCE:.0%}")
     if strong := [peak for peak in first.peaks.extra if peak.height >= STRONG]:
         found.append(f"{first.label} does not explain the {_places(strong)}: a mixture, or another material")
@@ -258,7 +306,11 @@ def _names(ranking: Ranking, ambiguous_below: float, *, claimed: bool) -> tuple[
     share, names = next(((share, names) for share, names in ((90, sets.p90), (95, sets.p95)) if len(names) > 1), (0, ()))
     if not names:
         return tuple(match.label for match in ranking.matches[:2]), ("no name is more likely than not",)
-    return names, (f"{IF}, it is one of these in {share} of 100 cases" if claimed else "these names are too near to each other",)
+    return names, _several(share, claimed=claimed)
+
+
+def _several(share: int, *, claimed: bool) -> tuple[str, ...]:
+    return (f"{IF}, it is one of these in {share} of 100 cases" if claimed else "these names are too near to each other",)
 
 
 def _members(labels: Sequence[str], order: NDArray[np.intp], shares: NDArray[np.float64], least: float) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from raman_edge.matching.library import Library, Reference
 from raman_edge.peaks import Peaks
 from raman_edge.sources.files import fault
 from raman_edge.spectrum import Axis, Fault, Origin, Spectrum
+from raman_edge.wording import USER
 
 if TYPE_CHECKING:
     import sqlite3
@@ -265,7 +266,7 @@ class UserLibrary:
                 found.append(self._stored(row, model))
                 continue
             try:
-                made[row.seq] = Library.make_reference(self._spectrum(row), row.name, row.specimen, model)
+                made[row.seq] = Library.make_reference(self._spectrum(row), row.name, row.specimen, model, USER)
             except SpectrumError as error:
                 left_out.append(f"{row.name!r} from {row.path!r} is left out, this model cannot use it: {error}")
         # A file that cannot be written still serves; its embeddings are then computed at every start.
@@ -276,7 +277,7 @@ class UserLibrary:
     def _added(self, name: str, before: list[Reading], model: Model, library: Library, note: str) -> tuple[AddedReference, ...]:
         """Store the spectra of these readings together, and identify them again."""
         started = perf_counter()
-        made = [Library.make_reference(reading.spectrum, name, reading.spectrum.origin.path, model) for reading in before]
+        made = [Library.make_reference(reading.spectrum, name, reading.spectrum.origin.path, model, USER) for reading in before]
         new = self.store(name, [(reading.spectrum, one) for reading, one in zip(before, made, strict=True)], model, note)
         joined = library.joined(one for one, is_new in zip(made, new, strict=True) if is_new)
         share_ms = 1e3 * (perf_counter() - started) / len(before)
@@ -349,7 +350,7 @@ class UserLibrary:
             if embedding.size != model.card.embedding or abs(length - 1) > NORM_WITHIN:
                 got = f"{row.name!r} has an embedding of {embedding.size} numbers and of length {length:.3g}"
                 raise ValueError(f"{got}, expected {model.card.embedding} numbers and length 1")
-            return Reference(row.name, row.specimen, embedding.astype(np.float32), Peaks(*table.reshape(3, -1)))
+            return Reference(row.name, row.specimen, embedding.astype(np.float32), Peaks(*table.reshape(3, -1)), USER)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -162,9 +162,11 @@ COLUMNS = (
     "sha256",  # of its bytes; empty where it could not be read
     "index",  # which spectrum of the file, from 0
     "event",  # result or fault
-    "decision",  # match, possible, ambiguous, unknown or rejected; empty for a fault
+    "decision",  # match, group, possible, ambiguous, unknown or rejected; empty for a fault
+    "group",  # the group that all names that are left belong to; empty where they share none, and where one or none is left
     "label",  # the material, the likeliest where several are named; empty where none is (unknown, rejected, fault), as are the next two
     "score",  # its probability if it is in the library, 0..1; empty where the model's were not measured
+    "formula",  # of the material; empty where it is not known
     "similarity",  # cosine to its best reference, -1..1
     "known",  # probability that the material is in the library at all, 0..1; empty where that was not measured
     "one_of_90",  # names among which the truth is in 90 of 100 cases if it is in the library, with "; " between them; empty like score
@@ -172,6 +174,7 @@ COLUMNS = (
     "saturated",  # true or false; empty is unknown
     "coverage",  # share of the model's axis that was measured, 0..1
     "model",  # name and digest of the network
+    "cause",  # probable cause of an unknown one: saturated, weak, fluorescence, shifted axis, mixture, organic, not in library
     "why",  # reasons: doubts, or why no material is named, with "; " between them
 )
 """The table's columns; a text that begins as a formula does has a ' before it, what does not print is escaped."""
@@ -271,8 +274,10 @@ def cells(record: Record) -> tuple[str, ...]:
         *begin,
         "result",
         record.decision,
+        _text(record.group or ""),
         _text(best.label) if best else "",
         f"{best.score:.4f}" if best and best.score is not None else "",
+        _text(best.formula) if best else "",
         f"{best.similarity:.4f}" if best else "",
         "" if record.known is None else f"{record.known:.4f}",
         _text("; ".join(record.one_of.p90)) if best and record.one_of else "",
@@ -280,6 +285,7 @@ def cells(record: Record) -> tuple[str, ...]:
         {None: "", True: "true", False: "false"}[quality.saturated],
         f"{quality.coverage:.3f}",
         _text(record.model.id),
+        record.cause.kind if record.cause else "",
         _text("; ".join(record.why)),
     )
 

@@ -162,8 +162,15 @@ class ReportedResult:
         """The answer: a name, several, or that there is none; each name is cut to :data:`NAME_CELLS`."""
         if isinstance(self.record, FaultRecord):
             return Title("Not read")
-        title = wording.title(self.record.decision, self.record.names)
-        return title._replace(names=tuple(safe_text(name, NAME_CELLS) for name in title.names))
+        record = self.record
+        title = wording.title(record.decision, record.names, group=record.group, candidates=record.matches)
+        return title._replace(names=tuple(safe_text(name, NAME_CELLS) for name in title.names), group=safe_text(title.group, NAME_CELLS))
+
+    @property
+    def chemistry(self) -> str:
+        """Synonym and formula of the one material that is named; empty where nothing is known of it, or several are named."""
+        one = self.best if isinstance(self.record, ResultRecord) and len(self.record.names) == 1 else None
+        return wording.chemistry(one.synonyms, one.formula) if one else ""
 
     @property
     def reasons(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from raman_edge.calibration import store
 from raman_edge.calibration.calibration import applied
 from raman_edge.errors import ConfigError, LibraryError, SpectrumError
 from raman_edge.identification import Identification
-from raman_edge.matching import identify, library
+from raman_edge.matching import identify, library, pack
 from raman_edge.model import model, signature
 from raman_edge.service import settings
 from raman_edge.sources.files import FileSource
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from raman_edge.calibration.calibration import Calibration
     from raman_edge.formats.shift import AxisOption
-    from raman_edge.matching.library import Library
+    from raman_edge.matching.library import Library, Reference
     from raman_edge.matching.user_library import AddedReference, UserLibrary
     from raman_edge.model.model import Model
     from raman_edge.records import Provenance
@@ -73,6 +73,63 @@ def open_model(
     return opened, found
 
 
+def default_packs() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the installed packs, and remarks about packs in the user's folder that cannot be read."""
+    names, remarks = list(pack.SHIPPED), []
+    for name in pack.installed()[len(pack.SHIPPED) :]:
+        try:
+            pack.Pack.open(pack.find(name))
+        except LibraryError as error:
+            remarks.append(f"pack {name!r} is left out: {error}")
+        else:
+            names.append(name)
+    return tuple(names), tuple(remarks)
+
+
+def with_packs(
+    model: Model, base: Library, names: Sequence[str], beside: Path, *, embedded: bool = True
+) -> tuple[Library, tuple[str, ...]]:
+    """Return the library of these packs, and remarks about references that the model cannot use.
+
+    Parameters
+    ----------
+    model : Model
+        Embeds the references.
+    base : Library
+        The library that was exported with it: the references of the pack ``minerals``.
+    names : sequence of str
+        Names of packs, or paths of their files, in the order in which equal scores rank.
+    beside : Path
+        Folder of the model, which may hold embeddings.
+    embedded : bool
+        Whether ``base`` is the embedded library.
+
+    Raises
+    ------
+    LibraryError
+        No such pack, a damaged one, or no reference is left.
+    """
+    facts = pack.Pack.open(pack.shipped_path(pack.MINERALS)).materials
+    found: list[Reference] = []
+    remarks: list[str] = []
+    for name in dict.fromkeys(names):
+        if name == pack.MINERALS:
+            continue
+        opened = pack.Pack.open(pack.find(name))
+        references, left_out = opened.references(model, beside)
+        found += references
+        remarks += left_out
+        facts = {**opened.materials, **facts}
+    if pack.MINERALS in names:
+        return base.described(facts, pack.MINERALS if embedded else library.OWN).joined(found), tuple(remarks)
+    if not found:
+        got = ", ".join(names) or "none"
+        raise LibraryError(
+            kind="no references", place="packs", got=got, expected="at least one pack with references that the model can use"
+        )
+    return library.Library.of_references(base.network, found).described(facts), tuple(remarks)
+
+
 def model_paths(path: StrPath | None = None, references: StrPath | None = None) -> tuple[Path, Path]:
     """Return the paths of the model and of the library that :func:`open_model` opens."""
     network = Path(path) if path else model.default_path()
@@ -90,6 +147,7 @@ class Identifier:
         model: StrPath | None = None,  # noqa: A002, RUF100 - the field's word
         library: StrPath | None = None,
         *,
+        packs: Sequence[StrPath] | None = None,
         user_library: StrPath | bool = True,
         public_key: StrPath | None = None,
         threads: int = 1,
@@ -101,6 +159,9 @@ class Identifier:
         ----------
         model, library : path, optional
             As in :func:`open_model`; the embedded ones where there are none.
+        packs : sequence of str or path, optional
+            Library packs by name, or their files; ``minerals`` is the library of the model. None is every installed pack for the
+            embedded model, and the library alone where ``model`` or ``library`` is given: its decisions were measured with that one.
         user_library : path or bool
             True is the library that ``raman-edge library add`` writes, if it exists; False is none. A path that does not exist is
             created by :meth:`add_reference`.
@@ -120,17 +181,20 @@ class Identifier:
             raise ConfigError(kind="number out of range", place="threads", got=repr(threads), expected="a whole number of at least 1")
         self._model, base = open_model(model, library, public_key=public_key, threads=threads)
         self.path, self.threads = model_paths(model, library)[0], threads
-        self._setup(base, user_library, create=create)
+        embedded = model is None and library is None
+        names, remarks = default_packs() if packs is None and embedded else ((pack.MINERALS,) if packs is None else packs, ())
+        base, notes = with_packs(self._model, base, [os.fspath(name) for name in names], self.path.parent, embedded=embedded)
+        self._setup(base, user_library, (*remarks, *notes), create=create)
 
     @classmethod
     def of(cls, model: Model, library: Library, user_library: StrPath | bool = False) -> Self:  # noqa: FBT001, FBT002 - a path too
-        """Return the identifier of an open model and library."""
+        """Return the identifier of an open model and library, without packs."""
         made = cls.__new__(cls)
         made._model, made.path, made.threads = model, model_paths()[0], 1  # noqa: SLF001 - the same class
-        made._setup(library, user_library, create=True)  # noqa: SLF001 - the same class
+        made._setup(library, user_library, (), create=True)  # noqa: SLF001 - the same class
         return made
 
-    def _setup(self, base: Library, user_library: StrPath | bool, *, create: bool) -> None:  # noqa: FBT001 - a path too
+    def _setup(self, base: Library, user_library: StrPath | bool, remarks: tuple[str, ...], *, create: bool) -> None:  # noqa: FBT001 - a path too
         self._lock = threading.Lock()
         self._user_path = settings.default_user_library() if user_library is True else Path(user_library) if user_library else None
         must_exist = user_library is not True and not create
@@ -141,8 +205,8 @@ class Identifier:
             base = base.joined(references)
         elif self._user_path is not None and not isinstance(user_library, bool):
             notes = (f"user library {str(self._user_path)!r} does not exist; add_reference creates it",)
-        self.notes: tuple[str, ...] = (*self._model.notes, *notes)
-        """Remarks about the installation, and which references of the user library this model cannot use; usually empty."""
+        self.notes: tuple[str, ...] = (*self._model.notes, *remarks, *notes)
+        """Remarks about the installation, and which references of packs and user library this model cannot use; usually empty."""
         self._library = base
         base.prepare()
 
@@ -297,7 +361,8 @@ class Identifier:
         Parameters
         ----------
         label : str
-            Name of the material, 1 to 200 printable characters; of a known one it becomes another reference.
+            Name of the material, 1 to 200 printable characters; of a known one, by its label or a synonym that no other has, it becomes
+            another reference.
         spectrum : Spectrum
             Not corrected.
         note : str
@@ -320,6 +385,8 @@ class Identifier:
         from raman_edge.matching.user_library import checked_name  # noqa: PLC0415 - sqlite
 
         name = checked_name(label)
+        if len(known := self._library.synonyms(name)) == 1 and known[0].casefold() != name.casefold():
+            name = known[0]  # one name a material: "sodium sulfate" is another reference of Thenardite
         with self._lock, self._user_library(create=True) as own:
             learned, faults = own.add_reference(name, [spectrum], self._model, self._library, note=note, force=force)
             if faults:
@@ -401,6 +468,7 @@ def open_identifier(chosen: Settings) -> Identifier:
     return Identifier(
         chosen.model,
         chosen.library,
+        packs=chosen.packs,
         user_library=True if named is None else named,
         public_key=chosen.public_key,
         threads=chosen.threads,

@@ -72,7 +72,7 @@ def _lines(reading: Reading) -> Iterator[str]:
     best = verdict.best if verdict.decision == "match" else None
     sure = f" ({best.score:.1%} {IF})" if best and best.score is not None else ""
     yield f"# Measured: {printable(spectrum.origin.path)}"
-    yield f"# Answer: {printable(f'{title(verdict.decision, verdict.names)}{sure}')}"
+    yield f"# Answer: {printable(f'{title(verdict.decision, verdict.names, group=verdict.group, candidates=verdict.ranked)}{sure}')}"
     if spectrum.taken_at is not None:
         yield f"# Time: {spectrum.taken_at.isoformat()}"
     if spectrum.exposure_s is not None:

@@ -45,6 +45,7 @@ Output = Annotated[
         examples=["jsonl:answers.jsonl"],
     ),
 ]
+PackName = Annotated[str, Meta(min_length=1, description="the name of a library pack, or its file, in quotes", examples=["everyday"])]
 Backlog = Annotated[
     str, Meta(pattern=r"^(process|skip|newest=[1-9][0-9]{0,8})$", description='"process", "skip" or "newest=N"', examples=["newest=100"])
 ]
@@ -83,6 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """The model; None is the embedded one."""
     library: File | None = None
     """Reference library of the model; None is the one beside it."""
+    packs: tuple[PackName, ...] | None = None
+    """Library packs by name or file; None is every installed one for the embedded model, and the model's library alone for another."""
     user_library: File | bool | None = None
     """The user library; None and true are the one in the user's data folder where it exists, false is none."""
     public_key: File | None = None
@@ -115,7 +118,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 KEYS: tuple[str, ...] = Settings.__struct_fields__
-SHARED = ("journal", "model", "library", "user_library", "public_key")
+SHARED = ("journal", "model", "library", "packs", "user_library", "public_key")
 """Keys that hold for every command, also those without ``--config``."""
 PATHS = frozenset(("folder", "move_failed", *SHARED))
 """Keys whose texts are paths."""
@@ -228,7 +231,7 @@ def _of_environment(environ: Mapping[str, str]) -> dict[str, Setting]:
 
 def _from_text(key: str, name: str, text: str) -> object:
     value: object = text
-    if key == "match":
+    if key in {"match", "packs"}:
         value = text.split(",")
     elif key == "output":
         value = OUTPUT_COMMA.split(text)
@@ -251,6 +254,8 @@ def _absolute(key: str, value: object, folder: Path) -> object:
     if isinstance(value, str):
         is_file = key == "calibration" and (Path(value).name != value or value.endswith(CALIBRATION_END))
         return str(folder / Path(value).expanduser()) if key in PATHS or is_file else value
+    if key == "packs" and isinstance(value, tuple):
+        return tuple(str(folder / Path(name).expanduser()) if Path(name).name != name or name.endswith(".npz") else name for name in value)
     if key == "output" and isinstance(value, tuple):
         return tuple(_absolute_outputs(value, folder))
     return value

@@ -10,7 +10,7 @@ from raman_edge.terminal import widgets
 from raman_edge.terminal.rows import EMPTY, cells, spread, width_of
 from raman_edge.terminal.state import answer, name_of, title_of
 from raman_edge.terminal.theme import ALARM, CHIP, PLAIN, QUIET, STRONG, STYLE
-from raman_edge.wording import IF, percent
+from raman_edge.wording import IF, chemistry, percent
 
 if TYPE_CHECKING:
     from raman_edge.acquisition.plan import Doing
@@ -83,6 +83,9 @@ def _named(reading: Reading, theme: Theme) -> Row:
     """Return the answer in words, with the probability of a match."""
     verdict = reading.verdict
     words: Row = ((theme.safe(answer(verdict)), STYLE[verdict.decision]),)
+    if verdict.best is not None and len(verdict.names) == 1:
+        beside = chemistry(verdict.best.synonyms, verdict.best.formula, ascii_only=theme.ascii_only)
+        words = (*words, (f", {theme.safe(beside)}", QUIET)) if beside else words
     score = verdict.best.score if verdict.decision == "match" and verdict.best else None
     return words if score is None else (*words, (f"  {percent(score, 1)}", PLAIN), (f" {IF}", QUIET))
 

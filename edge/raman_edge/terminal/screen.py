@@ -126,7 +126,12 @@ def _header(state: ScreenState, width: int, theme: Theme) -> Row:
         left = "" if state.left_s is None else f", {lasting(state.left_s)} left"
         counts = ((f"{state.waiting} waiting{left} {theme.dot} ", STRONG), *counts)
     if width >= WIDE:
-        named = (f"{tally.match} match", f"{tally.possible} possible", f"{tally.ambiguous} one of several")
+        named = (
+            f"{tally.match} match",
+            *([f"{tally.group} group"] if tally.group else []),
+            f"{tally.possible} possible",
+            f"{tally.ambiguous} one of several",
+        )
         words = (*named, f"{tally.unknown} unknown", f"{tally.rejected} rejected")
         counts = ((f" {theme.dot} ".join(words) + f" {theme.dot} ", QUIET), *counts)
     for box in _chosen(state, theme):
@@ -210,8 +215,8 @@ def _milliseconds(timing: Timing) -> str:
 SIGN = 9
 """Cells of a key."""
 ANSWERS = (
-    *(("match", "a name"), ("possible", "perhaps"), ("ambiguous", "one of")),
-    *(("unknown", "unknown"), ("rejected", "too poor"), ("fault", "fault")),
+    *(("match", "name"), ("group", "group"), ("possible", "perhaps"), ("ambiguous", "one of")),
+    *(("unknown", "unknown"), ("rejected", "poor"), ("fault", "fault")),
 )
 LEGEND = (
     ("answers", ANSWERS),
@@ -232,11 +237,16 @@ def help_rows(keys: Sequence[KeyBinding], width: int, height: int, theme: Theme)
     rows += [((f"   {key.sign:<{SIGN}}", STRONG), (theme.safe(key.means, inner - SIGN - 3), PLAIN)) for key in keys]
     rows += [EMPTY, title("signs", inner, theme)]
     for where, signs in LEGEND:
-        row: Row = ((f"   {where:<{SIGN}}", QUIET),)
-        for name, means in signs:
-            row = (*row, (f"{theme.sign[name]} ", STYLE[name]), (f"{means}   ", PLAIN))
-        rows.append(row)
+        widest, narrow = (_legend(where, signs, gap, theme) for gap in GAPS)
+        rows.append(widest if width_of(widest) <= inner else narrow)
     return block([((" ", PLAIN), *fit(row, inner)) for row in rows], width, height)
+
+
+def _legend(where: str, signs: Sequence[tuple[str, str]], gap: str, theme: Theme) -> Row:
+    row: Row = ((f"   {where:<{SIGN}}", QUIET),)
+    for number, (name, means) in enumerate(signs):
+        row = (*row, (gap if number else "", PLAIN), (f"{theme.sign[name]} ", STYLE[name]), (means, PLAIN))
+    return row
 
 
 def hints(keys: Sequence[KeyBinding], pause_word: str, width: int) -> Row:

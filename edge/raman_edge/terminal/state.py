@@ -99,6 +99,7 @@ class ResultCounts:
     """Number of events by decision."""
 
     match: int = 0
+    group: int = 0
     possible: int = 0
     ambiguous: int = 0
     unknown: int = 0
@@ -116,7 +117,7 @@ class ResultCounts:
     @property
     def done(self) -> int:
         """Spectra with a result."""
-        return self.match + self.possible + self.ambiguous + self.unknown + self.rejected
+        return self.match + self.group + self.possible + self.ambiguous + self.unknown + self.rejected
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -231,8 +232,8 @@ def outcome_of(event: Reading | Fault, now: datetime | None = None) -> RecentRes
 
 
 def answer(verdict: Verdict) -> str:
-    """Return the answer in words: a label, ``perhaps …``, ``one of …``, ``unknown``, or that the spectrum is rejected."""
-    return str(title(verdict.decision, verdict.names))
+    """Return the answer in words: a label, a group, ``perhaps …``, ``one of …``, ``unknown``, or that the spectrum is rejected."""
+    return str(title(verdict.decision, verdict.names, group=verdict.group, candidates=verdict.ranked))
 
 
 def title_of(reading: Reading, now: datetime | None) -> str:

@@ -12,7 +12,7 @@ from raman_edge.terminal import widgets
 from raman_edge.terminal.rows import Frame, cells, wrapped
 from raman_edge.terminal.state import answer, name_of
 from raman_edge.terminal.theme import ASCII, PLAIN, QUIET, STRONG, STYLE, UNICODE
-from raman_edge.wording import IF
+from raman_edge.wording import IF, chemistry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +57,8 @@ def _rows(event: Reading | Fault, width: int, theme: Theme) -> list[Row]:
     rows = [_head(verdict.decision, words, name, width, theme)]
     cut = () if cells(theme.safe(words)) <= _room(name, width, theme) else (words,)
     rows += [row for reason in (*cut, *verdict.doubts) for row in _indented(reason, width, theme)]
+    if verdict.best is not None and (beside := chemistry(verdict.best.synonyms, verdict.best.formula, ascii_only=theme.ascii_only)):
+        rows += _indented(f"{verdict.best.label}: {beside}", width, theme)
     if verdict.ranked:
         claimed = any(match.score is not None for match in verdict.ranked)
         rows += _indented(f"candidates {IF}:" if claimed else "the nearest, by similarity:", width, theme, QUIET)

@@ -89,6 +89,7 @@ CARE = ORANGE
 BAD = ORANGE + STRONG
 STYLE: dict[str, Style] = {
     "match": BLUE + STRONG,
+    "group": BLUE + STRONG,
     "possible": ORANGE + STRONG,
     "ambiguous": ORANGE + STRONG,
     "unknown": ORANGE + STRONG,
@@ -144,6 +145,7 @@ UNICODE = Theme(
     ascii_only=False,
     sign={
         "match": "✓",
+        "group": "∈",
         "possible": "?",
         "ambiguous": "≈",
         "unknown": "–",
@@ -175,6 +177,7 @@ ASCII = Theme(
     ascii_only=True,
     sign={
         "match": "*",
+        "group": "#",
         "possible": "?",
         "ambiguous": "~",
         "unknown": "-",

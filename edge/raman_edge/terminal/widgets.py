@@ -10,7 +10,7 @@ from raman_edge.quality import MIN_COVERAGE, MIN_SNR
 from raman_edge.terminal.rows import EMPTY, GAP, beside, block, cells, fit, spread, title
 from raman_edge.terminal.state import LISTED, place
 from raman_edge.terminal.theme import CARE, PLAIN, QUIET, STRONG, STYLE
-from raman_edge.wording import IF, NAMED, percent
+from raman_edge.wording import IF, NAMED, marked, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ SURE_COVERAGE = 0.75
 _SATURATED: dict[bool | None, tuple[str, Light]] = {True: ("yes", "bad"), False: ("no", "good"), None: ("not known", "out")}
 PEAKS = 25
 """Cells of a peak's row: sign, position, difference, word."""
-WORDS = {"match": PLAIN, "possible": CARE, "ambiguous": CARE, "unknown": CARE, "rejected": CARE, "fault": CARE}
+WORDS = {"match": PLAIN, "group": PLAIN, "possible": CARE, "ambiguous": CARE, "unknown": CARE, "rejected": CARE, "fault": CARE}
 """Style of an answer in the list of last results: its sign is coloured already."""
 CHIP = 14
 """Most cells of a name in the one-line list of last results."""
@@ -53,7 +53,7 @@ def matches(verdict: Verdict, width: int, height: int, theme: Theme) -> list[Row
     A probability among the labels of the library has no meaning for a material that is not in it.
     """
     ranked = verdict.ranked[:height]
-    longest = max((cells(theme.safe(match.label)) for match in ranked), default=0)
+    longest = max((cells(theme.safe(marked(match))) for match in ranked), default=0)
     label = min(longest, max(8, width - 16))
     return [_match(match, match.label in verdict.names, verdict.decision, label, width, theme) for match in ranked]
 
@@ -74,7 +74,7 @@ def _match(match: Candidate, answer: bool, decision: Answer, label: int, width: 
     sign = theme.arrow if decision == "match" else theme.sign[decision]
     return (
         (f"{sign} " if answer else "  ", style),
-        *fit(((theme.safe(match.label, label), style),), label),
+        *fit(((theme.safe(marked(match), label), style),), label),
         ("  ", PLAIN),
         *fit(((bar(share, room, theme), STYLE["good"] if named else QUIET),), room),
         (f" {score}", style),

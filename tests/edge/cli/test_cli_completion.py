@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Offer = Callable[..., list[str]]
 
-DECISIONS = ["ambiguous", "fault", "match", "possible", "rejected", "unknown"]
+DECISIONS = ["ambiguous", "fault", "group", "match", "possible", "rejected", "unknown"]
 BASH = """
 source "$1"; shift
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}

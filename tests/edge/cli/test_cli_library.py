@@ -96,9 +96,11 @@ def test_list_show_and_remove(model: Path, wafer: Path, own: Path, tmp_path: Pat
     assert cli.main(["library", "remove", "Silicone"]) == 65
     assert "no material 'Silicone'" in capsys.readouterr().err
     assert cli.main(["library", "show", "Silicon"]) == 0
-    assert lines(capsys) == [listed]
-    assert cli.main(["library", "show", "Silicone"]) == 65
-    assert "no material 'Silicone'" in capsys.readouterr().err
+    assert lines(capsys)[0] == listed
+    assert cli.main(["library", "show", "silicon"]) == 0
+    assert {one["pack"] for one in lines(capsys)} == {"minerals", "everyday"}  # not the user's, whose name is in upper case
+    assert cli.main(["library", "show", "unobtainium"]) == 65
+    assert "no material 'unobtainium'" in capsys.readouterr().err
     assert cli.main(["library", "remove", "Silicon"]) == 0
     (removed,) = lines(capsys)
     assert (removed["event"], removed["references"]) == ("removed", listed["references"])
@@ -148,7 +150,8 @@ def test_another_label_that_cannot_be_told_apart(model: Path, wafer: Path, tmp_p
     (said,) = [json.loads(line) for line in captured.out.splitlines()]
     (alike,) = said["alike"]
     assert (alike["label"], alike["similarity"]) == ("Silicon", pytest.approx(1.0, abs=1e-3))
-    for part in ("silicon is indistinguishable from Silicon (1.000)", "is still one of Silicon, silicon", "the library also has 'Silicon'"):
+    still = "is still one of Silicon (user library), silicon (user library)"
+    for part in ("silicon is indistinguishable from Silicon (1.000)", still, "the library also has 'Silicon'"):
         assert part in captured.err
         assert any(part in warning for warning in said["warnings"])
 
@@ -263,3 +266,43 @@ def test_a_calibration_that_ended_teaches_nothing(model: Path, wafer: Path, tmp_
     store.write(calibrations.fresh(ended=True), tmp_path / "c.json")
     assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model), "--calibration", str(tmp_path / "c.json")]) == 78
     assert lines(capsys) == []
+
+
+def test_packs_with_their_terms(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``packs`` prints licence and attribution of every source; ``list --packs`` the materials, ``show`` finds one by its synonym."""
+    assert not own.exists()
+    assert cli.main(["library", "packs"]) == 0
+    minerals, everyday, *_ = lines(capsys)
+    assert (minerals["name"], minerals["references"] > 9000) == ("minerals", True)
+    assert {source["licence"] for source in everyday["sources"]} == {"MIT", "CC BY 4.0"}
+    assert all(source["attribution"] for pack in (minerals, everyday) for source in pack["sources"])
+    assert cli.main(["library", "list", "--packs", "everyday"]) == 0
+    assert {"PE", "PET", "PP", "PS", "Acetonitrile"} <= {one["name"] for one in lines(capsys)}
+    assert cli.main(["library", "show", "Sodium Sulfate"]) == 0
+    assert {(one["name"], one["formula"]) for one in lines(capsys) if one["pack"] == "minerals"} == {("Thenardite", "Na2SO4")}
+
+
+def test_a_folder_becomes_a_pack(
+    model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``add FOLDER`` makes a pack, which its name selects; what names it says which pack it is of."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "lab" / "Wafer").mkdir(parents=True)
+    (tmp_path / "lab" / "Wafer" / "monday.csv").write_bytes(wafer.read_bytes())
+    (tmp_path / "lab" / "prose.csv").write_text("words, words\n" * 99)
+    assert cli.main(["library", "add", str(tmp_path / "lab"), "--licence", "CC0", "--attribution", "us"]) == 1
+    (made,) = lines(capsys)
+    assert (made["name"], made["materials"], made["references"]) == ("lab", ["Wafer"], 1)
+    assert cli.main(["identify", str(wafer), "--model", str(model), "--packs", "minerals,lab", "--json"]) == 0
+    (record,) = lines(capsys)
+    assert (record["names"], record["matches"][0]["packs"]) == (["Wafer"], ["lab"])
+    assert cli.main(["identify", str(wafer), "--model", str(model), "--packs", "none"]) == 65 or capsys.readouterr().err
+
+
+def test_a_synonym_is_taught_as_the_label(wafer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A material has one name in every result; the command says which one it took."""
+    assert cli.main(["library", "add", "sodium sulfate", str(wafer)]) in {0, 1}
+    captured = capsys.readouterr()
+    assert json.loads(captured.out.splitlines()[0])["name"] == "Thenardite"
+    assert "sodium sulfate is Thenardite in the library" in captured.err

@@ -428,3 +428,43 @@ def test_an_answer_never_contradicts_itself(ranking: Ranking, quality: Quality, 
         assert len(verdict.names) > 1
         assert verdict.known is None or verdict.known >= 0.5
     assert (verdict.known is not None) is claims.known
+
+
+def group_of(names: Sequence[str]) -> str | None:
+    """Return the group of the tests: Calcite and Gypsum are one."""
+    return "powders" if {*names} <= {"Calcite", "Gypsum"} else None
+
+
+@pytest.mark.parametrize(
+    ("names", "score", "expected"),
+    [
+        (("Calcite", "Gypsum"), 0.6, ("group", "powders")),
+        (("Calcite", "Quartz"), 0.6, ("ambiguous", None)),
+        (("Calcite",), 0.95, ("match", None)),
+    ],
+)
+def test_names_of_one_group_are_the_group(names: tuple[str, ...], score: float, expected: tuple[str, str | None]) -> None:
+    """Several names that share a group are that group; names that share none stay one of several, one name stays a match."""
+    matches = tuple(Candidate(name, score if k == 0 else (1 - score) / 2, 0.9) for k, name in enumerate((*names, "Zircon")))
+    ranking = Ranking(matches, PredictionSets(names, names), 0.9, names[0], 0.9)
+    verdict = decide_ranking(ranking, GOOD, RULE, ALL, group_of)
+    assert (verdict.decision, verdict.group) == expected
+    assert verdict.names == names
+
+
+def test_a_name_too_uncertain_for_a_match_becomes_its_group() -> None:
+    """One name in the 90 % set with too little probability: the names of the 95 % set are the answer if they share a group."""
+    matches = (Candidate("Calcite", 0.7, 0.9), Candidate("Gypsum", 0.15, 0.8))
+    ranking = Ranking(matches, PredictionSets(("Calcite",), ("Calcite", "Gypsum")), 0.9, "Calcite", 0.9)
+    verdict = decide_ranking(ranking, GOOD, RULE, ALL, group_of)
+    assert (verdict.decision, verdict.group, verdict.names) == ("group", "powders", ("Calcite", "Gypsum"))
+    assert decide_ranking(ranking, GOOD, RULE, ALL).decision == "possible"
+
+
+def test_what_speaks_against_the_first_name_speaks_against_its_group() -> None:
+    """A strong peak that the first name does not have makes the group possible, and it is still named."""
+    foreign = PeakMatch(extra=(UnmatchedPeak(700.0, 0.9),))
+    matches = (Candidate("Calcite", 0.6, 0.9, foreign), Candidate("Gypsum", 0.3, 0.8))
+    ranking = Ranking(matches, PredictionSets(("Calcite", "Gypsum"), ("Calcite", "Gypsum")), 0.9, "Calcite", 0.9)
+    verdict = decide_ranking(ranking, GOOD, RULE, ALL, group_of)
+    assert (verdict.decision, verdict.group) == ("possible", "powders")

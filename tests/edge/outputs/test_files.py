@@ -325,8 +325,8 @@ def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
     unknown = sinking.result(2, decision="unknown", why=("nothing is near", "too noisy"))
     CsvFile(tmp_path / "t.csv").send([sinking.row(1, named), sinking.row(2, unknown), sinking.row(3, sinking.fault(3))])
     header = (tmp_path / "t.csv").read_bytes().split(b"\r\n")[0].decode().split(",")
-    expected = "id ts path sha256 index event decision label score similarity known one_of_90 snr saturated coverage model why"
-    assert header == expected.split() == list(COLUMNS)
+    expected = "id ts path sha256 index event decision group label score formula similarity known one_of_90 snr saturated coverage model"
+    assert header == [*expected.split(), "cause", "why"] == list(COLUMNS)
     first, second, third = read_table(tmp_path / "t.csv")
     assert (first["label"], first["score"], first["similarity"], first["saturated"]) == ("Quartz", "0.9700", "0.9500", "true")
     assert (first["snr"], first["one_of_90"], first["path"]) == ("41.0", "Quartz; Opal", "/in/1.csv")

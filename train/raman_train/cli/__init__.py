@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from raman_edge.cli.parser import Parser
 from raman_edge.errors import RamanEdgeError
 
-from raman_train.cli import benchmark, figures, fit, import_, transfer
+from raman_train.cli import benchmark, figures, fit, import_, pack, transfer
 
 if TYPE_CHECKING:
     import argparse
@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None, added: Iterable[Add] | None = None) 
         examples=EXAMPLES,
     )
     commands: Any = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
-    for add in (import_.add, fit.add, benchmark.add, figures.add, transfer.add, *others):
+    for add in (import_.add, fit.add, benchmark.add, figures.add, transfer.add, pack.add, *others):
         add(commands)
     options = parser.parse_args(argv)
     try:

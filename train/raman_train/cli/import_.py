@@ -17,8 +17,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one = commands.add_parser("import", help="read archives, arrays or folders of spectra into one dataset, and print a summary")
     one.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH",
-        help="a zip or folder of RRUFF text files, paper_datasets.npz, handheld_785.npz, a dataset of this command, or a folder of "
-        "instrument files: the label is the name of the sub-folder, else of the file without a trailing replicate number",
+        help="a zip or folder of RRUFF text files, paper_datasets.npz, handheld_785.npz, a copy of pyopenspecy (its wheel or folder), "
+        "a dataset of this command, or a folder of instrument files: the label is the name of the sub-folder, else of the file without a "
+        "trailing replicate number",
     )  # fmt: skip
     one.add_argument("--out", type=Path, required=True, metavar="FILE.npz")
     one.set_defaults(run=run)

@@ -13,12 +13,12 @@ a specimen of its own, also if it contains several spectra.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from raman_edge import formats
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.formats.header import positive
+from raman_edge.matching.pack import REPLICATE
 from raman_edge.spectrum import Origin
 
 from raman_train.data.datasets import LabelledSpectrum, gather
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from raman_train.data.datasets import Dataset
 
-REPLICATE = re.compile(r"(?:_\d+|\s*#\s*\d+|\s*\(\d+\)|[\s_-]+(?:rep|replicate|run|scan|copy)[\s_-]*\d+)$", re.IGNORECASE)
-"""End of the stem of a replicate."""
 LASERS = (150, 2000)
 """Range of an excitation, nm; other values in a header count as unknown."""
 

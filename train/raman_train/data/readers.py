@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from raman_edge.errors import ConfigError
 
-from raman_train.data import datasets, folder, organics, rruff
+from raman_train.data import datasets, folder, openspecy, organics, rruff
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,8 @@ def read(path: Path) -> tuple[Dataset, list[str]]:
     """Read one path into a dataset; the second value lists the files left out, each with the reason.
 
     A folder contains RRUFF text files (if at least half of its files have such names) or any instrument files, a zip RRUFF
-    text files, an ``.npz`` the paper's arrays, handheld organics, or a dataset of ``raman-train import``.
+    text files, a copy of ``pyopenspecy`` (its wheel or folder) the library of Open Specy, an ``.npz`` the
+    paper's arrays, handheld organics, or a dataset of ``raman-train import``.
 
     Raises:
         ConfigError: if the path is missing or contains anything else.
@@ -36,6 +37,8 @@ def read(path: Path) -> tuple[Dataset, list[str]]:
     if not path.exists():
         msg = f"{str(path)!r} does not exist: expected a folder, a zip or an .npz"
         raise ConfigError(msg)
+    if openspecy.contains_library(path):
+        return openspecy.read(path)
     if path.is_dir():
         return rruff.originals(path) if rruff.contains_originals(path) else folder.read(path)
     return (_arrays(path), []) if path.suffix == ".npz" else rruff.originals(path)

@@ -32,8 +32,8 @@ WELL_KNOWN = (
 """Minerals that are measured if the library has them, in this order."""
 MOST = 12
 """Minerals that are measured if it has none of these."""
-STRANGERS = ("Cyclohexane", "Polystyrene", "Silicon")
-"""Materials that few mineral libraries have; those that the library has are left out."""
+STRANGERS = ("Naphthalene", "Benzonitrile", "Cyclohexane", "Polystyrene", "Silicon")
+"""Materials that few libraries have; those that the library has are left out."""
 STANDARD = "polystyrene"
 LASER_NM = 785.0
 EXPOSURE_S = 0.1
@@ -126,7 +126,7 @@ def minerals(library: Library) -> list[str]:
 
 def strangers(library: Library) -> list[str]:
     """Return the materials to measure that ``library`` does not have."""
-    return [label for label in STRANGERS if label not in library.labels]
+    return [label for label in STRANGERS if not library.synonyms(label)]
 
 
 def find(library: Library, name: str) -> LinesMaterial:

@@ -369,5 +369,5 @@ def words_of(record: Record | None) -> str:
     """Return an answer in words."""
     if not isinstance(record, ResultRecord):
         return "nothing" if record is None else "no spectrum"
-    words = wording.title(record.decision, record.names)
+    words = wording.title(record.decision, record.names, group=record.group, candidates=record.matches)
     return f"{words}, saturated" if record.quality.saturated else str(words)

@@ -1,0 +1,150 @@
+"""Library packs made from the raw data, and the library of Open Specy."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from raising import refused
+from raman_edge.errors import ConfigError
+from raman_edge.matching import library
+from raman_edge.matching import pack as packs
+from raman_edge.matching.library import Library
+from raman_edge.matching.pack import Pack
+from raman_edge.model import model
+from raman_train.data import openspecy, readers
+from raman_train.packs import build
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Library:
+    """The embedded library."""
+    return Library.open(library.default_path(), network=model.Model.open(model.default_path()).card.network)
+
+
+@pytest.mark.parametrize("name", packs.SHIPPED)
+def test_the_shipped_pack_is_made_again_identically(name: str, embedded: Library, real_data: Path, tmp_path: Path) -> None:
+    """The command makes from the raw data what is in the repository: contents, and every point."""
+    if not (real_data / build.GROUP_LIST).exists():
+        pytest.skip(f"no {build.GROUP_LIST}")
+    made, _ = build.build(name, real_data, embedded)
+    made.save(tmp_path / "made.pack.npz")
+    made, shipped = Pack.open(tmp_path / "made.pack.npz"), Pack.open(packs.shipped_path(name))
+    assert made.contents == shipped.contents
+    for one, other in zip(made.spectra, shipped.spectra, strict=True):
+        assert one.axis.same_as(other.axis)
+        assert np.array_equal(one.counts, other.counts)
+
+
+def test_every_label_of_the_tables_is_one_of_the_library(embedded: Library) -> None:
+    """A misspelt label would describe nothing."""
+    described = set(Pack.open(packs.shipped_path(packs.MINERALS)).materials)
+    assert described <= set(embedded.labels)
+    everyday = Pack.open(packs.shipped_path(packs.EVERYDAY))
+    minerals = {one.label for one in everyday.contents.references} - set(everyday.materials)
+    assert minerals == {"Calcite", "Moissanite", "Nahcolite", "PotassiumDihydrogenPhosphate", "Silicon", "Thenardite"}
+    assert minerals <= set(embedded.labels)
+
+
+def test_the_axis_of_the_polymers_is_that_of_polystyrene() -> None:
+    """Its strongest line is where ASTM E1840 has it, in the references of both sources."""
+    pack = Pack.open(packs.shipped_path(packs.EVERYDAY))
+    for one, spectrum in zip(pack.contents.references, pack.spectra, strict=True):
+        if one.label == "PS":
+            inside = (spectrum.axis.shift > 980) & (spectrum.axis.shift < 1020)
+            assert spectrum.axis.shift[inside][spectrum.counts[inside].argmax()] == pytest.approx(1001.4, abs=1.6), one.specimen
+
+
+@pytest.mark.parametrize(
+    ("listed", "name"),
+    [
+        ("Calcite", "calcite group"),
+        ("feldspar", "feldspar group"),
+        ("alunite-jarosite-jarosite subgroup", "jarosite subgroup"),
+        ("amphibole-group 2 Ca", "amphibole group (Ca)"),
+        ("mica-true micas", "true mica group"),
+        ("zeolite-chabazite series", "chabazite series"),
+    ],
+)
+def test_a_name_of_the_list(listed: str, name: str) -> None:
+    """The names of the list are said as people say them."""
+    assert build.group_name(listed) == name
+
+
+def test_a_group_that_the_chemistry_contradicts_is_left_out(tmp_path: Path) -> None:
+    """A nitrate among carbonates is not counted; phosphates and arsenates of one structure are."""
+    rows = [f"C{k},Calcite,calcite,Ca(CO3),hexagonal" for k in range(7)] + ["N,Calcite,,Na(NO3),hexagonal"]
+    rows += [f"P{k},Vivianite,,Fe3(PO4)2,monoclinic" for k in range(7)] + ["A,Vivianite,,Co3(AsO4)2,monoclinic"]
+    path = tmp_path / "list.csv"
+    path.write_text("mineral,structural_group,fleischer_group,ima_chemistry,crystal_system\n" + "\n".join(rows))
+    listed, left_out = build.listed_minerals(path)
+    assert listed["c0"].groups == ("calcite group",)
+    assert listed["n"].groups == ()
+    assert listed["a"].groups == ("vivianite group",)
+    assert len(left_out) == 1
+    path.write_text("nothing\n")
+    assert build.listed_minerals(path)[0] == {}
+    with refused(ConfigError, "not the list of minerals", repr(str(tmp_path / "none.csv")), cause="No such file"):
+        build.listed_minerals(tmp_path / "none.csv")
+
+
+FACTS = """spectrum_identity,organization,sample_name
+HDPE,Cabernard et al. 2018,1
+Polyethylenterephtalate,Cabernard et al. 2018,2
+Ethylene vinyl acetate 14% copolymer,Cabernard et al. 2018,3
+Calcite,RRUFF,4
+Fe3 O4,Raman Open Database,5
+Vermilio,Raman Spectroscopic Library UCL Chemistry,6
+,J. Lynch,7
+"""
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """A copy of the package, with both tables."""
+    rows = [f"{shift},{shift % 7},{name},{name}" for name in range(1, 8) for shift in (100.0, 200.0, 300.0, 300.0)]
+    path = tmp_path / "pyopenspecy-0.0.1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"pyopenspecy/data/{openspecy.FACTS}", FACTS)
+        archive.writestr(f"pyopenspecy/data/{openspecy.SPECTRA}", "wavenumber,intensity,sample_name,group\n" + "\n".join(rows))
+    return path
+
+
+def test_the_library_of_open_specy(wheel: Path, tmp_path: Path) -> None:
+    """One name a material, copolymers apart; what the minerals have and what has no name is left out, and counted."""
+    dataset, left_out = readers.read(wheel)
+    assert dict(zip(dataset.names.tolist(), dataset.labels.tolist(), strict=True)) == {
+        "openspecy/1": "PE",
+        "openspecy/2": "PET",
+        "openspecy/3": "Ethylene vinyl acetate 14% copolymer",
+        "openspecy/6": "Cinnabar",
+    }
+    assert dataset.spectrum(0).axis.shift.tolist() == [100.0, 200.0, 300.0]
+    assert len(left_out) == 3
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert readers.read(tmp_path / "unpacked")[0].labels.tolist() == dataset.labels.tolist()
+
+
+def test_tables_without_their_columns(tmp_path: Path) -> None:
+    """One clear error."""
+    for name in (openspecy.FACTS, openspecy.SPECTRA):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    with refused(ConfigError, "not the library of Open Specy", repr(str(tmp_path)), cause="KeyError"):
+        readers.read(tmp_path)
+
+
+def test_a_dataset_becomes_a_pack(wheel: Path, tmp_path: Path) -> None:
+    """What was imported can be searched with any model; chemistry of known labels comes with it."""
+    dataset, _ = readers.read(wheel)
+    pack, left_out = build.of_dataset(dataset, "openspecy", packs.PackSource(title="Open Specy", licence="", attribution="its authors"))
+    pack.save(tmp_path / "openspecy.pack.npz")
+    again = Pack.open(tmp_path / "openspecy.pack.npz")
+    assert not left_out
+    assert [one.label for one in again.contents.references] == dataset.labels.tolist()
+    assert again.materials["PE"].synonyms[0] == "polyethylene"

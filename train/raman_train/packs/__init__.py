@@ -1,0 +1,1 @@
+"""Library packs: built from the raw data, and measured."""

@@ -1,0 +1,357 @@
+"""Measurements of packs, groups and causes; ``raman-train pack measure`` prints them again.
+
+Groups are measured with the √-derivative search on Dataset_2, protocol ``sample``, five splits: the embedded network has seen every
+specimen, so its own figure for new specimens needs networks that are trained for each split. Everyday materials, causes and the effect
+of the packs on minerals are measured with the embedded network.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+import torch
+from raman_edge.matching import pack as packs
+from raman_edge.matching import ranking
+from raman_edge.matching.pack import Pack
+from raman_edge.service.identifier import Identifier, with_packs
+from raman_edge.sources.files import FileSource
+from raman_edge.spectrum import Axis, Spectrum
+
+from raman_train import confidence, evaluate, loop, runs
+from raman_train.benchmark import grid
+from raman_train.data import datasets, organics
+from raman_train.models.search import LibrarySearch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from raman_edge.identification import Identification
+
+    from raman_train.config import Config
+
+    Truth: TypeAlias = frozenset[str]
+    """Labels that are right: several where a name stands for several."""
+
+SEEDS = tuple(range(5))
+CASES = 150
+"""Spectra of minerals that each constructed cause is measured on."""
+SHIFTS = (-40.0, -20.0, 20.0, 40.0)
+"""Errors of the axis, cm⁻¹."""
+NOISE, FLUORESCENCE = 0.1, 40.0
+"""Standard deviation of the added noise, and height of the added background, both over the highest line."""
+STANDARDS = {"PST": "PS", "olystyrene": "PS", "acetonitrile": "Acetonitrile", "CAL": "Calcite", "Cal": "Calcite"}
+"""Part of a file's name → the material in it."""
+
+
+NONE: frozenset[str] = frozenset()
+"""The truth of a material that is in no pack."""
+
+
+class Answered(NamedTuple):
+    """How spectra of one kind were answered."""
+
+    what: str
+    spectra: int
+    named: int
+    """Of them: any decision but ``unknown`` and ``rejected``."""
+    right: int
+    """Of the named: the material is among the names, or belongs to the group of the answer."""
+    matches: int
+    false_matches: int
+    groups: int
+    """Of the named: the decision ``group``."""
+
+    def row(self) -> str:
+        """Return a row of a table."""
+        named = f"{self.named / self.spectra:.1%}" if self.spectra else "–"
+        right = f"{self.right / self.named:.1%}" if self.named else "–"
+        return f"| {self.what} | {self.spectra} | {named} | {right} | {self.groups} | {self.matches} | {self.false_matches} |"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """Shares over the test spectra of one split."""
+
+    species: float
+    """The first candidate is right."""
+    species_or_group: float
+    """It is, or shares a group with the truth."""
+    level: float
+    """The answer is right at its own level: species, group, or one of several names."""
+    level_first: float
+    """The same, where one of several names counts only if the first one is right."""
+    group: float
+    """A group is the answer."""
+    group_right: float
+    """Of these, the truth belongs to the group."""
+
+
+def groups(data: Path) -> Iterator[GroupFigures]:
+    """Give the figures of each split; ``data`` is a dataset of ``raman-train import``."""
+    library = MineralGroups()
+    for seed in SEEDS:
+        split = _searched(data, seed)
+        scored, labels = split.scored, split.labels
+        first = confidence.halves(split.specimens)
+        counts: Counter[str] = Counter()
+        for fitted in (first, ~first):
+            fusion = confidence.fit(scored.rows(fitted))
+            levels = confidence.levels(scored.rows(fitted), fusion)
+            asked = scored.rows(~fitted)
+            order = np.argsort(-asked.similarity, axis=1, kind="stable")[:, : ranking.CANDIDATES]
+            shares = ranking.odds(np.take_along_axis(asked.similarity, order, axis=1), fusion.temperature, fusion.rank_prior)
+            for row, odds, truth in zip(order, shares, asked.truth.tolist(), strict=True):
+                names = [labels[k] for k in row.tolist()]
+                _count(counts, names, odds, labels[truth], levels, library)
+        total = counts["spectra"]
+        yield GroupFigures(
+            species=counts["species"] / total,
+            species_or_group=counts["species or group"] / total,
+            level=counts["level"] / total,
+            level_first=counts["level, first"] / total,
+            group=counts["group"] / total,
+            group_right=counts["group right"] / max(1, counts["group"]),
+        )
+
+
+def print_tables(folder: Path, data: Path, write: Callable[[str], None]) -> None:
+    """Measure everything and write the tables; ``folder`` has the raw data, ``data`` is a dataset of ``raman-train import``."""
+    write("| split | species always | species or its group | right at its level | the same, first name | group said | group right |")
+    write("| --- | --- | --- | --- | --- | --- | --- |")
+    rows = []
+    for seed, found in enumerate(groups(data)):
+        rows.append(dataclasses.astuple(found))
+        write(f"| {seed} | {' | '.join(f'{value:.4f}' for value in rows[-1])} |")
+    write(f"| mean | {' | '.join(f'{value:.4f}' for value in np.mean(rows, axis=0).tolist())} |\n")
+    write("| split | minerals alone | with the everyday references |")
+    write("| --- | --- | --- |")
+    kept = list(minerals_kept(data))
+    for seed, (before, after) in enumerate(kept):
+        write(f"| {seed} | {before:.4f} | {after:.4f} |")
+    asked, nearest, references = mineral_answers(data)
+    write(f"\nEmbedded network: of {asked} spectra of minerals, {nearest} are nearest to one of the {references} everyday references.\n")
+    write("| spectra | number | named | of these right | group | match | false match |")
+    write("| --- | --- | --- | --- | --- | --- | --- |")
+    for answered in everyday(folder):
+        write(answered.row())
+    write("\n| spectra | causes |")
+    write("| --- | --- |")
+    for what, counts in causes(folder, data):
+        write(f"| {what} | {', '.join(f'{name} {count}' for name, count in counts.most_common())} |")
+
+
+class MineralGroups:
+    """The groups of the minerals pack, without a library."""
+
+    def __init__(self) -> None:
+        materials = Pack.open(packs.shipped_path(packs.MINERALS)).materials
+        self._groups = {label: frozenset(one.groups) for label, one in materials.items()}
+        self._members = Counter(group for every in self._groups.values() for group in every)
+
+    def of(self, label: str) -> frozenset[str]:
+        """Return the groups of a label."""
+        return self._groups.get(label, frozenset())
+
+    def group_of(self, names: Sequence[str]) -> str | None:
+        """Return the smallest group that all names share, as :meth:`raman_edge.matching.library.Library.group_of` does."""
+        shared = frozenset.intersection(*map(self.of, names))
+        return min(shared, key=lambda group: (self._members[group], group), default=None)
+
+
+def _count(
+    counts: Counter[str],
+    names: list[str],
+    odds: NDArray[np.float64],
+    truth: str,
+    levels: confidence.ConformalLevels,
+    library: MineralGroups,
+) -> None:
+    """Count one spectrum, answered as :func:`raman_edge.matching.ranking.decide` does where no line speaks against the first name."""
+    sets = [names[: max(1, int((odds >= least).sum()))] for least in levels]
+    left = sets[0]
+    if len(left) == 1 and odds[0] < ranking.EVEN:
+        left = sets[1] if len(sets[1]) > 1 else names[:2]
+    elif len(left) == 1 and odds[0] < ranking.LEAST_CHANCE and len(sets[1]) > 1 and library.group_of(sets[1]):
+        left = sets[1]
+    group = library.group_of(left) if len(left) > 1 else None
+    in_group = group is not None and group in library.of(truth)
+    counts["spectra"] += 1
+    counts["species"] += names[0] == truth
+    counts["species or group"] += names[0] == truth or library.group_of([names[0], truth]) is not None
+    counts["group"] += group is not None
+    counts["group right"] += in_group
+    counts["level"] += in_group if group else truth in left
+    counts["level, first"] += in_group if group else names[0] == truth
+
+
+def minerals_kept(data: Path) -> Iterator[tuple[float, float]]:
+    """Give top-1 of the √-derivative search without and with the everyday references, for each split."""
+    everyday = Pack.open(packs.shipped_path(packs.EVERYDAY))
+    for seed in SEEDS:
+        split = _searched(data, seed)
+        pairs = zip(everyday.spectra, everyday.contents.references, strict=True)
+        vectors = split.embed([one for one, reference in pairs if reference.label not in split.labels])
+        nearest = (split.queries @ vectors.T).max(axis=1)
+        best = split.scored.similarity.max(axis=1)
+        right = split.scored.similarity.argmax(axis=1) == split.scored.truth
+        yield float(right.mean()), float((right & (best >= nearest)).mean())
+
+
+def everyday(folder: Path) -> Iterator[Answered]:
+    """Give how everyday materials are answered with the minerals alone and with all shipped packs; ``folder`` has the raw data."""
+    without, with_all = Identifier(packs=[packs.MINERALS], user_library=False), Identifier(packs=packs.SHIPPED, user_library=False)
+    sheets, bottles, standards = list(_sheets(folder)), list(_bottles(folder, with_all)), list(_standards(folder))
+    for name, identifier in (("minerals alone", without), ("all packs", with_all)):
+        known = frozenset(with_all.library.labels)
+        yield _answered(f"weathered sheets, {name}", [(truth, one) for truth, one in sheets if truth & known], identifier)
+        yield _answered(f"PLA sheets (no reference), {name}", [(NONE, one) for truth, one in sheets if not truth & known], identifier)
+        yield _answered(f"bottles in the packs, {name}", [(truth, one) for truth, one in bottles if truth], identifier)
+        yield _answered(f"bottles in no pack, {name}", [(truth, one) for truth, one in bottles if not truth], identifier)
+        yield _answered(f"standards on ten instruments, {name}", standards, identifier)
+
+
+def mineral_answers(data: Path) -> tuple[int, int, int]:
+    """Return how many spectra of Dataset_2 are asked, of how many the nearest reference is one of a pack, and how many those have.
+
+    The references of the asked specimen are left out of the library; the network has seen it, so the share of right answers would
+    say nothing.
+    """
+    dataset = datasets.load(data).subset("dataset_2")
+    identifier = Identifier(packs=[packs.MINERALS], user_library=False)
+    model, base = identifier.model, identifier.library
+    both, _ = with_packs(model, base, packs.SHIPPED, identifier.path.parent)
+    vectors = both.embedding
+    chosen = np.random.default_rng(0).choice(len(dataset), 1000, replace=False)
+    specimens, packed = np.array(both.specimens), np.array(["/" in name for name in both.specimens])
+    first = 0
+    for start in range(0, chosen.size, 100):
+        part = chosen[start : start + 100]
+        outputs = model.run(np.stack([model.card.recipe.features(dataset.spectrum(index)) for index in part.tolist()]))
+        similarity = outputs.embedding @ vectors.T
+        for row, index in zip(similarity, part.tolist(), strict=True):
+            scores = np.where(np.char.find(specimens, str(dataset.specimens[index])) >= 0, -1.0, row)
+            first += bool(packed[int(scores.argmax())])
+    return chosen.size, first, int(packed.sum())
+
+
+def causes(folder: Path, data: Path) -> Iterator[tuple[str, Counter[str]]]:
+    """Give the causes of constructed spectra, and of real ones that are in no pack; ``shifted axis, right`` has the error to 5 cm⁻¹."""
+    identifier = Identifier(packs=packs.SHIPPED, user_library=False)
+    minerals = Identifier(packs=[packs.MINERALS], user_library=False)
+    dataset, rng = datasets.load(data).subset("dataset_2"), np.random.default_rng(0)
+    chosen = rng.choice(len(dataset), CASES, replace=False).tolist()
+    spectra = [dataset.spectrum(index) for index in chosen]
+    labels = [str(dataset.labels[index]) for index in chosen]
+    for error in SHIFTS:
+        moved = [Spectrum(Axis(one.axis.shift + error), one.counts) for one in spectra]
+        yield f"axis shifted by {error:+g} cm⁻¹", _causes(moved, identifier, labels, error)
+    yield "noise of 10 %", _causes([_noisy(one, rng) for one in spectra], identifier)
+    yield "fluorescence 40 times the lines", _causes([_fluorescent(one, rng) for one in spectra], identifier)
+    plastics = [one for _, one in _sheets(folder)]
+    yield "weathered sheets, minerals alone", _causes(plastics, minerals)
+    yield "bottles in no pack", _causes([one for truth, one in _bottles(folder, identifier) if not truth], identifier)
+
+
+def _causes(spectra: list[Spectrum], identifier: Identifier, labels: Sequence[str] = (), error: float = 0.0) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for place, one in enumerate(identifier.identify(spectra)):
+        found = one.cause
+        if found is None:
+            counts["named" if one.names else one.decision] += 1
+        elif found.kind == "shifted axis" and labels:
+            right = found.names == (labels[place],) and abs((found.shift or 0.0) - error) <= 5.0  # noqa: PLR2004 - cm⁻¹
+            counts[f"shifted axis, {'right' if right else 'wrong'}"] += 1
+        else:
+            counts[found.kind] += 1
+    return counts
+
+
+def _noisy(one: Spectrum, rng: np.random.Generator) -> Spectrum:
+    return Spectrum(one.axis, one.counts + rng.normal(0.0, NOISE * float(one.counts.max()), len(one)))
+
+
+def _fluorescent(one: Spectrum, rng: np.random.Generator) -> Spectrum:
+    place = (one.axis.shift - one.axis.start) / (one.axis.stop - one.axis.start)
+    whole = one.counts / one.counts.max() + FLUORESCENCE * np.exp(-(((place - 0.6) / 0.5) ** 2))
+    return Spectrum(one.axis, rng.poisson(20_000 * np.maximum(whole, 0.0)).astype(np.float64))
+
+
+def _answered(what: str, asked: list[tuple[Truth, Spectrum]], identifier: Identifier) -> Answered:
+    answers = identifier.identify([one for _, one in asked])
+    counts: Counter[str] = Counter()
+    for (truth, _), one in zip(asked, answers, strict=True):
+        right = _is_right(one, truth, identifier)
+        counts["named"] += bool(one.names)
+        counts["right"] += bool(one.names) and right
+        counts["match"] += one.decision == "match"
+        counts["false"] += one.decision == "match" and not right
+        counts["group"] += one.decision == "group"
+    return Answered(what, len(asked), *(counts[name] for name in ("named", "right", "match", "false", "group")))
+
+
+def _is_right(one: Identification, truth: Truth, identifier: Identifier) -> bool:
+    groups = {group for label in truth if (known := identifier.library.materials.get(label)) for group in known.groups}
+    return bool(truth & frozenset(one.names)) or (one.decision == "group" and one.group in groups)
+
+
+def _sheets(folder: Path) -> Iterator[tuple[Truth, Spectrum]]:
+    """Give truth and spectrum of the weathered sheets."""
+    with np.load(folder / "everyday" / "weathered_plastics.npz", allow_pickle=False) as arrays:
+        shift, counts, labels = arrays["shift"].astype(np.float64), arrays["counts"].astype(np.float64), arrays["label"].tolist()
+    for row, label in zip(counts, labels, strict=True):
+        measured = np.isfinite(row)
+        yield frozenset({str(label)}), Spectrum(shift[measured], row[measured])
+
+
+def _bottles(folder: Path, identifier: Identifier) -> Iterator[tuple[Truth, Spectrum]]:
+    """Give truth and spectrum of the handheld's compounds."""
+    dataset = organics.read(folder / "organics" / "handheld_785.npz")
+    for place, name in enumerate(dataset.labels.tolist()):
+        yield frozenset(identifier.library.synonyms(name)), dataset.spectrum(place)
+
+
+def _standards(folder: Path) -> Iterator[tuple[Truth, Spectrum]]:
+    """Give truth and spectrum of the files of standards."""
+    for path in sorted((folder / "instrument_files").rglob("*")):
+        label = next((label for part, label in STANDARDS.items() if part in path.name), None)
+        if path.is_file() and label and "openraman" not in path.parts:  # those have an axis of pixels
+            with FileSource([str(path)], None) as source:
+                yield from ((frozenset({label}), event) for event in source if isinstance(event, Spectrum))
+
+
+class SearchedSplit(NamedTuple):
+    """A split of Dataset_2 as the √-derivative search sees it."""
+
+    scored: confidence.ScoredQueries
+    specimens: NDArray[np.str_]
+    """Of the test spectra, (n,)."""
+    labels: tuple[str, ...]
+    queries: NDArray[np.float32]
+    """Vectors of the test spectra, (n, e)."""
+    config: Config
+    search: LibrarySearch
+
+    def embed(self, spectra: Sequence[Spectrum]) -> NDArray[np.float32]:
+        """Return the vectors of other spectra."""
+        features = np.stack([self.config.recipe.features(one) for one in spectra])
+        return loop.outputs(self.search, torch.from_numpy(features))[1]
+
+
+def _searched(data: Path, seed: int) -> SearchedSplit:
+    config = grid.configuration(grid.Cell("root-derivative", "dataset_2", "sample", seed), grid.DatasetFiles(str(data)))
+    prepared = runs.prepare(config)
+    split, classes = prepared.split, prepared.classes
+    spectra = torch.from_numpy(prepared.features)
+    search = LibrarySearch(spectra.shape[1], len(prepared.labels), "root-derivative")
+    search.prepare(spectra[split.library], torch.from_numpy(classes[split.library]))
+    logits, embedding = loop.outputs(search, spectra)
+    scored = confidence.ScoredQueries.of(evaluate.SystemOutputs(logits, embedding, None), classes, split)
+    # The logits of a search are its similarities: the class head has no weight.
+    scored = scored._replace(head=scored.similarity, head_weights=(0.0,))
+    return SearchedSplit(scored, prepared.dataset.specimens[split.test], prepared.labels, embedding[split.test], config, search)
