@@ -20,7 +20,7 @@ from raman_edge.errors import ConfigError
 from raman_edge.service import settings
 from raman_edge.settings import Setting, first
 
-COMMAND_ONLY = {"help", "once", "json", "config"}
+COMMAND_ONLY = {"help", "once", "json", "table", "config"}
 """What a file does not say: how this one run goes, and how it is shown."""
 
 
