@@ -71,6 +71,15 @@ class Peaks:
     def __len__(self) -> int:
         return int(self.shift.size)
 
+    def within(self, covered: tuple[float, float]) -> Peaks:
+        """Return the peaks between two Raman shifts, cm⁻¹."""
+        inside = (self.shift >= covered[0]) & (self.shift <= covered[1])
+        return Peaks(self.shift[inside], self.height[inside], self.width[inside])
+
+    def moved(self, by: float) -> Peaks:
+        """Return the peaks as an axis that shows ``by`` cm⁻¹ more has them."""
+        return Peaks(self.shift + by, self.height, self.width)
+
     @cached_property
     def rounded(self) -> tuple[UnmatchedPeak, ...]:
         """The peaks as records have them: a tenth of a cm⁻¹, a thousandth of the height."""

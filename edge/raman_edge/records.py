@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from raman_edge.errors import JournalDamaged
+from raman_edge.matching.aligned import Aligned
 from raman_edge.matching.identify import TOP, Reading, Timing
 from raman_edge.matching.ranking import Candidate, Cause, PredictionSets
 from raman_edge.quality import Quality
@@ -90,6 +91,8 @@ class ResultRecord(msgspec.Struct, frozen=True, tag_field="event", tag="result",
     """Group that all of several names belong to; null where they share none, and where one or none is named."""
     cause: Cause | None = None
     """Probable cause of an unknown or rejected spectrum; null where something is named."""
+    aligned: Aligned | None = None
+    """The whole reference spectrum that decided; null where the network did. Then ``score``, ``one_of`` and ``known`` are null."""
     why: tuple[str, ...]
     matches: tuple[Candidate, ...]
     one_of: PredictionSets | None
@@ -188,6 +191,7 @@ def _result(reading: Reading, made_by: Provenance) -> ResultRecord:
         names=verdict.names,
         group=verdict.group,
         cause=verdict.cause,
+        aligned=verdict.aligned,
         why=verdict.doubts,
         matches=verdict.ranked,
         one_of=verdict.sets,

@@ -66,7 +66,7 @@ def parsed(made: records.Record) -> dict[str, Any]:
 def test_result_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
     """A result has exactly the fields of the architecture's page, nested as there."""
     document = parsed(result(pair))
-    fields = {"decision", "names", "group", "cause", "why", "matches", "one_of", "known", "quality"}
+    fields = {"decision", "names", "group", "cause", "why", "matches", "one_of", "known", "quality", "aligned"}
     assert set(document) == {"v", "event", "id", "ts", "source", "model", "calibration", "ms"} | fields
     assert set(document["one_of"]) == {"p90", "p95"}
     assert document["one_of"]["p90"] == ["Calcite"]

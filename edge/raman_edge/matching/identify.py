@@ -12,6 +12,7 @@ import numpy as np
 from raman_edge import peaks, quality
 from raman_edge.errors import RamanEdgeError, SpectrumError
 from raman_edge.matching import cause, ranking
+from raman_edge.matching.ranking import Candidate
 from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.matching.library import Library
-    from raman_edge.matching.ranking import Candidate, Verdict
+    from raman_edge.matching.ranking import Verdict
     from raman_edge.model.model import Model
     from raman_edge.peaks import Peaks
     from raman_edge.quality import Quality
@@ -30,6 +31,8 @@ TOP = 5
 """Candidates in a reading."""
 BATCH = 32
 """Spectra in one run of the network: a larger batch is no faster, and each spectrum waits for the last one."""
+UNSETTLED = frozenset({"group", "possible", "ambiguous", "unknown"})
+"""Decisions that whole reference spectra may settle; a match of the network stands."""
 NOT_FINITE = "the network gives no finite numbers for this spectrum, which may be damaged; `raman-edge model verify` tests the model"
 
 
@@ -176,6 +179,8 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     explained = tuple(_explained(match, one.peaks, library, covered) for match in ranked.matches)
     ranked = replace(ranked, matches=explained)
     verdict = ranking.decide(ranked, one.quality, decision, model.card.claims, library.group_of)
+    if verdict.decision in UNSETTLED and library.spectra is not None:
+        verdict = _aligned(verdict, compared, library, covered)
     if verdict.decision == "unknown":
         why = cause.find(spectrum, one.peaks, one.quality, ranked, library, model)
         strange, *others = verdict.doubts
@@ -185,6 +190,20 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     read_ms, infer_ms = spectrum.origin.read_ms, compared.ms + 1e3 * (perf_counter() - started)
     timing = Timing(read_ms, one.ms, infer_ms, read_ms + one.ms + infer_ms)
     return Reading(spectrum, one.features, one.peaks, one.quality, verdict, timing)
+
+
+def _aligned(verdict: Verdict, compared: _Compared, library: Library, covered: tuple[float, float]) -> Verdict:
+    """Return the verdict of the whole reference spectra where one of them is convincing, else ``verdict``."""
+    prepared = compared.prepared
+    found = library.spectra.search(prepared.spectrum) if library.spectra else None
+    if found is None or not found.convincing:
+        return verdict
+    similarity = float(compared.similarity[library.place[found.label]])
+    both = (max(covered[0], found.covered[0]), min(covered[1], found.covered[1]))
+    seen = prepared.peaks.within(both).moved(-found.offset)
+    at_reference = tuple(at - found.offset for at in both)
+    first = _explained(Candidate(found.label, None, round(similarity, 4)), seen, library, (at_reference[0], at_reference[1]))
+    return ranking.by_aligned(verdict, first, found, prepared.quality)
 
 
 def _guarded(spectrum: Spectrum, step: Callable[[], Made]) -> Made | Fault:

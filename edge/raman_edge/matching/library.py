@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from raman_edge.matching.aligned import AlignedSearch
     from raman_edge.model.model import Model
     from raman_edge.spectrum import Spectrum
 
@@ -104,6 +105,8 @@ class Library:
     """Packs that the references of a label come from, in the order in which they were joined."""
     materials: Mapping[str, Material] = field(default_factory=dict)
     """What is known of a label besides its references."""
+    spectra: AlignedSearch | None = None
+    """The references of packs as spectra, each of a label of this library; None where there are none."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
 
@@ -245,6 +248,7 @@ class Library:
             tuple(lines[label] for label in labels),
             _packs_of(self.labels, self.packs, added),
             self.materials,
+            self.spectra,
         )
 
     def search(self, embedding: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from raman_edge.matching.aligned import Aligned
     from raman_edge.model.card import Claims, Decision, OutOfLibraryRule
     from raman_edge.peaks import UnmatchedPeak
     from raman_edge.quality import Quality
@@ -135,6 +136,8 @@ class Verdict:
     """Group that all of the names belong to, where there are several; None where they share none."""
     cause: Cause | None = None
     """Probable cause where nothing is named; None where something is."""
+    aligned: Aligned | None = None
+    """The whole reference spectrum that decided, where one did; then no probability is claimed, since none was measured."""
 
     @property
     def best(self) -> Candidate | None:
@@ -266,6 +269,17 @@ def decide(
     return Verdict(answer, names, ranked, doubts, ranking.sets, claimed, group)
 
 
+def by_aligned(verdict: Verdict, first: Candidate, found: Aligned, quality: Quality) -> Verdict:
+    """Return the verdict that a convincing whole reference spectrum leaves: ``first``, with its peaks at the offset that was found."""
+    against = _unlike(first)
+    if abs(found.offset) >= OFFSET:
+        against += (f"its lines are {found.offset:+.0f} cm⁻¹ off those of {first.label}: calibrate the wavenumber axis",)
+    others = (replace(other, score=None) for other in verdict.ranked if other.label != first.label)
+    ranked = (replace(first, score=None), *others)[: len(verdict.ranked)]
+    answer: Answer = "possible" if against else "match"
+    return Verdict(answer, (first.label,), ranked, (*against, *quality.warnings), aligned=found)
+
+
 def is_unsure(first: Candidate, known: float | None) -> bool:
     """Whether the name is too uncertain for a match: see :data:`LEAST_CHANCE`."""
     return (1.0 if known is None else known) * (1.0 if first.score is None else first.score) < LEAST_CHANCE
@@ -282,12 +296,19 @@ def objections(first: Candidate, known: float | None, *, alone: bool = True) -> 
     elif alone and is_unsure(first, known):
         chance = (1.0 if known is None else known) * (1.0 if first.score is None else first.score)
         found.append(f"not sure enough for a match: {first.label} is right in {chance:.0%} of such cases, a match needs {LEAST_CHANCE:.0%}")
+    found += _unlike(first)
+    if abs(offset := first.peaks.offset) >= OFFSET:
+        found.append(f"its lines are {offset:+.1f} cm⁻¹ off those of {first.label}: calibrate the wavenumber axis")
+    return tuple(found)
+
+
+def _unlike(first: Candidate) -> tuple[str, ...]:
+    """Return what the lines say against the first candidate."""
+    found = []
     if strong := [peak for peak in first.peaks.extra if peak.height >= STRONG]:
         found.append(f"{first.label} does not explain the {_places(strong)}: a mixture, or another material")
     if lacking := [peak for peak in first.peaks.missing if peak.height >= REQUIRED]:
         found.append(f"the spectrum lacks the {_places(lacking)} of {first.label}")
-    if abs(offset := first.peaks.offset) >= OFFSET:
-        found.append(f"its lines are {offset:+.1f} cm⁻¹ off those of {first.label}: calibrate the wavenumber axis")
     return tuple(found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Self, TypeAlias, cast, overload
@@ -16,6 +17,7 @@ from raman_edge.calibration.calibration import applied
 from raman_edge.errors import ConfigError, LibraryError, SpectrumError
 from raman_edge.identification import Identification
 from raman_edge.matching import identify, library, pack
+from raman_edge.matching.aligned import AlignedSearch
 from raman_edge.model import model, signature
 from raman_edge.service import settings
 from raman_edge.sources.files import FileSource
@@ -112,6 +114,7 @@ def with_packs(
     facts = pack.Pack.open(pack.shipped_path(pack.MINERALS)).materials
     found: list[Reference] = []
     remarks: list[str] = []
+    spectra: list[tuple[str, Spectrum]] = []
     for name in dict.fromkeys(names):
         if name == pack.MINERALS:
             continue
@@ -119,15 +122,25 @@ def with_packs(
         references, left_out = opened.references(model, beside)
         found += references
         remarks += left_out
+        spectra += zip((one.label for one in opened.contents.references), opened.spectra, strict=True)
         facts = {**opened.materials, **facts}
     if pack.MINERALS in names:
-        return base.described(facts, pack.MINERALS if embedded else library.OWN).joined(found), tuple(remarks)
+        joined = base.described(facts, pack.MINERALS if embedded else library.OWN).joined(found)
+        return _with_spectra(joined, spectra), tuple(remarks)
     if not found:
         got = ", ".join(names) or "none"
         raise LibraryError(
             kind="no references", place="packs", got=got, expected="at least one pack with references that the model can use"
         )
-    return library.Library.of_references(base.network, found).described(facts), tuple(remarks)
+    return _with_spectra(library.Library.of_references(base.network, found).described(facts), spectra), tuple(remarks)
+
+
+def _with_spectra(base: Library, spectra: Sequence[tuple[str, Spectrum]]) -> Library:
+    """Return the library with those of the reference spectra whose label it has."""
+    usable = [(label, spectrum) for label, spectrum in spectra if label in base.place]
+    if not usable:
+        return base
+    return replace(base, spectra=AlignedSearch([label for label, _ in usable], [spectrum for _, spectrum in usable]))
 
 
 def model_paths(path: StrPath | None = None, references: StrPath | None = None) -> tuple[Path, Path]:
