@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,13 +18,19 @@ if TYPE_CHECKING:
     from io import FileIO
     from pathlib import Path
 
-try:
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # every use checks
 
 LONGEST_LINE = 1 << 20
 """Bytes at the end of a file in which the last newline is searched: no record is longer."""
+
+
+LOCK_AT = (1 << 31) - 2
+"""Place of the locked byte on Windows, whose C library takes no later one."""
+LOCK_POLL_S = 0.01
+"""Between two attempts to lock, s."""
 
 
 class LineForm(NamedTuple):
@@ -78,9 +86,7 @@ class AppendOnlyFile:
 
     @contextmanager
     def _opened(self) -> Iterator[FileIO]:
-        with self._path.open("a+b", buffering=0) as file:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX)
+        with self._path.open("a+b", buffering=0) as file, _locked(file):
             yield file
 
     def _mended(self, file: FileIO, lines: Sequence[bytes]) -> int:
@@ -118,6 +124,28 @@ class AppendOnlyFile:
                 expected=repr(header[:60]),
                 advice="Move it away, or give another name",
             )
+
+
+@contextmanager
+def _locked(file: FileIO) -> Iterator[None]:
+    """Let no other process append while the block runs; readers are not kept away."""
+    if sys.platform != "win32":
+        fcntl.flock(file, fcntl.LOCK_EX)  # closing the file ends it
+        yield
+        return
+    # One byte far behind the content: Windows keeps readers from a locked byte.
+    while True:
+        file.seek(LOCK_AT)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            break
+        except PermissionError:  # another process has it
+            time.sleep(LOCK_POLL_S)
+    try:
+        yield
+    finally:
+        file.seek(LOCK_AT)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 
 def _grow(file: FileIO, end: int, lines: bytes) -> None:

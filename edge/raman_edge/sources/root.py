@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import SourceUnavailable
 from raman_edge.sources.scan import Scan, ScanRules, scan
+from raman_edge.sources.windows import is_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,6 +94,8 @@ def lies_within(path: str | os.PathLike[str], folder: str | os.PathLike[str]) ->
 
 def is_network(path: str, mountinfo: Path = Path("/proc/self/mountinfo")) -> bool:
     """Whether ``path`` is on a network (or user-space) file system; False where that is unknown."""
+    if sys.platform == "win32":
+        return is_remote(os.path.abspath(path))  # noqa: PTH100 - a path of a share stays one
     try:
         lines = mountinfo.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
 import os
@@ -27,6 +26,9 @@ from raman_edge.outputs import append_only, opened
 from raman_edge.outputs.files import COLUMNS, CsvFile, JsonLines, file_of
 from raman_edge.quality import Quality
 from raman_edge.records import encode
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from raman_edge.outputs import Sink

@@ -100,11 +100,11 @@ def test_writer_is_seen(tmp_path: Path) -> None:
     path.touch()
     fd = os.open(path, os.O_RDONLY)
     try:
-        assert writer_of(fd) is OpenWriter.NONE
+        assert writer_of(fd, str(path)) is OpenWriter.NONE
         with path.open("ab"):
-            assert writer_of(fd) is OpenWriter.OPEN
+            assert writer_of(fd, str(path)) is OpenWriter.OPEN
         with path.open("rb"):
-            assert writer_of(fd) is OpenWriter.NONE
+            assert writer_of(fd, str(path)) is OpenWriter.NONE
     finally:
         os.close(fd)
 
@@ -122,7 +122,7 @@ def give_back(fd, command, argument):
     return ask(fd, command, argument)
 
 ask, fcntl.fcntl = fcntl.fcntl, give_back
-print(stability.writer_of(os.open(sys.argv[1], os.O_RDONLY)))
+print(stability.writer_of(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1]))
 """
 
 
