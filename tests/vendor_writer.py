@@ -22,10 +22,11 @@ def text(number: int) -> bytes:
     """Return a spectrum with three lines whose places depend on the number."""
     rng = random.Random(number)  # noqa: S311 - the same spectra every time
     lines = [(rng.uniform(200, 1200), rng.uniform(500, 3000)) for _ in range(3)]
-    rows = [f"# vendor file {number}", "Raman shift / cm-1,counts"]
-    for shift in range(150, 1300, 4):
-        rows.append(f"{shift},{100 + sum(height * math.exp(-(((shift - place) / 8) ** 2)) for place, height in lines):.2f}")
-    return "\r\n".join((*rows, "")).encode()
+    counts = {
+        shift: 100 + sum(height * math.exp(-(((shift - place) / 8) ** 2)) for place, height in lines) for shift in range(150, 1300, 4)
+    }
+    rows = (f"{shift},{count:.2f}" for shift, count in counts.items())
+    return "\r\n".join((f"# vendor file {number}", "Raman shift / cm-1,counts", *rows, "")).encode()
 
 
 def create(path: Path) -> int:

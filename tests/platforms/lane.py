@@ -5,6 +5,7 @@ Everything lies in ``.cache/platforms`` of the checkout and is made again where 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,28 +13,34 @@ import sys
 import time
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+sys.path.append(str(Path(__file__).parents[1]))  # helpers that tests share
+import vendor_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "platforms"
+DATA = Path(os.environ.get("RAMAN_DATA", ROOT.parent / "shared" / "data"))
 TESTS = (
-    "pytest",
-    "pytest-timeout",
-    "pytest-xdist",
-    "hypothesis",
-    "pyte",
-    "psutil",
-    "paho-mqtt",
-    "prometheus-client",
-    "jinja2",
-    "markupsafe",
+    *("onnx==1.17.0", "pytest", "pytest-timeout", "hypothesis", "pyte", "psutil"),
+    *("paho-mqtt", "prometheus-client", "jinja2", "markupsafe"),
 )
 """What the tests of the edge import beside the edge's own packages."""
+FILES = 80
+"""Spectra that are compared."""
+CLOSE = 1e-4
+"""Largest difference of a score or a similarity, which have four digits."""
 LIMIT_S = 300.0
 """Longest time of one step, s."""
+
+
+def say(line: str) -> None:
+    """Print a line now."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 class Unavailable(Exception):
@@ -97,6 +104,52 @@ def project(folder: Path) -> Path:
     return folder
 
 
+def spectra(folder: Path) -> Path:
+    """Return a folder with spectra: real ones where they are at hand, else what :mod:`vendor_writer` writes."""
+    archive = DATA / "rruff" / "excellent_unoriented.zip"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if not archive.is_file():
+        for number in range(FILES):
+            (folder / f"{number:02}.csv").write_bytes(vendor_writer.text(number))
+        return folder
+    with zipfile.ZipFile(archive) as files:
+        names = sorted(files.namelist())
+        for number, name in enumerate(names[:: len(names) // FILES][:FILES]):
+            (folder / f"{number:02}.txt").write_bytes(files.read(name))
+    return folder
+
+
+def here(folder: Path) -> str:
+    """Return what this machine's own Python identifies, as JSON lines."""
+    command = [sys.executable, "-m", "raman_edge", "identify", "--no-user-library", "--json", folder]
+    variables = os.environ | {"PYTHONPATH": str(ROOT / "edge")}
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=variables, stdin=subprocess.DEVNULL).stdout
+
+
+def results(text: str) -> list[dict[str, Any]]:
+    """Return the records among the lines of a command."""
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def compare(there: str, here: str) -> str:
+    """Compare the results of two machines for the same files, and return how far they are apart."""
+    ours, theirs = results(here), results(there)
+    if len(ours) != FILES or len(theirs) != FILES:
+        raise Failed(f"{len(theirs)} results of {len(ours)}: {there[-2000:]}")
+    worst = 0.0
+    for one, other in zip(ours, theirs, strict=True):
+        for key in ("decision", "names"):
+            if one[key] != other[key]:
+                raise Failed(f"{other['source']['path']}: {key}: got {other[key]!r}, expected {one[key]!r}")
+        for mine, its in zip(one["matches"], other["matches"], strict=True):
+            far = max(abs((mine[key] or 0) - (its[key] or 0)) for key in ("score", "similarity"))
+            if mine["label"] != its["label"] or far > CLOSE:
+                raise Failed(f"{other['source']['path']}: got {its['label']} {its['score']}, expected {mine['label']} {mine['score']}")
+            worst = max(worst, far)
+    return f"{FILES} files: the same decisions, labels and scores; largest difference {worst:.1g}"
+
+
 class Lane:
     """Runs steps one after the other, with a line for each; a failed one does not keep the next from running."""
 
@@ -122,6 +175,11 @@ class Lane:
             raise Failed(f"ended with {process.returncode}\n{written[-8000:]}")
         return written
 
+    def start(self, command: Sequence[str | Path], **more: str) -> subprocess.Popen[bytes]:
+        """Start a command whose standard output is a pipe."""
+        variables = self._environment | more
+        return subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
     def step(self, name: str, what: Callable[[], str | None]) -> None:
         """Do ``what``, and print how it went."""
         began = time.monotonic()
@@ -130,12 +188,12 @@ class Lane:
         except (Failed, AssertionError, LookupError, ValueError) as error:
             result, word = f"{type(error).__name__}: {error}", "FAILED"
             self.failed.append(name)
-        print(f"{self.name}: {name}: {word}, {time.monotonic() - began:.1f} s{': ' if result else ''}{result}", flush=True)
+        say(f"{self.name}: {name}: {word}, {time.monotonic() - began:.1f} s{': ' if result else ''}{result}")
 
     def end(self) -> int:
         """Print the sum and return the exit code."""
         outcome = f"{len(self.failed)} steps failed ({', '.join(self.failed)})" if self.failed else "every step passed"
-        print(f"{self.name}: {outcome} in {time.monotonic() - self._began:.0f} s", flush=True)
+        say(f"{self.name}: {outcome} in {time.monotonic() - self._began:.0f} s")
         return 1 if self.failed else 0
 
 
@@ -144,4 +202,4 @@ def main(lane: Callable[[Sequence[str]], int], name: str) -> None:
     try:
         sys.exit(lane(sys.argv[1:]))
     except Unavailable as reason:
-        print(f"{name}: skipped: {reason}", flush=True)
+        say(f"{name}: skipped: {reason}")

@@ -52,21 +52,21 @@ def watching(folder: Path, journal: Path, *more: str) -> subprocess.Popen[bytes]
 @pytest.mark.timeout(300)
 def test_none_is_lost_and_none_is_there_twice(tmp_path: Path) -> None:
     """Of 500 files, written while the watcher is killed again and again, each has one result, of its complete content."""
-    folder, journal, rng = tmp_path / "incoming", tmp_path / "journal.sqlite3", random.Random(4)
+    folder, journal = tmp_path / "incoming", tmp_path / "journal.sqlite3"
+    rng = random.Random(4)  # noqa: S311 - the same kills every time
     folder.mkdir()
     writer = Writer(folder, FILES)
     kills = 0
     while writer.process.poll() is None:
         watcher = watching(folder, journal)
-        until = time.monotonic() + rng.uniform(2.0, 6.0)
+        until = time.monotonic() + rng.uniform(3.0, 8.0)
         while writer.process.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
         kills += watcher.poll() is None
         watcher.kill()
         watcher.wait()
     assert writer.end() == 0
-    last = command.run("watch", folder, "--journal", journal, "--stable", "0.3", "--once")
-    assert last.returncode == 0, last.stderr.decode()
+    assert watching(folder, journal, "--once").wait(timeout=200) == 0
     found = Counter(digests(journaled(journal)))
     assert len(writer.written) == FILES
     assert kills > 0

@@ -7,7 +7,7 @@ asked (arch_prctl(2), ARCH_REQ_XCOMP_PERM), which Wine 8 does not: without this,
 import ctypes
 
 ASK = bytes.fromhex("57 56 b89e000000 bf23100000 be12000000 0f05 5e 5f c3")
-"""push rdi; push rsi; arch_prctl (158) of 0x1023, XTILEDATA (18); pop rsi; pop rdi; ret. Other processors return an error, which is ignored."""
+"""push rdi; push rsi; arch_prctl (158) of 0x1023, XTILEDATA (18); pop rsi; pop rdi; ret. It fails on other processors, to no effect."""
 kernel32 = ctypes.WinDLL("kernel32")
 kernel32.VirtualAlloc.restype = ctypes.c_void_p
 kernel32.VirtualAlloc.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint32, ctypes.c_uint32)
