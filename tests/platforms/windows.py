@@ -32,7 +32,8 @@ NEEDS = (
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "120", "--tb", "short")
 TESTS = (
     ("the vendor's software", ("tests/edge/service/test_watch_vendor.py",)),
-    ("files", ("-m", "not slow", "tests/edge/sources")),
+    ("outputs", ("-m", "not slow", "tests/edge/outputs/test_files.py")),
+    ("sources", ("tests/edge/sources/test_parse.py", "tests/edge/service/test_service.py")),
 )
 """Tests that may come out otherwise on Windows: files, locks, consoles, ports, processes."""
 
@@ -46,7 +47,9 @@ def python(folder: Path) -> None:
         with zipfile.ZipFile(next(Path(scratch).rglob("data.zip"))) as data:
             data.extractall(scratch)  # noqa: S202 - ZipFile keeps names below the folder
         next(Path(scratch).rglob("python.exe")).parent.rename(folder / "python")
-    lines = ("python311.zip", ".", r"..\..\site", r"..\..\app", windows_path(Path(__file__).parent / "wine"), "import site")
+    shared = Path(__file__).parents[1]  # with the helpers of tests: children of this Python take no PYTHONPATH
+    paths = (r"..\..\site", r"..\..\app", windows_path(shared / "platforms" / "wine"), windows_path(shared))
+    lines = ("python311.zip", ".", *paths, "import site")
     (folder / "python" / "python311._pth").write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
@@ -170,7 +173,7 @@ def main(arguments: Sequence[str]) -> int:
         "WINEDLLOVERRIDES": "mscoree=;mshtml=;winemenubuilder.exe=",
         "OMP_NUM_THREADS": "1",
     }
-    home = lane.cached(HOME / "python", f"{EMBEDDED} in {HOME}", python)
+    home = lane.cached(HOME / "python", f"{EMBEDDED} in {HOME}, with helpers", python)
     lane.wheels(HOME / "site", NEEDS, ("win_amd64",))
     lane.cached(HOME / "prefix", "windows 10", lambda folder: prefix(folder, variables))
     lane.project(HOME / "app")
