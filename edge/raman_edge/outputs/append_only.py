@@ -129,23 +129,23 @@ class AppendOnlyFile:
 @contextmanager
 def _locked(file: FileIO) -> Iterator[None]:
     """Let no other process append while the block runs; readers are not kept away."""
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        # One byte far behind the content: Windows keeps readers from a locked byte.
+        while True:
+            file.seek(LOCK_AT)
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+                break
+            except PermissionError:  # another process has it
+                time.sleep(LOCK_POLL_S)
+        try:
+            yield
+        finally:
+            file.seek(LOCK_AT)
+            msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
         fcntl.flock(file, fcntl.LOCK_EX)  # closing the file ends it
         yield
-        return
-    # One byte far behind the content: Windows keeps readers from a locked byte.
-    while True:
-        file.seek(LOCK_AT)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            break
-        except PermissionError:  # another process has it
-            time.sleep(LOCK_POLL_S)
-    try:
-        yield
-    finally:
-        file.seek(LOCK_AT)
-        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 
 def _grow(file: FileIO, end: int, lines: bytes) -> None:

@@ -92,16 +92,16 @@ def stopping(*, reload: bool = False) -> Iterator[Stop]:
 @contextmanager
 def _console_events(stop: Stop) -> Iterator[None]:
     """Let a closed console, a log-off and a shutdown of Windows end the run while the block runs."""
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        kernel32 = ctypes.WinDLL("kernel32")
+        handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(lambda event: on_console_event(stop, event))
+        kernel32.SetConsoleCtrlHandler(handler, 1)
+        try:
+            yield
+        finally:
+            kernel32.SetConsoleCtrlHandler(handler, 0)
+    else:
         yield
-        return
-    kernel32 = ctypes.WinDLL("kernel32")
-    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(lambda event: on_console_event(stop, event))
-    kernel32.SetConsoleCtrlHandler(handler, 1)
-    try:
-        yield
-    finally:
-        kernel32.SetConsoleCtrlHandler(handler, 0)
 
 
 def on_console_event(stop: Stop, event: int, wait: Callable[[float], None] = time.sleep) -> bool:
