@@ -45,32 +45,11 @@ def is_remote(path: str) -> bool:
     drive = PureWindowsPath(path.replace(LONG_SHARE, SHARE).removeprefix(LONG)).drive
     if drive.startswith(SHARE):
         return True
-    if sys.platform != "win32":
-        return False
-    return bool(drive and ctypes.WinDLL("kernel32").GetDriveTypeW(f"{drive}\\") == DRIVE_REMOTE)
-
-
-def open_to_read(path: str) -> int:
-    """Open a file and return its descriptor; a symbolic link is not followed, a pipe not waited for."""
-    if sys.platform != "win32":
-        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    import msvcrt  # noqa: PLC0415 - Windows only
-
-    return msvcrt.open_osfhandle(_handle(path, ALL_SHARED), os.O_RDONLY | os.O_BINARY)
-
-
-def has_writer(path: str) -> bool | None:
-    """Whether a program has the file open for writing; None where this is no Windows, or the file cannot be opened at all."""
-    if sys.platform != "win32":
-        return None
-    try:
-        _close(_handle(path, NO_WRITE_SHARED))
-    except OSError as error:
-        return True if is_in_use(error) else None
-    return False
+    return sys.platform == "win32" and bool(drive) and ctypes.WinDLL("kernel32").GetDriveTypeW(f"{drive}\\") == DRIVE_REMOTE
 
 
 if sys.platform == "win32":
+    import msvcrt
     from ctypes import wintypes
 
     _kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -92,3 +71,24 @@ if sys.platform == "win32":
 
     def _close(handle: int) -> None:
         _kernel32.CloseHandle(handle)
+
+    def open_to_read(path: str) -> int:
+        """Open a file with all sharing and return its descriptor; a symbolic link is not followed."""
+        return msvcrt.open_osfhandle(_handle(path, ALL_SHARED), os.O_RDONLY | os.O_BINARY)
+
+    def has_writer(path: str) -> bool | None:
+        """Whether a program has the file open for writing; None where it cannot be opened at all."""
+        try:
+            _close(_handle(path, NO_WRITE_SHARED))
+        except OSError as error:
+            return True if is_in_use(error) else None
+        return False
+else:
+
+    def open_to_read(path: str) -> int:
+        """Open a file and return its descriptor; a symbolic link is not followed, a pipe not waited for."""
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+    def has_writer(path: str) -> bool | None:  # noqa: ARG001 - only Windows shows it so
+        """Return None: unknown."""
+        return None
