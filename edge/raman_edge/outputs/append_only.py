@@ -29,6 +29,10 @@ LONGEST_LINE = 1 << 20
 
 LOCK_AT = (1 << 31) - 2
 """Place of the locked byte on Windows, whose C library takes no later one."""
+HELD = frozenset((errno.EACCES, errno.EAGAIN, errno.EDEADLK, errno.EINVAL, 0))
+"""Errors of a lock that another process holds; the last two are Wine's."""
+LOCK_S = 30.0
+"""Longest wait for another process, s; the output is tried again later."""
 LOCK_POLL_S = 0.01
 """Between two attempts to lock, s."""
 
@@ -131,12 +135,15 @@ def _locked(file: FileIO) -> Iterator[None]:
     """Let no other process append while the block runs; readers are not kept away."""
     if sys.platform == "win32":
         # One byte far behind the content: Windows keeps readers from a locked byte.
+        until = time.monotonic() + LOCK_S
         while True:
             file.seek(LOCK_AT)
             try:
                 msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
                 break
-            except PermissionError:  # another process has it
+            except OSError as error:
+                if error.errno not in HELD or time.monotonic() > until:
+                    raise
                 time.sleep(LOCK_POLL_S)
         try:
             yield
