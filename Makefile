@@ -15,10 +15,10 @@ BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo dist test test-all check format bench benchmark table2 figures default packs measure-packs clean
+.PHONY: help demo dist test test-all test-windows test-arm check format bench benchmark table2 figures default packs measure-packs clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.edge  ## see it work in a minute, with a simulated spectrometer (DEMO_SECONDS=10 makes it shorter)
 	@$(BIN)/raman-edge demo
@@ -32,6 +32,12 @@ test: $(VENV)/.dev  ## run the tests that are not marked slow, random cases less
 
 test-all: $(VENV)/.dev  ## run every test, the slow ones too
 	$(BIN)/python -m pytest -n auto
+
+test-windows: $(VENV)/.dev  ## run the edge on the Python of Windows under Wine (the first run downloads and installs 1 GB)
+	$(BIN)/python tests/platforms/windows.py
+
+test-arm: $(VENV)/.dev  ## run the edge on an emulated Raspberry Pi 4 (the first run downloads 200 MB)
+	$(BIN)/python tests/platforms/arm.py
 
 check: $(VENV)/.dev  ## ruff, mypy, import contracts
 	$(BIN)/ruff check .
@@ -79,7 +85,7 @@ measure-packs: runs/rruff.npz  ## print the tables of docs/benchmarks/packs.md
 	$(BIN)/raman-train pack measure --data $(DATA) --rruff runs/rruff.npz
 
 clean:  ## remove .venv, caches and build results (runs/ stays)
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find edge train export tests benchmarks fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

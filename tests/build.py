@@ -87,7 +87,7 @@ def graph(filters: NDArray[np.float32]) -> onnx.ModelProto:
                 helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", labels]),
                 helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", n]),
             ],
-            [numpy_helper.from_array(SCALE * filters.T.copy(), "filters"), numpy_helper.from_array(np.array([-1]), "last")],
+            [numpy_helper.from_array(SCALE * filters.T.copy(), "filters"), numpy_helper.from_array(np.array([-1], np.int64), "last")],
         ),
         opset_imports=[helper.make_opsetid("", 18)],
         ir_version=10,

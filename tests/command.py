@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import select
 import struct
 import subprocess
 import sys
-import termios
 from pathlib import Path
 from typing import IO
 
 import raman_edge
 
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
+
+KEPT = (
+    *("PATH", "HOME", "TMPDIR", "LANG", "RAMAN_EDGE_USER_LIBRARY"),
+    *("SYSTEMROOT", "TEMP", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "PROGRAMDATA"),
+)
+"""Variables that a command needs: on POSIX systems, and on Windows."""
 PACKAGE_PARENT = str(Path(raman_edge.__file__).parent.parent)
 
 
 def environment(**more: str) -> dict[str, str]:
     """Return an environment in which the package is found and nothing of the user's is."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR", "LANG", "RAMAN_EDGE_USER_LIBRARY") if name in os.environ}
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     return {**kept, "PYTHONPATH": PACKAGE_PARENT, "TERM": "xterm-256color", **more}
 
 

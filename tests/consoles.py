@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import pty
 import re
 import struct
 import subprocess
-import termios
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from command import _read
+
+if sys.platform != "win32":
+    import fcntl
+    import pty
+    import termios
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,7 +1,8 @@
-"""What `make test` leaves out of a table of cases, and how often it repeats a random one."""
+"""What `make test` leaves out of a table of cases, how often it repeats a random one, and what is not tested on Windows."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 ORDINARY = 100
 """Examples of a random case, as hypothesis has it; the profile "quick" of `make test` has fewer."""
+
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="it needs what Windows does not have")
+"""Links without a privilege, pipes in the file system, change times, signals, pseudo-terminals, permissions."""
 
 
 def slow(*cases: object) -> list[ParameterSet]:

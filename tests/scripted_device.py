@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import termios
+import sys
 import threading
 import time
-import tty
 from typing import TYPE_CHECKING, Self
+
+if sys.platform != "win32":
+    import termios
+    import tty
+
+    SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (2400, 4800, 9600, 19200, 38400, 57600, 115200)}
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-SPEEDS = {getattr(termios, f"B{baud}"): baud for baud in (2400, 4800, 9600, 19200, 38400, 57600, 115200)}
 UNPLUG = "unplug"
 """Said instead of bytes: the cable comes out."""
 Said = bytes | str | threading.Event

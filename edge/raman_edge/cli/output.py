@@ -27,6 +27,8 @@ PLACE = 24
 """Columns of a file in a table on a narrow terminal, and where the names are not known before."""
 EVERY_S = 0.2
 """How often it shows its progress, s."""
+STD_OUTPUT_HANDLE, VIRTUAL_TERMINAL = -11, 4
+"""GetStdHandle, and ENABLE_VIRTUAL_TERMINAL_PROCESSING of SetConsoleMode."""
 
 
 def say(text: str) -> None:
@@ -61,8 +63,21 @@ def program() -> str:
 
 
 def is_terminal() -> bool:
-    """Whether standard output is a terminal."""
-    return sys.stdout is not None and sys.stdout.isatty()
+    """Whether standard output is a terminal; on Windows a console that takes escape sequences, which the device ``NUL`` is not."""
+    return sys.stdout is not None and sys.stdout.isatty() and (sys.platform != "win32" or _takes_sequences())
+
+
+def _takes_sequences() -> bool:
+    """Let the Windows console of standard output take escape sequences, and return whether it does."""
+    import ctypes  # noqa: PLC0415 - on Windows only
+    from ctypes import wintypes  # noqa: PLC0415
+
+    kernel32 = ctypes.WinDLL("kernel32")  # type: ignore[attr-defined]  # mypy looks as on Linux
+    kernel32.GetStdHandle.restype = wintypes.HANDLE
+    handle, mode = wintypes.HANDLE(kernel32.GetStdHandle(STD_OUTPUT_HANDLE)), wintypes.DWORD()
+    if not kernel32.GetConsoleMode(handle, ctypes.byref(mode)):
+        return False
+    return bool(mode.value & VIRTUAL_TERMINAL or kernel32.SetConsoleMode(handle, mode.value | VIRTUAL_TERMINAL))
 
 
 def as_json(options: argparse.Namespace) -> bool:

@@ -22,6 +22,7 @@ from raman_edge import __version__
 from raman_edge.calibration import store
 from raman_edge.diagnostics import verify_model
 from raman_edge.errors import CalibrationError, ConfigError
+from raman_edge.instruments import ports as instrument_ports
 from raman_edge.journal import database as journal_schema
 from raman_edge.matching import user_library
 from raman_edge.model import runtime
@@ -29,6 +30,7 @@ from raman_edge.model.model import Model
 from raman_edge.service import settings as settings_file
 from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, is_network, scan
 from raman_edge.sources.stability import OpenWriter, writer_of
+from raman_edge.sources.windows import is_in_use, open_to_read
 from raman_edge.sqlite_file import DatabaseFacts, look_into
 
 try:
@@ -375,12 +377,13 @@ def opened(candidates: Iterable[FileCandidate]) -> Counter[str]:
     states: Counter[str] = Counter()
     for candidate in sorted(candidates, key=lambda candidate: candidate.signature.mtime_ns)[-MOST_OPENED:]:
         try:
-            fd = os.open(candidate.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
-        except OSError:
-            states["denied" if os.path.lexists(candidate.path) else "gone"] += 1
+            fd = open_to_read(candidate.path)
+        except OSError as error:
+            there = "open" if is_in_use(error) else "denied"
+            states[there if os.path.lexists(candidate.path) else "gone"] += 1
             continue
         try:
-            states["open" if writer_of(fd) is OpenWriter.OPEN else "closed"] += 1
+            states["open" if writer_of(fd, candidate.path) is OpenWriter.OPEN else "closed"] += 1
         finally:
             os.close(fd)
     return states
@@ -397,8 +400,7 @@ def machine(settings: DoctorSettings) -> Iterator[Finding]:
         todo = "pip install 'raman-edge[doctor]'"
         yield warning("machine", "processors, memory, heat and other processes are not checked: psutil is not installed", todo)
     yield clock(_clock_state())
-    ports = [port for kind in SERIAL_PORTS for port in sorted(Path("/dev").glob(kind))]
-    yield serial({str(port): os.access(port, os.R_OK | os.W_OK) for port in ports})
+    yield serial(_serial_ports())
 
 
 def processors(count: int, settings: DoctorSettings) -> Finding:
@@ -450,6 +452,14 @@ def _clock_state() -> int | None:
     adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None) if sys.platform.startswith("linux") else None
     state = adjtimex(ctypes.create_string_buffer(512)) if adjtimex else -1  # struct timex without anything to set
     return state if state >= 0 else None
+
+
+def _serial_ports() -> dict[str, bool]:
+    """Return the serial ports, each with whether this user may use it: on Windows every user may."""
+    if sys.platform == "win32":
+        return {port.device: True for port in instrument_ports.serial(())}
+    ports = [port for kind in SERIAL_PORTS for port in sorted(Path("/dev").glob(kind))]
+    return {str(port): os.access(port, os.R_OK | os.W_OK) for port in ports}
 
 
 def serial(ports: Mapping[str, bool]) -> Finding:

@@ -135,8 +135,10 @@ def ocean(devices: Path = USB_DEVICES, dev: Path = DEV, proc: Path = PROC) -> It
 
 
 def _listed() -> Iterable[ListedPort]:
-    from serial.tools import list_ports  # noqa: PLC0415 - only where ports are looked for
-
+    try:
+        from serial.tools import list_ports  # noqa: PLC0415 - only where ports are looked for
+    except AttributeError:  # pyserial takes functions of Windows at its import; Wine 8 lacks one of them
+        return ()
     found: Iterable[ListedPort] = list_ports.comports()
     return found
 

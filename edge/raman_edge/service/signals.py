@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import ctypes
 import os
 import signal
+import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,13 +25,15 @@ if TYPE_CHECKING:
 
     Handler: TypeAlias = Callable[[int, FrameType | None], Any]
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
+"""Signals that end a run cleanly; Windows sends SIGBREAK for Ctrl-Break, and has no other one for its services."""
+CLOSING = (2, 5, 6)
+"""Events of a Windows console: its window is closed, the user logs off, the system shuts down."""
+CLOSING_S = 30.0
+"""Longest time for the end of a run after such an event, s; Windows itself ends the process after 5 s to 20 s."""
 SUSPENDING = ("SIGTSTP", "SIGTTIN", "SIGTTOU")
 """Signals that suspend a process: Ctrl-Z, and reading or writing a terminal from the background."""
-DEADLY = (
-    *("SIGQUIT", "SIGABRT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),
-    "SIGBREAK",  # Windows
-)
+DEADLY = (*("SIGQUIT", "SIGABRT", "SIGALRM", "SIGVTALRM", "SIGPROF", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPOLL", "SIGPWR", "SIGSTKFLT"),)
 """Signals that end a process at once unless they are handled. Not SIGKILL, which cannot be, nor those of a defect in machine code."""
 
 
@@ -66,7 +71,7 @@ class Stop:
 
 @contextmanager
 def stopping(*, reload: bool = False) -> Iterator[Stop]:
-    """Turn SIGINT, SIGTERM and SIGHUP into a request to stop while the block runs.
+    """Turn SIGINT, SIGTERM, SIGHUP and the end of a Windows console into a request to stop while the block runs.
 
     With ``reload``, a SIGHUP that does not come from a closed terminal reloads the settings. It stays ignored where it was
     ignored, as `nohup` sets it.
@@ -77,10 +82,39 @@ def stopping(*, reload: bool = False) -> Iterator[Stop]:
     if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
         before.append((hang_up, signal.signal(hang_up, stop.hang_up)))
     try:
-        yield stop
+        with _console_events(stop):
+            yield stop
     finally:
         for number, handler in before:
             signal.signal(number, handler)
+
+
+@contextmanager
+def _console_events(stop: Stop) -> Iterator[None]:
+    """Let a closed console, a log-off and a shutdown of Windows end the run while the block runs."""
+    if sys.platform == "win32":
+        kernel32 = ctypes.WinDLL("kernel32")
+        handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(lambda event: on_console_event(stop, event))
+        kernel32.SetConsoleCtrlHandler(handler, 1)
+        try:
+            yield
+        finally:
+            kernel32.SetConsoleCtrlHandler(handler, 0)
+    else:
+        yield
+
+
+def on_console_event(stop: Stop, event: int, wait: Callable[[float], None] = time.sleep) -> bool:
+    """Handle an event of a Windows console, in a thread of Windows: whether it was one that ends the run.
+
+    Windows ends the process as soon as this returns, so that it waits until the process ends by itself.
+    """
+    if event not in CLOSING:
+        return False
+    stop.signal = getattr(signal, "SIGBREAK", signal.SIGTERM)
+    stop.event.set()
+    wait(CLOSING_S)
+    return True
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 
 from raman_edge.sources.scan import STAGE, Signature, candidate_at
 from raman_edge.sources.stability import OpenWriter, writer_of
+from raman_edge.sources.windows import open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -165,13 +166,13 @@ def _replaced(source: str, target: str) -> None:
 def _is_the_one(held: str, candidate: FileCandidate, sha256: str | None, *, leases: bool) -> bool:
     """Whether the file that was taken is the one that failed, as it was, and no process is writing it."""
     try:
-        fd = os.open(held, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        fd = open_to_read(held)
     except OSError:  # a link, or denied: not the file that was read
         return False
     try:
         before = os.fstat(fd)
         same = stat.S_ISREG(before.st_mode) and Signature.of(before)[:4] == candidate.signature[:4]  # a rename changes the change time
-        if not same or (leases and writer_of(fd) is OpenWriter.OPEN) or (sha256 is not None and _digest(fd) != sha256):
+        if not same or (leases and writer_of(fd, held) is OpenWriter.OPEN) or (sha256 is not None and _digest(fd) != sha256):
             return False
         return Signature.of(os.fstat(fd)) == Signature.of(before)
     finally:

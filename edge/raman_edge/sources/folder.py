@@ -29,6 +29,7 @@ from raman_edge.sources.pending import AnsweredContent, Batcher, OpenFile, Pendi
 from raman_edge.sources.scan import FileCandidate, Scan, ScanRules, WatchedFolder, candidate_at, is_network
 from raman_edge.sources.stability import (
     COARSE_S,
+    OPEN_WHOLE_S,
     SKEW_S,
     OpenWriter,
     Readiness,
@@ -39,6 +40,7 @@ from raman_edge.sources.stability import (
     readiness,
     resolution_s,
 )
+from raman_edge.sources.windows import is_in_use
 from raman_edge.spectrum import Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -284,12 +286,23 @@ class FolderSource:
         except FileNotFoundError:
             return (), None
         except OSError as error:
+            if is_in_use(error):
+                self._note_open(path, state)
+                return (), None
             why = f"deferred: the file cannot be read ({error.strerror}); it is tried again until it can"
             return ((fault(Origin("file", path), why),) if state.fail() else ()), None
         if data is None:
             return (), None
         self._touched.discard(path)
         return self._values(candidate, data, state, settled=settled)
+
+    def _note_open(self, path: str, state: PendingFile) -> None:
+        """Report, once, a file that its writer does not share for long: it is no fault, and read when that program closes it."""
+        if state.unchanged_s >= OPEN_WHOLE_S and not state.is_noted:
+            state.is_noted = True
+            self._note(
+                f"file {path!r} is unchanged for {state.unchanged_s:.0f} s, and a program keeps it to itself: it is read when closed"
+            )
 
     def _read(self, candidate: FileCandidate, state: PendingFile, *, twice: bool) -> bytes | None:
         """Return the bytes of a complete file, none of one that is too large; None where it is not complete."""

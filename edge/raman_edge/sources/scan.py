@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 import time
 from collections import Counter
 from contextlib import suppress
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from raman_edge.errors import SourceUnavailable
 from raman_edge.formats import MAX_BYTES
+from raman_edge.sources.windows import is_remote, system_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +40,7 @@ RACY_NS = 20_000_000
 
 
 class Signature(NamedTuple):
-    """State of a file, without its content; the change time cannot be set by hand."""
+    """State of a file, without its content; no program can set the change time. Windows has none: its later other time stands for it."""
 
     dev: int
     ino: int
@@ -50,7 +52,10 @@ class Signature(NamedTuple):
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
         """Return the signature of a ``stat`` result."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        changed_ns = status.st_ctime_ns
+        if sys.platform == "win32":  # the time of creation there: a file that was made long ago may be written now
+            changed_ns = max(changed_ns, status.st_mtime_ns)
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, changed_ns)
 
 
 class FileCandidate(NamedTuple):
@@ -155,7 +160,7 @@ def scan(root: str, rules: ScanRules, meet: Callable[[FileCandidate], None]) -> 
 def candidate_at(path: str) -> FileCandidate | None:
     """Return the file at ``path`` as it is now, or None where it is gone or no regular file."""
     try:
-        status = os.lstat(path)
+        status = os.lstat(system_path(path))
     except OSError:
         return None
     return FileCandidate(path, Signature.of(status)) if stat.S_ISREG(status.st_mode) else None
@@ -165,10 +170,10 @@ def _enter(
     folder: str, found: Scan, rules: ScanRules, ours: frozenset[tuple[int, int]], meet: Callable[[FileCandidate], None]
 ) -> list[str]:
     """Pass the files in ``folder`` to ``meet``, add it to ``found`` and return the folders below it."""
-    changed = os.stat(folder).st_mtime_ns  # noqa: PTH116 - paths stay text, as names may be any bytes
+    changed = os.stat(system_path(folder)).st_mtime_ns  # noqa: PTH116 - paths stay text, as names may be any bytes
     found.folders[folder] = changed if abs(time.time_ns() - changed) > RACY_NS else -1
     below = []
-    with os.scandir(folder) as entries:
+    with os.scandir(system_path(folder)) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 if _is_watched(entry, found, ours):
@@ -285,6 +290,8 @@ def lies_within(path: str | os.PathLike[str], folder: str | os.PathLike[str]) ->
 
 def is_network(path: str, mountinfo: Path = Path("/proc/self/mountinfo")) -> bool:
     """Whether ``path`` is on a network (or user-space) file system; False where that is unknown."""
+    if sys.platform == "win32":
+        return is_remote(os.path.abspath(path))  # noqa: PTH100 - a path of a share stays one
     try:
         lines = mountinfo.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:

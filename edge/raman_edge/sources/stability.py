@@ -1,14 +1,15 @@
 """Whether a file is complete, and its bytes if it is: a half-written spectrum is not read where a sign shows that it is one.
 
-There are four signs, in this order:
+There are five signs, in this order:
 
 * A read lease (Linux; fcntl(2), F_SETLEASE) is refused while any process has the file open for writing. It is
   requested and returned at once, so the writer never waits for us, and requested again after reading.
 * ``/proc`` lists the open files of the processes that we may look into (:func:`open_for_writing`).
+* On Windows a handle that does not share writing is refused while a program writes (:mod:`raman_edge.sources.windows`).
 * inotify reports that a program changed the file, and that it closed it (:mod:`raman_edge.sources.notify`).
 * The content itself, where its format declares its length (:func:`raman_edge.formats.is_whole`).
 
-Where there is no sign, as for another user's file without events, on a network, or on Windows, the file has to be
+Where there is no sign, as for another user's file without events, or on a network, the file has to be
 unchanged for longer: :func:`patience_s`.
 """
 
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.sources.scan import Signature
+from raman_edge.sources.windows import has_writer, open_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,8 +71,10 @@ class Readiness(Enum):
     YES = "yes"
 
 
-def writer_of(fd: int) -> OpenWriter:
-    """Return whether the file behind ``fd``, opened read-only, is open for writing, by the kernel."""
+def writer_of(fd: int, path: str) -> OpenWriter:
+    """Return whether the file behind ``fd``, opened read-only at ``path``, is open for writing, by the kernel."""
+    if (found := has_writer(path)) is not None:  # Windows
+        return OpenWriter.OPEN if found else OpenWriter.NONE
     if fcntl is None or not hasattr(fcntl, "F_SETLEASE"):
         return OpenWriter.UNKNOWN
     try:
@@ -171,10 +175,11 @@ def read_complete(
     With ``twice`` it is read a second time and compared: the times of the file may not show that it changed.
     Raises :class:`OSError` where it cannot be opened or read.
     """
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    fd = os.open(candidate.path, flags)
+    if sys.platform == "win32" and not finished(OpenWriter.NONE):
+        return None  # even if no program writes it: an open file keeps its writer from opening it without sharing
+    fd = open_to_read(candidate.path)
     try:
-        before = writer_of(fd) if leases else OpenWriter.UNKNOWN
+        before = writer_of(fd, candidate.path) if leases else OpenWriter.UNKNOWN
         if Signature.of(os.fstat(fd)) != candidate.signature or not finished(before):
             return None
         data = _read(fd, size)
@@ -182,7 +187,7 @@ def read_complete(
             os.lseek(fd, 0, os.SEEK_SET)
             if _read(fd, size) != data:
                 return None
-        after = writer_of(fd) if leases else OpenWriter.UNKNOWN
+        after = writer_of(fd, candidate.path) if leases else OpenWriter.UNKNOWN
         unchanged = Signature.of(os.fstat(fd)) == candidate.signature and after is before
         return data if unchanged and len(data) == size else None
     finally:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import pty
 import select
 import shutil
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,9 @@ from raman_edge import cli
 from raman_edge.cli import completion
 from raman_edge.cli.parser import Parser
 from raman_edge.instruments.profiles import catalogue
+
+if sys.platform != "win32":
+    import pty
 
 if TYPE_CHECKING:
     import argparse

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import array
-import fcntl
 import functools
 import json
 import os
 import signal
 import subprocess
 import sys
-import termios
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -23,6 +21,10 @@ from raising import refused
 from raman_edge.cli import options
 from raman_edge.errors import ConfigError
 from raman_edge.service.run import open_outputs
+
+if sys.platform != "win32":
+    import fcntl
+    import termios
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,6 @@ import os
 import socket
 import subprocess
 import sys
-import termios
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +18,9 @@ from raman_edge.instruments.profiles.profile import Serial
 from raman_edge.instruments.serial.port import Clock, SerialPort, denied, message, resolve
 from scripted_device import ScriptedDevice
 from serial.tools import list_ports
+
+if sys.platform != "win32":
+    import termios
 
 if TYPE_CHECKING:
     from collections.abc import Callable

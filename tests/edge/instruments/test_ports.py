@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -18,6 +17,10 @@ from raman_edge.cli import output
 from raman_edge.instruments import ports
 from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.instruments.profiles import catalogue
+
+if sys.platform != "win32":
+    import pty
+
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="device files, links and /proc")
 PROFILES = [catalogue.load("tcd1304-rossel"), catalogue.load("ocean-sts")]

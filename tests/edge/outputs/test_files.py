@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import fcntl
 import io
 import json
 import os
@@ -18,7 +17,7 @@ import command
 import pytest
 import sinking
 from contracts.sink_contract import SinkContract
-from effort import examples, slow
+from effort import POSIX, examples, slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -27,6 +26,9 @@ from raman_edge.outputs import files, opened
 from raman_edge.outputs.files import COLUMNS, CsvFile, JsonLines, file_of
 from raman_edge.quality import Quality
 from raman_edge.records import encode
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from raman_edge.outputs import Sink
@@ -152,7 +154,7 @@ def test_a_foreign_table_is_not_cut(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     content = b"name,score\r\n" + b"0" * 32 + b",half of a row"
     path.write_bytes(content)
-    with refused(SinkError, "other columns", str(path)):
+    with refused(SinkError, "other columns", repr(str(path))):
         CsvFile(path).send(sinking.rows(1))
     assert path.read_bytes() == content
 
@@ -182,7 +184,7 @@ def test_a_table_of_other_columns_is_not_continued(tmp_path: Path) -> None:
     """A file that begins otherwise than with our columns is left as it is, and the message says what to do."""
     path = tmp_path / "results.csv"
     path.write_bytes(b"name,score\r\nQuartz,1\r\n")
-    with refused(SinkError, "other columns", str(path), got="name,score"):
+    with refused(SinkError, "other columns", repr(str(path)), got="name,score"):
         CsvFile(path).send(sinking.rows(1))
     assert path.read_bytes() == b"name,score\r\nQuartz,1\r\n"
 
@@ -204,6 +206,7 @@ def test_a_rotated_or_deleted_file_is_made_again(kind: str, tmp_path: Path) -> N
     assert found_in(kind, path) == [sinking.row(7).id]
 
 
+@POSIX
 def test_a_file_deleted_while_it_is_written_is_written_again(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What went into a file that has no name any more counts as not sent."""
     path = tmp_path / "results"
@@ -239,6 +242,7 @@ sink.send(sinking.rows(3, first=3))
 """
 
 
+@POSIX
 @pytest.mark.parametrize("most", [0, 1, 100, 400])
 def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -> None:
     """Where the disk takes some bytes of a batch and then no more, none of them stays; with room again all of it is written."""
@@ -301,6 +305,7 @@ def test_two_processes_append_to_one_file(kind: str, tmp_path: Path) -> None:
     assert len(found) >= sum(counts)
 
 
+@POSIX
 def test_who_writes_is_not_disturbed(kind: str, tmp_path: Path) -> None:
     """While another process writes, nothing is appended, and what looks like a half line is not taken for one."""
     path = tmp_path / "results"
@@ -376,6 +381,7 @@ def test_no_file_can_lie_there(kind: str, name: str, wrong: str) -> None:
         make(kind, Path(name)) if name else opened(f"{kind}:", sinking.Alone())
 
 
+@POSIX
 def test_the_name_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same file has the same cursor from whatever folder it is named; a link is not followed, for it may be rotated."""
     (tmp_path / "link").symlink_to(tmp_path / "real")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import pty
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,9 @@ from raman_edge.errors import OutputError
 from raman_edge.journal import Journal
 from raman_edge.outputs.forwarding import Forwarding
 from raman_edge.outputs.pipe import Pipe
+
+if sys.platform != "win32":
+    import pty
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
+import sys
 from typing import TYPE_CHECKING
 
 import build
@@ -15,6 +15,9 @@ from raman_edge.service.display import NoteDisplay
 from raman_edge.terminal.live import Screen
 from rich.console import Console
 from screens import BENCH, FAULT, LASER, MATCH
+
+if sys.platform != "win32":
+    import pty
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from raman_edge import service
+from raman_edge.service import signals
 
 MODULES = sorted(Path(str(service.__file__)).parent.glob("*.py"))
 COMMAND_LINE = {"argparse", "raman_edge.cli"}
@@ -28,3 +29,22 @@ def test_it_knows_no_command_line(path: Path) -> None:
 
 def _is_sys(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) and node.id == "sys"
+
+
+@pytest.mark.parametrize("event", signals.CLOSING)
+def test_a_closed_windows_console_ends_the_run(event: int) -> None:
+    """Its handler requests the end, and returns only when it has waited for it: Windows ends the process then."""
+    stop, waits = signals.Stop(), []
+    assert signals.on_console_event(stop, event, waits.append)
+    assert stop.event.is_set()
+    assert stop.code(0) > 128
+    assert waits == [signals.CLOSING_S]
+
+
+@pytest.mark.parametrize("event", [0, 1])
+def test_ctrl_c_and_ctrl_break_are_left_to_python(event: int) -> None:
+    """Python makes signals of them."""
+    stop, waits = signals.Stop(), []
+    assert not signals.on_console_event(stop, event, waits.append)
+    assert not stop.event.is_set()
+    assert not waits

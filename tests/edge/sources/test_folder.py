@@ -13,6 +13,7 @@ from pathlib import Path
 import build
 import pytest
 from contracts.source_contract import SourceContract
+from effort import POSIX
 from raman_edge import formats
 from raman_edge.sources import pending, stability
 from raman_edge.sources.folder import FolderSource
@@ -76,6 +77,7 @@ def test_patterns_choose_names(tmp_path: Path) -> None:
     assert sorted(names(once(tmp_path, include=("*.csv", "*.txt")), tmp_path)) == ["a.csv", "b.txt"]
 
 
+@POSIX
 def test_links_and_special_files_are_left_alone(tmp_path: Path) -> None:
     """Symbolic links, pipes and folders' links are not followed, wherever they lead."""
     outside = tmp_path / "outside"
@@ -140,6 +142,7 @@ def test_a_second_run_gives_nothing(tmp_path: Path) -> None:
     assert once(tmp_path, memory) == []
 
 
+@POSIX
 def test_same_name_new_content_is_new(tmp_path: Path) -> None:
     """A file that is written again, even with the same size and a modification time set back, is answered again."""
     path = tmp_path / "a.csv"

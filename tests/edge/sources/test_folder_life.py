@@ -9,6 +9,7 @@ from pathlib import Path
 
 import build
 import pytest
+from effort import POSIX
 from raising import refused
 from raman_edge.errors import SourceLost, SourceUnavailable
 from raman_edge.sources import folder
@@ -37,6 +38,7 @@ def test_a_folder_that_goes_away_is_waited_for(tmp_path: Path) -> None:
     assert watched.notes[1] in {f"folder {str(root)!r} can be read again", f"another folder is at {str(root)!r} now; watching that one"}
 
 
+@POSIX
 def test_a_folder_replaced_by_another_is_read(tmp_path: Path) -> None:
     """Another folder under the same name, even as a link, is said so and read; what was answered is not repeated."""
     root, other = tmp_path / "in", tmp_path / "other"

