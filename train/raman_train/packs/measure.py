@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from raman_edge.matching import pack as packs
 from raman_edge.matching import ranking
+from raman_edge.matching.aligned import AlignedSearch
 from raman_edge.matching.pack import Pack
 from raman_edge.service.identifier import Identifier, with_packs
 from raman_edge.sources.files import FileSource
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     """Labels that are right: several where a name stands for several."""
 
 SEEDS = tuple(range(5))
+WHOLE = 2500
+"""Spectra of minerals that whole references are compared with."""
 CASES = 150
 """Spectra of minerals that each constructed cause is measured on."""
 SHIFTS = (-40.0, -20.0, 20.0, 40.0)
@@ -136,6 +139,10 @@ def print_tables(folder: Path, data: Path, write: Callable[[str], None]) -> None
         write(f"| {seed} | {before:.4f} | {after:.4f} |")
     asked, nearest, references = mineral_answers(data)
     write(f"\nEmbedded network: of {asked} spectra of minerals, {nearest} are nearest to one of the {references} everyday references.\n")
+    convinced = dict(whole_references(data))
+    write("| whole references that convince of another label, of minerals | " + " | ".join(convinced) + " |")
+    write(f"| {' | '.join(['---'] * (len(convinced) + 1))} |")
+    write(f"| share | {' | '.join(f'{share:.4f}' for share in convinced.values())} |\n")
     write("| spectra | number | named | of these right | group | match | false match |")
     write("| --- | --- | --- | --- | --- | --- | --- |")
     for answered in everyday(folder):
@@ -238,6 +245,24 @@ def mineral_answers(data: Path) -> tuple[int, int, int]:
             scores = np.where(np.char.find(specimens, str(dataset.specimens[index])) >= 0, -1.0, row)
             first += bool(packed[int(scores.argmax())])
     return chosen.size, first, int(packed.sum())
+
+
+def whole_references(data: Path) -> Iterator[tuple[str, float]]:
+    """Give the share of spectra of minerals that a whole reference of a pack would convince of another label.
+
+    For the rule of :class:`raman_edge.matching.aligned.Aligned` and for looser ones, whatever the network answers; the network's matches
+    stand, so this is the most that can go wrong.
+    """
+    dataset = datasets.load(data).subset("dataset_2")
+    everyday = Pack.open(packs.shipped_path(packs.EVERYDAY))
+    search = AlignedSearch([one.label for one in everyday.contents.references], everyday.spectra)
+    chosen = np.random.default_rng(0).choice(len(dataset), WHOLE, replace=False).tolist()
+    found = [(str(dataset.labels[index]), search.search(dataset.spectrum(index))) for index in chosen]
+    others = [one for label, one in found if one is not None and one.label != label]
+    yield "the rule", sum(one.convincing for one in others) / len(found)
+    for similarity, windows in ((0.8, 2.0), (0.8, 0.0), (0.9, 0.0)):
+        share = sum(one.similarity >= similarity and one.windows >= windows for one in others) / len(found)
+        yield f"similarity ≥ {similarity:g}, windows ≥ {windows:g}", share
 
 
 def causes(folder: Path, data: Path) -> Iterator[tuple[str, Counter[str]]]:
