@@ -1,80 +1,21 @@
-"""What Windows would run, as far as Linux can tell: without POSIX modules and signals, with a fake of its console and of its ports."""
+"""Keys and ports of Windows, with fakes of its console and of its ports; `make test-windows` runs the edge itself."""
 
 from __future__ import annotations
 
-import json
 import os
 import queue
-import subprocess
 import sys
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-import build
-import command
-import pytest
 from raman_edge.instruments import ports
 from raman_edge.terminal import keyboard
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-AS_ON_WINDOWS = """
-import signal, sys, os, subprocess, multiprocessing, tempfile, pathlib, shutil, sqlite3, socket, ctypes, asyncio, importlib.metadata
-import numpy, onnxruntime, msgspec, psutil, rich.console, serial, serial.tools.list_ports, platformdirs  # they choose by the real platform
-for name in ("termios", "fcntl", "pty", "tty", "grp", "pwd", "resource"):
-    sys.modules[name] = None  # importing it fails
-for name in "SIGHUP SIGQUIT SIGTSTP SIGCONT SIGSTOP SIGTTIN SIGTTOU SIGALRM SIGURG pthread_kill pthread_sigmask".split():
-    vars(signal).pop(name, None)
-for name in "geteuid getuid getpgrp tcgetpgrp mkfifo O_NOFOLLOW O_NONBLOCK O_DIRECTORY sched_getaffinity".split():
-    vars(os).pop(name, None)
-sys.platform = "win32"
-from raman_edge import cli
-from raman_edge.simulator import ports
-class Nt:
-    name = "nt"
-    def __getattr__(self, name):
-        return getattr(os, name)
-ports.os = Nt()
-sys.exit(cli.main())
-"""
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model, its library beside it."""
-    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="it pretends to be there")
-@pytest.mark.parametrize(
-    ("arguments", "codes"),
-    [
-        ("identify {in} --model {model}", {0}),
-        ("watch {in} --once --stable 0.1 --model {model} --output jsonl:{out}/r.jsonl --output csv:{out}/r.csv", {0}),
-        ("watch {in} --once --stable 0.1 --model {model} --move-failed {out}/failed --table", {0}),
-        ("journal list --json", {0, 73}),
-        ("instruments ports", {0}),
-        ("instruments list", {0}),
-        ("library list", {0}),
-        ("doctor {in} --model {model}", {0, 1}),
-        ("model info --model {model}", {0}),
-        pytest.param("demo --seconds 0.1 --model {model}", {0}, marks=pytest.mark.slow),
-    ],
-)
-def test_commands_run_without_what_windows_lacks(arguments: str, codes: set[int], model: Path, tmp_path: Path) -> None:
-    """No command needs a module, a signal or a call that Windows does not have."""
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "quartz.csv").write_text(build.text("Quartz"))
-    filled = arguments.format(**{"in": tmp_path / "in", "out": tmp_path, "model": model})
-    environment = command.environment(RAMAN_EDGE_JOURNAL=str(tmp_path / "journal.sqlite3"), HOME=str(tmp_path))
-    called = [sys.executable, "-W", "ignore", "-c", AS_ON_WINDOWS, *filled.split()]
-    done = subprocess.run(called, capture_output=True, text=True, check=False, timeout=120, env=environment)
-    assert done.returncode in codes, done.stderr
-    assert "Traceback" not in done.stderr
-    if arguments.startswith("identify"):
-        assert json.loads(done.stdout)["names"] == ["Quartz"]
+    import pytest
 
 
 class FakeConsole:

@@ -23,6 +23,7 @@ from raman_edge.acquisition.reduction import Reduction, corrected, digest
 from raman_edge.errors import ConfigError, SpectrumError
 from raman_edge.instruments.profiles.profile import DarkSettings
 from raman_edge.spectrum import Fault, Spectrum
+from raman_edge.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -240,7 +241,7 @@ class Acquisition:
         if exposure.dark or not self._is_worth(exposure):
             return
         if self._group and not average.same(self._group[0], exposure):
-            self._note(f"{len(self._group)} exposures are dropped: the instrument or its exposure has changed")
+            self._note(f"dropped {counted(len(self._group), 'exposure')}: the instrument or its exposure has changed")
             self._group.clear()
         if not self._group:
             self._due = monotonic() + self._plan.interval_s

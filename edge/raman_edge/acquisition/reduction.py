@@ -13,6 +13,7 @@ import numpy as np
 from raman_edge.acquisition import average
 from raman_edge.errors import CalibrationError, ConfigError, SpectrumError
 from raman_edge.spectrum import PIXELS, Axis, Origin, Spectrum
+from raman_edge.wording import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,7 +217,7 @@ def active(sensor: Sensor, size: int) -> NDArray[np.intp]:
 def _offset(mean: Mean, sensor: Sensor, dark: Dark | None) -> tuple[NDArray[np.float64] | float, str]:
     """Return the counts to subtract, and their description."""
     if dark is not None:
-        return dark.counts, f"spectrum of {dark.averages} exposures, {dark.taken_at:%Y-%m-%dT%H:%M:%SZ}, {dark.sha256[:12]}"
+        return dark.counts, f"spectrum of {counted(dark.averages, 'exposure')}, {dark.taken_at:%Y-%m-%dT%H:%M:%SZ}, {dark.sha256[:12]}"
     if sensor.dark_pixels is None:
         return 0.0, ""
     first, last = sensor.dark_pixels

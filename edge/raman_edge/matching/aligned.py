@@ -3,7 +3,7 @@
 The network compares where minerals have their lines, at fixed positions. A pack has spectra: they are compared over all that spectrum
 and reference both measured, with the spectrum moved by up to :data:`FARTHEST` cm⁻¹. What is compared is the smoothed derivative of the
 square root of the intensity above the background, which gives weak lines a weight and ignores fluorescence. How often it is right:
-`python benchmarks/aligned.py`.
+`raman-train pack measure`.
 """
 
 from __future__ import annotations

@@ -33,6 +33,8 @@ from raman_edge.sources.spectrometer import SpectrometerSource
 from raman_edge.spectrum import Fault, Origin
 from raman_edge.terminal.controls import Controls
 from raman_edge.terminal.state import AcquisitionState
+from raman_edge.wording import counted
+from raman_edge.wording import tally as decisions
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -468,6 +470,5 @@ def summary(tally: Counter[str], journal: Journal, spectrometer: Spectrometer) -
         "stale": counters.stale,
         "reconnects": counters.reconnects,
     }
-    decisions = ", ".join(f"{count} {name}" for name, count in sorted(tally.items()) if name != "fault") or "nothing identified"
-    link = ", ".join([f"{counters.frames} frames", *(f"{count} {word}" for word, count in faults.items() if count)])
-    return f"{decisions}; {tally['fault']} failed; {link}; journal {str(journal.path)!r}"
+    link = ", ".join([counted(counters.frames, "frame"), *(f"{count} {word}" for word, count in faults.items() if count)])
+    return f"{decisions(tally)}; {link}; journal {str(journal.path)!r}"

@@ -131,7 +131,7 @@ OPTIONS = {key: key.removesuffix("_s").removesuffix("_nm") for key in KEYS}
 """Key → attribute of the command line's option, whose name has no unit."""
 VARIABLES = {key: f"RAMAN_EDGE_{key.upper()}" for key in KEYS}
 """Key → environment variable."""
-OTHER_VARIABLES = ("RAMAN_EDGE_MQTT_PASSWORD", "RAMAN_EDGE_CALIBRATIONS")
+OTHER_VARIABLES = ("RAMAN_EDGE_MQTT_PASSWORD", "RAMAN_EDGE_CALIBRATIONS", "RAMAN_EDGE_INSTRUMENTS")
 """Variables that are no settings of a run."""
 USER_LIBRARY = "user-library.sqlite3"
 """File name of the user library in the user's data folder."""

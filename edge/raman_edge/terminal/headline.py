@@ -10,7 +10,7 @@ from raman_edge.terminal import widgets
 from raman_edge.terminal.rows import EMPTY, cells, spread, width_of
 from raman_edge.terminal.state import answer, name_of, title_of
 from raman_edge.terminal.theme import ALARM, CHIP, PLAIN, QUIET, STRONG, STYLE
-from raman_edge.wording import IF, chemistry, percent
+from raman_edge.wording import IF, chemistry, counted, percent
 
 if TYPE_CHECKING:
     from raman_edge.acquisition.plan import Doing
@@ -124,8 +124,8 @@ def link_rows(state: ScreenState, link: LinkStatus, width: int, lines: int, them
     facts = facts_of(state, link, theme) if lines > 1 else [*facts_of(state, link, theme)[:2], *bad, *facts_of(state, link, theme)[2:]]
     rows = [spread((*head, (_listed(facts, room, theme), QUIET)), tail, width)]
     if lines > 1:
-        counted = [f"{link.counters.frames} exposures", *bad]
-        rows.append(spread((("  ", PLAIN), (_listed(counted, width - 4, theme)[2:], QUIET)), EMPTY, width))
+        counters = [counted(link.counters.frames, "exposure"), *bad]
+        rows.append(spread((("  ", PLAIN), (_listed(counters, width - 4, theme)[2:], QUIET)), EMPTY, width))
     return rows
 
 

@@ -119,7 +119,7 @@ def test_another_exposure_begins_another_average() -> None:
         elif isinstance(value, Spectrum):
             found.append(value)
     assert [one.exposure_s for one in found] == [0.2]
-    assert notes == ["1 exposures are dropped: the instrument or its exposure has changed"]
+    assert notes == ["dropped 1 exposure: the instrument or its exposure has changed"]
 
 
 def test_an_exposure_that_cannot_be_set_is_a_note() -> None:

@@ -54,7 +54,7 @@ def test_a_dark_spectrum_is_subtracted_pixel_by_pixel() -> None:
     pattern = np.random.default_rng(1).uniform(300, 500, PIXELS)
     found = correct(ramp() + pattern, dark=pattern)
     assert np.allclose(found.counts, ramp()[COVERED:])
-    assert "spectrum of 1 exposures, 2026-03-01T12:00:00Z" in found.dark
+    assert "spectrum of 1 exposure, 2026-03-01T12:00:00Z" in found.dark
 
 
 def test_dark_pixels_are_subtracted_where_there_is_no_dark() -> None:

@@ -107,7 +107,7 @@ def test_what_is_measured_is_named(serial: Command, tmp_path: Path) -> None:
     assert {json.loads(line)["id"] for line in out.read_bytes().splitlines()} == {record["id"] for record in records}
     assert [record["event"] for record in records].count("fault") == 2
     last = said.splitlines()[-1]
-    assert "5 match; 2 failed; 5 frames, 1 late, 1 refused, 1 stale; journal" in last
+    assert "5 matches; 2 failed; 5 frames, 1 late, 1 refused, 1 stale; journal" in last
 
 
 def test_a_cable_that_is_out_for_a_while(serial: Command) -> None:

@@ -266,9 +266,9 @@ def test_a_brief_line_is_one_line(path: str, why: str, index: int, room: int) ->
     line = json.dumps({"event": "fault", "id": "\x1b[31m0", "ts": "2026-01-01T00:00:00.000Z", "source": source, "why": why})
     shown = brief(line, room)
     assert shown.startswith("\\x1b[31m"[:8])
-    assert shown[10:31] == "2026-01-01 00:00:00  "
-    assert shown[31:51] == f"{'fault':<20}"
-    assert all(character.isprintable() for character in shown[: 53 + room])
+    assert shown[10:32] == "2026-01-01 00:00:00Z  "
+    assert shown[32:52] == f"{'fault':<20}"
+    assert all(character.isprintable() for character in shown[: 54 + room])
 
 
 def test_a_brief_line_reads_every_record() -> None:

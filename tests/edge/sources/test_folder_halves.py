@@ -29,7 +29,7 @@ needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="
 @pytest.fixture
 def unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another user's file: the kernel does not say who writes it, and the processes that may are hidden."""
-    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
+    monkeypatch.setattr(stability, "writer_of", lambda *_: OpenWriter.UNKNOWN)
     monkeypatch.setattr(folder, "open_for_writing", frozenset)
 
 
@@ -99,7 +99,7 @@ def test_events_tell_of_the_writer(tmp_path: Path, is_touched: bool) -> None:  #
 @pytest.mark.usefixtures("deaf")
 def test_other_processes_tell_of_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that a visible process has open is waited for, though the kernel does not tell of it."""
-    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
+    monkeypatch.setattr(stability, "writer_of", lambda *_: OpenWriter.UNKNOWN)
     text = build.text()
     with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:
         write_in_halves(tmp_path / "a.csv", text, 2.0)

@@ -183,7 +183,7 @@ def test_a_kill_before_the_move(tmp_path: Path, away: Path, monkeypatch: pytest.
 def test_where_the_writer_cannot_be_known_it_is_moved_later(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed file that another user's program may still write is moved when it has been unchanged for a while."""
     root = _made(tmp_path / "in")
-    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
+    monkeypatch.setattr(stability, "writer_of", lambda *_: OpenWriter.UNKNOWN)
     monkeypatch.setattr(FolderEvents, "open", lambda _: None)
     monkeypatch.setattr(failed, "LATER_S", 3.0)
     (root / "a").write_text(BAD)
@@ -248,7 +248,7 @@ def test_a_folder_under_a_failed_name_is_given_back(tmp_path: Path, away: Path, 
 def test_stopped_before_it_is_moved_that_is_said(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A single pass that may not move a file yet says that it stays."""
     root = _made(tmp_path / "in")
-    monkeypatch.setattr(stability, "writer_of", lambda _: OpenWriter.UNKNOWN)
+    monkeypatch.setattr(stability, "writer_of", lambda *_: OpenWriter.UNKNOWN)
     monkeypatch.setattr(FolderEvents, "open", lambda _: None)
     (root / "a").write_text(BAD)
     notes: list[str] = []

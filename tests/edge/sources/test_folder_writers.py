@@ -71,7 +71,7 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was asked of the kernel about a folder that counts as one on a network."""
     messages: list[str] = []
     monkeypatch.setattr(folder, "is_network", lambda _: True)
-    monkeypatch.setattr(stability, "writer_of", lambda _: messages.append("lease"))
+    monkeypatch.setattr(stability, "writer_of", lambda *_: messages.append("lease"))
     monkeypatch.setattr(FolderEvents, "open", lambda _: messages.append("events"))
     return messages
 
