@@ -57,7 +57,7 @@ COMMANDS = [
     (("instruments", "replay", "{}"), 65),
     (("instruments", "simulate", "ocean-sts", "--material", "{}"), 78),
     (("serial", "{}", "--profile", "ocean-sts"), 69),
-    (("serial", "port", "--profile", "{}"), 78),
+    (("serial", "socket://127.0.0.1:9", "--profile", "{}"), 78),
     (("serial", "port", "--profile", "ocean-sts", "--dark", "{}"), 78),
     (("journal", "list", "--journal", "{}"), 73),
     (("library", "list", "--user-library", "{}"), 78),

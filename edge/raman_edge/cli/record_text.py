@@ -167,10 +167,8 @@ def _result(record: ResultRecord) -> Iterator[tuple[str, str]]:
             yield "", f"{IF}, it is in {share} of 100 cases one of {', '.join(names)}"
     if record.known is not None:
         yield "known", f"probability of being in the library: {percent(record.known)}"
-    if found := record.aligned:
-        low, high = found.covered
-        offset = f", with the axis {found.offset:+.0f} cm⁻¹ off" if found.offset else ""
-        yield "whole", f"the reference of {found.label} fits from {low:.0f} to {high:.0f} cm⁻¹{offset}: similarity {found.similarity:.3f}"
+    if record.aligned:
+        yield "whole", record.aligned.text
     if record.matches:
         yield from _peaks(record.matches[0].label, record.matches[0].peaks)
     quality = record.quality

@@ -62,6 +62,13 @@ class Aligned:
     """Where both are measured, on the spectrum's axis, cm⁻¹."""
 
     @property
+    def text(self) -> str:
+        """What was found, for a person; the label is data, not yet escaped."""
+        low, high = self.covered
+        moved = f", the axis {self.offset:+.0f} cm⁻¹ off" if self.offset else ""
+        return f"the whole reference of {self.label} fits from {low:.0f} to {high:.0f} cm⁻¹{moved}: similarity {self.similarity:.2f}"
+
+    @property
     def convincing(self) -> bool:
         """Whether no other material is as similar: many lines agree, or fewer agree better. See :data:`CONVINCING`."""
         return any(self.similarity >= least and self.windows >= windows for least, windows in CONVINCING)

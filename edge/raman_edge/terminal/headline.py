@@ -96,6 +96,8 @@ def _why(reading: Reading, theme: Theme) -> str:
     if reading.verdict.best is not None:
         place = 0 if reading.verdict.decision == "match" else len(words)
         words.insert(place, widgets.peak_summary(reading.verdict.best.peaks, theme))
+        if reading.verdict.aligned:
+            words.insert(place, theme.safe(reading.verdict.aligned.text))
     return "; ".join(words)
 
 

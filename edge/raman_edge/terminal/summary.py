@@ -66,6 +66,8 @@ def _rows(event: Reading | Fault, width: int, theme: Theme) -> list[Row]:
     rows += [(("  ", PLAIN), *row) for row in widgets.matches(verdict, table, len(verdict.ranked), theme)]
     if verdict.ranked:
         rows += _indented(f"{verdict.ranked[0].label}: {widgets.peak_summary(verdict.ranked[0].peaks, theme)}", width, theme, QUIET)
+    if verdict.aligned:
+        rows += _indented(verdict.aligned.text, width, theme, QUIET)
     return [*rows, _measured(event, theme)]
 
 

@@ -69,7 +69,7 @@ def test_a_person_gets_a_table(report: benchmark.BenchmarkReport) -> None:
     lines = dict(table(report))
     assert lines["network alone (onnxruntime)"].count("ms") == 4
     assert lines["network, 64 at once"].endswith("spectra/s")
-    assert lines["runs on"].startswith("CPUExecutionProvider, 1 thread(s); onnxruntime")
+    assert lines["runs on"].startswith("CPUExecutionProvider, 1 thread; onnxruntime")
     assert "every p99 is of this run" in lines[""]
     assert all(text.isprintable() for line in lines.items() for text in line)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from raman_edge import Identifier
-from raman_edge.matching import pack
+from raman_edge.matching import identify, pack
 from raman_edge.matching.aligned import FARTHEST, AlignedSearch
 from raman_edge.spectrum import Axis, Spectrum
+from raman_edge.terminal.summary import describe
+from rich.console import Console
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,6 +155,16 @@ def test_large_offset_asks_for_a_calibration(identifier: Identifier) -> None:
     assert result.probability is None
     assert result.record.aligned is not None
     assert result.record.aligned.offset == 10.0
+
+
+def test_the_whole_reference_is_named_as_the_reason(identifier: Identifier) -> None:
+    """A person reads what decided: range, offset of the axis, similarity."""
+    reading = identify.identify(moved(reference("PS"), 4.0), identifier.model, identifier.library)
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(describe(reading))
+    written = console.export_text()
+    assert "the whole reference of PS fits from" in written
+    assert "the axis +4 cm⁻¹ off: similarity" in written
 
 
 def test_mixture_is_no_match(identifier: Identifier) -> None:
