@@ -76,7 +76,7 @@ class LineTable(NamedTuple):
     first: NDArray[np.intp]
     """Place of each label's first line, (k,); every label has at least one entry, of height 0 where it has no line."""
     near: NDArray[np.bool_]
-    """Whether a label has a line within :data:`NEAR` of each whole cm⁻¹ from :attr:`start` on, (k, cm⁻¹)."""
+    """Whether a label has a line within :data:`NEAR` of each whole cm⁻¹ from :attr:`start` on, (cm⁻¹, k)."""
     start: int
 
     @classmethod
@@ -88,31 +88,38 @@ class LineTable(NamedTuple):
         shift, height = np.concatenate(shifts).astype(np.float64), np.concatenate(heights).astype(np.float64)
         margin = FARTHEST + int(NEAR) + 1
         start, stop = int(shift.min()) - margin, int(shift.max()) + margin
-        near = np.zeros((len(lines), stop - start + 1), dtype=bool)
+        near = np.zeros((stop - start + 1, len(lines)), dtype=bool)
         label = np.repeat(np.arange(len(lines)), sizes)
         for offset in range(-int(NEAR), int(NEAR) + 1):
-            near[label, np.rint(shift).astype(np.intp) + offset - start] = True
-        for row, one in enumerate(lines):
-            if not len(one):
-                near[row] = False
+            near[np.rint(shift).astype(np.intp) + offset - start, label] = True
+        near[:, [not len(one) for one in lines]] = False
         return cls(shift, height, np.concatenate([[0], np.cumsum(sizes)[:-1]]), near, start)
 
     def explained(self, shift: NDArray[np.floating], height: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the height of each peak that a label has a line for, 0 for the others, (k, peaks)."""
         places = np.rint(shift).astype(np.intp) - self.start
-        inside = (places >= 0) & (places < self.near.shape[1])
-        seen: NDArray[np.float64] = (self.near[:, np.where(inside, places, 0)] & inside) * height.astype(np.float64)
+        inside = (places >= 0) & (places < self.near.shape[0])
+        seen: NDArray[np.float64] = self.near[np.where(inside, places, 0)].T * np.where(inside, height, 0.0)
         return seen
 
-    def found(self, shift: NDArray[np.floating], covered: tuple[float, float]) -> NDArray[np.float64]:
-        """Return the share of each label's lines, by height, that a spectrum with peaks at ``shift`` shows, (k,)."""
-        inside = (self.shift >= covered[0]) & (self.shift <= covered[1])
+    def found(
+        self, shift: NDArray[np.floating], covered: tuple[float, float], labels: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float64]:
+        """Return the share of the lines of ``labels`` (None: each label), by height, that a spectrum with peaks at ``shift`` shows."""
+        sizes = np.diff(self.first, append=self.shift.size)
+        first = self.first
+        line, least = self.shift, self.height
+        if labels is not None:
+            sizes = sizes[labels]
+            first = np.cumsum(sizes) - sizes
+            rows = np.repeat(self.first[labels] - first, sizes) + np.arange(int(sizes.sum()))
+            line, least = line[rows], least[rows]
         ordered = np.sort(shift)
-        after = np.searchsorted(ordered, self.shift).clip(0, ordered.size - 1)
-        distance = np.minimum(np.abs(ordered[after] - self.shift), np.abs(ordered[np.maximum(after - 1, 0)] - self.shift))
-        height = np.where(inside, self.height, 0.0)
-        whole = np.add.reduceat(height, self.first)
-        seen = np.add.reduceat(np.where(distance <= NEAR, height, 0.0), self.first)
+        after = np.searchsorted(ordered, line).clip(0, ordered.size - 1)
+        distance = np.minimum(np.abs(ordered[after] - line), np.abs(ordered[np.maximum(after - 1, 0)] - line))
+        height = np.where((line >= covered[0]) & (line <= covered[1]), least, 0.0)
+        whole = np.add.reduceat(height, first)
+        seen = np.add.reduceat(np.where(distance <= NEAR, height, 0.0), first)
         return np.divide(seen, whole, out=np.zeros(whole.size), where=whole > 0)
 
 
@@ -200,8 +207,10 @@ def _shifted(
     for error in range(-FARTHEST, FARTHEST + 1, SHIFT_STEP):
         if abs(error) > ranking.OFFSET:
             explained = table.explained(shift - error, height).sum(axis=1)
-            found = table.found(shift - error, (covered[0] - error, covered[1] - error))
-            fits.append((float((explained * found).max()), error))
+            # Where too little is explained no line has to be looked for: the product cannot be enough.
+            if (enough := np.flatnonzero(explained >= SHIFT_FITS)).size:
+                found = table.found(shift - error, (covered[0] - error, covered[1] - error), enough)
+                fits.append((float((explained[enough] * found).max()), error))
     tried = (_at_shift(spectrum, error, covered, library, model) for fit, error in sorted(fits, reverse=True)[:TRIED] if fit >= SHIFT_FITS)
     best = max(filter(None, tried), default=None, key=lambda one: one.known)
     if best is None:
