@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -41,8 +41,6 @@ FEWEST = 60
 """A spectrum shorter than this is not compared, cm⁻¹."""
 WINDOW = 20
 """Points of the windows whose shares of the similarity are counted: 40 cm⁻¹."""
-CHUNK = 512
-"""References that are compared at once."""
 MOVES = np.arange(-FARTHEST, FARTHEST + 1, STEP)
 """Moves of a spectrum, cm⁻¹."""
 
@@ -79,6 +77,20 @@ CONVINCING = ((0.8, 2.5), (0.9, 2.0))
 pack ``everyday``; single lines, such as those of carbonates and sulfates, are."""
 
 
+class PreparedReferences(NamedTuple):
+    """References as they are compared; a spectrum that is too short is left out."""
+
+    labels: tuple[str, ...]
+    values: NDArray[np.float32]
+    """Derivatives, zero outside the measured range, (n, points)."""
+    energy: NDArray[np.float32]
+    """Sum of their squares before each point, (n, points + 1)."""
+    start: NDArray[np.intp]
+    """First measured point, (n,)."""
+    stop: NDArray[np.intp]
+    """Point after the last one, (n,)."""
+
+
 class AlignedSearch:
     """Reference spectra, prepared when the first spectrum is compared with them."""
 
@@ -90,46 +102,37 @@ class AlignedSearch:
         return len(self._labels)
 
     @cached_property
-    def _prepared(self) -> tuple[tuple[str, ...], NDArray[np.float32], NDArray[np.intp], NDArray[np.intp]]:
-        """Labels, what is compared, and where it starts and stops; a spectrum that is too short is left out."""
+    def _prepared(self) -> PreparedReferences:
         rows = [(label, row) for label, one in zip(self._labels, self._spectra, strict=True) if (row := _derivative(one)) is not None]
         values = np.stack([values for _, (values, _, _) in rows]) if rows else np.zeros((0, _length()), np.float32)
+        energy = np.zeros((len(rows), _length() + 1), np.float32)
+        np.cumsum(values**2, axis=1, out=energy[:, 1:])
         start, stop = (np.array([row[place] for _, row in rows], dtype=np.intp) for place in (1, 2))
-        return tuple(label for label, _ in rows), values, start, stop
+        return PreparedReferences(tuple(label for label, _ in rows), values, energy, start, stop)
 
     def search(self, spectrum: Spectrum) -> Aligned | None:
         """Return the most similar reference; None where there is none, or the spectrum is too short or has no lines."""
-        labels, references, starts, stops = self._prepared
+        labels, references, energies, starts, stops = self._prepared
         prepared = _derivative(spectrum)
         if prepared is None or not labels:
             return None
         values, start, stop = prepared
-        moved, inside = _moved(values, start, stop)
         energy = np.concatenate([[0.0], np.cumsum(values.astype(np.float64) ** 2)])
         if energy[-1] <= 0:
             return None
-        steps = MOVES[np.newaxis] // STEP
-        best, place = -1.0, (0, 0)
-        for first in range(0, len(labels), CHUNK):
-            rows = references[first : first + CHUNK]
-            squares = rows**2
-            theirs = squares @ inside.T  # of the reference where the spectrum is measured, (references, moves)
-            whole = np.maximum(squares.sum(axis=1, keepdims=True), 1e-12)
-            low = np.clip(starts[first : first + CHUNK, np.newaxis] + steps, 0, _length())
-            high = np.clip(stops[first : first + CHUNK, np.newaxis] + steps, 0, _length())
-            ours = energy[high] - energy[low]  # of the spectrum where the reference is measured
-            shared = np.minimum(1, theirs / (SHARED * whole)) * np.minimum(1, ours / (SHARED * energy[-1]))
-            cosine = (rows @ moved.T) / np.sqrt(np.maximum(theirs * ours, 1e-12)) * np.sqrt(shared)
-            if (highest := float(cosine.max())) > best:
-                best = highest
-                row, move = divmod(int(cosine.argmax()), MOVES.size)
-                place = (first + row, move)
-        row, move = place
+        moved, steps, last = _moved(values, start, stop), MOVES // STEP, _length()
+        # Of the reference where the spectrum is measured, and of the spectrum where the reference is, (references, moves).
+        theirs = energies[:, np.clip(stop - steps, 0, last)] - energies[:, np.clip(start - steps, 0, last)]
+        ours = energy[np.clip(stops[:, np.newaxis] + steps, 0, last)] - energy[np.clip(starts[:, np.newaxis] + steps, 0, last)]
+        whole = np.maximum(energies[:, -1:], 1e-12)
+        shared = np.minimum(1, theirs / (SHARED * whole)) * np.minimum(1, ours / (SHARED * energy[-1]))
+        cosine = (references @ moved.T) / np.sqrt(np.maximum(theirs * ours, 1e-12)) * np.sqrt(np.maximum(shared, 0))
+        row, move = divmod(int(cosine.argmax()), MOVES.size)
         back = int(MOVES[move]) // STEP
         low, high = max(start, int(starts[row]) + back), min(stop, int(stops[row]) + back)
         return Aligned(
             labels[row],
-            round(best, 4),
+            round(float(cosine[row, move]), 4),
             float(MOVES[move]),
             _windows(references[row] * moved[move]),
             (float(FIRST + STEP * low), float(FIRST + STEP * (high - 1))),
@@ -178,13 +181,11 @@ def _smooth(values: NDArray[np.floating], sigma: float, *, derivative: bool = Fa
     return np.convolve(np.pad(values, half, mode="edge"), kernel, mode="valid")
 
 
-def _moved(values: NDArray[np.float32], start: int, stop: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the spectrum moved by minus each of :data:`MOVES`, (moves, points), and where it is then measured."""
+def _moved(values: NDArray[np.float32], start: int, stop: int) -> NDArray[np.float32]:
+    """Return the spectrum moved by minus each of :data:`MOVES`, (moves, points)."""
     moved = np.zeros((MOVES.size, values.size), np.float32)
-    inside = np.zeros_like(moved)
     for row, move in enumerate(range(-FARTHEST // STEP, FARTHEST // STEP + 1)):
         low, high = max(0, start - move), min(values.size, stop - move)
         if high > low:
             moved[row, low:high] = values[low + move : high + move]
-            inside[row, low:high] = 1
-    return moved, inside
+    return moved

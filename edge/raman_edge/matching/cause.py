@@ -99,7 +99,7 @@ class LineTable(NamedTuple):
         """Return the height of each peak that a label has a line for, 0 for the others, (k, peaks)."""
         places = np.rint(shift).astype(np.intp) - self.start
         inside = (places >= 0) & (places < self.near.shape[0])
-        seen: NDArray[np.float64] = self.near[np.where(inside, places, 0)].T * np.where(inside, height, 0.0)
+        seen: NDArray[np.float64] = self.near[np.where(inside, places, 0)].T.astype(np.float64) * np.where(inside, height, 0.0)
         return seen
 
     def found(
