@@ -32,7 +32,7 @@ LAST = 4000
 QUESTION = re.compile(r"([^\n\r]*)\[([^\[\]\n]*)\]: \Z")
 """The last line of the terminal where it waits for an answer: the question, and its default."""
 INVENTED = lit_page.PAGE.replace('wavelength = {{ source = "static", coefficients = [790.0, 0.2] }}\n', "")
-"""A page of an instrument that nobody ships: with a laser that it switches, a serial number, and no wavelengths."""
+"""A profile that does not ship: with a laser that it switches, a serial number, and no wavelengths."""
 
 
 @dataclass(slots=True)

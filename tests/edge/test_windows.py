@@ -57,7 +57,7 @@ def test_keys_of_a_windows_console(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_ports_of_windows_have_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """``COM3`` is listed by its name, with its USB device, and nobody asks who has it open."""
+    """``COM3`` is listed by its name, with its USB device, and no program that has it open is looked for."""
     port = SimpleNamespace(
         device="COM3", description="USB Serial Port (COM3)", vid=0x0403, pid=0x6001, serial_number="A1", manufacturer="FTDI", product=None
     )

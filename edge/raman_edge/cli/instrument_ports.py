@@ -105,7 +105,7 @@ def advice(found: Sequence[PortInfo], version: Path) -> Iterator[str]:
     serial = [port for port in denied if not port.address.startswith(ports.OCEAN)]
     if serial:
         group = serial[0].use.group
-        if group in {"", "root"}:  # nobody joins root's group: a udev rule opens the port to another one
+        if group in {"", "root"}:  # joining root's group is no remedy: a udev rule opens the port to another one
             yield 'a udev rule opens ports to a group: SUBSYSTEM=="tty", GROUP="dialout", MODE="0660" in /etc/udev/rules.d/60-tty.rules'
             group = "dialout"
         yield (

@@ -179,7 +179,7 @@ def meet(
     options : ContactOptions
         What is not None is not looked for.
     ask : Questions or None
-        None where nobody can answer.
+        None where no person can answer, as in a pipe.
     note : callable
         Takes lines about the progress and the result.
     other_than : sequence of RememberedInstrument

@@ -25,7 +25,7 @@ SEPARATOR = "+"
 """Between the parts of a mixture."""
 
 
-class Material(Protocol):
+class LightSource(Protocol):
     """A source of light, and its spectrum."""
 
     @property
@@ -98,7 +98,7 @@ class Curve:
 class Mixture:
     """Several materials in equal parts."""
 
-    parts: tuple[Material, ...]
+    parts: tuple[LightSource, ...]
 
     @property
     def name(self) -> str:
@@ -126,16 +126,16 @@ MINERALS: tuple[LinesMaterial, ...] = (
 """Known without a reference library."""
 
 
-def find(name: str) -> Material:
+def find(name: str) -> LightSource:
     """Return one of :data:`MINERALS` or nothing, by a name in any case; :class:`ConfigError` where there is none."""
-    known: dict[str, Material] = {one.name.lower(): one for one in (*MINERALS, NONE)}
+    known: dict[str, LightSource] = {one.name.lower(): one for one in (*MINERALS, NONE)}
     if name.strip().lower() not in known:
         expected = f"one of {', '.join(one.name for one in (*MINERALS, NONE))}"
         raise ConfigError(kind="unknown material", got=repr(name), expected=expected)
     return known[name.strip().lower()]
 
 
-def mixture(name: str, find: Callable[[str], Material] = find) -> Material:
+def mixture(name: str, find: Callable[[str], LightSource] = find) -> LightSource:
     """Return the material of that name, or of several names with ``+`` between them."""
     parts = tuple(find(part) for part in name.split(SEPARATOR))
     return parts[0] if len(parts) == 1 else Mixture(parts)

@@ -18,7 +18,7 @@ from raman_edge.spectrum import Origin
 
 if TYPE_CHECKING:
     from raman_edge.matching.library import Library
-    from raman_edge.simulator.materials import Material
+    from raman_edge.simulator.materials import LightSource
 
 HEIGHTS = {
     # Relative to the tallest, about as a near-infrared laser shows them; no measurement uses them.
@@ -30,7 +30,7 @@ NEAREST = 3
 """Names that are suggested for an unknown one."""
 
 
-def find(name: str) -> Material:
+def find(name: str) -> LightSource:
     """Return the material of that name, in any case; :class:`ConfigError` with the nearest names where there is none.
 
     ``none`` is no sample; a standard has its lines; every other name is looked up in the peak tables of the embedded library.
@@ -45,7 +45,7 @@ def find(name: str) -> Material:
     raise ConfigError(kind="unknown material", got=repr(name), **_advice(wanted))
 
 
-def measured(path: Path) -> Material:
+def measured(path: Path) -> LightSource:
     """Return the first spectrum of a file as a material; :class:`ConfigError` where there is none."""
     place = f"material {str(path)!r}"
     try:
@@ -59,7 +59,7 @@ def measured(path: Path) -> Material:
     return Curve(path.name, seen.axis.shift, seen.counts)
 
 
-def _standard(name: str) -> Material | None:
+def _standard(name: str) -> LightSource | None:
     try:
         standard = standards.find(name)
     except ConfigError:
@@ -69,7 +69,7 @@ def _standard(name: str) -> Material | None:
     return LinesMaterial.at(standard.name, standard.lines, HEIGHTS.get(standard.name, ()))
 
 
-def _reference(name: str) -> Material | None:
+def _reference(name: str) -> LightSource | None:
     embedded = _library()
     if embedded is None:
         return None
@@ -78,7 +78,7 @@ def _reference(name: str) -> Material | None:
     return LinesMaterial(embedded.labels[places[0]], peaks) if peaks is not None and len(peaks) else None
 
 
-def _plain(name: str) -> Material | None:
+def _plain(name: str) -> LightSource | None:
     try:
         return materials.find(name)
     except ConfigError:

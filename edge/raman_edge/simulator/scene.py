@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.instruments.profiles.profile import Profile
-    from raman_edge.simulator.materials import Material
+    from raman_edge.simulator.materials import LightSource
 
     Array = NDArray[np.floating]
 
@@ -64,9 +64,9 @@ class Scene:
     def __init__(
         self,
         profile: Profile,
-        material: str | Material | None = None,
+        material: str | LightSource | None = None,
         *,
-        find: Callable[[str], Material] = materials.find,
+        find: Callable[[str], LightSource] = materials.find,
         axis_error_cm: float = 0.0,
         conditions: SceneConditions = USUAL,
     ) -> None:
@@ -90,10 +90,10 @@ class Scene:
         self._nm = 1e7 / (1e7 / laser_nm - self._shift)
         self._sees = self._seeing()
         self._means: dict[tuple[float, bool], tuple[Array, Array]] = {}
-        self.material: Material = materials.NONE
+        self.material: LightSource = materials.NONE
         self.put(profile.simulator.material if material is None else material)
 
-    def put(self, material: str | Material) -> None:
+    def put(self, material: str | LightSource) -> None:
         """Put another material under the laser, by name (``A+B`` is a mixture) or itself; :class:`ConfigError` for an unknown name."""
         self.material = materials.mixture(material, self._find) if isinstance(material, str) else material
         lines = np.clip(self.material.intensity(self._nm, self._shift), 0.0, None)

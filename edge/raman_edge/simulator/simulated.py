@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from raman_edge.instruments.profiles.profile import Profile
     from raman_edge.simulator.faults import InjectedFault
-    from raman_edge.simulator.materials import Material
+    from raman_edge.simulator.materials import LightSource
     from raman_edge.simulator.ports import Endpoint, EndpointFactory
 
 ABSENT_S = 0.01
@@ -124,7 +124,7 @@ class Simulated:
             self._plug()
         self._wake()
 
-    def material(self, material: str | Material) -> None:
+    def material(self, material: str | LightSource) -> None:
         """Put another sample under the laser; :class:`raman_edge.errors.ConfigError` for an unknown name."""
         with self._lock:
             self.device.scene.put(material)

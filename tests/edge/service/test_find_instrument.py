@@ -11,7 +11,7 @@ import spectrometers
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.profiles.profile import Sensor
 from raman_edge.instruments.serial import probe
-from raman_edge.instruments.serial.probe import Candidate, ListenResult, ProbeReport
+from raman_edge.instruments.serial.probe import ListenResult, ProbeCandidate, ProbeReport
 from raman_edge.service import find_instrument
 from raman_edge.service.find_instrument import ProfileCandidate, Trial
 
@@ -77,9 +77,9 @@ def test_a_profile_of_another_instrument_is_doubted() -> None:
 def test_a_profile_of_that_length_comes_before_one_of_any(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream of 288 numbers is the sensor with 288 pixels; the generic profile is left where no length fits."""
     profiles = [catalogue.load(name) for name in catalogue.profiles()]
-    named = [Candidate(name, 9600, "it sends", found=True) for name in ("c12880ma-csv", "generic-csv-stream")]
+    named = [ProbeCandidate(name, 9600, "it sends", found=True) for name in ("c12880ma-csv", "generic-csv-stream")]
     for found in (named, named[1:]):
-        report = ProbeReport(ListenResult(b"1,2", 9600), (), (*found, Candidate("ocean-sts", None, "perhaps", found=False)), ())
+        report = ProbeReport(ListenResult(b"1,2", 9600), (), (*found, ProbeCandidate("ocean-sts", None, "perhaps", found=False)), ())
         monkeypatch.setattr(probe, "find", lambda *_, report=report, **__: report)
         assert find_instrument.candidates("port", profiles, (), print) == (ProfileCandidate(found[0].profile, "it sends"),)
 

@@ -157,7 +157,7 @@ class ProbeResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ProbeCandidate:
     """A profile that may be that of the connected instrument."""
 
     profile: str
@@ -176,13 +176,13 @@ class ProbeReport:
     heard: ListenResult
     results: tuple[ProbeResult, ...]
     """Requests in the order in which they were sent."""
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[ProbeCandidate, ...]
     """The likeliest first; those that were found before those that only may be."""
     withheld: tuple[ProbeQuestion, ...]
     """Requests that were not sent."""
 
     @property
-    def found(self) -> tuple[Candidate, ...]:
+    def found(self) -> tuple[ProbeCandidate, ...]:
         """The candidates that the device showed."""
         return tuple(candidate for candidate in self.candidates if candidate.found)
 
@@ -240,36 +240,36 @@ def find(
     return ProbeReport(heard, tuple(results), (*listed, *_possible(profiles, listed, results, heard)), left)
 
 
-def _heard(heard: ListenResult) -> Iterator[Candidate]:
+def _heard(heard: ListenResult) -> Iterator[ProbeCandidate]:
     rate = f" at {heard.baud} baud" if heard.baud else ""
     for match in heard.readings:
-        yield Candidate(match.profile, heard.baud, f"it sends spectra of {match.values} values without a request{rate}", found=True)
+        yield ProbeCandidate(match.profile, heard.baud, f"it sends spectra of {match.values} values without a request{rate}", found=True)
 
 
-def _named_by_usb(profiles: Iterable[Profile], usb: Sequence[str]) -> Iterator[Candidate]:
+def _named_by_usb(profiles: Iterable[Profile], usb: Sequence[str]) -> Iterator[ProbeCandidate]:
     for profile in profiles:
         if profile.device.id in usb:
-            yield Candidate(profile.device.id, None, "its USB numbers are in this profile", found=True)
+            yield ProbeCandidate(profile.device.id, None, "its USB numbers are in this profile", found=True)
 
 
-def _answered(result: ProbeResult) -> Iterator[Candidate]:
+def _answered(result: ProbeResult) -> Iterator[ProbeCandidate]:
     """Give the profiles of an answered request; the likeliest is first there already."""
     rate = f" at {result.baud} baud" if result.baud else ""
     what = "a request for one spectrum" if result.question.command == "acquire" else f"the request {readable(result.question.sent)}"
     for name in result.profiles:
-        yield Candidate(name, result.baud, f"it answers {what} as this instrument does{rate}", found=True)
+        yield ProbeCandidate(name, result.baud, f"it answers {what} as this instrument does{rate}", found=True)
 
 
 def _possible(
-    profiles: Iterable[Profile], found: Iterable[Candidate], results: Iterable[ProbeResult], heard: ListenResult
-) -> Iterator[Candidate]:
+    profiles: Iterable[Profile], found: Iterable[ProbeCandidate], results: Iterable[ProbeResult], heard: ListenResult
+) -> Iterator[ProbeCandidate]:
     """Give the profiles that nothing speaks for or against: a device that was found, or heard, leaves none."""
     if any(found) or heard.data:
         return
     excluded = {name for result in results for name in result.question.profiles}
     for profile in profiles:
         if profile.device.id not in excluded and not profile.streams:
-            yield Candidate(profile.device.id, None, "no request of this instrument is safe to send to another one", found=False)
+            yield ProbeCandidate(profile.device.id, None, "no request of this instrument is safe to send to another one", found=False)
 
 
 def readable(data: bytes) -> str:
