@@ -18,7 +18,7 @@ from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentIn
 from raman_edge.spectrum import Axis, Fault, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Self
 
     from numpy.typing import NDArray
@@ -134,7 +134,7 @@ class Fake:
         self.rested.append(seconds)
         return self._shutter
 
-    def make_safe(self) -> str:
+    def make_safe(self, note: Callable[[str], None] | None = None, *, hurry: bool = False) -> str:  # noqa: ARG002
         """Have no laser."""
         return ""
 

@@ -28,7 +28,7 @@ from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentIn
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from seabreeze.spectrometers import Spectrometer as Driver
@@ -128,7 +128,7 @@ class OceanSpectrometer:
         """Return False: no laser is on this link."""
         return False
 
-    def make_safe(self) -> str:
+    def make_safe(self, note: Callable[[str], None] | None = None, *, hurry: bool = False) -> str:  # noqa: ARG002
         """Return "": no laser is on this link."""
         return ""
 

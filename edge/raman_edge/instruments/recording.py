@@ -254,9 +254,9 @@ class Recorder:
         """Take the light away for a wait of so many seconds."""
         return self._spectrometer.rest(seconds)
 
-    def make_safe(self) -> str:
+    def make_safe(self, note: Callable[[str], None] | None = None, *, hurry: bool = False) -> str:
         """Stop exposing and switch the laser off for good; return why it may still be on."""
-        return self._spectrometer.make_safe()
+        return self._spectrometer.make_safe(note, hurry=hurry)
 
     def expose(self) -> Exposure | Fault | None:
         """Return the next result of the spectrometer, after recording it."""
@@ -391,7 +391,7 @@ class ReplayedSpectrometer:
         """Return False: there is no light."""
         return False
 
-    def make_safe(self) -> str:
+    def make_safe(self, note: Callable[[str], None] | None = None, *, hurry: bool = False) -> str:  # noqa: ARG002
         """Return "": there is no laser."""
         return ""
 

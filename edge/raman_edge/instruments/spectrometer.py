@@ -15,6 +15,7 @@ import numpy as np
 from raman_edge.instruments.profiles.profile import DarkSettings, Integration, Sensor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from numpy.typing import NDArray
@@ -185,9 +186,10 @@ class Spectrometer(Protocol):
         Return False where the light stays as it is: the instrument does not switch it, or needs longer to settle.
         """
 
-    def make_safe(self) -> str:
+    def make_safe(self, note: Callable[[str], None] | None = None, *, hurry: bool = False) -> str:
         """Stop exposing and switch the laser off for good; return why it may still be on, "" where it is off or not on this link.
 
+        ``note`` is given a sentence where that takes long; with ``hurry`` a running exposure is not waited for.
         Leaving the instrument does the same and raises :class:`raman_edge.errors.LaserNotOff`; here there is still time to journal it.
         """
 

@@ -61,8 +61,6 @@ AUTO = "auto"
 """An exposure that is searched."""
 TICK_S = 0.2
 """Time between two updates of the screen by the instrument, s."""
-LONG_S = 2.0
-"""Waiting at the end for an exposure longer than this is noted, s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -337,13 +335,14 @@ class MeasureRun(RunObserver):
     @contextmanager
     def _laser_off(self, worker: Worker) -> Iterator[None]:
         """Switch the laser off however the block ends, while a laser that may still be on can be journaled and forwarded."""
+        hurry = False
         try:
             yield
+        except KeyboardInterrupt:
+            hurry = self._stop.signal is not None  # the second signal
+            raise
         finally:
-            status = self._spectrometer.status
-            if status.laser and status.state == "acquiring" and (longest_s := (status.exposure_s or 0.0) * status.averages) > LONG_S:
-                self._note(f"waiting for the exposure of {longest_s:g} s to end, and for its laser to go off; Ctrl-C waits no longer")
-            if why := self._spectrometer.make_safe():
+            if why := self._spectrometer.make_safe(self._note, hurry=hurry):
                 self._journal_unsafe(why, worker)
 
     def _journal_unsafe(self, why: str, worker: Worker) -> None:

@@ -174,6 +174,18 @@ def test_who_does_not_wait_is_told(tmp_path: Path, model: Path) -> None:
     warned(run)
 
 
+def test_who_is_in_a_hurry_from_the_start_is_told(tmp_path: Path, model: Path) -> None:
+    """Two Ctrl-C at once: the second comes before anything waits, and counts."""
+    with measuring(tmp_path, model, "--exposure", "100", longest_ms=120_000, pacing=True) as (run, instrument):
+        wait_for_an_exposure(run, instrument)
+        for _ in range(2):
+            run.process.send_signal(signal.SIGINT)
+            time.sleep(0.01)  # one that is pending is not sent twice
+        assert run.end() == NOT_OFF
+        assert lit_page.shines(instrument)
+    assert WARNING in run.notes[-1]
+
+
 # Off whenever no exposure runs
 
 

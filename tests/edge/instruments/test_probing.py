@@ -236,7 +236,7 @@ def test_every_shipped_instrument_is_found(name: str, monkeypatch: pytest.Monkey
         assert report.found == ()
         assert name in {candidate.profile for candidate in report.candidates}
         assert name in {page for question in report.withheld for page in question.profiles}
-        monkeypatch.setattr(probe, "ANSWER_S", 0.5)
+        monkeypatch.setattr(probe, "ANSWER_S", 1.0)
         with Simulated(profile) as simulated:
             report = probe.find(simulated.port, PROFILES, everything=True)
     likeliest = report.found[0]

@@ -140,6 +140,11 @@ class AcquireExchange:
         """Whether the device exposes a requested spectrum, in time."""
         return isinstance(self._coming, Measurement) and not self._coming.overdue
 
+    @property
+    def unabortable(self) -> bool:
+        """Whether the device exposes a requested spectrum and listens again only at its end."""
+        return self.exposing and self._commands.abort is None
+
     def interrupt(self) -> None:
         """End what is on its way and drop it. Raises :class:`SourceLost`."""
         if isinstance(self._coming, Measurement):

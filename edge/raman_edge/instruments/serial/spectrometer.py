@@ -32,6 +32,8 @@ BREATH_S = 1.0
 """Longest call of :meth:`SerialSpectrometer.expose` without a result, s."""
 FIRST_S, LONGEST_S = 0.25, 5.0
 """Shortest and longest wait before the link is opened again, s; doubled after each failure."""
+LONG_S = 2.0
+"""Waiting at the end for an exposure longer than this is noted, s."""
 STEP_DOWN = 3
 """Broken spectra in a row after which the next slower rate is tried."""
 SILENT = 3
@@ -132,9 +134,11 @@ class SerialSpectrometer:
     def __exit__(self, *exc: object) -> None:
         """Switch everything off and close the port.
 
+        A KeyboardInterrupt after ``stop`` was set is a second one: an exposure is no longer waited for.
         Raises :class:`LaserNotOff`, whatever else ended the block, where the laser was on and may still be on.
         """
-        if why := self._leave(""):
+        is_second = len(exc) > 1 and isinstance(exc[1], KeyboardInterrupt) and self._stop.is_set()
+        if why := self._leave("", hurry=is_second):
             raise LaserNotOff(why)
 
     @property
@@ -195,13 +199,15 @@ class SerialSpectrometer:
                 self._darken()
         return True
 
-    def make_safe(self) -> str:
+    def make_safe(self, note: Callable[[str], None] | None = None, *, hurry: bool = False) -> str:
         """Stop exposing and switch the laser off for good; return why it may still be on, "" where it is off or not on this link.
 
-        A device that does not listen while it exposes is waited for, until a second signal; no signal interrupts the rest.
+        A device that does not listen while it exposes is waited for, with a ``note``, until a signal or with ``hurry`` not at all;
+        no signal interrupts the rest.
         """
+        self._interlock.hurry |= hurry
         if self._interlock.unsafe is None:
-            self._interlock.shielded(self._off_for_good)
+            self._interlock.shielded(lambda: self._off_for_good(note))
         return self._interlock.unsafe or ""
 
     @contextmanager
@@ -381,10 +387,10 @@ class SerialSpectrometer:
     def _fault(self, why: str) -> None:
         self._waiting.append(Fault(Origin("serial", self._where), why))
 
-    def _leave(self, why: str) -> str:
+    def _leave(self, why: str, *, hurry: bool = False) -> str:
         """Laser off, stream and measurement ended, port closed; return why the laser may still be on, "" where it is off."""
         try:
-            return self.make_safe()
+            return self.make_safe(hurry=hurry)
         finally:
             self._interlock.end()
             self._guards.close()
@@ -416,9 +422,12 @@ class SerialSpectrometer:
         self._fault(f"{error}{on}")
         self._lose("absent", str(error))
 
-    def _off_for_good(self) -> str:
+    def _off_for_good(self, note: Callable[[str], None] | None) -> str:
         """Carry out :meth:`make_safe`, in a thread that gets no signals."""
         with self._interlock.alone():
+            longest_s = (self._exchange.exposure_s or 0.0) * self._averages
+            if note and self._lights.laser and self._exchange.unabortable and longest_s > LONG_S and not self._interlock.hurry:
+                note(f"waiting for the exposure of {longest_s:g} s to end, and for its laser to go off; Ctrl-C waits no longer")
             self._interlock.unsafe = ""  # nothing is exposed from here on
             self._opening = None
             self._interlock.unsafe = self._off(lambda: self._interlock.hurry)
