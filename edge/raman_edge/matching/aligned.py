@@ -94,9 +94,12 @@ class PreparedReferences(NamedTuple):
 class AlignedSearch:
     """Reference spectra, prepared when the first spectrum is compared with them."""
 
-    def __init__(self, labels: Sequence[str], spectra: Sequence[Spectrum]) -> None:
-        """Keep ``spectra``, one a label; labels may repeat."""
-        self._labels, self._spectra = tuple(labels), tuple(spectra)
+    def __init__(self, labels: Sequence[str], spectra: Sequence[Spectrum], *, settles: bool = True) -> None:
+        """Keep ``spectra``, one a label; labels may repeat.
+
+        ``settles`` is whether a convincing one may be a match: only for packs whose errors were measured.
+        """
+        self._labels, self._spectra, self.settles = tuple(labels), tuple(spectra), settles
 
     def __len__(self) -> int:
         return len(self._labels)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from raman_edge.matching.aligned import AlignedSearch
     from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
     from raman_edge.model.model import Model
@@ -179,8 +180,9 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     explained = tuple(_explained(match, one.peaks, library, covered) for match in ranked.matches)
     ranked = replace(ranked, matches=explained)
     verdict = ranking.decide(ranked, one.quality, decision, model.card.claims, library.group_of)
-    if verdict.decision in UNSETTLED and library.spectra is not None:
-        verdict = _aligned(verdict, compared, library, covered)
+    for search in library.spectra:
+        if verdict.decision == "unknown" or (search.settles and verdict.decision in UNSETTLED):
+            verdict = _aligned(verdict, compared, search, library, covered)
     if verdict.decision == "unknown":
         why = cause.find(spectrum, one.peaks, one.quality, ranked, library, model)
         strange, *others = verdict.doubts
@@ -192,10 +194,10 @@ def _judge(compared: _Compared, model: Model, library: Library) -> Reading:
     return Reading(spectrum, one.features, one.peaks, one.quality, verdict, timing)
 
 
-def _aligned(verdict: Verdict, compared: _Compared, library: Library, covered: tuple[float, float]) -> Verdict:
+def _aligned(verdict: Verdict, compared: _Compared, search: AlignedSearch, library: Library, covered: tuple[float, float]) -> Verdict:
     """Return the verdict of the whole reference spectra where one of them is convincing, else ``verdict``."""
     prepared = compared.prepared
-    found = library.spectra.search(prepared.spectrum) if library.spectra else None
+    found = search.search(prepared.spectrum)
     if found is None or not found.convincing:
         return verdict
     similarity = float(compared.similarity[library.place[found.label]])
@@ -203,7 +205,7 @@ def _aligned(verdict: Verdict, compared: _Compared, library: Library, covered: t
     seen = prepared.peaks.within(both).moved(-found.offset)
     at_reference = tuple(at - found.offset for at in both)
     first = _explained(Candidate(found.label, None, round(similarity, 4)), seen, library, (at_reference[0], at_reference[1]))
-    return ranking.by_aligned(verdict, first, found, prepared.quality)
+    return ranking.by_aligned(verdict, first, found, prepared.quality, settles=search.settles)
 
 
 def _guarded(spectrum: Spectrum, step: Callable[[], Made]) -> Made | Fault:

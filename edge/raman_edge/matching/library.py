@@ -105,8 +105,8 @@ class Library:
     """Packs that the references of a label come from, in the order in which they were joined."""
     materials: Mapping[str, Material] = field(default_factory=dict)
     """What is known of a label besides its references."""
-    spectra: AlignedSearch | None = None
-    """The references of packs as spectra, each of a label of this library; None where there are none."""
+    spectra: tuple[AlignedSearch, ...] = ()
+    """The references of packs as spectra, each of a label of this library, in the order in which they are compared."""
     _first: NDArray[np.intp] = field(init=False, repr=False)
     """Place of each label's first reference, (k,)."""
 

@@ -269,9 +269,14 @@ def decide(
     return Verdict(answer, names, ranked, doubts, ranking.sets, claimed, group)
 
 
-def by_aligned(verdict: Verdict, first: Candidate, found: Aligned, quality: Quality) -> Verdict:
-    """Return the verdict that a convincing whole reference spectrum leaves: ``first``, with its peaks at the offset that was found."""
+def by_aligned(verdict: Verdict, first: Candidate, found: Aligned, quality: Quality, *, settles: bool = True) -> Verdict:
+    """Return the verdict that a convincing whole reference spectrum leaves: ``first``, with its peaks at the offset that was found.
+
+    Without ``settles`` it is at most `possible`, see :class:`raman_edge.matching.aligned.AlignedSearch`.
+    """
     against = _unlike(first)
+    if not settles:
+        against += (f"only its whole reference in your pack supports {first.label}; similar materials may not be in a pack",)
     if abs(found.offset) >= OFFSET:
         against += (f"its lines are {found.offset:+.0f} cm⁻¹ off those of {first.label}: calibrate the wavenumber axis",)
     others = (replace(other, score=None) for other in verdict.ranked if other.label != first.label)

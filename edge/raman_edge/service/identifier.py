@@ -24,7 +24,7 @@ from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Fault, Spectrum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -114,7 +114,7 @@ def with_packs(
     facts = pack.Pack.open(pack.shipped_path(pack.MINERALS)).materials
     found: list[Reference] = []
     remarks: list[str] = []
-    spectra: list[tuple[str, Spectrum]] = []
+    spectra: dict[bool, list[tuple[str, Spectrum]]] = {True: [], False: []}
     for name in dict.fromkeys(names):
         if name == pack.MINERALS:
             continue
@@ -122,7 +122,7 @@ def with_packs(
         references, left_out = opened.references(model, beside)
         found += references
         remarks += left_out
-        spectra += zip((one.label for one in opened.contents.references), opened.spectra, strict=True)
+        spectra[name in pack.SHIPPED] += zip((one.label for one in opened.contents.references), opened.spectra, strict=True)
         facts = {**opened.materials, **facts}
     if pack.MINERALS in names:
         joined = base.described(facts, pack.MINERALS if embedded else library.OWN).joined(found)
@@ -135,12 +135,11 @@ def with_packs(
     return _with_spectra(library.Library.of_references(base.network, found).described(facts), spectra), tuple(remarks)
 
 
-def _with_spectra(base: Library, spectra: Sequence[tuple[str, Spectrum]]) -> Library:
-    """Return the library with those of the reference spectra whose label it has."""
-    usable = [(label, spectrum) for label, spectrum in spectra if label in base.place]
-    if not usable:
-        return base
-    return replace(base, spectra=AlignedSearch([label for label, _ in usable], [spectrum for _, spectrum in usable]))
+def _with_spectra(base: Library, spectra: Mapping[bool, Sequence[tuple[str, Spectrum]]]) -> Library:
+    """Return the library with those of the reference spectra whose label it has; the key is whether they are of a shipped pack."""
+    usable = {shipped: [one for one in found if one[0] in base.place] for shipped, found in spectra.items()}
+    searches = [AlignedSearch(*zip(*found, strict=True), settles=shipped) for shipped, found in usable.items() if found]
+    return replace(base, spectra=tuple(searches))
 
 
 def model_paths(path: StrPath | None = None, references: StrPath | None = None) -> tuple[Path, Path]:

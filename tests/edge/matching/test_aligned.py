@@ -16,6 +16,8 @@ from raman_edge.terminal.summary import describe
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 GRID = np.arange(150.0, 3300.0)
@@ -174,6 +176,20 @@ def test_mixture_is_no_match(identifier: Identifier) -> None:
     parts = [np.interp(grid, part.axis.shift, part.counts / part.counts.max()) for part in (one, other)]
     result = identifier.identify(Spectrum(Axis(grid), parts[0] + parts[1]))
     assert result.decision != "match"
+
+
+def test_a_pack_of_the_user_makes_no_match(tmp_path: Path) -> None:
+    """How often its whole references are wrong was not measured: what was unknown becomes possible, and a shipped pack comes first."""
+    resin = pack.PackContents(name="lab", title="lab", sources=(pack.PackSource(title="lab", licence="", attribution=""),), materials=(),
+                              references=(pack.PackReference("Resin", "resin", 0),))  # fmt: skip
+    pack.Pack(resin, (reference("PS"),)).save(tmp_path / "lab.pack.npz")
+    one = reference("PS")
+    seen = moved(replace(one, counts=one.counts + 2 * one.counts.max() * (1 + np.sin(one.axis.shift / 1000))), 12.0)
+    alone = Identifier(user_library=False, packs=("minerals", str(tmp_path / "lab.pack.npz"))).identify(seen)
+    assert (alone.decision, alone.label) == ("possible", "Resin")
+    assert alone.reasons[0] == "only its whole reference in your pack supports Resin; similar materials may not be in a pack"
+    both = Identifier(user_library=False, packs=(*pack.SHIPPED, str(tmp_path / "lab.pack.npz"))).identify(moved(one, 4.0))
+    assert (both.decision, both.label) == ("match", "PS")
 
 
 def test_a_match_of_the_network_stands(identifier: Identifier) -> None:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from raman_edge.identification import Identification
 
     from raman_train.config import Config
+    from raman_train.data.datasets import Dataset
 
     Truth: TypeAlias = frozenset[str]
     """Labels that are right: several where a name stands for several."""
@@ -263,6 +264,17 @@ def whole_references(data: Path) -> Iterator[tuple[str, float]]:
     for similarity, windows in ((0.8, 2.0), (0.8, 0.0), (0.9, 0.0)):
         share = sum(one.similarity >= similarity and one.windows >= windows for one in others) / len(found)
         yield f"similarity ≥ {similarity:g}, windows ≥ {windows:g}", share
+    yield f"the rule, references of {len(search)} minerals", _mineral_references(dataset, len(search), chosen)
+
+
+def _mineral_references(dataset: Dataset, count: int, chosen: Sequence[int]) -> float:
+    """Return the same share where the references are of ``count`` minerals, as in a pack of a mineral laboratory."""
+    rng = np.random.default_rng(1)
+    species = rng.choice(np.unique(dataset.labels), count, replace=False)
+    references = [int(rng.choice(np.flatnonzero(dataset.labels == one))) for one in species]
+    search = AlignedSearch([str(one) for one in species], [dataset.spectrum(index) for index in references])
+    found = [search.search(dataset.spectrum(index)) for index in chosen if dataset.labels[index] not in species]
+    return sum(one is not None and one.convincing for one in found) / len(found)
 
 
 def causes(folder: Path, data: Path) -> Iterator[tuple[str, Counter[str]]]:
