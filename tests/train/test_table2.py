@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+from raman_edge.errors import ConfigError
 from raman_train import config
 from raman_train.benchmark import grid
 from raman_train.benchmark.grid import Cell, DatasetFiles
@@ -21,6 +23,19 @@ def test_the_papers_own_network_comes_first_and_every_cell_once() -> None:
     assert {(cell.system, cell.dataset) for cell in cells if cell.protocol == "sample"} == {
         (system, dataset) for system in ("drcnn", "sang") for dataset in grid.TABLE_2_DATASETS
     }
+
+
+def test_a_part_of_the_queue_keeps_its_order() -> None:
+    """A second machine takes other systems; what the queue does not have is refused with what it has."""
+    assert grid.table_2_part((), (), (), ()) == grid.table_2_cells()
+    part = grid.table_2_part(("liu", "sang"), (), ("spectrum",), (0,))
+    assert [(cell.system, cell.dataset) for cell in part] == [
+        ("sang", "dataset_1"), ("sang", "dataset_2"), ("liu", "dataset_1"), ("liu", "dataset_2"),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="--systems: got knn; the queue of Table 2 has drcnn, sang, "):
+        grid.table_2_part(("knn",), (), (), ())
+    with pytest.raises(ConfigError, match="no cell of the queue"):
+        grid.table_2_part(("liu",), (), ("sample",), ())
 
 
 def test_a_cap_changes_epochs_and_patience_of_the_slow_ones_alone() -> None:

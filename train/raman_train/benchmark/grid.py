@@ -172,6 +172,33 @@ def table_2_cells() -> list[Cell]:
     return ordered + cells(QUICK, TABLE_2_DATASETS, ["spectrum"], SEEDS[1:])
 
 
+def table_2_part(systems: Sequence[str], datasets: Sequence[str], protocols: Sequence[str], wanted: Sequence[int]) -> list[Cell]:
+    """Return the cells of that queue with one of these systems, datasets, protocols and seeds; an empty sequence selects all.
+
+    Raises:
+        ConfigError: if none is left; the message lists what the queue has.
+    """
+    queue = table_2_cells()
+    columns = [{getattr(cell, name): None for cell in queue} for name in ("system", "dataset", "protocol", "seed")]
+    selected = zip(("--systems", "--datasets", "--protocols", "--seeds"), (systems, datasets, protocols, wanted), columns, strict=True)
+    for option, values, known in selected:
+        if not set(values) <= set(known):
+            msg = f"{option}: got {', '.join(map(str, values))}; the queue of Table 2 has {', '.join(map(str, known))}"
+            raise ConfigError(msg)
+    found = [
+        cell
+        for cell in queue
+        if (not systems or cell.system in systems)
+        and (not datasets or cell.dataset in datasets)
+        and (not protocols or cell.protocol in protocols)
+        and (not wanted or cell.seed in wanted)
+    ]
+    if not found:
+        msg = f"no cell of the queue of Table 2 is selected: of {len(queue)} cells, `--table2 --dry-run` lists those that are left"
+        raise ConfigError(msg)
+    return found
+
+
 def table_2_configuration(cell: Cell, files: DatasetFiles, *, capped: bool) -> Config:
     """Return the packaged configuration of a cell; ``capped`` shortens the training of the slow systems."""
     return configuration(cell, files, CPU_CAP if capped and cell.system in SLOW else ())

@@ -25,10 +25,10 @@ of their own. Run folders of finished cells are not needed again."""
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     one = commands.add_parser("benchmark", help="run systems on datasets with protocols and seeds; write the tables", epilog=EPILOG)
-    one.add_argument("--systems", type=shared.names, default=("all",), metavar="A,B", help="systems, or all (default)")
-    one.add_argument("--datasets", type=shared.names, default=DATASETS, metavar="A,B", help=f"default: {','.join(DATASETS)}")
-    one.add_argument("--protocols", type=shared.names, default=PROTOCOLS, metavar="A,B", help=f"default: {','.join(PROTOCOLS)}")
-    one.add_argument("--seeds", default="0-4", metavar="0-4", help="of split and training, such as 0-4 or 0,2,7")
+    one.add_argument("--systems", type=shared.names, metavar="A,B", help="systems (default: all)")
+    one.add_argument("--datasets", type=shared.names, metavar="A,B", help=f"default: {','.join(DATASETS)}")
+    one.add_argument("--protocols", type=shared.names, metavar="A,B", help=f"default: {','.join(PROTOCOLS)}")
+    one.add_argument("--seeds", metavar="0-4", help="of split and training, such as 0,2,7 (default: 0-4)")
     one.add_argument("--data", default="runs/rruff.npz", metavar="FILE.npz", help="dataset_1, dataset_2 and everything")
     one.add_argument("--native", default="runs/rruff-native.npz", metavar="FILE.npz", help="dataset_3, from the database's own files")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key in every configuration")
@@ -36,7 +36,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--runs", type=Path, default=Path("runs/benchmark"), metavar="DIR", help="folder of the run folders")
     one.add_argument("--budget", metavar="9m", help="time limit, such as 90s, 9m or 2h; the same command resumes")
     one.add_argument("--ray", metavar="ADDRESS", help="run the cells on this Ray cluster (extra 'cluster'); hosts share the folders")
-    one.add_argument("--table2", action="store_true", help="run the networks of the paper's Table 2 instead of a grid")
+    one.add_argument(
+        "--table2", action="store_true", help="run the queue of the paper's Table 2, or a part of it"
+    )
     one.add_argument("--dry-run", action="store_true", help="list the cells that would run")
     one.add_argument("--table", action="store_true", help="run nothing: print the tables of the results")
     one.add_argument("--write", type=Path, metavar="FILE.md", help="run nothing: write the tables between the markers of a document")
@@ -74,9 +76,12 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
     files = grid.DatasetFiles(options.data, options.native)
     if options.table2:
         capped = device.pick(options.device).type == "cpu"
-        queue = [(cell, grid.table_2_configuration(cell, files, capped=capped)) for cell in grid.table_2_cells()]
+        wanted = grid.seeds(options.seeds) if options.seeds else ()
+        cells = grid.table_2_part(options.systems or (), options.datasets or (), options.protocols or (), wanted)
+        queue = [(cell, grid.table_2_configuration(cell, files, capped=capped)) for cell in cells]
         return [sweep.job(cell, config, options.runs, options.device) for cell, config in queue]
-    cells = grid.cells(options.systems, options.datasets, options.protocols, grid.seeds(options.seeds))
+    datasets, protocols = options.datasets or DATASETS, options.protocols or PROTOCOLS
+    cells = grid.cells(options.systems or ("all",), datasets, protocols, grid.seeds(options.seeds or "0-4"))
     return [sweep.job(cell, grid.configuration(cell, files, options.set), options.runs, options.device) for cell in cells]
 
 
