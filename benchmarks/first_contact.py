@@ -52,7 +52,7 @@ class Contact:
 
 
 def meet(instrument: Simulated, *options: str, material: str = "Calcite", **environment: str) -> Contact:
-    """Type ``raman-edge serial PORT`` and whatever it asks for, until the material is named; leave with q."""
+    """Type ``raman-edge serial PORT`` and the answers to its questions, until the material is named; leave with q."""
     profile = instrument.device.profile
     done = Contact()
     with Terminal(COLUMNS, ROWS, "serial", instrument.port, *options, **environment) as terminal:
@@ -66,9 +66,9 @@ def meet(instrument: Simulated, *options: str, material: str = "Calcite", **envi
                 changed = time.monotonic()
                 continue
             written = terminal.written[seen:][-LAST:].decode(errors="replace")
-            if written.endswith("]: ") and (asked := QUESTION.search(written)):
+            if written.endswith("]: ") and (prompt := QUESTION.search(written)):
                 seen = len(terminal.written)
-                question = asked[1].replace("\x1b[K", "").strip()
+                question = prompt[1].replace("\x1b[K", "").strip()
                 assert not question.startswith("Try again"), written
                 done.questions.append(question)
                 terminal.press(answer(question, written, instrument, material, profile.device.id) + "\r")

@@ -52,7 +52,7 @@ class Report:
     answered: int
     """Lines on standard output that are results."""
     counted: dict[str, int]
-    """What the link says at its end: frames, broken, late, refused, stale, reconnects."""
+    """Counters of the link at its end: frames, broken, late, refused, stale, reconnects."""
     ms: list[float] = field(default_factory=list)
     """Last byte to ranked matches, of each answer."""
     yardstick_ms: list[float] = field(default_factory=list)

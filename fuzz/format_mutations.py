@@ -1,8 +1,8 @@
 """Mutations of files as instruments write them, read one after the other in child processes.
 
 ``python fuzz/format_mutations.py FOLDER COUNT [FIRST]`` mutates every file below FOLDER in turn. A
-crash, a hang, more memory than a spectrum can need or anything but spectra or one clear line is told
-with the number of its mutation, and the rest goes on; exit code 1 then. ``mutation(files(FOLDER), N)``
+crash, a hang, more memory than a spectrum can need or anything but spectra or one clear line is reported
+with the number of its mutation, and the run continues; exit code 1 then. ``mutation(files(FOLDER), N)``
 gives the bytes again.
 """
 

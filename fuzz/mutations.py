@@ -107,7 +107,7 @@ def _change(made: bytearray, place: int, rng: random.Random) -> None:
 
 
 def opened(path: Path, network: str) -> str:
-    """Open a file as what its name says, and return what came of it; other exceptions are not caught."""
+    """Open a file in the format of its name, and return the outcome; other exceptions are not caught."""
     try:
         if path.suffix == ".onnx":
             model = Model.open(path)

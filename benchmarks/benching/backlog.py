@@ -77,7 +77,7 @@ def watch(folder: Path, journal: Path, count: int) -> tuple[float, list[float]]:
     times = answered(journal)
     if done.returncode or len(times) != count:
         message = done.stderr.decode("utf-8", "replace").strip()[-300:]
-        raise SourceLost(f"`watch --once` answered {len(times)} of {count} files and ended with {done.returncode}; it says: {message}")
+        raise SourceLost(f"`watch --once` answered {len(times)} of {count} files and ended with {done.returncode}; message: {message}")
     return overall, times
 
 

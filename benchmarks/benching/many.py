@@ -113,7 +113,7 @@ def memory(folder: Path, journal: Path, count: int) -> list[Held]:
     done = _answered(journal) if journal.exists() else 0
     if process.returncode or done != count:
         last = messages.read_text(encoding="utf-8", errors="replace").strip()[-MOST_MESSAGE:]
-        raise SourceLost(f"`watch --once` answered {done} of {count} files and ended with {process.returncode}; it says: {last}")
+        raise SourceLost(f"`watch --once` answered {done} of {count} files and ended with {process.returncode}; message: {last}")
     return held
 
 

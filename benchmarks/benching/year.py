@@ -14,11 +14,11 @@ YEAR = 500_000
 
 
 def measure(rows: int, points: int = 1024) -> dict[str, float]:
-    """Return what the command says of a journal of so many rows; :class:`SourceLost` where it fails."""
+    """Return what the command prints about a journal of so many rows; :class:`SourceLost` where it fails."""
     command = [sys.executable, str(COMMAND), "--rows", str(rows), "--points", str(points)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SourceLost(f"{COMMAND.name} ended with {done.returncode}; it says: {done.stderr.strip()[-300:]}")
+        raise SourceLost(f"{COMMAND.name} ended with {done.returncode}; message: {done.stderr.strip()[-300:]}")
     measured: dict[str, float] = json.loads(done.stdout)
     return measured
 

@@ -36,9 +36,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     one.add_argument("--runs", type=Path, default=Path("runs/benchmark"), metavar="DIR", help="folder of the run folders")
     one.add_argument("--budget", metavar="9m", help="time limit, such as 90s, 9m or 2h; the same command resumes")
     one.add_argument("--ray", metavar="ADDRESS", help="run the cells on this Ray cluster (extra 'cluster'); hosts share the folders")
-    one.add_argument(
-        "--table2", action="store_true", help="run the queue of the paper's Table 2, or a part of it"
-    )
+    one.add_argument("--table2", action="store_true", help="run the queue of the paper's Table 2, or a part of it")
     one.add_argument("--dry-run", action="store_true", help="list the cells that would run")
     one.add_argument("--table", action="store_true", help="run nothing: print the tables of the results")
     one.add_argument("--write", type=Path, metavar="FILE.md", help="run nothing: write the tables between the markers of a document")

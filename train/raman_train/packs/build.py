@@ -200,7 +200,7 @@ def listed_minerals(path: Path) -> tuple[dict[str, ListedMineral], tuple[str, ..
     """Return the minerals of the list by their plain names, and the memberships of a group that its chemistry contradicts.
 
     The list gives two groups, structural and Fleischer; both count. A mineral without the anion that nearly all others of a group
-    have is not of that group here: whoever reads "calcite group" expects a carbonate.
+    have is not of that group here: a reader of "calcite group" expects a carbonate.
 
     Raises:
         ConfigError: if it cannot be read.
@@ -252,7 +252,7 @@ def _groups(row: dict[str, str]) -> Iterator[str]:
 
 
 def group_name(listed: str) -> str:
-    """Return a name of the list as raman-edge says it: ``jarosite subgroup`` for ``alunite-jarosite-jarosite subgroup``."""
+    """Return a name of the list as raman-edge shows it: ``jarosite subgroup`` for ``alunite-jarosite-jarosite subgroup``."""
     name = listed.lower()
     if match := re.fullmatch(r"(?P<group>.+)-group \d (?P<which>.+)", listed):  # amphibole-group 2 Ca
         return f"{match['group']} group ({match['which']})"

@@ -107,10 +107,10 @@ def groups(data: Path) -> Iterator[GroupFigures]:
         for fitted in (first, ~first):
             fusion = confidence.fit(scored.rows(fitted))
             levels = confidence.levels(scored.rows(fitted), fusion)
-            asked = scored.rows(~fitted)
-            order = np.argsort(-asked.similarity, axis=1, kind="stable")[:, : ranking.CANDIDATES]
-            shares = ranking.odds(np.take_along_axis(asked.similarity, order, axis=1), fusion.temperature, fusion.rank_prior)
-            for row, odds, truth in zip(order, shares, asked.truth.tolist(), strict=True):
+            tested = scored.rows(~fitted)
+            order = np.argsort(-tested.similarity, axis=1, kind="stable")[:, : ranking.CANDIDATES]
+            shares = ranking.odds(np.take_along_axis(tested.similarity, order, axis=1), fusion.temperature, fusion.rank_prior)
+            for row, odds, truth in zip(order, shares, tested.truth.tolist(), strict=True):
                 names = [labels[k] for k in row.tolist()]
                 _count(counts, names, odds, labels[truth], levels, library)
         total = counts["spectra"]
@@ -138,8 +138,8 @@ def print_tables(folder: Path, data: Path, write: Callable[[str], None]) -> None
     kept = list(minerals_kept(data))
     for seed, (before, after) in enumerate(kept):
         write(f"| {seed} | {before:.4f} | {after:.4f} |")
-    asked, nearest, references = mineral_answers(data)
-    write(f"\nEmbedded network: of {asked} spectra of minerals, {nearest} are nearest to one of the {references} everyday references.\n")
+    count, nearest, references = mineral_answers(data)
+    write(f"\nEmbedded network: of {count} spectra of minerals, {nearest} are nearest to one of the {references} everyday references.\n")
     convinced = dict(whole_references(data))
     write("| whole references that convince of another label, of minerals | " + " | ".join(convinced) + " |")
     write(f"| {' | '.join(['---'] * (len(convinced) + 1))} |")
@@ -225,9 +225,9 @@ def everyday(folder: Path) -> Iterator[Answered]:
 
 
 def mineral_answers(data: Path) -> tuple[int, int, int]:
-    """Return how many spectra of Dataset_2 are asked, of how many the nearest reference is one of a pack, and how many those have.
+    """Return the number of spectra of Dataset_2 that were searched, of how many the nearest reference is one of a pack, and how many those have.
 
-    The references of the asked specimen are left out of the library; the network has seen it, so the share of right answers would
+    The references of the specimen are left out of the library; the network has seen it, so the share of right answers would
     say nothing.
     """
     dataset = datasets.load(data).subset("dataset_2")
@@ -319,17 +319,17 @@ def _fluorescent(one: Spectrum, rng: np.random.Generator) -> Spectrum:
     return Spectrum(one.axis, rng.poisson(20_000 * np.maximum(whole, 0.0)).astype(np.float64))
 
 
-def _answered(what: str, asked: list[tuple[Truth, Spectrum]], identifier: Identifier) -> Answered:
-    answers = identifier.identify([one for _, one in asked])
+def _answered(what: str, cases: list[tuple[Truth, Spectrum]], identifier: Identifier) -> Answered:
+    answers = identifier.identify([one for _, one in cases])
     counts: Counter[str] = Counter()
-    for (truth, _), one in zip(asked, answers, strict=True):
+    for (truth, _), one in zip(cases, answers, strict=True):
         right = _is_right(one, truth, identifier)
         counts["named"] += bool(one.names)
         counts["right"] += bool(one.names) and right
         counts["match"] += one.decision == "match"
         counts["false"] += one.decision == "match" and not right
         counts["group"] += one.decision == "group"
-    return Answered(what, len(asked), *(counts[name] for name in ("named", "right", "match", "false", "group")))
+    return Answered(what, len(cases), *(counts[name] for name in ("named", "right", "match", "false", "group")))
 
 
 def _is_right(one: Identification, truth: Truth, identifier: Identifier) -> bool:
