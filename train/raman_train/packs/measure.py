@@ -225,7 +225,7 @@ def everyday(folder: Path) -> Iterator[Answered]:
 
 
 def mineral_answers(data: Path) -> tuple[int, int, int]:
-    """Return the number of spectra of Dataset_2 that were searched, of how many the nearest reference is one of a pack, and how many those have.
+    """Return the number of spectra, how many are nearest to a reference of a pack, and the number of those references.
 
     The references of the specimen are left out of the library; the network has seen it, so the share of right answers would
     say nothing.
