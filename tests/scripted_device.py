@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 UNPLUG = "unplug"
 """Said instead of bytes: the cable comes out."""
-Said = bytes | str | threading.Event
+ScriptStep = bytes | str | threading.Event
 """Bytes, :data:`UNPLUG`, or what has to happen first."""
 
 
 class ScriptedDevice:
     """Answers with ``script(request)`` to whatever has come; ``link`` stays the same when it is plugged in again."""
 
-    def __init__(self, link: Path, script: Callable[[bytes], Iterable[Said]]) -> None:
+    def __init__(self, link: Path, script: Callable[[bytes], Iterable[ScriptStep]]) -> None:
         self.link, self.script = link, script
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         """What the host has sent, in the pieces in which it came."""
         self._lock = threading.Lock()
         self._wake_out, self._wake_in = os.pipe()
@@ -92,9 +92,9 @@ class ScriptedDevice:
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(self._master, data) :]
 
-    def said_by_host(self) -> bytes:
+    def host_bytes(self) -> bytes:
         """Return all that the host has sent."""
-        return b"".join(self.heard)
+        return b"".join(self.received)
 
     def _wake(self) -> None:
         os.write(self._wake_in, b"!")
@@ -103,7 +103,7 @@ class ScriptedDevice:
         while not self._over:
             data = self._read()
             if data:
-                self.heard.append(data)
+                self.received.append(data)
                 self._follow(self.script(data))
 
     def _read(self) -> bytes:
@@ -123,8 +123,8 @@ class ScriptedDevice:
         time.sleep(0.002)
         return b""
 
-    def _follow(self, said: Iterable[Said]) -> None:
-        for word in said:
+    def _follow(self, steps: Iterable[ScriptStep]) -> None:
+        for word in steps:
             if isinstance(word, threading.Event):
                 word.wait(60)
             elif isinstance(word, bytes):

@@ -41,10 +41,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = re.search(rf"<!-- {NAME} -->\n```toml\n(.*?)```", PAGE, re.DOTALL)
     assert found
     (folder / NAME).write_text(found[1])
-    told = re.search(rf"<!-- wrong.toml is {NAME} with (.*) -->", PAGE)
-    assert told
+    changes = re.search(rf"<!-- wrong.toml is {NAME} with (.*) -->", PAGE)
+    assert changes
     wrong = found[1]
-    for before, after in re.findall(r"`(.*?)` → `(.*?)`", told[1]):
+    for before, after in re.findall(r"`(.*?)` → `(.*?)`", changes[1]):
         assert before in wrong
         wrong = wrong.replace(before, after)
     (folder / "wrong.toml").write_text(wrong)
@@ -119,9 +119,9 @@ def test_the_tables_are_what_the_code_says() -> None:
 
 def test_the_certainties_are_those_of_the_code() -> None:
     """Each level has its meaning, in the code's words and order."""
-    told = re.findall(r"^\| `([a-z-]+)` \| ([^|`]+) \|$", PAGE.partition("## How far")[2].partition("## Ocean")[0], re.MULTILINE)
-    assert dict(told) == CERTAINTIES
-    assert [name for name, _ in told] == list(CERTAINTIES)
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([^|`]+) \|$", PAGE.partition("## How far")[2].partition("## Ocean")[0], re.MULTILINE)
+    assert dict(rows) == CERTAINTIES
+    assert [name for name, _ in rows] == list(CERTAINTIES)
 
 
 def test_the_page_is_right_about_those_that_ship() -> None:

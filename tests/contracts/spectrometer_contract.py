@@ -27,8 +27,8 @@ def exposures(device: Spectrometer, count: int) -> list[Exposure]:
     found: list[Exposure] = []
     until = time.monotonic() + PATIENCE_S
     while len(found) < count and time.monotonic() < until and not device.ended:
-        said = device.expose()
-        found += [said] if isinstance(said, Exposure) else []
+        result = device.expose()
+        found += [result] if isinstance(result, Exposure) else []
     assert len(found) == count, f"{len(found)} of {count} exposures: {device.status}"
     return found
 

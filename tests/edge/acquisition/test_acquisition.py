@@ -199,10 +199,10 @@ def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
     bench.trigger()
     running = iter(bench)
     assert isinstance(next(running), Spectrum)
-    before = len(fake.asked)
+    before = len(fake.calls)
     bench.trigger()
     assert isinstance(next(running), Spectrum)
-    assert fake.asked[before:] == ["light on"]
+    assert fake.calls[before:] == ["light on"]
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(0.0, []), (60.0, ["light on"])])
@@ -214,7 +214,7 @@ def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pyte
     for value in Acquisition(fake, Plan(count=2)):
         assert isinstance(value, Spectrum)
         now[0] += seconds
-    assert fake.asked == calls
+    assert fake.calls == calls
 
 
 def test_a_paused_bench_exposes_nothing() -> None:
@@ -332,7 +332,7 @@ def test_the_search_ends_where_the_instrument_does_not_follow() -> None:
 
     class Stubborn(Fake):
         def set_exposure(self, seconds: float) -> None:
-            self.asked.append(f"{seconds:g}")
+            self.calls.append(f"{seconds:g}")
 
     notes: list[str] = []
     assert len(spectra(Stubborn(), Plan(auto_exposure=True, count=2), notes)) == 2

@@ -58,7 +58,7 @@ def test_a_dark_is_taken_before_the_first_answer(policy: str) -> None:
     fake = Patterned()
     bench = Acquisition(fake, Plan(dark=policy, count=2))  # type: ignore[arg-type]  # one of both
     found = taken(bench)
-    assert fake.asked == ["light off", "light on"]
+    assert fake.calls == ["light off", "light on"]
     assert all(roughness(one) < 20 for one in found)
     assert all(one.meta["dark"].startswith("spectrum of 3 exposures") for one in found)
     assert bench.dark is not None
@@ -85,7 +85,7 @@ def test_a_dark_is_taken_again_with_another_exposure() -> None:
         if isinstance(value, Spectrum):
             found.append((value, bench.dark))
             bench.set_exposure(0.2)
-    assert fake.asked == ["light off", "light on", "expose 0.2", "light off", "light on"]
+    assert fake.calls == ["light off", "light on", "expose 0.2", "light off", "light on"]
     assert all(dark is not None and dark.exposure_s == one.exposure_s and dark.sha256[:12] in one.meta["dark"] for one, dark in found)
 
 
@@ -95,7 +95,7 @@ def test_an_old_dark_is_taken_again_where_that_is_wanted(policy: str, times: int
     fake = Fake()
     fake.exposure_s = 1.0
     assert len(taken(Acquisition(fake, Plan(dark=policy, dark_age_s=4.0, count=12)))) == 12  # type: ignore[arg-type]  # one of both
-    assert fake.asked.count("light off") == times
+    assert fake.calls.count("light off") == times
 
 
 def test_a_person_is_asked_where_the_instrument_cannot() -> None:
@@ -196,7 +196,7 @@ def test_every_dark_is_kept_where_that_is_wanted(tmp_path: Path) -> None:
     assert kept.sha256 == bench.dark.sha256
     fake = Fake(seed=9)
     (again,) = taken(Acquisition(fake, Plan(dark=kept, count=1)))
-    assert fake.asked == []
+    assert fake.calls == []
     assert kept.sha256[:12] in again.meta["dark"]
 
 
@@ -255,5 +255,5 @@ def test_a_stop_in_the_dark_leaves_the_light_off() -> None:
     for value in bench:
         if isinstance(value, Fault):
             bench.end()
-    assert fake.asked == ["light off"]
+    assert fake.calls == ["light off"]
     assert msgspec.structs.asdict(spectrometers.INSTRUMENT.dark)["method"] == "laser"

@@ -198,12 +198,12 @@ def test_watch_once_ends_with_the_names(model: Path, good: Path, bad: Path) -> N
 def test_journal_list_prints_what_watch_said(model: Path, good: Path, bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The journal's lines are the very lines that went out, the newest first, and ``--limit`` keeps the newest."""
     assert cli.main(["watch", str(good.parent), "--once", "--stable", "0.1", "--model", str(model)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
     assert cli.main(["journal", "list", "--json"]) == 0
-    assert capsys.readouterr().out.splitlines() == said[::-1]
+    assert capsys.readouterr().out.splitlines() == lines[::-1]
     assert cli.main(["journal", "list", "--limit", "1"]) == 0
-    assert capsys.readouterr().out.splitlines() == said[:0:-1]
+    assert capsys.readouterr().out.splitlines() == lines[:0:-1]
     assert bad.exists()
 
 
@@ -222,7 +222,7 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (["watch", "{}/none", "--model", "{model}"], 69, "No such file or directory"),
         (["watch", "{}/good.csv", "--model", "{model}"], 69, "Not a directory. Give a folder; `raman-edge identify FILE`"),
@@ -246,13 +246,13 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
         (["identify", "x", "--\x1b[31m"], 2, r"\x1b[31m"),
     ],
 )
-def test_errors(arguments: list[str], code: int, said: str, model: Path, good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors(arguments: list[str], code: int, expected: str, model: Path, good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot be done ends with its exit code and one reason on standard error, and nothing on standard output."""
     filled = [argument.format(good.parent, model=model) for argument in arguments]
     assert cli.main(filled) == code
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert said in captured.err
+    assert expected in captured.err
     assert "\x1b" not in captured.err
 
 
@@ -336,18 +336,18 @@ def test_a_closed_pipe_is_quiet(model: Path, tmp_path: Path) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    said = process.stderr.read()
+    stderr = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(timeout=30), said) == (128 + signal.SIGPIPE, b"")
+    assert (process.wait(timeout=30), stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_full_output_is_said(model: Path, good: Path) -> None:
     """Standard output that cannot be written is 73 with a reason."""
     with Path("/dev/full").open("wb") as full:
         process = command.start("identify", good, "--model", model, stdout=full)
-        said = process.communicate(timeout=30)[1]
+        stderr = process.communicate(timeout=30)[1]
     assert process.returncode == 73
-    assert b"standard output: cannot be written: No space left on device" in said
+    assert b"standard output: cannot be written: No space left on device" in stderr
 
 
 # Cold start
@@ -397,8 +397,8 @@ def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: P
     named = [str(tmp_path / one) if one.endswith("json") else one for one in more]
     called = [sys.executable, "-c", THREADS, "identify", str(good), "--model", str(model), *named]
     limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
-    said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
-    assert said[0].splitlines()[-1] == said[1].splitlines()[-1]
+    outputs = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
+    assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
@@ -407,8 +407,8 @@ def test_nor_where_numpy_is_imported_before_the_model_is_opened(arguments: tuple
     """The limit also holds in a command that imports numpy before its arguments are parsed."""
     called = [sys.executable, "-c", THREADS, *arguments]
     limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
-    said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
-    assert said[0].split()[-1] == said[1].split()[-1]
+    outputs = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
+    assert outputs[0].split()[-1] == outputs[1].split()[-1]
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -56,12 +56,12 @@ def test_calibration_is_made_kept_and_checked(tmp_path: Path, kept: Path, capsys
     """The calibration lies under the serial number; today's standard on it is as good as new, and a moved axis is not."""
     file = polystyrene(tmp_path / "ps.csv")
     arguments = ("calibrate", file, "--standard", "polystyrene", "--instrument", "SN-1")
-    code, (said,), _ = run(capsys, *arguments)
+    code, (record,), _ = run(capsys, *arguments)
     assert code == 0
-    assert said["path"] == str(kept / "SN-1.json")
-    assert float(str(said["rms"])) < 0.5
+    assert record["path"] == str(kept / "SN-1.json")
+    assert float(str(record["rms"])) < 0.5
     code, (checked,), _ = run(capsys, *arguments, "--check")
-    assert (code, checked["good"], checked["id"]) == (0, True, said["id"])
+    assert (code, checked["good"], checked["id"]) == (0, True, record["id"])
     moved = polystyrene(tmp_path / "moved.csv", OFF + 4)
     code, (checked,), _ = run(capsys, "calibrate", moved, "--standard", "polystyrene", "--instrument", "SN-1", "--check")
     assert (code, checked["good"]) == (1, False)
@@ -70,7 +70,7 @@ def test_calibration_is_made_kept_and_checked(tmp_path: Path, kept: Path, capsys
 
 def test_identify_uses_the_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every record names the calibration that made the axis, its age and its scatter, and has an id of its own."""
-    _, (said,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
+    _, (record,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     calcite = written(tmp_path / "c.csv", (1085.4, 281.7, 712.1, 155.0), OFF)
     _, (plain,), _ = run(capsys, "identify", "--no-user-library", calcite)
     code, (record,), _ = run(capsys, "identify", "--no-user-library", "--calibration", "SN-1", calcite)
@@ -79,9 +79,9 @@ def test_identify_uses_the_calibration(tmp_path: Path, capsys: pytest.CaptureFix
     assert record["id"] != plain["id"]
     named = record["calibration"]
     assert isinstance(named, dict)
-    assert named["id"] == said["id"]
+    assert named["id"] == record["id"]
     assert 0 <= named["age_days"] < 1
-    assert named["rms"] == pytest.approx(float(str(said["rms"])), abs=1e-3)
+    assert named["rms"] == pytest.approx(float(str(record["rms"])), abs=1e-3)
 
 
 def test_file_of_another_laser_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,8 +108,8 @@ def test_pixels_are_readable_only_with_a_calibration(tmp_path: Path, capsys: pyt
     code, _, err = run(capsys, *arguments)
     assert code == 65
     assert "--laser NM" in err
-    code, (said,), _ = run(capsys, *arguments, "--laser", "532")
-    assert (code, said["unit"], said["points"]) == (0, "pixel", 2048)
+    code, (record,), _ = run(capsys, *arguments, "--laser", "532")
+    assert (code, record["unit"], record["points"]) == (0, "pixel", 2048)
     code, (fault,), _ = run(capsys, "identify", "--no-user-library", str(file))
     assert code == 65
     assert "axis in pixels" in str(fault["why"])
@@ -196,8 +196,8 @@ def test_person_sees_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_warning_of_a_single_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Silicon gives an offset only, and a warning says that."""
-    code, (said,), err = run(capsys, "calibrate", written(tmp_path / "si.csv", (520.45,)), "--standard", "silicon", "--instrument", "SN")
-    assert (code, said["rms"]) == (0, None)
+    code, (record,), err = run(capsys, "calibrate", written(tmp_path / "si.csv", (520.45,)), "--standard", "silicon", "--instrument", "SN")
+    assert (code, record["rms"]) == (0, None)
     assert "one line gives an offset only" in err
 
 
@@ -277,8 +277,8 @@ def test_a_line_file_is_a_standard(tmp_path: Path, capsys: pytest.CaptureFixture
     lines = tmp_path / "mine.txt"
     lines.write_text("unit = cm-1\n" + "\n".join(str(line) for line in standards.find("polystyrene").lines))
     file = polystyrene(tmp_path / "ps.csv")
-    code, (said,), _ = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
-    assert (code, said["standards"]) == (0, ["mine"])
+    code, (record,), _ = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
+    assert (code, record["standards"]) == (0, ["mine"])
     lines.write_text("unit = cm-1\n620.9\nhello\n")
     code, _, err = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
     assert (code, "line 3" in err) == (78, True)

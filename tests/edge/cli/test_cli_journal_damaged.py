@@ -114,11 +114,12 @@ def test_every_command_ends_with_65(
 ) -> None:
     """Whatever is damaged, no command ends with a traceback, and all that read the row end with 65 and a line that says so."""
     path = damaged(whole, tmp_path, what)
-    for told in (*READ_ALL, *PASSED_ON):
-        words = [word.replace("OUT", str(tmp_path)) for word in told if word != "PAIR"] + [*(pair if "PAIR" in told else ())]
+    for arguments in (*READ_ALL, *PASSED_ON):
+        words = [word.replace("OUT", str(tmp_path)) for word in arguments if word != "PAIR"] + [*(pair if "PAIR" in arguments else ())]
         code, text = run(capfd, *words, "--journal", path)
-        assert code == 65 or (what in LINES and told in PASSED_ON and code == 0), (told, text)
-        assert code == 0 or any(word in text for word in ("damaged", "no record", "not a record", "is not what was written")), (told, text)
+        assert code == 65 or (what in LINES and arguments in PASSED_ON and code == 0), (arguments, text)
+        reasons = ("damaged", "no record", "not a record", "is not what was written")
+        assert code == 0 or any(reason in text for reason in reasons), (arguments, text)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -153,10 +154,10 @@ def test_a_journal_with_a_trigger(whole: Path, tmp_path: Path, pair: tuple[str, 
     shutil.copyfile(whole, path)
     journals.change(path, "CREATE TRIGGER planted BEFORE INSERT ON records BEGIN SELECT raise(ignore); END")
     (tmp_path / "in").mkdir()
-    for told in (*READ_ALL, *PASSED_ON, ("watch", str(tmp_path / "in"), "--once", "PAIR")):
-        words = [word.replace("OUT", str(tmp_path)) for word in told if word != "PAIR"] + [*(pair if "PAIR" in told else ())]
+    for arguments in (*READ_ALL, *PASSED_ON, ("watch", str(tmp_path / "in"), "--once", "PAIR")):
+        words = [word.replace("OUT", str(tmp_path)) for word in arguments if word != "PAIR"] + [*(pair if "PAIR" in arguments else ())]
         code, text = run(capfd, *words, "--journal", path)
-        assert code == 65, (told, text)
+        assert code == 65, (arguments, text)
         assert "trigger 'planted'" in text
 
 

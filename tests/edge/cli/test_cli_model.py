@@ -29,10 +29,10 @@ def verified(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tupl
     """Run ``model verify`` and return its exit code, and outcome and words of each check."""
     capsys.readouterr()
     code = cli.main(["model", "verify", *map(str, arguments)])
-    told = json.loads(capsys.readouterr().out)
-    assert told["v"] == 1
-    assert told["ok"] == (code == 0)
-    return code, {check["check"]: (check["passed"], check["found"]) for check in told["checks"]}
+    report = json.loads(capsys.readouterr().out)
+    assert report["v"] == 1
+    assert report["ok"] == (code == 0)
+    return code, {check["check"]: (check["passed"], check["found"]) for check in report["checks"]}
 
 
 def test_a_good_model_passes(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
     entries = [*(journals.answer(number, label) for number, label in enumerate(LABELS)), journals.failure()]
     dated = [msgspec.structs.replace(entry.record, ts=f"2026-03-0{day}T12:00:00.000Z") for day, entry in enumerate(entries, start=1)]
-    journals.write(path, *(JournalEntry(said, entry.spectrum) for said, entry in zip(dated, entries, strict=True)))
+    journals.write(path, *(JournalEntry(record, entry.spectrum) for record, entry in zip(dated, entries, strict=True)))
     return path
 
 
@@ -154,8 +154,8 @@ def test_a_pipe_that_is_closed_is_quiet(made: Path) -> None:
     os.close(ours)
     with os.fdopen(theirs, "wb") as gone:
         process = command.start("report", "--all", "--journal", made, "--no-user-library", "-o", "-", stdout=gone)
-        said = process.communicate(timeout=60)[1]
-    assert (process.returncode, said) == (141, b"")
+        stderr = process.communicate(timeout=60)[1]
+    assert (process.returncode, stderr) == (141, b"")
 
 
 def test_faults_need_no_model(made: Path, tmp_path: Path) -> None:

@@ -76,9 +76,9 @@ def eventually(what: Callable[[], bool]) -> bool:
 
 def wait_for_an_exposure(run: Serial, instrument: Simulated) -> None:
     """Wait until the instrument, which is being opened, exposes with its laser on."""
-    heard: list[str] = []
-    instrument.note = heard.append
-    run.wait_until(lambda: "acquire" in heard and lit_page.shines(instrument), "an exposure")
+    requests: list[str] = []
+    instrument.note = requests.append
+    run.wait_until(lambda: "acquire" in requests and lit_page.shines(instrument), "an exposure")
 
 
 def state(run: Serial) -> str:
@@ -327,8 +327,8 @@ def test_after_a_kill_the_next_start_switches_it_off_first(tmp_path: Path, model
         run.wait_for(2)
         run.kill()
         assert lit_page.shines(instrument)
-        heard: list[str] = []
-        instrument.note = heard.append
+        requests: list[str] = []
+        instrument.note = requests.append
         ended = command.run(
             "serial",
             instrument.port,
@@ -344,7 +344,7 @@ def test_after_a_kill_the_next_start_switches_it_off_first(tmp_path: Path, model
         )
         assert ended.returncode == 0
         assert not lit_page.shines(instrument)
-        assert heard.index("laser_off") < heard.index("acquire")
+        assert requests.index("laser_off") < requests.index("acquire")
 
 
 def test_a_start_that_cannot_switch_it_off_is_said(tmp_path: Path, model: Path) -> None:

@@ -82,11 +82,11 @@ def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr is not None
-        said = process.stderr.read()
+        stderr = process.stderr.read()
         process.stderr.close()
         assert process.wait(timeout=60) == 128 + signal.SIGPIPE
         assert not lit_page.shines(simulated)
-    assert b"Traceback" not in said
+    assert b"Traceback" not in stderr
 
 
 @pytest.mark.parametrize("what", ["serial", "calibrate"])
@@ -100,11 +100,11 @@ def test_it_can_be_stopped_while_the_instrument_is_opened(tmp_path: Path, model:
     process = command.start(*calls[what], "--profile", PAGE, "--laser", "785")
     os.read(ours, 1)  # it asks who is there
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 130
-    assert b"Traceback" not in said
+    assert b"Traceback" not in stderr
 
 
 def test_a_port_that_another_program_has_is_busy(tmp_path: Path, model: Path) -> None:

@@ -204,9 +204,9 @@ def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=10)[1]
+    stderr = process.communicate(timeout=10)[1]
     assert process.returncode == 130
-    assert b"Traceback" not in said
+    assert b"Traceback" not in stderr
 
 
 def test_the_screen_is_left_on_a_signal(folder: Path, model: Path) -> None:

@@ -86,11 +86,11 @@ def test_an_output_below_another_name_of_the_folder_is_refused(folder: Path, tmp
     bind(folder, tmp_path / "elsewhere")
     try:
         output = f"jsonl:{tmp_path / 'elsewhere' / 'results.jsonl'}"
-        asked = command.run("watch", folder, "--once", "--model", model, "--journal", tmp_path / "j.sqlite3", "--output", output)
+        done = command.run("watch", folder, "--once", "--model", model, "--journal", tmp_path / "j.sqlite3", "--output", output)
     finally:
         subprocess.run(["umount", "--lazy", tmp_path / "elsewhere"], check=True)
-    assert asked.returncode == 78
-    assert b"in the watched folder" in asked.stderr
+    assert done.returncode == 78
+    assert b"in the watched folder" in done.stderr
 
 
 def test_subfolders_that_come_and_go_do_not_end_a_single_pass(folder: Path, model: Path, tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ def test_subfolders_that_come_and_go_do_not_end_a_single_pass(folder: Path, mode
     coming = threading.Thread(target=come_and_go)
     coming.start()
     try:
-        asked = command.run("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
+        done = command.run("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
     finally:
         over.set()
         coming.join()
-    assert asked.returncode == 0, asked.stderr
-    assert len(asked.stdout.splitlines()) == 20
-    assert b"cannot be" not in asked.stderr
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 20
+    assert b"cannot be" not in done.stderr
 
 
 def test_ignored_names_are_counted_at_the_end(folder: Path, model: Path, tmp_path: Path) -> None:
@@ -124,9 +124,9 @@ def test_ignored_names_are_counted_at_the_end(folder: Path, model: Path, tmp_pat
         (folder / name).write_text(build.text())
     (folder / "a.csv").write_text(build.text())
     folder.joinpath(*"123456789").mkdir(parents=True)
-    asked = command.run("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
-    assert asked.returncode == 0
-    assert b"; 4 ignored (2 hidden, 1 temporary, 1 too deep); " in asked.stderr
+    done = command.run("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
+    assert done.returncode == 0
+    assert b"; 4 ignored (2 hidden, 1 temporary, 1 too deep); " in done.stderr
 
 
 @pytest.mark.slow
@@ -145,9 +145,9 @@ def test_a_stop_in_a_flood(folder: Path, model: Path) -> None:
     try:
         with Watch(folder, model, *STABLE, "--json") as watch:
             watch.wait_for(300)
-            asked = time.monotonic()
+            stopped = time.monotonic()
             code = watch.end(signal.SIGTERM)
-            took = time.monotonic() - asked
+            took = time.monotonic() - stopped
     finally:
         over.set()
         coming.join()

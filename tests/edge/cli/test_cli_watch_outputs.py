@@ -69,8 +69,8 @@ def test_nobody_reads(folder: Path, model: Path, tmp_path: Path) -> None:
         process = command.start("watch", folder, "--model", model, "--journal", path, "--output", f"jsonl:{lines}", stdout=full)
     sinking.wait_until(lambda: lines.exists() and lines.read_bytes().count(b"\n") == FILES, "all records in the file")
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=60)[1]
+    stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 143
-    assert b"are still owed; they are in the journal" in said
+    assert b"are still owed; they are in the journal" in stderr
     assert len(journaled(path)) == FILES
     os.close(read)

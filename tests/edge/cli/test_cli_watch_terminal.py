@@ -61,10 +61,10 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
 
-        said = errors.open("wb") if errors else theirs
+        stderr = errors.open("wb") if errors else theirs
         begun = [sys.executable, "-c", AS_OURS, int(signal.SIG_IGN if deaf else signal.SIG_DFL)]
         self.process = subprocess.Popen(
-            [*map(str, begun), *called], stdin=theirs, stdout=theirs, stderr=said, env=command.environment(), start_new_session=True
+            [*map(str, begun), *called], stdin=theirs, stdout=theirs, stderr=stderr, env=command.environment(), start_new_session=True
         )
         os.close(theirs)
         self.written = b""

@@ -91,10 +91,10 @@ def test_a_beginning_may_lie_at_the_very_end(start: int, end: int, place: int) -
 def test_long_garbage_is_told_in_runs() -> None:
     """Two runs and a bit are two faults at once and one in silence, which together are every byte."""
     reader = Ooi(OoiSettings(3))
-    said = list(reader.feed(b"x" * (2 * RUN + 5)))
-    faults = [*said, *reader.silence()]
+    events = list(reader.feed(b"x" * (2 * RUN + 5)))
+    faults = [*events, *reader.silence()]
     assert [(fault.dropped, fault.at) for fault in faults if isinstance(fault, WireFault)] == [(RUN, 0), (RUN, RUN), (5, 2 * RUN)]
-    assert len(said) == 2
+    assert len(events) == 2
 
 
 @pytest.mark.parametrize("name", profiles())

@@ -47,7 +47,7 @@ def read(tmp_path: Path, answers: dict[int, bytes], **sensor: object) -> tuple[I
     talker = Talker(profile, {**known, b"?x": (2, NAK)}, (b"S", b"O"))
     with ScriptedDevice(tmp_path / "port", talker) as fake:
         instrument = ask(profile, fake.port)
-    return instrument, [request for request in talker.asked if request.startswith(b"?x")]
+    return instrument, [request for request in talker.requests if request.startswith(b"?x")]
 
 
 @pytest.mark.parametrize("end", [b"", b"\r", b"\r\n", b"\0\0\0\0\0", b"\n"])

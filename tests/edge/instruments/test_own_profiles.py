@@ -192,13 +192,13 @@ def test_new_writes_a_profile_from_a_capture(folder: Path, tmp_path: Path, capsy
     raw = tmp_path / "raw.bin"
     raw.write_bytes(stream(1024))
     given = ("new", "mine", "--capture", str(raw), "--laser", "785", "--vendor", 'A "B" \\ C')
-    code, (told,), err = ran(capsys, *given)
-    assert (code, told["values"], told["file"]) == (0, 1024, str(folder / "mine.toml"))
+    code, (record,), err = ran(capsys, *given)
+    assert (code, record["values"], record["file"]) == (0, 1024, str(folder / "mine.toml"))
     assert "I see lines of 1024 numbers ending in CR LF, 5 of them, at 115200 baud" in err
     profile = catalogue.load("mine")
     assert (profile.device.vendor, profile.laser and profile.laser.wavelength_nm) == ('A "B" \\ C', 785.0)
-    code, told_again, err = ran(capsys, *given)
-    assert (code, told_again) == (78, [])
+    code, records, err = ran(capsys, *given)
+    assert (code, records) == (78, [])
     assert "profile exists already" in err
 
 
@@ -215,11 +215,11 @@ def test_new_writes_nothing_under_a_name_that_is_none(name: str, folder: Path, t
 def test_new_from_a_simulated_instrument(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A port is listened to; with a request, the answer is described."""
     with Simulated(catalogue.load("c12880ma-csv")) as simulated:
-        code, (told,), _ = ran(capsys, "new", "mine", "--port", simulated.port)
-    assert (code, told["values"], told["baud"]) == (0, 288, 115_200)
+        code, (record,), _ = ran(capsys, "new", "mine", "--port", simulated.port)
+    assert (code, record["values"], record["baud"]) == (0, 288, 115_200)
     with Simulated(catalogue.load("c12880ma-specread")) as simulated:
-        code, (told,), _ = ran(capsys, "new", "other", "--port", simulated.port, "--request", r"SPEC.READ?\n")
-    assert (code, told["values"]) == (0, 288)
+        code, (record,), _ = ran(capsys, "new", "other", "--port", simulated.port, "--request", r"SPEC.READ?\n")
+    assert (code, record["values"]) == (0, 288)
     assert catalogue.load("other").commands.acquire is not None
     assert {path.name for path in folder.iterdir()} == {"mine.toml", "other.toml"}
 

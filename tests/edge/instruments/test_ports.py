@@ -131,21 +131,23 @@ def test_oceans_instruments_are_found_by_their_vendor(tmp_path: Path) -> None:
 # the command
 
 
-def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *found: PortInfo) -> tuple[int, list[dict[str, object]], str]:
+def listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *found: PortInfo
+) -> tuple[int, list[dict[str, object]], str]:
     """Run ``instruments ports`` where ``found`` is plugged in."""
     monkeypatch.setattr(ports, "serial", lambda _profiles: iter(found))
     monkeypatch.setattr(ports, "ocean", lambda: iter(()))
     capsys.readouterr()
     code = cli.main(["instruments", "ports"])
-    out, said = capsys.readouterr()
-    return code, [json.loads(line) for line in out.splitlines()], said
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
 
 
 def test_a_pipe_gets_a_record_each(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Address, what it is, who has it; keys stand flat in one object."""
     port = PortInfo("/dev/serial/by-id/x", "/dev/ttyUSB0", "FTDI", PortUse("busy", "cat (12)", "dialout"), 0x0403, 0x6001, "A5")
-    code, (fact,), said = told(capsys, monkeypatch, port)
-    assert (code, said) == (0, "")
+    code, (fact,), err = listed(capsys, monkeypatch, port)
+    assert (code, err) == (0, "")
     assert fact == {
         "v": 1,
         "address": "/dev/serial/by-id/x",
@@ -163,16 +165,16 @@ def test_a_pipe_gets_a_record_each(capsys: pytest.CaptureFixture[str], monkeypat
 
 def test_where_there_is_none_it_says_what_to_look_at(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """No port is no mistake and no record, but a line of advice."""
-    code, facts, said = told(capsys, monkeypatch)
+    code, facts, err = listed(capsys, monkeypatch)
     assert (code, facts) == (0, [])
-    assert "no serial port" in said
-    assert "does the cable carry data" in said
+    assert "no serial port" in err
+    assert "does the cable carry data" in err
 
 
 def test_a_port_of_another_group_says_which(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The group that owns the file is the one to join."""
-    _, _, said = told(capsys, monkeypatch, PortInfo("/dev/ttyUSB0", "/dev/ttyUSB0", "", PortUse("denied", group="uucp")))
-    assert "sudo usermod -aG uucp $USER" in said
+    _, _, err = listed(capsys, monkeypatch, PortInfo("/dev/ttyUSB0", "/dev/ttyUSB0", "", PortUse("denied", group="uucp")))
+    assert "sudo usermod -aG uucp $USER" in err
 
 
 def test_an_ocean_instrument_that_is_denied_has_a_rule(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def test_a_page_works_or_says_what_is_wrong(page: dict[str, Any]) -> None:
         refused = [str(line) for line in error.args]
     else:
         refused = ["x.toml: "]
-        told = requests.explain(profile, requests.DEFAULT)
-        assert len(told.requests) == len(list(requests.commands(profile)))
+        explanation = requests.explain(profile, requests.DEFAULT)
+        assert len(explanation.requests) == len(list(requests.commands(profile)))
         assert codecs.of(profile.frame, streaming=profile.streams).limit > 0
     assert refused
     assert all(line.startswith("x.toml: ") for line in refused)

@@ -139,7 +139,7 @@ def test_a_recorder_is_the_spectrometer_it_records(tmp_path: Path) -> None:
         assert recorder.instrument is fake.instrument
         assert not recorder.ended
         assert isinstance(recorder.expose(), Exposure)
-    assert fake.asked == ["expose 0.25", "light off"]
+    assert fake.calls == ["expose 0.25", "light off"]
     assert [one.exposure_s for one in replayed(tmp_path / "run.jsonl") if isinstance(one, Exposure)] == [0.25]
 
 
@@ -295,7 +295,7 @@ def changed(**changes: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "expected"),
     [
         ([KNOWN], "line 1: the recording does not begin"),
         ([BEGIN, KNOWN, BEGIN], "line 3: the recording begins anew"),
@@ -318,11 +318,11 @@ def changed(**changes: object) -> bytes:
         ([recording.encode(RecordingHeader(port="p", profile="q")).replace(b'"port"', b'"harbour"')], "line 1: "),
     ],
 )
-def test_what_no_instrument_gives_is_refused(lines: list[bytes], said: str) -> None:
+def test_what_no_instrument_gives_is_refused(lines: list[bytes], expected: str) -> None:
     """Lines with a right checksum and a wrong content are refused, each with its number and what is wrong."""
     with pytest.raises(FormatError) as raised:
         list(entries(lines))
-    assert said in str(raised.value)
+    assert expected in str(raised.value)
 
 
 def test_a_bomb_is_not_unpacked() -> None:

@@ -49,15 +49,15 @@ def measured(
     profile: Profile, world: Environment = QUICK, *, keep_laser_on: bool = False, **more: object
 ) -> Iterator[tuple[SerialSpectrometer, Simulated, list[str]]]:
     """An instrument with an armed laser, and the list of what it is asked."""
-    heard: list[str] = []
+    requests: list[str] = []
     with lit_page.instrument(profile, **more) as simulated:
-        simulated.note = heard.append
+        simulated.note = requests.append
         with SerialSpectrometer(profile, simulated.port, laser=True, keep_laser_on=keep_laser_on, world=world) as device:
-            yield device, simulated, heard
+            yield device, simulated, requests
 
 
 @contextlib.contextmanager
-def said_to_be_on() -> Iterator[None]:
+def warned_that_it_is_on() -> Iterator[None]:
     """Expect that leaving the block says that the laser may be on."""
     with pytest.raises(LaserNotOff, match="LASER MAY STILL BE ON: lit on "):
         yield
@@ -117,15 +117,15 @@ def test_a_known_wait_is_dark_from_its_beginning(tmp_path: Path) -> None:
 
 def test_a_laser_that_is_not_armed_rests_in_silence(tmp_path: Path) -> None:
     """Nothing is sent for a wait, and nothing is given away, where this program does not switch the laser on."""
-    profile, heard = page(tmp_path), list[str]()
+    profile, requests = page(tmp_path), list[str]()
     with lit_page.instrument(profile) as simulated:
-        simulated.note = heard.append
+        simulated.note = requests.append
         with SerialSpectrometer(profile, simulated.port, world=QUICK) as device:
             exposed(device)
-            before = len(heard)
+            before = len(requests)
             assert not device.rest()
             assert device.make_safe() == ""
-            assert set(heard[before:]) <= {"laser_off"}
+            assert set(requests[before:]) <= {"laser_off"}
 
 
 def test_a_laser_that_is_kept_on_is_off_at_faults_suspensions_and_the_end(tmp_path: Path) -> None:
@@ -175,16 +175,16 @@ def test_what_cannot_be_armed_like_this_is_a_mistake(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "expected"),
     [
         ("wavelength_nm = 785.0", "wavelength_nm = 785.0, keep_warm = true", 'dark.method: is "laser", and laser.keep_warm is true'),
         ("[commands]", WATCHDOG, "commands.laser_watchdog: needs laser.watchdog_s"),
     ],
 )
-def test_mistakes_of_a_page(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_mistakes_of_a_page(tmp_path: Path, old: str, new: str, expected: str) -> None:
     """What a page says of its laser has to be possible."""
     text = lit_page.write(tmp_path).read_text().replace(old, new)
-    with pytest.raises(ConfigError, match=said.replace(".", r"\.")):
+    with pytest.raises(ConfigError, match=expected.replace(".", r"\.")):
         validate.convert(toml.parse(text.encode(), "lit.toml"))
 
 
@@ -198,9 +198,9 @@ def watched(folder: Path, seconds: float) -> Profile:
 
 def test_the_devices_watchdog_is_set_before_the_laser_is_on(tmp_path: Path) -> None:
     """A page that tells of one has it used: a program that is killed leaves the laser on no longer than that."""
-    with measured(watched(tmp_path, 1.0), SLOW) as (device, simulated, heard):
+    with measured(watched(tmp_path, 1.0), SLOW) as (device, simulated, requests):
         exposed(device)
-        assert heard.index("laser_watchdog") < heard.index("laser_on")
+        assert requests.index("laser_watchdog") < requests.index("laser_on")
         device._wire.port.close()  # as a kill does
         assert simulated.device.laser
         assert eventually(lambda: not simulated.device.laser)
@@ -208,11 +208,11 @@ def test_the_devices_watchdog_is_set_before_the_laser_is_on(tmp_path: Path) -> N
 
 def test_a_watchdog_that_cannot_be_set_keeps_the_laser_off(tmp_path: Path) -> None:
     """Without its watchdog the laser is not switched on."""
-    with measured(watched(tmp_path, 1.0), faults=["nak:on=laser_watchdog,every=1"]) as (device, _, heard):
+    with measured(watched(tmp_path, 1.0), faults=["nak:on=laser_watchdog,every=1"]) as (device, _, requests):
         got = device.expose()
         assert isinstance(got, Fault)
         assert "laser_watchdog: it refused" in got.why
-    assert "laser_on" not in heard
+    assert "laser_on" not in requests
 
 
 def test_a_laser_that_is_kept_on_is_kept_from_its_watchdog(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_laser_that_is_kept_on_is_kept_from_its_watchdog(tmp_path: Path) -> No
 
 def test_suspended_nothing_is_exposed(tmp_path: Path) -> None:
     """While the block runs another thread that asks gets no exposure, and the laser stays off; then it goes on, with no fault."""
-    with measured(page(tmp_path), SLOW) as (device, simulated, heard):
+    with measured(page(tmp_path), SLOW) as (device, simulated, requests):
         over = threading.Event()
         found: list[object] = []
 
@@ -244,9 +244,9 @@ def test_suspended_nothing_is_exposed(tmp_path: Path) -> None:
                 assert eventually(lambda count=count: len(found) > count + 2)  # type: ignore[misc]  # bound now
                 with device.suspended() as why:
                     assert (why, simulated.device.laser) == ("", False)
-                    before = heard.count("acquire")
+                    before = requests.count("acquire")
                     time.sleep(0.3)
-                    assert heard.count("acquire") == before
+                    assert requests.count("acquire") == before
                     assert not simulated.device.laser
         finally:
             over.set()
@@ -279,15 +279,15 @@ def test_what_ends_a_block_is_still_told_beside_the_laser(tmp_path: Path, error:
 
 def test_making_it_safe_is_asked_for_once(tmp_path: Path) -> None:
     """What it found stands: it is not asked anew, nothing is exposed after it, and leaving says the same."""
-    with said_to_be_on(), measured(page(tmp_path), SLOW) as (device, simulated, heard):
+    with warned_that_it_is_on(), measured(page(tmp_path), SLOW) as (device, simulated, requests):
         exposed(device)
         simulated.fault(REFUSES)
         why = device.make_safe()
         assert "laser_off: it refused" in why
-        before = len(heard)
+        before = len(requests)
         assert device.make_safe() == why
         assert device.expose() is None
-        assert len(heard) == before
+        assert len(requests) == before
 
 
 def test_an_answer_that_a_page_does_not_have_is_replaced_by_a_question(tmp_path: Path) -> None:
@@ -298,7 +298,7 @@ def test_an_answer_that_a_page_does_not_have_is_replaced_by_a_question(tmp_path:
     with measured(asks, SLOW) as (device, simulated, _):
         exposed(device)
     assert not simulated.device.laser
-    with said_to_be_on(), measured(asks, SLOW) as (device, simulated, _):
+    with warned_that_it_is_on(), measured(asks, SLOW) as (device, simulated, _):
         exposed(device)
         for name in ("laser_off", "identify", "serial_number"):
             simulated.fault(f"silence:on={name},every=1")
@@ -316,11 +316,11 @@ def test_a_line_that_is_lost_at_the_very_end_is_opened_again(tmp_path: Path) -> 
 
 def test_a_laser_that_does_not_go_off_in_between_is_said_and_tried_again(tmp_path: Path) -> None:
     """In a wait: a fault says it at once, the line is opened anew, and nothing is measured until the laser has been off."""
-    with measured(page(tmp_path), SLOW) as (device, simulated, heard):
+    with measured(page(tmp_path), SLOW) as (device, simulated, requests):
         exposed(device)
         for number in range(2, 8):
             simulated.fault(f"nak@{number}:on=laser_off")
-        before = len(heard)
+        before = len(requests)
         device.rest(2000.0)
         got = device.expose()
         assert isinstance(got, Fault)
@@ -328,7 +328,7 @@ def test_a_laser_that_does_not_go_off_in_between_is_said_and_tried_again(tmp_pat
         end = time.monotonic() + PATIENCE_S
         while not isinstance(device.expose(), Exposure):
             assert time.monotonic() < end
-        since = heard[before:]
+        since = requests[before:]
         assert since.index("laser_off") < since.index("laser_on") < since.index("acquire")
 
 
@@ -367,7 +367,7 @@ def test_a_recorder_passes_it_on(tmp_path: Path) -> None:
     profile = page(tmp_path)
     with lit_page.instrument(profile) as simulated:
         recorder = Recorder(SerialSpectrometer(profile, simulated.port, laser=True, world=QUICK), tmp_path / "run.recording")
-        with said_to_be_on(), recorder as device:
+        with warned_that_it_is_on(), recorder as device:
             while not isinstance(device.expose(), Exposure):
                 pass
             assert device.rest()
@@ -383,6 +383,6 @@ def test_a_start_whose_laser_does_not_go_off_is_refused(tmp_path: Path) -> None:
     """Also where nothing is armed: an earlier program may have been killed with the laser on."""
     profile = page(tmp_path)
     with lit_page.instrument(profile, faults=[REFUSES]) as simulated:
-        with said_to_be_on(), SerialSpectrometer(profile, simulated.port):
+        with warned_that_it_is_on(), SerialSpectrometer(profile, simulated.port):
             pass
         assert issubclass(LaserNotOff, SourceError)

@@ -29,49 +29,49 @@ PATIENCE_S = 30.0
 OCEAN = without_discards(quick("ocean-usb2000"))
 NO_REPEAT = changed(OCEAN, "commands", repeat=None)
 JETI = quick("jeti-versapic")
-Said = list[Exposure | Fault]
+Results = list[Exposure | Fault]
 
 
 @contextlib.contextmanager
-def measured(tmp_path: Path, profile: Profile, talker: Callable[[bytes], list[scripted_device.Said]]) -> Iterator[SerialSpectrometer]:
+def measured(tmp_path: Path, profile: Profile, talker: Callable[[bytes], list[scripted_device.ScriptStep]]) -> Iterator[SerialSpectrometer]:
     """A spectrometer before a scripted device."""
     with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port) as device:
         yield device
 
 
-def until(device: SerialSpectrometer, frames: int, within_s: float = PATIENCE_S) -> Said:
+def until(device: SerialSpectrometer, frames: int, within_s: float = PATIENCE_S) -> Results:
     """Return what comes until there are so many spectra."""
-    said: Said = []
+    results: Results = []
     end = time.monotonic() + within_s
-    while sum(isinstance(one, Exposure) for one in said) < frames and time.monotonic() < end:
+    while sum(isinstance(one, Exposure) for one in results) < frames and time.monotonic() < end:
         one = device.expose()
-        said += [] if one is None else [one]
-    return said
+        results += [] if one is None else [one]
+    return results
 
 
-def means(said: Said) -> list[int]:
+def means(results: Results) -> list[int]:
     """Return what tells the spectra apart: the first pixel in hundreds."""
-    return [int(one.counts[0]) // 100 for one in said if isinstance(one, Exposure)]
+    return [int(one.counts[0]) // 100 for one in results if isinstance(one, Exposure)]
 
 
-def whys(said: Said) -> list[str]:
+def whys(results: Results) -> list[str]:
     """Return what broke."""
-    return [one.why for one in said if isinstance(one, Fault)]
+    return [one.why for one in results if isinstance(one, Fault)]
 
 
 def test_an_ocean_device_is_prepared_and_asked(tmp_path: Path) -> None:
     """Binary, compression, checksum, version, the constants of its memory, exposure, averages; then spectra one by one."""
     talker = ooi(OCEAN)
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 3)
+        results = until(device, 3)
         assert device.status.counters.frames == 3
-    assert means(said) == [1, 2, 3]
-    assert whys(said) == []
-    asked = talker.asked[talker.asked.index(b"bB") :]
-    assert [request[:1] for request in asked[:11]] == [b"b", b"G", b"k", b"v", b"v", b"?", b"?", b"?", b"I", b"A", b"S"]
-    assert isinstance(said[0], Exposure)
-    assert said[0].instrument.identity == "1000"
-    assert said[0].exposure_s == 0.003
+    assert means(results) == [1, 2, 3]
+    assert whys(results) == []
+    sent = talker.requests[talker.requests.index(b"bB") :]
+    assert [request[:1] for request in sent[:11]] == [b"b", b"G", b"k", b"v", b"v", b"?", b"?", b"?", b"I", b"A", b"S"]
+    assert isinstance(results[0], Exposure)
+    assert results[0].instrument.identity == "1000"
+    assert results[0].exposure_s == 0.003
 
 
 def test_a_changed_exposure_drops_what_still_has_the_one_before(tmp_path: Path) -> None:
@@ -81,17 +81,17 @@ def test_a_changed_exposure_drops_what_still_has_the_one_before(tmp_path: Path) 
     with measured(tmp_path, profile, talker) as device:
         assert means(until(device, 1)) == [3]
         device.set_exposure(0.05)
-        said = until(device, 1)
+        results = until(device, 1)
         assert device.status.counters.stale == 4
         with pytest.raises(ConfigError, match="exposure out of range"):
             device.set_exposure(1e-4)
-    assert means(said) == [6]
-    assert isinstance(said[0], Exposure)
-    assert said[0].exposure_s == 0.05
-    assert b"I\x00\x32" in talker.asked
+    assert means(results) == [6]
+    assert isinstance(results[0], Exposure)
+    assert results[0].exposure_s == 0.05
+    assert b"I\x00\x32" in talker.requests
 
 
-BROKEN: dict[str, tuple[Callable[[bytes], list[scripted_device.Said]], str]] = {
+BROKEN: dict[str, tuple[Callable[[bytes], list[scripted_device.ScriptStep]], str]] = {
     "cut": (lambda frame: [frame[:-5]], "bad"),
     "flipped": (lambda frame: [frame[:20] + bytes((frame[20] ^ 1,)) + frame[21:]], "bad"),
     "a byte too many": (lambda frame: [frame[:25] + frame[24:]], "bad"),
@@ -109,13 +109,13 @@ def test_what_breaks_is_told_counted_and_over(tmp_path: Path, kind: str) -> None
     talker = ooi(profile)
     talker.frames = [[talker.good()], spoil(talker.good())]
     with measured(tmp_path, profile, talker) as device:
-        said = until(device, 3)
+        results = until(device, 3)
         assert getattr(device.status.counters, counter) == 1
         assert device.status.counters.frames == 3
         assert device.status.counters.reconnects == 0
-    assert means(said) == [1, 3, 4]
-    assert len(whys(said)) == 1
-    assert whys(said)[0].isprintable()
+    assert means(results) == [1, 3, 4]
+    assert len(whys(results)) == 1
+    assert whys(results)[0].isprintable()
 
 
 def test_a_broken_spectrum_is_sent_again_for_nothing(tmp_path: Path) -> None:
@@ -124,11 +124,11 @@ def test_a_broken_spectrum_is_sent_again_for_nothing(tmp_path: Path) -> None:
     frame = talker.good()
     talker.frames = [[frame[:20] + b"\x80\x00" + frame[22:]], [frame]]
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.bad == 1
-    assert means(said) == [1, 2]
-    assert whys(said) == []
-    assert talker.asked.count(b"O\x00\x01") == 1
+    assert means(results) == [1, 2]
+    assert whys(results) == []
+    assert talker.requests.count(b"O\x00\x01") == 1
 
 
 def test_a_spectrum_that_pauses_is_one(tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ def test_a_spectrum_that_pauses_is_one(tmp_path: Path) -> None:
     with measured(tmp_path, NO_REPEAT, talker) as device:
         assert device.expose() is None
         ends.set()
-        said = until(device, 1)
-    assert means(said) == [1]
-    assert whys(said) == []
+        results = until(device, 1)
+    assert means(results) == [1]
+    assert whys(results) == []
 
 
 def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> None:
@@ -151,11 +151,11 @@ def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> Non
     broken = frame[:20] + b"\x80\x00" + frame[22:]
     talker.frames = [[broken], [broken]]
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert device.status.counters.bad == 2
-    assert means(said) == [2]
-    assert len(whys(said)) == 1
-    assert [request[:1] for request in talker.asked[-3:]] == [b"S", b"O", b"S"]
+    assert means(results) == [2]
+    assert len(whys(results)) == 1
+    assert [request[:1] for request in talker.requests[-3:]] == [b"S", b"O", b"S"]
 
 
 def test_a_late_spectrum_is_told_and_taken(tmp_path: Path) -> None:
@@ -164,31 +164,31 @@ def test_a_late_spectrum_is_told_and_taken(tmp_path: Path) -> None:
     talker = ooi(profile)
     talker.frames = [[given_up, talker.good()]]
     with measured(tmp_path, profile, talker) as device:
-        while not isinstance(said := device.expose(), Fault):
-            assert said is None
+        while not isinstance(result := device.expose(), Fault):
+            assert result is None
         given_up.set()
         assert means(until(device, 2)) == [1, 2]
         assert device.status.counters.timeouts == 1
-    assert "expected within" in said.why
-    assert talker.asked.count(b"S") == 2
+    assert "expected within" in result.why
+    assert talker.requests.count(b"S") == 2
 
 
 def test_a_spectrum_that_comes_too_late_is_not_taken_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After one that never came in time, a question is answered before the next is asked for: the late one is dropped."""
-    profile, asked = hasty(NO_REPEAT), threading.Event()
+    profile, requested = hasty(NO_REPEAT), threading.Event()
     talker = ooi(profile)
-    talker.frames = [[asked, talker.good()]]
+    talker.frames = [[requested, talker.good()]]
     answers = connect.answers
 
     def answered(wire: Transport) -> bool:
-        asked.set()
+        requested.set()
         return answers(wire)
 
     with measured(tmp_path, profile, talker) as device:
         monkeypatch.setattr(connect, "answers", answered)
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.dropped_bytes >= len(talker.codec.encode(talker.counts(1)))
-    assert means(said) == [2, 3]
+    assert means(results) == [2, 3]
 
 
 def test_garbage_before_a_spectrum_is_a_fault_beside_it(tmp_path: Path) -> None:
@@ -196,10 +196,10 @@ def test_garbage_before_a_spectrum_is_a_fault_beside_it(tmp_path: Path) -> None:
     talker = ooi(NO_REPEAT)
     talker.frames = [[b"\xaa\xbb\xcc" + talker.good()]]
     with measured(tmp_path, NO_REPEAT, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert (device.status.counters.bad, device.status.counters.dropped_bytes) == (1, 3)
-    assert means(said) == [1]
-    assert len(whys(said)) == 1
+    assert means(results) == [1]
+    assert len(whys(results)) == 1
 
 
 def test_a_setting_that_is_refused_is_asked_for_again(tmp_path: Path) -> None:
@@ -207,10 +207,10 @@ def test_a_setting_that_is_refused_is_asked_for_again(tmp_path: Path) -> None:
     talker = ooi(OCEAN)
     talker.answers = {b"I": [[b"\x15"], [b"\x33"]]}
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert (device.status.counters.refused, device.status.counters.bad) == (1, 1)
-    assert means(said) == [1]
-    assert sum(request[:1] == b"I" for request in talker.asked) == 3
+    assert means(results) == [1]
+    assert sum(request[:1] == b"I" for request in talker.requests) == 3
 
 
 def test_a_setting_that_is_refused_for_good_is_a_fault(tmp_path: Path) -> None:
@@ -218,10 +218,10 @@ def test_a_setting_that_is_refused_for_good_is_a_fault(tmp_path: Path) -> None:
     talker = ooi(OCEAN)
     talker.answers = {b"I": [[b"\x15"]] * 3}
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert device.status.counters.refused == 3
-    assert whys(said) == ["set_integration: it refused"]
-    assert means(said) == [1]
+    assert whys(results) == ["set_integration: it refused"]
+    assert means(results) == [1]
 
 
 def test_a_jeti_board_is_waited_for_until_its_bell(tmp_path: Path) -> None:
@@ -229,10 +229,10 @@ def test_a_jeti_board_is_waited_for_until_its_bell(tmp_path: Path) -> None:
     talker = jeti(JETI)
     talker.frames = [[ACK, b"\x07" + talker.good()], [b"\x15"]]
     with measured(tmp_path, JETI, talker) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         instrument = device.instrument
-    assert means(said) == [1, 2]
-    assert whys(said) == ["it refused to measure"]
+    assert means(results) == [1, 2]
+    assert whys(results) == ["it refused to measure"]
     assert instrument is not None
     assert (instrument.serial_number, instrument.coefficients) == ("J1", (1.5, 2.5, 3.5, 4.5, 5.5))
 
@@ -255,10 +255,10 @@ def test_an_echo_comes_before_its_acknowledgement(tmp_path: Path) -> None:
     shifted = b"S\r\nACK\r\n" + talker.good() + b"\x00"
     talker.frames = [[shifted]]
     with measured(tmp_path, profile, talker) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.bad == 1
-    assert means(said) == [2, 3]
-    assert "shifted" in whys(said)[0]
+    assert means(results) == [2, 3]
+    assert "shifted" in whys(results)[0]
 
 
 def test_messages_carry_settings_and_spectra(tmp_path: Path) -> None:
@@ -270,15 +270,15 @@ def test_messages_carry_settings_and_spectra(tmp_path: Path) -> None:
     refused = Message(0x00101100, b"", Flag.NACK, 7).to_bytes()
     spectra = [refused, talker.good(), talker.good()]
 
-    def script(data: bytes) -> list[scripted_device.Said]:
+    def script(data: bytes) -> list[scripted_device.ScriptStep]:
         kinds = [data[place + 8] | data[place + 9] << 8 | data[place + 10] << 16 for place in range(0, len(data), 64)]
         return [{0x90: identify}.get(kind, b"") or (spectra.pop(0) if kind == 0x101100 else b"") for kind in kinds]
 
     with measured(tmp_path, profile, script) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.refused == 1
-    assert means(said) == [1, 2]
-    assert whys(said) == ["it refused to measure: device not ready"]
+    assert means(results) == [1, 2]
+    assert whys(results) == ["it refused to measure: device not ready"]
 
 
 def test_frames_without_a_beginning_are_parted_by_silence(tmp_path: Path) -> None:
@@ -289,10 +289,10 @@ def test_frames_without_a_beginning_are_parted_by_silence(tmp_path: Path) -> Non
     talker.frames = [[full], [full[1:]]]
     talker.good()
     with measured(tmp_path, profile, talker) as device:
-        said = until(device, 3)
+        results = until(device, 3)
         assert device.status.counters.bad == 1
-    assert means(said) == [1, 2, 3]
-    assert "15 bytes" in whys(said)[0]
+    assert means(results) == [1, 2, 3]
+    assert "15 bytes" in whys(results)[0]
 
 
 @pytest.fixture
@@ -319,12 +319,12 @@ def test_lines_that_come_by_themselves_are_spectra(speaking: tuple[ScriptedDevic
     """The first line may be a part of one and is none; a broken one is a fault, the others are spectra without a known exposure."""
     fake, profile = speaking
     with SerialSpectrometer(profile, fake.port) as device:
-        said = until(device, 12)
+        results = until(device, 12)
         bad = device.status.counters.bad
-    assert means(said) == sorted(means(said))
-    assert bad == len(whys(said)) >= 1
-    assert all(one.exposure_s is None for one in said if isinstance(one, Exposure))
-    assert fake.said_by_host() == b""
+    assert means(results) == sorted(means(results))
+    assert bad == len(whys(results)) >= 1
+    assert all(one.exposure_s is None for one in results if isinstance(one, Exposure))
+    assert fake.host_bytes() == b""
 
 
 def test_a_stream_is_started_stopped_and_started_anew(tmp_path: Path) -> None:
@@ -336,4 +336,4 @@ def test_a_stream_is_started_stopped_and_started_anew(tmp_path: Path) -> None:
         assert means(until(device, 2)) == [1, 2]
         device.set_exposure(0.007)
         assert means(until(device, 1)) == [3]
-    assert talker.asked == [b"#IT:001ms%", b"#Start%", b"#Stop%", b"#IT:007ms%", b"#Start%", b"#Stop%"]
+    assert talker.requests == [b"#IT:001ms%", b"#Start%", b"#Stop%", b"#IT:007ms%", b"#Start%", b"#Stop%"]

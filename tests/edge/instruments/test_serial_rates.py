@@ -29,10 +29,10 @@ def spectrum(device: SerialSpectrometer) -> list[str]:
     broken: list[str] = []
     end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
-        said = device.expose()
-        if isinstance(said, Exposure):
+        result = device.expose()
+        if isinstance(result, Exposure):
             return broken
-        broken += [said.why] if isinstance(said, Fault) else []
+        broken += [result.why] if isinstance(result, Fault) else []
     pytest.fail(f"no spectrum: {broken}, {device.status}")
 
 
@@ -63,10 +63,10 @@ def test_each_step_of_a_handshake_may_fail(tmp_path: Path, step: int) -> None:
     with ScriptedDevice(tmp_path / "port", script) as fake:
         fakes.append(fake)
         with SerialSpectrometer(OCEAN, fake.port, baud=57_600) as device:
-            said = spectrum(device)
+            faults = spectrum(device)
             assert device.status.baud == (9600 if step else 57_600)
             assert fake.rate == device.status.baud
-    assert said == (["the rate did not change from 9600 to 57600 baud and stays at 9600"] if step else [])
+    assert faults == (["the rate did not change from 9600 to 57600 baud and stays at 9600"] if step else [])
 
 
 def test_a_device_is_found_at_the_rate_it_was_left_at(tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ def test_three_broken_spectra_in_a_row_lower_the_rate(failing: bool) -> None:  #
         Simulated(profile, pacing=False, faults=faults) as simulated,
         SerialSpectrometer(profile, simulated.port, baud=115_200) as device,
     ):
-        said = spectrum(device)
+        faults = spectrum(device)
         assert device.status.counters.bad == 3
         assert device.status.baud == simulated.device.baud == (115_200 if failing else 57_600)
-    assert len(said) == 4
-    assert "3 broken spectra in a row at 115200 baud" in said[3]
+    assert len(faults) == 4
+    assert "3 broken spectra in a row at 115200 baud" in faults[3]
 
 
 def test_a_rate_is_kept_over_a_loss_of_power_on_request() -> None:

@@ -22,7 +22,7 @@ from wire_profiles import Talker, changed, hasty, ooi, quick, without_discards
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted_device import Said
+    from scripted_device import ScriptStep
 
 PATIENCE_S = 30.0
 PAGE = hasty(changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None))
@@ -60,7 +60,7 @@ def test_a_spectrum_that_comes_again_is_no_answer(tmp_path: Path, glued: bool, b
     talker = ooi(PAGE)
     one, two, three = good(talker, 3)
     pair = [two, one] if behind else [one, two]
-    late: list[Said] = [b"".join(pair)] if glued else [pair[0], pair[1]]
+    late: list[ScriptStep] = [b"".join(pair)] if glued else [pair[0], pair[1]]
     talker.frames = [[one], late, [three]]
     found, _ = seen(tmp_path, talker, 4)
     assert found == [talker.counts(number).tolist() for number in (1, 2, 3, 4)]
@@ -81,7 +81,7 @@ def test_where_nothing_else_comes_it_is_asked_for_anew(tmp_path: Path) -> None:
     one, two = good(talker, 2)
     talker.frames = [[one], [one], [two]]
     assert seen(tmp_path, talker, 2) == ([talker.counts(number).tolist() for number in (1, 2)], 1)
-    assert talker.asked.count(b"S") == 3
+    assert talker.requests.count(b"S") == 3
 
 
 def test_what_is_always_the_same_is_what_the_device_sees(tmp_path: Path) -> None:

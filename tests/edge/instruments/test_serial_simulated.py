@@ -46,8 +46,8 @@ def spectra(device: SerialSpectrometer, count: int) -> list[Exposure]:
     end = time.monotonic() + PATIENCE_S
     while len(found) < count:
         assert time.monotonic() < end, device.status
-        said = device.expose()
-        found += [said] if isinstance(said, Exposure) else []
+        result = device.expose()
+        found += [result] if isinstance(result, Exposure) else []
     return found
 
 
@@ -67,8 +67,8 @@ def test_every_profile_gives_its_instruments_counts(name: str) -> None:
             assert found.counts.size == PIXELS
             if name not in STREAMING:
                 assert found.frame.counts.tolist() == simulated.device.counts.tolist()
-        told = device.status.counters
-    assert (told.bad, told.timeouts, told.refused, told.reconnects) == (0, 0, 0, 0)
+        counters = device.status.counters
+    assert (counters.bad, counters.timeouts, counters.refused, counters.reconnects) == (0, 0, 0, 0)
 
 
 SILENT = ("ocean-usb2000", "ocean-sts", "bwtek-btc100", "tcd1304-rossel")

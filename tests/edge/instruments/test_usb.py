@@ -17,7 +17,7 @@ from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.instruments.serial.port import Clock
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Axis, Fault
-from usb_bus import Bus, Sts, Usb2000Plus, asked_instead
+from usb_bus import Bus, Sts, Usb2000Plus, use_fake_bus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ ACCESS, BUSY = 13, 16
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
     """Return an empty bus that python-seabreeze looks at instead of this machine's."""
-    made = asked_instead(monkeypatch)
+    made = use_fake_bus(monkeypatch)
     yield made
     made.unplug()
 
@@ -242,9 +242,9 @@ def test_its_spectra_are_named(bus: Bus, tmp_path: Path, capsys: pytest.CaptureF
     counts = 900 + 9000 * synthetic.lines(Axis(shift), build.table("Calcite"))
     bus.plug(Sts(coefficients=factors, counts=counts))
     code = cli.main(["serial", "ocean:", "--laser", "785", "--count", "1", "--json", "--journal", str(tmp_path / "journal.sqlite3")])
-    out, said = capsys.readouterr()
+    out, err = capsys.readouterr()
     (record,) = (json.loads(line) for line in out.splitlines())
-    assert code == 0, said
+    assert code == 0, err
     assert (record["matches"][0]["label"], record["source"]["path"]) == ("Calcite", "ocean:")
 
 

@@ -161,17 +161,17 @@ def test_stream_goes_on_after_a_fault(pair: Pair) -> None:
 
 def test_stream_is_answered_one_by_one(pair: Pair) -> None:
     """Each spectrum is answered before the next is asked for: an instrument's source blocks."""
-    asked = []
+    pulled = []
 
     def source() -> Iterator[Spectrum]:
         for label in build.LINES:
-            asked.append(label)
+            pulled.append(label)
             yield build.spectrum(label)
 
     for count, event in enumerate(readings(source(), *pair), start=1):
         assert isinstance(event, Reading)
-        assert len(asked) == count
-    assert len(asked) == len(build.LINES)
+        assert len(pulled) == count
+    assert len(pulled) == len(build.LINES)
 
 
 def test_spectrum_the_recipe_refuses_is_an_error(pair: Pair) -> None:

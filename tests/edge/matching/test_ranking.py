@@ -254,8 +254,8 @@ def test_unknown_says_what_speaks_against_it() -> None:
         extra=(UnmatchedPeak(at=900, height=1.0), UnmatchedPeak(at=1000, height=0.5)),
     )
     seen = replace(ranking, matches=tuple(replace(match, peaks=found) for match in ranking.matches))
-    (said,) = decide(seen, GOOD, RULE).doubts
-    assert said.endswith("0.312; 75% of the peaks are none of Anatase; 40% of the peaks of Anatase are missing")
+    (doubt,) = decide(seen, GOOD, RULE).doubts
+    assert doubt.endswith("0.312; 75% of the peaks are none of Anatase; 40% of the peaks of Anatase are missing")
 
 
 def test_what_is_only_near_is_listed_by_similarity() -> None:

@@ -200,8 +200,8 @@ def writer(path: Path, tmp_path: Path, number: int) -> subprocess.Popen[bytes]:
 def test_two_processes_that_learn_at_once_lose_nothing(path: Path, tmp_path: Path) -> None:
     """Both create the file and write to it at the same time; every reference of both is there."""
     writers = [writer(path, tmp_path, number) for number in range(2)]
-    said = [one.communicate(timeout=120)[0].split() for one in writers]
-    assert [len(lines) for lines in said] == [8, 8]
+    outputs = [one.communicate(timeout=120)[0].split() for one in writers]
+    assert [len(lines) for lines in outputs] == [8, 8]
     names = [entry.name for entry in held(path)]
     assert {name: names.count(name) for name in names} == {"writer 0": 8, "writer 1": 8}
 
@@ -214,11 +214,11 @@ def test_a_kill_loses_nothing_that_was_said_to_be_learned(after: int, path: Path
     for _ in range(after):
         process.stdout.readline()
     process.kill()
-    said = after + len(process.stdout.read().split())
+    confirmed = after + len(process.stdout.read().split())
     process.stdout.close()
     process.wait(timeout=60)
     with UserLibrary.open(path, create=True) as library:
-        assert said <= len(library.entries()) <= said + 1
+        assert confirmed <= len(library.entries()) <= confirmed + 1
         assert len(library.references(model)[0]) == len(library.entries())
 
 

@@ -26,33 +26,33 @@ class Person:
     """Answers questions from a script, and keeps them."""
 
     def __init__(self, **answers: object) -> None:
-        self.asked: list[str] = []
+        self.prompts: list[str] = []
         self._answers = answers
 
     @property
     def beyond_which(self) -> list[str]:
         """What was asked besides which instrument it is, which depends on what is harmless to ask."""
-        return [question for question in self.asked if "Which one is it?" not in question]
+        return [question for question in self.prompts if "Which one is it?" not in question]
 
     def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:
         """Choose the answer with the scripted word in it."""
-        self.asked.append(question)
+        self.prompts.append(question)
         wanted = self._answers.get("choose")
         return default if wanted is None else next(n for n, answer in enumerate(answers) if str(wanted) in answer)
 
     def laser(self, usual: Sequence[float]) -> float:
         """Name the scripted laser, else the default."""
-        self.asked.append("laser")
+        self.prompts.append("laser")
         return float(self._answers.get("laser", usual[0]))  # type: ignore[arg-type]
 
     def confirm(self, question: str, *, default: bool) -> bool:
         """Say the scripted answer, else the default."""
-        self.asked.append(question)
+        self.prompts.append(question)
         return bool(self._answers.get("confirm", default))
 
     def name(self, default: str) -> str:
         """Give the scripted name, else the default."""
-        self.asked.append("name")
+        self.prompts.append("name")
         return str(self._answers.get("name", default))
 
 
@@ -137,7 +137,7 @@ def test_a_port_of_the_board_is_not_taken_without_a_word(monkeypatch: pytest.Mon
     ask = Person(choose="none of these")
     with refused(SourceUnavailable, "no port chosen"):
         first_contact.meet(ContactOptions(), ask, notes.append)
-    assert len(ask.asked) == 1
+    assert len(ask.prompts) == 1
 
 
 def test_the_only_port_on_usb_is_taken(silent: str, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
@@ -163,7 +163,7 @@ def test_an_instrument_is_found_asked_for_once_and_remembered(notes: list[str]) 
         for ask in (Person(), None):
             again = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
             assert (again.profile, again.laser, again.reason) == ("jeti-versapic", 633.0, "remembered as 'SIM00001'")
-            assert ask is None or ask.asked == []
+            assert ask is None or ask.prompts == []
     with lit_page.instrument("jeti-versapic") as simulated:  # another port
         ask = Person(choose="(jeti-versapic)")
         moved = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
@@ -180,7 +180,7 @@ def test_another_instrument_on_the_port_is_asked_for_again(tmp_path: Path, notes
     with lit_page.instrument("ocean-usb2000", at=PtyAt(link)) as simulated:
         ask = Person(choose="(ocean-usb2000")
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
-    assert (contact.profile, contact.laser, "laser" in ask.asked) == ("ocean-usb2000", 785.0, True)
+    assert (contact.profile, contact.laser, "laser" in ask.prompts) == ("ocean-usb2000", 785.0, True)
 
 
 def test_a_laser_is_asked_for_and_off_by_default(tmp_path: Path, notes: list[str]) -> None:
@@ -190,7 +190,7 @@ def test_a_laser_is_asked_for_and_off_by_default(tmp_path: Path, notes: list[str
         for confirm, options in ((False, {}), (True, {"arm_laser": True})):
             ask = Person(confirm=confirm)
             contact = first_contact.meet(ContactOptions(port=simulated.port, profile=page, **options), ask, notes.append)  # type: ignore[arg-type]
-            assert (contact.arm_laser, len(ask.asked)) == (confirm, 0 if options else 1)
+            assert (contact.arm_laser, len(ask.prompts)) == (confirm, 0 if options else 1)
         connect(contact)
         assert remembered.load()[0].arm_laser is None
         allowed = first_contact.meet(ContactOptions(port=simulated.port), Person(confirm=True), notes.append)
@@ -214,7 +214,7 @@ def test_by_default_nothing_is_sent_to_an_unknown_device(silent: str, notes: lis
     ask = Person()
     with refused(ConfigError, "unknown instrument"):
         first_contact.meet(ContactOptions(port=silent), ask, notes.append)
-    assert len(ask.asked) == 1
+    assert len(ask.prompts) == 1
 
 
 def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
 
     class Wrong(Person):
         def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:  # noqa: ARG002 - of the protocol
-            self.asked.append(question)
+            self.prompts.append(question)
             orders.append(list(answers))
             wanted = "(jeti-versapic)" if len(orders) == 1 else "(ocean-sts)"
             return next(n for n, answer in enumerate(answers) if wanted in answer)
@@ -235,7 +235,7 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
     assert contact.profile == "ocean-sts"
     known = [answer for answer in orders[1] if answer.endswith(")")]
     assert "(jeti-versapic)" in known[-1]
-    assert "jeti-versapic gives no whole spectra" in ask.asked[1]
+    assert "jeti-versapic gives no whole spectra" in ask.prompts[1]
     assert any("jeti-versapic is doubted: " in note for note in notes)
 
 
@@ -245,7 +245,7 @@ def test_two_that_speak_alike_are_tried_and_the_broken_one_is_left_out(notes: li
     with lit_page.instrument("ocean-usb2000") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
     assert contact.profile == "ocean-usb2000"
-    assert not any("Which one" in question for question in ask.asked)
+    assert not any("Which one" in question for question in ask.prompts)
     assert any(note.startswith("ocean-flame-s is doubted") for note in notes) or not any("trying ocean-flame-s" in note for note in notes)
 
 

@@ -54,9 +54,9 @@ def test_that_of_another_model_is_not_used(capsys: pytest.CaptureFixture[str]) -
     """It is left out with a word; where it is named, it is refused."""
     keep(STS)
     assert used(JETI) is None
-    said = capsys.readouterr().err
-    assert STS in said
-    assert JETI in said
+    err = capsys.readouterr().err
+    assert STS in err
+    assert JETI in err
     with pytest.raises(CalibrationError, match="same serial number"):
         used(JETI, "1234")
 

@@ -82,13 +82,13 @@ class Later(Worker):
 
     def __init__(self, opening: WorkerSettings) -> None:
         super().__init__(Model.open(opening.path), opening, processors=1)
-        self.asked: list[tuple[Batch, Future[list[IdentifiedSpectrum]]]] = []
+        self.submitted: list[tuple[Batch, Future[list[IdentifiedSpectrum]]]] = []
         self.rested = 0
 
     def answer(self, batch: Batch) -> Future[list[IdentifiedSpectrum]]:
         """Promise an answer."""
-        self.asked.append((batch, Future()))
-        return self.asked[-1][1]
+        self.submitted.append((batch, Future()))
+        return self.submitted[-1][1]
 
     def result(self, batch: Batch, answers: Future[list[IdentifiedSpectrum]]) -> list[IdentifiedSpectrum]:
         """Answer now."""
@@ -98,7 +98,7 @@ class Later(Worker):
 
     def finish(self, answers: Future[list[IdentifiedSpectrum]]) -> None:
         """Have an answer ready."""
-        batch = next(batch for batch, requested in self.asked if requested is answers)
+        batch = next(batch for batch, requested in self.submitted if requested is answers)
         answers.set_result(answer_all(batch.events, self._model, self._settings.library, self._settings.means))
 
     def rest(self) -> None:
@@ -171,7 +171,7 @@ def test_several_are_under_way_and_kept_in_their_order(opening: WorkerSettings, 
     def heartbeat(waiting: int) -> bool:  # noqa: ARG001 - of one version
         ahead.append(source.given - len(source.done))
         if source.given == 2:
-            worker.finish(worker.asked[1][1])  # the second before the first
+            worker.finish(worker.submitted[1][1])  # the second before the first
         return False
 
     watcher.heartbeat = heartbeat  # type: ignore[method-assign]  # looked at from within
@@ -236,7 +236,7 @@ def test_a_sign_of_life_lets_the_crew_rest(opening: WorkerSettings, journal: Jou
     worker, watcher = Later(opening), Watcher()
     source = Script((WAITING, [spectrum(1)]), (0, []), (0, []))
     follow(source, worker, journal, watcher)
-    assert (worker.rested, len(worker.asked)) == (2, 1)
+    assert (worker.rested, len(worker.submitted)) == (2, 1)
     assert watcher.pulses == [WAITING, 0, 0]
 
 

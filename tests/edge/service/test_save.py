@@ -30,9 +30,9 @@ def named(path: str, reading: Reading = MATCH) -> Reading:
 @pytest.mark.parametrize("reading", [MATCH, STONE, UNKNOWN])
 def test_what_is_saved_is_read_back_exactly(tmp_path: Path, reading: Reading) -> None:
     """The file holds every number to its last digit, and this program reads it as the same spectrum."""
-    said = saver(tmp_path)(reading)
+    message = saver(tmp_path)(reading)
     (path,) = tmp_path.iterdir()
-    assert path.name in said
+    assert path.name in message
     with FileSource([str(path)]) as source:
         (again,) = source
     assert isinstance(again, Spectrum)

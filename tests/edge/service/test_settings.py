@@ -25,7 +25,7 @@ COMMAND_ONLY = {"help", "once", "json", "table", "config"}
 
 
 @pytest.fixture(autouse=True)
-def _nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_other_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the files and variables of this machine out of the tests."""
     for name in [name for name in os.environ if name.startswith("RAMAN_EDGE_")]:
         monkeypatch.delenv(name)
@@ -214,7 +214,7 @@ def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: st
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "expected"),
     [
         ("RAMAN_EDGE_POLL_S", "fast", 'RAMAN_EDGE_POLL_S: poll_s: got "fast", expected seconds'),
         ("RAMAN_EDGE_POLL_S", "0", 'RAMAN_EDGE_POLL_S: poll_s: got "0", expected seconds'),
@@ -222,11 +222,11 @@ def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: st
         ("RAMAN_EDGE_THREADS", "1.5", 'RAMAN_EDGE_THREADS: threads: got "1.5"'),
     ],
 )
-def test_the_environment_is_checked_too(name: str, text: str, said: str) -> None:
+def test_the_environment_is_checked_too(name: str, text: str, expected: str) -> None:
     """The variable stands where a file's name and line would."""
     with pytest.raises(ConfigError) as caught:
         settings.merge({}, None, {name: text})
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(expected)
 
 
 def test_an_empty_variable_says_nothing() -> None:
@@ -283,9 +283,9 @@ def test_show_as_json_has_value_and_origin(capsys: pytest.CaptureFixture[str], m
     """For scripts."""
     monkeypatch.setenv("RAMAN_EDGE_POLL_S", "2")
     assert cli.main(["config", "show", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)["settings"]
-    assert told["poll_s"] == {"value": 2.0, "origin": "RAMAN_EDGE_POLL_S"}
-    assert list(told) == list(settings.KEYS)
+    shown = json.loads(capsys.readouterr().out)["settings"]
+    assert shown["poll_s"] == {"value": 2.0, "origin": "RAMAN_EDGE_POLL_S"}
+    assert list(shown) == list(settings.KEYS)
 
 
 def test_show_of_a_wrong_file_is_a_configuration_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

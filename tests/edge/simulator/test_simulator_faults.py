@@ -12,7 +12,7 @@ from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import faults
 from raman_edge.simulator.faults import InjectedFault
-from simulating import ASKED, STREAMS, Desk, spectra
+from simulating import ON_REQUEST, STREAMS, Desk, spectra
 
 PROVEN = ("ocean-usb2000", "ocean-flame-s", "tcd1304-teensy")
 """Devices whose frames carry a checksum."""
@@ -35,7 +35,7 @@ def test_a_fault_is_written_so(text: str, fault: InjectedFault) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("flop", "no fault is called 'flop': expected one of drop, flip"),
         ("", "no fault is called ''"),
@@ -53,14 +53,14 @@ def test_a_fault_is_written_so(text: str, fault: InjectedFault) -> None:
         ("unplug:serial=a b", "expected 1 to 15 printable ASCII characters"),
     ],
 )
-def test_a_fault_that_is_none_is_told(text: str, said: str) -> None:
+def test_a_fault_that_is_none_is_told(text: str, expected: str) -> None:
     """The message says what was got and what was expected; an empty list of options is none."""
-    if not said:
+    if not expected:
         assert faults.parse(text) == InjectedFault("flip")
         return
     with pytest.raises(ConfigError, match="got the ") as error:
         faults.parse(text)
-    assert said in str(error.value)
+    assert expected in str(error.value)
 
 
 @given(st.text(max_size=30))
@@ -104,7 +104,7 @@ def test_damage_is_noticed_by_a_checksum(name: str, kind: str) -> None:
     assert len(spectra(whole.measure())) == 1
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", ON_REQUEST)
 def test_what_was_cut_off_is_no_spectrum(name: str) -> None:
     """The rest of the answer is lost: the silence after it ends the frame, and the next one is whole."""
     desk = Desk(name, faults=["truncate"], seed=1)
@@ -125,7 +125,7 @@ def test_a_length_that_is_wrong_is_noticed(name: str, kind: str) -> None:
     assert len(spectra(desk.measure())) == 1
 
 
-@pytest.mark.parametrize("name", [*ASKED, *STREAMS])
+@pytest.mark.parametrize("name", [*ON_REQUEST, *STREAMS])
 def test_silence_is_silence(name: str) -> None:
     """No byte of a spectrum comes, and the one after it is there."""
     desk = Desk(name, faults=["silence"])
@@ -141,8 +141,8 @@ def test_a_late_answer_comes_after_the_host_has_given_up() -> None:
     """It is whole, and later than exposure, transfer and margin together; ``for`` says how late."""
     for fault, earliest in (("late", 0.1 + 0.5), ("late:for=7", 7.0)):
         desk = Desk("tcd1304-rossel", faults=[fault])
-        asked = requests.request(desk.profile, "acquire")
-        assert desk.tell(asked, earliest) == b""
+        request = requests.request(desk.profile, "acquire")
+        assert desk.tell(request, earliest) == b""
         assert len(desk.tell(b"", 10.0)) == 7388
 
 
@@ -210,4 +210,4 @@ def test_a_fault_can_come_while_it_runs() -> None:
     desk.device.fault("truncate")
     assert not spectra(desk.measure())
     assert len(spectra(desk.measure())) == 1
-    assert "fault truncate" in desk.said
+    assert "fault truncate" in desk.notes

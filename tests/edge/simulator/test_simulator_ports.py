@@ -130,14 +130,14 @@ def test_the_five_steps_of_a_new_rate_over_a_terminal() -> None:
 
 def test_a_host_that_goes_away_is_no_end() -> None:
     """What was on its way is lost with it; the next one begins anew."""
-    said: list[str] = []
+    notes: list[str] = []
     simulated = Simulated(catalogue.load("generic-csv-stream"), pacing=False)
-    simulated.note = said.append
+    simulated.note = notes.append
     with simulated:
         for number in (1, 2):
             with opened(simulated) as host:
                 assert host.read(20_000)
-            until(lambda number=number: said.count("the host has gone") == number)  # type: ignore[misc]
+            until(lambda number=number: notes.count("the host has gone") == number)  # type: ignore[misc]
         assert simulated.running
 
 
@@ -263,10 +263,10 @@ def test_what_breaks_inside_is_told_when_the_block_ends() -> None:
 
     simulated.note = broken
     with pytest.raises(ZeroDivisionError, match="acquire"):
-        _asked_once(simulated)
+        _one_request(simulated)
 
 
-def _asked_once(simulated: Simulated) -> None:
+def _one_request(simulated: Simulated) -> None:
     with simulated, opened(simulated) as host:
         host.write(requests.request(NYMPHET, "acquire"))
         until(lambda: not simulated.running)

@@ -145,7 +145,7 @@ def test_every_page_has_a_scene(name: str) -> None:
 )
 def test_saturation_fits_into_the_frame(sensor: dict[str, object], frame: dict[str, object], expected: int) -> None:
     """The least of what detector, converter, type and inversion can hold."""
-    told = {
+    document = {
         "schema": 1,
         "provenance": {"sources": ["x"], "certainty": "unchecked", "hardware_tested": False},
         "device": {"id": "x", "vendor": "x", "model": "x"},
@@ -153,7 +153,7 @@ def test_saturation_fits_into_the_frame(sensor: dict[str, object], frame: dict[s
         "sensor": sensor,
         "frame": {"mode": "fixed", "count": 10, **frame},
     }
-    page = msgspec.convert(told, Profile)
+    page = msgspec.convert(document, Profile)
     assert saturation(page) == expected
     assert seen(Scene(page, "none", conditions=QUIET), 100.0).max() <= expected
 

@@ -14,7 +14,7 @@ LASER, STANDARD, PLACE, KEEP = "Wavelength of the laser", "Standard (", "Put pol
 NAME, WHICH, ALLOW = "The instrument gives no serial number", "Number", "May this program switch the laser on?"
 
 
-def asked(contact: first_contact.Contact) -> list[str]:
+def asked_questions(contact: first_contact.Contact) -> list[str]:
     """Return the questions of a day by their beginnings."""
     known = (LASER, STANDARD, PLACE, KEEP, NAME, WHICH, ALLOW)
     return [next(begin for begin in known if question.startswith(begin)) for question in contact.questions]
@@ -23,8 +23,8 @@ def asked(contact: first_contact.Contact) -> list[str]:
 def test_one_command_and_the_laser(tmp_path: Path) -> None:
     """An instrument that says what it is, and which wavelengths it sees, needs its laser's alone; the second day needs nothing."""
     first, second = first_contact.days("jeti-versapic", tmp_path, pacing=False)
-    assert ([question for question in asked(first) if question != WHICH], first.keys) == ([LASER], "")
-    assert (asked(second), second.keys) == ([], "")
+    assert ([question for question in asked_questions(first) if question != WHICH], first.keys) == ([LASER], "")
+    assert (asked_questions(second), second.keys) == ([], "")
 
 
 @pytest.mark.slow
@@ -46,11 +46,11 @@ def test_from_one_command_to_the_first_name(tmp_path: Path, name: str, questions
     """
     page = first_contact.invented(tmp_path) if name == "invented" else name
     first, second = first_contact.days(page, tmp_path, pacing=False, first=("--profile", page) if name == "invented" else ())
-    found = asked(first)
+    found = asked_questions(first)
     assert len(found) == len(set(found))
     assert set(found) - {WHICH} <= questions
     assert first.keys in {keys, ""}
-    assert (asked(second), second.keys) == ([], "")
+    assert (asked_questions(second), second.keys) == ([], "")
 
 
 def test_ctrl_c_at_a_question_remembers_nothing(tmp_path: Path) -> None:
