@@ -1,4 +1,4 @@
-"""A device on a pseudo-terminal that says what a script tells it to: bytes, pauses, and pulled cables."""
+"""A device on a pseudo-terminal that sends what a script has: bytes, pauses, and pulled cables."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ScriptedDevice:
         self._wake()
 
     def say(self, data: bytes) -> None:
-        """Say something without being asked."""
+        """Send something unprompted."""
         with self._lock, contextlib.suppress(OSError):
             while self._master >= 0 and data:
                 with contextlib.suppress(BlockingIOError):
@@ -118,7 +118,7 @@ class ScriptedDevice:
                 return os.read(self._master, 4096) if self._master >= 0 else b""
             except BlockingIOError:
                 return b""
-            except OSError:  # nobody has the other end open
+            except OSError:  # the other end is not open
                 pass
         time.sleep(0.002)
         return b""

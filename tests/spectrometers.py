@@ -80,7 +80,7 @@ class Fake:
         self.label, self.rate, self.made = label, rate, instrument
         self.exposure_s = 0.1
         self.calls: list[str] = []
-        """What it was told, in words."""
+        """The calls, in words."""
         self.rested: list[float] = []
         """For how long its light was not needed, s."""
         self.opened = 0

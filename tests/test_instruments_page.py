@@ -97,7 +97,7 @@ def test_the_simulated_instrument_is_named_and_calibrated(
     simulated.stdin.write("material polystyrene\n")
     simulated.stdin.flush()
     once = answers.command.replace("auto --count 3", "0.1 --count 1")
-    assert any(run(once, bench, environment)[0]["matches"][0]["label"] != "Calcite" for _ in range(20))  # until the order was heard
+    assert any(run(once, bench, environment)[0]["matches"][0]["label"] != "Calcite" for _ in range(20))  # until the order was read
     (made,) = run(calibrates.command, bench, environment)
     assert (made["event"], made["serial"], made["standards"]) == ("calibrated", "R512-0031", ["polystyrene"])
     after = run(once, bench, environment)
@@ -111,7 +111,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> list[dict[st
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_the_tables_are_what_the_code_says() -> None:
+def test_the_tables_match_the_code() -> None:
     """Every table that a profile may have is on the page with every key; ``python tests/profile_tables.py`` writes them anew."""
     assert profile_tables.rewritten(PAGE) == PAGE
     assert {f"{module}.{name}" for module, name in profile_tables.TABLE.findall(PAGE)} == set(profile_tables.structs())

@@ -40,7 +40,7 @@ class Device(Protocol):
 
     product: int
     micros: int
-    """The exposure that it was told last, µs."""
+    """The last exposure that was set, µs."""
 
     def written(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Take a request; give its answers, each with the endpoint it comes from."""

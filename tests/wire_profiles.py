@@ -43,6 +43,11 @@ def changed(profile: Profile, table: str, **values: object) -> Profile:
     return msgspec.structs.replace(profile, **{table: msgspec.structs.replace(getattr(profile, table), **values)})
 
 
+def without_memory(profile: Profile) -> Profile:
+    """Return a profile whose device is not asked for wavelength coefficients: an Ocean device takes a second to give them."""
+    return changed(profile, "commands", coefficient=None)
+
+
 def hasty(profile: Profile) -> Profile:
     """Return a profile of a device that is given up soon."""
     return changed(profile, "integration", margin_ms=HASTY_MS)
@@ -63,9 +68,9 @@ class Talker:
         self.measures, self.before = tuple(measures), before
         self.codec = codecs.of(profile.frame, PIXELS)
         self.frames: list[list[ScriptStep]] = []
-        """What is said instead of the next spectra; empty is nothing but good ones."""
+        """What is sent instead of the next spectra; empty is nothing but good ones."""
         self.answers: dict[bytes, list[list[ScriptStep]]] = {}
-        """What is said instead of the next answers to a request."""
+        """What is sent instead of the next answers to a request."""
         self.requests: list[bytes] = []
         self._numbers = itertools.count(1)
         self._kept = b""

@@ -174,7 +174,7 @@ def test_validation_is_what_the_averaged_network_names(tmp_path: Path) -> None:
     assert history[-1].auc == pytest.approx(roc_auc_score(one_hot.ravel(), odds.ravel()), abs=1e-4)
 
 
-def test_what_tell_stops_is_saved(tmp_path: Path) -> None:
+def test_a_training_stopped_by_its_callback_is_saved(tmp_path: Path) -> None:
     """If the callback of an epoch raises, that epoch is on disk."""
 
     class Stopped(BaseException):

@@ -16,6 +16,7 @@ import calibrations
 import command
 import example_spectrum
 import pytest
+from effort import slow
 from raman_edge import __version__, cli
 from raman_edge.calibration import store
 from raman_edge.cli import identify, output
@@ -195,7 +196,7 @@ def test_watch_once_ends_with_the_names(model: Path, good: Path, bad: Path) -> N
 # journal
 
 
-def test_journal_list_prints_what_watch_said(model: Path, good: Path, bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_journal_list_prints_the_lines_of_watch(model: Path, good: Path, bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The journal's lines are the very lines that went out, the newest first, and ``--limit`` keeps the newest."""
     assert cli.main(["watch", str(good.parent), "--once", "--stable", "0.1", "--model", str(model)]) == 1
     lines = capsys.readouterr().out.splitlines()
@@ -305,7 +306,7 @@ def test_help_and_version_may_be_words(words: list[str], option: list[str], caps
 
 
 def test_a_defect_is_70(model: Path, good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """An error that nobody foresaw ends with 70 and the lines a report needs, never as "some inputs failed"."""
+    """An unexpected error ends with 70 and the lines a report needs, never as "some inputs failed"."""
     monkeypatch.setattr("raman_edge.matching.identify.readings", lambda *_: 1 / 0)
     assert cli.main(["identify", str(good), "--model", str(model)]) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
@@ -341,7 +342,7 @@ def test_a_closed_pipe_is_quiet(model: Path, tmp_path: Path) -> None:
     assert (process.wait(timeout=30), stderr) == (128 + signal.SIGPIPE, b"")
 
 
-def test_a_full_output_is_said(model: Path, good: Path) -> None:
+def test_a_full_output_is_reported(model: Path, good: Path) -> None:
     """Standard output that cannot be written is 73 with a reason."""
     with Path("/dev/full").open("wb") as full:
         process = command.start("identify", good, "--model", model, stdout=full)
@@ -365,7 +366,7 @@ FORBIDDEN = {"torch", "onnx", "scipy.signal", "scipy", "rich", "asyncio", "platf
 def test_identify_imports_only_what_it_needs(model: Path, good: Path) -> None:
     """On a pipe, identifying a file loads neither torch nor onnx nor scipy, nor rich, nor sqlite where nothing was taught.
 
-    Where the user's own library would lie is asked of platformdirs.
+    Where the user's own library would be comes from platformdirs.
     """
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED, "identify", good, "--model", model],
@@ -390,7 +391,7 @@ print(min((len(os.listdir("/proc/self/task")), time.sleep(0.05))[0] for _ in ran
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-@pytest.mark.parametrize("more", [(), ("--calibration", "SN.json")])
+@pytest.mark.parametrize("more", [("--calibration", "SN.json"), *slow(((),))])
 def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
     """As many threads run as with numpy limited to one by hand: more of them would spin and slow the rest down."""
     store.write(calibrations.fresh(), tmp_path / "SN.json")
@@ -402,7 +403,9 @@ def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: P
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-@pytest.mark.parametrize("arguments", [("serial", "none", "--profile", "ocean-sts"), ("library", "list"), ("model", "info", "--threads=1")])
+@pytest.mark.parametrize(
+    "arguments", [("model", "info", "--threads=1"), *slow((("library", "list"),), (("serial", "none", "--profile", "ocean-sts"),))]
+)
 def test_nor_where_numpy_is_imported_before_the_model_is_opened(arguments: tuple[str, ...]) -> None:
     """The limit also holds in a command that imports numpy before its arguments are parsed."""
     called = [sys.executable, "-c", THREADS, *arguments]

@@ -46,7 +46,7 @@ def polystyrene(path: Path, off: float = OFF) -> str:
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, object]], str]:
-    """Run the command and return its code, its records, and what it said."""
+    """Run the command and return its code, its records and its standard error."""
     code = cli.main(arguments)
     out, err = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], err
@@ -118,7 +118,7 @@ def test_pixels_are_readable_only_with_a_calibration(tmp_path: Path, capsys: pyt
 
 
 def test_ended_calibration_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A calibration that has ended answers nothing: the command says so before it reads a file."""
+    """A calibration that has ended answers nothing: the command reports it before it reads a file."""
     run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     stored = store.find("SN-1")
     store.write(msgspec.structs.replace(stored, expires=stored.made), store.path_of("SN-1"))
@@ -149,7 +149,7 @@ def test_mistakes_are_answered(
 
 
 def test_several_spectra_of_a_standard_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file of three noisy exposures calibrates by their mean, and says so; spectra on different axes are refused."""
+    """A file of three noisy exposures calibrates by their mean, and reports it; spectra on different axes are refused."""
     lines = standards.find("polystyrene").lines
     table = Peaks(np.array(lines), np.linspace(1.0, 0.5, len(lines)), np.full(len(lines), 8.0))
     seen = [expose(AXIS, table, SyntheticConditions(), np.random.default_rng(seed), Origin("test", "")).counts for seed in range(3)]
@@ -173,7 +173,7 @@ def test_several_spectra_of_a_standard_are_averaged(tmp_path: Path, capsys: pyte
     assert (code, "on different axes" in err) == (65, True)
 
 
-def test_unreadable_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is not there, and one that is no spectrum, end with bad data."""
     (tmp_path / "x").write_text("hello")
     for file in ("x", "y"):
@@ -203,7 +203,7 @@ def test_warning_of_a_single_line(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(("text", "days"), [("30d", 30.0), ("12h", 0.5), ("2w", 14.0), ("1.5", 1.5)])
 def test_durations(text: str, days: float) -> None:
-    """Hours, days and weeks; days where nothing is said."""
+    """Hours, days and weeks; days without a unit."""
     assert calibrate.days(text) == days
 
 
@@ -284,7 +284,7 @@ def test_a_line_file_is_a_standard(tmp_path: Path, capsys: pytest.CaptureFixture
     assert (code, "line 3" in err) == (78, True)
 
 
-def test_a_lamp_says_that_it_cannot_check_the_laser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lamp_warns_that_it_cannot_check_the_laser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A laser that is given wrongly shifts every line: the command says which option measures it."""
     neon = standards.find("neon")
     places = 1e7 / 785 - 1e7 / neon.truth()

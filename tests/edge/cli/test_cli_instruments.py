@@ -31,7 +31,7 @@ def test_list_has_a_line_for_every_profile(capsys: pytest.CaptureFixture[str]) -
     assert all(one["v"] == 1 and one["certainty"] and one["sources"] for one in records)
 
 
-def test_list_on_a_terminal_says_what_was_tested() -> None:
+def test_list_on_a_terminal_shows_what_was_tested() -> None:
     """A person reads names, models and how far each page can be trusted."""
     code, shown = command.on_terminal("instruments", "list", columns=160)
     assert code == 0

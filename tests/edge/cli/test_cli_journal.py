@@ -99,7 +99,7 @@ def test_filters(made: Path, capsys: pytest.CaptureFixture[str], options: tuple[
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "7", "7w", "", "1e3d"])
-def test_times_that_are_none(made: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+def test_invalid_times(made: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     """What is no time is a usage error that shows what times look like."""
     journal("list", "--journal", made, f"--since={text}", expect=2)
     assert "expected a time such as 2026-11-22" in capsys.readouterr().err
@@ -272,7 +272,7 @@ def test_recheck_the_same(made: Path, pair: tuple[str, ...], capsys: pytest.Capt
     assert output_records(capsys) == [{"id": id_of(made, "Quartz"), "same": True, "differs": [], "notes": []}]
 
 
-def test_recheck_says_what_differs(pair: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recheck_shows_the_differences(pair: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each difference from the answer in the journal is printed, and that another model or library answers now."""
     old = tmp_path / "old"
     entry = journals.answer(0)

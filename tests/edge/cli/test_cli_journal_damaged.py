@@ -84,7 +84,7 @@ def damaged(whole: Path, place: Path, what: str) -> Path:
 
 
 def run(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
-    """Run a command, and return its code and what it said; never with a traceback."""
+    """Run a command, and return its code and standard error; never with a traceback."""
     code = cli.main([str(argument) for argument in arguments])
     both = capfd.readouterr()
     assert "Traceback" not in both.err, arguments
@@ -112,7 +112,7 @@ PASSED_ON = (
 def test_every_command_ends_with_65(
     what: str, whole: Path, tmp_path: Path, pair: tuple[str, ...], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever is damaged, no command ends with a traceback, and all that read the row end with 65 and a line that says so."""
+    """Whatever is damaged, no command ends with a traceback, and all that read the row end with 65 and a line with the reason."""
     path = damaged(whole, tmp_path, what)
     for arguments in (*READ_ALL, *PASSED_ON):
         words = [word.replace("OUT", str(tmp_path)) for word in arguments if word != "PAIR"] + [*(pair if "PAIR" in arguments else ())]
@@ -161,7 +161,7 @@ def test_a_journal_with_a_trigger(whole: Path, tmp_path: Path, pair: tuple[str, 
         assert "trigger 'planted'" in text
 
 
-def test_verify_tells_pruned_from_removed(whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_verify_distinguishes_pruned_from_removed(whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """`verify` says how many spectra were pruned, and ends with 65 where one was removed by hand."""
     path = tmp_path / "journal.sqlite3"
     shutil.copyfile(whole, path)
@@ -180,7 +180,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 def test_doctor_does_not_run_what_it_looks_at(whole: Path, tmp_path: Path) -> None:
-    """A view in the place of a table is said, not read."""
+    """A view in the place of a table is reported, not read."""
     path = tmp_path / "journal.sqlite3"
     shutil.copyfile(whole, path)
     for statement in ("ALTER TABLE records RENAME TO kept", f"CREATE VIEW records AS {ENDLESS}"):

@@ -128,7 +128,9 @@ def test_standard_input(model: Path, wafer: Path, monkeypatch: pytest.MonkeyPatc
     assert (record["source"]["kind"], record["source"]["path"]) == ("stdin", "-")
 
 
-def test_what_cannot_be_learned_is_said(model: Path, wafer: Path, tmp_path: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_learned_is_reported(
+    model: Path, wafer: Path, tmp_path: Path, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Some files unreadable is 1 and the good ones are learned; all of them is 65."""
     (tmp_path / "prose.csv").write_text("words, words\n" * 99)
     bad = [str(tmp_path / "prose.csv"), str(tmp_path / "none.csv")]
@@ -139,7 +141,9 @@ def test_what_cannot_be_learned_is_said(model: Path, wafer: Path, tmp_path: Path
     assert own.exists()
 
 
-def test_another_label_that_cannot_be_told_apart(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_label_with_nearly_the_same_spectrum_is_a_warning(
+    model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The same spectrum under a second name warns that the two are one to the eye, that it keeps its first name, and ends with 1."""
     assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model)]) == 0
     copy = tmp_path / "copy.csv"

@@ -96,7 +96,7 @@ def test_what_is_not_clear_is_a_mistake_of_use(made: Path, tmp_path: Path, pair:
 
 
 @pytest.mark.parametrize("arguments", [("0000abcd",), ("--label", "Unobtainium")])
-def test_no_such_record_is_said(
+def test_no_such_record_is_reported(
     made: Path, tmp_path: Path, pair: tuple[str, ...], arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An id or a filter that finds nothing ends with 65 and says where the ids are."""
@@ -130,7 +130,7 @@ def test_a_file_that_is_there_stays(made: Path, tmp_path: Path, pair: tuple[str,
 
 
 @pytest.mark.parametrize("place", ["nowhere/a.html", "."])
-def test_a_place_that_cannot_be_written_is_said(
+def test_a_place_that_cannot_be_written_is_reported(
     made: Path, tmp_path: Path, pair: tuple[str, ...], place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A folder that is not there, or is the place itself, ends with 73 and leaves nothing half written."""
@@ -165,7 +165,7 @@ def test_faults_need_no_model(made: Path, tmp_path: Path) -> None:
     call(made, tmp_path / "b.html", nothing, "--last", "2", expect=78)
 
 
-def test_another_model_is_said(made: Path, tmp_path: Path) -> None:
+def test_another_model_is_reported(made: Path, tmp_path: Path) -> None:
     """With the embedded model, which did not answer, the pages say what they cannot show."""
     done = command.run("report", "--label", "Quartz", "--journal", made, "--no-user-library", "-o", tmp_path / "a.html")
     assert (done.returncode, done.stdout) == (0, b"")

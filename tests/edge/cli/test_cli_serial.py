@@ -1,4 +1,4 @@
-"""``raman-edge serial`` with a simulated instrument: what is measured is named, and what cannot be done is said."""
+"""``raman-edge serial`` with a simulated instrument: what is measured is named, and what cannot be done is reported."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from raman_edge import cli, sqlite_file
 from raman_edge.calibration import store
 from raman_edge.cli import instrument_ports
 from raman_edge.instruments.ports import PortInfo, PortUse
+from raman_edge.instruments.serial import probe
 from raman_edge.journal import Journal
 from raman_edge.service import remembered
 from raman_edge.service.measure import LinkSettings, MeasureRun, doubt_advice
@@ -85,7 +86,7 @@ def keep(number: str, **more: object) -> str:
 
 
 def recorded_requests(simulated: Simulated) -> list[str]:
-    """Return the list that fills with what the instrument is asked."""
+    """Return the list that fills with the requests to the instrument."""
     requests: list[str] = []
     simulated.note = requests.append
     return requests
@@ -146,7 +147,7 @@ def test_something_steady_is_a_spectrum(serial: Command) -> None:
 
 
 def test_the_exposure_is_searched(serial: Command) -> None:
-    """The highest line comes to 70-85 % of saturation, and that exposure is said and used."""
+    """The highest line comes to 70-85 % of saturation, and that exposure is reported and used."""
     with lit_page.instrument(PAGE) as simulated:
         code, records, err = serial(simulated.port, "--laser", "785", "--exposure", "auto", "--count", "1")
         used = simulated.device.exposure_s
@@ -156,7 +157,7 @@ def test_the_exposure_is_searched(serial: Command) -> None:
 
 @pytest.mark.parametrize(("method", "dark"), [("shutter", "shutter_close"), ("laser", "laser_off")])
 def test_the_dark_is_taken_by_what_keeps_light_out(serial: Command, tmp_path: Path, method: str, dark: str) -> None:
-    """With a shutter or an armed laser the dark needs nobody; the answer is of lit exposures, and both are as before at the end."""
+    """With a shutter or an armed laser the dark needs no person; the answer is of lit exposures, and both are as before at the end."""
     page = lit_page.write(tmp_path, method)
     with lit_page.instrument(str(page)) as simulated:
         requests = recorded_requests(simulated)
@@ -202,7 +203,7 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
     assert (code, names([record])) == (0, ["Calcite"])
     assert str(calibration["id"]) in json.dumps(record)
     places = [peak["at"] for peak in record["matches"][0]["peaks"]["matched"]]  # type: ignore[index]  # a record's matches
-    assert min(abs(at - 1086.0) for at in places) < 1.5  # by the laser that was told it would be off by sixteen
+    assert min(abs(at - 1086.0) for at in places) < 1.5  # with the other laser it would be off by sixteen
 
 
 # What cannot be done
@@ -221,7 +222,7 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
         (("--laser", "785", "--record", "."), PAGE, 78, "the recording cannot be written"),
     ],
 )
-def test_what_cannot_be_measured_is_said(serial: Command, options: tuple[str, ...], page: str | None, code: int, expected: str) -> None:
+def test_what_cannot_be_measured_is_reported(serial: Command, options: tuple[str, ...], page: str | None, code: int, expected: str) -> None:
     """Options that cannot be met end with the code of their kind and a reason on one line, and nothing is answered."""
     with lit_page.instrument(PAGE) as simulated:
         got, records, err = serial(simulated.port, *options, "--count", "1", page=page)
@@ -230,7 +231,7 @@ def test_what_cannot_be_measured_is_said(serial: Command, options: tuple[str, ..
     assert "Traceback" not in err
 
 
-def test_what_is_not_a_port_is_said(serial: Command, tmp_path: Path) -> None:
+def test_what_is_not_a_port_is_reported(serial: Command, tmp_path: Path) -> None:
     """A port that is not there is 69; line options at an instrument that has no line are 78; a recording that is there stays."""
     code, _, err = serial(str(tmp_path / "ttyUSB0"), "--laser", "785")
     assert (code, "ttyUSB0: not found" in err, "Plug it in" in err) == (69, True, True)
@@ -259,8 +260,8 @@ def test_a_defect_leaves_no_laser_on(serial: Command, tmp_path: Path, monkeypatc
     assert (code, "internal error (RuntimeError)" in err) == (70, True)
 
 
-def test_a_defect_is_told_above_a_laser_that_may_be_on(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the laser does not go off after a defect, both are said, the laser last, and the exit code is the laser's."""
+def test_a_defect_is_reported_above_a_laser_that_may_be_on(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the laser does not go off after a defect, both are reported, the laser last, and the exit code is the laser's."""
 
     def fail(*_: object) -> None:
         simulated.fault("nak:on=laser_off,every=1")
@@ -353,8 +354,11 @@ def test_an_instrument_without_an_axis_needs_a_calibration(serial: Command) -> N
     assert f"`raman-edge calibrate --port {simulated.port} --profile tcd1304-rossel --laser 785 --standard polystyrene`" in err
 
 
-def test_a_calibration_by_name_is_found_by_the_next_run(serial: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_calibration_by_name_is_found_by_the_next_run(
+    serial: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An instrument without a serial number is calibrated by its remembered name, without a word about it, and keeps it when renamed."""
+    monkeypatch.setattr(probe, "ANSWER_S", 0.02)  # it answers no request of another instrument
     page = "tcd1304-rossel"
     with lit_page.instrument(page, "polystyrene") as simulated:
         serial(simulated.port, "--laser", "785", page=page)

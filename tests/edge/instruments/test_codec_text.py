@@ -54,7 +54,7 @@ def test_a_stream_that_stopped_in_a_line_begins_anew_at_the_next() -> None:
     assert events_of(stream, b"4,5\n6,7\n") == [("partial", b"4,5"), [6, 7]]
 
 
-def test_an_answer_after_silence_is_whole_where_the_device_is_asked() -> None:
+def test_an_answer_after_silence_is_complete_where_the_device_replies() -> None:
     """A device that only answers begins every answer at its beginning."""
     stream = LinesCodec(Grammar(2))
     assert events_of(stream, b"9,") == ["the line went quiet after 2 bytes, before the frame was whole"]
@@ -62,7 +62,7 @@ def test_an_answer_after_silence_is_whole_where_the_device_is_asked() -> None:
 
 
 def test_how_many_values_there_are_is_learned_from_the_first_line() -> None:
-    """Where nobody says how many, later lines have to have as many as the first whole one."""
+    """Without a count, later lines have to have as many values as the first complete one."""
     assert events_of(LinesCodec(Grammar()), b"7\n1,2,3\n4,5\n6,7,8\n") == [
         "1 values in a line; expected at least 2",
         [1, 2, 3],
@@ -119,7 +119,7 @@ def test_a_line_of_a_vertical_tab_is_no_number() -> None:
         (b"1,2,3,4,5", "5 values in a line; expected 4"),
     ],
 )
-def test_a_fault_in_a_row_says_which_value(line: bytes, why: str) -> None:
+def test_a_fault_in_a_row_names_the_value(line: bytes, why: str) -> None:
     """Which value of how many is none, what stands there, and what was expected; the next line is read."""
     first, second = events_of(LinesCodec(Grammar(4)), line + b"\r\n5,6,7,8\n")
     assert str(first).startswith(why)
@@ -134,7 +134,7 @@ def test_tabs_at_the_ends_of_a_row_stand_beside_values() -> None:
     assert good == [1, 2, 3]
 
 
-def test_a_learned_count_tells_a_value_from_a_text() -> None:
+def test_a_learned_count_distinguishes_values_from_text() -> None:
     """A row as long as those before it is a row, also where its first value is a word; a text is none."""
     seen = events_of(LinesCodec(Grammar()), b"1,2,3\nsat,2,3\nReady, 2 lamps\n4,5,6\n")
     assert seen == [[1, 2, 3], "value 1 of 3 is 'sat'; expected 3 numbers with ',' between them", ("text", b"Ready, 2 lamps"), [4, 5, 6]]
@@ -186,7 +186,7 @@ def test_pairs_are_a_place_and_a_value_a_line() -> None:
     ],
 )
 def test_a_line_that_is_missing_or_broken_costs_one_spectrum_of_pairs(data: bytes, why: str) -> None:
-    """Where the axis turns back, another spectrum has begun; it is told, and the one after it is whole."""
+    """Where the axis turns back, another spectrum has begun; it is reported, and the one after it is complete."""
     good = b"0,10\n1,11\n2,12\n3,13\n"
     first, *rest = events_of(LinesCodec(Grammar(4, "pairs")), data + 2 * good)
     assert str(first).startswith(why)
@@ -254,8 +254,8 @@ def test_values_that_look_like_lines_are_values() -> None:
         (b"A" * 300 + b"\n", "no end of line in 256 bytes"),
     ],
 )
-def test_damage_between_lines_is_told(data: bytes, why: str) -> None:
-    """What is wrong is said with what was expected, and the next frame is found."""
+def test_damage_between_lines_is_reported(data: bytes, why: str) -> None:
+    """The fault has what was expected, and the next frame is found."""
     good = teensy().encode([1, 2])
     events = events_of(teensy(), data + good)
     assert events[0] == why
@@ -263,7 +263,7 @@ def test_damage_between_lines_is_told(data: bytes, why: str) -> None:
 
 
 def test_answers_between_frames_are_replies() -> None:
-    """Lines that belong to no frame are what the device was asked for."""
+    """Lines that belong to no frame are replies."""
     assert events_of(teensy(), b"coefficients 1 2 3 4\r\n\r\n") == [("text", b"coefficients 1 2 3 4")]
 
 
@@ -315,7 +315,7 @@ def test_a_frame_of_the_teensy_as_its_firmware_sends_it(request: str, values: by
         (b"DATA 3\n", "b'3' values are announced; expected 2"),
     ],
 )
-def test_damage_among_values_that_are_lines_is_told(data: bytes, why: str) -> None:
+def test_damage_among_values_that_are_lines_is_reported(data: bytes, why: str) -> None:
     """Also where values are text, the next frame is found."""
     stream = DelimitedCodec(2, WordFormat("u16le"), TEENSY_TEXT, FrameChecksum("values"))
     events = events_of(stream, data + stream.encode([1, 2]))
@@ -331,7 +331,7 @@ def test_a_checksum_is_over_words_that_the_values_fit() -> None:
 
 
 def test_jetis_binary_format_is_a_page() -> None:
-    """Format 1 of the VersaPIC needs no Python: words, and what comes before them is told as with the text."""
+    """Format 1 of the VersaPIC needs no Python: words, and what comes before them is reported as with the text."""
     page = FixedFrame(count=3, dtype="u16be", ack="hex:06", nak="hex:15", ready="hex:07")
     (frame,) = codecs.of(page).feed(bytes.fromhex("0001 0100 ffff"))
     assert isinstance(frame, RawFrame)

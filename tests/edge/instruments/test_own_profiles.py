@@ -102,14 +102,18 @@ def test_an_own_profile_is_probed_for(folder: Path, monkeypatch: pytest.MonkeyPa
     """Its request is withheld where it could disturb a known instrument, and found when that is allowed, before the shipped ones."""
     own(folder, "halden")
     monkeypatch.setattr(probe, "FIRST_S", 0.05)
+    monkeypatch.setattr(probe, "ANSWER_S", 0.05)
     profiles = catalogue.load_all()
-    with Simulated(catalogue.load("halden")) as simulated:
+    with Simulated(catalogue.load("halden"), pacing=False) as simulated:
         report = probe.find(simulated.port, profiles)
         assert report.candidates[0].profile == "halden"
         assert report.found == ()
-        monkeypatch.setattr(probe, "ANSWER_S", 2.0)  # a loaded machine simulates slowly
         monkeypatch.setattr(probe, "questions", lambda _profiles: ())
-        found = probe.find(simulated.port, profiles, everything=True).found
+        for patience_s in (0.2, 2.0, 15.0):  # the later ones where a busy machine simulates slowly
+            monkeypatch.setattr(probe, "ANSWER_S", patience_s)
+            found = probe.find(simulated.port, profiles, everything=True).found
+            if len(found) == 2:
+                break
     assert [candidate.profile for candidate in found] == ["halden", "jeti-versapic"]
 
 
@@ -145,7 +149,7 @@ def test_lines_of_numbers_are_recognised(separator: str, name: str, end: str, wo
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
 @pytest.mark.parametrize("cut", [0, 5])
 def test_binary_spectra_with_a_beginning_are_recognised(order: str, cut: int) -> None:
-    """The bytes that come again and again at one distance begin a spectrum; smooth counts tell which byte is first."""
+    """The bytes that come again and again at one distance begin a spectrum; smooth counts show which byte is first."""
     rng = np.random.default_rng(1)
     counts = [(1000 + 500 * np.sin(np.arange(256) / 20) + rng.normal(0, 9, 256)).astype(order) for _ in range(6)]
     data = b"".join(b"\xaa\x55" + one.tobytes() for one in counts)[cut:]
@@ -203,7 +207,7 @@ def test_new_writes_a_profile_from_a_capture(folder: Path, tmp_path: Path, capsy
 
 
 @pytest.mark.parametrize("name", ["../escape", "A b", ""])
-def test_new_writes_nothing_under_a_name_that_is_none(name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_writes_nothing_under_an_invalid_name(name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name with a path in it is refused before anything is written."""
     raw = tmp_path / "raw.bin"
     raw.write_bytes(stream(64))
@@ -225,7 +229,7 @@ def test_new_from_a_simulated_instrument(folder: Path, capsys: pytest.CaptureFix
 
 
 def test_new_needs_something_to_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal nothing is asked: 78 names the options; bytes that are no spectrum are 65; silence is 69."""
+    """Without a terminal there are no questions: 78 names the options; bytes that are no spectrum are 65; silence is 69."""
     code, _, err = ran(capsys, "new", "mine")
     assert code == 78
     assert "--port PORT or --capture FILE" in err

@@ -48,7 +48,7 @@ def pages(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=examples(300), deadline=None)
 @given(pages())
-def test_a_page_works_or_says_what_is_wrong(page: dict[str, Any]) -> None:
+def test_a_profile_works_or_is_refused(page: dict[str, Any]) -> None:
     """Whatever stands in one place, the page is refused with words, or every request of it can be made and its frame be read."""
     try:
         profile = validate.convert(toml.TomlDocument("x.toml", page, {}))

@@ -27,7 +27,7 @@ DELIMITED = 'mode = "delimited"\nstart = "B"\nend = "E"\ndtype = "u8"\ncount = 9
 
 
 def mistakes(text: str) -> list[str]:
-    """Return what is told of a page; none where it is right."""
+    """Return the errors of a profile; none where it is valid."""
     try:
         validate.convert(toml.parse(text.encode(), "x.toml"))
     except ConfigError as error:
@@ -68,7 +68,7 @@ def test_the_page_is_right() -> None:
     ],
 )
 def test_a_key_that_is_wrong_by_itself(old: str, new: str, line: int, expected: str) -> None:
-    """Unknown, missing and impossible keys are told with what belongs there."""
+    """Unknown, missing and impossible keys are reported with what is expected."""
     messages = mistakes(changed(old, new))
     found = [one for one in messages if re.search(expected, one)]
     assert found, messages
@@ -175,8 +175,8 @@ def test_a_key_that_is_wrong_by_itself(old: str, new: str, line: int, expected: 
         ),
     ],
 )
-def test_what_tables_say_of_each_other(old: str, new: str, line: int, expected: str) -> None:
-    """What cannot be true together is told at the key that is to be corrected."""
+def test_tables_that_contradict_each_other(old: str, new: str, line: int, expected: str) -> None:
+    """A contradiction is reported at the key that has to be corrected."""
     messages = mistakes(changed(old, new))
     found = [one for one in messages if re.search(expected, one)]
     assert found, messages
@@ -219,14 +219,14 @@ def test_what_a_frame_cannot_be(frame: str, expected: str) -> None:
 
 
 def test_a_switch_knows_every_rate() -> None:
-    """A rate that the device has no code for cannot be asked for."""
+    """A rate that the device has no code for cannot be requested."""
     switch = "baud = [9600, 115200], switch = { codes = { 9600 = 2 } }"
     text = changed("baud = [115200]", switch).replace("acquire =", 'set_baud = { send = ["u8:{baud_code}"] }\nacquire =')
     (message,) = mistakes(text)
     assert message == "x.toml:4: serial.switch.codes: has no code for 115200, which is in serial.baud"
 
 
-def test_a_rate_that_is_never_told() -> None:
+def test_a_rate_that_is_never_announced() -> None:
     """A command that changes the rate has to say which."""
     text = changed("baud = [115200]", "baud = [9600], switch = {}").replace("acquire =", 'set_baud = { send = ["u8:1"] }\nacquire =')
     assert mistakes(text) == ["x.toml:12: commands.set_baud: holds no rate: use {baud} or {baud_code}"]

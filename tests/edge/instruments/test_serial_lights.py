@@ -1,4 +1,4 @@
-"""Laser and shutter: on only where they were asked for, off on every fault and at every end."""
+"""Laser and shutter: on only where they are armed, off on every fault and at every end."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def exposed(device: SerialSpectrometer) -> Exposure:
 
 
 def switched(talker: Talker) -> list[bytes]:
-    """Return what was switched, and when a spectrum was asked for."""
+    """Return what was switched, and when a spectrum was requested."""
     return [request for request in talker.requests if request in (ON, OFF, SHUT, OPEN, b"S")]
 
 
@@ -138,8 +138,8 @@ def test_a_dark_is_taken_with_the_shutter_closed(tmp_path: Path) -> None:
     assert switched(talker) == [OFF, SHUT, ON, b"S", OFF, OPEN]
 
 
-def test_a_person_blocks_the_beam_where_the_profile_says_so(tmp_path: Path) -> None:
-    """Where nothing is switched for it, that is said, and the laser stays as it is."""
+def test_a_person_blocks_the_beam_where_the_profile_requires_it(tmp_path: Path) -> None:
+    """Where nothing is switched for it, a note says so, and the laser stays as it is."""
     talker = device_of(ASK)
     with measured(tmp_path, ASK, talker) as device:
         exposed(device)
@@ -151,7 +151,7 @@ def test_a_person_blocks_the_beam_where_the_profile_says_so(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("fault", ["broken", "refused"])
 def test_every_fault_switches_the_laser_off(tmp_path: Path, fault: str) -> None:
-    """Whatever breaks, the laser is off before anything else is asked, and on again only for the next spectrum."""
+    """Whatever breaks, the laser is off before any other request, and on again only for the next spectrum."""
     talker = device_of(LASER)
     frame = talker.good()
     talker.frames = [[frame[:20] + b"\x80\x00" + frame[22:] if fault == "broken" else b"\x15"]]
@@ -176,7 +176,7 @@ def test_every_end_switches_the_laser_off(tmp_path: Path, error: type[BaseExcept
 
 
 def test_a_laser_that_may_be_on_is_switched_off_when_the_cable_is_back(tmp_path: Path) -> None:
-    """Unplugged with the laser on, it counts as on until the device has said that it is off."""
+    """Unplugged with the laser on, it counts as on until the device has confirmed that it is off."""
     talker = device_of(LASER)
     with (
         ScriptedDevice(tmp_path / "port", talker) as fake,
@@ -194,7 +194,7 @@ def test_a_laser_that_may_be_on_is_switched_off_when_the_cable_is_back(tmp_path:
         assert OFF in talker.requests[before:]
 
 
-def test_a_laser_that_was_told_anything_may_be_on(tmp_path: Path) -> None:
+def test_a_laser_with_an_unconfirmed_command_may_be_on(tmp_path: Path) -> None:
     """Where the line is lost between the request and its answer, the laser counts as on."""
     talker = device_of(LASER)
     talker.answers = {ON: [[UNPLUG]]}
@@ -258,7 +258,7 @@ def test_an_exposure_outlasts_no_watchdog() -> None:
 
 
 def test_a_laser_that_went_off_by_itself_is_switched_on_again(tmp_path: Path) -> None:
-    """Where nothing was asked for longer than the watchdog waits, the laser is told anew before the next spectrum."""
+    """After a pause longer than the watchdog, the laser is switched on again before the next spectrum."""
     talker = device_of(LASER)
     clock = Clock(lambda: time.monotonic() + away[0], time.sleep)
     away = [0.0]
@@ -285,7 +285,7 @@ class RecordingTransport:
         return b""
 
     def write(self, _: bytes) -> None:
-        """Take bytes that nobody waits for the answer to."""
+        """Take bytes whose answer is not waited for."""
         self.calls.append("cut")
 
     def quiet(self) -> None:
@@ -293,8 +293,8 @@ class RecordingTransport:
         self.calls.append("quiet")
 
 
-def test_an_answer_that_nobody_waited_for_is_out_of_the_way_first() -> None:
-    """What answers the laser's cut is waited for before anything else is asked, or it would be taken for bytes of a spectrum."""
+def test_a_stale_answer_is_dropped_first() -> None:
+    """What answers the laser's cut is waited for before any other request, or it would be taken for bytes of a spectrum."""
     transport = RecordingTransport()
     lights = LightControl(transport, armed=True)  # type: ignore[arg-type]  # as much of a wire as it needs
     lights.apply()

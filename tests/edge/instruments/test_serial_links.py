@@ -73,7 +73,7 @@ PHASES: dict[str, dict[bytes, list[list[ScriptStep]]]] = {
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_cable_pulled_before_the_first_spectrum_is_said_at_once(tmp_path: Path, phase: str) -> None:
+def test_a_cable_pulled_before_the_first_spectrum_is_reported_at_once(tmp_path: Path, phase: str) -> None:
     """While the user is still there, a device that goes away is an error and not a wait."""
     talker = jeti(JETI)
     talker.answers = {begin: list(steps) for begin, steps in PHASES[phase].items()}
@@ -159,7 +159,7 @@ def test_a_device_that_falls_silent_is_set_up_anew(tmp_path: Path) -> None:
         assert state(device) in ("ready", "acquiring")
 
 
-def test_an_instrument_that_hides_its_number_is_asked_again(tmp_path: Path) -> None:
+def test_a_missing_serial_number_is_requested_again(tmp_path: Path) -> None:
     """A serial number that is refused after a replug is not taken for another one, nor for the right one."""
     talker = jeti(JETI)
     with board(tmp_path, talker) as fake, SerialSpectrometer(JETI, fake.port, world=AT_ONCE) as device:
@@ -184,7 +184,7 @@ def test_a_device_that_refuses_everything_is_set_up_anew(tmp_path: Path) -> None
 
 
 def test_what_is_there_and_does_not_answer_is_faulted(tmp_path: Path) -> None:
-    """A port that can be opened with nobody on it is another state than no port."""
+    """A port with a silent device is another state than no port."""
     profile = changed(changed(JETI, "serial", drain_ms=1), "integration", margin_ms=250)
     talker = jeti(profile)
     with board(tmp_path, talker) as fake, SerialSpectrometer(profile, fake.port, world=AT_ONCE) as device:
@@ -216,7 +216,7 @@ def test_the_waits_grow_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_two_sessions_cannot_share_a_port(tmp_path: Path) -> None:
-    """The second one is told that the port is busy; the first one does not notice."""
+    """The second one gets the error that the port is busy; the first one does not notice."""
     with board(tmp_path, jeti(JETI)) as fake, SerialSpectrometer(JETI, fake.port) as device:
         with pytest.raises(SourceBusy, match="busy"), SerialSpectrometer(JETI, fake.port):
             pass
@@ -225,7 +225,7 @@ def test_two_sessions_cannot_share_a_port(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
-    """A name mistyped is told before anything is waited for; the state says so too."""
+    """A mistyped name is reported before any wait; the state shows it too."""
     device = SerialSpectrometer(JETI, str(tmp_path / "ttyUSB9"))
     with pytest.raises(SourceUnavailable, match="not found"), device:
         pass
@@ -269,8 +269,8 @@ def test_signs_of_life_come_while_a_device_measures(tmp_path: Path) -> None:
     assert found.dark
 
 
-def test_an_instrument_is_asked_who_it_is(tmp_path: Path) -> None:
-    """One call opens, asks and closes; nobody there, and somebody else there, are errors."""
+def test_an_instrument_is_identified_when_it_reconnects(tmp_path: Path) -> None:
+    """One call opens, identifies and closes; no instrument and another instrument are errors."""
     with board(tmp_path, jeti(JETI)) as fake:
         found = ask(JETI, fake.port)
         assert (found.profile, found.serial_number, found.identity) == ("jeti-versapic", "J1", "JETI_PIC_VERSA")
@@ -283,7 +283,7 @@ def test_an_instrument_is_asked_who_it_is(tmp_path: Path) -> None:
             ask(JETI, fake.port, stop=stop)
 
 
-def test_who_knows_no_question_is_known_by_a_spectrum(tmp_path: Path) -> None:
+def test_an_instrument_without_requests_is_known_by_a_spectrum(tmp_path: Path) -> None:
     """A page without questions takes a whole spectrum as the answer, and silence as none."""
     profile = hasty(quick("tcd1304-rossel"))
     talker = Talker(profile, {b"ER": (10, b"")}, (b"ER",))

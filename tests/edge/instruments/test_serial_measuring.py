@@ -50,7 +50,7 @@ def until(device: SerialSpectrometer, frames: int, within_s: float = PATIENCE_S)
 
 
 def means(results: Results) -> list[int]:
-    """Return what tells the spectra apart: the first pixel in hundreds."""
+    """Return what distinguishes the spectra: the first pixel in hundreds."""
     return [int(one.counts[0]) // 100 for one in results if isinstance(one, Exposure)]
 
 
@@ -59,7 +59,7 @@ def whys(results: Results) -> list[str]:
     return [one.why for one in results if isinstance(one, Fault)]
 
 
-def test_an_ocean_device_is_prepared_and_asked(tmp_path: Path) -> None:
+def test_an_ocean_device_is_prepared_and_measures(tmp_path: Path) -> None:
     """Binary, compression, checksum, version, the constants of its memory, exposure, averages; then spectra one by one."""
     talker = ooi(OCEAN)
     with measured(tmp_path, OCEAN, talker) as device:
@@ -102,7 +102,7 @@ BROKEN: dict[str, tuple[Callable[[bytes], list[scripted_device.ScriptStep]], str
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_breaks_is_told_counted_and_over(tmp_path: Path, kind: str) -> None:
+def test_a_broken_frame_is_reported_and_counted_once(tmp_path: Path, kind: str) -> None:
     """A broken, failed, refused or missing spectrum is one fault and one count, and the next spectrum is whole."""
     spoil, counter = BROKEN[kind]
     profile = hasty(NO_REPEAT) if kind in {"cut", "silent"} else NO_REPEAT
@@ -119,7 +119,7 @@ def test_what_breaks_is_told_counted_and_over(tmp_path: Path, kind: str) -> None
 
 
 def test_a_broken_spectrum_is_sent_again_for_nothing(tmp_path: Path) -> None:
-    """A device that can repeat its last spectrum is asked to: nothing is measured anew, and the fault is only counted."""
+    """A device that can repeat its last spectrum does: nothing is measured anew, and the fault is only counted."""
     talker = ooi(OCEAN)
     frame = talker.good()
     talker.frames = [[frame[:20] + b"\x80\x00" + frame[22:]], [frame]]
@@ -158,8 +158,8 @@ def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> Non
     assert [request[:1] for request in talker.requests[-3:]] == [b"S", b"O", b"S"]
 
 
-def test_a_late_spectrum_is_told_and_taken(tmp_path: Path) -> None:
-    """One that comes after its time is a fault, and is still given when it comes: a device that is late must not be asked anew."""
+def test_a_late_spectrum_is_reported_and_taken(tmp_path: Path) -> None:
+    """One that comes after its time is a fault, and is still given when it comes: a device that is late must not be asked again."""
     profile, given_up = hasty(NO_REPEAT), threading.Event()
     talker = ooi(profile)
     talker.frames = [[given_up, talker.good()]]
@@ -174,7 +174,7 @@ def test_a_late_spectrum_is_told_and_taken(tmp_path: Path) -> None:
 
 
 def test_a_spectrum_that_comes_too_late_is_not_taken_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After one that never came in time, a question is answered before the next is asked for: the late one is dropped."""
+    """After one that never came in time, an identification is answered before the next is requested: the late one is dropped."""
     profile, requested = hasty(NO_REPEAT), threading.Event()
     talker = ooi(profile)
     talker.frames = [[requested, talker.good()]]
@@ -192,7 +192,7 @@ def test_a_spectrum_that_comes_too_late_is_not_taken_for_the_next(tmp_path: Path
 
 
 def test_garbage_before_a_spectrum_is_a_fault_beside_it(tmp_path: Path) -> None:
-    """Bytes that belong to nothing are told and counted, the spectrum behind them is given."""
+    """Bytes that belong to no frame are reported and counted, the spectrum behind them is given."""
     talker = ooi(NO_REPEAT)
     talker.frames = [[b"\xaa\xbb\xcc" + talker.good()]]
     with measured(tmp_path, NO_REPEAT, talker) as device:
@@ -202,7 +202,7 @@ def test_garbage_before_a_spectrum_is_a_fault_beside_it(tmp_path: Path) -> None:
     assert len(whys(results)) == 1
 
 
-def test_a_setting_that_is_refused_is_asked_for_again(tmp_path: Path) -> None:
+def test_a_setting_that_is_refused_is_requested_again(tmp_path: Path) -> None:
     """A request that the device did not take, or understood badly, is sent again; every refusal is counted."""
     talker = ooi(OCEAN)
     talker.answers = {b"I": [[b"\x15"], [b"\x33"]]}
@@ -214,7 +214,7 @@ def test_a_setting_that_is_refused_is_asked_for_again(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_is_refused_for_good_is_a_fault(tmp_path: Path) -> None:
-    """Where the device never takes a setting, that is said, and it is tried again with the next exposure."""
+    """Where the device never takes a setting, a fault reports it, and it is tried again with the next exposure."""
     talker = ooi(OCEAN)
     talker.answers = {b"I": [[b"\x15"]] * 3}
     with measured(tmp_path, OCEAN, talker) as device:
@@ -225,7 +225,7 @@ def test_a_setting_that_is_refused_for_good_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_a_jeti_board_is_waited_for_until_its_bell(tmp_path: Path) -> None:
-    """Acknowledgement, a pause while it measures, the bell and the numbers are one spectrum; what it knows of itself is asked."""
+    """Acknowledgement, a pause while it measures, the bell and the numbers are one spectrum; its memory is read."""
     talker = jeti(JETI)
     talker.frames = [[ACK, b"\x07" + talker.good()], [b"\x15"]]
     with measured(tmp_path, JETI, talker) as device:
@@ -237,7 +237,7 @@ def test_a_jeti_board_is_waited_for_until_its_bell(tmp_path: Path) -> None:
     assert (instrument.serial_number, instrument.coefficients) == ("J1", (1.5, 2.5, 3.5, 4.5, 5.5))
 
 
-def test_answers_without_a_checksum_are_asked_for_until_two_agree(tmp_path: Path) -> None:
+def test_answers_without_a_checksum_are_requested_until_two_agree(tmp_path: Path) -> None:
     """A serial number or a coefficient with a flipped digit is outvoted: a wrong axis would be believed."""
     talker = jeti(JETI)
     talker.answers = {b"*PARA:SERN?\r": [[b"SERN:\tJ9\r"]], b"*PARA:FIT0?\r": [[b"FIT:\t1.5\r"], [b"FIT:\t7.5\r"]]}
@@ -282,7 +282,7 @@ def test_messages_carry_settings_and_spectra(tmp_path: Path) -> None:
 
 
 def test_frames_without_a_beginning_are_parted_by_silence(tmp_path: Path) -> None:
-    """A lost byte costs its spectrum alone: the next is asked for when the line is quiet."""
+    """A lost byte costs its spectrum alone: the next is requested when the line is quiet."""
     profile = hasty(without_discards(quick("tcd1304-rossel")))
     talker = Talker(profile, {b"ER": (10, b"")}, (b"ER",))
     full = talker.codec.encode(np.arange(PIXELS) + 100)
@@ -316,7 +316,7 @@ def speaking(tmp_path: Path) -> Iterator[tuple[ScriptedDevice, Profile]]:
 
 
 def test_lines_that_come_by_themselves_are_spectra(speaking: tuple[ScriptedDevice, Profile]) -> None:
-    """The first line may be a part of one and is none; a broken one is a fault, the others are spectra without a known exposure."""
+    """The first line may be incomplete and is dropped; a broken one is a fault, the others are spectra without a known exposure."""
     fake, profile = speaking
     with SerialSpectrometer(profile, fake.port) as device:
         results = until(device, 12)

@@ -1,4 +1,4 @@
-"""Devices that send by themselves once they are started: joined in the middle, silent, or left running by somebody else."""
+"""Devices that send by themselves once they are started: joined in the middle, silent, or left running by another program."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_stream_is_joined_anywhere(tmp_path: Path) -> None:
     assert exposure.counts[0] == 200
 
 
-def test_garbage_without_end_is_told_although_nothing_had_begun(tmp_path: Path) -> None:
+def test_garbage_without_end_is_reported_although_nothing_had_begun(tmp_path: Path) -> None:
     """More bytes than a spectrum has, and none among them, are a fault."""
     talker = starting(STREAM)
     talker.frames = [[b"\x00" * 99 + talker.good()]]
@@ -69,8 +69,8 @@ def test_a_stream_that_dries_up_is_started_again(tmp_path: Path) -> None:
     assert talker.requests.count(b"#Start%") >= 2
 
 
-def test_a_stream_that_somebody_left_running_is_ended_first(tmp_path: Path) -> None:
-    """A device that is still sending when it is opened is stopped before anything is asked of it."""
+def test_a_stream_that_still_runs_is_stopped_first(tmp_path: Path) -> None:
+    """A device that is still sending when it is opened is stopped before any request."""
     talker, over = starting(NYMPHET), threading.Event()
 
     def script(data: bytes) -> list[ScriptStep]:
@@ -99,7 +99,7 @@ def test_a_stream_that_somebody_left_running_is_ended_first(tmp_path: Path) -> N
 
 
 def test_what_came_before_a_change_and_was_not_taken_is_not_given(tmp_path: Path) -> None:
-    """A spectrum that waits behind a fault still has the light before: it goes, the fault stays told."""
+    """A spectrum that waits behind a fault still has the light before: it is dropped, the fault stays."""
     profile = changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None)
     talker = ooi(profile)
     talker.frames = [[b"\xaa" + talker.good()]]

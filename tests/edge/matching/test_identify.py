@@ -160,7 +160,7 @@ def test_stream_goes_on_after_a_fault(pair: Pair) -> None:
 
 
 def test_stream_is_answered_one_by_one(pair: Pair) -> None:
-    """Each spectrum is answered before the next is asked for: an instrument's source blocks."""
+    """Each spectrum is answered before the next is pulled: an instrument's source blocks."""
     pulled = []
 
     def source() -> Iterator[Spectrum]:
@@ -202,7 +202,7 @@ def test_network_without_an_answer_is_a_fault(pair: Pair, name: str, monkeypatch
 
 
 def test_defect_that_one_spectrum_meets_is_a_fault(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unexpected exception is a fault that asks to be reported; the spectra after it are named."""
+    """An unexpected exception is a fault with the advice to report it; the spectra after it are named."""
     whole = peaks.find
 
     def defective(axis: Axis, counts: NDArray[np.floating]) -> Peaks:

@@ -34,7 +34,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
 
 
 def tell(display: Display, pair: tuple[Model, Library]) -> None:
-    """Say everything that a display can be told."""
+    """Call everything that a display has."""
     with display:
         display.show(MATCH)
         display.show(FAULT)

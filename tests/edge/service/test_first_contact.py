@@ -1,4 +1,4 @@
-"""From a port to an instrument: what is asked, what is not, and the command line where nobody can be asked."""
+"""From a port to an instrument: which questions there are, and the command line where no person can answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Person:
 
     @property
     def beyond_which(self) -> list[str]:
-        """What was asked besides which instrument it is, which depends on what is harmless to ask."""
+        """The questions except which instrument it is, which depends on what is harmless to send."""
         return [question for question in self.prompts if "Which one is it?" not in question]
 
     def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:
@@ -129,7 +129,7 @@ def test_without_a_terminal_several_ports_are_command_lines(monkeypatch: pytest.
     assert "ttyS0" not in str(error.value)
 
 
-def test_a_port_of_the_board_is_not_taken_without_a_word(monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
+def test_a_port_of_the_board_is_not_used_without_confirmation(monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
     """Where nothing is on USB, the built-in port is a question, or a command line."""
     listed(PortInfo("/dev/ttyS0", "/dev/ttyS0", "", PortUse("free")), monkeypatch=monkeypatch)
     with refused(ConfigError, "no port on USB", got="/dev/ttyS0"):
@@ -141,7 +141,7 @@ def test_a_port_of_the_board_is_not_taken_without_a_word(monkeypatch: pytest.Mon
 
 
 def test_the_only_port_on_usb_is_taken(silent: str, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
-    """Beside ports of the board; the line says so."""
+    """Beside ports of the board; the line shows it."""
     listed(PortInfo("/dev/ttyS0", "/dev/ttyS0", "", PortUse("free")), usb(silent), monkeypatch=monkeypatch)
     with refused(ConfigError, "unknown instrument", silent):
         first_contact.meet(ContactOptions(), None, notes.append)
@@ -151,8 +151,8 @@ def test_the_only_port_on_usb_is_taken(silent: str, monkeypatch: pytest.MonkeyPa
 # Instruments
 
 
-def test_an_instrument_is_found_asked_for_once_and_remembered(notes: list[str]) -> None:
-    """The first contact asks for the laser alone; the second one asks nothing, and another port changes nothing."""
+def test_an_instrument_is_found_confirmed_once_and_remembered(notes: list[str]) -> None:
+    """The first contact asks for the laser alone; the second one has no question, and another port changes nothing."""
     person = Person(laser=633, choose="(jeti-versapic)")
     with lit_page.instrument("jeti-versapic") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), person, notes.append)
@@ -170,7 +170,7 @@ def test_an_instrument_is_found_asked_for_once_and_remembered(notes: list[str]) 
         assert (moved.laser, ask.beyond_which) == (633.0, [])
 
 
-def test_another_instrument_on_the_port_is_asked_for_again(tmp_path: Path, notes: list[str]) -> None:
+def test_another_instrument_on_the_port_is_confirmed_again(tmp_path: Path, notes: list[str]) -> None:
     """The laser of the remembered one is not taken for the other."""
     link = tmp_path / "ttyRAMAN"
     from raman_edge.simulator.ports import PtyAt
@@ -183,7 +183,7 @@ def test_another_instrument_on_the_port_is_asked_for_again(tmp_path: Path, notes
     assert (contact.profile, contact.laser, "laser" in ask.prompts) == ("ocean-usb2000", 785.0, True)
 
 
-def test_a_laser_is_asked_for_and_off_by_default(tmp_path: Path, notes: list[str]) -> None:
+def test_arming_the_laser_is_a_question_with_no_as_default(tmp_path: Path, notes: list[str]) -> None:
     """A page with a laser asks for permission, whose default is no; the answer is remembered, an option is not."""
     page = str(lit_page.write(tmp_path))
     with lit_page.instrument(page) as simulated:
@@ -239,8 +239,8 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
     assert any("jeti-versapic is doubted: " in note for note in notes)
 
 
-def test_two_that_speak_alike_are_tried_and_the_broken_one_is_left_out(notes: list[str]) -> None:
-    """A USB2000 answers as a Flame does; the Flame's frames stay broken, and nothing has to be asked."""
+def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str]) -> None:
+    """A USB2000 answers as a Flame does; the Flame's frames stay broken, without a question."""
     ask = Person()
     with lit_page.instrument("ocean-usb2000") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)

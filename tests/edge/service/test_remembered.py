@@ -46,7 +46,7 @@ def test_what_is_remembered_is_read_back_and_is_readable(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['"', "\\", "a\nb\r\t\0", "\x7f\x1b[2J", "µ ⁻ 漢", "'''", '"""', "# [x] = {", " x "])
-def test_a_device_may_say_anything(text: str) -> None:
+def test_a_device_may_send_anything(text: str) -> None:
     """Whatever an instrument calls itself is read back as it was, up to the length that is kept."""
     odd = msgspec.structs.replace(STS, identity=text, serial_number=text, model=text)
     remembered.remember(odd, HERE, TODAY)

@@ -64,7 +64,7 @@ def of(manager: Manager, **more: str) -> ServiceManager:
     return ServiceManager.from_environment({"NOTIFY_SOCKET": manager.address, **more})
 
 
-def test_a_life_is_told_in_order(manager: Manager) -> None:
+def test_states_are_sent_in_order(manager: Manager) -> None:
     """Ready, reloading with the time of the clock that the manager reads, ready again, stopping."""
     notifier = of(manager)
     before = time.monotonic_ns() // 1000
@@ -100,7 +100,7 @@ def test_without_a_watchdog_nothing_is_sent(manager: Manager) -> None:
 
 
 def test_the_newest_status_is_sent_at_most_once_a_second(manager: Manager, clock: list[float]) -> None:
-    """A backlog of hundreds a second costs the manager one message; the same words are not said twice."""
+    """A backlog of hundreds a second costs the manager one message; the same text is not sent twice."""
     notifier = of(manager)
     for count in range(100):
         notifier.status(f"{count} answered")
@@ -123,7 +123,7 @@ def test_a_status_is_one_line_of_text(manager: Manager) -> None:
     assert len(message) < 250
 
 
-def test_nobody_is_told_nothing() -> None:
+def test_without_a_service_manager_nothing_is_sent() -> None:
     """Without a manager every call does nothing; nor does one that cannot be reached stop the work."""
     for notifier in (ServiceManager.from_environment({}), ServiceManager("/none/there", 1.0), ServiceManager("vsock:2:1", 1.0)):
         notifier.ready()
@@ -134,7 +134,7 @@ def test_nobody_is_told_nothing() -> None:
     assert ServiceManager.from_environment({}).watchdog_s is None
 
 
-def test_a_manager_that_comes_back_is_told_again(tmp_path: Path, clock: list[float]) -> None:
+def test_a_manager_that_comes_back_gets_messages_again(tmp_path: Path, clock: list[float]) -> None:
     """A manager that restarts itself misses a message, not the next one."""
     address = str(tmp_path / "notify")
     notifier = ServiceManager(address, 2.0)

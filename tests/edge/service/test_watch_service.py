@@ -1,4 +1,4 @@
-"""``raman-edge watch`` as a service: told by a file, watched by a manager, reloaded by a signal."""
+"""``raman-edge watch`` as a service: configured by a file, watched by a manager, reloaded by a signal."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Managed:
 
     @property
     def notes(self) -> str:
-        """What it has said on standard error."""
+        """The lines of standard error."""
         return self._notes.read_text()
 
     def wait_for(self, what: Callable[[], bool]) -> None:
@@ -64,7 +64,7 @@ class Managed:
             self.listen()
 
     def listen(self) -> None:
-        """Take in what was said within a moment."""
+        """Receive the messages of a moment."""
         try:
             self.messages += self._socket.recv(4096).decode().splitlines()
         except TimeoutError:
@@ -95,7 +95,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def settings(root: Path, **more: object) -> str:
-    """Return a file of settings: relative paths, and what else is to be said."""
+    """Return a file of settings: relative paths, and ``more``."""
     model = next(root.glob("*.onnx")).name
     values = {"folder": "incoming", "journal": "journal.sqlite3", "model": model, "poll_s": 0.1, "stable_s": 0.1} | more
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
@@ -107,7 +107,7 @@ def paths(root: Path) -> list[str]:
     return [Path(json.loads(line)["source"]["path"]).name for line in done.stdout.splitlines()]
 
 
-def test_a_service_says_what_it_does_from_start_to_end(root: Path) -> None:
+def test_a_service_reports_its_states_from_start_to_end(root: Path) -> None:
     """Ready when it watches, alive while it does, how much it has answered, stopping at the end."""
     with Managed(root, settings(root)) as managed:
         managed.wait_for(lambda: "READY=1" in managed.messages)

@@ -75,7 +75,7 @@ def ask(worker: Worker, events: tuple[Event, ...]) -> list[IdentifiedSpectrum]:
 
 
 def wait_until_ready(worker: Worker) -> int:
-    """Let it start its second process, wait until that can be asked, and return its number."""
+    """Let it start its second process, wait until that is ready, and return its number."""
     ask(worker, EVENTS[:1])
     assert worker._process is not None
     worker._process._ready.result(PATIENCE_S)
@@ -84,7 +84,7 @@ def wait_until_ready(worker: Worker) -> int:
 
 
 def summary(answers: list[IdentifiedSpectrum]) -> list[tuple[int, str, object]]:
-    """Return what answers say, without when it was said and how long it took."""
+    """Return the contents of answers without their times."""
     return [(answer.place, answer.decision, _timeless(answer)) for answer in answers]
 
 
@@ -279,7 +279,7 @@ class Script:
 
     @property
     def errors(self) -> str:
-        """What it has said."""
+        """Its standard error."""
         return (self._place / "err").read_text()
 
     @property
@@ -331,7 +331,7 @@ def test_the_first_one_killed_the_second_ends(backlog: Path, tmp_path: Path, aft
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process is there and is no zombie that nobody has waited for."""
+    """Whether a process is there and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

@@ -49,8 +49,8 @@ def serial_number(port: str) -> bytes:
         return bytes(host.read(64))
 
 
-def test_it_says_where_it_is_and_answers_until_it_is_told_to_quit(tmp_path: Path) -> None:
-    """One record on a pipe; orders a line each; a mistake in one is told and changes nothing; nothing is left behind."""
+def test_it_prints_its_port_and_answers_until_quit(tmp_path: Path) -> None:
+    """One record on a pipe; one order per line; an invalid order is reported and changes nothing; nothing is left behind."""
     link = tmp_path / "ttyRAMAN"
     with begun("ocean-sts", "--link", str(link), "--serial-number", "AB1", "--material", "quartz+Polystyrene", "--verbose") as process:
         record = first_record(process)
@@ -114,7 +114,7 @@ def test_a_person_reads_how_to_connect() -> None:
         (("ocean-sts", "--link", "/no/such/folder/link"), 69, "Give a --link in a writable folder"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_simulated(
+def test_a_mistake_is_reported_before_anything_is_simulated(
     arguments: tuple[str, ...], code: int, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was got, what was expected, and nothing on standard output."""
@@ -135,7 +135,7 @@ def test_a_mistake_is_told_before_anything_is_simulated(
         ("replug a\x07b", "expected 1 to 15 printable ASCII characters"),
     ],
 )
-def test_an_order_that_is_none_is_told(line: str, expected: str) -> None:
+def test_an_unknown_order_is_reported(line: str, expected: str) -> None:
     """With what was expected, and what was typed as data."""
     with Simulated(STS, pacing=False) as simulated:
         with pytest.raises(ConfigError) as error:

@@ -1,8 +1,9 @@
-"""Requests read back: every page, every command, over all that it may be asked for."""
+"""Requests read back: every page, every command, over all values."""
 
 from __future__ import annotations
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.instruments.profiles import catalogue, requests, validate
@@ -26,9 +27,9 @@ def read(name: str, data: bytes, *, streaming: bool = False) -> list[HostRequest
 
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(st.data())
-def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataObject) -> None:
+def test_a_request_is_read_back(name: str, command: str, data: st.DataObject) -> None:
     """Exposure, averages, coefficient and rate come out of the very bytes that the page makes of them, however they are cut."""
     page = PAGES[name]
     facts = page.integration
@@ -54,7 +55,7 @@ def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataO
 
 
 def test_two_requests_glued_together_are_two() -> None:
-    """And bytes between them are requests that nobody understands."""
+    """Bytes between them are unknown requests."""
     glued = read("ocean-flame-s", b"I\x00\x0bA\x00\x02S")
     assert [(request.name, dict(request.values)) for request in glued] == [
         ("set_integration", {"integration": 11}),
@@ -76,7 +77,7 @@ def test_noise_without_an_end_is_given_up() -> None:
     assert [request.name for request in read("jeti-versapic", b"?" * 2000)] == [""]
 
 
-def test_a_stop_that_looks_like_a_start_is_told_by_what_the_device_does() -> None:
+def test_the_state_of_the_device_distinguishes_stop_from_start() -> None:
     """The same twelve bytes ask for one spectrum, or end a stream."""
     data = requests.request(PAGES["tcd1304-rossel"], "stop")
     assert [request.name for request in read("tcd1304-rossel", data)] == ["acquire"]
@@ -123,7 +124,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize("send", FORMS, ids=" ".join)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(3, 3000), st.integers(1, 40))
 def test_a_computed_setting_is_found_again(send: list[str], integration: int, averages: int) -> None:
     """Products, differences, fractions, rounding down and the profile's own values: the setting comes out of the bytes."""

@@ -39,7 +39,7 @@ def test_one_command_and_the_laser(tmp_path: Path) -> None:
     ],
 )
 def test_from_one_command_to_the_first_name(tmp_path: Path, name: str, questions: set[str], keys: str) -> None:
-    """Only what cannot be known is asked, each once, and on the second day nothing.
+    """There is one question for each unknown, and none on the second day.
 
     Where no harmless request finds an instrument, a person names it (``Number``); an instrument that knows its wavelengths needs no
     calibration.
@@ -66,7 +66,7 @@ def test_ctrl_c_at_a_question_remembers_nothing(tmp_path: Path) -> None:
     assert not Path(variables["RAMAN_EDGE_INSTRUMENTS"]).exists()
 
 
-def test_an_answer_that_cannot_be_is_asked_again(tmp_path: Path) -> None:
+def test_an_invalid_answer_is_asked_again(tmp_path: Path) -> None:
     """The line says what was got and expected; the second answer is taken."""
     with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         variables = first_contact.environment_of(tmp_path)
@@ -83,7 +83,7 @@ def test_an_answer_that_cannot_be_is_asked_again(tmp_path: Path) -> None:
             assert terminal.end() == 0
 
 
-def test_with_json_nothing_is_asked(tmp_path: Path) -> None:
+def test_with_json_there_are_no_questions(tmp_path: Path) -> None:
     """A script that happens to have a terminal gets exit code 78 and the command line."""
     with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         with Terminal(
