@@ -1,4 +1,4 @@
-"""Certificates of an authority that nobody knows, for a test's server."""
+"""Certificates of an unknown authority, for a test's server."""
 
 from __future__ import annotations
 

@@ -8,9 +8,12 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import raman_edge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 if sys.platform != "win32":
     import fcntl
@@ -22,6 +25,8 @@ KEPT = (
     *("SYSTEMROOT", "TEMP", "USERPROFILE", "LOCALAPPDATA", "APPDATA", "PROGRAMDATA"),
 )
 """Variables that a command needs: on POSIX systems, and on Windows."""
+MODULE = ("-m", "raman_edge")
+"""What Python runs."""
 PACKAGE_PARENT = str(Path(raman_edge.__file__).parent.parent)
 
 
@@ -32,10 +37,14 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def start(
-    *arguments: str | bytes | Path, stdin: int = subprocess.DEVNULL, stdout: int | IO[bytes] = subprocess.PIPE, **more: str
+    *arguments: str | bytes | Path,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | IO[bytes] = subprocess.PIPE,
+    program: Sequence[str] = MODULE,
+    **more: str,
 ) -> subprocess.Popen[bytes]:
-    """Start ``raman-edge`` with pipes; ``more`` goes to its environment."""
-    called = [sys.executable, "-m", "raman_edge", *arguments]
+    """Start ``raman-edge``, or another ``program`` of Python, with pipes; ``more`` goes to its environment."""
+    called = [sys.executable, *program, *arguments]
     return subprocess.Popen(called, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=environment(**more))
 
 

@@ -54,7 +54,7 @@ def on_terminal(command: str, folder: Path, environment: dict[str, str]) -> tupl
     return process.wait(timeout=60), tuple(line.rstrip() for line in written.decode().splitlines())
 
 
-def agrees(told: tuple[str, ...], seen: tuple[str, ...]) -> bool:
+def agrees(expected: tuple[str, ...], seen: tuple[str, ...]) -> bool:
     """Whether a page's lines are what was seen, with ``…`` for any lines between."""
-    parts = [re.escape(line) if line != ANYTHING else r"[^\0]*?" for line in told]
+    parts = [re.escape(line) if line != ANYTHING else r"[^\0]*?" for line in expected]
     return re.fullmatch("\n".join(parts), "\n".join(seen)) is not None

@@ -50,7 +50,7 @@ def read_opus(path: Path) -> None:
 
     found = read(str(path))
     for name in found.data_keys:
-        getattr(found, name).y.shape  # noqa: B018 - numbers are made when they are asked for
+        getattr(found, name).y.shape  # noqa: B018 - numbers are made when they are requested
 
 
 def read_sif(path: Path) -> None:

@@ -124,7 +124,7 @@ def state_after(*names: str, before: ScreenState = EMPTY) -> ScreenState:
     """The state after all events and then the named ones."""
     state = before
     for event in (*EVENTS.values(), *(EVENTS[name] for name in names)):
-        state = fold(state, replace(event))  # another event, told from the same one before
+        state = fold(state, replace(event))  # another event, not the same one as before
     return state
 
 

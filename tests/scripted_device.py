@@ -1,4 +1,4 @@
-"""A device on a pseudo-terminal that says what a script tells it to: bytes, pauses, and pulled cables."""
+"""A device on a pseudo-terminal that sends what a script has: bytes, pauses, and pulled cables."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 UNPLUG = "unplug"
 """Said instead of bytes: the cable comes out."""
-Said = bytes | str | threading.Event
+ScriptStep = bytes | str | threading.Event
 """Bytes, :data:`UNPLUG`, or what has to happen first."""
 
 
 class ScriptedDevice:
     """Answers with ``script(request)`` to whatever has come; ``link`` stays the same when it is plugged in again."""
 
-    def __init__(self, link: Path, script: Callable[[bytes], Iterable[Said]]) -> None:
+    def __init__(self, link: Path, script: Callable[[bytes], Iterable[ScriptStep]]) -> None:
         self.link, self.script = link, script
-        self.heard: list[bytes] = []
+        self.received: list[bytes] = []
         """What the host has sent, in the pieces in which it came."""
         self._lock = threading.Lock()
         self._wake_out, self._wake_in = os.pipe()
@@ -86,15 +86,15 @@ class ScriptedDevice:
         self._wake()
 
     def say(self, data: bytes) -> None:
-        """Say something without being asked."""
+        """Send something unprompted."""
         with self._lock, contextlib.suppress(OSError):
             while self._master >= 0 and data:
                 with contextlib.suppress(BlockingIOError):
                     data = data[os.write(self._master, data) :]
 
-    def said_by_host(self) -> bytes:
+    def host_bytes(self) -> bytes:
         """Return all that the host has sent."""
-        return b"".join(self.heard)
+        return b"".join(self.received)
 
     def _wake(self) -> None:
         os.write(self._wake_in, b"!")
@@ -103,7 +103,7 @@ class ScriptedDevice:
         while not self._over:
             data = self._read()
             if data:
-                self.heard.append(data)
+                self.received.append(data)
                 self._follow(self.script(data))
 
     def _read(self) -> bytes:
@@ -118,13 +118,13 @@ class ScriptedDevice:
                 return os.read(self._master, 4096) if self._master >= 0 else b""
             except BlockingIOError:
                 return b""
-            except OSError:  # nobody has the other end open
+            except OSError:  # the other end is not open
                 pass
         time.sleep(0.002)
         return b""
 
-    def _follow(self, said: Iterable[Said]) -> None:
-        for word in said:
+    def _follow(self, steps: Iterable[ScriptStep]) -> None:
+        for word in steps:
             if isinstance(word, threading.Event):
                 word.wait(60)
             elif isinstance(word, bytes):

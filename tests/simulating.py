@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from raman_edge.simulator.line import SentBytes
 
 PROFILES = tuple(catalogue.profiles())
-ASKED = tuple(name for name in PROFILES if not catalogue.load(name).streams)
+ON_REQUEST = tuple(name for name in PROFILES if not catalogue.load(name).streams)
 """Devices that send nothing unless they are asked."""
-STREAMS = tuple(name for name in PROFILES if name not in ASKED)
+STREAMS = tuple(name for name in PROFILES if name not in ON_REQUEST)
 A_WHILE_S = 10.0
 """Longer than any default exposure and any late answer, s."""
 
@@ -34,9 +34,9 @@ class Desk:
     def __init__(self, profile: str | Profile, *, faults: Iterable[str] = (), seed: int = 0, scene: Scene | None = None) -> None:
         self.profile = profile if isinstance(profile, Profile) else catalogue.load(profile)
         self.now = 1000.0
-        self.said: list[str] = []
+        self.notes: list[str] = []
         scene = scene or Scene(self.profile)
-        self.device = SimulatedDevice(self.profile, scene, seed, faults=faults, note=self.said.append)
+        self.device = SimulatedDevice(self.profile, scene, seed, faults=faults, note=self.notes.append)
         self.codec = codecs.of(self.profile.frame, scene.pixels)
         self.device.joined(self.now)
         if not self.profile.streams:
@@ -68,13 +68,13 @@ class Desk:
 
     def measure(self, wanted: RequestValues = DEFAULT) -> list[Event]:
         """Ask for one spectrum and return what the page's codec makes of the answer, behind what comes before it."""
-        asked = requests.request(self.profile, "acquire", wanted)
-        return self.decoded(self.tell(asked), asked)
+        request = requests.request(self.profile, "acquire", wanted)
+        return self.decoded(self.tell(request), request)
 
-    def decoded(self, answer: bytes, asked: bytes = b"") -> list[Event]:
+    def decoded(self, answer: bytes, request: bytes = b"") -> list[Event]:
         """Return the codec's events of an answer, echo, acknowledgement and ready signal taken off, and the silence after it."""
         frame, self_framing = self.profile.frame, getattr(self.profile.frame, "name", "") in {"ooi", "obp"}
-        preface = (asked if frame.echo else b"") + (b"" if self_framing else literal(frame.ack) + literal(frame.ready))
+        preface = (request if frame.echo else b"") + (b"" if self_framing else literal(frame.ack) + literal(frame.ready))
         self.codec.reset()
         return [*self.codec.feed(answer.removeprefix(preface)), *self.codec.silence()]
 

@@ -89,7 +89,7 @@ class Alone:
     """An overview of a run in which nothing is known."""
 
     def newest(self) -> int:
-        """Nothing was heard of."""
+        """Nothing is known."""
         return 0
 
     def standings(self) -> Sequence[Standing]:
@@ -102,7 +102,7 @@ class Alone:
 
 
 class Script:
-    """A sink that does as it is told: confirms, refuses, takes half and fails, or waits."""
+    """A scripted output: confirms, refuses, takes half and fails, or waits."""
 
     def __init__(self, name: str = "script", *, remembers: bool = True) -> None:
         self.name = name

@@ -79,8 +79,8 @@ class Fake:
     ) -> None:
         self.label, self.rate, self.made = label, rate, instrument
         self.exposure_s = 0.1
-        self.asked: list[str] = []
-        """What it was told, in words."""
+        self.calls: list[str] = []
+        """The calls, in words."""
         self.rested: list[float] = []
         """For how long its light was not needed, s."""
         self.opened = 0
@@ -120,11 +120,11 @@ class Fake:
             msg = f"an exposure of {seconds:g} s; expected 0.001 to 60 s"
             raise ConfigError(msg)
         self.exposure_s = round(seconds * 1000) / 1000
-        self.asked.append(f"expose {self.exposure_s:g}")
+        self.calls.append(f"expose {self.exposure_s:g}")
 
     def light(self, *, on: bool) -> bool:
         """Switch the laser, where it can."""
-        self.asked.append(f"light {'on' if on else 'off'}")
+        self.calls.append(f"light {'on' if on else 'off'}")
         if self._shutter:
             self._is_lit = on
         return self._shutter

@@ -82,7 +82,7 @@ def test_original_files_are_what_lies_in_the_archive(real_data: Path, tmp_path: 
     assert len({axis for _, axis in spectra_in(files)}) > 1
 
 
-def test_the_naive_loops_say_what_watch_says(naive: Naive, tmp_path: Path) -> None:
+def test_the_naive_loops_give_the_answers_of_watch(naive: Naive, tmp_path: Path) -> None:
     """A record for every file, the same names in both, and one of them keeps a journal with a row for each."""
     (tmp_path / "files").mkdir()
     files = folders.simulated(tmp_path / "files", naive.library, 3)
@@ -101,7 +101,7 @@ def test_the_naive_loops_say_what_watch_says(naive: Naive, tmp_path: Path) -> No
 
 
 def test_naive_loop_and_watch_take_turns(naive: Naive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What slows the machine for a while slows all three, and what is told is the median of each."""
+    """What slows the machine for a while slows all three, and the median of each is shown."""
     turns: list[str] = []
     taken = iter([(1.0, 4.0), (2.0, 2.0), (4.0, 1.0)])
 
@@ -131,7 +131,7 @@ def test_the_rate_is_that_of_the_second_half() -> None:
     assert backlog.after_start([0.0, 5.0, 6.0, 8.0, 9.2, 9.3, 9.4, 9.5]) == pytest.approx(10.0)
 
 
-def test_rates_are_told_with_their_ratios() -> None:
+def test_rates_are_reported_with_their_ratios() -> None:
     """Both naive loops, both rates of watch, and how they compare."""
     lines = backlog.Rates(naive=200.0, kept=100.0, overall=300.0, running=500.0).lines("8 files")
     assert lines[0] == "backlog of 8 files"
@@ -141,7 +141,7 @@ def test_rates_are_told_with_their_ratios() -> None:
 
 
 def test_files_without_an_answer_are_no_rate(tmp_path: Path) -> None:
-    """A backlog that is not answered whole is told as such, with the command's last words."""
+    """An incompletely answered backlog is an error with the command's last line."""
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "a.csv").write_text("no spectrum\n")
     with pytest.raises(SourceLost, match=r"answered 0 of 1 files and ended with 1; it says: .*1 failed"):
@@ -167,7 +167,7 @@ def test_many_files_are_answered_started_over_and_idled_on(naive: Naive, monkeyp
     assert all(line.isprintable() for line in made.lines())
 
 
-def test_growth_is_told_by_ten_thousand_files() -> None:
+def test_growth_is_given_per_ten_thousand_files() -> None:
     """Ten megabytes more over the last 5 000 files are twenty each 10 000; the start, where everything is made, is left out."""
     held = [many.Held(100, 50.0, None), many.Held(5000, 100.0, 80.0), many.Held(10_000, 110.0, 80.0)]
     assert many.growth(held, "first") == pytest.approx(20.0)
@@ -178,7 +178,7 @@ def test_growth_is_told_by_ten_thousand_files() -> None:
 
 
 @PROC
-def test_the_second_process_is_told_from_what_python_has_beside_it() -> None:
+def test_the_worker_process_is_distinguished_from_other_children() -> None:
     """Only what multiprocessing spawned counts, not another child."""
     assert many.peak_of_second(os.getpid()) is None
     called = "import time; 'spawn_main'; time.sleep(60)"
@@ -192,7 +192,7 @@ def test_the_second_process_is_told_from_what_python_has_beside_it() -> None:
             other.kill()
 
 
-def test_the_journal_of_a_year_is_measured_and_told() -> None:
+def test_the_journal_of_a_year_is_measured_and_reported() -> None:
     """Rows, bytes and times as its command says them, and what they would be for a year."""
     measured = year.measure(50, points=128)
     assert measured["rows"] == 50
@@ -203,14 +203,14 @@ def test_the_journal_of_a_year_is_measured_and_told() -> None:
     assert lines[2].startswith("  the newest 50 and the number of all 3.0 ms; ")
 
 
-def test_a_journal_that_cannot_be_measured_is_said() -> None:
+def test_a_journal_that_cannot_be_measured_is_reported() -> None:
     """The command's last words, not a missing number."""
     with pytest.raises(SourceLost, match=r"journal_bench.py ended with \d+; it says: .*"):
         year.measure(-1)
 
 
 def test_commits_are_seen_once_and_only_from_then_on(naive: Naive, tmp_path: Path) -> None:
-    """What another connection committed is there by the end of the block; what was there before is not told."""
+    """What another connection committed is there by the end of the block; what was there before is left out."""
     path = tmp_path / "journal.sqlite3"
     with Journal.open(path) as journal:
         journal.add([row(naive, "/old/a.csv", 1)])
@@ -239,7 +239,7 @@ def test_a_number_is_held_against_its_limit(got: float | None, judged: str, *, a
 
 
 def test_the_commands_defaults_are_those_of_a_short_run() -> None:
-    """Twenty thousand files and rows, unless a year is asked for, which excludes a number of rows."""
+    """Twenty thousand files and rows, unless a year is requested, which excludes a number of rows."""
     options = bench.arguments().parse_args([])
     assert (options.files, options.rows, options.year, options.quick) == (20_000, 20_000, False, False)
     with pytest.raises(SystemExit):

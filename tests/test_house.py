@@ -66,7 +66,7 @@ def test_a_tree_without_the_interface_has_none() -> None:
 
 
 def test_a_commit_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """A shallow clone is told what it lacks, and its working tree is measured."""
+    """In a shallow clone the missing commit is reported, and its working tree is measured."""
     monkeypatch.setattr(house, "now", lambda: FILES)
     monkeypatch.setattr(sys, "argv", ["house.py", "--ref", "0" * 40])
     house.main()

@@ -41,10 +41,10 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = re.search(rf"<!-- {NAME} -->\n```toml\n(.*?)```", PAGE, re.DOTALL)
     assert found
     (folder / NAME).write_text(found[1])
-    told = re.search(rf"<!-- wrong.toml is {NAME} with (.*) -->", PAGE)
-    assert told
+    changes = re.search(rf"<!-- wrong.toml is {NAME} with (.*) -->", PAGE)
+    assert changes
     wrong = found[1]
-    for before, after in re.findall(r"`(.*?)` → `(.*?)`", told[1]):
+    for before, after in re.findall(r"`(.*?)` → `(.*?)`", changes[1]):
         assert before in wrong
         wrong = wrong.replace(before, after)
     (folder / "wrong.toml").write_text(wrong)
@@ -97,7 +97,7 @@ def test_the_simulated_instrument_is_named_and_calibrated(
     simulated.stdin.write("material polystyrene\n")
     simulated.stdin.flush()
     once = answers.command.replace("auto --count 3", "0.1 --count 1")
-    assert any(run(once, bench, environment)[0]["matches"][0]["label"] != "Calcite" for _ in range(20))  # until the order was heard
+    assert any(run(once, bench, environment)[0]["matches"][0]["label"] != "Calcite" for _ in range(20))  # until the order was read
     (made,) = run(calibrates.command, bench, environment)
     assert (made["event"], made["serial"], made["standards"]) == ("calibrated", "R512-0031", ["polystyrene"])
     after = run(once, bench, environment)
@@ -111,7 +111,7 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> list[dict[st
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_the_tables_are_what_the_code_says() -> None:
+def test_the_tables_match_the_code() -> None:
     """Every table that a profile may have is on the page with every key; ``python tests/profile_tables.py`` writes them anew."""
     assert profile_tables.rewritten(PAGE) == PAGE
     assert {f"{module}.{name}" for module, name in profile_tables.TABLE.findall(PAGE)} == set(profile_tables.structs())
@@ -119,9 +119,9 @@ def test_the_tables_are_what_the_code_says() -> None:
 
 def test_the_certainties_are_those_of_the_code() -> None:
     """Each level has its meaning, in the code's words and order."""
-    told = re.findall(r"^\| `([a-z-]+)` \| ([^|`]+) \|$", PAGE.partition("## How far")[2].partition("## Ocean")[0], re.MULTILINE)
-    assert dict(told) == CERTAINTIES
-    assert [name for name, _ in told] == list(CERTAINTIES)
+    rows = re.findall(r"^\| `([a-z-]+)` \| ([^|`]+) \|$", PAGE.partition("## How far")[2].partition("## Ocean")[0], re.MULTILINE)
+    assert dict(rows) == CERTAINTIES
+    assert [name for name, _ in rows] == list(CERTAINTIES)
 
 
 def test_the_page_is_right_about_those_that_ship() -> None:

@@ -77,7 +77,7 @@ def test_what_it_links_to_is_there(target: str) -> None:
     assert (RUNNING / target).exists()
 
 
-def test_every_file_is_told_of() -> None:
+def test_every_file_is_mentioned() -> None:
     """The table at the top says what each file is, and whether it was tried."""
     assert {file.name for file in RUNNING.iterdir()} - {"README.md"} <= set(re.findall(r"\]\(([^)#:]+)\)", README))
 
@@ -158,7 +158,7 @@ def test_nobody_but_the_group_may_use_the_instrument() -> None:
     assert all('MODE="0660"' in line and 'GROUP="dialout"' in line and 'TAG+="systemd"' in line for line in lines)
 
 
-def test_the_container_runs_as_nobody_in_particular() -> None:
+def test_the_container_runs_under_any_user() -> None:
     """Not as root, with explicit threads, its state outside of it, and variables that are read."""
     text = (RUNNING / "Containerfile").read_text("utf-8")
     assert re.search(r"^USER 10001:10001$", text, re.MULTILINE)

@@ -40,7 +40,7 @@ class Device(Protocol):
 
     product: int
     micros: int
-    """The exposure that it was told last, µs."""
+    """The last exposure that was set, µs."""
 
     def written(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Take a request; give its answers, each with the endpoint it comes from."""
@@ -122,7 +122,7 @@ class Plugged:
     answers: dict[int, bytearray] = field(default_factory=lambda: defaultdict(bytearray))
 
 
-def asked_instead(monkeypatch: pytest.MonkeyPatch) -> Bus:
+def use_fake_bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     """Return an empty bus that python-seabreeze looks at instead of this machine's."""
     made = Bus()
     monkeypatch.setitem(transport._pyusb_backend_instances, "simulated", made)

@@ -13,19 +13,30 @@ from raman_edge.journal import Journal
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Self
 
 PATIENCE_S = 60.0
+ANNOUNCING = (
+    "import os, sys, time; from raman_edge import cli; from raman_edge.service import signals; handle = signals.Stop.__call__; "
+    "signals.Stop.__call__ = lambda self, number, frame: (handle(self, number, frame), os.write(2, b'signal %d\\n' % number))"
+)
+"""Code that makes a run write a line when it has handled its first signal: a second one that comes before is not a second one."""
+MAIN = "sys.exit(cli.main(sys.argv[1:]))"
+"""Code that runs the command after :data:`ANNOUNCING`."""
+SIGNAL = "signal 2"
+"""What it writes for Ctrl-C."""
 
 
 class Watch:
     """A running ``raman-edge watch``."""
 
-    def __init__(self, folder: Path, model: Path, *more: str | Path, journal: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, model: Path, *more: str | Path, journal: Path | None = None, program: Sequence[str] = command.MODULE
+    ) -> None:
         self.journal = journal or folder.parent / "journal.sqlite3"
-        self._read(command.start("watch", folder, "--model", model, "--journal", self.journal, *more))
+        self._read(command.start("watch", folder, "--model", model, "--journal", self.journal, *more, program=program))
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         """Read what a process writes, as it comes."""
@@ -55,7 +66,7 @@ class Watch:
 
     @property
     def notes(self) -> list[str]:
-        """What it has said on standard error."""
+        """The lines of standard error."""
         return self.stderr.decode().splitlines()
 
     def noted(self, words: str) -> int:
@@ -101,7 +112,7 @@ class Watch:
 class Serial(Watch):
     """A running ``raman-edge serial``."""
 
-    def __init__(self, port: str, *more: str | Path, journal: Path, calibrations: Path) -> None:
+    def __init__(self, port: str, *more: str | Path, journal: Path, calibrations: Path, program: Sequence[str] = command.MODULE) -> None:
         self.journal = journal
         self._read(
             command.start(
@@ -113,6 +124,7 @@ class Serial(Watch):
                 "--laser",
                 "785",
                 *more,
+                program=program,
                 RAMAN_EDGE_CALIBRATIONS=str(calibrations),
             )
         )

@@ -7,13 +7,14 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+import pytest
 from raman_edge.sources.files import values
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
     from typing import Self
 
@@ -88,6 +89,15 @@ def names(values: list[Spectrum | Fault], root: Path) -> list[str]:
     return [os.path.relpath(value.origin.path, root) for value in values]
 
 
+PATIENCE_S = 60.0
+
+
+def attempts(most: int = 20) -> Iterator[int]:
+    """Count the attempts of a test that is repeated where the machine was too busy for its timing; fail after the last."""
+    yield from range(most)
+    pytest.fail(f"the machine was too busy {most} times")
+
+
 class Watched:
     """A source that is read in a thread."""
 
@@ -111,9 +121,13 @@ class Watched:
         self._thread.join()
         self._source.__exit__(*exc)
 
-    def wait_for(self, values: int = 0, notes: int = 0, patience_s: float = 30.0) -> None:
+    def wait_for(self, values: int = 0, notes: int = 0) -> None:
         """Wait until so many values and notes have come."""
-        deadline = time.monotonic() + patience_s
-        while len(self.values) < values or len(self.notes) < notes:
-            assert time.monotonic() < deadline, f"waited for {values} values and {notes} notes, got {self.values} and {self.notes}"
+        self.wait_until(lambda: len(self.values) >= values and len(self.notes) >= notes, f"{values} values and {notes} notes")
+
+    def wait_until(self, holds: Callable[[], bool], what: str) -> None:
+        """Wait until ``holds`` returns true; the patience only bounds a failure."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < deadline, f"waited for {what}, got {self.values} and {self.notes}"
             time.sleep(0.005)

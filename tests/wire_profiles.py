@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from raman_edge.instruments.profiles.profile import Profile
-    from scripted_device import Said, ScriptedDevice
+    from scripted_device import ScriptedDevice, ScriptStep
 
 PIXELS = 8
 DRAIN_MS = 60
@@ -43,6 +43,11 @@ def changed(profile: Profile, table: str, **values: object) -> Profile:
     return msgspec.structs.replace(profile, **{table: msgspec.structs.replace(getattr(profile, table), **values)})
 
 
+def without_memory(profile: Profile) -> Profile:
+    """Return a profile whose device is not asked for wavelength coefficients: an Ocean device takes a second to give them."""
+    return changed(profile, "commands", coefficient=None)
+
+
 def hasty(profile: Profile) -> Profile:
     """Return a profile of a device that is given up soon."""
     return changed(profile, "integration", margin_ms=HASTY_MS)
@@ -62,11 +67,11 @@ class Talker:
         self.requests = requests | {begin: (0, b"") for begin in measures if begin not in requests}
         self.measures, self.before = tuple(measures), before
         self.codec = codecs.of(profile.frame, PIXELS)
-        self.frames: list[list[Said]] = []
-        """What is said instead of the next spectra; empty is nothing but good ones."""
-        self.answers: dict[bytes, list[list[Said]]] = {}
-        """What is said instead of the next answers to a request."""
-        self.asked: list[bytes] = []
+        self.frames: list[list[ScriptStep]] = []
+        """What is sent instead of the next spectra; empty is nothing but good ones."""
+        self.answers: dict[bytes, list[list[ScriptStep]]] = {}
+        """What is sent instead of the next answers to a request."""
+        self.requests: list[bytes] = []
         self._numbers = itertools.count(1)
         self._kept = b""
 
@@ -78,10 +83,10 @@ class Talker:
         """Return the bytes of the next spectrum."""
         return self.codec.encode(self.counts(next(self._numbers)))
 
-    def __call__(self, data: bytes) -> list[Said]:
+    def __call__(self, data: bytes) -> list[ScriptStep]:
         """Answer what has come; a request that is not whole waits."""
         self._kept += data
-        said: list[Said] = []
+        steps: list[ScriptStep] = []
         while self._kept:
             begin = next((one for one in self.requests if self._kept.startswith(one)), None)
             if begin is None:
@@ -94,11 +99,11 @@ class Talker:
             if len(self._kept) < len(begin) + follow:
                 break
             request, self._kept = self._kept[: len(begin) + follow], self._kept[len(begin) + follow :]
-            self.asked.append(request)
-            said += self._answered(begin, answer)
-        return said
+            self.requests.append(request)
+            steps += self._answered(begin, answer)
+        return steps
 
-    def _answered(self, begin: bytes, answer: bytes) -> list[Said]:
+    def _answered(self, begin: bytes, answer: bytes) -> list[ScriptStep]:
         if waiting := self.answers.get(begin):
             return waiting.pop(0)
         if begin not in self.measures:
@@ -123,7 +128,7 @@ def jeti(profile: Profile, number: str = "J1") -> Talker:
     return Talker(profile, known, (b"*MEAS:LIGHT 1 1 2\r",), ACK + b"\x07")
 
 
-def handshaking(profile: Profile, fake: Callable[[], ScriptedDevice], fails: int = 0) -> Callable[[bytes], list[Said]]:
+def handshaking(profile: Profile, fake: Callable[[], ScriptedDevice], fails: int = 0) -> Callable[[bytes], list[ScriptStep]]:
     """Return an Ocean device that changes its rate in five steps, and lets the step of that number fail; 0 is none.
 
     1 the acknowledgement at the old rate, 2 it is a refusal, 3 the change of its rate, 4 the acknowledgement at the new
@@ -133,24 +138,24 @@ def handshaking(profile: Profile, fake: Callable[[], ScriptedDevice], fails: int
     codes = {code: int(rate) for rate, code in (profile.serial.switch.codes if profile.serial.switch else {}).items()}
     state = {"rate": profile.serial.baud[0], "old": 0}
 
-    def script(data: bytes) -> list[Said]:
+    def script(data: bytes) -> list[ScriptStep]:
         if fake().rate != state["rate"]:
             if state["old"]:  # a deviation at any step: the rate before
                 state["rate"], state["old"] = state["old"], 0
             return [b"\xf8\x00" * (fake().rate in profile.serial.baud)]
-        before = len(talker.asked)
-        said = talker(data)
-        for request in talker.asked[before:]:
+        before = len(talker.requests)
+        steps = talker(data)
+        for request in talker.requests[before:]:
             if not request.startswith(b"K"):
                 continue
             if state["old"]:
-                said = [] if fails == 4 else said
+                steps = [] if fails == 4 else steps
                 state["rate"] = state["old"] if fails >= 4 else state["rate"]
                 state["old"] = 0
             elif fails in (1, 2):
-                said = [] if fails == 1 else [b"\x15"]
+                steps = [] if fails == 1 else [b"\x15"]
             elif fails != 3:
                 state["old"], state["rate"] = state["rate"], codes[request[2]]
-        return said
+        return steps
 
     return script

@@ -105,7 +105,7 @@ def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     return [data[start:end] for start, end in pairwise(edges)]
 
 
-def told(events: Iterable[Event]) -> list[tuple[object, ...]]:
+def comparable(events: Iterable[Event]) -> list[tuple[object, ...]]:
     """Return events as what can be compared."""
     return [
         (type(event).__name__, *(tuple(map(str, value)) if isinstance(value, np.ndarray) else str(value) for value in _values(event)))

@@ -82,7 +82,7 @@ class Writer:
         return {os.fsencode(path): path.read_bytes() for path in paths if path.exists()}
 
     def moved_in(self, name: int, number: int) -> None:
-        """Rename a whole folder with files in it into the folder: no event tells of the files."""
+        """Rename a whole folder with files in it into the folder: no event reports the files."""
         outside = self.root.parent / f"outside {number}"
         outside.mkdir(exist_ok=True)
         for more in range(3):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
-from effort import examples
+from effort import examples, slow
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import SpectrumError
 from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault
-from wires import PIXELS, Wire, cut, told
+from wires import PIXELS, Wire, comparable, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,7 +79,7 @@ class CodecContract:
         whole, parts = self.wire.make(), self.wire.make()
         expected = [*whole.feed(stream), *whole.silence()]
         got = [event for part in cut(stream, places) for event in parts.feed(part)]
-        assert told([*got, *parts.silence()]) == told(expected)
+        assert comparable([*got, *parts.silence()]) == comparable(expected)
 
     def test_byte_by_byte_is_as_good_as_whole(self) -> None:
         """A frame that arrives in single bytes is complete with its last one."""
@@ -96,7 +96,7 @@ class CodecContract:
         assert all(isinstance(frame, RawFrame) for frame in frames)
 
     def test_garbage_is_counted_and_the_next_frame_found(self) -> None:
-        """Before, between and behind frames, garbage costs at most the frame that touches it, and is told."""
+        """Before, between and behind frames, garbage costs at most the frame that touches it, and is reported."""
         (one, first), (two, second) = self.sent(1), self.sent(2)
         events = self.after(GARBAGE + b"\n", first, GARBAGE + b"\n", second, GARBAGE)
         assert counts_of(events) == [one.tolist(), two.tolist()]
@@ -135,19 +135,19 @@ class CodecContract:
         list(codec.silence())
         assert not codec._kept
 
-    @pytest.mark.parametrize("kind", ["random", "zeros", "frame beginnings", "digits"])
+    @pytest.mark.parametrize("kind", ["random", "frame beginnings", *slow("zeros", "digits")])
     def test_garbage_for_ever_is_not_kept(self, kind: str) -> None:
-        """A megabyte that is no frame leaves no more than the limit behind, and no more events than bytes."""
+        """Half a megabyte without a frame leaves no more than the limit behind, and no more events than bytes."""
         begins = self.sent()[1][:9]
         block = {"random": random.Random(1).randbytes(1 << 14), "zeros": bytes(1 << 14)}.get(kind)  # noqa: S311
         block = block or (begins * (1 << 11) if kind == "frame beginnings" else b"7" * (1 << 14))
-        codec, told_of = self.wire.make(), 0
-        for _ in range((1 << (17 if kind == "frame beginnings" else 20)) // len(block)):
-            told_of = max(told_of, sum(1 for _ in codec.feed(block)))
+        codec, count = self.wire.make(), 0
+        for _ in range((1 << (17 if kind == "frame beginnings" else 19)) // len(block)):
+            count = max(count, sum(1 for _ in codec.feed(block)))
             assert len(codec._kept) <= codec.limit
-        assert told_of <= len(block)
+        assert count <= len(block)
 
-    def test_a_frame_says_where_it_stands(self) -> None:
+    def test_a_frame_has_its_place_in_the_stream(self) -> None:
         """The bytes at the frame's place, decoded alone, are the frame; its counts cannot be written to."""
         counts, data = self.sent(4)
         frames = [event for event in self.after(GARBAGE + b"\n", data) if isinstance(event, RawFrame)]

@@ -25,7 +25,7 @@ COUNT = 60
 
 
 class Unreliable:
-    """A sink whose line breaks at random: before a batch, in the middle, or after it when nobody was told that it came."""
+    """A sink whose line breaks at random: before a batch, in the middle, or after it, before it is confirmed."""
 
     def __init__(self, sink: Sink, seed: int) -> None:
         self._sink, self._rng = sink, np.random.default_rng(seed)
@@ -81,7 +81,7 @@ class SinkContract:
             sink.send(sinking.rows(3, first=COUNT + 1))
         assert self.arrived(tmp_path, COUNT + 3) == [row.id for row in sinking.rows(COUNT + 3)]
 
-    def test_unreachable_is_said(self, tmp_path: Path) -> None:
+    def test_unreachable_is_reported(self, tmp_path: Path) -> None:
         """Where the other side is away, opening or sending says so in one line, and a later opening sends everything."""
         self.take_away(tmp_path)
         with pytest.raises(SinkError, match=r"\w") as raised, self.sink(tmp_path) as sink:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from raman_edge.errors import SourceUnavailable
 from raman_edge.spectrum import Fault, Origin, Spectrum
-from watching import dealt_with
+from watching import PATIENCE_S, dealt_with
 
 if TYPE_CHECKING:
     from raman_edge.sources import Source
@@ -71,16 +71,16 @@ class SourceContract:
         assert isinstance(faults[0].origin, Origin)
 
     def test_stops_soon_when_idle(self, tmp_path: Path) -> None:
-        """A source with nothing to give ends soon after it is told to stop."""
+        """An idle source ends soon after it is stopped."""
         stop = threading.Event()
         with self.source(tmp_path, stop) as source:
             threading.Timer(0.2, stop.set).start()
             started = time.monotonic()
             assert list(dealt_with(source)) == []
-        assert time.monotonic() - started < 5.0
+        assert time.monotonic() - started < PATIENCE_S
 
     def test_stops_between_two_batches(self, tmp_path: Path) -> None:
-        """A source told to stop while a batch is dealt with gives no further one."""
+        """A source that is stopped during a batch gives no further one."""
         self.provide_spectra(tmp_path, 3)
         stop = threading.Event()
         with self.source(tmp_path, stop) as source:
@@ -98,7 +98,7 @@ class SourceContract:
             batches = iter(source)
             assert [next(batches).events for _ in range(2)] == [(), ()]
 
-    def test_unavailable_is_said_on_opening(self, tmp_path: Path) -> None:
+    def test_unavailable_is_reported_on_opening(self, tmp_path: Path) -> None:
         """A source that cannot be opened says so when it is entered, with what to do."""
         self.take_away(tmp_path)
         with pytest.raises(SourceUnavailable, match=r"\w") as raised, self.source(tmp_path, threading.Event()):

@@ -27,8 +27,8 @@ def exposures(device: Spectrometer, count: int) -> list[Exposure]:
     found: list[Exposure] = []
     until = time.monotonic() + PATIENCE_S
     while len(found) < count and time.monotonic() < until and not device.ended:
-        said = device.expose()
-        found += [said] if isinstance(said, Exposure) else []
+        result = device.expose()
+        found += [result] if isinstance(result, Exposure) else []
     assert len(found) == count, f"{len(found)} of {count} exposures: {device.status}"
     return found
 
@@ -37,7 +37,7 @@ class SpectrometerContract:
     """Inherit, and override the first two methods; the numbers say what the device can do."""
 
     exposure_s: float | None = None
-    """An exposure that it can do and that is not its default; None where it cannot be told one."""
+    """An exposure that it can do and that is not its default; None without an exposure setting."""
 
     def spectrometer(self, folder: Path, stop: threading.Event) -> Spectrometer:
         """Return one that gives exposures, not yet opened; ``folder`` is empty and its own."""
@@ -58,7 +58,7 @@ class SpectrometerContract:
         assert [one.taken_at for one in found] == sorted(one.taken_at for one in found)
         assert not any(one.dark for one in found)
 
-    def test_what_it_says_is_an_exposure_a_fault_or_a_sign_of_life(self, tmp_path: Path) -> None:
+    def test_it_gives_exposures_faults_and_signs_of_life(self, tmp_path: Path) -> None:
         """Nothing else comes, and it does not end while the instrument is there."""
         with self.spectrometer(tmp_path, threading.Event()) as device:
             assert all(isinstance(device.expose(), Exposure | Fault | None) for _ in range(3))
@@ -97,7 +97,7 @@ class SpectrometerContract:
                 device.set_exposure(1e9)
 
     def test_the_light_is_switched_or_left_to_a_person(self, tmp_path: Path) -> None:
-        """What is measured without the sample's light says so, whoever keeps it out; with light again it does not."""
+        """An exposure without the sample's light is marked dark, whatever keeps it out; with light again it is not."""
         with self.spectrometer(tmp_path, threading.Event()) as device:
             able = device.light(on=False)
             assert exposures(device, 1)[0].dark
@@ -115,7 +115,7 @@ class SpectrometerContract:
                 assert time.monotonic() - started < PATIENCE_S
         assert time.monotonic() - started < PATIENCE_S
 
-    def test_what_is_not_there_is_said_on_opening(self, tmp_path: Path) -> None:
+    def test_what_is_not_there_is_reported_on_opening(self, tmp_path: Path) -> None:
         """An instrument that is not there is an error on one line, when it is entered."""
         with pytest.raises(SourceUnavailable, match=r"\w") as raised, self.missing(tmp_path):
             pass

@@ -73,7 +73,7 @@ class StepContract:
 
     @given(st.data())
     @INHERITED
-    def test_gives_one_finite_count_a_point_or_says_why_not(self, draw: st.DataObject) -> None:
+    def test_gives_one_finite_count_per_point_or_an_error(self, draw: st.DataObject) -> None:
         """Any finite counts on any axis give finite counts on the returned axis, or a SpectrumError."""
         size = draw.draw(st.integers(2, 60))
         steps = draw.draw(arrays.arrays(np.float64, size, elements=st.floats(0.01, 50.0)))

@@ -313,8 +313,8 @@ def test_what_cannot_be_opened_is_an_error_of_the_toolkit(pair: tuple[Path, Path
     assert all(issubclass(getattr(re, name), re.RamanEdgeError) for name in re._ERRORS)
 
 
-def test_a_signature_is_asked_for(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    """A public key refuses a model that nobody signed."""
+def test_a_signature_is_required(pair: tuple[Path, Path], tmp_path: Path) -> None:
+    """A public key refuses an unsigned model."""
     with pytest.raises(re.RamanEdgeError):
         re.Identifier(*pair, public_key=tmp_path / "key.pem")
 

@@ -150,14 +150,14 @@ def test_a_folder_or_a_journal_that_is_not_there(identifier: re.Identifier, inco
 
 @pytest.fixture
 def simulated() -> Iterator[Simulated]:
-    """Return an instrument that tells its serial number and coefficients, with calcite under its laser."""
+    """Return an instrument with a serial number and coefficients, with calcite under its laser."""
     with lit_page.instrument("ocean-sts") as one:
         yield one
 
 
 @on_a_pty
 def test_a_spectrum_is_measured_and_identified(simulated: Simulated, identifier: re.Identifier) -> None:
-    """The mean of five exposures of the time that was asked for, on the axis of the laser, is named."""
+    """The mean of five exposures of the time that was requested, on the axis of the laser, is named."""
     with re.connect(simulated.port, profile="ocean-sts", laser=785) as instrument:
         spectrum = instrument.measure(exposure=0.1, average=5)
         assert instrument.status.serial_number == "SIM00001"
@@ -196,7 +196,7 @@ def test_what_an_instrument_cannot_do_is_a_config_error(simulated: Simulated) ->
 
 @on_a_pty
 def test_without_a_laser_there_is_no_raman_shift(simulated: Simulated) -> None:
-    """The wavelength of the laser is asked for, and not guessed."""
+    """The wavelength of the laser is requested, and not guessed."""
     with re.connect(simulated.port, profile="ocean-sts") as instrument, pytest.raises(re.RamanEdgeError, match="laser"):
         instrument.measure()
 

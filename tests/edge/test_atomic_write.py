@@ -34,7 +34,7 @@ def test_what_fails_leaves_the_old_one(tmp_path: Path, error: BaseException) -> 
 
 
 def test_a_place_that_is_not_there(tmp_path: Path) -> None:
-    """A folder that does not exist is told by the system's own error."""
+    """A missing folder raises the system's own error."""
     with pytest.raises(FileNotFoundError), atomic_write.written(tmp_path / "nowhere" / "dark.json") as file:
         file.write(b"new")
 

@@ -1,4 +1,4 @@
-"""What the embedded default decides about exposures that are moved, mixed or cut: no match where something speaks against it."""
+"""What the embedded default decides about exposures that are moved, mixed or cut: no match with evidence against it."""
 
 from __future__ import annotations
 

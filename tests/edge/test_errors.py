@@ -54,7 +54,7 @@ def test_an_error_is_a_value_and_its_message_is_made_of_it() -> None:
     assert str(ConfigError("one mistake", "another")) == "one mistake; another"
 
 
-def test_an_error_is_moved_to_a_place_with_all_that_it_says() -> None:
+def test_an_error_keeps_its_parts_at_another_place() -> None:
     """The place stands before the error's own place, or before each of its complete messages."""
     moved = ConfigError(kind="unknown key", place="line 3", got="'a'", advice="Correct it").at("a.toml")
     assert (str(moved), moved.place) == ("a.toml: line 3: unknown key: got 'a'. Correct it", "a.toml: line 3")

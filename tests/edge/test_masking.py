@@ -93,7 +93,7 @@ def address(shape: str, inside: str) -> str:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_form_is_hidden(shape: str) -> None:
-    """Whatever the password holds, the address that is shown, and the mistake that is told, are without it."""
+    """Whatever the password holds, the address and the error that are shown do not have it."""
     for inside in INSIDE:
         if shape == "no @" and inside == "@":
             continue  # then the first half is a password, and the second one a host
@@ -145,7 +145,7 @@ PLAIN = (
 
 
 @pytest.mark.parametrize("plain", PLAIN)
-def test_what_holds_none_is_shown(plain: str) -> None:
+def test_a_file_without_spectra_is_shown(plain: str) -> None:
     """Addresses without a password, and names of files, are shown as they are."""
     assert masked(plain) == plain
     assert masked_text(f"an output '{plain}' works") == f"an output '{plain}' works"
@@ -218,7 +218,7 @@ def test_an_address_without_its_beginning(capfd: pytest.CaptureFixture[str]) -> 
 
 
 def test_an_internal_error(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, bare: Path) -> None:
-    """A defect is told with its traceback, without the password in it."""
+    """An internal error is reported with its traceback, without the password in it."""
 
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError(f"no rule for {address('a port', '/')!r}")
@@ -251,7 +251,7 @@ FILES = {
 @pytest.mark.parametrize("form", FILES)
 @pytest.mark.parametrize("shape", SOME)
 def test_files_of_settings(form: str, shape: str, bare: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """In a file of settings, right or wrong: neither the settings that are shown nor the mistake that is told have the password."""
+    """In a file of settings, right or wrong: neither the settings nor the error that are shown have the password."""
     file = bare / "config.toml"
     for inside in ("/", "["):
         raw = address(shape, inside)

@@ -97,7 +97,7 @@ def test_only_what_the_model_sees_counts() -> None:
 
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_too_few_points_have_no_signal(size: int) -> None:
-    """Of fewer than five points in the model's range no noise can be told: the ratio is 0."""
+    """Fewer than five points in the model's range have no noise estimate: the ratio is 0."""
     assert assess(seen(np.arange(float(size)), step=300.0), MODEL).snr == 0.0
 
 
@@ -129,7 +129,7 @@ def test_scattered_highest_counts_are_no_flat_top() -> None:
 
 
 def test_clipped_exposure_is_saturated() -> None:
-    """An exposure that the detector clipped is told by its limit, and by its flat top where the limit is unknown."""
+    """An exposure that the detector clipped is recognized by its limit, and by its flat top where the limit is unknown."""
     clipped = build.spectrum("Quartz", signal=60_000.0, saturation=30_000.0)
     assert assess(clipped, MODEL).saturated is True
     assert assess(Spectrum(clipped.axis, clipped.counts, HERE), MODEL).saturated is True

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"real instrument fi
 
 
 def answers(pattern: str) -> dict[str, Reading]:
-    """Return what is said of the text files that match, by name; binary formats are not read yet."""
+    """Return the results of the text files that match, by name; binary formats are not read yet."""
     network = model.Model.open(model.default_path())
     references = library.Library.open(library.default_path(), network=network.card.network)
     files = sorted(path for path in FOLDER.rglob(pattern) if path.suffix in {".txt", ".tsv", ".csv"})

@@ -93,7 +93,7 @@ def test_fault_has_the_documented_fields(pair: tuple[Model, Library]) -> None:
     assert document["source"] == {"kind": "file", "path": "x.csv"}
 
 
-def test_result_says_what_was_said(pair: tuple[Model, Library]) -> None:
+def test_result_has_the_identification(pair: tuple[Model, Library]) -> None:
     """The values of a record are those of the reading, the model and the source."""
     reading = identify(build.spectrum("Calcite", origin=FILE), *pair)
     made = records.of(reading, records.provenance(*pair))
@@ -130,7 +130,7 @@ def test_other_content_has_another_id(pair: tuple[Model, Library]) -> None:
     assert len(ids | {fault(pair, Fault(FILE, "why")).id}) == 5
 
 
-def test_spectra_without_a_file_are_told_apart_by_their_numbers(pair: tuple[Model, Library]) -> None:
+def test_spectra_without_a_file_get_ids_from_their_numbers(pair: tuple[Model, Library]) -> None:
     """What came from no file has an id from axis and counts: the same for the same numbers, another for others."""
     seen = build.spectrum("Calcite")
     same = Spectrum(seen.axis, seen.counts, Origin("serial", "/dev/ttyUSB0"))
@@ -165,7 +165,7 @@ def test_another_axis_is_another_configuration(pair: tuple[Model, Library]) -> N
     assert len({records.of(event, means).id for means in ways}) == len(ways)
 
 
-def test_faults_without_content_are_told_apart_by_place_and_reason(pair: tuple[Model, Library]) -> None:
+def test_faults_without_content_get_ids_from_place_and_reason(pair: tuple[Model, Library]) -> None:
     """A file that could not be read has an id from its path and the reason."""
     events = [Fault(Origin("file", path), why) for path in ("a", "b") for why in ("gone", "denied")]
     assert len({fault(pair, event).id for event in events}) == 4

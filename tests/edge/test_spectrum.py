@@ -143,7 +143,7 @@ def test_time_without_a_zone_is_refused() -> None:
 
 
 def test_unknown_conditions_are_none() -> None:
-    """What was not said is None, never 0."""
+    """What is unknown is None, never 0."""
     spectrum = Spectrum(AXIS, np.zeros(3), HERE)
     assert (spectrum.taken_at, spectrum.exposure_s, spectrum.saturation) == (None, None, None)
     assert (HERE.sha256, HERE.index, HERE.read_ms) == (None, 0, 0.0)

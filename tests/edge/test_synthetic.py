@@ -49,7 +49,7 @@ def test_axis_error_moves_every_line() -> None:
 
 
 def test_highest_line_has_the_signal() -> None:
-    """The highest line has the counts that were asked for, whatever the heights in the table."""
+    """The highest line has the counts that were requested, whatever the heights in the table."""
     for factor in (0.01, 1.0, 40.0):
         table = build.table("Zircon")
         taller = Peaks(table.shift, factor * table.height, table.width)
@@ -67,7 +67,7 @@ def test_noise_is_shot_and_read_noise() -> None:
     assert both.std() == pytest.approx(130.0, rel=0.1)
 
 
-def test_saturation_clips_and_is_told() -> None:
+def test_saturation_clips_and_is_reported() -> None:
     """A detector that saturates shows no more than its limit, and the spectrum says what that is."""
     clipped = exposed(SyntheticConditions(signal=50_000.0, saturation=30_000.0))
     assert clipped.counts.max() == clipped.saturation == 30_000.0

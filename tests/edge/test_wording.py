@@ -143,8 +143,8 @@ def test_titles(decision: str, names: tuple[str, ...], words: str) -> None:
     assert str(title(decision, names)) == words
 
 
-def test_an_old_match_that_would_be_none_today_says_so_on_its_page() -> None:
-    """A record of version 1 keeps its decision; its page says by which rules, and what speaks against it today."""
+def test_a_report_marks_an_old_match_that_would_not_match_today() -> None:
+    """A record of version 1 keeps its decision; its page has the rules, and today's evidence against it."""
     fields = json.loads(records.encode(pages.result())) | {"v": 1, "known": 0.22}
     del fields["names"]
     old = records.decode(json.dumps(fields))

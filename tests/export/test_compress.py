@@ -46,7 +46,7 @@ def test_steps_are_read_in_their_order() -> None:
 
 
 @pytest.mark.parametrize("text", ["rank", "rank=", "rank=-3", "rank=1.5", "depth=4", "levels=four", "=4", "rank=²", "rank=" + "9" * 5000])
-def test_anything_else_is_refused_with_what_is_wanted(text: str) -> None:
+def test_anything_else_is_refused_with_what_is_expected(text: str) -> None:
     """A misspelt step is an error with an example."""
     with pytest.raises(ConfigError, match="rank=R, levels=K or embedding=E"):
         compress.read([text])

@@ -56,7 +56,7 @@ def test_shifts_are_in_wavenumbers(step: float) -> None:
     assert moved.std() == pytest.approx(4.0 / step, rel=0.1)
 
 
-def test_broadening_widens_by_what_it_says() -> None:
+def test_broadening_widens_by_its_amount() -> None:
     """The widest line is near the largest broadening, in quadrature with its own width."""
     made = augment(broaden=8.0, broaden_share=1.0)(line(width=2.0, count=500))
     widest = (made > 0.5).sum(1).max()

@@ -108,7 +108,7 @@ def test_how_long_a_cell_takes_is_learned_from_cells_of_its_kind() -> None:
     assert durations.whole(Cell("drcnn", "dataset_2", "spectrum", 0), 10) is None
 
 
-def test_an_epoch_is_as_long_as_earlier_results_of_the_same_device_say() -> None:
+def test_the_length_of_an_epoch_comes_from_earlier_results_of_the_device() -> None:
     """Results of a GPU do not count for a CPU."""
     known = [line("drcnn", epochs=5, seconds=50.0), line("drcnn", 1, epochs=10, seconds=1.0, device="H200")]
     assert DurationEstimator(known, "cpu, 1 threads").at_least(CELL) == 10.0

@@ -35,7 +35,7 @@ def test_all_is_every_system_in_the_order_of_the_tables() -> None:
         ([], ["dataset_1"], ["sample"], "unknown system: none given"),
     ],
 )
-def test_a_name_that_is_none_is_refused_with_those_there_are(
+def test_an_unknown_name_is_refused_with_the_known_ones(
     systems: list[str], datasets: list[str], protocols: list[str], message: str
 ) -> None:
     """A misspelt system, dataset or protocol is refused."""

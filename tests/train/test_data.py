@@ -168,7 +168,7 @@ def test_features_are_the_edges_own() -> None:
     assert np.array_equal(made.features(RECIPE)[1], RECIPE.features(made.spectrum(1)))
 
 
-def test_our_own_spectra_are_reproducible_and_tell_materials_apart() -> None:
+def test_synthetic_spectra_are_reproducible_and_distinguish_materials() -> None:
     """A seed gives one dataset; two exposures of a specimen are more similar than two materials."""
     made = synthetic.make(6, 2, 2, seed=5)
     assert np.array_equal(made.counts, synthetic.make(6, 2, 2, seed=5).counts)

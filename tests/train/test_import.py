@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
@@ -243,7 +244,7 @@ def test_a_program_that_is_not_numpys_is_refused(was: bytes, becomes: bytes) -> 
         organics.strings(GOOD.replace(was, becomes))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(0, len(GOOD) - 1), st.binary(min_size=0, max_size=4), st.integers(0, 4))
 def test_damage_is_refused_or_harmless(place: int, put: bytes, cut: int) -> None:
     """Any change of bytes gives three strings or the one error."""

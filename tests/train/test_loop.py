@@ -39,7 +39,7 @@ def examples(count: int = 32, step: float = 1.0) -> loop.Examples:
     return loop.Examples.of(np.exp(-(((np.arange(POINTS) - place) / 3) ** 2)).astype(np.float32), classes, CPU, step)
 
 
-NOBODY = loop.Examples.of(np.empty((0, POINTS), np.float32), np.empty(0, np.intp), CPU)
+NO_EXAMPLES = loop.Examples.of(np.empty((0, POINTS), np.float32), np.empty(0, np.intp), CPU)
 
 
 def network(config: DrcnnEdgeConfig | DrcnnConfig = EDGE) -> Network:
@@ -50,7 +50,7 @@ def network(config: DrcnnEdgeConfig | DrcnnConfig = EDGE) -> Network:
     return made
 
 
-def fit(folder: Path, training: TrainingConfig = TRAINING, held: loop.Examples = NOBODY) -> tuple[Network, list[loop.Epoch]]:
+def fit(folder: Path, training: TrainingConfig = TRAINING, held: loop.Examples = NO_EXAMPLES) -> tuple[Network, list[loop.Epoch]]:
     """Train a small network and return it with its history."""
     folder.mkdir(exist_ok=True)
     return loop.fit(network(), examples(), held, training, folder, lambda _: None)
@@ -115,9 +115,9 @@ def test_batches_never_change_their_shape(tmp_path: Path, monkeypatch: pytest.Mo
     seen: list[int] = []
     run = under_way(tmp_path, msgspec.structs.replace(TRAINING, batch=7))
     monkeypatch.setattr(run, "_step", lambda chosen, _: seen.append(len(chosen)) or torch.zeros(()))
-    run.one_epoch(NOBODY)
+    run.one_epoch(NO_EXAMPLES)
     assert seen == [7] * 4
-    _, history = loop.fit(network(), examples(5), NOBODY, TRAINING, tmp_path, lambda _: None)
+    _, history = loop.fit(network(), examples(5), NO_EXAMPLES, TRAINING, tmp_path, lambda _: None)
     assert len(history) == 3
 
 
@@ -126,8 +126,8 @@ def test_every_spectrum_is_shown_once_an_epoch(tmp_path: Path, monkeypatch: pyte
     run = under_way(tmp_path)
     seen: list[int] = []
     monkeypatch.setattr(run, "_step", lambda chosen, _: seen.extend(chosen.tolist()) or torch.zeros(()))
-    run.one_epoch(NOBODY)
-    run.one_epoch(NOBODY)
+    run.one_epoch(NO_EXAMPLES)
+    run.one_epoch(NO_EXAMPLES)
     assert sorted(seen[:32]) == sorted(seen[32:]) == list(range(32))
     assert seen[:32] != seen[32:]
 
@@ -150,7 +150,7 @@ def test_bf16_learns_what_fp32_learns(tmp_path: Path) -> None:
         training = TrainingConfig(epochs=6, batch=8, rate=1e-3, optimiser="adam", weight_decay=0, average=0, precision=kind)
         torch.manual_seed(0)
         drcnn = build(DrcnnConfig(recursions=3), POINTS, LABELS)
-        made, history = loop.fit(drcnn, examples(), NOBODY, training, tmp_path / kind, lambda _: None)
+        made, history = loop.fit(drcnn, examples(), NO_EXAMPLES, training, tmp_path / kind, lambda _: None)
         losses[kind] = [done.loss for done in history]
         assert {weight.dtype for weight in made.parameters()} == {torch.float32}
     assert losses["bf16"] == pytest.approx(losses["fp32"], abs=0.05 * losses["fp32"][0])
@@ -174,7 +174,7 @@ def test_validation_is_what_the_averaged_network_names(tmp_path: Path) -> None:
     assert history[-1].auc == pytest.approx(roc_auc_score(one_hot.ravel(), odds.ravel()), abs=1e-4)
 
 
-def test_what_tell_stops_is_saved(tmp_path: Path) -> None:
+def test_a_training_stopped_by_its_callback_is_saved(tmp_path: Path) -> None:
     """If the callback of an epoch raises, that epoch is on disk."""
 
     class Stopped(BaseException):
@@ -188,11 +188,11 @@ def test_what_tell_stops_is_saved(tmp_path: Path) -> None:
             raise Stopped
 
     with pytest.raises(Stopped):
-        loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, stop)
+        loop.fit(network(), examples(), NO_EXAMPLES, TRAINING, tmp_path, stop)
     assert there == [False, False]
     whole, _ = fit(tmp_path / "whole")
     recorded: list[int] = []
-    resumed, history = loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, lambda done: recorded.append(done.epoch))
+    resumed, history = loop.fit(network(), examples(), NO_EXAMPLES, TRAINING, tmp_path, lambda done: recorded.append(done.epoch))
     assert recorded == [2]
     assert [done.epoch for done in history] == [0, 1, 2]
     assert all(torch.equal(value, weights(whole)[name]) for name, value in weights(resumed).items())
@@ -202,7 +202,7 @@ def test_a_finished_training_is_on_disk(tmp_path: Path) -> None:
     """After a kill behind the last epoch, a call returns the same network without a step."""
     made, history = fit(tmp_path)
     recorded: list[loop.Epoch] = []
-    again, same = loop.fit(network(), examples(), NOBODY, TRAINING, tmp_path, recorded.append)
+    again, same = loop.fit(network(), examples(), NO_EXAMPLES, TRAINING, tmp_path, recorded.append)
     assert recorded == []
     assert same == history
     assert all(torch.equal(value, weights(made)[name]) for name, value in weights(again).items())

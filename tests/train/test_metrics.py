@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_train import metrics
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(0, 10_000))
 def test_best_of_class_is_the_slow_loop(seed: int) -> None:
     """The highest similarity of each class, and -1 for a class without references."""
@@ -49,7 +50,7 @@ def test_auroc_of_separate_equal_and_reversed_scores() -> None:
     assert metrics.auroc(low, high) == 0.0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 6))
 def test_top_is_the_slow_loop(seed: int, k: int) -> None:
     """The true class is among the k highest if fewer than k others score as high; scores that are not finite never count."""
@@ -79,7 +80,7 @@ def test_what_cannot_be_named_is_never_right() -> None:
     assert metrics.top(scores, np.zeros(3, dtype=np.intp), 5) == 0.0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.integers(0, 10_000))
 def test_recall_is_top_1(seed: int) -> None:
     """Weighted recall is the share of correct answers, ties included."""
@@ -104,7 +105,7 @@ def test_fpr_at_tpr_of_tables_read_by_eye() -> None:
     assert metrics.fpr_at_tpr(np.ones(3), np.ones(3), 0.95) == 1.0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40), st.lists(st.integers(0, 9), min_size=1, max_size=40))
 def test_fpr_at_tpr_keeps_what_it_promises(known: list[int], unknown: list[int]) -> None:
     """The threshold is the highest known score that accepts the share."""

@@ -72,7 +72,7 @@ def test_the_axis_of_the_polymers_is_that_of_polystyrene() -> None:
     ],
 )
 def test_a_name_of_the_list(listed: str, name: str) -> None:
-    """The names of the list are said as people say them."""
+    """The names of the list are those in common use."""
     assert build.group_name(listed) == name
 
 

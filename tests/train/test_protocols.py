@@ -76,7 +76,7 @@ def test_the_random_split_does_leak(minerals: Minerals) -> None:
     assert np.isin(minerals.ids[found.test], minerals.ids[found.library]).mean() > 0.66
 
 
-def test_the_protocols_have_enough_to_ask(minerals: Minerals) -> None:
+def test_the_protocols_have_enough_queries(minerals: Minerals) -> None:
     """Each protocol has hundreds of test spectra of many species."""
     few, opened, laser = (split(minerals, protocol, 0) for protocol in ("few-shot", "open", "laser"))
     assert len(set(minerals.classes[opened.unknown])) >= 195

@@ -24,7 +24,7 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(3)
 
 
-def test_backgrounds_are_as_high_as_they_say() -> None:
+def test_backgrounds_have_their_height() -> None:
     """Fluorescence reaches its height, the Rayleigh foot has it at the first point and vanishes at the end."""
     assert robustness.fluorescence(AXIS.shift, 3.0, rng()).max() == pytest.approx(3.0)
     foot = robustness.rayleigh(AXIS.shift, 2.0, rng())
@@ -33,13 +33,13 @@ def test_backgrounds_are_as_high_as_they_say() -> None:
     assert foot[-1] < 1e-6
 
 
-def test_the_axis_moves_by_what_it_says() -> None:
+def test_the_axis_moves_by_its_amount() -> None:
     """A line moves by 5 cm⁻¹ in either direction."""
     moved = [AXIS.shift[robustness.shifted(LINE, AXIS.shift, 5.0, np.random.default_rng(seed)).argmax()] for seed in range(20)]
     assert set(moved) == {795.0, 805.0}
 
 
-def test_lines_get_broader_by_what_they_say() -> None:
+def test_lines_get_broader_by_their_amount() -> None:
     """Widths add in quadrature, and the area is preserved."""
     wide = robustness.broadened(LINE, AXIS.shift, 8.0)
     assert wide.size == LINE.size

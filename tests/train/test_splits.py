@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
@@ -75,7 +76,7 @@ def test_published_splits_stay_as_they_are() -> None:
     assert digest(splits.by_spectrum(labels, 3)) == "77dba7a5ae856a7d"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 25)), min_size=5, max_size=120), st.integers(0, 5))
 def test_no_specimen_is_on_both_sides(rows: list[tuple[int, int]], seed: int) -> None:
     """Under ``sample`` a group is on one side, and every test label is in the training set."""
@@ -87,7 +88,7 @@ def test_no_specimen_is_on_both_sides(rows: list[tuple[int, int]], seed: int) ->
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(deal=st.integers(0, 10_000), seed=st.integers(0, 50))
 def test_sides_are_disjoint_and_a_seed_gives_them_again(protocol: str, deal: int, seed: int) -> None:
     """No spectrum has two roles, every test label is in the library, and the seed determines the split."""
@@ -110,7 +111,7 @@ def test_another_seed_is_another_split(protocol: str) -> None:
 
 
 @pytest.mark.parametrize("protocol", ["sample", "laser", "open", "few-shot"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(deal=st.integers(0, 10_000))
 def test_no_group_is_on_both_sides(protocol: str, deal: int) -> None:
     """A test specimen or near-duplicate is neither in the training set nor in the library."""
@@ -122,9 +123,9 @@ def test_no_group_is_on_both_sides(protocol: str, deal: int) -> None:
     assert not set(cards.groups[split.enrolled]) & set(cards.groups[first_training])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(deal=st.integers(0, 10_000))
-def test_laser_learns_green_and_asks_red(deal: int) -> None:
+def test_laser_trains_on_green_and_tests_on_red(deal: int) -> None:
     """Each side has only the spectra of its lasers; labels without a test stay in training."""
     cards = Cards(deal)
     split = cards.split("laser")
@@ -135,7 +136,7 @@ def test_laser_learns_green_and_asks_red(deal: int) -> None:
     assert set(cards.labels[np.isin(cards.lasers, [514, 532])]) == set(cards.labels[split.library])
 
 
-def test_laser_asks_every_group_that_it_cannot_learn_from() -> None:
+def test_laser_tests_every_group_without_training_spectra() -> None:
     """A specimen without a training laser is for the test, a label without one is not, and 30 % of the others are."""
     labels = np.array([0, 0, 0, 0, 0, 1, 1])
     groups = np.array([0, 0, 1, 1, 2, 3, 4])
@@ -147,15 +148,15 @@ def test_laser_asks_every_group_that_it_cannot_learn_from() -> None:
     assert split.library.size == 1
 
 
-def test_laser_wants_both_lasers() -> None:
+def test_laser_needs_both_lasers() -> None:
     """A dataset of one laser cannot be split by laser."""
     with pytest.raises(ConfigError, match="7 and 0 such spectra"):
         splits.by_laser(np.zeros(7, dtype=np.intp), np.arange(7), np.full(7, 532), 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(deal=st.integers(0, 10_000))
-def test_open_asks_species_that_stand_nowhere(deal: int) -> None:
+def test_open_tests_species_that_are_not_in_the_library(deal: int) -> None:
     """15 % of the labels are unknown; a specimen that also has a remaining label is left out."""
     cards = Cards(deal)
     split = cards.split("open")
@@ -168,15 +169,15 @@ def test_open_asks_species_that_stand_nowhere(deal: int) -> None:
     assert there.size + np.isin(cards.groups, list(two_names)).sum() == cards.labels.size
 
 
-def test_open_wants_enough_labels() -> None:
+def test_open_needs_enough_labels() -> None:
     """15 % of three labels are none."""
     with pytest.raises(ConfigError, match="dataset has 3"):
         splits.open_set(np.arange(12) % 3, np.arange(12), 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(deal=st.integers(0, 10_000))
-def test_few_shot_gives_references_of_one_specimen_and_asks_with_others(deal: int) -> None:
+def test_few_shot_has_references_of_one_specimen_and_queries_of_others(deal: int) -> None:
     """A new species is in no training set, has two to five references of one specimen, and other specimens in the test."""
     cards = Cards(deal)
     split = cards.split("few-shot")
@@ -202,7 +203,7 @@ def test_few_shot_takes_references_in_random_order() -> None:
 
 
 @pytest.mark.parametrize("each", [4, 1])
-def test_few_shot_wants_two_specimens_and_two_spectra(each: int) -> None:
+def test_few_shot_needs_two_specimens_and_two_spectra(each: int) -> None:
     """A label with one crystal leaves no test; a crystal with one spectrum leaves no second reference."""
     labels, groups = np.arange(60) // 4, np.arange(60) // each
     with pytest.raises(ConfigError, match="has 0 such labels"):

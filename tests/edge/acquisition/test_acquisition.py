@@ -54,7 +54,7 @@ def highest(spectrum: Spectrum) -> float:
     return float(spectrum.axis.shift[spectrum.counts.argmax()])
 
 
-def test_it_takes_as_many_as_were_asked_for() -> None:
+def test_it_takes_as_many_as_were_requested() -> None:
     """A count of spectra is taken, each of its own exposure, and then it ends."""
     found = spectra(Fake(), Plan(count=3))
     assert len({one.origin.sha256 for one in found}) == 3
@@ -91,7 +91,7 @@ def test_a_fault_in_the_middle_of_an_average_discards_nothing() -> None:
     assert fake.status.counters.frames == 4
 
 
-def test_faults_with_the_same_words_are_told_apart() -> None:
+def test_faults_with_the_same_message_have_different_ids() -> None:
     """Each fault has a digest of its own, wherever it stands, and the same one again when the same exposures come again."""
     runs = [values(Acquisition(Fake(happens=[FAULT, FAULT, None, FAULT], most=3), Plan())) for _ in range(2)]
     digests = [[one.origin.sha256 for one in run if isinstance(one, Fault)] for run in runs]
@@ -100,7 +100,7 @@ def test_faults_with_the_same_words_are_told_apart() -> None:
     assert digests[0] == digests[1]
 
 
-def test_what_is_left_of_an_average_is_said() -> None:
+def test_what_is_left_of_an_average_is_reported() -> None:
     """Exposures that are left when nothing more comes give no spectrum, and a note says how many."""
     notes: list[str] = []
     assert len(spectra(Fake(most=7), Plan(averages=3), notes)) == 2
@@ -108,7 +108,7 @@ def test_what_is_left_of_an_average_is_said() -> None:
 
 
 def test_another_exposure_begins_another_average() -> None:
-    """Exposures of two durations are never averaged: those before are dropped, and a note says so."""
+    """Exposures of two durations are never averaged: those before are dropped, with a note."""
     notes: list[str] = []
     bench = Acquisition(fake := Fake(), Plan(averages=3, count=1), note=notes.append)
     fake._happens.extend([None, FAULT])
@@ -140,7 +140,7 @@ def test_an_exposure_of_the_plan_that_cannot_be_set_ends_it() -> None:
 
 
 def test_a_frame_that_gives_no_spectrum_is_a_fault_with_its_digest() -> None:
-    """A frame that the page does not fit becomes a fault that two of the kind can be told apart by."""
+    """A frame that does not fit the profile becomes a fault with an id of its own."""
     wrong = spectrometers.instrument(sensor=replace_sensor(active=(20, 5000)))
     found = values(Acquisition(Fake(instrument=wrong, most=2), Plan()))
     assert all(isinstance(one, Fault) and "sensor.active" in one.why for one in found)
@@ -192,21 +192,23 @@ def test_the_last_trigger_is_answered_before_the_end() -> None:
     assert len([value for value in bench if value is not None]) == 3
 
 
-def test_after_a_rest_what_came_before_is_not_asked_for() -> None:
-    """Before each triggered spectrum the instrument is told that light is wanted from now on: one that sends by itself drops the rest."""
+def test_after_a_rest_earlier_exposures_are_dropped() -> None:
+    """Before each triggered spectrum the instrument learns that light counts from now on: one that streams drops the rest."""
     fake = Fake()
     bench = Acquisition(fake, Plan(mode="trigger", count=2))
     bench.trigger()
     running = iter(bench)
     assert isinstance(next(running), Spectrum)
-    before = len(fake.asked)
+    before = len(fake.calls)
     bench.trigger()
     assert isinstance(next(running), Spectrum)
-    assert fake.asked[before:] == ["light on"]
+    assert fake.calls[before:] == ["light on"]
 
 
 @pytest.mark.parametrize(("seconds", "calls"), [(0.0, []), (60.0, ["light on"])])
-def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pytest.MonkeyPatch, seconds: float, calls: list[str]) -> None:
+def test_after_a_slow_answer_exposures_from_meanwhile_are_dropped(
+    monkeypatch: pytest.MonkeyPatch, seconds: float, calls: list[str]
+) -> None:
     """Where the reader took long over a spectrum, the next one is of light from now on, by a clock that this test turns."""
     now = [0.0]
     monkeypatch.setattr("raman_edge.acquisition.acquisition.monotonic", lambda: now[0])
@@ -214,7 +216,7 @@ def test_after_a_slow_answer_what_came_meanwhile_is_not_wanted(monkeypatch: pyte
     for value in Acquisition(fake, Plan(count=2)):
         assert isinstance(value, Spectrum)
         now[0] += seconds
-    assert fake.asked == calls
+    assert fake.calls == calls
 
 
 def test_a_paused_bench_exposes_nothing() -> None:
@@ -242,7 +244,7 @@ def test_an_interval_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     assert began == pytest.approx([0.0, 30.0, 60.0, 90.0], abs=0.01)
 
 
-def test_a_wait_is_told_to_the_instrument() -> None:
+def test_a_wait_is_announced_to_the_instrument() -> None:
     """Before a wait the light is taken away: for the rest of an interval, or for as long as a key, a pause or a person takes."""
     fake = Fake()
     values(Acquisition(fake, Plan(count=3, interval_s=0.2)))
@@ -281,7 +283,7 @@ def test_the_gate_looks_in_pulses_where_the_light_can_be_taken_away(monkeypatch:
 
 
 def test_progress_counts_the_exposures() -> None:
-    """Between two exposures anybody can read how far the spectrum is."""
+    """Between two exposures the progress of the spectrum can be read."""
     fake = Fake(happens=[None, None, FAULT])
     bench = Acquisition(fake, Plan(averages=4, count=1))
     assert [bench.progress for value in bench if isinstance(value, Fault)] == [AcquisitionProgress("measuring", 2, 4)]
@@ -314,7 +316,7 @@ def test_the_exposure_is_found(rate: float) -> None:
     assert notes[0].startswith(f"exposure {found.exposure_s:g} s")
 
 
-def test_the_exposure_is_searched_again_when_the_sample_asks_for_it() -> None:
+def test_the_exposure_is_searched_again_when_the_sample_needs_it() -> None:
     """A sample that is a hundred times as bright is exposed anew; none of its clipped exposures becomes a spectrum."""
     fake = Fake(rate=3e4)
     bench, found = Acquisition(fake, Plan(auto_exposure=True, count=4)), []
@@ -328,11 +330,11 @@ def test_the_exposure_is_searched_again_when_the_sample_asks_for_it() -> None:
 
 
 def test_the_search_ends_where_the_instrument_does_not_follow() -> None:
-    """An instrument that exposes as it likes is measured as it is, and a note says so."""
+    """An instrument that exposes as it likes is measured as it is, with a note."""
 
     class Stubborn(Fake):
         def set_exposure(self, seconds: float) -> None:
-            self.asked.append(f"{seconds:g}")
+            self.calls.append(f"{seconds:g}")
 
     notes: list[str] = []
     assert len(spectra(Stubborn(), Plan(auto_exposure=True, count=2), notes)) == 2
@@ -359,7 +361,7 @@ def test_a_chosen_exposure_ends_the_search() -> None:
 
 
 def test_an_unknown_exposure_cannot_be_searched() -> None:
-    """Where the instrument tells no exposure, the search is refused with what to do."""
+    """Where the instrument has no exposure, the search is refused with what to do."""
 
     class Silent(Fake):
         def expose(self) -> Exposure | Fault | None:
@@ -380,7 +382,7 @@ def test_a_plan_that_cannot_be_is_refused(options: dict[str, float]) -> None:
         Plan(**options)  # type: ignore[arg-type]  # options of several types
 
 
-def test_the_time_from_the_last_byte_is_told() -> None:
+def test_the_time_from_the_last_byte_is_reported() -> None:
     """The origin has the milliseconds from the last byte to the spectrum, without the time a recording is old."""
 
     def fresh(fake: Fake) -> Iterator[Spectrum]:

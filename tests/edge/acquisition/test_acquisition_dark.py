@@ -58,7 +58,7 @@ def test_a_dark_is_taken_before_the_first_answer(policy: str) -> None:
     fake = Patterned()
     bench = Acquisition(fake, Plan(dark=policy, count=2))  # type: ignore[arg-type]  # one of both
     found = taken(bench)
-    assert fake.asked == ["light off", "light on"]
+    assert fake.calls == ["light off", "light on"]
     assert all(roughness(one) < 20 for one in found)
     assert all(one.meta["dark"].startswith("spectrum of 3 exposures") for one in found)
     assert bench.dark is not None
@@ -85,20 +85,20 @@ def test_a_dark_is_taken_again_with_another_exposure() -> None:
         if isinstance(value, Spectrum):
             found.append((value, bench.dark))
             bench.set_exposure(0.2)
-    assert fake.asked == ["light off", "light on", "expose 0.2", "light off", "light on"]
+    assert fake.calls == ["light off", "light on", "expose 0.2", "light off", "light on"]
     assert all(dark is not None and dark.exposure_s == one.exposure_s and dark.sha256[:12] in one.meta["dark"] for one, dark in found)
 
 
 @pytest.mark.parametrize(("policy", "times"), [("take", 1), ("auto", 3)])
-def test_an_old_dark_is_taken_again_where_that_is_wanted(policy: str, times: int) -> None:
+def test_an_old_dark_is_taken_again_on_request(policy: str, times: int) -> None:
     """``auto`` takes a dark again when it is older than the plan allows, by the times of the exposures; ``take`` does not."""
     fake = Fake()
     fake.exposure_s = 1.0
     assert len(taken(Acquisition(fake, Plan(dark=policy, dark_age_s=4.0, count=12)))) == 12  # type: ignore[arg-type]  # one of both
-    assert fake.asked.count("light off") == times
+    assert fake.calls.count("light off") == times
 
 
-def test_a_person_is_asked_where_the_instrument_cannot() -> None:
+def test_a_person_is_asked_to_block_the_light_where_the_instrument_cannot() -> None:
     """The page's prompt is shown, then the one for the light, each answered by a trigger; nothing is exposed meanwhile."""
     fake = Fake(instrument=ASKS, shutter=False)
     shown: list[str] = []
@@ -124,7 +124,7 @@ def test_a_person_is_asked_where_the_instrument_cannot() -> None:
 
 
 def test_a_trigger_before_the_question_is_no_answer() -> None:
-    """Keys that were pressed before a person was asked do not answer the question."""
+    """Keys that were pressed before the question do not answer the question."""
     shown: list[str] = []
     bench = Acquisition(Fake(instrument=ASKS, shutter=False), Plan(dark="take", count=1), prompt=shown.append)
     bench.trigger()
@@ -147,7 +147,7 @@ def test_no_person_to_ask_is_an_error_with_advice() -> None:
     assert "no person to block the beam" in notes[0]
 
 
-def test_a_person_is_not_asked_again_by_itself() -> None:
+def test_a_person_is_not_asked_again_automatically() -> None:
     """When the exposure changes and only a person could darken, the dark is left out, and one note says why."""
     fake = Fake(instrument=ASKS, shutter=False)
     notes: list[str] = []
@@ -174,7 +174,7 @@ def test_a_requested_dark_is_used_from_then_on() -> None:
     assert [one.meta["dark"].split(" ")[0] for one in found] == ["pixels", "spectrum", "spectrum"]
 
 
-def test_a_dark_is_wanted_while_nothing_is_measured() -> None:
+def test_a_dark_can_be_requested_between_measurements() -> None:
     """On demand and paused, a dark is taken at once."""
     fake = Fake()
     bench = Acquisition(fake, Plan(mode="trigger", count=1))
@@ -186,7 +186,7 @@ def test_a_dark_is_wanted_while_nothing_is_measured() -> None:
     assert fake.status.counters.frames == 3
 
 
-def test_every_dark_is_kept_where_that_is_wanted(tmp_path: Path) -> None:
+def test_every_dark_is_kept_on_request(tmp_path: Path) -> None:
     """The dark in use lies in its file, which is a dark for the next run."""
     plan = Plan(dark="take", save_dark=tmp_path / "dark.json", count=1)
     bench = Acquisition(Fake(), plan)
@@ -196,7 +196,7 @@ def test_every_dark_is_kept_where_that_is_wanted(tmp_path: Path) -> None:
     assert kept.sha256 == bench.dark.sha256
     fake = Fake(seed=9)
     (again,) = taken(Acquisition(fake, Plan(dark=kept, count=1)))
-    assert fake.asked == []
+    assert fake.calls == []
     assert kept.sha256[:12] in again.meta["dark"]
 
 
@@ -227,7 +227,7 @@ def test_dark_exposures_that_come_unasked_make_a_dark() -> None:
 
 
 def test_a_dark_that_does_not_come_is_gone_without() -> None:
-    """An instrument that says it is dark and goes on with light is measured without a dark, nothing is lost, and a note says so."""
+    """An instrument that says it is dark and goes on with light is measured without a dark, nothing is lost, with a note."""
 
     class Lying(Fake):
         def light(self, *, on: bool) -> bool:  # noqa: ARG002 - of the protocol
@@ -255,5 +255,5 @@ def test_a_stop_in_the_dark_leaves_the_light_off() -> None:
     for value in bench:
         if isinstance(value, Fault):
             bench.end()
-    assert fake.asked == ["light off"]
+    assert fake.calls == ["light off"]
     assert msgspec.structs.asdict(spectrometers.INSTRUMENT.dark)["method"] == "laser"

@@ -51,7 +51,7 @@ def test_any_linear_detector_settles_within_eight_exposures(ranges: tuple[int, i
 
 @pytest.mark.parametrize(("rate", "limit"), [(1e-9, "longest"), (1e12, "shortest"), (7.75, "")])
 def test_the_limit_is_named(rate: float, limit: str) -> None:
-    """Too little light ends at the longest exposure, too much at the shortest, and both say so."""
+    """Too little light ends at the longest exposure, too much at the shortest, and both report it."""
     within = Limits(0.001, 10.0, 0.001)
     _, advice = search(rate, 0.1, within)
     assert advice.settled
@@ -88,7 +88,7 @@ def test_limits_are_the_instruments_own() -> None:
 
 @pytest.mark.parametrize("changes", [{"integration": None}, {"sensor": Sensor()}])
 def test_what_cannot_be_searched_is_refused(changes: dict[str, object]) -> None:
-    """An instrument that cannot be told an exposure, or has no known saturation, is refused with the reason."""
+    """An instrument without an exposure setting or without a known saturation is refused with the reason."""
     with pytest.raises(ConfigError, match="Automatic exposure is impossible"):
         limits(spectrometers.instrument(**changes), 10.0)
 

@@ -92,7 +92,7 @@ def test_what_the_device_added_up_is_divided() -> None:
 @given(st.integers(1, 6), st.integers(0, 5), st.integers(0, PIXELS - 1))
 @settings(max_examples=examples(40), deadline=None)
 def test_a_pixel_that_was_clipped_once_is_clipped(number: int, which: int, pixel: int) -> None:
-    """However many exposures are averaged, a pixel that reached saturation in one of them says so, and keeps those counts."""
+    """However many exposures are averaged, a pixel that reached saturation in one of them is marked, and keeps those counts."""
     frames = [flat(60_000.0) + np.random.default_rng(k).normal(0, 2000, PIXELS).clip(-5000, 5000) for k in range(number)]
     frames[which % number][pixel] = FULL
     mean = average.mean([exposure(frame) for frame in frames])

@@ -113,7 +113,7 @@ def test_bad_pixels_are_interpolated() -> None:
 
 
 def test_a_pixel_that_the_dark_fills_is_interpolated() -> None:
-    """A hot pixel that is saturated without light tells nothing, and makes no spectrum saturated."""
+    """A hot pixel that is saturated without light has no information, and makes no spectrum saturated."""
     counts, dark = ramp(), np.full(PIXELS, 400.0)
     counts[250] = dark[250] = FULL
     found = correct(counts, dark=dark)
@@ -142,7 +142,7 @@ def test_a_frame_that_the_page_does_not_fit_is_refused(changes: dict[str, object
         correct(ramp(), sensing(**changes))
 
 
-def test_all_pixels_are_active_unless_the_page_says_which() -> None:
+def test_all_pixels_are_active_unless_the_profile_names_them() -> None:
     """Without a range every pixel sees light."""
     assert np.array_equal(active(Sensor(), 5), np.arange(5))
 

@@ -53,7 +53,7 @@ def test_a_dark_fits_exposures_like_its_own() -> None:
         ({"instrument": spectrometers.instrument(profile="other")}, "this is other F1"),
     ],
 )
-def test_a_dark_of_something_else_says_why_it_is_none(changes: dict[str, object], reason: str) -> None:
+def test_a_dark_that_does_not_fit_is_refused_with_the_reason(changes: dict[str, object], reason: str) -> None:
     """A dark of another exposure or instrument is refused in words that have both, and what to do."""
     why = taken().why_not(exposure(np.zeros(PIXELS), **changes))
     assert why is not None
@@ -61,7 +61,7 @@ def test_a_dark_of_something_else_says_why_it_is_none(changes: dict[str, object]
     assert "take" in why
 
 
-def test_a_dark_of_another_length_says_so() -> None:
+def test_a_dark_of_another_length_is_refused() -> None:
     """A dark of another number of pixels is refused with both numbers."""
     why = taken().why_not(exposure(np.zeros(PIXELS + 1)))
     assert why is not None
@@ -127,7 +127,7 @@ def test_a_dark_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
-    """A folder that does not exist is said to be the reason."""
+    """A missing folder is reported as the reason."""
     with pytest.raises(ConfigError, match="cannot be written"):
         darks.write(taken(), tmp_path / "none" / "dark.json")
 

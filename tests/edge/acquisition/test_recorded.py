@@ -56,7 +56,7 @@ def why(data: bytes, **options: object) -> str:
     return found.why
 
 
-def test_a_recording_is_told_by_how_it_begins(tmp_path: Path) -> None:
+def test_a_recording_is_recognized_by_its_first_bytes(tmp_path: Path) -> None:
     """The first bytes of every recording are those by which a file is taken for one."""
     assert recording(tmp_path / "run.recording").startswith(RECORDING)
 
@@ -86,13 +86,13 @@ def test_they_are_corrected_as_at_the_bench(tmp_path: Path) -> None:
 
 
 def test_darks_are_subtracted_from_what_follows(tmp_path: Path) -> None:
-    """A dark is no spectrum; exposures before it have the dark pixels subtracted, those after it the dark, and the file says so."""
+    """A dark is no spectrum; exposures before it have the dark pixels subtracted, those after it the dark, and the file records it."""
     found = read(recording(tmp_path / "run.recording", dark_from=1))
     assert [one.meta["dark"].split(" ")[0] for one in found] == ["pixels", "spectrum", "spectrum"]
     assert found[0].meta["left_out"] == "3 dark exposures"
 
 
-def test_faults_and_a_torn_end_are_left_out_and_said(tmp_path: Path) -> None:
+def test_faults_and_a_torn_end_are_left_out_and_reported(tmp_path: Path) -> None:
     """What gave no spectrum in the recording is named in the meta of those that are there."""
     data = recording(tmp_path / "run.recording", Fake(happens=[None, FAULT]), exposures=4)
     found = read(data[:-20])
@@ -101,7 +101,7 @@ def test_faults_and_a_torn_end_are_left_out_and_said(tmp_path: Path) -> None:
 
 
 def test_the_best_source_of_the_laser_counts(tmp_path: Path) -> None:
-    """What was recorded with wins, then the instrument's own, then what the file is read with; without any it is asked for."""
+    """What was recorded with wins, then the instrument's own, then what the file is read with; without any it is requested."""
     unknown = Fake(instrument=spectrometers.instrument(laser_nm=None))
     silent = recording(tmp_path / "silent", unknown)
     assert "unknown laser" in why(silent)
@@ -112,7 +112,7 @@ def test_the_best_source_of_the_laser_counts(tmp_path: Path) -> None:
 
 
 def test_a_calibration_gets_the_pixels(tmp_path: Path) -> None:
-    """A recording of an instrument that tells no wavelengths is no spectrum to be named, and is one to be calibrated with."""
+    """A recording without wavelengths cannot be identified, but can be calibrated with."""
     recording(tmp_path / "run.recording", Fake(instrument=spectrometers.instrument(coefficients=None)))
     with FileSource([str(tmp_path / "run.recording")]) as given_files:
         (fault,) = given_files
@@ -130,7 +130,7 @@ def test_nothing_is_cut_for_a_calibration(tmp_path: Path) -> None:
     assert read(data, pixels=True)[0].axis.start < reduction.LEAST_SHIFT < read(data)[0].axis.start
 
 
-def test_a_recording_of_nothing_says_so(tmp_path: Path) -> None:
+def test_an_empty_recording_is_a_fault(tmp_path: Path) -> None:
     """A recording without an exposure with light is a fault that says what is in it."""
     assert "got no exposure" in why(recording(tmp_path / "none", exposures=0))
     with Recorder(Fake(happens=[FAULT]), tmp_path / "dark") as recorder:

@@ -86,7 +86,7 @@ def test_wavelengths_that_do_not_run_one_way_are_refused(coefficients: tuple[flo
         SERIAL.spectrum([shot(instrument=spectrometers.instrument(coefficients=coefficients))])
 
 
-def test_a_laser_that_cannot_be_is_asked_about() -> None:
+def test_an_impossible_laser_is_refused() -> None:
     """Where the whole detector lies on the laser's other side, the laser's wavelength is doubted: no exposure will ever give a spectrum."""
     with pytest.raises(ConfigError, match="axis without Raman lines"):
         Reduction(laser_nm=1064.0).spectrum([shot()])
@@ -125,7 +125,7 @@ def test_a_calibration_of_another_laser_ends_the_run() -> None:
 
 
 def test_a_calibration_gets_the_pixels() -> None:
-    """Without wavelengths the axis is the numbers of the active pixels, and says so."""
+    """Without wavelengths the axis is the numbers of the active pixels, and reports it."""
     spectrum = Reduction(pixels=True).spectrum([shot(instrument=spectrometers.instrument(coefficients=None, first_pixel=1))])
     assert spectrum.axis.start == COVERED + 1
     assert len(spectrum) == PIXELS - COVERED
@@ -154,7 +154,7 @@ def test_a_calibration_makes_the_axis(unit: scale.Unit, knows: bool) -> None:  #
 
 
 def test_a_calibration_of_another_instrument_ends_the_run() -> None:
-    """An instrument that tells another serial number than the calibration's is refused."""
+    """An instrument with another serial number than the calibration's is refused."""
     with pytest.raises(CalibrationError, match="another instrument: got 'F2'"):
         Reduction(calibration=calibration()).spectrum([shot(instrument=spectrometers.instrument(serial_number="F2"))])
 

@@ -123,7 +123,7 @@ def test_a_dark_that_a_key_took_is_in_the_replay(tmp_path: Path, averages: int, 
 
 
 def test_a_dark_that_a_person_made_is_in_the_replay(tmp_path: Path) -> None:
-    """Where a person held a hand into the beam no person is asked again."""
+    """Where a person held a hand into the beam no person gets the request again."""
     fake = Fake(most=12, instrument=ASKS, shutter=False)
     live = spectra(Recorder(fake, tmp_path / "run.recording"), Plan(dark="take"), prompted=True)
     assert len(live) == 9

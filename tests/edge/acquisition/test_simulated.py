@@ -55,7 +55,7 @@ def run(profile: str, plan: Plan, path: Path, faults: Iterable[str] = ()) -> tup
         return measured(recorder, plan, simulated)
 
 
-def test_an_instrument_that_tells_its_wavelengths_shows_calcite_where_it_is(tmp_path: Path) -> None:
+def test_an_instrument_with_wavelengths_shows_calcite_in_its_place(tmp_path: Path) -> None:
     """The STS is exposed well, its dark is taken by a person, and the line of calcite stands at 1086 cm⁻¹; the replay is the same."""
     plan = Plan(auto_exposure=True, averages=3, dark="take", count=2, laser_nm=785.0)
     spectra, _ = run("ocean-sts", plan, tmp_path / "run.recording")
@@ -86,7 +86,7 @@ def test_a_line_that_loses_bytes_costs_no_average(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("profile", ["ocean-sts", "tcd1304-rossel"])
 def test_a_hidden_error_of_the_axis_is_gone_after_a_calibration(profile: str) -> None:
-    """Whether an instrument tells wavelengths that are 3 cm⁻¹ off or none, its calibration puts polystyrene within 1 cm⁻¹ rms."""
+    """Whether an instrument has wavelengths that are 3 cm⁻¹ off or none, its calibration puts polystyrene within 1 cm⁻¹ rms."""
     page, standard = catalogue.load(profile), standards.find("polystyrene")
     known = Plan(auto_exposure=True, averages=3, count=1, laser_nm=785.0)
     scene = Scene(page, LinesMaterial.at("polystyrene", standard.lines, HEIGHTS), axis_error_cm=3.0)

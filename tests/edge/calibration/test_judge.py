@@ -62,7 +62,7 @@ def test_a_lamp_with_a_wrong_laser_is_refused(kind: str, label: float) -> None:
 @pytest.mark.parametrize(("truth", "claim"), [("neon", "polystyrene"), ("4-acetamidophenol", "neon"), ("polystyrene", "benzonitrile")])
 @pytest.mark.parametrize("kind", ["pixel", "shift"])
 def test_a_refusal_names_the_standard_that_fits(truth: str, claim: str, kind: str) -> None:
-    """Whoever named the wrong standard is told which one it is, as the option to give."""
+    """A wrong standard is refused with the option for the right one."""
     with pytest.raises(SpectrumError, match=rf"--standard {truth}\b"):
         make(StandardSpectrum(seen(truth, kind), standards.find(claim)), instrument="X", laser_nm=785.0, made=matrix.NOW, days=30)
 
@@ -89,7 +89,7 @@ def test_a_dispersion_that_no_grating_has_is_refused() -> None:
     assert matrix.tried(spectrum, "neon", "neon", "pixel", "right", 785.0, bent).verdict == "refused"
 
 
-def test_a_wrong_second_file_does_not_tell_the_laser() -> None:
+def test_a_wrong_second_file_does_not_fit_the_laser() -> None:
     """On a lamp's scale, quartz and the lamp itself are no Raman standard; polystyrene is one."""
     neon = StandardSpectrum(seen("neon", "pixel"), standards.find("neon"))
     for truth in ("quartz", "neon", "gypsum"):

@@ -32,7 +32,7 @@ def test_lines_heights_and_unit_are_read(tmp_path: Path) -> None:
     assert np.array_equal(found.truth(), found.lines)
 
 
-def test_wavelengths_are_those_in_air_unless_said_otherwise(tmp_path: Path) -> None:
+def test_wavelengths_are_in_air_by_default(tmp_path: Path) -> None:
     """``nm`` is ``nm air``; Raman shifts are no wavelengths."""
     for unit in ("nm", "nm air", "NM Air"):
         found = standards.read_file(written(tmp_path, f"unit = {unit}\n703.2413\n"))

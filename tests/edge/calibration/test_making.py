@@ -1,4 +1,4 @@
-"""Whole calibrations of simulated instruments whose axis is wrong in a way nobody tells."""
+"""Complete calibrations of simulated instruments with a hidden error of the axis."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from effort import slow
+from effort import examples, slow
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from raising import refused
@@ -75,7 +75,7 @@ def left(calibration: Calibration, written: NDArray[np.float64]) -> float:
     return float(np.sqrt(np.mean(off[inside] ** 2)))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(
     name=st.sampled_from(["polystyrene", "cyclohexane", "4-acetamidophenol", "naphthalene"]),
     offset=st.floats(-3, 3),
@@ -96,7 +96,7 @@ def test_hidden_errors_are_found(name: str, offset: float, stretch: float, curve
 
 @pytest.mark.parametrize("offset", [-28.0, 17.0, 28.0])
 def test_far_off_axis_is_found(offset: float) -> None:
-    """Polystyrene's lines are told apart on an axis that is off by almost 30 cm⁻¹."""
+    """Polystyrene's lines are matched on an axis that is off by almost 30 cm⁻¹."""
     written = wrong(offset, 0.0, 0.0)
     assert left(calibrated(seen(standards.find("polystyrene"), written, 1), standards.find("polystyrene")), written) <= 1.0
 
@@ -124,7 +124,7 @@ def test_reversed_detector_is_turned() -> None:
     assert np.array_equal(other.apply(turned, NOW).counts, straight.counts)
 
 
-def test_raman_standard_tells_the_laser_on_a_lamps_scale() -> None:
+def test_raman_standard_gives_the_laser_on_a_lamps_scale() -> None:
     """With neon for the wavelengths, the lines of cyclohexane tell a laser that is 0.4 nm from its label."""
     spectrum = lamp(540.0, 0.07, 1.0, 5)
     pixel = np.arange(2048.0)
@@ -140,7 +140,7 @@ def test_raman_standard_tells_the_laser_on_a_lamps_scale() -> None:
     assert made.standards == ("neon", "cyclohexane")
 
 
-def test_silicon_tells_an_offset_and_no_scatter() -> None:
+def test_silicon_gives_an_offset_and_no_scatter() -> None:
     """One line moves the axis; what it cannot tell is unknown, not zero."""
     written = wrong(2.5, 0.0, 0.0)
     made = calibrated(seen(standards.find("silicon"), written, 2), standards.find("silicon"))
@@ -169,14 +169,14 @@ def test_pixels_want_more_than_one_line() -> None:
         calibrated(lamp(800.0, 0.1, 0.0, 1), standards.find("silicon"))
 
 
-def test_laser_is_asked_for() -> None:
+def test_laser_is_required() -> None:
     """Without the laser's wavelength nothing is guessed."""
     spectrum = lamp(534.0, 0.055, 1.0, 3)
     with pytest.raises(SpectrumError, match="--laser NM"):
         make(StandardSpectrum(spectrum, standards.find("neon")), instrument="SN1", laser_nm=None, made=NOW, days=30)
 
 
-def test_check_tells_todays_deviation() -> None:
+def test_check_gives_todays_deviation() -> None:
     """After the axis has moved by 1.5 cm⁻¹, today's standard says so."""
     standard = standards.find("polystyrene")
     calibration = calibrated(seen(standard, wrong(2.0, 1.0, 0.0), 1), standard)

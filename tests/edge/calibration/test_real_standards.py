@@ -63,7 +63,7 @@ def test_lamp_on_a_calibrated_axis(real_data: Path) -> None:
 
 
 def test_lamp_on_pixels(real_data: Path) -> None:
-    """OpenRAMAN's neon lamp: 16 lines are told apart on bare pixels, within 0.1 cm⁻¹."""
+    """OpenRAMAN's neon lamp: 16 lines are matched on bare pixels, within 0.1 cm⁻¹."""
     made = calibrated(read(real_data, "*neon_n*", 532.0), "neon", 532.0)
     assert len(made.lines) == 16
     assert made.order == 3
@@ -71,7 +71,7 @@ def test_lamp_on_pixels(real_data: Path) -> None:
     assert made.rms < 0.1
 
 
-def test_acetonitrile_tells_the_laser_of_the_lamps_scale(real_data: Path) -> None:
+def test_acetonitrile_gives_the_laser_on_the_lamps_scale(real_data: Path) -> None:
     """OpenRAMAN's acetonitrile: three lines agree on a laser of 532.2 nm within 3 cm⁻¹, one of them far outside the lamp's lines."""
     second = StandardSpectrum(read(real_data, "*acetonitrile_n*", 532.0), standards.find("acetonitrile"))
     made = calibrated(read(real_data, "*neon_n*", 532.0), "neon", 532.0, second)

@@ -71,7 +71,7 @@ def test_found_by_serial_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert store.find(name).instrument == name
 
 
-def test_unknown_instrument_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_instrument_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a file nor an instrument: both are named."""
     monkeypatch.setenv(store.VARIABLE, str(tmp_path))
     with refused(CalibrationError, "unknown calibration", got="'nobody'"):
@@ -96,14 +96,14 @@ def test_changed_calibration_is_refused(tmp_path: Path) -> None:
         store.read(path)
 
 
-def test_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_disk_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """A folder that is a file is no place for a calibration."""
     (tmp_path / "file").write_text("")
     with refused(CalibrationError, "cannot write the calibration"):
         store.write(calibration(), tmp_path / "file" / "x.json")
 
 
-def test_missing_file_is_said(tmp_path: Path) -> None:
+def test_missing_file_is_reported(tmp_path: Path) -> None:
     """A path that is not there is an error with the command that makes one."""
     with refused(CalibrationError, "cannot be read"):
         store.read(tmp_path / "x.json")

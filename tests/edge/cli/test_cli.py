@@ -16,6 +16,7 @@ import calibrations
 import command
 import example_spectrum
 import pytest
+from effort import slow
 from raman_edge import __version__, cli
 from raman_edge.calibration import store
 from raman_edge.cli import identify, output
@@ -195,15 +196,15 @@ def test_watch_once_ends_with_the_names(model: Path, good: Path, bad: Path) -> N
 # journal
 
 
-def test_journal_list_prints_what_watch_said(model: Path, good: Path, bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_journal_list_prints_the_lines_of_watch(model: Path, good: Path, bad: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The journal's lines are the very lines that went out, the newest first, and ``--limit`` keeps the newest."""
     assert cli.main(["watch", str(good.parent), "--once", "--stable", "0.1", "--model", str(model)]) == 1
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
     assert cli.main(["journal", "list", "--json"]) == 0
-    assert capsys.readouterr().out.splitlines() == said[::-1]
+    assert capsys.readouterr().out.splitlines() == lines[::-1]
     assert cli.main(["journal", "list", "--limit", "1"]) == 0
-    assert capsys.readouterr().out.splitlines() == said[:0:-1]
+    assert capsys.readouterr().out.splitlines() == lines[:0:-1]
     assert bad.exists()
 
 
@@ -222,7 +223,7 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (["watch", "{}/none", "--model", "{model}"], 69, "No such file or directory"),
         (["watch", "{}/good.csv", "--model", "{model}"], 69, "Not a directory. Give a folder; `raman-edge identify FILE`"),
@@ -246,13 +247,13 @@ def test_journal_by_environment_and_option(model: Path, good: Path, tmp_path: Pa
         (["identify", "x", "--\x1b[31m"], 2, r"\x1b[31m"),
     ],
 )
-def test_errors(arguments: list[str], code: int, said: str, model: Path, good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors(arguments: list[str], code: int, expected: str, model: Path, good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot be done ends with its exit code and one reason on standard error, and nothing on standard output."""
     filled = [argument.format(good.parent, model=model) for argument in arguments]
     assert cli.main(filled) == code
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert said in captured.err
+    assert expected in captured.err
     assert "\x1b" not in captured.err
 
 
@@ -305,7 +306,7 @@ def test_help_and_version_may_be_words(words: list[str], option: list[str], caps
 
 
 def test_a_defect_is_70(model: Path, good: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """An error that nobody foresaw ends with 70 and the lines a report needs, never as "some inputs failed"."""
+    """An unexpected error ends with 70 and the lines a report needs, never as "some inputs failed"."""
     monkeypatch.setattr("raman_edge.matching.identify.readings", lambda *_: 1 / 0)
     assert cli.main(["identify", str(good), "--model", str(model)]) == 70
     assert "ZeroDivisionError" in capsys.readouterr().err
@@ -336,18 +337,18 @@ def test_a_closed_pipe_is_quiet(model: Path, tmp_path: Path) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    said = process.stderr.read()
+    stderr = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(timeout=30), said) == (128 + signal.SIGPIPE, b"")
+    assert (process.wait(timeout=30), stderr) == (128 + signal.SIGPIPE, b"")
 
 
-def test_a_full_output_is_said(model: Path, good: Path) -> None:
+def test_a_full_output_is_reported(model: Path, good: Path) -> None:
     """Standard output that cannot be written is 73 with a reason."""
     with Path("/dev/full").open("wb") as full:
         process = command.start("identify", good, "--model", model, stdout=full)
-        said = process.communicate(timeout=30)[1]
+        stderr = process.communicate(timeout=30)[1]
     assert process.returncode == 73
-    assert b"standard output: cannot be written: No space left on device" in said
+    assert b"standard output: cannot be written: No space left on device" in stderr
 
 
 # Cold start
@@ -365,7 +366,7 @@ FORBIDDEN = {"torch", "onnx", "scipy.signal", "scipy", "rich", "asyncio", "platf
 def test_identify_imports_only_what_it_needs(model: Path, good: Path) -> None:
     """On a pipe, identifying a file loads neither torch nor onnx nor scipy, nor rich, nor sqlite where nothing was taught.
 
-    Where the user's own library would lie is asked of platformdirs.
+    Where the user's own library would be comes from platformdirs.
     """
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED, "identify", good, "--model", model],
@@ -390,25 +391,27 @@ print(min((len(os.listdir("/proc/self/task")), time.sleep(0.05))[0] for _ in ran
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-@pytest.mark.parametrize("more", [(), ("--calibration", "SN.json")])
+@pytest.mark.parametrize("more", [("--calibration", "SN.json"), *slow(((),))])
 def test_numpy_starts_no_threads_of_its_own(model: Path, good: Path, tmp_path: Path, more: tuple[str, ...]) -> None:
     """As many threads run as with numpy limited to one by hand: more of them would spin and slow the rest down."""
     store.write(calibrations.fresh(), tmp_path / "SN.json")
     named = [str(tmp_path / one) if one.endswith("json") else one for one in more]
     called = [sys.executable, "-c", THREADS, "identify", str(good), "--model", str(model), *named]
     limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
-    said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
-    assert said[0].splitlines()[-1] == said[1].splitlines()[-1]
+    outputs = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
+    assert outputs[0].splitlines()[-1] == outputs[1].splitlines()[-1]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
-@pytest.mark.parametrize("arguments", [("serial", "none", "--profile", "ocean-sts"), ("library", "list"), ("model", "info", "--threads=1")])
+@pytest.mark.parametrize(
+    "arguments", [("model", "info", "--threads=1"), *slow((("library", "list"),), (("serial", "none", "--profile", "ocean-sts"),))]
+)
 def test_nor_where_numpy_is_imported_before_the_model_is_opened(arguments: tuple[str, ...]) -> None:
     """The limit also holds in a command that imports numpy before its arguments are parsed."""
     called = [sys.executable, "-c", THREADS, *arguments]
     limits: tuple[dict[str, str], ...] = ({}, {"OPENBLAS_NUM_THREADS": "1"})
-    said = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
-    assert said[0].split()[-1] == said[1].split()[-1]
+    outputs = [subprocess.run(called, capture_output=True, check=True, env=command.environment(**limit)).stdout for limit in limits]
+    assert outputs[0].split()[-1] == outputs[1].split()[-1]
 
 
 def test_help_imports_nothing_heavy() -> None:

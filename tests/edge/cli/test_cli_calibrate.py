@@ -46,7 +46,7 @@ def polystyrene(path: Path, off: float = OFF) -> str:
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[dict[str, object]], str]:
-    """Run the command and return its code, its records, and what it said."""
+    """Run the command and return its code, its records and its standard error."""
     code = cli.main(arguments)
     out, err = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], err
@@ -56,12 +56,12 @@ def test_calibration_is_made_kept_and_checked(tmp_path: Path, kept: Path, capsys
     """The calibration lies under the serial number; today's standard on it is as good as new, and a moved axis is not."""
     file = polystyrene(tmp_path / "ps.csv")
     arguments = ("calibrate", file, "--standard", "polystyrene", "--instrument", "SN-1")
-    code, (said,), _ = run(capsys, *arguments)
+    code, (record,), _ = run(capsys, *arguments)
     assert code == 0
-    assert said["path"] == str(kept / "SN-1.json")
-    assert float(str(said["rms"])) < 0.5
+    assert record["path"] == str(kept / "SN-1.json")
+    assert float(str(record["rms"])) < 0.5
     code, (checked,), _ = run(capsys, *arguments, "--check")
-    assert (code, checked["good"], checked["id"]) == (0, True, said["id"])
+    assert (code, checked["good"], checked["id"]) == (0, True, record["id"])
     moved = polystyrene(tmp_path / "moved.csv", OFF + 4)
     code, (checked,), _ = run(capsys, "calibrate", moved, "--standard", "polystyrene", "--instrument", "SN-1", "--check")
     assert (code, checked["good"]) == (1, False)
@@ -70,7 +70,7 @@ def test_calibration_is_made_kept_and_checked(tmp_path: Path, kept: Path, capsys
 
 def test_identify_uses_the_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every record names the calibration that made the axis, its age and its scatter, and has an id of its own."""
-    _, (said,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
+    _, (record,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     calcite = written(tmp_path / "c.csv", (1085.4, 281.7, 712.1, 155.0), OFF)
     _, (plain,), _ = run(capsys, "identify", "--no-user-library", calcite)
     code, (record,), _ = run(capsys, "identify", "--no-user-library", "--calibration", "SN-1", calcite)
@@ -79,9 +79,9 @@ def test_identify_uses_the_calibration(tmp_path: Path, capsys: pytest.CaptureFix
     assert record["id"] != plain["id"]
     named = record["calibration"]
     assert isinstance(named, dict)
-    assert named["id"] == said["id"]
+    assert named["id"] == record["id"]
     assert 0 <= named["age_days"] < 1
-    assert named["rms"] == pytest.approx(float(str(said["rms"])), abs=1e-3)
+    assert named["rms"] == pytest.approx(float(str(record["rms"])), abs=1e-3)
 
 
 def test_file_of_another_laser_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,8 +108,8 @@ def test_pixels_are_readable_only_with_a_calibration(tmp_path: Path, capsys: pyt
     code, _, err = run(capsys, *arguments)
     assert code == 65
     assert "--laser NM" in err
-    code, (said,), _ = run(capsys, *arguments, "--laser", "532")
-    assert (code, said["unit"], said["points"]) == (0, "pixel", 2048)
+    code, (record,), _ = run(capsys, *arguments, "--laser", "532")
+    assert (code, record["unit"], record["points"]) == (0, "pixel", 2048)
     code, (fault,), _ = run(capsys, "identify", "--no-user-library", str(file))
     assert code == 65
     assert "axis in pixels" in str(fault["why"])
@@ -118,7 +118,7 @@ def test_pixels_are_readable_only_with_a_calibration(tmp_path: Path, capsys: pyt
 
 
 def test_ended_calibration_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A calibration that has ended answers nothing: the command says so before it reads a file."""
+    """A calibration that has ended answers nothing: the command reports it before it reads a file."""
     run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     stored = store.find("SN-1")
     store.write(msgspec.structs.replace(stored, expires=stored.made), store.path_of("SN-1"))
@@ -149,7 +149,7 @@ def test_mistakes_are_answered(
 
 
 def test_several_spectra_of_a_standard_are_averaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A file of three noisy exposures calibrates by their mean, and says so; spectra on different axes are refused."""
+    """A file of three noisy exposures calibrates by their mean, and reports it; spectra on different axes are refused."""
     lines = standards.find("polystyrene").lines
     table = Peaks(np.array(lines), np.linspace(1.0, 0.5, len(lines)), np.full(len(lines), 8.0))
     seen = [expose(AXIS, table, SyntheticConditions(), np.random.default_rng(seed), Origin("test", "")).counts for seed in range(3)]
@@ -173,7 +173,7 @@ def test_several_spectra_of_a_standard_are_averaged(tmp_path: Path, capsys: pyte
     assert (code, "on different axes" in err) == (65, True)
 
 
-def test_unreadable_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file that is not there, and one that is no spectrum, end with bad data."""
     (tmp_path / "x").write_text("hello")
     for file in ("x", "y"):
@@ -196,14 +196,14 @@ def test_person_sees_table_and_plot(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_warning_of_a_single_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Silicon gives an offset only, and a warning says that."""
-    code, (said,), err = run(capsys, "calibrate", written(tmp_path / "si.csv", (520.45,)), "--standard", "silicon", "--instrument", "SN")
-    assert (code, said["rms"]) == (0, None)
+    code, (record,), err = run(capsys, "calibrate", written(tmp_path / "si.csv", (520.45,)), "--standard", "silicon", "--instrument", "SN")
+    assert (code, record["rms"]) == (0, None)
     assert "one line gives an offset only" in err
 
 
 @pytest.mark.parametrize(("text", "days"), [("30d", 30.0), ("12h", 0.5), ("2w", 14.0), ("1.5", 1.5)])
 def test_durations(text: str, days: float) -> None:
-    """Hours, days and weeks; days where nothing is said."""
+    """Hours, days and weeks; days without a unit."""
     assert calibrate.days(text) == days
 
 
@@ -277,14 +277,14 @@ def test_a_line_file_is_a_standard(tmp_path: Path, capsys: pytest.CaptureFixture
     lines = tmp_path / "mine.txt"
     lines.write_text("unit = cm-1\n" + "\n".join(str(line) for line in standards.find("polystyrene").lines))
     file = polystyrene(tmp_path / "ps.csv")
-    code, (said,), _ = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
-    assert (code, said["standards"]) == (0, ["mine"])
+    code, (record,), _ = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
+    assert (code, record["standards"]) == (0, ["mine"])
     lines.write_text("unit = cm-1\n620.9\nhello\n")
     code, _, err = run(capsys, "calibrate", file, "--standard", str(lines), "--instrument", "SN-1")
     assert (code, "line 3" in err) == (78, True)
 
 
-def test_a_lamp_says_that_it_cannot_check_the_laser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lamp_warns_that_it_cannot_check_the_laser(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A laser that is given wrongly shifts every line: the command says which option measures it."""
     neon = standards.find("neon")
     places = 1e7 / 785 - 1e7 / neon.truth()

@@ -188,7 +188,7 @@ def test_what_a_file_of_settings_names_is_looked_at(box: Box) -> None:
 
 
 def test_a_file_that_is_being_written_is_counted(box: Box) -> None:
-    """As the kernel tells it; an empty one too."""
+    """As the kernel lists it; an empty one too."""
     if not sys.platform.startswith("linux"):
         pytest.skip("only Linux tells who writes")
     with (box.folder / "slow.csv").open("w"):
@@ -198,7 +198,7 @@ def test_a_file_that_is_being_written_is_counted(box: Box) -> None:
 
 @pytest.mark.skipif(ROOT_SEES_ALL, reason="the administrator is denied nothing")
 def test_what_this_user_may_not_read_is_found(box: Box) -> None:
-    """A file and a place for the journal that belong to somebody else."""
+    """A file and a place for the journal of another user."""
     (box.folder / "quartz.csv").chmod(0)
     closed = box.root / "closed"
     closed.mkdir(mode=0)
@@ -237,7 +237,7 @@ def test_a_database_is_looked_into_without_a_trace(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no database" * 100])
-def test_what_is_no_database_is_told(tmp_path: Path, content: bytes | None) -> None:
+def test_a_journal_that_is_no_database_is_reported(tmp_path: Path, content: bytes | None) -> None:
     """Not there, empty, something else."""
     path = tmp_path / "a.sqlite3"
     if content is not None:
@@ -259,7 +259,7 @@ def test_it_ends_with_the_pipe(box: Box) -> None:
     process.stderr.close()
 
 
-def test_it_is_told_in_the_help() -> None:
+def test_the_lookup_order_is_in_the_help() -> None:
     """The list of commands has it."""
     done = command.run("--help")
     assert b"doctor" in done.stdout

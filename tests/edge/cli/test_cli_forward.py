@@ -110,8 +110,8 @@ def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
     assert process.stderr is not None
     assert b"No such file or directory" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1]
-    assert b"10 records are still owed; they go at the next start" in said
+    stderr = process.communicate(timeout=60)[1]
+    assert b"10 records are still owed; they go at the next start" in stderr
     assert process.returncode == 130
     (tmp_path / "usb").mkdir()
     assert command.run(*call, "--once").returncode == 0
@@ -152,8 +152,8 @@ def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
         time.sleep(0.05)
         fcntl.ioctl(read, termios.FIONREAD, waiting)
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=60)[1]
-    assert b"records are still owed; they are in the journal" in said
+    stderr = process.communicate(timeout=60)[1]
+    assert b"records are still owed; they are in the journal" in stderr
     assert process.returncode == 143
     os.close(read)
 

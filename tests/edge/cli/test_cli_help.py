@@ -70,7 +70,7 @@ def test_help_fits_the_terminal(prog: str, columns: int, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("prog", BRANCHES)
-def test_help_says_what_a_command_does(prog: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_describes_the_command(prog: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence about the command stands before the arguments, and examples after them; no percent sign is doubled."""
     text = helped(prog, monkeypatch, 200)
     about = text.split("\n\n")[1]
@@ -122,7 +122,7 @@ def test_every_variable_is_documented() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux" or any(name.startswith("XDG_") for name in os.environ), reason="the places of Linux")
-def test_places_are_where_the_page_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_places_are_those_of_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
     """Journal, user library, calibrations, remembered instruments and settings lie where the page on running says."""
     for name in ("RAMAN_EDGE_CALIBRATIONS", remembered.VARIABLE, options.USER_LIBRARY_VARIABLE):
         monkeypatch.delenv(name, raising=False)

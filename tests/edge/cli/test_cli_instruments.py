@@ -18,20 +18,20 @@ def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[
     """Run ``instruments`` and return its exit code, its records and its standard error."""
     capsys.readouterr()
     code = cli.main(["instruments", *arguments])
-    out, said = capsys.readouterr()
-    return code, [json.loads(line) for line in out.splitlines()], said
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
 
 
 def test_list_has_a_line_for_every_profile(capsys: pytest.CaptureFixture[str]) -> None:
     """A pipe gets a record each: what it is, how far to trust it, what is unchecked."""
-    code, told, said = ran(capsys, "list")
-    assert (code, said) == (0, "")
-    assert [one["profile"] for one in told] == list(catalogue.profiles())
-    assert {one["hardware_tested"] for one in told} == {False}
-    assert all(one["v"] == 1 and one["certainty"] and one["sources"] for one in told)
+    code, records, err = ran(capsys, "list")
+    assert (code, err) == (0, "")
+    assert [one["profile"] for one in records] == list(catalogue.profiles())
+    assert {one["hardware_tested"] for one in records} == {False}
+    assert all(one["v"] == 1 and one["certainty"] and one["sources"] for one in records)
 
 
-def test_list_on_a_terminal_says_what_was_tested() -> None:
+def test_list_on_a_terminal_shows_what_was_tested() -> None:
     """A person reads names, models and how far each page can be trusted."""
     code, shown = command.on_terminal("instruments", "list", columns=160)
     assert code == 0
@@ -41,13 +41,13 @@ def test_list_on_a_terminal_says_what_was_tested() -> None:
 
 def test_list_by_words(capsys: pytest.CaptureFixture[str]) -> None:
     """Every word has to be in the name, the vendor or the model; where none has them all, the existing names are printed."""
-    code, told, _ = ran(capsys, "list", "OCEAN", "sts")
-    assert (code, [one["profile"] for one in told]) == (0, ["ocean-sts"])
-    assert (told[0]["pixels"], told[0]["baud"][0], told[0]["file"]) == (1024, 9600, str(catalogue.find("ocean-sts")))
-    code, told, said = ran(capsys, "list", "ocean", "bwtek")
-    assert (code, told) == (1, [])
-    assert "no profile has ocean and bwtek in its name" in said
-    assert "ocean-sts" in said
+    code, records, _ = ran(capsys, "list", "OCEAN", "sts")
+    assert (code, [one["profile"] for one in records]) == (0, ["ocean-sts"])
+    assert (records[0]["pixels"], records[0]["baud"][0], records[0]["file"]) == (1024, 9600, str(catalogue.find("ocean-sts")))
+    code, records, err = ran(capsys, "list", "ocean", "bwtek")
+    assert (code, records) == (1, [])
+    assert "no profile has ocean and bwtek in its name" in err
+    assert "ocean-sts" in err
 
 
 def test_show_is_the_file_itself(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -67,21 +67,21 @@ def test_show_on_a_terminal() -> None:
 
 def test_explain_gives_the_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     """Exposure and averages of the command line stand in the request."""
-    code, (told,), said = ran(capsys, "explain", "tcd1304-rossel", "--exposure", "0.05", "--average", "3")
-    assert (code, said) == (0, "")
-    assert {"command": "acquire", "hex": "45 52 00 01 86 a0 00 01 86 a0 00 03"} in told["sends"]
-    assert "3694 values of u16le, 7388 bytes in all: 0.64 s at 115200 baud" in told["expects"]
-    assert told["trust"][0] == "read in the source of the firmware; not tested on hardware"
+    code, (record,), err = ran(capsys, "explain", "tcd1304-rossel", "--exposure", "0.05", "--average", "3")
+    assert (code, err) == (0, "")
+    assert {"command": "acquire", "hex": "45 52 00 01 86 a0 00 01 86 a0 00 03"} in record["sends"]
+    assert "3694 values of u16le, 7388 bytes in all: 0.64 s at 115200 baud" in record["expects"]
+    assert record["trust"][0] == "read in the source of the firmware; not tested on hardware"
 
 
 @pytest.mark.parametrize("name", catalogue.profiles())
 def test_every_profile_is_explained(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever the page holds, it has a line, an axis or the want of one, and its trust."""
-    code, (told,), _ = ran(capsys, "explain", name)
+    code, (record,), _ = ran(capsys, "explain", name)
     assert code == 0
-    assert "baud, 8N1" in told["expects"][0]
-    assert any(line.startswith("axis: ") for line in told["expects"])
-    assert told["trust"]
+    assert "baud, 8N1" in record["expects"][0]
+    assert any(line.startswith("axis: ") for line in record["expects"])
+    assert record["trust"]
 
 
 def test_explain_on_a_terminal_shows_bytes_as_text_too() -> None:
@@ -94,7 +94,7 @@ def test_explain_on_a_terminal_shows_bytes_as_text_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (("explain", "ocean-usb2000", "--exposure", "9999"), 78, "expected 0.003 to 65.535 s"),
         (("explain", "ocean-usb2000", "--exposure", "nan"), 78, "exposure out of range: got nan s"),
@@ -106,11 +106,11 @@ def test_explain_on_a_terminal_shows_bytes_as_text_too() -> None:
         ((), 2, "ACTION"),
     ],
 )
-def test_what_cannot_be_explained(arguments: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_explained(arguments: tuple[str, ...], code: int, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Limits, names and usage are printed on standard error, nothing on standard output."""
-    got, told, words = ran(capsys, *arguments)
-    assert (got, told) == (code, [])
-    assert said in words
+    got, records, words = ran(capsys, *arguments)
+    assert (got, records) == (code, [])
+    assert expected in words
 
 
 def test_validate_prints_every_mistake_of_every_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +119,7 @@ def test_validate_prints_every_mistake_of_every_file(tmp_path: Path, capsys: pyt
     wrong = tmp_path / "wrong.toml"
     text = good.read_text(encoding="utf-8").replace("adc_bits = 12", "adc_bits = 10").replace("{averages}", "{avrages}")
     wrong.write_text(text, encoding="utf-8")
-    code, (first, second), said = ran(capsys, "validate", str(good), str(wrong))
+    code, (first, second), err = ran(capsys, "validate", str(good), str(wrong))
     assert code == 78
     assert first == {"v": 1, "file": str(good), "ok": True, "profile": "tcd1304-rossel", "mistakes": []}
     assert (second["ok"], second["profile"]) == (False, None)
@@ -127,7 +127,7 @@ def test_validate_prints_every_mistake_of_every_file(tmp_path: Path, capsys: pyt
     line = text.splitlines().index("adc_bits = 10") + 2
     scales = "got 4095, and the full scale of 10 bits is 1023: correct one of them"
     assert second["mistakes"][0] == f"{wrong}:{line}: sensor.saturation: {scales}"
-    assert [words.removeprefix("raman-edge: ") for words in said.splitlines()] == second["mistakes"]
+    assert [words.removeprefix("raman-edge: ") for words in err.splitlines()] == second["mistakes"]
 
 
 def test_validate_on_a_terminal_has_a_line_a_file(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def journal(*arguments: str | Path, expect: int = 0) -> None:
     assert cli.main(["journal", *map(str, arguments)]) == expect
 
 
-def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+def output_records(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
     """Return the lines of JSON that were printed."""
     return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
@@ -68,10 +68,10 @@ def id_of(made: Path, label: str) -> str:
 def test_list_is_newest_first_and_takes_a_limit(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a pipe every record comes as it went out, the newest first; --limit takes the newest."""
     journal("list", "--journal", made)
-    whole = said(capsys)
+    whole = output_records(capsys)
     assert [str(line["ts"])[8:10] for line in whole] == ["06", "05", "04", "03", "02", "01"]
     journal("list", "--journal", made, "--limit", "2")
-    assert said(capsys) == whole[:2]
+    assert output_records(capsys) == whole[:2]
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_list_is_newest_first_and_takes_a_limit(made: Path, capsys: pytest.Captu
 def test_filters(made: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], days: list[int]) -> None:
     """Each filter leaves what it says, and several leave what all of them say; list and export agree."""
     journal("list", "--journal", made, *options)
-    listed = said(capsys)
+    listed = output_records(capsys)
     assert [int(str(line["ts"])[8:10]) for line in listed] == days
     journal("export", "--format", "jsonl", "--journal", made, *options)
-    assert said(capsys) == listed[::-1]
+    assert output_records(capsys) == listed[::-1]
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "7", "7w", "", "1e3d"])
-def test_times_that_are_none(made: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+def test_invalid_times(made: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
     """What is no time is a usage error that shows what times look like."""
     journal("list", "--journal", made, f"--since={text}", expect=2)
     assert "expected a time such as 2026-11-22" in capsys.readouterr().err
@@ -131,7 +131,7 @@ def test_list_on_a_terminal(made: Path, tmp_path: Path) -> None:
 def test_show_for_a_program(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a pipe one object holds the record as it went out, its row, and every number of the spectrum."""
     journal("show", id_of(made, "Gypsum")[:6], "--journal", made)
-    (whole,) = said(capsys)
+    (whole,) = output_records(capsys)
     expected = journals.answer(2, "Gypsum").spectrum
     assert expected is not None
     assert whole["record"]["matches"][0]["label"] == "Gypsum"  # type: ignore[index]  # JSON
@@ -155,7 +155,7 @@ def test_show_a_fault(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fault shows why, for a person too; it has no spectrum."""
     (fault,) = journals.ask(made, "SELECT lower(hex(id)) FROM records WHERE decision = 'fault'")[0]
     journal("show", str(fault), "--journal", made)
-    assert said(capsys)[0]["spectrum"] is None
+    assert output_records(capsys)[0]["spectrum"] is None
     assert b"it is no spectrum" in command.on_terminal("journal", "show", str(fault), "--journal", made)[1]
 
 
@@ -173,7 +173,7 @@ def test_ids(made: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> 
     journal("show", "ABCDE", "--journal", alike, expect=65)
     assert "more than one record: got id 'ABCDE'" in capsys.readouterr().err
     journal("show", f"abcdef{1:026}", "--journal", alike)
-    assert said(capsys)[0]["record"] == json.loads(records.encode(named[1].record))
+    assert output_records(capsys)[0]["record"] == json.loads(records.encode(named[1].record))
 
 
 def test_csv(made: Path, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_spectrum_is_read_again(made: Path, pair: tuple[str, ...], tmp_path: P
     assert expected is not None
     assert np.array_equal(np.loadtxt(out, delimiter=",", skiprows=1)[:, 1], expected.counts)
     assert cli.main(["identify", str(out), *pair]) == 0
-    assert said(capsys)[0]["matches"][0]["label"] == "Zircon"  # type: ignore[index]
+    assert output_records(capsys)[0]["matches"][0]["label"] == "Zircon"  # type: ignore[index]
     (fault,) = journals.ask(made, "SELECT lower(hex(id)) FROM records WHERE decision = 'fault'")[0]
     journal("export", "--spectrum", str(fault), "--journal", made, expect=65)
     assert "the spectrum is not in the journal" in capsys.readouterr().err
@@ -227,11 +227,11 @@ def test_a_spectrum_is_read_again(made: Path, pair: tuple[str, ...], tmp_path: P
 def test_verify(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A whole journal gives its head and 0; a head noted elsewhere is found; one that is not there, or a change, is 65."""
     journal("verify", "--journal", made)
-    (whole,) = said(capsys)
+    (whole,) = output_records(capsys)
     assert whole["ok"]
     head = str(whole["head"])
     journal("verify", "--journal", made, "--head", head)
-    assert said(capsys)[0]["noted"] == 6
+    assert output_records(capsys)[0]["noted"] == 6
     journal("verify", "--journal", made, "--head", "0" * 63 + "1", expect=65)
     assert "is not in the chain" in capsys.readouterr().err
     journal("verify", "--journal", made, "--head", "abc", expect=2)
@@ -267,12 +267,12 @@ def test_recheck_the_same(made: Path, pair: tuple[str, ...], capsys: pytest.Capt
     assert [json.loads(line)["same"] for line in captured.out.splitlines()] == [None, True, True, True, True, True]
     assert "5 the same, 0 different, 1 without a spectrum" in captured.err
     journal("recheck", "--last", "2", "--journal", made, *pair)
-    assert len(said(capsys)) == 2
+    assert len(output_records(capsys)) == 2
     journal("recheck", id_of(made, "Quartz"), "--journal", made, *pair)
-    assert said(capsys) == [{"id": id_of(made, "Quartz"), "same": True, "differs": [], "notes": []}]
+    assert output_records(capsys) == [{"id": id_of(made, "Quartz"), "same": True, "differs": [], "notes": []}]
 
 
-def test_recheck_says_what_differs(pair: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recheck_shows_the_differences(pair: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each difference from the answer in the journal is printed, and that another model or library answers now."""
     old = tmp_path / "old"
     entry = journals.answer(0)
@@ -303,9 +303,9 @@ def test_recheck_of_what_was_pruned(made: Path, pair: tuple[str, ...], tmp_path:
     journal("prune", "--journal", path, "--spectra-before", "2026-03-03")
     assert "2 spectra removed; every record is still there" in capsys.readouterr().err
     journal("recheck", id_of(made, "Quartz"), "--journal", path, *pair, expect=65)
-    assert "not kept" in str(said(capsys)[0]["differs"])
+    assert "not kept" in str(output_records(capsys)[0]["differs"])
     journal("verify", "--journal", path)
-    assert said(capsys)[0] | {"head": ""} == VERIFIED | {"spectra": 3, "pruned": 2}
+    assert output_records(capsys)[0] | {"head": ""} == VERIFIED | {"spectra": 3, "pruned": 2}
 
 
 @pytest.mark.parametrize(

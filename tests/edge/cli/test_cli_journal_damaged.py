@@ -84,7 +84,7 @@ def damaged(whole: Path, place: Path, what: str) -> Path:
 
 
 def run(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str]:
-    """Run a command, and return its code and what it said; never with a traceback."""
+    """Run a command, and return its code and standard error; never with a traceback."""
     code = cli.main([str(argument) for argument in arguments])
     both = capfd.readouterr()
     assert "Traceback" not in both.err, arguments
@@ -112,13 +112,14 @@ PASSED_ON = (
 def test_every_command_ends_with_65(
     what: str, whole: Path, tmp_path: Path, pair: tuple[str, ...], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever is damaged, no command ends with a traceback, and all that read the row end with 65 and a line that says so."""
+    """Whatever is damaged, no command ends with a traceback, and all that read the row end with 65 and a line with the reason."""
     path = damaged(whole, tmp_path, what)
-    for told in (*READ_ALL, *PASSED_ON):
-        words = [word.replace("OUT", str(tmp_path)) for word in told if word != "PAIR"] + [*(pair if "PAIR" in told else ())]
+    for arguments in (*READ_ALL, *PASSED_ON):
+        words = [word.replace("OUT", str(tmp_path)) for word in arguments if word != "PAIR"] + [*(pair if "PAIR" in arguments else ())]
         code, text = run(capfd, *words, "--journal", path)
-        assert code == 65 or (what in LINES and told in PASSED_ON and code == 0), (told, text)
-        assert code == 0 or any(word in text for word in ("damaged", "no record", "not a record", "is not what was written")), (told, text)
+        assert code == 65 or (what in LINES and arguments in PASSED_ON and code == 0), (arguments, text)
+        reasons = ("damaged", "no record", "not a record", "is not what was written")
+        assert code == 0 or any(reason in text for reason in reasons), (arguments, text)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
@@ -153,14 +154,14 @@ def test_a_journal_with_a_trigger(whole: Path, tmp_path: Path, pair: tuple[str, 
     shutil.copyfile(whole, path)
     journals.change(path, "CREATE TRIGGER planted BEFORE INSERT ON records BEGIN SELECT raise(ignore); END")
     (tmp_path / "in").mkdir()
-    for told in (*READ_ALL, *PASSED_ON, ("watch", str(tmp_path / "in"), "--once", "PAIR")):
-        words = [word.replace("OUT", str(tmp_path)) for word in told if word != "PAIR"] + [*(pair if "PAIR" in told else ())]
+    for arguments in (*READ_ALL, *PASSED_ON, ("watch", str(tmp_path / "in"), "--once", "PAIR")):
+        words = [word.replace("OUT", str(tmp_path)) for word in arguments if word != "PAIR"] + [*(pair if "PAIR" in arguments else ())]
         code, text = run(capfd, *words, "--journal", path)
-        assert code == 65, (told, text)
+        assert code == 65, (arguments, text)
         assert "trigger 'planted'" in text
 
 
-def test_verify_tells_pruned_from_removed(whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_verify_distinguishes_pruned_from_removed(whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """`verify` says how many spectra were pruned, and ends with 65 where one was removed by hand."""
     path = tmp_path / "journal.sqlite3"
     shutil.copyfile(whole, path)
@@ -179,7 +180,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 
 def test_doctor_does_not_run_what_it_looks_at(whole: Path, tmp_path: Path) -> None:
-    """A view in the place of a table is said, not read."""
+    """A view in the place of a table is reported, not read."""
     path = tmp_path / "journal.sqlite3"
     shutil.copyfile(whole, path)
     for statement in ("ALTER TABLE records RENAME TO kept", f"CREATE VIEW records AS {ENDLESS}"):

@@ -56,12 +56,12 @@ def test_learned_is_named_by_the_next_command(model: Path, wafer: Path, tmp_path
     another = materials.write(tmp_path / "another.csv", seed=1)
     assert identified(another, model, capsys)["decision"] == "unknown"
     assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model), "--note", "by hand"]) == 0
-    (said,) = lines(capsys)
-    assert (said["v"], said["event"], said["name"], said["new"]) == (1, "added", "Silicon", True)
-    assert (said["before"]["decision"], said["now"]["decision"], said["now"]["match"]) == ("unknown", "match", "Silicon")
-    assert (said["alike"], said["warnings"]) == ([], [])
-    assert said["source"]["path"] == str(wafer)
-    assert said["ms"]["enrol"] > 0
+    (record,) = lines(capsys)
+    assert (record["v"], record["event"], record["name"], record["new"]) == (1, "added", "Silicon", True)
+    assert (record["before"]["decision"], record["now"]["decision"], record["now"]["match"]) == ("unknown", "match", "Silicon")
+    assert (record["alike"], record["warnings"]) == ([], [])
+    assert record["source"]["path"] == str(wafer)
+    assert record["ms"]["enrol"] > 0
     after = identified(another, model, capsys)
     assert (after["decision"], after["matches"][0]["label"]) == ("match", "Silicon")
     assert identified(another, model, capsys, "--no-user-library")["decision"] == "unknown"
@@ -124,11 +124,13 @@ def test_standard_input(model: Path, wafer: Path, monkeypatch: pytest.MonkeyPatc
     """``-`` is standard input."""
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(wafer.read_bytes())))
     assert cli.main(["library", "add", "Silicon", "-", "--model", str(model)]) == 0
-    (said,) = lines(capsys)
-    assert (said["source"]["kind"], said["source"]["path"]) == ("stdin", "-")
+    (record,) = lines(capsys)
+    assert (record["source"]["kind"], record["source"]["path"]) == ("stdin", "-")
 
 
-def test_what_cannot_be_learned_is_said(model: Path, wafer: Path, tmp_path: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_learned_is_reported(
+    model: Path, wafer: Path, tmp_path: Path, own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Some files unreadable is 1 and the good ones are learned; all of them is 65."""
     (tmp_path / "prose.csv").write_text("words, words\n" * 99)
     bad = [str(tmp_path / "prose.csv"), str(tmp_path / "none.csv")]
@@ -139,7 +141,9 @@ def test_what_cannot_be_learned_is_said(model: Path, wafer: Path, tmp_path: Path
     assert own.exists()
 
 
-def test_another_label_that_cannot_be_told_apart(model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_label_with_nearly_the_same_spectrum_is_a_warning(
+    model: Path, wafer: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The same spectrum under a second name warns that the two are one to the eye, that it keeps its first name, and ends with 1."""
     assert cli.main(["library", "add", "Silicon", str(wafer), "--model", str(model)]) == 0
     copy = tmp_path / "copy.csv"
@@ -147,13 +151,13 @@ def test_another_label_that_cannot_be_told_apart(model: Path, wafer: Path, tmp_p
     capsys.readouterr()
     assert cli.main(["library", "add", "silicon", str(copy), "--model", str(model)]) == 1
     captured = capsys.readouterr()
-    (said,) = [json.loads(line) for line in captured.out.splitlines()]
-    (alike,) = said["alike"]
+    (record,) = [json.loads(line) for line in captured.out.splitlines()]
+    (alike,) = record["alike"]
     assert (alike["label"], alike["similarity"]) == ("Silicon", pytest.approx(1.0, abs=1e-3))
     still = "is still one of Silicon (user library), silicon (user library)"
     for part in ("silicon is indistinguishable from Silicon (1.000)", still, "the library also has 'Silicon'"):
         assert part in captured.err
-        assert any(part in warning for warning in said["warnings"])
+        assert any(part in warning for warning in record["warnings"])
 
 
 def test_option_goes_before_environment_and_that_before_the_data_folder(
@@ -173,7 +177,7 @@ def test_option_goes_before_environment_and_that_before_the_data_folder(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (["library"], 2, "ACTION"),
         (["library", "add"], 2, "NAME, FILE"),
@@ -190,13 +194,13 @@ def test_option_goes_before_environment_and_that_before_the_data_folder(
         (["library", "add", "x", "{wafer}", "--model", "{model}", "--user-library", "/proc/none/own"], 78, "cannot be opened"),
     ],
 )
-def test_errors(arguments: list[str], code: int, said: str, model: Path, wafer: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors(arguments: list[str], code: int, expected: str, model: Path, wafer: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What cannot be done ends with its exit code and a reason on standard error, nothing on standard output."""
     before = wafer.read_bytes()
     assert cli.main([argument.format(wafer.parent, model=model, wafer=wafer) for argument in arguments]) == code
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert said in captured.err
+    assert expected in captured.err
     assert "\x1b" not in captured.err
     assert wafer.read_bytes() == before
 
@@ -230,9 +234,9 @@ def test_a_name_of_undecodable_bytes_is_stored(model: Path, tmp_path: Path, caps
     path = materials.write(tmp_path / os.fsdecode(b"w\xff.csv"))
     assert cli.main(["library", "add", "Silicon", str(path), "--model", str(model)]) == 0
     assert cli.main(["library", "list"]) == 0
-    said = lines(capsys)
-    assert said[0]["source"]["path"].endswith("w\\udcff.csv")
-    assert said[1]["references"][0]["source"]["path"].endswith("w\\udcff.csv")
+    records = lines(capsys)
+    assert records[0]["source"]["path"].endswith("w\\udcff.csv")
+    assert records[1]["references"][0]["source"]["path"].endswith("w\\udcff.csv")
 
 
 def test_a_calibrated_reference(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,8 +250,8 @@ def test_a_calibrated_reference(model: Path, tmp_path: Path, capsys: pytest.Capt
     assert "calibrat" in lines(capsys)[0]["why"]
     given = ("--model", str(model), "--calibration", str(tmp_path / "pixels.json"))
     assert cli.main(["library", "add", "Silicon", str(pixels), *given]) == 0
-    (said,) = lines(capsys)
-    assert (said["now"]["decision"], said["now"]["match"]) == ("match", "Silicon")
+    (record,) = lines(capsys)
+    assert (record["now"]["decision"], record["now"]["match"]) == ("match", "Silicon")
     assert cli.main(["identify", str(materials.write(tmp_path / "shift.csv", seed=1)), "--model", str(model)]) == 0
     assert lines(capsys)[0]["matches"][0]["label"] == "Silicon"
 

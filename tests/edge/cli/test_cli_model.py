@@ -29,10 +29,10 @@ def verified(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tupl
     """Run ``model verify`` and return its exit code, and outcome and words of each check."""
     capsys.readouterr()
     code = cli.main(["model", "verify", *map(str, arguments)])
-    told = json.loads(capsys.readouterr().out)
-    assert told["v"] == 1
-    assert told["ok"] == (code == 0)
-    return code, {check["check"]: (check["passed"], check["found"]) for check in told["checks"]}
+    report = json.loads(capsys.readouterr().out)
+    assert report["v"] == 1
+    assert report["ok"] == (code == 0)
+    return code, {check["check"]: (check["passed"], check["found"]) for check in report["checks"]}
 
 
 def test_a_good_model_passes(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +89,7 @@ def test_a_moved_number_fails_the_probe(pair: Path, capsys: pytest.CaptureFixtur
 def test_what_comes_after_a_failure_is_not_reached(
     pair: Path, content: bytes | None, first: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A file that is no model fails one check with the reason; what needs it says so."""
+    """A file that is no model fails one check with the reason; checks that need it name it."""
     if content is None:
         pair.unlink()
     else:
@@ -130,7 +130,7 @@ def test_a_label_with_an_escape_code_fails_the_library(pair: Path, capsys: pytes
     assert r"\x1b[2J" in checks["library"][1]
 
 
-def test_a_key_that_is_none_is_no_fault_of_the_model(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_key_is_not_an_error_of_the_model(pair: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A wrong key file is a mistake in the configuration: 78."""
     pytest.importorskip("cryptography")
     assert cli.main(["model", "verify", str(pair), "--public-key", str(pair)]) == 78

@@ -98,7 +98,7 @@ def test_the_network_and_the_pipeline_take_turns(pair: tuple[Path, Path], monkey
 
 
 def test_the_machine_is_named(tmp_path: Path) -> None:
-    """The processor by its own name where the system tells it, by its family elsewhere."""
+    """The processor by its own name where the system has it, by its family elsewhere."""
     (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: A Processor @ 1 GHz\nprocessor\t: 1\nmodel name\t: B\n")
     assert benchmark.processor(tmp_path / "cpuinfo") == "A Processor @ 1 GHz"
     assert benchmark.processor(tmp_path / "none")

@@ -44,12 +44,12 @@ def replay(capsys: pytest.CaptureFixture[str], model: Path, path: Path, *options
 
 def test_a_recording_is_named(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:
     """Every exposure is answered with the port it was measured at, and a summary stands beside."""
-    code, records, said = replay(capsys, model, recorded(tmp_path / "run.recording"))
+    code, records, err = replay(capsys, model, recorded(tmp_path / "run.recording"))
     assert code == 0
     assert [record["decision"] for record in records] == ["match"] * 4
     sources = [record["source"] for record in records]
     assert all(isinstance(one, dict) and (one["kind"], one["path"]) == ("serial", "fake:") for one in sources)
-    assert "4 match" in said
+    assert "4 match" in err
 
 
 def test_it_is_averaged_as_it_was_planned(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ def test_what_is_no_recording_is_refused(
     path = tmp_path / "run.recording"
     if content is not None:
         path.write_bytes(content)
-    ended, records, said = replay(capsys, model, path)
+    ended, records, err = replay(capsys, model, path)
     assert (ended, records) == (code, [])
-    assert said.startswith("raman-edge: ")
-    assert said.count("\n") == 1
+    assert err.startswith("raman-edge: ")
+    assert err.count("\n") == 1
 
 
 def test_a_recording_is_identified_as_a_file(capsys: pytest.CaptureFixture[str], model: Path, tmp_path: Path) -> None:

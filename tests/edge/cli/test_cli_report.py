@@ -28,7 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("journal") / "journal.sqlite3"
     entries = [*(journals.answer(number, label) for number, label in enumerate(LABELS)), journals.failure()]
     dated = [msgspec.structs.replace(entry.record, ts=f"2026-03-0{day}T12:00:00.000Z") for day, entry in enumerate(entries, start=1)]
-    journals.write(path, *(JournalEntry(said, entry.spectrum) for said, entry in zip(dated, entries, strict=True)))
+    journals.write(path, *(JournalEntry(record, entry.spectrum) for record, entry in zip(dated, entries, strict=True)))
     return path
 
 
@@ -96,7 +96,7 @@ def test_what_is_not_clear_is_a_mistake_of_use(made: Path, tmp_path: Path, pair:
 
 
 @pytest.mark.parametrize("arguments", [("0000abcd",), ("--label", "Unobtainium")])
-def test_no_such_record_is_said(
+def test_no_such_record_is_reported(
     made: Path, tmp_path: Path, pair: tuple[str, ...], arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An id or a filter that finds nothing ends with 65 and says where the ids are."""
@@ -130,7 +130,7 @@ def test_a_file_that_is_there_stays(made: Path, tmp_path: Path, pair: tuple[str,
 
 
 @pytest.mark.parametrize("place", ["nowhere/a.html", "."])
-def test_a_place_that_cannot_be_written_is_said(
+def test_a_place_that_cannot_be_written_is_reported(
     made: Path, tmp_path: Path, pair: tuple[str, ...], place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A folder that is not there, or is the place itself, ends with 73 and leaves nothing half written."""
@@ -154,8 +154,8 @@ def test_a_pipe_that_is_closed_is_quiet(made: Path) -> None:
     os.close(ours)
     with os.fdopen(theirs, "wb") as gone:
         process = command.start("report", "--all", "--journal", made, "--no-user-library", "-o", "-", stdout=gone)
-        said = process.communicate(timeout=60)[1]
-    assert (process.returncode, said) == (141, b"")
+        stderr = process.communicate(timeout=60)[1]
+    assert (process.returncode, stderr) == (141, b"")
 
 
 def test_faults_need_no_model(made: Path, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_faults_need_no_model(made: Path, tmp_path: Path) -> None:
     call(made, tmp_path / "b.html", nothing, "--last", "2", expect=78)
 
 
-def test_another_model_is_said(made: Path, tmp_path: Path) -> None:
+def test_another_model_is_reported(made: Path, tmp_path: Path) -> None:
     """With the embedded model, which did not answer, the pages say what they cannot show."""
     done = command.run("report", "--label", "Quartz", "--journal", made, "--no-user-library", "-o", tmp_path / "a.html")
     assert (done.returncode, done.stdout) == (0, b"")

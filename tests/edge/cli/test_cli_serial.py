@@ -1,4 +1,4 @@
-"""``raman-edge serial`` with a simulated instrument: what is measured is named, and what cannot be done is said."""
+"""``raman-edge serial`` with a simulated instrument: what is measured is named, and what cannot be done is reported."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from raman_edge import cli, sqlite_file
 from raman_edge.calibration import store
 from raman_edge.cli import instrument_ports
 from raman_edge.instruments.ports import PortInfo, PortUse
+from raman_edge.instruments.serial import probe
 from raman_edge.journal import Journal
 from raman_edge.service import remembered
 from raman_edge.service.measure import LinkSettings, MeasureRun, doubt_advice
@@ -36,7 +37,7 @@ if sys.platform == "win32":
 PAGE = "ocean-sts"
 """Tells its serial number and its wavelengths, and not what laser shines."""
 NUMBER = "SIM00001"
-Said = tuple[int, list[dict[str, object]], str]
+Outcome = tuple[int, list[dict[str, object]], str]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ class Command:
     def __init__(self, capsys: pytest.CaptureFixture[str], model: Path, folder: Path) -> None:
         self._capsys, self._given = capsys, ("--model", model, "--journal", folder / "journal.sqlite3", "--no-user-library")
 
-    def __call__(self, port: str, *options: str | Path, page: str | Path | None = PAGE) -> Said:
+    def __call__(self, port: str, *options: str | Path, page: str | Path | None = PAGE) -> Outcome:
         """Run it; return exit code, records and what it says beside them."""
         named = () if page is None else ("--profile", page)
         code = cli.main([str(one) for one in ("serial", port, *named, *self._given, *options)])
@@ -84,11 +85,11 @@ def keep(number: str, **more: object) -> str:
     return made.id
 
 
-def asked(simulated: Simulated) -> list[str]:
-    """Return the list that fills with what the instrument is asked."""
-    heard: list[str] = []
-    simulated.note = heard.append
-    return heard
+def recorded_requests(simulated: Simulated) -> list[str]:
+    """Return the list that fills with the requests to the instrument."""
+    requests: list[str] = []
+    simulated.note = requests.append
+    return requests
 
 
 # What is measured
@@ -99,34 +100,34 @@ def test_what_is_measured_is_named(serial: Command, tmp_path: Path) -> None:
     out = tmp_path / "out.jsonl"
     with lit_page.instrument(PAGE, faults=["silence@3", "nak@4"]) as simulated:
         port = simulated.port
-        code, records, said = serial(port, "--laser", "785", "--count", "5", "--output", f"jsonl:{out}")
+        code, records, err = serial(port, "--laser", "785", "--count", "5", "--output", f"jsonl:{out}")
     assert code == 0
     results = [record for record in records if record["event"] == "result"]
     assert names(results) == ["Calcite"] * 5
     assert [(record["source"]["kind"], record["source"]["path"]) for record in results] == [("serial", port)] * 5  # type: ignore[index]
     assert {json.loads(line)["id"] for line in out.read_bytes().splitlines()} == {record["id"] for record in records}
     assert [record["event"] for record in records].count("fault") == 2
-    last = said.splitlines()[-1]
+    last = err.splitlines()[-1]
     assert "5 matches; 2 failed; 5 frames, 1 late, 1 refused, 1 stale; journal" in last
 
 
 def test_a_cable_that_is_out_for_a_while(serial: Command) -> None:
     """Unplugged in the middle of a spectrum the run goes on once it is back, and every good frame is answered."""
     with lit_page.instrument(PAGE, faults=["unplug@4:for=0.05"]) as simulated:
-        code, records, said = serial(simulated.port, "--laser", "785", "--count", "5")
+        code, records, err = serial(simulated.port, "--laser", "785", "--count", "5")
     assert (code, names([record for record in records if record["event"] == "result"])) == (0, ["Calcite"] * 5)
-    assert "5 frames" in said.splitlines()[-1]
-    assert "1 reconnects" in said.splitlines()[-1]
+    assert "5 frames" in err.splitlines()[-1]
+    assert "1 reconnects" in err.splitlines()[-1]
     assert any("connection lost" in str(record.get("why")) for record in records)
 
 
 def test_another_instrument_is_refused(serial: Command) -> None:
     """Where another one is plugged in instead, the run ends and names both serial numbers; what came before is answered."""
     with lit_page.instrument(PAGE, faults=["unplug@4:for=0.05,serial=OTHER"]) as simulated:
-        code, records, said = serial(simulated.port, "--laser", "785")
+        code, records, err = serial(simulated.port, "--laser", "785")
     assert code == 69
     assert names([record for record in records if record["event"] == "result"]) == ["Calcite"] * 2
-    assert f"serial number OTHER, expected serial number {NUMBER}" in said
+    assert f"serial number OTHER, expected serial number {NUMBER}" in err
 
 
 def test_a_line_is_a_spectrum(serial: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,31 +141,31 @@ def test_a_line_is_a_spectrum(serial: Command, monkeypatch: pytest.MonkeyPatch) 
 def test_something_steady_is_a_spectrum(serial: Command) -> None:
     """The gate answers what holds still in the beam, once it has been seen twice."""
     with lit_page.instrument(PAGE) as simulated:
-        code, records, said = serial(simulated.port, "--laser", "785", "--trigger", "sample", "--count", "1")
+        code, records, err = serial(simulated.port, "--laser", "785", "--trigger", "sample", "--count", "1")
     assert (code, names(records)) == (0, ["Calcite"])
-    assert int(re.findall(r"(\d+) frames", said)[0]) >= 2
+    assert int(re.findall(r"(\d+) frames", err)[0]) >= 2
 
 
 def test_the_exposure_is_searched(serial: Command) -> None:
-    """The highest line comes to 70-85 % of saturation, and that exposure is said and used."""
+    """The highest line comes to 70-85 % of saturation, and that exposure is reported and used."""
     with lit_page.instrument(PAGE) as simulated:
-        code, records, said = serial(simulated.port, "--laser", "785", "--exposure", "auto", "--count", "1")
+        code, records, err = serial(simulated.port, "--laser", "785", "--exposure", "auto", "--count", "1")
         used = simulated.device.exposure_s
     assert (code, names(records)) == (0, ["Calcite"])
-    assert f"exposure {used:g} s: the highest line is at " in said
+    assert f"exposure {used:g} s: the highest line is at " in err
 
 
 @pytest.mark.parametrize(("method", "dark"), [("shutter", "shutter_close"), ("laser", "laser_off")])
 def test_the_dark_is_taken_by_what_keeps_light_out(serial: Command, tmp_path: Path, method: str, dark: str) -> None:
-    """With a shutter or an armed laser the dark needs nobody; the answer is of lit exposures, and both are as before at the end."""
+    """With a shutter or an armed laser the dark needs no person; the answer is of lit exposures, and both are as before at the end."""
     page = lit_page.write(tmp_path, method)
     with lit_page.instrument(str(page)) as simulated:
-        heard = asked(simulated)
+        requests = recorded_requests(simulated)
         code, records, _ = serial(simulated.port, "--dark", "take", "--arm-laser", "--count", "1", page=page)
         assert (simulated.device.laser, simulated.device.shutter) == (False, True)
     assert (code, names(records)) == (0, ["Calcite"])
-    assert dark in heard[heard.index("laser_on") : -1]
-    assert heard.index("laser_on") < heard.index("acquire")
+    assert dark in requests[requests.index("laser_on") : -1]
+    assert requests.index("laser_on") < requests.index("acquire")
 
 
 # Calibrations
@@ -180,14 +181,14 @@ def test_the_instruments_own_calibration_is_used(serial: Command) -> None:
     assert (code, kept in json.dumps(without)) == (0, False)
 
 
-@pytest.mark.parametrize(("number", "ended", "said"), [(NUMBER, True, "Measure the standard again"), ("OTHER", False, NUMBER)])
-def test_a_calibration_that_does_not_hold_is_refused(serial: Command, number: str, ended: bool, said: str) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("number", "ended", "expected"), [(NUMBER, True, "Measure the standard again"), ("OTHER", False, NUMBER)])
+def test_a_calibration_that_does_not_hold_is_refused(serial: Command, number: str, ended: bool, expected: str) -> None:  # noqa: FBT001
     """One that is too old, or of another instrument, measures nothing."""
     keep(number, ended=ended)
     with lit_page.instrument(PAGE) as simulated:
         code, records, err = serial(simulated.port, "--count", "1", "--calibration", number)
     assert (code, records) == (78, [])
-    assert said in err
+    assert expected in err
 
 
 def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.CaptureFixture[str], kept: Path) -> None:
@@ -195,21 +196,21 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
     with lit_page.instrument(PAGE, "polystyrene") as simulated:
         measured = ("calibrate", "--port", simulated.port, "--profile", PAGE, "--laser", "786", "--standard", "polystyrene")
         assert cli.main([*measured, "--average", "3", "--dark", "none"]) == 0
-        said = json.loads(capsys.readouterr().out)
+        calibration = json.loads(capsys.readouterr().out)
         assert (kept / f"{NUMBER}.json").is_file()
         simulated.material("Calcite")
         code, (record,), _ = serial(simulated.port, "--count", "1")
     assert (code, names([record])) == (0, ["Calcite"])
-    assert str(said["id"]) in json.dumps(record)
+    assert str(calibration["id"]) in json.dumps(record)
     places = [peak["at"] for peak in record["matches"][0]["peaks"]["matched"]]  # type: ignore[index]  # a record's matches
-    assert min(abs(at - 1086.0) for at in places) < 1.5  # by the laser that was told it would be off by sixteen
+    assert min(abs(at - 1086.0) for at in places) < 1.5  # with the other laser it would be off by sixteen
 
 
 # What cannot be done
 
 
 @pytest.mark.parametrize(
-    ("options", "page", "code", "said"),
+    ("options", "page", "code", "expected"),
     [
         ((), PAGE, 78, "laser"),
         (("--laser", "2000"), PAGE, 78, "axis without Raman lines"),
@@ -221,16 +222,16 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
         (("--laser", "785", "--record", "."), PAGE, 78, "the recording cannot be written"),
     ],
 )
-def test_what_cannot_be_measured_is_said(serial: Command, options: tuple[str, ...], page: str | None, code: int, said: str) -> None:
+def test_what_cannot_be_measured_is_reported(serial: Command, options: tuple[str, ...], page: str | None, code: int, expected: str) -> None:
     """Options that cannot be met end with the code of their kind and a reason on one line, and nothing is answered."""
     with lit_page.instrument(PAGE) as simulated:
         got, records, err = serial(simulated.port, *options, "--count", "1", page=page)
     assert (got, records) == (code, [])
-    assert said in err
+    assert expected in err
     assert "Traceback" not in err
 
 
-def test_what_is_not_a_port_is_said(serial: Command, tmp_path: Path) -> None:
+def test_what_is_not_a_port_is_reported(serial: Command, tmp_path: Path) -> None:
     """A port that is not there is 69; line options at an instrument that has no line are 78; a recording that is there stays."""
     code, _, err = serial(str(tmp_path / "ttyUSB0"), "--laser", "785")
     assert (code, "ttyUSB0: not found" in err, "Plug it in" in err) == (69, True, True)
@@ -259,8 +260,8 @@ def test_a_defect_leaves_no_laser_on(serial: Command, tmp_path: Path, monkeypatc
     assert (code, "internal error (RuntimeError)" in err) == (70, True)
 
 
-def test_a_defect_is_told_above_a_laser_that_may_be_on(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the laser does not go off after a defect, both are said, the laser last, and the exit code is the laser's."""
+def test_a_defect_is_reported_above_a_laser_that_may_be_on(serial: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the laser does not go off after a defect, both are reported, the laser last, and the exit code is the laser's."""
 
     def fail(*_: object) -> None:
         simulated.fault("nak:on=laser_off,every=1")
@@ -296,10 +297,10 @@ def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp
     monkeypatch.setattr(MeasureRun, "show", hold)
     monkeypatch.setattr(MeasureRun, "_wait", let_go)
     with lit_page.instrument(PAGE) as simulated:
-        code, records, said = serial(simulated.port, "--laser", "785", "--count", "6")
+        code, records, err = serial(simulated.port, "--laser", "785", "--count", "6")
     held[0].close()
     assert code == 0
-    assert said.count("Another program holds it") == 1
+    assert err.count("Another program holds it") == 1
     results = [str(record["id"]) for record in records if record["event"] == "result"]
     assert len(results) == len(set(results)) == 6
     with Journal.open(tmp_path / "journal.sqlite3", create=False) as journal:
@@ -353,8 +354,11 @@ def test_an_instrument_without_an_axis_needs_a_calibration(serial: Command) -> N
     assert f"`raman-edge calibrate --port {simulated.port} --profile tcd1304-rossel --laser 785 --standard polystyrene`" in err
 
 
-def test_a_calibration_by_name_is_found_by_the_next_run(serial: Command, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_calibration_by_name_is_found_by_the_next_run(
+    serial: Command, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An instrument without a serial number is calibrated by its remembered name, without a word about it, and keeps it when renamed."""
+    monkeypatch.setattr(probe, "ANSWER_S", 0.02)  # it answers no request of another instrument
     page = "tcd1304-rossel"
     with lit_page.instrument(page, "polystyrene") as simulated:
         serial(simulated.port, "--laser", "785", page=page)

@@ -73,7 +73,7 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, model: Path, number: int, cod
 
 
 def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
-    """Where nobody reads the pipe any more it ends as other programs do, without a word, and the laser is off."""
+    """Without a reader of the pipe it ends as other programs do, without a message, and the laser is off."""
     page = str(lit_page.write(tmp_path))
     with lit_page.instrument(page) as simulated:
         given = ("--profile", page, "--model", model, "--journal", tmp_path / "journal.sqlite3", "--arm-laser", "--no-user-library")
@@ -82,33 +82,33 @@ def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr is not None
-        said = process.stderr.read()
+        stderr = process.stderr.read()
         process.stderr.close()
         assert process.wait(timeout=60) == 128 + signal.SIGPIPE
         assert not lit_page.shines(simulated)
-    assert b"Traceback" not in said
+    assert b"Traceback" not in stderr
 
 
 @pytest.mark.parametrize("what", ["serial", "calibrate"])
 def test_it_can_be_stopped_while_the_instrument_is_opened(tmp_path: Path, model: Path, what: str) -> None:
-    """Ctrl-C while a port is open and nobody answers at it is 130, at once and without a traceback."""
+    """Ctrl-C while a port is open and silent is 130, at once and without a traceback."""
     ours, theirs = pty.openpty()
     calls = {
         "serial": ("serial", os.ttyname(theirs), "--model", model, "--journal", tmp_path / "journal.sqlite3", "--no-user-library"),
         "calibrate": ("calibrate", "--port", os.ttyname(theirs), "--standard", "polystyrene"),
     }
     process = command.start(*calls[what], "--profile", PAGE, "--laser", "785")
-    os.read(ours, 1)  # it asks who is there
+    os.read(ours, 1)  # its first request
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 130
-    assert b"Traceback" not in said
+    assert b"Traceback" not in stderr
 
 
 def test_a_port_that_another_program_has_is_busy(tmp_path: Path, model: Path) -> None:
-    """A port that is held is 75, and says so; who holds it measures on."""
+    """A port that is held is 75, and reports it; who holds it measures on."""
     with lit_page.instrument(PAGE) as simulated, SerialSpectrometer(catalogue.load(PAGE), simulated.port) as held:
         given = ("--profile", PAGE, "--model", model, "--journal", tmp_path / "journal.sqlite3", "--laser", "785")
         ended = command.run("serial", simulated.port, *given)

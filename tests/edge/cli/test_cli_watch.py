@@ -15,6 +15,7 @@ import build
 import command
 import numpy as np
 import pytest
+import watch_process
 from watch_process import Watch, digests, journaled
 
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ def test_its_own_files_are_not_spectra(folder: Path, model: Path) -> None:
 
 
 def test_what_lands_is_answered_while_it_runs(folder: Path, watch: Callable[..., Watch]) -> None:
-    """A file written slowly is answered once it is complete, as a whole; a note on standard error tells of a folder that is away."""
+    """A file written slowly is answered once it is complete, as a whole; a note on standard error reports a folder that is away."""
     running = watch("--stable", "0.3")
     text = build.text("Zircon")
     with (folder / "slow.csv").open("w") as file:
@@ -187,26 +188,25 @@ def test_what_lands_is_answered_while_it_runs(folder: Path, watch: Callable[...,
 
 def test_a_second_signal_does_not_wait(folder: Path, model: Path) -> None:
     """While the first signal waits for something that does not come back, the second one ends the run."""
-    hanging = (
-        "import sys, time; from raman_edge import cli; import raman_edge.quality as q; "
-        "q.assess = lambda *a: (print('in', flush=True), time.sleep(60)); sys.exit(cli.main(sys.argv[1:]))"
-    )
+    hanging = f"{watch_process.ANNOUNCING}; import raman_edge.quality as q; q.assess = lambda *a: (print('in', flush=True), time.sleep(60))"
     (folder / "a.csv").write_text(build.text())
+    called = ("watch", folder, "--model", model, "--journal", folder.parent / "j", "--stable", "0.1")
     process = subprocess.Popen(
-        [sys.executable, "-c", hanging, "watch", folder, "--model", model, "--journal", folder.parent / "j", "--stable", "0.1"],
+        [sys.executable, "-c", f"{hanging}; {watch_process.MAIN}", *called],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=command.environment(),
     )
     assert process.stdout is not None
+    assert process.stderr is not None
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    time.sleep(0.3)
+    assert f"{watch_process.SIGNAL}\n".encode() in iter(process.stderr.readline, b"")
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=10)[1]
+    stderr = process.communicate(timeout=50)[1]
     assert process.returncode == 130
-    assert b"Traceback" not in said
+    assert b"Traceback" not in stderr
 
 
 def test_the_screen_is_left_on_a_signal(folder: Path, model: Path) -> None:

@@ -56,7 +56,7 @@ def verified(watch: Watch) -> bool:
 
 
 def test_another_model_answers_from_the_signal_on(folder: Path) -> None:
-    """A model put in the old one's place is used once a signal says so, and then answers everything that lies there, once."""
+    """A model put in the old one's place is used after a signal, and then answers everything that lies there, once."""
     with Watch(folder, folder.parent / "tiny.onnx") as watch:
         write(folder, 2)
         watch.wait_for(2)
@@ -74,7 +74,7 @@ def test_another_model_answers_from_the_signal_on(folder: Path) -> None:
 
 @pytest.mark.parametrize("how", ["garbage", "none"])
 def test_a_bad_model_changes_nothing(folder: Path, how: str) -> None:
-    """What is no model is said, and the one that was open answers on, until there is a good one."""
+    """An invalid model is reported, and the open one goes on answering until there is a valid one."""
     model = folder.parent / "tiny.onnx"
     with Watch(folder, model) as watch:
         write(folder, 1)
@@ -97,7 +97,7 @@ def test_a_bad_model_changes_nothing(folder: Path, how: str) -> None:
 
 @pytest.mark.slow
 def test_a_storm_of_signals(folder: Path) -> None:
-    """However often it is told to read its settings while a backlog waits, every file is answered once, and it ends when told to."""
+    """However often it reads its settings again during a backlog, every file is answered once, and a signal ends it."""
     with Watch(folder, folder.parent / "tiny.onnx") as watch:
         write(folder, BACKLOG)
         watch.wait_for(MANY)
@@ -114,7 +114,7 @@ def test_a_storm_of_signals(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_stopped_in_a_backlog_it_ends_with_what_it_said_kept(folder: Path) -> None:
+def test_stopped_in_a_backlog_it_keeps_every_printed_result(folder: Path) -> None:
     """SIGTERM in the middle of a backlog ends the run soon; what was shown is in the journal, and the next run does the rest."""
     write(folder, BACKLOG)
     with Watch(folder, folder.parent / "tiny.onnx") as watch:

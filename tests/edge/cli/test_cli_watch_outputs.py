@@ -1,4 +1,4 @@
-"""``raman-edge watch --output``: what was journaled reaches its outputs, whoever is killed or does not read."""
+"""``raman-edge watch --output``: what was journaled reaches its outputs, whichever process is killed or does not read."""
 
 from __future__ import annotations
 
@@ -61,16 +61,16 @@ def test_killed_again_and_again(folder: Path, model: Path, tmp_path: Path) -> No
     assert sinking.first_times([line[:32] for line in table.read_text().splitlines()[1:]]) == journaled(path)
 
 
-def test_nobody_reads(folder: Path, model: Path, tmp_path: Path) -> None:
-    """While nobody reads standard output everything is journaled and reaches the file; a signal ends the run."""
+def test_standard_output_without_a_reader(folder: Path, model: Path, tmp_path: Path) -> None:
+    """While standard output has no reader everything is journaled and reaches the file; a signal ends the run."""
     path, lines = tmp_path / "j.db", tmp_path / "out.jsonl"
     read, write = os.pipe()
     with os.fdopen(write, "wb") as full:
         process = command.start("watch", folder, "--model", model, "--journal", path, "--output", f"jsonl:{lines}", stdout=full)
     sinking.wait_until(lambda: lines.exists() and lines.read_bytes().count(b"\n") == FILES, "all records in the file")
     process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=60)[1]
+    stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 143
-    assert b"are still owed; they are in the journal" in said
+    assert b"are still owed; they are in the journal" in stderr
     assert len(journaled(path)) == FILES
     os.close(read)

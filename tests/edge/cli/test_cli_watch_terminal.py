@@ -34,7 +34,7 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 signal.signal(signal.SIGHUP, signal.Handlers(int(sys.argv[1])))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-"""Makes the terminal the session's own, whose end is told by SIGHUP, and runs a command."""
+"""Makes the terminal the controlling one, whose end is a SIGHUP, and runs a command."""
 CURSOR, NO_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the state of a process is looked up in /proc")
@@ -54,17 +54,17 @@ def call(folder: Path, model: Path, *more: str) -> list[str | Path]:
 
 
 class Terminal:
-    """A command on a terminal of its own, which somebody may close."""
+    """A command on its own terminal, which may be closed."""
 
     def __init__(self, called: list[str | Path], *, deaf: bool = False, errors: Path | None = None) -> None:
         """``deaf`` ignores SIGHUP; ``errors`` is where standard error goes instead."""
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
 
-        said = errors.open("wb") if errors else theirs
+        stderr = errors.open("wb") if errors else theirs
         begun = [sys.executable, "-c", AS_OURS, int(signal.SIG_IGN if deaf else signal.SIG_DFL)]
         self.process = subprocess.Popen(
-            [*map(str, begun), *called], stdin=theirs, stdout=theirs, stderr=said, env=command.environment(), start_new_session=True
+            [*map(str, begun), *called], stdin=theirs, stdout=theirs, stderr=stderr, env=command.environment(), start_new_session=True
         )
         os.close(theirs)
         self.written = b""
@@ -144,7 +144,7 @@ def test_a_terminal_that_is_closed_ends_it(folder: Path, model: Path, more: list
 
 
 @linux_only
-def test_told_to_outlive_its_terminal_it_does(folder: Path, model: Path) -> None:
+def test_under_nohup_it_outlives_its_terminal(folder: Path, model: Path) -> None:
     """With SIGHUP ignored, as nohup has it, what comes after the terminal has gone is answered and journaled."""
     with Terminal(call(folder, model), deaf=True, errors=folder.parent / "errors") as terminal:
         terminal.wait_until(lambda: b"Gypsum" in terminal.written)
@@ -202,7 +202,7 @@ def test_a_reader_that_goes(folder: Path, model: Path) -> None:
 
 @pytest.mark.slow
 def test_a_reader_that_does_not_read(folder: Path, model: Path) -> None:
-    """With a pipe that nobody reads a signal ends the run soon, with everything in the journal."""
+    """With a pipe without a reader a signal ends the run soon, with everything in the journal."""
     for number in range(150):
         (folder / f"{number}.csv").write_text(build.text("Quartz", number))
     read, write = os.pipe()

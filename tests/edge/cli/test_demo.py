@@ -229,7 +229,7 @@ WHOLE = DemoResult(lines=[line("name", FAULT, result("match")), line("any")], ac
     ],
 )
 def test_what_is_missing_is_reported(outcome: DemoResult, complete: bool) -> None:  # noqa: FBT001 - a parameter
-    """A measurement, file or row too few, or a broken chain, and the last line says so; ended early, only the journal counts."""
+    """A measurement, file or row too few, or a broken chain, and the last line shows it; ended early, only the journal counts."""
     assert outcome.complete is complete
     assert outcome.sentences(1.0)[-1].startswith("Nothing lost" if complete else "NOT COMPLETE")
 
@@ -325,7 +325,7 @@ def test_a_stop_by_signal_still_sums_up(pair: Path) -> None:
     assert "Traceback" not in errors
 
 
-def test_help_says_that_it_is_simulated() -> None:
+def test_help_states_that_it_is_simulated() -> None:
     """The help states that nothing in the demo is measured."""
     ended = run("--help")
     assert ended.returncode == 0

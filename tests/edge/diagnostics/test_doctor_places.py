@@ -38,7 +38,7 @@ def by_check(found: object) -> dict[str, Finding]:
 
 
 def test_no_folder_is_no_trouble(tmp_path: Path) -> None:
-    """Who does not name one is told how to."""
+    """Without one, the advice is how to name it."""
     (found,) = doctor.folders(requested(tmp_path))
     assert (found.level, found.check) == ("ok", "folder")
     assert "doctor DIR" in found.found
@@ -82,7 +82,7 @@ def test_a_folder_that_cannot_be_listed_is_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [b"und\xff\xe9.csv", b"\x1b[31mred.csv", "größe.csv".encode()])
 def test_names_may_be_any_bytes(tmp_path: Path, name: bytes) -> None:
-    """A folder of such a name is found and told."""
+    """A folder of such a name is found and reported."""
     folder = os.path.join(os.fsencode(tmp_path), name)  # noqa: PTH118 - bytes
     try:
         os.mkdir(folder)  # noqa: PTH102 - bytes
@@ -139,7 +139,7 @@ def test_another_programs_database_is_no_journal(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_journal(tmp_path: Path) -> None:
-    """It is told, and nothing is read of it."""
+    """It is reported, and nothing of it is read."""
     assert by_check(doctor.journal(requested(tmp_path, journal=tmp_path)))["journal"].level == "wrong"
 
 

@@ -41,7 +41,7 @@ def test_the_example_is_what_the_tests_write() -> None:
     assert (EXAMPLES / "andor.sif").read_bytes() == EXAMPLE.made()
 
 
-def test_reads_axis_counts_and_what_the_header_says() -> None:
+def test_reads_axis_counts_and_what_the_header_has() -> None:
     """Wavelengths become shifts with the laser of the file; exposure and time are known."""
     (found,) = read(EXAMPLE.made(), ORIGIN)
     assert np.allclose(found.axis.shift, SHIFT, rtol=0, atol=1e-9)
@@ -78,7 +78,7 @@ def test_a_frame_may_have_wavelengths_of_its_own() -> None:
     assert [round(spectrum.axis.start, 3) for spectrum in found] == [round(1e7 / 785 - 1e7 / nm, 3) for nm in (801, 811)]
 
 
-def test_a_wavelength_asks_for_the_laser() -> None:
+def test_a_wavelength_axis_needs_the_laser() -> None:
     """The laser field holds a default where the axis is a wavelength."""
     made = replace(EXAMPLE, axis="Wavelength", laser="422").made()
     assert "unknown laser wavelength: got a wavelength axis (790.835 to 834.028 nm)" in message(made)
@@ -87,7 +87,7 @@ def test_a_wavelength_asks_for_the_laser() -> None:
     assert found.meta["laser_from"] == "option"
 
 
-def test_pixels_are_refused_unless_a_calibration_asks() -> None:
+def test_pixels_are_refused_except_for_a_calibration() -> None:
     """As with tables."""
     made = replace(EXAMPLE, axis="Pixel number", polynomial="0 1 0 0").made()
     assert "axis in pixels: got 1 to 40" in message(made)
@@ -124,14 +124,14 @@ def test_another_method_is_called_by_name() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_read_is_said(made: SifFile, says: str) -> None:
+def test_what_cannot_be_read_is_reported(made: SifFile, says: str) -> None:
     """Each in one line."""
     reason = message(made.made())
     assert reason.startswith("Andor SIF: ")
     assert says in reason
 
 
-def test_a_file_that_is_cut_short_says_so() -> None:
+def test_a_file_that_is_cut_short_is_reported() -> None:
     """At every byte behind its mark, up to the end of the counts."""
     whole = replace(EXAMPLE, tail=b"").made()
     for end in range(60, len(whole)):

@@ -1,4 +1,4 @@
-"""Files that do not tell what their axis holds: the answer asks, and the option decides."""
+"""Files with an ambiguous axis: the error names the option, and the option decides."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FIRST = 1e7 / 785 - 1e7 / 800
 """Raman shift of the first row as a wavelength, with a laser of 785 nm, cm⁻¹."""
 
 
-def test_each_reading_is_what_the_option_says() -> None:
+def test_the_option_decides_what_the_axis_is() -> None:
     """Wavelengths with a laser, shifts, or the pixels that a calibration asks for."""
     with pytest.raises(
         FormatError, match=r"axis without a name: got 800 to 889\.9 in steps of 0\.1: wavelengths \(nm\) or Raman shifts \(cm-1\)\?"
@@ -39,7 +39,7 @@ def test_each_reading_is_what_the_option_says() -> None:
     assert (pixels.axis.start, pixels.meta[PIXELS]) == (800.0, "900")
 
 
-def test_what_a_file_says_itself_wins() -> None:
+def test_the_file_wins_over_the_option() -> None:
     """One setting serves a folder with files of both kinds."""
     named = "Raman shift (cm-1)\tcounts\n" + UNNAMED
     assert read(named.encode(), ORIGIN, axis="nm", laser_nm=785.0)[0].axis.start == 800.0

@@ -34,7 +34,7 @@ def test_written_numbers_are_those_of_float(cells: list[str]) -> None:
 
 
 @given(st.lists(CELLS, max_size=8))
-def test_what_is_no_number_is_none(cells: list[str]) -> None:
+def test_text_that_is_no_number_is_refused(cells: list[str]) -> None:
     """Each cell is read by itself: what is no number is NaN there, and its neighbours are what they are."""
     found = numbers(cells)
     assert found.shape == (len(cells),)

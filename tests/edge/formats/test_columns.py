@@ -102,7 +102,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("name", "wanted"), [(name, wanted) for wanted, names in NAMES.items() for name in names])
-def test_names_tell_what_a_column_holds(name: str, wanted: Role) -> None:
+def test_names_give_the_role_of_a_column(name: str, wanted: Role) -> None:
     """Names of instruments in several languages are understood; others are unknown."""
     assert role(name.strip("#")) is wanted
 
@@ -173,7 +173,7 @@ def test_a_name_of_known_words_is_whole(name: str) -> None:
     assert read_name(name).whole
 
 
-def test_a_row_of_units_is_told_from_names() -> None:
+def test_a_row_of_units_is_distinguished_from_names() -> None:
     """Units only, with or without brackets."""
     assert is_units(("cm⁻¹", "a.u."))
     assert is_units(("(cm-1)", "[counts]", ""))

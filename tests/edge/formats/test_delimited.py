@@ -146,7 +146,7 @@ def test_quoted_cells() -> None:
 
 @pytest.mark.parametrize("word", ["", "NaN", "nan", "NA", "N/A", "-", "--", "null", "inf", "-inf", "#N/A", "OVER", "1.2.3"])
 def test_one_row_without_a_number_is_left_out(word: str) -> None:
-    """Empty cells and words for "nothing" cost one row, and the meta says so."""
+    """Empty cells and words for "nothing" cost one row, and the metadata record it."""
     text = rows(SHIFT, COUNTS).replace(f"{COUNTS[7]:.2f}\n", f"{word}\n", 1)
     found = one(text)
     assert len(found) == 39
@@ -225,7 +225,7 @@ def test_a_wavelength_axis_needs_the_laser(names: str) -> None:
 
 
 def test_spectrasuite_is_not_taken_for_a_raman_shift() -> None:
-    """Its wavelengths look like Raman shifts and are none."""
+    """Its wavelengths look like Raman shifts."""
     text = "SpectraSuite Data File\n+++\nIntegration Time (usec): 70000 (USB2)\n>>>>>Begin Processed Spectral Data<<<<<\n"
     message = answered((text + rows([180.0 + 15 * k for k in range(40)], COUNTS)).encode())
     assert "unknown laser wavelength: got a wavelength axis (180 to 765 nm)" in str(message)

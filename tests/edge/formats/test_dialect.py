@@ -32,7 +32,7 @@ from raman_edge.formats.dialect import Dialect, detect
         ("400.5;NaN;;-", ";", ".", 4),
     ],
 )
-def test_delimiter_and_decimal_mark_are_told_from_a_row(row: str, delimiter: str | None, decimal: str, columns: int) -> None:
+def test_delimiter_and_decimal_mark_are_derived_from_a_row(row: str, delimiter: str | None, decimal: str, columns: int) -> None:
     """Each way of writing the same numbers is understood, with 2 numbers at least."""
     if columns == 4:
         row = row.replace("NaN", "3")
@@ -78,7 +78,7 @@ def test_rows_that_are_no_numbers_are_refused_with_their_line(row: str) -> None:
 
 
 def test_cells_beyond_the_last_column_make_the_row_longer() -> None:
-    """A row's length tells whether it fits; a delimiter at its end makes no cell."""
+    """The length of a row shows whether it fits; a delimiter at its end makes no cell."""
     dialect = Dialect(";", ",", 2)
     assert dialect.cut(["1,5;2", "1;2;", "1;2; ;", "1;2;3", "1"]) == [["1.5", "2"], ["1", "2"], ["1", "2"], ["1", "2", "3"], ["1"]]
 

@@ -91,7 +91,7 @@ def test_an_export_of_two_measurements_is_two_spectra_with_their_own_headers() -
 
 
 def test_an_export_of_two_spectrometers_is_refused() -> None:
-    """Which axis belongs to which counts is not said."""
+    """Which axis belongs to which counts is unknown."""
     assert "the axes of 2 spectrometers" in str(answered(table("Wavenumber,Processed,Wavenumber,Processed", SHIFT, RAW, SHIFT, RAW)))
 
 

@@ -61,7 +61,7 @@ def test_ocean_optics_in_several_languages(language: str, comma: bool) -> None: 
 
 
 @pytest.mark.parametrize("language", [name for name, header in OCEAN.items() if "40" in header])
-def test_a_spectrum_with_fewer_pixels_than_its_header_says_is_cut_short(language: str) -> None:
+def test_a_spectrum_with_fewer_pixels_than_its_header_has_is_cut_short(language: str) -> None:
     """Rows are missing, not pixels."""
     message = reason_of(OCEAN[language] + rows(NM[:30], COUNTS[:30]))
     assert "wrong number of rows: got 30 rows" in message
@@ -180,7 +180,7 @@ def test_bwspec_with_commas_and_points_and_several_measurements() -> None:
     assert {(spectrum.exposure_s, spectrum.axis.start) for spectrum in found} == {(2.1, 100.5)}
 
 
-def test_bwspec_saves_a_part_where_it_is_told_to() -> None:
+def test_bwspec_saves_a_selected_part() -> None:
     """The number of pixels is then the detector's, not the table's."""
     assert len(read(bwspec(2048, 40).replace("pixel_num", "all_data_save;0\npixel_num").encode(), ORIGIN)[0]) == 35
 

@@ -19,7 +19,7 @@ BIG = 60_000_000
 """Bytes, just below the limit."""
 
 
-def test_the_name_of_the_file_tells_nothing() -> None:
+def test_the_file_name_does_not_matter() -> None:
     """The content decides, whatever the extension says."""
     for name in example_names():
         assert all(len(found) >= 37 for found in read((EXAMPLES / name).read_bytes(), Origin("file", "photo.PNG")))
@@ -37,7 +37,7 @@ def test_a_file_beyond_the_limit_is_refused_with_both_numbers() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b" ", b"\n\n\r\n", b"\x00" * 4096, b"\xef\xbb\xbf", b"\xff\xfe", b"\xff\xfe\n\x00", b"\x1a"])
-def test_empty_files_are_said_to_be_empty(data: bytes) -> None:
+def test_empty_files_are_reported_as_empty(data: bytes) -> None:
     """No bytes, only blanks, only a mark: a file that is still being written looks like that."""
     assert str(answered(data)).startswith(f"empty file: got {len(data)} bytes")
 

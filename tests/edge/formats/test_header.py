@@ -126,8 +126,8 @@ def test_spectrasuite_writes_wavelengths() -> None:
         ("Y range (nm): 20 - 30", None),
     ],
 )
-def test_a_unit_that_a_header_tells_anywhere_counts(line: str, unit: str | None) -> None:
-    """LabSpec tells it in the range; what is the laser's, the stage's or the slit's is none of the axis."""
+def test_a_unit_anywhere_in_the_header_counts(line: str, unit: str | None) -> None:
+    """LabSpec has it in the range; what is the laser's, the stage's or the slit's does not belong to the axis."""
     found = facts(pairs([line]), [line]).axis
     assert (found.unit if found else None) == unit
 

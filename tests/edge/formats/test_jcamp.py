@@ -139,8 +139,8 @@ def test_units_of_the_axis(records: dict[str, str], start: float | None) -> None
         ({"FIRSTX": "nan"}, None),
     ],
 )
-def test_what_the_records_say_counts(records: dict[str, str], says: str | None) -> None:
-    """Numbers of points and axes are refused by the record that says so; None is read."""
+def test_the_values_of_the_records_count(records: dict[str, str], says: str | None) -> None:
+    """Numbers of points and axes are refused by the record with the number; None is read."""
     text = file(VALUES, "SQZ", **records)
     if says is None:
         assert one(text).axis.stop == 218
@@ -158,7 +158,7 @@ def test_what_the_records_say_counts(records: dict[str, str], says: str | None) 
         ({}, None),
     ],
 )
-def test_other_methods_are_read_and_said(records: dict[str, str], says: str | None) -> None:
+def test_other_methods_are_read_and_reported(records: dict[str, str], says: str | None) -> None:
     """Whatever was measured, the numbers are read as they are, and the meta has what the file calls it."""
     found = one(file(VALUES, "SQZ", **records))
     assert (found.axis.start, found.axis.stop, len(found)) == (100, 218, 60)
@@ -177,7 +177,7 @@ def test_the_step_serves_where_the_last_abscissa_is_missing(delta: str) -> None:
 
 
 def test_a_lost_line_is_noticed() -> None:
-    """The number of points, or where there is none the abscissas, tell."""
+    """The number of points, or else the abscissas decide."""
     lines = file(VALUES, "AFFN").splitlines()
     table = lines.index("##XYDATA=(X++(Y..Y))")
     del lines[table + 2]
@@ -224,7 +224,7 @@ def test_an_uneven_axis_is_the_lines_own() -> None:
 
 
 @pytest.mark.parametrize("kind", ["UNKNOWN", "spectrum", ""])
-def test_a_data_type_that_says_nothing_leaves_it_to_the_units(kind: str) -> None:
+def test_an_unknown_data_type_leaves_it_to_the_units(kind: str) -> None:
     """The units decide then."""
     assert OTHER_METHOD not in one(file(VALUES, "AFFN", **{"DATA TYPE": kind})).meta
     assert OTHER_METHOD in one(file(VALUES, "AFFN", **{"DATA TYPE": kind, "YUNITS": "TRANSMITTANCE"})).meta

@@ -24,14 +24,14 @@ FIRST = 1e7 / 785 - 1e7 / 800
 """Raman shift of the first row with a laser of 785 nm, cm⁻¹."""
 
 
-def test_the_option_serves_a_file_that_does_not_tell() -> None:
+def test_the_option_serves_a_file_without_a_laser() -> None:
     """The axis becomes a Raman shift, and the meta says whose word that is."""
     (found,) = read(WAVELENGTHS.encode(), ORIGIN, laser_nm=785.0)
     assert found.axis.start == pytest.approx(FIRST)
     assert (found.meta["laser_nm"], found.meta["laser_from"]) == ("785", "option")
 
 
-def test_what_a_file_says_itself_wins() -> None:
+def test_the_file_wins_over_the_option() -> None:
     """The header's laser converts the axis, whatever the option says."""
     (found,) = read(("Laser: 785 nm\n" + WAVELENGTHS).encode(), ORIGIN, laser_nm=532.0)
     assert found.axis.start == pytest.approx(FIRST)
@@ -39,7 +39,7 @@ def test_what_a_file_says_itself_wins() -> None:
 
 
 @pytest.mark.parametrize(("name", "laser"), [("delimited.csv", "532"), ("enlighten.csv", "785.1"), ("rruff.txt", "1064")])
-def test_every_reader_says_where_the_laser_is_from(name: str, laser: str) -> None:
+def test_every_reader_records_the_source_of_the_laser(name: str, laser: str) -> None:
     """RRUFF's example names none, the others name their own."""
     (found,) = read((EXAMPLES / name).read_bytes(), ORIGIN, laser_nm=1064.0)
     assert (found.meta["laser_nm"], found.meta["laser_from"]) == (laser, "option" if laser == "1064" else "file")
@@ -105,6 +105,6 @@ def test_the_commands_take_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("command", [["identify", "--laser", "12", "x"], ["library", "add", "--laser", "12", "a", "b"]])
 def test_a_wrong_laser_is_a_usage_error(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """It is said before any file is opened."""
+    """The error comes before any file is opened."""
     assert main(command) == 2
     assert "argument --laser: expected the laser wavelength" in capsys.readouterr().err

@@ -96,7 +96,7 @@ def hostile_omnic() -> bytes:
 
 
 def hostile_witec() -> bytes:
-    """Return a project of as many data sets as there may be, which all refer to one axis and have much to tell."""
+    """Return a project of as many data sets as there may be, which all refer to one axis with long metadata."""
     rich = r"{\par Excitation Wavelength [nm]:\tab 600" + r"\par Integration Time [s]:\tab 1" * 400 + "}"
     sets: list[tuple[int, str, str, Tree]] = [
         (

@@ -20,7 +20,7 @@ def test_no_mutation_of_the_examples_does_harm() -> None:
     assert ends.total() == 600
 
 
-def test_a_mutation_is_told_by_its_number() -> None:
+def test_a_mutation_is_reproduced_by_its_number() -> None:
     """The same number gives the same bytes, others give others."""
     contents = format_mutations.files(EXAMPLES)
     made = [format_mutations.mutation(contents, number) for number in range(300)]
@@ -32,7 +32,7 @@ def test_a_mutation_is_told_by_its_number() -> None:
     ("does", "reason"),
     [("raise ValueError('x')", "ESCAPED ValueError x"), ("bytearray(1 << 31)", "ESCAPED MemoryError "), ("os._exit(3)", "CRASHED")],
 )
-def test_harm_is_told_with_its_number(does: str, reason: str, tmp_path: Path) -> None:
+def test_harm_is_reported_with_its_number(does: str, reason: str, tmp_path: Path) -> None:
     """Another exception, too much memory and the end of the process are no answers, and the rest goes on."""
     (tmp_path / "a").write_bytes(b"1 2\n")
     code = (

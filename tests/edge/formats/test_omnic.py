@@ -40,7 +40,7 @@ def test_the_example_is_what_the_tests_write() -> None:
     assert (EXAMPLES / "omnic.spa").read_bytes() == EXAMPLE
 
 
-def test_reads_axis_counts_and_what_the_texts_say() -> None:
+def test_reads_axis_counts_and_what_the_texts_have() -> None:
     """The laser is the one that excites, not the one that counts the mirror's way."""
     (found,) = read(EXAMPLE, ORIGIN)
     assert found.axis.shift.tolist() == SHIFT.tolist()
@@ -91,7 +91,7 @@ def test_infrared_spectra_in_a_group_of_raman_spectra_are_left_out_with_a_word()
     ids=["cm-1", "nm", "um"],
 )
 def test_other_units_are_converted_with_the_laser(unit: int, x: np.ndarray[tuple[int], np.dtype[np.float64]]) -> None:
-    """Of the history, or the one that is given; x runs evenly, so that the ends tell."""
+    """Of the history, or the one that is given; x runs evenly, so that the ends are enough."""
     made = OmnicSpectrum(np.linspace(x[0], x[-1], 40), COUNTS, unit, RAMAN)
     (from_file,) = read(omnic([made]), ORIGIN, laser_nm=532)
     (given_it,) = read(omnic([replace(made, history=b"")]), ORIGIN, laser_nm=1e7 / 12_738.6)
@@ -113,14 +113,14 @@ def test_other_units_are_converted_with_the_laser(unit: int, x: np.ndarray[tuple
         (omnic([replace(ONE, x=np.array([np.nan] * 40))]), "damaged axis: got nan to nan"),
     ],
 )
-def test_what_cannot_be_read_is_said(data: bytes, says: str) -> None:
+def test_what_cannot_be_read_is_reported(data: bytes, says: str) -> None:
     """Each in one line."""
     reason = message(data)
     assert reason.startswith("OMNIC: ")
     assert says in reason
 
 
-def test_a_file_that_is_cut_short_says_so() -> None:
+def test_a_file_that_is_cut_short_is_reported() -> None:
     """At every byte behind its mark."""
     for end in range(32, len(EXAMPLE)):
         assert "cut short or still being written" in message(EXAMPLE[:end]), end

@@ -42,7 +42,7 @@ EXAMPLE = opus([*raman(SHIFT[::-1], COUNTS[::-1]), *INSTRUMENTS])
 
 
 def message(data: bytes) -> str:
-    """Return the one line that is said of a file that cannot be read."""
+    """Return the one-line reason why a file cannot be read."""
     reason = answered(data)
     assert isinstance(reason, str)
     return reason
@@ -61,7 +61,7 @@ def test_the_example_is_what_the_tests_write() -> None:
     assert (EXAMPLES / "opus.0").read_bytes() == EXAMPLE
 
 
-def test_reads_axis_counts_and_what_the_parameters_say() -> None:
+def test_reads_axis_counts_and_what_the_parameters_have() -> None:
     """The axis is turned; the laser is known from its wavenumber, the time with its zone."""
     (found,) = read(EXAMPLE, ORIGIN)
     assert np.allclose(found.axis.shift, SHIFT, rtol=1e-12)
@@ -121,14 +121,14 @@ def test_the_raman_block_is_found_among_others() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_raman_spectrum_is_said(blocks: list[Block], says: str) -> None:
+def test_what_is_no_raman_spectrum_is_reported(blocks: list[Block], says: str) -> None:
     """Files without a spectrum say what they hold; damaged ones what is wrong."""
     reason = message(opus(blocks))
     assert reason.startswith("Bruker OPUS: ")
     assert says in reason
 
 
-def test_an_infrared_file_is_read_and_says_what_it_is() -> None:
+def test_an_infrared_file_is_read_and_marked() -> None:
     """Absorbance goes before the single channels it was made of, and the meta has what it is."""
     (found,) = read(opus([*raman(SHIFT, COUNTS * 7, SAMPLE), *raman(SHIFT, COUNTS, ABSORBANCE)]), ORIGIN)
     assert found.counts.tolist() == COUNTS.tolist()
@@ -157,7 +157,7 @@ def test_absolute_axes_are_converted_with_the_laser(unit: str, x: np.ndarray[tup
         ([(INSTRUMENT, {"RLW": 5e-324})], None),
     ],
 )
-def test_the_laser_is_what_the_instrument_says(laser: list[tuple[int, dict[str, Value]]], nm: str | None) -> None:
+def test_the_laser_is_that_of_the_instrument(laser: list[tuple[int, dict[str, Value]]], nm: str | None) -> None:
     """Its wavenumber, or the name of the source; what is no laser is none."""
     (found,) = read(opus([*raman(SHIFT, COUNTS), *((code, parameters(values)) for code, values in laser)]), ORIGIN)
     assert found.meta.get("laser_nm") == nm
@@ -183,7 +183,7 @@ def test_a_time_is_known_with_its_zone_only(day: str, time: str, hours: float | 
     assert found.meta["date"] == f"{day} {time}"
 
 
-def test_a_file_that_is_cut_short_says_so() -> None:
+def test_a_file_that_is_cut_short_is_reported() -> None:
     """At every byte from the header on."""
     for end in range(HEADER, len(EXAMPLE)):
         assert "cut short or still being written" in message(EXAMPLE[:end]), end

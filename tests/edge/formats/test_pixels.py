@@ -24,7 +24,7 @@ def test_pixels_are_refused_without_a_calibration(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "first"), [(NAMED, 0.0), (BARE, 1.0)])
 def test_pixels_are_given_to_a_calibration(text: str, first: float) -> None:
-    """The spectrum has the pixels' numbers for an axis, and says so."""
+    """The spectrum has the pixels' numbers for an axis, and reports it."""
     (spectrum,) = formats.read(text.encode(), ORIGIN, pixels=True)
     assert (spectrum.axis.start, len(spectrum)) == (first, 40)
     assert spectrum.meta[PIXELS] == "40"

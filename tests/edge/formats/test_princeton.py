@@ -43,7 +43,7 @@ def test_the_example_is_what_the_tests_write() -> None:
     assert (EXAMPLES / "princeton.spe").read_bytes() == OLD.made()
 
 
-def test_winspec_is_read_with_what_its_header_says() -> None:
+def test_winspec_is_read_with_what_its_header_has() -> None:
     """The polynomial counts columns from 1; the laser makes shifts of wavelengths; a time without a zone stays text."""
     (found,) = read(OLD.made(), ORIGIN)
     assert np.allclose(found.axis.shift, 1e7 / 636.3 - 1e7 / NM, rtol=0, atol=1e-9)
@@ -53,7 +53,7 @@ def test_winspec_is_read_with_what_its_header_says() -> None:
     assert (found.meta["format"], found.meta["comment"], found.meta["accumulations"]) == ("Princeton SPE 2.5", "by hand", "4")
 
 
-def test_lightfield_is_read_with_what_its_xml_says() -> None:
+def test_lightfield_is_read_with_its_xml() -> None:
     """Wavelengths, laser line, exposure and time, with its zone."""
     (found,) = read(NEW.made(), ORIGIN)
     assert np.allclose(found.axis.shift, 1e7 / 531.988 - 1e7 / NM, rtol=0, atol=1e-9)
@@ -95,7 +95,7 @@ def test_frames_and_regions_of_lightfield_are_numbered() -> None:
 
 
 def test_columns_of_a_part_of_the_detector_are_counted_as_the_calibration_does() -> None:
-    """Its points tell whether it counts the detector's pixels; without such a point the file is refused."""
+    """Its points show whether it counts the detector's pixels; without such a point the file is refused."""
     part = replace(OLD, start=101, binned=2)
     assert "unknown pixels: got columns from pixel 101 with 2 pixels binned" in message(part.made())
     pixels = 101.5 + 2 * np.arange(40)
@@ -126,7 +126,7 @@ def test_shifts_are_taken_as_they_are() -> None:
 
 
 @pytest.mark.parametrize("made", [replace(OLD, laser=0.0), replace(NEW, laser="")], ids=["WinSpec", "LightField"])
-def test_a_wavelength_asks_for_the_laser(made: WinSpecFile | LightFieldFile) -> None:
+def test_a_wavelength_axis_needs_the_laser(made: WinSpecFile | LightFieldFile) -> None:
     """And takes the one that is given."""
     assert "unknown laser wavelength: got a wavelength axis (641.099 to 682.4 nm)" in message(made.made())
     (found,) = read(made.made(), ORIGIN, laser_nm=632.8)
@@ -135,7 +135,7 @@ def test_a_wavelength_asks_for_the_laser(made: WinSpecFile | LightFieldFile) -> 
 
 
 @pytest.mark.parametrize("made", [replace(OLD, polynomial=None), replace(NEW, wavelengths=None)], ids=["WinSpec", "LightField"])
-def test_pixels_are_refused_unless_a_calibration_asks(made: WinSpecFile | LightFieldFile) -> None:
+def test_pixels_are_refused_except_for_a_calibration(made: WinSpecFile | LightFieldFile) -> None:
     """As with tables."""
     assert "axis in pixels: got 1 to 40" in message(made.made())
     (found,) = read(made.made(), ORIGIN, pixels=True)
@@ -159,7 +159,7 @@ def test_pixels_are_refused_unless_a_calibration_asks(made: WinSpecFile | LightF
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_read_is_said(made: WinSpecFile | LightFieldFile, says: str) -> None:
+def test_what_cannot_be_read_is_reported(made: WinSpecFile | LightFieldFile, says: str) -> None:
     """Each in one line."""
     reason = message(made.made())
     assert reason.startswith("Princeton SPE: ")
@@ -167,7 +167,7 @@ def test_what_cannot_be_read_is_said(made: WinSpecFile | LightFieldFile, says: s
 
 
 @pytest.mark.parametrize("made", [OLD, NEW], ids=["WinSpec", "LightField"])
-def test_a_file_that_is_cut_short_says_so(made: WinSpecFile | LightFieldFile) -> None:
+def test_a_file_that_is_cut_short_is_reported(made: WinSpecFile | LightFieldFile) -> None:
     """At every byte behind its mark."""
     whole = made.made()
     for end in range(3000, len(whole)):

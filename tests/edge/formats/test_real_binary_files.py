@@ -40,7 +40,7 @@ READ = {
     WITEC: (1600, None, None),
     "opus/test_opus.0": (4096, None, "1064.41"),
 }
-"""Points, exposure (s) and laser (nm) of the files that hold a Raman spectrum; None is what the file does not tell."""
+"""Points, exposure (s) and laser (nm) of the files that hold a Raman spectrum; None is what the file does not have."""
 OTHERS = {
     "galactic_spc/m_xyxy.spc": (512, 8, "'Abundance' over 'mass (m/z)'"),
     "galactic_spc/s_evenx.spc": (1, 1844, "'absorbance' over 'wavenumber (cm-1)'"),
@@ -58,7 +58,7 @@ def test_binary_files_are_read(name: str) -> None:
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_other_methods_are_read_and_called_by_name(name: str) -> None:
-    """Mass spectra, an infrared spectrum and a chromatogram are read, and say that they are none of ours."""
+    """Mass spectra, an infrared spectrum and a chromatogram are read, and are marked."""
     found = answered((INSTRUMENTS / name).read_bytes())
     assert not isinstance(found, str)
     assert (len(found), len(found[0]), found[0].meta[OTHER_METHOD]) == OTHERS[name]
@@ -121,7 +121,7 @@ def test_the_axis_is_the_raman_shift(name: str, low: float, high: float, line: f
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_binary_file_that_is_cut_short_says_so(name: str) -> None:
+def test_a_binary_file_that_is_cut_short_is_reported(name: str) -> None:
     """Half of it, all but a hundred bytes, its header alone."""
     data = (INSTRUMENTS / name).read_bytes()
     for end in (512, len(data) // 2, len(data) - 100):

@@ -20,7 +20,7 @@ READ = {
     "princeton/Testfile_Single_SPE2.SPE": (35, 1340, 30.0, "636.3", None),
     "witec/Si-data.WIP": (125, 1024, 1.03492, "632.8", None),
 }
-"""Spectra, points, exposure (s), laser (nm) and time of the files that tell their laser."""
+"""Spectra, points, exposure (s), laser (nm) and time of the files with a laser."""
 WITH_A_LASER = {
     "andor/raman1.sif": (400.0, 1, 1024, 0.1, datetime(2017, 9, 8, 13, 3, 52, tzinfo=UTC)),
     "princeton/Testfile_Single_SPE3.spe": (532.0, 1, 512, 3.0, datetime(2022, 4, 4, 15, 11, 43, 85_602, timezone(timedelta(hours=2)))),
@@ -34,7 +34,7 @@ INFRARED = {
 
 
 @pytest.mark.parametrize("name", READ)
-def test_files_that_tell_their_laser_are_read(name: str) -> None:
+def test_files_with_a_laser_are_read(name: str) -> None:
     """Points, exposure and laser are those of the file."""
     found = read((INSTRUMENTS / name).read_bytes(), Origin("file", name))
     assert (len(found), len(found[0]), found[0].exposure_s, found[0].meta["laser_nm"], found[0].taken_at) == READ[name]
@@ -42,7 +42,7 @@ def test_files_that_tell_their_laser_are_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_A_LASER)
-def test_files_on_wavelengths_ask_for_the_laser(name: str) -> None:
+def test_files_on_wavelengths_need_the_laser(name: str) -> None:
     """And take the one that is given."""
     data = (INSTRUMENTS / name).read_bytes()
     laser_nm, *wanted = WITH_A_LASER[name]
@@ -55,7 +55,7 @@ def test_files_on_wavelengths_ask_for_the_laser(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", INFRARED)
-def test_infrared_files_say_that_they_are_none_of_ours(name: str) -> None:
+def test_infrared_files_are_refused_by_name(name: str) -> None:
     """They are read, on their own axis."""
     found = read((INSTRUMENTS / name).read_bytes(), Origin("file", name))
     assert (len(found), len(found[0]), found[0].taken_at) == INFRARED[name]

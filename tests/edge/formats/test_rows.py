@@ -112,7 +112,7 @@ def test_many_spectra_of_few_points_are_columns(names: bool) -> None:  # noqa: F
     assert (len(found), found[7].axis.shift.tolist()) == (500, SHIFT)
 
 
-def test_rows_without_an_axis_are_said_to_be_that() -> None:
+def test_rows_without_an_axis_are_reported() -> None:
     """As many numbers a row as the header has pixels."""
     text = "Number of Pixels: 100\n\n" + "".join(line(*[(k * n) % 91 for n in range(100)], delimiter="\t") for k in range(20))
     assert "spectra in rows without an axis: got 20 rows of 100 numbers" in str(answered(text.encode()))

@@ -70,7 +70,7 @@ def test_descending_and_shuffled_axes_are_put_in_order(rows: list[str]) -> None:
 
 
 def test_repeated_shifts_are_averaged() -> None:
-    """Two rows of one Raman shift are one point with their mean, and the meta says so."""
+    """Two rows of one Raman shift are one point with their mean, and the metadata record it."""
     found = rruff(HEADER + ROWS + "189, 11\r\n##END=\n")
     assert (len(found), found.counts[-1]) == (40, (39 % 7 + 11) / 2)
     assert found.meta["tidied"] == "1 rows of the same Raman shift averaged"
@@ -111,7 +111,7 @@ def test_markup_and_escape_codes_in_the_header_are_data() -> None:
 
 
 @pytest.mark.parametrize("method", ["Infrared__Infrared_Data_Processed", "Powder__Xray_Data_XY_RAW"])
-def test_infrared_and_xray_files_say_so_by_name(method: str) -> None:
-    """They look like Raman files inside; only their names tell, and the meta repeats it."""
+def test_infrared_and_xray_files_are_refused_by_name(method: str) -> None:
+    """They look like Raman files inside; only their names show it, and the metadata repeat it."""
     found = rruff(HEADER + ROWS + "##END=\n", f"dir/Quartz__R040031-1__{method}__463.txt")
     assert found.meta[OTHER_METHOD].endswith(", by its name")

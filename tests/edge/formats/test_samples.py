@@ -101,7 +101,7 @@ def test_x_and_y_in_turn_without_names() -> None:
     assert (len(second), second.axis.start, second.counts.tolist()) == (30, SHIFT[0] + 50, COUNTS[1][:30])
 
 
-def test_wavelengths_beside_their_shifts_tell_the_laser() -> None:
+def test_wavelengths_beside_their_shifts_give_the_laser() -> None:
     """ENLIGHTEN's text without a header: nm, cm⁻¹, counts."""
     nm = [1e7 / (1e7 / 785 - x) for x in SHIFT]
     text = "".join(f"{a:.2f} {x:.2f} {y:.2f}\n" for a, x, y in zip(nm, SHIFT, COUNTS[0], strict=True))
@@ -116,8 +116,8 @@ def test_pixel_numbers_beside_shifts_are_no_axis() -> None:
     assert (found.axis.shift.tolist(), found.counts.tolist()) == (SHIFT, COUNTS[0])
 
 
-def test_two_axes_without_names_are_asked_about() -> None:
-    """Which of them is meant cannot be told."""
+def test_two_axes_without_names_need_an_option() -> None:
+    """Which of them is meant is unknown."""
     text = "".join(f"{x} {2 * x} {y}\n" for x, y in zip(SHIFT, COUNTS[0], strict=True))
     assert "unknown columns" in str(answered(text.encode()))
 

@@ -108,7 +108,7 @@ def test_a_few_steps_back_are_no_reason_to_refuse() -> None:
         (np.empty(0), None, False),
     ],
 )
-def test_pixels_are_told_from_their_name_or_their_steps(values: np.ndarray, kind: AxisKind | None, *, pixels: bool) -> None:
+def test_pixels_are_derived_from_their_name_or_their_steps(values: np.ndarray, kind: AxisKind | None, *, pixels: bool) -> None:
     """A column named so, or one without a name that counts from 0 or 1, has the numbers of pixels."""
     assert is_pixels(values, kind) == pixels
 
@@ -125,7 +125,7 @@ def test_pixels_are_told_from_their_name_or_their_steps(values: np.ndarray, kind
         (900, 1700, 512),
     ],
 )
-def test_what_may_be_wavelengths_is_asked_about(low: float, high: float, points: int) -> None:
+def test_what_may_be_wavelengths_needs_an_option(low: float, high: float, points: int) -> None:
     """Of any span and step within what silicon and InGaAs detectors see; the option decides, either way."""
     values = np.linspace(low, high, points)
     with refused(FormatError, "axis without a name", got="wavelengths (nm) or Raman shifts (cm-1)?"):
@@ -137,7 +137,7 @@ def test_what_may_be_wavelengths_is_asked_about(low: float, high: float, points:
         to_shift(values, None, None, "pixel")
 
 
-def test_an_axis_that_a_laser_makes_a_shift_is_asked_about() -> None:
+def test_an_axis_that_a_laser_makes_a_shift_needs_an_option() -> None:
     """From 1070 to 1400 nm lie 50 to 2250 cm⁻¹ of a laser of 1064 nm, and both readings are sound."""
     values = np.linspace(1070.0, 1400.0, 1024)
     assert np.array_equal(to_shift(values, None, None), values)
@@ -151,13 +151,13 @@ def test_nothing_else_is_negative() -> None:
     assert np.array_equal(to_shift(values, None, None), values)
 
 
-def test_the_option_does_not_decide_what_a_file_says() -> None:
+def test_the_option_does_not_override_the_file() -> None:
     """A name or a unit wins."""
     assert np.array_equal(to_shift(RISING, SHIFT, None, "nm"), RISING)
     assert to_shift(np.linspace(790.0, 900.0, 50), NM, 785.0, "shift")[0] == pytest.approx(1e7 / 785 - 1e7 / 790)
 
 
-def test_a_name_that_contradicts_itself_is_asked_about() -> None:
+def test_a_name_that_contradicts_itself_needs_an_option() -> None:
     """Raman shifts are not in nm."""
     doubted = AxisKind(Role.WAVELENGTH, 1.0, "nm", doubt="a Raman shift in nm")
     with refused(FormatError, "ambiguous axis", got="a Raman shift in nm from 100 to 1800"):

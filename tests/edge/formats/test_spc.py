@@ -34,7 +34,7 @@ def one(data: bytes) -> Spectrum:
 
 
 def message(data: bytes) -> str:
-    """Return the one line that is said of a file that cannot be read."""
+    """Return the one-line reason why a file cannot be read."""
     reason = answered(data)
     assert isinstance(reason, str)
     return reason
@@ -53,7 +53,7 @@ def test_the_example_is_what_the_tests_write() -> None:
     assert (EXAMPLES / "galactic.spc").read_bytes() == EXAMPLE.made()
 
 
-def test_reads_axis_counts_and_what_header_and_log_say() -> None:
+def test_reads_axis_counts_header_and_log() -> None:
     """The axis is the one that stands before the counts; laser and exposure come from the log."""
     found = one(EXAMPLE.made())
     assert found.axis.shift.tolist() == np.float32(UNEVEN).tolist()
@@ -176,8 +176,8 @@ def test_the_laser_of_the_log(log: bytes, nm: str | None) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_raman_spectrum_is_said_by_its_own_codes(made: SpcFile, says: str) -> None:
-    """Pixels, axes that are none, and what is no spectrum are refused in words."""
+def test_what_is_no_raman_spectrum_is_reported_by_its_codes(made: SpcFile, says: str) -> None:
+    """Pixels, invalid axes, and what is no spectrum are refused."""
     reason = message(made.made())
     assert reason.startswith("Galactic SPC: ")
     assert says in reason
@@ -199,7 +199,7 @@ def test_what_is_no_raman_spectrum_is_said_by_its_own_codes(made: SpcFile, says:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_other_methods_are_read_and_said(made: SpcFile, says: str | None) -> None:
+def test_other_methods_are_read_and_reported(made: SpcFile, says: str | None) -> None:
     """Infrared, mass spectra and chromatograms are read with the axis they have, and the meta has what the codes say."""
     found = one(made.made())
     assert (found.axis.start, found.axis.stop) == (SHIFT[0], SHIFT[-1])
@@ -222,7 +222,7 @@ def test_an_axis_without_a_unit_may_look_like_a_raman_shift() -> None:
 
 @pytest.mark.parametrize("version", [LITTLE, BIG, OLD])
 @pytest.mark.parametrize("spectra", [1, 3])
-def test_a_file_that_is_cut_short_says_so(version: int, spectra: int) -> None:
+def test_a_file_that_is_cut_short_is_reported(version: int, spectra: int) -> None:
     """At every byte from the header on, so that a watcher can wait for the rest."""
     made = SpcFile([SHIFT], [COUNTS] * spectra, version=version, form="int32").made()
     silent = {416, 417, 608, 609} if version == OLD else set()  # an old file does not say how many subfiles; their first byte is 0

@@ -89,7 +89,7 @@ def test_rruff_rows_are_cut_alike_in_both_ways(rows: list[str]) -> None:
 
 
 def test_a_file_that_is_all_table_takes_no_more_memory_than_allowed() -> None:
-    """The fast way leaves what is too large to the one that says so."""
+    """The fast way leaves what is too large to the one that reports it."""
     assert even_table("1 2\n" * (MAX_MAP_ROWS + 1001)) is None
 
 

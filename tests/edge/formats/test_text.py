@@ -84,7 +84,7 @@ def test_escape_codes_alone_do_not_make_text_binary() -> None:
 
 
 def test_a_false_byte_order_mark_is_refused_with_the_place() -> None:
-    """UTF-16 that is none is an error with the byte."""
+    """Invalid UTF-16 is an error with the byte."""
     with pytest.raises(FormatError, match="byte 0: wrong encoding: got bytes that are not UTF-16-LE, as the file begins"):
         decode(codecs.BOM_UTF16_LE + b"\x00\xdc\x00\xdc1234")
 

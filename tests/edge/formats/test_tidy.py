@@ -24,7 +24,7 @@ def with_value(values: np.ndarray, places: slice, value: float) -> np.ndarray:
 
 
 def test_a_tidy_spectrum_stays_as_it_is() -> None:
-    """Nothing is done, and nothing is said."""
+    """Nothing is changed, and nothing is reported."""
     points = tidy(SHIFT, COUNTS)
     assert np.array_equal(points.axis.shift, SHIFT)
     assert np.array_equal(points.counts, COUNTS)
@@ -38,7 +38,7 @@ def test_a_falling_axis_is_turned() -> None:
     assert np.array_equal(points.counts, COUNTS)
 
 
-def test_a_shuffled_axis_is_sorted_and_said_so() -> None:
+def test_a_shuffled_axis_is_sorted_and_reported() -> None:
     """Sorting is noted, because the file was unusual."""
     order = np.random.default_rng(1).permutation(100)
     points = tidy(SHIFT[order], COUNTS[order])
@@ -71,7 +71,7 @@ def test_a_few_gaps_inside_are_left_out() -> None:
 
 
 def test_many_gaps_inside_are_refused_with_both_numbers() -> None:
-    """A spectrum that is mostly made of guesses is none."""
+    """A spectrum with mostly interpolated points is refused."""
     with pytest.raises(FormatError, match=r"too many rows without a number: got 6 of 100 rows inside the spectrum"):
         tidy(SHIFT, with_value(COUNTS, slice(10, 16), NAN))
 

@@ -35,7 +35,7 @@ MAP = WdfFile(
 
 
 def message(data: bytes) -> str:
-    """Return the one line that is said of a file that cannot be read."""
+    """Return the one-line reason why a file cannot be read."""
     reason = answered(data)
     assert isinstance(reason, str)
     return reason
@@ -54,7 +54,7 @@ def test_the_example_is_what_the_tests_write() -> None:
     assert (EXAMPLES / "renishaw.wdf").read_bytes() == EXAMPLE.made()
 
 
-def test_reads_axis_counts_and_what_the_header_says() -> None:
+def test_reads_axis_counts_and_what_the_header_has() -> None:
     """The axis is turned; laser, start and exposure are known; texts are, in whatever encoding."""
     (found,) = read(EXAMPLE.made(), ORIGIN)
     assert found.axis.shift.tolist() == np.float32(SHIFT).tolist()
@@ -119,7 +119,7 @@ def test_other_units_are_converted_with_the_laser_of_the_header(unit: int, x: np
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_no_raman_spectrum_is_said(made: WdfFile, says: str) -> None:
+def test_what_is_no_raman_spectrum_is_reported(made: WdfFile, says: str) -> None:
     """Pixels, times, images and files without counts are refused in words."""
     reason = message(made.made())
     assert reason.startswith("Renishaw WDF: ")
@@ -127,7 +127,7 @@ def test_what_is_no_raman_spectrum_is_said(made: WdfFile, says: str) -> None:
 
 
 @pytest.mark.parametrize("made", [EXAMPLE, MAP], ids=["one", "map"])
-def test_a_file_that_is_cut_short_says_so(made: WdfFile) -> None:
+def test_a_file_that_is_cut_short_is_reported(made: WdfFile) -> None:
     """At every byte but those between two blocks behind the counts and the axis."""
     whole = made.made()
     for end in range(16, len(whole)):
@@ -136,7 +136,7 @@ def test_a_file_that_is_cut_short_says_so(made: WdfFile) -> None:
         assert isinstance(reason, str) or whole[end : end + 4] in {b"TEXT", b"WXDM", b"ORGN"}, end
 
 
-def test_a_file_that_is_copied_into_the_room_made_for_it_says_so() -> None:
+def test_a_file_that_is_still_being_copied_is_reported() -> None:
     """Zeros where a block should begin."""
     whole = EXAMPLE.made()
     assert "byte 688: unknown block: got '' of 0 bytes" in message(whole[:600] + bytes(len(whole) - 600))
@@ -183,7 +183,7 @@ def test_origins_that_do_not_fit_are_left_out() -> None:
     assert "x" not in found[0].meta
 
 
-def test_a_time_that_is_none_is_unknown() -> None:
+def test_an_invalid_time_is_unknown() -> None:
     """0, and what no calendar has."""
     for ticks in (0, 2**63):
         assert read(replace(EXAMPLE, started=ticks).made(), ORIGIN)[0].taken_at is None

@@ -115,8 +115,8 @@ def test_a_map_that_is_being_measured_gives_what_was_collected() -> None:
     assert "no spectra: got 0 of 6 spectra" in message(WitecFile([replace(MAP, valid=[False] * 3)]).made())
 
 
-def test_a_wavelength_asks_for_the_laser() -> None:
-    """Where neither the interpretation nor the information tells it."""
+def test_a_wavelength_axis_needs_the_laser() -> None:
+    """Where neither the interpretation nor the information has it."""
     made = replace(EXAMPLE, laser=0.0)
     assert "unknown laser wavelength: got a wavelength axis (636.3 to 641.5 nm)" in message(made.made())
     assert "unknown laser wavelength: got a wavelength axis (636.3 to 641.5 nm)" in message(made.made())
@@ -163,15 +163,15 @@ def test_a_graph_that_cannot_be_raman_is_left_out_with_a_word() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_cannot_be_read_is_said(made: WitecFile, says: str) -> None:
+def test_what_cannot_be_read_is_reported(made: WitecFile, says: str) -> None:
     """Each in one line."""
     reason = message(made.made())
     assert reason.startswith("WITec project: ")
     assert says in reason
 
 
-def test_a_file_that_is_cut_short_says_so() -> None:
-    """At every byte behind its mark: the first tag tells how long the file is."""
+def test_a_file_that_is_cut_short_is_reported() -> None:
+    """At every byte behind its mark: the first tag has the length of the file."""
     whole = WitecFile([ONE]).made()
     for end in range(8, len(whole)):
         assert "cut short or still being written" in message(whole[:end]), end
@@ -201,7 +201,7 @@ def test_counts_and_places_are_checked_before_anything_is_made(data: bytes, says
 
 @pytest.mark.parametrize("size", ["SizeX", "SizeY", "SizeGraph"])
 @pytest.mark.parametrize("value", [-1, 0, 4, 1000, 2**31 - 1])
-def test_sizes_that_do_not_fit_are_said(size: str, value: int) -> None:
+def test_sizes_that_do_not_fit_are_reported(size: str, value: int) -> None:
     """Whatever the graph says of itself."""
     data = bytearray(EXAMPLE.made())
     at = data.index(size.encode()) + len(size) + 20
@@ -210,7 +210,7 @@ def test_sizes_that_do_not_fit_are_said(size: str, value: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["XTransformationID", "XInterpretationID", "SizeX", "SizeGraph", "NumberOfData", "DataType", "ID"])
-def test_a_number_that_is_none_is_not_there(name: str) -> None:
+def test_an_invalid_number_is_left_out(name: str) -> None:
     """A NaN where a whole number is kept by other projects."""
     made = bytearray(EXAMPLE.made())
     at = made.index(name.encode() + struct.pack("<I", 5)) + len(name)

@@ -29,7 +29,7 @@ def oracle(*, version: int = 0x1100) -> object:
 
 
 def test_request_of_a_corrected_spectrum_is_the_data_sheets() -> None:
-    """Ventana's data sheet, page 13: the corrected spectrum is asked for with these 64 bytes."""
+    """Ventana's data sheet, page 13: the corrected spectrum is requested with these 64 bytes."""
     head = bytes.fromhex("c1c0 0010 0000 0000 00101000") + bytes(28)
     assert Message(CORRECTED, version=0x1000).to_bytes() == head + bytes.fromhex("14000000") + bytes(16) + FOOTER
 
@@ -83,14 +83,14 @@ def test_errors_are_those_of_seabreeze() -> None:
 
 
 def test_refusal_is_a_reply_with_the_errors_name() -> None:
-    """A device that does not know a message says so, and which request it was."""
+    """A device that does not know a message answers with an error that names the request."""
     (event,) = codec().feed(Message(RAW, flags=Flag.RESPONSE | Flag.NACK, error=2, regarding=9).to_bytes())
     assert isinstance(event, Reply)
     assert (event.name, event.fields["error_name"], event.fields["regarding"]) == ("nak", "unknown message type", 9)
 
 
-def test_acknowledgement_and_answer_are_told_apart() -> None:
-    """An acknowledgement has no data; an answer has the data that were asked for."""
+def test_acknowledgement_and_answer_are_distinguished() -> None:
+    """An acknowledgement has no data; an answer has the data that were requested."""
     ack = Message(SET_ITIME, flags=Flag.RESPONSE | Flag.ACK).to_bytes()
     serial = Message(SERIAL, b"S01234", Flag.RESPONSE).to_bytes()
     first, second = codec().feed(ack + serial)
@@ -116,7 +116,7 @@ def changed(message: bytes, place: int, to: bytes) -> bytes:
         (30, b"\x01", "of a message; its bytes give"),
     ],
 )
-def test_damage_is_told_by_what_was_expected(place: int, to: bytes, why: str) -> None:
+def test_damage_is_reported_with_what_was_expected(place: int, to: bytes, why: str) -> None:
     """Each field that cannot be is refused with both values, and the message behind it is read."""
     good = Message(SERIAL, b"S01234", md5=True).to_bytes()
     *faults, reply = codec().feed(changed(good, place, to) + good)

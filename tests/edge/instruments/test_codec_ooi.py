@@ -57,7 +57,7 @@ def test_header_words_are_named_by_the_profile() -> None:
 
 
 def test_size_flag_makes_points_double_words() -> None:
-    """Accumulated scans do not fit a word; one flag in the header says so."""
+    """Accumulated scans do not fit a word; one flag in the header marks it."""
     data = Ooi(OoiSettings(2)).encode([70_000, 2**32 - 1], {"size_flag": 1})
     (frame,) = Ooi(OoiSettings(2)).feed(data)
     assert isinstance(frame, RawFrame)
@@ -81,7 +81,7 @@ def test_pixel_modes_send_fewer_points(mode: int, given: list[int], count: int) 
 
 @pytest.mark.parametrize(("mode", "first"), [(2, 1), (5, 1), (1, 0), (3, 12), (4, 0), (4, 11)])
 def test_impossible_pixel_modes_are_faults(mode: int, first: int) -> None:
-    """A mode that nobody documents, or parameters that select nothing, are no frame."""
+    """An undocumented mode, or parameters that select nothing, are no frame."""
     head = np.array([0xFFFF, 0, 1, 100, 0, 0, mode, first, *range(30)], ">u2").tobytes()
     fault = next(Ooi(OoiSettings(10)).feed(b"\x02" + head))
     assert isinstance(fault, WireFault)
@@ -97,7 +97,7 @@ def test_double_words_are_read_only_as_they_are_documented(setup: OoiSettings) -
 
 
 def test_bytes_outside_of_frames_are_answers() -> None:
-    """ACK, NAK and ETX are told apart, each where it stood."""
+    """ACK, NAK and ETX are distinguished, each in its place."""
     events = list(Ooi(OoiSettings(3)).feed(b"\x06\x15\x03"))
     assert [(event.name, event.at) for event in events if isinstance(event, Reply)] == [("ack", 0), ("nak", 1), ("failed", 2)]
 
@@ -111,7 +111,7 @@ def test_bytes_of_a_bad_frame_are_no_answers() -> None:
     assert [type(event) for event in events] == [WireFault, WireFault, Reply]
 
 
-def test_checksum_that_differs_is_told_with_both() -> None:
+def test_checksum_that_differs_is_reported_with_both() -> None:
     """A flipped bit costs the frame, and the message has both sums."""
     data = bytearray(Ooi(OoiSettings(3, checksum=True)).encode([1, 2, 3]))
     data[16] ^= 0x80
@@ -184,8 +184,8 @@ def test_pixel_modes_in_ascii_send_fewer_points() -> None:
         (b"65535\r\n0", b"65535\r\n2", "a header with pixel mode 0 [] and size flag 2"),
     ],
 )
-def test_damage_in_ascii_is_told(old: bytes, new: bytes, why: str) -> None:
-    """What is wrong is said with what was expected, and the next frame is found."""
+def test_damage_in_ascii_is_reported(old: bytes, new: bytes, why: str) -> None:
+    """The fault has what was expected, and the next frame is found."""
     reader = OoiText(OoiSettings(3, checksum=True))
     good = reader.encode([4, 2, 3])
     events = [*reader.feed(good.replace(old, new, 1) + good), *reader.silence()]

@@ -54,7 +54,7 @@ def test_a_cyclic_code_needs_its_parameters(kind: str) -> None:
 
 
 def test_words_know_their_type_and_range() -> None:
-    """A type that nobody knows is refused, and so is a value that does not fit."""
+    """An unknown type is refused, and so is a value that does not fit."""
     assert WordFormat("i16be").encode([-2, 258]) == b"\xff\xfe\x01\x02"
     with pytest.raises(ConfigError, match="values of type 'u12'; expected one of u8"):
         WordFormat("u12")
@@ -88,13 +88,13 @@ def test_a_beginning_may_lie_at_the_very_end(start: int, end: int, place: int) -
     assert may_begin(b"\xc1\xc0", bytearray(b"xx\xc1\xc0xx\xc1"), start, end) == place
 
 
-def test_long_garbage_is_told_in_runs() -> None:
+def test_long_garbage_is_reported_in_runs() -> None:
     """Two runs and a bit are two faults at once and one in silence, which together are every byte."""
     reader = Ooi(OoiSettings(3))
-    said = list(reader.feed(b"x" * (2 * RUN + 5)))
-    faults = [*said, *reader.silence()]
+    events = list(reader.feed(b"x" * (2 * RUN + 5)))
+    faults = [*events, *reader.silence()]
     assert [(fault.dropped, fault.at) for fault in faults if isinstance(fault, WireFault)] == [(RUN, 0), (RUN, RUN), (5, 2 * RUN)]
-    assert len(said) == 2
+    assert len(events) == 2
 
 
 @pytest.mark.parametrize("name", profiles())
@@ -119,14 +119,14 @@ def test_no_codec_keeps_garbage(name: str) -> None:
         assert len(getattr(codec, "_kept", b"")) <= codec.limit
 
 
-def test_pixels_are_asked_for_only_where_the_frame_leaves_them_open() -> None:
+def test_pixels_are_requested_only_where_the_frame_leaves_them_open() -> None:
     """Lines without a count take it from the sensor, and a stream leaves its first line out."""
     codec = of(LinesFrame(), 2, streaming=True)
     assert [type(event).__name__ for event in codec.feed(b"1,2\n3,4\n5\n")] == ["Reply", "RawFrame", "WireFault"]
 
 
 def test_header_words_of_an_ocean_frame_are_words() -> None:
-    """A profile that gives them another width is told so, before a frame is misread."""
+    """A profile with another width is refused before a frame is misread."""
     with pytest.raises(ConfigError, match="u32be"):
         of(NamedFrame(name="ooi", count=3, header=("scans:u32be",)))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from effort import slow
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.instruments.serial import ask
@@ -47,12 +48,12 @@ def read(tmp_path: Path, answers: dict[int, bytes], **sensor: object) -> tuple[I
     talker = Talker(profile, {**known, b"?x": (2, NAK)}, (b"S", b"O"))
     with ScriptedDevice(tmp_path / "port", talker) as fake:
         instrument = ask(profile, fake.port)
-    return instrument, [request for request in talker.asked if request.startswith(b"?x")]
+    return instrument, [request for request in talker.requests if request.startswith(b"?x")]
 
 
-@pytest.mark.parametrize("end", [b"", b"\r", b"\r\n", b"\0\0\0\0\0", b"\n"])
+@pytest.mark.parametrize("end", [b"\r", b"\0\0\0\0\0", *slow(b"", b"\r\n", b"\n")])
 def test_the_end_of_a_constant_may_be_anything(tmp_path: Path, end: bytes) -> None:
-    """The manual does not say how the text ends: silence ends it, and line ends and zeros around it are none of it."""
+    """The manual does not say how the text ends: silence ends it, and line ends and zeros around it do not belong to it."""
     instrument, _ = read(tmp_path, {index: ACK + text + end for index, text in EEPROM.items()})
     assert instrument.serial_number == "USB2A1234"
     assert instrument.coefficients == (790.0, 0.12, -1e-6, 0.0)
@@ -74,8 +75,8 @@ def test_a_query_that_is_not_answered_is_not_repeated(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("index", "text"),
-    [(2, b"-1.2e-01x"), (2, b"\xff" * 15), (1, b"79"), (3, b"nan"), (2, b""), (3, b"-1.0e-01")],
-    ids=["no number", "unwritten", "79 nm", "not finite", "empty", "turns back"],
+    [(2, b"-1.2e-01x"), (3, b"-1.0e-01"), *slow((2, b"\xff" * 15), (1, b"79"), (3, b"nan"), (2, b""))],
+    ids=["no number", "turns back", "unwritten", "79 nm", "not finite", "empty"],
 )
 def test_constants_that_are_no_axis_are_not_used(tmp_path: Path, index: int, text: bytes) -> None:
     """An unwritten or damaged memory gives no axis rather than a wrong one."""
@@ -85,7 +86,7 @@ def test_constants_that_are_no_axis_are_not_used(tmp_path: Path, index: int, tex
     assert instrument.serial_number == "USB2A1234"
 
 
-@pytest.mark.parametrize("text", [b"9", b"-1", b"1.5", b"seven", b"\xff\xff"])
+@pytest.mark.parametrize("text", [b"9", b"seven", *slow(b"-1", b"1.5", b"\xff\xff")])
 def test_an_impossible_degree_is_no_nonlinearity(tmp_path: Path, text: bytes) -> None:
     """At most eight coefficients are there, and a whole number of them."""
     instrument, _ = read(tmp_path, {index: ACK + (text if index == 14 else held) for index, held in EEPROM.items()})
@@ -111,7 +112,7 @@ def test_the_axis_of_a_simulated_ocean_needs_no_calibration() -> None:
 
 
 def test_text_is_ended_by_silence_alone() -> None:
-    """While bytes come, it may go on; a refusal and an answer without text are told apart."""
+    """While bytes come, it may go on; a refusal and an answer without text are distinguished."""
     profile = catalogue.load("ocean-flame-s")
     command = profile.commands.coefficient
     assert command is not None

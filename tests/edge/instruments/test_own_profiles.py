@@ -102,14 +102,18 @@ def test_an_own_profile_is_probed_for(folder: Path, monkeypatch: pytest.MonkeyPa
     """Its request is withheld where it could disturb a known instrument, and found when that is allowed, before the shipped ones."""
     own(folder, "halden")
     monkeypatch.setattr(probe, "FIRST_S", 0.05)
+    monkeypatch.setattr(probe, "ANSWER_S", 0.05)
     profiles = catalogue.load_all()
-    with Simulated(catalogue.load("halden")) as simulated:
+    with Simulated(catalogue.load("halden"), pacing=False) as simulated:
         report = probe.find(simulated.port, profiles)
         assert report.candidates[0].profile == "halden"
         assert report.found == ()
-        monkeypatch.setattr(probe, "ANSWER_S", 2.0)  # a loaded machine simulates slowly
         monkeypatch.setattr(probe, "questions", lambda _profiles: ())
-        found = probe.find(simulated.port, profiles, everything=True).found
+        for patience_s in (0.2, 2.0, 15.0):  # the later ones where a busy machine simulates slowly
+            monkeypatch.setattr(probe, "ANSWER_S", patience_s)
+            found = probe.find(simulated.port, profiles, everything=True).found
+            if len(found) == 2:
+                break
     assert [candidate.profile for candidate in found] == ["halden", "jeti-versapic"]
 
 
@@ -145,7 +149,7 @@ def test_lines_of_numbers_are_recognised(separator: str, name: str, end: str, wo
 @pytest.mark.parametrize("order", ["<u2", ">u2"])
 @pytest.mark.parametrize("cut", [0, 5])
 def test_binary_spectra_with_a_beginning_are_recognised(order: str, cut: int) -> None:
-    """The bytes that come again and again at one distance begin a spectrum; smooth counts tell which byte is first."""
+    """The bytes that come again and again at one distance begin a spectrum; smooth counts show which byte is first."""
     rng = np.random.default_rng(1)
     counts = [(1000 + 500 * np.sin(np.arange(256) / 20) + rng.normal(0, 9, 256)).astype(order) for _ in range(6)]
     data = b"".join(b"\xaa\x55" + one.tobytes() for one in counts)[cut:]
@@ -192,18 +196,18 @@ def test_new_writes_a_profile_from_a_capture(folder: Path, tmp_path: Path, capsy
     raw = tmp_path / "raw.bin"
     raw.write_bytes(stream(1024))
     given = ("new", "mine", "--capture", str(raw), "--laser", "785", "--vendor", 'A "B" \\ C')
-    code, (told,), err = ran(capsys, *given)
-    assert (code, told["values"], told["file"]) == (0, 1024, str(folder / "mine.toml"))
+    code, (record,), err = ran(capsys, *given)
+    assert (code, record["values"], record["file"]) == (0, 1024, str(folder / "mine.toml"))
     assert "I see lines of 1024 numbers ending in CR LF, 5 of them, at 115200 baud" in err
     profile = catalogue.load("mine")
     assert (profile.device.vendor, profile.laser and profile.laser.wavelength_nm) == ('A "B" \\ C', 785.0)
-    code, told_again, err = ran(capsys, *given)
-    assert (code, told_again) == (78, [])
+    code, records, err = ran(capsys, *given)
+    assert (code, records) == (78, [])
     assert "profile exists already" in err
 
 
 @pytest.mark.parametrize("name", ["../escape", "A b", ""])
-def test_new_writes_nothing_under_a_name_that_is_none(name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_writes_nothing_under_an_invalid_name(name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A name with a path in it is refused before anything is written."""
     raw = tmp_path / "raw.bin"
     raw.write_bytes(stream(64))
@@ -215,17 +219,17 @@ def test_new_writes_nothing_under_a_name_that_is_none(name: str, folder: Path, t
 def test_new_from_a_simulated_instrument(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A port is listened to; with a request, the answer is described."""
     with Simulated(catalogue.load("c12880ma-csv")) as simulated:
-        code, (told,), _ = ran(capsys, "new", "mine", "--port", simulated.port)
-    assert (code, told["values"], told["baud"]) == (0, 288, 115_200)
+        code, (record,), _ = ran(capsys, "new", "mine", "--port", simulated.port)
+    assert (code, record["values"], record["baud"]) == (0, 288, 115_200)
     with Simulated(catalogue.load("c12880ma-specread")) as simulated:
-        code, (told,), _ = ran(capsys, "new", "other", "--port", simulated.port, "--request", r"SPEC.READ?\n")
-    assert (code, told["values"]) == (0, 288)
+        code, (record,), _ = ran(capsys, "new", "other", "--port", simulated.port, "--request", r"SPEC.READ?\n")
+    assert (code, record["values"]) == (0, 288)
     assert catalogue.load("other").commands.acquire is not None
     assert {path.name for path in folder.iterdir()} == {"mine.toml", "other.toml"}
 
 
 def test_new_needs_something_to_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a terminal nothing is asked: 78 names the options; bytes that are no spectrum are 65; silence is 69."""
+    """Without a terminal there are no questions: 78 names the options; bytes that are no spectrum are 65; silence is 69."""
     code, _, err = ran(capsys, "new", "mine")
     assert code == 78
     assert "--port PORT or --capture FILE" in err

@@ -1,4 +1,4 @@
-"""A serial port: opened for oneself alone, its errors told apart, its bytes both ways."""
+"""A serial port: opened exclusively, its errors distinguished, its bytes in both directions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOOP = "loop://"
 
 
 def test_bytes_go_both_ways(tmp_path: Path) -> None:
-    """What is sent is heard, what is said is read as it comes, and nothing is nothing after the time that was given."""
+    """Bytes arrive, replies are read as they come, and silence ends after the given time."""
     with ScriptedDevice(tmp_path / "port", lambda data: [data.upper()]) as fake:
         port = SerialPort(fake.port, LINE)
         port.open(19_200)
@@ -47,7 +47,7 @@ def test_bytes_go_both_ways(tmp_path: Path) -> None:
         assert not port.is_open
 
 
-def test_a_line_without_modem_wires_may_be_told_of_them(tmp_path: Path) -> None:
+def test_modem_lines_may_be_set_on_a_port_without_them(tmp_path: Path) -> None:
     """A pseudo-terminal has neither DTR nor RTS: wishes about them are no error there."""
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
         port = SerialPort(fake.port, Serial(baud=(9600,), dtr_on_open="lower", rts_on_open="lower", flow="rts-cts", parity="E", bytesize=7))
@@ -81,7 +81,7 @@ def test_a_port_that_cannot_be_waited_for_is_looked_at_again_and_again() -> None
 
 
 def test_a_network_port_has_no_rate() -> None:
-    """``socket://`` is read and written like a line, its end is a loss, and nobody there is not there."""
+    """``socket://`` is read and written like a serial port, its end is a loss, and no listener is an absent port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         where = f"socket://127.0.0.1:{server.getsockname()[1]}"
         port = SerialPort(where, LINE)
@@ -133,7 +133,7 @@ def test_every_error_of_an_open_port_is_a_loss(error: Exception) -> None:
 
 
 def test_a_port_belongs_to_one_process(tmp_path: Path) -> None:
-    """Another process that wants the port is told that it is busy, with an exit code of its own."""
+    """Another process that opens the port gets the error that it is busy, with its own exit code."""
     program = (
         "import sys; from raman_edge.instruments.serial.port import SerialPort\n"
         "from raman_edge.instruments.profiles.profile import Serial\n"
@@ -164,7 +164,7 @@ OPENING = [
 
 
 @pytest.mark.parametrize(("error", "expected", "why"), OPENING)
-def test_why_a_port_cannot_be_opened_is_told_apart(
+def test_reasons_why_a_port_cannot_be_opened_are_distinguished(
     monkeypatch: pytest.MonkeyPatch, error: Exception, expected: type[Exception], why: str
 ) -> None:
     """Not there, busy and not allowed are different things to do something about."""
@@ -196,7 +196,7 @@ def test_advice_for_a_user_without_permission(tmp_path: Path) -> None:
 
 
 def test_an_error_without_words_has_a_name() -> None:
-    """An error that says nothing is told by its kind; one of several lines stands on one."""
+    """An error without a message is reported by its kind; a message of several lines becomes one."""
     assert message(TypeError()) == "TypeError"
     assert message(OSError("a\nb")) == "a b"
 
@@ -217,7 +217,7 @@ def test_the_lines_of_a_board_are_as_its_profile_says(monkeypatch: pytest.Monkey
 
 
 def test_a_usb_address_is_looked_up_at_every_opening(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The port of a USB device is the one that it has now; several of a kind are told apart by their serial number."""
+    """The port of a USB device is the one that it has now; several of a kind are distinguished by their serial number."""
     here = [
         SimpleNamespace(device="/dev/ttyACM1", vid=0x0483, pid=0x374B, serial_number="A"),
         SimpleNamespace(device="/dev/ttyACM2", vid=0x0483, pid=0x374B, serial_number="B"),
@@ -249,7 +249,7 @@ def test_a_full_port_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_one_thread_may_look_while_another_reads(tmp_path: Path) -> None:
-    """Whether a port is open, and at which rate, can be asked from anywhere."""
+    """Whether a port is open, and at which rate, can be read from any thread."""
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
         port = SerialPort(fake.port, LINE)
         port.open(9600)

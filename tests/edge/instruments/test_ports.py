@@ -1,4 +1,4 @@
-"""Ports as the system tells of them, and ``raman-edge instruments ports``: nothing is opened to find out."""
+"""Ports as the system lists them, and ``raman-edge instruments ports``: nothing is opened to find out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROFILES = [catalogue.load("tcd1304-rossel"), catalogue.load("ocean-sts")]
 
 @dataclass
 class Listed:
-    """What pyserial tells of a port."""
+    """What pyserial reports about a port."""
 
     device: str
     description: str | None = "n/a"
@@ -76,8 +76,8 @@ def test_a_port_that_is_not_for_this_user(dev: Path, tmp_path: Path) -> None:
     assert [port.use.access for port in found] == ["free" if os.geteuid() == 0 else "denied", "denied"]
 
 
-def test_who_has_a_port_open_is_named(tmp_path: Path) -> None:
-    """Another process that holds the device file is told with its name; it need not be opened for that."""
+def test_the_program_that_holds_a_port_is_named(tmp_path: Path) -> None:
+    """A process that holds the device file is named without opening the file."""
     if not Path("/proc/self/fd").exists():
         pytest.skip("no /proc here")
     ours, theirs = pty.openpty()
@@ -108,14 +108,14 @@ def test_processes_of_others_and_of_this_one_hold_nothing(tmp_path: Path) -> Non
 
 
 def usb_device(devices: Path, name: str, **facts: str) -> None:
-    """Write a USB device as Linux tells of it."""
+    """Write a USB device as Linux lists it."""
     (devices / name).mkdir(parents=True)
     for key, value in facts.items():
         (devices / name / key).write_text(f"{value}\n")
 
 
 def test_oceans_instruments_are_found_by_their_vendor(tmp_path: Path) -> None:
-    """Each has the address a command takes; hubs and other devices are none."""
+    """Each has the address a command takes; hubs and other devices are left out."""
     devices = tmp_path / "devices"
     usb_device(devices, "1-1", idVendor="2457", idProduct="4000", busnum="1", devnum="7", serial="S13427", manufacturer="Ocean Optics")
     usb_device(devices, "1-2", idVendor="2457", idProduct="1002", busnum="1", devnum="12", product="Ocean Optics USB2000")
@@ -131,21 +131,23 @@ def test_oceans_instruments_are_found_by_their_vendor(tmp_path: Path) -> None:
 # the command
 
 
-def told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *found: PortInfo) -> tuple[int, list[dict[str, object]], str]:
+def listed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *found: PortInfo
+) -> tuple[int, list[dict[str, object]], str]:
     """Run ``instruments ports`` where ``found`` is plugged in."""
     monkeypatch.setattr(ports, "serial", lambda _profiles: iter(found))
     monkeypatch.setattr(ports, "ocean", lambda: iter(()))
     capsys.readouterr()
     code = cli.main(["instruments", "ports"])
-    out, said = capsys.readouterr()
-    return code, [json.loads(line) for line in out.splitlines()], said
+    out, err = capsys.readouterr()
+    return code, [json.loads(line) for line in out.splitlines()], err
 
 
 def test_a_pipe_gets_a_record_each(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Address, what it is, who has it; keys stand flat in one object."""
     port = PortInfo("/dev/serial/by-id/x", "/dev/ttyUSB0", "FTDI", PortUse("busy", "cat (12)", "dialout"), 0x0403, 0x6001, "A5")
-    code, (fact,), said = told(capsys, monkeypatch, port)
-    assert (code, said) == (0, "")
+    code, (fact,), err = listed(capsys, monkeypatch, port)
+    assert (code, err) == (0, "")
     assert fact == {
         "v": 1,
         "address": "/dev/serial/by-id/x",
@@ -161,18 +163,18 @@ def test_a_pipe_gets_a_record_each(capsys: pytest.CaptureFixture[str], monkeypat
     }
 
 
-def test_where_there_is_none_it_says_what_to_look_at(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_port_the_advice_says_what_to_check(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """No port is no mistake and no record, but a line of advice."""
-    code, facts, said = told(capsys, monkeypatch)
+    code, facts, err = listed(capsys, monkeypatch)
     assert (code, facts) == (0, [])
-    assert "no serial port" in said
-    assert "does the cable carry data" in said
+    assert "no serial port" in err
+    assert "does the cable carry data" in err
 
 
-def test_a_port_of_another_group_says_which(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_of_another_group_is_reported_with_the_group(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The group that owns the file is the one to join."""
-    _, _, said = told(capsys, monkeypatch, PortInfo("/dev/ttyUSB0", "/dev/ttyUSB0", "", PortUse("denied", group="uucp")))
-    assert "sudo usermod -aG uucp $USER" in said
+    _, _, err = listed(capsys, monkeypatch, PortInfo("/dev/ttyUSB0", "/dev/ttyUSB0", "", PortUse("denied", group="uucp")))
+    assert "sudo usermod -aG uucp $USER" in err
 
 
 def test_an_ocean_instrument_that_is_denied_has_a_rule(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_harmless_requests_end_no_line() -> None:
 def slow_misread(data: bytes, sender: int, listener: int) -> bytes:
     """Read a line as a UART does that looks at it 64 times a bit: the slow oracle of `requests.misread`."""
     bits = [bit for byte in data for bit in (0, *(byte >> place & 1 for place in range(8)), 1)]
-    heard, at, step = bytearray(), 0.0, sender / listener
+    received, at, step = bytearray(), 0.0, sender / listener
 
     def level(place: float) -> int:
         return bits[int(place)] if place < len(bits) else 1
@@ -149,9 +149,9 @@ def slow_misread(data: bytes, sender: int, listener: int) -> bytes:
         if level(at) or level(at + step / 2):
             at += min(1.0, step) / 64
             continue
-        heard.append(sum(level(at + (place + 1.5) * step) << place for place in range(8)))
+        received.append(sum(level(at + (place + 1.5) * step) << place for place in range(8)))
         at += 9.5 * step
-    return bytes(heard)
+    return bytes(received)
 
 
 @pytest.mark.parametrize(("sender", "listener"), [(9600, 9600), (9600, 19_200), (115_200, 9600), (57_600, 9600), (921_600, 38_400)])
@@ -191,11 +191,11 @@ def test_probing_is_harmless_at_any_rate(profile: Profile) -> None:
 
 def test_the_plan_sends_each_request_where_its_instrument_wakes() -> None:
     """Ocean's at all rates, OBP's at the power-up rate at least; nothing is sent twice."""
-    asked = probe.questions(PROFILES)
-    attempts = probe.plan(asked, PROFILES)
+    questions = probe.questions(PROFILES)
+    attempts = probe.plan(questions, PROFILES)
     sent = [(one.question.sent, one.baud) for one in attempts]
     assert len(set(sent)) == len(sent)
-    assert {(question.sent, question.line.baud[0]) for question in asked} <= set(sent)
+    assert {(question.sent, question.line.baud[0]) for question in questions} <= set(sent)
     assert {rate for data, rate in sent if data == b"v"} == set(catalogue.load("ocean-usb2000").serial.baud)
     assert [one.baud for one in attempts[:3]] == [38_400, 19_200, 9600]
 
@@ -206,9 +206,9 @@ def test_an_attempt_is_left_out_where_it_may_disturb_a_device_that_cannot_be_fou
     nymphet = catalogue.load("tcd1304-nymphet")
     disturbed = msgspec.structs.replace(nymphet.match, disturbed_by=(f"hex:{byte:02x}",))
     page = msgspec.structs.replace(nymphet, match=disturbed)
-    asked = [question for question in probe.questions(PROFILES) if question.sent == b"v"]
-    assert 9600 not in [one.baud for one in probe.plan(asked, [page, *PROFILES])]
-    assert 9600 in [one.baud for one in probe.plan(asked, PROFILES)]
+    questions = [question for question in probe.questions(PROFILES) if question.sent == b"v"]
+    assert 9600 not in [one.baud for one in probe.plan(questions, [page, *PROFILES])]
+    assert 9600 in [one.baud for one in probe.plan(questions, PROFILES)]
 
 
 @pytest.mark.parametrize("name", ADVERSARIES)

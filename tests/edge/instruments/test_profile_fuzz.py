@@ -48,7 +48,7 @@ def pages(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=examples(300), deadline=None)
 @given(pages())
-def test_a_page_works_or_says_what_is_wrong(page: dict[str, Any]) -> None:
+def test_a_profile_works_or_is_refused(page: dict[str, Any]) -> None:
     """Whatever stands in one place, the page is refused with words, or every request of it can be made and its frame be read."""
     try:
         profile = validate.convert(toml.TomlDocument("x.toml", page, {}))
@@ -56,8 +56,8 @@ def test_a_page_works_or_says_what_is_wrong(page: dict[str, Any]) -> None:
         refused = [str(line) for line in error.args]
     else:
         refused = ["x.toml: "]
-        told = requests.explain(profile, requests.DEFAULT)
-        assert len(told.requests) == len(list(requests.commands(profile)))
+        explanation = requests.explain(profile, requests.DEFAULT)
+        assert len(explanation.requests) == len(list(requests.commands(profile)))
         assert codecs.of(profile.frame, streaming=profile.streams).limit > 0
     assert refused
     assert all(line.startswith("x.toml: ") for line in refused)

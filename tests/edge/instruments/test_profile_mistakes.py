@@ -27,7 +27,7 @@ DELIMITED = 'mode = "delimited"\nstart = "B"\nend = "E"\ndtype = "u8"\ncount = 9
 
 
 def mistakes(text: str) -> list[str]:
-    """Return what is told of a page; none where it is right."""
+    """Return the errors of a profile; none where it is valid."""
     try:
         validate.convert(toml.parse(text.encode(), "x.toml"))
     except ConfigError as error:
@@ -47,7 +47,7 @@ def test_the_page_is_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "said"),
+    ("old", "new", "line", "expected"),
     [
         ("schema = 1", "schema = 2", 1, "schema: got 2, expected 1"),
         ('id = "x"', 'id = "X Y"', 2, "device.id: got .* a name of small letters, digits and hyphens; such as: id = .tcd1304-rossel."),
@@ -67,16 +67,16 @@ def test_the_page_is_right() -> None:
         ('"u8:{averages}"', '"byte:1"', 12, r"commands.acquire.send\[1\]: got .*expected a field"),
     ],
 )
-def test_a_key_that_is_wrong_by_itself(old: str, new: str, line: int, said: str) -> None:
-    """Unknown, missing and impossible keys are told with what belongs there."""
-    told = mistakes(changed(old, new))
-    found = [one for one in told if re.search(said, one)]
-    assert found, told
+def test_a_key_that_is_wrong_by_itself(old: str, new: str, line: int, expected: str) -> None:
+    """Unknown, missing and impossible keys are reported with what is expected."""
+    messages = mistakes(changed(old, new))
+    found = [one for one in messages if re.search(expected, one)]
+    assert found, messages
     assert found[0].startswith(f"x.toml:{line}: ")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "said"),
+    ("old", "new", "line", "expected"),
     [
         ("hardware_tested = false", "hardware_tested = true", 3, "provenance.hardware_tested: is true without tested_by"),
         (
@@ -175,16 +175,16 @@ def test_a_key_that_is_wrong_by_itself(old: str, new: str, line: int, said: str)
         ),
     ],
 )
-def test_what_tables_say_of_each_other(old: str, new: str, line: int, said: str) -> None:
-    """What cannot be true together is told at the key that is to be corrected."""
-    told = mistakes(changed(old, new))
-    found = [one for one in told if re.search(said, one)]
-    assert found, told
+def test_tables_that_contradict_each_other(old: str, new: str, line: int, expected: str) -> None:
+    """A contradiction is reported at the key that has to be corrected."""
+    messages = mistakes(changed(old, new))
+    found = [one for one in messages if re.search(expected, one)]
+    assert found, messages
     assert found[0].startswith(f"x.toml:{line}: ")
 
 
 @pytest.mark.parametrize(
-    ("frame", "said"),
+    ("frame", "expected"),
     [
         ('mode = "lines"\nlayout = "column"', 'frame.layout: is "column", and only frame.count ends'),
         ('mode = "lines"\nlayout = "pairs"', 'frame.layout: is "pairs", and only frame.count ends'),
@@ -212,21 +212,21 @@ def test_what_tables_say_of_each_other(old: str, new: str, line: int, said: str)
         ('mode = "lines"\n[wavelength]\nsource = "static"\ncoefficients = [1, 2]', "wavelength.coefficients: needs frame.count"),
     ],
 )
-def test_what_a_frame_cannot_be(frame: str, said: str) -> None:
+def test_what_a_frame_cannot_be(frame: str, expected: str) -> None:
     """Each mode and each codec knows its own keys and what they need of each other."""
-    told = mistakes(PAGE.partition("integration =")[0] + f"[frame]\n{frame}\n")
-    assert any(re.search(said, one) for one in told), told
+    messages = mistakes(PAGE.partition("integration =")[0] + f"[frame]\n{frame}\n")
+    assert any(re.search(expected, one) for one in messages), messages
 
 
 def test_a_switch_knows_every_rate() -> None:
-    """A rate that the device has no code for cannot be asked for."""
+    """A rate that the device has no code for cannot be requested."""
     switch = "baud = [9600, 115200], switch = { codes = { 9600 = 2 } }"
     text = changed("baud = [115200]", switch).replace("acquire =", 'set_baud = { send = ["u8:{baud_code}"] }\nacquire =')
-    (told,) = mistakes(text)
-    assert told == "x.toml:4: serial.switch.codes: has no code for 115200, which is in serial.baud"
+    (message,) = mistakes(text)
+    assert message == "x.toml:4: serial.switch.codes: has no code for 115200, which is in serial.baud"
 
 
-def test_a_rate_that_is_never_told() -> None:
+def test_a_rate_that_is_never_announced() -> None:
     """A command that changes the rate has to say which."""
     text = changed("baud = [115200]", "baud = [9600], switch = {}").replace("acquire =", 'set_baud = { send = ["u8:1"] }\nacquire =')
     assert mistakes(text) == ["x.toml:12: commands.set_baud: holds no rate: use {baud} or {baud_code}"]

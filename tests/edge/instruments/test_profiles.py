@@ -69,8 +69,8 @@ def test_these_ship() -> None:
     assert all(catalogue.load(name).device.id == name for name in SHIPPED)
 
 
-def test_a_profile_says_how_far_to_trust_it(profile: Profile) -> None:
-    """It names its sources, its certainty, and that nobody has tried it."""
+def test_a_profile_states_how_far_to_trust_it(profile: Profile) -> None:
+    """It names its sources, its certainty, and that it was not tested."""
     facts = profile.provenance
     assert facts.sources
     assert facts.certainty in CERTAINTIES
@@ -79,7 +79,7 @@ def test_a_profile_says_how_far_to_trust_it(profile: Profile) -> None:
 
 
 def test_a_page_begins_with_what_was_observed_where_and_by_whom(profile: Profile) -> None:
-    """A comment before the first key tells a reader where the facts come from."""
+    """A comment before the first key has the sources for a reader."""
     head, _, _ = catalogue.find(profile.device.id).read_text(encoding="utf-8").partition("schema =")
     assert all(line.startswith("#") or not line for line in head.splitlines())
     assert "What was observed, where:" in head
@@ -200,7 +200,7 @@ def test_a_twelfth_is_a_page_of_under_thirty_lines(tmp_path: Path) -> None:
 
 
 def test_where_the_axis_comes_from() -> None:
-    """Some devices tell their polynomial, the others have to be calibrated; no page pretends to know one."""
+    """Some devices have their polynomial in memory, the others have to be calibrated; no profile has an invented one."""
     axes = {name: type(catalogue.load(name).wavelength) for name in SHIPPED}
     queried = {"ocean-sts", "jeti-versapic", "ocean-usb2000", "ocean-usb2000-ascii", "ocean-flame-s"}
     assert {name for name, axis in axes.items() if axis is Query} == queried

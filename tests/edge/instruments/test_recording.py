@@ -130,7 +130,7 @@ def test_a_recording_remembers_its_plan(tmp_path: Path) -> None:
 
 
 def test_a_recorder_is_the_spectrometer_it_records(tmp_path: Path) -> None:
-    """Whatever is asked of the recorder reaches the instrument, and the instrument's answers reach whoever asks."""
+    """Every call of the recorder reaches the instrument, and the instrument's answers reach the caller."""
     fake = Fake(most=3)
     with Recorder(fake, tmp_path / "run.jsonl") as recorder:
         recorder.set_exposure(0.25)
@@ -139,7 +139,7 @@ def test_a_recorder_is_the_spectrometer_it_records(tmp_path: Path) -> None:
         assert recorder.instrument is fake.instrument
         assert not recorder.ended
         assert isinstance(recorder.expose(), Exposure)
-    assert fake.asked == ["expose 0.25", "light off"]
+    assert fake.calls == ["expose 0.25", "light off"]
     assert [one.exposure_s for one in replayed(tmp_path / "run.jsonl") if isinstance(one, Exposure)] == [0.25]
 
 
@@ -199,7 +199,7 @@ def test_an_instrument_that_is_not_there_leaves_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A line that cannot be written ends the run with the file and the reason, and the instrument is closed."""
 
     def full(_: int, __: bytes) -> int:
@@ -295,7 +295,7 @@ def changed(**changes: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "expected"),
     [
         ([KNOWN], "line 1: the recording does not begin"),
         ([BEGIN, KNOWN, BEGIN], "line 3: the recording begins anew"),
@@ -318,11 +318,11 @@ def changed(**changes: object) -> bytes:
         ([recording.encode(RecordingHeader(port="p", profile="q")).replace(b'"port"', b'"harbour"')], "line 1: "),
     ],
 )
-def test_what_no_instrument_gives_is_refused(lines: list[bytes], said: str) -> None:
+def test_what_no_instrument_gives_is_refused(lines: list[bytes], expected: str) -> None:
     """Lines with a right checksum and a wrong content are refused, each with its number and what is wrong."""
     with pytest.raises(FormatError) as raised:
         list(entries(lines))
-    assert said in str(raised.value)
+    assert expected in str(raised.value)
 
 
 def test_a_bomb_is_not_unpacked() -> None:
@@ -342,7 +342,7 @@ def test_a_newer_version_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"torn"])
-def test_nothing_to_replay_is_said_on_opening(tmp_path: Path, content: bytes | None) -> None:
+def test_nothing_to_replay_is_reported_on_opening(tmp_path: Path, content: bytes | None) -> None:
     """A file that is not there, is empty, or was torn in its first line is refused when it is opened."""
     if content is not None:
         (tmp_path / "run.jsonl").write_bytes(content)
@@ -353,7 +353,7 @@ def test_nothing_to_replay_is_said_on_opening(tmp_path: Path, content: bytes | N
         pass
 
 
-def test_what_a_recording_is_told_changes_nothing(tmp_path: Path) -> None:
+def test_settings_do_not_change_a_recording(tmp_path: Path) -> None:
     """Another exposure or the light off are no errors, and what was recorded comes as it was."""
     first = recorded(tmp_path / "run.jsonl", Fake(most=2))
     with ReplayedSpectrometer(tmp_path / "run.jsonl") as again:

@@ -51,7 +51,7 @@ class TestReplayed(SpectrometerContract):
         return ReplayedSpectrometer(folder / "run.recording")
 
     def test_the_light_is_switched_or_left_to_a_person(self, tmp_path: Path) -> None:
-        """What was recorded without light stays so, and the rest as it was, whatever is asked."""
+        """What was recorded without light stays so, and the rest as it was, whatever is requested."""
         path = tmp_path / "run.recording"
         with Recorder(spectrometers.Fake(), path) as recorder:
             recorder.light(on=False)
@@ -64,7 +64,7 @@ class TestReplayed(SpectrometerContract):
 
 
 def test_an_exposure_that_is_not_known_to_be_possible_is_taken(tmp_path: Path) -> None:
-    """Of an instrument that cannot be told an exposure nothing is known to refuse; of another its own limits are."""
+    """Without an exposure setting there is nothing to refuse; otherwise the limits of the instrument count."""
     for instrument in (spectrometers.INSTRUMENT, spectrometers.instrument(integration=None)):
         path = tmp_path / f"{instrument.integration is None}.recording"
         with Recorder(spectrometers.Fake(instrument=instrument), path) as recorder:

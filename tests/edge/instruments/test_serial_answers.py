@@ -22,11 +22,11 @@ TEENSY = quick("tcd1304-teensy")
 
 
 def answers(listener: Listener, data: bytes) -> list[Answer]:
-    """Return what is said after each byte."""
+    """Return the answer after each byte."""
     return [listener.feed(data[place : place + 1]) for place in range(len(data))]
 
 
-ASKED = [
+REPLIES = [
     (OCEAN, OCEAN.commands.set_integration, b"I\x00\x64", b"\x06", b""),
     (OCEAN, OCEAN.commands.identify, b"v", b"\x06\x03\xe8", b"\x03\xe8"),
     (JETI, JETI.commands.identify, b"*IDN?\r", b"JETI_PIC_VERSA\r", b"JETI_PIC_VERSA"),
@@ -36,11 +36,11 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("profile", "command", "sent", "said", "value"), ASKED)
-def test_an_answer_is_whole_with_its_last_byte(profile: Profile, command: Command, sent: bytes, said: bytes, value: bytes) -> None:
-    """Cut anywhere, it is asked for more until the answer is there, and the answer is the value alone."""
-    end = said.index(b"\r", len(said) - 2) + 1 if command.reply == "line" else len(said)
-    assert answers(Listener(profile, command, sent), said[:end]) == [None] * (end - 1) + [value]
+@pytest.mark.parametrize(("profile", "command", "sent", "reply", "value"), REPLIES)
+def test_an_answer_is_whole_with_its_last_byte(profile: Profile, command: Command, sent: bytes, reply: bytes, value: bytes) -> None:
+    """Cut anywhere, more is read until the answer is there, and the answer is the value alone."""
+    end = reply.index(b"\r", len(reply) - 2) + 1 if command.reply == "line" else len(reply)
+    assert answers(Listener(profile, command, sent), reply[:end]) == [None] * (end - 1) + [value]
 
 
 REFUSED = [
@@ -56,10 +56,10 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("profile", "command", "sent", "said", "kind"), REFUSED)
-def test_a_refusal_is_no_broken_answer(profile: Profile, command: Command, sent: bytes, said: bytes, kind: str) -> None:
-    """What the device refuses, and what is none of its answers, are told apart; both are on one printable line."""
-    found = Listener(profile, command, sent).feed(said)
+@pytest.mark.parametrize(("profile", "command", "sent", "reply", "kind"), REFUSED)
+def test_a_refusal_is_no_broken_answer(profile: Profile, command: Command, sent: bytes, reply: bytes, kind: str) -> None:
+    """A refusal and an unknown answer are distinguished; both are one printable line."""
+    found = Listener(profile, command, sent).feed(reply)
     assert isinstance(found, ReplyProblem)
     assert found.kind == kind
     assert found.why.isprintable()
@@ -68,8 +68,8 @@ def test_a_refusal_is_no_broken_answer(profile: Profile, command: Command, sent:
 def test_the_end_of_the_last_line_is_part_of_no_answer() -> None:
     """The LF that comes behind a CR, when the line is already taken, stands before the next echo, acknowledgement and frame."""
     sent = b"identifier\r"
-    said = Listener(TEENSY, TEENSY.commands.serial_number or Command(), sent).feed(b"\n" + sent + b"\r\nIdentifier: T1\r")
-    assert said == b"T1"
+    value = Listener(TEENSY, TEENSY.commands.serial_number or Command(), sent).feed(b"\n" + sent + b"\r\nIdentifier: T1\r")
+    assert value == b"T1"
     assert Listener(OCEAN, OCEAN.commands.set_integration or Command(), b"I\x00\x64").feed(b"\n\x06") == b""
     assert Preface(quick("ocean-usb2000-ascii").frame, b"S").feed(b"\nS\x0265535") == b"\x0265535"
     assert Preface(BTC.frame, b"S\r").feed(b"\nS\r\nACK\r\n\x80") == b"\x80"
@@ -83,18 +83,18 @@ def test_busy_is_a_refusal() -> None:
 
 
 def test_messages_are_answered_by_their_type() -> None:
-    """Of OBP's messages the one with the type of the request is its answer, a spectrum that came late is none."""
+    """Of OBP's messages the one with the type of the request is its answer, a late spectrum is not."""
     command = STS.commands.serial_number or Command()
     late = Message(0x00101100, bytes(16), Flag.RESPONSE).to_bytes()
     mine = Message(0x00000100, b"S1\0\0", Flag.RESPONSE).to_bytes()
-    assert [said for said in answers(Listener(STS, command, b""), late + mine) if said is not None] == [b"S1"]
+    assert [reply for reply in answers(Listener(STS, command, b""), late + mine) if reply is not None] == [b"S1"]
     refused = Listener(STS, command, b"").feed(Message(0x00000100, b"", Flag.NACK, 2).to_bytes())
     assert refused == ReplyProblem("refused", "error 2 (unknown message type)")
     short = Listener(STS, STS.commands.identify or Command(), b"").feed(Message(0x00000090, b"\1", Flag.RESPONSE).to_bytes())
     assert short == ReplyProblem("bad", "1 bytes, expected 2")
 
 
-def test_a_message_that_asks_for_nothing_waits_for_nothing() -> None:
+def test_a_message_without_a_reply_is_not_waited_for() -> None:
     """A device of OBP says nothing where all is well."""
     command = STS.commands.set_integration or Command()
     assert Listener(STS, command, requests.request(STS, "set_integration")).feed(b"") == b""
@@ -109,7 +109,7 @@ PREFACES = [
 
 
 @pytest.mark.parametrize(("profile", "sent", "before", "frame"), PREFACES)
-def test_what_comes_before_a_frame_is_none_of_it(profile: Profile, sent: bytes, before: bytes, frame: bytes) -> None:
+def test_bytes_before_a_frame_do_not_belong_to_it(profile: Profile, sent: bytes, before: bytes, frame: bytes) -> None:
     """Echo, acknowledgement and the sign of readiness are taken away, however they were cut."""
     preface = Preface(profile.frame, sent)
     given = [preface.feed((before + frame)[place : place + 1]) for place in range(len(before + frame))]
@@ -118,7 +118,7 @@ def test_what_comes_before_a_frame_is_none_of_it(profile: Profile, sent: bytes, 
 
 
 def test_a_refusal_before_a_frame_is_one() -> None:
-    """A device that refuses to measure says so in the place of its acknowledgement; another byte there is a broken answer."""
+    """A device that refuses to measure reports it in the place of its acknowledgement; another byte there is a broken answer."""
     assert Preface(JETI.frame, b"*MEAS\r").feed(b"\x15") == ReplyProblem("refused", "it refused to measure")
     broken = Preface(JETI.frame, b"*MEAS\r").feed(b"17 18")
     assert isinstance(broken, ReplyProblem)

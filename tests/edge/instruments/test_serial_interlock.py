@@ -1,4 +1,4 @@
-"""The laser is on only while an exposure is asked for, whatever whoever asks is busy with."""
+"""The laser is on only during a requested exposure, whatever the program does in between."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def page(folder: Path, old: str = "", new: str = "", *, method: str = "laser") -
 def measured(
     profile: Profile, world: Environment = QUICK, *, keep_laser_on: bool = False, **more: object
 ) -> Iterator[tuple[SerialSpectrometer, Simulated, list[str]]]:
-    """An instrument with an armed laser, and the list of what it is asked."""
-    heard: list[str] = []
+    """An instrument with an armed laser, and the list of its requests."""
+    requests: list[str] = []
     with lit_page.instrument(profile, **more) as simulated:
-        simulated.note = heard.append
+        simulated.note = requests.append
         with SerialSpectrometer(profile, simulated.port, laser=True, keep_laser_on=keep_laser_on, world=world) as device:
-            yield device, simulated, heard
+            yield device, simulated, requests
 
 
 @contextlib.contextmanager
-def said_to_be_on() -> Iterator[None]:
+def warned_that_it_is_on() -> Iterator[None]:
     """Expect that leaving the block says that the laser may be on."""
     with pytest.raises(LaserNotOff, match="LASER MAY STILL BE ON: lit on "):
         yield
@@ -82,8 +82,8 @@ def eventually(what: Callable[[], bool]) -> bool:
     return True
 
 
-def test_nobody_asks_and_the_laser_goes_off(tmp_path: Path) -> None:
-    """Whoever asks for exposures is busy with something else: the laser goes off without being told, and on for the next one."""
+def test_without_requests_the_laser_goes_off(tmp_path: Path) -> None:
+    """While the program does something else the laser goes off by itself, and on for the next exposure."""
     with measured(page(tmp_path)) as (device, simulated, _):
         for _ in range(2):
             exposed(device)
@@ -117,15 +117,15 @@ def test_a_known_wait_is_dark_from_its_beginning(tmp_path: Path) -> None:
 
 def test_a_laser_that_is_not_armed_rests_in_silence(tmp_path: Path) -> None:
     """Nothing is sent for a wait, and nothing is given away, where this program does not switch the laser on."""
-    profile, heard = page(tmp_path), list[str]()
+    profile, requests = page(tmp_path), list[str]()
     with lit_page.instrument(profile) as simulated:
-        simulated.note = heard.append
+        simulated.note = requests.append
         with SerialSpectrometer(profile, simulated.port, world=QUICK) as device:
             exposed(device)
-            before = len(heard)
+            before = len(requests)
             assert not device.rest()
             assert device.make_safe() == ""
-            assert set(heard[before:]) <= {"laser_off"}
+            assert set(requests[before:]) <= {"laser_off"}
 
 
 def test_a_laser_that_is_kept_on_is_off_at_faults_suspensions_and_the_end(tmp_path: Path) -> None:
@@ -175,16 +175,16 @@ def test_what_cannot_be_armed_like_this_is_a_mistake(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "expected"),
     [
         ("wavelength_nm = 785.0", "wavelength_nm = 785.0, keep_warm = true", 'dark.method: is "laser", and laser.keep_warm is true'),
         ("[commands]", WATCHDOG, "commands.laser_watchdog: needs laser.watchdog_s"),
     ],
 )
-def test_mistakes_of_a_page(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_mistakes_of_a_page(tmp_path: Path, old: str, new: str, expected: str) -> None:
     """What a page says of its laser has to be possible."""
     text = lit_page.write(tmp_path).read_text().replace(old, new)
-    with pytest.raises(ConfigError, match=said.replace(".", r"\.")):
+    with pytest.raises(ConfigError, match=expected.replace(".", r"\.")):
         validate.convert(toml.parse(text.encode(), "lit.toml"))
 
 
@@ -197,10 +197,10 @@ def watched(folder: Path, seconds: float) -> Profile:
 
 
 def test_the_devices_watchdog_is_set_before_the_laser_is_on(tmp_path: Path) -> None:
-    """A page that tells of one has it used: a program that is killed leaves the laser on no longer than that."""
-    with measured(watched(tmp_path, 1.0), SLOW) as (device, simulated, heard):
+    """A watchdog in the profile is used: a program that is killed leaves the laser on no longer than that."""
+    with measured(watched(tmp_path, 1.0), SLOW) as (device, simulated, requests):
         exposed(device)
-        assert heard.index("laser_watchdog") < heard.index("laser_on")
+        assert requests.index("laser_watchdog") < requests.index("laser_on")
         device._wire.port.close()  # as a kill does
         assert simulated.device.laser
         assert eventually(lambda: not simulated.device.laser)
@@ -208,26 +208,30 @@ def test_the_devices_watchdog_is_set_before_the_laser_is_on(tmp_path: Path) -> N
 
 def test_a_watchdog_that_cannot_be_set_keeps_the_laser_off(tmp_path: Path) -> None:
     """Without its watchdog the laser is not switched on."""
-    with measured(watched(tmp_path, 1.0), faults=["nak:on=laser_watchdog,every=1"]) as (device, _, heard):
+    with measured(watched(tmp_path, 1.0), faults=["nak:on=laser_watchdog,every=1"]) as (device, _, requests):
         got = device.expose()
         assert isinstance(got, Fault)
         assert "laser_watchdog: it refused" in got.why
-    assert "laser_on" not in heard
+    assert "laser_on" not in requests
 
 
 def test_a_laser_that_is_kept_on_is_kept_from_its_watchdog(tmp_path: Path) -> None:
-    """In a long wait the device hears of us often enough to leave on what is kept on."""
-    with measured(watched(tmp_path, 0.6), keep_laser_on=True) as (device, simulated, _):
-        exposed(device)
-        end = time.monotonic() + 1.5
-        while time.monotonic() < end:
-            assert simulated.device.laser
-            time.sleep(0.01)
+    """In a long wait the device hears of us often enough to leave on what is kept on; on a busy machine a longer watchdog shows it."""
+    for seconds in (0.6, 3.0, 15.0):
+        with measured(watched(tmp_path, seconds), keep_laser_on=True) as (device, simulated, _):
+            exposed(device)
+            end, is_on = time.monotonic() + 2.5 * seconds, True
+            while is_on and time.monotonic() < end:
+                is_on = simulated.device.laser
+                time.sleep(0.01)
+        if is_on:
+            break
+    assert is_on
 
 
 def test_suspended_nothing_is_exposed(tmp_path: Path) -> None:
-    """While the block runs another thread that asks gets no exposure, and the laser stays off; then it goes on, with no fault."""
-    with measured(page(tmp_path), SLOW) as (device, simulated, heard):
+    """While the block runs another thread gets no exposure, and the laser stays off; then it goes on, with no fault."""
+    with measured(page(tmp_path), SLOW) as (device, simulated, requests):
         over = threading.Event()
         found: list[object] = []
 
@@ -244,9 +248,9 @@ def test_suspended_nothing_is_exposed(tmp_path: Path) -> None:
                 assert eventually(lambda count=count: len(found) > count + 2)  # type: ignore[misc]  # bound now
                 with device.suspended() as why:
                     assert (why, simulated.device.laser) == ("", False)
-                    before = heard.count("acquire")
+                    before = requests.count("acquire")
                     time.sleep(0.3)
-                    assert heard.count("acquire") == before
+                    assert requests.count("acquire") == before
                     assert not simulated.device.laser
         finally:
             over.set()
@@ -257,17 +261,17 @@ def test_suspended_nothing_is_exposed(tmp_path: Path) -> None:
 def test_an_exposure_is_given_up_for_a_suspension(tmp_path: Path) -> None:
     """A device that exposes meanwhile is waited for, and that exposure, part of it without light, is not given."""
     with measured(page(tmp_path), SLOW, pacing=True) as (device, simulated, _):
-        device.set_exposure(1.5)
+        device.set_exposure(0.8)
         while device.status.state != "acquiring" or not simulated.device.laser:
             assert device.expose() is None
         with device.suspended() as why:
             assert (why, simulated.device.laser) == ("", False)
         assert device.status.counters.stale >= 1
-        assert exposed(device).exposure_s == 1.5
+        assert exposed(device).exposure_s == 0.8
 
 
 @pytest.mark.parametrize("error", [ValueError("a mistake"), KeyboardInterrupt()])
-def test_what_ends_a_block_is_still_told_beside_the_laser(tmp_path: Path, error: BaseException) -> None:
+def test_the_error_that_ends_a_block_is_kept_beside_the_laser(tmp_path: Path, error: BaseException) -> None:
     """A block that an error ends says both: the laser, and as its context the error."""
     with pytest.raises(LaserNotOff) as raised, measured(page(tmp_path), SLOW) as (device, simulated, _):  # noqa: PT012 - what is raised inside
         exposed(device)
@@ -277,17 +281,17 @@ def test_what_ends_a_block_is_still_told_beside_the_laser(tmp_path: Path, error:
     assert raised.value.exit_code == 74
 
 
-def test_making_it_safe_is_asked_for_once(tmp_path: Path) -> None:
-    """What it found stands: it is not asked anew, nothing is exposed after it, and leaving says the same."""
-    with said_to_be_on(), measured(page(tmp_path), SLOW) as (device, simulated, heard):
+def test_the_laser_is_switched_off_once(tmp_path: Path) -> None:
+    """The first result stands: the laser is not asked again, nothing is exposed after it, and leaving reports the same."""
+    with warned_that_it_is_on(), measured(page(tmp_path), SLOW) as (device, simulated, requests):
         exposed(device)
         simulated.fault(REFUSES)
         why = device.make_safe()
         assert "laser_off: it refused" in why
-        before = len(heard)
+        before = len(requests)
         assert device.make_safe() == why
         assert device.expose() is None
-        assert len(heard) == before
+        assert len(requests) == before
 
 
 def test_an_answer_that_a_page_does_not_have_is_replaced_by_a_question(tmp_path: Path) -> None:
@@ -298,7 +302,7 @@ def test_an_answer_that_a_page_does_not_have_is_replaced_by_a_question(tmp_path:
     with measured(asks, SLOW) as (device, simulated, _):
         exposed(device)
     assert not simulated.device.laser
-    with said_to_be_on(), measured(asks, SLOW) as (device, simulated, _):
+    with warned_that_it_is_on(), measured(asks, SLOW) as (device, simulated, _):
         exposed(device)
         for name in ("laser_off", "identify", "serial_number"):
             simulated.fault(f"silence:on={name},every=1")
@@ -314,13 +318,13 @@ def test_a_line_that_is_lost_at_the_very_end_is_opened_again(tmp_path: Path) -> 
     assert not simulated.device.laser
 
 
-def test_a_laser_that_does_not_go_off_in_between_is_said_and_tried_again(tmp_path: Path) -> None:
+def test_a_laser_that_stays_on_in_between_is_reported_and_tried_again(tmp_path: Path) -> None:
     """In a wait: a fault says it at once, the line is opened anew, and nothing is measured until the laser has been off."""
-    with measured(page(tmp_path), SLOW) as (device, simulated, heard):
+    with measured(page(tmp_path), SLOW) as (device, simulated, requests):
         exposed(device)
         for number in range(2, 8):
             simulated.fault(f"nak@{number}:on=laser_off")
-        before = len(heard)
+        before = len(requests)
         device.rest(2000.0)
         got = device.expose()
         assert isinstance(got, Fault)
@@ -328,7 +332,7 @@ def test_a_laser_that_does_not_go_off_in_between_is_said_and_tried_again(tmp_pat
         end = time.monotonic() + PATIENCE_S
         while not isinstance(device.expose(), Exposure):
             assert time.monotonic() < end
-        since = heard[before:]
+        since = requests[before:]
         assert since.index("laser_off") < since.index("laser_on") < since.index("acquire")
 
 
@@ -349,7 +353,7 @@ def test_another_instrument_does_not_vouch_for_the_one_before(tmp_path: Path) ->
 
 
 def test_a_late_spectrum_of_a_page_without_a_question_is_not_taken_for_the_next(tmp_path: Path) -> None:
-    """It has come and gone before the next one is asked for; every exposure is the instrument's last."""
+    """It has come and gone before the next one is requested; every exposure is the instrument's last."""
     with measured(page(tmp_path), SLOW, faults=["late@3"]) as (device, simulated, _):
         end = time.monotonic() + PATIENCE_S
         count = 0
@@ -367,7 +371,7 @@ def test_a_recorder_passes_it_on(tmp_path: Path) -> None:
     profile = page(tmp_path)
     with lit_page.instrument(profile) as simulated:
         recorder = Recorder(SerialSpectrometer(profile, simulated.port, laser=True, world=QUICK), tmp_path / "run.recording")
-        with said_to_be_on(), recorder as device:
+        with warned_that_it_is_on(), recorder as device:
             while not isinstance(device.expose(), Exposure):
                 pass
             assert device.rest()
@@ -383,6 +387,6 @@ def test_a_start_whose_laser_does_not_go_off_is_refused(tmp_path: Path) -> None:
     """Also where nothing is armed: an earlier program may have been killed with the laser on."""
     profile = page(tmp_path)
     with lit_page.instrument(profile, faults=[REFUSES]) as simulated:
-        with said_to_be_on(), SerialSpectrometer(profile, simulated.port):
+        with warned_that_it_is_on(), SerialSpectrometer(profile, simulated.port):
             pass
         assert issubclass(LaserNotOff, SourceError)

@@ -1,4 +1,4 @@
-"""Laser and shutter: on only where they were asked for, off on every fault and at every end."""
+"""Laser and shutter: on only where they are armed, off on every fault and at every end."""
 
 from __future__ import annotations
 
@@ -72,14 +72,14 @@ def left_on() -> Iterator[None]:
 def exposed(device: SerialSpectrometer) -> Exposure:
     """Return the next spectrum."""
     end = time.monotonic() + PATIENCE_S
-    while not isinstance(said := device.expose(), Exposure):
+    while not isinstance(result := device.expose(), Exposure):
         assert time.monotonic() < end
-    return said
+    return result
 
 
 def switched(talker: Talker) -> list[bytes]:
-    """Return what was switched, and when a spectrum was asked for."""
-    return [request for request in talker.asked if request in (ON, OFF, SHUT, OPEN, b"S")]
+    """Return what was switched, and when a spectrum was requested."""
+    return [request for request in talker.requests if request in (ON, OFF, SHUT, OPEN, b"S")]
 
 
 def test_a_laser_is_on_only_where_it_was_armed(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_laser_is_on_only_where_it_was_armed(tmp_path: Path) -> None:
         exposed(device)
         assert device.status.laser is False
         assert not device.light(on=False)
-    assert ON not in talker.asked
+    assert ON not in talker.requests
 
 
 def test_a_dark_is_taken_with_the_laser_off(tmp_path: Path) -> None:
@@ -138,8 +138,8 @@ def test_a_dark_is_taken_with_the_shutter_closed(tmp_path: Path) -> None:
     assert switched(talker) == [OFF, SHUT, ON, b"S", OFF, OPEN]
 
 
-def test_a_person_blocks_the_beam_where_the_profile_says_so(tmp_path: Path) -> None:
-    """Where nothing is switched for it, that is said, and the laser stays as it is."""
+def test_a_person_blocks_the_beam_where_the_profile_requires_it(tmp_path: Path) -> None:
+    """Where nothing is switched for it, a note says so, and the laser stays as it is."""
     talker = device_of(ASK)
     with measured(tmp_path, ASK, talker) as device:
         exposed(device)
@@ -151,15 +151,15 @@ def test_a_person_blocks_the_beam_where_the_profile_says_so(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("fault", ["broken", "refused"])
 def test_every_fault_switches_the_laser_off(tmp_path: Path, fault: str) -> None:
-    """Whatever breaks, the laser is off before anything else is asked, and on again only for the next spectrum."""
+    """Whatever breaks, the laser is off before any other request, and on again only for the next spectrum."""
     talker = device_of(LASER)
     frame = talker.good()
     talker.frames = [[frame[:20] + b"\x80\x00" + frame[22:] if fault == "broken" else b"\x15"]]
     with measured(tmp_path, LASER, talker) as device:
-        said = device.expose()
-        while said is None:
-            said = device.expose()
-        assert isinstance(said, Fault)
+        result = device.expose()
+        while result is None:
+            result = device.expose()
+        assert isinstance(result, Fault)
         assert device.status.laser is False
         exposed(device)
     assert switched(talker) == [OFF, ON, b"S", OFF, ON, b"S", OFF]
@@ -176,7 +176,7 @@ def test_every_end_switches_the_laser_off(tmp_path: Path, error: type[BaseExcept
 
 
 def test_a_laser_that_may_be_on_is_switched_off_when_the_cable_is_back(tmp_path: Path) -> None:
-    """Unplugged with the laser on, it counts as on until the device has said that it is off."""
+    """Unplugged with the laser on, it counts as on until the device has confirmed that it is off."""
     talker = device_of(LASER)
     with (
         ScriptedDevice(tmp_path / "port", talker) as fake,
@@ -187,21 +187,21 @@ def test_a_laser_that_may_be_on_is_switched_off_when_the_cable_is_back(tmp_path:
         while not isinstance(device.expose(), Fault):
             pass
         assert device.status.laser is True
-        before = len(talker.asked)
+        before = len(talker.requests)
         fake.plug()
         exposed(device)
         assert switched(talker)[-3:] == [OFF, ON, b"S"]
-        assert OFF in talker.asked[before:]
+        assert OFF in talker.requests[before:]
 
 
-def test_a_laser_that_was_told_anything_may_be_on(tmp_path: Path) -> None:
+def test_a_laser_with_an_unconfirmed_command_may_be_on(tmp_path: Path) -> None:
     """Where the line is lost between the request and its answer, the laser counts as on."""
     talker = device_of(LASER)
     talker.answers = {ON: [[UNPLUG]]}
     with left_on(), measured(tmp_path, LASER, talker) as device:
-        while not isinstance(said := device.expose(), Fault):
+        while not isinstance(result := device.expose(), Fault):
             pass
-        assert "its laser may still be on" in said.why
+        assert "its laser may still be on" in result.why
         assert device.status.laser is True
     assert device.status.laser is True
 
@@ -215,9 +215,9 @@ def test_the_end_tries_a_lost_line_once_more(tmp_path: Path) -> None:
             fake.unplug()
             while not isinstance(device.expose(), Fault):
                 pass
-            before = len(talker.asked)
+            before = len(talker.requests)
             fake.plug()
-        assert talker.asked[before:] == [OFF]
+        assert talker.requests[before:] == [OFF]
         with left_on(), SerialSpectrometer(LASER, fake.port, laser=True) as device:
             exposed(device)
             fake.unplug()
@@ -258,7 +258,7 @@ def test_an_exposure_outlasts_no_watchdog() -> None:
 
 
 def test_a_laser_that_went_off_by_itself_is_switched_on_again(tmp_path: Path) -> None:
-    """Where nothing was asked for longer than the watchdog waits, the laser is told anew before the next spectrum."""
+    """After a pause longer than the watchdog, the laser is switched on again before the next spectrum."""
     talker = device_of(LASER)
     clock = Clock(lambda: time.monotonic() + away[0], time.sleep)
     away = [0.0]
@@ -272,35 +272,35 @@ def test_a_laser_that_went_off_by_itself_is_switched_on_again(tmp_path: Path) ->
     assert switched(talker) == [OFF, ON, b"S", b"S", ON, b"S", OFF]
 
 
-class Told:
+class RecordingTransport:
     """A wire that writes down what it is used for."""
 
     def __init__(self) -> None:
         self.profile, self.port, self.idle_s = LASER, self, 0.0
-        self.said: list[str] = []
+        self.calls: list[str] = []
 
     def ask(self, name: str) -> bytes:
         """Take a request that is answered."""
-        self.said.append(name)
+        self.calls.append(name)
         return b""
 
     def write(self, _: bytes) -> None:
-        """Take bytes that nobody waits for the answer to."""
-        self.said.append("cut")
+        """Take bytes whose answer is not waited for."""
+        self.calls.append("cut")
 
     def quiet(self) -> None:
         """Wait for what is on its way."""
-        self.said.append("quiet")
+        self.calls.append("quiet")
 
 
-def test_an_answer_that_nobody_waited_for_is_out_of_the_way_first() -> None:
-    """What answers the laser's cut is waited for before anything else is asked, or it would be taken for bytes of a spectrum."""
-    told = Told()
-    lights = LightControl(told, armed=True)  # type: ignore[arg-type]  # as much of a wire as it needs
+def test_a_stale_answer_is_dropped_first() -> None:
+    """What answers the laser's cut is waited for before any other request, or it would be taken for bytes of a spectrum."""
+    transport = RecordingTransport()
+    lights = LightControl(transport, armed=True)  # type: ignore[arg-type]  # as much of a wire as it needs
     lights.apply()
     lights.lit = False
     lights.cut()
     lights.apply()
     lights.lit = True
     lights.apply()
-    assert told.said == ["laser_on", "cut", "quiet", "laser_off", "laser_on"]
+    assert transport.calls == ["laser_on", "cut", "quiet", "laser_off", "laser_on"]

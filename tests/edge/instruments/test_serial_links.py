@@ -15,7 +15,7 @@ from raman_edge.instruments.serial.port import REAL, Clock, SerialPort
 from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Fault
-from scripted_device import UNPLUG, Said, ScriptedDevice
+from scripted_device import UNPLUG, ScriptedDevice, ScriptStep
 from wire_profiles import ACK, Talker, changed, hasty, jeti, quick
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ def _short_breath(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def until(device: Device, met: Callable[[Exposure | Fault | None], bool]) -> list[Exposure | Fault | None]:
     """Return what comes until something is met."""
-    said: list[Exposure | Fault | None] = []
+    results: list[Exposure | Fault | None] = []
     end = time.monotonic() + PATIENCE_S
-    while not said or not met(said[-1]):
-        assert time.monotonic() < end, f"{said} {device.status}"
-        said.append(device.expose())
-    return said
+    while not results or not met(results[-1]):
+        assert time.monotonic() < end, f"{results} {device.status}"
+        results.append(device.expose())
+    return results
 
 
 def exposed(device: Device) -> Exposure:
@@ -65,7 +65,7 @@ def board(tmp_path: Path, talker: Talker) -> Iterator[ScriptedDevice]:
         yield fake
 
 
-PHASES: dict[str, dict[bytes, list[list[Said]]]] = {
+PHASES: dict[str, dict[bytes, list[list[ScriptStep]]]] = {
     "while it is probed": {b"*IDN?\r": [[b"JETI", UNPLUG]]},
     "while it says who it is": {b"*PARA:SERN?\r": [[b"SERN:\tJ1\r"], [UNPLUG]]},
     "while its coefficients are read": {b"*PARA:FIT3?\r": [[b"FIT:", UNPLUG]]},
@@ -73,10 +73,10 @@ PHASES: dict[str, dict[bytes, list[list[Said]]]] = {
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_a_cable_pulled_before_the_first_spectrum_is_said_at_once(tmp_path: Path, phase: str) -> None:
+def test_a_cable_pulled_before_the_first_spectrum_is_reported_at_once(tmp_path: Path, phase: str) -> None:
     """While the user is still there, a device that goes away is an error and not a wait."""
     talker = jeti(JETI)
-    talker.answers = {begin: list(said) for begin, said in PHASES[phase].items()}
+    talker.answers = {begin: list(steps) for begin, steps in PHASES[phase].items()}
     with (
         board(tmp_path, talker) as fake,
         pytest.raises(SourceUnavailable, match="Check its cable"),
@@ -85,7 +85,7 @@ def test_a_cable_pulled_before_the_first_spectrum_is_said_at_once(tmp_path: Path
         pass
 
 
-MEASURING: dict[str, Callable[[bytes], list[Said]]] = {
+MEASURING: dict[str, Callable[[bytes], list[ScriptStep]]] = {
     "when it is asked": lambda _: [UNPLUG],
     "while it measures": lambda _: [ACK, UNPLUG],
     "in the middle of a spectrum": lambda frame: [ACK + b"\x07" + frame[: len(frame) // 2], UNPLUG],
@@ -100,16 +100,16 @@ def test_a_cable_pulled_while_measuring_is_waited_for(tmp_path: Path, phase: str
     talker.frames = [[ACK + b"\x07" + talker.good()], MEASURING[phase](talker.good())]
     with board(tmp_path, talker) as fake, SerialSpectrometer(JETI, fake.port, world=AT_ONCE) as device:
         exposed(device)
-        said = until(device, lambda one: isinstance(one, Fault))
-        assert sum(isinstance(one, Fault) for one in said) == 1
+        results = until(device, lambda one: isinstance(one, Fault))
+        assert sum(isinstance(one, Fault) for one in results) == 1
         until(device, lambda one: one is None and state(device) == "absent")
         assert "not found" in device.status.why
-        asked = len(talker.asked)
+        before = len(talker.requests)
         fake.plug()
         assert exposed(device).instrument.serial_number == "J1"
         assert device.status.counters.reconnects == 1
         assert device.status.why == ""
-    assert b"*PARA:SERN?\r" in talker.asked[asked:]
+    assert b"*PARA:SERN?\r" in talker.requests[before:]
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -120,7 +120,7 @@ def test_a_cable_pulled_again_while_it_is_opened_is_waited_for(tmp_path: Path, p
         exposed(device)
         fake.unplug()
         until(device, lambda one: isinstance(one, Fault))
-        talker.answers = {begin: list(said) for begin, said in PHASES[phase].items()}
+        talker.answers = {begin: list(steps) for begin, steps in PHASES[phase].items()}
         fake.plug()
         until(device, lambda _: not any(talker.answers.values()))
         until(device, lambda one: one is None and "not found" in device.status.why)
@@ -159,7 +159,7 @@ def test_a_device_that_falls_silent_is_set_up_anew(tmp_path: Path) -> None:
         assert state(device) in ("ready", "acquiring")
 
 
-def test_an_instrument_that_hides_its_number_is_asked_again(tmp_path: Path) -> None:
+def test_a_missing_serial_number_is_requested_again(tmp_path: Path) -> None:
     """A serial number that is refused after a replug is not taken for another one, nor for the right one."""
     talker = jeti(JETI)
     with board(tmp_path, talker) as fake, SerialSpectrometer(JETI, fake.port, world=AT_ONCE) as device:
@@ -178,13 +178,13 @@ def test_a_device_that_refuses_everything_is_set_up_anew(tmp_path: Path) -> None
     talker = jeti(JETI)
     talker.frames = [[b"\x15"], [b"?"]] * 3
     with board(tmp_path, talker) as fake, SerialSpectrometer(JETI, fake.port, world=AT_ONCE) as device:
-        said = until(device, lambda one: isinstance(one, Exposure))
-        assert sum(isinstance(one, Fault) for one in said) == 6
+        results = until(device, lambda one: isinstance(one, Exposure))
+        assert sum(isinstance(one, Fault) for one in results) == 6
         assert device.status.counters.reconnects == 1
 
 
 def test_what_is_there_and_does_not_answer_is_faulted(tmp_path: Path) -> None:
-    """A port that can be opened with nobody on it is another state than no port."""
+    """A port with a silent device is another state than no port."""
     profile = changed(changed(JETI, "serial", drain_ms=1), "integration", margin_ms=250)
     talker = jeti(profile)
     with board(tmp_path, talker) as fake, SerialSpectrometer(profile, fake.port, world=AT_ONCE) as device:
@@ -216,7 +216,7 @@ def test_the_waits_grow_and_are_never_the_same(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_two_sessions_cannot_share_a_port(tmp_path: Path) -> None:
-    """The second one is told that the port is busy; the first one does not notice."""
+    """The second one gets the error that the port is busy; the first one does not notice."""
     with board(tmp_path, jeti(JETI)) as fake, SerialSpectrometer(JETI, fake.port) as device:
         with pytest.raises(SourceBusy, match="busy"), SerialSpectrometer(JETI, fake.port):
             pass
@@ -225,7 +225,7 @@ def test_two_sessions_cannot_share_a_port(tmp_path: Path) -> None:
 
 
 def test_a_port_that_is_not_there_is_an_error_at_once(tmp_path: Path) -> None:
-    """A name mistyped is told before anything is waited for; the state says so too."""
+    """A mistyped name is reported before any wait; the state shows it too."""
     device = SerialSpectrometer(JETI, str(tmp_path / "ttyUSB9"))
     with pytest.raises(SourceUnavailable, match="not found"), device:
         pass
@@ -269,8 +269,8 @@ def test_signs_of_life_come_while_a_device_measures(tmp_path: Path) -> None:
     assert found.dark
 
 
-def test_an_instrument_is_asked_who_it_is(tmp_path: Path) -> None:
-    """One call opens, asks and closes; nobody there, and somebody else there, are errors."""
+def test_an_instrument_is_identified_when_it_reconnects(tmp_path: Path) -> None:
+    """One call opens, identifies and closes; no instrument and another instrument are errors."""
     with board(tmp_path, jeti(JETI)) as fake:
         found = ask(JETI, fake.port)
         assert (found.profile, found.serial_number, found.identity) == ("jeti-versapic", "J1", "JETI_PIC_VERSA")
@@ -283,7 +283,7 @@ def test_an_instrument_is_asked_who_it_is(tmp_path: Path) -> None:
             ask(JETI, fake.port, stop=stop)
 
 
-def test_who_knows_no_question_is_known_by_a_spectrum(tmp_path: Path) -> None:
+def test_an_instrument_without_requests_is_known_by_a_spectrum(tmp_path: Path) -> None:
     """A page without questions takes a whole spectrum as the answer, and silence as none."""
     profile = hasty(quick("tcd1304-rossel"))
     talker = Talker(profile, {b"ER": (10, b"")}, (b"ER",))

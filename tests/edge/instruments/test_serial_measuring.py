@@ -29,49 +29,49 @@ PATIENCE_S = 30.0
 OCEAN = without_discards(quick("ocean-usb2000"))
 NO_REPEAT = changed(OCEAN, "commands", repeat=None)
 JETI = quick("jeti-versapic")
-Said = list[Exposure | Fault]
+Results = list[Exposure | Fault]
 
 
 @contextlib.contextmanager
-def measured(tmp_path: Path, profile: Profile, talker: Callable[[bytes], list[scripted_device.Said]]) -> Iterator[SerialSpectrometer]:
+def measured(tmp_path: Path, profile: Profile, talker: Callable[[bytes], list[scripted_device.ScriptStep]]) -> Iterator[SerialSpectrometer]:
     """A spectrometer before a scripted device."""
     with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port) as device:
         yield device
 
 
-def until(device: SerialSpectrometer, frames: int, within_s: float = PATIENCE_S) -> Said:
+def until(device: SerialSpectrometer, frames: int, within_s: float = PATIENCE_S) -> Results:
     """Return what comes until there are so many spectra."""
-    said: Said = []
+    results: Results = []
     end = time.monotonic() + within_s
-    while sum(isinstance(one, Exposure) for one in said) < frames and time.monotonic() < end:
+    while sum(isinstance(one, Exposure) for one in results) < frames and time.monotonic() < end:
         one = device.expose()
-        said += [] if one is None else [one]
-    return said
+        results += [] if one is None else [one]
+    return results
 
 
-def means(said: Said) -> list[int]:
-    """Return what tells the spectra apart: the first pixel in hundreds."""
-    return [int(one.counts[0]) // 100 for one in said if isinstance(one, Exposure)]
+def means(results: Results) -> list[int]:
+    """Return what distinguishes the spectra: the first pixel in hundreds."""
+    return [int(one.counts[0]) // 100 for one in results if isinstance(one, Exposure)]
 
 
-def whys(said: Said) -> list[str]:
+def whys(results: Results) -> list[str]:
     """Return what broke."""
-    return [one.why for one in said if isinstance(one, Fault)]
+    return [one.why for one in results if isinstance(one, Fault)]
 
 
-def test_an_ocean_device_is_prepared_and_asked(tmp_path: Path) -> None:
+def test_an_ocean_device_is_prepared_and_measures(tmp_path: Path) -> None:
     """Binary, compression, checksum, version, the constants of its memory, exposure, averages; then spectra one by one."""
     talker = ooi(OCEAN)
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 3)
+        results = until(device, 3)
         assert device.status.counters.frames == 3
-    assert means(said) == [1, 2, 3]
-    assert whys(said) == []
-    asked = talker.asked[talker.asked.index(b"bB") :]
-    assert [request[:1] for request in asked[:11]] == [b"b", b"G", b"k", b"v", b"v", b"?", b"?", b"?", b"I", b"A", b"S"]
-    assert isinstance(said[0], Exposure)
-    assert said[0].instrument.identity == "1000"
-    assert said[0].exposure_s == 0.003
+    assert means(results) == [1, 2, 3]
+    assert whys(results) == []
+    sent = talker.requests[talker.requests.index(b"bB") :]
+    assert [request[:1] for request in sent[:11]] == [b"b", b"G", b"k", b"v", b"v", b"?", b"?", b"?", b"I", b"A", b"S"]
+    assert isinstance(results[0], Exposure)
+    assert results[0].instrument.identity == "1000"
+    assert results[0].exposure_s == 0.003
 
 
 def test_a_changed_exposure_drops_what_still_has_the_one_before(tmp_path: Path) -> None:
@@ -81,17 +81,17 @@ def test_a_changed_exposure_drops_what_still_has_the_one_before(tmp_path: Path) 
     with measured(tmp_path, profile, talker) as device:
         assert means(until(device, 1)) == [3]
         device.set_exposure(0.05)
-        said = until(device, 1)
+        results = until(device, 1)
         assert device.status.counters.stale == 4
         with pytest.raises(ConfigError, match="exposure out of range"):
             device.set_exposure(1e-4)
-    assert means(said) == [6]
-    assert isinstance(said[0], Exposure)
-    assert said[0].exposure_s == 0.05
-    assert b"I\x00\x32" in talker.asked
+    assert means(results) == [6]
+    assert isinstance(results[0], Exposure)
+    assert results[0].exposure_s == 0.05
+    assert b"I\x00\x32" in talker.requests
 
 
-BROKEN: dict[str, tuple[Callable[[bytes], list[scripted_device.Said]], str]] = {
+BROKEN: dict[str, tuple[Callable[[bytes], list[scripted_device.ScriptStep]], str]] = {
     "cut": (lambda frame: [frame[:-5]], "bad"),
     "flipped": (lambda frame: [frame[:20] + bytes((frame[20] ^ 1,)) + frame[21:]], "bad"),
     "a byte too many": (lambda frame: [frame[:25] + frame[24:]], "bad"),
@@ -102,33 +102,33 @@ BROKEN: dict[str, tuple[Callable[[bytes], list[scripted_device.Said]], str]] = {
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_what_breaks_is_told_counted_and_over(tmp_path: Path, kind: str) -> None:
+def test_a_broken_frame_is_reported_and_counted_once(tmp_path: Path, kind: str) -> None:
     """A broken, failed, refused or missing spectrum is one fault and one count, and the next spectrum is whole."""
     spoil, counter = BROKEN[kind]
     profile = hasty(NO_REPEAT) if kind in {"cut", "silent"} else NO_REPEAT
     talker = ooi(profile)
     talker.frames = [[talker.good()], spoil(talker.good())]
     with measured(tmp_path, profile, talker) as device:
-        said = until(device, 3)
+        results = until(device, 3)
         assert getattr(device.status.counters, counter) == 1
         assert device.status.counters.frames == 3
         assert device.status.counters.reconnects == 0
-    assert means(said) == [1, 3, 4]
-    assert len(whys(said)) == 1
-    assert whys(said)[0].isprintable()
+    assert means(results) == [1, 3, 4]
+    assert len(whys(results)) == 1
+    assert whys(results)[0].isprintable()
 
 
 def test_a_broken_spectrum_is_sent_again_for_nothing(tmp_path: Path) -> None:
-    """A device that can repeat its last spectrum is asked to: nothing is measured anew, and the fault is only counted."""
+    """A device that can repeat its last spectrum does: nothing is measured anew, and the fault is only counted."""
     talker = ooi(OCEAN)
     frame = talker.good()
     talker.frames = [[frame[:20] + b"\x80\x00" + frame[22:]], [frame]]
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.bad == 1
-    assert means(said) == [1, 2]
-    assert whys(said) == []
-    assert talker.asked.count(b"O\x00\x01") == 1
+    assert means(results) == [1, 2]
+    assert whys(results) == []
+    assert talker.requests.count(b"O\x00\x01") == 1
 
 
 def test_a_spectrum_that_pauses_is_one(tmp_path: Path) -> None:
@@ -139,9 +139,9 @@ def test_a_spectrum_that_pauses_is_one(tmp_path: Path) -> None:
     with measured(tmp_path, NO_REPEAT, talker) as device:
         assert device.expose() is None
         ends.set()
-        said = until(device, 1)
-    assert means(said) == [1]
-    assert whys(said) == []
+        results = until(device, 1)
+    assert means(results) == [1]
+    assert whys(results) == []
 
 
 def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> None:
@@ -151,93 +151,93 @@ def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> Non
     broken = frame[:20] + b"\x80\x00" + frame[22:]
     talker.frames = [[broken], [broken]]
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert device.status.counters.bad == 2
-    assert means(said) == [2]
-    assert len(whys(said)) == 1
-    assert [request[:1] for request in talker.asked[-3:]] == [b"S", b"O", b"S"]
+    assert means(results) == [2]
+    assert len(whys(results)) == 1
+    assert [request[:1] for request in talker.requests[-3:]] == [b"S", b"O", b"S"]
 
 
-def test_a_late_spectrum_is_told_and_taken(tmp_path: Path) -> None:
-    """One that comes after its time is a fault, and is still given when it comes: a device that is late must not be asked anew."""
+def test_a_late_spectrum_is_reported_and_taken(tmp_path: Path) -> None:
+    """One that comes after its time is a fault, and is still given when it comes: a device that is late must not be asked again."""
     profile, given_up = hasty(NO_REPEAT), threading.Event()
     talker = ooi(profile)
     talker.frames = [[given_up, talker.good()]]
     with measured(tmp_path, profile, talker) as device:
-        while not isinstance(said := device.expose(), Fault):
-            assert said is None
+        while not isinstance(result := device.expose(), Fault):
+            assert result is None
         given_up.set()
         assert means(until(device, 2)) == [1, 2]
         assert device.status.counters.timeouts == 1
-    assert "expected within" in said.why
-    assert talker.asked.count(b"S") == 2
+    assert "expected within" in result.why
+    assert talker.requests.count(b"S") == 2
 
 
 def test_a_spectrum_that_comes_too_late_is_not_taken_for_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After one that never came in time, a question is answered before the next is asked for: the late one is dropped."""
-    profile, asked = hasty(NO_REPEAT), threading.Event()
+    """After one that never came in time, an identification is answered before the next is requested: the late one is dropped."""
+    profile, requested = hasty(NO_REPEAT), threading.Event()
     talker = ooi(profile)
-    talker.frames = [[asked, talker.good()]]
+    talker.frames = [[requested, talker.good()]]
     answers = connect.answers
 
     def answered(wire: Transport) -> bool:
-        asked.set()
+        requested.set()
         return answers(wire)
 
     with measured(tmp_path, profile, talker) as device:
         monkeypatch.setattr(connect, "answers", answered)
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.dropped_bytes >= len(talker.codec.encode(talker.counts(1)))
-    assert means(said) == [2, 3]
+    assert means(results) == [2, 3]
 
 
 def test_garbage_before_a_spectrum_is_a_fault_beside_it(tmp_path: Path) -> None:
-    """Bytes that belong to nothing are told and counted, the spectrum behind them is given."""
+    """Bytes that belong to no frame are reported and counted, the spectrum behind them is given."""
     talker = ooi(NO_REPEAT)
     talker.frames = [[b"\xaa\xbb\xcc" + talker.good()]]
     with measured(tmp_path, NO_REPEAT, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert (device.status.counters.bad, device.status.counters.dropped_bytes) == (1, 3)
-    assert means(said) == [1]
-    assert len(whys(said)) == 1
+    assert means(results) == [1]
+    assert len(whys(results)) == 1
 
 
-def test_a_setting_that_is_refused_is_asked_for_again(tmp_path: Path) -> None:
+def test_a_setting_that_is_refused_is_requested_again(tmp_path: Path) -> None:
     """A request that the device did not take, or understood badly, is sent again; every refusal is counted."""
     talker = ooi(OCEAN)
     talker.answers = {b"I": [[b"\x15"], [b"\x33"]]}
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert (device.status.counters.refused, device.status.counters.bad) == (1, 1)
-    assert means(said) == [1]
-    assert sum(request[:1] == b"I" for request in talker.asked) == 3
+    assert means(results) == [1]
+    assert sum(request[:1] == b"I" for request in talker.requests) == 3
 
 
 def test_a_setting_that_is_refused_for_good_is_a_fault(tmp_path: Path) -> None:
-    """Where the device never takes a setting, that is said, and it is tried again with the next exposure."""
+    """Where the device never takes a setting, a fault reports it, and it is tried again with the next exposure."""
     talker = ooi(OCEAN)
     talker.answers = {b"I": [[b"\x15"]] * 3}
     with measured(tmp_path, OCEAN, talker) as device:
-        said = until(device, 1)
+        results = until(device, 1)
         assert device.status.counters.refused == 3
-    assert whys(said) == ["set_integration: it refused"]
-    assert means(said) == [1]
+    assert whys(results) == ["set_integration: it refused"]
+    assert means(results) == [1]
 
 
 def test_a_jeti_board_is_waited_for_until_its_bell(tmp_path: Path) -> None:
-    """Acknowledgement, a pause while it measures, the bell and the numbers are one spectrum; what it knows of itself is asked."""
+    """Acknowledgement, a pause while it measures, the bell and the numbers are one spectrum; its memory is read."""
     talker = jeti(JETI)
     talker.frames = [[ACK, b"\x07" + talker.good()], [b"\x15"]]
     with measured(tmp_path, JETI, talker) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         instrument = device.instrument
-    assert means(said) == [1, 2]
-    assert whys(said) == ["it refused to measure"]
+    assert means(results) == [1, 2]
+    assert whys(results) == ["it refused to measure"]
     assert instrument is not None
     assert (instrument.serial_number, instrument.coefficients) == ("J1", (1.5, 2.5, 3.5, 4.5, 5.5))
 
 
-def test_answers_without_a_checksum_are_asked_for_until_two_agree(tmp_path: Path) -> None:
+def test_answers_without_a_checksum_are_requested_until_two_agree(tmp_path: Path) -> None:
     """A serial number or a coefficient with a flipped digit is outvoted: a wrong axis would be believed."""
     talker = jeti(JETI)
     talker.answers = {b"*PARA:SERN?\r": [[b"SERN:\tJ9\r"]], b"*PARA:FIT0?\r": [[b"FIT:\t1.5\r"], [b"FIT:\t7.5\r"]]}
@@ -255,10 +255,10 @@ def test_an_echo_comes_before_its_acknowledgement(tmp_path: Path) -> None:
     shifted = b"S\r\nACK\r\n" + talker.good() + b"\x00"
     talker.frames = [[shifted]]
     with measured(tmp_path, profile, talker) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.bad == 1
-    assert means(said) == [2, 3]
-    assert "shifted" in whys(said)[0]
+    assert means(results) == [2, 3]
+    assert "shifted" in whys(results)[0]
 
 
 def test_messages_carry_settings_and_spectra(tmp_path: Path) -> None:
@@ -270,29 +270,29 @@ def test_messages_carry_settings_and_spectra(tmp_path: Path) -> None:
     refused = Message(0x00101100, b"", Flag.NACK, 7).to_bytes()
     spectra = [refused, talker.good(), talker.good()]
 
-    def script(data: bytes) -> list[scripted_device.Said]:
+    def script(data: bytes) -> list[scripted_device.ScriptStep]:
         kinds = [data[place + 8] | data[place + 9] << 8 | data[place + 10] << 16 for place in range(0, len(data), 64)]
         return [{0x90: identify}.get(kind, b"") or (spectra.pop(0) if kind == 0x101100 else b"") for kind in kinds]
 
     with measured(tmp_path, profile, script) as device:
-        said = until(device, 2)
+        results = until(device, 2)
         assert device.status.counters.refused == 1
-    assert means(said) == [1, 2]
-    assert whys(said) == ["it refused to measure: device not ready"]
+    assert means(results) == [1, 2]
+    assert whys(results) == ["it refused to measure: device not ready"]
 
 
 def test_frames_without_a_beginning_are_parted_by_silence(tmp_path: Path) -> None:
-    """A lost byte costs its spectrum alone: the next is asked for when the line is quiet."""
+    """A lost byte costs its spectrum alone: the next is requested when the line is quiet."""
     profile = hasty(without_discards(quick("tcd1304-rossel")))
     talker = Talker(profile, {b"ER": (10, b"")}, (b"ER",))
     full = talker.codec.encode(np.arange(PIXELS) + 100)
     talker.frames = [[full], [full[1:]]]
     talker.good()
     with measured(tmp_path, profile, talker) as device:
-        said = until(device, 3)
+        results = until(device, 3)
         assert device.status.counters.bad == 1
-    assert means(said) == [1, 2, 3]
-    assert "15 bytes" in whys(said)[0]
+    assert means(results) == [1, 2, 3]
+    assert "15 bytes" in whys(results)[0]
 
 
 @pytest.fixture
@@ -316,15 +316,15 @@ def speaking(tmp_path: Path) -> Iterator[tuple[ScriptedDevice, Profile]]:
 
 
 def test_lines_that_come_by_themselves_are_spectra(speaking: tuple[ScriptedDevice, Profile]) -> None:
-    """The first line may be a part of one and is none; a broken one is a fault, the others are spectra without a known exposure."""
+    """The first line may be incomplete and is dropped; a broken one is a fault, the others are spectra without a known exposure."""
     fake, profile = speaking
     with SerialSpectrometer(profile, fake.port) as device:
-        said = until(device, 12)
+        results = until(device, 12)
         bad = device.status.counters.bad
-    assert means(said) == sorted(means(said))
-    assert bad == len(whys(said)) >= 1
-    assert all(one.exposure_s is None for one in said if isinstance(one, Exposure))
-    assert fake.said_by_host() == b""
+    assert means(results) == sorted(means(results))
+    assert bad == len(whys(results)) >= 1
+    assert all(one.exposure_s is None for one in results if isinstance(one, Exposure))
+    assert fake.host_bytes() == b""
 
 
 def test_a_stream_is_started_stopped_and_started_anew(tmp_path: Path) -> None:
@@ -336,4 +336,4 @@ def test_a_stream_is_started_stopped_and_started_anew(tmp_path: Path) -> None:
         assert means(until(device, 2)) == [1, 2]
         device.set_exposure(0.007)
         assert means(until(device, 1)) == [3]
-    assert talker.asked == [b"#IT:001ms%", b"#Start%", b"#Stop%", b"#IT:007ms%", b"#Start%", b"#Stop%"]
+    assert talker.requests == [b"#IT:001ms%", b"#Start%", b"#Stop%", b"#IT:007ms%", b"#Start%", b"#Stop%"]

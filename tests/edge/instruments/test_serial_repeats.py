@@ -17,12 +17,12 @@ from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.simulator.simulated import Simulated
 from raman_edge.spectrum import Fault
 from scripted_device import ScriptedDevice
-from wire_profiles import Talker, changed, hasty, ooi, quick, without_discards
+from wire_profiles import Talker, changed, hasty, ooi, quick, without_discards, without_memory
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted_device import Said
+    from scripted_device import ScriptStep
 
 PATIENCE_S = 30.0
 PAGE = hasty(changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None))
@@ -60,14 +60,14 @@ def test_a_spectrum_that_comes_again_is_no_answer(tmp_path: Path, glued: bool, b
     talker = ooi(PAGE)
     one, two, three = good(talker, 3)
     pair = [two, one] if behind else [one, two]
-    late: list[Said] = [b"".join(pair)] if glued else [pair[0], pair[1]]
+    late: list[ScriptStep] = [b"".join(pair)] if glued else [pair[0], pair[1]]
     talker.frames = [[one], late, [three]]
     found, _ = seen(tmp_path, talker, 4)
     assert found == [talker.counts(number).tolist() for number in (1, 2, 3, 4)]
 
 
 def test_an_answer_is_waited_for_behind_a_repeat(tmp_path: Path) -> None:
-    """While the device still exposes, the last spectrum comes again: the one that was asked for is given, and the other counted."""
+    """While the device still exposes, the last spectrum comes again: the one that was requested is given, and the other counted."""
     talker, over = ooi(PAGE), threading.Event()
     one, two = good(talker, 2)
     talker.frames = [[one], [one, over, two]]
@@ -75,13 +75,13 @@ def test_an_answer_is_waited_for_behind_a_repeat(tmp_path: Path) -> None:
     assert seen(tmp_path, talker, 3) == ([talker.counts(number).tolist() for number in (1, 2, 3)], 1)
 
 
-def test_where_nothing_else_comes_it_is_asked_for_anew(tmp_path: Path) -> None:
-    """A device that has missed the request and repeats itself instead is asked once more."""
+def test_where_nothing_else_comes_it_is_requested_anew(tmp_path: Path) -> None:
+    """A device that has missed the request and repeats itself instead gets one more request."""
     talker = ooi(PAGE)
     one, two = good(talker, 2)
     talker.frames = [[one], [one], [two]]
     assert seen(tmp_path, talker, 2) == ([talker.counts(number).tolist() for number in (1, 2)], 1)
-    assert talker.asked.count(b"S") == 3
+    assert talker.requests.count(b"S") == 3
 
 
 def test_what_is_always_the_same_is_what_the_device_sees(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def frame(*counts: int, **fields: int | str) -> RawFrame:
     return RawFrame(np.array(counts), fields)
 
 
-def test_a_header_that_counts_tells_a_repeat_from_another_exposure() -> None:
+def test_a_header_with_a_counter_distinguishes_repeats() -> None:
     """The same counts with the next number are a new exposure, with the same number a repeat."""
     recent = RecentFrames()
     recent.add(frame(1, 2, counter=7))
@@ -105,7 +105,7 @@ def test_a_header_that_counts_tells_a_repeat_from_another_exposure() -> None:
     assert not recent.repeats(frame(1, 2, counter=8))
 
 
-def test_a_repeat_is_told_however_late_up_to_a_limit() -> None:
+def test_a_repeat_is_reported_however_late_up_to_a_limit() -> None:
     """Sixteen spectra are remembered; what is believed to be constant is so until something else comes."""
     recent = RecentFrames()
     for number in range(MANY + 1):
@@ -122,7 +122,7 @@ def test_a_repeat_is_told_however_late_up_to_a_limit() -> None:
 @pytest.mark.parametrize("name", catalogue.profiles())
 def test_every_profile_gives_each_exposure_once(name: str) -> None:
     """With every third spectrum sent twice, no exposure is given twice."""
-    profile = quick(name, 288)
+    profile = without_memory(quick(name, 288))
     profile = changed(profile, "serial", baud=profile.serial.baud[:1])
     simulated = Simulated(profile, pacing=False, faults=["repeat:every=3"])
     found: list[bytes] = []

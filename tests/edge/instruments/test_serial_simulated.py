@@ -19,7 +19,7 @@ from raman_edge.instruments.serial.spectrometer import Environment
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.simulator.ports import TcpAt
 from raman_edge.simulator.simulated import Simulated
-from wire_profiles import changed, quick
+from wire_profiles import changed, quick, without_memory
 
 if TYPE_CHECKING:
     import threading
@@ -46,29 +46,33 @@ def spectra(device: SerialSpectrometer, count: int) -> list[Exposure]:
     end = time.monotonic() + PATIENCE_S
     while len(found) < count:
         assert time.monotonic() < end, device.status
-        said = device.expose()
-        found += [said] if isinstance(said, Exposure) else []
+        result = device.expose()
+        found += [result] if isinstance(result, Exposure) else []
     return found
 
 
-def shipped(name: str, margin_ms: float = 20_000) -> Profile:
-    """Return a profile that ships with few pixels and no time to boot; its device may take ``margin_ms`` beyond its time."""
+def shipped(name: str, margin_ms: float = 20_000, *, memory: bool = False) -> Profile:
+    """Return a profile that ships with few pixels and no time to boot; its device may take ``margin_ms`` beyond its time.
+
+    Only with ``memory`` its coefficients are read.
+    """
     profile = quick(name, PIXELS, margin_ms)
+    profile = profile if memory else without_memory(profile)
     return changed(profile, "serial", baud=profile.serial.baud[:1])
 
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_profile_gives_its_instruments_counts(name: str) -> None:
     """What arrives is what the instrument measured, pixel by pixel, and nothing breaks on the way."""
-    profile = shipped(name)
+    profile = shipped(name, memory=True)
     with Simulated(profile, pacing=False) as simulated, SerialSpectrometer(profile, simulated.port) as device:
         for _ in range(2):
             (found,) = spectra(device, 1)
             assert found.counts.size == PIXELS
             if name not in STREAMING:
                 assert found.frame.counts.tolist() == simulated.device.counts.tolist()
-        told = device.status.counters
-    assert (told.bad, told.timeouts, told.refused, told.reconnects) == (0, 0, 0, 0)
+        counters = device.status.counters
+    assert (counters.bad, counters.timeouts, counters.refused, counters.reconnects) == (0, 0, 0, 0)
 
 
 SILENT = ("ocean-usb2000", "ocean-sts", "bwtek-btc100", "tcd1304-rossel")
@@ -80,7 +84,7 @@ BREAKING = [(name, kind) for name in PROFILES for kind in COUNTED if name not in
 
 @pytest.mark.parametrize(("name", "kind"), [case if case[0] in QUICK else slow(case)[0] for case in BREAKING])
 def test_what_breaks_is_counted_and_over(name: str, kind: str) -> None:
-    """Every fault that the profile lets anybody notice is counted, and the spectra after it are the instrument's again."""
+    """Every fault that the profile makes noticeable is counted, and the spectra after it are the instrument's again."""
     profile = shipped(name, 250 if kind in {"truncate", "silence", "drop"} else 20_000)
     with Simulated(profile, pacing=False, faults=[f"{kind}@3"]) as simulated, SerialSpectrometer(profile, simulated.port) as device:
         found = spectra(device, 4)
@@ -105,7 +109,7 @@ REFUSALS = ("nak ocean-usb2000", "nak ocean-sts", "busy ocean-sts", "nak jeti-ve
 
 @pytest.mark.parametrize("refusal", REFUSALS)
 def test_refusals_are_counted_and_over(refusal: str) -> None:
-    """A device that refuses a spectrum, or is too busy for it, is asked again."""
+    """A device that refuses a spectrum, or is too busy for it, gets the request again."""
     kind, name = refusal.split()
     profile = shipped(name)
     simulated = Simulated(profile, pacing=False, faults=[f"{kind}@2"])
@@ -151,7 +155,7 @@ def test_an_instrument_that_is_unplugged_is_found_again(name: str) -> None:
         assert device.status.counters.reconnects == 1
 
 
-def test_another_instrument_is_noticed_by_what_it_says() -> None:
+def test_another_instrument_is_noticed_by_its_serial_number() -> None:
     """The serial number is read again after every replug."""
     profile = shipped("ocean-sts")
     with Simulated(profile, pacing=False) as simulated, SerialSpectrometer(profile, simulated.port, world=AT_ONCE) as device:
@@ -161,7 +165,7 @@ def test_another_instrument_is_noticed_by_what_it_says() -> None:
             spectra(device, 3)
 
 
-def test_the_exposure_is_what_the_counts_say() -> None:
+def test_the_exposure_is_that_of_the_counts() -> None:
     """Four times the exposure is four times the light above the dark, also in the very next spectrum."""
     profile = changed(shipped("ocean-flame-s"), "integration", default=8)
     with Simulated(profile, pacing=False) as simulated, SerialSpectrometer(profile, simulated.port) as device:

@@ -1,4 +1,4 @@
-"""Devices that send by themselves once they are started: joined in the middle, silent, or left running by somebody else."""
+"""Devices that send by themselves once they are started: joined in the middle, silent, or left running by another program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Fault
-from scripted_device import Said, ScriptedDevice
+from scripted_device import ScriptedDevice, ScriptStep
 from wire_profiles import Talker, changed, hasty, ooi, quick, without_discards
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ def starting(profile: Profile) -> Talker:
 
 def first(device: SerialSpectrometer) -> list[Exposure | Fault]:
     """Return what comes up to the first spectrum."""
-    said: list[Exposure | Fault] = []
-    while not any(isinstance(one, Exposure) for one in said):
+    results: list[Exposure | Fault] = []
+    while not any(isinstance(one, Exposure) for one in results):
         one = device.expose()
-        said += [] if one is None else [one]
-    return said
+        results += [] if one is None else [one]
+    return results
 
 
 def test_a_stream_is_joined_anywhere(tmp_path: Path) -> None:
@@ -39,21 +39,21 @@ def test_a_stream_is_joined_anywhere(tmp_path: Path) -> None:
     talker = starting(STREAM)
     talker.frames = [[talker.good()[7:], talker.good()]]
     with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(STREAM, fake.port) as device:
-        (said,) = first(device)
+        (exposure,) = first(device)
         assert device.status.counters.bad == 0
         assert device.status.counters.dropped_bytes > 0
-    assert isinstance(said, Exposure)
-    assert said.counts[0] == 200
+    assert isinstance(exposure, Exposure)
+    assert exposure.counts[0] == 200
 
 
-def test_garbage_without_end_is_told_although_nothing_had_begun(tmp_path: Path) -> None:
+def test_garbage_without_end_is_reported_although_nothing_had_begun(tmp_path: Path) -> None:
     """More bytes than a spectrum has, and none among them, are a fault."""
     talker = starting(STREAM)
     talker.frames = [[b"\x00" * 99 + talker.good()]]
     with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(STREAM, fake.port) as device:
-        said = first(device)
+        results = first(device)
         assert device.status.counters.bad == 1
-    assert [type(one) for one in said] == [Fault, Exposure]
+    assert [type(one) for one in results] == [Fault, Exposure]
 
 
 def test_a_stream_that_dries_up_is_started_again(tmp_path: Path) -> None:
@@ -62,22 +62,22 @@ def test_a_stream_that_dries_up_is_started_again(tmp_path: Path) -> None:
     talker = starting(profile)
     talker.frames = [[]]
     with ScriptedDevice(tmp_path / "port", talker) as fake, SerialSpectrometer(profile, fake.port) as device:
-        said = first(device)
+        results = first(device)
         assert device.status.counters.timeouts >= 1
-    assert isinstance(said[0], Fault)
-    assert "device that streams" in said[0].why
-    assert talker.asked.count(b"#Start%") >= 2
+    assert isinstance(results[0], Fault)
+    assert "device that streams" in results[0].why
+    assert talker.requests.count(b"#Start%") >= 2
 
 
-def test_a_stream_that_somebody_left_running_is_ended_first(tmp_path: Path) -> None:
-    """A device that is still sending when it is opened is stopped before anything is asked of it."""
+def test_a_stream_that_still_runs_is_stopped_first(tmp_path: Path) -> None:
+    """A device that is still sending when it is opened is stopped before any request."""
     talker, over = starting(NYMPHET), threading.Event()
 
-    def script(data: bytes) -> list[Said]:
-        said = talker(data)
-        if b"#Stop%" in talker.asked:
+    def script(data: bytes) -> list[ScriptStep]:
+        steps = talker(data)
+        if b"#Stop%" in talker.requests:
             over.set()
-        return said
+        return steps
 
     with ScriptedDevice(tmp_path / "port", script) as fake:
 
@@ -89,17 +89,17 @@ def test_a_stream_that_somebody_left_running_is_ended_first(tmp_path: Path) -> N
         speaker.start()
         try:
             with SerialSpectrometer(NYMPHET, fake.port) as device:
-                (said,) = first(device)
+                (exposure,) = first(device)
         finally:
             over.set()
             speaker.join()
-    assert isinstance(said, Exposure)
-    assert said.counts[0] == 100
-    assert talker.asked[0] == b"#Stop%"
+    assert isinstance(exposure, Exposure)
+    assert exposure.counts[0] == 100
+    assert talker.requests[0] == b"#Stop%"
 
 
 def test_what_came_before_a_change_and_was_not_taken_is_not_given(tmp_path: Path) -> None:
-    """A spectrum that waits behind a fault still has the light before: it goes, the fault stays told."""
+    """A spectrum that waits behind a fault still has the light before: it is dropped, the fault stays."""
     profile = changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None)
     talker = ooi(profile)
     talker.frames = [[b"\xaa" + talker.good()]]
@@ -107,7 +107,7 @@ def test_what_came_before_a_change_and_was_not_taken_is_not_given(tmp_path: Path
         while not isinstance(device.expose(), Fault):
             pass
         assert not device.light(on=False)
-        (said,) = first(device)
-    assert isinstance(said, Exposure)
-    assert said.dark
-    assert said.counts[0] == 200
+        (exposure,) = first(device)
+    assert isinstance(exposure, Exposure)
+    assert exposure.dark
+    assert exposure.counts[0] == 200

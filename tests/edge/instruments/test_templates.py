@@ -87,7 +87,7 @@ def test_a_wrong_field_is_refused(field: str, kind: str, got: str, expected: str
         made(field)
 
 
-def test_names_of_all_fields_are_told() -> None:
+def test_names_of_all_fields_are_reported() -> None:
     """Names stand in texts, in binary numbers, and nowhere in literal bytes and checksums."""
     assert fields.names(("ascii:{a} {b}", "u8:{c}", "hex:00", "xor8")) == {"a", "b", "c"}
 

@@ -17,7 +17,7 @@ from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.instruments.serial.port import Clock
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.spectrum import Axis, Fault
-from usb_bus import Bus, Sts, Usb2000Plus, asked_instead
+from usb_bus import Bus, Sts, Usb2000Plus, use_fake_bus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ ACCESS, BUSY = 13, 16
 @pytest.fixture
 def bus(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bus]:
     """Return an empty bus that python-seabreeze looks at instead of this machine's."""
-    made = asked_instead(monkeypatch)
+    made = use_fake_bus(monkeypatch)
     yield made
     made.unplug()
 
@@ -60,7 +60,7 @@ def next_exposure(spectrometer: OceanSpectrometer) -> Exposure:
     pytest.fail("no exposure in twenty questions")
 
 
-def test_an_sts_tells_what_it_is_and_measures(bus: Bus) -> None:
+def test_an_sts_identifies_itself_and_measures(bus: Bus) -> None:
     """Model, serial number, limits, full scale and wavelengths are the device's own; its counts come as they are."""
     sts = Sts()
     bus.plug(sts)
@@ -138,7 +138,7 @@ def test_a_long_exposure_gives_signs_of_life(bus: Bus, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("seconds", [1e-6, 85.0, float("nan"), float("inf"), -1.0])
 def test_an_exposure_that_the_instrument_cannot_do(bus: Bus, seconds: float) -> None:
-    """The limits are told, and the exposure stays what it was; so it is where the command line asks for it."""
+    """The error has the limits, and the exposure stays what it was; the same from the command line."""
     bus.plug(Sts())
     with OceanSpectrometer("ocean:") as spectrometer:
         with pytest.raises(ConfigError, match="expected 1e-05 to 85 s"):
@@ -149,7 +149,7 @@ def test_an_exposure_that_the_instrument_cannot_do(bus: Bus, seconds: float) -> 
 
 
 def test_the_one_that_is_meant_is_opened(bus: Bus) -> None:
-    """Of two the serial number decides; one that is not there is told with those that are."""
+    """Of two the serial number decides; a missing one is reported with those that are connected."""
     bus.plug(Sts("FIRST"))
     bus.plug(Sts("SECOND"))
     with OceanSpectrometer("ocean:SECOND") as spectrometer:
@@ -158,7 +158,7 @@ def test_the_one_that_is_meant_is_opened(bus: Bus) -> None:
         pass
 
 
-def test_what_cannot_be_opened_says_what_to_do(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_opened_is_reported_with_advice(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing there, another's, not for this user: each in words, and never an error of the driver."""
     with pytest.raises(SourceUnavailable, match="not on USB: got no Ocean instrument"), OceanSpectrometer():
         pass
@@ -175,7 +175,7 @@ def test_what_cannot_be_opened_says_what_to_do(bus: Bus, monkeypatch: pytest.Mon
         pass
 
 
-def test_without_the_extra_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_advice_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A box without python-seabreeze gets the command that installs it."""
     monkeypatch.setitem(sys.modules, "seabreeze", None)
     monkeypatch.delitem(sys.modules, "seabreeze.spectrometers")
@@ -207,7 +207,7 @@ def test_an_unplugged_instrument_is_found_again(bus: Bus) -> None:
 
 
 def test_another_instrument_is_not_taken_for_it(bus: Bus) -> None:
-    """Where another one is plugged in instead, it is waited for, and said which is there."""
+    """Where another one is plugged in instead, the right one is waited for, and the other is named."""
     watch = Watch()
     bus.plug(Sts())
     with OceanSpectrometer("ocean:", clock=watch.clock) as spectrometer:
@@ -221,7 +221,7 @@ def test_another_instrument_is_not_taken_for_it(bus: Bus) -> None:
 
 
 def test_a_change_while_it_is_away_holds_when_it_is_back(bus: Bus) -> None:
-    """An exposure that is set in between is told to the instrument that comes back."""
+    """An exposure that is set in between is sent to the instrument that comes back."""
     watch, sts = Watch(), Sts()
     bus.plug(sts)
     with OceanSpectrometer("ocean:", clock=watch.clock) as spectrometer:
@@ -235,16 +235,16 @@ def test_a_change_while_it_is_away_holds_when_it_is_back(bus: Bus) -> None:
 
 
 def test_its_spectra_are_named(bus: Bus, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """``serial ocean:`` measures with it as with any other, on the wavelengths that it told."""
+    """``serial ocean:`` measures with it as with any other, on the wavelengths from its memory."""
     factors = (786.0, 0.16, -8e-6)
     nm = np.polynomial.Polynomial(factors)(np.arange(1024.0))
     shift = 1e7 / 785.0 - 1e7 / nm
     counts = 900 + 9000 * synthetic.lines(Axis(shift), build.table("Calcite"))
     bus.plug(Sts(coefficients=factors, counts=counts))
     code = cli.main(["serial", "ocean:", "--laser", "785", "--count", "1", "--json", "--journal", str(tmp_path / "journal.sqlite3")])
-    out, said = capsys.readouterr()
+    out, err = capsys.readouterr()
     (record,) = (json.loads(line) for line in out.splitlines())
-    assert code == 0, said
+    assert code == 0, err
     assert (record["matches"][0]["label"], record["source"]["path"]) == ("Calcite", "ocean:")
 
 
@@ -256,8 +256,8 @@ def test_dark_pixels_are_one_run(pixels: tuple[int, ...], run: tuple[int, int] |
     assert ocean_usb._run(pixels) == run
 
 
-def test_wavelengths_that_are_none_have_no_polynomial() -> None:
-    """A device without coefficients tells zeros or nothing that is a number; a kink is no polynomial."""
+def test_invalid_wavelengths_have_no_polynomial() -> None:
+    """A device without coefficients has zeros or no numbers; a kink is no polynomial."""
     pixels = np.arange(100.0)
     assert ocean_usb.polynomial(np.zeros(100)) is None
     assert ocean_usb.polynomial(np.full(100, np.nan)) is None
@@ -265,6 +265,6 @@ def test_wavelengths_that_are_none_have_no_polynomial() -> None:
 
 
 def test_only_its_own_addresses() -> None:
-    """A path or a serial bridge is none of its."""
+    """A path or a serial bridge is not one of them."""
     with pytest.raises(ConfigError, match="expected ocean: or ocean:SERIAL"):
         OceanSpectrometer("/dev/ttyUSB0")

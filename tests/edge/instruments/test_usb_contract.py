@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from contracts.spectrometer_contract import SpectrometerContract
 from raman_edge.instruments.ocean_usb import OceanSpectrometer
-from usb_bus import Bus, Sts, asked_instead
+from usb_bus import Bus, Sts, use_fake_bus
 
 if TYPE_CHECKING:
     import threading
@@ -22,7 +22,7 @@ class TestOceanOnUsb(SpectrometerContract):
 
     @pytest.fixture(autouse=True)
     def _plugged_in(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        self.bus: Bus = asked_instead(monkeypatch)
+        self.bus: Bus = use_fake_bus(monkeypatch)
         self.bus.plug(Sts())
         yield
         self.bus.unplug()

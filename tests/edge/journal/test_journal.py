@@ -110,7 +110,7 @@ def test_faults_without_content_stand_by_path(journal: Journal, pair: tuple[Mode
 
 
 def test_records_newest_first(journal: Journal, pair: tuple[Model, Library]) -> None:
-    """Records come back as the lines that went out, the newest first, as many as asked for."""
+    """Records come back as the lines that went out, the newest first, as many as requested."""
     written = [result(pair), fault(pair), result(pair, "b" * 64)]
     for record in written:
         write(journal, record)
@@ -253,14 +253,14 @@ def test_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def test_not_made_for_reading(tmp_path: Path) -> None:
-    """Reading a journal that is not there says so and makes none."""
+    """Reading a journal that is not there is an error and makes none."""
     with refused(JournalError, "not found"):
         Journal.open(tmp_path / "none.sqlite3", create=False)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_held_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pair: tuple[Model, Library]) -> None:
-    """A journal that another program holds for too long is an error that says so, and works again afterwards."""
+    """A journal that another program holds for too long is an error with the reason, and works again afterwards."""
     monkeypatch.setattr(sqlite_file, "BUSY_S", 0.1)
     path = tmp_path / "journal.sqlite3"
     with Journal.open(path) as journal:
@@ -284,7 +284,7 @@ def test_durable(journal: Journal) -> None:
 
 
 def test_rows_in_the_order_of_writing(journal: Journal, pair: tuple[Model, Library]) -> None:
-    """Rows come after a place, oldest first, as many as asked for; the newest place is known."""
+    """Rows come after a place, oldest first, as many as requested; the newest place is known."""
     assert journal.newest() == 0
     assert journal.after(0, 10) == ()
     written = [result(pair, f"{number:064x}") for number in range(5)]

@@ -24,6 +24,6 @@ def test_every_command_is_understood(command_line: str, tmp_path: Path, capsys: 
     assert cli.main([*words, "--journal", str(path)]) == expected, capsys.readouterr().err
 
 
-def test_all_actions_are_told() -> None:
+def test_all_actions_are_documented() -> None:
     """The page shows every action."""
     assert {command_line.split()[1] for command_line in COMMANDS} == {"list", "show", "export", "verify", "recheck", "prune"}

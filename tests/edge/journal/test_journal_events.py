@@ -53,7 +53,7 @@ def test_a_spectrum_removed_by_hand_is_found(path: Path, seq: int) -> None:
 
 
 def test_a_prune_is_no_removal_by_hand(path: Path) -> None:
-    """What prune removes is said by the chain, and the head that was noted before is still in it."""
+    """The chain records what prune removes, and still has the head that was noted before."""
     head = verified(path).head
     assert prune(path) == ANSWERS
     finding = verified(path, head)
@@ -63,7 +63,7 @@ def test_a_prune_is_no_removal_by_hand(path: Path) -> None:
     assert verified(path, finding.head).wrong is None
 
 
-def test_a_prune_that_removes_nothing_says_nothing(path: Path) -> None:
+def test_a_prune_that_removes_nothing_prints_nothing(path: Path) -> None:
     """The chain does not grow by prunes that found nothing."""
     head = verified(path).head
     assert prune(path, datetime(2000, 1, 1, tzinfo=UTC)) == 0
@@ -115,7 +115,7 @@ def test_an_event_that_was_changed_shows(path: Path, statement: str, *, more: bo
     assert verified(path).wrong is not None
 
 
-def test_a_journal_without_spectra_says_so(tmp_path: Path) -> None:
+def test_a_journal_without_spectra_is_reported(tmp_path: Path) -> None:
     """What was never kept is no removal; where spectra are kept again, those that go are found."""
     path = tmp_path / "journal.sqlite3"
     journals.write(path, journals.answer(0), journals.answer(1), spectra=False)
@@ -155,7 +155,7 @@ PLANTED = {
 
 @pytest.mark.parametrize("what", PLANTED)
 def test_a_planted_program_is_refused(path: Path, what: str) -> None:
-    """A trigger, a view or an index that we did not make: the journal is not used at all, and told from one that is busy."""
+    """A trigger, a view or an index that we did not make: the journal is not used at all, and distinguished from a busy one."""
     for statement in PLANTED[what]:
         journals.change(path, statement)
     with refused(JournalDamaged, "foreign tables", str(path)):

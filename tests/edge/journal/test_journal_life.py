@@ -12,6 +12,7 @@ from time import sleep
 
 import journals
 import pytest
+from effort import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -113,7 +114,7 @@ class Marks(RuleBasedStateMachine):
 
 
 TestMarks = Marks.TestCase
-TestMarks.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestMarks.settings = settings(max_examples=examples(25), stateful_step_count=20, deadline=None)
 
 
 def test_a_follower_misses_nothing(tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def test_the_digest_covers_all_of_a_spectrum(change: str) -> None:
     assert spectra.keep(Spectrum(**fields)).digest != spectra.keep(first).digest  # type: ignore[arg-type]  # fields of a spectrum
 
 
-def test_a_body_that_is_none() -> None:
+def test_an_invalid_body() -> None:
     """What is no stored spectrum is a value error."""
     for body in (b"", b"\xc1", b"\x91\x00", b"\x92\x94\xc0\xc0\xc0\x80\xc4\x01x"):
         with pytest.raises(ValueError, match=r"no stored spectrum|no packed numbers"):

@@ -77,7 +77,7 @@ def test_the_beginning_of_an_id(number: int, length: int) -> None:
 
 @given(st.tuples(*[st.integers(-(2**63), 2**64 - 1)] * 5), st.integers(0, 4), st.integers(1, 1000))
 def test_states_differ(state: tuple[int, int, int, int, int], place: int, by: int) -> None:
-    """Two states of a file that differ in any number are told apart."""
+    """Two states of a file that differ in any number are different."""
     other = tuple(value + by * (index == place) for index, value in enumerate(state))
     assert rows.state(state) == rows.state(state)
     assert rows.state(state) != rows.state(other)
@@ -137,7 +137,7 @@ def meant(record: ResultRecord, filters: Filters) -> bool:
 
 @given(FILTERS, st.none() | st.integers(1, 70))
 def test_filters_against_the_slow_way(written: tuple[Path, list[ResultRecord]], filters: Filters, limit: int | None) -> None:
-    """Whatever is asked for, records, their number and their order are those of looking at each one."""
+    """Whatever is requested, records, their number and their order are those of looking at each one."""
     path, made = written
     expected = [record.id for record in made if meant(record, filters)]
     with Journal.open(path) as journal:
@@ -180,7 +180,7 @@ def test_the_same_answer_has_no_differences() -> None:
 
 
 def test_rounding_is_no_difference() -> None:
-    """Scores are kept with four digits, and the last one may differ; more than that is said, with both numbers."""
+    """Scores are kept with four digits, and the last one may differ; a larger difference is reported with both numbers."""
     before = result()
     best = before.matches[0]
     rounded = msgspec.structs.replace(before, matches=(replace(best, score=best.score - 0.0004), *before.matches[1:]))
@@ -191,7 +191,7 @@ def test_rounding_is_no_difference() -> None:
 
 
 def test_candidates_that_come_and_go() -> None:
-    """A candidate that is new or gone is said, unless its probability is next to nothing."""
+    """A new or missing candidate is reported, unless its probability is next to nothing."""
     before = result()
     none, some = Candidate("Opal", 0.0001, 0.1), Candidate("Opal", 0.02, 0.1)
     assert comparison.differences(before, msgspec.structs.replace(before, matches=(*before.matches, none))) == ()
@@ -200,7 +200,7 @@ def test_candidates_that_come_and_go() -> None:
 
 
 def test_decision_name_and_knowledge() -> None:
-    """Another decision, another name, and another probability of being known at all are each said."""
+    """Another decision, another name, and another probability of being known at all are each reported."""
     before = result()
     assert before.known is not None
     unknown = msgspec.structs.replace(before, decision="unknown", names=(), known=before.known - 0.2, one_of=None, why=("too far",))
@@ -231,7 +231,7 @@ def test_a_record_of_version_1_is_read_as_it_is_meant() -> None:
     assert (unknown.names, unknown.one_of, {match.score for match in unknown.matches}) == ((), None, {None})
 
 
-def test_an_older_answer_is_compared_by_what_both_say() -> None:
+def test_an_older_answer_is_compared_by_the_common_fields() -> None:
     """Another version alone is no difference; another decision is one, with its reason and the rules as a note."""
     now = result()
     assert comparison.differences(old(now), now) == ()
@@ -248,7 +248,7 @@ def test_an_older_answer_is_compared_by_what_both_say() -> None:
 
 
 def test_another_library_where_the_record_names_one() -> None:
-    """A record of an older raman-edge names no library, and nothing is said of it."""
+    """A record of an older raman-edge names no library, and no difference is reported."""
     now = result()
     old = msgspec.structs.replace(now, model=records.ModelRef(now.model.id, now.model.sha256, "CPU"))
     assert comparison.other_means(old, now) == ()

@@ -1,4 +1,4 @@
-"""A journal that cannot be used now is told from one that never can, and works again when the trouble is over."""
+"""A journal that cannot be used now is distinguished from one that never can, and works again when the trouble is over."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ with Journal.open(Path(sys.argv[1])) as journal:
 
 
 def test_a_full_disk_passes(tmp_path: Path) -> None:
-    """Where a journal cannot grow, writing says so and reading goes on; once there is room the same journal writes, marks too."""
+    """Where a journal cannot grow, writing fails and reading goes on; once there is room the same journal writes, marks too."""
     path = tmp_path / "journal.sqlite3"
     full = journals.child(FULL, path)
     output, errors = full.communicate(timeout=60)
@@ -201,7 +201,7 @@ def test_a_row_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.fixture
 def shelf() -> Iterator[Path]:
-    """A folder that anybody may look into, whatever the folder of the tests allows."""
+    """A folder that every user may read, whatever the folder of the tests allows."""
     folder = Path(tempfile.mkdtemp(prefix="raman-edge-test-"))
     folder.chmod(0o755)
     yield folder
@@ -271,7 +271,7 @@ def test_an_older_one_that_is_write_protected(shelf: Path) -> None:
     assert "unknown schema: got 1, expected 3" in read_as_another(path)[0]
 
 
-def test_sqlite_says_more_than_we_know(tmp_path: Path) -> None:
+def test_unknown_sqlite_errors_are_passed_on(tmp_path: Path) -> None:
     """An error without a known cause is final, names the journal, and gives advice."""
     path = tmp_path / "journal.sqlite3"
     wrong = refused(JournalError, "cannot be written", str(path), cause="no such table")

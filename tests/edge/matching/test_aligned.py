@@ -149,7 +149,7 @@ def test_everyday_material_is_named(identifier: Identifier, label: str) -> None:
     assert (result.decision, result.label) == ("match", label)
 
 
-def test_large_offset_asks_for_a_calibration(identifier: Identifier) -> None:
+def test_large_offset_advises_a_calibration(identifier: Identifier) -> None:
     """The name is possible, and the reason is the axis."""
     result = identifier.identify(moved(reference("PS"), 10.0))
     assert (result.decision, result.label) == ("possible", "PS")

@@ -50,7 +50,7 @@ STRANGE = ((233.0, 0.7), (377.0, 0.9), (555.0, 0.6), (641.0, 1.0), (905.0, 0.8),
 """Lines of no material."""
 
 
-def asked(identifier: Identifier, counts: NDArray[np.float64]) -> Identification:
+def identified(identifier: Identifier, counts: NDArray[np.float64]) -> Identification:
     """Identify counts on :data:`WHOLE`."""
     return identifier.identify(Spectrum(WHOLE, counts))
 
@@ -58,7 +58,7 @@ def asked(identifier: Identifier, counts: NDArray[np.float64]) -> Identification
 @pytest.mark.parametrize("error", [-40.0, -22.0, 22.0, 40.0])
 def test_a_shifted_axis(identifier: Identifier, error: float) -> None:
     """Its shift is given to a few cm⁻¹, with its sign, and what the spectrum is then."""
-    found = asked(identifier, anatase(error))
+    found = identified(identifier, anatase(error))
     assert found.decision == "unknown"
     assert found.cause is not None
     assert (found.cause.kind, found.cause.names) == ("shifted axis", ("Anatase",))
@@ -68,9 +68,9 @@ def test_a_shifted_axis(identifier: Identifier, error: float) -> None:
 
 def test_an_organic(identifier: Identifier) -> None:
     """Bands where carbon-hydrogen bonds stretch; without them it is only not in the library, with its unexplained peaks."""
-    organic = asked(identifier, drawn(*STRANGE, (2880.0, 1.0), (2940.0, 0.9), width=20.0))
+    organic = identified(identifier, drawn(*STRANGE, (2880.0, 1.0), (2940.0, 0.9), width=20.0))
     assert (organic.decision, organic.cause and organic.cause.kind) == ("unknown", "organic")
-    other = asked(identifier, drawn(*STRANGE))
+    other = identified(identifier, drawn(*STRANGE))
     assert (other.decision, other.cause and other.cause.kind) == ("unknown", "not in library")
     assert other.cause is not None
     assert other.cause.names[0] in other.cause.text
@@ -80,7 +80,7 @@ def test_an_organic(identifier: Identifier) -> None:
 def test_too_weak(identifier: Identifier) -> None:
     """Below a signal-to-noise ratio where noise alone explains it."""
     rng = np.random.default_rng(1)
-    found = asked(identifier, drawn(*STRANGE) + rng.normal(0.0, 1200.0, len(WHOLE)))
+    found = identified(identifier, drawn(*STRANGE) + rng.normal(0.0, 1200.0, len(WHOLE)))
     assert found.cause is None or found.cause.kind == "weak"
     assert found.decision in {"unknown", "rejected"}
 
@@ -88,19 +88,19 @@ def test_too_weak(identifier: Identifier) -> None:
 def test_fluorescence(identifier: Identifier) -> None:
     """A background many times as high as the lines."""
     background = 400_000.0 * np.exp(-(((WHOLE.shift - 1500.0) / 900.0) ** 2))
-    found = asked(identifier, drawn(*STRANGE) + background)
+    found = identified(identifier, drawn(*STRANGE) + background)
     assert (found.decision, found.cause and found.cause.kind) == ("unknown", "fluorescence")
 
 
 def test_saturation(identifier: Identifier) -> None:
     """Said before anything else: the lines are cut."""
-    found = asked(identifier, np.minimum(drawn(*STRANGE), 3000.0))
+    found = identified(identifier, np.minimum(drawn(*STRANGE), 3000.0))
     assert (found.decision, found.cause and found.cause.kind) == ("unknown", "saturated")
 
 
 def test_what_is_named_has_no_cause(identifier: Identifier) -> None:
     """A cause explains why nothing is named."""
-    found = asked(identifier, anatase())
+    found = identified(identifier, anatase())
     assert found.label == "Anatase"
     assert found.cause is None
 

@@ -160,18 +160,18 @@ def test_stream_goes_on_after_a_fault(pair: Pair) -> None:
 
 
 def test_stream_is_answered_one_by_one(pair: Pair) -> None:
-    """Each spectrum is answered before the next is asked for: an instrument's source blocks."""
-    asked = []
+    """Each spectrum is answered before the next is pulled: an instrument's source blocks."""
+    pulled = []
 
     def source() -> Iterator[Spectrum]:
         for label in build.LINES:
-            asked.append(label)
+            pulled.append(label)
             yield build.spectrum(label)
 
     for count, event in enumerate(readings(source(), *pair), start=1):
         assert isinstance(event, Reading)
-        assert len(asked) == count
-    assert len(asked) == len(build.LINES)
+        assert len(pulled) == count
+    assert len(pulled) == len(build.LINES)
 
 
 def test_spectrum_the_recipe_refuses_is_an_error(pair: Pair) -> None:
@@ -202,7 +202,7 @@ def test_network_without_an_answer_is_a_fault(pair: Pair, name: str, monkeypatch
 
 
 def test_defect_that_one_spectrum_meets_is_a_fault(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unexpected exception is a fault that asks to be reported; the spectra after it are named."""
+    """An unexpected exception is a fault with the advice to report it; the spectra after it are named."""
     whole = peaks.find
 
     def defective(axis: Axis, counts: NDArray[np.floating]) -> Peaks:

@@ -260,7 +260,7 @@ def test_arrays_missing_and_too_many_are_named(good: Path) -> None:
         Library.open(path, network=NETWORK)
 
 
-def test_future_schema_is_told_before_its_arrays(good: Path) -> None:
+def test_future_schema_is_reported_before_its_arrays(good: Path) -> None:
     """A library from the future says update, whatever else it holds."""
     path = altered(good, lambda arrays: (arrays.pop("labels"), arrays.update(schema=np.array(9))))
     with refused(LibraryError, "unknown schema", got="9", expected="2"):
@@ -326,7 +326,7 @@ def test_size_that_lies_is_refused(good: Path) -> None:
 
 
 @pytest.mark.parametrize("header", [b"(" * 3000, b"'''", b"{'descr': '|i1'}", b"{}", b"\xff\xfe", b"__import__('os')"])
-def test_header_that_is_none_is_refused(good: Path, header: bytes) -> None:
+def test_invalid_header_is_refused(good: Path, header: bytes) -> None:
     """An array whose header cannot be read is damaged, whatever numpy says of it."""
     path = good.with_name("header.library.npz")
     with zipfile.ZipFile(path, "w") as packed:

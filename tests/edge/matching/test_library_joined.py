@@ -32,7 +32,7 @@ def unit(rng: np.random.Generator, *shape: int) -> np.ndarray[tuple[int, ...], n
 
 
 def marked(position: float) -> Peaks:
-    """Return a peak table that can be told from others."""
+    """Return a peak table that differs from others."""
     return Peaks(np.array([position]), np.ones(1), np.ones(1))
 
 
@@ -144,7 +144,7 @@ def test_no_library_is_harmed_by_a_label_that_is_no_text() -> None:
 
 
 def test_the_embedded_library_names_its_own_references_as_before() -> None:
-    """References of the embedded library, asked back with a stranger enrolled, are what they were unless the stranger is nearer."""
+    """References of the embedded library, identified with a stranger enrolled, are what they were unless the stranger is nearer."""
     library = Library.open(default_path(), network=Model.open(default_model()).card.network)
     stranger = unit(np.random.default_rng(0), library.embedding.shape[1])
     joined = library.joined([Reference("stranger", "", stranger, marked(1.0))])

@@ -71,7 +71,7 @@ def test_a_pack_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", packs.SHIPPED)
 def test_every_source_of_a_shipped_pack_has_an_attribution(name: str) -> None:
-    """Whoever passes the pack on can name whom the licence asks to name; MIT travels with its text."""
+    """A pack carries the attribution that its licence requires; MIT travels with its text."""
     pack = Pack.open(packs.shipped_path(name))
     assert pack.contents.sources
     for source in pack.contents.sources:

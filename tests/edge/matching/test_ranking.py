@@ -197,7 +197,7 @@ def test_sets_hold_what_is_probable_enough(similarity: list[float], prior: float
     assert got.sets.p90 == got.sets.p95[: len(got.sets.p90)]
 
 
-def test_labels_far_behind_say_less_than_their_number() -> None:
+def test_labels_far_behind_count_less_than_their_number() -> None:
     """Under a rank prior a crowd of equal scores far behind the first leaves it more of the probability."""
     scores = np.array([0.9, *[0.5] * 500], dtype=np.float32)
     assert odds(scores, 0.1, 1.0)[0] > 2 * odds(scores, 0.1, 0.0)[0]
@@ -244,7 +244,7 @@ def test_any_card_gives_a_probability(bias: float) -> None:
     assert 0.0 <= known(ranked(0.9), PeakMatch(), rule) <= 1.0
 
 
-def test_unknown_says_what_speaks_against_it() -> None:
+def test_unknown_gives_the_evidence_against_the_best_match() -> None:
     """Unknown names the nearest label, its similarity, and how much of the peaks do not fit."""
     ranking = ranked(0.99, similarity=0.3124, nearest="Zircon")
     assert decide(ranking, GOOD, RULE).doubts == ("nothing in the library is near enough: the nearest, Zircon, has a similarity of 0.312",)
@@ -254,8 +254,8 @@ def test_unknown_says_what_speaks_against_it() -> None:
         extra=(UnmatchedPeak(at=900, height=1.0), UnmatchedPeak(at=1000, height=0.5)),
     )
     seen = replace(ranking, matches=tuple(replace(match, peaks=found) for match in ranking.matches))
-    (said,) = decide(seen, GOOD, RULE).doubts
-    assert said.endswith("0.312; 75% of the peaks are none of Anatase; 40% of the peaks of Anatase are missing")
+    (doubt,) = decide(seen, GOOD, RULE).doubts
+    assert doubt.endswith("0.312; 75% of the peaks are none of Anatase; 40% of the peaks of Anatase are missing")
 
 
 def test_what_is_only_near_is_listed_by_similarity() -> None:
@@ -360,7 +360,7 @@ def beside(found: PeakMatch, score: float = 0.97) -> Ranking:
         (beside(PeakMatch((off_by(5.0),))), ""),
     ],
 )
-def test_no_match_where_something_speaks_against_it(ranking: Ranking, objected: str) -> None:
+def test_no_match_with_evidence_against_it(ranking: Ranking, objected: str) -> None:
     """A name is a match exactly where nothing objects; else it is possible, and the first reason is the objection."""
     verdict = decide(ranking, GOOD, decision(familiar=LENIENT))
     assert verdict.decision == ("possible" if objected else "match")
@@ -370,7 +370,7 @@ def test_no_match_where_something_speaks_against_it(ranking: Ranking, objected: 
 
 
 def test_several_possible_names_are_possible_together() -> None:
-    """Where several names are left and something speaks against the first, the answer is possible, with all of them."""
+    """With several names left and evidence against the first, the decision is possible, with all of them."""
     sets = PredictionSets(("Anatase", "Calcite"), ("Anatase", "Calcite", "Gypsum"))
     verdict = decide(replace(ranked(0.6, 0.3, similarity=0.45), sets=sets), GOOD, decision(familiar=LENIENT))
     assert (verdict.decision, verdict.names) == ("possible", sets.p90)
@@ -461,7 +461,7 @@ def test_a_name_too_uncertain_for_a_match_becomes_its_group() -> None:
     assert decide_ranking(ranking, GOOD, RULE, ALL).decision == "possible"
 
 
-def test_what_speaks_against_the_first_name_speaks_against_its_group() -> None:
+def test_evidence_against_the_first_name_counts_against_its_group() -> None:
     """A strong peak that the first name does not have makes the group possible, and it is still named."""
     foreign = PeakMatch(extra=(UnmatchedPeak(700.0, 0.9),))
     matches = (Candidate("Calcite", 0.6, 0.9, foreign), Candidate("Gypsum", 0.3, 0.8))

@@ -81,7 +81,7 @@ def test_nothing_gives_nothing(pair: tuple[Model, Library]) -> None:
 
 
 def test_another_method_is_never_named(pair: tuple[Model, Library]) -> None:
-    """What its file calls an infrared spectrum is a fault that says so, however much it looks like a mineral's."""
+    """What its file calls an infrared spectrum is a fault with the reason, however much it looks like a mineral's."""
     seen = build.spectrum("Quartz")
     infrared = Spectrum(seen.axis, seen.counts, seen.origin, meta={OTHER_METHOD: "'absorbance' over 'wavenumber (cm-1)'"})
     (fault,) = identify.identify_all([infrared], *pair)

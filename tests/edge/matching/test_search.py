@@ -30,10 +30,10 @@ def unit(rng: np.random.Generator, count: int, length: int) -> NDArray[np.float3
 
 @given(st.integers(1, 200), st.integers(1, 400), st.integers(1, 5), st.integers(0, 99))
 @ORDINARY
-def test_cosines_are_those_of_floats(count: int, length: int, asked: int, seed: int) -> None:
+def test_cosines_are_those_of_floats(count: int, length: int, queries: int, seed: int) -> None:
     """Whatever the shapes, each cosine is that of a float64 product within two millionths."""
     rng = np.random.default_rng(seed)
-    codes, query = search.encode(unit(rng, count, length)), unit(rng, asked, length)
+    codes, query = search.encode(unit(rng, count, length)), unit(rng, queries, length)
     rows = codes / np.linalg.norm(codes.astype(np.float64), axis=1, keepdims=True)
     assert Search(codes).cosines(query) == pytest.approx(query.astype(np.float64) @ rows.T, abs=2e-6)
 

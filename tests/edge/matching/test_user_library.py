@@ -68,7 +68,7 @@ def test_what_was_taught_is_kept_with_where_it_comes_from(path: Path, model: Mod
 
 
 def test_a_relative_path_becomes_absolute(path: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a file lay is told from anywhere; what is no file keeps its name."""
+    """A path is stored as an absolute path; a source that is no file keeps its name."""
     monkeypatch.chdir(tmp_path)
     materials.write(tmp_path / "wafer.csv")
     for seen in (materials.read(Path("wafer.csv")), materials.exposure()):
@@ -104,7 +104,7 @@ def test_another_model_embeds_what_was_taught_again(path: Path, model: Model, tm
     assert models == {model.sha256, other.sha256}
 
 
-def test_what_a_model_cannot_use_is_left_out_and_said(path: Path, model: Model, tmp_path: Path) -> None:
+def test_what_a_model_cannot_use_is_left_out_and_reported(path: Path, model: Model, tmp_path: Path) -> None:
     """A spectrum that a new model's recipe refuses stays in the file, and the others still serve."""
     learn(path, model, "Silicon")
     beyond = Spectrum(Axis.linear(2000.0, 3000.0, 1.0), materials.exposure().counts[:1001], Origin("test", "beyond"))
@@ -189,7 +189,7 @@ for number in range(8):
 
 
 def writer(path: Path, tmp_path: Path, number: int) -> subprocess.Popen[bytes]:
-    """Start a process that teaches eight references one by one, and says so after each."""
+    """Start a process that teaches eight references one by one, and reports it after each."""
     opened = tmp_path / "tiny.onnx"
     if not opened.exists():
         build.write_model(opened)
@@ -200,25 +200,25 @@ def writer(path: Path, tmp_path: Path, number: int) -> subprocess.Popen[bytes]:
 def test_two_processes_that_learn_at_once_lose_nothing(path: Path, tmp_path: Path) -> None:
     """Both create the file and write to it at the same time; every reference of both is there."""
     writers = [writer(path, tmp_path, number) for number in range(2)]
-    said = [one.communicate(timeout=120)[0].split() for one in writers]
-    assert [len(lines) for lines in said] == [8, 8]
+    outputs = [one.communicate(timeout=120)[0].split() for one in writers]
+    assert [len(lines) for lines in outputs] == [8, 8]
     names = [entry.name for entry in held(path)]
     assert {name: names.count(name) for name in names} == {"writer 0": 8, "writer 1": 8}
 
 
 @pytest.mark.parametrize("after", [1, 3, 6])
-def test_a_kill_loses_nothing_that_was_said_to_be_learned(after: int, path: Path, tmp_path: Path, model: Model) -> None:
-    """A process that ends without a chance to tidy up leaves a library that opens, with everything it had said."""
+def test_a_kill_loses_no_confirmed_reference(after: int, path: Path, tmp_path: Path, model: Model) -> None:
+    """A process that ends without a chance to tidy up leaves a library that opens, with every reference that it confirmed."""
     process = writer(path, tmp_path, 0)
     assert process.stdout is not None
     for _ in range(after):
         process.stdout.readline()
     process.kill()
-    said = after + len(process.stdout.read().split())
+    confirmed = after + len(process.stdout.read().split())
     process.stdout.close()
     process.wait(timeout=60)
     with UserLibrary.open(path, create=True) as library:
-        assert said <= len(library.entries()) <= said + 1
+        assert confirmed <= len(library.entries()) <= confirmed + 1
         assert len(library.references(model)[0]) == len(library.entries())
 
 

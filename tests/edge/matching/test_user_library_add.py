@@ -1,4 +1,4 @@
-"""Teaching a material: one spectrum is enough, poor ones are refused, what is alike is said."""
+"""Adding a reference: one spectrum is enough, poor ones are refused, similar ones are reported."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_faults_pass_and_what_cannot_be_prepared_is_one(model: Model, own: UserL
     assert "no finite numbers" in faults[1].why
 
 
-def test_what_is_alike_is_said(model: Model, own: UserLibrary) -> None:
+def test_similar_references_are_reported(model: Model, own: UserLibrary) -> None:
     """A spectrum that a reference of another label equals in all but noise names that label, and its own never."""
     own.add_reference("Silicon", [materials.exposure()], model, BASE)
     (one,), _ = own.add_reference("Wafer", [materials.exposure()], model, joined(own, model))
@@ -129,7 +129,7 @@ def test_what_is_alike_is_said(model: Model, own: UserLibrary) -> None:
     assert again.alike == ()
 
 
-def test_known_already_is_said(model: Model, own: UserLibrary) -> None:
+def test_a_known_reference_is_reported(model: Model, own: UserLibrary) -> None:
     """The same spectrum under the same name is not stored twice, and searched once."""
     own.add_reference("Silicon", [materials.exposure()], model, BASE)
     (one,), _ = own.add_reference("Silicon", [materials.exposure()], model, joined(own, model))
@@ -137,7 +137,7 @@ def test_known_already_is_said(model: Model, own: UserLibrary) -> None:
     assert len(own.entries()) == 1
 
 
-def test_a_name_that_is_none_stores_nothing(model: Model, own: UserLibrary) -> None:
+def test_an_invalid_name_stores_nothing(model: Model, own: UserLibrary) -> None:
     """Names are checked where they are stored, too."""
     with refused(LibraryError, "not a material's name"):
         own.add_reference("a\tb", [materials.exposure()], model, BASE)

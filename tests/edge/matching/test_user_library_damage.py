@@ -109,8 +109,8 @@ def test_lost_embeddings_are_computed_again(good: Path, model: Model, tmp_path: 
 
 
 @pytest.mark.parametrize("shift", ["x'00'", "x''", "zeroblob(10008)", f"x'{struct.pack('<d', float('nan')).hex()}'"])
-def test_a_damaged_spectrum_is_said(shift: str, good: Path, model: Model, tmp_path: Path) -> None:
-    """A kept spectrum that is none any more is damage of the library, not a spectrum that this model cannot use."""
+def test_a_damaged_spectrum_is_reported(shift: str, good: Path, model: Model, tmp_path: Path) -> None:
+    """A damaged spectrum in the library is damage of the library, not a spectrum that this model cannot use."""
     path = copied(good, tmp_path, "DELETE FROM embeddings", f"UPDATE entries SET shift = {shift}")
     with refused(LibraryError, "damaged", str(path)):
         used(path, model)
@@ -148,7 +148,7 @@ def test_a_large_file_is_refused_unread(tmp_path: Path) -> None:
 
 
 def test_a_library_that_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
-    """Opening to read says that there is none, and leaves none behind."""
+    """Opening a missing library to read is an error and makes no file."""
     path = tmp_path / "none.sqlite3"
     with refused(LibraryError, "cannot be opened", cause="unable to open"):
         UserLibrary.open(path, create=False)
@@ -285,7 +285,7 @@ def test_any_damage_is_a_library_error_or_none(good: Path, model: Model, tmp_pat
 
 
 def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: Path) -> None:
-    """Where there is no room the reason is said, nothing half is written, and what was there is there."""
+    """Without room the reason is reported, nothing is written by halves, and the earlier entries stay."""
     path = copied(good, tmp_path)
     with UserLibrary.open(path, create=True) as own:
         (pages,) = own._connection.execute("PRAGMA page_count").fetchone()
@@ -297,7 +297,7 @@ def test_a_full_disk_keeps_what_was_learned(good: Path, model: Model, tmp_path: 
     assert len(used(path, model)) == 3
 
 
-def test_a_held_library_is_said(good: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_held_library_is_reported(good: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program that does not let go is named as the reason, after a wait."""
     monkeypatch.setattr(sqlite_file, "BUSY_S", 0.05)
     path = copied(good, tmp_path)

@@ -123,7 +123,7 @@ def test_wrong_field_is_refused_with_its_place(place: str, value: object, why: s
         ("minimum_raman_edge", f"{__version__}.1", f"raman-edge '{__version__}.1' or newer"),
     ],
 )
-def test_card_from_the_future_says_update(place: str, value: object, why: str) -> None:
+def test_card_of_a_newer_version_advises_an_update(place: str, value: object, why: str) -> None:
     """A newer schema or version is refused before its fields are looked at, with both versions and the remedy."""
     document = json.loads(changed(place, value)) | {"a_field_of_the_future": {"deep": [1, 2]}}
     with refused(CardError, "newer card", got=__version__, expected=why):
@@ -137,7 +137,7 @@ def test_card_from_the_past_is_honoured(version: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["", ".", "1.", "1..2", "v1.0", "1.0rc1", "-1.0", "1.٢", "9" * 5000, " 1", "1_0"])
-def test_version_that_is_none_is_refused(version: str) -> None:
+def test_invalid_version_is_refused(version: str) -> None:
     """A version is numbers and dots; anything else is shown, not guessed at."""
     with pytest.raises(CardError) as error:
         load(changed("minimum_raman_edge", version))

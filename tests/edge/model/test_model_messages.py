@@ -9,6 +9,7 @@ import build
 import numpy as np
 import onnx
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
@@ -87,7 +88,7 @@ def tensors(draw: st.DrawFn) -> onnx.TensorProto:
 
 
 @given(tensors())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_tensor_is_read_as_onnx_reads_it(made: onnx.TensorProto) -> None:
     """Its shape, and its numbers where they are a short list of integers."""
     read = check._stored(check.parse(onnx.ModelProto(graph=onnx.GraphProto(initializer=[made])).SerializeToString()).graph.initializer[0])
@@ -99,7 +100,7 @@ def test_any_tensor_is_read_as_onnx_reads_it(made: onnx.TensorProto) -> None:
 
 
 @given(st.lists(NAMES, unique=True, max_size=4), st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 def test_any_attribute_is_read_as_onnx_reads_it(names: list[str], data: st.DataObject) -> None:
     """Integers, lists of integers, bytes and tensors by their value; floats and lists of texts enlarge nothing and are not read."""
     kinds = st.one_of(INTEGERS, st.lists(INTEGERS, min_size=1, max_size=5), st.text(max_size=5), st.floats(width=32), tensors())
@@ -142,7 +143,7 @@ def test_a_number_is_read_as_int64(number: int) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     """Nothing but our own error comes out of bytes that are no model."""
     with pytest.raises(RamanEdgeError):

@@ -47,14 +47,14 @@ def test_the_installed_wheel_is_found() -> None:
 
 
 def test_two_wheels_are_explained() -> None:
-    """Both at once overwrite each other: it is said which runs, and how to keep one."""
+    """Installed together they overwrite each other: the note names the one that runs and how to keep one."""
     (output,) = runtime.notes({"onnxruntime": "1.31.1", "onnxruntime-gpu": "1.20.0"}, offered=False, got=CPU)
     assert output.startswith("onnxruntime 1.31.1 and onnxruntime-gpu 1.20.0 are both installed and overwrite each other's files")
     assert "pip uninstall -y onnxruntime onnxruntime-gpu" in output
 
 
 @pytest.mark.parametrize(("offered", "got", "count"), [(True, CUDA, 0), (False, CPU, 0), (True, CPU, 1)])
-def test_a_gpu_that_is_not_used_is_said(*, offered: bool, got: str, count: int) -> None:
+def test_a_gpu_that_is_not_used_is_reported(*, offered: bool, got: str, count: int) -> None:
     """Only where CUDA is offered and the session runs elsewhere."""
     output = runtime.notes({"onnxruntime-gpu": "1.20.0"}, offered=offered, got=got)
     assert len(output) == count
@@ -64,7 +64,7 @@ def test_a_gpu_that_is_not_used_is_said(*, offered: bool, got: str, count: int) 
 def test_a_cuda_that_does_not_load_falls_back_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Listed by onnxruntime and not there: the model runs on the processor, and standard error says so once."""
+    """Listed by onnxruntime and not there: the model runs on the processor, and standard error has one note."""
     if CUDA in onnxruntime.get_available_providers():
         pytest.skip("this onnxruntime has CUDA")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [CUDA, CPU])
@@ -77,7 +77,7 @@ def test_a_cuda_that_does_not_load_falls_back_with_one_line(
     assert '"provider": "CPUExecutionProvider"' in output.out
 
 
-def test_cuda_is_asked_for_first_and_computes_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_is_tried_first_and_computes_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is offered, CUDA comes before the processor, without TensorFloat-32."""
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["TensorrtExecutionProvider", CUDA, CPU])
     monkeypatch.setattr(onnxruntime, "set_default_logger_severity", lambda _: None)

@@ -178,7 +178,7 @@ DIMS = st.lists(st.integers(0, 4), max_size=4)
 @given(DIMS, DIMS)
 @settings(max_examples=examples(300))
 def test_stretching_is_numpys(a: list[int], b: list[int]) -> None:
-    """Two shapes fit where numpy says so, and become what numpy makes of them."""
+    """Two shapes fit by the rules of numpy, and become what numpy makes of them."""
     proto = one_node("Add", [np.zeros(a, np.float32), np.zeros(b, np.float32)], 1)
     try:
         expected = np.broadcast_shapes(tuple(a), tuple(b))
@@ -272,7 +272,7 @@ VALUES = st.one_of(ODD, LISTS.filter(bool), st.sampled_from(["SAME_UPPER", "VALI
 
 @pytest.mark.slow
 @given(st.sampled_from(sorted(OPERATORS)), st.lists(ARRAYS, max_size=5), st.dictionaries(st.sampled_from(ATTRIBUTES), VALUES, max_size=4))
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 def test_any_operation_is_sized_or_refused(operator: str, inputs: list[NDArray[np.generic] | None], attributes: dict[str, object]) -> None:
     """Whatever shapes, integers and attributes a file gives an operator: a size within the limits, or our own error."""
     with contextlib.suppress(ModelError):

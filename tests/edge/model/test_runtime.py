@@ -1,4 +1,4 @@
-"""Which int8 products onnxruntime is asked for, by what the processor can do."""
+"""Which int8 products onnxruntime uses, by what the processor can do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_products_are_kept_exact_where_the_processor_does_not(tmp_path: Path, fl
 
 
 @pytest.mark.parametrize("content", [None, "", "Features\t: fp asimd\n", "flags"])
-def test_where_nothing_tells_products_are_kept_exact(tmp_path: Path, content: str | None) -> None:
+def test_without_evidence_products_are_kept_exact(tmp_path: Path, content: str | None) -> None:
     """No such file, an empty one, or a processor of another kind: the careful setting."""
     cpuinfo = tmp_path / "cpuinfo"
     if content is not None:

@@ -1,4 +1,4 @@
-"""Deliveries: no sink is waited for by the others or by the journal, nothing is lost, and troubles are told once."""
+"""Forwarding: neither the journal nor an output waits for another output, nothing is lost, and a failure is reported once."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_REST_S", 0.01)
     monkeypatch.setattr(module, "LONGEST_REST_S", 0.02)
     monkeypatch.setattr(module, "STOPPED_S", 0.3)
+    monkeypatch.setattr(module, "POLL_S", 0.05)
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def once(error: Exception, at: int) -> Callable[[int], None]:
 
 
 def test_a_new_sink_begins_with_what_comes(path: Path) -> None:
-    """A sink that the journal never heard of gets what is written from now on; told so, everything."""
+    """An output that the journal does not know gets what is written from now on, or everything with `from_start`."""
     late, early = sinking.Script("late"), sinking.Script("early")
     with Run(path, late).deliveries, Run(path, early, from_start=True).deliveries:
         written = sinking.write(path, 2, first=4)
@@ -129,8 +130,8 @@ def test_a_stuck_sink_holds_up_nothing(path: Path) -> None:
     assert run.deliveries.owed() == 20
 
 
-def test_troubles_are_told_once(path: Path) -> None:
-    """However often a sink fails, one line says so, and one says that all that waited is delivered."""
+def test_troubles_are_reported_once(path: Path) -> None:
+    """However often a sink fails, one line reports it, and one says that all that waited is delivered."""
     sink = sinking.Script()
     attempts = [0]
 
@@ -193,7 +194,7 @@ def test_a_journal_that_never_works_again_ends_the_run(path: Path, error: Journa
 
 
 @pytest.mark.parametrize("error", [ValueError("a defect"), JournalUnavailable("busy"), OSError("wire")])
-def test_a_defect_is_told_and_tried_again(path: Path, error: Exception) -> None:
+def test_a_defect_is_reported_and_tried_again(path: Path, error: Exception) -> None:
     """An error that no sink should raise ends neither the sink nor the run."""
     sink = sinking.Script()
     sink.behave = once(error, 1)
@@ -271,8 +272,8 @@ def test_two_processes_share_a_sink(path: Path) -> None:
         assert journal.cursor("script") == 33
 
 
-def test_told_to_stop_it_waits_for_no_sink_that_fails(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that was told to stop ends at once where only a sink is behind that is known to be away."""
+def test_a_stop_does_not_wait_for_a_failing_sink(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stopped run ends at once where only an unreachable output is behind."""
     monkeypatch.setattr(module, "STOPPED_S", 1e6)
     sink = sinking.Script()
     sink.opening = lambda: refusing(0)

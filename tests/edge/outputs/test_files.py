@@ -306,7 +306,7 @@ def test_two_processes_append_to_one_file(kind: str, tmp_path: Path) -> None:
 
 
 @POSIX
-def test_who_writes_is_not_disturbed(kind: str, tmp_path: Path) -> None:
+def test_a_writer_is_not_disturbed(kind: str, tmp_path: Path) -> None:
     """While another process writes, nothing is appended, and what looks like a half line is not taken for one."""
     path = tmp_path / "results"
     make(kind, path).send(sinking.rows(1))
@@ -376,7 +376,7 @@ def test_json_is_the_very_record(tmp_path: Path) -> None:
     [("", "no file name"), ("a\0b", "no file name"), (".", "a folder or a device"), ("/dev/null", "a folder or a device")],
 )
 def test_no_file_can_lie_there(kind: str, name: str, wrong: str) -> None:
-    """A folder, a device or no name at all is a mistake that is told at the start."""
+    """A folder, a device or no name at all is an error at the start."""
     with refused(ConfigError, wrong):
         make(kind, Path(name)) if name else opened(f"{kind}:", sinking.Alone())
 

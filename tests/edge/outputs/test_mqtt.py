@@ -15,6 +15,7 @@ import mosquitto
 import pytest
 import sinking
 from contracts.sink_contract import SinkContract
+from effort import slow
 from mosquitto import Mosquitto, Subscriber
 from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
@@ -33,7 +34,7 @@ TOPIC = "lab/raman"
 
 @pytest.fixture
 def running(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A broker for anybody."""
+    """A broker without passwords."""
     made = Mosquitto(tmp_path).start()
     yield made
     made.stop()
@@ -100,7 +101,7 @@ def test_what_is_published(running: Mosquitto, subscriber: Subscriber) -> None:
     assert late.messages == [(f"{TOPIC}/state", "offline", True)]
 
 
-def test_the_newest_record_is_kept_where_asked(running: Mosquitto) -> None:
+def test_the_newest_record_is_retained_on_request(running: Mosquitto) -> None:
     """With ?retain=1 who subscribes later gets the newest record at once."""
     with sink_to(running, "?retain=1") as sink:
         sink.send(sinking.rows(3))
@@ -128,9 +129,9 @@ def test_killed_we_leave_a_will(running: Mosquitto, subscriber: Subscriber, tmp_
     assert sinking.first_times(sinking.ids(subscriber.payloads(TOPIC))) == written
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGKILL, *slow(signal.SIGTERM)])
 def test_a_broker_that_falls_and_rises(running: Mosquitto, subscriber: Subscriber, tmp_path: Path, number: int) -> None:
-    """Down at the start, ended in the middle and started again: every id arrives, and two lines tell of each time."""
+    """Down at the start, ended in the middle and started again: every id arrives, with two notes each time."""
     running.stop()  # it keeps the subscriber's session, and with it what comes while that one is away
     path = tmp_path / "journal.sqlite3"
     written = sinking.write(path, 100)
@@ -157,7 +158,7 @@ def test_a_broker_that_falls_and_rises(running: Mosquitto, subscriber: Subscribe
 
 
 def test_an_idle_line_is_restored(running: Mosquitto, subscriber: Subscriber, tmp_path: Path) -> None:
-    """A broker that restarts while nothing is said finds us online again soon."""
+    """A broker that restarts while nothing is sent finds us online again soon."""
     path = tmp_path / "journal.sqlite3"
     sinking.write(path, 0)
     deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, threading.Event())
@@ -231,14 +232,14 @@ def ask_again_and_again(sink: Sink) -> None:
 
 
 def test_two_of_one_client_id(running: Mosquitto) -> None:
-    """Who is pushed out by another program of the same id is told how to give one of its own."""
+    """An output that another program of the same client id pushes out gets the advice to give another id."""
     with sink_to(running) as first, sink_to(running) as second:
         with pytest.raises(SinkError, match=r"the client id ramanedge\w+: give one with \?client="):
             ask_again_and_again(first)
         second.send(sinking.rows(1))
 
 
-def test_who_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that accepts the connection and says nothing is given up after a while, with no thread left."""
     monkeypatch.setattr(mqtt, "PATIENCE_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -111,7 +111,7 @@ def test_a_slow_reader_gets_all(pipe: tuple[int, int], *, blocking: bool) -> Non
     writer.join(60)
 
 
-def test_a_reader_that_has_gone_is_told() -> None:
+def test_a_reader_that_has_gone_is_reported() -> None:
     """Without a reader the write fails, and the failure is not temporary."""
     read, write = os.pipe()
     os.close(read)

@@ -94,7 +94,7 @@ def test_names_of_others_are_data(port: int, label: str) -> None:
 
 
 def test_how_the_other_outputs_stand(port: int, tmp_path: Path) -> None:
-    """The journal's size, what each other output is owed and whether it fails, and the backlog where it is told."""
+    """The journal's size, what each other output is owed and whether it fails, and the backlog where it is known."""
     path = tmp_path / "journal.sqlite3"
     sinking.write(path, 4)
     stop = threading.Event()
@@ -135,7 +135,7 @@ def test_a_port_that_is_taken(port: int) -> None:
     assert not [thread for thread in threading.enumerate() if "serve_forever" in thread.name]
 
 
-def test_only_this_machine_unless_asked(port: int) -> None:
+def test_only_this_machine_by_default(port: int) -> None:
     """Without a host it listens at the machine's own address only."""
     with sink_at(port), socket.socket() as line:
         assert line.connect_ex(("127.0.0.2", port)) != 0
@@ -144,13 +144,13 @@ def test_only_this_machine_unless_asked(port: int) -> None:
 
 
 def test_a_client_that_hangs_blocks_no_other(port: int) -> None:
-    """A client that connects and asks nothing keeps neither the next one nor the sink."""
+    """A client that connects and sends nothing blocks neither the next one nor the sink."""
     with sink_at(port) as sink, socket.create_connection(("127.0.0.1", port)):
         sink.send(sinking.rows(1))
         assert value(port, "results_total", decision="match") == 1
 
 
-def test_clients_that_say_nothing(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_clients(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many clients that connect and say nothing take few threads and a bounded time; then a scrape is answered again."""
     monkeypatch.setattr(prometheus._Handler, "timeout", 1.0)
     before = threading.active_count()
@@ -170,7 +170,7 @@ def test_a_client_that_is_slow(port: int, monkeypatch: pytest.MonkeyPatch) -> No
     with sink_at(port), socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
         slow.sendall(b"GET /metrics HTTP/1.1\r\nX: ")
         with suppress(OSError):
-            for _ in range(100):
+            for _ in range(600):
                 slow.sendall(b"x")
                 if select.select([slow], [], [], 0.1)[0] and slow.recv(1) == b"":
                     break

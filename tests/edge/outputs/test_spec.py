@@ -1,4 +1,4 @@
-"""How outputs are named on the command line: every mistake is told with what was got, what was expected and what to do."""
+"""How outputs are named on the command line: every error has what was got, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("spec", "message"), MISTAKES)
-def test_a_mistake_is_told(spec: str, message: str) -> None:
+def test_a_mistake_is_reported(spec: str, message: str) -> None:
     """What cannot be an output is a mistake with its place and what was expected."""
     with pytest.raises(ConfigError) as raised:
         opened(spec, sinking.Alone())
@@ -125,7 +125,7 @@ except ConfigError as error:
 
 
 @pytest.mark.parametrize(("spec", "extra"), [("mqtt://h/t", "mqtt"), ("prometheus:9464", "metrics")])
-def test_a_missing_extra_is_told(spec: str, extra: str) -> None:
+def test_a_missing_extra_is_reported(spec: str, extra: str) -> None:
     """Where the library is not installed, the message says what to install."""
     done = subprocess.run([sys.executable, "-c", WITHOUT, spec], capture_output=True, text=True, check=True, env=command.environment())
     assert f"pip install 'raman-edge[{extra}]'" in done.stdout

@@ -223,7 +223,7 @@ def test_resample_refuses_a_part_where_the_recipe_requires_all(ends: tuple[float
 
 @pytest.mark.parametrize("ends", [(600.0, 900.0), (10.0, 100.0), (500.0, 600.0)])
 def test_resample_refuses_another_range(ends: tuple[float, float]) -> None:
-    """A spectrum that shares no range with the model is refused, and asked for the laser."""
+    """A spectrum that shares no range with the model is refused, with the advice to give the laser."""
     with refused(SpectrumError, "outside the model's axis", expected="100 to 500 cm⁻¹"):
         ON.apply(Axis(np.array(ends)), np.array([1.0, 2.0]))
 
@@ -245,7 +245,7 @@ def test_resample_keeps_the_area_of_a_line_on_a_coarser_axis() -> None:
 
 
 @pytest.mark.parametrize("points", [2, 65_536])
-def test_resample_gives_the_points_it_was_asked_for(points: int) -> None:
+def test_resample_gives_the_requested_points(points: int) -> None:
     """An axis has between two points and the most a recipe may ask for."""
     assert len(Resample(start=0.0, stop=0.1 * (points - 1), step=0.1).axis) == points
 

@@ -131,7 +131,7 @@ def test_everything_from_outside_is_escaped() -> None:
 
 
 def test_the_page_is_self_contained() -> None:
-    """Nothing is loaded, run or linked outside, and a policy says so to the browser."""
+    """Nothing is loaded, run or linked outside, and a policy forbids it to the browser."""
     taken = page(matched())
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in taken.values("content")
     assert not {"script", "link", "img", "iframe", "object", "form"} & set(taken.tags)
@@ -148,7 +148,7 @@ def test_the_same_result_gives_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("lost", ["model", "library", "all"])
 def test_missing_means_are_reported_not_guessed(lost: str) -> None:
-    """With another model or library, or none, the reference beyond the record is left out, and the page says so."""
+    """With another model or library, or none, the reference beyond the record is left out, and the page states it."""
     means = pages.at_hand()
     here = {
         "model": replace(means, sha256="a" * 64),

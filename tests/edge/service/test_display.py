@@ -34,7 +34,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
 
 
 def tell(display: Display, pair: tuple[Model, Library]) -> None:
-    """Say everything that a display can be told."""
+    """Call everything that a display has."""
     with display:
         display.show(MATCH)
         display.show(FAULT)
@@ -49,9 +49,9 @@ def tell(display: Display, pair: tuple[Model, Library]) -> None:
 def test_into_a_pipe_only_notes_are_written(pair: tuple[Model, Library], capsys: pytest.CaptureFixture[str]) -> None:
     """Results go to the outputs; a note is one harmless line on standard error."""
     tell(NoteDisplay(say), pair)
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err == "raman-edge: a note\\x1b[2J\n"
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "raman-edge: a note\\x1b[2J\n"
 
 
 def test_the_screen_is_a_display(pair: tuple[Model, Library]) -> None:

@@ -68,7 +68,7 @@ def test_no_simulated_instrument_is_implausible(name: str) -> None:
 
 
 def test_a_profile_of_another_instrument_is_doubted() -> None:
-    """A JETI's profile gets no answer from an STS, and says so; the port is free again."""
+    """A JETI's profile gets no answer from an STS, and reports it; the port is free again."""
     with lit_page.instrument("ocean-sts") as simulated:
         assert "no answer" in find_instrument.tried(ProfileCandidate("jeti-versapic", "test"), simulated.port).doubt
         assert find_instrument.tried(ProfileCandidate("ocean-sts", "test"), simulated.port).doubt == ""

@@ -1,4 +1,4 @@
-"""From a port to an instrument: what is asked, what is not, and the command line where nobody can be asked."""
+"""From a port to an instrument: which questions there are, and the command line where no person can answer."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ class Person:
     """Answers questions from a script, and keeps them."""
 
     def __init__(self, **answers: object) -> None:
-        self.asked: list[str] = []
+        self.prompts: list[str] = []
         self._answers = answers
 
     @property
     def beyond_which(self) -> list[str]:
-        """What was asked besides which instrument it is, which depends on what is harmless to ask."""
-        return [question for question in self.asked if "Which one is it?" not in question]
+        """The questions except which instrument it is, which depends on what is harmless to send."""
+        return [question for question in self.prompts if "Which one is it?" not in question]
 
     def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:
         """Choose the answer with the scripted word in it."""
-        self.asked.append(question)
+        self.prompts.append(question)
         wanted = self._answers.get("choose")
         return default if wanted is None else next(n for n, answer in enumerate(answers) if str(wanted) in answer)
 
     def laser(self, usual: Sequence[float]) -> float:
         """Name the scripted laser, else the default."""
-        self.asked.append("laser")
+        self.prompts.append("laser")
         return float(self._answers.get("laser", usual[0]))  # type: ignore[arg-type]
 
     def confirm(self, question: str, *, default: bool) -> bool:
         """Say the scripted answer, else the default."""
-        self.asked.append(question)
+        self.prompts.append(question)
         return bool(self._answers.get("confirm", default))
 
     def name(self, default: str) -> str:
         """Give the scripted name, else the default."""
-        self.asked.append("name")
+        self.prompts.append("name")
         return str(self._answers.get("name", default))
 
 
@@ -129,7 +129,7 @@ def test_without_a_terminal_several_ports_are_command_lines(monkeypatch: pytest.
     assert "ttyS0" not in str(error.value)
 
 
-def test_a_port_of_the_board_is_not_taken_without_a_word(monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
+def test_a_port_of_the_board_is_not_used_without_confirmation(monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
     """Where nothing is on USB, the built-in port is a question, or a command line."""
     listed(PortInfo("/dev/ttyS0", "/dev/ttyS0", "", PortUse("free")), monkeypatch=monkeypatch)
     with refused(ConfigError, "no port on USB", got="/dev/ttyS0"):
@@ -137,11 +137,11 @@ def test_a_port_of_the_board_is_not_taken_without_a_word(monkeypatch: pytest.Mon
     ask = Person(choose="none of these")
     with refused(SourceUnavailable, "no port chosen"):
         first_contact.meet(ContactOptions(), ask, notes.append)
-    assert len(ask.asked) == 1
+    assert len(ask.prompts) == 1
 
 
 def test_the_only_port_on_usb_is_taken(silent: str, monkeypatch: pytest.MonkeyPatch, notes: list[str]) -> None:
-    """Beside ports of the board; the line says so."""
+    """Beside ports of the board; the line shows it."""
     listed(PortInfo("/dev/ttyS0", "/dev/ttyS0", "", PortUse("free")), usb(silent), monkeypatch=monkeypatch)
     with refused(ConfigError, "unknown instrument", silent):
         first_contact.meet(ContactOptions(), None, notes.append)
@@ -151,8 +151,8 @@ def test_the_only_port_on_usb_is_taken(silent: str, monkeypatch: pytest.MonkeyPa
 # Instruments
 
 
-def test_an_instrument_is_found_asked_for_once_and_remembered(notes: list[str]) -> None:
-    """The first contact asks for the laser alone; the second one asks nothing, and another port changes nothing."""
+def test_an_instrument_is_found_confirmed_once_and_remembered(notes: list[str]) -> None:
+    """The first contact asks for the laser alone; the second one has no question, and another port changes nothing."""
     person = Person(laser=633, choose="(jeti-versapic)")
     with lit_page.instrument("jeti-versapic") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), person, notes.append)
@@ -163,14 +163,14 @@ def test_an_instrument_is_found_asked_for_once_and_remembered(notes: list[str]) 
         for ask in (Person(), None):
             again = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
             assert (again.profile, again.laser, again.reason) == ("jeti-versapic", 633.0, "remembered as 'SIM00001'")
-            assert ask is None or ask.asked == []
+            assert ask is None or ask.prompts == []
     with lit_page.instrument("jeti-versapic") as simulated:  # another port
         ask = Person(choose="(jeti-versapic)")
         moved = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
         assert (moved.laser, ask.beyond_which) == (633.0, [])
 
 
-def test_another_instrument_on_the_port_is_asked_for_again(tmp_path: Path, notes: list[str]) -> None:
+def test_another_instrument_on_the_port_is_confirmed_again(tmp_path: Path, notes: list[str]) -> None:
     """The laser of the remembered one is not taken for the other."""
     link = tmp_path / "ttyRAMAN"
     from raman_edge.simulator.ports import PtyAt
@@ -180,17 +180,17 @@ def test_another_instrument_on_the_port_is_asked_for_again(tmp_path: Path, notes
     with lit_page.instrument("ocean-usb2000", at=PtyAt(link)) as simulated:
         ask = Person(choose="(ocean-usb2000")
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
-    assert (contact.profile, contact.laser, "laser" in ask.asked) == ("ocean-usb2000", 785.0, True)
+    assert (contact.profile, contact.laser, "laser" in ask.prompts) == ("ocean-usb2000", 785.0, True)
 
 
-def test_a_laser_is_asked_for_and_off_by_default(tmp_path: Path, notes: list[str]) -> None:
+def test_arming_the_laser_is_a_question_with_no_as_default(tmp_path: Path, notes: list[str]) -> None:
     """A page with a laser asks for permission, whose default is no; the answer is remembered, an option is not."""
     page = str(lit_page.write(tmp_path))
     with lit_page.instrument(page) as simulated:
         for confirm, options in ((False, {}), (True, {"arm_laser": True})):
             ask = Person(confirm=confirm)
             contact = first_contact.meet(ContactOptions(port=simulated.port, profile=page, **options), ask, notes.append)  # type: ignore[arg-type]
-            assert (contact.arm_laser, len(ask.asked)) == (confirm, 0 if options else 1)
+            assert (contact.arm_laser, len(ask.prompts)) == (confirm, 0 if options else 1)
         connect(contact)
         assert remembered.load()[0].arm_laser is None
         allowed = first_contact.meet(ContactOptions(port=simulated.port), Person(confirm=True), notes.append)
@@ -214,7 +214,7 @@ def test_by_default_nothing_is_sent_to_an_unknown_device(silent: str, notes: lis
     ask = Person()
     with refused(ConfigError, "unknown instrument"):
         first_contact.meet(ContactOptions(port=silent), ask, notes.append)
-    assert len(ask.asked) == 1
+    assert len(ask.prompts) == 1
 
 
 def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,7 +224,7 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
 
     class Wrong(Person):
         def choose(self, question: str, answers: Sequence[str], default: int = 0) -> int:  # noqa: ARG002 - of the protocol
-            self.asked.append(question)
+            self.prompts.append(question)
             orders.append(list(answers))
             wanted = "(jeti-versapic)" if len(orders) == 1 else "(ocean-sts)"
             return next(n for n, answer in enumerate(answers) if wanted in answer)
@@ -235,17 +235,17 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
     assert contact.profile == "ocean-sts"
     known = [answer for answer in orders[1] if answer.endswith(")")]
     assert "(jeti-versapic)" in known[-1]
-    assert "jeti-versapic gives no whole spectra" in ask.asked[1]
+    assert "jeti-versapic gives no whole spectra" in ask.prompts[1]
     assert any("jeti-versapic is doubted: " in note for note in notes)
 
 
-def test_two_that_speak_alike_are_tried_and_the_broken_one_is_left_out(notes: list[str]) -> None:
-    """A USB2000 answers as a Flame does; the Flame's frames stay broken, and nothing has to be asked."""
+def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str]) -> None:
+    """A USB2000 answers as a Flame does; the Flame's frames stay broken, without a question."""
     ask = Person()
     with lit_page.instrument("ocean-usb2000") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
     assert contact.profile == "ocean-usb2000"
-    assert not any("Which one" in question for question in ask.asked)
+    assert not any("Which one" in question for question in ask.prompts)
     assert any(note.startswith("ocean-flame-s is doubted") for note in notes) or not any("trying ocean-flame-s" in note for note in notes)
 
 

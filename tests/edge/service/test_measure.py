@@ -44,7 +44,7 @@ def used(model: str, named: str | None = None) -> Calibration | None:
 
 
 def test_each_model_has_its_own(capsys: pytest.CaptureFixture[str]) -> None:
-    """Of two models with one serial number each gets its own calibration, and nothing is said."""
+    """Of two models with one serial number each gets its own calibration, without a note."""
     sts, jeti = keep(STS), keep(JETI)
     assert (used(STS), used(JETI)) == (sts, jeti)
     assert capsys.readouterr().err == ""
@@ -54,14 +54,14 @@ def test_that_of_another_model_is_not_used(capsys: pytest.CaptureFixture[str]) -
     """It is left out with a word; where it is named, it is refused."""
     keep(STS)
     assert used(JETI) is None
-    said = capsys.readouterr().err
-    assert STS in said
-    assert JETI in said
+    err = capsys.readouterr().err
+    assert STS in err
+    assert JETI in err
     with pytest.raises(CalibrationError, match="same serial number"):
         used(JETI, "1234")
 
 
-def test_one_without_a_model_is_used_with_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_calibration_without_a_model_is_used_with_a_note(capsys: pytest.CaptureFixture[str]) -> None:
     """A calibration of an earlier version, or from a file that names no model, is used, and the command says what it cannot check."""
     old = keep(None)
     assert used(JETI) == old

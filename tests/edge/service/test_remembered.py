@@ -46,7 +46,7 @@ def test_what_is_remembered_is_read_back_and_is_readable(file: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ['"', "\\", "a\nb\r\t\0", "\x7f\x1b[2J", "µ ⁻ 漢", "'''", '"""', "# [x] = {", " x "])
-def test_a_device_may_say_anything(text: str) -> None:
+def test_a_device_may_send_anything(text: str) -> None:
     """Whatever an instrument calls itself is read back as it was, up to the length that is kept."""
     odd = msgspec.structs.replace(STS, identity=text, serial_number=text, model=text)
     remembered.remember(odd, HERE, TODAY)
@@ -55,7 +55,7 @@ def test_a_device_may_say_anything(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("laser = 785", ":4: instrument[0].laser: unknown key"),
         ('laser_nm = "785"', ':4: instrument[0].laser_nm: got "785", expected a wavelength in nm'),
@@ -65,7 +65,7 @@ def test_a_device_may_say_anything(text: str) -> None:
         ('usb = "FTDI"', ':4: instrument[0].usb: got "FTDI", expected VID:PID'),
     ],
 )
-def test_a_mistake_by_hand_is_refused_with_line_and_key(file: Path, line: str, told: str) -> None:
+def test_a_mistake_by_hand_is_refused_with_line_and_key(file: Path, line: str, expected: str) -> None:
     """Nothing is guessed, and nothing is written over it."""
     file.parent.mkdir()
     before = f'[[instrument]]\nname = "a"\nprofile = "ocean-sts"\n{line}\nport = "/dev/ttyUSB0"\n'
@@ -73,7 +73,7 @@ def test_a_mistake_by_hand_is_refused_with_line_and_key(file: Path, line: str, t
     for use in (remembered.load, lambda: remembered.remember(STS, HERE), lambda: remembered.forget("a")):
         with pytest.raises(ConfigError) as error:
             use()
-        assert f"{file}{told}" in str(error.value)
+        assert f"{file}{expected}" in str(error.value)
     assert file.read_text("utf-8") == before
 
 

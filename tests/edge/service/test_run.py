@@ -52,7 +52,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 
 class Script:
-    """A source that gives what it is told, and what it was told is done."""
+    """A source that gives these batches and records which are done."""
 
     def __init__(self, *batches: tuple[int, Sequence[Event]]) -> None:
         """Each batch is how many files wait behind it, and its events."""
@@ -78,17 +78,17 @@ class Script:
 
 
 class Later(Worker):
-    """A crew whose second process answers a batch when the script says so, or when it is waited for."""
+    """A crew whose second process answers a batch at its turn in the script, or when it is waited for."""
 
     def __init__(self, opening: WorkerSettings) -> None:
         super().__init__(Model.open(opening.path), opening, processors=1)
-        self.asked: list[tuple[Batch, Future[list[IdentifiedSpectrum]]]] = []
+        self.submitted: list[tuple[Batch, Future[list[IdentifiedSpectrum]]]] = []
         self.rested = 0
 
     def answer(self, batch: Batch) -> Future[list[IdentifiedSpectrum]]:
         """Promise an answer."""
-        self.asked.append((batch, Future()))
-        return self.asked[-1][1]
+        self.submitted.append((batch, Future()))
+        return self.submitted[-1][1]
 
     def result(self, batch: Batch, answers: Future[list[IdentifiedSpectrum]]) -> list[IdentifiedSpectrum]:
         """Answer now."""
@@ -98,7 +98,7 @@ class Later(Worker):
 
     def finish(self, answers: Future[list[IdentifiedSpectrum]]) -> None:
         """Have an answer ready."""
-        batch = next(batch for batch, requested in self.asked if requested is answers)
+        batch = next(batch for batch, requested in self.submitted if requested is answers)
         answers.set_result(answer_all(batch.events, self._model, self._settings.library, self._settings.means))
 
     def rest(self) -> None:
@@ -107,7 +107,7 @@ class Later(Worker):
 
 
 class Watcher:
-    """Keeps what it was shown, and ends the run where it is told to."""
+    """Keeps what it was shown, and ends the run at its limit."""
 
     def __init__(self, ends_after: int = -1) -> None:
         self.shown: list[str] = []
@@ -150,7 +150,7 @@ def paths(journal: Journal) -> list[str]:
 
 
 def test_one_by_one_each_is_kept_and_shown_before_the_next(opening: WorkerSettings, journal: Journal) -> None:
-    """Where nothing waits every batch is in the journal, done and shown before the source is asked again."""
+    """Where nothing waits every batch is in the journal, done and shown before the source gets the request again."""
     source, watcher, kept = Script(*((0, [spectrum(number)]) for number in range(3))), Watcher(), []
 
     def heartbeat(waiting: int) -> bool:
@@ -163,7 +163,7 @@ def test_one_by_one_each_is_kept_and_shown_before_the_next(opening: WorkerSettin
 
 
 def test_several_are_under_way_and_kept_in_their_order(opening: WorkerSettings, journal: Journal) -> None:
-    """A backlog runs ahead so many batches, and is journaled, done and shown in the order in which it came, whoever is ready first."""
+    """A backlog runs ahead so many batches, and is journaled, done and shown in the order in which it came, whichever is ready first."""
     worker, watcher = Later(opening), Watcher()
     source = Script(*((WAITING, [spectrum(number)]) for number in range(AHEAD + 3)))
     ahead = []
@@ -171,7 +171,7 @@ def test_several_are_under_way_and_kept_in_their_order(opening: WorkerSettings, 
     def heartbeat(waiting: int) -> bool:  # noqa: ARG001 - of one version
         ahead.append(source.given - len(source.done))
         if source.given == 2:
-            worker.finish(worker.asked[1][1])  # the second before the first
+            worker.finish(worker.submitted[1][1])  # the second before the first
         return False
 
     watcher.heartbeat = heartbeat  # type: ignore[method-assign]  # looked at from within
@@ -232,16 +232,16 @@ def test_a_stop_does_not_wait_for_what_comes_again(opening: WorkerSettings, jour
 
 
 def test_a_sign_of_life_lets_the_crew_rest(opening: WorkerSettings, journal: Journal) -> None:
-    """An empty batch asks nobody anything, settles what is under way, and is a heartbeat."""
+    """An empty batch starts no work, settles what is under way, and is a heartbeat."""
     worker, watcher = Later(opening), Watcher()
     source = Script((WAITING, [spectrum(1)]), (0, []), (0, []))
     follow(source, worker, journal, watcher)
-    assert (worker.rested, len(worker.asked)) == (2, 1)
+    assert (worker.rested, len(worker.submitted)) == (2, 1)
     assert watcher.pulses == [WAITING, 0, 0]
 
 
 def test_the_source_hears_what_failed(opening: WorkerSettings, journal: Journal) -> None:
-    """Places of faults are told, of files with no spectrum in them too; of a file with one good spectrum among its faults, not."""
+    """Places of faults are reported, also of files without a spectrum; not of a file with one good spectrum among its faults."""
     flat = build.spectrum("Quartz", 5, origin=Origin("file", "flat", "5" * 64))
     good = RawFile(Origin("file", "good.csv", "6" * 64), build.text().encode())
     words = RawFile(Origin("file", "words.txt", "7" * 64), b"no spectrum\n" * 30)

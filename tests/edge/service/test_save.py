@@ -30,9 +30,9 @@ def named(path: str, reading: Reading = MATCH) -> Reading:
 @pytest.mark.parametrize("reading", [MATCH, STONE, UNKNOWN])
 def test_what_is_saved_is_read_back_exactly(tmp_path: Path, reading: Reading) -> None:
     """The file holds every number to its last digit, and this program reads it as the same spectrum."""
-    said = saver(tmp_path)(reading)
+    message = saver(tmp_path)(reading)
     (path,) = tmp_path.iterdir()
-    assert path.name in said
+    assert path.name in message
     with FileSource([str(path)]) as source:
         (again,) = source
     assert isinstance(again, Spectrum)
@@ -40,8 +40,8 @@ def test_what_is_saved_is_read_back_exactly(tmp_path: Path, reading: Reading) ->
     assert np.array_equal(again.axis.shift, reading.spectrum.axis.shift)
 
 
-def test_the_header_says_what_it_is(tmp_path: Path) -> None:
-    """Where it came from, what was said of it, when and how it was taken, which calibration made its axis."""
+def test_the_header_describes_the_file(tmp_path: Path) -> None:
+    """The source, the identification, when and how it was taken, and the calibration of its axis."""
     saver(tmp_path)(STONE)
     (path,) = tmp_path.iterdir()
     head = path.read_text(encoding="utf-8").split("Raman shift")[0]
@@ -79,7 +79,7 @@ def test_a_watched_folder_gets_nothing(tmp_path: Path, below: str) -> None:
     assert not list(into.glob("*.csv"))
 
 
-def test_a_folder_that_is_gone_or_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_is_gone_or_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """No traceback: the reason."""
     with refused(OutputError, "not saved", "gone"):
         saver(tmp_path / "gone")(MATCH)

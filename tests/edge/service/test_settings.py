@@ -25,7 +25,7 @@ COMMAND_ONLY = {"help", "once", "json", "table", "config"}
 
 
 @pytest.fixture(autouse=True)
-def _nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_other_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the files and variables of this machine out of the tests."""
     for name in [name for name in os.environ if name.startswith("RAMAN_EDGE_")]:
         monkeypatch.delenv(name)
@@ -39,7 +39,7 @@ def written(path: Path, text: str) -> Path:
 
 
 def test_the_command_line_wins_over_the_environment_over_the_file_over_the_default(tmp_path: Path) -> None:
-    """Each layer is heard where those before it say nothing, and every value knows who said it."""
+    """Each layer counts where those before it have no value, and every value has its origin."""
     file = written(tmp_path / "f.toml", "poll_s = 1\nstable_s = 1\nthreads = 2\n")
     environ = {"RAMAN_EDGE_POLL_S": "3", "RAMAN_EDGE_STABLE_S": "3"}
     found = settings.gather({"poll_s": 4.0}, file, environ)
@@ -50,8 +50,8 @@ def test_the_command_line_wins_over_the_environment_over_the_file_over_the_defau
 
 
 @given(st.lists(st.booleans(), min_size=4, max_size=4))
-def test_the_first_that_speaks_is_heard(tmp_path_factory: pytest.TempPathFactory, who: list[bool]) -> None:
-    """Whoever speaks: command line, environment, user's file, system's file, in this order."""
+def test_the_first_source_with_a_value_wins(tmp_path_factory: pytest.TempPathFactory, who: list[bool]) -> None:
+    """Command line, environment, user's file, system's file, in this order."""
     folder = tmp_path_factory.mktemp("who")
     files = [written(folder / f"{index}.toml", f"poll_s = {index}") for index in (2, 3) if who[index]]
     environ = {"RAMAN_EDGE_POLL_S": "1"} if who[1] else {}
@@ -79,7 +79,7 @@ def test_one_file_is_read_where_one_is_named_else_the_users_over_the_systems(tmp
 
 @pytest.mark.parametrize("how", ["option", "variable"])
 def test_a_named_file_has_to_be_there(tmp_path: Path, how: str) -> None:
-    """Who names a file means it."""
+    """A named file has to exist."""
     path = tmp_path / "none.toml"
     with pytest.raises(ConfigError, match="cannot be read: No such file"):
         settings.gather({}, path if how == "option" else None, {} if how == "option" else {"RAMAN_EDGE_CONFIG": str(path)})
@@ -214,7 +214,7 @@ def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: st
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "said"),
+    ("name", "text", "expected"),
     [
         ("RAMAN_EDGE_POLL_S", "fast", 'RAMAN_EDGE_POLL_S: poll_s: got "fast", expected seconds'),
         ("RAMAN_EDGE_POLL_S", "0", 'RAMAN_EDGE_POLL_S: poll_s: got "0", expected seconds'),
@@ -222,19 +222,19 @@ def test_every_key_is_checked_with_its_place(tmp_path: Path, text: str, line: st
         ("RAMAN_EDGE_THREADS", "1.5", 'RAMAN_EDGE_THREADS: threads: got "1.5"'),
     ],
 )
-def test_the_environment_is_checked_too(name: str, text: str, said: str) -> None:
+def test_the_environment_is_checked_too(name: str, text: str, expected: str) -> None:
     """The variable stands where a file's name and line would."""
     with pytest.raises(ConfigError) as caught:
         settings.merge({}, None, {name: text})
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(expected)
 
 
-def test_an_empty_variable_says_nothing() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     """As in every shell script that sets one to nothing."""
     assert settings.gather({}, None, {"RAMAN_EDGE_POLL_S": ""})["poll_s"].origin == "default"
 
 
-def test_no_folder_anywhere_is_told(tmp_path: Path) -> None:
+def test_no_folder_anywhere_is_reported(tmp_path: Path) -> None:
     """The message names the command and the files."""
     assert settings.merge({"folder": "a"}, None, {}).require_folder() == "a"
     with refused(ConfigError, "no folder to watch", expected=f"{tmp_path}/user.toml"):
@@ -249,7 +249,7 @@ def test_commands_without_config_find_the_same_journal(tmp_path: Path) -> None:
     assert settings.merge({}, None, {"RAMAN_EDGE_JOURNAL": "/k"}).journal == "/k"
 
 
-def test_a_file_can_say_whatever_the_command_line_can() -> None:
+def test_a_file_has_every_option_of_the_command_line() -> None:
     """Every option of ``watch`` has its key, except how one run goes and is shown."""
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
@@ -266,7 +266,7 @@ def test_every_variable_belongs_to_one_key() -> None:
 # config show
 
 
-def test_show_prints_a_file_that_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_prints_an_equivalent_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What ``config show`` prints is TOML, and read again gives the same settings."""
     file = written(tmp_path / "f.toml", 'folder = "in"\nmatch = ["*.csv"]\nuser_library = false\noutput = ["jsonl:é.jsonl"]\npoll_s = 1')
     assert cli.main(["config", "show", "--config", str(file), "--origin"]) == 0
@@ -283,9 +283,9 @@ def test_show_as_json_has_value_and_origin(capsys: pytest.CaptureFixture[str], m
     """For scripts."""
     monkeypatch.setenv("RAMAN_EDGE_POLL_S", "2")
     assert cli.main(["config", "show", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)["settings"]
-    assert told["poll_s"] == {"value": 2.0, "origin": "RAMAN_EDGE_POLL_S"}
-    assert list(told) == list(settings.KEYS)
+    shown = json.loads(capsys.readouterr().out)["settings"]
+    assert shown["poll_s"] == {"value": 2.0, "origin": "RAMAN_EDGE_POLL_S"}
+    assert list(shown) == list(settings.KEYS)
 
 
 def test_show_of_a_wrong_file_is_a_configuration_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

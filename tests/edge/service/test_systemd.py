@@ -29,7 +29,7 @@ class Manager:
         self._socket.bind(f"\0{address[1:]}" if address.startswith("@") else address)
         self._socket.settimeout(0.0)
 
-    def heard(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Return the messages that have come; they are here when the sender returns."""
         messages = []
         while True:
@@ -64,15 +64,15 @@ def of(manager: Manager, **more: str) -> ServiceManager:
     return ServiceManager.from_environment({"NOTIFY_SOCKET": manager.address, **more})
 
 
-def test_a_life_is_told_in_order(manager: Manager) -> None:
+def test_states_are_sent_in_order(manager: Manager) -> None:
     """Ready, reloading with the time of the clock that the manager reads, ready again, stopping."""
-    told = of(manager)
+    notifier = of(manager)
     before = time.monotonic_ns() // 1000
-    told.ready()
-    told.reloading()
-    told.ready()
-    told.stopping()
-    first, reloading, again, last = manager.heard()
+    notifier.ready()
+    notifier.reloading()
+    notifier.ready()
+    notifier.stopping()
+    first, reloading, again, last = manager.messages()
     assert (first, again, last) == ("READY=1", "READY=1", "STOPPING=1")
     found = re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", reloading)
     assert found is not None
@@ -81,12 +81,12 @@ def test_a_life_is_told_in_order(manager: Manager) -> None:
 
 def test_alive_is_sent_twice_within_the_watchdogs_period(manager: Manager, clock: list[float]) -> None:
     """However often the loop turns."""
-    told = of(manager, WATCHDOG_USEC="30000000")
+    notifier = of(manager, WATCHDOG_USEC="30000000")
     for second in range(60):
         clock[0] = 100.0 + second
         for _ in range(10):
-            told.alive()
-    assert manager.heard() == ["WATCHDOG=1"] * 4
+            notifier.alive()
+    assert manager.messages() == ["WATCHDOG=1"] * 4
 
 
 def test_without_a_watchdog_nothing_is_sent(manager: Manager) -> None:
@@ -94,53 +94,53 @@ def test_without_a_watchdog_nothing_is_sent(manager: Manager) -> None:
     of(manager).alive()
     of(manager, WATCHDOG_USEC="0").alive()
     of(manager, WATCHDOG_USEC="1000", WATCHDOG_PID=str(os.getpid() + 1)).alive()
-    assert manager.heard() == []
+    assert manager.messages() == []
     of(manager, WATCHDOG_USEC="1000", WATCHDOG_PID=str(os.getpid())).alive()
-    assert manager.heard() == ["WATCHDOG=1"]
+    assert manager.messages() == ["WATCHDOG=1"]
 
 
 def test_the_newest_status_is_sent_at_most_once_a_second(manager: Manager, clock: list[float]) -> None:
-    """A backlog of hundreds a second costs the manager one message; the same words are not said twice."""
-    told = of(manager)
+    """A backlog of hundreds a second costs the manager one message; the same text is not sent twice."""
+    notifier = of(manager)
     for count in range(100):
-        told.status(f"{count} answered")
-        told.alive()
+        notifier.status(f"{count} answered")
+        notifier.alive()
     clock[0] += 1.0
-    told.alive()
+    notifier.alive()
     clock[0] += 5.0
-    told.alive()
-    assert manager.heard() == ["STATUS=0 answered", "STATUS=99 answered"]
+    notifier.alive()
+    assert manager.messages() == ["STATUS=0 answered", "STATUS=99 answered"]
 
 
 def test_a_status_is_one_line_of_text(manager: Manager) -> None:
     """A file name in it can neither forge a message nor be no text."""
-    told = of(manager)
-    told.status("read bad\nWATCHDOG=1\udcff" + "x" * 1000)
-    told.alive()
-    (message,) = manager.heard()
+    notifier = of(manager)
+    notifier.status("read bad\nWATCHDOG=1\udcff" + "x" * 1000)
+    notifier.alive()
+    (message,) = manager.messages()
     assert message.startswith("STATUS=read bad WATCHDOG=1\\udcffxxx")
     assert "\n" not in message
     assert len(message) < 250
 
 
-def test_nobody_is_told_nothing() -> None:
+def test_without_a_service_manager_nothing_is_sent() -> None:
     """Without a manager every call does nothing; nor does one that cannot be reached stop the work."""
-    for told in (ServiceManager.from_environment({}), ServiceManager("/none/there", 1.0), ServiceManager("vsock:2:1", 1.0)):
-        told.ready()
-        told.status("x")
-        told.alive()
-        told.reloading()
-        told.stopping()
+    for notifier in (ServiceManager.from_environment({}), ServiceManager("/none/there", 1.0), ServiceManager("vsock:2:1", 1.0)):
+        notifier.ready()
+        notifier.status("x")
+        notifier.alive()
+        notifier.reloading()
+        notifier.stopping()
     assert ServiceManager.from_environment({}).watchdog_s is None
 
 
-def test_a_manager_that_comes_back_is_told_again(tmp_path: Path, clock: list[float]) -> None:
+def test_a_manager_that_comes_back_gets_messages_again(tmp_path: Path, clock: list[float]) -> None:
     """A manager that restarts itself misses a message, not the next one."""
     address = str(tmp_path / "notify")
-    told = ServiceManager(address, 2.0)
-    told.alive()
+    notifier = ServiceManager(address, 2.0)
+    notifier.alive()
     manager = Manager(address)
     clock[0] += 1.0
-    told.alive()
-    assert manager.heard() == ["WATCHDOG=1"]
+    notifier.alive()
+    assert manager.messages() == ["WATCHDOG=1"]
     manager.close()

@@ -60,7 +60,7 @@ def keep(calibration: Calibration) -> Calibration:
 
 
 def watch(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> tuple[int, list[dict[str, object]], str]:
-    """Answer what lies there, and return the exit code, the records and what was said."""
+    """Answer what lies there, and return the exit code, the records and standard error."""
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
     code = cli.main(("watch", str(folder), *places, "--no-user-library", "--once", *more))
     out, err = capsys.readouterr()
@@ -96,7 +96,7 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
 
 
 def test_a_content_is_answered_once_for_each_calibration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Another calibration is another answer, with an id of its own; the same one again, in a file of its own, is none."""
+    """Another calibration is another answer, with an id of its own; the same one again, in a file of its own, is not."""
     first, second = keep(calibrations.fresh()), calibrations.fresh(0.1)
     ids = [watch(capsys, folder)[1], watch(capsys, folder, "--calibration", "SN-1")[1]]
     store.write(first, folder.parent / "copy.json")
@@ -137,7 +137,7 @@ def test_pixels_are_read_where_a_calibration_makes_an_axis_of_them(folder: Path,
 
 
 def test_what_cannot_be_used_is_refused_at_the_start(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A calibration that nobody made, or that has ended, answers nothing."""
+    """With a missing or expired calibration nothing is answered."""
     refused = [watch(capsys, folder, "--calibration", "SN-1")]
     keep(calibrations.fresh(ended=True))
     refused.append(watch(capsys, folder, "--calibration", "SN-1"))
@@ -190,10 +190,10 @@ def test_one_that_ends_while_files_come_costs_none_of_them(folder: Path) -> None
     assert [path.name for path in folder.iterdir()] == ["one.csv"]
 
 
-def test_the_next_calibration_is_taken_without_a_word_from_anybody(
+def test_the_next_calibration_is_used_automatically(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A run whose calibration has ended says so once, looks for the next one and answers all that waited."""
+    """A run whose calibration has expired reports it once, looks for the next one and answers all that waited."""
     real = service_watch.open_calibration
     given = iter([calibrations.fresh(ended=True)])
     monkeypatch.setattr(service_watch, "open_calibration", lambda name: next(given, None) or real(name))
@@ -229,7 +229,7 @@ def test_the_next_calibration_is_taken_without_a_word_from_anybody(
     assert err.count("reloaded: matched-filter") == 1
 
 
-def test_a_successor_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_successor_is_looked_up_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is looked for before the end, nor where none is used; one that lies there is news once, and so is the one after it."""
     monkeypatch.setenv(store.VARIABLE, str(tmp_path))
     notes: list[str] = []

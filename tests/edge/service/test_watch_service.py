@@ -1,4 +1,4 @@
-"""``raman-edge watch`` as a service: told by a file, watched by a manager, reloaded by a signal."""
+"""``raman-edge watch`` as a service: configured by a file, watched by a manager, reloaded by a signal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Managed:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(root / "notify"))
         self._socket.settimeout(0.05)
-        self.heard: list[str] = []
+        self.messages: list[str] = []
         given = [sys.executable, "-m", "raman_edge", "watch", "--json", "--config", str(self.config), *arguments]
         environment = command.environment(NOTIFY_SOCKET=str(root / "notify"), WATCHDOG_USEC="400000", RAMAN_EDGE_USER_LIBRARY="")
         with self._notes.open("wb") as notes:
@@ -52,30 +52,30 @@ class Managed:
 
     @property
     def notes(self) -> str:
-        """What it has said on standard error."""
+        """The lines of standard error."""
         return self._notes.read_text()
 
     def wait_for(self, what: Callable[[], bool]) -> None:
         """Listen until ``what`` holds."""
         deadline = time.monotonic() + PATIENCE_S
         while not what():
-            assert time.monotonic() < deadline, (self.heard, self.notes)
+            assert time.monotonic() < deadline, (self.messages, self.notes)
             assert self.process.poll() is None or what(), self.notes
             self.listen()
 
     def listen(self) -> None:
-        """Take in what was said within a moment."""
+        """Receive the messages of a moment."""
         try:
-            self.heard += self._socket.recv(4096).decode().splitlines()
+            self.messages += self._socket.recv(4096).decode().splitlines()
         except TimeoutError:
             return
 
     def reload(self, settings: str) -> None:
         """Change the settings, ask for them to be read, and wait until that is over."""
-        before = self.heard.count("READY=1")
+        before = self.messages.count("READY=1")
         self.config.write_text(settings)
         self.process.send_signal(signal.SIGHUP)
-        self.wait_for(lambda: self.heard.count("READY=1") > before)
+        self.wait_for(lambda: self.messages.count("READY=1") > before)
 
     def stop(self) -> int:
         """Ask it to end, and return its exit code."""
@@ -95,10 +95,10 @@ def root(tmp_path: Path) -> Path:
 
 
 def settings(root: Path, **more: object) -> str:
-    """Return a file of settings: relative paths, and what else is to be said."""
+    """Return a file of settings: relative paths, and ``more``."""
     model = next(root.glob("*.onnx")).name
-    said = {"folder": "incoming", "journal": "journal.sqlite3", "model": model, "poll_s": 0.1, "stable_s": 0.1} | more
-    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in said.items())
+    values = {"folder": "incoming", "journal": "journal.sqlite3", "model": model, "poll_s": 0.1, "stable_s": 0.1} | more
+    return "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
 
 
 def paths(root: Path) -> list[str]:
@@ -107,24 +107,24 @@ def paths(root: Path) -> list[str]:
     return [Path(json.loads(line)["source"]["path"]).name for line in done.stdout.splitlines()]
 
 
-def test_a_service_says_what_it_does_from_start_to_end(root: Path) -> None:
+def test_a_service_reports_its_states_from_start_to_end(root: Path) -> None:
     """Ready when it watches, alive while it does, how much it has answered, stopping at the end."""
     with Managed(root, settings(root)) as managed:
-        managed.wait_for(lambda: "READY=1" in managed.heard)
-        managed.wait_for(lambda: managed.heard.count("WATCHDOG=1") >= 3)
-        managed.wait_for(lambda: any(said.startswith("STATUS=1 answered") for said in managed.heard))
+        managed.wait_for(lambda: "READY=1" in managed.messages)
+        managed.wait_for(lambda: managed.messages.count("WATCHDOG=1") >= 3)
+        managed.wait_for(lambda: any(message.startswith("STATUS=1 answered") for message in managed.messages))
         assert managed.stop() == 128 + signal.SIGTERM
-        assert managed.heard[-1] == "STOPPING=1"
+        assert managed.messages[-1] == "STOPPING=1"
     assert paths(root) == ["quartz.csv"]
 
 
 def test_settings_are_read_again_at_a_signal(root: Path) -> None:
     """What the file says from then on holds for what comes from then on."""
     with Managed(root, settings(root, match=["*.txt"])) as managed:
-        managed.wait_for(lambda: "READY=1" in managed.heard)
+        managed.wait_for(lambda: "READY=1" in managed.messages)
         managed.reload(settings(root, match=["*.csv"]))
-        assert "RELOADING=1" in managed.heard
-        managed.wait_for(lambda: any(said.startswith("STATUS=1 answered") for said in managed.heard))
+        assert "RELOADING=1" in managed.messages
+        managed.wait_for(lambda: any(message.startswith("STATUS=1 answered") for message in managed.messages))
         managed.stop()
     assert paths(root) == ["quartz.csv"]
 
@@ -133,11 +133,11 @@ def test_settings_are_read_again_at_a_signal(root: Path) -> None:
 def test_settings_that_are_wrong_change_nothing(root: Path, wrong: str | None) -> None:
     """It says what is wrong, and goes on with what it had; the manager hears that it is ready again."""
     with Managed(root, settings(root)) as managed:
-        managed.wait_for(lambda: "READY=1" in managed.heard)
+        managed.wait_for(lambda: "READY=1" in managed.messages)
         managed.reload(settings(root, model="none.onnx") if wrong is None else wrong)
         managed.wait_for(lambda: "not reloaded" in managed.notes)
         (root / "incoming" / "new.csv").write_text(build.text("Calcite"))
-        managed.wait_for(lambda: any(said.startswith("STATUS=2 answered") for said in managed.heard))
+        managed.wait_for(lambda: any(message.startswith("STATUS=2 answered") for message in managed.messages))
         managed.stop()
     assert paths(root) == ["new.csv", "quartz.csv"]
     (line,) = [line for line in managed.notes.splitlines() if "not reloaded" in line]

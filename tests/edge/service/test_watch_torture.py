@@ -1,4 +1,4 @@
-"""The promise of the watched folder, with everything against it at once; ``fuzz/torture.py`` does the same for as long as asked."""
+"""The promise of the watched folder, with everything against it at once; ``fuzz/torture.py`` does the same for as long as requested."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_every_content_has_one_row(tmp_path: Path) -> None:
 
 
 def test_the_comparison_finds_what_is_wrong(tmp_path: Path) -> None:
-    """A content without a row, and rows of what was never a whole file, are told: the test above can fail."""
+    """A content without a row, and rows of what was never a whole file, are reported: the test above can fail."""
     torture.run(1.0, 3, tmp_path)
     rows = set(torture._contents(tmp_path / "journal.sqlite3"))
     assert rows

@@ -75,7 +75,7 @@ def ask(worker: Worker, events: tuple[Event, ...]) -> list[IdentifiedSpectrum]:
 
 
 def wait_until_ready(worker: Worker) -> int:
-    """Let it start its second process, wait until that can be asked, and return its number."""
+    """Let it start its second process, wait until that is ready, and return its number."""
     ask(worker, EVENTS[:1])
     assert worker._process is not None
     worker._process._ready.result(PATIENCE_S)
@@ -83,8 +83,8 @@ def wait_until_ready(worker: Worker) -> int:
     return pid
 
 
-def said(answers: list[IdentifiedSpectrum]) -> list[tuple[int, str, object]]:
-    """Return what answers say, without when it was said and how long it took."""
+def summary(answers: list[IdentifiedSpectrum]) -> list[tuple[int, str, object]]:
+    """Return the contents of answers without their times."""
     return [(answer.place, answer.decision, _timeless(answer)) for answer in answers]
 
 
@@ -108,7 +108,7 @@ def test_it_answers_as_the_first_one_does(worker: Worker, opening: WorkerSetting
     pid = wait_until_ready(worker)
     there = ask(worker, EVENTS)
     here = answer_all(EVENTS, Model.open(opening.path), opening.library, opening.means)
-    assert said(there) == said(here)
+    assert summary(there) == summary(here)
     assert [answer.decision for answer in there] == ["match", "fault", "match", "fault", "match", "fault", "match"]
     # Faults and the last one can be shown.
     assert [answer.event is None for answer in there] == [True, False, True, False, True, False, False]
@@ -121,12 +121,12 @@ def test_it_gets_no_more_than_it_can_do_soon(worker: Worker) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
         batches = [Batch(EVENTS[:1], waiting=MANY) for _ in range(QUEUED + 1)]
-        asked = [worker.answer(batch) for batch in batches]
-        assert [one.done() for one in asked] == [False] * QUEUED + [True]
+        futures = [worker.answer(batch) for batch in batches]
+        assert [one.done() for one in futures] == [False] * QUEUED + [True]
         assert worker.answer(Batch(EVENTS[:1])).done()
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert all(len(worker.result(batch, one)) == 1 for batch, one in zip(batches, asked, strict=True))
+    assert all(len(worker.result(batch, one)) == 1 for batch, one in zip(batches, futures, strict=True))
 
 
 def test_killed_in_the_middle_its_work_is_done_here(worker: Worker) -> None:
@@ -134,9 +134,9 @@ def test_killed_in_the_middle_its_work_is_done_here(worker: Worker) -> None:
     pid = wait_until_ready(worker)
     os.kill(pid, signal.SIGSTOP)
     batches = [Batch(EVENTS, waiting=MANY) for _ in range(QUEUED)]
-    asked = [worker.answer(batch) for batch in batches]
+    futures = [worker.answer(batch) for batch in batches]
     os.kill(pid, signal.SIGKILL)
-    assert [len(worker.result(batch, one)) for batch, one in zip(batches, asked, strict=True)] == [len(EVENTS)] * QUEUED
+    assert [len(worker.result(batch, one)) for batch, one in zip(batches, futures, strict=True)] == [len(EVENTS)] * QUEUED
     assert worker.answer(Batch(EVENTS, waiting=MANY)).done()
     assert (children(), talking()) == ([], [])
 
@@ -191,8 +191,8 @@ def test_no_process_more(opening: WorkerSettings, monkeypatch: pytest.MonkeyPatc
     """Where no process can be started all is done here, and that is tried once."""
     tried: list[WorkerSettings] = []
 
-    def refused(asked: WorkerSettings) -> object:
-        tried.append(asked)
+    def refused(settings: WorkerSettings) -> object:
+        tried.append(settings)
         raise OSError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(module, "WorkerProcess", refused)
@@ -279,7 +279,7 @@ class Script:
 
     @property
     def errors(self) -> str:
-        """What it has said."""
+        """Its standard error."""
         return (self._place / "err").read_text()
 
     @property
@@ -331,7 +331,7 @@ def test_the_first_one_killed_the_second_ends(backlog: Path, tmp_path: Path, aft
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process is there and is no zombie that nobody has waited for."""
+    """Whether a process is there and is no zombie."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):

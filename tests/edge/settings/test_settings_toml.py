@@ -60,7 +60,7 @@ class Profile(Struct, forbid_unknown_fields=True):
 
 
 def mistakes_of(text: str) -> list[str]:
-    """Return what is said of a text, without the name of the file."""
+    """Return the error of a text, without the name of the file."""
     with pytest.raises(ConfigError) as caught:
         toml.convert(toml.parse(text.encode(), "f.toml"), Profile)
     assert all(line.startswith("f.toml:") for line in caught.value.args)
@@ -106,12 +106,12 @@ def test_a_good_file_becomes_the_struct(tmp_path: Path) -> None:
         ("n = 7", " n is 7 and m is missing: give both"),
     ],
 )
-def test_a_mistake_is_told_with_its_place(text: str, line: str) -> None:
+def test_a_mistake_is_reported_with_its_place(text: str, line: str) -> None:
     """One line: where, which key, what was got, what was expected, an example or the nearest key."""
     assert mistakes_of(text) == [line]
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+def test_all_mistakes_are_reported_at_once_in_the_order_of_the_file() -> None:
     """Who corrects a file does not have to run it once a mistake."""
     text = 'n = "a"\nbad = 1\n[port]\nbaud = 1\n\n[[ports]]\nparity = 3\n'
     places = [line.partition(": ")[0] for line in mistakes_of(text)]
@@ -163,7 +163,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([field.name for field in msgspec.structs.fields(Profile)]), VALUES))
-def test_whatever_msgspec_refuses_has_its_mistakes_told(data: dict[str, object]) -> None:
+def test_every_error_of_msgspec_is_reported_with_its_mistakes(data: dict[str, object]) -> None:
     """No document is refused without a reason, no good one has mistakes, and no reason takes a second line."""
     found = mistakes(data, Profile)
     try:
@@ -175,7 +175,7 @@ def test_whatever_msgspec_refuses_has_its_mistakes_told(data: dict[str, object])
     assert not any("\n" in message for _, message in found)
 
 
-def test_the_command_line_says_every_mistake_on_its_own_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_line_prints_each_mistake_on_its_own_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Several mistakes are several lines on standard error, and 78."""
 
     def fail(_: object) -> int:

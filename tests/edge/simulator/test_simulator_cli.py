@@ -35,7 +35,7 @@ def typed(process: subprocess.Popen[bytes], line: str) -> None:
     process.stdin.write(f"{line}\n".encode())
 
 
-def told(process: subprocess.Popen[bytes]) -> dict[str, object]:
+def first_record(process: subprocess.Popen[bytes]) -> dict[str, object]:
     """Return its next record."""
     assert process.stdout is not None
     record: dict[str, object] = json.loads(process.stdout.readline())
@@ -49,11 +49,11 @@ def serial_number(port: str) -> bytes:
         return bytes(host.read(64))
 
 
-def test_it_says_where_it_is_and_answers_until_it_is_told_to_quit(tmp_path: Path) -> None:
-    """One record on a pipe; orders a line each; a mistake in one is told and changes nothing; nothing is left behind."""
+def test_it_prints_its_port_and_answers_until_quit(tmp_path: Path) -> None:
+    """One record on a pipe; one order per line; an invalid order is reported and changes nothing; nothing is left behind."""
     link = tmp_path / "ttyRAMAN"
     with begun("ocean-sts", "--link", str(link), "--serial-number", "AB1", "--material", "quartz+Polystyrene", "--verbose") as process:
-        record = told(process)
+        record = first_record(process)
         assert record["connect"] == f"raman-edge serial {link} --profile ocean-sts --laser 785"
         assert (record["v"], record["port"], record["serial_number"], record["baud"]) == (1, str(link), "AB1", 9600)
         assert record["material"] == "Quartz+polystyrene"
@@ -73,7 +73,7 @@ def test_a_signal_ends_it_and_its_link_is_gone(tmp_path: Path) -> None:
     """SIGTERM as a service manager sends it; the end of standard input alone is no end."""
     link = tmp_path / "ttyRAMAN"
     with begun("c12880ma-csv", "--link", str(link), "--no-pacing", "--exposure", "0.2") as process:
-        told(process)
+        first_record(process)
         assert process.stdin is not None
         process.stdin.close()
         with serial.Serial(str(link), 115_200, timeout=30) as host:
@@ -96,7 +96,7 @@ def test_a_person_reads_how_to_connect() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (("ocean-stz",), 78, "Did you mean ocean-sts?"),
         (("ocean-sts", "--material", "polystirene"), 78, "unknown material: got 'polystirene'. Did you mean polystyrene"),
@@ -114,18 +114,18 @@ def test_a_person_reads_how_to_connect() -> None:
         (("ocean-sts", "--link", "/no/such/folder/link"), 69, "Give a --link in a writable folder"),
     ],
 )
-def test_a_mistake_is_told_before_anything_is_simulated(
-    arguments: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]
+def test_a_mistake_is_reported_before_anything_is_simulated(
+    arguments: tuple[str, ...], code: int, expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What was got, what was expected, and nothing on standard output."""
     assert cli.main(["instruments", "simulate", *arguments]) == code
     out, error = capsys.readouterr()
     assert out == ""
-    assert said in error
+    assert expected in error
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "expected"),
     [
         ("dance\x1b[2J", "expected one of unplug, replug, material"),
         ("unplug now", "unplug: unexpected argument: got 'now'"),
@@ -135,12 +135,12 @@ def test_a_mistake_is_told_before_anything_is_simulated(
         ("replug a\x07b", "expected 1 to 15 printable ASCII characters"),
     ],
 )
-def test_an_order_that_is_none_is_told(line: str, said: str) -> None:
+def test_an_unknown_order_is_reported(line: str, expected: str) -> None:
     """With what was expected, and what was typed as data."""
     with Simulated(STS, pacing=False) as simulated:
         with pytest.raises(ConfigError) as error:
             carry_out(line, simulated)
-        assert said in str(error.value)
+        assert expected in str(error.value)
         assert "\x1b" not in str(error.value)
         assert b"SIM00001" in serial_number(simulated.port)
 
@@ -148,11 +148,11 @@ def test_an_order_that_is_none_is_told(line: str, said: str) -> None:
 def test_orders_are_carried_out() -> None:
     """Each does what the method of its name does; only ``quit`` ends."""
     with Simulated(STS, pacing=False) as simulated:
-        said: list[str] = []
-        simulated.note = said.append
+        notes: list[str] = []
+        simulated.note = notes.append
         lines = ("", "material Quartz", "laser off", "laser on", "fault flip@9", "unplug", "replug", "replug N7", " quit ")
         assert [carry_out(line, simulated) for line in lines] == [True] * 8 + [False]
-        assert said == [
+        assert notes == [
             "under the laser: Quartz",
             "the laser is off",
             "the laser is on",

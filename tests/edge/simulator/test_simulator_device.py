@@ -1,4 +1,4 @@
-"""The simulated device of every page that ships: what it is told, what it says, and what its clock has to do with it."""
+"""The simulated device of every shipped profile: requests, replies and timing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from raman_edge.instruments.profiles.profile import Profile, Query
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import materials
 from raman_edge.simulator.scene import Scene
-from simulating import ASKED, PROFILES, STREAMS, Desk, spectra
+from simulating import ON_REQUEST, PROFILES, STREAMS, Desk, spectra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +74,7 @@ def toy() -> Desk:
     return Desk(page, scene=Scene(page, lamp))
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", ON_REQUEST)
 def test_a_spectrum_arrives_as_it_was_exposed(name: str) -> None:
     """What the page's own codec reads are the very counts, of every page, more than once."""
     desk = Desk(name)
@@ -87,7 +87,7 @@ def test_a_spectrum_arrives_as_it_was_exposed(name: str) -> None:
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_a_stream_comes_by_itself(name: str) -> None:
-    """Devices that cannot be asked send at their pace, and a host hears the first spectrum from somewhere inside."""
+    """Devices without requests send at their pace, and a host hears the first spectrum from somewhere inside."""
     desk = Desk(name)
     sent = desk.wait(1.0)
     whole = [one.data for one in sent[1:]]
@@ -101,7 +101,7 @@ def test_a_stream_comes_by_itself(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_every_request_of_the_page_is_understood(name: str) -> None:
-    """No request is refused, and an acknowledgement comes where the page says so."""
+    """No request is refused, and an acknowledgement comes where the profile has one."""
     desk = Desk(name)
     for path, command in requests.commands(desk.profile):
         if path[1] in {"acquire", "start", "stop", "repeat", "set_baud"}:
@@ -112,18 +112,18 @@ def test_every_request_of_the_page_is_understood(name: str) -> None:
         expected = echo + (literal(desk.profile.answers.ack) if command.ack else b"")
         assert answer.startswith(expected), path
         assert (len(answer) > len(expected)) == (command.reply != "none"), path
-    assert not [line for line in desk.said if line.startswith("refused")]
+    assert not [line for line in desk.notes if line.startswith("refused")]
 
 
 @pytest.mark.parametrize("name", [name for name in PROFILES if isinstance(catalogue.load(name).wavelength, Query)])
 def test_coefficients_give_the_axis(name: str) -> None:
-    """What a host is told makes the wavelengths of the page's simulator, first pixel to last."""
+    """The coefficients that a host reads give the wavelengths of the profile's simulator, first pixel to last."""
     desk = Desk(name)
     axis = desk.profile.wavelength
     assert isinstance(axis, Query)
-    told = [_number(desk, desk.ask("coefficient", RequestValues(index=axis.first_index + at))) for at in range(axis.coefficients)]
+    coefficients = [_number(desk, desk.ask("coefficient", RequestValues(index=axis.first_index + at))) for at in range(axis.coefficients)]
     seen = desk.profile.sensor.active or (0, desk.device.scene.pixels - 1)
-    nm = np.polynomial.polynomial.polyval(np.array(seen), told)
+    nm = np.polynomial.polynomial.polyval(np.array(seen), coefficients)
     assert nm == pytest.approx(desk.profile.simulator.axis_nm, abs=0.02)
     refused = desk.ask("coefficient", RequestValues(index=axis.first_index + axis.coefficients))
     events = list(desk.codec.feed(refused))
@@ -138,8 +138,8 @@ def _number(desk: Desk, answer: bytes) -> float:
     return float(re.split(r"[\t\r\x06]", answer.decode().strip())[-1])
 
 
-def test_the_frame_says_how_it_was_taken() -> None:
-    """Exposure and averages of the header are those that were asked for, and a sum is one."""
+def test_the_frame_records_how_it_was_taken() -> None:
+    """Exposure and averages of the header are those that were requested, and a sum is one."""
     desk = Desk("ocean-usb2000")
     desk.ask("set_integration", RequestValues(40))
     desk.measure()
@@ -153,13 +153,13 @@ def test_the_frame_says_how_it_was_taken() -> None:
 def test_a_spectrum_takes_its_exposure() -> None:
     """Nothing comes before the exposures are over, but for what says that it was understood."""
     desk = Desk("jeti-versapic")
-    asked = requests.request(desk.profile, "acquire", RequestValues(200, 3))
-    assert desk.tell(asked, 0.599) == b"\x06"
+    request = requests.request(desk.profile, "acquire", RequestValues(200, 3))
+    assert desk.tell(request, 0.599) == b"\x06"
     assert desk.tell(b"", 0.002).startswith(b"\x07")
 
 
-def test_an_obp_answer_says_which_request_it_answers() -> None:
-    """Message type and number come back; an acknowledgement only where it was asked for; an unknown type is refused by name."""
+def test_an_obp_answer_names_its_request() -> None:
+    """Message type and number come back; an acknowledgement only where it was requested; an unknown type is refused by name."""
     desk = Desk("ocean-sts")
     (frame,) = spectra(desk.codec.feed(desk.tell(Message(0x00101100, regarding=77).to_bytes())))
     assert (frame.fields["regarding"], frame.fields["type"]) == (77, 0x00101100)
@@ -233,10 +233,10 @@ def test_a_toy_of_everything(toy: Desk) -> None:
     assert toy.device.averages == 3
 
 
-def test_a_busy_device_says_so(toy: Desk) -> None:
-    """While it exposes it is busy, but gives up when it is told to; without a word for it, requests wait their turn."""
-    asked = requests.request(toy.profile, "acquire")
-    assert toy.tell(asked, 0.05) == b""
+def test_a_busy_device_refuses_requests(toy: Desk) -> None:
+    """While it exposes it is busy, but stops on request; without such a request, requests wait their turn."""
+    request = requests.request(toy.profile, "acquire")
+    assert toy.tell(request, 0.05) == b""
     assert toy.tell(b"M\r", 0.01) == b"\x1b"
     assert toy.tell(b"X\r", 0.01) == b"\x06"
     assert toy.tell(b"", 5.0) == b""
@@ -264,8 +264,8 @@ def test_light_is_let_in_and_kept_out(toy: Desk) -> None:
     def top() -> Iterator[int]:
         for order in (b"", b"L1\r", b"C\r", b"O\r", b"L0\r", b"L1\r"):
             desk.tell(order, 0.1)
-            asked = requests.request(toy.profile, "acquire")
-            (frame,) = spectra(desk.decoded(desk.tell(asked, 1.0), asked))
+            request = requests.request(toy.profile, "acquire")
+            (frame,) = spectra(desk.decoded(desk.tell(request, 1.0), request))
             yield int(frame.counts.max())
 
     dark, lit, closed, opened, off, again = top()

@@ -1,4 +1,4 @@
-"""What goes wrong on demand: how it is asked for, when it strikes, and what the codec makes of it."""
+"""What goes wrong on demand: how it is ordered, when it strikes, and what the codec makes of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import faults
 from raman_edge.simulator.faults import InjectedFault
-from simulating import ASKED, STREAMS, Desk, spectra
+from simulating import ON_REQUEST, STREAMS, Desk, spectra
 
 PROVEN = ("ocean-usb2000", "ocean-flame-s", "tcd1304-teensy")
 """Devices whose frames carry a checksum."""
@@ -35,7 +35,7 @@ def test_a_fault_is_written_so(text: str, fault: InjectedFault) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("flop", "no fault is called 'flop': expected one of drop, flip"),
         ("", "no fault is called ''"),
@@ -53,14 +53,14 @@ def test_a_fault_is_written_so(text: str, fault: InjectedFault) -> None:
         ("unplug:serial=a b", "expected 1 to 15 printable ASCII characters"),
     ],
 )
-def test_a_fault_that_is_none_is_told(text: str, said: str) -> None:
+def test_an_unknown_fault_is_reported(text: str, expected: str) -> None:
     """The message says what was got and what was expected; an empty list of options is none."""
-    if not said:
+    if not expected:
         assert faults.parse(text) == InjectedFault("flip")
         return
     with pytest.raises(ConfigError, match="got the ") as error:
         faults.parse(text)
-    assert said in str(error.value)
+    assert expected in str(error.value)
 
 
 @given(st.text(max_size=30))
@@ -78,7 +78,7 @@ def test_whatever_is_typed_is_a_fault_or_a_mistake(text: str) -> None:
     ("text", "struck"),
     [("flip@3", [3]), ("flip", [1]), ("flip:every=4", [4, 8, 12]), ("flip:p=1", list(range(1, 13))), ("flip:p=0", [])],
 )
-def test_a_fault_strikes_when_it_was_told_to(text: str, struck: list[int]) -> None:
+def test_a_fault_strikes_at_its_time(text: str, struck: list[int]) -> None:
     """Once, at a number, every so many, or by chance."""
     coming = faults.Faults((faults.parse(text),), np.random.default_rng(0))
     assert [number for number in range(1, 13) if coming.struck("frames")] == struck
@@ -104,7 +104,7 @@ def test_damage_is_noticed_by_a_checksum(name: str, kind: str) -> None:
     assert len(spectra(whole.measure())) == 1
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", ON_REQUEST)
 def test_what_was_cut_off_is_no_spectrum(name: str) -> None:
     """The rest of the answer is lost: the silence after it ends the frame, and the next one is whole."""
     desk = Desk(name, faults=["truncate"], seed=1)
@@ -125,7 +125,7 @@ def test_a_length_that_is_wrong_is_noticed(name: str, kind: str) -> None:
     assert len(spectra(desk.measure())) == 1
 
 
-@pytest.mark.parametrize("name", [*ASKED, *STREAMS])
+@pytest.mark.parametrize("name", [*ON_REQUEST, *STREAMS])
 def test_silence_is_silence(name: str) -> None:
     """No byte of a spectrum comes, and the one after it is there."""
     desk = Desk(name, faults=["silence"])
@@ -141,8 +141,8 @@ def test_a_late_answer_comes_after_the_host_has_given_up() -> None:
     """It is whole, and later than exposure, transfer and margin together; ``for`` says how late."""
     for fault, earliest in (("late", 0.1 + 0.5), ("late:for=7", 7.0)):
         desk = Desk("tcd1304-rossel", faults=[fault])
-        asked = requests.request(desk.profile, "acquire")
-        assert desk.tell(asked, earliest) == b""
+        request = requests.request(desk.profile, "acquire")
+        assert desk.tell(request, earliest) == b""
         assert len(desk.tell(b"", 10.0)) == 7388
 
 
@@ -164,7 +164,7 @@ def test_a_spectrum_is_refused_as_the_device_does(name: str, kind: str, answer: 
 
 
 def test_obp_refuses_by_the_name_of_an_error() -> None:
-    """Not ready where it is busy, and of any request where it was told so."""
+    """Not ready while it is busy, and for any request that was given."""
     desk = Desk("ocean-sts", faults=["busy", "nak:on=identify"])
     (busy,) = desk.measure()
     (refused,) = desk.decoded(desk.ask("identify"))
@@ -174,8 +174,8 @@ def test_obp_refuses_by_the_name_of_an_error() -> None:
     assert (refused.name, refused.fields["error_name"]) == ("nak", "payload data invalid")
 
 
-def test_what_a_device_cannot_say_cannot_be_asked_for() -> None:
-    """A refusal of a device that has none is told at once."""
+def test_a_fault_that_a_device_cannot_have_is_refused() -> None:
+    """A refusal for a device without refusals is reported at once."""
     with pytest.raises(ConfigError, match=r"tcd1304-rossel: no answer nak: got the fault .*Use silence instead"):
         Desk("tcd1304-rossel", faults=["nak"])
     with pytest.raises(ConfigError, match="c12880ma-csv: no answer busy"):
@@ -183,7 +183,7 @@ def test_what_a_device_cannot_say_cannot_be_asked_for() -> None:
 
 
 def test_a_stale_spectrum_has_the_exposure_before() -> None:
-    """One more than the page has already, and its header says so."""
+    """One more than the page has already, and its header counts it."""
     desk = Desk("ocean-flame-s", faults=["stale@3"])
     desk.ask("set_integration", RequestValues(10))
     frames = [frame for _ in range(4) for frame in spectra(desk.measure())]
@@ -191,7 +191,7 @@ def test_a_stale_spectrum_has_the_exposure_before() -> None:
 
 
 def test_an_unplugged_cable_ends_an_answer_in_the_middle() -> None:
-    """Half of a spectrum comes, and what is to be plugged in after is told with it; a request can be struck too."""
+    """Half of a spectrum comes, and the order names what is plugged in afterwards; a request can be struck too."""
     desk = Desk("tcd1304-nymphet", faults=["unplug@2:for=1,serial=Z9", "unplug:on=set_integration"])
     desk.measure()
     desk.device.receive(requests.request(desk.profile, "acquire"), desk.now)
@@ -210,4 +210,4 @@ def test_a_fault_can_come_while_it_runs() -> None:
     desk.device.fault("truncate")
     assert not spectra(desk.measure())
     assert len(spectra(desk.measure())) == 1
-    assert "fault truncate" in desk.said
+    assert "fault truncate" in desk.notes

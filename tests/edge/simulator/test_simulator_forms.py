@@ -72,7 +72,7 @@ def page(form: dict[str, Any], **more: Any) -> Profile:
     """Return a page with this frame and as little else as can be."""
     obp = form.get("name") == "obp"
     acquire = {"message": 0x00101100} if obp else {"send": ["ascii:S\r"]}
-    told = {
+    document = {
         "schema": 1,
         "device": {"id": "form", "vendor": "x", "model": "x"},
         "provenance": {"sources": ["a test"], "certainty": "unchecked", "hardware_tested": False},
@@ -83,7 +83,7 @@ def page(form: dict[str, Any], **more: Any) -> Profile:
         "frame": form,
         **more,
     }
-    return msgspec.convert(told, Profile)
+    return msgspec.convert(document, Profile)
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
@@ -99,7 +99,7 @@ def test_every_form_arrives_as_it_was_exposed(form: dict[str, Any]) -> None:
         assert frame.fields.get("exposure_us", 100_000) == 100_000
 
 
-def test_sums_go_out_in_double_words_where_the_protocol_tells_how() -> None:
+def test_sums_are_sent_in_double_words_where_the_protocol_has_them() -> None:
     """Three exposures near saturation are more than a word holds; with a checksum they are cut where a word ends."""
     form = FORMS["Ocean's double words"]
     for checksum, most in ((False, 3 * 65_535), (True, 65_535)):
@@ -133,8 +133,8 @@ def test_what_a_page_calls_bad_is_hot() -> None:
     st.lists(st.tuples(st.binary(max_size=40) | st.just(b""), st.integers(0, 3000)), max_size=12),
     st.lists(st.sampled_from(sorted(KINDS)), max_size=4),
 )
-def test_nothing_that_is_heard_breaks_a_device(name: str, heard: list[tuple[bytes, int]], kinds: list[str]) -> None:
-    """Nonsense, requests among it and faults at once: what it sends is in order, never before it was asked, and it still measures."""
+def test_no_received_bytes_break_a_device(name: str, received: list[tuple[bytes, int]], kinds: list[str]) -> None:
+    """Nonsense, requests among it and faults at once: what it sends is in order, never unprompted, and it still measures."""
     profile = catalogue.load(name)
     device = SimulatedDevice(profile, Scene(profile, "none"), 1)
     for kind in kinds:
@@ -142,9 +142,9 @@ def test_nothing_that_is_heard_breaks_a_device(name: str, heard: list[tuple[byte
             device.fault(f"{kind}:p=0.5")
     now, last = 0.0, 0.0
     device.joined(now)
-    asked = b"" if profile.streams else requests.request(profile, "acquire")
-    for data, ms in heard:
-        device.receive(data + asked * (ms % 2), now)
+    request = b"" if profile.streams else requests.request(profile, "acquire")
+    for data, ms in received:
+        device.receive(data + request * (ms % 2), now)
         now += ms / 1000
         for sent in device.advance(now):
             assert last <= sent.at_s <= now

@@ -44,7 +44,7 @@ def test_answers_wait_for_each_other() -> None:
 
 
 def test_without_pacing_bytes_arrive_when_they_are_sent() -> None:
-    """All of them together, whatever the rate; nothing is heard of what was on its way when the cable came out."""
+    """All of them together, whatever the rate; what was on its way when the cable came out is lost."""
     line = SimulatedLine(10, pacing=False)
     line.put(SentBytes(3.0, b"a" * 5000, 300))
     assert arrived(line) == [(3.0, b"a" * 5000)]
@@ -92,7 +92,7 @@ def test_a_rate_that_is_not_confirmed_is_given_up(second: bytes) -> None:
     assert desk.tell(b"v") == b"\x06\x03\xe8"
 
 
-def test_a_confirmation_that_comes_too_early_is_none() -> None:
+def test_a_confirmation_that_comes_too_early_is_ignored() -> None:
     """Before the device has changed its rate it is one more request at the old one."""
     desk = Desk("ocean-usb2000")
     request = requests.request(desk.profile, "set_baud", RequestValues(baud=115_200))
@@ -102,7 +102,7 @@ def test_a_confirmation_that_comes_too_early_is_none() -> None:
     assert desk.device.baud == 9600
 
 
-def test_a_change_outlives_the_host_that_asked_for_it() -> None:
+def test_a_changed_rate_outlives_the_host() -> None:
     """A host that opens the port anew at the new rate finds the device there."""
     desk = Desk("ocean-sts")
     desk.tell(requests.request(desk.profile, "set_baud", RequestValues(baud=57_600)), 0.01)
@@ -112,7 +112,7 @@ def test_a_change_outlives_the_host_that_asked_for_it() -> None:
 
 
 def test_the_last_byte_of_an_acknowledgement_is_mangled() -> None:
-    """Of the device that changes its rate while it says so; where the rate stays, it is whole."""
+    """Of the device that changes its rate in its reply; where the rate stays, it is whole."""
     desk = Desk("bwtek-btc100")
     assert desk.ask("set_baud", RequestValues(baud=115_200)) == b"K0\r\nACK\r\xff"
     assert desk.device.baud == 115_200

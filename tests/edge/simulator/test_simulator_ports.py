@@ -64,7 +64,7 @@ def test_a_spectrum_comes_through_the_port(at: Callable[[], PtyAt | TcpAt]) -> N
 
 
 def test_the_cable_comes_out_and_goes_in_again() -> None:
-    """A host that reads is told so; the path is gone, and is there again with another instrument behind it."""
+    """A host that reads gets an error; the path is gone, and comes back with another instrument behind it."""
     with Simulated(STS, pacing=False) as simulated:
         port = Path(simulated.port)
         terminal = port.readlink()
@@ -90,7 +90,7 @@ def test_the_cable_comes_out_and_goes_in_again() -> None:
 
 
 def test_a_fault_takes_the_cable_out_in_the_middle_of_a_frame() -> None:
-    """The host has half of it at most; the instrument that comes back by itself is the one that was told."""
+    """The host has half of it at most; the instrument that comes back by itself is the requested one."""
     with Simulated(NYMPHET, pacing=False, faults=["unplug@2:for=0,serial=LATER"]) as simulated:
         with opened(simulated) as host:
             assert len(frame(host)) == FRAME
@@ -130,14 +130,14 @@ def test_the_five_steps_of_a_new_rate_over_a_terminal() -> None:
 
 def test_a_host_that_goes_away_is_no_end() -> None:
     """What was on its way is lost with it; the next one begins anew."""
-    said: list[str] = []
+    notes: list[str] = []
     simulated = Simulated(catalogue.load("generic-csv-stream"), pacing=False)
-    simulated.note = said.append
+    simulated.note = notes.append
     with simulated:
         for number in (1, 2):
             with opened(simulated) as host:
                 assert host.read(20_000)
-            until(lambda number=number: said.count("the host has gone") == number)  # type: ignore[misc]
+            until(lambda number=number: notes.count("the host has gone") == number)  # type: ignore[misc]
         assert simulated.running
 
 
@@ -160,7 +160,7 @@ def test_a_full_host_loses_nothing() -> None:
 
 
 def test_a_link_of_ones_own_is_made_and_removed(tmp_path: Path) -> None:
-    """Where it points is replaced at one stroke; what is no link is left alone, and a folder that is not there is told."""
+    """Where it points is replaced at one stroke; what is no link is left alone, and a missing folder is reported."""
     link = tmp_path / "ttyRAMAN"
     link.symlink_to("/nowhere")
     with Simulated(NYMPHET, pacing=False, at=PtyAt(link)) as simulated:
@@ -179,7 +179,7 @@ def test_a_link_of_ones_own_is_made_and_removed(tmp_path: Path) -> None:
 
 
 def test_a_link_that_another_has_taken_over_is_left_to_it(tmp_path: Path) -> None:
-    """The last one that was told to has it, also when the one before ends."""
+    """The last instrument that took the link keeps it, also when the one before ends."""
     link = tmp_path / "ttyRAMAN"
     with Simulated(NYMPHET, at=PtyAt(link)) as first, Simulated(NYMPHET, pacing=False, at=PtyAt(link)) as second:
         first.unplug()
@@ -219,7 +219,7 @@ def test_tcp_is_unplugged_and_comes_back_at_the_same_port() -> None:
 
 
 def test_orders_change_what_is_seen() -> None:
-    """Material, laser and faults while it runs; a name or a fault that is none is told and changes nothing."""
+    """Material, laser and faults while it runs; an unknown name or fault is reported and changes nothing."""
     with Simulated(NYMPHET, pacing=False) as simulated, opened(simulated) as host:
         tops = []
         for material, laser in (("Calcite", True), ("none", True), ("Quartz", True), ("Quartz", False)):
@@ -232,13 +232,13 @@ def test_orders_change_what_is_seen() -> None:
         with pytest.raises(ConfigError, match="unknown material"):
             simulated.material("Unobtainium")
         simulated.fault("truncate")
-        host.timeout = 0.2
+        host.timeout = 1.0
         assert len(frame(host)) < FRAME
         host.timeout = PATIENCE_S
         assert len(frame(host)) == FRAME
 
 
-def test_a_system_without_terminals_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_terminals_is_reported_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has none; elsewhere the kernel may have run out of them."""
     monkeypatch.setattr("raman_edge.simulator.ports.os.name", "nt")
     with pytest.raises(ConfigError, match="no pseudo-terminals on this system"):
@@ -253,7 +253,7 @@ def test_a_system_without_terminals_says_what_to_do(monkeypatch: pytest.MonkeyPa
         pass
 
 
-def test_what_breaks_inside_is_told_when_the_block_ends() -> None:
+def test_an_error_in_the_device_is_raised_when_the_block_ends() -> None:
     """A defect in the thread is not lost."""
     simulated = Simulated(NYMPHET, pacing=False)
 
@@ -263,10 +263,10 @@ def test_what_breaks_inside_is_told_when_the_block_ends() -> None:
 
     simulated.note = broken
     with pytest.raises(ZeroDivisionError, match="acquire"):
-        _asked_once(simulated)
+        _one_request(simulated)
 
 
-def _asked_once(simulated: Simulated) -> None:
+def _one_request(simulated: Simulated) -> None:
     with simulated, opened(simulated) as host:
         host.write(requests.request(NYMPHET, "acquire"))
         until(lambda: not simulated.running)

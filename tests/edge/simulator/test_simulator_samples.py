@@ -37,7 +37,7 @@ def test_aliases_of_standards_are_known() -> None:
 
 @pytest.mark.skipif(not library.default_path().exists(), reason="no library is embedded")
 def test_a_mineral_has_the_peaks_of_the_library() -> None:
-    """By its label in any case, so that it can be told what the instrument sees."""
+    """By its label in upper or lower case."""
     found = samples.find("gypsum")
     assert isinstance(found, LinesMaterial)
     assert found.name == "Gypsum"
@@ -59,7 +59,7 @@ def test_without_a_library_there_are_a_few(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_a_file_is_what_is_in_it(tmp_path: Path) -> None:
-    """Its first spectrum, brightest where that is; a file that is none is told by its name."""
+    """The first spectrum, brightest where that is; an unreadable file is reported by name."""
     file = tmp_path / "mine.csv"
     shift = np.arange(100.0, 1800.0, 2.0)
     counts = 50 + 900 / (1 + ((shift - 640) / 5) ** 2)

@@ -48,7 +48,7 @@ def tops(scene: Scene) -> list[float]:
 
 @pytest.mark.parametrize("error", [0.0, 3.0, -5.5])
 def test_lines_lie_where_the_hidden_error_puts_them(error: float) -> None:
-    """By the coefficients that the device tells, every line is off by as much."""
+    """By the coefficients of the device, every line is off by as much."""
     scene = Scene(STS, LINES, axis_error_cm=error, conditions=QUIET)
     assert tops(scene) == pytest.approx(LINES.peaks.shift + error, abs=0.5)
     assert scene.coefficients == Scene(STS, LINES).coefficients
@@ -112,7 +112,7 @@ def test_dark_pixels_stay_dark() -> None:
 
 
 def test_cosmic_particles_come_now_and_then() -> None:
-    """As often as told, one or two pixels high above their neighbours, and not twice at one place."""
+    """As often as set, one or two pixels high above their neighbours, and not twice at one place."""
     scene = Scene(STS, "none", conditions=SceneConditions(spikes_per_s=10.0, ambient=0.0))
     rng = np.random.default_rng(2)
     struck = [np.flatnonzero(scene.expose(0.1, 1, rng, lit=True) > 3000) for _ in range(200)]
@@ -145,7 +145,7 @@ def test_every_page_has_a_scene(name: str) -> None:
 )
 def test_saturation_fits_into_the_frame(sensor: dict[str, object], frame: dict[str, object], expected: int) -> None:
     """The least of what detector, converter, type and inversion can hold."""
-    told = {
+    document = {
         "schema": 1,
         "provenance": {"sources": ["x"], "certainty": "unchecked", "hardware_tested": False},
         "device": {"id": "x", "vendor": "x", "model": "x"},
@@ -153,12 +153,12 @@ def test_saturation_fits_into_the_frame(sensor: dict[str, object], frame: dict[s
         "sensor": sensor,
         "frame": {"mode": "fixed", "count": 10, **frame},
     }
-    page = msgspec.convert(told, Profile)
+    page = msgspec.convert(document, Profile)
     assert saturation(page) == expected
     assert seen(Scene(page, "none", conditions=QUIET), 100.0).max() <= expected
 
 
-def test_a_material_is_found_by_its_name_or_the_names_that_are_known_are_told() -> None:
+def test_a_material_is_found_by_name_or_refused_with_the_known_names() -> None:
     """In any case, several with a plus between them; a mixture has the lines of all its parts."""
     both = materials.mixture("quartz+CALCITE")
     shift = np.array([464.5, 1085.5])
@@ -169,8 +169,8 @@ def test_a_material_is_found_by_its_name_or_the_names_that_are_known_are_told() 
         materials.mixture("Calcite+Qartz")
 
 
-def test_an_axis_that_is_none_is_refused() -> None:
-    """A page's polynomial with wavelengths below 0 is told by the page's name."""
+def test_an_invalid_axis_is_refused() -> None:
+    """A polynomial with wavelengths below 0 is reported with the profile's name."""
     page = msgspec.structs.replace(STS, wavelength=Static(coefficients=(-900.0, 1.0)))
     with pytest.raises(ConfigError, match="ocean-sts: the polynomial of the axis gives -900 nm"):
         Scene(page)

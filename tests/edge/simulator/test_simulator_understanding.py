@@ -1,8 +1,9 @@
-"""Requests read back: every page, every command, over all that it may be asked for."""
+"""Requests read back: every page, every command, over all values."""
 
 from __future__ import annotations
 
 import pytest
+from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from raman_edge.instruments.profiles import catalogue, requests, validate
@@ -20,15 +21,15 @@ def read(name: str, data: bytes, *, streaming: bool = False) -> list[HostRequest
     reader = RequestReader(PAGES[name])
     reader.kept += data
     found: list[HostRequest] = []
-    while (asked := reader.next(streaming=streaming)) is not None:
-        found.append(asked)
+    while (request := reader.next(streaming=streaming)) is not None:
+        found.append(request)
     return found
 
 
 @pytest.mark.parametrize(("name", "command"), COMMANDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(st.data())
-def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataObject) -> None:
+def test_a_request_is_read_back(name: str, command: str, data: st.DataObject) -> None:
     """Exposure, averages, coefficient and rate come out of the very bytes that the page makes of them, however they are cut."""
     page = PAGES[name]
     facts = page.integration
@@ -43,26 +44,26 @@ def test_what_was_asked_for_is_read_back(name: str, command: str, data: st.DataO
     for at in range(len(sent)):
         assert reader.next(streaming=command == "stop") is None
         reader.kept.append(sent[at])
-    asked = reader.next(streaming=command == "stop")
-    assert asked is not None
-    assert requests.request(page, asked.name, wanted) == sent
+    request = reader.next(streaming=command == "stop")
+    assert request is not None
+    assert requests.request(page, request.name, wanted) == sent
     everything = {"integration": exposure, "averages": averages, "index": wanted.index, "baud": wanted.baud}
-    assert {key: value for key, value in asked.values.items() if key in everything}.items() <= everything.items()
+    assert {key: value for key, value in request.values.items() if key in everything}.items() <= everything.items()
     if command.startswith("set_") or command == "coefficient":
-        assert asked.values
+        assert request.values
     assert not reader.kept
 
 
 def test_two_requests_glued_together_are_two() -> None:
-    """And bytes between them are requests that nobody understands."""
+    """Bytes between them are unknown requests."""
     glued = read("ocean-flame-s", b"I\x00\x0bA\x00\x02S")
-    assert [(asked.name, dict(asked.values)) for asked in glued] == [
+    assert [(request.name, dict(request.values)) for request in glued] == [
         ("set_integration", {"integration": 11}),
         ("set_averages", {"averages": 2}),
         ("acquire", {}),
     ]
     found = read("jeti-versapic", b"*IDN?\r*BAD\r*PARA:FIT3?\r")
-    assert [(asked.name, dict(asked.values)) for asked in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
+    assert [(request.name, dict(request.values)) for request in found] == [("identify", {}), ("", {}), ("coefficient", {"index": 3})]
 
 
 def test_noise_without_an_end_is_given_up() -> None:
@@ -73,14 +74,14 @@ def test_noise_without_an_end_is_given_up() -> None:
         while reader.next(streaming=False) is not None:
             pass
         assert len(reader.kept) <= 1024
-    assert [asked.name for asked in read("jeti-versapic", b"?" * 2000)] == [""]
+    assert [request.name for request in read("jeti-versapic", b"?" * 2000)] == [""]
 
 
-def test_a_stop_that_looks_like_a_start_is_told_by_what_the_device_does() -> None:
+def test_the_state_of_the_device_distinguishes_stop_from_start() -> None:
     """The same twelve bytes ask for one spectrum, or end a stream."""
     data = requests.request(PAGES["tcd1304-rossel"], "stop")
-    assert [asked.name for asked in read("tcd1304-rossel", data)] == ["acquire"]
-    assert [asked.name for asked in read("tcd1304-rossel", data, streaming=True)] == ["stop"]
+    assert [request.name for request in read("tcd1304-rossel", data)] == ["acquire"]
+    assert [request.name for request in read("tcd1304-rossel", data, streaming=True)] == ["stop"]
 
 
 @settings(deadline=None)
@@ -89,8 +90,8 @@ def test_no_bytes_confuse_it(name: str, data: bytes) -> None:
     """Whatever comes, it is taken apart without loss, and what is kept is bounded by what may still become a request."""
     reader = RequestReader(PAGES[name])
     reader.kept += data
-    while (asked := reader.next(streaming=False)) is not None:
-        assert asked.data
+    while (request := reader.next(streaming=False)) is not None:
+        assert request.data
     assert len(reader.kept) <= len(data)
     assert reader.next(streaming=False) is None
 
@@ -123,7 +124,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize("send", FORMS, ids=" ".join)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(3, 3000), st.integers(1, 40))
 def test_a_computed_setting_is_found_again(send: list[str], integration: int, averages: int) -> None:
     """Products, differences, fractions, rounding down and the profile's own values: the setting comes out of the bytes."""

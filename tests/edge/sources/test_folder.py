@@ -92,7 +92,7 @@ def test_links_and_special_files_are_left_alone(tmp_path: Path) -> None:
     assert once(root) == []
 
 
-def test_enters_folders_to_a_depth_and_says_where_it_stops(tmp_path: Path) -> None:
+def test_enters_folders_to_a_depth_and_reports_the_limit(tmp_path: Path) -> None:
     """Folders are entered down to the limit, and a deeper one is named once."""
     deep = tmp_path / "1" / "2" / "3"
     deep.mkdir(parents=True)
@@ -236,7 +236,7 @@ def test_a_defect_in_a_reader_is_a_fault(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_denied_file_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that cannot be read for a while is answered when it can, and nothing is said of the while."""
+    """A file that cannot be read for a while is answered when it can, without a note."""
     (tmp_path / "a.csv").write_text(build.text())
     monkeypatch.setattr(pending, "RETRY_S", (0.01, 0.01, 0.01))
     deny = Denying(monkeypatch, times=2)

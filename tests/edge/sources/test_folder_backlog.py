@@ -36,7 +36,7 @@ def write(folder: Path, name: str, seed: int, age_s: float = 0.0) -> Path:
 # Batches
 
 
-def test_a_backlog_comes_in_batches_that_say_how_much_waits(tmp_path: Path) -> None:
+def test_a_backlog_comes_in_batches_with_the_number_that_waits(tmp_path: Path) -> None:
     """Many files come together, at most so many at once, each batch with the number of files behind it."""
     for seed in range(MOST + 5):
         write(tmp_path, f"{seed}.csv", seed)
@@ -113,7 +113,7 @@ def test_a_first_watch_may_leave_what_lies_there(tmp_path: Path, newest: int | N
 
 
 def test_only_a_first_watch_leaves_anything(tmp_path: Path) -> None:
-    """Where the memory knows the folder, what came while nobody watched is answered, also by a run that was told to skip."""
+    """Where the memory knows the folder, what came while no run watched is answered, also by a run that skips what lies there."""
     write(tmp_path, "a", 1)
     memory = Remembered()
     once(tmp_path, memory)
@@ -124,7 +124,7 @@ def test_only_a_first_watch_leaves_anything(tmp_path: Path) -> None:
 # Failed files
 
 
-def test_failed_files_are_moved_when_that_was_asked_for(tmp_path: Path) -> None:
+def test_failed_files_are_moved_when_that_was_requested(tmp_path: Path) -> None:
     """A file without a spectrum goes to the folder for them once its fault is done; the others stay, and by default all do."""
     root, away = tmp_path / "in", tmp_path / "away"
     root.mkdir()
@@ -195,7 +195,7 @@ def test_moved_across_file_systems_by_copying(tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "a.csv").exists()
 
 
-def test_what_cannot_be_moved_stays_and_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_moved_stays_and_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without room the file stays, nothing half is left in the other folder, and the run goes on with a note."""
     root, away = tmp_path / "in", tmp_path / "away"
     rename = failed.rename_new

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import build
 import jcamp_forms
 import pytest
+from effort import slow
 from raman_edge import formats
 from raman_edge.sources import folder, stability
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.scan import ScanRules
 from raman_edge.sources.stability import OpenWriter
 from raman_edge.spectrum import Fault, Origin
-from watching import Remembered, Watched, once
+from watching import Remembered, Watched, attempts, once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,35 +45,41 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def write_in_halves(path: Path, text: str, pause_s: float) -> str:
-    """Write a file with a pause in the middle, and return its first half."""
-    half = text[: len(text) // 2]
+def write_in_halves(path: Path, text: str, pause_s: float) -> float:
+    """Write a file with a pause in the middle, and return how long the pause was, s: longer on a busy machine."""
     with path.open("w") as file:
-        file.write(half)
+        began = time.monotonic()
+        file.write(text[: len(text) // 2])
         file.flush()
         time.sleep(pause_s)
-        file.write(text[len(half) :])
-    return half
+        file.write(text[len(text) // 2 :])
+        file.flush()
+        return time.monotonic() - began
 
 
 @pytest.mark.usefixtures("unknown", "deaf")
-def test_nothing_tells_a_pause_of_twice_the_wait(tmp_path: Path) -> None:
+def test_without_a_sign_of_the_writer_a_short_pause_is_waited_for(tmp_path: Path) -> None:
     """Where nothing tells who writes a table, a pause longer than it has to lie still elsewhere makes no half answer."""
-    text = build.text()
-    with Watched(tmp_path, rules=RULES) as watched:
-        write_in_halves(tmp_path / "a.csv", text, 2 * STABLE_S)
-        watched.wait_for(values=1)
+    for number in attempts():
+        text, folder = build.text(seed=number), tmp_path / str(number)
+        folder.mkdir()
+        with Watched(folder, rules=RULES) as watched:
+            paused_s = write_in_halves(folder / "a.csv", text, 2 * STABLE_S)
+            watched.wait_for(values=1)
+        if paused_s < stability.patience_s(STABLE_S):
+            break
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("unknown", "deaf")
-def test_nothing_tells_a_long_pause(tmp_path: Path) -> None:
+def test_without_a_sign_of_the_writer_a_long_pause_gives_two_answers(tmp_path: Path) -> None:
     """After a longer one the half is answered, and the answer to the whole file says which one it replaces."""
     text = build.text()
     with Watched(tmp_path, rules=RULES) as watched:
-        half = write_in_halves(tmp_path / "a.csv", text, 20 * STABLE_S)
+        write_in_halves(tmp_path / "a.csv", text, 20 * STABLE_S)
         watched.wait_for(values=2)
+    half = text[: len(text) // 2]
     assert [(value.origin.sha256, value.origin.grown_from) for value in watched.values] == [
         (digest(half), None),
         (digest(text), digest(half)),
@@ -82,38 +89,36 @@ def test_nothing_tells_a_long_pause(tmp_path: Path) -> None:
 @needs_events
 @pytest.mark.usefixtures("unknown")
 @pytest.mark.parametrize("is_touched", [False, True], ids=["made", "touched before"])
-def test_events_tell_of_the_writer(tmp_path: Path, is_touched: bool) -> None:  # noqa: FBT001 - a column of the table
-    """A file that was changed and not closed before our eyes is waited for, and answered soon after it is closed."""
+def test_events_show_the_writer(tmp_path: Path, is_touched: bool) -> None:  # noqa: FBT001 - a column of the table
+    """A file that changes while it is watched is waited for until it is closed, and answered then, not after the 600 s of an open one."""
     text, path = build.text(), tmp_path / "a.csv"
     with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:
         time.sleep(0.2)
         if is_touched:
             path.touch()
-        write_in_halves(path, text, 2.0)
-        closed = time.monotonic()
+        write_in_halves(path, text, 1.0)  # twice as long as a file is waited for whose writer nothing tells
         watched.wait_for(values=1)
-        assert time.monotonic() - closed < 5.0
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
 
 
 @pytest.mark.usefixtures("deaf")
-def test_other_processes_tell_of_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proc_shows_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that a visible process has open is waited for, though the kernel does not tell of it."""
     monkeypatch.setattr(stability, "writer_of", lambda *_: OpenWriter.UNKNOWN)
     text = build.text()
     with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:
-        write_in_halves(tmp_path / "a.csv", text, 2.0)
+        write_in_halves(tmp_path / "a.csv", text, 1.0)
         watched.wait_for(values=1)
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
 
 
-@pytest.mark.parametrize("soon_s", [0.05, 0.3])
+@pytest.mark.parametrize("soon_s", [0.05, *slow(0.3)])
 def test_kept_open_it_is_not_answered_in_halves(tmp_path: Path, soon_s: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table that its writer keeps open is not answered however long it pauses, and that is said once."""
+    """A table that its writer keeps open is not answered however long it pauses, with one note."""
     monkeypatch.setattr(stability, "OPEN_WHOLE_S", soon_s)
     text = build.text()
     with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:
-        write_in_halves(tmp_path / "a.csv", text, 1.5)
+        write_in_halves(tmp_path / "a.csv", text, 1.0)
         watched.wait_for(values=1)
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
     assert len(watched.notes) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -16,7 +17,7 @@ from raman_edge.sources import folder
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Spectrum
-from watching import QUICK, Remembered, Watched, once
+from watching import QUICK, Remembered, Watched, attempts, once
 
 needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a rename")
 
@@ -40,7 +41,7 @@ def test_a_folder_that_goes_away_is_waited_for(tmp_path: Path) -> None:
 
 @POSIX
 def test_a_folder_replaced_by_another_is_read(tmp_path: Path) -> None:
-    """Another folder under the same name, even as a link, is said so and read; what was answered is not repeated."""
+    """Another folder under the same name, even as a link, is reported and read; what was answered is not repeated."""
     root, other = tmp_path / "in", tmp_path / "other"
     root.mkdir()
     other.mkdir()
@@ -105,17 +106,20 @@ def test_once_gives_up_on_an_endless_writer(tmp_path: Path, monkeypatch: pytest.
 def test_written_after_it_was_renamed_is_waited_for(tmp_path: Path) -> None:
     """A file that is renamed into place and then written on has to lie still like any other."""
     with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=1.0)) as watched:
-        watched.wait_for()
-        path = tmp_path / "a.csv"
-        (tmp_path / "a.tmp").touch()
-        (tmp_path / "a.tmp").rename(path)
-        text = build.text()
-        for start in range(0, len(text), len(text) // 4 + 1):
-            time.sleep(0.15)
-            with path.open("a") as file:
-                file.write(text[start : start + len(text) // 4 + 1])
-        watched.wait_for(values=1)
-    (value,) = watched.values
+        for number in attempts():
+            path, temporary, text = tmp_path / f"{number}.csv", tmp_path / f"{number}.tmp", build.text(seed=number)
+            temporary.touch()
+            temporary.rename(path)
+            writes = [time.monotonic()]
+            for start in range(0, len(text), len(text) // 4 + 1):
+                time.sleep(0.15)
+                with path.open("a") as file:
+                    file.write(text[start : start + len(text) // 4 + 1])
+                writes.append(time.monotonic())
+            if max(later - earlier for earlier, later in itertools.pairwise(writes)) < 1.0:
+                break
+        watched.wait_until(lambda: any(value.origin.path == str(path) for value in watched.values), path.name)
+    (value,) = [value for value in watched.values if value.origin.path == str(path)]
     assert value.origin.sha256 == hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -245,7 +245,7 @@ def test_a_folder_under_a_failed_name_is_given_back(tmp_path: Path, away: Path, 
     assert list(tmp_path.glob(f"{STAGE}*")) == []
 
 
-def test_stopped_before_it_is_moved_that_is_said(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_before_the_move_is_reported(tmp_path: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A single pass that may not move a file yet says that it stays."""
     root = _made(tmp_path / "in")
     monkeypatch.setattr(stability, "writer_of", lambda *_: OpenWriter.UNKNOWN)

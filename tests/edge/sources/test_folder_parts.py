@@ -99,7 +99,7 @@ def test_settled_once_a_tick_has_passed(ns: int, tick_s: float) -> None:
 
 @needs_leases
 def test_writer_is_seen(tmp_path: Path) -> None:
-    """The kernel says whether somebody has a file open for writing; readers do not count."""
+    """The kernel reports whether a process has a file open for writing; readers do not count."""
     path = tmp_path / "a"
     path.touch()
     fd = os.open(path, os.O_RDONLY)
@@ -169,7 +169,7 @@ def test_not_read_where_it_is_not_the_file_that_was_scanned(tmp_path: Path) -> N
 
 @needs_leases
 def test_not_taken_where_a_writer_comes_while_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bytes read while somebody opened the file for writing are thrown away, even if nothing was written yet."""
+    """Bytes read while a process opened the file for writing are thrown away, even if nothing was written yet."""
     path = tmp_path / "a"
     path.write_text("before")
     read, writers = os.read, []
@@ -209,7 +209,7 @@ MOUNTS = [
     ],
 )
 def test_file_system_of_a_path(path: str, kind: str, tmp_path: Path) -> None:
-    """The innermost, latest mount decides, and a network is told from a disk."""
+    """The innermost, latest mount decides whether it is a network or a disk."""
     assert file_system(path, MOUNTS) == kind
     (tmp_path / "mountinfo").write_text("\n".join(MOUNTS))
     assert is_network(path, tmp_path / "mountinfo") is (kind not in {"ext4", "xfs"})
@@ -349,7 +349,7 @@ def test_rest(cost_s: float, due_s: float | None, news: bool, rested_s: float, m
 
 @needs_leases
 def test_arrivals(tmp_path: Path) -> None:
-    """What was renamed into a followed folder, and what was closed there by a writer, is told once, whatever its name."""
+    """What was renamed into a followed folder, and what was closed there by a writer, is reported once, whatever its name."""
     arrivals = FolderEvents()
     arrivals.open()
     (tmp_path / "below").mkdir()
@@ -365,7 +365,7 @@ def test_arrivals(tmp_path: Path) -> None:
 
 
 @needs_leases
-def test_arrivals_tell_what_is_open(tmp_path: Path) -> None:
+def test_events_show_which_files_are_open(tmp_path: Path) -> None:
     """A file that was changed and not closed is being written, one that was closed last is not, and a new name begins anew."""
     arrivals, path = FolderEvents(), tmp_path / "a"
     arrivals.open()
@@ -403,7 +403,7 @@ def test_lost_events_leave_nothing_known(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="there is no /proc")
-def test_proc_tells_who_writes(tmp_path: Path) -> None:
+def test_proc_lists_files_open_for_writing(tmp_path: Path) -> None:
     """A file that a visible process has open for writing is listed, one that is read is not, and without /proc nothing is."""
     for name in "rw":
         (tmp_path / name).touch()
@@ -436,7 +436,7 @@ def test_arrivals_of_a_folder_that_was_replaced(tmp_path: Path) -> None:
 
 
 def test_rest_ends_with_the_stop() -> None:
-    """A rest ends at once when the source is told to stop."""
+    """A rest ends at once when the source is stopped."""
     stop = threading.Event()
     stop.set()
     began = time.monotonic()

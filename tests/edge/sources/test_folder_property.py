@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.errors import SourceUnavailable
@@ -62,7 +63,7 @@ def expected_keys(contents: set[bytes]) -> set[bytes]:
     return {np.array([float(line.split(b",")[1]) for line in text.splitlines()[1:]]).tobytes() for text in contents if text}
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(operations, st.lists(st.integers(1, 3), max_size=3))
 def test_results_are_the_contents(script: list[tuple[str, int, int, float]], crash_after: list[int]) -> None:
     """All contents that lie in the folder at the end are given; nothing else is but what was complete before; without a crash once."""

@@ -1,4 +1,4 @@
-"""The watched folder and its slow writers; and a folder on a network, where nothing is told but what a look shows."""
+"""The watched folder and its slow writers; and a folder on a network, where only a scan shows anything."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_network_is_only_looked_at(tmp_path: Path, lookups: list[str]) -> None:
-    """On a network files are found by looking and complete when they lie still: neither events nor leases are asked for."""
+    """On a network files are found by looking and complete when they lie still: neither events nor leases are requested."""
     with Watched(tmp_path, rules=PATIENT) as watched:
         (tmp_path / "a.csv").write_text(build.text())
         watched.wait_for(values=1)
@@ -102,7 +102,7 @@ def test_a_writer_on_a_network_is_waited_for_as_long_as_it_goes_on(tmp_path: Pat
 
 
 def test_a_network_is_looked_at_less_often(tmp_path: Path, lookups: list[str]) -> None:
-    """Unless told otherwise a share is polled every two seconds, and its files lie still for three."""
+    """By default a share is polled every two seconds, and its files have to be unchanged for three."""
     source = FolderSource(tmp_path, Remembered())
     assert (source._pace.poll_s, source._pace.glance_s, source._stable_s) == (NETWORK_POLL_S, NETWORK_POLL_S, folder.NETWORK_STABLE_S)
     assert lookups == []

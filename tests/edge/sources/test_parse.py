@@ -26,7 +26,7 @@ def test_a_file_of_another_method_gives_one_value(monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_unread_file_is_read_as_parse_does() -> None:
-    """A file on its way to another process gives there what it would have given here, with the laser it was told."""
+    """A file on its way to another process gives there what it would have given here, with the given laser."""
     text = build.text(seed=3).encode()
     (one,), (other,) = values(RawFile(HERE, text)), parse(text, HERE)
     assert isinstance(one, Spectrum)

@@ -113,7 +113,7 @@ def test_every_value_is_a_batch_of_its_own() -> None:
 
 
 def test_a_slow_reader_makes_the_instrument_wait() -> None:
-    """While nobody reads, no more is measured than waits; then all of it comes, in its order, and nothing is lost."""
+    """Without a reader, no more is measured than waits; then all of it comes, in its order, and nothing is lost."""
     fake = Fake(most=20)
     with Opened(fake) as opened:
         running = iter(opened)
@@ -157,7 +157,7 @@ def test_what_ends_the_instrument_ends_the_reader(error: Exception) -> None:
 
 
 def test_a_reader_that_fails_leaves_nothing_behind() -> None:
-    """An error of whoever reads closes the instrument, ends the thread, and a note says what was measured for nothing."""
+    """An error of the reader closes the instrument, ends the thread, and a note has the number of lost spectra."""
     before = threading.active_count()
     opened = Opened(Fake())
 

@@ -14,7 +14,7 @@ LASER, STANDARD, PLACE, KEEP = "Wavelength of the laser", "Standard (", "Put pol
 NAME, WHICH, ALLOW = "The instrument gives no serial number", "Number", "May this program switch the laser on?"
 
 
-def asked(contact: first_contact.Contact) -> list[str]:
+def asked_questions(contact: first_contact.Contact) -> list[str]:
     """Return the questions of a day by their beginnings."""
     known = (LASER, STANDARD, PLACE, KEEP, NAME, WHICH, ALLOW)
     return [next(begin for begin in known if question.startswith(begin)) for question in contact.questions]
@@ -23,8 +23,8 @@ def asked(contact: first_contact.Contact) -> list[str]:
 def test_one_command_and_the_laser(tmp_path: Path) -> None:
     """An instrument that says what it is, and which wavelengths it sees, needs its laser's alone; the second day needs nothing."""
     first, second = first_contact.days("jeti-versapic", tmp_path, pacing=False)
-    assert ([question for question in asked(first) if question != WHICH], first.keys) == ([LASER], "")
-    assert (asked(second), second.keys) == ([], "")
+    assert ([question for question in asked_questions(first) if question != WHICH], first.keys) == ([LASER], "")
+    assert (asked_questions(second), second.keys) == ([], "")
 
 
 @pytest.mark.slow
@@ -39,18 +39,18 @@ def test_one_command_and_the_laser(tmp_path: Path) -> None:
     ],
 )
 def test_from_one_command_to_the_first_name(tmp_path: Path, name: str, questions: set[str], keys: str) -> None:
-    """Only what cannot be known is asked, each once, and on the second day nothing.
+    """There is one question for each unknown, and none on the second day.
 
     Where no harmless request finds an instrument, a person names it (``Number``); an instrument that knows its wavelengths needs no
     calibration.
     """
     page = first_contact.invented(tmp_path) if name == "invented" else name
     first, second = first_contact.days(page, tmp_path, pacing=False, first=("--profile", page) if name == "invented" else ())
-    found = asked(first)
+    found = asked_questions(first)
     assert len(found) == len(set(found))
     assert set(found) - {WHICH} <= questions
     assert first.keys in {keys, ""}
-    assert (asked(second), second.keys) == ([], "")
+    assert (asked_questions(second), second.keys) == ([], "")
 
 
 def test_ctrl_c_at_a_question_remembers_nothing(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_ctrl_c_at_a_question_remembers_nothing(tmp_path: Path) -> None:
     assert not Path(variables["RAMAN_EDGE_INSTRUMENTS"]).exists()
 
 
-def test_an_answer_that_cannot_be_is_asked_again(tmp_path: Path) -> None:
+def test_an_invalid_answer_is_asked_again(tmp_path: Path) -> None:
     """The line says what was got and expected; the second answer is taken."""
     with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         variables = first_contact.environment_of(tmp_path)
@@ -83,7 +83,7 @@ def test_an_answer_that_cannot_be_is_asked_again(tmp_path: Path) -> None:
             assert terminal.end() == 0
 
 
-def test_with_json_nothing_is_asked(tmp_path: Path) -> None:
+def test_with_json_there_are_no_questions(tmp_path: Path) -> None:
     """A script that happens to have a terminal gets exit code 78 and the command line."""
     with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         with Terminal(

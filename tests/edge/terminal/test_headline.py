@@ -34,7 +34,7 @@ def text_of(state: object, width: int = 100, height: int = 30, **how: bool) -> s
     return " ".join(render(state, width, height, **how).text.split())  # type: ignore[arg-type]  # a state
 
 
-def test_a_long_answer_is_told_whole_beneath_its_row() -> None:
+def test_a_long_answer_is_shown_whole_beneath_its_row() -> None:
     """One of four long names does not fit on a row of 80 cells: the reasons begin with all of it."""
     shown = text_of(fold(EMPTY, one_of(4)), 80, 24)  # type: ignore[arg-type]  # a reading
     assert all(name in shown for name in NAMES[:4])
@@ -117,7 +117,7 @@ def test_what_is_looked_at_is_marked_among_the_last_results() -> None:
     assert ("export.txt", False) in looked
 
 
-def test_a_spectrum_of_an_instrument_is_told_by_its_time() -> None:
+def test_a_spectrum_of_an_instrument_is_shown_by_its_time() -> None:
     """Ten results of one port would all have its name; a file keeps its own."""
     assert title_of(STONE, NOW) == "09:59:58"
     assert title_of(STONE, None) == "ttyUSB0"

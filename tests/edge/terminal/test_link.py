@@ -25,7 +25,7 @@ def shown(state: object, width: int = 100, height: int = 30, **how: bool) -> str
     return " ".join(render(state, width, height, **how).text.split())  # type: ignore[arg-type]  # a state
 
 
-def test_everything_about_the_link_is_told() -> None:
+def test_everything_about_the_link_is_shown() -> None:
     """State, exposure, averages, page, serial number, rate and every counter that is not zero."""
     text = shown(SERIAL, 200, 60)
     for fact in (
@@ -53,7 +53,7 @@ def test_a_laser_that_is_on_cannot_be_overlooked(size: tuple[int, int], ascii_on
         assert "LASER" not in render(replace(SERIAL, link=replace(LASER, laser=laser)), *size).text
 
 
-def test_a_laser_is_told_while_the_instrument_does_not_answer() -> None:
+def test_a_laser_is_shown_while_the_instrument_does_not_answer() -> None:
     """Least of all then may it be forgotten."""
     assert "LASER ON" in shown(replace(SERIAL, link=replace(LASER, state="faulted", why="it is busy")))
 
@@ -71,7 +71,7 @@ def test_a_link_that_gives_nothing_is_the_headline(state: str) -> None:
     assert all(style.dim for style in drawn)
 
 
-def test_before_the_first_spectrum_the_link_says_where_it_is() -> None:
+def test_before_the_first_spectrum_the_link_shows_its_state() -> None:
     """Opening and asking are no failure; a port that is not there says why."""
     assert "! disconnected" not in shown(serial(link=replace(LINK, state="opening")))
     assert "○ opening" in shown(serial(link=replace(LINK, state="opening")))
@@ -93,7 +93,7 @@ def test_what_goes_on_stands_in_words(bench: dict[str, object], words: str) -> N
     assert words in shown(replace(SERIAL, bench=replace(BENCH, **bench)), 80, 24)  # type: ignore[arg-type]  # its own fields
 
 
-def test_a_person_who_is_waited_for_is_told_what_to_do() -> None:
+def test_a_wait_for_a_person_shows_what_to_do() -> None:
     """The question takes the place of the answer, unless an older one is selected."""
     with_question = replace(SERIAL, bench=replace(BENCH, question="Block the beam\x1b[2J and press Enter"))
     rows = render(with_question, 80, 24).text.split("\n")
@@ -168,7 +168,7 @@ def test_what_is_left_has_the_unit_that_suits_it(value: float, words: str) -> No
 
 
 def test_what_waits_takes_as_long_as_the_last_ones_did() -> None:
-    """At 100 a second 1000 take 10 s; nothing is said before the rate is known, and nothing where nothing waits."""
+    """At 100 a second 1000 take 10 s; nothing is shown before the rate is known, nor without a backlog."""
     pace = RemainingTime()
     assert pace.left_s(0.0, 0, 1000) is None
     assert pace.left_s(0.5, 50, 1000) is None
@@ -180,7 +180,7 @@ def test_what_waits_takes_as_long_as_the_last_ones_did() -> None:
 
 
 def test_a_rate_of_long_ago_is_forgotten() -> None:
-    """The last seconds count: a run that slows down is told so."""
+    """The last seconds count: a run that slows down shows it."""
     pace = RemainingTime()
     pace.left_s(0.0, 0, 10)
     for second in range(1, 200):

@@ -142,7 +142,7 @@ def test_a_pipe_gets_text_without_codes(pair: tuple[Model, Library], seen: Readi
 def test_a_failure_of_drawing_is_raised_and_not_swallowed(
     pair: tuple[Model, Library], seen: Reading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a frame cannot be drawn, the next event says so instead of a screen that stands still."""
+    """If a frame cannot be drawn, the next event raises the error instead of a screen that stands still."""
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
@@ -177,7 +177,7 @@ def test_warnings_become_notes_and_are_printed_afterwards(pair: tuple[Model, Lib
     [({}, False), ({"LC_ALL": "C.UTF-8"}, False), ({"LC_ALL": "de_DE.utf8"}, False), ({"LC_ALL": "C"}, True), ({"TERM": "linux"}, True)],
 )
 def test_where_braille_cannot_be_shown_ascii_is(variables: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001 - a parameter
-    """A locale without UTF-8 that was asked for and the Linux console get ASCII."""
+    """A locale without UTF-8 that was requested and the Linux console get ASCII."""
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert needs_ascii(Console(file=io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))) is expected
@@ -185,7 +185,7 @@ def test_where_braille_cannot_be_shown_ascii_is(variables: dict[str, str], expec
 
 
 def test_the_picture_is_the_frame(pair: tuple[Model, Library], seen: Reading) -> None:
-    """The SVG has every word of the frame, is well-formed, and asks no other server for anything."""
+    """The SVG has every word of the frame, is well-formed, and loads nothing from other servers."""
     state = fold(fold(ScreenState("folder", ModelFacts.of(*pair)), FAULT), seen)
     frame = render(state, *SIZE)
     drawn = svg(frame, "raman-edge")
@@ -230,7 +230,7 @@ def test_a_run_that_cannot_be_paused_holds_what_is_shown(pair: tuple[Model, Libr
     assert [held.shown, held.tally.fault, screen.state.shown] == [seen, 1, FAULT]
 
 
-def test_what_a_key_said_goes_with_the_next_key(pair: tuple[Model, Library], seen: Reading) -> None:
+def test_the_note_of_a_key_goes_with_the_next_key(pair: tuple[Model, Library], seen: Reading) -> None:
     """A failure is a note and no traceback; the next key takes it away, but never another note."""
 
     def full(_: Reading) -> str:
@@ -257,7 +257,7 @@ def test_a_defect_behind_a_key_is_raised_and_not_swallowed(pair: tuple[Model, Li
         screen.show(seen)
 
 
-def test_an_instrument_is_told_to_the_screen(pair: tuple[Model, Library]) -> None:
+def test_the_screen_shows_the_instrument(pair: tuple[Model, Library]) -> None:
     """Link and bench are in the next frame; where nothing has changed nothing is drawn."""
     screen = Screen("/dev/ttyUSB0", *pair, console=terminal())
     screen.link(LASER)
@@ -270,7 +270,7 @@ def test_an_instrument_is_told_to_the_screen(pair: tuple[Model, Library]) -> Non
 
 
 def test_what_waits_is_shown_with_its_time(pair: tuple[Model, Library], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rate of the answers tells how long the files that wait will take."""
+    """The rate of the answers gives the time for the files that wait."""
     clock = iter([0.0, 2.0])
     screen = Screen("folder", *pair, console=terminal())
     monkeypatch.setattr("raman_edge.terminal.live.time.monotonic", lambda: next(clock))

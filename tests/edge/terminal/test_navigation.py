@@ -132,7 +132,7 @@ def test_where_there_is_little_room_help_and_quit_are_the_last_to_go(width: int)
     assert "quit" in text or width < len(" ? help  q quit")
 
 
-def test_the_pause_key_says_what_it_will_do() -> None:
+def test_the_pause_key_shows_what_it_will_do() -> None:
     """While a result is held or the run is paused, the same key goes on."""
     from raman_edge.terminal.screen import render
 
@@ -145,5 +145,5 @@ def test_the_pause_key_says_what_it_will_do() -> None:
 
 
 def test_every_event_of_the_tests_is_another() -> None:
-    """The walk above can fail: the remembered events are told apart."""
+    """The walk above can fail: the remembered events differ."""
     assert len({id(event) for event in EVENTS.values()}) == len(EVENTS)

@@ -42,7 +42,7 @@ def dots(lines: list[str]) -> np.ndarray:
 
 
 @given(spectra(), SIZES, SIZES, st.booleans())
-def test_a_plot_has_the_size_it_was_asked_for(spectrum: tuple[np.ndarray, np.ndarray], width: int, height: int, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+def test_a_plot_has_the_requested_size(spectrum: tuple[np.ndarray, np.ndarray], width: int, height: int, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
     """Whatever the numbers, a plot has exactly its rows and cells, and only its own characters."""
     draw = plot.ascii_plot if ascii_only else plot.braille
     lines = draw(*spectrum, window(*spectrum), width, height)

@@ -22,7 +22,7 @@ def test_nothing_that_a_terminal_obeys_comes_out(text: str, width: int | None, a
 
 
 @given(ANY, st.integers(-3, 70), st.booleans())
-def test_a_text_is_never_wider_than_asked(text: str, width: int, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
+def test_a_text_is_never_wider_than_requested(text: str, width: int, ascii_only: bool) -> None:  # noqa: FBT001 - drawn
     """Cut text takes at most the cells it was given, counted as the terminal counts them."""
     assert cell_len(safe_text(text, width, ascii_only=ascii_only)) <= max(0, width)
 

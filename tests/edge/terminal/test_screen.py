@@ -84,7 +84,7 @@ def test_markup_in_a_name_is_not_obeyed(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("look", [UNICODE, ASCII])
-def test_nothing_is_said_by_colour_alone(look: object) -> None:
+def test_nothing_is_shown_by_colour_alone(look: object) -> None:
     """Decisions differ by their sign, lights too, peaks too; each sign is one cell."""
     sign = look.sign  # type: ignore[attr-defined]  # one of the two looks
     for family in (("match", "ambiguous", "unknown", "rejected", "fault"), ("good", "care", "bad", "out"), ("matched", "missing", "extra")):
@@ -118,7 +118,7 @@ def test_the_reason_stands_in_plain_words(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
-def test_a_description_says_the_same_as_the_screen(name: str) -> None:
+def test_a_description_has_what_the_screen_has(name: str) -> None:
     """What a scrolling terminal gets has file, answer and reason, and nothing wider than the terminal."""
     event = EVENTS[name]
     console = Console(file=io.StringIO(), width=70)
@@ -147,7 +147,7 @@ def test_a_description_names_no_probability_where_there_is_no_name() -> None:
     assert "similarity" not in match
 
 
-def test_a_description_tells_the_calibration() -> None:
+def test_a_description_has_the_calibration() -> None:
     """The day of the calibration that made the axis stands beside quality, on a row that fits 80 columns."""
     rows = described(STONE, 80)
     assert any("calibrated 2026-11-12" in row for row in rows)

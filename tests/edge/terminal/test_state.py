@@ -115,7 +115,7 @@ def test_the_list_moves_to_the_selected_result(state: ScreenState) -> None:
     ],
 )
 def test_a_name_is_the_last_part_of_a_path(origin: Origin, name: str) -> None:
-    """Files are told by name, spectra of one file by their number from 1."""
+    """Files are shown by name, spectra of one file by their number from 1."""
     assert name_of(origin) == name
 
 
@@ -155,7 +155,7 @@ def test_a_long_word_does_not_leave_a_line_nearly_empty() -> None:
     assert wrapped("a " + 20 * "b", 12, 3, UNICODE) == ["a " + 10 * "b", 10 * "b"]
 
 
-def test_the_last_line_of_a_long_text_says_that_it_goes_on() -> None:
+def test_the_last_line_of_a_long_text_shows_that_it_goes_on() -> None:
     """What does not fit ends in an ellipsis."""
     assert wrapped("one two three four", 8, 2, UNICODE) == ["one two", "three f…"]
     assert wrapped("one two three four", 8, 2, ASCII) == ["one two", "three..."]

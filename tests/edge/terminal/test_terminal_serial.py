@@ -135,7 +135,7 @@ def test_a_terminal_that_takes_nothing_more_is_no_reason_to_go_on(tmp_path: Path
         assert terminal.end() == 0
 
 
-def test_a_laser_that_stays_on_is_the_last_word_on_the_terminal(tmp_path: Path, model: str) -> None:
+def test_a_laser_that_stays_on_is_the_last_line_on_the_terminal(tmp_path: Path, model: str) -> None:
     """After q: the screen is left, the warning stands below it, and the exit code is 74."""
     with lit(tmp_path, model) as (terminal, instrument):
         instrument.fault("nak:on=laser_off,every=1")
