@@ -7,6 +7,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from raman_edge.atomic_write import require_name
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -47,6 +49,7 @@ def bounded(path: Path, most: int, error_class: type[RamanEdgeError], *, place: 
 
 def without_waiting(path: str, flags: int) -> int:
     """Open a file, as the ``opener`` of :func:`open`: a pipe without a writer is empty, instead of waiting for one."""
+    require_name(path)  # opening a device of Windows may wait for ever
     try:
         fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     except PermissionError as error:

@@ -11,17 +11,23 @@ import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
+import build
 import pytest
+from raman_edge.bounded_read import bounded
 from raman_edge.calibration import store
 from raman_edge.cli.output import new_file
-from raman_edge.errors import RamanEdgeError
+from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.instruments import ports
 from raman_edge.instruments.recording import Recorder
 from raman_edge.journal import Journal
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile
+from raman_edge.sources.files import FileSource
+from raman_edge.sources.windows import system_path
+from raman_edge.spectrum import Spectrum
 from raman_edge.terminal import keyboard
 from raman_edge.wording import quoted
+from watching import once
 
 
 class FakeConsole:
@@ -81,6 +87,41 @@ def test_no_writer_takes_a_name_that_windows_cannot_have(writer: str, name: str,
         WRITERS[writer](tmp_path / name)
     assert "Windows" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["CON", "aux.toml"])
+def test_no_reader_waits_for_a_device(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of settings, a model or a profile of such a name is refused with the reason."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(ConfigError) as caught:
+        bounded(tmp_path / name, 100, ConfigError)
+    assert "device of Windows" in caught.value.cause
+
+
+def test_a_spectrum_named_like_a_device_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another system wrote it into a share; the prefix makes a file of it, and of a path of more than 260 characters."""
+    assert system_path("aux.csv") == "aux.csv"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "getcwd", lambda: r"D:\work")
+    assert system_path(r"C:\data\aux.csv") == r"\\?\C:\data\aux.csv"
+    assert system_path(r"in\.\con") == r"\\?\D:\work\in\con"
+    assert system_path(r"\\server\share\nul.csv") == r"\\?\UNC\server\share\nul.csv"
+    assert system_path(r"C:\data\a.csv") == r"C:\data\a.csv"
+    assert not system_path(r"\\.\COM3").startswith(r"\\.")
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="names of Windows")
+def test_a_spectrum_named_like_a_device_is_identified_on_windows(tmp_path: Path) -> None:
+    """In a folder and by its name; nothing waits for a serial port."""
+    place = Path(system_path(str(tmp_path / "aux.csv")))
+    place.write_text(build.text())
+    (value,) = FileSource([str(tmp_path)])
+    (other,) = FileSource([str(tmp_path / "aux.csv")])
+    assert isinstance(value, Spectrum)
+    assert isinstance(other, Spectrum)
+    (seen,) = once(tmp_path)
+    assert isinstance(seen, Spectrum)
+    place.unlink()
 
 
 def test_a_calibration_of_an_instrument_named_like_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
