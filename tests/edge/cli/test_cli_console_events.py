@@ -73,7 +73,7 @@ def lit(folder: Path, model: Path) -> Iterator[tuple[Serial, Any]]:
     """A measurement over TCP while its laser is on."""
     page = str(lit_page.write(folder))
     with lit_page.instrument(page, at=TcpAt(), pacing=True) as instrument:
-        options = ("--profile", page, "--model", str(model), "--arm-laser", "--exposure", "2000")
+        options = ("--profile", page, "--model", str(model), "--arm-laser", "--exposure", "2")
         with Serial(instrument.port, *options, journal=folder / "journal.sqlite3", calibrations=folder) as run:
             run.wait_until(lambda: lit_page.shines(instrument), "the laser")
             yield run, instrument
