@@ -15,7 +15,7 @@ BENCHMARK := $(BIN)/raman-train benchmark
 RUNS ?= runs/table2
 ARTICLE := docs/benchmarks/README.md
 
-.PHONY: help demo dist test test-all test-windows test-arm check format bench benchmark table2 figures default packs measure-packs clean
+.PHONY: help demo dist test test-all test-windows test-windows-all test-arm check format bench benchmark table2 figures default packs measure-packs clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1\t/p' Makefile | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test-all: $(VENV)/.dev  ## run every test, the slow ones too
 
 test-windows: $(VENV)/.dev  ## run the edge on the Python of Windows under Wine (the first run downloads and installs 1 GB)
 	$(BIN)/python tests/platforms/windows.py
+
+test-windows-all: $(VENV)/.dev  ## run every test of the edge that means something on Windows there (half an hour)
+	$(BIN)/python tests/platforms/windows.py --all
 
 test-arm: $(VENV)/.dev  ## run the edge on an emulated Raspberry Pi 4 (the first run downloads 200 MB)
 	$(BIN)/python tests/platforms/arm.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tomllib
 from importlib import metadata
 from itertools import count
@@ -32,6 +33,31 @@ for name in ("SIGHUP", "SIGQUIT"):
     # nohup, and a shell in the background, leave these ignored; commands that tests start would inherit that and miss the test's signal.
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
+if sys.platform == "win32":
+    _write_text = Path.write_text
+
+    def _exactly(path: Path, data: str, encoding: str | None = None, errors: str | None = None, newline: str | None = "\n") -> int:
+        """Write a text with the line ends that a test gives it: many compare digests of bytes."""
+        return _write_text(path, data, encoding, errors, newline)
+
+    Path.write_text = _exactly  # type: ignore[method-assign]  # a test helper for one system
+
+NOT_ON_WINDOWS = Path(__file__).parent / "platforms" / "not_on_windows.toml"
+"""Tests that mean nothing on Windows, by reason."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, on Windows, what means nothing there, with the reason."""
+    if sys.platform != "win32":
+        return
+    reasons = {test: reason for reason, tests in tomllib.loads(NOT_ON_WINDOWS.read_text("utf-8")).items() for test in tests}
+    for item in items:
+        file, _, test = item.nodeid.partition("::")
+        for name in (file, f"{file}::{test.partition('[')[0]}", item.nodeid):
+            if reason := reasons.get(name.removeprefix("tests/edge/")):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 COMMANDS = "raman_train.commands"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"und\xff\xe9.csv", b"new\nline.csv", b"\x1b[31m.csv", b"[bold]x[bold].csv", b"sub/c.csv")
+if sys.platform == "win32":
+    NAMES = (b"a.csv", b"b.txt", "ü ß.csv".encode(), b"[bold]x[bold].csv", b"sub/c.csv")  # names are Unicode, without control characters
 
 BURST, FLOOD = 50, 1000
 """Files that come at once."""
@@ -55,7 +58,7 @@ class Writer:
         temporary = self.root / "being written.tmp"
         temporary.write_bytes(content(number))
         self.complete.add(content(number))
-        temporary.rename(self.path(name))
+        temporary.replace(self.path(name))
 
     def rewritten(self, name: int, number: int) -> None:
         """Write another content of the same length over a file and set the clock of both to 0."""
@@ -119,7 +122,7 @@ class Writer:
         else:
             target.rename(aside)
             time.sleep(0.05)
-            if number % 2:
+            if number % 2 and sys.platform != "win32":  # a link needs a privilege there
                 self.root.symlink_to(aside)
             else:
                 aside.rename(self.root)

@@ -1,14 +1,57 @@
-"""Atomic writes: a file appears complete, or not at all."""
+"""Files that are written: names that every system can have, and writes after which a file is complete, or as it was."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import ntpath
 import os
+import re
+import sys
 from contextlib import contextmanager, suppress
+from time import monotonic, sleep
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *([.:].*)?", re.IGNORECASE | re.DOTALL)
+"""A name that Windows takes for a device, in every folder and with every ending (Microsoft, Naming Files, Paths, and Namespaces)."""
+FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f]')
+"""Characters that no name on Windows has; what follows a colon is a hidden stream of the file before it."""
+DEVICES, VERBATIM = "\\\\.\\", "\\\\?\\"
+MOST_NAME = 80
+"""Most characters of a file name that is made from a name."""
+HELD_S = 1.0
+"""How long a write waits for a program that keeps its target open, s; on Windows only: a virus scanner does so for moments."""
+HELD_POLL_S = 0.05
+
+
+def windows_refusal(path: str) -> str:
+    """Return why a file of this path cannot be written on Windows, or would not be one; empty where it can."""
+    if path.startswith(DEVICES):
+        return "a device of Windows"
+    for name in filter(None, re.split(r"[\\/]", ntpath.splitdrive(path.removeprefix(VERBATIM))[1])):
+        if DEVICE.fullmatch(name):
+            return f"{name!r} is a device of Windows"
+        if name[-1] in " ." and name not in {".", ".."}:
+            return f"{name!r} ends with a blank or a dot, which Windows removes"
+        if found := FORBIDDEN.search(name):
+            return f"{name!r} contains {found[0]!r}, which no name on Windows can"
+    return ""
+
+
+def require_name(path: str | os.PathLike[str]) -> None:
+    """Raise :class:`OSError` with the reason where this is Windows and no file of this path can be written; call it before opening one."""
+    if sys.platform == "win32" and (why := windows_refusal(os.fspath(path))):
+        raise OSError(errno.EINVAL, why, os.fspath(path))
+
+
+def file_stem(name: str) -> str:
+    """Return a name for a file from data, without ending: the name itself where every system can have it, else a digest of it."""
+    fits = re.fullmatch(rf"[A-Za-z0-9_-][A-Za-z0-9._-]{{0,{MOST_NAME - 1}}}", name) and not windows_refusal(name)
+    return name if fits else hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 @contextmanager
@@ -17,11 +60,25 @@ def written(path: Path) -> Iterator[IO[bytes]]:
 
     Raises :class:`OSError`, also for writes of the block; no file is left behind then.
     """
+    require_name(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             yield file
-        part.replace(path)
+        _replace(part, path)
     finally:
         with suppress(OSError):
             part.unlink()
+
+
+def _replace(part: Path, path: Path) -> None:
+    until = monotonic() + HELD_S
+    while True:
+        try:
+            part.replace(path)
+        except PermissionError:
+            if sys.platform != "win32" or monotonic() > until:
+                raise
+            sleep(HELD_POLL_S)
+        else:
+            return

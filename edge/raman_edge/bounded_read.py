@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
+
+from raman_edge.atomic_write import require_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +49,13 @@ def bounded(path: Path, most: int, error_class: type[RamanEdgeError], *, place: 
 
 def without_waiting(path: str, flags: int) -> int:
     """Open a file, as the ``opener`` of :func:`open`: a pipe without a writer is empty, instead of waiting for one."""
-    fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    require_name(path)  # opening a device of Windows may wait for ever
+    try:
+        fd = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    except PermissionError as error:
+        if os.path.isdir(path):  # noqa: PTH112 - as typed
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path) from error  # Windows calls it a lack of permission
+        raise
     if hasattr(os, "O_NONBLOCK"):
         os.set_blocking(fd, True)  # a writer that is there is waited for
     return fd

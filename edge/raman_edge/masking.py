@@ -111,7 +111,8 @@ def _length(part: str, quote: str) -> int:
         ends = part.find(quote, least)
         # A quoted address may contain the quote itself: without a user, it may be in an invalid port.
         return ends if least else max(ends, part.rfind(quote) if masked(part[:ends]) != part[:ends] else ends)
-    return next((place for place in range(least, len(part)) if part[place].isspace() or part[place] in QUOTES), len(part))
+    ends = next((place for place in range(least, len(part)) if part[place].isspace() or part[place] in QUOTES), len(part))
+    return ends - (not least and part[:ends].endswith(":"))  # the colon of the sentence
 
 
 def _masked_user(text: str) -> str:

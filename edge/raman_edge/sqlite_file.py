@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
+from raman_edge import atomic_write
 from raman_edge.bounded_read import without_waiting
 
 if TYPE_CHECKING:
@@ -134,7 +135,8 @@ class QueryBudget:
 
 
 def address(path: Path, how: str) -> str:
-    """Return the URI by which sqlite opens the file."""
+    """Return the URI by which sqlite opens the file; :class:`OSError` for a name that Windows cannot have."""
+    atomic_write.require_name(path)
     return f"file:{quote(os.fsencode(path.absolute()))}?{how}"
 
 

@@ -7,6 +7,8 @@ control characters, escape codes and direction overrides become visible escapes 
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, get_args
 
 if TYPE_CHECKING:
@@ -112,6 +114,11 @@ def named_before(decision: str, labels: Sequence[str], p90: Sequence[str], p95: 
     return ()
 
 
+_SIGNS = (
+    '⁻- ¹1 ²2 ³3 ≥>= ≤<= –- —- −- …... ·- ×x µu μu ±+- ≈~ √sqrt →-> Δd ÅA «" »" ’\' ‘\' “" ”" ✓* ∈# ✗x ○o ●* ◐~ ▲^ △o ▸> ─- ━# ╸# └+ │| ┬+'
+)
+SUBSTITUTES = {sign[0]: sign[1:] for sign in _SIGNS.split()} | {chr(low): chr(plain) for plain, low in SUBSCRIPTS.items()} | {"°": " deg"}
+"""What stands for a sign of ours where an encoding lacks it, such as cp1252 and cp437 of Windows consoles, and ASCII."""
 UNDECODABLE = range(0xDC80, 0xDD00)
 """How Python carries a byte of a file name that is not UTF-8 (PEP 383)."""
 
@@ -119,6 +126,26 @@ UNDECODABLE = range(0xDC80, 0xDD00)
 def printable(text: str) -> str:
     r"""Return ``text`` with every character that does not print as a visible escape, such as ``\x1b`` or ``\u202e``."""
     return text if text.isprintable() else "".join(character if character.isprintable() else escape(character) for character in text)
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    r"""Return ``text`` as a stream of this encoding can show it; None is UTF-8.
+
+    A sign of ours that the encoding lacks gets its plain substitute, such as ``cm-1``; another character a visible escape.
+    """
+    encoding = encoding or "utf-8"
+    if _has(encoding, text):
+        return text
+    text = text.replace("⁻¹", "-1")  # not half of it
+    return "".join(one if _has(encoding, one) else SUBSTITUTES.get(one) or escape(one) for one in text)
+
+
+def _has(encoding: str, text: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def printable_json(line: bytes, encoding: str = "utf-8") -> bytes:
@@ -148,6 +175,15 @@ def escape(character: str) -> str:
 def _json_escape(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")  # JSON names characters by their UTF-16 code units
     return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2))
+
+
+def quoted(*words: str) -> str:
+    """Return the words of a command as a person types them, quoted for the shells of Windows there, and for a POSIX shell elsewhere."""
+    if sys.platform != "win32":
+        return shlex.join(words)
+    from subprocess import list2cmdline  # noqa: PLC0415 - 5 ms that only Windows needs
+
+    return list2cmdline(words)
 
 
 def percent(share: float, digits: int = 0) -> str:

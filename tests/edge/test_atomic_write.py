@@ -39,6 +39,89 @@ def test_a_place_that_is_not_there(tmp_path: Path) -> None:
         file.write(b"new")
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("CON", "a device"),
+        ("nul", "a device"),
+        ("aux.csv", "a device"),
+        (r"C:\data\COM1.txt", "a device"),
+        ("lpt9 .tar.gz", "a device"),
+        ("com¹.json", "a device"),
+        ("CONIN$", "a device"),
+        (r"prn\a.csv", "a device"),
+        (r"\\.\COM3", "a device"),
+        (r"\\?\C:\data\nul", "a device"),
+        ("report.html.", "a blank or a dot"),
+        ("out.csv ", "a blank or a dot"),
+        ("C:/data /a.csv", "a blank or a dot"),
+        ("a?.csv", "'?'"),
+        ("a<b>.csv", "'<'"),
+        ("a\x07b.csv", "'\\x07'"),
+        ("answers.csv:hidden", "':'"),
+        (r"C:\data\a:b.csv", "':'"),
+    ],
+)
+def test_names_that_windows_cannot_have(path: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Devices in any spelling, what Windows cuts off, and characters that mean something else to it; on other systems all are names."""
+    assert why in atomic_write.windows_refusal(path)
+    monkeypatch.setattr("sys.platform", "linux")
+    atomic_write.require_name(path)
+    monkeypatch.setattr("sys.platform", "win32")
+    with pytest.raises(OSError, match="Windows") as caught:
+        atomic_write.require_name(path)
+    assert caught.value.strerror
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("con fusion.csv", "console.txt", "auxiliary", "nulls.csv", "com10.txt", "COM.csv", "a.con", ".hidden", "..", r"..\a.csv", "./a"),
+        *("C:a.csv", r"C:\data\a.csv", r"\\server\share\a b.csv", r"\\?\UNC\server\share\a.csv", r"\\?\C:\a.csv", "Größe µm.csv", "-"),
+    ],
+)
+def test_names_that_windows_can_have(path: str) -> None:
+    """Names that only look like those, drives, shares, and the prefix of long paths."""
+    assert atomic_write.windows_refusal(path) == ""
+
+
+@pytest.mark.parametrize("name", ["USB2A01234", "flame-7", "a.b_c"])
+def test_a_plain_name_names_its_file(name: str) -> None:
+    """As it is."""
+    assert atomic_write.file_stem(name) == name
+
+
+@pytest.mark.parametrize("name", ["CON", "con.1", "com1", "../a", "a/b", "a b", "x.", ".x", "µ", "a" * 81, "", "\udcff"])
+def test_any_other_name_gets_a_digest(name: str) -> None:
+    """It is the same on every system, and another for another name."""
+    stem = atomic_write.file_stem(name)
+    assert atomic_write.windows_refusal(f"{stem}.json") == ""
+    assert (len(stem), stem.isalnum()) == (32, True)
+    assert stem != atomic_write.file_stem(f"{name}'")
+
+
+def test_a_target_that_is_open_elsewhere_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows refuses to replace an open file; a virus scanner closes it soon. Elsewhere the first refusal counts."""
+    path, refusals = tmp_path / "dark.json", [PermissionError(13, "Permission denied")] * 2
+    replace = type(path).replace
+
+    def refused(source: Path, target: Path) -> Path:
+        if refusals:
+            raise refusals.pop()
+        return replace(source, target)
+
+    monkeypatch.setattr(type(path), "replace", refused)
+    monkeypatch.setattr("sys.platform", "win32")
+    with atomic_write.written(path) as file:
+        file.write(b"new")
+    assert path.read_bytes() == b"new"
+    refusals.append(PermissionError(13, "Permission denied"))
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(PermissionError), atomic_write.written(path) as file:
+        file.write(b"newer")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def _broken_off(path: Path, error: BaseException) -> None:
     with atomic_write.written(path) as file:
         file.write(b"ne")

@@ -151,6 +151,13 @@ def test_a_file_without_spectra_is_shown(plain: str) -> None:
     assert masked_text(f"an output '{plain}' works") == f"an output '{plain}' works"
 
 
+def test_the_colon_of_a_sentence_is_no_part_of_an_address() -> None:
+    """The port of an instrument is shown, and a password before the colon stays hidden."""
+    line = "Lit on socket://127.0.0.1:38131: as you named it"
+    assert masked_text(line) == line
+    assert masked_text(f"mqtt://broker:{FIRST}: wrong") == f"mqtt://broker:{HIDDEN}: wrong"
+
+
 def test_which_addresses_hold_one() -> None:
     """A password makes an address a mistake; a colon, an @ in a path or a file of passwords does not."""
     assert holds_password("mqtt://u:@h/t")

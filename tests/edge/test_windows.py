@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import queue
 import sys
 import time
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
+import build
+import pytest
+from raman_edge.bounded_read import bounded
+from raman_edge.calibration import store
+from raman_edge.cli.output import new_file
+from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.instruments import ports
+from raman_edge.instruments.recording import Recorder
+from raman_edge.journal import Journal
+from raman_edge.matching.user_library import UserLibrary
+from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile
+from raman_edge.sources.files import FileSource
+from raman_edge.sources.windows import system_path
+from raman_edge.spectrum import Spectrum
 from raman_edge.terminal import keyboard
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pytest
+from raman_edge.wording import quoted
+from watching import once
 
 
 class FakeConsole:
@@ -54,6 +66,88 @@ def test_keys_of_a_windows_console(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not keyboard.keyboard_of(slave)
     os.close(master)
     os.close(slave)
+
+
+WRITERS = {
+    "recording": lambda path: Recorder(None, path).__enter__(),  # type: ignore[arg-type]  # it is not opened
+    "output": lambda path: AppendOnlyFile(path, JSON_LINES).append([b"{}"]),
+    "journal": Journal.open,
+    "user library": lambda path: UserLibrary.open(path, create=True),
+    "command": lambda path: new_file(path, "-o").__enter__(),
+}
+"""What writes a file whose name the user gives."""
+
+
+@pytest.mark.parametrize("name", ["NUL", "aux.csv", "results.csv.", "a:b"])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_no_writer_takes_a_name_that_windows_cannot_have(writer: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One error that says why, and no file: NUL would swallow it, a colon would hide it behind another file."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(RamanEdgeError) as caught:
+        WRITERS[writer](tmp_path / name)
+    assert "Windows" in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["CON", "aux.toml"])
+def test_no_reader_waits_for_a_device(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of settings, a model or a profile of such a name is refused with the reason."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    with pytest.raises(ConfigError) as caught:
+        bounded(tmp_path / name, 100, ConfigError)
+    assert "device of Windows" in caught.value.cause
+
+
+def test_a_spectrum_named_like_a_device_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another system wrote it into a share; the prefix makes a file of it, and of a path of more than 260 characters."""
+    assert system_path("aux.csv") == "aux.csv"
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(os, "getcwd", lambda: r"D:\work")
+    assert system_path(r"C:\data\aux.csv") == r"\\?\C:\data\aux.csv"
+    assert system_path(r"in\.\con") == r"\\?\D:\work\in\con"
+    assert system_path(r"\\server\share\nul.csv") == r"\\?\UNC\server\share\nul.csv"
+    assert system_path(r"C:\data\a.csv") == r"C:\data\a.csv"
+    assert not system_path(r"\\.\COM3").startswith(r"\\.")
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="names of Windows")
+def test_a_spectrum_named_like_a_device_is_identified_on_windows(tmp_path: Path) -> None:
+    """In a folder and by its name; nothing waits for a serial port."""
+    place = Path(system_path(str(tmp_path / "aux.csv")))
+    place.write_text(build.text())
+    (value,) = FileSource([str(tmp_path)])
+    (other,) = FileSource([str(tmp_path / "aux.csv")])
+    assert isinstance(value, Spectrum)
+    assert isinstance(other, Spectrum)
+    (seen,) = once(tmp_path)
+    assert isinstance(seen, Spectrum)
+    place.unlink()
+
+
+def test_a_calibration_of_an_instrument_named_like_a_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file has another name, on every system."""
+    monkeypatch.setenv(store.VARIABLE, str(tmp_path))
+    assert store.path_of("COM1").name not in {"COM1.json", store.path_of("com1").name}
+    assert store.path_of("A01234").name == "A01234.json"
+
+
+def test_quotes_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that a message advises can be typed: cmd.exe knows double quotes only."""
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert quoted("raman-edge", "serial", "COM3") == "raman-edge serial COM3"
+    assert quoted(r"C:\Program Files\raman-edge.exe") == r'"C:\Program Files\raman-edge.exe"'
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert quoted("my box") == "'my box'"
+
+
+def test_each_test_that_windows_leaves_out_exists() -> None:
+    """A test that has another name now is not left out in silence."""
+    here = Path(__file__).parent
+    for tests in tomllib.loads((here.parent / "platforms" / "not_on_windows.toml").read_text("utf-8")).values():
+        for test in tests:
+            file, _, name = test.partition("::")
+            functions = [node.name for node in ast.walk(ast.parse((here / file).read_text("utf-8"))) if isinstance(node, ast.FunctionDef)]
+            assert not name or name.partition("[")[0] in functions, test
 
 
 def test_ports_of_windows_have_their_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,8 @@ CPUINFO = "".join(
 """What a Raspberry Pi 4 has in /proc/cpuinfo. onnxruntime reads it and /sys, and ends where it finds another processor's there."""
 BESIDE = 40
 """Files that are written while ``watch`` runs."""
+IDLE_S = 3
+"""Rest after the last file, s."""
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "170", "--tb", "short")
 TESTS = ("tests/edge/matching/test_search.py",)
 """int8 products."""
@@ -64,6 +67,11 @@ def tree(folder: Path) -> None:
         (processors / name).write_text("0-1\n", "ascii")
     (folder / "proc").mkdir()
     (folder / "proc" / "cpuinfo").write_text(CPUINFO, "ascii")
+
+
+def _field(file: Path, name: str) -> int:
+    """Return the number behind a name in a file of /proc."""
+    return next(int(line.split()[1]) for line in file.read_text("ascii").splitlines() if line.startswith(name))
 
 
 def script(root: Path, paths: Sequence[Path]) -> Path:
@@ -130,6 +138,30 @@ class Arm(lane.Lane):
             raise lane.Failed(f"ended with {code}, {len(found & written)} results of {len(written)} files")
         return f"{len(found)} results of {len(written)} files"
 
+    def wear(self) -> str:
+        """Measure what a run asks of memory and card: 40 results one by one, then rest; on this machine's own processor."""
+        incoming = self.folder / "one by one"
+        incoming.mkdir()
+        options = ("--journal", str(self.folder / "wear.sqlite3"), "--no-user-library", "--stable", "0.1", "--json")
+        watcher = self.start([sys.executable, "-m", "raman_edge", "watch", incoming, *options], PYTHONPATH=str(lane.ROOT / "edge"))
+        process = Path(f"/proc/{watcher.pid}")
+        writes: list[int] = []
+        for number in range(BESIDE):
+            lane.vendor_writer.write(incoming, number)
+            while watcher.stdout and not (line := watcher.stdout.readline()).startswith(b"{"):
+                if not line:
+                    raise lane.Failed(f"ended with {watcher.wait()}")
+            writes.append(_field(process / "io", "write_bytes:"))
+        time.sleep(IDLE_S)  # what is still to be written of the last result
+        before = _field(process / "io", "write_bytes:")
+        time.sleep(IDLE_S)
+        idle, most = _field(process / "io", "write_bytes:") - before, _field(process / "status", "VmHWM:")
+        watcher.terminate()
+        watcher.wait(timeout=60)
+        each = (writes[-1] - writes[0]) / (BESIDE - 1)
+        days = f"{each * 1440 / 1e6:.0f} MB a day at one a minute, {each * 86400 / 1e9:.1f} GB at one a second"
+        return f"{most / 1e3:.0f} MB at most; {each / 1e3:.0f} kB written per result: {days}; {idle} bytes at rest"
+
     def look(self) -> str:
         """Verify and export the journal."""
         self.edge("journal", "verify", "--journal", self.journal)
@@ -159,6 +191,7 @@ def main(arguments: Sequence[str]) -> int:
         arm.step("identify", arm.identify)
         arm.step("watch", arm.watch)
         arm.step("journal", arm.look)
+        arm.step("memory and card", arm.wear)
         for tests in TESTS:
             arm.step(tests, lambda tests=tests: arm.tests("-m", "not slow", tests))
         return arm.end()

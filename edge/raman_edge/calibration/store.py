@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +29,6 @@ EARLIER = "earlier"
 MOST_BYTES = 1 << 20
 LEAST_ID = 6
 """Characters of an id that name a calibration."""
-_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}")
 
 
 class _Stored(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,29 +47,36 @@ def folder() -> Path:
 
 def path_of(instrument: str) -> Path:
     """Return where the calibration of an instrument lies; a name that no file can have becomes a digest."""
-    plain = _PLAIN.fullmatch(instrument)
-    name = instrument if plain else hashlib.sha256(instrument.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return folder() / f"{name}.json"
+    return folder() / f"{atomic_write.file_stem(instrument)}.json"
 
 
 def place_for(instrument: str, model: str | None) -> Path:
-    """Return where to keep a calibration: :func:`path_of`, or beside it where an instrument of another model has that serial number."""
+    """Return where to keep a calibration: :func:`path_of`, or beside it where an instrument of another model has that serial number.
+
+    On Windows and macOS also where the serial number of another instrument differs in upper and lower case only.
+    """
     path = path_of(instrument)
-    if model is None or not path.is_file():
+    if not path.is_file():
         return path
     try:
-        taken = not read(path).is_of_model(model)
+        found = read(path)
     except CalibrationError:
-        taken = False
-    return path_of(f"{model} {instrument}") if taken else path
+        return path
+    taken = (model is not None and not found.is_of_model(model)) or _differs_in_case(found, instrument)
+    return path_of(f"{model or ''} {instrument}") if taken else path
 
 
 def of_device(serial: str, model: str | None) -> Calibration | None:
     """Return the calibration of a device, None where it has none; one of another model with the same serial number is not its own."""
-    for path in (path_of(serial), *((path_of(f"{model} {serial}"),) if model else ())):
-        if path.is_file() and (found := read(path)).is_of_model(model):
+    for path in (path_of(serial), path_of(f"{model or ''} {serial}")):
+        if path.is_file() and (found := read(path)).is_of_model(model) and not _differs_in_case(found, serial):
             return found
     return None
+
+
+def _differs_in_case(calibration: Calibration, instrument: str) -> bool:
+    known = {calibration.instrument, calibration.serial}
+    return instrument not in known and instrument.casefold() in {name.casefold() for name in known if name is not None}
 
 
 def for_instrument(named: str | None, serial: str | None, model: str | None, now: datetime | None) -> Calibration | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import shlex
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from raman_edge.service.calibrate import (
     save_calibration,
 )
 from raman_edge.service.signals import stopping
+from raman_edge.wording import quoted
 
 if TYPE_CHECKING:
     from raman_edge.calibration.calibration import Calibration
@@ -190,7 +190,7 @@ def _replaced(made: Calibration, replaced: Path, saved: SavedCalibration, *, is_
         before = f"the calibration of {store.read(replaced).made:%Y-%m-%d %H:%M} UTC is kept"
     except CalibrationError:
         before = "the file that was there, no calibration of this version, is kept"
-    back = f"as {str(replaced)!r}" if is_named else f"`raman-edge calibrate --restore {shlex.quote(made.instrument)}` brings it back"
+    back = f"as {str(replaced)!r}" if is_named else f"`raman-edge calibrate --restore {quoted(made.instrument)}` brings it back"
     return f"{before}, {back}{'' if saved.moved is None else f'; the axis moves by {saved.moved:.1f} cm⁻¹ at most'}"
 
 
@@ -222,7 +222,7 @@ def _restore_or_remove(options: argparse.Namespace) -> int:
         write(_encoded(one, event, aside))
     if aside is not None:
         what = "the one that was in use" if event == "restored" else "it"
-        say(f"{what} is kept as {str(aside)!r}; `raman-edge calibrate --restore {shlex.quote(one.calibration.instrument)}` brings it back")
+        say(f"{what} is kept as {str(aside)!r}; `raman-edge calibrate --restore {quoted(one.calibration.instrument)}` brings it back")
     return 0
 
 

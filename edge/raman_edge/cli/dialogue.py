@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Self
 from raman_edge.calibration.standards import find
 from raman_edge.cli import calibration_text, instrument_options
 from raman_edge.cli.options import laser_nm
-from raman_edge.cli.output import progress, say
+from raman_edge.cli.output import progress, say, shown_on
 from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.service.calibrate import fit_calibration, measure_standard, save_calibration
 from raman_edge.service.remembered import require_name
 from raman_edge.service.signals import stopping
-from raman_edge.wording import printable
 
 if TYPE_CHECKING:
     import argparse
@@ -143,7 +142,7 @@ class TerminalQuestions:
 def ask(question: str, default: str, read: Callable[[str], Answer]) -> Answer:
     """Ask until ``read`` takes the answer; Enter is ``default``. The end of the input is no answer: :class:`ConfigError`."""
     while True:
-        print(f"{printable(question)} [{printable(default)}]: ", end="", file=sys.stderr, flush=True)
+        print(shown_on(sys.stderr, f"{question} [{default}]: "), end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()
         if not line:
             show("")
@@ -156,7 +155,7 @@ def ask(question: str, default: str, read: Callable[[str], Answer]) -> Answer:
 
 def show(line: str) -> None:
     """Write one line to standard error."""
-    print(printable(line), file=sys.stderr, flush=True)
+    print(shown_on(sys.stderr, line), file=sys.stderr, flush=True)
 
 
 def can_ask(options: argparse.Namespace) -> bool:

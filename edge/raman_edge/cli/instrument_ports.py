@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from raman_edge.atomic_write import windows_refusal
 from raman_edge.bounded_read import bounded
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import as_json, say, write_json, write_text
+from raman_edge.cli.output import as_json, say, shown_on, write_json, write_text
 from raman_edge.errors import ConfigError, FormatError, SourceUnavailable
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.settings import toml
-from raman_edge.wording import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -370,6 +370,9 @@ def _new(options: argparse.Namespace) -> int:
     from raman_edge.instruments.profiles import draft, validate  # noqa: PLC0415
 
     path = catalogue.own_folder() / f"{options.name}{catalogue.SUFFIX}"
+    if why := windows_refusal(path.name):
+        expected = "a name that a file can have everywhere"
+        raise ConfigError(kind="not a name of a profile", place="NAME", got=f"{options.name!r}: {why}", expected=expected)
     if options.name in catalogue.profiles():
         advice = "Choose another name, or move the file away"
         raise ConfigError(kind="profile exists already", place=str(catalogue.find(options.name)), advice=advice)
@@ -429,7 +432,7 @@ def _seen(options: argparse.Namespace, request: bytes) -> tuple[bytes, int]:
 
 def _asked(question: str, default: str) -> str:
     """Ask on the terminal; Enter is the default."""
-    print(f"{question} [{printable(default)}] ", end="", file=sys.stderr, flush=True)
+    print(shown_on(sys.stderr, f"{question} [{default}] "), end="", file=sys.stderr, flush=True)
     line = sys.stdin.readline()
     if not line:
         raise KeyboardInterrupt

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import shlex
 import sys
 import threading
 from pathlib import Path
@@ -23,6 +22,7 @@ from raman_edge.instruments.profiles.profile import CERTAINTIES
 from raman_edge.service import remembered
 from raman_edge.service.signals import stopping
 from raman_edge.settings import toml
+from raman_edge.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -477,9 +477,9 @@ def _simulate(options: argparse.Namespace) -> int:
 def _show_simulated(options: argparse.Namespace, profile: Profile, simulated: Simulated) -> None:
     """Print where it is and how to connect."""
     device = simulated.device
-    connect = f"raman-edge serial {shlex.quote(simulated.port)}"
+    connect = f"raman-edge serial {quoted(simulated.port)}"
     if as_json(options):  # a script is asked nothing
-        connect += f" --profile {shlex.quote(options.profile)} --laser {profile.simulator.laser_nm:g}"
+        connect += f" --profile {quoted(options.profile)} --laser {profile.simulator.laser_nm:g}"
     serial, material = device.answers.serial_number, device.scene.material.name
     if as_json(options):
         facts = {"v": 1, "port": simulated.port, "profile": profile.device.id, "baud": device.baud, "connect": connect}

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TextIO
 
 from raman_edge import atomic_write
 from raman_edge.errors import OutputError
 from raman_edge.masking import masked_text
-from raman_edge.wording import printable, printable_json
+from raman_edge.wording import encodable, printable, printable_json, quoted
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +34,12 @@ def say(text: str) -> None:
     """Write one line to standard error, with control characters escaped and passwords masked."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(f"raman-edge: {printable(masked_text(text))}", file=sys.stderr, flush=True)
+            print(shown_on(sys.stderr, f"raman-edge: {masked_text(text)}"), file=sys.stderr, flush=True)
+
+
+def shown_on(stream: TextIO | None, text: str) -> str:
+    """Return a text as this stream can show it: what it cannot is substituted or escaped, and so are control characters."""
+    return encodable(printable(text), getattr(stream, "encoding", None))
 
 
 def forget_what_has_gone() -> None:
@@ -54,12 +58,12 @@ def program() -> str:
     """Return the words that call this program again from here: its name if the shell finds this very file, else its path."""
     called = Path(sys.argv[0])
     if called.name == "__main__.py" or not called.exists():
-        return f"{shlex.quote(sys.executable)} -m raman_edge"
+        return f"{quoted(sys.executable)} -m raman_edge"
     found = shutil.which(called.name)
     if found is not None and called.samefile(found):
         return called.name
     near = os.path.relpath(called)
-    return shlex.quote(near if not near.startswith(os.pardir) else os.path.abspath(called))  # noqa: PTH100 - links in it stay
+    return quoted(near if not near.startswith(os.pardir) else os.path.abspath(called))  # noqa: PTH100 - links in it stay
 
 
 def is_terminal() -> bool:
@@ -99,15 +103,15 @@ def write_json(value: object) -> None:
 
 
 def write_text(line: str, width: int | None = None) -> None:
-    """Write one line for a person; what is not printable, or not in the terminal's encoding, is escaped.
+    """Write one line for a person; what is not printable is escaped, what the terminal's encoding lacks is substituted or escaped.
 
     A line of more than ``width`` characters is cut; None never cuts.
     """
-    shown = printable(line)
+    shown = shown_on(sys.stdout, line)
     if width is not None and len(shown) > width:
-        shown = shown[: width - 1] + "…"
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    _put(shown.encode(encoding, "backslashreplace"))
+        ellipsis = shown_on(sys.stdout, "…")
+        shown = shown[: width - len(ellipsis)] + ellipsis
+    _put(shown.encode(getattr(sys.stdout, "encoding", None) or "utf-8"))
 
 
 class ResultTable:

@@ -10,10 +10,12 @@ import textwrap
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from raman_edge.masking import masked_arguments
-from raman_edge.wording import printable
+from raman_edge.wording import encodable, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from _typeshed import SupportsWrite
 
     Examples = tuple[tuple[str, str], ...]
     """Command lines, each with what it does."""
@@ -94,6 +96,10 @@ class Parser(argparse.ArgumentParser):
         if message.endswith((": COMMAND", ": ACTION")):
             self.exit(2, f"{self._front() if self.groups else self.format_help()}\n{self.prog}: expected {message.rpartition(' ')[2]}\n")
         self.exit(2, f"{self.prog}: {printable(masked_arguments(message))}\n{self.prog} --help shows how it is called\n")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print help, version or an error; what the stream's encoding lacks is substituted."""
+        super()._print_message(encodable(message, getattr(file, "encoding", None)), file)
 
     def format_help(self) -> str:
         """Return help as wide as the terminal, with examples and exit codes at its end."""

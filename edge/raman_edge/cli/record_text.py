@@ -112,10 +112,8 @@ def _place(record: _RecordText, room: int | None = None) -> str:
 
 def full(stored: StoredResult, width: int) -> list[str]:
     """Return a record as lines: names and values, and the spectrum as a plot of ``width`` columns."""
-    ascii_only = not _shows_braille()
     lines = [f"{name:{NAME}}  {value}" for name, value in facts(stored)]
-    lines += _plot(stored.spectrum, width, ascii_only=ascii_only) if stored.spectrum else []
-    return [line.replace("cm⁻¹", "1/cm") if ascii_only else line for line in lines]
+    return lines + (_plot(stored.spectrum, width, ascii_only=not _shows_braille()) if stored.spectrum else [])
 
 
 def facts(stored: StoredResult) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,6 +19,7 @@ from raman_edge.service import first_contact
 from raman_edge.service.measure import MeasureRun, PreviewRun, Trigger, summary
 from raman_edge.service.remembered import RememberedInstrument
 from raman_edge.service.signals import stopping
+from raman_edge.wording import quoted
 
 if TYPE_CHECKING:
     import argparse
@@ -146,7 +146,7 @@ class _Segment:
                     opened.enter_context(source)
                 except SourceUnavailable:
                     if (before := self._contact.known) is not None:
-                        forget = f"raman-edge instruments forget {shlex.quote(before.name)}"
+                        forget = f"raman-edge instruments forget {quoted(before.name)}"
                         waiting.note(f"{before.name!r} was expected; where another instrument is there now, run `{forget}`")
                     raise
             found = source.instrument

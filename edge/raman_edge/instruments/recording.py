@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import msgspec
 import numpy as np
 
+from raman_edge import atomic_write
 from raman_edge.bounded_read import without_waiting
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.instruments.codecs.stream import RawFrame
@@ -207,6 +208,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         try:
+            atomic_write.require_name(self._path)
             self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         except OSError as error:
             msg = f"the recording cannot be written to {str(self._path)!r}: {error.strerror}; name a new file"

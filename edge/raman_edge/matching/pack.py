@@ -269,7 +269,7 @@ def is_path(name: str) -> bool:
 
 def embeddings_name(pack: str) -> str:
     """Return the name of the file with a pack's embeddings, beside the model."""
-    return f"{pack}.embeddings.npz"
+    return f"{atomic_write.file_stem(pack)}.embeddings.npz"
 
 
 def at_steps(shift: NDArray[np.floating], counts: NDArray[np.floating]) -> Spectrum:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import msgspec
 
-from raman_edge import records
+from raman_edge import atomic_write, records
 from raman_edge.errors import ConfigError, JournalDamaged, RecordsDamaged, SinkError
 from raman_edge.wording import NAMED, printable
 
@@ -99,6 +99,7 @@ class AppendOnlyFile:
 
     @contextmanager
     def _opened(self) -> Iterator[FileIO]:
+        atomic_write.require_name(self._path)
         with self._path.open("a+b", buffering=0) as file, _locked(file):
             yield file
 

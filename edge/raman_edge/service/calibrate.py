@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from raman_edge.calibration.standards import find
 from raman_edge.errors import CalibrationError, ConfigError, SpectrumError
 from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import OTHER_METHOD, Fault, Spectrum
+from raman_edge.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -210,7 +210,7 @@ def _moved(calibration: Calibration, path: Path) -> float | None:
             f"{before.laser_nm:g} nm",
             expected=f"at most {MAX_MOVED:g}",
             advice=f"Check standard and laser; if the instrument was changed, run `raman-edge calibrate --remove "
-            f"{shlex.quote(before.instrument)}` and calibrate again; a second laser is a second instrument: give it its own name with "
+            f"{quoted(before.instrument)}` and calibrate again; a second laser is a second instrument: give it its own name with "
             "--instrument",
         )
     return moved

@@ -7,7 +7,6 @@ advice is the command line that answers it.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from raman_edge.instruments.serial import probe
 from raman_edge.instruments.serial.port import PLUG_IN
 from raman_edge.service import find_instrument, remembered
 from raman_edge.service.remembered import MOST_TEXT, RememberedInstrument
+from raman_edge.wording import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -302,7 +302,7 @@ def require_laser(contact: Contact, found: InstrumentInfo, calibration: Calibrat
 def uncalibrated(contact: Contact) -> ConfigError:
     """Return the error for an instrument without a wavenumber axis where no person can calibrate it."""
     laser = "--laser", f"{contact.laser or LASERS_NM[0]:g}"
-    line = shlex.join(["raman-edge", "calibrate", "--port", contact.port, *_profile_option(contact), *laser, "--standard", "polystyrene"])
+    line = quoted("raman-edge", "calibrate", "--port", contact.port, *_profile_option(contact), *laser, "--standard", "polystyrene")
     advice = f"With polystyrene under the laser run `{line}`, or `{command_line(contact.port)}` on a terminal and press c"
     return ConfigError(kind="unknown wavelengths", place=contact.profile or contact.port, advice=advice)
 
@@ -368,7 +368,7 @@ def _described(one: PortInfo) -> str:
 
 def command_line(port: str, *more: str) -> str:
     """Return the command line that measures on ``port``."""
-    return shlex.join(["raman-edge", "serial", port, *more])
+    return quoted("raman-edge", "serial", port, *more)
 
 
 # The profile
@@ -458,7 +458,7 @@ def _named_by_person(
     if ask is None:
         advice = (
             f"Run `{options.line(port, 'NAME')}` with a NAME of `raman-edge instruments list` and your laser; "
-            f"`raman-edge instruments probe {shlex.quote(port)}` shows the bytes"
+            f"`raman-edge instruments probe {quoted(port)}` shows the bytes"
         )
         raise ConfigError(kind=kind, place=repr(port), got=got, advice=advice)
     question = "The instrument does not tell what it is. Which one is it?"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name))
 """Signals that end a run cleanly; Windows sends SIGBREAK for Ctrl-Break, and has no other one for its services."""
+PRESSED = {0: signal.SIGINT, 1: getattr(signal, "SIGBREAK", signal.SIGTERM)}
+"""Events of a Windows console that a key sends, Ctrl-C and Ctrl-Break, and the signals that Python makes of them."""
 CLOSING = (2, 5, 6)
 """Events of a Windows console: its window is closed, the user logs off, the system shuts down."""
 CLOSING_S = 30.0
@@ -105,10 +107,21 @@ def _console_events(stop: Stop) -> Iterator[None]:
 
 
 def on_console_event(stop: Stop, event: int, wait: Callable[[float], None] = time.sleep) -> bool:
-    """Handle an event of a Windows console, in a thread of Windows: whether it was one that ends the run.
+    """Handle an event of a Windows console, in a thread of Windows: whether it is handled with that.
 
-    Windows ends the process as soon as this returns, so that it waits until the process ends by itself.
+    Ctrl-C and Ctrl-Break stop the run from here: a Python signal handler has to wait there until the main thread has waited for
+    whatever it waits for. A second one interrupts the main thread. Where the console goes, Windows ends the process as soon as this
+    returns, so that it waits until the process ends by itself.
     """
+    if event in PRESSED:
+        if stop.signal is None:
+            stop.signal = PRESSED[event]
+            stop.event.set()
+        elif PRESSED[event] == signal.SIGINT:
+            return False  # Python's own handler comes next, which also wakes what sleeps
+        else:
+            _thread.interrupt_main(PRESSED[event])
+        return True
     if event not in CLOSING:
         return False
     stop.signal = getattr(signal, "SIGBREAK", signal.SIGTERM)

@@ -15,6 +15,7 @@ from raman_edge import formats
 from raman_edge.errors import CalibrationError, SourceUnavailable, SpectrumError
 from raman_edge.formats import MAX_BYTES
 from raman_edge.sources.scan import is_candidate_name
+from raman_edge.sources.windows import system_path
 from raman_edge.spectrum import OTHER_METHOD, Fault, Origin, Spectrum
 
 if TYPE_CHECKING:
@@ -134,14 +135,14 @@ class FileSource:
 
     def __iter__(self) -> Iterator[Spectrum | Fault]:
         for path in self._paths:
-            if path != STANDARD_INPUT and Path(path).is_dir():
+            if path != STANDARD_INPUT and Path(system_path(path)).is_dir():
                 yield from self._folder(path)
             else:
                 yield from self._file(path)
 
     def _folder(self, folder: str) -> Iterator[Spectrum | Fault]:
         try:
-            with os.scandir(folder) as entries:
+            with os.scandir(system_path(folder)) as entries:
                 names = sorted(entry.name for entry in entries if entry.is_file() and is_candidate_name(entry.name))
         except OSError as error:
             yield fault(Origin("file", folder), f"the folder cannot be listed: {error.strerror}")
@@ -186,11 +187,12 @@ def _parsed(data: bytes, origin: Origin, laser_nm: float | None, *, axis: AxisOp
 
 def _content(path: str) -> bytes:
     """Return the content, at most one byte more than the limit."""
-    if stat.S_ISDIR(mode := Path(path).stat().st_mode):
+    file_path = Path(system_path(path))
+    if stat.S_ISDIR(mode := file_path.stat().st_mode):
         raise OSError(errno.EISDIR, "it is a folder")
     if not stat.S_ISREG(mode):  # opening a pipe without a writer would wait for ever
         raise OSError(errno.EINVAL, "it is a pipe or a device; pass it on standard input, as -")
-    with Path(path).open("rb") as file:
+    with file_path.open("rb") as file:
         return file.read(MAX_BYTES + 1)
 
 

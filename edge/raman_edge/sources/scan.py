@@ -152,7 +152,7 @@ def scan(root: str, rules: ScanRules, meet: Callable[[FileCandidate], None]) -> 
         try:
             pending += [(path, level + 1) for path in _enter(folder, found, rules, ours, meet)]
         except OSError as error:
-            if error.errno not in GONE:
+            if error.errno not in GONE and not _is_file(folder):
                 found.problems[folder] = f"cannot be listed: {error.strerror}"
     return found
 
@@ -240,7 +240,8 @@ class WatchedFolder:
         except OSError as error:
             why = error.strerror or str(error)
             advice = "Give a folder that exists and is readable"
-            if isinstance(error, NotADirectoryError):
+            if isinstance(error, NotADirectoryError) or _is_file(self.path):
+                why = os.strerror(errno.ENOTDIR)
                 advice = "Give a folder; `raman-edge identify FILE` identifies a file"
             raise SourceUnavailable(kind="cannot be watched", place=f"folder {self.path!r}", cause=why, advice=advice) from error
 
@@ -267,6 +268,14 @@ class WatchedFolder:
             if self._problems.get(folder) != why:
                 self._note(f"folder {folder!r} {why}")
         self._identity, self._missing, self._problems = identity, "", problems
+
+
+def _is_file(path: str) -> bool:
+    """Whether a path that cannot be listed is a file; Windows has several errors for that."""
+    try:
+        return stat.S_ISREG(os.stat(system_path(path)).st_mode)  # noqa: PTH116 - paths stay text, as names may be any bytes
+    except OSError:
+        return False
 
 
 def _identity(path: str) -> tuple[int, int]:

@@ -9,9 +9,12 @@ closed at once, when a file seems complete. On other systems these functions do 
 from __future__ import annotations
 
 import ctypes
+import ntpath
 import os
 import sys
 from pathlib import PureWindowsPath
+
+from raman_edge.atomic_write import windows_refusal
 
 SHARING_VIOLATIONS = frozenset((32, 33))
 """ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION"""
@@ -29,7 +32,13 @@ def is_in_use(error: OSError) -> bool:
 
 
 def system_path(path: str) -> str:
-    """Return a path as system calls take it: on Windows with the prefix that lets it be longer than 260 characters."""
+    """Return a path as system calls take it.
+
+    On Windows a prefix lets it be longer than 260 characters, and be the name of a device, such as the file ``aux.csv`` that a program on
+    another system wrote into a share: without the prefix, opening it would wait for a serial port.
+    """
+    if sys.platform == "win32" and windows_refusal(path):
+        return long_path(ntpath.normpath(ntpath.join(os.getcwd(), path)))  # noqa: PTH109 - os.path.abspath makes a device of it
     return long_path(os.path.abspath(path)) if sys.platform == "win32" and len(path) > LONGEST_PLAIN else path  # noqa: PTH100 - as typed
 
 

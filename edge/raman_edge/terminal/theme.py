@@ -7,6 +7,7 @@ lightness that reads on a dark and on a light background.
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,14 +16,12 @@ from typing import Literal
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
 
-from raman_edge.wording import escape
+from raman_edge.wording import encodable, escape
 
 MOST_CHARACTERS = 2000
 """Longer text is cut first: no line of a screen is longer."""
 MOST_MARKS = 3
 """Combining marks that may follow each other; a fourth one is shown as an escape."""
-ASCII_SUBSTITUTES = str.maketrans({"⁻": "-", "¹": "1", "≥": ">=", "≤": "<=", "–": "-", "…": "...", "µ": "u", "·": "-", "«": '"', "»": '"'})
-"""ASCII substitutes for signs in messages."""
 
 
 def safe_text(text: str, width: int | None = None, *, ascii_only: bool = False) -> str:
@@ -32,8 +31,14 @@ def safe_text(text: str, width: int | None = None, *, ascii_only: bool = False) 
     if not (text.isascii() and text.isprintable()):
         text = _escaped(unicodedata.normalize("NFC", text))
         if ascii_only:
-            text = text.translate(ASCII_SUBSTITUTES).encode("ascii", "backslashreplace").decode("ascii")
+            text = encodable(text, _code_page())
     return text if width is None else _cut(text, width, "..." if ascii_only else "…")
+
+
+def _code_page() -> str:
+    """Return the encoding of standard output where it is a code page, which may have letters beyond ASCII; else ASCII."""
+    encoding = (getattr(sys.stdout, "encoding", None) or "utf").lower()
+    return "ascii" if encoding.startswith("utf") else encoding
 
 
 @lru_cache(maxsize=256)  # the same names stand in frame after frame

@@ -42,9 +42,29 @@ def test_a_closed_windows_console_ends_the_run(event: int) -> None:
 
 
 @pytest.mark.parametrize("event", [0, 1])
-def test_ctrl_c_and_ctrl_break_are_left_to_python(event: int) -> None:
-    """Python makes signals of them."""
+def test_ctrl_c_and_ctrl_break_stop_the_run(event: int) -> None:
+    """The first one requests the end at once, also while the main thread waits."""
     stop, waits = signals.Stop(), []
-    assert not signals.on_console_event(stop, event, waits.append)
-    assert not stop.event.is_set()
+    assert signals.on_console_event(stop, event, waits.append)
+    assert stop.event.is_set()
+    assert stop.code(0) == 128 + signals.PRESSED[event]
     assert not waits
+
+
+def test_a_second_ctrl_c_is_left_to_python_and_a_second_ctrl_break_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both end in a KeyboardInterrupt of the main thread."""
+    interrupted: list[int] = []
+    monkeypatch.setattr("_thread.interrupt_main", interrupted.append)
+    stop = signals.Stop()
+    stop.signal = 2
+    assert not signals.on_console_event(stop, 0)
+    assert not interrupted
+    assert signals.on_console_event(stop, 1)
+    assert interrupted == [signals.PRESSED[1]]
+
+
+def test_an_unknown_console_event_is_left_to_windows() -> None:
+    """The numbers 3 and 4 are reserved."""
+    stop = signals.Stop()
+    assert not signals.on_console_event(stop, 3)
+    assert not stop.event.is_set()

@@ -265,12 +265,13 @@ class Denying:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
         self.calls = 0
         self._times = times
-        self._open = os.open
-        monkeypatch.setattr(os, "open", self)
+        place, name = (stability, "open_to_read") if sys.platform == "win32" else (os, "open")
+        self._open = getattr(place, name)
+        monkeypatch.setattr(place, name, self)
 
-    def __call__(self, path: str, flags: int, *more: int) -> int:
-        """Stand in for ``os.open``."""
+    def __call__(self, path: str, *more: int) -> int:
+        """Stand in for ``os.open``, or for what opens a file on Windows."""
         self.calls += 1
         if self.calls <= self._times:
             raise PermissionError(errno.EACCES, "Permission denied")
-        return self._open(path, flags, *more)
+        return self._open(path, *more)

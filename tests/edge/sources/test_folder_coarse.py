@@ -49,7 +49,7 @@ def rename(path: Path, number: int) -> None:
     """Rename another file into place, with the inode that was there, as a file system that reuses them has it."""
     other = path.with_suffix(".tmp")
     write(other, number)
-    other.rename(path)
+    other.replace(path)
 
 
 def make_anew(path: Path, number: int) -> None:

@@ -47,7 +47,7 @@ def digest(text: str) -> str:
 
 def write_in_halves(path: Path, text: str, pause_s: float) -> float:
     """Write a file with a pause in the middle, and return how long the pause was, s: longer on a busy machine."""
-    with path.open("w") as file:
+    with path.open("w", newline="") as file:
         began = time.monotonic()
         file.write(text[: len(text) // 2])
         file.flush()
@@ -143,7 +143,7 @@ def test_a_file_that_declares_its_length_is_answered_when_it_has_it(tmp_path: Pa
 def test_kept_open_but_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that never closes a file which declares its length does not keep it from its answer."""
     monkeypatch.setattr(stability, "OPEN_WHOLE_S", 0.1)
-    with Watched(tmp_path, rules=RULES) as watched, (tmp_path / "a.jdx").open("w") as file:
+    with Watched(tmp_path, rules=RULES) as watched, (tmp_path / "a.jdx").open("w", newline="") as file:
         file.write(JCAMP)
         file.flush()
         watched.wait_for(values=1)

@@ -93,7 +93,7 @@ def test_once_gives_up_on_an_endless_writer(tmp_path: Path, monkeypatch: pytest.
     """A single pass waits a while for a file that is being written, then answers it with a deferral it does not remember."""
     monkeypatch.setattr(folder, "DRAIN_S", 0.3)
     memory = Remembered()
-    with (tmp_path / "slow.csv").open("w") as file:
+    with (tmp_path / "slow.csv").open("w", newline="") as file:
         file.write(build.text())
         file.flush()
         (value,) = once(tmp_path, memory)
@@ -113,7 +113,7 @@ def test_written_after_it_was_renamed_is_waited_for(tmp_path: Path) -> None:
             writes = [time.monotonic()]
             for start in range(0, len(text), len(text) // 4 + 1):
                 time.sleep(0.15)
-                with path.open("a") as file:
+                with path.open("a", newline="") as file:
                     file.write(text[start : start + len(text) // 4 + 1])
                 writes.append(time.monotonic())
             if max(later - earlier for earlier, later in itertools.pairwise(writes)) < 1.0:

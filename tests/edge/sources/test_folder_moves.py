@@ -78,7 +78,7 @@ class Meddling:
 @pytest.mark.parametrize("how", ["renamed", "rewritten", "removed and made"])
 def test_a_good_file_that_comes_at_any_step_stays(tmp_path: Path, away: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before each system call of the move a good spectrum comes under the failed file's name: it is never moved nor lost."""
-    good, rename = build.text().ljust(len(BAD)), os.rename
+    good, rename = build.text().ljust(len(BAD)), os.replace
     for at in range(1, 100):
         root = _made(tmp_path / f"in {at}")
         path = root / "a.csv"
@@ -205,12 +205,12 @@ def test_good_files_that_keep_coming_under_failed_names(tmp_path: Path, away: Pa
         for number in range(60):
             path = root / f"{number % 3}.csv"
             (tmp_path / "bad").write_text(f"{BAD}{number}")
-            (tmp_path / "bad").rename(path)
+            (tmp_path / "bad").replace(path)
             time.sleep(0.001 * (number % 12))
             good = build.text(seed=number)
             wanted.add(hashlib.sha256(good.encode()).hexdigest())
             (tmp_path / "good").write_text(good)
-            (tmp_path / "good").rename(path)
+            (tmp_path / "good").replace(path)
             deadline = time.monotonic() + 30
             while hashlib.sha256(good.encode()).hexdigest() not in {value.origin.sha256 for value in tuple(watched.values)}:
                 assert time.monotonic() < deadline, f"{number} is not answered"

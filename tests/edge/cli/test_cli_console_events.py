@@ -1,0 +1,114 @@
+"""Ctrl-C, Ctrl-Break and the end of a Windows console, as the system sends them: to ``watch``, and to ``serial`` with its laser on."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import build
+import lit_page
+import pytest
+from raman_edge.simulator.ports import TcpAt
+from watch_process import Serial, Watch, journaled
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator
+    from pathlib import Path
+
+if sys.platform != "win32":
+    pytest.skip("consoles of Windows", allow_module_level=True)
+
+CTRL_C, CTRL_BREAK, CLOSE, SHUTDOWN = 0, 1, 2, 6
+CODES = {CTRL_C: 128 + signal.SIGINT, **dict.fromkeys((CTRL_BREAK, CLOSE, SHUTDOWN), 128 + signal.SIGBREAK)}
+kernel32: Any = ctypes.WinDLL("kernel32", use_last_error=True)
+
+
+def send(process: subprocess.Popen[bytes], event: int) -> None:
+    """Start the system's thread for console events in a process: this is how Windows delivers them, and needs no console here."""
+    address, handle = ctypes.c_void_p, ctypes.c_void_p
+    kernel32.GetModuleHandleW.restype = handle
+    kernel32.GetProcAddress.restype, kernel32.GetProcAddress.argtypes = address, (handle, ctypes.c_char_p)
+    kernel32.CreateRemoteThread.restype = handle
+    kernel32.CreateRemoteThread.argtypes = (handle, address, ctypes.c_size_t, address, address, ctypes.c_uint32, address)
+    routine = kernel32.GetProcAddress(kernel32.GetModuleHandleW("kernel32"), b"CtrlRoutine")
+    assert routine
+    assert kernel32.CreateRemoteThread(int(process._handle), None, 0, routine, event, 0, None)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def shared_console() -> Iterator[None]:
+    """Survive a Ctrl-C that goes to every process of this console; the test is skipped where there is none."""
+    if not kernel32.GetConsoleCP():
+        pytest.skip("this process has no console")
+    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(lambda event: int(event == CTRL_C))
+    kernel32.SetConsoleCtrlHandler(handler, 1)
+    try:
+        yield
+    finally:
+        kernel32.SetConsoleCtrlHandler(handler, 0)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model, its library beside it."""
+    return build.write_pair(tmp_path_factory.mktemp("pair"))[0]
+
+
+@contextmanager
+def watching(folder: Path, model: Path) -> Iterator[Watch]:
+    """A watcher that has answered one file and waits for more, with scans so rare that only an event wakes it."""
+    (folder / "in").mkdir()
+    (folder / "in" / "a.csv").write_text(build.text())
+    with Watch(folder / "in", model, "--stable", "0.1", "--poll", "30") as run:
+        run.wait_for(1)
+        yield run
+
+
+@contextmanager
+def lit(folder: Path, model: Path) -> Iterator[tuple[Serial, Any]]:
+    """A measurement over TCP while its laser is on."""
+    page = str(lit_page.write(folder))
+    with lit_page.instrument(page, at=TcpAt(), pacing=True) as instrument:
+        options = ("--profile", page, "--model", str(model), "--arm-laser", "--exposure", "2")
+        with Serial(instrument.port, *options, journal=folder / "journal.sqlite3", calibrations=folder) as run:
+            run.wait_until(lambda: lit_page.shines(instrument), "the laser")
+            yield run, instrument
+
+
+@pytest.mark.parametrize("event", CODES)
+def test_watch_ends_cleanly(event: int, tmp_path: Path, model: Path) -> None:
+    """At once, with the exit code of the signal, and nothing is lost."""
+    with watching(tmp_path, model) as run:
+        send(run.process, event)
+        assert run.end() == CODES[event], run.notes
+        assert not run.noted("Traceback")
+    assert len(journaled(run.journal)) == 1
+
+
+@pytest.mark.parametrize("event", CODES)
+def test_an_armed_laser_goes_off(event: int, tmp_path: Path, model: Path) -> None:
+    """During an exposure, too."""
+    with lit(tmp_path, model) as (run, instrument):
+        send(run.process, event)
+        assert run.end() == CODES[event], run.notes
+        assert not lit_page.shines(instrument)
+        assert not run.noted("Traceback")
+
+
+def test_ctrl_c_of_a_real_console_ends_watch(tmp_path: Path, model: Path) -> None:
+    """GenerateConsoleCtrlEvent reaches it as a key would."""
+    with shared_console(), watching(tmp_path, model) as run:
+        assert kernel32.GenerateConsoleCtrlEvent(CTRL_C, 0)
+        assert run.end() == CODES[CTRL_C], run.notes
+
+
+def test_ctrl_c_of_a_real_console_switches_the_laser_off(tmp_path: Path, model: Path) -> None:
+    """As above, during an exposure."""
+    with shared_console(), lit(tmp_path, model) as (run, instrument):
+        assert kernel32.GenerateConsoleCtrlEvent(CTRL_C, 0)
+        assert run.end() == CODES[CTRL_C], run.notes
+        assert not lit_page.shines(instrument)
