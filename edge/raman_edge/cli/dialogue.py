@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 from contextlib import suppress
@@ -21,7 +22,6 @@ from raman_edge.service.signals import stopping
 from raman_edge.wording import printable
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
     from typing import TypeVar
 
@@ -165,11 +165,9 @@ def can_ask(options: argparse.Namespace) -> bool:
 
 
 def _laser(text: str) -> float:
-    from argparse import ArgumentTypeError  # noqa: PLC0415 - its error is no ValueError
-
     try:
         return laser_nm(text)
-    except ArgumentTypeError as error:
+    except argparse.ArgumentTypeError as error:
         raise ValueError(str(error)) from error
 
 
