@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pyte
-from raman_edge.terminal.picture import SIZE, svg
-from raman_edge.terminal.rows import Frame
+from raman_edge.terminal.rows import SIZE, Frame, svg
 from rich.style import Style
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from raman_edge.calibration.calibration import Calibration, CalibrationLine
-from raman_edge.calibration.scale import WavelengthScale
+from raman_edge.calibration.calibration import Calibration, CalibrationLine, WavelengthScale
 
 LASER_NM = 785.0
 POINTS = 1251

@@ -5,6 +5,8 @@ The public names, loaded when they are first used, so that importing the package
 
 from __future__ import annotations
 
+import importlib
+
 TYPE_CHECKING = False
 """As ``typing.TYPE_CHECKING``, without importing typing."""
 
@@ -78,8 +80,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    import importlib  # noqa: PLC0415 - once a name is used
-
     if name == "errors":
         return importlib.import_module("raman_edge.errors")
     if name not in _MODULE_OF:

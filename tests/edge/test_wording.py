@@ -15,17 +15,17 @@ from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge import records, wording
-from raman_edge.cli import record_text
+from raman_edge.cli import journal_records, record_text
 from raman_edge.matching.identify import identify
 from raman_edge.matching.ranking import Candidate, PredictionSets, Ranking, decide, objections
 from raman_edge.outputs.files import COLUMNS, cells
 from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.quality import Quality
-from raman_edge.service import save
+from raman_edge.service import display
 from raman_edge.terminal import theme
+from raman_edge.terminal.headline import describe
 from raman_edge.terminal.screen import render
 from raman_edge.terminal.state import fold
-from raman_edge.terminal.summary import describe
 from raman_edge.wording import ANSWERS, IF, MEANING, NAMED, title
 from rich.console import Console
 from screens import EMPTY
@@ -75,10 +75,10 @@ def surfaces(reading: Reading) -> dict[str, str]:
         "description": console.file.getvalue(),  # type: ignore[attr-defined]  # the StringIO above
         "page": pages.Taken(pages.text(pages.subject(record, reading.spectrum, pages.at_hand()))).text,
         "list": record_text.brief(line, 30),
-        "show": "\n".join(f"{name} {value}" for name, value in record_text._result(record)),
+        "show": "\n".join(f"{name} {value}" for name, value in journal_records._result(record)),
         "table": "; ".join(cells(record)),
         "record": line,
-        "saved": "\n".join(save._lines(reading)).split("Raman shift")[0],
+        "saved": "\n".join(display._lines(reading)).split("Raman shift")[0],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -44,3 +45,17 @@ def test_other_packages_add_commands(capsys: pytest.CaptureFixture[str]) -> None
     with pytest.raises(SystemExit):
         train_cli.main(["--help"], [])
     assert "python -m raman_export.cli" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("program", ["raman_train.cli", "raman_export.cli"])
+def test_a_closed_pipe_is_quiet(program: str, tmp_path: Path) -> None:
+    """A reader that leaves before anything is written, as ``head`` does, ends the command with the code of SIGPIPE and no message."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    results = tmp_path / "results.jsonl"
+    command = [sys.executable, "-m", program, "benchmark", "--dry-run", "--systems", "cosine", "--results", str(results)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=writing, stderr=subprocess.PIPE, timeout=120, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")

@@ -15,9 +15,8 @@ from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, TypeAlias
 
 from raman_edge.acquisition import average, darks
-from raman_edge.acquisition.autoexposure import ExposureSearch
+from raman_edge.acquisition.autoexposure import ExposureSearch, Gate
 from raman_edge.acquisition.darks import Dark, DarkRun, length
-from raman_edge.acquisition.gate import Gate
 from raman_edge.acquisition.plan import AcquisitionControls, AcquisitionProgress, Plan
 from raman_edge.acquisition.reduction import Reduction, corrected, digest
 from raman_edge.errors import ConfigError, SpectrumError

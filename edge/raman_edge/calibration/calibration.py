@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 import numpy as np
 
-from raman_edge.calibration import scale
-from raman_edge.calibration.scale import Unit, WavelengthScale
 from raman_edge.errors import CalibrationError, SpectrumError
 from raman_edge.spectrum import PIXELS, AppliedCalibration, Axis, Fault, Spectrum
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from raman_edge.spectrum import Spectrum
 
 ID_CHARACTERS = 32
 DAY_S = 86_400.0
@@ -153,7 +155,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """
         self.require_fresh(now or datetime.now(UTC))
         self._refuse_other(spectrum)
-        places = scale.own(spectrum.axis.shift, self.unit, self.own_laser_nm)
+        places = instrument_places(spectrum.axis.shift, self.unit, self.own_laser_nm)
         shift = 1e7 / self.laser_nm - 1e7 / self.scale.wavelength(places)
         counts = spectrum.counts
         if shift[0] > shift[-1]:
@@ -184,7 +186,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 expected=f"a {self.model!r}, as in the calibration",
                 advice="Calibrate each instrument separately",
             )
-        unit = scale.unit(spectrum)
+        unit = axis_unit(spectrum)
         if unit != self.unit:
             words = {"pixel": "pixels", "shift": "a Raman shift"}
             raise SpectrumError(
@@ -236,3 +238,46 @@ def laser_of(spectrum: Spectrum) -> float | None:
     """Return the wavelength of the laser from the file or the option, nm; None is unknown."""
     stated = spectrum.meta.get("laser_nm")
     return None if stated is None else float(stated)
+
+
+# The instrument's own axis
+
+
+Unit = Literal["pixel", "shift"]
+"""Kind of axis in the files of the instrument: pixel numbers, or a Raman shift from an earlier calibration."""
+
+
+def axis_unit(spectrum: Spectrum) -> Unit:
+    """Return the kind of axis of a spectrum."""
+    return "pixel" if PIXELS in spectrum.meta else "shift"
+
+
+def instrument_places(shift: NDArray[np.floating], unit: Unit, laser_nm: float) -> NDArray[np.floating]:
+    """Return the place of every point on the instrument's own axis: its pixel, or the wavelength (nm) it takes itself to be at."""
+    return shift if unit == "pixel" else 1e7 / (1e7 / laser_nm - shift)
+
+
+class WavelengthScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """λ = c₀ + c₁t + c₂t² + c₃t³ with t = (place - centre) / half."""
+
+    centre: float
+    """Middle of the instrument's own axis: a pixel, or nm."""
+    half: float
+    """Half of its length, above 0."""
+    coefficients: tuple[float, ...]
+    """nm, of ascending powers."""
+
+    def t(self, place: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Return places on the own axis as -1..1."""
+        return (place - self.centre) / self.half
+
+    def wavelength(self, place: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the wavelength in vacuum, nm, at places on the own axis."""
+        return np.asarray(np.polynomial.polynomial.polyval(self.t(place), np.array(self.coefficients)), dtype=np.float64)
+
+    def is_monotone(self) -> bool:
+        """Whether every place of the axis has a different wavelength above 0."""
+        along = np.linspace(self.centre - self.half, self.centre + self.half, 513)
+        wavelength = self.wavelength(along)
+        steps = np.diff(wavelength)
+        return bool((wavelength > 0).all() and ((steps > 0).all() or (steps < 0).all()))

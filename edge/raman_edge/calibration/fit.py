@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raman_edge.calibration.scale import WavelengthScale
+from raman_edge.calibration.calibration import WavelengthScale
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from raman_edge.calibration.scale import Unit
+    from raman_edge.calibration.calibration import Unit
 
 HIGHEST = 3
 """Order of the polynomial at most: a grating needs no more over one detector."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raman_edge.calibration.observe import LASER_LINE
+from raman_edge.calibration.match import LASER_LINE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from raman_edge.calibration.fit import Fit, Span
-    from raman_edge.calibration.observe import ObservedPeaks
+    from raman_edge.calibration.match import ObservedPeaks
     from raman_edge.calibration.standards import Standard
 
     Array = NDArray[np.float64]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from raman_edge.calibration import match, scale
-from raman_edge.calibration.calibration import Calibration, CalibrationLine, laser_of, model_of, serial_of
+from raman_edge.calibration import match
+from raman_edge.calibration.calibration import Calibration, CalibrationLine, axis_unit, instrument_places, laser_of, model_of, serial_of
 from raman_edge.calibration.fit import Fit, Pairs, Span
 from raman_edge.calibration.judge import Judgement, doubt, judge
-from raman_edge.calibration.observe import OFF, observe
+from raman_edge.calibration.match import OFF, observe
 from raman_edge.calibration.standards import STANDARDS, Standard
 from raman_edge.errors import SpectrumError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from raman_edge.calibration.observe import ObservedPeaks
+    from raman_edge.calibration.match import ObservedPeaks
     from raman_edge.spectrum import Spectrum
 
 LEAST = 3
@@ -142,8 +142,8 @@ def _require_usual_beginning(found: Fit, span: Span) -> None:
 
 
 def _span(spectrum: Spectrum, laser_nm: float) -> Span:
-    unit = scale.unit(spectrum)
-    ends = scale.own(spectrum.axis.shift[[0, -1]], unit, laser_nm)
+    unit = axis_unit(spectrum)
+    ends = instrument_places(spectrum.axis.shift[[0, -1]], unit, laser_nm)
     return Span(float(ends[0]), float(ends[-1]), unit)
 
 
@@ -255,7 +255,7 @@ def _with_laser(lamp: Fit, second: StandardSpectrum, span: Span, nominal: float,
         raise SpectrumError(
             kind="wrong order of standards", expected="a lamp first and a Raman standard for the laser second", advice="Measure neon first"
         )
-    if scale.unit(second.spectrum) != span.unit or len(second.spectrum) != len(first.spectrum):
+    if axis_unit(second.spectrum) != span.unit or len(second.spectrum) != len(first.spectrum):
         raise SpectrumError(
             kind="different axes",
             got=f"{len(second.spectrum)} points in the second file",

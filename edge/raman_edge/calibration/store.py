@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import platformdirs
 
 from raman_edge import atomic_write
 from raman_edge.bounded_read import bounded
@@ -40,8 +41,6 @@ def folder() -> Path:
     """Return where calibrations lie unless a path is given."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
-    import platformdirs  # noqa: PLC0415 - not needed where a path is given
-
     return Path(platformdirs.user_data_dir("raman-edge")) / "calibrations"
 
 

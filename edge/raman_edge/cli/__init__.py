@@ -1,4 +1,4 @@
-"""The command line: one module a command, imported only when the command is called.
+"""The command line: one module a command, imported only when the command is chosen.
 
 Exit codes: 0 ok, 1 some inputs failed, 2 usage, 65 bad data, 69 source unavailable,
 70 internal, 73 cannot write, 74 a laser may still be on, 75 busy, 78 configuration,
@@ -8,7 +8,6 @@ Exit codes: 0 ok, 1 some inputs failed, 2 usage, 65 bad data, 69 source unavaila
 from __future__ import annotations
 
 import argparse
-import importlib
 import os
 import signal
 import sys
@@ -16,13 +15,12 @@ import traceback
 from typing import TYPE_CHECKING
 
 from raman_edge import __version__
-from raman_edge.cli.options import limit_threads
 from raman_edge.cli.output import forget_what_has_gone, say
 from raman_edge.cli.parser import EXITS, Parser, did_you_mean
 from raman_edge.errors import LaserNotOff, RamanEdgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Sequence
 
 GROUPS = {
     "identify": {
@@ -55,11 +53,13 @@ EXAMPLES = (
     ("raman-edge watch ./incoming", "identify what the instrument's software writes into a folder"),
     ("raman-edge journal list", "show the results, newest first"),
 )
-COMMANDS = {name: what for group in GROUPS.values() for name, what in group.items()}
-"""Command → what it does."""
+COMMANDS = {name: (f"{__name__}.{name}", what) for group in GROUPS.values() for name, what in group.items()}
+"""Command → its module, what it does."""
 
 WORDS = {"help": "--help", "version": "--version"}
 """Words that people type where these options are meant."""
+LIMITED = "OPENBLAS_NUM_THREADS" in os.environ
+"""Whether the environment limits numpy's threads."""
 VARIABLES = "RAMAN_EDGE_"
 INTERNAL = 70
 SIGNAL = 128
@@ -80,9 +80,8 @@ def _run(arguments: Sequence[str]) -> int:
             arguments = [*arguments[1:], WORDS[arguments[0]]]
         for line in _unknown_variables(arguments):
             say(line)
-        called = next((argument for argument in arguments if not argument.startswith("-")), None)
         limit_threads(_threads(arguments))
-        options = _parser((called,)).parse_args(arguments)
+        options = _parser().parse_args(arguments)
         code: int = options.run(options)
     except RamanEdgeError as error:
         if isinstance(error, LaserNotOff):
@@ -102,8 +101,18 @@ def _run(arguments: Sequence[str]) -> int:
     return code
 
 
+def limit_threads(threads: int | str) -> None:
+    """Limit numpy's threads: idle ones that spin make the search of a library cost five times the processor time.
+
+    OpenBLAS reads the limit when numpy is first imported: it is set before the module of a command is imported, and again
+    where a settings file gives the number. A limit in the environment is kept.
+    """
+    if "numpy" not in sys.modules and not LIMITED:
+        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
+
+
 def _threads(arguments: Sequence[str]) -> str:
-    """Return N of ``--threads N``: numpy reads it when it is imported, which is when the module of a command is imported."""
+    """Return N of ``--threads N``: it limits numpy before the module of a command imports that."""
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--threads", nargs="?", default="1", const="1")
     return str(peek.parse_known_args(arguments)[0].threads)
@@ -138,19 +147,14 @@ def _say_context(error: LaserNotOff) -> None:
 
 def whole() -> Parser:
     """Return the parser with the arguments of every command."""
-    return _parser(COMMANDS)
+    parser = _parser()
+    parser.fill(below=True)
+    return parser
 
 
-def _parser(called: Container[str | None]) -> Parser:
-    """Return the parser, with the arguments of the commands that are called."""
+def _parser() -> Parser:
     parser = Parser(prog="raman-edge", description="A Raman spectrum becomes a name, at the instrument.", examples=EXAMPLES, exits=EXITS)
     parser.groups = GROUPS
     parser.add_argument("--version", action="version", version=f"raman-edge {__version__}", help="show the version and exit")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, what in COMMANDS.items():
-        command = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
-        if name in called:
-            module = importlib.import_module(f"raman_edge.cli.{name}")
-            command.set_defaults(run=getattr(module, "run", None))  # a command with actions sets it for each of them
-            module.add_arguments(command)
+    parser.add_commands("COMMAND", COMMANDS)
     return parser

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from raman_edge.settings import Setting
 
 
+ACTIONS = {"show": (f"{__name__}:show", "show every setting of `watch` and its value, as TOML")}
+
+
 def add_arguments(parser: Parser) -> None:
     """Add the command's action."""
     parser.description = "The settings of `watch` from settings files and environment; options of the command line override them."
@@ -24,23 +27,24 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge config show", "every setting of `watch`"),
         ("raman-edge config show --origin", "and where each comes from"),
     )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    show = actions.add_parser(
-        "show",
-        help="show every setting of `watch` and its value, as TOML",
+    parser.add_commands("ACTION", ACTIONS)
+
+
+def add_show(parser: Parser) -> None:
+    """Add the arguments of ``show``."""
+    parser.describe(
         description="Show every setting of `watch` and its value, as TOML; a setting without a value is a comment.",
         examples=(
             ("raman-edge config show --origin", "every setting, its value, and the file or variable it comes from"),
             ("raman-edge config show > config.toml", "a settings file to start from"),
         ),
     )
-    show.add_argument("--origin", action="store_true", help="also show where each value comes from")
-    shared.add_config(show)
-    shared.add_json(show)
-    show.set_defaults(run=_show)
+    parser.add_argument("--origin", action="store_true", help="also show where each value comes from")
+    shared.add_config(parser)
+    shared.add_json(parser)
 
 
-def _show(options: argparse.Namespace) -> int:
+def run_show(options: argparse.Namespace) -> int:
     """Print every setting."""
     values = settings.gather({}, options.config)
     if options.json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 from contextlib import suppress
@@ -20,7 +21,6 @@ from raman_edge.service.remembered import require_name
 from raman_edge.service.signals import stopping
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable, Sequence
     from typing import TypeVar
 
@@ -164,11 +164,9 @@ def can_ask(options: argparse.Namespace) -> bool:
 
 
 def _laser(text: str) -> float:
-    from argparse import ArgumentTypeError  # noqa: PLC0415 - its error is no ValueError
-
     try:
         return laser_nm(text)
-    except ArgumentTypeError as error:
+    except argparse.ArgumentTypeError as error:
         raise ValueError(str(error)) from error
 
 

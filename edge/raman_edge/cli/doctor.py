@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from raman_edge import journal
+from raman_edge.cli import journal_options
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, write_json, write_text
 from raman_edge.diagnostics import doctor
@@ -49,7 +50,7 @@ def add_arguments(parser: Parser) -> None:
     )
     parser.exits = {WRONG: "something is wrong"}
     parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder to watch")
-    shared.add_journal(parser)
+    journal_options.add_journal(parser)
     shared.add_model(parser)
     shared.add_user_library(parser)
     shared.add_calibration(parser)

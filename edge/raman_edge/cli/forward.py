@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from raman_edge.cli import journal_options
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
 from raman_edge.cli.parser import STOPS
@@ -32,7 +33,7 @@ def add_arguments(parser: Parser) -> None:
     shared.add_output(parser)
     parser.add_argument("--once", action="store_true", help="send what the journal holds and end; default: also new results, until stopped")
     parser.add_argument("--from-now", action="store_true", help="an output that is new to this journal receives only new results")
-    shared.add_journal(parser)
+    journal_options.add_journal(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.output:
         raise ConfigError(kind="missing", place="--output", expected="an output such as --output csv:results.csv")
     with stopping() as stop:
-        with shared.open_journal(options, create=False) as journal:
+        with journal_options.open_journal(options, create=False) as journal:
             path = journal.path
         with open_outputs(options.output, path, say, stop=stop.event, from_start=not options.from_now) as outputs:
             if not options.once:

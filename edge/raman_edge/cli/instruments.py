@@ -1,42 +1,57 @@
-"""``raman-edge instruments``: spectrometers as profiles of facts: listed, checked, probed, simulated, recorded and replayed."""
+"""``raman-edge instruments``: spectrometers as profiles of facts: what is known, connected and remembered."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import sys
-import threading
+from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from raman_edge.cli import instrument_options
 from raman_edge.cli import options as shared
-from raman_edge.cli.instrument_ports import ROW, add_new, add_ports, add_probe, byte_rows
 from raman_edge.cli.output import as_json, is_terminal, say, write, write_json, write_text
-from raman_edge.cli.parser import LASER, STOPS
-from raman_edge.errors import ConfigError, RamanEdgeError
+from raman_edge.errors import ConfigError
+from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.profile import CERTAINTIES
 from raman_edge.service import remembered
-from raman_edge.service.signals import stopping
 from raman_edge.settings import toml
-from raman_edge.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from raman_edge.cli.parser import Actions, Parser
+    from raman_edge.cli.parser import Parser
+    from raman_edge.instruments.ports import PortInfo
     from raman_edge.instruments.profiles.profile import Profile
     from raman_edge.service.remembered import RememberedInstrument
-    from raman_edge.simulator.simulated import Simulated
 
 WORDS = {True: "yes", False: "no"}
 NOT_FOUND = 1
-POLL_S = 0.2
-"""How often a simulation checks whether it still runs, s."""
-MOST_PORT = 65_535
+PROFILE = "the name of a known profile, or a file"
+TITLES = ("PORT", "STATE", "USB", "WHAT", "PROFILE")
+WSL = "this is WSL: usbipd attaches a USB device of Windows (`usbipd list`, `usbipd attach --wsl --busid …`)"
+NOTHING = (
+    "no serial port and no Ocean instrument was found: does the cable carry data, has the instrument power, does `dmesg` show it? "
+    "A virtual machine or a container must be given the device"
+)
+ROW = 16
+"""Bytes on one line."""
+ACTIONS = {
+    "list": ("raman_edge.cli.instruments:list", "list the known profiles, and how well each was tested"),
+    "ports": ("raman_edge.cli.instruments:ports", "list serial ports and Ocean instruments on USB, and who uses them"),
+    "probe": ("raman_edge.cli.instrument_probe:probe", "find out what is on a port: bytes in both directions, and its identity"),
+    "new": ("raman_edge.cli.instrument_probe:new", "write a profile from what an instrument sends"),
+    "show": ("raman_edge.cli.instruments:show", "show the remembered instruments, one of them, or the file of a profile"),
+    "simulate": ("raman_edge.cli.instrument_runs:simulate", "simulate an instrument on a pseudo-terminal or a TCP port"),
+    "record": ("raman_edge.cli.instrument_runs:record", "record raw exposures for `replay`, `identify` or `calibrate`"),
+    "replay": ("raman_edge.cli.instrument_runs:replay", "identify a recording as if it were measured now"),
+    "validate": ("raman_edge.cli.instruments:validate", "check profiles: every mistake with its line"),
+    "explain": ("raman_edge.cli.instruments:explain", "show the bytes that a profile sends, and what it expects back"),
+    "forget": ("raman_edge.cli.instruments:forget", "forget a remembered instrument"),
+    "rename": ("raman_edge.cli.instruments:rename", "give a remembered instrument another name"),
+}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -50,20 +65,23 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge instruments list", "which instruments are known"),
         ("raman-edge instruments simulate ocean-usb2000", "an instrument to try everything with"),
     )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for add in (_add_list, add_ports, add_probe, add_new, _add_show, _add_simulate, _add_record, _add_replay, _add_validate, _add_explain):
-        add(actions)
-    for add in (_add_forget, _add_rename):
-        add(actions)
+    parser.add_commands("ACTION", ACTIONS)
+
+
+def byte_rows(data: bytes) -> Iterator[str]:
+    """Give bytes in rows: hexadecimal, and what is printable of them."""
+    for at in range(0, len(data), ROW):
+        row = data[at : at + ROW]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 - printable ASCII
+        yield f"{row.hex(' '):{3 * ROW - 1}}  {text:{ROW}}"
 
 
 # list
 
 
-def _add_list(actions: Actions) -> None:
-    one = actions.add_parser(
-        "list",
-        help="list the known profiles, and how well each was tested",
+def add_list(parser: Parser) -> None:
+    """Add the arguments of ``list``."""
+    parser.describe(
         description="List the profiles that ship and those in your own folder, and how well each was tested.",
         examples=(
             ("raman-edge instruments list", "every profile, with what was tested"),
@@ -71,12 +89,11 @@ def _add_list(actions: Actions) -> None:
         ),
         exits={NOT_FOUND: "no profile has these words"},
     )
-    one.add_argument("words", nargs="*", metavar="WORD", help="only profiles with every word in their name, vendor or model")
-    shared.add_json(one)
-    one.set_defaults(run=_list)
+    parser.add_argument("words", nargs="*", metavar="WORD", help="only profiles with every word in their name, vendor or model")
+    shared.add_json(parser)
 
 
-def _list(options: argparse.Namespace) -> int:
+def run_list(options: argparse.Namespace) -> int:
     """Print a profile a line; 1 where the words fit none."""
     files = catalogue.profiles()
     profiles = [profile for profile in catalogue.load_all(say) if _fits(profile, options.words)]
@@ -124,13 +141,89 @@ def _facts(profile: Profile, file: Path) -> dict[str, object]:
     }
 
 
-# show, validate, explain
+# ports
 
 
-def _add_show(actions: Actions) -> None:
-    one = actions.add_parser(
-        "show",
-        help="show the remembered instruments, one of them, or the file of a profile",
+def add_ports(parser: Parser) -> None:
+    """Add the arguments of ``ports``."""
+    parser.describe(
+        description="List the serial ports of this machine and Ocean instruments on USB. No port is opened: opening restarts many boards. "
+        "A port that a process of another user has open is listed as free.",
+        examples=(
+            ("raman-edge instruments ports", "what is connected, which profile fits, who has it open"),
+            ("raman-edge instruments ports --json", "for a script"),
+        ),
+    )
+    shared.add_json(parser)
+
+
+def run_ports(options: argparse.Namespace) -> int:
+    """Print a port a line; none is no error."""
+    found = [*ports.serial(catalogue.load_all(say)), *ports.ocean()]
+    if as_json(options):
+        for port in found:
+            facts = asdict(port)
+            write_json({"v": 1, **{key: value for key, value in facts.items() if key != "use"}, **port.use._asdict()})
+    else:
+        _show_ports(found)
+    for line in advice(found, Path("/proc/version")):
+        say(line)
+    return 0
+
+
+def advice(found: Sequence[PortInfo], version: Path) -> Iterator[str]:
+    """Give what to do about ports that are missing, or closed to this user."""
+    if not found:
+        yield f"{NOTHING}; {WSL}" if _is_wsl(version) else NOTHING
+    denied = [port for port in found if port.use.access == "denied"]
+    serial = [port for port in denied if not port.address.startswith(ports.OCEAN)]
+    if serial:
+        group = serial[0].use.group
+        if group in {"", "root"}:  # joining root's group is no remedy: a udev rule opens the port to another one
+            yield 'a udev rule opens ports to a group: SUBSYSTEM=="tty", GROUP="dialout", MODE="0660" in /etc/udev/rules.d/60-tty.rules'
+            group = "dialout"
+        yield (
+            f"{', '.join(port.device for port in serial)}: permission denied; run `sudo usermod -aG {group} $USER` and log in again "
+            "(a service: SupplementaryGroups=, as in docs/running/serial.conf)"
+        )
+    if len(denied) > len(serial):
+        yield "Ocean instrument: permission denied; copy docs/running/70-raman-edge.rules to /etc/udev/rules.d, which opens it to dialout"
+    if any(port.address.startswith(ports.OCEAN) for port in found) and find_spec("seabreeze") is None:
+        yield "Ocean instruments on USB need the extra usb: pip install 'raman-edge[usb]'"
+
+
+def _is_wsl(version: Path) -> bool:
+    try:
+        return "microsoft" in version.read_text("utf-8").lower()
+    except OSError:
+        return False
+
+
+def _show_ports(found: Sequence[PortInfo]) -> None:
+    """Print columns; the persistent name stands below the one that changes."""
+    if not found:
+        return
+    rows = [TITLES, *(_row(port) for port in found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    below = [None, *(port.address if port.address != port.device else None for port in found)]
+    for row, address in zip(rows, below, strict=True):
+        write_text("  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip())
+        if address is not None:
+            write_text(f"  {address}")
+
+
+def _row(port: PortInfo) -> tuple[str, ...]:
+    usb = "" if port.vid is None else f"{port.vid:04x}:{port.pid:04x} {port.serial_number or ''}".rstrip()
+    state = f"busy: {port.use.holder}" if port.use.access == "busy" else port.use.access
+    return (port.device, state, usb or "-", port.what or "-", ", ".join(port.profiles) or "-")
+
+
+# show, forget, rename, validate, explain
+
+
+def add_show(parser: Parser) -> None:
+    """Add the arguments of ``show``."""
+    parser.describe(
         description="Without a name, list the instruments that `raman-edge serial` remembers. With the name or the serial number of one, "
         "show what is remembered of it. With the name of a profile, print its TOML file, to copy and change.",
         examples=(
@@ -139,16 +232,11 @@ def _add_show(actions: Actions) -> None:
             ("raman-edge instruments show generic-csv-stream > mine.toml", "a start for your own"),
         ),
     )
-    one.add_argument("profile", metavar="NAME", nargs="?", help="a remembered instrument, a profile that ships, or your own file")
-    shared.add_json(one)
-    one.set_defaults(run=_show)
+    parser.add_argument("profile", metavar="NAME", nargs="?", help="a remembered instrument, a profile that ships, or your own file")
+    shared.add_json(parser)
 
 
-def _add_profile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("profile", metavar="PROFILE", help="the name of a known profile, or a file")
-
-
-def _show(options: argparse.Namespace) -> int:
+def run_show(options: argparse.Namespace) -> int:
     """Print what is remembered, or the file of a profile: to a pipe or a file byte for byte."""
     known = remembered.load()
     if options.profile is None:
@@ -184,10 +272,9 @@ def _show_remembered(one: RememberedInstrument, options: argparse.Namespace) -> 
             write_text(f"  {key.replace('_', ' '):14} {WORDS.get(value, value) if isinstance(value, bool) else value}")
 
 
-def _add_forget(actions: Actions) -> None:
-    one = actions.add_parser(
-        "forget",
-        help="forget a remembered instrument",
+def add_forget(parser: Parser) -> None:
+    """Add the arguments of ``forget``."""
+    parser.describe(
         description="Forget what `raman-edge serial` remembers of an instrument; the next contact asks again. Its calibration stays: "
         "`raman-edge calibrate --remove` removes that.",
         examples=(
@@ -196,20 +283,19 @@ def _add_forget(actions: Actions) -> None:
         ),
         exits={ConfigError.exit_code: "no such instrument"},
     )
-    one.add_argument("name", metavar="NAME", help="its name or serial number")
-    one.set_defaults(run=_forget)
+    parser.add_argument("name", metavar="NAME", help="its name or serial number")
 
 
-def _forget(options: argparse.Namespace) -> int:
+def run_forget(options: argparse.Namespace) -> int:
+    """Forget an instrument."""
     gone = remembered.forget(options.name)
     say(f"{gone.name!r} is forgotten")
     return 0
 
 
-def _add_rename(actions: Actions) -> None:
-    one = actions.add_parser(
-        "rename",
-        help="give a remembered instrument another name",
+def add_rename(parser: Parser) -> None:
+    """Add the arguments of ``rename``."""
+    parser.describe(
         description="Give a remembered instrument another name. A calibration that is kept by the old name, as of an instrument without a "
         "serial number, is kept by the new one from then on.",
         examples=(
@@ -218,13 +304,13 @@ def _add_rename(actions: Actions) -> None:
         ),
         exits={ConfigError.exit_code: "no such instrument, or another one has that name"},
     )
-    one.add_argument("name", metavar="NAME", help="its name or serial number")
-    one.add_argument("to", metavar="NEW", help="the new name")
-    one.set_defaults(run=_rename)
+    parser.add_argument("name", metavar="NAME", help="its name or serial number")
+    parser.add_argument("to", metavar="NEW", help="the new name")
 
 
-def _rename(options: argparse.Namespace) -> int:
-    from raman_edge.service import calibrate  # noqa: PLC0415 - slow to import; `list` does without
+def run_rename(options: argparse.Namespace) -> int:
+    """Rename an instrument, and its calibration where that is kept by the name."""
+    from raman_edge.service import calibrate  # noqa: PLC0415 - numpy, which a list of profiles does without
 
     before = remembered.named(options.name)
     after = remembered.rename(options.name, options.to)
@@ -234,10 +320,9 @@ def _rename(options: argparse.Namespace) -> int:
     return 0
 
 
-def _add_validate(actions: Actions) -> None:
-    one = actions.add_parser(
-        "validate",
-        help="check profiles: every mistake with its line",
+def add_validate(parser: Parser) -> None:
+    """Add the arguments of ``validate``."""
+    parser.describe(
         description="Check your own profiles before you use them: every mistake with its line, what was got and what is expected.",
         examples=(
             ("raman-edge instruments validate mine.toml", "every mistake with its line"),
@@ -245,12 +330,11 @@ def _add_validate(actions: Actions) -> None:
         ),
         exits={ConfigError.exit_code: "a profile has mistakes"},
     )
-    one.add_argument("files", nargs="+", metavar="FILE", help="a file, or the name of a known profile")
-    shared.add_json(one)
-    one.set_defaults(run=_validate)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="a file, or the name of a known profile")
+    shared.add_json(parser)
 
 
-def _validate(options: argparse.Namespace) -> int:
+def run_validate(options: argparse.Namespace) -> int:
     """Check every file; :data:`ConfigError.exit_code` where one is wrong."""
     wrong = 0
     for name in options.files:
@@ -273,24 +357,22 @@ def _checked(name: str) -> tuple[str | None, list[str]]:
         return None, [str(line) for line in error.args]
 
 
-def _add_explain(actions: Actions) -> None:
-    one = actions.add_parser(
-        "explain",
-        help="show the bytes that a profile sends, and what it expects back",
+def add_explain(parser: Parser) -> None:
+    """Add the arguments of ``explain``."""
+    parser.describe(
         description="Show the bytes that a profile sends, and what it expects back, without sending any.",
         examples=(
             ("raman-edge instruments explain ocean-usb2000", "the bytes of every request, and what is expected back"),
             ("raman-edge instruments explain mine.toml --exposure 0.5", "your own, at an exposure of half a second"),
         ),
     )
-    _add_profile(one)
-    one.add_argument("--exposure", type=_seconds, metavar="S", help="exposure, s; default: the profile's own")
-    one.add_argument("--average", type=shared.at_least_one, default=1, metavar="N", help="spectra that the device averages (default: 1)")
-    shared.add_json(one)
-    one.set_defaults(run=_explain)
+    parser.add_argument("profile", metavar="PROFILE", help=PROFILE)
+    parser.add_argument("--exposure", type=_seconds, metavar="S", help="exposure, s; default: the profile's own")
+    parser.add_argument("--average", type=shared.at_least_one, default=1, metavar="N", help="spectra that the device averages (default: 1)")
+    shared.add_json(parser)
 
 
-def _explain(options: argparse.Namespace) -> int:
+def run_explain(options: argparse.Namespace) -> int:
     """Print one object, or lines for a person."""
     profile = catalogue.load(options.profile)
     found = requests.explain(profile, requests.wanted(profile, options.exposure, options.average))
@@ -315,221 +397,3 @@ def _seconds(text: str) -> float:
     except ValueError as error:
         msg = f"expected seconds, such as 0.1, got {text[:80]!r}"
         raise argparse.ArgumentTypeError(msg) from error
-
-
-# record, replay
-
-
-def _add_record(actions: Actions) -> None:
-    one = actions.add_parser(
-        "record",
-        help="record raw exposures for `replay`, `identify` or `calibrate`",
-        description="Measure, and write every exposure to a file as it came, including darks and damaged ones, before anything is "
-        "computed from it. A run that is killed leaves a shorter recording. An existing file is never overwritten.",
-        examples=(
-            ("raman-edge instruments record /dev/ttyUSB0 -o run.recording --count 20", "twenty spectra, with all of their exposures"),
-            ("raman-edge instruments record ocean: -o run.recording --exposure 0.5", "from Ocean on USB, at an exposure of half a second"),
-        ),
-        exits={69: "no such port, or the instrument is not on it", 73: "the file exists already, or cannot be written", **LASER, **STOPS},
-    )
-    instrument_options.add_instrument(one)
-    one.add_argument("-o", "--out", required=True, type=Path, metavar="FILE", help="the recording, a new file")
-    instrument_options.add_exposure(one)
-    one.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after N spectra; default: when stopped")
-    one.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the laser's wavelength, nm, instead of the profile's")
-    one.set_defaults(run=_record)
-
-
-def _record(options: argparse.Namespace) -> int:
-    """Record until stopped, or until ``--count`` spectra are there."""
-    from raman_edge.acquisition.acquisition import Acquisition  # noqa: PLC0415 - slow to import; `list` does without
-    from raman_edge.instruments.recording import Recorder  # noqa: PLC0415
-    from raman_edge.spectrum import Fault  # noqa: PLC0415
-
-    instrument_options.fill_in(options)
-    with stopping() as stop:
-        settings = instrument_options.measure_settings(options)
-        plan, link = settings.plan(pixels=True), instrument_options.link_settings(options)
-        recorder = Recorder(link.open(stop.event, instrument_options.guard), options.out, settings.recorded())
-        with recorder as spectrometer:
-            for event in Acquisition(spectrometer, plan, stop=stop.event, note=say):
-                if isinstance(event, Fault):
-                    say(event.why)
-            counters = spectrometer.status.counters
-            say(f"{counters.frames} exposures, {counters.bad} damaged, {counters.timeouts} late; written to {str(options.out)!r}")
-    return stop.code(0)
-
-
-def _add_replay(actions: Actions) -> None:
-    one = actions.add_parser(
-        "replay",
-        help="identify a recording as if it were measured now",
-        description="Give the exposures of a recording again, in their order and averaged as they were. The spectra keep their ids: a "
-        "journal that has them gets none twice, and a new one becomes the same.",
-        examples=(
-            ("raman-edge instruments replay run.recording", "identify what was recorded, as if the instrument were there"),
-            ("raman-edge instruments replay run.recording --average 1 --json", "each exposure separately, for a script"),
-        ),
-        exits={65: "the file is no recording"},
-    )
-    one.add_argument("recording", type=Path, metavar="FILE", help="made by `instruments record` or `serial --record`")
-    one.add_argument("--paced", action="store_true", help="at the pace of the measurement; default: as fast as possible")
-    one.add_argument("--average", type=shared.at_least_one, metavar="N", help="exposures a spectrum; default: as recorded")
-    one.add_argument("--dark", default=instrument_options.NONE, metavar="FILE|none", help="a dark to subtract, besides the recorded ones")
-    one.add_argument("--count", type=shared.at_least_one, metavar="N", help="end after N spectra")
-    instrument_options.add_axis(one)
-    shared.add_output(one)
-    shared.add_journal(one)
-    shared.add_model(one)
-    shared.add_user_library(one)
-    shared.add_json(one)
-    one.set_defaults(run=_replay)
-
-
-def _replay(options: argparse.Namespace) -> int:
-    """Identify everything that was recorded."""
-    from raman_edge.instruments.recording import ReplayedSpectrometer  # noqa: PLC0415 - slow to import; `list` does without
-    from raman_edge.service import measure  # noqa: PLC0415
-
-    as_lines = shared.writes_lines(options, options.output)
-
-    with stopping() as stop, ReplayedSpectrometer(options.recording, paced=options.paced, note=say) as replayed:
-        options.laser = options.laser or replayed.plan.laser_nm  # ids are the same only with the same laser
-        identifier = shared.open_identifier(options)
-        with shared.open_journal(options) as journal:
-            calibration = instrument_options.calibration(options, replayed.instrument)
-            plan = measure.replayed_plan(
-                replayed.plan, calibration, average=options.average, dark=options.dark, laser=options.laser, count=options.count
-            )
-            display = shared.open_display(as_lines=as_lines)
-            run = measure.MeasureRun(
-                identifier, journal, stop, replayed, plan, open_display=display, outputs=options.output, stdout=as_lines
-            )
-            tally = run.run()
-            result = measure.summary(tally, journal, replayed)
-    say(result)
-    return stop.code(0)
-
-
-# simulate
-
-
-def _add_simulate(actions: Actions) -> None:
-    one = actions.add_parser(
-        "simulate",
-        help="simulate an instrument on a pseudo-terminal or a TCP port",
-        description=(
-            "Simulate an instrument from its profile, byte by byte, at the pace of its line: a material under its laser, dark, noise, and "
-            "faults on demand. While it runs, standard input takes one command a line: unplug, replug [SERIAL], material NAME, "
-            "laser on|off, fault KIND, quit."
-        ),
-        epilog=(
-            "A fault is KIND[@N][:OPTION[,OPTION]]: drop, flip, duplicate, truncate, silence, late, repeat, nak, busy, stale or unplug; "
-            "in the next spectrum, the N-th (@N), every N-th (:every=N) or at random (:p=0.01). on=set_integration applies it to that "
-            "request, for=2 sets its seconds, serial=X the instrument that is connected after unplug."
-        ),
-        examples=(
-            ("raman-edge instruments simulate ocean-usb2000", "a port that answers as the instrument does; its name is printed"),
-            ("raman-edge instruments simulate ocean-sts --material Calcite --axis-error 2", "a mineral, and a shifted axis"),
-            ("raman-edge instruments simulate ocean-usb2000 --fault drop:every=10", "a fault in every tenth spectrum"),
-        ),
-    )
-    _add_profile(one)
-    one.add_argument(
-        "--material",
-        metavar="NAME",
-        help="a standard, a mineral of the library, A+B, none, or a file of a spectrum; default: the profile's",
-    )
-    where = one.add_mutually_exclusive_group()
-    where.add_argument("--link", type=Path, metavar="PATH", help="a link to the pseudo-terminal; default: one in a temporary folder")
-    where.add_argument("--tcp", type=_address, metavar="[HOST:]PORT", help="a TCP port instead, without a baud rate; 0 is any free one")
-    one.add_argument("--serial-number", metavar="S", help="the instrument's serial number; default: the profile's")
-    one.add_argument("--axis-error", type=_wavenumbers, default=0.0, metavar="CM", help="shift of its axis, cm⁻¹ (default: 0)")
-    one.add_argument("--fault", action="append", default=[], metavar="KIND", help="a fault, see below; may be repeated")
-    one.add_argument("--seed", type=_seed, default=0, metavar="N", help="the same number gives the same noise and faults (default: 0)")
-    one.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="its rate at power-on; default: the profile's first")
-    one.add_argument("--exposure", type=shared.seconds, metavar="S", help="its exposure at power-on, s; default: the profile's")
-    one.add_argument("--no-pacing", action="store_true", help="as fast as possible: line and exposure take no time")
-    one.add_argument("--verbose", action="store_true", help="print every request and event on standard error")
-    shared.add_json(one)
-    one.set_defaults(run=_simulate)
-
-
-def _simulate(options: argparse.Namespace) -> int:
-    """Simulate until a signal, or ``quit`` on standard input."""
-    from raman_edge.simulator import ports, samples, scene, simulated  # noqa: PLC0415 - slow to import; `list` does without
-
-    profile = catalogue.load(options.profile)
-    world = scene.Scene(profile, options.material, find=samples.find, axis_error_cm=options.axis_error)
-    at = ports.TcpAt(*options.tcp) if options.tcp else ports.PtyAt(options.link)
-    instrument = simulated.Simulated(profile, world, faults=options.fault, seed=options.seed, pacing=not options.no_pacing, at=at)
-    instrument.device.begin(baud=options.baud, exposure_s=options.exposure, serial=options.serial_number)
-    if options.verbose:
-        instrument.note = say
-    with stopping() as stop, instrument:
-        _show_simulated(options, profile, instrument)
-        threading.Thread(target=_take_orders, args=(instrument, stop.event), daemon=True).start()
-        while not stop.event.wait(POLL_S) and instrument.running:
-            pass
-    return stop.code(0)
-
-
-def _show_simulated(options: argparse.Namespace, profile: Profile, simulated: Simulated) -> None:
-    """Print where it is and how to connect."""
-    device = simulated.device
-    connect = f"raman-edge serial {quoted(simulated.port)}"
-    if as_json(options):  # a script is asked nothing
-        connect += f" --profile {quoted(options.profile)} --laser {profile.simulator.laser_nm:g}"
-    serial, material = device.answers.serial_number, device.scene.material.name
-    if as_json(options):
-        facts = {"v": 1, "port": simulated.port, "profile": profile.device.id, "baud": device.baud, "connect": connect}
-        write_json({**facts, "serial_number": serial, "material": material})
-        return
-    write_text(f"{profile.device.vendor} {profile.device.model}, simulated, on {simulated.port}")
-    write_text(f"  serial number {serial}, {device.baud} baud, {device.exposure_s:g} s, material: {material}")
-    write_text(f"  connect:  {connect}")
-    write_text("  commands: unplug, replug [SERIAL], material NAME, laser on|off, fault KIND, quit; Ctrl-C ends")
-
-
-def _take_orders(simulated: Simulated, ended: threading.Event) -> None:
-    """Carry out the lines of standard input, to its end; a mistake is printed and changes nothing."""
-    from raman_edge.simulator.simulated import carry_out  # noqa: PLC0415 - slow to import; `list` does without
-
-    with contextlib.suppress(OSError, ValueError):  # no standard input, or closed
-        for line in sys.stdin or ():
-            try:
-                going_on = carry_out(line, simulated)
-            except RamanEdgeError as error:
-                say(str(error))
-                continue
-            if not going_on:
-                ended.set()
-                return
-
-
-def _address(text: str) -> tuple[str, int]:
-    """Read ``PORT`` or ``HOST:PORT``, with an IPv6 address in brackets."""
-    host, _, number = text.rpartition(":")
-    if not (number.isascii() and number.isdigit() and int(number) <= MOST_PORT):
-        msg = f"expected a port from 0 to {MOST_PORT}, or HOST:PORT, such as 7000 or 0.0.0.0:7000; got {text[:80]!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return host.strip("[]") or "127.0.0.1", int(number)
-
-
-def _seed(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 2**63):
-        msg = f"expected a whole number from 0, got {text[:80]!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(text)
-
-
-def _wavenumbers(text: str) -> float:
-    """Read the shift of an axis, cm⁻¹."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not -200 <= value <= 200:  # noqa: PLR2004 - beyond that it is another instrument
-        msg = f"expected wavenumbers in cm⁻¹, -200 to 200, such as 3; got {text[:80]!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return value

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from raman_edge.cli.parser import Actions, Parser
+    from raman_edge.cli.parser import Parser
     from raman_edge.matching.library import Library
     from raman_edge.matching.ranking import Verdict
     from raman_edge.matching.user_library import AddedReference, UserReference
@@ -37,6 +37,15 @@ if TYPE_CHECKING:
 SOME_FAILED, NOTHING_DONE = 1, 65
 DIGEST = 12
 """Characters of a digest that are shown to a person."""
+
+
+ACTIONS = {
+    "add": (f"{__name__}:add", "add a material, or another reference of one"),
+    "list": (f"{__name__}:list", "list the materials that were added, or those of packs"),
+    "show": (f"{__name__}:show", "show one material that was added, or that a pack holds"),
+    "packs": (f"{__name__}:packs", "list the library packs, with licence and attribution"),
+    "remove": (f"{__name__}:remove", "remove a material that was added"),
+}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -50,18 +59,15 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge library list", "what was added"),
         ("raman-edge library packs", "the library packs, with licence and attribution"),
     )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for add in (_add_add, _add_list, _add_show, _add_packs, _add_remove):
-        add(actions)
+    parser.add_commands("ACTION", ACTIONS)
 
 
 # add
 
 
-def _add_add(actions: Actions) -> None:
-    one = actions.add_parser(
-        "add",
-        help="add a material, or another reference of one",
+def add_add(parser: Parser) -> None:
+    """Add the arguments of ``add``."""
+    parser.describe(
         description="Add a material from spectra of it, or another reference of a known material. The spectra are kept as they were "
         "measured; with --calibration on the calibrated axis. A running `watch` knows the material after its next start. With a folder "
         "alone, make a library pack of the files in it: each material is named by its sub-folder, else by its file.",
@@ -72,25 +78,25 @@ def _add_add(actions: Actions) -> None:
         ),
         exits={1: "some spectra were not added, or are identified as something else", 65: "nothing was added"},
     )
-    one.add_argument("name", metavar="NAME", help="the name of the material; or the folder to make a pack of")
-    one.add_argument("files", nargs="*", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
-    one.add_argument(
+    parser.add_argument("name", metavar="NAME", help="the name of the material; or the folder to make a pack of")
+    parser.add_argument("files", nargs="*", metavar="FILE", help="spectra of it: files, a folder, or - for standard input")
+    parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the pack of a folder; default: in your data folder, where its name selects it"
     )
-    one.add_argument("--licence", default="", metavar="TEXT", help="licence of the pack, such as 'CC BY 4.0'")
-    one.add_argument("--attribution", default="", metavar="TEXT", help="whom to name where the pack is passed on")
-    one.add_argument("--note", default="", metavar="TEXT", help="kept with the spectra, such as who measured them")
-    one.add_argument("--force", action="store_true", help="also add spectra that are too poor to be identified")
-    shared.add_user_library(one, optional=False)
-    shared.add_model(one)
-    shared.add_laser(one)
-    shared.add_calibration(one)
-    shared.add_axis(one)
-    shared.add_json(one)
-    one.set_defaults(run=_add, usage_error=one.error)
+    parser.add_argument("--licence", default="", metavar="TEXT", help="licence of the pack, such as 'CC BY 4.0'")
+    parser.add_argument("--attribution", default="", metavar="TEXT", help="whom to name where the pack is passed on")
+    parser.add_argument("--note", default="", metavar="TEXT", help="kept with the spectra, such as who measured them")
+    parser.add_argument("--force", action="store_true", help="also add spectra that are too poor to be identified")
+    shared.add_user_library(parser, optional=False)
+    shared.add_model(parser)
+    shared.add_laser(parser)
+    shared.add_calibration(parser)
+    shared.add_axis(parser)
+    shared.add_json(parser)
+    parser.set_defaults(usage_error=parser.error)
 
 
-def _add(options: argparse.Namespace) -> int:
+def run_add(options: argparse.Namespace) -> int:
     """Add references; 1 where a spectrum was not added or is identified as something else, 65 where none was added."""
     if not options.files:
         return _make_pack(options)
@@ -238,10 +244,9 @@ def _verdict_text(verdict: Verdict) -> str:
 # list, show, remove
 
 
-def _add_list(actions: Actions) -> None:
-    one = actions.add_parser(
-        "list",
-        help="list the materials that were added, or those of packs",
+def add_list(parser: Parser) -> None:
+    """Add the arguments of ``list``."""
+    parser.describe(
         description="List the materials that were added: when, and from which files. With --packs, list those of library packs.",
         examples=(
             ("raman-edge library list --packs everyday", "the materials of a pack, with other names, formula and groups"),
@@ -249,15 +254,14 @@ def _add_list(actions: Actions) -> None:
             ("raman-edge library list --json", "one JSON object a material, for a script"),
         ),
     )
-    _add_shared(one)
-    shared.add_packs(one)
-    one.set_defaults(run=_list, name=None)
+    _add_shared(parser)
+    shared.add_packs(parser)
+    parser.set_defaults(name=None)
 
 
-def _add_show(actions: Actions) -> None:
-    one = actions.add_parser(
-        "show",
-        help="show one material that was added, or that a pack holds",
+def add_show(parser: Parser) -> None:
+    """Add the arguments of ``show``."""
+    parser.describe(
         description="Show one material: its references that were added, and what packs hold of it. A synonym or a formula finds it too.",
         examples=(
             ('raman-edge library show "Beaker 7"', "when it was added, and from which files"),
@@ -265,31 +269,28 @@ def _add_show(actions: Actions) -> None:
         ),
         exits={65: "no such material"},
     )
-    one.add_argument("name", metavar="NAME", help="the name of the material, a synonym or its formula")
-    _add_shared(one)
-    shared.add_packs(one)
-    one.set_defaults(run=_list)
+    parser.add_argument("name", metavar="NAME", help="the name of the material, a synonym or its formula")
+    _add_shared(parser)
+    shared.add_packs(parser)
+    parser.set_defaults(run=run_list)
 
 
-def _add_packs(actions: Actions) -> None:
-    one = actions.add_parser(
-        "packs",
-        help="list the library packs, with licence and attribution",
+def add_packs(parser: Parser) -> None:
+    """Add the arguments of ``packs``."""
+    parser.describe(
         description="List the library packs: their materials and references, and source, licence and attribution of these.",
         examples=(
             ("raman-edge library packs", "the installed packs, and your user library"),
             ("raman-edge library packs --packs lab.pack.npz", "one pack, by its file"),
         ),
     )
-    _add_shared(one)
-    shared.add_packs(one)
-    one.set_defaults(run=_packs)
+    _add_shared(parser)
+    shared.add_packs(parser)
 
 
-def _add_remove(actions: Actions) -> None:
-    one = actions.add_parser(
-        "remove",
-        help="remove a material that was added",
+def add_remove(parser: Parser) -> None:
+    """Add the arguments of ``remove``."""
+    parser.describe(
         description="Remove every reference of a material that was added. What was removed is printed.",
         examples=(
             ('raman-edge library remove "Beaker 7"', "it is not identified any more"),
@@ -297,9 +298,8 @@ def _add_remove(actions: Actions) -> None:
         ),
         exits={65: "no such material was added"},
     )
-    one.add_argument("name", metavar="NAME", help="the name of the material, in upper or lower case")
-    _add_shared(one)
-    one.set_defaults(run=_remove)
+    parser.add_argument("name", metavar="NAME", help="the name of the material, in upper or lower case")
+    _add_shared(parser)
 
 
 def _add_shared(parser: argparse.ArgumentParser) -> None:
@@ -307,7 +307,7 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
     shared.add_json(parser)
 
 
-def _list(options: argparse.Namespace) -> int:
+def run_list(options: argparse.Namespace) -> int:
     """Print the materials that were added, or the one that is named."""
     entries: Sequence[UserReference] = ()
     if (path := shared.merged(options).user_library_path()) is not None:
@@ -381,7 +381,7 @@ def _material_lines(pack: Pack, material: Material, full: bool) -> list[str]:  #
     return lines
 
 
-def _packs(options: argparse.Namespace) -> int:
+def run_packs(options: argparse.Namespace) -> int:
     """Print the packs with source, licence and attribution."""
     for pack in _open_packs(options):
         labels = {one.label for one in pack.contents.references}
@@ -423,7 +423,7 @@ def _user_pack(options: argparse.Namespace) -> int:
     return 0
 
 
-def _remove(options: argparse.Namespace) -> int:
+def run_remove(options: argparse.Namespace) -> int:
     """Remove a material and print what it was."""
     removed: Sequence[UserReference] = ()
     if (path := shared.merged(options).user_library_path()) is not None:

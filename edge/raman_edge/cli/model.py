@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from raman_edge.cli import opening
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write_json, write_text
 from raman_edge.diagnostics import benchmark
@@ -19,12 +20,19 @@ from raman_edge.wording import counted
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from raman_edge.cli.parser import Actions, Parser
+    from raman_edge.cli.parser import Parser
     from raman_edge.matching.library import Library
     from raman_edge.model.model import Model
 
 FAILED = 65
 OUTCOMES = {True: "passed", False: "FAILED", None: "-"}
+
+
+ACTIONS = {
+    "info": (f"{__name__}:info", "show what the model is, what it was made from, how it was measured"),
+    "verify": (f"{__name__}:verify", "check whether a model can be trusted and works here"),
+    "bench": (f"{__name__}:bench", "measure how fast it is here"),
+}
 
 
 def add_arguments(parser: Parser) -> None:
@@ -34,32 +42,28 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge model info", "what the model is and how it was measured"),
         ("raman-edge model verify new.onnx", "before a model from elsewhere is used"),
     )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for add in (_add_info, _add_verify, _add_bench):
-        add(actions)
+    parser.add_commands("ACTION", ACTIONS)
 
 
 # info
 
 
-def _add_info(actions: Actions) -> None:
-    one = actions.add_parser(
-        "info",
-        help="show what the model is, what it was made from, how it was measured",
+def add_info(parser: Parser) -> None:
+    """Add the arguments of ``info``."""
+    parser.describe(
         description="Show what the model is, what it was made from, how it was measured, and the thresholds of its answers.",
         examples=(
             ("raman-edge model info", "of the embedded model"),
             ("raman-edge model info --model new.onnx --json", "of another one, for a script"),
         ),
     )
-    shared.add_model(one)
-    shared.add_json(one)
-    one.set_defaults(run=_info)
+    shared.add_model(parser)
+    shared.add_json(parser)
 
 
-def _info(options: argparse.Namespace) -> int:
+def run_info(options: argparse.Namespace) -> int:
     """Print the facts as one object, or a line each for a person."""
-    facts = describe(*shared.opened(options))
+    facts = describe(*opening.open_model(options))
     if as_json(options):
         write_json(facts)
         return 0
@@ -114,10 +118,9 @@ def _lines(value: object) -> list[str]:
 # verify
 
 
-def _add_verify(actions: Actions) -> None:
-    one = actions.add_parser(
-        "verify",
-        help="check whether a model can be trusted and works here",
+def add_verify(parser: Parser) -> None:
+    """Add the arguments of ``verify``."""
+    parser.describe(
         description="Check whether a model file can be trusted and works here: structure, card, digest, self-test, library and signature. "
         "Nothing is run before structure and card have passed.",
         examples=(
@@ -126,17 +129,16 @@ def _add_verify(actions: Actions) -> None:
         ),
         exits={FAILED: "a check failed"},
     )
-    one.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the model; default: --model, else the embedded one")
-    shared.add_model(one)
-    one.add_argument("--sha256", type=_digest, metavar="HEX", help="the digest that the model must have")
-    shared.add_json(one)
-    one.set_defaults(run=_verify)
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="the model; default: --model, else the embedded one")
+    shared.add_model(parser)
+    parser.add_argument("--sha256", type=_digest, metavar="HEX", help="the digest that the model must have")
+    shared.add_json(parser)
 
 
-def _verify(options: argparse.Namespace) -> int:
+def run_verify(options: argparse.Namespace) -> int:
     """Print every check; 65 where one failed."""
     options.model = options.file or options.model
-    model, library = shared.paths(options)
+    model, library = opening.model_paths(options)
     checks = verify(VerifySettings(model, library, options.public_key, options.sha256, options.threads))
     ok = all(check.passed is not False for check in checks)
     if as_json(options):
@@ -159,28 +161,26 @@ def _digest(text: str) -> str:
 # bench
 
 
-def _add_bench(actions: Actions) -> None:
-    one = actions.add_parser(
-        "bench",
-        help="measure how fast it is here",
+def add_bench(parser: Parser) -> None:
+    """Add the arguments of ``bench``."""
+    parser.describe(
         description="Measure how fast it is here: latency and throughput.",
         examples=(
             ("raman-edge model bench", "latency and throughput on this machine"),
             ("raman-edge model bench --quick --json", "in a second, for a script"),
         ),
     )
-    shared.add_model(one)
-    one.add_argument("--quick", action="store_true", help="fewer repetitions: one second instead of three")
-    shared.add_json(one)
-    one.set_defaults(run=_bench)
+    shared.add_model(parser)
+    parser.add_argument("--quick", action="store_true", help="fewer repetitions: one second instead of three")
+    shared.add_json(parser)
 
 
-def _bench(options: argparse.Namespace) -> int:
+def run_bench(options: argparse.Namespace) -> int:
     """Measure, and print one JSON object, or a table for a person."""
-    model, library = shared.opened(options)
+    model, library = opening.open_model(options)
     effort = benchmark.QUICK if options.quick else benchmark.THOROUGH
     say("measuring: other work on this machine makes every time longer")
-    report = benchmark.measure(model, library, shared.paths(options), options.threads, effort)
+    report = benchmark.measure(model, library, opening.model_paths(options), options.threads, effort)
     if as_json(options):
         write_json(msgspec.to_builtins(report))
         return 0

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from raman_edge.cli.output import as_json, say
+from raman_edge.cli.output import as_json
+from raman_edge.service import settings
+from raman_edge.service.settings import AXES, LASER_NM, Settings
 
-if TYPE_CHECKING:
-    from raman_edge.journal import Journal
-    from raman_edge.matching.library import Library
-    from raman_edge.model.model import Model
-    from raman_edge.service.display import OpenDisplay
-    from raman_edge.service.identifier import Identifier
-    from raman_edge.service.settings import Settings
-
-LIMITED = "OPENBLAS_NUM_THREADS" in os.environ
-"""Whether the environment limits numpy's threads."""
-JOURNAL_VARIABLE = "RAMAN_EDGE_JOURNAL"
 PACKS_VARIABLE = "RAMAN_EDGE_PACKS"
 USER_LIBRARY_VARIABLE = "RAMAN_EDGE_USER_LIBRARY"
 DAY_S = 86_400.0
-AXES = ("nm", "shift", "pixel")
-LASER_NM = (150.0, 2000.0)
-"""Both as in :mod:`raman_edge.service.settings`, which is not imported for ``raman-edge --help``."""
 OUTPUT = """an output for the records, besides the journal; may be repeated. jsonl:results.jsonl appends lines of JSON,
 csv:results.csv appends to a table, mqtt://user@broker/lab/raman (mqtts:// with TLS; password in RAMAN_EDGE_MQTT_PASSWORD)
 publishes each record, prometheus:9464 shows counters at http://127.0.0.1:9464/metrics, stdout writes lines of JSON.
@@ -106,13 +91,6 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--table", action="store_true", help="lines for a person, also in a pipe")
 
 
-def add_journal(parser: argparse.ArgumentParser) -> None:
-    """Add ``--journal``."""
-    parser.add_argument(
-        "--journal", type=Path, metavar="FILE", help=f"the journal; default: {JOURNAL_VARIABLE}, else one in the user's state folder"
-    )
-
-
 def add_output(parser: argparse.ArgumentParser) -> None:
     """Add ``--output``."""
     parser.add_argument("--output", action="append", default=[], metavar="OUTPUT", help=" ".join(OUTPUT.split()))
@@ -171,78 +149,14 @@ def laser_nm(text: str) -> float:
     return value
 
 
-def limit_threads(threads: int | str) -> None:
-    """Limit numpy's threads: idle ones that spin make the search of a library cost five times the processor time.
-
-    OpenBLAS reads the limit when numpy is first imported: it is set before the module of a command is imported, and again
-    where a settings file gives the number. A limit in the environment is kept.
-    """
-    if "numpy" not in sys.modules and not LIMITED:
-        os.environ["OPENBLAS_NUM_THREADS"] = str(threads)
-
-
 def given(options: argparse.Namespace) -> dict[str, object]:
     """Return the settings that the command line gives; what it does not give is None."""
-    from raman_edge.service import settings  # noqa: PLC0415 - msgspec, which `raman-edge --help` does not load
-
     return {key: getattr(options, name, None) for key, name in settings.OPTIONS.items()}
 
 
 def merged(options: argparse.Namespace) -> Settings:
     """Return the settings of a command line, the environment and files."""
-    from raman_edge.service import settings  # noqa: PLC0415 - as in given()
-
     return settings.merge(given(options), getattr(options, "config", None))
-
-
-def open_identifier(options: argparse.Namespace) -> Identifier:
-    """Open model, library and user library of the options, with the notes on standard error; no user library without its option."""
-    from raman_edge.service import identifier  # noqa: PLC0415 - numpy and onnxruntime, which not every command needs
-
-    settings = merged(options)
-    opened = identifier.open_identifier(settings if hasattr(options, "user_library") else settings.without_user_library)
-    for note in opened.notes:
-        say(note)
-    return opened
-
-
-def opened(options: argparse.Namespace) -> tuple[Model, Library]:
-    """Open the model and the library of :func:`open_identifier`."""
-    identifier = open_identifier(options)
-    return identifier.model, identifier.library
-
-
-def paths(options: argparse.Namespace) -> tuple[Path, Path]:
-    """Return the paths of model and library."""
-    from raman_edge.service.identifier import model_paths  # noqa: PLC0415 - as in open_identifier()
-
-    settings = merged(options)
-    return model_paths(settings.model, settings.library)
-
-
-def open_journal(options: argparse.Namespace, *, create: bool = True) -> Journal:
-    """Open the journal of :func:`journal_path`."""
-    from raman_edge import journal  # noqa: PLC0415 - sqlite, which `raman-edge identify` does not need
-
-    return journal.Journal.open(journal_path(options), create=create)
-
-
-def journal_path(options: argparse.Namespace) -> Path:
-    """Return the path of the journal of the options, the environment or a settings file, else the user's."""
-    from raman_edge import journal  # noqa: PLC0415 - as in open_journal()
-
-    return Path(merged(options).journal or journal.default_path())
-
-
-def open_display(*, as_lines: bool) -> OpenDisplay:
-    """Return what makes the display of a run: the screen, or notes on standard error where records go to standard output."""
-    if as_lines:
-        from raman_edge.service.display import NoteDisplay  # noqa: PLC0415 - numpy
-
-        return lambda *_: NoteDisplay(say)
-    from raman_edge.terminal.live import Screen  # noqa: PLC0415 - rich, only on a terminal
-
-    return lambda source, identifier, controls: Screen(source, identifier.model, identifier.library, controls=controls)
 
 
 def writes_lines(options: argparse.Namespace, outputs: tuple[str, ...] | list[str]) -> bool:

@@ -18,12 +18,10 @@ from raman_edge.wording import encodable, printable, printable_json, quoted
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 DELAY_S = 0.5
 """How long a command runs before it shows its progress, s."""
-PLACE = 24
-"""Columns of a file in a table on a narrow terminal, and where the names are not known before."""
 EVERY_S = 0.2
 """How often it shows its progress, s."""
 STD_OUTPUT_HANDLE, VIRTUAL_TERMINAL = -11, 4
@@ -112,41 +110,6 @@ def write_text(line: str, width: int | None = None) -> None:
         ellipsis = shown_on(sys.stdout, "…")
         shown = shown[: width - len(ellipsis)] + ellipsis
     _put(shown.encode(getattr(sys.stdout, "encoding", None) or "utf-8"))
-
-
-class ResultTable:
-    """Writes records to standard output for a person, one line each: sign, file, answer, first reason.
-
-    Lines are as wide as the terminal; in a pipe they are not cut.
-    """
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        """``paths`` are those of the files, as far as they are known, for the width of their column."""
-        from rich.console import Console  # noqa: PLC0415 - a pipe that gets JSON lines does without rich
-
-        from raman_edge.terminal.terminal import needs_ascii  # noqa: PLC0415
-        from raman_edge.terminal.theme import ASCII, STYLE, UNICODE  # noqa: PLC0415
-
-        self._console, self._styles = Console(highlight=False, soft_wrap=True), STYLE
-        self._theme = ASCII if needs_ascii(self._console) else UNICODE
-        self._width = self._console.width if is_terminal() else None
-        """None in a pipe."""
-        self._room = max((len(printable(path)) for path in paths), default=PLACE)
-        if self._width is not None:
-            self._room = min(self._room, max(PLACE, self._width // 3))
-
-    def write(self, line: str) -> None:
-        """Write one record, given as its line of JSON."""
-        from rich.text import Text  # noqa: PLC0415 - as above
-
-        from raman_edge.cli.record_text import row  # noqa: PLC0415 - msgspec, which not every command needs
-
-        decision, text = row(line, self._room, cut=self._width is not None)
-        shown = self._theme.safe(text, None if self._width is None else self._width - 3)
-        if self._width is None:
-            write_text(f"{self._theme.sign[decision]} {shown}")
-        else:
-            self._console.print(Text.assemble((f"{self._theme.sign[decision]} ", self._styles[decision]), shown))
 
 
 def _put(line: bytes) -> None:

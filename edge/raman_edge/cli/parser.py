@@ -1,9 +1,14 @@
-"""The parser of every command: it suggests what a misspelt word may mean, and its help ends with examples and exit codes."""
+"""The parser of every command: it suggests what a misspelt word may mean, and its help ends with examples and exit codes.
+
+A table names the module of each command and of each action; the module is imported when its command is chosen. What a module needs it
+imports at its top: commands that are not chosen cost nothing.
+"""
 
 from __future__ import annotations
 
 import argparse
 import difflib
+import importlib
 import shutil
 import sys
 import textwrap
@@ -19,7 +24,6 @@ if TYPE_CHECKING:
 
     Examples = tuple[tuple[str, str], ...]
     """Command lines, each with what it does."""
-    Actions = argparse._SubParsersAction["Parser"]  # noqa: SLF001 - has no public name
 
 NARROW = 40
 """Fewest columns that help is laid out for."""
@@ -60,6 +64,36 @@ class Parser(argparse.ArgumentParser):
         self.examples = examples
         self.exits = exits or {}
         """Exit codes that mean something particular here."""
+        self.source = ""
+        """``module``, or ``module:action``, that has the arguments and is not imported yet."""
+
+    def add_commands(self, metavar: str, table: Mapping[str, tuple[str, str]]) -> None:
+        """Add commands: name → module, what it does.
+
+        A module has ``add_arguments`` and ``run``, or for its action A ``add_A`` and ``run_A``.
+        """
+        commands = self.add_subparsers(metavar=metavar, required=True)
+        for name, (source, what) in table.items():
+            commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.").source = source
+
+    def describe(self, *, description: str, examples: Examples, exits: Mapping[int, str] | None = None, epilog: str | None = None) -> None:
+        """Set what the help says besides the arguments."""
+        self.description, self.examples, self.exits, self.epilog = description, examples, exits or {}, epilog
+
+    def fill(self, *, below: bool = False) -> None:
+        """Import the module of this command and add its arguments, once; ``below`` those of all actions too."""
+        name, _, action = self.source.partition(":")
+        self.source = ""
+        if name:
+            module = importlib.import_module(name)
+            getattr(module, f"add_{action or 'arguments'}")(self)
+            if (run := getattr(module, f"run_{action}" if action else "run", None)) is not None:
+                self.set_defaults(run=run)
+        if below:
+            for group in self._actions:
+                if isinstance(group, argparse._SubParsersAction):  # noqa: SLF001 - has no public name
+                    for command in group.choices.values():
+                        command.fill(below=True)
 
     def parse_known_args(
         self,
@@ -67,6 +101,7 @@ class Parser(argparse.ArgumentParser):
         namespace: Any = None,  # noqa: ANN401 - as in argparse
     ) -> tuple[Any, list[str]]:
         """Parse; an unknown option, or a word too many, is an error that names the command it was given to."""
+        self.fill()
         given = list(sys.argv[1:] if args is None else args)
         known = [option for action in self._actions for option in action.option_strings]
         below = any(isinstance(action, argparse._SubParsersAction) for action in self._actions)  # noqa: SLF001 - has no public name

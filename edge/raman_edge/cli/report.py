@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from raman_edge.cli import journal_options as choose
+from raman_edge.cli import opening
 from raman_edge.cli import options as shared
-from raman_edge.cli.journal import add_filters, filters_of, find_record, record_id
 from raman_edge.cli.output import new_file, say, write
 from raman_edge.errors import NoSuchRecord, OutputError
 from raman_edge.report import CurrentModel, ReportedResult, document
@@ -37,7 +38,9 @@ def add_arguments(parser: Parser) -> None:
         ("raman-edge report --last 20 -o - > batch.html", "a contact sheet and twenty pages, through a pipe"),
     )
     parser.exits = {65: "no such record", 73: "the file exists already, or cannot be written"}
-    parser.add_argument("ids", nargs="*", type=record_id, metavar="ID", help="of a record, or its first characters: see `journal list`")
+    parser.add_argument(
+        "ids", nargs="*", type=choose.record_id, metavar="ID", help="of a record, or its first characters: see `journal list`"
+    )
     parser.add_argument(
         "-o", "--out", type=Path, required=True, metavar="FILE", help="the file, written all or nothing; - is standard output"
     )
@@ -45,8 +48,8 @@ def add_arguments(parser: Parser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--last", type=shared.at_least_one, metavar="N", help="the newest N of the selected records")
     which.add_argument("--all", action="store_true", help=f"every record, at most {MOST}")
-    add_filters(parser)
-    shared.add_journal(parser)
+    choose.add_filters(parser)
+    choose.add_journal(parser)
     shared.add_model(parser)
     shared.add_user_library(parser)
     parser.set_defaults(usage_error=parser.error)
@@ -54,13 +57,13 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the document."""
-    filters = filters_of(options)
+    filters = choose.filters_of(options)
     selects = bool(options.last or options.all or filters.given)
     if not (options.ids or selects):
         options.usage_error("expected ids from `raman-edge journal list`, --last N, --all, --since, --decision, --label or --path")
     if options.ids and selects:
         options.usage_error("got ids and a selection: leave out the ids, or --last, --all and the filters")
-    with shared.open_journal(options, create=False) as journal:
+    with choose.open_journal(options, create=False) as journal:
         _check(options.out, journal, force=options.force)
         chosen = _chosen(options, journal, filters)
     current = _current_model(options, chosen)
@@ -88,7 +91,7 @@ def _check(out: Path, journal: Journal, *, force: bool) -> None:
 def _chosen(options: argparse.Namespace, journal: Journal, filters: Filters) -> list[StoredResult]:
     """Return the chosen records, each once: in the order of the ids, or newest first."""
     if options.ids:
-        found = (find_record(journal, beginning) for beginning in options.ids)
+        found = (choose.find_record(journal, beginning) for beginning in options.ids)
         chosen = list({stored.row.seq: stored for stored in found}.values())
     else:
         chosen = list(journal.results(min(options.last or MOST + 1, MOST + 1), filters))
@@ -104,5 +107,5 @@ def _current_model(options: argparse.Namespace, chosen: list[StoredResult]) -> C
     """Open the model, unless all records are faults, which need none."""
     if all(stored.digest is None for stored in chosen):
         return None
-    model, library = shared.opened(options)
+    model, library = opening.open_model(options)
     return CurrentModel(model.sha256, model.card, library)

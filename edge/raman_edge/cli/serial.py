@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from raman_edge.cli import dialogue, instrument_options
+from raman_edge.cli import dialogue, instrument_options, journal_options, opening
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import say
 from raman_edge.cli.parser import LASER, STOPS
@@ -72,7 +72,7 @@ def add_arguments(parser: Parser) -> None:
         "--record", type=Path, metavar="FILE", help="keep all raw exposures in a new file, for `raman-edge instruments replay`"
     )
     shared.add_output(parser)
-    shared.add_journal(parser)
+    journal_options.add_journal(parser)
     shared.add_model(parser)
     shared.add_user_library(parser)
     shared.add_json(parser)
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> int:
     instrument_options.measure_settings(options).plan()  # mistakes are reported before anything is opened
     with dialogue.Waiting() as waiting:
         waiting.step("opening the model and its library")
-        identifier = shared.open_identifier(options)
+        identifier = opening.open_identifier(options)
     contact, others = _meet(wanted, is_asked=is_asked), list[RememberedInstrument]()
     while True:
         options.port, options.profile, options.laser = contact.port, contact.profile, contact.laser
@@ -181,7 +181,7 @@ class _Segment:
         """Show spectra by pixel until a person calibrates or leaves."""
         if not self._can_calibrate:
             raise first_contact.uncalibrated(self._contact)
-        open_display = shared.open_display(as_lines=False)
+        open_display = opening.open_display(as_lines=False)
         run = PreviewRun(
             source,
             replace(measured, count=None).plan(pixels=True),
@@ -195,14 +195,14 @@ class _Segment:
         """Identify what is measured, and print the numbers of the run at its end."""
         line = ""
         try:
-            with shared.open_journal(self._options) as journal:
+            with journal_options.open_journal(self._options) as journal:
                 run = MeasureRun(
                     self._identifier,
                     journal,
                     self._stop,
                     source,
                     plan,
-                    open_display=shared.open_display(as_lines=self._as_lines),
+                    open_display=opening.open_display(as_lines=self._as_lines),
                     outputs=self._options.output,
                     stdout=self._as_lines,
                     triggers=sys.stdin or (),

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge import wording
+from raman_edge.cli import journal_options, limit_threads
 from raman_edge.cli import options as shared
-from raman_edge.cli.output import ResultTable, is_terminal, say
+from raman_edge.cli.output import is_terminal, say
 from raman_edge.cli.parser import STOPS
 from raman_edge.service.signals import stopping
 from raman_edge.service.systemd import ServiceManager
@@ -66,7 +67,7 @@ def add_arguments(parser: Parser) -> None:
     shared.add_calibration(
         parser, ". Where it expires while files are watched, each is a fault until there is a new one, and then identified"
     )
-    shared.add_journal(parser)
+    journal_options.add_journal(parser)
     shared.add_model(parser)
     shared.add_user_library(parser)
     shared.add_json(parser)
@@ -79,20 +80,25 @@ def run(options: argparse.Namespace) -> int:
         settings = shared.merged(options)
         settings.require_folder()
         as_lines = shared.writes_lines(options, settings.output)
-        shared.limit_threads(settings.threads)
-        from raman_edge.service.watch import WatchRun  # noqa: PLC0415 - numpy, after the limit of its threads
+        limit_threads(settings.threads)
+        from raman_edge.cli import opening  # noqa: PLC0415 - numpy, after the limit of its threads
+        from raman_edge.service.watch import WatchRun  # noqa: PLC0415 - as above
 
-        table = None if as_lines else ResultTable([])
+        table = None
+        if not as_lines:
+            from raman_edge.cli.answers import ResultTable  # noqa: PLC0415 - rich
+
+            table = ResultTable([])
         is_piped = not is_terminal()
         newest: deque[str] = deque(maxlen=LISTED)
         each = None if table is None else (table.write if is_piped else newest.append)
         watching = WatchRun(
             settings,
-            shared.journal_path(options),
+            journal_options.journal_path(options),
             stop,
             ServiceManager.from_environment(),
             reload=lambda: shared.merged(options),
-            open_display=shared.open_display(as_lines=as_lines or is_piped),
+            open_display=opening.open_display(as_lines=as_lines or is_piped),
             once=options.once,
             stdout=as_lines,
             each=each,

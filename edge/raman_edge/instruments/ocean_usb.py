@@ -263,10 +263,13 @@ def connect(serial_number: str | None) -> Driver:
     the instrument is not there, busy, or not for this user.
     """
     try:
-        from seabreeze import spectrometers  # noqa: PLC0415 - an extra
+        from seabreeze import backends, spectrometers, use  # noqa: PLC0415 - an extra
     except ImportError as error:
         raise ConfigError(kind="python-seabreeze is not installed", advice="pip install 'raman-edge[usb]'") from error
-    _choose_backend()
+    try:  # the compiled back end, or the Python one where it was not built
+        backends.get_backend()
+    except ImportError:
+        use("pyseabreeze")
     try:
         with driver_errors():
             found = spectrometers.list_devices()
@@ -332,17 +335,6 @@ def _run(pixels: Sequence[int]) -> tuple[int, int] | None:
     runs = np.split(np.asarray(pixels), np.flatnonzero(np.diff(pixels) != 1) + 1)
     longest = max(runs, key=len)
     return int(longest[0]), int(longest[-1])
-
-
-def _choose_backend() -> None:
-    """Use the compiled back end of python-seabreeze, or the Python one where it was not built."""
-    import seabreeze  # noqa: PLC0415 - an extra
-    from seabreeze.backends import get_backend  # noqa: PLC0415
-
-    try:
-        get_backend()
-    except ImportError:
-        seabreeze.use("pyseabreeze")
 
 
 def _unavailable(problem: str) -> SourceUnavailable:

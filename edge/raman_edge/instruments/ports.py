@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import catalogue
 
+if sys.platform != "win32":
+    import grp
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -167,8 +170,6 @@ def _opened(process: Path) -> Iterator[str]:
 def _use(device: str, held: Mapping[str, str]) -> PortUse:
     if sys.platform == "win32":
         return PortUse("unknown")
-    import grp  # noqa: PLC0415 - POSIX only
-
     path = os.path.realpath(device)
     try:
         group = grp.getgrgid(os.stat(path).st_gid).gr_name  # noqa: PTH116 - a name, not a Path

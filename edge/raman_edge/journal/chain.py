@@ -1,4 +1,4 @@
-"""The hash chain: new rows are linked to the one before, and verification reads the whole chain again."""
+"""Rows with their hashes and spectra: a new row is linked to the one before, rows are read back, and verification reads all of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from raman_edge import records
+from raman_edge.errors import JournalDamaged, RowDamaged, SpectrumError
 from raman_edge.journal import query, rows, spectra
 from raman_edge.journal.memory import ADD_RUN, failed_config
+from raman_edge.journal.query import StoredResult
 from raman_edge.journal.rows import Verification
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from array import array
+    from collections.abc import Callable, Iterator
 
     from raman_edge.journal.rows import JournalEntry
 
@@ -98,6 +101,28 @@ class JournalWriter:
             return int(found[0])
         added = self._connection.execute("INSERT INTO axes (digest, shift) VALUES (?,?)", (kept.axis, spectra.pack_array(kept.shift)))
         return added.lastrowid or 0
+
+
+# Rows with their spectra
+
+
+def stored_results(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[StoredResult]:
+    """Give the rows of these numbers with all that belongs to them, in their order."""
+    one = f"SELECT {rows.COLUMNS}, chain, shift, spectra.spectrum FROM {rows.WITH_SPECTRA} WHERE seq = ?"  # noqa: S608 - our own text
+    for seq in chosen:
+        *stored, chain, shift, body = connection.execute(one, (seq,)).fetchone()
+        facts = rows.facts_of(tuple(stored))
+        spectrum = None
+        try:
+            if shift is not None and body is not None:
+                spectrum = spectra.restore(shift, body, records.decode(facts.line).source)
+            link, digest = chain.hex(), facts.spectrum.hex() if facts.spectrum else None
+        except (*rows.DAMAGE, JournalDamaged, SpectrumError) as error:
+            raise RowDamaged(facts.seq, error) from error
+        yield StoredResult(query.row_of(facts), facts.model, facts.config, link, digest, spectrum)
+
+
+# Verification
 
 
 ROWS = f"SELECT {rows.COLUMNS}, chain, shift, spectra.spectrum FROM {rows.WITH_SPECTRA} ORDER BY seq"  # noqa: S608 - our own text

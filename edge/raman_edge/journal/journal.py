@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import platformdirs
+
 from raman_edge.journal import query, rows
 from raman_edge.journal.database import Database
 from raman_edge.journal.memory import JournalMemory
@@ -23,8 +25,6 @@ if TYPE_CHECKING:
 
 def default_path() -> Path:
     """Return the path of the user's journal: one for all folders, whose paths are absolute in it."""
-    import platformdirs  # noqa: PLC0415 - not needed where a path is given
-
     return Path(platformdirs.user_state_dir("raman-edge")) / "journal.sqlite3"
 
 
@@ -74,17 +74,19 @@ class Journal:
 
         ``model`` and ``config`` are what :meth:`memory` is given; faults are kept for this version of raman-edge only.
         """
+        return self._add(entries, model, config)
+
+    def add(self, prepared: Sequence[Prepared]) -> tuple[bool, ...]:
+        """Commit rows of :func:`raman_edge.journal.chain.prepare`, as :meth:`write` does."""
+        return self._add(prepared)
+
+    def _add(self, entries: Sequence[JournalEntry | Prepared], model: str = "", config: str = "") -> tuple[bool, ...]:
         from raman_edge.journal import chain  # noqa: PLC0415 - numpy, which a list of records does without
 
-        return self.add([chain.prepare(entry, model, config) for entry in entries])
-
-    def add(self, rows: Sequence[Prepared]) -> tuple[bool, ...]:
-        """Commit rows of :func:`raman_edge.journal.chain.prepare`, as :meth:`write` does."""
-        from raman_edge.journal import chain  # noqa: PLC0415 - as above
-
+        prepared = [chain.prepare(one, model, config) if isinstance(one, rows.JournalEntry) else one for one in entries]
         with self._database.transaction() as connection:
             writer = chain.JournalWriter(connection, with_spectra=self._spectra)
-            return tuple(writer.add(row) for row in rows)
+            return tuple(writer.add(row) for row in prepared)
 
     def memory(self, model: str, config: str) -> JournalMemory:
         """Return the memory of files identified with this model (its digest) and configuration."""
@@ -112,15 +114,17 @@ class Journal:
 
     def results(self, limit: int | None = None, filters: Filters = ALL) -> Iterator[StoredResult]:
         """Give the records with model, chain and spectrum, newest first; ``limit`` of them at most."""
+        from raman_edge.journal import chain  # noqa: PLC0415 - as above
+
         with self._database.using("read") as connection:
-            yield from query.stored_results(connection, query.numbers(connection, filters, limit))
+            yield from chain.stored_results(connection, query.numbers(connection, filters, limit))
 
     def verify(self, head: str | None = None, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Verification:
         """Read everything again and compare it with the hash chain; ``head`` is a hash noted earlier.
 
         ``progress`` gets the number of rows that have been read, and of all rows, now and then.
         """
-        from raman_edge.journal import chain  # noqa: PLC0415 - numpy
+        from raman_edge.journal import chain  # noqa: PLC0415 - as above
 
         with self._database.using("read") as connection:
             return chain.verify(connection, head, progress)

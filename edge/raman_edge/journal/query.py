@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from raman_edge import sqlite_file
-from raman_edge.errors import JournalDamaged, RowDamaged, SpectrumError
+from raman_edge.errors import RowDamaged
 from raman_edge.journal import rows
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def after(connection: sqlite3.Connection, seq: int, limit: int) -> tuple[Journal
     found: list[JournalRow] = []
     for stored in connection.execute(query, (seq, limit)):
         try:
-            found.append(_row_of(rows.facts_of(stored)))
+            found.append(row_of(rows.facts_of(stored)))
         except RowDamaged:
             if not found:
                 raise
@@ -127,7 +127,7 @@ def selected(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[Jou
         places = ",".join("?" * len(part))
         query = f"SELECT {rows.COLUMNS} FROM {rows.TABLES} WHERE seq IN ({places})"  # noqa: S608 - our own text
         found = {stored[0]: stored for stored in connection.execute(query, part).fetchall()}
-        yield from (_row_of(rows.facts_of(found[seq])) for seq in part if seq in found)
+        yield from (row_of(rows.facts_of(found[seq])) for seq in part if seq in found)
 
 
 def numbers(connection: sqlite3.Connection, filters: Filters, limit: int | None = None, *, oldest: bool = False) -> array[int]:
@@ -147,26 +147,8 @@ def count(connection: sqlite3.Connection, filters: Filters = ALL) -> int:
     return sqlite_file.count(connection, f"records WHERE {where}", MOST_ROWS, values)
 
 
-def stored_results(connection: sqlite3.Connection, chosen: array[int]) -> Iterator[StoredResult]:
-    """Give the rows of these numbers with all that belongs to them, in their order."""
-    from raman_edge import records  # noqa: PLC0415 - with numpy: a list of records does without
-    from raman_edge.journal import spectra  # noqa: PLC0415 - numpy
-
-    query = f"SELECT {rows.COLUMNS}, chain, shift, spectra.spectrum FROM {rows.WITH_SPECTRA} WHERE seq = ?"  # noqa: S608 - our own text
-    for seq in chosen:
-        *stored, chain, shift, body = connection.execute(query, (seq,)).fetchone()
-        facts = rows.facts_of(tuple(stored))
-        spectrum = None
-        try:
-            if shift is not None and body is not None:
-                spectrum = spectra.restore(shift, body, records.decode(facts.line).source)
-            link, digest = chain.hex(), facts.spectrum.hex() if facts.spectrum else None
-        except (*rows.DAMAGE, JournalDamaged, SpectrumError) as error:
-            raise RowDamaged(facts.seq, error) from error
-        yield StoredResult(_row_of(facts), facts.model, facts.config, link, digest, spectrum)
-
-
-def _row_of(facts: rows.ChainedFacts) -> JournalRow:
+def row_of(facts: rows.ChainedFacts) -> JournalRow:
+    """Return the record of a row."""
     return JournalRow(facts.seq, facts.id, facts.line)
 
 

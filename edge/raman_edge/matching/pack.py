@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+import platformdirs
 
 from raman_edge import atomic_write
 from raman_edge.bounded_read import bounded
@@ -210,8 +211,6 @@ def shipped_path(name: str) -> Path:
 
 def user_folder() -> Path:
     """Return the folder of the user's packs; it need not exist."""
-    import platformdirs  # noqa: PLC0415 - 5 ms that a command with a path does not need
-
     return Path(platformdirs.user_data_dir("raman-edge")) / "packs"
 
 
@@ -381,6 +380,4 @@ def _write(path: Path, data: bytes, place: str) -> None:
 
 
 def _cache_folder() -> Path:
-    import platformdirs  # noqa: PLC0415 - 5 ms; the embedded model has its embeddings beside it
-
     return Path(platformdirs.user_cache_dir("raman-edge")) / "embeddings"

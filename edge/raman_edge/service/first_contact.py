@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from raman_edge.calibration import store
 from raman_edge.errors import ConfigError, SourceError, SourceUnavailable
 from raman_edge.instruments import ports
 from raman_edge.instruments.profiles import catalogue
@@ -269,8 +270,6 @@ def _asked(
 
 def _is_calibrated(contact: Contact, found: InstrumentInfo | None) -> bool:
     """Whether there is a calibration, which knows the laser."""
-    from raman_edge.calibration import store  # noqa: PLC0415 - numpy; most runs do not come here
-
     name = None if found is None else found.serial_number or (None if contact.known is None else contact.known.name)
     return name is not None and found is not None and store.of_device(name, found.model) is not None
 

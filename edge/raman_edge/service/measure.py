@@ -25,9 +25,8 @@ from raman_edge.instruments.serial.spectrometer import Environment, unguarded
 from raman_edge.matching.identify import Reading
 from raman_edge.quality import MIN_SNR
 from raman_edge.service import find_instrument
-from raman_edge.service.display import RunObserver
+from raman_edge.service.display import RunObserver, saver
 from raman_edge.service.run import follow, open_outputs, open_worker
-from raman_edge.service.save import saver
 from raman_edge.sources import Batch
 from raman_edge.sources.spectrometer import SpectrometerSource
 from raman_edge.spectrum import Fault, Origin

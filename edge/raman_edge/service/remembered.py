@@ -17,12 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+import platformdirs
 from msgspec import Meta
 
 from raman_edge import atomic_write
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles.profile import Nanometres, Rate
 from raman_edge.settings import toml
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -107,8 +113,6 @@ def path() -> Path:
     """Return the file."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
-    import platformdirs  # noqa: PLC0415 - not needed where a path is given
-
     return Path(platformdirs.user_config_dir("raman-edge")) / "instruments.toml"
 
 
@@ -270,12 +274,8 @@ def _locked(lock: Path) -> Iterator[None]:
     """Hold a lock that other processes wait for; the system releases it where this one is killed."""
     with lock.open("ab") as file:
         if sys.platform == "win32":
-            import msvcrt  # noqa: PLC0415 - Windows only
-
             msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
         else:
-            import fcntl  # noqa: PLC0415 - POSIX only
-
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+import platformdirs
 from msgspec import Meta
 
 from raman_edge.errors import ConfigError
@@ -193,8 +194,6 @@ def default_user_library(environ: Mapping[str, str] = os.environ) -> Path:
     named = gather({}, None, environ)["user_library"].value
     if isinstance(named, str):
         return Path(named)
-    import platformdirs  # noqa: PLC0415 - 5 ms that a command with a path does not need
-
     return Path(platformdirs.user_data_dir("raman-edge")) / USER_LIBRARY
 
 
@@ -207,8 +206,6 @@ def files(config: str | os.PathLike[str] | None, environ: Mapping[str, str] = os
 
 def places() -> tuple[Path, Path]:
     """Return the paths of the user's file and of the system's."""
-    import platformdirs  # noqa: PLC0415 - 5 ms that a command with --config does not need
-
     system = "/etc/raman-edge" if sys.platform.startswith("linux") else platformdirs.site_config_dir("raman-edge")
     return Path(platformdirs.user_config_dir("raman-edge")) / FILE, Path(system) / FILE
 

@@ -16,6 +16,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from raman_edge.terminal.keyboard import Suspension
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
@@ -137,7 +139,6 @@ def guarding(spectrometer: SerialSpectrometer, note: Callable[[str], None]) -> I
     A process whose laser cannot be switched off is not suspended and keeps trying, with a ``note``. Signals that would end it at
     once are handled as SIGTERM is.
     """
-    from raman_edge.terminal.keyboard import Suspension  # noqa: PLC0415 - only with an instrument
 
     @contextmanager
     def dark() -> Iterator[bool]:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from raman_edge.calibration import store
 from raman_edge.errors import CalibrationError, ConfigError, JournalUnavailable, RamanEdgeError, SourceUnavailable
 from raman_edge.journal import Journal
-from raman_edge.service.display import RunObserver
+from raman_edge.service.display import RunObserver, saver
 from raman_edge.service.identifier import open_calibration, open_identifier
 from raman_edge.service.run import follow, open_outputs, open_worker, output_files
-from raman_edge.service.save import saver
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import ScanRules, WatchedFolder
 from raman_edge.terminal.controls import Controls

@@ -14,6 +14,7 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from time import monotonic
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
@@ -22,6 +23,7 @@ from raman_edge import records
 from raman_edge.journal import JournalEntry
 from raman_edge.journal.chain import prepare
 from raman_edge.matching.identify import BATCH, Reading, identify_all
+from raman_edge.model.model import Model
 from raman_edge.sources.files import RawFile, values
 from raman_edge.spectrum import Fault
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
     from raman_edge.journal.chain import Prepared
     from raman_edge.matching.library import Library
-    from raman_edge.model.model import Model
     from raman_edge.records import Provenance
     from raman_edge.sources import Batch
     from raman_edge.spectrum import Spectrum
@@ -211,8 +212,6 @@ def _isolated() -> Iterator[None]:
         if sys.platform == "win32":
             yield
             return
-        from multiprocessing import resource_tracker  # noqa: PLC0415 - not on Windows
-
         resource_tracker.ensure_running()  # started later it would unblock the signal
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -236,8 +235,6 @@ def work(pipe: Connection, settings: WorkerSettings) -> None:
 
 
 def _work(pipe: Connection, settings: WorkerSettings) -> None:
-    from raman_edge.model.model import Model  # noqa: PLC0415 - in the second process only
-
     model = Model.open(settings.path, threads=settings.threads, sha256=settings.means.model.sha256)
     pipe.send(None)
     while True:

@@ -15,9 +15,9 @@ from rich.console import Console
 from raman_edge.errors import RamanEdgeError
 from raman_edge.matching.identify import Reading
 from raman_edge.terminal.controls import Controls
+from raman_edge.terminal.headline import describe
 from raman_edge.terminal.screen import render
 from raman_edge.terminal.state import ModelFacts, ScreenState, fold, pressed
-from raman_edge.terminal.summary import describe
 from raman_edge.terminal.terminal import Terminal, needs_ascii
 from raman_edge.terminal.theme import safe_text
 

@@ -9,7 +9,7 @@ import spectrometers
 from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from raman_edge.acquisition.gate import Gate, Seen
+from raman_edge.acquisition.autoexposure import Gate, Seen
 
 Array = npt.NDArray[np.float64]
 RNG = np.random.default_rng(11)

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from raman_edge.acquisition import recorded, reduction
 from raman_edge.acquisition.reduction import Reduction
-from raman_edge.calibration import scale
+from raman_edge.calibration.calibration import axis_unit
 from raman_edge.errors import FormatError
 from raman_edge.instruments.codecs.stream import RawFrame
 from raman_edge.instruments.recording import MOST_PIXELS, InstrumentLine, PlanLine, Recorder, RecordingHeader, encode, shot
@@ -121,7 +121,7 @@ def test_a_calibration_gets_the_pixels(tmp_path: Path) -> None:
     with FileSource([str(tmp_path / "run.recording")], pixels=True) as given_files:
         found = list(given_files)
     assert len(found) == 3
-    assert all(isinstance(one, Spectrum) and scale.unit(one) == "pixel" for one in found)
+    assert all(isinstance(one, Spectrum) and axis_unit(one) == "pixel" for one in found)
 
 
 def test_nothing_is_cut_for_a_calibration(tmp_path: Path) -> None:

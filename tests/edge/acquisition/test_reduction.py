@@ -12,9 +12,7 @@ import pytest
 import spectrometers
 from raman_edge.acquisition import darks, reduction
 from raman_edge.acquisition.reduction import Reduction, digest
-from raman_edge.calibration import scale
-from raman_edge.calibration.calibration import Calibration, CalibrationLine
-from raman_edge.calibration.scale import WavelengthScale
+from raman_edge.calibration.calibration import Calibration, CalibrationLine, Unit, WavelengthScale, axis_unit
 from raman_edge.errors import CalibrationError, ConfigError
 from raman_edge.instruments.profiles.profile import Sensor
 from raman_edge.instruments.spectrometer import Exposure
@@ -34,7 +32,7 @@ def shot(**changes: object) -> Exposure:
     return exposure(got.frame.counts, taken_at=got.taken_at, **changes)
 
 
-def calibration(unit: scale.Unit = "pixel", **changes: object) -> Calibration:
+def calibration(unit: Unit = "pixel", **changes: object) -> Calibration:
     """Return a calibration that puts the fake's pixels half a nanometre further than it does itself."""
     centre, half = (PIXELS / 2, PIXELS / 2) if unit == "pixel" else (835.0, 50.0)
     ends = (COEFFICIENTS[0] + 0.5 + COEFFICIENTS[1] * centre, COEFFICIENTS[1] * half) if unit == "pixel" else (835.5, 50.0)
@@ -129,7 +127,7 @@ def test_a_calibration_gets_the_pixels() -> None:
     spectrum = Reduction(pixels=True).spectrum([shot(instrument=spectrometers.instrument(coefficients=None, first_pixel=1))])
     assert spectrum.axis.start == COVERED + 1
     assert len(spectrum) == PIXELS - COVERED
-    assert scale.unit(spectrum) == "pixel"
+    assert axis_unit(spectrum) == "pixel"
 
 
 def test_a_calibration_gets_every_point() -> None:
@@ -139,7 +137,7 @@ def test_a_calibration_gets_every_point() -> None:
 
 @pytest.mark.parametrize("unit", ["pixel", "shift"])
 @pytest.mark.parametrize("knows", [True, False])
-def test_a_calibration_makes_the_axis(unit: scale.Unit, knows: bool) -> None:  # noqa: FBT001 - a parameter
+def test_a_calibration_makes_the_axis(unit: Unit, knows: bool) -> None:  # noqa: FBT001 - a parameter
     """A calibration in pixels or in shifts moves the axis by its half nanometre, and is named; pixels need no coefficients."""
     if unit == "shift" and not knows:
         return

@@ -13,7 +13,7 @@ import pytest
 from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import Plan
 from raman_edge.calibration import making, standards
-from raman_edge.calibration.observe import observe
+from raman_edge.calibration.match import observe
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
 from raman_edge.instruments.serial.spectrometer import SerialSpectrometer

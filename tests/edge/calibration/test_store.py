@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 from raising import refused
 from raman_edge.calibration import store
-from raman_edge.calibration.calibration import Calibration, CalibrationLine, applied
-from raman_edge.calibration.scale import WavelengthScale
+from raman_edge.calibration.calibration import Calibration, CalibrationLine, WavelengthScale, applied
 from raman_edge.errors import CalibrationError, SpectrumError
 from raman_edge.spectrum import PIXELS, AppliedCalibration, Axis, Fault, Origin, Spectrum
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 import pytest
 from raman_edge import cli, records
-from raman_edge.cli.journal import moment
+from raman_edge.cli.journal_options import moment
 from raman_edge.journal import Journal, JournalEntry
 from raman_edge.outputs import files
 

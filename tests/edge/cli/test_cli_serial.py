@@ -18,7 +18,7 @@ import pytest
 import soak
 from raman_edge import cli, sqlite_file
 from raman_edge.calibration import store
-from raman_edge.cli import instrument_ports
+from raman_edge.cli import instruments
 from raman_edge.instruments.ports import PortInfo, PortUse
 from raman_edge.instruments.serial import probe
 from raman_edge.journal import Journal
@@ -399,7 +399,7 @@ def test_frames_that_stay_broken_doubt_the_profile() -> None:
 def test_root_is_no_group_to_join() -> None:
     """A port of root's group needs a rule, and the group that it names."""
     port = PortInfo("/dev/ttyUSB0", "/dev/ttyUSB0", "", PortUse("denied", group="root"))
-    lines = " ".join(instrument_ports.advice([port], Path("/proc/version")))
+    lines = " ".join(instruments.advice([port], Path("/proc/version")))
     assert "usermod -aG root" not in lines
     assert "usermod -aG dialout" in lines
 

@@ -19,9 +19,10 @@ import numpy as np
 import pytest
 import raman_edge
 from raman_edge import formats
-from raman_edge.cli.demo import samples, story
-from raman_edge.cli.demo.samples import SampleFile
-from raman_edge.cli.demo.story import DemoResult, SummaryLine
+from raman_edge.cli import demo
+from raman_edge.cli import demo_samples as samples
+from raman_edge.cli.demo import DemoResult, SummaryLine
+from raman_edge.cli.demo_samples import SampleFile
 from raman_edge.errors import FormatError, SourceUnavailable
 from raman_edge.instruments.spectrometer import Exposure
 from raman_edge.matching.identify import Timing
@@ -36,7 +37,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from raman_edge.cli.demo.samples import Mishap, Right
+    from raman_edge.cli.demo_samples import Mishap, Right
     from raman_edge.simulator.ports import TcpAt
     from raman_edge.terminal.theme import Theme
 
@@ -93,7 +94,7 @@ def result(decision: str, label: str = "Quartz", *, saturated: bool | None = Non
 
 def line(right: Right, *records: Record, sample: str = "Quartz", mishap: Mishap = "", spikes: int = 0) -> SummaryLine:
     """The line of an act with these records."""
-    return story.act_line(replace(samples.acts(LIBRARY)[0], right=right, sample=sample, mishap=mishap), records, spikes)
+    return demo.act_line(replace(samples.acts(LIBRARY)[0], right=right, sample=sample, mishap=mishap), records, spikes)
 
 
 def test_the_story_has_every_turn() -> None:
@@ -204,12 +205,12 @@ def test_a_burst_is_one_line_and_its_failures_one_each() -> None:
     """A file without a record is missing, and the line of the burst says so; right ones have no line of their own."""
     file = SampleFile("a.csv", "Quartz", "name", b"")
     written = [(file, AT), (replace(file, name="b.csv"), AT)]
-    first, other = story.burst_lines(written, {"a.csv": result("match")})
+    first, other = demo.burst_lines(written, {"a.csv": result("match")})
     assert (first.judgement, first.answer) == ("missing", "1 right, 1 missing, after 1.5 s")
     assert (other.happened, other.answer, other.judgement) == ("  b.csv: Quartz", "nothing", "missing")
-    assert [one.judgement for one in story.burst_lines(written[:1], {"a.csv": result("match")})] == ["right"]
-    assert story.burst_lines([], {}) == []
-    assert len(story.burst_lines(written * 30, {})) == 1 + story.LISTED
+    assert [one.judgement for one in demo.burst_lines(written[:1], {"a.csv": result("match")})] == ["right"]
+    assert demo.burst_lines([], {}) == []
+    assert len(demo.burst_lines(written * 30, {})) == 1 + demo.LISTED
 
 
 WHOLE = DemoResult(lines=[line("name", FAULT, result("match")), line("any")], acts=2, measured=2, files=1, filed=1, shown=4, rows=4)
@@ -255,8 +256,8 @@ def test_without_pseudo_terminals_the_instrument_is_on_tcp(monkeypatch: pytest.M
     def none() -> TcpAt:
         raise SourceUnavailable(kind="no pseudo-terminal")
 
-    monkeypatch.setattr(story, "PtyAt", none)
-    with story.connected(LIBRARY, threading.Event(), pacing=False) as (simulated, spectrometer):
+    monkeypatch.setattr(demo, "PtyAt", none)
+    with demo.connected(LIBRARY, threading.Event(), pacing=False) as (simulated, spectrometer):
         assert simulated.port.startswith("socket://")
         simulated.material("Quartz+Cyclohexane")
         while (got := spectrometer.expose()) is None:

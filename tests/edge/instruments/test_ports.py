@@ -12,7 +12,7 @@ from pathlib import Path
 import command
 import pytest
 from raman_edge import cli
-from raman_edge.cli import instrument_ports as shown
+from raman_edge.cli import instruments as shown
 from raman_edge.cli import output
 from raman_edge.instruments import ports
 from raman_edge.instruments.ports import PortInfo, PortUse

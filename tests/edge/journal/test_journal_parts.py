@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge import records
 from raman_edge.cli.record_text import brief
-from raman_edge.journal import Filters, Journal, JournalEntry, comparison, rows
+from raman_edge.journal import Filters, Journal, JournalEntry, rows
 from raman_edge.matching.ranking import Candidate
 from raman_edge.wording import NAMED
 
@@ -175,8 +175,8 @@ def test_the_same_answer_has_no_differences() -> None:
     """An answer is itself, whenever it was given and however long it took."""
     before = result()
     later = msgspec.structs.replace(before, id="x", ts="later", ms=dataclasses.replace(before.ms, total=99.0))
-    assert comparison.differences(before, later) == ()
-    assert comparison.other_means(before, later) == ()
+    assert records.differences(before, later) == ()
+    assert records.other_means(before, later) == ()
 
 
 def test_rounding_is_no_difference() -> None:
@@ -184,9 +184,9 @@ def test_rounding_is_no_difference() -> None:
     before = result()
     best = before.matches[0]
     rounded = msgspec.structs.replace(before, matches=(replace(best, score=best.score - 0.0004), *before.matches[1:]))
-    assert comparison.differences(before, rounded) == ()
+    assert records.differences(before, rounded) == ()
     other = msgspec.structs.replace(before, matches=(replace(best, score=best.score - 0.01), *before.matches[1:]))
-    (line,) = comparison.differences(before, other)
+    (line,) = records.differences(before, other)
     assert line == f"{best.label} {best.score:.2%}, now {best.score - 0.01:.2%}"
 
 
@@ -194,9 +194,9 @@ def test_candidates_that_come_and_go() -> None:
     """A new or missing candidate is reported, unless its probability is next to nothing."""
     before = result()
     none, some = Candidate("Opal", 0.0001, 0.1), Candidate("Opal", 0.02, 0.1)
-    assert comparison.differences(before, msgspec.structs.replace(before, matches=(*before.matches, none))) == ()
-    assert comparison.differences(before, msgspec.structs.replace(before, matches=(*before.matches, some))) == ("Opal 0.00%, now 2.00%",)
-    assert comparison.differences(msgspec.structs.replace(before, matches=(*before.matches, some)), before) == ("Opal 2.00%, now 0.00%",)
+    assert records.differences(before, msgspec.structs.replace(before, matches=(*before.matches, none))) == ()
+    assert records.differences(before, msgspec.structs.replace(before, matches=(*before.matches, some))) == ("Opal 0.00%, now 2.00%",)
+    assert records.differences(msgspec.structs.replace(before, matches=(*before.matches, some)), before) == ("Opal 2.00%, now 0.00%",)
 
 
 def test_decision_name_and_knowledge() -> None:
@@ -204,7 +204,7 @@ def test_decision_name_and_knowledge() -> None:
     before = result()
     assert before.known is not None
     unknown = msgspec.structs.replace(before, decision="unknown", names=(), known=before.known - 0.2, one_of=None, why=("too far",))
-    lines_found = comparison.differences(before, unknown)
+    lines_found = records.differences(before, unknown)
     assert lines_found[0].startswith("decision match, now unknown")
     assert "(too far)" in lines_found[0]
     assert lines_found[1] == "named Quartz, now nothing"
@@ -234,26 +234,26 @@ def test_a_record_of_version_1_is_read_as_it_is_meant() -> None:
 def test_an_older_answer_is_compared_by_the_common_fields() -> None:
     """Another version alone is no difference; another decision is one, with its reason and the rules as a note."""
     now = result()
-    assert comparison.differences(old(now), now) == ()
-    assert "of version 1" in comparison.other_means(old(now), now)[0]
+    assert records.differences(old(now), now) == ()
+    assert "of version 1" in records.other_means(old(now), now)[0]
     unknown = msgspec.structs.replace(
         now, decision="unknown", names=(), one_of=None, matches=tuple(replace(m, score=None) for m in now.matches)
     )
-    assert comparison.differences(old(now, decision="unknown"), unknown) == ()
+    assert records.differences(old(now, decision="unknown"), unknown) == ()
     possible = msgspec.structs.replace(now, decision="possible", why=("not sure enough",))
-    assert comparison.differences(old(now), possible) == ("decision match, now possible (not sure enough)",)
-    (note,) = comparison.other_means(old(now), possible)
+    assert records.differences(old(now), possible) == ("decision match, now possible (not sure enough)",)
+    (note,) = records.other_means(old(now), possible)
     assert "the numbers are the same" in note
-    assert comparison.other_means(now, possible) == ()
+    assert records.other_means(now, possible) == ()
 
 
 def test_another_library_where_the_record_names_one() -> None:
     """A record of an older raman-edge names no library, and no difference is reported."""
     now = result()
     old = msgspec.structs.replace(now, model=records.ModelRef(now.model.id, now.model.sha256, "CPU"))
-    assert comparison.other_means(old, now) == ()
+    assert records.other_means(old, now) == ()
     other = msgspec.structs.replace(now, model=records.ModelRef(now.model.id, now.model.sha256, "CPU", "e" * 64))
-    assert "library is another one: it was eeeeeeeeeeee" in comparison.other_means(other, now)[0]
+    assert "library is another one: it was eeeeeeeeeeee" in records.other_means(other, now)[0]
 
 
 # A line for a person

@@ -12,7 +12,7 @@ from raman_edge import Identifier
 from raman_edge.matching import identify, pack
 from raman_edge.matching.aligned import FARTHEST, AlignedSearch
 from raman_edge.spectrum import Axis, Spectrum
-from raman_edge.terminal.summary import describe
+from raman_edge.terminal.headline import describe
 from rich.console import Console
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from raising import refused
 from raman_edge.errors import OutputError
-from raman_edge.service.save import saver
+from raman_edge.service.display import saver
 from raman_edge.sources.files import FileSource
 from raman_edge.spectrum import Origin, Spectrum
 from screens import MATCH, STONE, UNKNOWN

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from raman_edge import cli, records
 from raman_edge.calibration import store
-from raman_edge.cli import record_text
+from raman_edge.cli import journal_records
 from raman_edge.journal import Journal
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
@@ -86,7 +86,7 @@ def test_records_name_it_and_a_replay_gives_the_same(folder: Path, capsys: pytes
     assert (held.spectrum.calibrated.id, held.spectrum.calibrated.made, held.spectrum.calibrated.rms) == (used.id, used.made, used.rms)
     assert held.spectrum.axis.shift[0] == pytest.approx(150.0 + 1e7 * 0.2 / 794.3**2, abs=0.1)
     assert held.spectrum.meta == {"format": "delimited text (commas, decimal point)", "laser_nm": "785"}
-    axis_text = dict(record_text.facts(held))["axis"]
+    axis_text = dict(journal_records.facts(held))["axis"]
     assert axis_text.startswith(f"calibration {used.id[:12]}, ")
     assert axis_text.endswith(" days old at that time, 0.235 cm⁻¹ rms")
     store.path_of("SN-1").unlink()

@@ -19,7 +19,7 @@ from raman_edge.model.model import Model
 from raman_edge.spectrum import Fault, Origin
 from raman_edge.terminal.controls import Controls
 from raman_edge.terminal.live import Screen
-from raman_edge.terminal.picture import SIZE, svg
+from raman_edge.terminal.rows import SIZE, svg
 from raman_edge.terminal.screen import render
 from raman_edge.terminal.state import ModelFacts, ScreenState, fold
 from raman_edge.terminal.terminal import needs_ascii

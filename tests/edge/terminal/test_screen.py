@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.matching.ranking import Verdict
 from raman_edge.spectrum import Fault, Origin
+from raman_edge.terminal.headline import describe
 from raman_edge.terminal.rows import width_of
 from raman_edge.terminal.screen import render
 from raman_edge.terminal.state import fold
-from raman_edge.terminal.summary import describe
 from raman_edge.terminal.theme import ASCII, UNICODE
 from rich.cells import cell_len
 from rich.console import Console

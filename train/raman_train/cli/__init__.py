@@ -6,6 +6,7 @@ import sys
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
+from raman_edge.cli.output import forget_what_has_gone
 from raman_edge.cli.parser import Parser
 from raman_edge.errors import RamanEdgeError
 
@@ -28,6 +29,8 @@ EXAMPLES = (
     ("raman-train fit --help", "every command has its own help"),
 )
 INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""As of a process that SIGPIPE ended; `raman-edge` has the same codes."""
 NOT_INSTALLED = 78
 """``EX_CONFIG``."""
 TRAINING_PACKAGES = ("torch", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn", "scipy", "matplotlib", "filelock")
@@ -46,9 +49,12 @@ def main(argv: Sequence[str] | None = None, added: Iterable[Add] | None = None) 
     commands: Any = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     for add in (import_.add, fit.add, benchmark.add, figures.add, transfer.add, pack.add, *others):
         add(commands)
-    options = parser.parse_args(argv)
     try:
-        return int(options.run(options))
+        options = parser.parse_args(argv)
+        code = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader of standard output has closed it, as `head` does
+        return PIPE_CLOSED
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in TRAINING_PACKAGES:
             raise
@@ -60,6 +66,10 @@ def main(argv: Sequence[str] | None = None, added: Iterable[Add] | None = None) 
     except KeyboardInterrupt:
         print("raman-train: interrupted; run the same command again to resume", file=sys.stderr)
         return INTERRUPTED
+    else:
+        return code
+    finally:
+        forget_what_has_gone()
 
 
 def installed() -> list[Add]:

@@ -39,8 +39,6 @@ IMMEDIATE: Final = 16
 """Bytes of data that fit into the header; longer data are the payload."""
 NONE, MD5 = 0, 1
 HEADER: Final = struct.Struct("<2sHHHII6sBB16sI")
-KIND_END: Final = 12
-"""Bytes from the beginning of a message to the end of its type."""
 CLOSING: Final = 20
 """Bytes of checksum and footer."""
 REPLY_MOST: Final = 4096

@@ -6,6 +6,8 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import validate
 
@@ -24,8 +26,6 @@ FOLDERS = (PACKAGE / FOLDER, PACKAGE.parents[1] / FOLDER)
 
 def own_folder() -> Path:
     """Return the folder of the user's own profiles, ``~/.config/raman-edge/instruments`` on Linux; it need not exist."""
-    import platformdirs  # noqa: PLC0415 - 5 ms that a command with a path does not need
-
     return Path(platformdirs.user_config_dir("raman-edge")) / OWN_FOLDER
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError
+from raman_edge.instruments.codecs.obp import Message
 from raman_edge.instruments.profiles import expressions, fields
 from raman_edge.instruments.profiles.fields import literal
 from raman_edge.instruments.profiles.frame import DelimitedFrame, FixedFrame, LinesFrame, NamedFrame
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 UNITS = {"us": 1_000_000, "ms": 1_000, "s": 1}
 """``integration.unit`` → units in a second."""
 ALWAYS = ("averages", "pixels")
+OBP_KIND_END = 12
+"""Bytes of a message of the Ocean Binary Protocol up to and including its kind."""
 INTEGRATION = "integration"
 OWN = {"coefficient": ("index",), "nonlinearity": ("index",), "set_baud": ("baud", "baud_code")}
 """Command → names that only its expressions may use."""
@@ -196,9 +199,7 @@ def in_safe_order(profile: Profile, data: bytes, rates: Iterable[int]) -> tuple[
 def _constant(command: Command) -> bytes:
     """Return the bytes of a command before its first number."""
     if command.message is not None:
-        from raman_edge.instruments.codecs.obp import KIND_END, Message  # noqa: PLC0415 - imports numpy, which most profiles do without
-
-        return Message(command.message).to_bytes()[:KIND_END]
+        return Message(command.message).to_bytes()[:OBP_KIND_END]
     data = b""
     for field in (field for text in command.send for field in fields.parse(text)):
         if field.names() or field.kind in fields.CHECKSUMS:
@@ -218,8 +219,6 @@ def sent(profile: Profile, command: Command, found: Values, key: str) -> bytes:
             raise error.at(f"{key}.send[{index}] ({text!r})") from error
     if command.message is None:
         return data
-    from raman_edge.instruments.codecs.obp import Message  # noqa: PLC0415 - imports numpy, which most profiles do without
-
     return Message(command.message, data, md5=getattr(profile.frame, "checksum", False) is True).to_bytes()
 
 

@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING
 
 from raman_edge.errors import ConfigError, SourceBusy, SourceLost, SourceUnavailable
 
+if sys.platform != "win32":
+    import grp
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -243,10 +246,7 @@ def denied(path: Path) -> str:
     """Return advice that lets this user open a device file."""
     if sys.platform == "win32":
         return "Run it as a user who may"
-    import grp  # noqa: PLC0415 - POSIX only
-
     join = '`sudo usermod -aG {} "$USER"`, and log in again'
-
     try:
         facts = os.stat(path)  # noqa: PTH116 - a port's name may be no path
         group = grp.getgrgid(facts.st_gid).gr_name

@@ -1,4 +1,4 @@
-"""``raman-edge instruments ports | probe | new``: what is connected, what it answers, and a profile from what it sends."""
+"""``raman-edge instruments probe | new``: what an instrument answers, and a profile from what it sends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import argparse
 import sys
 from dataclasses import asdict
 from functools import partial
-from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,18 +15,19 @@ import msgspec
 from raman_edge.atomic_write import windows_refusal
 from raman_edge.bounded_read import bounded
 from raman_edge.cli import options as shared
+from raman_edge.cli.instruments import ROW, byte_rows
 from raman_edge.cli.output import as_json, say, shown_on, write_json, write_text
 from raman_edge.errors import ConfigError, FormatError, SourceUnavailable
-from raman_edge.instruments import ports
-from raman_edge.instruments.profiles import catalogue
+from raman_edge.instruments import codecs, ports
+from raman_edge.instruments.ocean_usb import OceanSpectrometer
+from raman_edge.instruments.profiles import catalogue, draft, validate
+from raman_edge.instruments.serial import ask, probe, spectrometer
 from raman_edge.settings import toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from raman_edge.cli.parser import Actions
-    from raman_edge.instruments.ports import PortInfo
-    from raman_edge.instruments.profiles.profile import Profile
+    from raman_edge.cli.parser import Parser
     from raman_edge.instruments.serial.probe import ListenResult, ProbeReport, ProbeResult, Traffic
     from raman_edge.instruments.spectrometer import InstrumentInfo
 
@@ -35,123 +35,21 @@ if TYPE_CHECKING:
     """Takes a record for a program, and the same as lines for a person; writes one of them."""
 
 SILENT = SourceUnavailable.exit_code
-TITLES = ("PORT", "STATE", "USB", "WHAT", "PROFILE")
-WSL = "this is WSL: usbipd attaches a USB device of Windows (`usbipd list`, `usbipd attach --wsl --busid …`)"
-NOTHING = (
-    "no serial port and no Ocean instrument was found: does the cable carry data, has the instrument power, does `dmesg` show it? "
-    "A virtual machine or a container must be given the device"
-)
 DEFAULT_BAUD = 115_200
 MOST_CAPTURE = 2**24
 """Bytes of the largest file of raw bytes."""
-ROW = 16
-"""Bytes on one line."""
 ROWS = 4
 """Lines that are shown of one message."""
 SHOWN = 200
 """Characters that are shown of unrequested data."""
 
 
-def byte_rows(data: bytes) -> Iterator[str]:
-    """Give bytes in rows: hexadecimal, and what is printable of them."""
-    for at in range(0, len(data), ROW):
-        row = data[at : at + ROW]
-        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 - printable ASCII
-        yield f"{row.hex(' '):{3 * ROW - 1}}  {text:{ROW}}"
-
-
-# ports
-
-
-def add_ports(actions: Actions) -> None:
-    """Add ``ports``."""
-    one = actions.add_parser(
-        "ports",
-        help="list serial ports and Ocean instruments on USB, and who uses them",
-        description="List the serial ports of this machine and Ocean instruments on USB. No port is opened: opening restarts many boards. "
-        "A port that a process of another user has open is listed as free.",
-        examples=(
-            ("raman-edge instruments ports", "what is connected, which profile fits, who has it open"),
-            ("raman-edge instruments ports --json", "for a script"),
-        ),
-    )
-    shared.add_json(one)
-    one.set_defaults(run=_ports)
-
-
-def _ports(options: argparse.Namespace) -> int:
-    """Print a port a line; none is no error."""
-    found = [*ports.serial(_profiles()), *ports.ocean()]
-    if as_json(options):
-        for port in found:
-            facts = asdict(port)
-            write_json({"v": 1, **{key: value for key, value in facts.items() if key != "use"}, **port.use._asdict()})
-    else:
-        _show_ports(found)
-    for line in advice(found, Path("/proc/version")):
-        say(line)
-    return 0
-
-
-def _profiles() -> list[Profile]:
-    return catalogue.load_all(say)
-
-
-def advice(found: Sequence[PortInfo], version: Path) -> Iterator[str]:
-    """Give what to do about ports that are missing, or closed to this user."""
-    if not found:
-        yield f"{NOTHING}; {WSL}" if _is_wsl(version) else NOTHING
-    denied = [port for port in found if port.use.access == "denied"]
-    serial = [port for port in denied if not port.address.startswith(ports.OCEAN)]
-    if serial:
-        group = serial[0].use.group
-        if group in {"", "root"}:  # joining root's group is no remedy: a udev rule opens the port to another one
-            yield 'a udev rule opens ports to a group: SUBSYSTEM=="tty", GROUP="dialout", MODE="0660" in /etc/udev/rules.d/60-tty.rules'
-            group = "dialout"
-        yield (
-            f"{', '.join(port.device for port in serial)}: permission denied; run `sudo usermod -aG {group} $USER` and log in again "
-            "(a service: SupplementaryGroups=, as in docs/running/serial.conf)"
-        )
-    if len(denied) > len(serial):
-        yield "Ocean instrument: permission denied; copy docs/running/70-raman-edge.rules to /etc/udev/rules.d, which opens it to dialout"
-    if any(port.address.startswith(ports.OCEAN) for port in found) and find_spec("seabreeze") is None:
-        yield "Ocean instruments on USB need the extra usb: pip install 'raman-edge[usb]'"
-
-
-def _is_wsl(version: Path) -> bool:
-    try:
-        return "microsoft" in version.read_text("utf-8").lower()
-    except OSError:
-        return False
-
-
-def _show_ports(found: Sequence[PortInfo]) -> None:
-    """Print columns; the persistent name stands below the one that changes."""
-    if not found:
-        return
-    rows = [TITLES, *(_row(port) for port in found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    below = [None, *(port.address if port.address != port.device else None for port in found)]
-    for row, address in zip(rows, below, strict=True):
-        write_text("  ".join(f"{text:{width}}" for text, width in zip(row, widths, strict=True)).rstrip())
-        if address is not None:
-            write_text(f"  {address}")
-
-
-def _row(port: PortInfo) -> tuple[str, ...]:
-    usb = "" if port.vid is None else f"{port.vid:04x}:{port.pid:04x} {port.serial_number or ''}".rstrip()
-    state = f"busy: {port.use.holder}" if port.use.access == "busy" else port.use.access
-    return (port.device, state, usb or "-", port.what or "-", ", ".join(port.profiles) or "-")
-
-
 # probe
 
 
-def add_probe(actions: Actions) -> None:
-    """Add ``probe``."""
-    one = actions.add_parser(
-        "probe",
-        help="find out what is on a port: bytes in both directions, and its identity",
+def add_probe(parser: Parser) -> None:
+    """Add the arguments of ``probe``."""
+    parser.describe(
         description="Listen first. To a silent device, send only requests that change nothing in any known instrument. With --everything, "
         "send the requests of all profiles until one is answered; with --profile, all that this profile sends when it connects.",
         examples=(
@@ -161,25 +59,22 @@ def add_probe(actions: Actions) -> None:
         ),
         exits={0: "something answered", SILENT: "nothing answered", 75: "another program has the port"},
     )
-    one.add_argument("port", metavar="PORT", help="a serial port, socket://HOST:PORT, usb:VID:PID[:SERIAL], or ocean:[SERIAL]")
-    one.add_argument(
+    parser.add_argument("port", metavar="PORT", help="a serial port, socket://HOST:PORT, usb:VID:PID[:SERIAL], or ocean:[SERIAL]")
+    parser.add_argument(
         "--profile", metavar="NAME", help="a known profile, or a file; default: listen, then send the harmless requests of all profiles"
     )
-    one.add_argument(
+    parser.add_argument(
         "--everything",
         action="store_true",
         help="also send requests that another device could take for a command, such as a request for one spectrum",
     )
-    shared.add_json(one)
-    one.set_defaults(run=_probe)
+    shared.add_json(parser)
 
 
-def _probe(options: argparse.Namespace) -> int:
+def run_probe(options: argparse.Namespace) -> int:
     """Listen or ask, and print what came."""
     show = _show_json if as_json(options) else _show_text
     if options.port.startswith(ports.OCEAN):
-        from raman_edge.instruments.ocean_usb import OceanSpectrometer  # noqa: PLC0415 - slow to import; `ports` does without
-
         with OceanSpectrometer(options.port) as spectrometer:
             if spectrometer.instrument is not None:
                 show(*_instrument(spectrometer.instrument))
@@ -191,8 +86,6 @@ def _probe(options: argparse.Namespace) -> int:
 
 def _by_profile(where: str, name: str, show: Show) -> int:
     """Connect as a measurement does, and show every byte of it, also where it fails."""
-    from raman_edge.instruments.serial import ask, probe, spectrometer  # noqa: PLC0415 - slow to import; `ports` does without
-
     profile = catalogue.load(name)
     log: list[Traffic] = []
     try:
@@ -206,9 +99,7 @@ def _by_profile(where: str, name: str, show: Show) -> int:
 
 def _unknown(where: str, show: Show, *, everything: bool) -> int:
     """Listen, and send requests if the device is silent; print what was found and what to do next."""
-    from raman_edge.instruments.serial import probe  # noqa: PLC0415 - slow to import; `ports` does without
-
-    profiles = _profiles()
+    profiles = catalogue.load_all(say)
     report = probe.find(
         where,
         profiles,
@@ -334,11 +225,9 @@ def _rows(mark: str, data: bytes, note: str = "") -> Iterator[str]:
 # new
 
 
-def add_new(actions: Actions) -> None:
-    """Add ``new``."""
-    one = actions.add_parser(
-        "new",
-        help="write a profile from what an instrument sends",
+def add_new(parser: Parser) -> None:
+    """Add the arguments of ``new``."""
+    parser.describe(
         description="Look at the bytes of an instrument, say what is seen, and write a profile to your own folder, where every command "
         "finds it by its name. On a terminal, what is not given is asked for. Nothing is sent but --request. No profile is overwritten.",
         examples=(
@@ -351,24 +240,22 @@ def add_new(actions: Actions) -> None:
         ),
         exits={SILENT: "nothing was received", 65: "no spectra were recognised"},
     )
-    one.add_argument("name", metavar="NAME", help="of the profile: small letters, digits and hyphens")
-    where = one.add_mutually_exclusive_group()
+    parser.add_argument("name", metavar="NAME", help="of the profile: small letters, digits and hyphens")
+    where = parser.add_mutually_exclusive_group()
     where.add_argument("--port", metavar="PORT", help="the port of the instrument")
     where.add_argument("--capture", type=Path, metavar="FILE", help="raw bytes of the instrument, as they came")
-    one.add_argument("--request", metavar="TEXT", help="what to send for one spectrum, with \\r, \\n and \\xHH; default: listen only")
-    one.add_argument("--baud", type=shared.at_least_one, metavar="RATE", help="its rate; default: the rate of readable text, else 115200")
-    one.add_argument("--vendor", metavar="TEXT", help="who made it")
-    one.add_argument("--model", metavar="TEXT", help="what it is called")
-    one.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the wavelength of its laser, nm")
-    shared.add_json(one)
-    one.set_defaults(run=_new)
+    parser.add_argument("--request", metavar="TEXT", help="what to send for one spectrum, with \\r, \\n and \\xHH; default: listen only")
+    parser.add_argument(
+        "--baud", type=shared.at_least_one, metavar="RATE", help="its rate; default: the rate of readable text, else 115200"
+    )
+    parser.add_argument("--vendor", metavar="TEXT", help="who made it")
+    parser.add_argument("--model", metavar="TEXT", help="what it is called")
+    parser.add_argument("--laser", type=shared.laser_nm, metavar="NM", help="the wavelength of its laser, nm")
+    shared.add_json(parser)
 
 
-def _new(options: argparse.Namespace) -> int:
+def run_new(options: argparse.Namespace) -> int:
     """Look, ask on a terminal, and write."""
-    from raman_edge.instruments import codecs  # noqa: PLC0415 - numpy, which `ports` does without
-    from raman_edge.instruments.profiles import draft, validate  # noqa: PLC0415
-
     path = catalogue.own_folder() / f"{options.name}{catalogue.SUFFIX}"
     if why := windows_refusal(path.name):
         expected = "a name that a file can have everywhere"
@@ -417,9 +304,6 @@ def _new(options: argparse.Namespace) -> int:
 
 def _seen(options: argparse.Namespace, request: bytes) -> tuple[bytes, int]:
     """Return bytes of the instrument and their rate."""
-    from raman_edge.instruments.profiles import draft  # noqa: PLC0415 - numpy, which `ports` does without
-    from raman_edge.instruments.serial import probe  # noqa: PLC0415 - slow to import
-
     if options.capture is not None:
         return bounded(options.capture, MOST_CAPTURE, FormatError), options.baud or DEFAULT_BAUD
     if request:

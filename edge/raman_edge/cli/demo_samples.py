@@ -22,24 +22,18 @@ if TYPE_CHECKING:
     from raman_edge.matching.library import Library
     from raman_edge.records import Record
 
-FILES = 40
-SEED = 20260101
-"""Every run measures the same."""
+FILES, SEED = 40, 20260101
 WELL_KNOWN = (
     *("Quartz", "Calcite", "Gypsum", "Anatase", "Diamond", "Corundum", "Fluorapatite", "Aragonite"),
     *("Rutile", "Dolomite", "Hematite", "Forsterite", "Baryte", "Zircon"),
 )
-"""Minerals that are measured if the library has them, in this order."""
+"""Minerals that are measured if the library has them; if it has none of them, :data:`MOST` of its own are."""
 MOST = 12
-"""Minerals that are measured if it has none of these."""
 STRANGERS = ("Naphthalene", "Benzonitrile", "Cyclohexane", "Polystyrene", "Silicon")
 """Materials that few libraries have; those that the library has are left out."""
 STANDARD = "polystyrene"
-LASER_NM = 785.0
-EXPOSURE_S = 0.1
-"""Suits the simulated scene, s."""
-TOO_LONG_S = 0.6
-"""Saturates the detector at the highest line, s."""
+LASER_NM, EXPOSURE_S, SATURATING_S = 785.0, 0.1, 0.6
+"""The second exposure saturates the detector at the highest line of the simulated scene."""
 FULL_SCALE = 65_535.0
 """Counts at which a 16-bit detector saturates."""
 ERROR_PAGE = b"<!DOCTYPE html>\n<html><head><title>502 Bad Gateway</title></head>\n<body><h1>502 Bad Gateway</h1><p>The instrument serv"
@@ -86,11 +80,10 @@ class SampleFile:
 
 
 def acts(library: Library) -> tuple[Act, ...]:
-    """Return the story, with minerals of ``library``."""
-    named = minerals(library)
-    one, two, three, four = (named[place % len(named)] for place in range(4))
+    """Return the acts, with minerals of ``library``."""
+    one, two, three, four = islice(cycle(minerals(library)), 4)
     usual = Plan(exposure_s=EXPOSURE_S, laser_nm=LASER_NM, count=1)
-    mean, too_long = replace(usual, averages=3), replace(usual, exposure_s=TOO_LONG_S)
+    mean, too_long = replace(usual, averages=3), replace(usual, exposure_s=SATURATING_S)
     return (
         Act(f"{one}, by the instrument's own axis", one, "any", usual),
         Act(f"{STANDARD}, a standard: calibrated", STANDARD, "axis", replace(usual, averages=10, pixels=True)),
@@ -107,13 +100,31 @@ def acts(library: Library) -> tuple[Act, ...]:
 
 def files(model_axis: Axis, library: Library, count: int = FILES) -> tuple[SampleFile, ...]:
     """Return the burst: minerals of ``library`` in turn, up to two strangers, a saturated spectrum and a broken file."""
-    named, foreign = minerals(library), strangers(library)
-    odd: list[tuple[Right, str]] = [("saturated", named[0]), ("fault", "a cut error page"), *(("unknown", label) for label in foreign[:2])]
+    named = minerals(library)
+    odd: list[tuple[Right, str]] = [("saturated", named[0]), ("fault", "a cut error page")]
+    odd += [("unknown", label) for label in strangers(library)[:2]]
     samples: list[tuple[Right, str]] = [("name", label) for label in islice(cycle(named), count - len(odd))]
     for number, sample in enumerate(odd, 1):
         samples.insert(number * len(samples) // (len(odd) + 1), sample)
     rng = np.random.default_rng(SEED)
     return tuple(_file(number, right, label, library, model_axis, rng) for number, (right, label) in enumerate(samples, 1))
+
+
+def _file(number: int, right: Right, label: str, library: Library, model_axis: Axis, rng: np.random.Generator) -> SampleFile:
+    """Return one simulated spectrum as a file; noise, fluorescence background and the error of the axis differ."""
+    suffix, step, header, row = FORMATS[number % len(FORMATS)]
+    if right == "fault":
+        return SampleFile(f"sample-{number:02d}.txt", label, right, ERROR_PAGE)
+    signal, background, shift_error = 10 ** rng.uniform(3.4, 4.5), rng.uniform(0.0, 0.6), rng.normal(0.0, 1.0)
+    conditions = synthetic.SyntheticConditions(signal=signal, background=background, shift_error=shift_error)
+    if right == "saturated":
+        conditions = synthetic.SyntheticConditions(signal=4 * FULL_SCALE, background=0.1, saturation=FULL_SCALE)
+    span = model_axis.stop - model_axis.start
+    axis = Axis.linear(round(model_axis.start + span * rng.uniform(0.0, 0.02)), round(model_axis.stop - span * rng.uniform(0.0, 0.1)), step)
+    seen = synthetic.expose(axis, find(library, label).peaks, conditions, rng, Origin("demo", label))
+    rows = "".join(row.format(x, y) for x, y in zip(seen.axis.shift, seen.counts, strict=True))
+    content = header + (rows.replace(".", ",") if suffix == ".dat" else rows) + ("##END=\n" if suffix == ".rruff" else "")
+    return SampleFile(f"sample-{number:02d}{suffix}", label, right, content.encode())
 
 
 def minerals(library: Library) -> list[str]:
@@ -149,22 +160,3 @@ def judge(right: Right, labels: Sequence[str], record: Record | None) -> Judgeme
         return "right" if record.decision == "unknown" else "wrong"
     named = any(label in record.names for label in labels)
     return "right" if named and (record.quality.saturated is True) is (right == "saturated") else "wrong"
-
-
-def _file(number: int, right: Right, label: str, library: Library, model_axis: Axis, rng: np.random.Generator) -> SampleFile:
-    """Return one simulated spectrum as a file; noise, fluorescence background and the error of the axis differ."""
-    suffix, step, header, row = FORMATS[number % len(FORMATS)]
-    if right == "fault":
-        return SampleFile(f"sample-{number:02d}.txt", label, right, ERROR_PAGE)
-    conditions = synthetic.SyntheticConditions(
-        signal=10 ** rng.uniform(3.4, 4.5), background=rng.uniform(0.0, 0.6), shift_error=rng.normal(0.0, 1.0)
-    )
-    if right == "saturated":
-        conditions = synthetic.SyntheticConditions(signal=4 * FULL_SCALE, background=0.1, saturation=FULL_SCALE)
-    span = model_axis.stop - model_axis.start
-    start, stop = model_axis.start + span * rng.uniform(0.0, 0.02), model_axis.stop - span * rng.uniform(0.0, 0.1)
-    peaks = find(library, label).peaks
-    seen = synthetic.expose(Axis.linear(round(start), round(stop), step), peaks, conditions, rng, Origin("demo", label))
-    rows = "".join(row.format(x, y) for x, y in zip(seen.axis.shift, seen.counts, strict=True))
-    content = header + (rows.replace(".", ",") if suffix == ".dat" else rows) + ("##END=\n" if suffix == ".rruff" else "")
-    return SampleFile(f"sample-{number:02d}{suffix}", label, right, content.encode())
