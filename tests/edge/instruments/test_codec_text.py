@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from codec_wires import CRC8, TEENSY, TEENSY_TEXT
 from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs.framed import DelimitedCodec, Keywords
 from raman_edge.instruments.codecs.lines import Grammar, LinesCodec
@@ -14,7 +15,6 @@ from raman_edge.instruments.codecs.stream import Event, RawFrame, Reply, WireFau
 from raman_edge.instruments.codecs.words import FrameChecksum, WordFormat
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.profiles.frame import FixedFrame
-from wires import CRC8, TEENSY, TEENSY_TEXT
 
 if TYPE_CHECKING:
     from raman_edge.instruments.codecs.stream import CodecStream
