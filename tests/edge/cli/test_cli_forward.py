@@ -199,8 +199,9 @@ def test_no_output_in_the_watched_folder(journal: Path, tmp_path: Path, monkeypa
 def test_a_light_start() -> None:
     """Neither the command's help nor standard output loads a library of another output."""
     script = (
-        "import sys; from raman_edge.cli import forward; import sinking; from raman_edge.outputs import opened; "
-        "opened('stdout', sinking.Alone()); print([n for n in ('paho', 'prometheus_client', 'onnxruntime', 'rich') if n in sys.modules])"
+        "import sys; from raman_edge.cli import forward; import scripted_outputs; from raman_edge.outputs import opened; "
+        "opened('stdout', scripted_outputs.Alone()); "
+        "print([n for n in ('paho', 'prometheus_client', 'onnxruntime', 'rich') if n in sys.modules])"
     )
     environment = command.environment(PYTHONPATH=os.pathsep.join(sys.path))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)
