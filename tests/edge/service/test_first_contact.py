@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+MOST_RATES = probe.MOST_RATES
+
 
 class Person:
     """Answers questions from a script, and keeps them."""
@@ -58,9 +60,10 @@ class Person:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulated instruments start at once."""
-    monkeypatch.setattr(probe, "FIRST_S", 0.5)
-    monkeypatch.setattr(probe, "NEXT_S", 0.3)
+    """Simulated instruments start at once, and are at their first rate: no other is tried."""
+    monkeypatch.setattr(probe, "FIRST_S", 0.3)
+    monkeypatch.setattr(probe, "NEXT_S", 0.2)
+    monkeypatch.setattr(probe, "MOST_RATES", 1)
 
 
 @pytest.fixture
@@ -239,8 +242,9 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
     assert any("jeti-versapic is doubted: " in note for note in notes)
 
 
-def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str]) -> None:
+def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A USB2000 answers as a Flame does; the Flame's frames stay broken, without a question."""
+    monkeypatch.setattr(probe, "MOST_RATES", MOST_RATES)
     ask = Person()
     with laser_instrument.instrument("ocean-usb2000") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
