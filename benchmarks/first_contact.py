@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from raman_edge.instruments.profiles import catalogue
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
-import lit_page
+import laser_instrument
 from raman_edge.simulator.ports import PtyAt
 from terminals import Terminal
 
@@ -31,7 +31,7 @@ LAST = 4000
 """Bytes of the terminal in which a question, with its answers, is looked for."""
 QUESTION = re.compile(r"([^\n\r]*)\[([^\[\]\n]*)\]: \Z")
 """The last line of the terminal where it waits for an answer: the question, and its default."""
-INVENTED = lit_page.PAGE.replace('wavelength = {{ source = "static", coefficients = [790.0, 0.2] }}\n', "")
+INVENTED = laser_instrument.PAGE.replace('wavelength = {{ source = "static", coefficients = [790.0, 0.2] }}\n', "")
 """A profile that does not ship: with a laser that it switches, a serial number, and no wavelengths."""
 
 
@@ -110,10 +110,10 @@ def environment_of(folder: Path) -> dict[str, str]:
 
 def days(page: str, folder: Path, *options: str, pacing: bool = True, first: tuple[str, ...] = ()) -> tuple[Contact, Contact]:
     """Return the first and the second day with an instrument; ``first`` are options of the first day only."""
-    instrument = lit_page.instrument(page, pacing=pacing, at=PtyAt(folder / "ttyRAMAN"))
+    instrument = laser_instrument.instrument(page, pacing=pacing, at=PtyAt(folder / "ttyRAMAN"))
     with instrument:
         one = meet(instrument, *options, *first, **environment_of(folder))
-    again = lit_page.instrument(page, pacing=pacing, at=PtyAt(folder / "ttyRAMAN"))
+    again = laser_instrument.instrument(page, pacing=pacing, at=PtyAt(folder / "ttyRAMAN"))
     with again:
         return one, meet(again, *options, **environment_of(folder))
 

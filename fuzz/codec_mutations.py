@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
-from wires import WIRES, Wire, cut
+from codec_wires import WIRES, Wire, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from raman_edge.journal import Journal
 sys.path.append(str(Path(__file__).parents[1] / "tests"))  # helpers that tests and scripts share
 import build
 import command
-from writing import NAMES, Writer
+from folder_writers import NAMES, Writer
 
 OPERATIONS = (
     *("whole", "chunked", "renamed", "rewritten", "linked", "removed", "emptied"),

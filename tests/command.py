@@ -1,16 +1,21 @@
-"""The command line as its users run it: another process, with pipes or on a terminal."""
+"""The command line as its users run it: another process, with pipes or on a terminal; and in this process, where that is enough."""
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import struct
 import subprocess
 import sys
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+import pytest
 import raman_edge
+from raman_edge import cli
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,6 +58,29 @@ def run(*arguments: str | bytes | Path, given: bytes = b"", **more: str) -> subp
     return subprocess.run(
         [sys.executable, "-m", "raman_edge", *arguments], input=given, capture_output=True, timeout=60, check=False, env=environment(**more)
     )
+
+
+def call(*arguments: str | bytes | Path, given: bytes = b"", **more: str) -> subprocess.CompletedProcess[bytes]:
+    """Run ``raman-edge`` to its end in this process, with the streams and the environment of :func:`run`, in a tenth of its time."""
+    with ExitStack() as stack:
+        stdin, stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        stdin.write(given)
+        stdin.seek(0)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        for name in list(os.environ):
+            patch.delenv(name)
+        for name, value in environment(**more).items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", io.TextIOWrapper(stdin, "utf-8", "surrogateescape"))
+        patch.setattr(sys, "stdout", io.TextIOWrapper(stdout, "utf-8", "surrogateescape"))
+        patch.setattr(sys, "stderr", io.TextIOWrapper(stderr, "utf-8", "backslashreplace", line_buffering=True))
+        code = cli.main([os.fsdecode(argument) for argument in arguments])
+        written = []
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            stream.buffer.seek(0)
+            written.append(stream.buffer.read())
+    return subprocess.CompletedProcess(arguments, code, *written)
 
 
 def on_terminal(

@@ -10,7 +10,7 @@ import subprocess
 from typing import TYPE_CHECKING, Self
 
 import pytest
-import sinking
+import scripted_outputs
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
@@ -53,7 +53,7 @@ class Mosquitto:
         with (self.folder / "log").open("ab") as log:
             called = [program("mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
             self._process = subprocess.Popen(called, stdout=log, stderr=log)
-        sinking.wait_until(self._listens, "a broker that listens")
+        scripted_outputs.wait_until(self._listens, "a broker that listens")
         return self
 
     def stop(self, number: int = signal.SIGTERM) -> None:
@@ -84,7 +84,7 @@ class Subscriber:
         self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
-        sinking.wait_until(lambda: self._subscribed, "the subscription")
+        scripted_outputs.wait_until(lambda: self._subscribed, "the subscription")
 
     def close(self) -> None:
         """End it."""

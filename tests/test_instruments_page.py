@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import consoles
+import console_blocks
 import profile_tables
 import pytest
 from raman_edge.instruments.ports import OCEAN_VENDOR
@@ -27,9 +27,9 @@ NAME = "halden-r512.toml"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="a shell and pseudo-terminals")
 
 
-def blocks(mark: str) -> tuple[consoles.Shown, ...]:
+def blocks(mark: str) -> tuple[console_blocks.Shown, ...]:
     """Return the console blocks under a mark."""
-    found = tuple(one for one in consoles.shown(PAGE) if one.mark == mark)
+    found = tuple(one for one in console_blocks.shown(PAGE) if one.mark == mark)
     assert found
     return found
 
@@ -76,10 +76,10 @@ def simulated(bench: Path, environment: dict[str, str]) -> Iterator[subprocess.P
 @posix
 @pytest.mark.parametrize("block", blocks("runs"), ids=lambda block: " ".join(block.command.split()[1:4]))
 @pytest.mark.usefixtures("simulated")
-def test_what_is_shown_is_what_is_printed(block: consoles.Shown, bench: Path, environment: dict[str, str]) -> None:
+def test_what_is_shown_is_what_is_printed(block: console_blocks.Shown, bench: Path, environment: dict[str, str]) -> None:
     """Every line of the page stands on the terminal; only the wrong profile fails."""
-    code, seen = consoles.on_terminal(block.command, bench, environment)
-    assert consoles.agrees(block.lines, seen), "\n".join(seen)
+    code, seen = console_blocks.on_terminal(block.command, bench, environment)
+    assert console_blocks.agrees(block.lines, seen), "\n".join(seen)
     assert code == (78 if "wrong" in block.command else 0)
 
 

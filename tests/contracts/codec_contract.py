@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pytest
-from effort import examples, slow
+from codec_wires import PIXELS, Wire, comparable, cut
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples, slow
 from raman_edge.errors import SpectrumError
 from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault
-from wires import PIXELS, Wire, comparable, cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import sinking
+import scripted_outputs
 from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
 from raman_edge.outputs import forwarding
@@ -76,21 +76,21 @@ class SinkContract:
     def test_what_was_sent_is_there(self, tmp_path: Path) -> None:
         """When sending returns, every record is at the other side, once, in its order, with its id; nothing is nothing."""
         with self.sink(tmp_path) as sink:
-            sink.send(sinking.rows(COUNT))
+            sink.send(scripted_outputs.rows(COUNT))
             sink.send(())
-            sink.send(sinking.rows(3, first=COUNT + 1))
-        assert self.arrived(tmp_path, COUNT + 3) == [row.id for row in sinking.rows(COUNT + 3)]
+            sink.send(scripted_outputs.rows(3, first=COUNT + 1))
+        assert self.arrived(tmp_path, COUNT + 3) == [row.id for row in scripted_outputs.rows(COUNT + 3)]
 
     def test_unreachable_is_reported(self, tmp_path: Path) -> None:
         """Where the other side is away, opening or sending says so in one line, and a later opening sends everything."""
         self.take_away(tmp_path)
         with pytest.raises(SinkError, match=r"\w") as raised, self.sink(tmp_path) as sink:
-            sink.send(sinking.rows(5))
+            sink.send(scripted_outputs.rows(5))
         assert "\n" not in str(raised.value)
         self.bring_back(tmp_path)
         with self.sink(tmp_path) as sink:
-            sink.send(sinking.rows(5))
-        assert sinking.first_times(self.arrived(tmp_path, 5)) == [row.id for row in sinking.rows(5)]
+            sink.send(scripted_outputs.rows(5))
+        assert scripted_outputs.first_times(self.arrived(tmp_path, 5)) == [row.id for row in scripted_outputs.rows(5)]
 
     def test_the_name_is_the_same_next_time(self, tmp_path: Path) -> None:
         """A sink has the same name at every start, without line breaks."""
@@ -102,26 +102,26 @@ class SinkContract:
     def test_at_least_once_whatever_fails(self, tmp_path: Path, seed: int) -> None:
         """Failing at random points, over three runs, every record arrives, the first time in the order of the journal."""
         path = tmp_path / "journal.sqlite3"
-        written = sinking.write(path, COUNT // 2)
+        written = scripted_outputs.write(path, COUNT // 2)
         stop = Event()
         for number in range(3):
             deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, stop, from_start=True)
             deliveries.add_sink(Unreliable(self.sink(tmp_path), seed * 10 + number))
             with deliveries:
-                written += sinking.write(path, COUNT // 6, first=len(written) + 1)
+                written += scripted_outputs.write(path, COUNT // 6, first=len(written) + 1)
                 deliveries.wake()
         assert deliveries.owed() == 0
-        assert sinking.first_times(self.arrived(tmp_path, COUNT)) == written
+        assert scripted_outputs.first_times(self.arrived(tmp_path, COUNT)) == written
 
     def test_a_restart_goes_on(self, tmp_path: Path) -> None:
         """What was confirmed is not sent again by the next run, what came between the runs is."""
         path = tmp_path / "journal.sqlite3"
-        written = sinking.write(path, 10)
+        written = scripted_outputs.write(path, 10)
         for _ in range(3):
             deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, Event(), from_start=True)
             deliveries.add_sink(self.sink(tmp_path))
             with deliveries:
                 pass
             assert deliveries.owed() == 0
-            written += sinking.write(path, 5, first=len(written) + 1)
+            written += scripted_outputs.write(path, 5, first=len(written) + 1)
         assert self.arrived(tmp_path, 20) == written[:20]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from raman_edge.errors import SourceUnavailable
 from raman_edge.spectrum import Fault, Origin, Spectrum
-from watching import PATIENCE_S, dealt_with
+from watched_folder import PATIENCE_S, dealt_with
 
 if TYPE_CHECKING:
     from raman_edge.sources import Source

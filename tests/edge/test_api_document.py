@@ -10,7 +10,7 @@ from pathlib import Path
 import build
 import pytest
 import raman_edge
-from lit_page import instrument
+from laser_instrument import instrument
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 BLOCKS = re.findall(r"<!-- runs -->\n```python\n(.*?)```", PAGE, flags=re.DOTALL)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import build
 import calibrations
-import lit_page
+import laser_instrument
 import msgspec
 import numpy as np
 import pytest
@@ -151,7 +151,7 @@ def test_a_folder_or_a_journal_that_is_not_there(identifier: re.Identifier, inco
 @pytest.fixture
 def simulated() -> Iterator[Simulated]:
     """Return an instrument with a serial number and coefficients, with calcite under its laser."""
-    with lit_page.instrument("ocean-sts") as one:
+    with laser_instrument.instrument("ocean-sts") as one:
         yield one
 
 
@@ -173,8 +173,8 @@ def test_a_spectrum_is_measured_and_identified(simulated: Simulated, identifier:
 @pytest.mark.parametrize("average", [1, 3])
 def test_a_dark_is_taken_by_a_shutter(tmp_path: Path, average: int) -> None:
     """With a shutter the dark is subtracted, and the shutter is open afterwards."""
-    page = lit_page.write(tmp_path, "shutter")
-    with lit_page.instrument(str(page)) as simulated, re.connect(simulated.port, profile=page) as instrument:
+    page = laser_instrument.write(tmp_path, "shutter")
+    with laser_instrument.instrument(str(page)) as simulated, re.connect(simulated.port, profile=page) as instrument:
         plain, dark = instrument.measure(average=average), instrument.measure(average=average, dark=True)
         assert float(np.median(dark.counts)) < float(np.median(plain.counts)) - 300
         again = instrument.measure(average=average)
@@ -206,7 +206,7 @@ def test_without_a_laser_there_is_no_raman_shift(simulated: Simulated) -> None:
 def test_an_instrument_that_answers_nothing_good_ends_the_wait(happens: str) -> None:
     """A measurement does not hang: after the time it says what came instead."""
     with (
-        lit_page.instrument("ocean-sts", faults=[happens]) as simulated,
+        laser_instrument.instrument("ocean-sts", faults=[happens]) as simulated,
         re.connect(simulated.port, profile="ocean-sts", laser=785) as instrument,
         refused(re.SourceUnavailable, "no spectrum", simulated.port),
     ):
@@ -217,7 +217,7 @@ def test_an_instrument_that_answers_nothing_good_ends_the_wait(happens: str) -> 
 def test_one_broken_frame_costs_nothing() -> None:
     """The exposure is repeated."""
     with (
-        lit_page.instrument("ocean-sts", faults=["drop@1"]) as simulated,
+        laser_instrument.instrument("ocean-sts", faults=["drop@1"]) as simulated,
         re.connect(simulated.port, profile="ocean-sts", laser=785) as instrument,
     ):
         assert len(instrument.measure(average=3)) > 100
@@ -361,7 +361,7 @@ def test_an_impossible_laser_is_refused_everywhere(laser: float, identifier: re.
 @on_a_pty
 def test_connect_alone_uses_what_is_remembered() -> None:
     """Profile and laser of the instrument on that port; another instrument there is refused, and what is given wins."""
-    with lit_page.instrument("ocean-sts") as simulated:
+    with laser_instrument.instrument("ocean-sts") as simulated:
         place = remembered.place_of(simulated.port)
         sts = remembered.RememberedInstrument(
             name="STS", profile="ocean-sts", port=place.port, model="Ocean Optics STS (RS-232)", serial_number="SIM00001", laser_nm=785.0

@@ -16,7 +16,7 @@ import build
 import command
 import pytest
 import raman_edge
-from effort import slow
+from markers import slow
 from raising import refused
 from raman_edge.errors import ConfigError
 from raman_edge.preprocessing import Baseline, MinMax, Recipe, Smooth

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import journals
 import pytest
-import sinking
-from effort import examples
+import scripted_outputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.masking import HIDDEN, holds_password, masked, masked_setting, masked_text
@@ -101,7 +101,7 @@ def test_every_form_is_hidden(shape: str) -> None:
         assert not leaks(masked(spec)), spec
         assert HIDDEN in masked(spec), spec
         with pytest.raises(ConfigError) as raised:
-            opened(spec, sinking.Alone())
+            opened(spec, scripted_outputs.Alone())
         assert not leaks(str(raised.value)), spec
         assert not leaks(repr(raised.value.__cause__)), spec
 

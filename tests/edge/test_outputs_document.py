@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import sinking
+import scripted_outputs
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from raman_edge.outputs import broker, forwarding, prometheus
@@ -21,7 +21,7 @@ def first_column(heading: str) -> list[str]:
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
 
 
-class Known(sinking.Alone):
+class Known(scripted_outputs.Alone):
     """An overview in which the backlog is known."""
 
     def backlog(self) -> int | None:
@@ -44,8 +44,8 @@ def test_the_options_of_a_broker() -> None:
 def test_the_metrics() -> None:
     """Every metric of ours is explained, with its labels, and no other."""
     made = prometheus.Metrics(Known())
-    made.count(sinking.result(1))
-    made.count(sinking.fault(2))
+    made.count(scripted_outputs.result(1))
+    made.count(scripted_outputs.fault(2))
     families = text_string_to_metric_families(generate_latest(made.registry).decode())
     given = {family.name for family in families if family.name.startswith("raman_edge_") and not family.name.endswith("_created")}
     explained = {name.partition("{")[0].removesuffix("_total") for name in first_column("Prometheus")}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import build
 import journals
-import pages
 import pytest
-from effort import examples
+import report_pages
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge import records, wording
 from raman_edge.cli import journal_records, record_text
 from raman_edge.matching.identify import identify
@@ -73,7 +73,7 @@ def surfaces(reading: Reading) -> dict[str, str]:
     return {
         "screen": render(fold(EMPTY, reading), 200, 60).text,
         "description": console.file.getvalue(),  # type: ignore[attr-defined]  # the StringIO above
-        "page": pages.Taken(pages.text(pages.subject(record, reading.spectrum, pages.at_hand()))).text,
+        "page": report_pages.Taken(report_pages.text(report_pages.subject(record, reading.spectrum, report_pages.at_hand()))).text,
         "list": record_text.brief(line, 30),
         "show": "\n".join(f"{name} {value}" for name, value in journal_records._result(record)),
         "table": "; ".join(cells(record)),
@@ -145,14 +145,19 @@ def test_titles(decision: str, names: tuple[str, ...], words: str) -> None:
 
 def test_a_report_marks_an_old_match_that_would_not_match_today() -> None:
     """A record of version 1 keeps its decision; its page has the rules, and today's evidence against it."""
-    fields = json.loads(records.encode(pages.result())) | {"v": 1, "known": 0.22}
+    fields = json.loads(records.encode(report_pages.result())) | {"v": 1, "known": 0.22}
     del fields["names"]
     old = records.decode(json.dumps(fields))
     assert isinstance(old, records.ResultRecord)
-    shown = pages.Taken(pages.text(pages.subject(old, pages.spectrum()))).text
+    shown = report_pages.Taken(report_pages.text(report_pages.subject(old, report_pages.spectrum()))).text
     assert "Decided by the rules of version 1" in shown
     assert "more likely not in the library than in it" in shown
-    assert "version 1" not in pages.Taken(pages.text(pages.subject(pages.result(), pages.spectrum()))).text.split("Journal")[0]
+    assert (
+        "version 1"
+        not in report_pages.Taken(report_pages.text(report_pages.subject(report_pages.result(), report_pages.spectrum()))).text.split(
+            "Journal"
+        )[0]
+    )
 
 
 @pytest.mark.parametrize(

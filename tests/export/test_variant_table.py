@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-import untrained
+import untrained_run
 from raman_edge.errors import ConfigError
 from raman_edge.matching.identify import identify
 from raman_edge.matching.library import Library, path_beside
@@ -118,7 +118,7 @@ def test_a_paper_network_is_measured_by_its_own_run(paper: Path, tmp_path: Path)
 
 def test_an_unmeasured_paper_network_has_guesses(tmp_path: Path) -> None:
     """The card of a run without test spectra has no figures."""
-    made = untrained.write("drcnn", tmp_path / "run", points=64, classes=3)
+    made = untrained_run.write("drcnn", tmp_path / "run", points=64, classes=3)
     export.run(made, tmp_path / "m.onnx", "fp32", None, [])
     recorded = Model.open(tmp_path / "m.onnx").card
     assert recorded.decision.head_weight == 1.0
@@ -127,7 +127,7 @@ def test_an_unmeasured_paper_network_has_guesses(tmp_path: Path) -> None:
 
 def test_an_untrained_network_shows_size_and_speed_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The table of a run without test spectra has no accuracy."""
-    made = untrained.write("liu", tmp_path / "run", points=64, classes=3)
+    made = untrained_run.write("liu", tmp_path / "run", points=64, classes=3)
     assert main(["export", "--onnx", str(made), "--table"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "no test spectra" in lines[0]

@@ -7,13 +7,13 @@ import signal
 import time
 
 import pytest
-from lines import line
+from benchmark_fakes import Clock
+from benchmark_lines import line
 from raman_edge.errors import ConfigError
 from raman_train.benchmark.budget import EpochLimit, OutOfTime, TimeBudget, alarm, duration
 from raman_train.benchmark.grid import Cell
 from raman_train.benchmark.sweep import CellFinished, DurationEstimator, duration_text
 from raman_train.loop import Epoch
-from sweeping import Clock
 
 CELL = Cell("drcnn", "dataset_1", "spectrum", 0)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from unittest import mock
 
 import pytest
+from benchmark_fakes import write_configs
 from raman_train.benchmark import grid, results
 from raman_train.cli import main
-from sweeping import write_configs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from lines import line
+from benchmark_lines import line
 from raman_edge.errors import ConfigError
 from raman_edge.preprocessing import Resample
 from raman_train.benchmark import grid

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from lines import line, sha, write
+from benchmark_lines import line, sha, write
 from raman_edge.errors import ConfigError
 from raman_train.benchmark import results
 

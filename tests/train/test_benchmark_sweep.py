@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import torch
+from benchmark_fakes import Clock, RecordingObserver, jobs, write_configs
 from filelock import FileLock
 from raman_train import checkpoint
 from raman_train.benchmark import grid, results, sweep
@@ -16,7 +17,6 @@ from raman_train.benchmark.budget import TimeBudget
 from raman_train.cli import main
 from raman_train.cli.progress import SweepProgress
 from raman_train.loop import Epoch
-from sweeping import Clock, RecordingObserver, jobs, write_configs
 
 
 @pytest.fixture(autouse=True)

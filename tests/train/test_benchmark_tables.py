@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from lines import line, sha
+from benchmark_lines import line, sha
 from raman_edge.errors import ConfigError
 from raman_train.benchmark import document, intervals, tables
 from raman_train.benchmark.grid import DATASETS, SYSTEMS

@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
+from figure_inputs import confused, history, mistakes, points, texts
 from matplotlib.container import ErrorbarContainer
 from matplotlib.image import imread
-from pictures import confused, history, mistakes, points, texts
 from raman_edge.errors import ConfigError
 from raman_train import figures, metrics
 from raman_train.confidence import HeldOutPredictions

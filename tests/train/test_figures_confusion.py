@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from figure_inputs import confused, mistakes, points, texts
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_hex
-from pictures import confused, mistakes, points, texts
 from raman_edge.errors import ConfigError
 from raman_train.figures import confused_pairs, confusion
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from pictures import history
+from figure_inputs import history
 from raman_edge.errors import ConfigError
 from raman_train import checkpoint, confidence, config, metrics, run_figures, runs
 from raman_train.cli import main

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import ConfigError
 from raman_train.cli import main
 from raman_train.data import datasets, folder, organics, readers, synthetic

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import ConfigError
 from raman_edge.preprocessing import MinMax, Recipe, Resample
 from raman_train.config import DataConfig

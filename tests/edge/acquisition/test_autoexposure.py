@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 import spectrometers
-from effort import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.acquisition import autoexposure
 from raman_edge.acquisition.autoexposure import FACTOR, HIGHEST, LOWEST, Advice, Limits, advise, fill, limits
 from raman_edge.acquisition.reduction import CorrectedCounts

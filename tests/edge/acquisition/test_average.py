@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 import spectrometers
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raising import refused
 from raman_edge.acquisition import average
 from raman_edge.errors import SpectrumError

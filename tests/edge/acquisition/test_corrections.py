@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import spectrometers
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge import quality
 from raman_edge.acquisition import average, darks
 from raman_edge.acquisition.reduction import CorrectedCounts, Reduction, active, corrected

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import spectrometers
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.acquisition.autoexposure import Gate, Seen
 
 Array = npt.NDArray[np.float64]

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import spectrometers
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.acquisition import recorded, reduction
 from raman_edge.acquisition.reduction import Reduction
 from raman_edge.calibration.calibration import axis_unit

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from effort import examples, slow
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from markers import examples, slow
 from raising import refused
 from raman_edge.calibration import standards
 from raman_edge.calibration.making import StandardSpectrum, deviation, make

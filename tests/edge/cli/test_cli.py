@@ -16,7 +16,7 @@ import calibrations
 import command
 import example_spectrum
 import pytest
-from effort import slow
+from markers import slow
 from raman_edge import __version__, cli
 from raman_edge.calibration import store
 from raman_edge.cli import identify, output
@@ -116,7 +116,7 @@ def test_identify_answers_nasty_names(model: Path, tmp_path: Path) -> None:
     paths = [tmp_path / os.fsdecode(name) for name in NASTY]
     for path in paths:
         path.write_text(build.text())
-    done = command.run("identify", *paths, "--model", model)
+    done = command.call("identify", *paths, "--model", model)
     assert done.returncode == 0, done.stderr
     out = [json.loads(line)["source"]["path"] for line in done.stdout.splitlines()]
     assert len(out) == len(NASTY)
@@ -165,14 +165,14 @@ def test_several_spectra_get_a_line_each_and_a_tally(model: Path, good: Path, ba
     assert max(map(cell_len, re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(rows[:4])).splitlines())) < 80
     assert "2 matches; 2 failed" in text
     assert "bad.txt and 1 other: delimited text" in text
-    piped = command.run("identify", good, bad, "--model", model, "--table").stdout.decode()
+    piped = command.call("identify", good, bad, "--model", model, "--table").stdout.decode()
     first, second, tally = piped.splitlines()
     assert first.split()[:2] == ["✓", str(good)]
     assert "Export the spectrum as text or CSV" in second
     assert tally == "1 match; 1 failed"
     assert b"signal/noise" not in written
     assert command.on_terminal("identify", good, good, "--model", model, "--details")[1].count(b"signal/noise") == 2
-    assert command.run("identify", good, "--model", model, "--table").stdout.count(b"signal/noise") == 1
+    assert command.call("identify", good, "--model", model, "--table").stdout.count(b"signal/noise") == 1
     assert cli.main(["identify", str(good), "--json", "--table"]) == 2
 
 
@@ -187,7 +187,7 @@ def test_watch_once_ends_with_the_names(model: Path, good: Path, bad: Path) -> N
     assert "1 match; 1 failed; journal" in left
     (good.parent / "copy.csv").write_bytes(good.read_bytes())
     (good.parent / "new.csv").write_text(build.text("Quartz"))
-    piped = command.run(*once, "--table")
+    piped = command.call(*once, "--table")
     assert [line.split()[2] for line in piped.stdout.decode().splitlines()] == ["Quartz"]
     assert b"1 match; 0 failed; 3 answered before; journal" in piped.stderr
     assert bad.exists()
@@ -437,7 +437,7 @@ def test_nothing_raw_reaches_a_terminal(model: Path, tmp_path: Path) -> None:
     for seed, name in enumerate(NASTY):
         (folder / os.fsdecode(name)).write_text(build.text(seed=seed) if seed % 2 else "words")
     journal = tmp_path / "journal.sqlite3"
-    assert command.run("watch", folder, "--once", "--model", model, "--journal", journal).returncode == 1
+    assert command.call("watch", folder, "--once", "--model", model, "--journal", journal).returncode == 1
     for expected, arguments in ((1, f"identify {folder} --model {model}"), (0, f"journal list --journal {journal}")):
         code, written = command.on_terminal(*arguments.split())
         assert code == expected
@@ -454,13 +454,13 @@ def test_the_variables_of_the_model_hold_for_every_command(model: Path, good: Pa
     moved = tmp_path / "elsewhere.npz"
     moved.write_bytes(model.with_name("tiny.library.npz").read_bytes())
     environ = {"RAMAN_EDGE_MODEL": str(model), "RAMAN_EDGE_LIBRARY": str(moved)}
-    record = json.loads(command.run("identify", good, **environ).stdout)
+    record = json.loads(command.call("identify", good, **environ).stdout)
     assert record["model"]["id"].startswith("matched-filter")
-    assert json.loads(command.run("model", "info", **environ).stdout)["library"]["sha256"] == record["model"]["library"]
+    assert json.loads(command.call("model", "info", **environ).stdout)["library"]["sha256"] == record["model"]["library"]
     none = {"RAMAN_EDGE_MODEL": str(tmp_path / "none.onnx"), "RAMAN_EDGE_LIBRARY": str(tmp_path / "none.npz")}
-    assert command.run("identify", good, **none).returncode == 78
-    assert json.loads(command.run("identify", good, "--model", model, **none).stdout)["model"] == record["model"]
-    assert command.run("identify", good, RAMAN_EDGE_PUBLIC_KEY=str(tmp_path / "none.pem"), **environ).returncode == 78
+    assert command.call("identify", good, **none).returncode == 78
+    assert json.loads(command.call("identify", good, "--model", model, **none).stdout)["model"] == record["model"]
+    assert command.call("identify", good, RAMAN_EDGE_PUBLIC_KEY=str(tmp_path / "none.pem"), **environ).returncode == 78
 
 
 def test_a_terminal_gets_words_and_a_pipe_gets_json(model: Path, good: Path) -> None:

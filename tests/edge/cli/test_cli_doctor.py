@@ -48,7 +48,7 @@ class Box:
     def doctor(self, *arguments: str | Path, **more: str) -> tuple[int, dict[str, dict[str, str]]]:
         """Run it, and return its exit code and its findings by the name of the check."""
         named = ("--model", self.model, "--journal", self.journal, *arguments)
-        done = command.run("doctor", *named, given=b"", **self.environment(**more))
+        done = command.call("doctor", *named, given=b"", **self.environment(**more))
         assert done.stderr == b""
         found = [json.loads(line) for line in done.stdout.splitlines()]
         assert all(finding["v"] == 1 and finding["event"] == "finding" for finding in found)
@@ -78,7 +78,7 @@ def box(tmp_path: Path) -> Box:
 
 def watched(box: Box, *arguments: str | Path) -> None:
     """Answer what lies in the folder."""
-    done = command.run(
+    done = command.call(
         "watch", box.folder, "--once", "--model", box.model, "--journal", box.journal, *arguments, given=b"", **box.environment()
     )
     assert done.returncode == 0, done.stderr
@@ -166,7 +166,7 @@ def test_mistakes_in_the_settings_are_found_and_the_rest_is_looked_at(box: Box) 
     """Each mistake is a finding with its line; what the command line says is checked all the same."""
     config = box.root / "config.toml"
     config.write_text('poll_s = 0\nfoldr = "x"\n')
-    done = command.run("doctor", "--json", "--model", box.model, "--config", config, box.folder, given=b"", **box.environment())
+    done = command.call("doctor", "--json", "--model", box.model, "--config", config, box.folder, given=b"", **box.environment())
     found = [json.loads(line) for line in done.stdout.splitlines()]
     wrong = [finding["found"] for finding in found if finding["level"] == "wrong"]
     assert done.returncode == 1
@@ -178,7 +178,7 @@ def test_what_a_file_of_settings_names_is_looked_at(box: Box) -> None:
     """Folder, journal and outputs from the file, as ``watch`` would take them."""
     config = box.root / "config.toml"
     config.write_text('folder = "incoming"\njournal = "other.sqlite3"\noutput = ["jsonl:none/o"]\nmove_failed = "home"\nthreads = 1000\n')
-    done = command.run("doctor", "--model", box.model, "--config", config, given=b"", **box.environment())
+    done = command.call("doctor", "--model", box.model, "--config", config, given=b"", **box.environment())
     found = {finding["check"]: finding for finding in map(json.loads, done.stdout.splitlines())}
     assert str(box.folder) in found["folder"]["found"]
     assert str(box.root / "other.sqlite3") in found["journal"]["found"]

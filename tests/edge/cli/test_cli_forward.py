@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import sinking
+import scripted_outputs
 from raising import refused
 from raman_edge.cli import options
 from raman_edge.errors import ConfigError
@@ -38,7 +38,7 @@ FULL_PIPE = 60_000
 @pytest.fixture
 def journal(tmp_path: Path) -> Path:
     """A journal with some records."""
-    sinking.write(tmp_path / "journal.sqlite3", 10)
+    scripted_outputs.write(tmp_path / "journal.sqlite3", 10)
     return tmp_path / "journal.sqlite3"
 
 
@@ -46,7 +46,7 @@ def journal(tmp_path: Path) -> Path:
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A journal with more records than any pipe holds."""
     path = tmp_path_factory.mktemp("large") / "journal.sqlite3"
-    sinking.write(path, MANY)
+    scripted_outputs.write(path, MANY)
     return path
 
 
@@ -59,31 +59,31 @@ def test_everything_once(journal: Path, tmp_path: Path) -> None:
     """All that a journal holds goes to each output, the next call sends what has come since, and says how much."""
     names = tmp_path / "a.jsonl", tmp_path / "b.csv"
     call = ("forward", "--once", "--journal", journal, "--output", f"jsonl:{names[0]}", "--output", f"csv:{names[1]}")
-    first = command.run(*call)
+    first = command.call(*call)
     assert (first.returncode, first.stdout) == (0, b"")
     assert f"raman-edge: jsonl:{names[0]}: 10 records sent".encode() in first.stderr
-    written = sinking.write(journal, 5, first=11)
-    assert command.run(*call).returncode == 0
-    assert sinking.ids(names[0].read_text().splitlines())[10:] == written
+    written = scripted_outputs.write(journal, 5, first=11)
+    assert command.call(*call).returncode == 0
+    assert scripted_outputs.ids(names[0].read_text().splitlines())[10:] == written
     assert len(names[1].read_text().splitlines()) == 16
 
 
 def test_only_what_comes_from_now_on(journal: Path, tmp_path: Path) -> None:
     """Told so, an output that the journal never fed gets nothing of what was there before."""
     call = ("forward", "--once", "--from-now", "--journal", journal, "--output", f"jsonl:{tmp_path / 'a'}")
-    assert command.run(*call).returncode == 0
-    written = sinking.write(journal, 2, first=11)
-    assert command.run(*call).returncode == 0
-    assert sinking.ids((tmp_path / "a").read_text().splitlines()) == written
+    assert command.call(*call).returncode == 0
+    written = scripted_outputs.write(journal, 2, first=11)
+    assert command.call(*call).returncode == 0
+    assert scripted_outputs.ids((tmp_path / "a").read_text().splitlines()) == written
 
 
 def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) -> None:
     """Without --once it follows what other processes write, and a signal ends it with its own code."""
     out = tmp_path / "a"
     process = command.start("forward", "--journal", journal, "--output", f"jsonl:{out}")
-    sinking.wait_until(lambda: holds(out, 10), "what was there")
-    sinking.write(journal, 5, first=11)
-    sinking.wait_until(lambda: holds(out, 15), "what came")
+    scripted_outputs.wait_until(lambda: holds(out, 10), "what was there")
+    scripted_outputs.write(journal, 5, first=11)
+    scripted_outputs.wait_until(lambda: holds(out, 15), "what came")
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=60)[1].endswith(b"15 records sent\n")
     assert process.returncode == 143
@@ -95,12 +95,12 @@ def test_killed_nothing_is_lost(large: Path, tmp_path: Path) -> None:
     call = ("forward", "--once", "--journal", large, "--output", f"jsonl:{out}")
     for lines in (1, 900, 1800):
         process = command.start(*call)
-        sinking.wait_until(functools.partial(holds, out, lines), "some lines")
+        scripted_outputs.wait_until(functools.partial(holds, out, lines), "some lines")
         process.kill()
         process.communicate()
-    assert command.run(*call).returncode == 0
-    found = sinking.ids(out.read_bytes().splitlines())
-    assert sinking.first_times(found) == [row.id for row in sinking.rows(MANY)]
+    assert command.call(*call).returncode == 0
+    found = scripted_outputs.ids(out.read_bytes().splitlines())
+    assert scripted_outputs.first_times(found) == [row.id for row in scripted_outputs.rows(MANY)]
 
 
 def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
     assert b"10 records are still owed; they go at the next start" in stderr
     assert process.returncode == 130
     (tmp_path / "usb").mkdir()
-    assert command.run(*call, "--once").returncode == 0
+    assert command.call(*call, "--once").returncode == 0
     assert len((tmp_path / "usb" / "a").read_text().splitlines()) == 10
 
 
@@ -127,7 +127,7 @@ def test_a_pipe_gets_everything(large: Path) -> None:
         process.wait(0.5)
     rest = process.stdout.read()
     process.communicate(timeout=60)
-    assert sinking.ids([first, *rest.splitlines()]) == [row.id for row in sinking.rows(MANY)]
+    assert scripted_outputs.ids([first, *rest.splitlines()]) == [row.id for row in scripted_outputs.rows(MANY)]
     assert process.returncode == 0
 
 
@@ -167,7 +167,7 @@ def test_mistakes(journal: Path, tmp_path: Path) -> None:
         (("--output", "csv:a", "--journal", tmp_path / "none"), 73, b"not found"),
         (("--output",), 2, b"expected one argument"),
     ):
-        done = command.run("forward", "--once", "--journal", journal, *arguments)
+        done = command.call("forward", "--once", "--journal", journal, *arguments)
         assert (done.returncode, done.stdout) == (code, b"")
         assert message in done.stderr
 
@@ -199,8 +199,9 @@ def test_no_output_in_the_watched_folder(journal: Path, tmp_path: Path, monkeypa
 def test_a_light_start() -> None:
     """Neither the command's help nor standard output loads a library of another output."""
     script = (
-        "import sys; from raman_edge.cli import forward; import sinking; from raman_edge.outputs import opened; "
-        "opened('stdout', sinking.Alone()); print([n for n in ('paho', 'prometheus_client', 'onnxruntime', 'rich') if n in sys.modules])"
+        "import sys; from raman_edge.cli import forward; import scripted_outputs; from raman_edge.outputs import opened; "
+        "opened('stdout', scripted_outputs.Alone()); "
+        "print([n for n in ('paho', 'prometheus_client', 'onnxruntime', 'rich') if n in sys.modules])"
     )
     environment = command.environment(PYTHONPATH=os.pathsep.join(sys.path))
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=environment)

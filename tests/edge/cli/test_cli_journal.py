@@ -255,7 +255,7 @@ def test_verify_on_a_terminal_and_of_a_wreck(made: Path, tmp_path: Path) -> None
     wreck = tmp_path / "wreck"
     data = made.read_bytes()
     wreck.write_bytes(data[:8192] + os.urandom(len(data) - 8192))
-    done = command.run("journal", "verify", "--journal", wreck)
+    done = command.call("journal", "verify", "--journal", wreck)
     assert done.returncode == 65
     assert done.stderr.count(b"\n") == 1
 

@@ -13,7 +13,7 @@ import build
 import command
 import journals
 import pytest
-import sinking
+import scripted_outputs
 from raman_edge import cli
 from raman_edge.journal import rows
 from raman_edge.sqlite_file import look_into
@@ -141,10 +141,10 @@ def test_prometheus_leaves_out_what_is_no_record(tmp_path: Path) -> None:
     from raman_edge.errors import RecordsDamaged
     from raman_edge.outputs import opened
 
-    table = opened(f"csv:{tmp_path / 't.csv'}", sinking.Alone())
-    bad = sinking.row(2).__class__(2, "x", "null")
+    table = opened(f"csv:{tmp_path / 't.csv'}", scripted_outputs.Alone())
+    bad = scripted_outputs.row(2).__class__(2, "x", "null")
     with pytest.raises(RecordsDamaged, match="row 2 is left out"):
-        table.send([sinking.row(1), bad, sinking.row(3)])
+        table.send([scripted_outputs.row(1), bad, scripted_outputs.row(3)])
     assert len((tmp_path / "t.csv").read_bytes().splitlines()) == 3
 
 
@@ -197,6 +197,6 @@ def test_a_library_that_is_endless_does_not_stop_a_watch(tmp_path: Path, pair: t
         made.execute("PRAGMA application_id = 1380273969")
         made.execute("PRAGMA user_version = 1")
     (tmp_path / "in").mkdir()
-    done = command.run("watch", tmp_path / "in", "--user-library", path, "--journal", tmp_path / "j", *pair[:4])
+    done = command.call("watch", tmp_path / "in", "--user-library", path, "--journal", tmp_path / "j", *pair[:4])
     assert done.returncode == 78, done.stderr
     assert str(path).encode() in done.stderr

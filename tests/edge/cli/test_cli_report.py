@@ -10,8 +10,8 @@ import build
 import command
 import journals
 import msgspec
-import pages
 import pytest
+import report_pages
 from raman_edge import cli
 from raman_edge.cli import report
 from raman_edge.journal import JournalEntry
@@ -48,7 +48,7 @@ def call(made: Path, out: Path, pair: tuple[str, ...], *arguments: str, expect: 
 
 def titles(document: str) -> list[str]:
     """Return the answers of the pages, in their order."""
-    taken = pages.Taken(document)
+    taken = report_pages.Taken(document)
     level = "h1" if taken.tags.count("article") == 1 else "h2"
     return [re.sub("<[^>]*>", "", heading) for heading in re.findall(f"<{level}>(.*?)</{level}>", document)]
 
@@ -167,7 +167,7 @@ def test_faults_need_no_model(made: Path, tmp_path: Path) -> None:
 
 def test_another_model_is_reported(made: Path, tmp_path: Path) -> None:
     """With the embedded model, which did not answer, the pages say what they cannot show."""
-    done = command.run("report", "--label", "Quartz", "--journal", made, "--no-user-library", "-o", tmp_path / "a.html")
+    done = command.call("report", "--label", "Quartz", "--journal", made, "--no-user-library", "-o", tmp_path / "a.html")
     assert (done.returncode, done.stdout) == (0, b"")
     assert b"1 result in" in done.stderr
     document = (tmp_path / "a.html").read_text("utf-8")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import build
 import calibrations
-import lit_page
+import laser_instrument
 import pytest
 import soak
 from raman_edge import cli, sqlite_file
@@ -98,7 +98,7 @@ def recorded_requests(simulated: Simulated) -> list[str]:
 def test_what_is_measured_is_named(serial: Command, tmp_path: Path) -> None:
     """So many spectra as were wanted come out as lines, from their port, and in an output; the last line says how it went."""
     out = tmp_path / "out.jsonl"
-    with lit_page.instrument(PAGE, faults=["silence@3", "nak@4"]) as simulated:
+    with laser_instrument.instrument(PAGE, faults=["silence@3", "nak@4"]) as simulated:
         port = simulated.port
         code, records, err = serial(port, "--laser", "785", "--count", "5", "--output", f"jsonl:{out}")
     assert code == 0
@@ -113,7 +113,7 @@ def test_what_is_measured_is_named(serial: Command, tmp_path: Path) -> None:
 
 def test_a_cable_that_is_out_for_a_while(serial: Command) -> None:
     """Unplugged in the middle of a spectrum the run goes on once it is back, and every good frame is answered."""
-    with lit_page.instrument(PAGE, faults=["unplug@4:for=0.05"]) as simulated:
+    with laser_instrument.instrument(PAGE, faults=["unplug@4:for=0.05"]) as simulated:
         code, records, err = serial(simulated.port, "--laser", "785", "--count", "5")
     assert (code, names([record for record in records if record["event"] == "result"])) == (0, ["Calcite"] * 5)
     assert "5 frames" in err.splitlines()[-1]
@@ -123,7 +123,7 @@ def test_a_cable_that_is_out_for_a_while(serial: Command) -> None:
 
 def test_another_instrument_is_refused(serial: Command) -> None:
     """Where another one is plugged in instead, the run ends and names both serial numbers; what came before is answered."""
-    with lit_page.instrument(PAGE, faults=["unplug@4:for=0.05,serial=OTHER"]) as simulated:
+    with laser_instrument.instrument(PAGE, faults=["unplug@4:for=0.05,serial=OTHER"]) as simulated:
         code, records, err = serial(simulated.port, "--laser", "785")
     assert code == 69
     assert names([record for record in records if record["event"] == "result"]) == ["Calcite"] * 2
@@ -133,14 +133,14 @@ def test_another_instrument_is_refused(serial: Command) -> None:
 def test_a_line_is_a_spectrum(serial: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a pipe every line of standard input is one spectrum, and its end is the end."""
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n\nanything\n"))
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         code, records, _ = serial(simulated.port, "--laser", "785", "--trigger", "key")
     assert (code, names(records)) == (0, ["Calcite"] * 3)
 
 
 def test_something_steady_is_a_spectrum(serial: Command) -> None:
     """The gate answers what holds still in the beam, once it has been seen twice."""
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         code, records, err = serial(simulated.port, "--laser", "785", "--trigger", "sample", "--count", "1")
     assert (code, names(records)) == (0, ["Calcite"])
     assert int(re.findall(r"(\d+) frames", err)[0]) >= 2
@@ -148,7 +148,7 @@ def test_something_steady_is_a_spectrum(serial: Command) -> None:
 
 def test_the_exposure_is_searched(serial: Command) -> None:
     """The highest line comes to 70-85 % of saturation, and that exposure is reported and used."""
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         code, records, err = serial(simulated.port, "--laser", "785", "--exposure", "auto", "--count", "1")
         used = simulated.device.exposure_s
     assert (code, names(records)) == (0, ["Calcite"])
@@ -158,8 +158,8 @@ def test_the_exposure_is_searched(serial: Command) -> None:
 @pytest.mark.parametrize(("method", "dark"), [("shutter", "shutter_close"), ("laser", "laser_off")])
 def test_the_dark_is_taken_by_what_keeps_light_out(serial: Command, tmp_path: Path, method: str, dark: str) -> None:
     """With a shutter or an armed laser the dark needs no person; the answer is of lit exposures, and both are as before at the end."""
-    page = lit_page.write(tmp_path, method)
-    with lit_page.instrument(str(page)) as simulated:
+    page = laser_instrument.write(tmp_path, method)
+    with laser_instrument.instrument(str(page)) as simulated:
         requests = recorded_requests(simulated)
         code, records, _ = serial(simulated.port, "--dark", "take", "--arm-laser", "--count", "1", page=page)
         assert (simulated.device.laser, simulated.device.shutter) == (False, True)
@@ -174,7 +174,7 @@ def test_the_dark_is_taken_by_what_keeps_light_out(serial: Command, tmp_path: Pa
 def test_the_instruments_own_calibration_is_used(serial: Command) -> None:
     """Kept under its serial number it is found without being named, and every record names it; ``none`` leaves it out."""
     kept = keep(NUMBER)
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         _, (found,), _ = serial(simulated.port, "--count", "1", "--laser", "785")
         code, (without,), _ = serial(simulated.port, "--count", "1", "--laser", "785", "--calibration", "none")
     assert kept in json.dumps(found)
@@ -185,7 +185,7 @@ def test_the_instruments_own_calibration_is_used(serial: Command) -> None:
 def test_a_calibration_that_does_not_hold_is_refused(serial: Command, number: str, ended: bool, expected: str) -> None:  # noqa: FBT001
     """One that is too old, or of another instrument, measures nothing."""
     keep(number, ended=ended)
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         code, records, err = serial(simulated.port, "--count", "1", "--calibration", number)
     assert (code, records) == (78, [])
     assert expected in err
@@ -193,7 +193,7 @@ def test_a_calibration_that_does_not_hold_is_refused(serial: Command, number: st
 
 def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.CaptureFixture[str], kept: Path) -> None:
     """A standard measured at the port shows how far the instrument is off, is kept by its serial number, and used from then on."""
-    with lit_page.instrument(PAGE, "polystyrene") as simulated:
+    with laser_instrument.instrument(PAGE, "polystyrene") as simulated:
         measured = ("calibrate", "--port", simulated.port, "--profile", PAGE, "--laser", "786", "--standard", "polystyrene")
         assert cli.main([*measured, "--average", "3", "--dark", "none"]) == 0
         calibration = json.loads(capsys.readouterr().out)
@@ -224,7 +224,7 @@ def test_a_port_calibrates_and_is_calibrated(serial: Command, capsys: pytest.Cap
 )
 def test_what_cannot_be_measured_is_reported(serial: Command, options: tuple[str, ...], page: str | None, code: int, expected: str) -> None:
     """Options that cannot be met end with the code of their kind and a reason on one line, and nothing is answered."""
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         got, records, err = serial(simulated.port, *options, "--count", "1", page=page)
     assert (got, records) == (code, [])
     assert expected in err
@@ -238,7 +238,7 @@ def test_what_is_not_a_port_is_reported(serial: Command, tmp_path: Path) -> None
     code, _, err = serial("ocean:", "--laser", "785")
     assert (code, "option of serial ports" in err) == (78, True)
     (tmp_path / "run.recording").write_text("mine")
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         code, _, err = serial(simulated.port, "--laser", "785", "--count", "1", "--record", tmp_path / "run.recording")
     assert (code, (tmp_path / "run.recording").read_text()) == (78, "mine")
     assert "name a new file" in err
@@ -248,15 +248,15 @@ def test_a_defect_leaves_no_laser_on(serial: Command, tmp_path: Path, monkeypatc
     """Whatever fails in the middle of a run, the laser is off after it."""
 
     def fail(*_: object) -> None:
-        assert lit_page.shines(simulated)
+        assert laser_instrument.shines(simulated)
         msg = "a defect"
         raise RuntimeError(msg)
 
     monkeypatch.setattr(MeasureRun, "show", fail)
-    page = lit_page.write(tmp_path)
-    with lit_page.instrument(str(page)) as simulated:
+    page = laser_instrument.write(tmp_path)
+    with laser_instrument.instrument(str(page)) as simulated:
         code, _, err = serial(simulated.port, "--arm-laser", page=page)
-        assert not lit_page.shines(simulated)
+        assert not laser_instrument.shines(simulated)
     assert (code, "internal error (RuntimeError)" in err) == (70, True)
 
 
@@ -269,8 +269,8 @@ def test_a_defect_is_reported_above_a_laser_that_may_be_on(serial: Command, tmp_
         raise RuntimeError(msg)
 
     monkeypatch.setattr(MeasureRun, "show", fail)
-    page = lit_page.write(tmp_path)
-    with lit_page.instrument(str(page)) as simulated:
+    page = laser_instrument.write(tmp_path)
+    with laser_instrument.instrument(str(page)) as simulated:
         code, _, err = serial(simulated.port, "--arm-laser", page=page)
     assert code == 74
     assert "internal error (RuntimeError)" in err
@@ -296,7 +296,7 @@ def test_a_journal_that_another_program_holds_is_waited_for(serial: Command, tmp
 
     monkeypatch.setattr(MeasureRun, "show", hold)
     monkeypatch.setattr(MeasureRun, "_wait", let_go)
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         code, records, err = serial(simulated.port, "--laser", "785", "--count", "6")
     held[0].close()
     assert code == 0
@@ -320,7 +320,7 @@ def test_every_frame_is_accounted_for() -> None:
 
 def test_what_was_given_once_is_remembered(serial: Command, capsys: pytest.CaptureFixture[str]) -> None:
     """The first run names profile and laser, the second one nothing; ``instruments`` shows, renames and forgets it."""
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         assert serial(simulated.port, "--laser", "785", "--count", "1", "--name", "Bench")[0] == 0
         code, records, _ = serial(simulated.port, "--count", "1", page=None)
         assert (code, names(records)) == (0, ["Calcite"])
@@ -338,7 +338,7 @@ def test_what_was_given_once_is_remembered(serial: Command, capsys: pytest.Captu
 
 def test_an_option_wins_over_what_is_remembered_for_one_run(serial: Command) -> None:
     """A laser that is given is used, and the remembered one stays."""
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         for laser in ("785", "780"):
             _, (record,), _ = serial(simulated.port, "--laser", laser, "--count", "1")
         _, (again,), _ = serial(simulated.port, "--count", "1", page=None)
@@ -348,7 +348,7 @@ def test_an_option_wins_over_what_is_remembered_for_one_run(serial: Command) -> 
 
 def test_an_instrument_without_an_axis_needs_a_calibration(serial: Command) -> None:
     """In a pipe that is exit code 78, with the command that makes one; nothing is guessed, and no journal is made."""
-    with lit_page.instrument("tcd1304-rossel") as simulated:
+    with laser_instrument.instrument("tcd1304-rossel") as simulated:
         code, records, err = serial(simulated.port, "--laser", "785", page="tcd1304-rossel")
     assert (code, records) == (78, [])
     assert f"`raman-edge calibrate --port {simulated.port} --profile tcd1304-rossel --laser 785 --standard polystyrene`" in err
@@ -360,7 +360,7 @@ def test_a_calibration_by_name_is_found_by_the_next_run(
     """An instrument without a serial number is calibrated by its remembered name, without a word about it, and keeps it when renamed."""
     monkeypatch.setattr(probe, "ANSWER_S", 0.02)  # it answers no request of another instrument
     page = "tcd1304-rossel"
-    with lit_page.instrument(page, "polystyrene") as simulated:
+    with laser_instrument.instrument(page, "polystyrene") as simulated:
         serial(simulated.port, "--laser", "785", page=page)
         measured = ("calibrate", "--port", simulated.port, "--standard", "polystyrene", "--exposure", "0.05", "--average", "3")
         assert cli.main([*measured, "--dark", "none"]) == 0
@@ -376,8 +376,8 @@ def test_a_calibration_by_name_is_found_by_the_next_run(
 
 def test_a_laser_that_is_not_armed_is_named_where_the_signal_is_weak(serial: Command, tmp_path: Path) -> None:
     """Once, with the option; an armed one is not."""
-    page = lit_page.write(tmp_path)
-    with lit_page.instrument(str(page)) as simulated:
+    page = laser_instrument.write(tmp_path)
+    with laser_instrument.instrument(str(page)) as simulated:
         code, records, err = serial(simulated.port, "--count", "3", page=page)
         assert (code, {record.get("decision") for record in records}) == (0, {"rejected"})
         assert err.count("--arm-laser") == 1
@@ -386,7 +386,7 @@ def test_a_laser_that_is_not_armed_is_named_where_the_signal_is_weak(serial: Com
 
 def test_frames_that_stay_broken_doubt_the_profile() -> None:
     """After three broken ones and no whole one the profile is doubted."""
-    with lit_page.instrument(PAGE, faults=["truncate:every=1"]) as simulated:
+    with laser_instrument.instrument(PAGE, faults=["truncate:every=1"]) as simulated:
         spectrometer = LinkSettings(port=simulated.port, profile=PAGE).open(threading.Event())
         with spectrometer:
             for _ in range(60):
@@ -408,15 +408,15 @@ def test_two_that_were_on_this_port_and_a_third_one_that_is(serial: Command, tmp
     """Neither of the remembered ones is taken for it, whatever they were on; a remembered one on another port brings its laser."""
     link = PtyAt(tmp_path / "ttyRAMAN")
     for number, laser in (("A1", "633"), ("B2", "532")):
-        with lit_page.instrument(PAGE, at=link) as simulated:
+        with laser_instrument.instrument(PAGE, at=link) as simulated:
             simulated.device.begin(serial=number)
             assert serial(simulated.port, "--laser", laser, "--count", "1")[0] == 0
-    with lit_page.instrument(PAGE, at=link) as simulated:
+    with laser_instrument.instrument(PAGE, at=link) as simulated:
         simulated.device.begin(serial="C3")
         code, records, err = serial(simulated.port, "--count", "1", page=PAGE)
         assert (code, records) == (78, [])  # neither 633 nor 532
         assert err.count("another instrument is there") == 2
-    with lit_page.instrument(PAGE) as simulated:
+    with laser_instrument.instrument(PAGE) as simulated:
         simulated.device.begin(serial="A1")
         serial(simulated.port, "--count", "1")
     assert [one.serial_number for one in remembered.load()] == ["A1", "C3", "B2"]

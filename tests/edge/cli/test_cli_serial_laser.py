@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import build
 import command
-import lit_page
+import laser_instrument
 import pytest
-from effort import slow
+from markers import slow
 from watch_process import ANNOUNCING, MAIN, PATIENCE_S, SIGNAL, Serial, journaled
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def measuring(
     **simulated: object,
 ) -> Iterator[tuple[Serial, Simulated]]:
     """A run with an armed laser on a simulated instrument."""
-    page = lit_page.write(folder)
+    page = laser_instrument.write(folder)
     page.write_text(page.read_text().replace("max = 9999", f"max = {longest_ms}"))
     path = str(page)
     given = ("--profile", path, "--model", str(model), "--arm-laser", *more)
     with (
-        lit_page.instrument(path, **simulated) as instrument,
+        laser_instrument.instrument(path, **simulated) as instrument,
         Serial(instrument.port, *given, journal=journal or folder / "journal.sqlite3", calibrations=folder, program=program) as run,
     ):
         yield run, instrument
@@ -64,7 +64,7 @@ def stays_dark(instrument: Simulated, seconds: float = 0.6) -> bool:
     """Whether the laser is off all of so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if lit_page.shines(instrument):
+        if laser_instrument.shines(instrument):
             return False
         time.sleep(0.005)
     return True
@@ -75,7 +75,7 @@ def is_mostly_dark(instrument: Simulated) -> bool:
     seen = []
     end = time.monotonic() + 3.0
     while time.monotonic() < end:
-        seen.append(lit_page.shines(instrument))
+        seen.append(laser_instrument.shines(instrument))
         time.sleep(0.002)
     return sum(seen) < len(seen) / 2
 
@@ -94,7 +94,7 @@ def wait_for_an_exposure(run: Serial, instrument: Simulated) -> None:
     """Wait until the instrument, which is being opened, exposes with its laser on."""
     requests: list[str] = []
     instrument.note = requests.append
-    run.wait_until(lambda: "acquire" in requests and lit_page.shines(instrument), "an exposure")
+    run.wait_until(lambda: "acquire" in requests and laser_instrument.shines(instrument), "an exposure")
 
 
 def state(run: Serial) -> str:
@@ -121,7 +121,7 @@ def test_a_laser_that_does_not_go_off_at_the_end_is_reported(tmp_path: Path, mod
         run.wait_for(2)
         instrument.fault(fault)
         assert run.end() == NOT_OFF
-        assert lit_page.shines(instrument)
+        assert laser_instrument.shines(instrument)
     warned(run)
     assert run.noted("40 match") == 1
 
@@ -133,7 +133,7 @@ def test_a_signal_is_no_reason_to_be_silent(tmp_path: Path, model: Path, number:
         run.wait_for(2)
         instrument.fault(REFUSING)
         assert run.end(number) == NOT_OFF
-        assert lit_page.shines(instrument)
+        assert laser_instrument.shines(instrument)
     warned(run)
 
 
@@ -143,7 +143,7 @@ def test_a_signal_that_kills_others_ends_it_in_order(tmp_path: Path, model: Path
     with measuring(tmp_path, model) as (run, instrument):
         run.wait_for(2)
         assert run.end(number) == 128 + number
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
     assert "journal" in run.notes[-1]
 
 
@@ -151,7 +151,7 @@ def test_an_instrument_that_is_gone_at_the_end_is_reported(tmp_path: Path, model
     """Unplugged with the laser on and stopped before it is back: 74."""
     with measuring(tmp_path, model) as (run, instrument):
         run.wait_for(2)
-        assert eventually(lambda: lit_page.shines(instrument))
+        assert eventually(lambda: laser_instrument.shines(instrument))
         instrument.unplug()
         run.wait_until(lambda: any("connection lost" in str(line.get("why")) for line in run.lines), "the loss")
         assert run.end(signal.SIGTERM) == NOT_OFF
@@ -166,7 +166,7 @@ def test_a_second_signal_does_not_leave_it_on(tmp_path: Path, model: Path) -> No
             run.process.send_signal(signal.SIGINT)
             time.sleep(0.01)
         assert run.end() in {128 + signal.SIGINT, -signal.SIGINT}  # the last one may come when all is done
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
 
 
 def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model: Path) -> None:
@@ -174,7 +174,7 @@ def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model:
     with measuring(tmp_path, model, "--exposure", "3", pacing=True) as (run, instrument):
         wait_for_an_exposure(run, instrument)
         assert run.end(signal.SIGINT) == 128 + signal.SIGINT
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
         assert run.noted("waiting for the exposure of 3 s") == 1
 
 
@@ -186,7 +186,7 @@ def test_a_second_ctrl_c_reports_the_laser(tmp_path: Path, model: Path) -> None:
         run.process.send_signal(signal.SIGINT)
         run.wait_until(lambda: run.noted("waiting for the exposure of 50 s") == 1, "a note")
         assert run.end(signal.SIGINT) == NOT_OFF
-        assert lit_page.shines(instrument)
+        assert laser_instrument.shines(instrument)
     warned(run)
 
 
@@ -198,7 +198,7 @@ def test_a_second_ctrl_c_before_the_wait_reports_the_laser(tmp_path: Path, model
         run.process.send_signal(signal.SIGINT)
         run.wait_until(lambda: SIGNAL in run.stderr.decode(), "the first signal's end")
         assert run.end(signal.SIGINT) == NOT_OFF
-        assert lit_page.shines(instrument)
+        assert laser_instrument.shines(instrument)
     assert WARNING in run.notes[-1]
 
 
@@ -216,7 +216,7 @@ def test_suspended_the_laser_is_off(tmp_path: Path, model: Path, number: int) ->
             assert eventually(lambda: state(run) == "T")
             assert stays_dark(instrument)
             run.process.send_signal(signal.SIGCONT)
-            assert eventually(lambda: lit_page.shines(instrument))
+            assert eventually(lambda: laser_instrument.shines(instrument))
         run.wait_for(len(run.lines) + 2)
         assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
     assert not [line for line in run.lines if line["event"] == "fault"]
@@ -226,7 +226,7 @@ def test_suspended_the_laser_is_off(tmp_path: Path, model: Path, number: int) ->
 @pytest.mark.parametrize("then", [signal.SIGCONT, signal.SIGTERM])
 def test_a_suspension_that_takes_long_can_be_called_off(tmp_path: Path, model: Path, then: int) -> None:
     """Told to go on, or to end, while the exposure before a suspension is waited for, the process is not stopped for ever."""
-    with measuring(tmp_path, model, "--exposure", "8", pacing=True) as (run, instrument):
+    with measuring(tmp_path, model, "--exposure", "4", pacing=True) as (run, instrument):
         wait_for_an_exposure(run, instrument)
         run.process.send_signal(signal.SIGTSTP)
         time.sleep(0.3)
@@ -234,7 +234,7 @@ def test_a_suspension_that_takes_long_can_be_called_off(tmp_path: Path, model: P
         if then == signal.SIGCONT:
             run.wait_for(len(run.lines) + 1)
         assert run.end(None if then == signal.SIGTERM else signal.SIGTERM) == 128 + signal.SIGTERM
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the state of a process is looked up in /proc")
@@ -265,16 +265,16 @@ def test_a_laser_that_is_kept_on_stays_on(tmp_path: Path, model: Path) -> None:
         run.wait_for(1)
         before = len(run.lines)
         while len(run.lines) < before + 2:
-            assert lit_page.shines(instrument)
+            assert laser_instrument.shines(instrument)
             time.sleep(0.005)
         assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
 
 
 def test_waiting_for_a_key_the_laser_is_off(tmp_path: Path, model: Path) -> None:
     """Before the first line of standard input the laser has not been on; after an answer it is off until the next line."""
-    page = str(lit_page.write(tmp_path))
-    with lit_page.instrument(page) as instrument:
+    page = str(laser_instrument.write(tmp_path))
+    with laser_instrument.instrument(page) as instrument:
         given = ("--profile", page, "--model", model, "--arm-laser", "--journal", tmp_path / "j", "--no-user-library", "--trigger", "key")
         read, write = os.pipe()
         process = command.start("serial", instrument.port, *given, stdin=read)
@@ -286,7 +286,7 @@ def test_waiting_for_a_key_the_laser_is_off(tmp_path: Path, model: Path) -> None
             for _ in range(2):
                 os.write(write, b"\n")
                 assert b"Calcite" in process.stdout.readline()
-                assert eventually(lambda: not lit_page.shines(instrument))
+                assert eventually(lambda: not laser_instrument.shines(instrument))
                 assert stays_dark(instrument)
         finally:
             os.close(write)
@@ -319,10 +319,10 @@ def test_a_full_disk_leaves_no_laser_on(tmp_path: Path, model: Path) -> None:
     try:
         with measuring(tmp_path, model, journal=disk / "journal.sqlite3") as (run, instrument):
             run.wait_until(lambda: run.noted("full") > 0, "a note")
-            assert eventually(lambda: not lit_page.shines(instrument))
+            assert eventually(lambda: not laser_instrument.shines(instrument))
             assert stays_dark(instrument)
             subprocess.run(["mount", "-o", "remount,size=50m", disk], check=True)
-            assert eventually(lambda: lit_page.shines(instrument))
+            assert eventually(lambda: laser_instrument.shines(instrument))
             assert run.end(signal.SIGTERM) == 128 + signal.SIGTERM
     finally:
         subprocess.run(["umount", "--lazy", disk], check=True)
@@ -336,10 +336,10 @@ def test_after_a_kill_the_next_start_switches_it_off_first(tmp_path: Path, model
     with measuring(tmp_path, model, "--keep-laser-on") as (run, instrument):
         run.wait_for(2)
         run.kill()
-        assert lit_page.shines(instrument)
+        assert laser_instrument.shines(instrument)
         requests: list[str] = []
         instrument.note = requests.append
-        ended = command.run(
+        ended = command.call(
             "serial",
             instrument.port,
             "--profile",
@@ -353,15 +353,15 @@ def test_after_a_kill_the_next_start_switches_it_off_first(tmp_path: Path, model
             "1",
         )
         assert ended.returncode == 0
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
         assert requests.index("laser_off") < requests.index("acquire")
 
 
 def test_a_start_that_cannot_switch_it_off_is_reported(tmp_path: Path, model: Path) -> None:
     """An instrument that refuses to switch its laser off is not measured with: 74, and no laser is armed."""
-    page = str(lit_page.write(tmp_path))
-    with lit_page.instrument(page, faults=[REFUSING]) as instrument:
-        ended = command.run(
+    page = str(laser_instrument.write(tmp_path))
+    with laser_instrument.instrument(page, faults=[REFUSING]) as instrument:
+        ended = command.call(
             "serial", instrument.port, "--profile", page, "--model", model, "--journal", tmp_path / "j", "--no-user-library"
         )
     assert ended.returncode == NOT_OFF
@@ -371,13 +371,13 @@ def test_a_start_that_cannot_switch_it_off_is_reported(tmp_path: Path, model: Pa
 @pytest.mark.parametrize("what", ["record", "calibrate"])
 def test_the_other_commands_report_the_laser_too(tmp_path: Path, what: str) -> None:
     """Whatever measures with an armed laser ends with 74 where it does not go off."""
-    page = str(lit_page.write(tmp_path))
+    page = str(laser_instrument.write(tmp_path))
     calls = {
         "record": ("instruments", "record", "PORT", "--count", "2", "-o", tmp_path / "run.recording"),
         "calibrate": ("calibrate", "--port", "PORT", "--standard", "polystyrene", "--out", tmp_path / "made.json"),
     }
-    with lit_page.instrument(page, "polystyrene", faults=[f"nak@{number}:on=laser_off" for number in range(2, 30)]) as instrument:
+    with laser_instrument.instrument(page, "polystyrene", faults=[f"nak@{number}:on=laser_off" for number in range(2, 30)]) as instrument:
         called = [instrument.port if one == "PORT" else one for one in calls[what]]
-        ended = command.run(*called, "--profile", page, "--arm-laser")
+        ended = command.call(*called, "--profile", page, "--arm-laser")
         assert ended.returncode == NOT_OFF
         assert WARNING in ended.stderr.decode().splitlines()[-1]

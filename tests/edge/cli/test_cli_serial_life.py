@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import build
 import command
-import lit_page
+import laser_instrument
 import pytest
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.serial import SerialSpectrometer
@@ -46,7 +46,7 @@ def measuring(
     given = ("--profile", page, "--model", str(model), *more)
     place = (disk or folder) / "journal.sqlite3"
     with (
-        lit_page.instrument(page, faults=faults) as simulated,
+        laser_instrument.instrument(page, faults=faults) as simulated,
         Serial(simulated.port, *given, journal=place, calibrations=folder) as run,
     ):
         yield run, simulated
@@ -62,11 +62,11 @@ def answered(run: Serial) -> list[object]:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_it_in_order(tmp_path: Path, model: Path, number: int, code: int) -> None:
     """Told to stop, it answers what was measured, switches the laser off, says how it went, and ends with the signal's code."""
-    with measuring(tmp_path, model, "--arm-laser", "--interval", "0.05", page=str(lit_page.write(tmp_path))) as (run, simulated):
+    with measuring(tmp_path, model, "--arm-laser", "--interval", "0.05", page=str(laser_instrument.write(tmp_path))) as (run, simulated):
         run.wait_for(2)
-        assert lit_page.shines(simulated)
+        assert laser_instrument.shines(simulated)
         assert run.end(number) == code
-        assert not lit_page.shines(simulated)
+        assert not laser_instrument.shines(simulated)
     assert len(answered(run)) >= 2
     assert "journal" in run.notes[-1]
     assert not run.noted("Traceback")
@@ -74,8 +74,8 @@ def test_a_signal_ends_it_in_order(tmp_path: Path, model: Path, number: int, cod
 
 def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
     """Without a reader of the pipe it ends as other programs do, without a message, and the laser is off."""
-    page = str(lit_page.write(tmp_path))
-    with lit_page.instrument(page) as simulated:
+    page = str(laser_instrument.write(tmp_path))
+    with laser_instrument.instrument(page) as simulated:
         given = ("--profile", page, "--model", model, "--journal", tmp_path / "journal.sqlite3", "--arm-laser", "--no-user-library")
         process = command.start("serial", simulated.port, *given)
         assert process.stdout is not None
@@ -85,7 +85,7 @@ def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
         stderr = process.stderr.read()
         process.stderr.close()
         assert process.wait(timeout=60) == 128 + signal.SIGPIPE
-        assert not lit_page.shines(simulated)
+        assert not laser_instrument.shines(simulated)
     assert b"Traceback" not in stderr
 
 
@@ -109,9 +109,9 @@ def test_it_can_be_stopped_while_the_instrument_is_opened(tmp_path: Path, model:
 
 def test_a_port_that_another_program_has_is_busy(tmp_path: Path, model: Path) -> None:
     """A port that is held is 75, and reports it; who holds it measures on."""
-    with lit_page.instrument(PAGE) as simulated, SerialSpectrometer(catalogue.load(PAGE), simulated.port) as held:
+    with laser_instrument.instrument(PAGE) as simulated, SerialSpectrometer(catalogue.load(PAGE), simulated.port) as held:
         given = ("--profile", PAGE, "--model", model, "--journal", tmp_path / "journal.sqlite3", "--laser", "785")
-        ended = command.run("serial", simulated.port, *given)
+        ended = command.call("serial", simulated.port, *given)
         while held.expose() is None:
             pass
         assert held.status.counters.reconnects == 0

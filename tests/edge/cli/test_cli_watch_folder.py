@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import build
 import command
 import pytest
-from effort import slow
+from markers import slow
 from watch_process import Watch, digests, journaled
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def test_an_output_of_another_process_does_not_go_on_for_ever(folder: Path, mode
         assert watch.stop() == 143
     assert sorted(str(line["event"]) for line in watch.lines) == ["fault", "result", "result"]
     assert watch.noted("holds records of raman-edge") == 1
-    verified = command.run("journal", "verify", "--journal", watch.journal)
+    verified = command.call("journal", "verify", "--journal", watch.journal)
     assert verified.returncode == 0, verified.stderr
 
 
@@ -85,7 +85,7 @@ def test_an_output_below_another_name_of_the_folder_is_refused(folder: Path, tmp
     bind(folder, tmp_path / "elsewhere")
     try:
         output = f"jsonl:{tmp_path / 'elsewhere' / 'results.jsonl'}"
-        done = command.run("watch", folder, "--once", "--model", model, "--journal", tmp_path / "j.sqlite3", "--output", output)
+        done = command.call("watch", folder, "--once", "--model", model, "--journal", tmp_path / "j.sqlite3", "--output", output)
     finally:
         subprocess.run(["umount", "--lazy", tmp_path / "elsewhere"], check=True)
     assert done.returncode == 78
@@ -108,7 +108,7 @@ def test_subfolders_that_come_and_go_do_not_end_a_single_pass(folder: Path, mode
     coming = threading.Thread(target=come_and_go)
     coming.start()
     try:
-        done = command.run("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
+        done = command.call("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
     finally:
         over.set()
         coming.join()
@@ -123,7 +123,7 @@ def test_ignored_names_are_counted_at_the_end(folder: Path, model: Path, tmp_pat
         (folder / name).write_text(build.text())
     (folder / "a.csv").write_text(build.text())
     folder.joinpath(*"123456789").mkdir(parents=True)
-    done = command.run("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
+    done = command.call("watch", folder, "--once", *STABLE, "--model", model, "--journal", tmp_path / "j.sqlite3", "--json")
     assert done.returncode == 0
     assert b"; 4 ignored (2 hidden, 1 temporary, 1 too deep); " in done.stderr
 
@@ -170,12 +170,12 @@ def test_the_answer_to_the_whole_file_replaces_that_to_its_half(folder: Path, mo
         again.stop()
     half, whole = watch.lines[0]["source"], again.lines[0]["source"]
     assert whole["grown_from"] == half["sha256"]  # type: ignore[index]  # a record's source
-    listed = command.run("journal", "list", "--journal", watch.journal, "--json")
+    listed = command.call("journal", "list", "--journal", watch.journal, "--json")
     ids = [json.loads(line)["id"] for line in listed.stdout.splitlines()]
     assert ids == [line["id"] for line in reversed(again.lines)]
     assert [
-        json.loads(line)["id"] for line in command.run("journal", "list", "--journal", watch.journal, "--limit", "1").stdout.splitlines()
+        json.loads(line)["id"] for line in command.call("journal", "list", "--journal", watch.journal, "--limit", "1").stdout.splitlines()
     ] == ids[:1]
-    every = command.run("journal", "list", "--journal", watch.journal, "--json", "--replaced").stdout.splitlines()
+    every = command.call("journal", "list", "--journal", watch.journal, "--json", "--replaced").stdout.splitlines()
     assert len(every) == len(journaled(watch.journal)) == 4
-    assert command.run("journal", "verify", "--journal", watch.journal).returncode == 0
+    assert command.call("journal", "verify", "--journal", watch.journal).returncode == 0

@@ -52,7 +52,7 @@ def models(watch: Watch) -> Counter[str]:
 
 def verified(watch: Watch) -> bool:
     """Whether the journal's chain holds."""
-    return command.run("journal", "verify", "--journal", watch.journal).returncode == 0
+    return command.call("journal", "verify", "--journal", watch.journal).returncode == 0
 
 
 def test_another_model_answers_from_the_signal_on(folder: Path) -> None:

@@ -11,7 +11,7 @@ import build
 import command
 import numpy as np
 import pytest
-import sinking
+import scripted_outputs
 from raman_edge.journal import Journal
 
 if TYPE_CHECKING:
@@ -52,13 +52,13 @@ def test_killed_again_and_again(folder: Path, model: Path, tmp_path: Path) -> No
     for part in (0, 1, 2):
         process = command.start(*call)
         least = int(rng.integers(1, FILES // 4)) + part * FILES // 4
-        sinking.wait_until(functools.partial(holds, path, least), "some records")
+        scripted_outputs.wait_until(functools.partial(holds, path, least), "some records")
         process.kill()
         process.communicate()
-    assert command.run(*call, "--once").returncode == 0
+    assert command.call(*call, "--once").returncode == 0
     assert len(journaled(path)) == FILES
-    assert sinking.first_times(sinking.ids(lines.read_bytes().splitlines())) == journaled(path)
-    assert sinking.first_times([line[:32] for line in table.read_text().splitlines()[1:]]) == journaled(path)
+    assert scripted_outputs.first_times(scripted_outputs.ids(lines.read_bytes().splitlines())) == journaled(path)
+    assert scripted_outputs.first_times([line[:32] for line in table.read_text().splitlines()[1:]]) == journaled(path)
 
 
 def test_standard_output_without_a_reader(folder: Path, model: Path, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_standard_output_without_a_reader(folder: Path, model: Path, tmp_path: P
     read, write = os.pipe()
     with os.fdopen(write, "wb") as full:
         process = command.start("watch", folder, "--model", model, "--journal", path, "--output", f"jsonl:{lines}", stdout=full)
-    sinking.wait_until(lambda: lines.exists() and lines.read_bytes().count(b"\n") == FILES, "all records in the file")
+    scripted_outputs.wait_until(lambda: lines.exists() and lines.read_bytes().count(b"\n") == FILES, "all records in the file")
     process.send_signal(signal.SIGTERM)
     stderr = process.communicate(timeout=60)[1]
     assert process.returncode == 143

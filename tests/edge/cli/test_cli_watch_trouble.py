@@ -58,7 +58,7 @@ def check(path: Path, watch: Watch, count: int) -> None:
     records = journaled(path)
     assert len(digests(records)) == len(set(digests(records))) == count
     assert {line["id"] for line in watch.lines} == {record["id"] for record in records}
-    assert command.run("journal", "verify", "--journal", path).returncode == 0
+    assert command.call("journal", "verify", "--journal", path).returncode == 0
 
 
 def test_a_full_disk_is_reported_once_and_the_run_continues(folder: Path, disk: Path, model: Path) -> None:
@@ -85,11 +85,11 @@ def test_a_full_disk_ends_a_single_pass(folder: Path, disk: Path, model: Path) -
     """With ``--once`` a journal that cannot be written is exit code 73, and the next pass with room answers what is left."""
     write(folder, FILES)
     called = ("watch", folder, "--once", "--model", model, "--journal", disk / "j.sqlite3", "--json")
-    first = command.run(*called)
+    first = command.call(*called)
     assert first.returncode == 73
     assert b"full" in first.stderr
     remount(disk, "size=50m")
-    second = command.run(*called)
+    second = command.call(*called)
     assert second.returncode == 0, second.stderr
     assert len(set(digests(journaled(disk / "j.sqlite3")))) == len(journaled(disk / "j.sqlite3")) == FILES
 
@@ -111,7 +111,7 @@ def test_a_journal_that_is_taken_away(folder: Path, model: Path, how: str) -> No
         watch.wait_until(lambda: watch.journal.exists() and len(set(digests(journaled(watch.journal)))) >= 3, "all three in the journal")
         assert watch.stop() == 143
     assert watch.noted("moved, deleted or replaced") >= 1
-    assert command.run("journal", "verify", "--journal", watch.journal).returncode == 0
+    assert command.call("journal", "verify", "--journal", watch.journal).returncode == 0
 
 
 @pytest.mark.parametrize("what", ["journal.sqlite3*", "journal.sqlite3-wal"])

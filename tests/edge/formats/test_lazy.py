@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from andor_files import SifFile
 from contracts.format_contract import EXAMPLES, answered
-from effort import slow
+from markers import slow
 from omnic_files import OmnicSpectrum, omnic
 from princeton_files import LightFieldFile
 from raman_edge.formats import LAZY_READERS

@@ -6,9 +6,9 @@ import struct
 
 import numpy as np
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.codecs.obp import ERRORS, FOOTER, Flag, Message, Obp, Spectra
 from raman_edge.instruments.codecs.stream import RawFrame, Reply, WireFault

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
+from codec_wires import CRC8, TEENSY, TEENSY_TEXT
 from raman_edge.instruments import codecs
 from raman_edge.instruments.codecs.framed import DelimitedCodec, Keywords
 from raman_edge.instruments.codecs.lines import Grammar, LinesCodec
@@ -14,7 +15,6 @@ from raman_edge.instruments.codecs.stream import Event, RawFrame, Reply, WireFau
 from raman_edge.instruments.codecs.words import FrameChecksum, WordFormat
 from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.profiles.frame import FixedFrame
-from wires import CRC8, TEENSY, TEENSY_TEXT
 
 if TYPE_CHECKING:
     from raman_edge.instruments.codecs.stream import CodecStream
@@ -282,7 +282,7 @@ OFFSET 0.010150
 
 
 @pytest.mark.parametrize(
-    ("request", "values"),
+    ("checks", "values"),
     [
         ("", b"BINARY16 2\r\n\x01\x00\x02\x00END DATA\r\n"),
         ("CRC 0x95\n", b"BINARY16 2\r\n\x01\x00\x02\x00END DATA\r\n"),
@@ -290,13 +290,13 @@ OFFSET 0.010150
         ("CRC 0x95\nSUM 3\n", b"DATA 2\r\n1\r\n2\r\nEND DATA\r\n"),
     ],
 )
-def test_a_frame_of_the_teensy_as_its_firmware_sends_it(request: str, values: bytes) -> None:
+def test_a_frame_of_the_teensy_as_its_firmware_sends_it(checks: str, values: bytes) -> None:
     """Every line before the values is a field or a text, none is a fault; binary and ASCII, with and without its checks."""
     page = catalogue.load("tcd1304-teensy").frame
     text = values.startswith(b"DATA")
     page = msgspec.structs.replace(page, count=2, text=text, start="DATA" if text else "BINARY16")
     stream = codecs.of(page)
-    events = list(stream.feed((TRANSCRIPT + request).replace("\n", "\r\n").encode() + values + b"FRAMESET END\r\nCOMPLETE\r\nDONE\r\n"))
+    events = list(stream.feed((TRANSCRIPT + checks).replace("\n", "\r\n").encode() + values + b"FRAMESET END\r\nCOMPLETE\r\nDONE\r\n"))
     (frame,) = [event for event in events if isinstance(event, RawFrame)]
     assert frame.counts.tolist() == [1, 2]
     assert frame.fields["exposure_s"] == "0.10000000"

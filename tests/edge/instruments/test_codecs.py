@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from codec_wires import WIRES
 from contracts.codec_contract import CodecContract
-from wires import WIRES
 
 WIRE = {wire.name: wire for wire in WIRES}
 

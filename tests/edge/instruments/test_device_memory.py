@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from effort import slow
+from markers import slow
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.instruments.serial import ask

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import command
 import pytest
-from effort import slow
+from markers import slow
 from raman_edge import cli
 from raman_edge.errors import SourceBusy
 from raman_edge.instruments import codecs, ports

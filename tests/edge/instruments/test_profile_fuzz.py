@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import ConfigError
 from raman_edge.instruments import codecs
 from raman_edge.instruments.profiles import catalogue, requests, validate

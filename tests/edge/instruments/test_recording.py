@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 import pytest
 import spectrometers
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.instruments import recording
 from raman_edge.instruments.codecs.stream import RawFrame

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-import lit_page
+import laser_instrument
 import pytest
 from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import Plan
@@ -37,7 +37,7 @@ REFUSES = "nak:on=laser_off,every=1"
 
 def page(folder: Path, old: str = "", new: str = "", *, method: str = "laser") -> Profile:
     """Return the page with a laser, something of it replaced."""
-    path = lit_page.write(folder, method)
+    path = laser_instrument.write(folder, method)
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new))
@@ -50,7 +50,7 @@ def measured(
 ) -> Iterator[tuple[SerialSpectrometer, Simulated, list[str]]]:
     """An instrument with an armed laser, and the list of its requests."""
     requests: list[str] = []
-    with lit_page.instrument(profile, **more) as simulated:
+    with laser_instrument.instrument(profile, **more) as simulated:
         simulated.note = requests.append
         with SerialSpectrometer(profile, simulated.port, laser=True, keep_laser_on=keep_laser_on, world=world) as device:
             yield device, simulated, requests
@@ -118,7 +118,7 @@ def test_a_known_wait_is_dark_from_its_beginning(tmp_path: Path) -> None:
 def test_a_laser_that_is_not_armed_rests_in_silence(tmp_path: Path) -> None:
     """Nothing is sent for a wait, and nothing is given away, where this program does not switch the laser on."""
     profile, requests = page(tmp_path), list[str]()
-    with lit_page.instrument(profile) as simulated:
+    with laser_instrument.instrument(profile) as simulated:
         simulated.note = requests.append
         with SerialSpectrometer(profile, simulated.port, world=QUICK) as device:
             exposed(device)
@@ -183,14 +183,14 @@ def test_what_cannot_be_armed_like_this_is_a_mistake(tmp_path: Path) -> None:
 )
 def test_mistakes_of_a_page(tmp_path: Path, old: str, new: str, expected: str) -> None:
     """What a page says of its laser has to be possible."""
-    text = lit_page.write(tmp_path).read_text().replace(old, new)
+    text = laser_instrument.write(tmp_path).read_text().replace(old, new)
     with pytest.raises(ConfigError, match=expected.replace(".", r"\.")):
         validate.convert(toml.parse(text.encode(), "lit.toml"))
 
 
 def watched(folder: Path, seconds: float) -> Profile:
     """Return a page whose device has a watchdog that has to be set."""
-    path = lit_page.write(folder)
+    path = laser_instrument.write(folder)
     text = path.read_text().replace("wavelength_nm = 785.0", f"wavelength_nm = 785.0, watchdog_s = {seconds}")
     path.write_text(text.replace("[commands]", WATCHDOG))
     return catalogue.load(str(path))
@@ -369,7 +369,7 @@ def test_a_late_spectrum_of_a_page_without_a_question_is_not_taken_for_the_next(
 def test_a_recorder_passes_it_on(tmp_path: Path) -> None:
     """A recording of an instrument with a laser rests, ends and complains as the instrument does."""
     profile = page(tmp_path)
-    with lit_page.instrument(profile) as simulated:
+    with laser_instrument.instrument(profile) as simulated:
         recorder = Recorder(SerialSpectrometer(profile, simulated.port, laser=True, world=QUICK), tmp_path / "run.recording")
         with warned_that_it_is_on(), recorder as device:
             while not isinstance(device.expose(), Exposure):
@@ -386,7 +386,7 @@ def test_a_recorder_passes_it_on(tmp_path: Path) -> None:
 def test_a_start_whose_laser_does_not_go_off_is_refused(tmp_path: Path) -> None:
     """Also where nothing is armed: an earlier program may have been killed with the laser on."""
     profile = page(tmp_path)
-    with lit_page.instrument(profile, faults=[REFUSES]) as simulated:
+    with laser_instrument.instrument(profile, faults=[REFUSES]) as simulated:
         with warned_that_it_is_on(), SerialSpectrometer(profile, simulated.port):
             pass
         assert issubclass(LaserNotOff, SourceError)

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from effort import slow
+from markers import slow
 from raman_edge.errors import ConfigError, SourceUnavailable
 from raman_edge.instruments.serial import SerialSpectrometer
 from raman_edge.instruments.spectrometer import Exposure

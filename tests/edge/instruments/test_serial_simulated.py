@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pytest
 from contracts.spectrometer_contract import SpectrometerContract
-from effort import slow
+from markers import slow
 from raman_edge.errors import SourceError
 from raman_edge.instruments import codecs
 from raman_edge.instruments.profiles import catalogue

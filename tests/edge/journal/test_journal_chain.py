@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import journals
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import JournalError
 from raman_edge.journal import Journal, Verification, rows
 

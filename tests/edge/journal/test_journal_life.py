@@ -12,10 +12,10 @@ from time import sleep
 
 import journals
 import pytest
-from effort import examples
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from markers import examples
 from raman_edge.errors import JournalUnavailable
 from raman_edge.journal import Journal, JournalMemory
 

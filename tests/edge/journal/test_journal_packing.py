@@ -11,10 +11,10 @@ from datetime import datetime, timedelta, timezone
 import build
 import numpy as np
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from markers import examples
 from raman_edge.journal import rows, spectra
 from raman_edge.records import RecordSource
 from raman_edge.spectrum import AppliedCalibration, Axis, Origin, Spectrum

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import build
 import numpy as np
 import pytest
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raising import refused
 from raman_edge.errors import LibraryError
 from raman_edge.matching.library import MAX_LIBRARY_BYTES, Library

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raising import refused
 from raman_edge.errors import LibraryError
 from raman_edge.matching import search

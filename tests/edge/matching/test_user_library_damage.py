@@ -15,9 +15,9 @@ import build
 import materials
 import numpy as np
 import pytest
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raising import refused
 from raman_edge import sqlite_file
 from raman_edge.errors import LibraryError

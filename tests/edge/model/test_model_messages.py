@@ -9,9 +9,9 @@ import build
 import numpy as np
 import onnx
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from onnx import helper, numpy_helper
 from raising import refused
 from raman_edge.errors import ModelError, RamanEdgeError

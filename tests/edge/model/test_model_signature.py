@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
-from effort import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raising import refused
 from raman_edge import cli
 from raman_edge.errors import ConfigError, ModelError

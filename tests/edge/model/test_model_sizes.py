@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from onnx import TensorProto, helper, numpy_helper
 from raising import refused
 from raman_edge.errors import ModelError

@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-import sinking
+import scripted_outputs
 from raising import refused
 from raman_edge.errors import ConfigError, JournalDamaged, JournalError, JournalUnavailable, OutputError, SinkError
 from raman_edge.journal import Journal
@@ -32,14 +32,14 @@ def short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A journal that holds three records."""
-    sinking.write(tmp_path / "journal.sqlite3", 3)
+    scripted_outputs.write(tmp_path / "journal.sqlite3", 3)
     return tmp_path / "journal.sqlite3"
 
 
 class Run:
     """Deliveries to scripts, and what they noted."""
 
-    def __init__(self, path: Path, *sinks: sinking.Script, from_start: bool = False) -> None:
+    def __init__(self, path: Path, *sinks: scripted_outputs.Script, from_start: bool = False) -> None:
         self.notes: list[str] = []
         self.stop = threading.Event()
         self.deliveries = Forwarding(lambda: Journal.open(path, create=False), self.notes.append, self.stop, from_start=from_start)
@@ -65,25 +65,25 @@ def once(error: Exception, at: int) -> Callable[[int], None]:
 
 def test_a_new_sink_begins_with_what_comes(path: Path) -> None:
     """An output that the journal does not know gets what is written from now on, or everything with `from_start`."""
-    late, early = sinking.Script("late"), sinking.Script("early")
+    late, early = scripted_outputs.Script("late"), scripted_outputs.Script("early")
     with Run(path, late).deliveries, Run(path, early, from_start=True).deliveries:
-        written = sinking.write(path, 2, first=4)
+        written = scripted_outputs.write(path, 2, first=4)
     assert late.taken == written
-    assert early.taken == [row.id for row in sinking.rows(3)] + written
+    assert early.taken == [row.id for row in scripted_outputs.rows(3)] + written
 
 
 @pytest.mark.parametrize("there", [0, 3])
 def test_a_known_sink_misses_nothing(tmp_path: Path, there: int) -> None:
     """A sink that never got anything is known after its first run, also in an empty journal: the next run gives it all since then."""
     path = tmp_path / "new.sqlite3"
-    sinking.write(path, there)
-    first = sinking.Script()
+    scripted_outputs.write(path, there)
+    first = scripted_outputs.Script()
     first.behave = refusing
     run = Run(path, first)
     with run.deliveries:
-        written = sinking.write(path, 5, first=there + 1)
+        written = scripted_outputs.write(path, 5, first=there + 1)
         run.stop.set()
-    again = sinking.Script()
+    again = scripted_outputs.Script()
     with Run(path, again).deliveries:
         pass
     assert (first.taken, again.taken) == ([], written)
@@ -92,9 +92,9 @@ def test_a_known_sink_misses_nothing(tmp_path: Path, there: int) -> None:
 def test_what_forgets_begins_anew(path: Path) -> None:
     """A sink that does not remember gets what is written in its own run, and leaves no mark in the journal."""
     for number in (4, 5):
-        sink = sinking.Script("pipe", remembers=False)
+        sink = scripted_outputs.Script("pipe", remembers=False)
         with Run(path, sink).deliveries:
-            written = sinking.write(path, 1, first=number)
+            written = scripted_outputs.write(path, 1, first=number)
         assert sink.taken == written
     with Journal.open(path) as journal:
         assert journal.cursor("pipe") is None
@@ -102,15 +102,15 @@ def test_what_forgets_begins_anew(path: Path) -> None:
 
 def test_another_process_writes(path: Path) -> None:
     """What is written without a word is found soon."""
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     with Run(path, sink).deliveries:
-        written = sinking.write(path, 1, first=4)
-        sinking.wait_until(lambda: sink.taken == written, "the record of another process")
+        written = scripted_outputs.write(path, 1, first=4)
+        scripted_outputs.wait_until(lambda: sink.taken == written, "the record of another process")
 
 
 def test_a_stuck_sink_holds_up_nothing(path: Path) -> None:
     """While one sink waits for ever, records are written and the other sink gets them; ending is bounded and says what is owed."""
-    free, held = sinking.Script("free"), sinking.Script("held")
+    free, held = scripted_outputs.Script("free"), scripted_outputs.Script("held")
     let_go = threading.Event()
 
     def wait(_: int) -> None:
@@ -120,9 +120,9 @@ def test_a_stuck_sink_holds_up_nothing(path: Path) -> None:
     run = Run(path, free, held)
     with run.deliveries:
         for number in range(4, 24):
-            sinking.write(path, 1, first=number)
+            scripted_outputs.write(path, 1, first=number)
             run.deliveries.wake()
-        sinking.wait_until(lambda: len(free.taken) == 20, "all records at the free sink")
+        scripted_outputs.wait_until(lambda: len(free.taken) == 20, "all records at the free sink")
         run.stop.set()
     let_go.set()
     assert held.taken == []
@@ -132,7 +132,7 @@ def test_a_stuck_sink_holds_up_nothing(path: Path) -> None:
 
 def test_troubles_are_reported_once(path: Path) -> None:
     """However often a sink fails, one line reports it, and one says that all that waited is delivered."""
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     attempts = [0]
 
     def behave(_: int) -> None:
@@ -143,7 +143,7 @@ def test_troubles_are_reported_once(path: Path) -> None:
     sink.behave = behave
     run = Run(path, sink, from_start=True)
     with run.deliveries:
-        sinking.wait_until(lambda: len(run.notes) == 2, "both notes")
+        scripted_outputs.wait_until(lambda: len(run.notes) == 2, "both notes")
     assert run.notes[0] == f"script fails: {REFUSED}. Its records wait in the journal, and it is tried again"
     assert run.notes[1] == "script works again: 3 records that waited are delivered"
     assert sink.closed == 6
@@ -151,26 +151,26 @@ def test_troubles_are_reported_once(path: Path) -> None:
 
 def test_a_sink_that_is_away_is_known_to_be(path: Path) -> None:
     """A sink is asked also where nothing waits, and how it stands can be read meanwhile."""
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     sink.opening = lambda: refusing(0)
     run = Run(path, sink)
     with run.deliveries:
-        sinking.wait_until(lambda: run.deliveries.standings()[0].failing, "a failing sink")
-        sinking.write(path, 2, first=4)
-        sinking.wait_until(lambda: run.deliveries.standings()[0].owed == 2, "two records that are owed")
+        scripted_outputs.wait_until(lambda: run.deliveries.standings()[0].failing, "a failing sink")
+        scripted_outputs.write(path, 2, first=4)
+        scripted_outputs.wait_until(lambda: run.deliveries.standings()[0].owed == 2, "two records that are owed")
         sink.opening = lambda: None
-        sinking.wait_until(lambda: not run.deliveries.standings()[0].failing, "a sink that works")
+        scripted_outputs.wait_until(lambda: not run.deliveries.standings()[0].failing, "a sink that works")
     assert len(sink.taken) == 2
 
 
 @pytest.mark.parametrize("at", range(4))
 def test_half_a_batch_comes_again(path: Path, at: int) -> None:
     """Where a batch fails before, between or after its rows, all of it is sent again."""
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     sink.behave = once(SinkError(REFUSED), at)
     with Run(path, sink, from_start=True).deliveries:
         pass
-    names = [row.id for row in sinking.rows(3)]
+    names = [row.id for row in scripted_outputs.rows(3)]
     assert sink.taken == names[:at] + names
 
 
@@ -187,7 +187,7 @@ def test_a_journal_that_never_works_again_ends_the_run(path: Path, error: Journa
 
     stop = threading.Event()
     deliveries = Forwarding(feed, lambda _: None, stop)
-    deliveries.add_sink(sinking.Script())
+    deliveries.add_sink(scripted_outputs.Script())
     with pytest.raises(JournalError) as caught, deliveries:
         assert stop.wait(10)
     assert caught.value is error
@@ -196,12 +196,12 @@ def test_a_journal_that_never_works_again_ends_the_run(path: Path, error: Journa
 @pytest.mark.parametrize("error", [ValueError("a defect"), JournalUnavailable("busy"), OSError("wire")])
 def test_a_defect_is_reported_and_tried_again(path: Path, error: Exception) -> None:
     """An error that no sink should raise ends neither the sink nor the run."""
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     sink.behave = once(error, 1)
     run = Run(path, sink, from_start=True)
     with run.deliveries:
         pass
-    assert sinking.first_times(sink.taken) == [row.id for row in sinking.rows(3)]
+    assert scripted_outputs.first_times(sink.taken) == [row.id for row in scripted_outputs.rows(3)]
     assert ("please report" in run.notes[0]) != isinstance(error, JournalUnavailable)
     assert str(error) in run.notes[0]
 
@@ -209,7 +209,7 @@ def test_a_defect_is_reported_and_tried_again(path: Path, error: Exception) -> N
 @pytest.mark.parametrize("error", [BrokenPipeError(), OutputError("standard output is full")])
 def test_a_reader_that_has_gone_ends_the_run(path: Path, error: Exception) -> None:
     """What standard output raises stops the run at once, is raised at its end, and the other sinks get everything."""
-    gone, other = sinking.Script("gone", remembers=False), sinking.Script("other")
+    gone, other = scripted_outputs.Script("gone", remembers=False), scripted_outputs.Script("other")
     gone.behave = once(error, 1)
     run = Run(path, gone, other, from_start=True)
     with pytest.raises(type(error)) as raised, run.deliveries:
@@ -222,7 +222,7 @@ def test_a_reader_that_has_gone_ends_the_run(path: Path, error: Exception) -> No
 
 def test_another_error_is_not_hidden(path: Path) -> None:
     """Where the run itself fails, its own error is raised, and the sinks are ended."""
-    gone = sinking.Script("gone", remembers=False)
+    gone = scripted_outputs.Script("gone", remembers=False)
     gone.behave = once(BrokenPipeError(), 0)
     run = Run(path, gone, from_start=True)
     with pytest.raises(IndexError), run.deliveries:
@@ -232,7 +232,7 @@ def test_another_error_is_not_hidden(path: Path) -> None:
 
 def test_a_slow_reader_is_waited_for(path: Path) -> None:
     """At the end of a run that was not stopped, standard output gets everything, however slowly it is read."""
-    slow = sinking.Script("slow", remembers=False)
+    slow = scripted_outputs.Script("slow", remembers=False)
     asleep = threading.Event()
 
     def hesitate(_: int) -> None:
@@ -240,20 +240,20 @@ def test_a_slow_reader_is_waited_for(path: Path) -> None:
 
     slow.behave = hesitate
     with Run(path, slow, from_start=True).deliveries:
-        sinking.write(path, 20, first=4)
-    assert slow.taken == [row.id for row in sinking.rows(23)]
+        scripted_outputs.write(path, 20, first=4)
+    assert slow.taken == [row.id for row in scripted_outputs.rows(23)]
 
 
 def test_a_broker_that_is_away_is_not_waited_for_long(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sink that remembers and does not move ends the patience of a run that came to its end."""
     monkeypatch.setattr(module, "STUCK_S", 0.2)
     monkeypatch.setattr(module, "FIRST_REST_S", 60.0)
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     sink.opening = lambda: refusing(0)
     run = Run(path, sink, from_start=True)
     with run.deliveries:
-        sinking.wait_until(lambda: len(run.notes) == 1, "a sink that rests")
-        sinking.write(path, 2, first=4)
+        scripted_outputs.wait_until(lambda: len(run.notes) == 1, "a sink that rests")
+        scripted_outputs.write(path, 2, first=4)
     assert run.notes[-1] == "script: 5 records are still owed; they go at the next start"
     assert run.deliveries.owed() == 5
     assert not run.stop.is_set()
@@ -261,13 +261,13 @@ def test_a_broker_that_is_away_is_not_waited_for_long(path: Path, monkeypatch: p
 
 def test_two_processes_share_a_sink(path: Path) -> None:
     """Two runs of one sink with one journal deliver everything at least once."""
-    one, two = sinking.Script(), sinking.Script()
+    one, two = scripted_outputs.Script(), scripted_outputs.Script()
     with Run(path, one, from_start=True).deliveries as first, Run(path, two, from_start=True).deliveries as second:
         for number in range(4, 34):
-            sinking.write(path, 1, first=number)
+            scripted_outputs.write(path, 1, first=number)
             first.wake()
             second.wake()
-    assert set(one.taken) | set(two.taken) == {row.id for row in sinking.rows(33)}
+    assert set(one.taken) | set(two.taken) == {row.id for row in scripted_outputs.rows(33)}
     with Journal.open(path) as journal:
         assert journal.cursor("script") == 33
 
@@ -275,11 +275,11 @@ def test_two_processes_share_a_sink(path: Path) -> None:
 def test_a_stop_does_not_wait_for_a_failing_sink(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped run ends at once where only an unreachable output is behind."""
     monkeypatch.setattr(module, "STOPPED_S", 1e6)
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     sink.opening = lambda: refusing(0)
     run = Run(path, sink, from_start=True)
     with run.deliveries:
-        sinking.wait_until(lambda: len(run.notes) == 1, "a sink that fails")
+        scripted_outputs.wait_until(lambda: len(run.notes) == 1, "a sink that fails")
         run.stop.set()
     assert run.notes[1:] == ["script: 3 records are still owed; they go at the next start"]
 
@@ -298,14 +298,14 @@ class Forgetful(Journal):
 
 def test_a_journal_that_cannot_be_written_repeats_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the cursor cannot be moved, what was sent is not sent again and again by the same run, and the cursor follows later."""
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     notes: list[str] = []
     deliveries = Forwarding(lambda: Forgetful.open(path), notes.append, threading.Event(), from_start=True)
     deliveries.add_sink(sink)
     with deliveries:
-        sinking.wait_until(lambda: sink.closed > 5, "several attempts")
+        scripted_outputs.wait_until(lambda: sink.closed > 5, "several attempts")
         monkeypatch.setattr(Forgetful, "full", False)
-    assert sink.taken == [row.id for row in sinking.rows(3)]
+    assert sink.taken == [row.id for row in scripted_outputs.rows(3)]
     assert "disk is full" in notes[0]
     with Journal.open(path) as journal:
         assert journal.cursor("script") == 3
@@ -313,21 +313,21 @@ def test_a_journal_that_cannot_be_written_repeats_nothing(path: Path, monkeypatc
 
 def test_a_new_journal_in_the_same_place(path: Path) -> None:
     """Where the journal was replaced while the run goes on, everything in the new one is delivered."""
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     with Run(path, sink).deliveries:
-        sinking.write(path, 5, first=4)
-        sinking.wait_until(lambda: len(sink.taken) == 5, "records of the old journal")
+        scripted_outputs.write(path, 5, first=4)
+        scripted_outputs.wait_until(lambda: len(sink.taken) == 5, "records of the old journal")
         sink.behave = once(SinkError(REFUSED), 0)  # opened anew after a failure
         path.rename(path.with_suffix(".old"))
-        written = sinking.write(path, 2, first=100)
-        sinking.wait_until(lambda: len(sink.taken) == 7, "records of the new journal")
+        written = scripted_outputs.write(path, 2, first=100)
+        scripted_outputs.wait_until(lambda: len(sink.taken) == 7, "records of the new journal")
     assert sink.taken[5:] == written
 
 
 def test_one_sink_twice_is_a_mistake(path: Path) -> None:
     """A sink that is given twice would get every record twice."""
     with refused(ConfigError, "given twice"):
-        Run(path, sinking.Script(), sinking.Script())
+        Run(path, scripted_outputs.Script(), scripted_outputs.Script())
 
 
 def test_a_terminal_that_has_gone_stops_no_delivery(path: Path) -> None:
@@ -336,7 +336,7 @@ def test_a_terminal_that_has_gone_stops_no_delivery(path: Path) -> None:
     def note(_: str) -> None:
         raise BrokenPipeError
 
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     sink.behave = once(SinkError(REFUSED), 0)
     deliveries = Forwarding(lambda: Journal.open(path), note, threading.Event(), from_start=True)
     deliveries.add_sink(sink)
@@ -348,12 +348,12 @@ def test_a_terminal_that_has_gone_stops_no_delivery(path: Path) -> None:
 def test_a_busy_journal_is_gathered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a batch the next look waits a little, so that many commits become one batch; asked to finish it does not."""
     monkeypatch.setattr(module, "GATHER_S", 3600.0)
-    sink = sinking.Script()
+    sink = scripted_outputs.Script()
     run = Run(path, sink, from_start=True)
     with run.deliveries:
-        sinking.wait_until(lambda: len(sink.taken) == 3, "the first batch, at once")
+        scripted_outputs.wait_until(lambda: len(sink.taken) == 3, "the first batch, at once")
         for number in range(4, 9):
-            sinking.write(path, 1, first=number)
+            scripted_outputs.write(path, 1, first=number)
             run.deliveries.wake()
         assert sink.batches == [3]
     assert sink.batches == [3, 5]
@@ -366,7 +366,7 @@ def test_attempts_become_rare(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     """
     monkeypatch.setattr(module, "FIRST_REST_S", 1.0)
     monkeypatch.setattr(module, "LONGEST_REST_S", 60.0)
-    one = module.Delivery(sinking.Script(), lambda: Journal.open(path), lambda _: None, lambda: None)
+    one = module.Delivery(scripted_outputs.Script(), lambda: Journal.open(path), lambda _: None, lambda: None)
     rests: list[float | None] = []
 
     def waited(seconds: float | None = None) -> bool:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import sinking
+import scripted_outputs
 from contracts.sink_contract import SinkContract
-from effort import POSIX, examples, slow
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import POSIX, examples, slow
 from raising import refused
 from raman_edge.errors import ConfigError, SinkError
 from raman_edge.outputs import files, opened
@@ -57,7 +57,7 @@ class TestJsonLines(SinkContract):
 
     def arrived(self, folder: Path, least: int) -> list[str]:
         """Return the ids."""
-        found = sinking.ids((folder / "out" / "results.jsonl").read_bytes().splitlines())
+        found = scripted_outputs.ids((folder / "out" / "results.jsonl").read_bytes().splitlines())
         assert len(found) >= least
         return found
 
@@ -92,24 +92,24 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 def make(kind: str, path: Path) -> Sink:
     """Return the sink of a kind."""
-    return opened(f"{kind}:{path}", sinking.Alone())
+    return opened(f"{kind}:{path}", scripted_outputs.Alone())
 
 
 def found_in(kind: str, path: Path) -> list[str]:
     """Return the ids in a file of this kind; every line of it has one."""
-    return [row["id"] for row in read_table(path)] if kind == "csv" else sinking.ids(path.read_bytes().splitlines())
+    return [row["id"] for row in read_table(path)] if kind == "csv" else scripted_outputs.ids(path.read_bytes().splitlines())
 
 
 @pytest.mark.parametrize("step", [17, *slow(1)])
 def test_a_half_line_is_replaced(kind: str, step: int, tmp_path: Path) -> None:
     """Cut after any byte, as a crash or a power failure cuts it, the file has whole lines again after the next record."""
     path = tmp_path / "results"
-    make(kind, path).send(sinking.rows(2))
+    make(kind, path).send(scripted_outputs.rows(2))
     whole = path.read_bytes()
     for length in range(0, len(whole), step):
         path.write_bytes(whole[:length])
-        make(kind, path).send(sinking.rows(2, first=2))
-        assert found_in(kind, path)[-2:] == [row.id for row in sinking.rows(2, first=2)], length
+        make(kind, path).send(scripted_outputs.rows(2, first=2))
+        assert found_in(kind, path)[-2:] == [row.id for row in scripted_outputs.rows(2, first=2)], length
         assert path.read_bytes().count(b"\n") == len(found_in(kind, path)) + (kind == "csv"), length
 
 
@@ -122,31 +122,31 @@ def without_newline(path: Path) -> None:
 def test_a_last_record_without_newline_is_kept(kind: str, tmp_path: Path, left: bytes) -> None:
     """A confirmed record that lost its newline, or got zeros behind it, is still there after the next records, once and whole."""
     path = tmp_path / "results"
-    tricky = sinking.result(2, label='Quartz, "smoky"', why=("a, b", 'he said "no"'))
-    make(kind, path).send([sinking.row(1), sinking.row(2, tricky)])
+    tricky = scripted_outputs.result(2, label='Quartz, "smoky"', why=("a, b", 'he said "no"'))
+    make(kind, path).send([scripted_outputs.row(1), scripted_outputs.row(2, tricky)])
     expected = path.read_bytes()
     without_newline(path)
     path.write_bytes(path.read_bytes() + left)
-    make(kind, path).send(sinking.rows(2, first=3))
-    assert found_in(kind, path) == [row.id for row in sinking.rows(4)]
+    make(kind, path).send(scripted_outputs.rows(2, first=3))
+    assert found_in(kind, path) == [row.id for row in scripted_outputs.rows(4)]
     assert path.read_bytes().splitlines()[: expected.count(b"\n")] == expected.splitlines()
     without_newline(path)
-    make(kind, path).send(sinking.rows(1, first=5))
-    assert found_in(kind, path) == [row.id for row in sinking.rows(5)]
+    make(kind, path).send(scripted_outputs.rows(1, first=5))
+    assert found_in(kind, path) == [row.id for row in scripted_outputs.rows(5)]
 
 
 def test_a_record_that_comes_again_stands_once(kind: str, tmp_path: Path) -> None:
     """A line that a crash cut anywhere, also in the last column, gives way to the record that comes now."""
     path = tmp_path / "results"
-    last = [sinking.row(3, sinking.fault(3, "it is no spectrum, or it is"))]
-    make(kind, path).send(sinking.rows(2))
+    last = [scripted_outputs.row(3, scripted_outputs.fault(3, "it is no spectrum, or it is"))]
+    make(kind, path).send(scripted_outputs.rows(2))
     begin = path.stat().st_size
     make(kind, path).send(last)
     whole = path.read_bytes()
     for length in range(begin, len(whole)):
         path.write_bytes(whole[:length])
-        make(kind, path).send([*last, sinking.row(4)])
-        assert found_in(kind, path) == [row.id for row in sinking.rows(4)], length
+        make(kind, path).send([*last, scripted_outputs.row(4)])
+        assert found_in(kind, path) == [row.id for row in scripted_outputs.rows(4)], length
 
 
 def test_a_foreign_table_is_not_cut(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_foreign_table_is_not_cut(tmp_path: Path) -> None:
     content = b"name,score\r\n" + b"0" * 32 + b",half of a row"
     path.write_bytes(content)
     with refused(SinkError, "other columns", repr(str(path))):
-        CsvFile(path).send(sinking.rows(1))
+        CsvFile(path).send(scripted_outputs.rows(1))
     assert path.read_bytes() == content
 
 
@@ -164,7 +164,7 @@ def test_a_line_longer_than_any_record_is_ended(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     content = b"x" * 100 + b"{" * files.LONGEST_LINE
     path.write_bytes(content)
-    JsonLines(path).send(sinking.rows(1))
+    JsonLines(path).send(scripted_outputs.rows(1))
     assert path.read_bytes().splitlines()[0] == content
 
 
@@ -172,12 +172,12 @@ def test_what_another_program_wrote_is_kept(tmp_path: Path) -> None:
     """A line that is not ours and has no end is ended, never cut; one that a power failure filled with zeros is cut."""
     path = tmp_path / "results.jsonl"
     path.write_bytes(b"# notes of the lab")
-    JsonLines(path).send(sinking.rows(1))
+    JsonLines(path).send(scripted_outputs.rows(1))
     assert path.read_bytes().splitlines()[0] == b"# notes of the lab"
-    assert sinking.ids(path.read_bytes().splitlines()[1:]) == [sinking.row(1).id]
+    assert scripted_outputs.ids(path.read_bytes().splitlines()[1:]) == [scripted_outputs.row(1).id]
     path.write_bytes(b'{"id": "x"}\n' + bytes(50))
-    JsonLines(path).send(sinking.rows(1))
-    assert sinking.ids(path.read_bytes().splitlines()) == ["x", sinking.row(1).id]
+    JsonLines(path).send(scripted_outputs.rows(1))
+    assert scripted_outputs.ids(path.read_bytes().splitlines()) == ["x", scripted_outputs.row(1).id]
 
 
 def test_a_table_of_other_columns_is_not_continued(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_table_of_other_columns_is_not_continued(tmp_path: Path) -> None:
     path = tmp_path / "results.csv"
     path.write_bytes(b"name,score\r\nQuartz,1\r\n")
     with refused(SinkError, "other columns", repr(str(path)), got="name,score"):
-        CsvFile(path).send(sinking.rows(1))
+        CsvFile(path).send(scripted_outputs.rows(1))
     assert path.read_bytes() == b"name,score\r\nQuartz,1\r\n"
 
 
@@ -193,17 +193,17 @@ def test_a_rotated_or_deleted_file_is_made_again(kind: str, tmp_path: Path) -> N
     """After a rename or a deletion records go to a new file of the name, which for a table has the columns again."""
     path = tmp_path / "results"
     with make(kind, path) as sink:
-        sink.send(sinking.rows(2))
+        sink.send(scripted_outputs.rows(2))
         path.rename(tmp_path / "results.1")
-        sink.send(sinking.rows(2, first=3))
+        sink.send(scripted_outputs.rows(2, first=3))
         path.rename(tmp_path / "results.2")
         path.touch()
-        sink.send(sinking.rows(2, first=5))
+        sink.send(scripted_outputs.rows(2, first=5))
         parts = [tmp_path / "results.1", tmp_path / "results.2", path]
-        assert [name for part in parts for name in found_in(kind, part)] == [row.id for row in sinking.rows(6)]
+        assert [name for part in parts for name in found_in(kind, part)] == [row.id for row in scripted_outputs.rows(6)]
         path.unlink()
-        sink.send(sinking.rows(1, first=7))
-    assert found_in(kind, path) == [sinking.row(7).id]
+        sink.send(scripted_outputs.rows(1, first=7))
+    assert found_in(kind, path) == [scripted_outputs.row(7).id]
 
 
 @POSIX
@@ -218,32 +218,32 @@ def test_a_file_deleted_while_it_is_written_is_written_again(kind: str, tmp_path
 
     monkeypatch.setattr(os, "fsync", sync_and_delete)
     with refused(SinkError, "cannot be written", cause="deleted"):
-        make(kind, path).send(sinking.rows(1))
+        make(kind, path).send(scripted_outputs.rows(1))
 
 
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-import sinking
+import scripted_outputs
 from raman_edge.errors import SinkError
 from raman_edge.outputs import opened
 
 kind, path, most = sys.argv[1:]
-sink = opened(f"{kind}:{path}", sinking.Alone())
-sink.send(sinking.rows(2))
+sink = opened(f"{kind}:{path}", scripted_outputs.Alone())
+sink.send(scripted_outputs.rows(2))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (Path(path).stat().st_size + int(most), resource.RLIM_INFINITY))
 try:
-    sink.send(sinking.rows(3, first=3))
+    sink.send(scripted_outputs.rows(3, first=3))
 except SinkError as error:
     print(error)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-sink.send(sinking.rows(3, first=3))
+sink.send(scripted_outputs.rows(3, first=3))
 """
 
 
 @POSIX
-@pytest.mark.parametrize("most", [0, 1, 100, 400])
+@pytest.mark.parametrize("most", [100, *slow(0, 1, 400)])
 def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -> None:
     """Where the disk takes some bytes of a batch and then no more, none of them stays; with room again all of it is written."""
     path = tmp_path / "results"
@@ -251,19 +251,19 @@ def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -
     environment = command.environment(PYTHONPATH=f"{command.PACKAGE_PARENT}{os.pathsep}{TESTS}")
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment, timeout=60)
     assert "cannot be written: File too large" in done.stdout
-    assert found_in(kind, path) == [row.id for row in sinking.rows(5)]
+    assert found_in(kind, path) == [row.id for row in scripted_outputs.rows(5)]
 
 
 WRITE = """
 import sys
-import sinking
+import scripted_outputs
 from raman_edge.outputs import opened
 
 kind, path = sys.argv[1:]
-sink = opened(f"{kind}:{path}", sinking.Alone())
+sink = opened(f"{kind}:{path}", scripted_outputs.Alone())
 number = 1
 while True:
-    sink.send(sinking.rows(50, first=number))
+    sink.send(scripted_outputs.rows(50, first=number))
     number += 50
     print(number, flush=True)
 """
@@ -281,10 +281,10 @@ def test_killed_while_it_writes(kind: str, tmp_path: Path) -> None:
         confirmed = int([child.stdout.readline() for _ in range(3)][-1])
         os.kill(child.pid, signal.SIGKILL)
         child.communicate()
-        make(kind, path).send([sinking.row(999_999)])
+        make(kind, path).send([scripted_outputs.row(999_999)])
         found = found_in(kind, path)
-        assert found[: confirmed - 1] == [row.id for row in sinking.rows(confirmed - 1)]
-        assert found[-1] == sinking.row(999_999).id
+        assert found[: confirmed - 1] == [row.id for row in scripted_outputs.rows(confirmed - 1)]
+        assert found[-1] == scripted_outputs.row(999_999).id
 
 
 def test_two_processes_append_to_one_file(kind: str, tmp_path: Path) -> None:
@@ -299,9 +299,9 @@ def test_two_processes_append_to_one_file(kind: str, tmp_path: Path) -> None:
     for child in both:
         child.terminate()
         child.communicate()
-    make(kind, path).send([sinking.row(999_999)])
+    make(kind, path).send([scripted_outputs.row(999_999)])
     found = found_in(kind, path)
-    assert set(found) >= {row.id for row in sinking.rows(max(counts))}
+    assert set(found) >= {row.id for row in scripted_outputs.rows(max(counts))}
     assert len(found) >= sum(counts)
 
 
@@ -309,11 +309,11 @@ def test_two_processes_append_to_one_file(kind: str, tmp_path: Path) -> None:
 def test_a_writer_is_not_disturbed(kind: str, tmp_path: Path) -> None:
     """While another process writes, nothing is appended, and what looks like a half line is not taken for one."""
     path = tmp_path / "results"
-    make(kind, path).send(sinking.rows(1))
+    make(kind, path).send(scripted_outputs.rows(1))
     second = make(kind, tmp_path / "other")
-    second.send(sinking.rows(1, first=2))
+    second.send(scripted_outputs.rows(1, first=2))
     line = (tmp_path / "other").read_bytes().splitlines(keepends=True)[-1]
-    ours = threading.Thread(target=make(kind, path).send, args=(sinking.rows(1, first=3),))
+    ours = threading.Thread(target=make(kind, path).send, args=(scripted_outputs.rows(1, first=3),))
     with path.open("ab", buffering=0) as theirs:
         fcntl.flock(theirs, fcntl.LOCK_EX)
         theirs.write(line[:20])
@@ -321,14 +321,16 @@ def test_a_writer_is_not_disturbed(kind: str, tmp_path: Path) -> None:
         ours.join(0.3)
         theirs.write(line[20:])
     ours.join(60)
-    assert found_in(kind, path) == [row.id for row in sinking.rows(3)]
+    assert found_in(kind, path) == [row.id for row in scripted_outputs.rows(3)]
 
 
 def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
     """A result and a fault fill the columns as their comments say."""
-    named = sinking.result(1, quality=Quality(41.04, saturated=True, coverage=0.98))
-    unknown = sinking.result(2, decision="unknown", why=("nothing is near", "too noisy"))
-    CsvFile(tmp_path / "t.csv").send([sinking.row(1, named), sinking.row(2, unknown), sinking.row(3, sinking.fault(3))])
+    named = scripted_outputs.result(1, quality=Quality(41.04, saturated=True, coverage=0.98))
+    unknown = scripted_outputs.result(2, decision="unknown", why=("nothing is near", "too noisy"))
+    CsvFile(tmp_path / "t.csv").send(
+        [scripted_outputs.row(1, named), scripted_outputs.row(2, unknown), scripted_outputs.row(3, scripted_outputs.fault(3))]
+    )
     header = (tmp_path / "t.csv").read_bytes().split(b"\r\n")[0].decode().split(",")
     expected = "id ts path sha256 index event decision group label score formula similarity known one_of_90 snr saturated coverage model"
     assert header == [*expected.split(), "cause", "why"] == list(COLUMNS)
@@ -342,7 +344,7 @@ def test_the_columns_are_the_documented_ones(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "=HYPERLINK(1)", "a\r\nb", 'a "b", c', "ü\x1b[31m"])
 def test_text_of_others_is_data(tmp_path: Path, text: str) -> None:
     """Names and paths neither calculate in a spreadsheet nor break a line; a table of one record has two lines."""
-    CsvFile(tmp_path / "t.csv").send([sinking.row(1, sinking.result(1, label=text, path=text))])
+    CsvFile(tmp_path / "t.csv").send([scripted_outputs.row(1, scripted_outputs.result(1, label=text, path=text))])
     assert (tmp_path / "t.csv").read_bytes().count(b"\n") == 2
     (row,) = read_table(tmp_path / "t.csv")
     for cell in (row["label"], row["path"], row["one_of_90"]):
@@ -356,7 +358,7 @@ def test_text_of_others_is_data(tmp_path: Path, text: str) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_any_text_is_one_row(text: str) -> None:
     """Whatever a label holds, the line is one row of all columns, and of one line."""
-    line = CsvFile(Path("/nowhere/t.csv")).line(sinking.row(1, sinking.result(1, label=text)))
+    line = CsvFile(Path("/nowhere/t.csv")).line(scripted_outputs.row(1, scripted_outputs.result(1, label=text)))
     assert line.endswith(b"\r\n")
     assert line.count(b"\n") == line.count(b"\r") == 1
     (cells,) = csv.reader([line.decode()])
@@ -365,8 +367,8 @@ def test_any_text_is_one_row(text: str) -> None:
 
 def test_json_is_the_very_record(tmp_path: Path) -> None:
     """A line of the file is the journal's line, byte for byte."""
-    record = sinking.result(1, label="Åkermanite")
-    JsonLines(tmp_path / "r").send([sinking.row(1, record)])
+    record = scripted_outputs.result(1, label="Åkermanite")
+    JsonLines(tmp_path / "r").send([scripted_outputs.row(1, record)])
     assert (tmp_path / "r").read_bytes() == encode(record) + b"\n"
     assert json.loads((tmp_path / "r").read_bytes())["matches"][0]["label"] == "Åkermanite"
 
@@ -378,7 +380,7 @@ def test_json_is_the_very_record(tmp_path: Path) -> None:
 def test_no_file_can_lie_there(kind: str, name: str, wrong: str) -> None:
     """A folder, a device or no name at all is an error at the start."""
     with refused(ConfigError, wrong):
-        make(kind, Path(name)) if name else opened(f"{kind}:", sinking.Alone())
+        make(kind, Path(name)) if name else opened(f"{kind}:", scripted_outputs.Alone())
 
 
 @POSIX

@@ -13,9 +13,9 @@ import certificates
 import command
 import mosquitto
 import pytest
-import sinking
+import scripted_outputs
 from contracts.sink_contract import SinkContract
-from effort import slow
+from markers import slow
 from mosquitto import Mosquitto, Subscriber
 from raman_edge.errors import SinkError
 from raman_edge.journal import Journal
@@ -50,7 +50,7 @@ def subscriber(running: Mosquitto) -> Iterator[Subscriber]:
 
 def sink_to(running: Mosquitto, options: str = "") -> Sink:
     """Return the sink of this broker."""
-    return opened(f"mqtt://127.0.0.1:{running.port}/{TOPIC}{options}", sinking.Alone())
+    return opened(f"mqtt://127.0.0.1:{running.port}/{TOPIC}{options}", scripted_outputs.Alone())
 
 
 class TestMqtt(SinkContract):
@@ -69,8 +69,8 @@ class TestMqtt(SinkContract):
 
     def arrived(self, folder: Path, least: int) -> list[str]:  # noqa: ARG002
         """Return the ids that came to the subscriber."""
-        sinking.wait_until(lambda: len(set(self.subscriber.payloads(TOPIC))) >= least, f"{least} different records")
-        return sinking.ids(self.subscriber.payloads(TOPIC))
+        scripted_outputs.wait_until(lambda: len(set(self.subscriber.payloads(TOPIC))) >= least, f"{least} different records")
+        return scripted_outputs.ids(self.subscriber.payloads(TOPIC))
 
     def take_away(self, folder: Path) -> None:  # noqa: ARG002
         """End the broker."""
@@ -90,13 +90,13 @@ class TestMqtt311(TestMqtt):
 def test_what_is_published(running: Mosquitto, subscriber: Subscriber) -> None:
     """The payload is the journal's line, byte for byte; beside it the broker keeps whether we are there."""
     with sink_to(running) as sink:
-        sink.send(sinking.rows(2))
-        sinking.wait_until(lambda: len(subscriber.messages) == 3, "three messages")
-    sinking.wait_until(lambda: len(subscriber.messages) == 4, "a farewell")
-    assert subscriber.payloads(TOPIC) == [row.line for row in sinking.rows(2)]
+        sink.send(scripted_outputs.rows(2))
+        scripted_outputs.wait_until(lambda: len(subscriber.messages) == 3, "three messages")
+    scripted_outputs.wait_until(lambda: len(subscriber.messages) == 4, "a farewell")
+    assert subscriber.payloads(TOPIC) == [row.line for row in scripted_outputs.rows(2)]
     assert subscriber.payloads(f"{TOPIC}/state") == ["online", "offline"]
     late = Subscriber(running, f"{TOPIC}/state")
-    sinking.wait_until(lambda: bool(late.messages), "what the broker keeps")
+    scripted_outputs.wait_until(lambda: bool(late.messages), "what the broker keeps")
     late.close()
     assert late.messages == [(f"{TOPIC}/state", "offline", True)]
 
@@ -104,11 +104,11 @@ def test_what_is_published(running: Mosquitto, subscriber: Subscriber) -> None:
 def test_the_newest_record_is_retained_on_request(running: Mosquitto) -> None:
     """With ?retain=1 who subscribes later gets the newest record at once."""
     with sink_to(running, "?retain=1") as sink:
-        sink.send(sinking.rows(3))
+        sink.send(scripted_outputs.rows(3))
     late = Subscriber(running, TOPIC)
-    sinking.wait_until(lambda: bool(late.payloads(TOPIC)), "what the broker keeps")
+    scripted_outputs.wait_until(lambda: bool(late.payloads(TOPIC)), "what the broker keeps")
     late.close()
-    assert late.payloads(TOPIC) == [sinking.row(3).line]
+    assert late.payloads(TOPIC) == [scripted_outputs.row(3).line]
 
 
 DELIVER = ("forward", "--journal")
@@ -117,16 +117,16 @@ DELIVER = ("forward", "--journal")
 def test_killed_we_leave_a_will(running: Mosquitto, subscriber: Subscriber, tmp_path: Path) -> None:
     """Who is killed is offline for everybody who looks, and goes on where the broker had confirmed."""
     path = tmp_path / "journal.sqlite3"
-    written = sinking.write(path, 500)
+    written = scripted_outputs.write(path, 500)
     call = (*DELIVER, path, "--output", f"mqtt://127.0.0.1:{running.port}/{TOPIC}")
     process = command.start(*call)
-    sinking.wait_until(lambda: len(subscriber.payloads(TOPIC)) > 3, "some records")
+    scripted_outputs.wait_until(lambda: len(subscriber.payloads(TOPIC)) > 3, "some records")
     process.kill()
     process.communicate()
-    sinking.wait_until(lambda: subscriber.payloads(f"{TOPIC}/state")[-1:] == ["offline"], "the last will")
-    assert command.run(*call, "--once").returncode == 0
-    sinking.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) == 500, "every record")
-    assert sinking.first_times(sinking.ids(subscriber.payloads(TOPIC))) == written
+    scripted_outputs.wait_until(lambda: subscriber.payloads(f"{TOPIC}/state")[-1:] == ["offline"], "the last will")
+    assert command.call(*call, "--once").returncode == 0
+    scripted_outputs.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) == 500, "every record")
+    assert scripted_outputs.first_times(scripted_outputs.ids(subscriber.payloads(TOPIC))) == written
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, *slow(signal.SIGTERM)])
@@ -134,40 +134,40 @@ def test_a_broker_that_falls_and_rises(running: Mosquitto, subscriber: Subscribe
     """Down at the start, ended in the middle and started again: every id arrives, with two notes each time."""
     running.stop()  # it keeps the subscriber's session, and with it what comes while that one is away
     path = tmp_path / "journal.sqlite3"
-    written = sinking.write(path, 100)
+    written = scripted_outputs.write(path, 100)
     notes: list[str] = []
     deliveries = Forwarding(lambda: Journal.open(path), notes.append, threading.Event(), from_start=True)
     deliveries.add_sink(sink_to(running))
     with deliveries:
-        sinking.wait_until(lambda: len(notes) == 1, "a broker that is missed")
+        scripted_outputs.wait_until(lambda: len(notes) == 1, "a broker that is missed")
         running.start()
-        sinking.wait_until(lambda: len(notes) == 2, "a broker that is back")
+        scripted_outputs.wait_until(lambda: len(notes) == 2, "a broker that is back")
         while len(notes) == 2:
-            written += sinking.write(path, 50, first=len(written) + 1)
+            written += scripted_outputs.write(path, 50, first=len(written) + 1)
             deliveries.wake()
             if len(subscriber.messages) > 500:
                 running.stop(number)
-        sinking.wait_until(lambda: deliveries.owed() > 0, "records that wait")
+        scripted_outputs.wait_until(lambda: deliveries.owed() > 0, "records that wait")
         running.start()
-        sinking.wait_until(lambda: len(notes) == 4, "a broker that is back again")
+        scripted_outputs.wait_until(lambda: len(notes) == 4, "a broker that is back again")
     assert deliveries.owed() == 0
     assert ["fails" in note for note in notes] == [True, False, True, False]
     if number == signal.SIGTERM:  # killed, a broker forgets what it had confirmed and not passed on
-        sinking.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) == len(written), "every id")
-        assert sorted(set(sinking.ids(subscriber.payloads(TOPIC)))) == written
+        scripted_outputs.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) == len(written), "every id")
+        assert sorted(set(scripted_outputs.ids(subscriber.payloads(TOPIC)))) == written
 
 
 def test_an_idle_line_is_restored(running: Mosquitto, subscriber: Subscriber, tmp_path: Path) -> None:
     """A broker that restarts while nothing is sent finds us online again soon."""
     path = tmp_path / "journal.sqlite3"
-    sinking.write(path, 0)
+    scripted_outputs.write(path, 0)
     deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, threading.Event())
     deliveries.add_sink(sink_to(running))
     with deliveries:
-        sinking.wait_until(lambda: subscriber.payloads(f"{TOPIC}/state") == ["online"], "online")
+        scripted_outputs.wait_until(lambda: subscriber.payloads(f"{TOPIC}/state") == ["online"], "online")
         running.stop()
         running.start()
-        sinking.wait_until(lambda: subscriber.payloads(f"{TOPIC}/state").count("online") >= 2, "online again")
+        scripted_outputs.wait_until(lambda: subscriber.payloads(f"{TOPIC}/state").count("online") >= 2, "online again")
 
 
 @pytest.fixture
@@ -188,21 +188,21 @@ def test_the_password(guarded: Mosquitto, monkeypatch: pytest.MonkeyPatch, versi
     """The right password opens, a wrong one and none are refused with what to check."""
     monkeypatch.setenv(broker.PASSWORD_VARIABLE, "s3cret")
     spec = f"mqtt://me@127.0.0.1:{guarded.port}/{TOPIC}?protocol={version}"
-    with opened(spec, sinking.Alone()) as sink:
-        sink.send(sinking.rows(1))
+    with opened(spec, scripted_outputs.Alone()) as sink:
+        sink.send(scripted_outputs.rows(1))
     monkeypatch.setenv(broker.PASSWORD_VARIABLE, "wrong")
     for refused in (spec, spec.replace("me@", "")):
         with pytest.raises(SinkError, match=r"refuses us.*[Nn]ot authori.*check user, password") as raised:
-            opened(refused, sinking.Alone()).__enter__()
+            opened(refused, scripted_outputs.Alone()).__enter__()
         assert "wrong" not in str(raised.value)
 
 
 def test_a_topic_that_is_not_ours(guarded: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that refuses a message has not got it, and the topic is named."""
     monkeypatch.setenv(broker.PASSWORD_VARIABLE, "s3cret")
-    sink = opened(f"mqtt://me@127.0.0.1:{guarded.port}/other", sinking.Alone())
+    sink = opened(f"mqtt://me@127.0.0.1:{guarded.port}/other", scripted_outputs.Alone())
     with pytest.raises(SinkError, match=r"refuses a message.*Not authorized"), sink:
-        sink.send(sinking.rows(1))
+        sink.send(scripted_outputs.rows(1))
 
 
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
@@ -215,11 +215,11 @@ def test_encrypted(tmp_path: Path) -> None:
     listener = f"certfile {made.certificate}\nkeyfile {made.key}\n"
     running = Mosquitto(tmp_path, listener=listener).start()
     spec = f"mqtts://127.0.0.1:{running.port}/{TOPIC}"
-    with opened(f"{spec}?ca={made.authority}", sinking.Alone()) as sink:
-        sink.send(sinking.rows(3))
+    with opened(f"{spec}?ca={made.authority}", scripted_outputs.Alone()) as sink:
+        sink.send(scripted_outputs.rows(3))
     for distrusted in (spec, f"{spec.replace('127.0.0.1', 'localhost')}?ca={made.authority}"):
         with pytest.raises(SinkError, match=r"(?i)certificate"):
-            opened(distrusted, sinking.Alone()).__enter__()
+            opened(distrusted, scripted_outputs.Alone()).__enter__()
     running.stop()
 
 
@@ -236,7 +236,7 @@ def test_two_of_one_client_id(running: Mosquitto) -> None:
     with sink_to(running) as first, sink_to(running) as second:
         with pytest.raises(SinkError, match=r"the client id ramanedge\w+: give one with \?client="):
             ask_again_and_again(first)
-        second.send(sinking.rows(1))
+        second.send(scripted_outputs.rows(1))
 
 
 def test_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,9 +252,9 @@ def test_a_broker_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_others_read(running: Mosquitto, tmp_path: Path) -> None:
     """Mosquitto's own subscriber prints one record a line."""
     path = tmp_path / "journal.sqlite3"
-    written = sinking.write(path, 5)
+    written = scripted_outputs.write(path, 5)
     called = [mosquitto.program("mosquitto_sub"), "-p", str(running.port), "-t", TOPIC, "-i", "reader", "-c", "-q", "1"]
     subprocess.run([*called, "-E"], check=True, timeout=60)  # subscribes and ends; the broker keeps its session
-    assert command.run(*DELIVER, path, "--once", "--output", f"mqtt://127.0.0.1:{running.port}/{TOPIC}").returncode == 0
+    assert command.call(*DELIVER, path, "--once", "--output", f"mqtt://127.0.0.1:{running.port}/{TOPIC}").returncode == 0
     done = subprocess.run([*called, "-C", "5"], capture_output=True, check=True, timeout=60)
-    assert sinking.ids(done.stdout.splitlines()) == written
+    assert scripted_outputs.ids(done.stdout.splitlines()) == written

@@ -8,9 +8,9 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-import sinking
+import scripted_outputs
 from brokers import Broker
-from effort import slow
+from markers import slow
 from mosquitto import Mosquitto, Subscriber
 from raman_edge.errors import RecordsRefused, SinkError
 from raman_edge.journal import Journal
@@ -31,12 +31,12 @@ TOPIC = "lab/raman"
 
 def sink_to(port: int, options: str = "") -> Sink:
     """Return the sink of this broker."""
-    return opened(f"mqtt://127.0.0.1:{port}/{TOPIC}{options}", sinking.Alone())
+    return opened(f"mqtt://127.0.0.1:{port}/{TOPIC}{options}", scripted_outputs.Alone())
 
 
 def large(number: int, characters: int = 5000) -> JournalRow:
     """Return the row of a record that is too large."""
-    return sinking.row(number, sinking.result(number, why=("x" * characters,)))
+    return scripted_outputs.row(number, scripted_outputs.result(number, why=("x" * characters,)))
 
 
 def size(row: JournalRow, options: str = "") -> int:
@@ -44,7 +44,7 @@ def size(row: JournalRow, options: str = "") -> int:
     return packet_bytes(broker.parse(f"mqtt://h/{TOPIC}{options}"), TOPIC, row.line)
 
 
-ROWS = [*sinking.rows(30), large(31), *sinking.rows(10, first=32), large(42, 9000), sinking.row(43)]
+ROWS = [*scripted_outputs.rows(30), large(31), *scripted_outputs.rows(10, first=32), large(42, 9000), scripted_outputs.row(43)]
 SMALL = [row.id for row in ROWS if row.seq not in {31, 42}]
 
 
@@ -68,9 +68,9 @@ def test_a_record_that_is_too_large_is_named(how: str, options: str, monkeypatch
     with Broker(3000, announces=how == "announced", how=how) as limited, sink_to(limited.port, options) as sink:
         with pytest.raises(RecordsRefused) as refused:
             sink.send(ROWS)
-        sink.send([sinking.row(44)])
-        sinking.wait_until(lambda: sinking.row(44).line in limited.payloads(TOPIC), "the next record")
-        arrived = sinking.first_times(sinking.ids(limited.payloads(TOPIC)))
+        sink.send([scripted_outputs.row(44)])
+        scripted_outputs.wait_until(lambda: scripted_outputs.row(44).line in limited.payloads(TOPIC), "the next record")
+        arrived = scripted_outputs.first_times(scripted_outputs.ids(limited.payloads(TOPIC)))
     lines = sorted(refused.value.args)
     assert len(lines) == 2
     for line, row in zip(lines, (ROWS[30], ROWS[41]), strict=True):
@@ -78,7 +78,7 @@ def test_a_record_that_is_too_large_is_named(how: str, options: str, monkeypatch
         assert f"/in/{row.seq}.csv" in line
         assert f"{size(row, options)} bytes" in line
         assert ("at most 3000" if how == "announced" else "too large") in line
-    assert set(arrived) == {*SMALL, sinking.row(44).id}
+    assert set(arrived) == {*SMALL, scripted_outputs.row(44).id}
     assert bool(limited.too_large) == (how != "announced")
 
 
@@ -91,20 +91,20 @@ def test_a_small_record_is_not_blamed_for_a_large_one_before_it(how: str, monkey
             with pytest.raises(RecordsRefused) as refused:
                 sink.send([large(number)])
             assert [large(number).id in line for line in refused.value.args] == [True]
-            sink.send([sinking.row(number + 1)])
-        assert sinking.ids(limited.payloads(TOPIC)) == [sinking.row(number).id for number in range(2, 9, 2)]
+            sink.send([scripted_outputs.row(number + 1)])
+        assert scripted_outputs.ids(limited.payloads(TOPIC)) == [scripted_outputs.row(number).id for number in range(2, 9, 2)]
 
 
 @pytest.mark.parametrize("options", QOS)
 def test_what_a_broker_had_not_read_is_sent_again(options: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that ends in the middle of a batch loses no record, at any qos."""
     monkeypatch.setattr(mqtt, "STEADY_S", 0.05)
-    rows = sinking.rows(40)
+    rows = scripted_outputs.rows(40)
     with Broker() as broken, sink_to(broken.port, options) as sink:
         broken.ends_after = 13
         sink.send(rows)
         assert broken.connections == 2
-        assert sinking.first_times(sinking.ids(broken.payloads(TOPIC))) == [row.id for row in rows]
+        assert scripted_outputs.first_times(scripted_outputs.ids(broken.payloads(TOPIC))) == [row.id for row in rows]
 
 
 def test_a_sink_that_is_opened_again_closes_its_connection() -> None:
@@ -112,7 +112,7 @@ def test_a_sink_that_is_opened_again_closes_its_connection() -> None:
     with Broker() as twice:
         sink = sink_to(twice.port)
         with sink, sink:
-            sink.send([sinking.row(1)])
+            sink.send([scripted_outputs.row(1)])
             assert len([thread for thread in threading.enumerate() if "paho" in thread.name]) == 1
         assert twice.connections == 2
         assert twice.payloads(f"{TOPIC}/state") == ["online", "offline"] * 2
@@ -127,14 +127,14 @@ def test_a_quiet_connection_may_answer_many_pings(monkeypatch: pytest.MonkeyPatc
         client = sink._line._client
         for _ in range(100):
             client.ping()
-        sinking.wait_until(lambda: client.pings_answered == 100, "the answers")
-        sink.send([sinking.row(1)])
+        scripted_outputs.wait_until(lambda: client.pings_answered == 100, "the answers")
+        sink.send([scripted_outputs.row(1)])
         assert quiet.connections == 1
 
 
 def test_the_limit_is_exact() -> None:
     """A packet of exactly as many bytes as the broker takes is sent, and one of a byte more is not."""
-    row = sinking.row(1)
+    row = scripted_outputs.row(1)
     for more, taken in ((0, True), (-1, False)):
         with Broker(size(row) + more, announces=True) as limited, sink_to(limited.port) as sink:
             if taken:
@@ -148,18 +148,20 @@ def test_the_limit_is_exact() -> None:
 def test_one_line_in_a_run_and_later_records_pass(tmp_path: Path) -> None:
     """In a run a record that is too large costs one line of news, no trouble, and nothing is owed."""
     path = tmp_path / "journal.sqlite3"
-    sinking.write(path, 0)
+    scripted_outputs.write(path, 0)
     notes: list[str] = []
     with Broker(3000) as limited:
         deliveries = Forwarding(lambda: Journal.open(path), notes.append, threading.Event())
         deliveries.add_sink(sink_to(limited.port))
         with deliveries, Journal.open(path) as journal:
-            journal.write([sinking.JournalEntry(sinking.result(1, why=("x" * 5000,)), None)], **sinking.RUN)
+            journal.write([scripted_outputs.JournalEntry(scripted_outputs.result(1, why=("x" * 5000,)), None)], **scripted_outputs.RUN)
             deliveries.wake()
-            sinking.wait_until(lambda: bool(notes), "a line")
-            journal.write([sinking.JournalEntry(sinking.result(2), None)], **sinking.RUN)
+            scripted_outputs.wait_until(lambda: bool(notes), "a line")
+            journal.write([scripted_outputs.JournalEntry(scripted_outputs.result(2), None)], **scripted_outputs.RUN)
             deliveries.wake()
-            sinking.wait_until(lambda: sinking.ids(limited.payloads(TOPIC)) == [sinking.row(2).id], "the next record")
+            scripted_outputs.wait_until(
+                lambda: scripted_outputs.ids(limited.payloads(TOPIC)) == [scripted_outputs.row(2).id], "the next record"
+            )
     assert len(notes) == 1
     assert "too large" in notes[0]
     assert (deliveries.owed(), deliveries.refused()) == (0, 1)
@@ -180,8 +182,8 @@ def test_mosquitto_with_a_limit(tmp_path: Path, version: str, qos: int, monkeypa
     with sink_to(running.port, f"?protocol={version}&qos={qos}") as sink:
         with pytest.raises(RecordsRefused) as refused:
             sink.send(ROWS)
-        sinking.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) >= len(SMALL), "all that fit")
-    assert sinking.first_times(sinking.ids(subscriber.payloads(TOPIC))) == SMALL
+        scripted_outputs.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) >= len(SMALL), "all that fit")
+    assert scripted_outputs.first_times(scripted_outputs.ids(subscriber.payloads(TOPIC))) == SMALL
     assert len(refused.value.args) == 2
     assert ("at most 3000" in refused.value.args[0]) == (version == "5")
     subscriber.close()
@@ -193,10 +195,10 @@ def test_a_connection_that_breaks_is_no_limit(options: str, monkeypatch: pytest.
     """Where a broker ends the connection at a record no larger than those that it took, nothing is left out."""
     monkeypatch.setattr(mqtt, "STEADY_S", 0.05)
     with Broker() as moody, sink_to(moody.port, options) as sink:
-        sink.send(sinking.rows(5))
+        sink.send(scripted_outputs.rows(5))
         moody.limit, moody.how = 100, "close"
         with pytest.raises(SinkError, match="connection is lost") as raised:
-            sink.send(sinking.rows(3, first=6))
+            sink.send(scripted_outputs.rows(3, first=6))
         assert not isinstance(raised.value, RecordsRefused)
 
 
@@ -208,9 +210,9 @@ def test_mosquitto_that_confirms_and_drops(tmp_path: Path, monkeypatch: pytest.M
     with sink_to(running.port) as sink:
         with pytest.raises(RecordsRefused) as refused:
             sink.send(ROWS)
-        sinking.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) >= len(SMALL), "all that fit")
+        scripted_outputs.wait_until(lambda: len(set(subscriber.payloads(TOPIC))) >= len(SMALL), "all that fit")
     assert len(refused.value.args) == 2
-    assert sinking.first_times(sinking.ids(subscriber.payloads(TOPIC))) == SMALL
+    assert scripted_outputs.first_times(scripted_outputs.ids(subscriber.payloads(TOPIC))) == SMALL
     subscriber.close()
     running.stop()
 
@@ -251,7 +253,7 @@ def send_in_a_while(port: int) -> None:
         for _ in range(100):
             sink.send(())
             time.sleep(0.01)
-        sink.send(sinking.rows(3))
+        sink.send(scripted_outputs.rows(3))
 
 
 @pytest.mark.parametrize("what", HOSTILE)

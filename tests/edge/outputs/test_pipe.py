@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-import sinking
+import scripted_outputs
 from raising import refused
 from raman_edge.errors import OutputError
 from raman_edge.journal import Journal
@@ -41,15 +41,15 @@ def read_lines(fd: int, count: int) -> list[str]:
     found = b""
     while found.count(b"\n") < count:
         found += os.read(fd, 65_536)
-    return sinking.ids(found.splitlines())
+    return scripted_outputs.ids(found.splitlines())
 
 
 def test_lines_are_the_records(pipe: tuple[int, int]) -> None:
     """Each record is one line, there as soon as sending returns."""
     with Pipe(pipe[1]) as sink:
-        sink.send(sinking.rows(3))
+        sink.send(scripted_outputs.rows(3))
         sink.send(())
-    assert read_lines(pipe[0], 3) == [row.id for row in sinking.rows(3)]
+    assert read_lines(pipe[0], 3) == [row.id for row in scripted_outputs.rows(3)]
 
 
 def test_a_file_that_is_appended_to(tmp_path: Path) -> None:
@@ -59,10 +59,10 @@ def test_a_file_that_is_appended_to(tmp_path: Path) -> None:
         path.write_bytes(content)
         fd = os.open(path, os.O_WRONLY | flags)
         with Pipe(fd) as sink:
-            sink.send(sinking.rows(1))
+            sink.send(scripted_outputs.rows(1))
         os.close(fd)
         kept = content.removesuffix(b"\n") + b"\n" if content and flags == os.O_APPEND else b""
-        assert path.read_bytes() == kept + f"{sinking.row(1).line}\n".encode(), (content, flags)
+        assert path.read_bytes() == kept + f"{scripted_outputs.row(1).line}\n".encode(), (content, flags)
 
 
 HOSTILE = "Quartz\u009b31m\x7f\u202e\u2066\u2028\U000e0001 Å"
@@ -71,7 +71,7 @@ HOSTILE = "Quartz\u009b31m\x7f\u202e\u2066\u2028\U000e0001 Å"
 @pytest.mark.parametrize("fd_of", ["terminal", "pipe"])
 def test_a_terminal_gets_no_control_characters(fd_of: str, pipe: tuple[int, int]) -> None:
     """On a terminal what does not print stands as JSON's escape, in a pipe as it is; both are the same JSON."""
-    hostile = sinking.row(1, sinking.result(1, label=HOSTILE))
+    hostile = scripted_outputs.row(1, scripted_outputs.result(1, label=HOSTILE))
     ours, theirs = pty.openpty() if fd_of == "terminal" else pipe
     with Pipe(theirs) as sink:
         sink.send([hostile])
@@ -87,27 +87,27 @@ def test_a_terminal_gets_no_control_characters(fd_of: str, pipe: tuple[int, int]
 def test_a_reader_that_stops_reading_stops_no_other(pipe: tuple[int, int], tmp_path: Path) -> None:
     """While a pipe is full, records are written to the journal; read again, it gives every one, in order."""
     path = tmp_path / "journal.sqlite3"
-    sinking.write(path, 0)
+    scripted_outputs.write(path, 0)
     deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, threading.Event())
     deliveries.add_sink(Pipe(pipe[1]))
     read: list[str] = []
     with deliveries:
         for first in range(1, MUCH, 100):
-            sinking.write(path, 100, first=first)
+            scripted_outputs.write(path, 100, first=first)
             deliveries.wake()
         reader = threading.Thread(target=lambda: read.extend(read_lines(pipe[0], MUCH)))
         reader.start()
     reader.join(60)
-    assert read == [row.id for row in sinking.rows(MUCH)]
+    assert read == [row.id for row in scripted_outputs.rows(MUCH)]
 
 
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_slow_reader_gets_all(pipe: tuple[int, int], *, blocking: bool) -> None:
     """More than a pipe holds arrives whole and in order, also where another process made the pipe non-blocking."""
     os.set_blocking(pipe[1], blocking)
-    writer = threading.Thread(target=Pipe(pipe[1]).send, args=(sinking.rows(MUCH),))
+    writer = threading.Thread(target=Pipe(pipe[1]).send, args=(scripted_outputs.rows(MUCH),))
     writer.start()
-    assert read_lines(pipe[0], MUCH) == [row.id for row in sinking.rows(MUCH)]
+    assert read_lines(pipe[0], MUCH) == [row.id for row in scripted_outputs.rows(MUCH)]
     writer.join(60)
 
 
@@ -116,7 +116,7 @@ def test_a_reader_that_has_gone_is_reported() -> None:
     read, write = os.pipe()
     os.close(read)
     with pytest.raises(BrokenPipeError):
-        Pipe(write).send(sinking.rows(1))
+        Pipe(write).send(scripted_outputs.rows(1))
     os.close(write)
 
 
@@ -124,7 +124,7 @@ def test_a_full_disk_behind_it() -> None:
     """What cannot be written to standard output for another reason says why and what to do."""
     fd = os.open("/dev/full", os.O_WRONLY)
     with refused(OutputError, "cannot be written", "standard output", cause="No space left"):
-        Pipe(fd).send(sinking.rows(1))
+        Pipe(fd).send(scripted_outputs.rows(1))
     os.close(fd)
 
 
@@ -132,5 +132,5 @@ def test_no_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that was started without one writes nowhere, and to no other file that has its number."""
     monkeypatch.setattr("sys.stdout", None)
     with Pipe.standard_output() as sink:
-        sink.send(sinking.rows(1))
+        sink.send(scripted_outputs.rows(1))
     assert sink._fd is None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import mosquitto
 import pytest
-import sinking
+import scripted_outputs
 from prometheus_client.parser import text_string_to_metric_families
 from raising import refused
 from raman_edge import __version__
@@ -50,15 +50,17 @@ def port() -> int:
 
 def sink_at(port: int) -> Sink:
     """Return the sink that listens there."""
-    return opened(f"prometheus:{port}", sinking.Alone())
+    return opened(f"prometheus:{port}", scripted_outputs.Alone())
 
 
 def test_what_is_counted(port: int) -> None:
     """Results by decision, faults, materials, the newest record, times by stage in seconds, and who answers."""
-    unknown = sinking.result(3, decision="unknown", quality=Quality(7.5, saturated=False, coverage=1.0), ms=Timing(0.4, 0.2, 30.0, 30.6))
+    unknown = scripted_outputs.result(
+        3, decision="unknown", quality=Quality(7.5, saturated=False, coverage=1.0), ms=Timing(0.4, 0.2, 30.0, 30.6)
+    )
     with sink_at(port) as sink:
         assert value(port, "results_total", decision="match") == 0
-        sink.send([*sinking.rows(2), sinking.row(3, unknown), sinking.row(4, sinking.fault(4))])
+        sink.send([*scripted_outputs.rows(2), scripted_outputs.row(3, unknown), scripted_outputs.row(4, scripted_outputs.fault(4))])
         found = scrape(port)
         assert {decision: value(port, "results_total", decision=decision) for decision in ("match", "unknown", "rejected")} == {
             "match": 2,
@@ -80,7 +82,7 @@ def test_materials_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> No
     """After the first names of a run all others share one counter, so that no server's memory fills."""
     monkeypatch.setattr(prometheus, "MOST_MATERIALS", 3)
     with sink_at(port) as sink:
-        sink.send([sinking.row(number, sinking.result(number, label=f"m{number % 5}")) for number in range(20)])
+        sink.send([scripted_outputs.row(number, scripted_outputs.result(number, label=f"m{number % 5}")) for number in range(20)])
         named = {dict(labels)["material"]: count for (name, labels), count in scrape(port).items() if name == "raman_edge_named_total"}
     assert named == {"m0": 4, "m1": 4, "m2": 4, prometheus.OTHER: 8}
 
@@ -89,17 +91,17 @@ def test_materials_are_bounded(port: int, monkeypatch: pytest.MonkeyPatch) -> No
 def test_names_of_others_are_data(port: int, label: str) -> None:
     """Whatever a material is called, the page can be read and gives that very name."""
     with sink_at(port) as sink:
-        sink.send([sinking.row(1, sinking.result(1, label=label))])
+        sink.send([scripted_outputs.row(1, scripted_outputs.result(1, label=label))])
         assert value(port, "named_total", material=label) == 1
 
 
 def test_how_the_other_outputs_stand(port: int, tmp_path: Path) -> None:
     """The journal's size, what each other output is owed and whether it fails, and the backlog where it is known."""
     path = tmp_path / "journal.sqlite3"
-    sinking.write(path, 4)
+    scripted_outputs.write(path, 4)
     stop = threading.Event()
     deliveries = Forwarding(lambda: Journal.open(path), lambda _: None, stop)
-    away = sinking.Script("away")
+    away = scripted_outputs.Script("away")
 
     def refuse() -> None:
         raise SinkError("nobody there")
@@ -109,10 +111,12 @@ def test_how_the_other_outputs_stand(port: int, tmp_path: Path) -> None:
     deliveries.add(f"prometheus:{port}", f"jsonl:{tmp_path / 'a'}")
     with deliveries:
         deliveries.waiting(17)
-        sinking.write(path, 3, first=5)
+        scripted_outputs.write(path, 3, first=5)
         deliveries.wake()
-        sinking.wait_until(lambda: (tmp_path / "a").exists() and deliveries.newest() == 7 and deliveries.owed() == 3, "three that wait")
-        sinking.wait_until(lambda: value(port, "results_total", decision="match") == 3, "a page that has followed")
+        scripted_outputs.wait_until(
+            lambda: (tmp_path / "a").exists() and deliveries.newest() == 7 and deliveries.owed() == 3, "three that wait"
+        )
+        scripted_outputs.wait_until(lambda: value(port, "results_total", decision="match") == 3, "a page that has followed")
         assert value(port, "journal_records") == 7
         assert value(port, "sink_owed_records", sink="away") == 3
         assert value(port, "sink_failing", sink="away") == 1
@@ -139,14 +143,14 @@ def test_only_this_machine_by_default(port: int) -> None:
     """Without a host it listens at the machine's own address only."""
     with sink_at(port), socket.socket() as line:
         assert line.connect_ex(("127.0.0.2", port)) != 0
-    with opened(f"prometheus:0.0.0.0:{port}", sinking.Alone()), socket.socket() as line:
+    with opened(f"prometheus:0.0.0.0:{port}", scripted_outputs.Alone()), socket.socket() as line:
         assert line.connect_ex(("127.0.0.2", port)) == 0
 
 
 def test_a_client_that_hangs_blocks_no_other(port: int) -> None:
     """A client that connects and sends nothing blocks neither the next one nor the sink."""
     with sink_at(port) as sink, socket.create_connection(("127.0.0.1", port)):
-        sink.send(sinking.rows(1))
+        sink.send(scripted_outputs.rows(1))
         assert value(port, "results_total", decision="match") == 1
 
 
@@ -158,10 +162,10 @@ def test_silent_clients(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for _ in range(60):
             with suppress(OSError):
                 kept.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
-        sinking.wait_until(lambda: threading.active_count() >= before + prometheus.MOST_CLIENTS, "threads")
+        scripted_outputs.wait_until(lambda: threading.active_count() >= before + prometheus.MOST_CLIENTS, "threads")
         assert threading.active_count() <= before + 2 * prometheus.MOST_CLIENTS + 2  # a thread and its timer each
-        sinking.wait_until(lambda: answers(port), "an answer")
-        sinking.wait_until(lambda: threading.active_count() <= before + 2, "the end of their threads")
+        scripted_outputs.wait_until(lambda: answers(port), "an answer")
+        scripted_outputs.wait_until(lambda: threading.active_count() <= before + 2, "the end of their threads")
 
 
 def test_a_client_that_is_slow(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import command
 import pytest
-import sinking
+import scripted_outputs
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.errors import ConfigError
@@ -55,7 +55,7 @@ MISTAKES = [
 def test_a_mistake_is_reported(spec: str, message: str) -> None:
     """What cannot be an output is a mistake with its place and what was expected."""
     with pytest.raises(ConfigError) as raised:
-        opened(spec, sinking.Alone())
+        opened(spec, scripted_outputs.Alone())
     assert raised.value.place.startswith("output ")
     assert message in (raised.value.kind, raised.value.expected), raised.value
 
@@ -109,7 +109,7 @@ def test_where_prometheus_listens() -> None:
     assert prometheus.address("9464") == ("127.0.0.1", 9464)
     assert prometheus.address("0.0.0.0:9464") == ("0.0.0.0", 9464)  # noqa: S104 - asked for
     assert prometheus.address("[::1]:9464") == ("::1", 9464)
-    assert prometheus.Prometheus("::1", 9464, sinking.Alone()).name == "prometheus:[::1]:9464"
+    assert prometheus.Prometheus("::1", 9464, scripted_outputs.Alone()).name == "prometheus:[::1]:9464"
 
 
 WITHOUT = """

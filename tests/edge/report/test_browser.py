@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import journals
 import msgspec
-import pages
 import pytest
+import report_pages
 from raman_edge.matching.ranking import PredictionSets
 from raman_edge.records import RecordSource
 
@@ -49,20 +49,22 @@ def _starts(tmp_path_factory: pytest.TempPathFactory) -> None:
 def written(folder: Path, *subjects: ReportedResult) -> Path:
     """Write the document about these."""
     path = folder / "page.html"
-    path.write_text(pages.text(*subjects), "utf-8")
+    path.write_text(report_pages.text(*subjects), "utf-8")
     return path
 
 
 def every_answer() -> list[ReportedResult]:
     """Return a result of every kind."""
-    record = pages.result()
+    record = report_pages.result()
     others = [
         msgspec.structs.replace(
             record, id=f"{number:032x}", decision=decision, one_of=PredictionSets(("Quartz", "Calcite"), ("Quartz", "Calcite"))
         )
         for number, decision in enumerate(("ambiguous", "unknown", "rejected"))
     ]
-    return [pages.subject(one, pages.spectrum(), pages.at_hand()) for one in (record, *others)] + [pages.subject(pages.fault())]
+    return [report_pages.subject(one, report_pages.spectrum(), report_pages.at_hand()) for one in (record, *others)] + [
+        report_pages.subject(report_pages.fault())
+    ]
 
 
 def sheets(pdf: bytes) -> list[tuple[int, int]]:
@@ -85,15 +87,15 @@ def test_every_answer_prints_on_one_sheet_of_a4(tmp_path: Path) -> None:
 def test_a_page_is_never_wider_than_its_sheet(tmp_path: Path) -> None:
     """Labels, paths and headers without a blank are broken: the browser shrinks nothing to make them fit."""
     long = "Magnesiohornblende" * 12
-    record = pages.result()
+    record = report_pages.result()
     matches = tuple(dataclasses.replace(match, label=f"{long}{number}") for number, match in enumerate(record.matches))
     wide = msgspec.structs.replace(
         record, matches=matches, source=RecordSource("file", f"/{long}/{long}"), why=(long,), one_of=PredictionSets((long,), (long,))
     )
-    measured = dataclasses.replace(pages.spectrum(), meta={long: long})
+    measured = dataclasses.replace(report_pages.spectrum(), meta={long: long})
     where = tmp_path / "wide.html"
     probe = "<script>document.title = document.documentElement.scrollWidth</script>"
-    document = pages.text(pages.subject(wide, measured, pages.at_hand())).replace(
+    document = report_pages.text(report_pages.subject(wide, measured, report_pages.at_hand())).replace(
         "default-src 'none'", "default-src 'none'; script-src 'unsafe-inline'"
     )
     where.write_text(document.replace("</body>", f"{probe}</body>"), "utf-8")
@@ -104,8 +106,10 @@ def test_a_page_is_never_wider_than_its_sheet(tmp_path: Path) -> None:
 def test_a_browser_refuses_nothing_and_runs_nothing(tmp_path: Path) -> None:
     """The policy of the page forbids nothing that the page needs; a hostile label makes no element, and the words arrive as they were."""
     hostile = "<script>document.title='run'</script><img src='http://127.0.0.1:9/x'>"
-    record = msgspec.structs.replace(pages.result(), why=(hostile,))
-    done = ask(tmp_path, "--dump-dom", written(tmp_path, pages.subject(record, pages.spectrum(), pages.at_hand())).as_uri())
+    record = msgspec.structs.replace(report_pages.result(), why=(hostile,))
+    done = ask(
+        tmp_path, "--dump-dom", written(tmp_path, report_pages.subject(record, report_pages.spectrum(), report_pages.at_hand())).as_uri()
+    )
     seen, complaints = done.stdout.decode(), done.stderr.decode(errors="replace")
     assert "Content Security Policy" not in complaints
     assert "ERR_" not in complaints
@@ -116,7 +120,7 @@ def test_a_browser_refuses_nothing_and_runs_nothing(tmp_path: Path) -> None:
 
 def test_the_picture_is_drawn_in_light_and_dark(tmp_path: Path) -> None:
     """On a screen the page follows the reader's choice of light or dark, and something is drawn on both."""
-    where = written(tmp_path, pages.of(journals.answer())).as_uri()
+    where = written(tmp_path, report_pages.of(journals.answer())).as_uri()
     grounds = []
     for scheme in (0, 1):
         shot = tmp_path / f"{scheme}.png"

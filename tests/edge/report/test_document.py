@@ -12,9 +12,9 @@ from pathlib import Path
 
 import journals
 import msgspec
-import pages
 import pytest
 import raman_edge.report
+import report_pages
 from raman_edge import __version__
 from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
@@ -30,14 +30,16 @@ ZONE = timezone(timedelta(hours=5, minutes=30))
 
 def matched() -> ResultRecord:
     """Return a match."""
-    record = pages.result()
+    record = report_pages.result()
     assert record.decision == "match"
     return record
 
 
-def page(record: ResultRecord, **options: object) -> pages.Taken:
+def page(record: ResultRecord, **options: object) -> report_pages.Taken:
     """Return the page of an answer to the first spectrum."""
-    return pages.Taken(pages.text(pages.subject(record, pages.spectrum(), options.get("means", pages.at_hand())), zone=ZONE))  # type: ignore[arg-type]  # an option of ours
+    return report_pages.Taken(
+        report_pages.text(report_pages.subject(record, report_pages.spectrum(), options.get("means", report_pages.at_hand())), zone=ZONE)
+    )  # type: ignore[arg-type]  # an option of ours
 
 
 def test_a_match_is_reported_completely() -> None:
@@ -88,7 +90,7 @@ def test_every_answer_has_its_title_and_reason(decision: str, names: tuple[str, 
     """What is no match is a title too, with what it means and why."""
     record = msgspec.structs.replace(matched(), decision=decision, names=names, why=("because of the test",))
     taken = page(record)
-    assert str(pages.subject(record).title) == title
+    assert str(report_pages.subject(record).title) == title
     assert title in taken.text
     assert MEANING[decision] in taken.text
     assert "because of the test" in taken.text
@@ -97,7 +99,7 @@ def test_every_answer_has_its_title_and_reason(decision: str, names: tuple[str, 
 
 def test_a_fault_has_its_page() -> None:
     """A file that holds no spectrum is filed too: why, where, when, and its place in the journal."""
-    seen = pages.Taken(pages.text(pages.subject(pages.fault()))).text
+    seen = report_pages.Taken(report_pages.text(report_pages.subject(report_pages.fault()))).text
     assert "Not read" in seen
     assert "it is no spectrum" in seen
     assert "in/bad.csv" in seen
@@ -119,12 +121,14 @@ def test_everything_from_outside_is_escaped() -> None:
         model=ModelRef(HOSTILE, HOSTILE, HOSTILE, HOSTILE),
         calibration=CalibrationRef(HOSTILE, 1.0, None),
     )
-    measured = replace(pages.spectrum(), meta={HOSTILE: f"{HOSTILE}\ud800"})
-    document = pages.text(*2 * [pages.subject(hostile, measured, pages.at_hand())])
+    measured = replace(report_pages.spectrum(), meta={HOSTILE: f"{HOSTILE}\ud800"})
+    document = report_pages.text(*2 * [report_pages.subject(hostile, measured, report_pages.at_hand())])
     document.encode()
-    plain = pages.text(*2 * [pages.subject(msgspec.structs.replace(record, decision="ambiguous"), pages.spectrum(), pages.at_hand())])
-    taken = pages.Taken(document)
-    assert set(taken.tags) <= set(pages.Taken(plain).tags) | {"ul", "li"}
+    plain = report_pages.text(
+        *2 * [report_pages.subject(msgspec.structs.replace(record, decision="ambiguous"), report_pages.spectrum(), report_pages.at_hand())]
+    )
+    taken = report_pages.Taken(document)
+    assert set(taken.tags) <= set(report_pages.Taken(plain).tags) | {"ul", "li"}
     assert not [name for _, name, _ in taken.attributes if name.startswith("on")]
     assert taken.words.count(SHOWN) >= 10
     assert "\u202e" not in document
@@ -136,20 +140,20 @@ def test_the_page_is_self_contained() -> None:
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in taken.values("content")
     assert not {"script", "link", "img", "iframe", "object", "form"} & set(taken.tags)
     assert not taken.values("src") + taken.values("style")
-    assert "url(" not in pages.text(pages.subject(matched()))
-    assert "http" not in re.sub(r'http-equiv="', "", pages.text(pages.subject(pages.fault())))
+    assert "url(" not in report_pages.text(report_pages.subject(matched()))
+    assert "http" not in re.sub(r'http-equiv="', "", report_pages.text(report_pages.subject(report_pages.fault())))
 
 
 def test_the_same_result_gives_the_same_bytes() -> None:
     """Nothing of the moment or of chance is on a page."""
-    subjects = [pages.of(journals.answer(number, label)) for number, label in enumerate(("Quartz", "Calcite"))]
-    assert pages.text(*subjects) == pages.text(*subjects)
+    subjects = [report_pages.of(journals.answer(number, label)) for number, label in enumerate(("Quartz", "Calcite"))]
+    assert report_pages.text(*subjects) == report_pages.text(*subjects)
 
 
 @pytest.mark.parametrize("lost", ["model", "library", "all"])
 def test_missing_means_are_reported_not_guessed(lost: str) -> None:
     """With another model or library, or none, the reference beyond the record is left out, and the page states it."""
-    means = pages.at_hand()
+    means = report_pages.at_hand()
     here = {
         "model": replace(means, sha256="a" * 64),
         "library": replace(means, library=replace(means.library, sha256="b" * 64)),
@@ -172,7 +176,7 @@ def test_with_all_at_hand_nothing_is_lacking() -> None:
 
 def test_a_deleted_spectrum_is_reported() -> None:
     """Without its spectrum a result has a page with its digest and without a picture."""
-    taken = pages.Taken(pages.text(pages.subject(matched(), None, pages.at_hand())))
+    taken = report_pages.Taken(report_pages.text(report_pages.subject(matched(), None, report_pages.at_hand())))
     assert "figure" not in taken.tags
     assert "not kept; its SHA-256 is" in taken.text
 
@@ -180,7 +184,7 @@ def test_a_deleted_spectrum_is_reported() -> None:
 def test_names_in_a_title_do_not_turn_each_other() -> None:
     """Each name of several stands in an element of its own: one that is written from right to left moves no comma."""
     record = msgspec.structs.replace(matched(), decision="ambiguous", names=("Quartz", "قلقديس", "石英"))
-    document = pages.text(pages.subject(record, pages.spectrum()))
+    document = report_pages.text(report_pages.subject(record, report_pages.spectrum()))
     assert "<h1>one of <bdi>Quartz</bdi>, <bdi>قلقديس</bdi>, <bdi>石英</bdi></h1>" in document
 
 
@@ -189,7 +193,7 @@ def test_a_card_has_room_for_its_answer_only() -> None:
     long = "Magnesio-hornblende " * 20
     record = msgspec.structs.replace(matched(), source=RecordSource("file", f"/in/{long}.csv"), decision="match")
     record = msgspec.structs.replace(record, names=(long,), matches=(replace(record.matches[0], label=long), *record.matches[1:]))
-    document = pages.text(pages.subject(record, pages.spectrum()), pages.subject(pages.fault()))
+    document = report_pages.text(report_pages.subject(record, report_pages.spectrum()), report_pages.subject(report_pages.fault()))
     sheet, page = document.split("<article")[:2]
     assert "Magnesio-hornblende" in sheet
     assert long[:100] not in sheet
@@ -215,10 +219,10 @@ def test_bad_quality_is_a_word_and_a_sign() -> None:
 
 def test_several_results_have_a_contact_sheet() -> None:
     """Before the pages stands a card for each result, in their order, that leads to its page."""
-    subjects = [pages.of(journals.answer(number, label)) for number, label in enumerate(("Quartz", "Calcite", "Gypsum"))]
-    taken = pages.Taken(pages.text(*subjects, pages.subject(pages.fault())))
+    subjects = [report_pages.of(journals.answer(number, label)) for number, label in enumerate(("Quartz", "Calcite", "Gypsum"))]
+    taken = report_pages.Taken(report_pages.text(*subjects, report_pages.subject(report_pages.fault())))
     links = taken.values("href")
-    assert links == [f"#{subject.anchor}" for subject in subjects] + [f"#r-{pages.fault().id}"]
+    assert links == [f"#{subject.anchor}" for subject in subjects] + [f"#r-{report_pages.fault().id}"]
     assert [link[1:] for link in links] == [value for tag, name, value in taken.attributes if (tag, name) == ("article", "id")]
     assert "4 results" in taken.text
     assert "3 match, 1 fault" in taken.text
@@ -234,15 +238,17 @@ def test_one_result_is_one_page_alone() -> None:
 
 def test_counts_outside_the_models_range_do_not_flatten_the_rest() -> None:
     """A laser line outside what the model sees is cut at the picture's edge, and the page gives its height."""
-    measured = pages.spectrum()
+    measured = report_pages.spectrum()
     counts = measured.counts.copy()
     counts[-1] = 9e6
-    model = pages.at_hand()
+    model = report_pages.at_hand()
     assert measured.axis.stop < model.card.recipe.axis.stop
-    inside = pages.subject(matched(), replace(measured, counts=counts), model)
-    assert "the counts reach" not in pages.text(inside)
+    inside = report_pages.subject(matched(), replace(measured, counts=counts), model)
+    assert "the counts reach" not in report_pages.text(inside)
     axis = replace(measured.axis, shift=measured.axis.shift + 200.0)
-    assert "the counts reach 9e+06" in pages.text(pages.subject(matched(), replace(measured, counts=counts, axis=axis), model))
+    assert "the counts reach 9e+06" in report_pages.text(
+        report_pages.subject(matched(), replace(measured, counts=counts, axis=axis), model)
+    )
 
 
 def test_templates_go_into_the_wheel() -> None:

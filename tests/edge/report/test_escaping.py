@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import html
 
-import pages
 import pytest
+import report_pages
 from hypothesis import given
 from hypothesis import strategies as st
 from raman_edge.report.document import ENVIRONMENT
@@ -32,7 +32,7 @@ TEMPLATE = ENVIRONMENT.from_string("{% from 'macros.html' import datum %}<p titl
 @pytest.mark.parametrize("text", HOSTILE)
 def test_text_never_becomes_markup(text: str) -> None:
     """Text with markup in it is shown as those characters, between tags, in an attribute and in a macro, and makes no element."""
-    taken = pages.Taken(TEMPLATE.render(text=text))
+    taken = report_pages.Taken(TEMPLATE.render(text=text))
     assert taken.tags == ["p", "bdi"]
     assert taken.words == [safe_text(text)] * 2
     assert taken.attributes == [("p", "title", safe_text(text))]
@@ -59,5 +59,5 @@ def test_a_template_marks_only_geometry_as_safe(name: str) -> None:
 
 def test_long_geometry_is_never_cut() -> None:
     """The points of a curve are not text: a path longer than the limit on text is complete."""
-    dense = pages.text(pages.subject(pages.result(), pages.spectrum(), pages.at_hand()))
-    assert max(map(len, pages.Taken(dense).values("d"))) > 2000
+    dense = report_pages.text(report_pages.subject(report_pages.result(), report_pages.spectrum(), report_pages.at_hand()))
+    assert max(map(len, report_pages.Taken(dense).values("d"))) > 2000

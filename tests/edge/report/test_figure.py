@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import msgspec
 import numpy as np
-import pages
 import pytest
-from effort import examples
+import report_pages
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from markers import examples
 from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.report import ReportedResult, figure
 from raman_edge.report.figure import COLUMN, Plane
@@ -25,23 +25,23 @@ NUMBER = re.compile(r"-?\d+")
 
 def subject(found: PeakMatch, measured: Spectrum = FLAT) -> ReportedResult:
     """Return an answer whose first candidate has these peaks."""
-    record = pages.result()
-    return pages.subject(msgspec.structs.replace(record, matches=(replace(record.matches[0], peaks=found),)), measured)
+    record = report_pages.result()
+    return report_pages.subject(msgspec.structs.replace(record, matches=(replace(record.matches[0], peaks=found),)), measured)
 
 
-def drawn(one: ReportedResult) -> pages.Taken:
+def drawn(one: ReportedResult) -> report_pages.Taken:
     """Return the page of a result without its bars, taken apart."""
-    return pages.Taken(re.sub("<svg[^>]*bar.*?</svg>", "", pages.text(one)))
+    return report_pages.Taken(re.sub("<svg[^>]*bar.*?</svg>", "", report_pages.text(one)))
 
 
-def places(taken: pages.Taken, kind: str) -> list[tuple[int, int]]:
+def places(taken: report_pages.Taken, kind: str) -> list[tuple[int, int]]:
     """Return where the lines of that class begin."""
     paths = [dict(group) for group in groups(taken, "path")]
     begins = [NUMBER.findall(path["d"])[:2] for path in paths if path["class"] == kind]
     return [(int(x), int(y)) for x, y in begins]
 
 
-def groups(taken: pages.Taken, tag: str) -> list[list[tuple[str, str]]]:
+def groups(taken: report_pages.Taken, tag: str) -> list[list[tuple[str, str]]]:
     """Return the attributes of each element of that name, in its order."""
     found: list[list[tuple[str, str]]] = []
     for name, attribute, value in taken.attributes:
@@ -100,7 +100,7 @@ def test_numbers_at_peaks_leave_each_other_room() -> None:
 
 def test_the_reference_area_hangs_below_the_spectrum() -> None:
     """With the library at hand its lines are drawn downwards: no point of them is above the floor."""
-    one = pages.subject(pages.result(), pages.spectrum(), pages.at_hand())
+    one = report_pages.subject(report_pages.result(), report_pages.spectrum(), report_pages.at_hand())
     area = next(dict(group)["d"] for group in groups(drawn(one), "path") if dict(group)["class"] == "reference")
     moves = re.findall(r"(-?\d+)([+-]\d+)", area.partition("V")[0])
     heights = np.cumsum([int(y) for _, y in moves])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import lit_page
+import laser_instrument
 import numpy as np
 import pytest
 import spectrometers
@@ -61,7 +61,7 @@ def test_what_is_no_spectrum_is_doubted(counts: NDArray[np.float64], scale: floa
 def test_no_simulated_instrument_is_implausible(name: str) -> None:
     """With a sample and in the dark, no shipped instrument is doubted with its own profile."""
     for material in ("polystyrene", "none"):
-        with lit_page.instrument(name, material) as simulated:
+        with laser_instrument.instrument(name, material) as simulated:
             trial = find_instrument.tried(ProfileCandidate(name, "test"), simulated.port)
         assert trial.doubt == ""
         assert trial.whole >= 1
@@ -69,7 +69,7 @@ def test_no_simulated_instrument_is_implausible(name: str) -> None:
 
 def test_a_profile_of_another_instrument_is_doubted() -> None:
     """A JETI's profile gets no answer from an STS, and reports it; the port is free again."""
-    with lit_page.instrument("ocean-sts") as simulated:
+    with laser_instrument.instrument("ocean-sts") as simulated:
         assert "no answer" in find_instrument.tried(ProfileCandidate("jeti-versapic", "test"), simulated.port).doubt
         assert find_instrument.tried(ProfileCandidate("ocean-sts", "test"), simulated.port).doubt == ""
 

@@ -6,7 +6,7 @@ import os
 import pty
 from typing import TYPE_CHECKING
 
-import lit_page
+import laser_instrument
 import msgspec
 import pytest
 from raising import refused
@@ -20,6 +20,8 @@ from raman_edge.service.first_contact import Contact, ContactOptions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+MOST_RATES = probe.MOST_RATES
 
 
 class Person:
@@ -58,9 +60,10 @@ class Person:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Simulated instruments start at once."""
-    monkeypatch.setattr(probe, "FIRST_S", 0.5)
-    monkeypatch.setattr(probe, "NEXT_S", 0.3)
+    """Simulated instruments start at once, and are at their first rate: no other is tried."""
+    monkeypatch.setattr(probe, "FIRST_S", 0.3)
+    monkeypatch.setattr(probe, "NEXT_S", 0.2)
+    monkeypatch.setattr(probe, "MOST_RATES", 1)
 
 
 @pytest.fixture
@@ -154,7 +157,7 @@ def test_the_only_port_on_usb_is_taken(silent: str, monkeypatch: pytest.MonkeyPa
 def test_an_instrument_is_found_confirmed_once_and_remembered(notes: list[str]) -> None:
     """The first contact asks for the laser alone; the second one has no question, and another port changes nothing."""
     person = Person(laser=633, choose="(jeti-versapic)")
-    with lit_page.instrument("jeti-versapic") as simulated:
+    with laser_instrument.instrument("jeti-versapic") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), person, notes.append)
         assert (contact.profile, contact.laser, person.beyond_which) == ("jeti-versapic", 633.0, ["laser"])
         assert any(line.startswith(f"JETI VersaPIC (also Ibsen ROCK, EAGLE) on {simulated.port}: ") for line in notes)
@@ -164,7 +167,7 @@ def test_an_instrument_is_found_confirmed_once_and_remembered(notes: list[str]) 
             again = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
             assert (again.profile, again.laser, again.reason) == ("jeti-versapic", 633.0, "remembered as 'SIM00001'")
             assert ask is None or ask.prompts == []
-    with lit_page.instrument("jeti-versapic") as simulated:  # another port
+    with laser_instrument.instrument("jeti-versapic") as simulated:  # another port
         ask = Person(choose="(jeti-versapic)")
         moved = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
         assert (moved.laser, ask.beyond_which) == (633.0, [])
@@ -175,9 +178,9 @@ def test_another_instrument_on_the_port_is_confirmed_again(tmp_path: Path, notes
     link = tmp_path / "ttyRAMAN"
     from raman_edge.simulator.ports import PtyAt
 
-    with lit_page.instrument("jeti-versapic", at=PtyAt(link)) as simulated:
+    with laser_instrument.instrument("jeti-versapic", at=PtyAt(link)) as simulated:
         connect(first_contact.meet(ContactOptions(port=simulated.port, profile="jeti-versapic"), Person(laser=633), notes.append))
-    with lit_page.instrument("ocean-usb2000", at=PtyAt(link)) as simulated:
+    with laser_instrument.instrument("ocean-usb2000", at=PtyAt(link)) as simulated:
         ask = Person(choose="(ocean-usb2000")
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
     assert (contact.profile, contact.laser, "laser" in ask.prompts) == ("ocean-usb2000", 785.0, True)
@@ -185,8 +188,8 @@ def test_another_instrument_on_the_port_is_confirmed_again(tmp_path: Path, notes
 
 def test_arming_the_laser_is_a_question_with_no_as_default(tmp_path: Path, notes: list[str]) -> None:
     """A page with a laser asks for permission, whose default is no; the answer is remembered, an option is not."""
-    page = str(lit_page.write(tmp_path))
-    with lit_page.instrument(page) as simulated:
+    page = str(laser_instrument.write(tmp_path))
+    with laser_instrument.instrument(page) as simulated:
         for confirm, options in ((False, {}), (True, {"arm_laser": True})):
             ask = Person(confirm=confirm)
             contact = first_contact.meet(ContactOptions(port=simulated.port, profile=page, **options), ask, notes.append)  # type: ignore[arg-type]
@@ -230,7 +233,7 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
             return next(n for n, answer in enumerate(answers) if wanted in answer)
 
     ask = Wrong()
-    with lit_page.instrument("ocean-sts") as simulated:
+    with laser_instrument.instrument("ocean-sts") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
     assert contact.profile == "ocean-sts"
     known = [answer for answer in orders[1] if answer.endswith(")")]
@@ -239,10 +242,11 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
     assert any("jeti-versapic is doubted: " in note for note in notes)
 
 
-def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str]) -> None:
+def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A USB2000 answers as a Flame does; the Flame's frames stay broken, without a question."""
+    monkeypatch.setattr(probe, "MOST_RATES", MOST_RATES)
     ask = Person()
-    with lit_page.instrument("ocean-usb2000") as simulated:
+    with laser_instrument.instrument("ocean-usb2000") as simulated:
         contact = first_contact.meet(ContactOptions(port=simulated.port), ask, notes.append)
     assert contact.profile == "ocean-usb2000"
     assert not any("Which one" in question for question in ask.prompts)
@@ -251,7 +255,7 @@ def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str]) -
 
 def test_a_remembered_file_that_is_gone_is_no_obstacle(tmp_path: Path, notes: list[str]) -> None:
     """Where the profile of a remembered instrument cannot be read, it is looked for again."""
-    with lit_page.instrument("jeti-versapic") as simulated:
+    with laser_instrument.instrument("jeti-versapic") as simulated:
         connect(first_contact.meet(ContactOptions(port=simulated.port, profile="jeti-versapic"), Person(), notes.append))
         (known,) = remembered.load()
         lost = msgspec.structs.replace(known, profile=str(tmp_path / "gone.toml"))

@@ -103,7 +103,7 @@ def settings(root: Path, **more: object) -> str:
 
 def paths(root: Path) -> list[str]:
     """Return which files the journal has answers to, the newest first."""
-    done = command.run("journal", "list", "--json", "--journal", root / "journal.sqlite3")
+    done = command.call("journal", "list", "--json", "--journal", root / "journal.sqlite3")
     return [Path(json.loads(line)["source"]["path"]).name for line in done.stdout.splitlines()]
 
 
@@ -155,7 +155,7 @@ def test_settings_that_are_wrong_change_nothing(root: Path, wrong: str | None) -
 def test_a_start_with_wrong_settings_is_a_configuration_error(root: Path, text: str, words: list[str]) -> None:
     """78, which the unit does not try again; every mistake is on a line of its own."""
     (root / "config.toml").write_text(text)
-    done = command.run("watch", "--config", root / "config.toml", "--journal", root / "journal.sqlite3")
+    done = command.call("watch", "--config", root / "config.toml", "--journal", root / "journal.sqlite3")
     assert done.returncode == 78
     lines = done.stderr.decode().splitlines()
     assert len(lines) == len(words)
@@ -169,7 +169,7 @@ def test_the_command_line_wins_over_the_file(root: Path) -> None:
     (root / "other" / "b.csv").write_text(build.text("Gypsum"))
     config = root / "config.toml"
     config.write_text(settings(root, match=["*.csv"]))
-    done = command.run("watch", root / "other", "--config", config, "--match", "*.txt", "--once")
+    done = command.call("watch", root / "other", "--config", config, "--match", "*.txt", "--once")
     assert done.returncode == 0, done.stderr
     assert paths(root) == ["a.txt"]
 
@@ -178,7 +178,7 @@ def test_the_variable_names_the_file(root: Path) -> None:
     """RAMAN_EDGE_CONFIG as good as ``--config``, and RAMAN_EDGE_MATCH over what is in it."""
     config = root / "config.toml"
     config.write_text(settings(root, match=["*.nothing"]))
-    done = command.run("watch", "--once", RAMAN_EDGE_CONFIG=str(config), RAMAN_EDGE_MATCH="*.csv,*.txt")
+    done = command.call("watch", "--once", RAMAN_EDGE_CONFIG=str(config), RAMAN_EDGE_MATCH="*.csv,*.txt")
     assert done.returncode == 0, done.stderr
     assert paths(root) == ["quartz.csv"]
     assert os.listdir(root / "incoming") == ["quartz.csv"]  # noqa: PTH208 - nothing was added to it

@@ -18,7 +18,7 @@ from raman_edge.instruments.profiles.profile import Profile, Query
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import materials
 from raman_edge.simulator.scene import Scene
-from simulating import ON_REQUEST, PROFILES, STREAMS, Desk, spectra
+from simulator_desk import ON_REQUEST, PROFILES, STREAMS, Desk, spectra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

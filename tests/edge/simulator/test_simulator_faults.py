@@ -12,7 +12,7 @@ from raman_edge.instruments.profiles import requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator import faults
 from raman_edge.simulator.faults import InjectedFault
-from simulating import ON_REQUEST, STREAMS, Desk, spectra
+from simulator_desk import ON_REQUEST, STREAMS, Desk, spectra
 
 PROVEN = ("ocean-usb2000", "ocean-flame-s", "tcd1304-teensy")
 """Devices whose frames carry a checksum."""

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import ConfigError
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.profile import Profile
@@ -18,7 +18,7 @@ from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator.device import SimulatedDevice
 from raman_edge.simulator.faults import KINDS
 from raman_edge.simulator.scene import Scene
-from simulating import PROFILES, Desk, spectra
+from simulator_desk import PROFILES, Desk, spectra
 
 FORMS: dict[str, dict[str, Any]] = {
     "words and nothing else": {"mode": "fixed", "count": 40, "dtype": "u16le"},

@@ -6,7 +6,7 @@ import pytest
 from raman_edge.instruments.profiles import catalogue, requests
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.simulator.line import WRONG, SentBytes, SimulatedLine, heard
-from simulating import Desk
+from simulator_desk import Desk
 
 
 def arrived(line: SimulatedLine) -> list[tuple[float, bytes]]:

@@ -13,7 +13,7 @@ from raman_edge.instruments.profiles.profile import Profile, Static
 from raman_edge.simulator import materials
 from raman_edge.simulator.materials import Curve, Lamp, LinesMaterial
 from raman_edge.simulator.scene import Scene, SceneConditions, saturation
-from simulating import PROFILES
+from simulator_desk import PROFILES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

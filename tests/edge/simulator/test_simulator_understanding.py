@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from effort import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.instruments.profiles import catalogue, requests, validate
 from raman_edge.instruments.profiles.requests import RequestValues
 from raman_edge.settings import toml
 from raman_edge.simulator.requests import HostRequest, RequestReader
-from simulating import PROFILES
+from simulator_desk import PROFILES
 
 PAGES = {name: catalogue.load(name) for name in PROFILES}
 COMMANDS = [(name, str(path[1])) for name, page in PAGES.items() for path, _ in requests.commands(page) if path[1] != "prepare"]

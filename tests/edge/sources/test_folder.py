@@ -13,13 +13,13 @@ from pathlib import Path
 import build
 import pytest
 from contracts.source_contract import SourceContract
-from effort import POSIX
+from markers import POSIX
 from raman_edge import formats
 from raman_edge.sources import pending, stability
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Spectrum
-from watching import QUICK, Remembered, Watched, dealt_with, names, once
+from watched_folder import QUICK, Remembered, Watched, dealt_with, names, once
 
 needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a rename")
 

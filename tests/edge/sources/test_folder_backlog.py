@@ -18,7 +18,7 @@ from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.pending import MOST, Batcher, OpenFile
 from raman_edge.sources.scan import FileCandidate, ScanRules, candidate_at
 from raman_edge.spectrum import Fault, Origin
-from watching import QUICK, Remembered, dealt_with, names, once
+from watched_folder import QUICK, Remembered, dealt_with, names, once
 
 FAULT = Fault(Origin("test", ""), "why")
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
-from effort import slow
+from markers import slow
 from raman_edge.sources import folder, stability
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.scan import ScanRules, Signature
-from watching import Remembered, Watched, attempts, once
+from watched_folder import Remembered, Watched, attempts, once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import build
 import jcamp_forms
 import pytest
-from effort import slow
+from markers import slow
 from raman_edge import formats
 from raman_edge.sources import folder, stability
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.scan import ScanRules
 from raman_edge.sources.stability import OpenWriter
 from raman_edge.spectrum import Fault, Origin
-from watching import Remembered, Watched, attempts, once
+from watched_folder import Remembered, Watched, attempts, once
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import build
 import pytest
-from effort import POSIX
+from markers import POSIX
 from raising import refused
 from raman_edge.errors import SourceLost, SourceUnavailable
 from raman_edge.sources import folder
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Spectrum
-from watching import QUICK, Remembered, Watched, attempts, once
+from watched_folder import QUICK, Remembered, Watched, attempts, once
 
 needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a rename")
 

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 
 import build
 import pytest
-from effort import POSIX
+from markers import POSIX
 from raman_edge.sources import failed, stability
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.scan import STAGE, ScanRules, candidate_at
 from raman_edge.sources.stability import OpenWriter
 from raman_edge.spectrum import Spectrum
-from watching import QUICK, Remembered, Watched, dealt_with, once
+from watched_folder import QUICK, Remembered, Watched, dealt_with, once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import build
 import command
 import pytest
-from effort import POSIX
+from markers import POSIX
 from raman_edge.sources import pending, stability, windows
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.pending import PollSchedule, changed
@@ -31,7 +31,7 @@ from raman_edge.sources.stability import (
     writer_of,
 )
 from raman_edge.spectrum import Spectrum
-from watching import once
+from watched_folder import once
 
 needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whether a file is open elsewhere")
 SECOND = 10**9

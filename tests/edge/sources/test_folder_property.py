@@ -10,16 +10,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from effort import examples
+from folder_writers import NAMES, Writer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markers import examples
 from raman_edge.errors import SourceUnavailable
 from raman_edge.sources.folder import FolderSource
 from raman_edge.sources.pending import MOST
 from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault
-from watching import Remembered, dealt_with
-from writing import NAMES, Writer
+from watched_folder import Remembered, dealt_with
 
 RULES = ScanRules(poll_s=0.01, stable_s=0.12)
 PATIENCE_S = 30.0

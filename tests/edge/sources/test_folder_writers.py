@@ -13,7 +13,7 @@ from raman_edge.sources import folder, stability
 from raman_edge.sources.folder import NETWORK_POLL_S, FolderSource
 from raman_edge.sources.notify import FolderEvents
 from raman_edge.sources.scan import ScanRules
-from watching import Remembered, Watched
+from watched_folder import Remembered, Watched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from raman_edge.errors import CalibrationError, SourceLost, SourceUnavailable
 from raman_edge.sources.spectrometer import AHEAD, SpectrometerSource
 from raman_edge.spectrum import Fault, Spectrum
 from spectrometers import FAULT, Fake
-from watching import dealt_with
+from watched_folder import dealt_with
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import first_contact
-import lit_page
+import laser_instrument
 import pytest
 from raman_edge.simulator.ports import PtyAt
 from terminals import Terminal
@@ -55,7 +55,7 @@ def test_from_one_command_to_the_first_name(tmp_path: Path, name: str, questions
 
 def test_ctrl_c_at_a_question_remembers_nothing(tmp_path: Path) -> None:
     """The command ends with 130, and the next contact begins anew."""
-    with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
+    with laser_instrument.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         variables = first_contact.environment_of(tmp_path)
         with Terminal(100, 30, "serial", instrument.port, "--profile", "jeti-versapic", **variables) as terminal:
             while not terminal.written.endswith(b"[785]: "):
@@ -68,7 +68,7 @@ def test_ctrl_c_at_a_question_remembers_nothing(tmp_path: Path) -> None:
 
 def test_an_invalid_answer_is_asked_again(tmp_path: Path) -> None:
     """The line says what was got and expected; the second answer is taken."""
-    with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
+    with laser_instrument.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         variables = first_contact.environment_of(tmp_path)
         with Terminal(100, 30, "serial", instrument.port, "--profile", "jeti-versapic", **variables) as terminal:
             while not terminal.written.endswith(b"[785]: "):
@@ -85,7 +85,7 @@ def test_an_invalid_answer_is_asked_again(tmp_path: Path) -> None:
 
 def test_with_json_there_are_no_questions(tmp_path: Path) -> None:
     """A script that happens to have a terminal gets exit code 78 and the command line."""
-    with lit_page.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
+    with laser_instrument.instrument("jeti-versapic", at=PtyAt(tmp_path / "ttyRAMAN")) as instrument:
         with Terminal(
             300, 30, "serial", instrument.port, "--profile", "jeti-versapic", "--json", **first_contact.environment_of(tmp_path)
         ) as terminal:

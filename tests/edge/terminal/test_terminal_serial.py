@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import build
-import lit_page
+import laser_instrument
 import pyte
 import pytest
 import screen_pictures
@@ -56,8 +56,8 @@ def test_a_person_measures_pauses_and_pulls_the_cable(tmp_path: Path, model: str
 @contextmanager
 def lit(folder: Path, model: str, *more: str) -> Iterator[tuple[Terminal, Simulated]]:
     """The live screen of a run with an armed laser, once it shows an answer."""
-    page = str(lit_page.write(folder))
-    with lit_page.instrument(page) as instrument:
+    page = str(laser_instrument.write(folder))
+    with laser_instrument.instrument(page) as instrument:
         arguments = ("serial", instrument.port, "--profile", page, "--arm-laser", "--no-user-library", "--model", model, *more)
         with Terminal(100, 30, *arguments, "--journal", str(folder / "journal.sqlite3")) as terminal:
             terminal.until(lambda rows: "Calcite" in rows[3])
@@ -77,7 +77,7 @@ def stays_dark(terminal: Terminal, instrument: Simulated) -> bool:
     ends = time.monotonic() + 0.6
     while time.monotonic() < ends:
         terminal.read(0.005)
-        if lit_page.shines(instrument):
+        if laser_instrument.shines(instrument):
             return False
     return True
 
@@ -102,16 +102,16 @@ def test_the_keys_of_a_terminal_leave_no_laser_on(tmp_path: Path, model: str) ->
         assert stays_dark(terminal, instrument)
         assert terminal.line_edited()
         terminal.process.send_signal(signal.SIGCONT)
-        until(terminal, lambda: lit_page.shines(instrument))
+        until(terminal, lambda: laser_instrument.shines(instrument))
         terminal.press(" ")
         terminal.until(lambda rows: "paused" in rows[1])
-        until(terminal, lambda: not lit_page.shines(instrument))
+        until(terminal, lambda: not laser_instrument.shines(instrument))
         assert stays_dark(terminal, instrument)
         terminal.press(" ")
-        until(terminal, lambda: lit_page.shines(instrument))
+        until(terminal, lambda: laser_instrument.shines(instrument))
         terminal.press("\x1c")
         assert terminal.end() == 128 + signal.SIGQUIT
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
         terminal.assert_as_before()
 
 
@@ -128,9 +128,9 @@ def test_a_terminal_that_takes_nothing_more_is_no_reason_to_go_on(tmp_path: Path
         while not is_stopped(terminal):
             assert time.monotonic() < ends
             time.sleep(0.02)
-        assert not lit_page.shines(instrument)
+        assert not laser_instrument.shines(instrument)
         terminal.process.send_signal(signal.SIGCONT)
-        until(terminal, lambda: lit_page.shines(instrument))
+        until(terminal, lambda: laser_instrument.shines(instrument))
         terminal.press("q")
         assert terminal.end() == 0
 

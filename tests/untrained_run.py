@@ -1,4 +1,4 @@
-"""Write an untrained network as a run: `python tests/untrained.py drcnn RUN --points 1024 --classes 1322`.
+"""Write an untrained network as a run: `python tests/untrained_run.py drcnn RUN --points 1024 --classes 1322`.
 
 The size and the speed of a network do not depend on its weights, only its answers do: `raman-train export --onnx RUN
 --table` measures the former of untrained systems. The run has no test spectra, so that the table
