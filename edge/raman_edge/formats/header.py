@@ -1,4 +1,4 @@
-"""What the lines above a table say: everything as text, and of it the laser, the exposure, the axis, the time."""
+"""The lines above a table: everything as text, and laser, exposure, axis and time as values."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class HeaderFacts:
         return self.axis if known.size and known.min() >= low - room and known.max() <= high + room else None
 
     def or_laser(self, laser_nm: float | None, laser_from: str = FROM_OPTION) -> HeaderFacts:
-        """Return these facts with ``laser_nm`` (nm) where the file names no laser: what a file says itself wins."""
+        """Return these facts with ``laser_nm`` (nm) where the file names no laser: what the file says takes precedence."""
         if self.laser_nm is not None or laser_nm is None:
             return self
         return replace(self, laser_nm=laser_nm, laser_from=laser_from)

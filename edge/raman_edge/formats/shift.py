@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     AxisOption = Literal["nm", "shift", "pixel"]
-    """What the user says that an axis holds."""
+    """What an axis holds, by the user's option."""
 
 NAMED_LIMIT = 6000.0
 """cm⁻¹; detectors see beyond the last fundamental (H₂, 4161 cm⁻¹) and as far on the anti-Stokes side, but not this far."""

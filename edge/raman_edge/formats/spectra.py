@@ -218,7 +218,7 @@ def polynomial(coefficients: Sequence[float], at: NDArray[np.float64]) -> NDArra
 
 
 def axis(values: NDArray[np.float64], kind: Role, known: HeaderFacts, document: FileContent) -> tuple[NDArray[np.float64], dict[str, str]]:
-    """Return the Raman shift (cm⁻¹) of every column, and what the meta says of the axis.
+    """Return the Raman shift (cm⁻¹) of every column, and the facts of the axis for the meta.
 
     A calibration receives pixels if it needs them. Otherwise the errors of :func:`to_shift`, with what
     to do for a file that is not a table.
