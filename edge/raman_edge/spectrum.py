@@ -95,7 +95,19 @@ class Axis:
 
     @classmethod
     def linear(cls, start: float, stop: float, step: float) -> Axis:
-        """Build the axis ``start, start + step, …`` up to and including ``stop`` (cm⁻¹)."""
+        """Build an axis of even steps.
+
+        Parameters
+        ----------
+        start, stop : float
+            First and last Raman shift, cm⁻¹; ``stop`` is included.
+        step : float
+            cm⁻¹, more than 0.
+
+        Returns
+        -------
+        Axis
+        """
         count = round((stop - start) / step) + 1
         return cls(start + step * np.arange(count))
 

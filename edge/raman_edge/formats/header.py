@@ -167,7 +167,20 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
 
 
 def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> HeaderFacts:
-    """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
+    """Read laser, exposure, axis and time out of a header.
+
+    Parameters
+    ----------
+    meta : mapping
+        Keys in lower case and their texts, as :func:`pairs` returns them.
+    above : iterable of str
+        Lines above the table that are no pairs.
+
+    Returns
+    -------
+    HeaderFacts
+        Wavelength of the laser in nm, exposure in s, range of the axis; None is unknown.
+    """
     folded = ((_folded(key), value) for key, value in meta.items())
     meta = {key: value for key, value in folded if _HAS_FACT_WORD.search(key)}
     above = list(above)[:_MAX_LINES]
