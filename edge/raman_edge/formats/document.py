@@ -115,7 +115,7 @@ def decode(data: bytes) -> str:
     Parameters
     ----------
     data : bytes
-        UTF-8, UTF-16 or UTF-32, with or without a byte order mark, else a Windows code page.
+        UTF-8, UTF-16, UTF-32 with a byte order mark, or a Windows code page.
 
     Returns
     -------
