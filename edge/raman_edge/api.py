@@ -74,9 +74,9 @@ def read(
     path : path
         One file; its format is found by its content.
     laser : float, optional
-        Wavelength of the laser, nm, for a file that has a wavelength axis and does not tell it.
+        Wavelength of the laser, nm, for a file that has a wavelength axis and does not name it.
     axis : {"nm", "shift", "pixel"}, optional
-        What the axis holds, for a file that does not say it.
+        What the axis holds, for a file that does not name it.
     calibration : Calibration, optional
         Puts the spectra on its axis; the file may then have an axis of pixels.
 
@@ -332,7 +332,7 @@ def connect(
         The name of a profile that ships, or a file; None is what `raman-edge serial` remembers of the instrument on that port, else
         the only one that names the USB device on it.
     laser : float, optional
-        Wavelength of the laser, nm; None is what is remembered, else what the profile says.
+        Wavelength of the laser, nm; None is the remembered one, else the profile's.
     calibration : Calibration, path, serial number, or False, optional
         None is the one of the instrument's serial number, where there is one; False is none.
     baud : int, optional

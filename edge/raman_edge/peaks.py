@@ -200,7 +200,7 @@ class PeakMatch(msgspec.Struct, frozen=True):
 
 
 def noise(counts: Array, apart: tuple[int, ...] = (1,)) -> float:
-    """Return the standard deviation of the noise, in the unit of ``counts``; 0 where there are too few points to tell.
+    """Return the standard deviation of the noise, in the unit of ``counts``; 0 where there are too few points.
 
     From the median absolute second difference of points ``apart`` points from each other,
     which neither lines nor background reach; the largest of several.

@@ -25,7 +25,7 @@ PIXELS = "pixels"
 LEFT_OUT = "left_out"
 """Key of ``meta``: what of the file is not read on purpose, and why, as in ``'Dark' (dark)``."""
 OTHER_METHOD = "other_method"
-"""Key of ``meta``: what a file says was measured where that is not a Raman spectrum; the axis is then as the file has it."""
+"""Key of ``meta``: the technique that a file names where that is not Raman; the axis is then as the file has it."""
 
 
 _NEW, _PUT = object.__new__, object.__setattr__
@@ -95,7 +95,19 @@ class Axis:
 
     @classmethod
     def linear(cls, start: float, stop: float, step: float) -> Axis:
-        """Build the axis ``start, start + step, …`` up to and including ``stop`` (cm⁻¹)."""
+        """Build an axis of even steps.
+
+        Parameters
+        ----------
+        start, stop : float
+            First and last Raman shift, cm⁻¹; ``stop`` is included.
+        step : float
+            cm⁻¹, more than 0.
+
+        Returns
+        -------
+        Axis
+        """
         count = round((stop - start) / step) + 1
         return cls(start + step * np.arange(count))
 
@@ -185,7 +197,7 @@ class PlacedMeta(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all spectra of a map have in common, and what each has of its own."""
+    """What all spectra of a map have in common, and what differs."""
 
     moments: Sequence[datetime | None]
     """When each was taken, (m,), with a time zone; None is unknown."""
@@ -234,7 +246,7 @@ class Spectrum:
     saturation: float | None = None
     """Counts at which the detector saturates; None is unknown."""
     meta: Mapping[str, str] = field(default_factory=dict)
-    """What the header said, as text."""
+    """The header, as text."""
     calibrated: AppliedCalibration | None = None
     """What made the axis; None where it is as the instrument wrote it."""
 

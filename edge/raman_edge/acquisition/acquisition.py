@@ -1,4 +1,4 @@
-"""Exposures of any instrument become spectra, as a plan says.
+"""Exposures of any instrument become spectra, by a plan.
 
 The spectra depend on the exposures and their order alone: neither a clock nor a key decides what belongs to a spectrum, so
 a recording of the exposures gives the same spectra again.
@@ -59,7 +59,7 @@ class Acquisition:
     Without a ``prompt`` no person can block the beam. Iterate in one thread; any thread may call the methods below.
 
     Raises, out of the iteration, :class:`raman_edge.errors.SourceError` where the instrument is another one or lost for good,
-    :class:`ConfigError` where it cannot do what the plan says, and :class:`raman_edge.errors.CalibrationError`.
+    :class:`ConfigError` where it cannot do what the plan requires, and :class:`raman_edge.errors.CalibrationError`.
     """
 
     def __init__(
@@ -360,7 +360,7 @@ class Acquisition:
         return (instrument.dark if instrument is not None else DarkSettings()).prompt
 
     def _use(self, dark: Dark | None) -> None:
-        """Subtract a dark from now on, and save it where the plan says so; None changes nothing."""
+        """Subtract a dark from now on, and save it where the plan requires it; None changes nothing."""
         if dark is None:
             return
         self._dark, self._doubted, self._is_without = dark, "", False

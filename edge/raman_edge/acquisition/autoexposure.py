@@ -27,7 +27,7 @@ AIM = 0.775
 TOO_DARK = 0.02
 """Below this share a line may be noise, and its height means nothing."""
 FACTOR = 16.0
-"""Change of the exposure where the spectrum is too dark or clipped, which does not tell how far to go."""
+"""Change of the exposure where the spectrum is too dark or clipped, which does not show how far to go."""
 WIDE = (0.35, 0.95)
 """An exposure stays until the highest line leaves these shares: most samples differ by less."""
 ALONE = 5.0

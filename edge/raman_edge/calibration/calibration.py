@@ -132,9 +132,17 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return ours <= theirs or theirs <= ours
 
     def moved(self, before: Calibration) -> float | None:
-        """Return how far this axis is from that of another calibration of the same instrument where both hold, cm⁻¹.
+        """Compare the axis with that of another calibration of the same instrument.
 
-        None where they are of different kinds of axis; where they hold nowhere together, the least distance there is.
+        Parameters
+        ----------
+        before : Calibration
+            The other one.
+
+        Returns
+        -------
+        float or None
+            Largest distance where both are valid, cm⁻¹; the least one where their ranges do not overlap; None for another kind of axis.
         """
         if (self.unit, self.points) != (before.unit, before.points):
             return None
@@ -148,10 +156,26 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return float(np.abs(ours - theirs).min())  # the same pixels, and not one Raman shift in common
 
     def apply(self, spectrum: Spectrum, now: datetime | None = None) -> Spectrum:
-        """Return ``spectrum`` on the calibrated axis, which ``calibrated`` names.
+        """Put a spectrum on the calibrated axis.
 
-        Raises :class:`CalibrationError` after the expiry, and :class:`SpectrumError` for a spectrum
-        of another instrument, laser or kind of axis.
+        Parameters
+        ----------
+        spectrum : Spectrum
+            As the instrument wrote it: over pixels, or over the Raman shift of an earlier calibration.
+        now : datetime, optional
+            Time for the expiry; the present where there is none.
+
+        Returns
+        -------
+        Spectrum
+            Same counts, (n,), on Raman shifts in cm⁻¹; ``calibrated`` names the calibration.
+
+        Raises
+        ------
+        CalibrationError
+            The calibration has expired.
+        SpectrumError
+            The spectrum is of another instrument, laser or kind of axis.
         """
         self.require_fresh(now or datetime.now(UTC))
         self._refuse_other(spectrum)
@@ -272,7 +296,18 @@ class WavelengthScale(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return (place - self.centre) / self.half
 
     def wavelength(self, place: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the wavelength in vacuum, nm, at places on the own axis."""
+        """Return the wavelengths at places on the instrument's axis.
+
+        Parameters
+        ----------
+        place : ndarray, (n,)
+            Pixels, or the wavelengths (nm) that the instrument itself gives.
+
+        Returns
+        -------
+        ndarray, (n,)
+            Wavelength in vacuum, nm.
+        """
         return np.asarray(np.polynomial.polynomial.polyval(self.t(place), np.array(self.coefficients)), dtype=np.float64)
 
     def is_monotone(self) -> bool:

@@ -126,7 +126,7 @@ def fit(pairs: Pairs, span: Span, laser_nm: float, order: int) -> Fit:
 
 
 def robust(pairs: Pairs, span: Span, laser_nm: float, *, least: int) -> Fit:
-    """Fit the order that the number and the spread of the lines allow and that tells lines it has not seen best.
+    """Fit the order that the number and the spread of the lines allow and that predicts left-out lines best.
 
     For every order the line that the others contradict most is left out, as long as one does and ``least`` are left.
     """

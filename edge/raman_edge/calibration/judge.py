@@ -231,7 +231,7 @@ def _ends(found: Fit, span: Span) -> tuple[float, float]:
 def _chance(found: Fit, peaks: int, lines: int, width: float, tolerance: float, span: Span) -> float:
     """Return log₁₀ of the fits as good as this that are expected by chance.
 
-    A peak that lies anywhere is within ``tolerance`` of a line with a probability that the density of the lines tells. As many pairs
+    A peak that lies anywhere is within ``tolerance`` of a line with a probability that the density of the lines gives. As many pairs
     as the polynomial has coefficients agree in any case; how likely the others are is the tail of a binomial distribution, times the
     number of ways to choose those first pairs (:mod:`raman_edge.calibration.match`).
     """

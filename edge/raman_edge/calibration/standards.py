@@ -223,7 +223,7 @@ STANDARDS = (
 MAX_BYTES = 1 << 18
 MOST_LINES = 500
 UNITS = {"nm": "air", "nm air": "air", "nm vacuum": "vacuum", "cm-1": "shift", "cm⁻¹": "shift", "1/cm": "shift", "cm^-1": "shift"}
-"""What a file may say, in any case, and what it means."""
+"""Words of a file, in any case, and their meaning."""
 RANGES = {"air": (200.0, 3000.0), "vacuum": (200.0, 3000.0), "shift": (10.0, 4500.0)}
 """Between what positions lie, by unit: nm, nm, cm⁻¹."""
 KEYS = ("title", "unit", "source")
@@ -274,7 +274,7 @@ def read_file(path: Path) -> Standard:
 
 
 def _parsed(path: Path) -> tuple[dict[str, str], list[tuple[float, float | None]]]:
-    """Return what the keys say, and positions with heights, in the order of the file."""
+    """Return the values of the keys, and positions with heights, in the order of the file."""
     stated: dict[str, str] = {}
     rows: list[tuple[float, float | None]] = []
     for number, text in enumerate(_text(path).splitlines(), 1):

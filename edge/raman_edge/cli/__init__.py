@@ -95,7 +95,7 @@ def _run(arguments: Sequence[str]) -> int:
         return SIGNAL + signal.SIGPIPE
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
-    except Exception as error:  # noqa: BLE001 - the last place where a defect can be told from bad input
+    except Exception as error:  # noqa: BLE001 - the last place that can distinguish a defect from bad input
         _say_defect(error)
         return INTERNAL
     return code

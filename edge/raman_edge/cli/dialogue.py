@@ -99,7 +99,7 @@ class Waiting:
 
 
 class TerminalQuestions:
-    """Asks on standard error; Enter is the default, an answer that cannot be is asked again, Ctrl-C leaves.
+    """Asks on standard error; Enter is the default, an impossible answer repeats the question, Ctrl-C leaves.
 
     The answers follow :class:`raman_edge.service.first_contact.Questions`; ``pause`` is called before each question.
     """

@@ -263,16 +263,16 @@ def run_new(options: argparse.Namespace) -> int:
     if options.name in catalogue.profiles():
         advice = "Choose another name, or move the file away"
         raise ConfigError(kind="profile exists already", place=str(catalogue.find(options.name)), advice=advice)
-    asks = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+    can_ask = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
     if options.port is None and options.capture is None:
-        if not asks:
+        if not can_ask:
             raise ConfigError(kind="nothing to look at", expected="--port PORT or --capture FILE")
-        options.port = _asked("Which port is it on?", next((port.address for port in ports.serial(())), "/dev/ttyUSB0"))
+        options.port = _prompt("Which port is it on?", next((port.address for port in ports.serial(())), "/dev/ttyUSB0"))
     request = draft.request_bytes(options.request or "")
     data, baud = _seen(options, request)
-    if not data and asks and not request and options.port is not None:
+    if not data and can_ask and not request and options.port is not None:
         say("it sends nothing by itself")
-        request = draft.request_bytes(_asked("What has to be sent for one spectrum (\\r is carriage return; empty ends)?", ""))
+        request = draft.request_bytes(_prompt("What has to be sent for one spectrum (\\r is carriage return; empty ends)?", ""))
         data, baud = _seen(options, request) if request else (data, baud)
     if not data:
         say("nothing was received; if the instrument waits for a request, name it: --request TEXT")
@@ -284,9 +284,9 @@ def run_new(options: argparse.Namespace) -> int:
             kind="no spectra recognised", got=f"{len(data)} bytes: {start}", advice="docs/instruments.md shows how to write it"
         )
     say(f"I see {sight.described()}, at {baud} baud")
-    vendor = options.vendor or (_asked("Who made it?", "unknown") if asks else "unknown")
-    model = options.model or (_asked("What is it called?", options.name) if asks else options.name)
-    laser = options.laser or (_laser() if asks else None)
+    vendor = options.vendor or (_prompt("Who made it?", "unknown") if can_ask else "unknown")
+    model = options.model or (_prompt("What is it called?", options.name) if can_ask else options.name)
+    laser = options.laser or (_laser() if can_ask else None)
     facts = draft.DraftFacts(options.name, baud, vendor, model, laser, draft.template(request))
     text = draft.page(facts, sight)
     profile = validate.convert(toml.parse(text.encode(), str(path)))
@@ -314,7 +314,7 @@ def _seen(options: argparse.Namespace, request: bytes) -> tuple[bytes, int]:
     return heard.data, heard.baud or DEFAULT_BAUD
 
 
-def _asked(question: str, default: str) -> str:
+def _prompt(question: str, default: str) -> str:
     """Ask on the terminal; Enter is the default."""
     print(shown_on(sys.stderr, f"{question} [{default}] "), end="", file=sys.stderr, flush=True)
     line = sys.stdin.readline()
@@ -325,7 +325,7 @@ def _asked(question: str, default: str) -> str:
 
 def _laser() -> float | None:
     """Ask for the wavelength of the laser until it is one, or nothing."""
-    while text := _asked("Which wavelength has its laser, in nm (empty: none, or unknown)?", ""):
+    while text := _prompt("Which wavelength has its laser, in nm (empty: none, or unknown)?", ""):
         try:
             return shared.laser_nm(text)
         except argparse.ArgumentTypeError as error:

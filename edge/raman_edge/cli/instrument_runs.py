@@ -182,7 +182,7 @@ def _show_simulated(options: argparse.Namespace, profile: Profile, simulated: Si
     """Print where it is and how to connect."""
     device = simulated.device
     connect = f"raman-edge serial {quoted(simulated.port)}"
-    if as_json(options):  # a script is asked nothing
+    if as_json(options):  # a script answers no questions
         connect += f" --profile {quoted(options.profile)} --laser {profile.simulator.laser_nm:g}"
     serial, material = device.answers.serial_number, device.scene.material.name
     if as_json(options):

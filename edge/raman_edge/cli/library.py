@@ -154,7 +154,7 @@ def _one_name(name: str, library: Library) -> str:
     if not known or any(label.casefold() == name.casefold() for label in known):
         return name
     if len(known) > 1:
-        say(f"{name} is a name of {', '.join(known)}: added as a material of its own")
+        say(f"{name} is a name of {', '.join(known)}: added as a separate material")
         return name
     say(f"{name} is {known[0]} in the library: added as a reference of {known[0]}")
     return known[0]

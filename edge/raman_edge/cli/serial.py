@@ -80,7 +80,7 @@ def add_arguments(parser: Parser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Find the instrument, and measure until stopped or until ``--count`` spectra are there."""
-    is_asked = dialogue.can_ask(options)
+    can_ask = dialogue.can_ask(options)
     wanted = first_contact.ContactOptions(
         port=options.port,
         profile=options.profile,
@@ -94,40 +94,40 @@ def run(options: argparse.Namespace) -> int:
     with dialogue.Waiting() as waiting:
         waiting.step("opening the model and its library")
         identifier = opening.open_identifier(options)
-    contact, others = _meet(wanted, is_asked=is_asked), list[RememberedInstrument]()
+    contact, others = _meet(wanted, can_ask=can_ask), list[RememberedInstrument]()
     while True:
         options.port, options.profile, options.laser = contact.port, contact.profile, contact.laser
         options.arm_laser, options.baud = contact.arm_laser, contact.baud
         if contact.arm_laser and wanted.arm_laser is None:
             say("the laser may be switched on for each exposure, as you allowed; --no-arm-laser leaves it off")
         with stopping() as stop:
-            segment = _Segment(options, contact, identifier, stop, is_asked=is_asked)
+            segment = _Segment(options, contact, identifier, stop, can_ask=can_ask)
             segment.run()
         if segment.is_other:
             say(
                 f"{contact.known.name if contact.known else 'the instrument'!r} is no longer on {contact.port}: another instrument is there"
             )
             others += [] if contact.known is None else [contact.known]
-            contact = _meet(wanted, is_asked=is_asked, other_than=others)
+            contact = _meet(wanted, can_ask=can_ask, other_than=others)
         elif segment.wants_calibration and stop.signal is None:
             dialogue.calibrate(instrument_options.link_settings(options), instrument_options.measure_settings(options), segment.name)
         else:
             return stop.code(0)
 
 
-def _meet(wanted: ContactOptions, *, is_asked: bool, other_than: Sequence[RememberedInstrument] = ()) -> Contact:
+def _meet(wanted: ContactOptions, *, can_ask: bool, other_than: Sequence[RememberedInstrument] = ()) -> Contact:
     with dialogue.Waiting() as waiting:
-        asks = dialogue.TerminalQuestions(waiting.pause) if is_asked else None
-        return first_contact.meet(wanted, asks, waiting.note, other_than=other_than)
+        questions = dialogue.TerminalQuestions(waiting.pause) if can_ask else None
+        return first_contact.meet(wanted, questions, waiting.note, other_than=other_than)
 
 
 class _Segment:
     """From opening the instrument to the end of the command, or to a calibration that a person wants."""
 
-    def __init__(self, options: argparse.Namespace, contact: Contact, identifier: Identifier, stop: Stop, *, is_asked: bool) -> None:
+    def __init__(self, options: argparse.Namespace, contact: Contact, identifier: Identifier, stop: Stop, *, can_ask: bool) -> None:
         self._options, self._contact, self._identifier, self._stop = options, contact, identifier, stop
         self._as_lines = shared.writes_lines(options, options.output)
-        self._can_calibrate = is_asked and not self._as_lines and options.record is None
+        self._can_calibrate = can_ask and not self._as_lines and options.record is None
         self.is_other = False
         """Whether another instrument than the remembered one is on the port."""
         self.wants_calibration = False

@@ -79,13 +79,32 @@ READERS: tuple[FormatReader, ...] = (
 def read(
     data: bytes, origin: Origin, *, laser_nm: float | None = None, axis: AxisOption | None = None, pixels: bool = False
 ) -> tuple[Spectrum, ...]:
-    """Return the spectra in a file's bytes, at least one, numbered by ``origin.index`` from 0.
+    """Read the spectra of a file.
 
-    ``laser_nm`` (nm, 150..2000) is for files that do not state the wavelength of their laser; the file
-    has priority, and ``meta["laser_from"]`` names the source. ``axis`` is in the same way the kind of an axis that the file does
-    not name: wavelengths (``nm``), Raman shifts (``shift``) or pixels (``pixel``). With ``pixels``, a table over the pixels of the
-    detector is accepted: its spectra have them as axis, which ``meta`` states. Raises :class:`FormatError`
-    for any bytes that are not a spectrum, and :class:`ConfigError` for an impossible laser.
+    Parameters
+    ----------
+    data : bytes
+        Content of the file, at most :data:`MAX_BYTES`; it decides the format, the name does not.
+    origin : Origin
+        Of the file; its ``index`` numbers the spectra from 0.
+    laser_nm : float, optional
+        Wavelength of the laser, nm, 150 to 2000, for a file that does not name it; ``meta["laser_from"]`` names the source.
+    axis : {"nm", "shift", "pixel"}, optional
+        Kind of an axis that the file does not name.
+    pixels : bool
+        Whether a table over the pixels of the detector is accepted: they are then the axis, which ``meta`` states.
+
+    Returns
+    -------
+    tuple of Spectrum
+        At least one, on Raman shifts, cm⁻¹.
+
+    Raises
+    ------
+    FormatError
+        The bytes are no spectrum: line or byte, and the reason.
+    ConfigError
+        An impossible laser.
     """
     if len(data) > MAX_BYTES:
         raise FormatError(
@@ -127,7 +146,23 @@ def is_whole(data: bytes, origin: Origin, *, laser_nm: float | None = None, axis
 
 
 def sniff(document: FileContent) -> FormatReader:
-    """Return the reader of a file; raises :class:`FormatError` if none recognises it."""
+    """Find the reader of a file by its content.
+
+    Parameters
+    ----------
+    document : FileContent
+        The file.
+
+    Returns
+    -------
+    FormatReader
+        The first of :data:`READERS` that recognises it.
+
+    Raises
+    ------
+    FormatError
+        None does; the message names what the file is where that is known.
+    """
     if kind := unread_kind(document.data):
         raise unsupported(kind)
     for reader in READERS:

@@ -46,7 +46,23 @@ class OrdinateTable:
 
 
 def ordinates(rows: Sequence[Row]) -> OrdinateTable:
-    """Read (X++(Y..Y)); raises :class:`FormatError` with the line, also where a check value is not the value it repeats."""
+    """Read a table of the form (X++(Y..Y)).
+
+    Parameters
+    ----------
+    rows : sequence of (int, str)
+        Number, from 1, and text of each line.
+
+    Returns
+    -------
+    OrdinateTable
+        Ordinates before the factor, and the abscissa that each line begins with.
+
+    Raises
+    ------
+    FormatError
+        Not a number, or a check value that differs from the value it repeats (section 5.8); the place is the line.
+    """
     tokens = _ASDF if any(_ONLY_IN_ASDF.search(line) for _, line in rows) else _AFFN
     values: list[float] = []
     checks: list[tuple[int, float, int]] = []
@@ -71,7 +87,23 @@ def ordinates(rows: Sequence[Row]) -> OrdinateTable:
 
 
 def pairs(rows: Sequence[Row]) -> tuple[list[float], list[float]]:
-    """Read (XY..XY): the abscissas and the ordinates; raises :class:`FormatError` with the line."""
+    """Read a table of the form (XY..XY).
+
+    Parameters
+    ----------
+    rows : sequence of (int, str)
+        Number, from 1, and text of each line.
+
+    Returns
+    -------
+    tuple of list of float
+        Abscissas and ordinates, of equal length, before the factors; NaN where the file has ``?``.
+
+    Raises
+    ------
+    FormatError
+        Not a number, or an odd count of numbers; the place is the line.
+    """
     cells: list[float] = []
     for number, line in rows:
         _refuse_long(line, number)

@@ -50,7 +50,7 @@ class AxisKind:
     doubt: str = ""
     """A contradiction, such as ``a Raman shift in nm``, that only the user can resolve; empty for none."""
     assumed: bool = False
-    """Whether a program's habit says so and no unit: the user is then asked about what looks like a wavelength."""
+    """Whether only a program's habit decides, and no unit: a value that looks like a wavelength then needs an option."""
 
 
 CM_PER_EV = 8065.543937

@@ -140,9 +140,23 @@ class Dialect:
 
 
 def detect(rows: Sequence[str], first_line: int) -> Dialect:
-    """Decide the dialect of ``rows``, which begin at line ``first_line`` (from 1).
+    """Detect delimiter and decimal sign of a table.
 
-    Raises :class:`FormatError` where they are one column, or nothing that can be cut into numbers.
+    Parameters
+    ----------
+    rows : sequence of str
+        Its lines.
+    first_line : int
+        Number of the first of them in the file, from 1, for messages.
+
+    Returns
+    -------
+    Dialect
+
+    Raises
+    ------
+    FormatError
+        The rows are one column, or cannot be cut into numbers.
     """
     sample = rows[:: max(1, len(rows) // _SAMPLE)]
     text = "\n".join(rows)

@@ -70,10 +70,25 @@ def unsupported(what: str, advice: str = "") -> FormatError:
 
 
 def parse_xml(text: str) -> ET.Element:
-    """Return the root of an XML text; raises :class:`FormatError` where it is broken, too large or has declarations.
+    """Parse an XML text.
 
     ``<!DOCTYPE`` and ``<!ENTITY`` are refused before the text is parsed: no instrument writes them, and an entity may stand for more
     text than fits into the memory.
+
+    Parameters
+    ----------
+    text : str
+        The document.
+
+    Returns
+    -------
+    Element
+        Its root.
+
+    Raises
+    ------
+    FormatError
+        It is broken, too large, or has declarations.
     """
     from xml.etree import ElementTree as ET  # noqa: PLC0415 - 8 ms of every start, and few files are XML
 
@@ -95,7 +110,23 @@ def parse_xml(text: str) -> ET.Element:
 
 
 def decode(data: bytes) -> str:
-    """Return the text of ``data`` with lines ended by newlines; raises :class:`FormatError` where it is not text."""
+    """Decode a text file.
+
+    Parameters
+    ----------
+    data : bytes
+        UTF-8, UTF-16, UTF-32 with a byte order mark, or a Windows code page.
+
+    Returns
+    -------
+    str
+        The text, its lines ended by newlines.
+
+    Raises
+    ------
+    FormatError
+        It is not text.
+    """
     for bom, codec in _BOMS:
         if data.startswith(bom):
             return _with_newlines(_decode_exactly(data[len(bom) :], codec))

@@ -85,7 +85,7 @@ class Enlighten:
 class EnlightenRows:
     """Reads ENLIGHTEN's row-ordered CSV: the axes in rows, then a row for what each measurement is kept as.
 
-    Every row has its header before its values, and says in one cell what it is: ``wavelengths``, ``wavenumbers``,
+    Every row has its header before its values, and one cell names its content: ``wavelengths``, ``wavenumbers``,
     ``processed``, ``raw``, ``dark`` or ``reference``. Rows of one line number are one measurement.
     """
 

@@ -1,4 +1,4 @@
-"""What the lines above a table say: everything as text, and of it the laser, the exposure, the axis, the time."""
+"""The lines above a table: everything as text, and laser, exposure, axis and time as values."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ class HeaderFacts:
         return self.axis if known.size and known.min() >= low - room and known.max() <= high + room else None
 
     def or_laser(self, laser_nm: float | None, laser_from: str = FROM_OPTION) -> HeaderFacts:
-        """Return these facts with ``laser_nm`` (nm) where the file names no laser: what a file says itself wins."""
+        """Return these facts with ``laser_nm`` (nm) where the file names no laser: what the file says takes precedence."""
         if self.laser_nm is not None or laser_nm is None:
             return self
         return replace(self, laser_nm=laser_nm, laser_from=laser_from)
@@ -167,7 +167,20 @@ def pairs(lines: Iterable[str]) -> dict[str, str]:
 
 
 def facts(meta: Mapping[str, str], above: Iterable[str] = ()) -> HeaderFacts:
-    """Read the facts out of a header's pairs; ``above`` are the lines above the table."""
+    """Read laser, exposure, axis and time out of a header.
+
+    Parameters
+    ----------
+    meta : mapping
+        Keys in lower case and their texts, as :func:`pairs` returns them.
+    above : iterable of str
+        Lines above the table that are no pairs.
+
+    Returns
+    -------
+    HeaderFacts
+        Wavelength of the laser in nm, exposure in s, range of the axis; None is unknown.
+    """
     folded = ((_folded(key), value) for key, value in meta.items())
     meta = {key: value for key, value in folded if _HAS_FACT_WORD.search(key)}
     above = list(above)[:_MAX_LINES]

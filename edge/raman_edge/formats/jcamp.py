@@ -40,7 +40,7 @@ _STEPPED, _PAIRED = "(X++(Y..Y)", "(XY..XY)"
 _LONGDATE = r"(\d{4})/(\d\d)/(\d\d)\s+(\d\d:\d\d:\d\d)(?:[.,]\d+)?\s*([-+]\d\d):?(\d\d)"
 _MICRO = ("micro", "µm", "μm")
 _UNKNOWN_DATA_TYPES = frozenset({"", "SPECTRUM", "UNKNOWN", "OTHER", "UNDEFINED"})
-"""Data types that say nothing."""
+"""Data types that name no technique."""
 _NOT_COUNTS = ("ABSORB", "TRANSM", "REFLECT", "KUBELKA", "EMISSION", "LOG(1/R)")
 _LEAST_LINES, _EVEN_TOLERANCE = 3, 0.2
 """Lines that show an uneven axis, and the largest change of the step from one to the next."""
@@ -85,7 +85,7 @@ class Jcamp:
     """Reads the Raman spectra of a JCAMP-DX file.
 
     Blocks of a compound file that are not Raman spectra are named in ``meta["left_out"]``. A file without any Raman
-    spectrum gives what curves it has, their axes as they are, and says in the meta what they call themselves.
+    spectrum gives what curves it has, their axes as they are, and names them in the meta as the file does.
     A file that declares more points than it has, or that ends before ``##END=``, was cut short.
     """
 
@@ -158,7 +158,7 @@ def _add(block: _JcampBlock, label: str, value: str) -> None:
 
 
 def _refuse_cut(block: _JcampBlock, lines: int) -> None:
-    """Refuse a block that does not end, unless it says how many points it has: then those are counted."""
+    """Refuse a block that does not end, unless it gives the number of its points: then those are counted."""
     if not block.closed and (block.number("NPOINTS") is None or not block.tables):
         raise FormatError(
             kind="missing ##END=",
@@ -170,7 +170,7 @@ def _refuse_cut(block: _JcampBlock, lines: int) -> None:
 
 
 def _other_method(block: _JcampBlock) -> str | None:
-    """Return what a block says was measured; None for a Raman spectrum."""
+    """Return the technique that a block names; None for a Raman spectrum."""
     units, axis = (block.values.get(name, "").upper() for name in ("YUNITS", "XUNITS"))
     if "RAMAN" in block.kind or "RAMAN" in units:
         return None

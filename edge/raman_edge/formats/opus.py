@@ -179,10 +179,10 @@ _TEXTS = {"SNM": "sample", "SFM": "sample form", "CNM": "operator", "INS": "inst
 class Opus:
     """Reads every Raman block, one spectrum or a series, that is neither a reference nor a derivative.
 
-    A file without one gives the best of what else it holds, and says in the meta what that is.
+    A file without one gives the best of what else it holds, and names it in the meta.
 
     ``meta`` has ``sample``, ``sample form``, ``operator``, ``instrument``, ``source``,
-    ``experiment`` and ``date``; the time is known where the file says its zone.
+    ``experiment`` and ``date``; the time is known where the file has its time zone.
     """
 
     name = "Bruker OPUS"

@@ -32,7 +32,7 @@ _OURS = frozenset({"NAMES", "RRUFFID"})
 _JCAMP = frozenset({"TITLE", "JCAMP-DX", "XYDATA", "XUNITS", "DATA TYPE"})
 """Labels of JCAMP-DX, which RRUFF's header is modelled on."""
 _OTHER_METHODS = {"Infrared": "an infrared spectrum", "Powder": "an X-ray powder diffraction pattern"}
-"""They look the same inside; only the file's name says what they are."""
+"""They look the same inside; only the file's name distinguishes them."""
 _ROW = tuple("0123456789+-.")
 _MAX_VALUE = 4_000
 """Characters that are kept of a header's value."""
@@ -41,7 +41,7 @@ _METHOD_PART, _LASER_PART = 2, 3
 
 
 class Rruff:
-    """Reads RRUFF text; the header beats the file name where both say something.
+    """Reads RRUFF text; the header takes precedence over the file name.
 
     ``meta`` has the header's keys in lower case (``names``, ``rruffid``, ``ideal chemistry`` …)
     and, where the file still has its RRUFF name, ``laser_nm`` and ``processing`` (``raw`` or

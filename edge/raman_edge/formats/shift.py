@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     AxisOption = Literal["nm", "shift", "pixel"]
-    """What the user says that an axis holds."""
+    """What an axis holds, by the user's option."""
 
 NAMED_LIMIT = 6000.0
 """cm⁻¹; detectors see beyond the last fundamental (H₂, 4161 cm⁻¹) and as far on the anti-Stokes side, but not this far."""
@@ -54,11 +54,30 @@ _OPTIONS = {"nm": AxisKind(Role.WAVELENGTH, 1.0, "nm"), "shift": AxisKind(Role.S
 def to_shift(
     values: NDArray[np.float64], kind: AxisKind | None, laser_nm: float | None, option: AxisOption | None = None, *, raman: bool = False
 ) -> NDArray[np.float64]:
-    """Return the Raman shift (cm⁻¹) of every row, NaN where ``values`` is NaN.
+    """Convert an axis to Raman shifts.
 
-    ``kind`` is the kind of the axis from the file, None if nothing names it; ``option`` is the choice of the user, which decides
-    where the file does not. ``raman`` is whether the file speaks of Raman spectra elsewhere. Raises :class:`FormatError`
-    where the values cannot be a Raman shift, may as well be something else, or need a laser wavelength that is not there.
+    Parameters
+    ----------
+    values : ndarray, (n,)
+        Of the file; NaN where it has no number.
+    kind : AxisKind or None
+        Kind of the axis by the file; None where nothing names it.
+    laser_nm : float or None
+        Wavelength of the laser, nm.
+    option : {"nm", "shift", "pixel"}, optional
+        The user's choice, which decides where the file does not.
+    raman : bool
+        Whether the file mentions Raman elsewhere.
+
+    Returns
+    -------
+    ndarray, (n,)
+        Raman shift, cm⁻¹; NaN where ``values`` is NaN. From wavelengths: 10⁷/laser − 10⁷/λ.
+
+    Raises
+    ------
+    FormatError
+        The values cannot be a Raman shift, are ambiguous, or need a laser wavelength that is not there.
     """
     known = values[np.isfinite(values)]
     if known.size == 0:

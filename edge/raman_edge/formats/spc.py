@@ -232,7 +232,7 @@ def _traces(
 
 
 def _axis(head: Header) -> AxisKind | None:
-    """Return what the x axis is; None where nothing says it."""
+    """Return what the x axis is; None where the file leaves it open."""
     label = axis_kind(head.x_label)
     if head.x_unit != codes.RAMAN_SHIFT and label is not None:
         return label

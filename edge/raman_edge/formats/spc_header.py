@@ -65,7 +65,7 @@ AXES: dict[int, AxisKind] = {
 }
 """The codes that can be a Raman axis, and what it is then."""
 UNNAMED = frozenset({0, TEXT_LABELS})
-"""The codes that say nothing of the axis."""
+"""The codes that leave the axis open."""
 Y_UNITS: dict[int, str] = {
     0: "arbitrary intensity",
     1: "interferogram",
@@ -138,7 +138,7 @@ _MAX_LOG = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What both headers say."""
+    """Facts of both headers."""
 
     version: int
     flags: int

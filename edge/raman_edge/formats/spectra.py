@@ -38,7 +38,30 @@ def with_laser(meta: Mapping[str, str], known: HeaderFacts) -> dict[str, str]:
 
 
 def spectrum(points: Points, origin: Origin, meta: Mapping[str, str], known: HeaderFacts = _NO_FACTS, index: int = 0) -> Spectrum:
-    """Build spectrum number ``index`` of a file; ``meta`` gains ``laser_nm``, ``laser_from``, ``tidied`` where known."""
+    """Build one spectrum of a file.
+
+    Parameters
+    ----------
+    points : Points
+        Raman shift (cm⁻¹) and counts, (n,) each, as :func:`tidy` returns them.
+    origin : Origin
+        Of the file.
+    meta : mapping
+        Header as text; it gains ``laser_nm``, ``laser_from`` and ``tidied`` where they are known.
+    known : HeaderFacts
+        Laser, exposure and time.
+    index : int
+        Number of the spectrum in the file, from 0.
+
+    Returns
+    -------
+    Spectrum
+
+    Raises
+    ------
+    FormatError, SpectrumError
+        Too few or too many points, or an axis that is not monotonic.
+    """
     stated = with_laser(meta, known)
     if points.notes:
         stated["tidied"] = "; ".join(points.notes)
@@ -77,9 +100,25 @@ class Points:
 def tidy(shift: NDArray[np.float64], counts: NDArray[np.float64], least: int = MIN_POINTS) -> Points:
     """Leave out rows without a number, sort by Raman shift, average rows of the same shift.
 
-    ``shift`` (cm⁻¹) and ``counts`` are (rows,), NaN where the file has no number. Rows
-    without one at the ends (pixels that were not read out) are trimmed; a few between are
-    left out; more raise :class:`FormatError`, and so do fewer than ``least`` rows.
+    Parameters
+    ----------
+    shift : ndarray, (rows,)
+        Raman shift, cm⁻¹; NaN where the file has no number.
+    counts : ndarray, (rows,)
+        Counts; NaN where the file has no number.
+    least : int
+        Fewest rows.
+
+    Returns
+    -------
+    Points
+        Shift, strictly rising, and counts, (n,) each. Rows without a number at the ends (pixels that were not read out) are trimmed; a
+        few between are left out.
+
+    Raises
+    ------
+    FormatError
+        More rows than a few lack a number, or fewer than ``least`` remain.
     """
     notes: list[str] = []
     shift, counts = _numeric_rows(shift, counts, notes, least)
@@ -175,9 +214,30 @@ def check_spectra(spectra: int, points: int) -> None:
 def block(
     shift: NDArray[np.float64], counts: NDArray[np.floating], origin: Origin, shared: Shared, known: HeaderFacts
 ) -> tuple[Spectrum, ...]:
-    """Return a spectrum for each row of ``counts``, (m, n), on the Raman shifts ``shift``, (n,), numbered from 0.
+    """Build the spectra of a map, several times as fast as :func:`stacked` where every row is sound.
 
-    As :func:`stacked` does, and several times as fast where every row is sound, as a map's are.
+    Parameters
+    ----------
+    shift : ndarray, (n,)
+        Raman shift, cm⁻¹.
+    counts : ndarray, (m, n)
+        A spectrum a row.
+    origin : Origin
+        Of the file; the spectra are numbered from 0.
+    shared : Shared
+        What all spectra have in common.
+    known : HeaderFacts
+        Laser, exposure and time.
+
+    Returns
+    -------
+    tuple of Spectrum
+        m of them, on one axis.
+
+    Raises
+    ------
+    FormatError, SpectrumError
+        As :func:`stacked`.
     """
     steps = np.diff(shift)
     rising, falling = bool((steps > 0).all()), bool((steps < 0).all())
@@ -213,15 +273,48 @@ _YEARS = (1990, 2100)
 
 
 def polynomial(coefficients: Sequence[float], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the polynomial's values; ``coefficients`` begin with the constant."""
+    """Evaluate a polynomial, such as that of a detector's axis.
+
+    Parameters
+    ----------
+    coefficients : sequence of float
+        The constant first.
+    at : ndarray, (n,)
+        Places, such as pixel numbers.
+
+    Returns
+    -------
+    ndarray, (n,)
+        The values, such as wavelengths in nm.
+    """
     return np.asarray(np.polynomial.polynomial.polyval(at, np.asarray(coefficients, np.float64)), np.float64)
 
 
 def axis(values: NDArray[np.float64], kind: Role, known: HeaderFacts, document: FileContent) -> tuple[NDArray[np.float64], dict[str, str]]:
-    """Return the Raman shift (cm⁻¹) of every column, and what the meta says of the axis.
+    """Convert the axis of a file that is no table, and name its facts.
 
-    A calibration receives pixels if it needs them. Otherwise the errors of :func:`to_shift`, with what
-    to do for a file that is not a table.
+    Parameters
+    ----------
+    values : ndarray, (n,)
+        Of the file, in the unit of ``kind``.
+    kind : Role
+        Kind of the axis.
+    known : HeaderFacts
+        Laser of the file.
+    document : FileContent
+        With the user's options for laser and axis.
+
+    Returns
+    -------
+    ndarray, (n,)
+        Raman shift, cm⁻¹; pixels for a calibration that needs them.
+    dict
+        Facts of the axis for the meta.
+
+    Raises
+    ------
+    FormatError
+        As :func:`to_shift`, with advice for a file that is no table.
     """
     if kind is Role.PIXEL and document.pixels:
         return values, {PIXELS: f"{values.size}"}

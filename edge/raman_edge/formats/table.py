@@ -100,7 +100,23 @@ class NumberTable:
 
 
 def find_table(document: FileContent) -> NumberTable:
-    """Find the largest block of rows of numbers; raises :class:`FormatError` where there is none, or more than one."""
+    """Find the table of a text: the largest block of rows of numbers.
+
+    Parameters
+    ----------
+    document : FileContent
+        A text file.
+
+    Returns
+    -------
+    NumberTable
+        Its cells, (rows, columns), with the lines above it.
+
+    Raises
+    ------
+    FormatError
+        There is none, or more than one.
+    """
     if "'" in document.text or "’" in document.text:
         text = _APOSTROPHE.sub("", document.text)
         return even_table(text) or any_table(text.split("\n"))

@@ -316,7 +316,7 @@ def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None
 class ReplayedSpectrometer:
     """The spectrometer of a recording: gives the same exposures and faults again, in their order, with their times.
 
-    ``paced`` gives them as far apart as they were, otherwise they come as fast as they are asked for. Settings
+    ``paced`` gives them as far apart as they were, otherwise they come as fast as they are read. Settings
     change nothing: an exposure is as it was recorded, and so is the light. ``note`` gets a line where the recording is torn.
     Raises :class:`SourceUnavailable` where it cannot be opened, and :class:`FormatError` for a damaged line where it is met.
     """

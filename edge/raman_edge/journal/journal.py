@@ -45,10 +45,26 @@ class Journal:
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, spectra: bool = True) -> Journal:
         """Open or create the journal at ``path``.
 
-        Without ``spectra`` it keeps their digests only, and ``journal recheck`` cannot identify them again.
+        Parameters
+        ----------
+        path : path
+            One sqlite file, with two more beside it while it is open.
+        create : bool
+            Whether a missing file is created.
+        spectra : bool
+            Whether spectra are kept; else only their digests are, and ``journal recheck`` cannot identify them again.
 
-        Raises :class:`JournalUnavailable`: cannot be opened or written now. :class:`JournalError`:
-        damaged, another program's database, another schema.
+        Returns
+        -------
+        Journal
+            Closed by ``with``.
+
+        Raises
+        ------
+        JournalUnavailable
+            It cannot be opened or written now.
+        JournalError
+            It is damaged, another program's database, or of another schema.
         """
         database = Database(Path(path), create=create)
         with database.using("opened"):
@@ -93,7 +109,27 @@ class Journal:
         return JournalMemory(self._database, model, config)
 
     def records(self, limit: int | None = None, filters: Filters = ALL, *, oldest: bool = False) -> Iterator[str]:
-        """Give the records as their lines of JSON, newest or ``oldest`` first; ``limit`` of them at most."""
+        """Give records as they were written.
+
+        Parameters
+        ----------
+        limit : int, optional
+            Most records; all where there is none.
+        filters : Filters
+            Which records.
+        oldest : bool
+            The oldest first; else the newest.
+
+        Yields
+        ------
+        str
+            A line of JSON (docs/outputs.md).
+
+        Raises
+        ------
+        JournalError
+            The journal cannot be read, or a row is damaged.
+        """
         with self._database.using("read") as connection:
             chosen = query.numbers(connection, filters, limit, oldest=oldest)
         yield from self._lines(chosen)
@@ -120,9 +156,24 @@ class Journal:
             yield from chain.stored_results(connection, query.numbers(connection, filters, limit))
 
     def verify(self, head: str | None = None, progress: Callable[[int, int], None] = lambda _done, _of: None) -> Verification:
-        """Read everything again and compare it with the hash chain; ``head`` is a hash noted earlier.
+        """Read everything again and compare it with the hash chain.
 
-        ``progress`` gets the number of rows that have been read, and of all rows, now and then.
+        Parameters
+        ----------
+        head : str, optional
+            A hash that was noted earlier, 64 hexadecimal digits: it must still be in the chain.
+        progress : callable
+            Gets the number of rows that have been read, and of all rows, now and then.
+
+        Returns
+        -------
+        Verification
+            ``wrong`` is None where everything is as it was written, else the first difference.
+
+        Raises
+        ------
+        JournalError
+            The journal cannot be read.
         """
         from raman_edge.journal import chain  # noqa: PLC0415 - as above
 
@@ -130,10 +181,25 @@ class Journal:
             return chain.verify(connection, head, progress)
 
     def prune(self, before: datetime) -> int:
-        """Remove the spectra of records before the time ``before`` and return how many there were.
+        """Remove the spectra of old records.
 
         The records, their digests and the chain stay, and the chain gets an event about it. The file does not become
         smaller; its free pages are used again.
+
+        Parameters
+        ----------
+        before : datetime
+            Spectra of records before that time are removed.
+
+        Returns
+        -------
+        int
+            How many were removed.
+
+        Raises
+        ------
+        JournalError
+            The journal cannot be written.
         """
         with self._database.transaction() as connection:
             taken = connection.execute(

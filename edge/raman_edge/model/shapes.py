@@ -210,7 +210,7 @@ def _slice(node: Node, inputs: Inputs) -> list[Tensor]:
     steps = optional(node, inputs, "steps", 4) or (1,) * len(starts)
     places = [axis_of(axis, len(data.shape)) for axis in axes]
     if not len(starts) == len(ends) == len(set(places)) == len(axes) == len(steps) or any(step < 1 for step in steps):
-        # onnxruntime clamps the ends of backward steps in its own way, and no network of ours has such steps.
+        # onnxruntime clamps the ends of backward steps differently, and our networks have no such steps.
         raise ValueError("starts, ends, axes and steps do not belong together, or a step is below 1")
     cuts = dict(zip(places, map(slice, starts, ends, steps), strict=True))
     return [Tensor(data.array[tuple(cuts.get(place, slice(None)) for place in range(len(data.shape)))], data.known)]

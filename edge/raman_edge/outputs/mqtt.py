@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 KEEP_ALIVE_S = 30
 """A broker that hears nothing of us for one and a half times this long speaks our last will, s."""
 PATIENCE_S = 15.0
-"""How long a broker may say nothing while we wait for it, s."""
+"""How long a broker may be silent while a reply is awaited, s."""
 STEADY_S = 1.0
 """How long a connection that was lost has to last before the record is sent again at which it was lost, s."""
 MOST_ENDS = 3
@@ -198,7 +198,7 @@ class _Ended(SinkError):
 
 
 class _Client(Client):
-    """paho's client, which takes no more from a broker than a broker has to say.
+    """paho's client, which refuses packets from a broker that are longer than any it sends.
 
     paho reads a packet of 256 MB into memory, and keeps messages without a subscription. What it offers for limits is
     a request to the broker; these are the methods behind it.
@@ -276,7 +276,7 @@ class _Connection:
         self._ended: Literal["by size", "without a word"] | None = None
         """How the broker ended the connection."""
         self.largest = LARGEST_PACKET
-        """Bytes of the largest packet that the broker says it takes."""
+        """Bytes of the largest packet that the broker accepts."""
         self._leaving = False
         self._window = IN_FLIGHT
         self._client = self._made()
@@ -293,7 +293,7 @@ class _Connection:
         return client
 
     def connect(self) -> None:
-        """Connect and say that we are there; SinkError where the broker is not, or refuses us."""
+        """Connect and publish that this client is online; SinkError where the broker is absent or refuses."""
         broker = self._broker
         try:
             if broker.tls:
@@ -433,7 +433,7 @@ class _Connection:
 
 
 def _requests() -> Properties:
-    """Return the limits that a broker of version 5 is asked to observe."""
+    """Return the limits that a broker of version 5 is requested to observe."""
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho annotates the rest
     properties.MaximumPacketSize = LARGEST_ANSWER
     properties.RequestProblemInformation = 0

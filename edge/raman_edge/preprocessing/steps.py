@@ -60,7 +60,7 @@ def imported(name: str, tag: str) -> ModuleType:
 
 
 MAX_POINTS = 65_536
-"""No model's axis is longer; a recipe from an untrusted file cannot ask for more memory."""
+"""No model's axis is longer; a recipe from an untrusted file cannot require more memory."""
 OFF_GRID = 1e-6
 """How far, in steps, the last point may be from a whole number of steps: rounding of decimal steps."""
 
@@ -223,7 +223,7 @@ class Baseline(StepBase, frozen=True, tag="baseline@1"):
     def apply(self, axis: Axis, counts: Points) -> tuple[Axis, Points]:
         try:
             with warnings.catch_warnings():
-                # A fit that stops early says so on standard error; what it had by then is used.
+                # A fit that stops early prints a note on standard error; what it had by then is used.
                 warnings.simplefilter("ignore")
                 fitted = self._fit(axis, counts)
         except ValueError as error:

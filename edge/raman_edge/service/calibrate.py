@@ -93,7 +93,7 @@ def read_standard(
             place=repr(path),
             got=f"spectra of {len(serials)} instruments",
             expected="one",
-            advice="Calibrate each by a file of its own",
+            advice="Calibrate each by a separate file",
         )
     if other := last.meta.get(OTHER_METHOD):
         raise SpectrumError(kind="no Raman spectrum", place=repr(path), got=other, expected=f"a spectrum of {known.title}")
@@ -210,7 +210,7 @@ def _moved(calibration: Calibration, path: Path) -> float | None:
             f"{before.laser_nm:g} nm",
             expected=f"at most {MAX_MOVED:g}",
             advice=f"Check standard and laser; if the instrument was changed, run `raman-edge calibrate --remove "
-            f"{quoted(before.instrument)}` and calibrate again; a second laser is a second instrument: give it its own name with "
+            f"{quoted(before.instrument)}` and calibrate again; a second laser is a second instrument: give it another name with "
             "--instrument",
         )
     return moved

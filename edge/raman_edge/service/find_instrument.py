@@ -57,7 +57,7 @@ class Trial:
 
     candidate: ProfileCandidate
     instrument: InstrumentInfo | None = None
-    """None where it does not answer as the profile says."""
+    """None where it does not answer by the profile."""
     whole: int = 0
     """Whole, plausible spectra."""
     highest: float = 0.0
@@ -122,7 +122,7 @@ def candidates(
 
 
 def tried(candidate: ProfileCandidate, port: str, stop: Event | None = None) -> Trial:
-    """Connect as the profile says, with its laser off, and take a few exposures.
+    """Connect by the profile, with its laser off, and take a few exposures.
 
     Raises :class:`SourceBusy` where another program has the port, :class:`LaserNotOff` where the instrument does not confirm that
     its laser is off.

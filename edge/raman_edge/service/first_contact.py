@@ -1,4 +1,4 @@
-"""From a port, or nothing, to an instrument that can be measured with: found, asked for once, remembered.
+"""From a port, or nothing, to an instrument that can be measured with: found, described once, remembered.
 
 Questions go to :class:`Questions`; where there is no terminal there is none, and what cannot be known is a :class:`ConfigError` whose
 advice is the command line that answers it.
@@ -62,7 +62,7 @@ class Questions(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactOptions:
-    """What the command line says; None is nothing."""
+    """What the command line gives; None is nothing."""
 
     port: str | None = None
     profile: str | None = None
@@ -100,7 +100,7 @@ class Contact:
     baud: int | None = None
     """Rate to change to, from the command line or memory."""
     answered_arm: bool | None = None
-    """The answer to the question whether the laser may be switched on; None was not asked."""
+    """The answer to the question whether the laser may be switched on; None: there was no question."""
 
     def is_other(self, found: InstrumentInfo) -> bool:
         """Whether the connected instrument is not the remembered one."""
@@ -191,7 +191,7 @@ def meet(
     SourceUnavailable
         There is no port, or not this one.
     ConfigError
-        Something cannot be known without a person; the advice is the command line that says it.
+        Something cannot be known without a person; the advice is the command line that gives it.
     """
     profiles = catalogue.load_all(note)
     listed = [*ports.serial(profiles), *ports.ocean()]
@@ -238,7 +238,7 @@ def meet(
         known=before,
     )
     note(_found(contact, page, found))
-    return contact if ask is None else _asked(contact, options, page, found, ask, needs_laser=needs_laser)
+    return contact if ask is None else _answered(contact, options, page, found, ask, needs_laser=needs_laser)
 
 
 def _found(contact: Contact, page: Profile | None, found: InstrumentInfo | None) -> str:
@@ -250,7 +250,7 @@ def _found(contact: Contact, page: Profile | None, found: InstrumentInfo | None)
     return f"{what} on {contact.port}: {contact.reason}{serial}"
 
 
-def _asked(
+def _answered(
     contact: Contact, options: ContactOptions, page: Profile | None, found: InstrumentInfo | None, ask: Questions, *, needs_laser: bool
 ) -> Contact:
     """Ask for the laser, its permission and a name, where they are unknown."""

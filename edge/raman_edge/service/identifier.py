@@ -248,7 +248,18 @@ class Identifier:
     def provenance(
         self, *, laser: float | None = None, calibration: Calibration | None = None, axis: AxisOption | None = None
     ) -> Provenance:
-        """Return model, library and configuration as records name them; the arguments are those of :func:`raman_edge.read`."""
+        """Return what results depend on: model, library and configuration.
+
+        Parameters
+        ----------
+        laser, calibration, axis
+            As in :func:`raman_edge.read`.
+
+        Returns
+        -------
+        Provenance
+            As records name it.
+        """
         return records.provenance(self._model, self._library, laser, calibration.id if calibration else None, axis)
 
     @overload
@@ -334,9 +345,22 @@ class Identifier:
         return identify.probabilities(self._rows(X), self._model, self._library)
 
     def predict(self, X: ArrayLike) -> NDArray[np.str_]:  # noqa: N803 - scikit-learn's name
-        """Return the most probable label of every row, (m,): ``classes_[predict_proba(X).argmax(axis=1)]``.
+        """Return the most probable label of every row; it never abstains, unlike :meth:`identify`.
 
-        It never abstains; :meth:`identify` does. Parameters and errors as in :meth:`predict_proba`.
+        Parameters
+        ----------
+        X : array_like, (m, n)
+            Counts at :attr:`axis`, a spectrum a row.
+
+        Returns
+        -------
+        ndarray of str, (m,)
+            ``classes_[predict_proba(X).argmax(axis=1)]``.
+
+        Raises
+        ------
+        SpectrumError
+            As :meth:`predict_proba`.
         """
         rows, opened, references = self._rows(X), self._model, self._library
         best = identify.probabilities(rows, opened, references).argmax(axis=1)

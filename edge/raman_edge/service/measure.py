@@ -126,7 +126,7 @@ class MeasureSettings:
     save_dark: Path | None = None
     """Where every dark that is taken is written; None is nowhere."""
     laser: float | None = None
-    """Laser wavelength, nm, instead of what the profile says."""
+    """Laser wavelength, nm, instead of the profile's."""
     trigger: Trigger = "continuous"
     count: int | None = None
     """Spectra to take; None has no end."""
@@ -267,7 +267,7 @@ class MeasureRun(RunObserver):
         outputs : sequence of str
             Where records go besides the journal.
         stdout : bool
-            Whether records go to standard output; else a person sees the display, and can be asked to block the beam.
+            Whether records go to standard output; else a person sees the display, and can be prompted to block the beam.
         triggers : iterable
             With ``stdout`` and the trigger ``key`` each element takes one spectrum, such as the lines of standard input.
         can_calibrate : bool

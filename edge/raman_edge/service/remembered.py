@@ -87,7 +87,7 @@ class RememberedInstrument(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     laser_nm: Nanometres | None = None
     """Laser wavelength, nm, as the user gave it; None is that of the profile."""
     arm_laser: bool | None = None
-    """Whether the user allowed this program to switch the laser on; None was never asked."""
+    """Whether the user allowed this program to switch the laser on; None: the question was not answered."""
     baud: Rate | None = None
     """Rate to change to; None leaves it."""
     last_used: date | None = None
@@ -99,7 +99,7 @@ class _Instruments(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class PortPlace:
-    """A port now: what tells it from others."""
+    """A port now: what distinguishes it from others."""
 
     port: str
     """A name that survives unplugging, where there is one."""

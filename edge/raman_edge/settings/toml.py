@@ -318,7 +318,7 @@ def convert(document: TomlDocument, kind: type[Read]) -> Read:
 
 
 def places(text: str) -> dict[KeyPath, int]:
-    """Return the line, from 1, on which each key, table and list element first stands, which tomllib does not tell.
+    """Return the line, from 1, on which each key, table and list element first stands, which tomllib does not give.
 
     ``text`` must be a document that tomllib accepts. Raises :class:`RecursionError` where it nests deeper than Python allows.
     """

@@ -1,6 +1,6 @@
 """A simulated device without I/O and without a clock: bytes of the host in, timed bytes out.
 
-It understands the requests of its profile and answers as the profile says, with frames of the profile's codec.
+It understands the requests of its profile and answers by the profile, with frames of the profile's codec.
 """
 
 from __future__ import annotations

@@ -120,12 +120,12 @@ class Rate:
         self._heard = b""
 
     def change(self, request: bytes, new: int, now: float) -> None:
-        """Change to another rate soon, as ``request`` asked."""
+        """Change to another rate soon, as ``request`` requires."""
         self._coming = (now + self._settle_s, new, request)
 
     @property
     def changing(self) -> bool:
-        """Whether another rate was asked for and is not settled."""
+        """Whether another rate was requested and is not settled."""
         return self._coming is not None or self._trial is not None
 
     @property

@@ -173,7 +173,7 @@ class RequestReader:
         return HostRequest(pattern.name, data, pattern.command, values)
 
     def _indices(self, name: str) -> range:
-        """Return the indices of the coefficients that a command asks for."""
+        """Return the indices of the coefficients that a command requests."""
         facts = self._profile.wavelength if name == "coefficient" else self._profile.nonlinearity
         if not isinstance(facts, Query | Nonlinearity):
             return range(0)

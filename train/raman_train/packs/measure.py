@@ -126,7 +126,7 @@ def groups(data: Path) -> Iterator[GroupFigures]:
 
 def print_tables(folder: Path, data: Path, write: Callable[[str], None]) -> None:
     """Measure everything and write the tables; ``folder`` has the raw data, ``data`` is a dataset of ``raman-train import``."""
-    write("| split | species always | species or its group | right at its level | the same, first name | group said | group right |")
+    write("| split | species always | species or its group | right at its level | the same, first name | group named | group right |")
     write("| --- | --- | --- | --- | --- | --- | --- |")
     rows = []
     for seed, found in enumerate(groups(data)):

@@ -27,8 +27,8 @@ def of(frame: Frame, pixels: int | None = None, *, streaming: bool = False) -> C
     """Return the codec of a profile's frame.
 
     ``pixels`` is for lines whose number of values the frame leaves open; ``streaming`` says that the
-    device sends without being asked, so that the first line may be the rest of one. Raises
-    :class:`ConfigError` where the frame says what its protocol cannot be.
+    device sends without a request, so that the first line may be the rest of one. Raises
+    :class:`ConfigError` where the frame contradicts its protocol.
     """
     scale = CountScale(frame.invert_from)
     match frame:

@@ -157,11 +157,11 @@ class Grammar:
     comment: bytes = b""
     """Lines that begin with this are skipped; empty where none is."""
     error: bytes = b""
-    """Lines that begin with this say why there is no spectrum; empty where none does."""
+    """Lines that begin with this are the reason for no spectrum; empty where none does."""
     end: bytes = b""
     """What stands after the last line of a column or of pairs."""
     streaming: bool = False
-    """Whether the device sends without being asked, so that the first line may have begun before the port was opened."""
+    """Whether the device sends without a request, so that the first line may have begun before the port was opened."""
 
     @property
     def width(self) -> int:

@@ -82,7 +82,7 @@ class Message:
     """One message, either way."""
 
     kind: int
-    """Message type, u32: 0x00101100 asks for a raw spectrum and answers with it."""
+    """Message type, u32: 0x00101100 requests a raw spectrum and is the type of the reply."""
     data: bytes = b""
     """Immediate data where they are 16 bytes or fewer, else the payload."""
     flags: int = 0

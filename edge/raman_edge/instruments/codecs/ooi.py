@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 STX: Final = 0x02
 ANSWERS: Final[Mapping[int, str]] = {0x06: "ack", 0x15: "nak", 0x03: "failed"}
-"""What one byte says outside of a frame; ``ETX`` is the answer to an acquisition that failed."""
+"""Meaning of one byte outside of a frame; ``ETX`` is the answer to an acquisition that failed."""
 MAGIC: Final = 0xFFFF
 END: Final = 0xFFFD
 START: Final = bytes((STX, 0xFF, 0xFF))

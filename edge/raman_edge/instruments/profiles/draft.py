@@ -1,4 +1,4 @@
-"""A first profile from what an instrument sends: how its spectra look on the line, and the TOML that says so."""
+"""A first profile from what an instrument sends: how its spectra look on the line, and the TOML that describes them."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _order(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DraftFacts:
-    """What the user says of an instrument."""
+    """What the user knows about an instrument."""
 
     name: str
     """Of the profile."""

@@ -122,10 +122,10 @@ def prepared(profile: Profile) -> tuple[bytes, ...]:
 
 def probe(profile: Profile) -> bytes | None:
     """Return the request for an unknown device; None where the profile has none."""
-    asked = profile.match.probe
-    if asked is None:
+    probe = profile.match.probe
+    if probe is None:
         return None
-    return request(profile, "identify") if isinstance(asked, str) else fields.request(asked.send, {})
+    return request(profile, "identify") if isinstance(probe, str) else fields.request(probe.send, {})
 
 
 def changing(profile: Profile) -> tuple[tuple[str, bytes], ...]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LISTEN_S = 4.0
 """How long to listen at every rate to a device that streams by itself, s."""
 LATE_MARGINS = 2
-"""How late a spectrum may be that only time tells from the next, in margins of the profile."""
+"""How late a spectrum may be that only its time distinguishes from the next, in margins of the profile."""
 UNKNOWN_S = 10.0
 """Longest time of a spectrum with an unknown exposure, s."""
 
@@ -186,7 +186,7 @@ class AcquireExchange:
         return False
 
     def _darken(self) -> None:
-        """Send laser_off before the device can be asked: an earlier program may have been killed with the laser on."""
+        """Send laser_off before the device is queried: an earlier program may have been killed with the laser on."""
         if self._commands.laser_off is not None:
             self._wire.once(self._commands.laser_off, requests.request(self._wire.profile, "laser_off"))
             self._wire.quiet()

@@ -115,7 +115,7 @@ def can_ask(profile: Profile) -> bool:
 
 
 def answers(wire: Transport) -> bool:
-    """Whether the device answers at the port's rate as its profile says."""
+    """Whether the device answers at the port's rate by its profile."""
     profile = wire.profile
     if isinstance(profile.match.probe, ProbeCommand):
         sent = fields.request(profile.match.probe.send, {})
@@ -256,7 +256,7 @@ def described(
 def require_same(where: str, before: InstrumentInfo, now: InstrumentInfo) -> None:
     """Raise :class:`SourceError` where another instrument than before is connected: its axis and its calibration differ.
 
-    :class:`SourceUnavailable` where it gives no serial number now, and is asked again.
+    :class:`SourceUnavailable` where it gives no serial number now, and the request is repeated.
     """
     if before.serial_number == now.serial_number:
         return
@@ -367,7 +367,7 @@ def _nonlinearity(wire: Transport) -> Generator[None, None, tuple[float, ...] | 
 
 
 def _polynomial(wire: Transport, name: str, first: int, many: int) -> Generator[None, None, tuple[float, ...] | ReplyProblem | None]:
-    """Return the coefficients that a command asks for one by one; None where the device has not all of them."""
+    """Return the coefficients that a command requests one by one; None where the device has not all of them."""
     found: list[float] = []
     for index in range(first, first + many):
         yield

@@ -3,7 +3,7 @@
 The noise of a detector makes two exposures differ, so a spectrum that is equal to a recent one, to the last bit and with the same
 header, is no new exposure. A detector that is dark or saturated throughout sends the same spectrum again and again: when the second
 request in a row gives it, it is accepted. The same holds for a faulty device that repeats a spectrum twice in a row, which
-cannot be told apart unless its header counts (``frame.header``).
+cannot be distinguished unless its header counts (``frame.header``).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Measurement:
     ) -> None:
         """Send the request; ``expected_s`` is the time that the device exposes.
 
-        ``repeats`` tells a repeated spectrum, which is no answer unless nothing else comes in time.
+        ``repeats`` recognises a repeated spectrum, which is no answer unless nothing else comes in time.
         """
         self._wire, self._decoder, self._sent = wire, decoder, sent
         self.extended = False

@@ -232,7 +232,7 @@ def message(error: Exception) -> str:
 
 
 def _cause(error: Exception) -> str:
-    """Return what the system says of an error of pyserial, without pyserial's own sentences."""
+    """Return the system's text for an error of pyserial, without pyserial's own sentences."""
     number, text = getattr(error, "errno", None), message(error)
     if number is not None:
         return os.strerror(number)

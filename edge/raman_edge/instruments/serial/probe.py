@@ -290,7 +290,7 @@ def listen(
 ) -> ListenResult:
     """Open the port and return what comes; :class:`raman_edge.errors.SourceUnavailable` where it cannot be opened.
 
-    The first of the ``rates`` at which a profile finds spectra, or ``recognise`` says that the bytes are right, is the last one.
+    The first of the ``rates`` at which a profile finds spectra, or ``recognise`` accepts the bytes, is the last one.
     """
     port = SerialPort(where, Serial(baud=tuple(rates)), clock)
     port.open(rates[0])
@@ -347,8 +347,8 @@ def _questions(profiles: tuple[Profile, ...]) -> Iterator[ProbeQuestion]:
     """Give the request by which each profile's instrument is found, those of the same bytes together."""
     pages: dict[tuple[bytes, str], list[Profile]] = {}
     for profile in profiles:
-        if (asked := _request(profile)) is not None:
-            pages.setdefault(asked, []).append(profile)
+        if (question := _request(profile)) is not None:
+            pages.setdefault(question, []).append(profile)
     for (sent, command), same in pages.items():
         first = same[0]
         rates = tuple(dict.fromkeys(rate for rank in range(MOST_RATES) for page in same for rate in page.serial.baud[rank : rank + 1]))
@@ -396,13 +396,13 @@ class Attempt:
     baud: int
 
 
-def plan(asked: Sequence[ProbeQuestion], profiles: Iterable[Profile]) -> tuple[Attempt, ...]:
+def plan(questions: Sequence[ProbeQuestion], profiles: Iterable[Profile]) -> tuple[Attempt, ...]:
     """Return harmless requests at all of their rates, in an order in which they stay harmless where the device has another rate.
 
     At a wrong rate a device reads other bytes. Where those would change an instrument, the attempt comes behind the one that would have
     found this instrument at this rate; where there is none, it is left out. Else the power-up rates are first.
     """
-    wanted = [Attempt(question, rate) for rank in range(MOST_RATES) for question in asked for rate in question.line.baud[rank : rank + 1]]
+    wanted = [Attempt(one, rate) for rank in range(MOST_RATES) for one in questions for rate in one.line.baud[rank : rank + 1]]
     finds = {(page.device.id, one.baud): one for one in wanted for page in one.question.pages}
     listening = [(page, rate) for page in profiles if not page.streams for rate in page.serial.baud]
     order: list[Attempt] = []
@@ -498,7 +498,7 @@ def _fits(page: Profile, question: ProbeQuestion, got: bytes) -> bool:
 def _by_likelihood(port: SerialPort, fitting: Sequence[Profile], clock: Clock) -> tuple[str, ...]:
     """Return the names of profiles with the same answer; those whose models have such a serial number are first.
 
-    The serial number is asked for only where all of them ask for it in the same way.
+    The serial number is requested only where all of them have the same request for it.
     """
     ways = {requests.request(page, "serial_number") if page.commands.serial_number else b"" for page in fitting}
     names = [page.device.id for page in fitting]

@@ -84,7 +84,7 @@ class SerialSpectrometer:
         """Describe the link; ``with`` opens it.
 
         ``where`` is a port, ``socket://HOST:PORT``, or ``usb:VID:PID[:SERIAL]``; ``exposure_s`` None is the profile's
-        default; ``baud`` asks the device to change its rate, ``save_baud`` to keep it over a loss of power;
+        default; ``baud`` requests another rate of the device, ``save_baud`` to keep it over a loss of power;
         ``laser`` arms the laser, which is on only for an exposure with the sample's light; ``keep_laser_on`` leaves it on between
         exposures; ``stop`` ends every wait.
         Raises :class:`ConfigError` for what the device cannot do.
@@ -314,7 +314,7 @@ class SerialSpectrometer:
             self._opening = None if self._opening is opening else self._opening
 
     def _connect(self) -> Generator[None, None, None]:
-        """Open, find the rate, prepare, identify; errors say why it failed."""
+        """Open, find the rate, prepare, identify; an error has the reason."""
         wire, tried = self._wire, connect.candidates(self._wire, self._baud, self._rate)
         self._link.enter("opening")
         self._left_on = self._left_on or bool(self._lights.laser)
@@ -447,7 +447,7 @@ def ask(
     stop: threading.Event | None = None,
     world: Environment | None = None,
 ) -> InstrumentInfo:
-    """Open a port, identify the device, close it. Raises :class:`SourceUnavailable` where none answers as the profile says.
+    """Open a port, identify the device, close it. Raises :class:`SourceUnavailable` where no device answers by the profile.
 
     Where the profile has no question, a spectrum is the answer.
     """

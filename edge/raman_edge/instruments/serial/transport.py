@@ -81,7 +81,7 @@ class Listener:
         return self._command.reply == "text" and self._obp is None
 
     def silence(self) -> Answer:
-        """End a text that has no end of its own, as the line is quiet; None where the answer needs more bytes."""
+        """End a text without a terminator, as the line is quiet; None where the answer needs more bytes."""
         if not self.ended_by_silence:
             return None
         rest = self._behind_ack()
@@ -240,7 +240,7 @@ def _line(data: bytes, after: str) -> bytes | ReplyProblem:
 
 
 TEXT_QUIET_S, QUIET_BYTES = 0.03, 4
-"""Silence that ends a text without an end of its own: so long, s, and the time of so many bytes."""
+"""Silence that ends a text without a terminator: so long, s, and the time of so many bytes."""
 SLICE_S = 0.1
 """Longest wait for a byte at a time, s: in between, a stop is noticed."""
 MARGIN_S = 0.5
