@@ -119,6 +119,7 @@ _SIGNS = (
 )
 SUBSTITUTES = {sign[0]: sign[1:] for sign in _SIGNS.split()} | {chr(low): chr(plain) for plain, low in SUBSCRIPTS.items()} | {"°": " deg"}
 """What stands for a sign of ours where an encoding lacks it, such as cp1252 and cp437 of Windows consoles, and ASCII."""
+QUOTED = re.compile(r"'[^'\n]*'")
 UNDECODABLE = range(0xDC80, 0xDD00)
 """How Python carries a byte of a file name that is not UTF-8 (PEP 383)."""
 
@@ -175,6 +176,11 @@ def escape(character: str) -> str:
 def _json_escape(character: str) -> str:
     units = character.encode("utf-16-be", "surrogatepass")  # JSON names characters by their UTF-16 code units
     return "".join(f"\\u{units[place : place + 2].hex()}" for place in range(0, len(units), 2))
+
+
+def with_plain_paths(text: str) -> str:
+    r"""Return a message, on Windows with quoted paths as a person types them: ``repr`` wrote ``'C:\\\\data'`` for ``'C:\\data'``."""
+    return QUOTED.sub(lambda found: found[0].replace("\\\\", "\\"), text) if sys.platform == "win32" else text
 
 
 def quoted(*words: str) -> str:

@@ -14,19 +14,22 @@ from types import SimpleNamespace
 import build
 import pytest
 from raman_edge.bounded_read import bounded
-from raman_edge.calibration import store
+from raman_edge.calibration import standards, store
 from raman_edge.cli.output import new_file
 from raman_edge.errors import ConfigError, RamanEdgeError
 from raman_edge.instruments import ports
+from raman_edge.instruments.profiles import catalogue
 from raman_edge.instruments.recording import Recorder
 from raman_edge.journal import Journal
 from raman_edge.matching.user_library import UserLibrary
 from raman_edge.outputs.files import JSON_LINES, AppendOnlyFile
-from raman_edge.sources.files import FileSource
+from raman_edge.service.settings import Settings
+from raman_edge.settings import toml
+from raman_edge.sources.files import FileSource, read_file
 from raman_edge.sources.windows import system_path
 from raman_edge.spectrum import Spectrum
 from raman_edge.terminal import keyboard
-from raman_edge.wording import quoted
+from raman_edge.wording import quoted, with_plain_paths
 from watching import once
 
 
@@ -131,6 +134,29 @@ def test_a_calibration_of_an_instrument_named_like_a_device(tmp_path: Path, monk
     assert store.path_of("A01234").name == "A01234.json"
 
 
+PROFILE = catalogue.find("c12880ma-csv")
+LINES = "Title: Krypton lamp\nunit = nm (vacuum)\n811.51 50 # tall\n760.36 25\n785.7 5\n"
+READERS = {
+    "profile.toml": (PROFILE.read_text("utf-8"), catalogue.load),
+    "config.toml": ("# mine\npoll_s = 2\nmatch = [\n  '*.csv',\n]\nfolder = 'C:\\spectra'\n", lambda path: toml.load(Path(path), Settings)),
+    "lamp.txt": (LINES, lambda path: standards.find(path).lines),
+    "spectrum.csv": (build.text(), lambda path: [one.counts.tolist() for one in read_file(path) if isinstance(one, Spectrum)]),
+}
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "byte order mark"])
+@pytest.mark.parametrize("name", READERS)
+def test_files_that_an_editor_of_windows_saved(name: str, mark: bytes, tmp_path: Path) -> None:
+    """Lines that end with CR LF, and a byte order mark before them, change nothing."""
+    text, read = READERS[name]
+    path = tmp_path / name
+    path.write_bytes(text.encode())
+    expected = read(str(path))
+    path.write_bytes(mark + text.encode().replace(b"\n", b"\r\n"))
+    assert expected
+    assert read(str(path)) == expected
+
+
 def test_quotes_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     """A command that a message advises can be typed: cmd.exe knows double quotes only."""
     monkeypatch.setattr(sys, "platform", "win32")
@@ -138,6 +164,15 @@ def test_quotes_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     assert quoted(r"C:\Program Files\raman-edge.exe") == r'"C:\Program Files\raman-edge.exe"'
     monkeypatch.setattr(sys, "platform", "linux")
     assert quoted("my box") == "'my box'"
+
+
+def test_paths_in_messages_are_as_a_person_types_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors quote paths with repr, which doubles each backslash; other text, a share beside it, stays."""
+    path, share = r"C:\data\a.csv", r"\\server\x"
+    message = f"file {path!r}: gone; {share!r} and {share} stay"
+    assert with_plain_paths(message) == message
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert with_plain_paths(message) == rf"file '{path}': gone; '{share}' and {share} stay"
 
 
 def test_each_test_that_windows_leaves_out_exists() -> None:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, TextIO
 from raman_edge import atomic_write
 from raman_edge.errors import OutputError
 from raman_edge.masking import masked_text
-from raman_edge.wording import encodable, printable, printable_json, quoted
+from raman_edge.wording import encodable, printable, printable_json, quoted, with_plain_paths
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +32,7 @@ def say(text: str) -> None:
     """Write one line to standard error, with control characters escaped and passwords masked."""
     if sys.stderr is not None:
         with suppress(OSError):
-            print(shown_on(sys.stderr, f"raman-edge: {masked_text(text)}"), file=sys.stderr, flush=True)
+            print(shown_on(sys.stderr, f"raman-edge: {masked_text(with_plain_paths(text))}"), file=sys.stderr, flush=True)
 
 
 def shown_on(stream: TextIO | None, text: str) -> str:
