@@ -92,6 +92,13 @@ class Terminal:
         """Press keys, or what a terminal sends for them."""
         os.write(self.master, keys.encode())
 
+    def ends(self, seconds: float) -> bool:
+        """Read for so long, or until the process has ended, and return whether it has."""
+        ends = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < ends:
+            self.read(0.05)
+        return self.process.poll() is not None
+
     def end(self) -> int:
         """Read to the end of the process and return its exit code."""
         ends = time.monotonic() + WITHIN_S

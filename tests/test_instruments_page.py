@@ -84,6 +84,7 @@ def test_what_is_shown_is_what_is_printed(block: console_blocks.Shown, bench: Pa
 
 
 @posix
+@pytest.mark.slow
 def test_the_simulated_instrument_is_named_and_calibrated(
     bench: Path, environment: dict[str, str], simulated: subprocess.Popen[str]
 ) -> None:

@@ -36,7 +36,8 @@ class Watch:
         self, folder: Path, model: Path, *more: str | Path, journal: Path | None = None, program: Sequence[str] = command.MODULE
     ) -> None:
         self.journal = journal or folder.parent / "journal.sqlite3"
-        self._read(command.start("watch", folder, "--model", model, "--journal", self.journal, *more, program=program))
+        quick = ("--stable", "0.1")
+        self._read(command.start("watch", folder, "--model", model, "--journal", self.journal, *quick, *more, program=program))
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         """Read what a process writes, as it comes."""
