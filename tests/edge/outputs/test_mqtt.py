@@ -81,6 +81,7 @@ class TestMqtt(SinkContract):
         self.running.start()
 
 
+@pytest.mark.slow
 class TestMqtt311(TestMqtt):
     """A broker of version 3.1.1, exactly once to it."""
 
