@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGES = Path(raman_edge.__file__).parents[1]
 START = "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.executable, [sys.executable, '-m', 'raman_edge', *sys.argv[2:]])"
 """Opening the terminal makes it the controlling one of the new session, so that Ctrl-C is a signal."""
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 FRAME_ENDS = b"\x1b[?2026l"
 
 

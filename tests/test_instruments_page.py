@@ -69,7 +69,7 @@ def simulated(bench: Path, environment: dict[str, str]) -> Iterator[subprocess.P
     assert process.stdout
     assert json.loads(process.stdout.readline())["port"].endswith("ttyRAMAN")
     yield process
-    process.communicate("quit\n", timeout=60)
+    process.communicate("quit\n", timeout=120)
     assert process.returncode == 0
 
 

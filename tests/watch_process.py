@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+"""It only bounds a failure; a test as a whole has 180 s."""
 ANNOUNCING = (
     "import os, sys, time; from raman_edge import cli; from raman_edge.service import signals; handle = signals.Stop.__call__; "
     "signals.Stop.__call__ = lambda self, number, frame: (handle(self, number, frame), os.write(2, b'signal %d\\n' % number))"

@@ -321,7 +321,7 @@ def test_a_stop_by_signal_still_sums_up(pair: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("{")
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGINT
     assert "ended early" in errors
     assert "Traceback" not in errors

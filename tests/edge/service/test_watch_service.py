@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 if not hasattr(socket, "AF_UNIX"):
     pytest.skip("there are service managers of this kind only where there are such sockets", allow_module_level=True)
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Managed:

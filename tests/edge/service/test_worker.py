@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from raman_edge.service.worker import Event
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 EVENTS: tuple[Event, ...] = (
     build.spectrum("Quartz", 1),
     Fault(Origin("file", "bad.txt", "0" * 64), "it is no spectrum"),
