@@ -56,7 +56,12 @@ def start(
 def run(*arguments: str | bytes | Path, given: bytes = b"", **more: str) -> subprocess.CompletedProcess[bytes]:
     """Run ``raman-edge`` to its end."""
     return subprocess.run(
-        [sys.executable, "-m", "raman_edge", *arguments], input=given, capture_output=True, timeout=60, check=False, env=environment(**more)
+        [sys.executable, "-m", "raman_edge", *arguments],
+        input=given,
+        capture_output=True,
+        timeout=150,
+        check=False,
+        env=environment(**more),
     )
 
 
@@ -103,7 +108,7 @@ def on_terminal(
             process.send_signal(signal_after[1])
             signal_after = None
     os.close(ours)
-    return process.wait(timeout=60), bytes(written)
+    return process.wait(timeout=120), bytes(written)
 
 
 def _read(fd: int) -> bytes:

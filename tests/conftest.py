@@ -29,10 +29,10 @@ os.environ["RAMAN_EDGE_USER_LIBRARY"] = str(Path(__file__).parent / "nothing-was
 """What the user of this machine has taught is nothing to the tests."""
 
 
-for name in ("SIGHUP", "SIGQUIT"):
+for name, handler in (("SIGHUP", signal.SIG_DFL), ("SIGQUIT", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
     # nohup, and a shell in the background, leave these ignored; commands that tests start would inherit that and miss the test's signal.
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_IGN:
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
+        signal.signal(getattr(signal, name), handler)
 
 
 if sys.platform == "win32":

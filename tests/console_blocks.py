@@ -51,7 +51,7 @@ def on_terminal(command: str, folder: Path, environment: dict[str, str]) -> tupl
     while part := _read(ours):
         written += part
     os.close(ours)
-    return process.wait(timeout=60), tuple(line.rstrip() for line in written.decode().splitlines())
+    return process.wait(timeout=120), tuple(line.rstrip() for line in written.decode().splitlines())
 
 
 def agrees(expected: tuple[str, ...], seen: tuple[str, ...]) -> bool:

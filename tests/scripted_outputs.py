@@ -77,7 +77,7 @@ def first_times(found: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def wait_until(happened: Callable[[], bool], what: str, patience_s: float = 60.0) -> None:
+def wait_until(happened: Callable[[], bool], what: str, patience_s: float = 120.0) -> None:
     """Wait for a thread or a process; the patience only bounds a failure."""
     deadline = time.monotonic() + patience_s
     while not happened():

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PACKAGES = Path(raman_edge.__file__).parents[1]
 START = "import os, sys; os.open(sys.argv[1], os.O_RDWR); os.execv(sys.executable, [sys.executable, '-m', 'raman_edge', *sys.argv[2:]])"
 """Opening the terminal makes it the controlling one of the new session, so that Ctrl-C is a signal."""
-WITHIN_S = 60.0
+WITHIN_S = 120.0
 FRAME_ENDS = b"\x1b[?2026l"
 
 
@@ -91,6 +91,13 @@ class Terminal:
     def press(self, keys: str) -> None:
         """Press keys, or what a terminal sends for them."""
         os.write(self.master, keys.encode())
+
+    def ends(self, seconds: float) -> bool:
+        """Read for so long, or until the process has ended, and return whether it has."""
+        ends = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < ends:
+            self.read(0.05)
+        return self.process.poll() is not None
 
     def end(self) -> int:
         """Read to the end of the process and return its exit code."""

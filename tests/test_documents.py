@@ -15,8 +15,10 @@ from raman_edge import __version__
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("quickstart", "library", "training"))]
+SLOW = re.compile("raman-train fit|instruments simulate")
+"""What trains, and what measures with a simulated instrument."""
 BLOCKS = [
-    pytest.param(block, id=f"{page.stem}-{block.split()[1]}", marks=[pytest.mark.slow] if "raman-train fit" in block else [])
+    pytest.param(block, id=f"{page.stem}-{block.split()[1]}", marks=[pytest.mark.slow] if SLOW.search(block) else [])
     for page in PAGES
     for block in re.findall(r"<!-- runs -->\n```sh\n(.*?)```", page.read_text("utf-8"), flags=re.DOTALL)
 ]

@@ -69,7 +69,7 @@ def simulated(bench: Path, environment: dict[str, str]) -> Iterator[subprocess.P
     assert process.stdout
     assert json.loads(process.stdout.readline())["port"].endswith("ttyRAMAN")
     yield process
-    process.communicate("quit\n", timeout=60)
+    process.communicate("quit\n", timeout=120)
     assert process.returncode == 0
 
 
@@ -84,6 +84,7 @@ def test_what_is_shown_is_what_is_printed(block: console_blocks.Shown, bench: Pa
 
 
 @posix
+@pytest.mark.slow
 def test_the_simulated_instrument_is_named_and_calibrated(
     bench: Path, environment: dict[str, str], simulated: subprocess.Popen[str]
 ) -> None:

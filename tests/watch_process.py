@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Self
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+"""It only bounds a failure; a test as a whole has 180 s."""
 ANNOUNCING = (
     "import os, sys, time; from raman_edge import cli; from raman_edge.service import signals; handle = signals.Stop.__call__; "
     "signals.Stop.__call__ = lambda self, number, frame: (handle(self, number, frame), os.write(2, b'signal %d\\n' % number))"
@@ -36,7 +37,8 @@ class Watch:
         self, folder: Path, model: Path, *more: str | Path, journal: Path | None = None, program: Sequence[str] = command.MODULE
     ) -> None:
         self.journal = journal or folder.parent / "journal.sqlite3"
-        self._read(command.start("watch", folder, "--model", model, "--journal", self.journal, *more, program=program))
+        quick = ("--stable", "0.1")
+        self._read(command.start("watch", folder, "--model", model, "--journal", self.journal, *quick, *more, program=program))
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         """Read what a process writes, as it comes."""

@@ -35,7 +35,7 @@ class SourceContract:
         """Make it impossible to open the source."""
         raise NotImplementedError
 
-    def collect(self, folder: Path, count: int, patience_s: float = 30.0) -> list[Spectrum | Fault]:
+    def collect(self, folder: Path, count: int, patience_s: float = 60.0) -> list[Spectrum | Fault]:
         """Read ``count`` values, then stop the source and read it to its end."""
         stop = threading.Event()
         watchdog = threading.Timer(patience_s, stop.set)

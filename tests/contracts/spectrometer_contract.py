@@ -18,7 +18,7 @@ from raman_edge.spectrum import Fault
 if TYPE_CHECKING:
     from raman_edge.instruments.spectrometer import Spectrometer
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """A busy machine is no failure."""
 
 

@@ -82,6 +82,6 @@ def test_no_command_waits_for_a_pipe(called: tuple[str, ...], code: int | None, 
     arguments = [part.replace("{}", str(pipe)) for part in called]
     environ = command.environment(RAMAN_EDGE_JOURNAL=str(tmp_path / "journal.sqlite3"))
     ran = [sys.executable, "-m", "raman_edge", *arguments]
-    done = subprocess.run(ran, cwd=tmp_path / "in", capture_output=True, timeout=60, check=False, env=environ)
+    done = subprocess.run(ran, cwd=tmp_path / "in", capture_output=True, timeout=120, check=False, env=environ)
     assert code is None or done.returncode == code, done.stderr
     assert b"internal error" not in done.stderr

@@ -120,7 +120,7 @@ HERE = Origin("test", "")
 def without_baseline(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run ``raman-edge`` in a folder, where neither scipy nor pybaselines can be imported."""
     called = [sys.executable, "-c", WITHOUT_BASELINE, *map(str, arguments)]
-    return subprocess.run(called, capture_output=True, text=True, check=False, cwd=folder, env=command.environment(), timeout=60)
+    return subprocess.run(called, capture_output=True, text=True, check=False, cwd=folder, env=command.environment(), timeout=120)
 
 
 @pytest.mark.parametrize(

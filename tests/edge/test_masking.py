@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import pytest
 import scripted_outputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markers import examples
+from markers import examples, slow
 from raman_edge import cli
 from raman_edge.errors import ConfigError
 from raman_edge.masking import HIDDEN, holds_password, masked, masked_setting, masked_text
@@ -193,7 +194,7 @@ def printed(capfd: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, st
     return code, both.out + both.err
 
 
-@pytest.mark.parametrize("shape", SOME)
+@pytest.mark.parametrize("shape", [*SOME[::3], *slow(*(shape for shape in SOME if shape not in SOME[::3]))])
 def test_commands_and_environment(shape: str, bare: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """As an output, as an unknown argument, as a folder, in the environment: nothing that is printed has the password."""
     for inside in ("", "/#", "[ '"):
@@ -255,8 +256,10 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("form", FILES)
-@pytest.mark.parametrize("shape", SOME)
+@pytest.mark.parametrize(
+    ("form", "shape"),
+    [case if SOME[0] in case or "a list" in case else slow(case)[0] for case in itertools.product(FILES, SOME)],
+)
 def test_files_of_settings(form: str, shape: str, bare: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """In a file of settings, right or wrong: neither the settings nor the error that are shown have the password."""
     file = bare / "config.toml"

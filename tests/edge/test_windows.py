@@ -55,13 +55,13 @@ def test_keys_of_a_windows_console(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyboard, "termios", None)
     pressed: queue.Queue[str] = queue.Queue()
     with keyboard.open_keyboard(0, pressed.put) as keys:
-        names = [pressed.get(timeout=10) for _ in range(10)]
+        names = [pressed.get(timeout=60) for _ in range(10)]
         keys.release()
         console.left = list("x")
         time.sleep(0.2)
         assert pressed.empty()
         keys.take()
-        assert pressed.get(timeout=10) == "x"
+        assert pressed.get(timeout=60) == "x"
     assert names == ["q", "+", "space", "enter", "escape", "left", "right", "up", "down", "["]
     master, slave = os.openpty()
     assert keyboard.keyboard_of(slave)

@@ -195,10 +195,10 @@ def test_without_torch_the_package_is_named(tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')\n")
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     command = [sys.executable, "-m", "raman_train.cli", "fit", "--model", "drcnn", "--out", "run"]
-    made = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    made = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=120)
     assert made.returncode == 78
     assert made.stderr == "raman-train: torch is not installed: install training with pip install 'raman-edge[cpu,train]'\n"
-    shown = subprocess.run([*command[:3], "--help"], env=environment, capture_output=True, text=True, check=True, timeout=60)
+    shown = subprocess.run([*command[:3], "--help"], env=environment, capture_output=True, text=True, check=True, timeout=120)
     assert "transfer" in shown.stdout
 
 

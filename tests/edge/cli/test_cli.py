@@ -339,14 +339,14 @@ def test_a_closed_pipe_is_quiet(model: Path, tmp_path: Path) -> None:
     process.stdout.close()
     stderr = process.stderr.read()
     process.stderr.close()
-    assert (process.wait(timeout=30), stderr) == (128 + signal.SIGPIPE, b"")
+    assert (process.wait(timeout=120), stderr) == (128 + signal.SIGPIPE, b"")
 
 
 def test_a_full_output_is_reported(model: Path, good: Path) -> None:
     """Standard output that cannot be written is 73 with a reason."""
     with Path("/dev/full").open("wb") as full:
         process = command.start("identify", good, "--model", model, stdout=full)
-        stderr = process.communicate(timeout=30)[1]
+        stderr = process.communicate(timeout=120)[1]
     assert process.returncode == 73
     assert b"standard output: cannot be written: No space left on device" in stderr
 

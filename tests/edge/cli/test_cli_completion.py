@@ -61,7 +61,7 @@ def bash(scripts: dict[str, Path], folder: Path, *words: str) -> list[str]:
     if shutil.which("bash") is None:
         pytest.skip("no bash on this machine")
     called = ["bash", "--norc", "-c", BASH, "bash", str(scripts["bash"]), "raman-edge", *words]
-    done = subprocess.run(called, capture_output=True, text=True, check=True, cwd=folder, env=command.environment(), timeout=60)
+    done = subprocess.run(called, capture_output=True, text=True, check=True, cwd=folder, env=command.environment(), timeout=120)
     assert done.stderr == ""
     return sorted({line.strip() for line in done.stdout.splitlines()} - {""})
 
@@ -73,7 +73,7 @@ def fish(scripts: dict[str, Path], folder: Path, *words: str) -> list[str]:
     line = " ".join(("raman-edge", *words))
     called = ["fish", "--no-config", "-c", f"source {scripts['fish']}; complete -C {line!r}"]
     environment = command.environment(HOME=str(folder))
-    done = subprocess.run(called, capture_output=True, text=True, check=True, cwd=folder, env=environment, timeout=60)
+    done = subprocess.run(called, capture_output=True, text=True, check=True, cwd=folder, env=environment, timeout=120)
     return sorted({line.split("\t")[0] for line in done.stdout.splitlines()})
 
 
@@ -127,7 +127,7 @@ def test_bash_takes_the_script_as_it_is(scripts: dict[str, Path]) -> None:
     if shutil.which("bash") is None:
         pytest.skip("no bash on this machine")
     called = ["bash", "--norc", "-c", 'source "$1"; complete -p raman-edge', "bash", str(scripts["bash"])]
-    done = subprocess.run(called, capture_output=True, text=True, check=True, env=command.environment(), timeout=60)
+    done = subprocess.run(called, capture_output=True, text=True, check=True, env=command.environment(), timeout=120)
     assert (done.stdout.split()[-1], done.stderr) == ("raman-edge", "")
 
 

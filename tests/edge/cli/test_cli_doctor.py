@@ -254,7 +254,7 @@ def test_it_ends_with_the_pipe(box: Box) -> None:
     assert process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(timeout=60) in {0, 128 + signal.SIGPIPE}
+    assert process.wait(timeout=120) in {0, 128 + signal.SIGPIPE}
     assert process.stderr.read() == b""
     process.stderr.close()
 

@@ -85,7 +85,7 @@ def test_what_comes_is_delivered_until_stopped(journal: Path, tmp_path: Path) ->
     scripted_outputs.write(journal, 5, first=11)
     scripted_outputs.wait_until(lambda: holds(out, 15), "what came")
     process.send_signal(signal.SIGTERM)
-    assert process.communicate(timeout=60)[1].endswith(b"15 records sent\n")
+    assert process.communicate(timeout=120)[1].endswith(b"15 records sent\n")
     assert process.returncode == 143
 
 
@@ -110,7 +110,7 @@ def test_an_output_that_is_away(journal: Path, tmp_path: Path) -> None:
     assert process.stderr is not None
     assert b"No such file or directory" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
-    stderr = process.communicate(timeout=60)[1]
+    stderr = process.communicate(timeout=120)[1]
     assert b"10 records are still owed; they go at the next start" in stderr
     assert process.returncode == 130
     (tmp_path / "usb").mkdir()
@@ -126,7 +126,7 @@ def test_a_pipe_gets_everything(large: Path) -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.5)
     rest = process.stdout.read()
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert scripted_outputs.ids([first, *rest.splitlines()]) == [row.id for row in scripted_outputs.rows(MANY)]
     assert process.returncode == 0
 
@@ -152,7 +152,7 @@ def test_a_stuck_reader_does_not_hold_up_the_end(large: Path) -> None:
         time.sleep(0.05)
         fcntl.ioctl(read, termios.FIONREAD, waiting)
     process.send_signal(signal.SIGTERM)
-    stderr = process.communicate(timeout=60)[1]
+    stderr = process.communicate(timeout=120)[1]
     assert b"records are still owed; they are in the journal" in stderr
     assert process.returncode == 143
     os.close(read)

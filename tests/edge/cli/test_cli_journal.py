@@ -324,7 +324,7 @@ def test_a_reader_that_leaves(made: Path) -> None:
     with command.start("journal", "list", "--journal", made) as process:
         assert process.stdout is not None
         process.stdout.close()
-        assert process.wait(timeout=60) in {0, 141}
+        assert process.wait(timeout=120) in {0, 141}
         assert process.stderr is not None
         assert process.stderr.read() == b""
 
@@ -341,5 +341,5 @@ print(sorted({"numpy", "onnxruntime", "rich", "scipy"} & set(sys.modules)), file
 def test_a_list_loads_little(made: Path) -> None:
     """Who lists or exports records does not wait for the numbers' libraries to load."""
     listing = journals.child(LIGHT, made)
-    _, errors = listing.communicate(timeout=60)
+    _, errors = listing.communicate(timeout=120)
     assert errors.splitlines() == ["[]"]

@@ -154,7 +154,7 @@ def test_a_pipe_that_is_closed_is_quiet(made: Path) -> None:
     os.close(ours)
     with os.fdopen(theirs, "wb") as gone:
         process = command.start("report", "--all", "--journal", made, "--no-user-library", "-o", "-", stdout=gone)
-        stderr = process.communicate(timeout=60)[1]
+        stderr = process.communicate(timeout=120)[1]
     assert (process.returncode, stderr) == (141, b"")
 
 

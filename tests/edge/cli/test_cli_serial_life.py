@@ -84,7 +84,7 @@ def test_a_reader_that_has_gone_ends_it(tmp_path: Path, model: Path) -> None:
         assert process.stderr is not None
         stderr = process.stderr.read()
         process.stderr.close()
-        assert process.wait(timeout=60) == 128 + signal.SIGPIPE
+        assert process.wait(timeout=120) == 128 + signal.SIGPIPE
         assert not laser_instrument.shines(simulated)
     assert b"Traceback" not in stderr
 
@@ -100,7 +100,7 @@ def test_it_can_be_stopped_while_the_instrument_is_opened(tmp_path: Path, model:
     process = command.start(*calls[what], "--profile", PAGE, "--laser", "785")
     os.read(ours, 1)  # its first request
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == 130

@@ -161,7 +161,7 @@ def test_its_own_files_are_not_spectra(folder: Path, model: Path) -> None:
     (folder / "good.csv").write_text(build.text())
     with (folder / "out.jsonl").open("wb") as out:
         process = command.start("watch", folder, "--once", "--stable", "0.1", "--model", model, "--journal", folder / "my.db", stdout=out)
-        assert process.communicate(timeout=30)[1].startswith(b"raman-edge: 1 match; 0 failed")
+        assert process.communicate(timeout=120)[1].startswith(b"raman-edge: 1 match; 0 failed")
     assert len((folder / "out.jsonl").read_text().splitlines()) == 1
 
 

@@ -48,8 +48,8 @@ def test_an_output_is_known_under_any_name(folder: Path, tmp_path: Path, model: 
                     results.rename(tmp_path / "rotated")
                 (folder / f"{number}.csv").write_text(build.text(seed=number))
                 watch.wait_for(number + 1)
-                time.sleep(0.5)
-            time.sleep(1.0)
+                time.sleep(0.3)
+            time.sleep(0.5)
             assert watch.stop() == 143
     finally:
         if how != "hard link":
@@ -69,7 +69,7 @@ def test_an_output_of_another_process_does_not_go_on_for_ever(folder: Path, mode
             watch.wait_until(lambda: watch.noted("holds records of raman-edge") > 0, "a note")
             (folder / "1.csv").write_text(build.text(seed=1))
             watch.wait_for(3)
-            time.sleep(2.0)
+            time.sleep(1.0)
         finally:
             other.terminate()
             other.communicate()

@@ -69,7 +69,7 @@ def test_standard_output_without_a_reader(folder: Path, model: Path, tmp_path: P
         process = command.start("watch", folder, "--model", model, "--journal", path, "--output", f"jsonl:{lines}", stdout=full)
     scripted_outputs.wait_until(lambda: lines.exists() and lines.read_bytes().count(b"\n") == FILES, "all records in the file")
     process.send_signal(signal.SIGTERM)
-    stderr = process.communicate(timeout=60)[1]
+    stderr = process.communicate(timeout=120)[1]
     assert process.returncode == 143
     assert b"are still owed; they are in the journal" in stderr
     assert len(journaled(path)) == FILES

@@ -26,7 +26,7 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 SHOWN, LEFT = b"\x1b[?1049h", b"\x1b[?1049l"
 AS_OURS = """
 import fcntl, os, signal, sys, termios

@@ -228,7 +228,7 @@ def test_new_from_a_simulated_instrument(folder: Path, capsys: pytest.CaptureFix
     assert {path.name for path in folder.iterdir()} == {"mine.toml", "other.toml"}
 
 
-def test_new_needs_something_to_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_needs_something_to_look_at(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a terminal there are no questions: 78 names the options; bytes that are no spectrum are 65; silence is 69."""
     code, _, err = ran(capsys, "new", "mine")
     assert code == 78
@@ -236,6 +236,7 @@ def test_new_needs_something_to_look_at(tmp_path: Path, capsys: pytest.CaptureFi
     raw = tmp_path / "raw.bin"
     raw.write_bytes(b"hello\n" * 99)
     assert ran(capsys, "new", "mine", "--capture", str(raw))[0] == 65
+    monkeypatch.setattr(probe, "FIRST_S", 0.2)
     ours, theirs = pty.openpty()
     try:
         assert ran(capsys, "new", "mine", "--port", os.ttyname(theirs), "--baud", "9600")[0] == 69

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
     from raman_edge.simulator.simulated import Simulated
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 QUICK = Environment(chance=lambda: -0.99, idle_s=0.1)
 SLOW = Environment(chance=lambda: -0.99, idle_s=1000.0)
 WATCHDOG = '[commands]\nlaser_watchdog = { send = ["ascii:W\\r"], ack = true }'

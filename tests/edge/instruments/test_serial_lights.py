@@ -34,7 +34,7 @@ SWITCHES = {
     "shutter_close": Command(send=("ascii:s1",), ack=True),
     "shutter_open": Command(send=("ascii:s0",), ack=True),
 }
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 SLOW = Environment(chance=lambda: -0.99, idle_s=math.inf)
 """A busy machine is no reason to switch a laser off, where that is not what is tested."""
 

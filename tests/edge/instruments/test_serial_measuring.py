@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
     from raman_edge.instruments.serial.transport import Transport
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 OCEAN = without_discards(quick("ocean-usb2000"))
 NO_REPEAT = changed(OCEAN, "commands", repeat=None)
 JETI = quick("jeti-versapic")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from scripted_device import ScriptStep
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 PAGE = hasty(changed(without_discards(quick("ocean-usb2000")), "commands", repeat=None))
 QUICK = Environment(chance=lambda: -0.99)
 

@@ -256,7 +256,7 @@ def test_two_processes_keep_one_chain(tmp_path: Path) -> None:
     first = journals.child(WRITER, path, "0", "5", "300")
     second = journals.child(WRITER, path, "100", "3", "400")
     for process in (first, second):
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
     assert sorted(journals.ids(path)) == [f"{number:032x}" for number in range(400)]
     assert verified(path) == Verification(400, 0, verified(path).head, None, None)

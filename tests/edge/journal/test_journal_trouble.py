@@ -53,7 +53,7 @@ def test_a_full_disk_passes(tmp_path: Path) -> None:
     """Where a journal cannot grow, writing fails and reading goes on; once there is room the same journal writes, marks too."""
     path = tmp_path / "journal.sqlite3"
     full = journals.child(FULL, path)
-    output, errors = full.communicate(timeout=60)
+    output, errors = full.communicate(timeout=120)
     assert full.returncode == 0, errors
     written, message = output.split(" ", 1)
     assert "full" in message
@@ -83,7 +83,7 @@ with Journal.open(Path(sys.argv[1])) as journal:
 def test_no_room_for_a_new_journal(tmp_path: Path) -> None:
     """A journal that there is no room to make is trouble that passes, wherever the making stopped, and is made later."""
     opening = journals.child(NO_ROOM_TO_OPEN, tmp_path / "journal.sqlite3")
-    output, errors = opening.communicate(timeout=60)
+    output, errors = opening.communicate(timeout=120)
     assert opening.returncode == 0, errors
     *troubles, newest = output.splitlines()
     assert len(troubles) == 5
@@ -232,7 +232,7 @@ except JournalError as error:
 def read_as_another(path: Path) -> list[str]:
     """Read the journal as a user who may not write it, and return the lines of what came out."""
     reader = journals.child(READ, path)
-    output, errors = reader.communicate(timeout=60)
+    output, errors = reader.communicate(timeout=120)
     assert reader.returncode == 0, errors
     return output.splitlines()
 

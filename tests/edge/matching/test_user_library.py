@@ -216,7 +216,7 @@ def test_a_kill_loses_no_confirmed_reference(after: int, path: Path, tmp_path: P
     process.kill()
     confirmed = after + len(process.stdout.read().split())
     process.stdout.close()
-    process.wait(timeout=60)
+    process.wait(timeout=120)
     with UserLibrary.open(path, create=True) as library:
         assert confirmed <= len(library.entries()) <= confirmed + 1
         assert len(library.references(model)[0]) == len(library.entries())

@@ -249,7 +249,7 @@ def test_a_full_disk_leaves_no_half_line(kind: str, tmp_path: Path, most: int) -
     path = tmp_path / "results"
     arguments = [sys.executable, "-c", FULL, kind, str(path), str(most)]
     environment = command.environment(PYTHONPATH=f"{command.PACKAGE_PARENT}{os.pathsep}{TESTS}")
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment, timeout=60)
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment, timeout=120)
     assert "cannot be written: File too large" in done.stdout
     assert found_in(kind, path) == [row.id for row in scripted_outputs.rows(5)]
 

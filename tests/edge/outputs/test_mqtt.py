@@ -81,6 +81,7 @@ class TestMqtt(SinkContract):
         self.running.start()
 
 
+@pytest.mark.slow
 class TestMqtt311(TestMqtt):
     """A broker of version 3.1.1, exactly once to it."""
 
@@ -254,7 +255,7 @@ def test_what_others_read(running: Mosquitto, tmp_path: Path) -> None:
     path = tmp_path / "journal.sqlite3"
     written = scripted_outputs.write(path, 5)
     called = [mosquitto.program("mosquitto_sub"), "-p", str(running.port), "-t", TOPIC, "-i", "reader", "-c", "-q", "1"]
-    subprocess.run([*called, "-E"], check=True, timeout=60)  # subscribes and ends; the broker keeps its session
+    subprocess.run([*called, "-E"], check=True, timeout=120)  # subscribes and ends; the broker keeps its session
     assert command.call(*DELIVER, path, "--once", "--output", f"mqtt://127.0.0.1:{running.port}/{TOPIC}").returncode == 0
-    done = subprocess.run([*called, "-C", "5"], capture_output=True, check=True, timeout=60)
+    done = subprocess.run([*called, "-C", "5"], capture_output=True, check=True, timeout=120)
     assert scripted_outputs.ids(done.stdout.splitlines()) == written

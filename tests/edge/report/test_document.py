@@ -265,6 +265,6 @@ def test_templates_go_into_the_wheel() -> None:
 def test_without_jinja_the_message_names_the_extra() -> None:
     """Without the package that renders the templates, the command ends with what to install."""
     program = "import sys; sys.modules['jinja2'] = None; import raman_edge.report"
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120)
     assert "pip install 'raman-edge[report]'" in ended.stderr.splitlines()[-1]
     assert "ConfigError" in ended.stderr.splitlines()[-1]

@@ -62,7 +62,7 @@ def keep(calibration: Calibration) -> Calibration:
 def watch(capsys: pytest.CaptureFixture[str], folder: Path, *more: str) -> tuple[int, list[dict[str, object]], str]:
     """Answer what lies there, and return the exit code, the records and standard error."""
     places = ("--model", str(folder.parent / "tiny.onnx"), "--journal", str(folder.parent / "journal.sqlite3"))
-    code = cli.main(("watch", str(folder), *places, "--no-user-library", "--once", *more))
+    code = cli.main(("watch", str(folder), *places, "--no-user-library", "--once", "--stable", "0.1", *more))
     out, err = capsys.readouterr()
     return code, [json.loads(line) for line in out.splitlines()], err
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 import build
 import command
 import pytest
+from markers import slow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 if not hasattr(socket, "AF_UNIX"):
     pytest.skip("there are service managers of this kind only where there are such sockets", allow_module_level=True)
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 
 
 class Managed:
@@ -129,7 +130,7 @@ def test_settings_are_read_again_at_a_signal(root: Path) -> None:
     assert paths(root) == ["quartz.csv"]
 
 
-@pytest.mark.parametrize("wrong", ["poll_s = 0\nfoldr = 1\n", "no toml", None])
+@pytest.mark.parametrize("wrong", ["poll_s = 0\nfoldr = 1\n", *slow("no toml", None)])
 def test_settings_that_are_wrong_change_nothing(root: Path, wrong: str | None) -> None:
     """It says what is wrong, and goes on with what it had; the manager hears that it is ready again."""
     with Managed(root, settings(root)) as managed:

@@ -16,6 +16,7 @@ import calibrations
 import command
 import msgspec
 import pytest
+from markers import slow
 from raman_edge import records
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from raman_edge.service.worker import Event
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 EVENTS: tuple[Event, ...] = (
     build.spectrum("Quartz", 1),
     Fault(Origin("file", "bad.txt", "0" * 64), "it is no spectrum"),
@@ -302,7 +303,7 @@ def test_a_script_without_a_guard_is_not_run_twice(backlog: Path, tmp_path: Path
 
 
 @linux_only
-@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.8])
+@pytest.mark.parametrize("after_s", [0.05, *slow(0.0, 0.8)])
 def test_ctrl_c_reaches_both_and_the_first_decides(backlog: Path, tmp_path: Path, after_s: float) -> None:
     """SIGINT to the whole group, whenever it comes, ends the run cleanly with 130; the second process has nothing to say to it."""
     script = Script(backlog, tmp_path)
@@ -316,7 +317,7 @@ def test_ctrl_c_reaches_both_and_the_first_decides(backlog: Path, tmp_path: Path
 
 
 @linux_only
-@pytest.mark.parametrize("after_s", [0.0, 0.8])
+@pytest.mark.parametrize("after_s", [0.0, *slow(0.8)])
 def test_the_first_one_killed_the_second_ends(backlog: Path, tmp_path: Path, after_s: float) -> None:
     """Nothing is left of a run that is killed, whenever that is."""
     script = Script(backlog, tmp_path)

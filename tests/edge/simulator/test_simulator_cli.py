@@ -44,7 +44,7 @@ def first_record(process: subprocess.Popen[bytes]) -> dict[str, object]:
 
 def serial_number(port: str) -> bytes:
     """Ask the instrument at a port who it is."""
-    with serial.Serial(port, 9600, timeout=30) as host:
+    with serial.Serial(port, 9600, timeout=60) as host:
         host.write(requests.request(STS, "serial_number"))
         return bytes(host.read(64))
 
@@ -65,7 +65,7 @@ def test_it_prints_its_port_and_answers_until_quit(tmp_path: Path) -> None:
             assert line
         assert b"X2" in serial_number(str(link))
         typed(process, "quit")
-        assert process.wait(30) == 0
+        assert process.wait(120) == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -76,11 +76,11 @@ def test_a_signal_ends_it_and_its_link_is_gone(tmp_path: Path) -> None:
         first_record(process)
         assert process.stdin is not None
         process.stdin.close()
-        with serial.Serial(str(link), 115_200, timeout=30) as host:
+        with serial.Serial(str(link), 115_200, timeout=60) as host:
             assert host.read_until(b"\n")
             assert host.read_until(b"\n").count(b",") == 287
         process.terminate()
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(120) == 128 + signal.SIGTERM
     assert list(tmp_path.iterdir()) == []
 
 

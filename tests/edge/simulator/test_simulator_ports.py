@@ -23,7 +23,7 @@ from raman_edge.simulator.simulated import Simulated
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 NYMPHET = catalogue.load("tcd1304-nymphet")
 STS = catalogue.load("ocean-sts")
 USB2000 = catalogue.load("ocean-usb2000")

@@ -136,7 +136,7 @@ def test_asking_is_safe_while_a_writer_comes(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.touch()
     called = [sys.executable, "-c", INTERRUPTED, str(path)]
-    done = subprocess.run(called, capture_output=True, text=True, check=False, timeout=60, env=command.environment())
+    done = subprocess.run(called, capture_output=True, text=True, check=False, timeout=120, env=command.environment())
     assert (done.returncode, done.stdout) == (0, "a writer came\nOpenWriter.NONE\n"), done.stderr
 
 

@@ -22,7 +22,7 @@ from raman_edge.spectrum import Fault
 from watched_folder import Remembered, dealt_with
 
 RULES = ScanRules(poll_s=0.01, stable_s=0.12)
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Ledger(Remembered):

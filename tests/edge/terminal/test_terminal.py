@@ -115,6 +115,7 @@ def test_the_demo_runs_to_its_end_and_sums_up(model: str) -> None:
         assert any("the cable is out and in again" in row for row in rows)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_demo_with_its_summary(model: str) -> None:
     """Ctrl-C ends the demo early; the summary is printed all the same."""
     with Terminal(90, 30, "demo", "--model", model, "--seconds", "60") as terminal:
