@@ -118,8 +118,8 @@ def run_add(options: argparse.Namespace) -> int:
         added, faults = own.add_reference(name, spectra, model, library, note=options.note, force=options.force)
     for one in added:
         _write_added(name, one, library, json=as_json(options))
-    means = records.provenance(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
-    _write_faults(faults, means, json=as_json(options))
+    provenance = records.provenance(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
+    _write_faults(faults, provenance, json=as_json(options))
     if not added:
         return NOTHING_DONE
     return SOME_FAILED if faults or not all(one.is_named(name) for one in added) else 0
@@ -135,10 +135,10 @@ def _write_added(name: str, one: AddedReference, library: Library, *, json: bool
         say(f"{_place(one)}: {line}")
 
 
-def _write_faults(faults: Sequence[Fault], means: Provenance, *, json: bool) -> None:
+def _write_faults(faults: Sequence[Fault], provenance: Provenance, *, json: bool) -> None:
     for fault in faults:
         if json:
-            write(records.encode(records.of(fault, means)))
+            write(records.encode(records.of(fault, provenance)))
         else:
             say(f"{fault.origin.path}: {fault.why}")
 
