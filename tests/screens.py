@@ -156,7 +156,7 @@ BAD_FRAME = Fault(Origin("serial", "/dev/ttyUSB0"), "the checksum is 4f1a and no
 
 def serial(*events: Reading | Fault, link: LinkStatus = LASER, bench: AcquisitionState = BENCH) -> ScreenState:
     """The state of an instrument after these events."""
-    state = ScreenState("/dev/ttyUSB0", MODEL, link=link, bench=bench, keys=SERIAL_KEYS, now=NOW)
+    state = ScreenState("/dev/ttyUSB0", MODEL, link=link, acquisition=bench, keys=SERIAL_KEYS, now=NOW)
     for event in events:
         state = fold(state, event)
     return state
@@ -178,10 +178,10 @@ STATES = {
     "broken-frame": fold(SERIAL, BAD_FRAME),
     "opening": serial(link=replace(LINK, state="opening", baud=9600, serial_number=None, exposure_s=None, counters=Counters())),
     "disconnected": replace(SERIAL, link=replace(LASER, state="absent", laser=False, why=UNPLUGGED)),
-    "paused": replace(SERIAL, bench=replace(BENCH, paused=True), link=LINK),
-    "dark": replace(SERIAL, bench=replace(BENCH, doing="dark"), link=replace(LASER, laser=False)),
-    "question": replace(SERIAL, bench=replace(BENCH, doing="dark", done=0, question="Block the beam and press Enter")),
-    "trigger": replace(SERIAL, bench=replace(BENCH, doing="trigger")),
-    "exposure": replace(SERIAL, bench=replace(BENCH, doing="exposure", of=1)),
-    "calibration-ends": replace(SERIAL, bench=replace(BENCH, expires=NOW + timedelta(hours=30))),
+    "paused": replace(SERIAL, acquisition=replace(BENCH, paused=True), link=LINK),
+    "dark": replace(SERIAL, acquisition=replace(BENCH, doing="dark"), link=replace(LASER, laser=False)),
+    "question": replace(SERIAL, acquisition=replace(BENCH, doing="dark", done=0, question="Block the beam and press Enter")),
+    "trigger": replace(SERIAL, acquisition=replace(BENCH, doing="trigger")),
+    "exposure": replace(SERIAL, acquisition=replace(BENCH, doing="exposure", of=1)),
+    "calibration-ends": replace(SERIAL, acquisition=replace(BENCH, expires=NOW + timedelta(hours=30))),
 }

@@ -287,7 +287,7 @@ def _numbers(before: ResultRecord, again: ResultRecord) -> list[str]:
     return found
 
 
-def other_means(before: ResultRecord, again: ResultRecord) -> tuple[str, ...]:
+def other_provenance(before: ResultRecord, again: ResultRecord) -> tuple[str, ...]:
     """Return the differences of model, rules and library, a line each."""
     found = []
     if before.model.sha256 != again.model.sha256:

@@ -342,7 +342,7 @@ class Story:
             return self._calibrate(act, over)
         plan = replace(act.plan, calibration=self._calibration)
         source = SpectrometerSource(self._spectrometer, plan, stop=over, note=self._screen.note)
-        with self._updates(source.bench, over), source:
+        with self._updates(source.acquisition, over), source:
             follow(source, self._worker, self._journal, self._observer)
         found = [records.decode(row.line) for row in self._journal.after(newest, MOST_RECORDS)]
         return act_line(act, found, self._screen.spikes - spikes)
@@ -375,7 +375,7 @@ class Story:
             until = monotonic() + PATIENCE_S
             while not done.is_set():
                 self._screen.link(self._spectrometer.status)
-                self._screen.bench(AcquisitionState.at(acquisition.progress, expires))
+                self._screen.acquisition(AcquisitionState.at(acquisition.progress, expires))
                 if self._stop.is_set() or monotonic() > until:
                     over.set()
                 done.wait(TICK_S)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from raman_edge.acquisition.acquisition import Acquisition
+from raman_edge.acquisition.recorded import ReplayedSpectrometer
 from raman_edge.cli import instrument_options, journal_options, opening
 from raman_edge.cli import options as shared
 from raman_edge.cli.instruments import PROFILE
@@ -17,7 +18,7 @@ from raman_edge.cli.output import as_json, say, write_json, write_text
 from raman_edge.cli.parser import LASER, STOPS
 from raman_edge.errors import RamanEdgeError
 from raman_edge.instruments.profiles import catalogue
-from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
+from raman_edge.instruments.recording import Recorder
 from raman_edge.service import measure
 from raman_edge.service.signals import stopping
 from raman_edge.simulator import ports, samples, scene, simulated

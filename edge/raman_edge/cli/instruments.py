@@ -310,7 +310,7 @@ def add_rename(parser: Parser) -> None:
 
 def run_rename(options: argparse.Namespace) -> int:
     """Rename an instrument, and its calibration where that is kept by the name."""
-    from raman_edge.service import calibrate  # noqa: PLC0415 - numpy, which a list of profiles does without
+    from raman_edge.service import calibrate  # noqa: PLC0415 - 60 modules that a list of profiles does without
 
     before = remembered.named(options.name)
     after = remembered.rename(options.name, options.to)

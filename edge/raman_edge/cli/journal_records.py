@@ -311,4 +311,4 @@ def _again(stored: StoredResult, model: Model, library: Library) -> Outcome:
     if isinstance(now, records.FaultRecord):
         return Outcome(same=False, differences=(now.why,), notes=())
     differences = records.differences(before, now)
-    return Outcome(not differences, differences, records.other_means(before, now))
+    return Outcome(not differences, differences, records.other_provenance(before, now))

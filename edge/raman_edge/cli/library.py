@@ -7,21 +7,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
-import numpy as np
-
 from raman_edge import records
 from raman_edge.calibration.calibration import applied
+from raman_edge.cli import library_packs
 from raman_edge.cli import options as shared
 from raman_edge.cli.output import as_json, say, write, write_json, write_text
 from raman_edge.errors import ConfigError, LibraryError
-from raman_edge.matching import pack as packs
-from raman_edge.matching.library import Material, default_path
-from raman_edge.matching.pack import Pack
 from raman_edge.matching.user_library import UserLibrary, checked_name, storable
 from raman_edge.service.identifier import open_calibration, open_identifier
-from raman_edge.sources.files import FileSource, read_file
-from raman_edge.wording import USER, counted, title
+from raman_edge.sources.files import FileSource
+from raman_edge.wording import counted, title
 
 if TYPE_CHECKING:
     import argparse
@@ -32,7 +27,7 @@ if TYPE_CHECKING:
     from raman_edge.matching.ranking import Verdict
     from raman_edge.matching.user_library import AddedReference, UserReference
     from raman_edge.records import Provenance
-    from raman_edge.spectrum import Fault, Spectrum
+    from raman_edge.spectrum import Fault
 
 SOME_FAILED, NOTHING_DONE = 1, 65
 DIGEST = 12
@@ -43,7 +38,7 @@ ACTIONS = {
     "add": (f"{__name__}:add", "add a material, or another reference of one"),
     "list": (f"{__name__}:list", "list the materials that were added, or those of packs"),
     "show": (f"{__name__}:show", "show one material that was added, or that a pack holds"),
-    "packs": (f"{__name__}:packs", "list the library packs, with licence and attribution"),
+    "packs": ("raman_edge.cli.library_packs:packs", "list the library packs, with licence and attribution"),
     "remove": (f"{__name__}:remove", "remove a material that was added"),
 }
 
@@ -99,7 +94,7 @@ def add_add(parser: Parser) -> None:
 def run_add(options: argparse.Namespace) -> int:
     """Add references; 1 where a spectrum was not added or is identified as something else, 65 where none was added."""
     if not options.files:
-        return _make_pack(options)
+        return library_packs.make_pack(options)
     try:
         name = checked_name(options.name)
     except LibraryError as error:
@@ -123,8 +118,8 @@ def run_add(options: argparse.Namespace) -> int:
         added, faults = own.add_reference(name, spectra, model, library, note=options.note, force=options.force)
     for one in added:
         _write_added(name, one, library, json=as_json(options))
-    means = records.provenance(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
-    _write_faults(faults, means, json=as_json(options))
+    provenance = records.provenance(model, library, options.laser, None if calibration is None else calibration.id, axis=options.axis)
+    _write_faults(faults, provenance, json=as_json(options))
     if not added:
         return NOTHING_DONE
     return SOME_FAILED if faults or not all(one.is_named(name) for one in added) else 0
@@ -140,10 +135,10 @@ def _write_added(name: str, one: AddedReference, library: Library, *, json: bool
         say(f"{_place(one)}: {line}")
 
 
-def _write_faults(faults: Sequence[Fault], means: Provenance, *, json: bool) -> None:
+def _write_faults(faults: Sequence[Fault], provenance: Provenance, *, json: bool) -> None:
     for fault in faults:
         if json:
-            write(records.encode(records.of(fault, means)))
+            write(records.encode(records.of(fault, provenance)))
         else:
             say(f"{fault.origin.path}: {fault.why}")
 
@@ -158,35 +153,6 @@ def _one_name(name: str, library: Library) -> str:
         return name
     say(f"{name} is {known[0]} in the library: added as a reference of {known[0]}")
     return known[0]
-
-
-def _make_pack(options: argparse.Namespace) -> int:
-    """Make a pack of a folder; 1 where files were left out."""
-    folder = Path(options.name)
-    if not folder.is_dir():
-        options.usage_error(f"expected NAME FILE…, or a folder to make a pack of; got {options.name!r} alone")
-    out = options.out or packs.user_folder() / f"{folder.resolve().name}{packs.END}"
-    calibration = open_calibration(options.calibration)
-
-    def read(file: Path) -> list[Spectrum | Fault]:
-        events = read_file(str(file), options.laser, axis=options.axis, pixels=calibration is not None)
-        return [*(applied(events, calibration) if calibration else events)]
-
-    source = packs.PackSource(title=str(folder), licence=options.licence, attribution=options.attribution)
-    made, left_out = packs.of_folder(folder, read, source)
-    for line in left_out:
-        say(line)
-    if not made.spectra:
-        say(f"no spectrum in {str(folder)!r}; no pack was made")
-        return NOTHING_DONE
-    out.parent.mkdir(parents=True, exist_ok=True)
-    made.save(out)
-    labels = sorted({one.label for one in made.contents.references})
-    if as_json(options):
-        write_json({"v": 1, "event": "pack", "path": str(out), "name": made.name, "materials": labels, "references": len(made.spectra)})
-    else:
-        write_text(f"{out}: pack {made.name}, {len(labels)} materials, {len(made.spectra)} references: {', '.join(labels)}")
-    return SOME_FAILED if left_out else 0
 
 
 def _added(name: str, one: AddedReference, library: Library) -> dict[str, object]:
@@ -275,19 +241,6 @@ def add_show(parser: Parser) -> None:
     parser.set_defaults(run=run_list)
 
 
-def add_packs(parser: Parser) -> None:
-    """Add the arguments of ``packs``."""
-    parser.describe(
-        description="List the library packs: their materials and references, and source, licence and attribution of these.",
-        examples=(
-            ("raman-edge library packs", "the installed packs, and your user library"),
-            ("raman-edge library packs --packs lab.pack.npz", "one pack, by its file"),
-        ),
-    )
-    _add_shared(parser)
-    shared.add_packs(parser)
-
-
 def add_remove(parser: Parser) -> None:
     """Add the arguments of ``remove``."""
     parser.describe(
@@ -316,110 +269,21 @@ def run_list(options: argparse.Namespace) -> int:
         if options.name is not None:
             name = _stored_name(options.name, entries)
             entries = [entry for entry in entries if entry.name == name]
-    listed = _of_packs(options) if options.name is not None or options.packs else []
+    listed = library_packs.of_packs(options) if options.name is not None or options.packs else []
     if options.name is not None and not entries and not listed:
         return _not_found(options.name)
     entries = () if options.packs and options.name is None else entries
     if as_json(options):
         _write_materials(entries, "material")
         for pack, material in listed:
-            write_json(_material(pack, material))
+            write_json(library_packs.material(pack, material))
         return 0
-    lines = [*_lines(entries), *(line for pack, material in listed for line in _material_lines(pack, material, options.name is not None))]
+    lines = [
+        *_lines(entries),
+        *(line for pack, material in listed for line in library_packs.material_lines(pack, material, options.name is not None)),
+    ]
     for line in lines or ["no material was added yet: raman-edge library add NAME FILE"]:
         write_text(line)
-    return 0
-
-
-def _of_packs(options: argparse.Namespace) -> list[tuple[Pack, Material]]:
-    """Return the materials of the packs of the options, or those that the name stands for."""
-    wanted = None if options.name is None else options.name.strip().casefold()
-    found = []
-    for pack in _open_packs(options):
-        described = pack.materials
-        labels = dict.fromkeys((*described, *(one.label for one in pack.contents.references)))
-        every = (described.get(label, Material(label)) for label in labels)
-        found += [(pack, one) for one in every if wanted is None or wanted in packs.names_of(one)]
-    return found
-
-
-def _open_packs(options: argparse.Namespace) -> list[Pack]:
-    chosen = shared.merged(options).packs
-    return [Pack.open(packs.find(name)) for name in chosen] if chosen else list(packs.open_installed())
-
-
-def _material(pack: Pack, material: Material) -> dict[str, object]:
-    """Return a material of a pack for a script."""
-    sources = pack.contents.sources
-    return {
-        "v": 1,
-        "event": "material",
-        "name": material.label,
-        "pack": pack.name,
-        "synonyms": list(material.synonyms),
-        "formula": material.formula,
-        "groups": list(material.groups),
-        "references": [
-            {"specimen": one.specimen, "source": sources[one.source].title, "licence": sources[one.source].licence}
-            for one in pack.contents.references
-            if one.label == material.label
-        ],
-    }
-
-
-def _material_lines(pack: Pack, material: Material, full: bool) -> list[str]:  # noqa: FBT001 - how much
-    """Return a material of a pack for a person: one line, and where it is shown alone its references."""
-    beside = ", ".join(filter(None, (*material.synonyms, material.formula)))
-    groups = f"  [{'; '.join(material.groups)}]" if material.groups else ""
-    lines = [f"{material.label}{', ' if beside else ''}{beside}{groups}  pack {pack.name}"]
-    if full:
-        sources = pack.contents.sources
-        for one in pack.contents.references:
-            if one.label == material.label:
-                source = sources[one.source]
-                lines.append(f"  {one.specimen}  {source.title}, {source.licence or 'no licence'}: {source.attribution}")
-    return lines
-
-
-def run_packs(options: argparse.Namespace) -> int:
-    """Print the packs with source, licence and attribution."""
-    for pack in _open_packs(options):
-        labels = {one.label for one in pack.contents.references}
-        # The references of the minerals are in the library that was exported with the embedded model.
-        counts = _embedded_counts() if pack.name == packs.MINERALS else (len(labels), len(pack.spectra))
-        if as_json(options):
-            sources = [msgspec.to_builtins(one) for one in pack.contents.sources]
-            facts = {"name": pack.name, "title": pack.contents.title, "materials": counts[0], "references": counts[1]}
-            write_json({"v": 1, "event": "pack", **facts, "sha256": pack.sha256, "sources": sources})
-            continue
-        write_text(f"{pack.name}  {pack.contents.title}: {counts[0]} materials, {counts[1]} references")
-        for one in pack.contents.sources:
-            write_text(f"  {one.title}")
-            write_text(f"    licence: {one.licence or 'none was published'}")
-            write_text(f"    attribution: {one.attribution or 'none given'}")
-    return _user_pack(options)
-
-
-def _embedded_counts() -> tuple[int, int]:
-    """Return the numbers of labels and references of the embedded library."""
-    with np.load(default_path(), allow_pickle=False) as arrays:
-        return arrays["labels"].size, arrays["label_of"].size
-
-
-def _user_pack(options: argparse.Namespace) -> int:
-    """Print the user library as a pack, if it exists."""
-    path = shared.merged(options).user_library_path()
-    if path is None or options.packs:
-        return 0
-    with UserLibrary.open(path, create=False) as own:
-        entries = own.entries()
-    materials = len({entry.name for entry in entries})
-    if as_json(options):
-        write_json(
-            {"v": 1, "event": "pack", "name": USER, "title": str(path), "materials": materials, "references": len(entries), "sources": []}
-        )
-    else:
-        write_text(f"{USER}  {path}: {materials} materials, {len(entries)} references, added by you")
     return 0
 
 

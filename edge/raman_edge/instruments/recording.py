@@ -8,20 +8,16 @@ import zlib
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import numpy as np
 
 from raman_edge import atomic_write
-from raman_edge.bounded_read import without_waiting
-from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
+from raman_edge.errors import ConfigError, FormatError, OutputError
 from raman_edge.instruments.codecs.stream import RawFrame
-from raman_edge.instruments.profiles.requests import UNITS
-from raman_edge.instruments.spectrometer import Counters, Exposure, InstrumentInfo, LinkStatus
+from raman_edge.instruments.spectrometer import Exposure, InstrumentInfo, LinkStatus
 from raman_edge.spectrum import Fault, Origin
 
 if TYPE_CHECKING:
@@ -188,10 +184,6 @@ def _counts(entry: ExposureLine, number: int) -> Counts:
     return values.astype(np.float64) if kind.kind == "f" else values.astype(np.int64)
 
 
-PULSE_S = 1.0
-"""Longest call of ``expose`` without a result, s."""
-
-
 class Recorder:
     """A spectrometer, and a file in which everything it gives lies before anybody else has it.
 
@@ -311,130 +303,3 @@ def entries(lines: Iterable[bytes], note: Callable[[str], None] = lambda _: None
             yield exposure(entry, instrument, number)
         else:
             yield fault(entry) if isinstance(entry, FaultLine) else entry
-
-
-class ReplayedSpectrometer:
-    """The spectrometer of a recording: gives the same exposures and faults again, in their order, with their times.
-
-    ``paced`` gives them as far apart as they were, otherwise they come as fast as they are read. Settings
-    change nothing: an exposure is as it was recorded, and so is the light. ``note`` gets a line where the recording is torn.
-    Raises :class:`SourceUnavailable` where it cannot be opened, and :class:`FormatError` for a damaged line where it is met.
-    """
-
-    def __init__(self, path: str | os.PathLike[str], *, paced: bool = False, note: Callable[[str], None] = lambda _: None) -> None:
-        self._path, self._paced, self._note = Path(path), paced, note
-        self._open = ExitStack()
-        self._entries: Iterator[RecordingHeader | Exposure | Fault] = iter(())
-        self._began = RecordingHeader(port=str(path), profile="")
-        self._next: Exposure | Fault | None = None
-        self._last: Exposure | None = None
-        self._first: tuple[datetime, float] | None = None
-        self._counters = Counters()
-
-    def __enter__(self) -> Self:
-        try:
-            file = self._open.enter_context(open(self._path, "rb", opener=without_waiting))
-        except OSError as error:
-            msg = f"the recording {str(self._path)!r} cannot be read: {error.strerror}; `raman-edge instruments record` makes one"
-            raise SourceUnavailable(msg) from error
-        self._entries = entries(iter(partial(file.readline, MOST_LINE + 1), b""), self._note)
-        try:
-            self._begin()
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._open.close()
-
-    @property
-    def status(self) -> LinkStatus:
-        """Port and profile of the recording."""
-        last = self._last
-        return LinkStatus(
-            state="absent" if self.ended else "ready",
-            port=self._began.port,
-            profile=self._began.profile,
-            serial_number=None if self.instrument is None else self.instrument.serial_number,
-            exposure_s=None if last is None else last.exposure_s,
-            averages=1 if last is None else last.averages,
-            counters=self._counters,
-            why="the recording is at its end" if self.ended else "",
-        )
-
-    @property
-    def plan(self) -> PlanLine:
-        """The plan of the recorded measurement."""
-        return self._began.plan
-
-    @property
-    def instrument(self) -> InstrumentInfo | None:
-        """Facts of the recorded instrument."""
-        known = self._last or self._next
-        return known.instrument if isinstance(known, Exposure) else None
-
-    @property
-    def ended(self) -> bool:
-        """Whether the recording is at its end."""
-        return self._next is None
-
-    def set_exposure(self, seconds: float) -> None:
-        """Change nothing; :class:`ConfigError` for an exposure that the recorded instrument cannot do."""
-        facts = None if self.instrument is None else self.instrument.integration
-        if facts is None:
-            return
-        low, high = facts.min / UNITS[facts.unit], facts.max / UNITS[facts.unit]
-        if not low / 2 <= seconds <= 2 * high:  # an exposure is rounded to what the instrument can do
-            expected = f"{low:g} to {high:g} s"
-            raise ConfigError(kind="exposure out of range", place="the recorded instrument", got=f"{seconds:g} s", expected=expected)
-
-    def rest(self, seconds: float = math.inf) -> bool:  # noqa: ARG002 - of the protocol
-        """Return False: there is no light."""
-        return False
-
-    def make_safe(self, note: Callable[[str], None] | None = None, *, hurry: bool = False) -> str:  # noqa: ARG002
-        """Return "": there is no laser."""
-        return ""
-
-    def light(self, *, on: bool) -> bool:  # noqa: ARG002 - of the protocol
-        """Change nothing; dark exposures come in their recorded order."""
-        return True
-
-    def expose(self) -> Exposure | Fault | None:
-        """Return the next result; None at the end."""
-        got = self._next
-        if isinstance(got, Exposure) and not self._is_due(got):
-            return None
-        if isinstance(got, Exposure):
-            self._last = got
-            self._counters = replace(self._counters, frames=self._counters.frames + 1)
-        elif got is not None:
-            self._counters = replace(self._counters, bad=self._counters.bad + 1)
-        if got is not None:
-            self._advance()
-        return got
-
-    def _begin(self) -> None:
-        began = next(self._entries, None)
-        if not isinstance(began, RecordingHeader):
-            msg = f"{str(self._path)!r} is empty, or torn in its first line: there is nothing to replay"
-            raise FormatError(msg)
-        self._began = began
-        self._advance()
-
-    def _advance(self) -> None:
-        """Read one ahead, so that the end is known."""
-        following = next(self._entries, None)
-        self._next = None if isinstance(following, RecordingHeader) else following
-
-    def _is_due(self, exposure: Exposure) -> bool:
-        """Wait for the time of an exposure, at most :data:`SIGN_S`; return whether it has come."""
-        if not self._paced:
-            return True
-        if self._first is None:
-            self._first = exposure.taken_at, monotonic()
-        since_s = (exposure.taken_at - self._first[0]).total_seconds()
-        left_s = self._first[1] + since_s - monotonic()
-        sleep(max(0.0, min(PULSE_S, left_s)))
-        return left_s <= PULSE_S

@@ -17,8 +17,7 @@ from __future__ import annotations
 from raman_edge.errors import ConfigError
 from raman_edge.masking import masked
 from raman_edge.outputs.files import CsvFile, JsonLines, file_of
-from raman_edge.outputs.pipe import Pipe
-from raman_edge.outputs.sink import Overview, Sink, Standing
+from raman_edge.outputs.sink import Overview, Pipe, Sink, Standing
 
 __all__ = ["Overview", "Sink", "Standing", "opened"]
 

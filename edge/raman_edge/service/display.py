@@ -73,7 +73,7 @@ class Display(Protocol):
     def link(self, status: LinkStatus) -> None:
         """Show the state of the link to the instrument."""
 
-    def bench(self, bench: AcquisitionState) -> None:
+    def acquisition(self, acquisition: AcquisitionState) -> None:
         """Show the progress of the acquisition."""
 
 
@@ -107,7 +107,7 @@ class NoteDisplay:
     def link(self, status: LinkStatus) -> None:
         """Show nothing."""
 
-    def bench(self, bench: AcquisitionState) -> None:
+    def acquisition(self, acquisition: AcquisitionState) -> None:
         """Show nothing."""
 
 

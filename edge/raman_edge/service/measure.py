@@ -282,12 +282,12 @@ class MeasureRun(RunObserver):
         self._stdout, self._triggers, self._weak_advice = stdout, triggers, weak_advice
         self._advised: set[str] = set()
         self._source = SpectrometerSource(spectrometer, plan, stop=stop.event, note=self._note, prompt=None if stdout else self._note)
-        bench, status = self._source.bench, spectrometer.status
+        acquisition, status = self._source.acquisition, spectrometer.status
         controls = Controls(
             quit=stop.event.set,
-            pause=lambda: bench.pause(not bench.progress.paused),
-            single=bench.trigger,
-            dark=bench.take_dark,
+            pause=lambda: acquisition.pause(not acquisition.progress.paused),
+            single=acquisition.trigger,
+            dark=acquisition.take_dark,
             save=saver(Path()),
             calibrate=self._calibrate if can_calibrate else None,
         )
@@ -299,7 +299,7 @@ class MeasureRun(RunObserver):
         worker = open_worker(self._identifier, self._identifier.provenance(laser=self._plan.laser_nm))
         with self._outputs, self._display, self._updates(), self._source, worker, self._laser_off(worker):
             if self._stdout and self._plan.mode == "trigger":
-                Thread(target=_trigger_each, args=(self._source.bench, self._triggers), name="standard input", daemon=True).start()
+                Thread(target=_trigger_each, args=(self._source.acquisition, self._triggers), name="standard input", daemon=True).start()
             while True:
                 try:
                     self._outage.begin_attempt()
@@ -325,7 +325,7 @@ class MeasureRun(RunObserver):
 
     def _calibrate(self) -> None:
         self.wants_calibration = True
-        self._source.bench.end()
+        self._source.acquisition.end()
 
     def _wait(self, error: JournalUnavailable) -> None:
         """Wait for the next attempt while the instrument waits; a run that is stopped meanwhile ends with the error."""
@@ -380,7 +380,7 @@ class MeasureRun(RunObserver):
         expires = None if self._plan.calibration is None else self._plan.calibration.expires
         while not over.is_set():
             self._display.link(self._spectrometer.status)
-            self._display.bench(AcquisitionState.at(self._source.bench.progress, expires))
+            self._display.acquisition(AcquisitionState.at(self._source.acquisition.progress, expires))
             over.wait(TICK_S)
 
 
@@ -395,12 +395,12 @@ class PreviewRun:
         """Whether the run was ended to calibrate."""
         self._spectrometer, self._first_note = spectrometer, note
         self._acquisition = Acquisition(spectrometer, plan, stop=stop, note=self._note, prompt=self._note)
-        bench, status = self._acquisition, spectrometer.status
+        acquisition, status = self._acquisition, spectrometer.status
         controls = Controls(
             quit=stop.set,
-            pause=lambda: bench.pause(not bench.progress.paused),
-            single=bench.trigger,
-            dark=bench.take_dark,
+            pause=lambda: acquisition.pause(not acquisition.progress.paused),
+            single=acquisition.trigger,
+            dark=acquisition.take_dark,
             calibrate=self._calibrate,
         )
         self._display = open_display(f"{status.port}, {status.profile}", controls)
@@ -433,7 +433,7 @@ class PreviewRun:
     def _update_until(self, over: Event) -> None:
         while not over.is_set():
             self._display.link(self._spectrometer.status)
-            self._display.bench(AcquisitionState.at(self._acquisition.progress))
+            self._display.acquisition(AcquisitionState.at(self._acquisition.progress))
             over.wait(TICK_S)
 
 
@@ -451,11 +451,11 @@ def doubt_advice(spectrometer: Spectrometer) -> str:
     return f"no whole spectrum so far: is {status.profile} the right profile?{advice}"
 
 
-def _trigger_each(bench: Acquisition, triggers: Iterable[object]) -> None:
+def _trigger_each(acquisition: Acquisition, triggers: Iterable[object]) -> None:
     """Take one spectrum for each element, and end after the last of them."""
     for _ in triggers:
-        bench.trigger()
-    bench.last()
+        acquisition.trigger()
+    acquisition.last()
 
 
 def summary(tally: Counter[str], journal: Journal, spectrometer: Spectrometer) -> str:

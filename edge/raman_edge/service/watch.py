@@ -143,7 +143,7 @@ class WatchRun(RunObserver):
         return False
 
     def _follow_once(self) -> None:
-        self._display.bench(AcquisitionState(expires=self._calibration.expires if self._calibration else None))
+        self._display.acquisition(AcquisitionState(expires=self._calibration.expires if self._calibration else None))
         rules = scan_rules(self._settings, self.path, self._calibration, self._output_files)
         memory = self._journal.memory(self._provenance.model.sha256, self._provenance.config)
         source = FolderSource(

@@ -73,22 +73,22 @@ class WorkerSettings:
     """Model file; another file in its place is refused by its digest."""
     threads: int
     library: Library
-    means: Provenance
+    provenance: Provenance
 
 
-def answer_all(events: Sequence[Event], model: Model, library: Library, means: Provenance) -> list[IdentifiedSpectrum]:
+def answer_all(events: Sequence[Event], model: Model, library: Library, provenance: Provenance) -> list[IdentifiedSpectrum]:
     """Parse raw files, identify every spectrum and make its row; a spectrum that cannot be identified is a fault."""
     parsed = [(place, value) for place, event in enumerate(events) for value in values(event)]
     made: list[Reading | Fault] = []
     for first in range(0, len(parsed), BATCH):
         made += identify_all([value for _, value in parsed[first : first + BATCH]], model, library)
-    return [_answer(place, value, means) for (place, _), value in zip(parsed, made, strict=True)]
+    return [_answer(place, value, provenance) for (place, _), value in zip(parsed, made, strict=True)]
 
 
-def _answer(place: int, value: Reading | Fault, means: Provenance) -> IdentifiedSpectrum:
-    entry = JournalEntry(records.of(value, means), None if isinstance(value, Fault) else value.spectrum)
+def _answer(place: int, value: Reading | Fault, provenance: Provenance) -> IdentifiedSpectrum:
+    entry = JournalEntry(records.of(value, provenance), None if isinstance(value, Fault) else value.spectrum)
     decision: Answered = "fault" if isinstance(value, Fault) else value.verdict.decision
-    return IdentifiedSpectrum(place, decision, value, prepare(entry, means.model.sha256, means.config))
+    return IdentifiedSpectrum(place, decision, value, prepare(entry, provenance.model.sha256, provenance.config))
 
 
 class Worker:
@@ -138,7 +138,7 @@ class Worker:
             self._end()
 
     def _here(self, batch: Batch) -> list[IdentifiedSpectrum]:
-        return answer_all(batch.events, self._model, self._settings.library, self._settings.means)
+        return answer_all(batch.events, self._model, self._settings.library, self._settings.provenance)
 
     def _do_without(self) -> None:
         """End the second process for good."""
@@ -235,11 +235,11 @@ def work(pipe: Connection, settings: WorkerSettings) -> None:
 
 
 def _work(pipe: Connection, settings: WorkerSettings) -> None:
-    model = Model.open(settings.path, threads=settings.threads, sha256=settings.means.model.sha256)
+    model = Model.open(settings.path, threads=settings.threads, sha256=settings.provenance.model.sha256)
     pipe.send(None)
     while True:
         events = pipe.recv()
-        *others, last = answer_all(events, model, settings.library, settings.means)
+        *others, last = answer_all(events, model, settings.library, settings.provenance)
         pipe.send([*(one if isinstance(one.event, Fault) else one._replace(event=None) for one in others), last])
 
 

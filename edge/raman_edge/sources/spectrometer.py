@@ -36,7 +36,7 @@ class _End:
 
 
 class SpectrometerSource:
-    """Spectra of ``spectrometer``, which is open, by ``plan``; :attr:`bench` takes the commands of keys and other threads.
+    """Spectra of ``spectrometer``, which is open, by ``plan``; :attr:`acquisition` takes the commands of keys and other threads.
 
     No measured spectrum is dropped: where identification takes longer than an exposure, :data:`AHEAD` values wait, then the
     instrument does. Values that were given and are not done are given again by the next iteration, as after a time
@@ -55,7 +55,7 @@ class SpectrometerSource:
         self._spectrometer = spectrometer
         self._stop = stop or threading.Event()
         self._note = note
-        self.bench = Acquisition(spectrometer, plan, stop=self._stop, note=note, prompt=prompt)
+        self.acquisition = Acquisition(spectrometer, plan, stop=self._stop, note=note, prompt=prompt)
         self._waiting: Queue[tuple[float, Spectrum | Fault | _End]] = Queue(AHEAD)
         self._failure: Exception | None = None
         self._has_ended, self._is_closing, self._dropped = False, False, 0
@@ -68,7 +68,7 @@ class SpectrometerSource:
 
     def __exit__(self, *exc: object) -> None:
         self._is_closing = True
-        self.bench.end()
+        self.acquisition.end()
         self._thread.join(PATIENCE_S)
         left = len(self._under_way) + self._dropped
         while not self._waiting.empty():
@@ -100,7 +100,7 @@ class SpectrometerSource:
     def _measure(self) -> None:
         """Measure to the end; the reader gets the exception of this thread."""
         try:
-            for value in self.bench:
+            for value in self.acquisition:
                 if value is not None:
                     self._give(value)
         except Exception as error:  # noqa: BLE001 - raised again in the reader

@@ -47,8 +47,8 @@ def headline_of(state: ScreenState, theme: Theme) -> Headline:
     """Return the headline of the shown event, unless the link is down or the run waits for a person."""
     if state.link is not None and is_cut_off(state):
         return _cut_off(state, state.link, theme)
-    if state.bench.question and state.view.at is None:
-        return Headline("care", ((theme.safe(state.bench.question), STYLE["ambiguous"]),), state.source, "")
+    if state.acquisition.question and state.view.at is None:
+        return Headline("care", ((theme.safe(state.acquisition.question), STYLE["ambiguous"]),), state.source, "")
     event = state.shown
     if event is None and state.preview is not None:
         return Headline("out", (("no wavenumber axis yet: counts by pixel", STYLE["ambiguous"]),), "", UNCALIBRATED)
@@ -66,7 +66,7 @@ def is_cut_off(state: ScreenState) -> bool:
 
 def is_old(state: ScreenState) -> bool:
     """Whether the shown spectrum is not current: the link is down, or the run waits for a person."""
-    return is_cut_off(state) or (bool(state.bench.question) and state.view.at is None)
+    return is_cut_off(state) or (bool(state.acquisition.question) and state.view.at is None)
 
 
 def brief(event: Reading | Fault) -> str:
@@ -165,17 +165,17 @@ def trouble(seen: Counters) -> list[str]:
 
 def chips(state: ScreenState, link: LinkStatus, theme: Theme) -> Row:
     """Return activities that must not be overlooked, each in a box."""
-    bench = state.bench
-    counted = f"{bench.done} of {bench.of}" if bench.of > 1 else ""
+    acquisition = state.acquisition
+    counted = f"{acquisition.done} of {acquisition.of}" if acquisition.of > 1 else ""
     row: Row = ()
     if link.state not in GOOD:
         boxes = []
-    elif bench.paused:
+    elif acquisition.paused:
         boxes = ["paused"]
-    elif bench.doing == "measuring":
+    elif acquisition.doing == "measuring":
         boxes, row = [], ((f"{counted} ", PLAIN),)
     else:
-        boxes = [f"{DOING[bench.doing]} {counted}".rstrip()]
+        boxes = [f"{DOING[acquisition.doing]} {counted}".rstrip()]
     for box in boxes:
         row = (*row, (f" {theme.boxed(box)} ", CHIP), (" ", PLAIN))
     return (*row, (f" {theme.boxed('LASER ON')} ", ALARM), (" ", PLAIN)) if link.laser else row

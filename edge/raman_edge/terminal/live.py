@@ -120,10 +120,10 @@ class Screen:
         if status != self.state.link:
             self._change(link=status)
 
-    def bench(self, bench: AcquisitionState) -> None:
+    def acquisition(self, acquisition: AcquisitionState) -> None:
         """Show the progress of the acquisition."""
-        if bench != self.state.bench:
-            self._change(bench=bench)
+        if acquisition != self.state.acquisition:
+            self._change(acquisition=acquisition)
 
     def press(self, key: str) -> None:
         """Perform the action of ``key`` on the run if the command provides one, else on the view.

@@ -203,7 +203,7 @@ def _footer(state: ScreenState, width: int, theme: Theme) -> Row:
 
 def _keys(state: ScreenState, width: int) -> Row:
     """Return the available keys."""
-    return hints(state.keys, "continue" if state.bench.paused or state.view.at is not None else "pause", width)
+    return hints(state.keys, "continue" if state.acquisition.paused or state.view.at is not None else "pause", width)
 
 
 def _milliseconds(timing: Timing) -> str:

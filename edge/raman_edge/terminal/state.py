@@ -152,7 +152,7 @@ class ScreenState:
     """Other information, such as a missing folder; empty for none."""
     link: LinkStatus | None = None
     """State of the link to the instrument; None for files."""
-    bench: AcquisitionState = AcquisitionState()
+    acquisition: AcquisitionState = AcquisitionState()
     """Progress of the acquisition."""
     view: Navigation = Navigation()
     """The selected view."""

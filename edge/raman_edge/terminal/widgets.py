@@ -318,7 +318,7 @@ def _quality(state: ScreenState, reading: Reading | None, height: int, theme: Th
     """Return quality, calibration and, if there is room, the time of each stage."""
     if reading is None:
         return []
-    calibrated = calibration_row(reading.spectrum.calibrated, state.bench.expires, state.now, theme)
+    calibrated = calibration_row(reading.spectrum.calibrated, state.acquisition.expires, state.now, theme)
     lights, facts = quality_rows(reading, theme)
     rows, times = [*lights, calibrated, *facts], time_rows(reading.timing)
     return [*rows, EMPTY, *times] if height > len(rows) + len(times) else rows

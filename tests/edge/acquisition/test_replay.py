@@ -10,8 +10,9 @@ import spectrometers
 from raman_edge import records
 from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import Plan
+from raman_edge.acquisition.recorded import ReplayedSpectrometer
 from raman_edge.instruments.profiles.profile import DarkSettings as Method
-from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
+from raman_edge.instruments.recording import Recorder
 from raman_edge.journal import Journal
 from raman_edge.matching.library import Library
 from raman_edge.model.model import Model

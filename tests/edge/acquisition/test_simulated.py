@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from raman_edge.acquisition.acquisition import Acquisition
 from raman_edge.acquisition.plan import Plan
+from raman_edge.acquisition.recorded import ReplayedSpectrometer
 from raman_edge.calibration import making, standards
 from raman_edge.calibration.match import observe
 from raman_edge.instruments.profiles import catalogue
-from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
+from raman_edge.instruments.recording import Recorder
 from raman_edge.instruments.serial.spectrometer import SerialSpectrometer
 from raman_edge.simulator.materials import LinesMaterial
 from raman_edge.simulator.scene import Scene

@@ -290,7 +290,7 @@ def test_a_pipe_gets_one_line_of_json_a_record_and_the_summary_on_standard_error
 
 def test_a_picture_that_cannot_be_written_is_reported(pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture in a folder that does not exist ends with one line and the code of an output."""
-    monkeypatch.setattr(story.Story, "tell", lambda *_: WHOLE)
+    monkeypatch.setattr(demo.Story, "play", lambda *_: WHOLE)
     ended = command.call("demo", "--model", pair, "--svg", tmp_path / "none" / "screen.svg")
     assert ended.returncode == 73
     assert b"cannot write the picture" in ended.stderr

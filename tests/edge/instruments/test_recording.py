@@ -16,6 +16,7 @@ import spectrometers
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markers import examples
+from raman_edge.acquisition.recorded import ReplayedSpectrometer
 from raman_edge.errors import ConfigError, FormatError, OutputError, SourceUnavailable
 from raman_edge.instruments import recording
 from raman_edge.instruments.codecs.stream import RawFrame
@@ -26,7 +27,6 @@ from raman_edge.instruments.recording import (
     PlanLine,
     Recorder,
     RecordingHeader,
-    ReplayedSpectrometer,
     entries,
 )
 from raman_edge.instruments.spectrometer import Exposure

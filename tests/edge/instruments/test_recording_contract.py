@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 import spectrometers
 from contracts.spectrometer_contract import SpectrometerContract, exposures
+from raman_edge.acquisition.recorded import ReplayedSpectrometer
 from raman_edge.errors import ConfigError
-from raman_edge.instruments.recording import Recorder, ReplayedSpectrometer
+from raman_edge.instruments.recording import Recorder
 from raman_edge.instruments.serial import SerialSpectrometer
 from wire_profiles import quick
 

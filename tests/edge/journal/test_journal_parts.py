@@ -176,7 +176,7 @@ def test_the_same_answer_has_no_differences() -> None:
     before = result()
     later = msgspec.structs.replace(before, id="x", ts="later", ms=dataclasses.replace(before.ms, total=99.0))
     assert records.differences(before, later) == ()
-    assert records.other_means(before, later) == ()
+    assert records.other_provenance(before, later) == ()
 
 
 def test_rounding_is_no_difference() -> None:
@@ -235,25 +235,25 @@ def test_an_older_answer_is_compared_by_the_common_fields() -> None:
     """Another version alone is no difference; another decision is one, with its reason and the rules as a note."""
     now = result()
     assert records.differences(old(now), now) == ()
-    assert "of version 1" in records.other_means(old(now), now)[0]
+    assert "of version 1" in records.other_provenance(old(now), now)[0]
     unknown = msgspec.structs.replace(
         now, decision="unknown", names=(), one_of=None, matches=tuple(replace(m, score=None) for m in now.matches)
     )
     assert records.differences(old(now, decision="unknown"), unknown) == ()
     possible = msgspec.structs.replace(now, decision="possible", why=("not sure enough",))
     assert records.differences(old(now), possible) == ("decision match, now possible (not sure enough)",)
-    (note,) = records.other_means(old(now), possible)
+    (note,) = records.other_provenance(old(now), possible)
     assert "the numbers are the same" in note
-    assert records.other_means(now, possible) == ()
+    assert records.other_provenance(now, possible) == ()
 
 
 def test_another_library_where_the_record_names_one() -> None:
     """A record of an older raman-edge names no library, and no difference is reported."""
     now = result()
     old = msgspec.structs.replace(now, model=records.ModelRef(now.model.id, now.model.sha256, "CPU"))
-    assert records.other_means(old, now) == ()
+    assert records.other_provenance(old, now) == ()
     other = msgspec.structs.replace(now, model=records.ModelRef(now.model.id, now.model.sha256, "CPU", "e" * 64))
-    assert "library is another one: it was eeeeeeeeeeee" in records.other_means(other, now)[0]
+    assert "library is another one: it was eeeeeeeeeeee" in records.other_provenance(other, now)[0]
 
 
 # A line for a person

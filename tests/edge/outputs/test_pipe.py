@@ -14,7 +14,7 @@ from raising import refused
 from raman_edge.errors import OutputError
 from raman_edge.journal import Journal
 from raman_edge.outputs.forwarding import Forwarding
-from raman_edge.outputs.pipe import Pipe
+from raman_edge.outputs.sink import Pipe
 
 if sys.platform != "win32":
     import pty

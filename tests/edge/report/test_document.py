@@ -20,7 +20,7 @@ from raman_edge.matching.ranking import Candidate, PredictionSets
 from raman_edge.peaks import MatchedPeak, PeakMatch, UnmatchedPeak
 from raman_edge.quality import Quality
 from raman_edge.records import CalibrationRef, ModelRef, RecordSource, ResultRecord
-from raman_edge.report.document import ENVIRONMENT
+from raman_edge.report import ENVIRONMENT
 from raman_edge.wording import MEANING
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'\x1b\u202e"

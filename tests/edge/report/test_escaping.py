@@ -8,7 +8,7 @@ import pytest
 import report_pages
 from hypothesis import given
 from hypothesis import strategies as st
-from raman_edge.report.document import ENVIRONMENT
+from raman_edge.report import ENVIRONMENT
 from raman_edge.terminal.theme import safe_text
 
 HOSTILE = (

@@ -7,7 +7,7 @@ import pytest
 import report_pages
 from raman_edge.matching.ranking import PredictionSets
 from raman_edge.records import FaultRecord, RecordSource, ResultRecord
-from raman_edge.report.document import NAME_CELLS
+from raman_edge.report import NAME_CELLS
 from raman_edge.wording import ANSWERS, MEANING
 
 

@@ -42,7 +42,7 @@ def tell(display: Display, pair: tuple[Model, Library]) -> None:
         display.waiting(3)
         display.using(*pair)
         display.link(LASER)
-        display.bench(BENCH)
+        display.acquisition(BENCH)
         display.note("a note\x1b[2J")
 
 
@@ -59,7 +59,7 @@ def test_the_screen_is_a_display(pair: tuple[Model, Library]) -> None:
     screen = Screen("folder", *pair, console=Console(file=open(os.devnull, "w", encoding="utf-8")))  # noqa: SIM115, PTH123 - closed with the process
     tell(screen, pair)
     state = screen.state
-    assert (state.source, state.waiting, state.link, state.bench, state.note) == ("folder", 3, LASER, BENCH, "a note\x1b[2J")
+    assert (state.source, state.waiting, state.link, state.acquisition, state.note) == ("folder", 3, LASER, BENCH, "a note\x1b[2J")
     assert (state.tally.match, state.tally.fault) == (2, 1)
 
 

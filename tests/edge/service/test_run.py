@@ -99,7 +99,7 @@ class Later(Worker):
     def finish(self, answers: Future[list[IdentifiedSpectrum]]) -> None:
         """Have an answer ready."""
         batch = next(batch for batch, requested in self.submitted if requested is answers)
-        answers.set_result(answer_all(batch.events, self._model, self._settings.library, self._settings.means))
+        answers.set_result(answer_all(batch.events, self._model, self._settings.library, self._settings.provenance))
 
     def rest(self) -> None:
         """Count."""

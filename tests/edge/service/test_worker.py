@@ -108,7 +108,7 @@ def test_it_answers_as_the_first_one_does(worker: Worker, opening: WorkerSetting
     """Spectra, files and faults are answered by the second process with the same places, words, numbers and rows."""
     pid = wait_until_ready(worker)
     there = ask(worker, EVENTS)
-    here = answer_all(EVENTS, Model.open(opening.path), opening.library, opening.means)
+    here = answer_all(EVENTS, Model.open(opening.path), opening.library, opening.provenance)
     assert summary(there) == summary(here)
     assert [answer.decision for answer in there] == ["match", "fault", "match", "fault", "match", "fault", "match"]
     # Faults and the last one can be shown.

@@ -176,6 +176,6 @@ def test_a_reader_that_fails_leaves_nothing_behind() -> None:
 def test_keys_reach_the_bench() -> None:
     """What another thread wants of the bench happens while the source is read."""
     with Opened(Fake(), plan=Plan(mode="trigger", count=2)) as opened:
-        threading.Timer(0.05, opened.source.bench.trigger).start()
-        opened.source.bench.trigger()
+        threading.Timer(0.05, opened.source.acquisition.trigger).start()
+        opened.source.acquisition.trigger()
         assert len(list(dealt_with(opened))) == 2

@@ -90,12 +90,12 @@ def test_before_the_first_spectrum_the_link_shows_its_state() -> None:
 )
 def test_what_goes_on_stands_in_words(bench: dict[str, object], words: str) -> None:
     """At the smallest of the three sizes too."""
-    assert words in shown(replace(SERIAL, bench=replace(BENCH, **bench)), 80, 24)  # type: ignore[arg-type]  # its own fields
+    assert words in shown(replace(SERIAL, acquisition=replace(BENCH, **bench)), 80, 24)  # type: ignore[arg-type]  # its own fields
 
 
 def test_a_wait_for_a_person_shows_what_to_do() -> None:
     """The question takes the place of the answer, unless an older one is selected."""
-    with_question = replace(SERIAL, bench=replace(BENCH, question="Block the beam\x1b[2J and press Enter"))
+    with_question = replace(SERIAL, acquisition=replace(BENCH, question="Block the beam\x1b[2J and press Enter"))
     rows = render(with_question, 80, 24).text.split("\n")
     assert any(row.startswith(r" ◐ Block the beam\x1b[2J and press Enter") for row in rows)
     assert "Block" not in render(after(with_question, "["), 80, 24).text

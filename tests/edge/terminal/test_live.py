@@ -264,10 +264,10 @@ def test_the_screen_shows_the_instrument(pair: tuple[Model, Library]) -> None:
     """Link and bench are in the next frame; where nothing has changed nothing is drawn."""
     screen = Screen("/dev/ttyUSB0", *pair, console=terminal())
     screen.link(LASER)
-    screen.bench(BENCH)
+    screen.acquisition(BENCH)
     before = screen.state
     screen.link(replace(LASER))
-    screen.bench(replace(BENCH))
+    screen.acquisition(replace(BENCH))
     assert screen.state is before
     assert "LASER ON" in render(screen.state, 100, 30).text
 

@@ -140,7 +140,7 @@ def test_the_pause_key_shows_what_it_will_do() -> None:
         return render(state, 80, 24).text.split("\n")[-1]  # type: ignore[arg-type]  # a state
 
     assert "space pause" in foot(SERIAL)
-    assert "space continue" in foot(replace(SERIAL, bench=replace(SERIAL.bench, paused=True)))
+    assert "space continue" in foot(replace(SERIAL, acquisition=replace(SERIAL.acquisition, paused=True)))
     assert "space continue" in foot(after(ALL, "hold"))
 
 
