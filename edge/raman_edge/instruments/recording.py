@@ -333,6 +333,7 @@ class ReplayedSpectrometer:
 
     def __enter__(self) -> Self:
         try:
+            atomic_write.require_name(self._path)
             file = self._open.enter_context(open(self._path, "rb", opener=without_waiting))
         except OSError as error:
             msg = f"the recording {str(self._path)!r} cannot be read: {error.strerror}; `raman-edge instruments record` makes one"
