@@ -77,8 +77,9 @@ def _replace(part: Path, path: Path) -> None:
         try:
             part.replace(path)
         except PermissionError:
-            if sys.platform != "win32" or monotonic() > until:
+            if sys.platform == "win32" and monotonic() < until:
+                sleep(HELD_POLL_S)
+            else:
                 raise
-            sleep(HELD_POLL_S)
         else:
             return

@@ -33,6 +33,7 @@ def bounded(path: Path, most: int, error_class: type[RamanEdgeError], *, place: 
     """
     place = place or repr(str(path))
     try:
+        require_name(path)  # `open` takes CON for the console without asking its opener
         with open(path, "rb", opener=without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):

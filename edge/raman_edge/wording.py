@@ -179,17 +179,17 @@ def _json_escape(character: str) -> str:
 
 
 def with_plain_paths(text: str) -> str:
-    r"""Return a message, on Windows with quoted paths as a person types them: ``repr`` wrote ``'C:\\\\data'`` for ``'C:\\data'``."""
+    r"""Return a message, on Windows with quoted paths as a person types them: ``repr`` writes ``C:\\data`` for ``C:\data``."""
     return QUOTED.sub(lambda found: found[0].replace("\\\\", "\\"), text) if sys.platform == "win32" else text
 
 
 def quoted(*words: str) -> str:
     """Return the words of a command as a person types them, quoted for the shells of Windows there, and for a POSIX shell elsewhere."""
-    if sys.platform != "win32":
-        return shlex.join(words)
-    from subprocess import list2cmdline  # noqa: PLC0415 - 5 ms that only Windows needs
+    if sys.platform == "win32":
+        from subprocess import list2cmdline  # noqa: PLC0415 - 5 ms that only Windows needs
 
-    return list2cmdline(words)
+        return list2cmdline(words)
+    return shlex.join(words)
 
 
 def percent(share: float, digits: int = 0) -> str:

@@ -197,6 +197,19 @@ def test_where_the_writer_cannot_be_known_it_is_moved_later(tmp_path: Path, away
     assert contents(away) == [BAD]
 
 
+def put(source: Path, target: Path) -> None:
+    """Rename a file into place, as a program does: Windows refuses while the file there is open for a moment, and it tries again."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            source.replace(target)
+        except PermissionError:
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        else:
+            return
+
+
 def test_good_files_that_keep_coming_under_failed_names(tmp_path: Path, away: Path) -> None:
     """While another thread replaces failed files by good ones at any moment, every good one is answered."""
     root = _made(tmp_path / "in")
@@ -205,12 +218,12 @@ def test_good_files_that_keep_coming_under_failed_names(tmp_path: Path, away: Pa
         for number in range(60):
             path = root / f"{number % 3}.csv"
             (tmp_path / "bad").write_text(f"{BAD}{number}")
-            (tmp_path / "bad").replace(path)
+            put(tmp_path / "bad", path)
             time.sleep(0.001 * (number % 12))
             good = build.text(seed=number)
             wanted.add(hashlib.sha256(good.encode()).hexdigest())
             (tmp_path / "good").write_text(good)
-            (tmp_path / "good").replace(path)
+            put(tmp_path / "good", path)
             deadline = time.monotonic() + 30
             while hashlib.sha256(good.encode()).hexdigest() not in {value.origin.sha256 for value in tuple(watched.values)}:
                 assert time.monotonic() < deadline, f"{number} is not answered"

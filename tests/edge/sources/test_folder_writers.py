@@ -57,7 +57,7 @@ def test_closed_between_its_parts_each_is_a_content(tmp_path: Path) -> None:
     with Watched(tmp_path, rules=PATIENT) as watched:
         parts = []
         for part in growing(text):
-            with path.open("a") as file:
+            with path.open("a", newline="") as file:
                 file.write(part)
             parts.append(part)
             watched.wait_for(values=len(parts))
