@@ -118,14 +118,15 @@ def main() -> int:
     parser.add_argument("--dataset", default="dataset_2", choices=grid.DATASETS, help="default: dataset_2")
     parser.add_argument("--protocol", default="sample", choices=grid.PROTOCOLS, help="default: sample")
     parser.add_argument("--seeds", default="0-4", metavar="0-4", help="splits")
+    parser.add_argument("--voters", nargs="+", default=VOTERS, choices=VOTERS, help="default: both")
     parser.add_argument("--network", type=Path, metavar="RUN", help="a run of raman-train evaluate in place of the search, on its split")
     parser.add_argument("--results", type=Path, metavar="FILE.jsonl", help="append the lines of the voters")
     options = parser.parse_args()
-    found: dict[str, list[Comparison]] = {name: [] for name in VOTERS}
+    found: dict[str, list[Comparison]] = {name: [] for name in options.voters}
     for seed in grid.seeds(options.seeds):
         cell = grid.Cell(SEARCH, options.dataset, options.protocol, seed)
         base, prepared = of_network(options.network) if options.network else of_search(cell, options.data)
-        for name in VOTERS:
+        for name in options.voters:
             result, outputs, its = fitted(msgspec.structs.replace(cell, system=name), options.data)
             if not np.array_equal(its.split.test, prepared.split.test):
                 parser.error(f"--network has another split than {options.dataset}, {options.protocol}, seed {seed}")
