@@ -1,7 +1,8 @@
 """Multinomial logistic regression on the √-derivative of the spectra: scikit-learn's LogisticRegression with L-BFGS.
 
 It is fitted to the first 256 principal components, as the support vector machine is: on Dataset_2 they have 99.1 % of the variance. The
-result is still one weight per class and point. RamanBench 2026 (arXiv 2605.02003) reports .933 for a logistic regression on random folds of RRUFF, above most published networks.
+result is still one weight per class and point. RamanBench 2026 (arXiv 2605.02003) reports .933 for a logistic regression on random folds
+of RRUFF, more than most published networks have.
 """
 
 from __future__ import annotations
