@@ -10,12 +10,15 @@ import pytest
 import torch
 from raman_edge.errors import ConfigError
 from raman_train import checkpoint, config, runs
-from raman_train.config import NeighboursConfig, SearchConfig, SvmConfig
-from raman_train.models import build, svm
+from raman_train.config import LogisticConfig, NeighboursConfig, RandomConvolutionConfig, SearchConfig, SvmConfig
+from raman_train.models import build, logistic, random_convolution, svm
+from raman_train.models.logistic import Logistic
+from raman_train.models.random_convolution import RandomConvolution
 from raman_train.models.search import LibrarySearch, Neighbours, Similarity
 from raman_train.models.svm import Svm
 from scipy.signal import savgol_filter
 from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.svm import LinearSVC
@@ -32,6 +35,8 @@ EVERY: dict[str, ModelConfig] = {
     **{name: SearchConfig(name) for name in SIMILARITIES},
     "knn": NeighboursConfig(3),
     "svm": SvmConfig(1.0),
+    "logistic": LogisticConfig(10.0),
+    "random-convolution": RandomConvolutionConfig(groups=2, window=10, ridge=0.1),
 }
 
 
@@ -169,6 +174,81 @@ def test_svm_needs_two_classes() -> None:
         Svm(POINTS, CLASSES, 1.0).prepare(spectra(3, 1), torch.tensor([2, 2, 2]))
 
 
+def test_logistic_regression_is_at_the_minimum_of_its_loss() -> None:
+    """The gradient of scikit-learn's objective, c times the summed cross-entropy plus half the squared weights, vanishes."""
+    held, classes = references()
+    system = Logistic(POINTS, CLASSES, c=5.0)
+    system.prepare(held, classes)
+    present = [name for name in range(CLASSES) if name != ABSENT]
+    vectors = torch.stack([torch.from_numpy(compared(row, "root-derivative")) for row in held.double().numpy()])
+    weight, bias = (part[present].double().requires_grad_() for part in (system.weight, system.bias))
+    places = torch.tensor([present.index(name) for name in classes.tolist()])
+    objective = 5.0 * torch.nn.functional.cross_entropy(vectors @ weight.T + bias, places, reduction="sum") + (weight**2).sum() / 2
+    for gradient in torch.autograd.grad(objective, [weight, bias]):
+        assert gradient.abs().max() < 0.02
+    scores, embedding = system(spectra(7, 2))
+    assert (scores[:, ABSENT] == logistic.ABSENT).all()
+    np.testing.assert_allclose(embedding[0], compared(spectra(7, 2).double().numpy()[0], "root-derivative"), atol=1e-6)
+
+
+def test_logistic_regression_with_two_classes_decides_for_both() -> None:
+    """scikit-learn fits one logit for two classes; here each has its own, with the same probabilities."""
+    held, _ = references()
+    classes = torch.tensor([3, 1] * 7 + [3])
+    system = Logistic(POINTS, CLASSES, c=1e4)
+    system.prepare(held, classes)
+    scores, embedding = system(held)
+    assert torch.equal(scores.argmax(1), classes)
+    theirs = LogisticRegression(C=1e4, tol=1e-4, max_iter=100).fit(embedding.numpy(), classes.numpy()).predict_proba(embedding.numpy())
+    np.testing.assert_allclose(scores.softmax(1)[:, [1, 3]], theirs, atol=1e-4)
+
+
+def test_logistic_regression_needs_two_classes() -> None:
+    """Training spectra of one class are refused."""
+    with pytest.raises(ConfigError, match=r"of one class.*at least two"):
+        Logistic(POINTS, CLASSES, 1.0).prepare(spectra(3, 1), torch.tensor([2, 2, 2]))
+
+
+def test_random_convolution_counts_the_winning_kernels_by_hand() -> None:
+    """The features of one spectrum, computed point by point; the kernels of a group compete, and the windows overlap by half."""
+    system = RandomConvolution(POINTS, CLASSES, groups=2, window=10, ridge=1.0)
+    (query,) = spectra(1, 3).double().numpy()
+    signal = np.pad(compared(query, "root-derivative"), 16)
+    expected = []
+    for kernels, dilation in zip(system.kernels.double().numpy(), random_convolution.DILATIONS, strict=True):
+        places = 16 + np.arange(POINTS)[:, None] + dilation * np.arange(-4, 5)
+        response = (signal[places] @ kernels.T).reshape(POINTS, 2, 8)
+        for sign in (1, -1):
+            alone = np.zeros((2, 8, POINTS))
+            for point in range(POINTS):
+                for group in range(2):
+                    values = sign * response[point, group]
+                    alone[group, values.argmax(), point] = max(0.0, values.max())
+            expected += [alone[:, :, start : start + 10].mean(axis=2).reshape(16, 1) for start in range(0, 31, 5)]
+    # In the order of the system: dilation, sign, kernel, window.
+    ordered = np.concatenate([np.concatenate(expected[k : k + 7], axis=1).ravel() for k in range(0, len(expected), 7)])
+    root = np.sqrt(ordered)
+    np.testing.assert_allclose(system.embed(spectra(1, 3))[0], root / np.linalg.norm(root), atol=1e-5)
+
+
+def test_random_convolution_is_scikit_learns_ridge() -> None:
+    """The dual solution is that of ``Ridge`` on one-hot classes; a class without a spectrum scores -1."""
+    held, classes = references()
+    system = RandomConvolution(POINTS, CLASSES, groups=2, window=10, ridge=0.5)
+    system.prepare(held, classes)
+    scores, features = system(spectra(7, 2))
+    present = [name for name in range(CLASSES) if name != ABSENT]
+    theirs = Ridge(alpha=0.5).fit(system.embed(held).double().numpy(), np.eye(CLASSES)[classes.numpy()][:, present])
+    np.testing.assert_allclose(scores[:, present], theirs.predict(features.double().numpy()), atol=1e-4)
+    assert (scores[:, ABSENT] == -1).all()
+
+
+def test_random_convolution_refuses_spectra_shorter_than_its_window() -> None:
+    """The message names the key."""
+    with pytest.raises(ConfigError, match=r"40 points.*model\.window = 50"):
+        RandomConvolution(POINTS, CLASSES, groups=1, window=50, ridge=1.0)
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_system_without_weights_has_no_loss(name: str) -> None:
     """A system without weights refuses a training step."""
@@ -201,7 +281,12 @@ def test_a_checkpoint_holds_the_references(name: str, tmp_path: Path) -> None:
 def test_a_run_needs_no_epoch(name: str, tmp_path: Path) -> None:
     """`fit` and `evaluate` treat it like any other system: checkpoint, split and figures, without training."""
     smoke = Path(config.__file__).parent / "configs" / "smoke.toml"
-    model = {"knn": "{name='knn', k=3}", "svm": "{name='svm', c=10}"}.get(name, f"{{name='search', similarity='{name}'}}")
+    model = {
+        "knn": "{name='knn', k=3}",
+        "svm": "{name='svm', c=10}",
+        "logistic": "{name='logistic', c=100}",
+        "random-convolution": "{name='random-convolution', ridge=0.1}",
+    }.get(name, f"{{name='search', similarity='{name}'}}")
     chosen = config.read(smoke, [f"model={model}"])
     runs.fit(chosen, tmp_path, torch.device("cpu"), lambda _: None)
     made = checkpoint.load(tmp_path)

@@ -339,7 +339,7 @@ def test_clipping_is_of_each_weight_tensor() -> None:
 
 SYSTEMS = {
     *EVERY,
-    *("cosine", "pearson", "derivative", "root-derivative", "knn", "svm"),
+    *("cosine", "pearson", "derivative", "root-derivative", "knn", "svm", "logistic", "random-convolution"),
 }
 
 

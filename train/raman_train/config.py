@@ -100,8 +100,26 @@ class SvmConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="sv
     """Inverse strength of the regularisation."""
 
 
+class LogisticConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="logistic", tag_field="name"):
+    """A multinomial logistic regression on the √-derivative (scikit-learn)."""
+
+    c: Positive = 1.0
+    """Inverse strength of the regularisation."""
+
+
+class RandomConvolutionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="random-convolution", tag_field="name"):
+    """Random convolutions with a ridge classifier, after HYDRA (Dempster et al. 2023)."""
+
+    groups: Count = 4
+    """Groups of eight competing kernels, for each of three dilations."""
+    window: Count = 50
+    """Points over which responses are summed; windows overlap by half."""
+    ridge: Positive = 1.0
+    """Penalty of the squared weights."""
+
+
 NetworkConfig = DrcnnConfig | DrcnnEdgeConfig | LiuConfig | FanConfig | ZhangCnnConfig | ZhangDnnConfig | SangConfig
-ModelConfig = NetworkConfig | SearchConfig | NeighboursConfig | SvmConfig
+ModelConfig = NetworkConfig | SearchConfig | NeighboursConfig | SvmConfig | LogisticConfig | RandomConvolutionConfig
 
 
 class RawConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

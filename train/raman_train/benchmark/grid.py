@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CONFIGS = Path(config.__file__).parent / "configs"
 PAPERS_SYSTEMS = ("liu", "fan", "zhang_cnn", "zhang_dnn", "sang", "drcnn")
-CLASSICAL_SYSTEMS = ("cosine", "pearson", "derivative", "root-derivative", "knn", "svm")
+CLASSICAL_SYSTEMS = ("cosine", "pearson", "derivative", "root-derivative", "knn", "svm", "logistic", "random-convolution")
 SYSTEMS = (*PAPERS_SYSTEMS, *CLASSICAL_SYSTEMS, "drcnn-edge")
 """In the order of the tables; each has a packaged configuration ``configs/NAME.toml``."""
 PROTOCOLS = ("spectrum", "sample", "laser", "open", "few-shot")

@@ -9,7 +9,9 @@ from raman_train.config import (
     DrcnnEdgeConfig,
     FanConfig,
     LiuConfig,
+    LogisticConfig,
     NeighboursConfig,
+    RandomConvolutionConfig,
     SangConfig,
     SearchConfig,
     SvmConfig,
@@ -20,6 +22,8 @@ from raman_train.models.drcnn import Drcnn
 from raman_train.models.drcnn_edge import DrcnnEdge
 from raman_train.models.fan import Fan
 from raman_train.models.liu import Liu
+from raman_train.models.logistic import Logistic
+from raman_train.models.random_convolution import RandomConvolution
 from raman_train.models.sang import Sang
 from raman_train.models.search import LibrarySearch, Neighbours
 from raman_train.models.svm import Svm
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
     from raman_train.config import ModelConfig
 
-Network = Drcnn | DrcnnEdge | Fan | Liu | Sang | ZhangCnn | ZhangDnn | LibrarySearch | Neighbours | Svm
+Network = Drcnn | DrcnnEdge | Fan | Liu | Sang | ZhangCnn | ZhangDnn | LibrarySearch | Neighbours | Svm | Logistic | RandomConvolution
 
 
 class System(Protocol):
@@ -72,3 +76,7 @@ def build(config: ModelConfig, length: int, classes: int) -> Network:  # noqa: C
             return Neighbours(length, classes, config.k)
         case SvmConfig():
             return Svm(length, classes, config.c)
+        case LogisticConfig():
+            return Logistic(length, classes, config.c)
+        case RandomConvolutionConfig():
+            return RandomConvolution(length, classes, config.groups, config.window, config.ridge)
