@@ -73,8 +73,14 @@ class HeldOutRun:
 
     def scores(self, outputs: evaluate.SystemOutputs) -> NDArray[np.float32]:
         """Return the score of the edge for every label, (test, classes)."""
-        rule = evaluate.head_scores if outputs.logit_scale is None else evaluate.library_scores
-        return rule(outputs, self.prepared.classes, self.prepared.split)
+        if outputs.logit_scale is not None:
+            return evaluate.library_scores(outputs, self.prepared.classes, self.prepared.split)
+        queries = confidence.ScoredQueries.of(outputs, self.prepared.classes, self.prepared.split)
+        return confidence.fused(queries, confidence.fit(queries).head_weight)
+
+    def head(self, outputs: evaluate.SystemOutputs) -> NDArray[np.float32]:
+        """Return the logits of the class head, (test, classes)."""
+        return evaluate.head_scores(outputs, self.prepared.classes, self.prepared.split)
 
     @property
     def truth(self) -> NDArray[np.intp]:

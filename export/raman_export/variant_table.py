@@ -31,7 +31,7 @@ WARM_UP = 20
 CALLS = 300
 """Timed calls of each variant."""
 NOT_MEASURED = "-"
-COLUMNS = ("", "model MB", "library MB", "ms 1 thread", "ms 2 threads", "top-1", "points", "top-3", "agreement")
+COLUMNS = ("", "model MB", "library MB", "ms 1 thread", "ms 2 threads", "top-1", "points", "top-3", "head alone", "agreement")
 
 
 class NetworkLatency(msgspec.Struct, frozen=True):
@@ -49,7 +49,10 @@ class VariantFigures(msgspec.Struct, frozen=True, kw_only=True):
     library_bytes: int
     """Of the library of the split."""
     top1: float
+    """Of the edge's score: library search and class head, by the weight that suits the network."""
     top3: float
+    head: float
+    """Top-1 of the class head alone."""
     agreement: float
     """Share of the spectra with the same answer as the fp32 network."""
 
@@ -148,7 +151,8 @@ def _figures(run: HeldOutRun, outputs: SystemOutputs, best: NDArray[np.intp]) ->
     scores = run.scores(outputs)
     top1, top3 = (round(metrics.top(scores, run.truth, k), 4) for k in (1, 3))
     agreement = round(float((scores.argmax(axis=1) == best).mean()), 4)
-    return VariantFigures(library_bytes=_library_bytes(run, outputs), top1=top1, top3=top3, agreement=agreement)
+    head = round(metrics.top(run.head(outputs), run.truth, 1), 4)
+    return VariantFigures(library_bytes=_library_bytes(run, outputs), top1=top1, top3=top3, head=head, agreement=agreement)
 
 
 def _library_bytes(run: HeldOutRun, outputs: SystemOutputs) -> int:
@@ -180,6 +184,7 @@ def _cells(row: VariantRow, plain: VariantFigures | None) -> tuple[str, ...]:
     took = [f"{one.least:.2f}/{one.p50:.2f}/{one.p99:.2f}" for one in row.latency.values()]
     size = f"{row.model_bytes / 1e6:.2f}"
     if figures is None or plain is None:
-        return (row.variant, size, NOT_MEASURED, *took, *[NOT_MEASURED] * 4)
+        return (row.variant, size, NOT_MEASURED, *took, *[NOT_MEASURED] * 5)
     library_size, lost = f"{figures.library_bytes / 1e6:.2f}", f"{100 * (figures.top1 - plain.top1):+.2f}"
-    return (row.variant, size, library_size, *took, f"{figures.top1:.4f}", lost, f"{figures.top3:.4f}", f"{figures.agreement:.4f}")
+    shares = (f"{figures.top1:.4f}", lost, f"{figures.top3:.4f}", f"{figures.head:.4f}", f"{figures.agreement:.4f}")
+    return (row.variant, size, library_size, *took, *shares)

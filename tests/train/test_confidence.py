@@ -97,9 +97,9 @@ def test_levels_are_the_conformal_quantile() -> None:
     assert level.of90 == pytest.approx(sorted(given)[1])
 
 
-@pytest.mark.parametrize(("scale", "weights"), [(20.0, confidence.HEAD_WEIGHTS), (None, (1.0,))])
+@pytest.mark.parametrize(("scale", "weights"), [(20.0, confidence.HEAD_WEIGHTS), (None, (*confidence.HEAD_WEIGHTS, 1.0))])
 def test_queries_have_the_scores_of_the_edge(scale: float | None, weights: tuple[float, ...]) -> None:
-    """The similarity is the highest of each class in the library; a class outside it has -1; plain logits rank alone."""
+    """The similarity is the highest of each class in the library; a class outside it has -1; plain logits may also rank alone."""
     embedding = np.eye(4, dtype=np.float32)[[0, 1, 0, 1]]
     logits = np.array([[9, 0, 9], [0, 9, 9], [5, 1, 9], [1, 8, 9]], dtype=np.float32)
     split = Split(np.array([0, 1]), no_indices(), np.array([2, 3]))

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 HEAD_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 """Weights of the class head to choose from if its logits are cosines, like the similarities of the library."""
 LOGIT_SPAN = 20.0
-"""Divisor of logits that are not cosines, so that one initial temperature suits all; then only the class head ranks."""
+"""Divisor of logits that are not cosines, so that one initial temperature suits all."""
+HEAD_ALONE = 1.0
+"""A further weight to choose where the logits are not cosines: the class head alone, as the papers rank."""
 SURE = 1e-4
 """Probabilities are clipped to this distance from 0 and 1 while fitting: otherwise one outlier would dominate."""
 FLOOR = 1e-3
@@ -66,7 +68,7 @@ class ScoredQueries(NamedTuple):
         """Score ``queries`` (default: the test part)."""
         similarity = evaluate.embedding_scores(outputs, classes, split, queries)
         head = evaluate.head_scores(outputs, classes, split, queries) / np.float32(logit_divisor(outputs))
-        weights = (1.0,) if outputs.logit_scale is None else HEAD_WEIGHTS
+        weights = HEAD_WEIGHTS if outputs.logit_scale is not None else (*HEAD_WEIGHTS, HEAD_ALONE)
         truth = classes[split.test if queries is None else queries]
         return cls(similarity, np.where(np.isfinite(head), head, np.float32(metrics.NOT_THERE)), truth, weights)
 
