@@ -27,8 +27,6 @@ CHUNK = 32
 """Spectra per forward pass."""
 MIN_NORM = 1e-12
 """Smallest divisor of a norm, as in :func:`torch.nn.functional.normalize`."""
-SPREAD = 1.0
-"""Variance added to every input of the layer, as a share of its mean variance, so that rare directions are kept too."""
 
 
 def unit(rows: Tensor, dim: int) -> Tensor:
@@ -41,8 +39,9 @@ def unit(rows: Tensor, dim: int) -> Tensor:
 class RankStep:
     """The first dense layer as two, with ``rank`` numbers in between.
 
-    Their product is the matrix of that rank whose outputs on the calibration spectra are closest to those of the layer: the
-    principal directions of its outputs (Eckart and Young, Psychometrika 1 (1936) 211, applied to WX instead of W).
+    Their product is the matrix of that rank that is closest to the layer's (Eckart and Young, Psychometrika 1 (1936) 211), with a bias
+    that makes it exact for the mean of the calibration spectra. The directions in which the outputs of training spectra vary most were worse: DRCNN's class head lost 3
+    points of top-1 by them, and .2 by these, at rank 92.
     """
 
     rank: int
@@ -207,11 +206,7 @@ def _inputs(network: nn.Module, dense: nn.Linear, spectra: NDArray[np.float32]) 
 def _factored(dense: nn.Linear, inputs: Tensor, rank: int) -> nn.Sequential:
     """Return ``dense`` as two layers, exact for the mean of ``inputs`` (n, in)."""
     mean = inputs.mean(dim=0)
-    centred = inputs - mean
-    outputs = centred @ dense.weight.T  # (n, out)
-    variance = float(centred.square().mean()) * SPREAD
-    covariance = outputs.T @ outputs / len(inputs) + variance * dense.weight @ dense.weight.T
-    _, vectors = torch.linalg.eigh(covariance.double())  # eigenvalues increase
+    _, vectors = torch.linalg.eigh((dense.weight @ dense.weight.T).double())  # eigenvalues increase
     kept = vectors[:, -rank:].to(dense.weight)  # (out, rank)
     narrow, wide = nn.Linear(dense.in_features, rank, bias=False), nn.Linear(rank, dense.out_features)
     narrow.weight.copy_(kept.T @ dense.weight)
