@@ -40,8 +40,8 @@ class RankStep:
     """The first dense layer as two, with ``rank`` numbers in between.
 
     Their product is the matrix of that rank that is closest to the layer's (Eckart and Young, Psychometrika 1 (1936) 211), with a bias
-    that makes it exact for the mean of the calibration spectra. The directions in which the outputs of training spectra vary most were worse: DRCNN's class head lost 3
-    points of top-1 by them, and .2 by these, at rank 92.
+    that makes it exact for the mean of the calibration spectra. The directions in which the outputs of these spectra vary most were worse:
+    DRCNN's class head lost 3 points of top-1 by them, and .2 by the nearest matrix, at rank 92.
     """
 
     rank: int
