@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 OCEAN = hasty(quick("ocean-usb2000"))
 PATIENCE_S = 60.0
-CHANGING = ("ocean-usb2000", "ocean-usb2000-ascii", "ocean-sts", "bwtek-btc100")
+CHANGING = ("ocean-usb2000", "ocean-sts", *slow("ocean-usb2000-ascii", "bwtek-btc100"))
 
 
 def spectrum(device: SerialSpectrometer) -> list[str]:
