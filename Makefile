@@ -28,10 +28,10 @@ dist: | $(BIN)/python  ## build the wheel and the source distribution into dist/
 	@$(BIN)/python -m hatchling build --directory dist
 
 test: $(VENV)/.dev  ## run the tests that are not marked slow, random cases less often (installs torch on the first run)
-	$(BIN)/python -m pytest -n auto -m 'not slow' --hypothesis-profile quick
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not slow' --hypothesis-profile quick
 
 test-all: $(VENV)/.dev  ## run every test, the slow ones too
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 test-windows: $(VENV)/.dev  ## run the edge on the Python of Windows under Wine (the first run downloads and installs 1 GB)
 	$(BIN)/python tests/platforms/windows.py

@@ -24,7 +24,7 @@ settings.load_profile("every")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 """Tiny networks are slower on several threads, and tests run beside other work."""
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-"""Tests that import onnxruntime themselves tell its maker nothing either."""
+"""Tests that import onnxruntime themselves send nothing to its maker either."""
 os.environ["RAMAN_EDGE_USER_LIBRARY"] = str(Path(__file__).parent / "nothing-was-taught.sqlite3")
 """What the user of this machine has taught is nothing to the tests."""
 

@@ -57,7 +57,7 @@ class Mosquitto:
         return self
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """End it, by this signal; asked politely it keeps its sessions and messages."""
+        """End it, by this signal; with SIGTERM it keeps its sessions and messages."""
         if self._process is not None:
             self._process.send_signal(number)
             self._process.wait(60)

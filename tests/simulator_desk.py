@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PROFILES = tuple(catalogue.profiles())
 ON_REQUEST = tuple(name for name in PROFILES if not catalogue.load(name).streams)
-"""Devices that send nothing unless they are asked."""
+"""Devices that send only on request."""
 STREAMS = tuple(name for name in PROFILES if name not in ON_REQUEST)
 A_WHILE_S = 10.0
 """Longer than any default exposure and any late answer, s."""
@@ -52,24 +52,24 @@ class Desk:
         self.now = until
         return [*sent, *self.device.advance(until)]
 
-    def tell(self, data: bytes, seconds: float = A_WHILE_S) -> bytes:
+    def send(self, data: bytes, seconds: float = A_WHILE_S) -> bytes:
         """Send bytes to the device and return what it answers within a time."""
         self.device.receive(data, self.now)
         return b"".join(sent.data for sent in self.wait(seconds))
 
     def ask(self, name: str, wanted: RequestValues = DEFAULT) -> bytes:
         """Send a command of the page and return the answer."""
-        return self.tell(requests.request(self.profile, name, wanted))
+        return self.send(requests.request(self.profile, name, wanted))
 
     def prepare(self) -> None:
         """Send what comes after every opening."""
         for data in requests.prepared(self.profile):
-            self.tell(data)
+            self.send(data)
 
     def measure(self, wanted: RequestValues = DEFAULT) -> list[Event]:
         """Ask for one spectrum and return what the page's codec makes of the answer, behind what comes before it."""
         request = requests.request(self.profile, "acquire", wanted)
-        return self.decoded(self.tell(request), request)
+        return self.decoded(self.send(request), request)
 
     def decoded(self, answer: bytes, request: bytes = b"") -> list[Event]:
         """Return the codec's events of an answer, echo, acknowledgement and ready signal taken off, and the silence after it."""

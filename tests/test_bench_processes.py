@@ -87,7 +87,7 @@ def test_what_the_system_does_not_know_is_unknown(costs: processes.ProcessCosts)
 
 @PROC
 def test_processor_time_is_that_of_the_process() -> None:
-    """The time of a process as the system tells it is what the process itself counts."""
+    """The time of a process by the system is what the process itself counts."""
     before = processes.cpu_seconds(os.getpid())
     started = time.process_time()
     while time.process_time() - started < 0.2:

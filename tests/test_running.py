@@ -152,7 +152,7 @@ def test_the_unit_starts_a_command_that_there_is() -> None:
 
 
 def test_nobody_but_the_group_may_use_the_instrument() -> None:
-    """The udev rule says 0660 and never 0666, and tells systemd of the device."""
+    """The udev rule says 0660 and never 0666, and makes systemd know the device."""
     lines = [line for line in (RUNNING / "70-raman-edge.rules").read_text("utf-8").splitlines() if "SYMLINK" in line]
     assert lines
     assert all('MODE="0660"' in line and 'GROUP="dialout"' in line and 'TAG+="systemd"' in line for line in lines)

@@ -64,7 +64,7 @@ class Talker:
 
     def __init__(self, profile: Profile, requests: dict[bytes, tuple[int, bytes]], measures: Iterable[bytes], before: bytes = b"") -> None:
         """``requests``: beginning → bytes that follow it, answer; ``measures``: those that are answered with ``before`` and a frame."""
-        self.requests = requests | {begin: (0, b"") for begin in measures if begin not in requests}
+        self.known = requests | {begin: (0, b"") for begin in measures if begin not in requests}
         self.measures, self.before = tuple(measures), before
         self.codec = codecs.of(profile.frame, PIXELS)
         self.frames: list[list[ScriptStep]] = []
@@ -88,14 +88,14 @@ class Talker:
         self._kept += data
         steps: list[ScriptStep] = []
         while self._kept:
-            begin = next((one for one in self.requests if self._kept.startswith(one)), None)
+            begin = next((one for one in self.known if self._kept.startswith(one)), None)
             if begin is None:
-                waits = any(one.startswith(self._kept) for one in self.requests)
+                waits = any(one.startswith(self._kept) for one in self.known)
                 self._kept = self._kept if waits else self._kept[1:]
                 if waits:
                     break
                 continue
-            follow, answer = self.requests[begin]
+            follow, answer = self.known[begin]
             if len(self._kept) < len(begin) + follow:
                 break
             request, self._kept = self._kept[: len(begin) + follow], self._kept[len(begin) + follow :]

@@ -48,7 +48,7 @@ class SpectrometerContract:
         raise NotImplementedError
 
     def test_gives_exposures_of_a_known_instrument(self, tmp_path: Path) -> None:
-        """Exposures are counts that cannot be written to, with a moment, and name the instrument that the device tells of."""
+        """Exposures are counts that cannot be written to, with a moment, and name the instrument."""
         with self.spectrometer(tmp_path, threading.Event()) as device:
             found = exposures(device, 3)
             assert device.instrument is not None

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 import pytest
 import raman_edge as re
+from markers import slow
 from raising import refused
 from raman_edge import api, synthetic
 from raman_edge.calibration import standards, store
@@ -204,7 +205,7 @@ def test_without_a_laser_there_is_no_raman_shift(simulated: Simulated) -> None:
 
 
 @on_a_pty
-@pytest.mark.parametrize("happens", ["silence:every=1", "drop:every=1"])
+@pytest.mark.parametrize("happens", ["silence:every=1", *slow("drop:every=1")])
 def test_an_instrument_that_answers_nothing_good_ends_the_wait(happens: str) -> None:
     """A measurement does not hang: after the time it says what came instead."""
     with (

@@ -70,8 +70,8 @@ library = Library.open(Path(sys.argv[3]), network=model.card.network)
 table = library.peaks[library.labels.index("Quartz")]
 axis, conditions = Axis.linear(150.0, 1400.0, 1.0), synthetic.SyntheticConditions()
 seen = synthetic.expose(axis, table, conditions, np.random.default_rng(1), Origin("test", ""))
-said = json.loads(records.encode(records.of(identify(seen, model, library), records.provenance(model, library))))
-print(json.dumps([said["matches"][0]["label"], sorted(sys.modules)]))
+record = json.loads(records.encode(records.of(identify(seen, model, library), records.provenance(model, library))))
+print(json.dumps([record["matches"][0]["label"], sorted(sys.modules)]))
 """
 
 

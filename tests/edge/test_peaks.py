@@ -203,7 +203,7 @@ def test_range_that_was_not_measured_hides_no_noise(covered: tuple[float, float]
 
 
 def test_most_prominent_peaks_are_kept() -> None:
-    """Of more peaks than asked for, the most prominent ones are given, in order of their shift."""
+    """Of more peaks than requested, the most prominent ones are given, in order of their shift."""
     places = np.arange(100.0, 1500.0, 100.0)
     height = np.array([0.2, 0.9, 0.3, 0.8, 0.4, 1.0, 0.5, 0.6, 0.25, 0.35, 0.45, 0.55, 0.65, 0.7])
     counts = synthetic.lines(AXIS, Peaks(places, height, np.full(14, 8.0)))
@@ -246,7 +246,7 @@ def test_interpolation_does_not_hide_noise() -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 2])
 def test_noise_of_too_few_points_is_0(size: int) -> None:
-    """Where there is no second difference there is no noise to tell."""
+    """Where there is no second difference there is no noise estimate."""
     assert noise(np.arange(float(size))) == 0.0
     assert noise(np.array([0.0, 1.0, 0.0]), (2,)) == 0.0
 

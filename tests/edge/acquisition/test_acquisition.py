@@ -264,7 +264,7 @@ def test_a_wait_is_announced_to_the_instrument() -> None:
 
 
 def test_a_person_with_a_hand_in_the_beam_has_no_laser_on_it() -> None:
-    """While a person is asked to block the beam, and to let the light in again, the light is taken away."""
+    """While a person blocks the beam and opens it again, the light is gone."""
     fake = Fake(shutter=False)
     bench = Acquisition(fake, Plan(count=1, dark="take"), prompt=lambda text: text and threading.Timer(0.02, bench.trigger).start())
     assert len(values(bench)) == 1

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no ps
 
 
 def measured(spectrometer: Spectrometer, plan: Plan, simulated: Simulated | None = None) -> tuple[list[Spectrum], list[Fault]]:
-    """Return what a bench gives; the person who is asked holds a hand into the beam, or takes it out."""
+    """Return what a bench gives; the person holds a hand into the beam, or takes it out."""
 
     def answer(question: str) -> None:
         if question and simulated is not None:

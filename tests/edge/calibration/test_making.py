@@ -125,7 +125,7 @@ def test_reversed_detector_is_turned() -> None:
 
 
 def test_raman_standard_gives_the_laser_on_a_lamps_scale() -> None:
-    """With neon for the wavelengths, the lines of cyclohexane tell a laser that is 0.4 nm from its label."""
+    """With neon for the wavelengths, the lines of cyclohexane give a laser that is 0.4 nm from its label."""
     spectrum = lamp(540.0, 0.07, 1.0, 5)
     pixel = np.arange(2048.0)
     truth = 540.0 + 0.07 * pixel + 1.0 * (1 - ((pixel - 1023.5) / 1023.5) ** 2)
@@ -141,7 +141,7 @@ def test_raman_standard_gives_the_laser_on_a_lamps_scale() -> None:
 
 
 def test_silicon_gives_an_offset_and_no_scatter() -> None:
-    """One line moves the axis; what it cannot tell is unknown, not zero."""
+    """One line moves the axis; what it cannot give is unknown, not zero."""
     written = wrong(2.5, 0.0, 0.0)
     made = calibrated(seen(standards.find("silicon"), written, 2), standards.find("silicon"))
     assert made.order == 0

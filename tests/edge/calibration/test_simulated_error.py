@@ -18,7 +18,7 @@ STS = catalogue.load("ocean-sts")
 
 
 def measured(standard: str, error: float) -> StandardSpectrum:
-    """Return a spectrum of a standard on the axis that the device tells, off by ``error`` cm⁻¹."""
+    """Return a spectrum of a standard on the axis of the device, off by ``error`` cm⁻¹."""
     scene = Scene(STS, standard, find=samples.find, axis_error_cm=error)
     counts = scene.expose(0.1, 10, np.random.default_rng(1), lit=True) / 10
     nm = np.polynomial.polynomial.polyval(np.arange(scene.pixels), scene.coefficients)

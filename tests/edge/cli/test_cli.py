@@ -386,7 +386,7 @@ THREADS = """
 import os, sys, time
 from raman_edge import cli
 cli.main(sys.argv[1:])
-print(min((len(os.listdir("/proc/self/task")), time.sleep(0.05))[0] for _ in range(20)))
+print(min((len(os.listdir("/proc/self/task")), time.sleep(0.05))[0] for _ in range(10)))
 """
 
 

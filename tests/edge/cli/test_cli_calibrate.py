@@ -70,7 +70,7 @@ def test_calibration_is_made_kept_and_checked(tmp_path: Path, kept: Path, capsys
 
 def test_identify_uses_the_calibration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every record names the calibration that made the axis, its age and its scatter, and has an id of its own."""
-    _, (record,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
+    _, (made,), _ = run(capsys, "calibrate", polystyrene(tmp_path / "ps.csv"), "--standard", "polystyrene", "--instrument", "SN-1")
     calcite = written(tmp_path / "c.csv", (1085.4, 281.7, 712.1, 155.0), OFF)
     _, (plain,), _ = run(capsys, "identify", "--no-user-library", calcite)
     code, (record,), _ = run(capsys, "identify", "--no-user-library", "--calibration", "SN-1", calcite)
@@ -79,9 +79,9 @@ def test_identify_uses_the_calibration(tmp_path: Path, capsys: pytest.CaptureFix
     assert record["id"] != plain["id"]
     named = record["calibration"]
     assert isinstance(named, dict)
-    assert named["id"] == record["id"]
+    assert named["id"] == made["id"]
     assert 0 <= named["age_days"] < 1
-    assert named["rms"] == pytest.approx(float(str(record["rms"])), abs=1e-3)
+    assert named["rms"] == pytest.approx(float(str(made["rms"])), abs=1e-3)
 
 
 def test_file_of_another_laser_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -190,7 +190,7 @@ def test_what_a_file_of_settings_names_is_looked_at(box: Box) -> None:
 def test_a_file_that_is_being_written_is_counted(box: Box) -> None:
     """As the kernel lists it; an empty one too."""
     if not sys.platform.startswith("linux"):
-        pytest.skip("only Linux tells who writes")
+        pytest.skip("only Linux reports a writer")
     with (box.folder / "slow.csv").open("w"):
         _, found = box.doctor(box.folder)
     assert found["files"]["found"] == "of the newest 2: 1 being written, 0 not readable; 1 empty"

@@ -170,11 +170,11 @@ def test_a_second_signal_does_not_leave_it_on(tmp_path: Path, model: Path) -> No
 
 def test_an_exposure_that_cannot_be_aborted_is_waited_for(tmp_path: Path, model: Path) -> None:
     """A device that hears nothing while it exposes: the laser's end is confirmed after it, and the exit code is the signal's."""
-    with measuring(tmp_path, model, "--exposure", "1.5", pacing=True) as (run, instrument):
+    with measuring(tmp_path, model, "--exposure", "3", pacing=True) as (run, instrument):
         wait_for_an_exposure(run, instrument)
         assert run.end(signal.SIGINT) == 128 + signal.SIGINT
         assert not laser_instrument.shines(instrument)
-        assert run.noted("waiting for the exposure of 1.5 s") == 1
+        assert run.noted("waiting for the exposure of 3 s") == 1
 
 
 @pytest.mark.slow

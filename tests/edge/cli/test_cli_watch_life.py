@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import build
 import command
 import pytest
+from markers import slow
 from raman_edge.service.worker import MANY
 from watch_process import Watch, digests, journaled
 
@@ -72,7 +73,7 @@ def test_another_model_answers_from_the_signal_on(folder: Path) -> None:
     assert verified(watch)
 
 
-@pytest.mark.parametrize("how", ["garbage", "none"])
+@pytest.mark.parametrize("how", ["garbage", *slow("none")])
 def test_a_bad_model_changes_nothing(folder: Path, how: str) -> None:
     """An invalid model is reported, and the open one goes on answering until there is a valid one."""
     model = folder.parent / "tiny.onnx"

@@ -17,6 +17,7 @@ import build
 import command
 import journals
 import pytest
+from markers import slow
 from watch_process import MAIN, Watch, digests, journaled
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def test_a_full_disk_ends_a_single_pass(folder: Path, disk: Path, model: Path) -
     assert len(set(digests(journaled(disk / "j.sqlite3")))) == len(journaled(disk / "j.sqlite3")) == FILES
 
 
-@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+@pytest.mark.parametrize("how", ["replaced", *slow("moved", "deleted")])
 def test_a_journal_that_is_taken_away(folder: Path, model: Path, how: str) -> None:
     """Where the journal is moved, deleted or replaced, what lies in the folder is answered anew in the one that is there then."""
     with Watch(folder, model) as watch:
@@ -114,7 +115,7 @@ def test_a_journal_that_is_taken_away(folder: Path, model: Path, how: str) -> No
     assert command.call("journal", "verify", "--journal", watch.journal).returncode == 0
 
 
-@pytest.mark.parametrize("what", ["journal.sqlite3*", "journal.sqlite3-wal"])
+@pytest.mark.parametrize("what", ["journal.sqlite3*", *slow("journal.sqlite3-wal")])
 def test_a_journal_that_is_damaged(folder: Path, model: Path, what: str) -> None:
     """A journal or a log that is overwritten while it is open ends the run, whichever thread notices it first."""
     with Watch(folder, model) as watch:

@@ -24,7 +24,7 @@ ACK, NAK = b"\x06", b"\x15"
 NUMBERS = {"ocean-usb2000": "USB2F00001", "ocean-usb2000-ascii": "USB2F00001", "ocean-flame-s": "FLMS00001", "ocean-sts": "SIM00001"}
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", ["ocean-usb2000", "ocean-sts", *slow("ocean-flame-s", "ocean-usb2000-ascii")])
 def test_ocean_devices_give_their_axis_their_nonlinearity_and_their_number(name: str) -> None:
     """All coefficients are read over the line, in binary, in text and in messages; they are those of the device."""
     profile = catalogue.load(name)

@@ -48,7 +48,7 @@ def test_bytes_go_both_ways(tmp_path: Path) -> None:
 
 
 def test_modem_lines_may_be_set_on_a_port_without_them(tmp_path: Path) -> None:
-    """A pseudo-terminal has neither DTR nor RTS: wishes about them are no error there."""
+    """A pseudo-terminal has neither DTR nor RTS: setting them is no error there."""
     with ScriptedDevice(tmp_path / "port", lambda _: []) as fake:
         port = SerialPort(fake.port, Serial(baud=(9600,), dtr_on_open="lower", rts_on_open="lower", flow="rts-cts", parity="E", bytesize=7))
         port.open(9600)

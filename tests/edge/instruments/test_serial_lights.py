@@ -51,7 +51,7 @@ LASER, SHUTTER, ASK = lit("laser"), lit("shutter"), lit("ask")
 def device_of(profile: Profile) -> Talker:
     """Return what understands its switches too."""
     talker = ooi(profile)
-    talker.requests |= dict.fromkeys((ON, OFF, SHUT, OPEN), (0, ACK))
+    talker.known |= dict.fromkeys((ON, OFF, SHUT, OPEN), (0, ACK))
     return talker
 
 

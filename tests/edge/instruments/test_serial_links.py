@@ -86,7 +86,7 @@ def test_a_cable_pulled_before_the_first_spectrum_is_reported_at_once(tmp_path: 
 
 
 MEASURING: dict[str, Callable[[bytes], list[ScriptStep]]] = {
-    "when it is asked": lambda _: [UNPLUG],
+    "at the request": lambda _: [UNPLUG],
     "while it measures": lambda _: [ACK, UNPLUG],
     "in the middle of a spectrum": lambda frame: [ACK + b"\x07" + frame[: len(frame) // 2], UNPLUG],
     "behind a spectrum": lambda frame: [ACK + b"\x07" + frame, UNPLUG],

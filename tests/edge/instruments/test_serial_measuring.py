@@ -145,7 +145,7 @@ def test_a_spectrum_that_pauses_is_one(tmp_path: Path) -> None:
 
 
 def test_a_spectrum_that_is_broken_twice_is_measured_anew(tmp_path: Path) -> None:
-    """What the device has sent again and is still broken is a fault, and not asked for a third time."""
+    """What the device has sent again and is still broken is a fault, and not requested a third time."""
     talker = ooi(OCEAN)
     frame = talker.good()
     broken = frame[:20] + b"\x80\x00" + frame[22:]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from raman_edge.instruments.profiles.profile import Profile
 
 PROFILES = tuple(catalogue.profiles())
+ALIKE = ("ocean-flame-s", "ocean-usb2000-ascii")
+"""Profiles whose devices have the commands of ocean-usb2000."""
 PIXELS = 288
 PATIENCE_S = 60.0
 AT_ONCE = Environment(chance=lambda: -0.99)
@@ -145,7 +147,7 @@ def test_numbers_as_text_are_waited_for(frame: Frame, line: bytes) -> None:
     assert len(line) * PIXELS <= frame_bytes(frame)
 
 
-@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("name", [*(name for name in PROFILES if name not in ALIKE), *slow(*ALIKE)])
 def test_an_instrument_that_is_unplugged_is_found_again(name: str) -> None:
     """The cable comes out in the middle of a spectrum and goes in again: what follows is whole."""
     profile = shipped(name)

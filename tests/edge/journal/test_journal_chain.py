@@ -226,8 +226,8 @@ with Journal.open(Path(sys.argv[1])) as journal:
     number = first
     while number < int(sys.argv[4]):
         places = range(number, number + batch)
-        said = [FaultRecord(id=f"{n:032x}", ts="", source=RecordSource("file", "p", f"{n:064x}"), why="w" * (n % 977)) for n in places]
-        journal.write([JournalEntry(one, None) for one in said], model="m", config="c")
+        faults = [FaultRecord(id=f"{n:032x}", ts="", source=RecordSource("file", "p", f"{n:064x}"), why="w" * (n % 977)) for n in places]
+        journal.write([JournalEntry(one, None) for one in faults], model="m", config="c")
         number += batch
         print(number, flush=True)
 """

@@ -178,8 +178,8 @@ with Journal.open(Path(sys.argv[1])) as journal:
             assert memory.known(sha256)
             continue
         if not memory.known(sha256):
-            said = FaultRecord(id=f"{number:032x}", ts="", source=RecordSource("file", f"/in/{number}", sha256), why="w")
-            journal.write([JournalEntry(said, None)], model="m", config="c")
+            record = FaultRecord(id=f"{number:032x}", ts="", source=RecordSource("file", f"/in/{number}", sha256), why="w")
+            journal.write([JournalEntry(record, None)], model="m", config="c")
         memory.mark(f"/in/{number}", (number, 2, 3, 4, 5), sha256)
         if number % 7 == 0:
             memory.flush()

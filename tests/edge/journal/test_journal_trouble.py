@@ -30,9 +30,9 @@ with Journal.open(Path(sys.argv[1])) as journal:
     memory = journal.memory("m", "c")
     resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, resource.RLIM_INFINITY))
     def write(number):
-        said = FaultRecord(id=f"{number:032x}", ts="", source=RecordSource("file", "p", f"{number:064x}"), why=os.urandom(2500).hex())
+        record = FaultRecord(id=f"{number:032x}", ts="", source=RecordSource("file", "p", f"{number:064x}"), why=os.urandom(2500).hex())
         memory.mark(f"/in/{number}", state, f"{number:064x}")
-        return journal.write([JournalEntry(said, None)], model="m", config="c")
+        return journal.write([JournalEntry(record, None)], model="m", config="c")
     written, troubles = 0, []
     while len(troubles) < 3:
         try:

@@ -150,7 +150,7 @@ def test_troubles_are_reported_once(path: Path) -> None:
 
 
 def test_a_sink_that_is_away_is_known_to_be(path: Path) -> None:
-    """A sink is asked also where nothing waits, and how it stands can be read meanwhile."""
+    """An output is checked also where nothing waits, and its state can be read meanwhile."""
     sink = scripted_outputs.Script()
     sink.opening = lambda: refusing(0)
     run = Run(path, sink)
@@ -346,7 +346,7 @@ def test_a_terminal_that_has_gone_stops_no_delivery(path: Path) -> None:
 
 
 def test_a_busy_journal_is_gathered(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a batch the next look waits a little, so that many commits become one batch; asked to finish it does not."""
+    """After a batch the next look waits a little, so that many commits become one batch; at the end it does not wait."""
     monkeypatch.setattr(module, "GATHER_S", 3600.0)
     sink = scripted_outputs.Script()
     run = Run(path, sink, from_start=True)

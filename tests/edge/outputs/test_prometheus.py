@@ -156,7 +156,7 @@ def test_a_client_that_hangs_blocks_no_other(port: int) -> None:
 
 def test_silent_clients(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many clients that connect and say nothing take few threads and a bounded time; then a scrape is answered again."""
-    monkeypatch.setattr(prometheus._Handler, "timeout", 1.0)
+    monkeypatch.setattr(prometheus._Handler, "timeout", 0.3)
     before = threading.active_count()
     with sink_at(port), ExitStack() as kept:
         for _ in range(60):

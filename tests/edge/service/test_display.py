@@ -33,7 +33,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Model, Library]:
     return model, Library.open(library, network=model.card.network)
 
 
-def tell(display: Display, pair: tuple[Model, Library]) -> None:
+def call_everything(display: Display, pair: tuple[Model, Library]) -> None:
     """Call everything that a display has."""
     with display:
         display.show(MATCH)
@@ -48,7 +48,7 @@ def tell(display: Display, pair: tuple[Model, Library]) -> None:
 
 def test_into_a_pipe_only_notes_are_written(pair: tuple[Model, Library], capsys: pytest.CaptureFixture[str]) -> None:
     """Results go to the outputs; a note is one harmless line on standard error."""
-    tell(NoteDisplay(say), pair)
+    call_everything(NoteDisplay(say), pair)
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err == "raman-edge: a note\\x1b[2J\n"
@@ -57,7 +57,7 @@ def test_into_a_pipe_only_notes_are_written(pair: tuple[Model, Library], capsys:
 def test_the_screen_is_a_display(pair: tuple[Model, Library]) -> None:
     """Each fact arrives in the state of the screen."""
     screen = Screen("folder", *pair, console=Console(file=open(os.devnull, "w", encoding="utf-8")))  # noqa: SIM115, PTH123 - closed with the process
-    tell(screen, pair)
+    call_everything(screen, pair)
     state = screen.state
     assert (state.source, state.waiting, state.link, state.acquisition, state.note) == ("folder", 3, LASER, BENCH, "a note\x1b[2J")
     assert (state.tally.match, state.tally.fault) == (2, 1)

@@ -68,6 +68,7 @@ def test_no_simulated_instrument_is_implausible(name: str) -> None:
         assert trial.whole >= 1
 
 
+@pytest.mark.slow
 def test_a_profile_of_another_instrument_is_doubted() -> None:
     """A JETI's profile gets no answer from an STS, and reports it; the port is free again."""
     with laser_instrument.instrument("ocean-sts") as simulated:

@@ -242,6 +242,7 @@ def test_a_named_instrument_that_gives_no_spectrum_is_doubted(notes: list[str], 
     assert any("jeti-versapic is doubted: " in note for note in notes)
 
 
+@pytest.mark.slow
 def test_of_two_matching_profiles_the_broken_one_is_left_out(notes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A USB2000 answers as a Flame does; the Flame's frames stay broken, without a question."""
     monkeypatch.setattr(probe, "MOST_RATES", MOST_RATES)

@@ -107,7 +107,7 @@ def test_every_request_of_the_page_is_understood(name: str) -> None:
         if path[1] in {"acquire", "start", "stop", "repeat", "set_baud"}:
             continue
         sent = requests.sent(desk.profile, command, requests.values(desk.profile, str(path[1])), "")
-        answer = desk.tell(sent)
+        answer = desk.send(sent)
         echo = sent if desk.profile.answers.echo else b""
         expected = echo + (literal(desk.profile.answers.ack) if command.ack else b"")
         assert answer.startswith(expected), path
@@ -154,27 +154,27 @@ def test_a_spectrum_takes_its_exposure() -> None:
     """Nothing comes before the exposures are over, but for what says that it was understood."""
     desk = Desk("jeti-versapic")
     request = requests.request(desk.profile, "acquire", RequestValues(200, 3))
-    assert desk.tell(request, 0.599) == b"\x06"
-    assert desk.tell(b"", 0.002).startswith(b"\x07")
+    assert desk.send(request, 0.599) == b"\x06"
+    assert desk.send(b"", 0.002).startswith(b"\x07")
 
 
 def test_an_obp_answer_names_its_request() -> None:
     """Message type and number come back; an acknowledgement only where it was requested; an unknown type is refused by name."""
     desk = Desk("ocean-sts")
-    (frame,) = spectra(desk.codec.feed(desk.tell(Message(0x00101100, regarding=77).to_bytes())))
+    (frame,) = spectra(desk.codec.feed(desk.send(Message(0x00101100, regarding=77).to_bytes())))
     assert (frame.fields["regarding"], frame.fields["type"]) == (77, 0x00101100)
     exposure = (50_000).to_bytes(4, "little")
-    assert desk.tell(Message(0x00110010, exposure).to_bytes()) == b""
-    (ack,) = desk.codec.feed(desk.tell(Message(0x00110010, exposure, flags=4, md5=True).to_bytes()))
+    assert desk.send(Message(0x00110010, exposure).to_bytes()) == b""
+    (ack,) = desk.codec.feed(desk.send(Message(0x00110010, exposure, flags=4, md5=True).to_bytes()))
     assert isinstance(ack, Reply)
     assert ack.name == "ack"
     for message, why in ((Message(0x00ABCDEF), "unknown message type"), (Message(0x00110010, b"\0"), "payload data invalid")):
-        (nak,) = desk.codec.feed(desk.tell(message.to_bytes()))
+        (nak,) = desk.codec.feed(desk.send(message.to_bytes()))
         assert isinstance(nak, Reply)
         assert (nak.name, nak.fields["error_name"]) == ("nak", why)
     damaged = bytearray(Message(0x00110010, exposure, md5=True).to_bytes())
     damaged[24] ^= 1
-    (nak,) = desk.codec.feed(desk.tell(b"\x00garbage" + bytes(damaged)))
+    (nak,) = desk.codec.feed(desk.send(b"\x00garbage" + bytes(damaged)))
     assert isinstance(nak, Reply)
     assert nak.fields["error_name"] == "bad checksum"
     assert desk.device.exposure_s == 0.05
@@ -195,15 +195,15 @@ def test_an_obp_answer_names_its_request() -> None:
 def test_what_is_not_understood_is_refused_as_the_device_does(name: str, data: bytes, answer: bytes) -> None:
     """A byte or a line at a time by NAK or in words, with silence where there is neither; and then it listens again."""
     desk = Desk(name)
-    assert desk.tell(data) == answer
+    assert desk.send(data) == answer
     assert len(spectra(desk.measure())) == 1
 
 
 def test_half_a_request_is_forgotten() -> None:
     """Its other half, after a silence, is no request; one in small pieces is."""
     desk = Desk("ocean-flame-s")
-    assert desk.tell(b"I\x00", 5.0) == b""
-    assert desk.tell(b"I", 0.1) + desk.tell(b"\x00", 0.1) + desk.tell(b"\x32", 0.1) == b"\x06"
+    assert desk.send(b"I\x00", 5.0) == b""
+    assert desk.send(b"I", 0.1) + desk.send(b"\x00", 0.1) + desk.send(b"\x32", 0.1) == b"\x06"
     assert desk.device.exposure_s == 0.05
 
 
@@ -229,30 +229,30 @@ def test_a_toy_of_everything(toy: Desk) -> None:
     assert frame.counts.max() < 1000
     assert toy.ask("saturation") == (1000).to_bytes(2, "little")
     assert toy.ask("serial_number") == (77).to_bytes(4, "big")
-    assert toy.tell(b"\x41\x07\x49") == b"\x15"
+    assert toy.send(b"\x41\x07\x49") == b"\x15"
     assert toy.device.averages == 3
 
 
 def test_a_busy_device_refuses_requests(toy: Desk) -> None:
     """While it exposes it is busy, but stops on request; without such a request, requests wait their turn."""
     request = requests.request(toy.profile, "acquire")
-    assert toy.tell(request, 0.05) == b""
-    assert toy.tell(b"M\r", 0.01) == b"\x1b"
-    assert toy.tell(b"X\r", 0.01) == b"\x06"
-    assert toy.tell(b"", 5.0) == b""
+    assert toy.send(request, 0.05) == b""
+    assert toy.send(b"M\r", 0.01) == b"\x1b"
+    assert toy.send(b"X\r", 0.01) == b"\x06"
+    assert toy.send(b"", 5.0) == b""
     flame = Desk("ocean-flame-s")
-    flame.tell(b"S", 0.05)
-    answer = flame.tell(b"I\x00\x32")
+    flame.send(b"S", 0.05)
+    answer = flame.send(b"I\x00\x32")
     assert answer[:1] + answer[-1:] == b"\x02\x06"
 
 
 def test_a_stream_is_started_and_stopped(toy: Desk) -> None:
     """Spectra without end at the pace of their exposure, and none after the acknowledgement of the stop."""
-    assert toy.tell(b"GO\r", 0.55).count(b"\xaa\x55") == 5
-    assert toy.tell(b"HALT\r") == b"\x06"
+    assert toy.send(b"GO\r", 0.55).count(b"\xaa\x55") == 5
+    assert toy.send(b"HALT\r") == b"\x06"
     rossel = Desk("tcd1304-rossel")
     started = requests.request(rossel.profile, "start")
-    assert len(rossel.tell(started, 1.95)) == 3 * 7388  # the line takes longer than the exposure
+    assert len(rossel.send(started, 1.95)) == 3 * 7388  # the line takes longer than the exposure
     assert rossel.ask("stop") == b""
 
 
@@ -263,9 +263,9 @@ def test_light_is_let_in_and_kept_out(toy: Desk) -> None:
 
     def top() -> Iterator[int]:
         for order in (b"", b"L1\r", b"C\r", b"O\r", b"L0\r", b"L1\r"):
-            desk.tell(order, 0.1)
+            desk.send(order, 0.1)
             request = requests.request(toy.profile, "acquire")
-            (frame,) = spectra(desk.decoded(desk.tell(request, 1.0), request))
+            (frame,) = spectra(desk.decoded(desk.send(request, 1.0), request))
             yield int(frame.counts.max())
 
     dark, lit, closed, opened, off, again = top()
@@ -273,8 +273,8 @@ def test_light_is_let_in_and_kept_out(toy: Desk) -> None:
     assert min(lit, opened, again) > 400
     desk.wait(10.0)
     assert not desk.device.laser
-    desk.tell(b"L1\r", 4.0)
-    desk.tell(requests.request(desk.profile, "start"), 4.0)
+    desk.send(b"L1\r", 4.0)
+    desk.send(requests.request(desk.profile, "start"), 4.0)
     assert desk.device.laser
     desk.wait(4.0)
     assert not desk.device.laser

@@ -142,8 +142,8 @@ def test_a_late_answer_comes_after_the_host_has_given_up() -> None:
     for fault, earliest in (("late", 0.1 + 0.5), ("late:for=7", 7.0)):
         desk = Desk("tcd1304-rossel", faults=[fault])
         request = requests.request(desk.profile, "acquire")
-        assert desk.tell(request, earliest) == b""
-        assert len(desk.tell(b"", 10.0)) == 7388
+        assert desk.send(request, earliest) == b""
+        assert len(desk.send(b"", 10.0)) == 7388
 
 
 @pytest.mark.parametrize(

@@ -85,19 +85,19 @@ def test_a_rate_is_confirmed_in_five_steps() -> None:
 def test_a_rate_that_is_not_confirmed_is_given_up(second: bytes) -> None:
     """Silence, garbage, another rate or half of the request bring the old rate back, and it listens again."""
     desk = Desk("ocean-usb2000")
-    desk.tell(requests.request(desk.profile, "set_baud", RequestValues(baud=115_200)), 0.07)
+    desk.send(requests.request(desk.profile, "set_baud", RequestValues(baud=115_200)), 0.07)
     assert desk.device.baud == 115_200
-    assert desk.tell(second, 2.5) == b""
+    assert desk.send(second, 2.5) == b""
     assert desk.device.baud == 9600
-    assert desk.tell(b"v") == b"\x06\x03\xe8"
+    assert desk.send(b"v") == b"\x06\x03\xe8"
 
 
 def test_a_confirmation_that_comes_too_early_is_ignored() -> None:
     """Before the device has changed its rate it is one more request at the old one."""
     desk = Desk("ocean-usb2000")
     request = requests.request(desk.profile, "set_baud", RequestValues(baud=115_200))
-    assert desk.tell(request, 0.01) == b"\x06"
-    assert desk.tell(request, 0.001) == b"\x06"
+    assert desk.send(request, 0.01) == b"\x06"
+    assert desk.send(request, 0.001) == b"\x06"
     desk.wait(5.0)
     assert desk.device.baud == 9600
 
@@ -105,7 +105,7 @@ def test_a_confirmation_that_comes_too_early_is_ignored() -> None:
 def test_a_changed_rate_outlives_the_host() -> None:
     """A host that opens the port anew at the new rate finds the device there."""
     desk = Desk("ocean-sts")
-    desk.tell(requests.request(desk.profile, "set_baud", RequestValues(baud=57_600)), 0.01)
+    desk.send(requests.request(desk.profile, "set_baud", RequestValues(baud=57_600)), 0.01)
     desk.device.joined(desk.now)
     desk.wait(0.2)
     assert desk.device.baud == 57_600
@@ -131,6 +131,6 @@ def test_a_rate_that_was_saved_stays_over_a_loss_of_power() -> None:
 def test_a_rate_that_the_device_has_not_is_refused() -> None:
     """No page's codes hold it: the device stays where it is."""
     desk = Desk("ocean-usb2000")
-    assert desk.tell(b"K\x00\x09") == b"\x15"
+    assert desk.send(b"K\x00\x09") == b"\x15"
     assert desk.device.baud == 9600
     assert catalogue.load("ocean-usb2000").serial.baud[0] == 9600

@@ -141,7 +141,7 @@ def test_failed_files_are_moved_when_that_was_requested(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_named_counts_as_failed(tmp_path: Path) -> None:
-    """Who names the spectra may tell that it failed, and the file is moved as if it could not be read."""
+    """The identification may report a failure, and the file is moved as if it could not be read."""
     root, away = tmp_path / "in", tmp_path / "away"
     root.mkdir()
     away.mkdir()

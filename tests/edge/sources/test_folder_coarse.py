@@ -67,7 +67,7 @@ def keep_times(path: Path, number: int) -> None:
 
 @pytest.fixture
 def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Times of two seconds, and one inode for all files: the least that a file system tells."""
+    """Times of two seconds, and one inode for all files: the least that a file system has."""
     signature_of = Signature.of
 
     def of(status: os.stat_result) -> Signature:

@@ -1,4 +1,4 @@
-"""Half-written files in a watched folder: waited for where anything tells that they are, and replaced where nothing does."""
+"""Half-written files in a watched folder: waited for where there is a sign of the writer, and replaced where there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 STABLE_S = 0.2
 RULES = ScanRules(poll_s=0.02, stable_s=STABLE_S)
-needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a writer")
+needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports a writer")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def write_in_halves(path: Path, text: str, pause_s: float) -> float:
 
 @pytest.mark.usefixtures("unknown", "deaf")
 def test_without_a_sign_of_the_writer_a_short_pause_is_waited_for(tmp_path: Path) -> None:
-    """Where nothing tells who writes a table, a pause longer than it has to lie still elsewhere makes no half answer."""
+    """Without a sign of the writer, a pause longer than the usual wait makes no half answer."""
     for number in attempts():
         text, folder = build.text(seed=number), tmp_path / str(number)
         folder.mkdir()
@@ -96,14 +96,14 @@ def test_events_show_the_writer(tmp_path: Path, is_touched: bool) -> None:  # no
         time.sleep(0.2)
         if is_touched:
             path.touch()
-        write_in_halves(path, text, 1.0)  # twice as long as a file is waited for whose writer nothing tells
+        write_in_halves(path, text, 1.0)  # twice as long as a file is waited for without a sign of its writer
         watched.wait_for(values=1)
     assert [value.origin.sha256 for value in watched.values] == [digest(text)]
 
 
 @pytest.mark.usefixtures("deaf")
 def test_proc_shows_the_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that a visible process has open is waited for, though the kernel does not tell of it."""
+    """A file that a visible process has open is waited for, though the kernel does not report it."""
     monkeypatch.setattr(stability, "writer_of", lambda *_: OpenWriter.UNKNOWN)
     text = build.text()
     with Watched(tmp_path, rules=ScanRules(poll_s=0.02, stable_s=0.05)) as watched:

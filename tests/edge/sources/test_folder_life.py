@@ -19,7 +19,7 @@ from raman_edge.sources.scan import ScanRules
 from raman_edge.spectrum import Fault, Spectrum
 from watched_folder import QUICK, Remembered, Watched, attempts, once
 
-needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a rename")
+needs_events = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports a rename")
 
 
 # The folder itself

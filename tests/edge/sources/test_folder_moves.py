@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BAD = "no spectrum\n" * 30
 STEPS = ("rename", "open", "fstat", "listdir", "rmdir", "link", "unlink", "lstat", "fsync")
 """Calls of a move; before any of them another program may do something."""
-needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a writer")
+needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports a writer")
 
 
 @pytest.fixture(params=["one file system", "across file systems", "across, without renameat2"])

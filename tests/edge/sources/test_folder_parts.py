@@ -33,7 +33,7 @@ from raman_edge.sources.stability import (
 from raman_edge.spectrum import Spectrum
 from watched_folder import once
 
-needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells whether a file is open elsewhere")
+needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports whether a file is open elsewhere")
 SECOND = 10**9
 
 
@@ -74,7 +74,7 @@ def test_ready(age_s: float, size: int, signs: str, writer: OpenWriter, unchange
 
 @pytest.mark.parametrize(("stable_s", "expected"), [(0.1, 1.0), (1.0, 10.0), (3.0, 10.0), (20.0, 20.0)])
 def test_patience(stable_s: float, expected: float) -> None:
-    """Where the writer is unknown a file is unchanged for ten times as long, ten seconds at most, never less than asked for."""
+    """Where the writer is unknown a file is unchanged for ten times as long, ten seconds at most, never less than the setting."""
     assert patience_s(stable_s) == pytest.approx(expected)
 
 
@@ -82,7 +82,7 @@ def test_patience(stable_s: float, expected: float) -> None:
     ("ns", "tick_s"), [(SECOND, 2.05), (1_700_000_000 * SECOND, 2.05), (SECOND // 10, 0.25), (SECOND // 100, 0.05), (1, 0.05)]
 )
 def test_settled_once_a_tick_has_passed(ns: int, tick_s: float) -> None:
-    """The digits of a file's times tell how coarse they are; no later change has the same times once such a tick has passed."""
+    """The digits of a file's times show how coarse they are; no later change has the same times once such a tick has passed."""
     state = Signature(1, 2, 3, ns, ns)
     assert resolution_s(state) == pytest.approx(tick_s)
     assert is_settled(state, 0.0)  # long ago, by this machine's own clock
@@ -91,7 +91,7 @@ def test_settled_once_a_tick_has_passed(ns: int, tick_s: float) -> None:
     assert is_settled(recent, 0.0)
     assert not is_settled(recent, tick_s - 0.01, network=True)  # of a server whose clock may be behind
     assert is_settled(recent, tick_s + 0.01, network=True)
-    now = time.time_ns() // (10 * SECOND) * 10 * SECOND + 20 * SECOND  # a clock that was set back: watching tells all the same
+    now = time.time_ns() // (10 * SECOND) * 10 * SECOND + 20 * SECOND  # a clock that was set back: watching shows it all the same
     future = Signature(1, 2, 3, now, now)
     assert not is_settled(future, 2.0)
     assert is_settled(future, 2.1)
@@ -132,7 +132,7 @@ print(stability.writer_of(os.open(sys.argv[1], os.O_RDONLY), sys.argv[1]))
 
 @needs_leases
 def test_asking_is_safe_while_a_writer_comes(tmp_path: Path) -> None:
-    """A writer that opens the file just while it is asked about does not kill the process that asks (SIGIO would)."""
+    """A writer that opens the file during the lease does not kill the process that holds the lease (SIGIO would)."""
     path = tmp_path / "a"
     path.touch()
     called = [sys.executable, "-c", INTERRUPTED, str(path)]
@@ -216,7 +216,7 @@ def test_file_system_of_a_path(path: str, kind: str, tmp_path: Path) -> None:
 
 
 def test_unknown_mounts_are_local(tmp_path: Path) -> None:
-    """Where nothing tells what is mounted, a folder counts as local."""
+    """Where the mounts are unknown, a folder counts as local."""
     assert is_network("/data", tmp_path / "none") is False
 
 
@@ -301,7 +301,7 @@ def test_what_we_write_is_known_by_identity(tmp_path: Path) -> None:
 
 
 def test_a_new_name_is_noticed_without_a_scan(tmp_path: Path) -> None:
-    """A folder's own modification time tells of a name that came or went, and a fresh one is not trusted."""
+    """A folder's own modification time shows a name that came or went, and a fresh one is not trusted."""
     os.utime(tmp_path, ns=(0, time.time_ns() - SECOND))
     found = scan(str(tmp_path), ScanRules(), lambda _: None)
     assert not changed(found.folders)

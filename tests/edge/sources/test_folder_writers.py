@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 STABLE_S = 0.15
 PATIENT = ScanRules(poll_s=0.02, stable_s=STABLE_S)
-needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells of a writer")
+needs_leases = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux reports a writer")
 
 
 def growing(text: str) -> Iterator[str]:
@@ -68,7 +68,7 @@ def test_closed_between_its_parts_each_is_a_content(tmp_path: Path) -> None:
 
 @pytest.fixture
 def lookups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was asked of the kernel about a folder that counts as one on a network."""
+    """The requests to the kernel about a folder that counts as one on a network."""
     messages: list[str] = []
     monkeypatch.setattr(folder, "is_network", lambda _: True)
     monkeypatch.setattr(stability, "writer_of", lambda *_: messages.append("lease"))

@@ -122,7 +122,7 @@ def test_a_terminal_that_takes_nothing_more_is_no_reason_to_go_on(tmp_path: Path
         began = instrument.frames
         while instrument.frames < began + 100:  # some of them are drawn, and are more than a terminal holds
             time.sleep(0.05)
-        time.sleep(2.0)
+        time.sleep(1.0)
         terminal.process.send_signal(signal.SIGTSTP)
         ends = time.monotonic() + WITHIN_S
         while not is_stopped(terminal):
